@@ -5,13 +5,14 @@ mod mentions;
 pub(crate) mod placement;
 pub(crate) mod stripe;
 
-use crate::catalog::{BUSINESS, ENABLED};
+use crate::catalog::names::{BUSINESS, ENABLED};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, short_hash};
 use crate::model::keys::{FactKey, TimerKey};
+use crate::model::mail;
+use crate::model::mail::To;
 use crate::model::message::Message;
-use crate::model::notice::{self, To};
 use crate::model::records::campaign::{Campaign, Member};
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
@@ -221,7 +222,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
         Body::Invoice(object) => {
             let id = object.id.as_deref().unwrap_or_default();
             let by_session = FactKey::BookedBySession(id).to_string();
-            vec![FactKey::Paid(id).to_string(), by_session, notice::key("receipt", To::Account, id).to_string()]
+            vec![FactKey::Paid(id).to_string(), by_session, mail::key("receipt", To::Account, id).to_string()]
         }
         Body::Session(object) => {
             let purchase = object.ours().and_then(|metadata| metadata.purchase_id.as_deref());
@@ -238,7 +239,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
             let mut facts = vec![
                 FactKey::Dispute(id).to_string(),
                 FactKey::DisputeReturned(id).to_string(),
-                notice::key("dispute_opened", To::Admin, id).to_string(),
+                mail::key("dispute_opened", To::Admin, id).to_string(),
             ];
             facts.extend(movements.map(|movement| FactKey::DisputeFee(&movement.id).to_string()));
             facts

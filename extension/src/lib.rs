@@ -15,6 +15,7 @@
 //! | [`rules`] | merges an event's object into the records, or executes a command |
 //! | [`reconcile`] | brings the actual state to the desired state |
 
+mod actions;
 mod catalog;
 mod derive;
 mod input;
@@ -26,10 +27,11 @@ mod rules;
 
 pub use catalog::product::PRODUCT_MEMBERS;
 pub use catalog::schema;
+pub use model::data_version::{DATA_VERSION, DATA_VERSION_MIN};
 pub use rules::commands::table as commands_table;
 
-use catalog::Catalog;
 use catalog::desk::Desk;
+use catalog::view::Catalog;
 use extension_contract::{Account as Owner, *};
 use input::Content;
 use model::account::Account;
@@ -37,12 +39,6 @@ use model::halt::{Answer, Halt, Ruled, Verdict};
 use model::keys::TimerKey;
 use model::reader::Reader;
 use std::rc::Rc;
-
-/// Version of the rows that this library writes.
-pub const DATA_VERSION: u32 = 3;
-
-/// Version of the oldest rows that this library reads. In version 2 an instance had flags instead of a state.
-pub const DATA_VERSION_MIN: u32 = 2;
 
 /// The instance provisioner, an [`Extension`] without state.
 #[derive(Clone, Copy, Debug, Default)]

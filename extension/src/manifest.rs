@@ -1,8 +1,8 @@
 //! Builds the manifest from tables: the extension's collections, event kinds, commands, effects and configuration.
 
-use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
 use crate::input::THIN;
+use crate::model::data_version::DATA_VERSION;
 use crate::rules::commands::COMMANDS;
 use extension_contract::*;
 use serde_json::{Map, json};

@@ -5,12 +5,14 @@
 
 pub(crate) mod account;
 pub(crate) mod concern;
+pub(crate) mod data_version;
 pub(crate) mod effect;
 pub(crate) mod gather;
 pub(crate) mod halt;
 pub(crate) mod json;
 pub(crate) mod keys;
 pub(crate) mod ledger;
+pub(crate) mod mail;
 pub(crate) mod merge;
 pub(crate) mod message;
 pub(crate) mod money;

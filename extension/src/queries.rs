@@ -2,8 +2,10 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
+use crate::catalog::names::BUSINESS;
 use crate::catalog::price::prices_of;
-use crate::catalog::{BUSINESS, Catalog, schema};
+use crate::catalog::schema;
+use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::input::actor;

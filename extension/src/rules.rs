@@ -1,13 +1,15 @@
 //! Decides an event: merges a provider's object into the records, or executes a command. Each mechanism has its own
-//! file.
+//! file. Only this file, `command` and `commands` name the rules; what several rules do is in `actions`.
 
 mod account;
 mod campaign;
 mod catalog;
 mod command;
 pub(crate) mod commands;
+mod comparison;
 mod connect;
 mod customer;
+mod customer_result;
 mod dispute;
 mod event;
 mod instance;
@@ -21,31 +23,33 @@ mod product_event;
 mod purchase;
 mod refund;
 mod resource_result;
-mod retrieve;
 mod session;
-mod session_of;
+mod session_found;
 mod share;
 mod spending;
 mod step;
 mod subscription;
 mod subscription_schedule;
+mod sync_result;
 mod thin;
 mod timer;
 mod token;
 mod usage;
-mod with_customer;
 
+use crate::actions::fetch::{malformed, read_answer};
+use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::input::actor;
-use crate::input::placement::named_account;
-use crate::input::stripe::Metadata;
+use crate::input::stripe::Text;
 use crate::input::{Body, Content, Input};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
+use crate::model::keys::TimerKey;
 use crate::model::message::Message;
-use crate::model::notice::{To, send_once};
+use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::*;
+use serde::Deserialize;
 
 /// Decides an event, without reconciliation.
 pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {
@@ -60,8 +64,11 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
         Content::Fact(body) => event::decide(desk, &body),
-        Content::CatalogLoad(payload) => catalog::load(desk, payload),
+        Content::CatalogLoad(payload) => catalog::load(desk, payload, &commands::kinds()),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
+        Content::Timer(Some(TimerKey::Campaign { campaign: id, due })) => {
+            campaign::resume(desk, &id, due).map(Verdict::from)
+        }
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
         Content::Message(Some(Message::Share(share)), _) => share::decide(desk, &share).map(Verdict::from),
         Content::Message(Some(Message::Listing(listing)), sender) => {
@@ -117,13 +124,13 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
         Some(Concern::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
-            return catalog::synced(desk, product, interval, report);
+            return sync_result::decide(desk, product, interval, report);
         }
         Some(Concern::Refund { purchase, amount_minor }) => {
             return refund::completed(desk, purchase, *amount_minor, report);
         }
         Some(concern @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
-            return with_customer::customer_created(desk, concern, report);
+            return customer_result::decide(desk, concern, report);
         }
         Some(Concern::Portal) => return account::portal_created(report),
         Some(Concern::Connect) => {
@@ -143,10 +150,10 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
-        Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
+        Some(Concern::Compare { subscription }) => compared(desk, subscription, report)?,
         Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
-        Some(Concern::SessionOf { subscription }) => session_of::found(desk, subscription, report)?,
-        Some(Concern::Retrieve { known, .. }) => retrieve::fetched(desk, report, known)?,
+        Some(Concern::SessionOf { subscription }) => session_found::decide(desk, subscription, report)?,
+        Some(Concern::Retrieve { known, .. }) => fetched(desk, report, known)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }
@@ -156,27 +163,33 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
     Ok(outcome.into())
 }
 
-/// Handles the result of an effect that no rule waits for: reports a failure to the operators.
-fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
-    let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
-    // A mail about a failed mail would fail, too; the outbox shows the failure.
-    if desk.kind == crate::model::notice::KIND {
-        return Ok(Outcome::Applied);
-    }
-    let values = serde_json::json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
-    let reference = format!("{}:{}", report.key, report.generation);
-    send_once(&mut desk.account, "effect_failed", To::Admin, &reference, &values)?;
-    Ok(Outcome::Applied)
+/// The type of a fetched object.
+#[derive(Deserialize)]
+struct ObjectType<'a> {
+    #[serde(borrow, default)]
+    object: Option<Text<'a>>,
 }
 
-/// Fails if metadata names another account than the account that holds the claim.
-fn check_owner(desk: &Desk<'_>, metadata: Option<&Metadata<'_>>) -> Ruled<()> {
-    let account = desk.account.owned()?;
-    let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
-    match (named, account) {
-        // A member of the organization may have paid.
-        (Some(Account::User(_)), Account::Organization(_)) | (None, _) => Ok(()),
-        (Some(named), account) if named == account => Ok(()),
-        (Some(_), _) => Err(Refusal::Inconsistent("/data/object/metadata".to_owned()).into()),
+/// Handles the result of a fetch. The fetched snapshot is newer than the snapshots of the events `known`.
+fn fetched(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
+    let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
+    let object = answer.object.get();
+    let kind: ObjectType<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
+    match kind.object.as_deref() {
+        Some("subscription") => subscription::fetched(desk, object, answer.date_ms, known),
+        Some("invoice") => invoice::fetched(desk, object, answer.date_ms),
+        Some("charge") => payment::fetched(desk, object),
+        other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),
     }
+}
+
+/// Handles a subscription that was fetched for comparison.
+fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
+    if report.answer.is_err() {
+        return unattended_result(desk, report);
+    }
+    let before = desk.account.get::<SubscriptionRow>(id)?;
+    let outcome = fetched(desk, report, &[])?;
+    comparison::record(desk, id, before, report)?;
+    Ok(outcome)
 }

@@ -1,10 +1,17 @@
-//! Checks the `use` lines and paths of the library: each layer uses only the layers above it.
+//! Checks which file of the library uses which other file: each layer uses only the layers above it, no rule uses a
+//! rule, and no file uses itself through others.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use syn::visit::{self, Visit};
 
 /// The layers, from top to bottom. The top layer uses no other layer.
-const LAYERS: [&str; 6] = ["model", "catalog", "input", "derive", "rules", "reconcile"];
+const LAYERS: [&str; 7] = ["model", "catalog", "input", "derive", "actions", "rules", "reconcile"];
+
+/// The files of `rules` that name rules: the dispatch of events, the dispatch of commands, and the table of commands.
+const DISPATCH: [&str; 3] = ["rules", "rules::command", "rules::commands"];
 
 /// Returns the other layers that a layer may use. `reconcile` does not read events, and `rules` does not use
 /// `reconcile`.
@@ -13,58 +20,219 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "model" => &[],
         "catalog" => &["model"],
         "input" | "derive" => &["model", "catalog"],
-        "rules" => &["model", "catalog", "input", "derive"],
+        "actions" => &["model", "catalog", "input", "derive"],
+        "rules" => &["model", "catalog", "input", "derive", "actions"],
         "reconcile" => &["model", "catalog", "derive"],
         other => panic!("`{other}` is not a layer"),
     }
 }
 
-fn files(folder: &Path, out: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder can be read") {
-        let path = entry.expect("an entry can be read").path();
-        if path.is_dir() {
-            files(&path, out);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            out.push(path);
+/// The files by the path of their module without `crate`, such as `rules::invoice`. The root is the empty text.
+type Files = BTreeMap<String, String>;
+
+/// For each file, the files that it uses.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+fn source() -> Files {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut files) = (vec![root.clone()], Files::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder can be read") {
+            let path: PathBuf = entry.expect("an entry can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).expect("below the root").with_extension("");
+                let parts: Vec<_> = name.iter().map(|part| part.to_str().expect("UTF-8")).collect();
+                let module = if parts == ["lib"] { String::new() } else { parts.join("::") };
+                files.insert(module, fs::read_to_string(&path).expect("a source can be read"));
+            }
+        }
+    }
+    files
+}
+
+/// Collects the paths of a file outside of its tests.
+struct Paths(Vec<Vec<String>>);
+
+impl Paths {
+    fn add_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => self.0.push(with(&name.ident)),
+            syn::UseTree::Rename(name) => self.0.push(with(&name.ident)),
+            syn::UseTree::Glob(_) => self.0.push(before.to_vec()),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(before, tree)),
         }
     }
 }
 
-/// Returns the layers that a line names as `crate::LAYER`.
-fn named(line: &str) -> Vec<&str> {
-    let code = line.split("//").next().unwrap_or_default();
-    let after = code.split("crate::").skip(1);
-    after.filter_map(|rest| LAYERS.into_iter().find(|layer| is_word(rest, layer))).collect()
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.add_tree(&[], &item.tree);
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if item.ident != "tests" {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    // `pub(super)` uses nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
 }
 
-fn is_word(text: &str, word: &str) -> bool {
-    text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+/// Returns the file that a path in `module` leads to; `None` if it leads out of the library or stays in the file.
+fn resolve(files: &Files, module: &str, path: &[String]) -> Option<String> {
+    let mut at: Vec<&str> = module.split("::").filter(|part| !part.is_empty()).collect();
+    let mut rest = path;
+    match path.first()?.as_str() {
+        "crate" => (at, rest) = (Vec::new(), &path[1..]),
+        "self" => rest = &path[1..],
+        "super" => {
+            while rest.first().is_some_and(|part| part == "super") {
+                at.pop();
+                rest = &rest[1..];
+            }
+        }
+        // A child module, if there is one with this name.
+        name => {
+            let child = [&at[..], &[name]].concat().join("::");
+            files.get(&child)?;
+        }
+    }
+    for part in rest {
+        let next = [&at[..], &[part.as_str()]].concat();
+        if !files.contains_key(&next.join("::")) {
+            break;
+        }
+        at = next;
+    }
+    Some(at.join("::")).filter(|found| found != module)
+}
+
+fn uses(files: &Files) -> Uses {
+    let of = |(module, text): (&String, &String)| {
+        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{module}: {error}"));
+        let mut paths = Paths(Vec::new());
+        paths.visit_file(&file);
+        let found = paths.0.iter().filter_map(|path| resolve(files, module, path));
+        (module.clone(), found.collect())
+    };
+    files.iter().map(of).collect()
+}
+
+/// The uses of the library.
+static USES: LazyLock<Uses> = LazyLock::new(|| uses(&source()));
+
+fn layer(module: &str) -> &str {
+    module.split("::").next().expect("a first part")
+}
+
+/// Returns the uses of other layers that are not allowed.
+fn beyond_layers(uses: &Uses) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (module, used) in uses.iter().filter(|(module, _)| LAYERS.contains(&layer(module))) {
+        let is_wrong = |other: &&String| {
+            let (own, other) = (layer(module), layer(other));
+            LAYERS.contains(&other) && other != own && !allowed(own).contains(&other)
+        };
+        broken.extend(used.iter().filter(is_wrong).map(|other| format!("{module} uses {other}")));
+    }
+    broken
+}
+
+/// Returns the uses of rules by rules. A rule may use its own files.
+fn rules_by_rules(uses: &Uses) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (module, used) in uses.iter().filter(|(module, _)| layer(module) == "rules") {
+        if DISPATCH.contains(&module.as_str()) {
+            continue;
+        }
+        let rule = module.split("::").take(2).collect::<Vec<_>>().join("::");
+        let is_own = |other: &str| other == rule || other.starts_with(&format!("{rule}::"));
+        let is_wrong = |other: &&String| layer(other) == "rules" && !is_own(other);
+        broken.extend(used.iter().filter(is_wrong).map(|other| format!("{module} uses {other}")));
+    }
+    broken
+}
+
+/// Returns the files that a file uses, also through other files.
+fn reached<'u>(uses: &'u Uses, from: &str) -> BTreeSet<&'u str> {
+    let (mut open, mut seen) = (vec![from.to_owned()], BTreeSet::new());
+    while let Some(next) = open.pop() {
+        for used in uses.get(&next).into_iter().flatten() {
+            if seen.insert(used.as_str()) {
+                open.push(used.clone());
+            }
+        }
+    }
+    seen
+}
+
+/// Returns the files that use themselves through others.
+fn in_circles(uses: &Uses) -> Vec<&str> {
+    uses.keys().map(String::as_str).filter(|module| reached(uses, module).contains(module)).collect()
 }
 
 #[test]
 fn each_layer_uses_only_layers_above_it() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut broken = Vec::new();
-    for layer in LAYERS {
-        let mut paths = vec![source.join(format!("{layer}.rs"))];
-        files(&source.join(layer), &mut paths);
-        assert!(paths.len() > 1, "{layer} has no files");
-        for path in paths {
-            let text = fs::read_to_string(&path).expect("a source can be read");
-            for (number, line) in text.lines().enumerate() {
-                for other in named(line).into_iter().filter(|other| *other != layer && !allowed(layer).contains(other))
-                {
-                    broken.push(format!("{}:{}: {layer} uses {other}: {}", path.display(), number + 1, line.trim()));
-                }
-            }
-        }
+    for name in LAYERS {
+        assert!(USES.keys().filter(|module| layer(module) == name).count() > 1, "{name} has no files");
     }
-    assert!(broken.is_empty(), "{} lines use a layer below their own:\n{}", broken.len(), broken.join("\n"));
+    let broken = beyond_layers(&USES);
+    assert!(broken.is_empty(), "{} files use a layer below their own:\n{}", broken.len(), broken.join("\n"));
 }
 
 #[test]
-fn layers_are_found_in_a_line() {
-    assert_eq!(named("use crate::rules::x; // crate::model"), ["rules"]);
-    assert_eq!(named("let a: crate::model::X = crate::reconcile::y();"), ["model", "reconcile"]);
-    assert!(named("use crate::modelling;").is_empty());
+fn no_rule_uses_a_rule() {
+    let broken = rules_by_rules(&USES);
+    assert!(broken.is_empty(), "what two rules do is an action:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn no_file_uses_itself_through_others() {
+    let circles = in_circles(&USES);
+    assert!(circles.is_empty(), "these files use themselves through others: {}", circles.join(", "));
+}
+
+fn library(files: &[(&str, &str)]) -> Files {
+    files.iter().map(|(module, text)| ((*module).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn a_use_is_found_wherever_a_path_can_stand() {
+    let files = library(&[
+        ("", "mod model; mod rules;"),
+        ("model", "pub mod keys;"),
+        ("model::keys", "pub struct Key;"),
+        ("rules", "mod one; mod two;"),
+        ("rules::one", "use crate::model::{keys::Key, self}; // use super::two::f;\nfn f() { super::two::f(); }"),
+        ("rules::two", "fn f(key: crate::model::keys::Key) {}\n#[cfg(test)] mod tests { use super::super::one::f; }"),
+    ]);
+    let uses = uses(&files);
+    let of = |module: &str| uses[module].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of("rules::one"), ["model", "model::keys", "rules::two"]);
+    assert_eq!(of("rules::two"), ["model::keys"]);
+    assert_eq!(rules_by_rules(&uses), ["rules::one uses rules::two"]);
+    assert!(beyond_layers(&uses).is_empty() && in_circles(&uses).is_empty());
+}
+
+#[test]
+fn a_layer_below_and_a_circle_are_found() {
+    let files = library(&[
+        ("model", "mod a; mod b; pub use a::A;"),
+        ("model::a", "use super::b::B;"),
+        ("model::b", "use super::a::A; use crate::rules::decide;"),
+        ("rules", "pub fn decide() {}"),
+    ]);
+    let uses = uses(&files);
+    assert_eq!(beyond_layers(&uses), ["model::b uses rules"]);
+    assert_eq!(in_circles(&uses), ["model::a", "model::b"]);
 }

@@ -6,13 +6,15 @@ use super::buy::Buy;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::price::PRICES;
-use super::product::{ID_BYTES, Proposed};
+use super::product::Proposed;
 use super::rate::{PaidBy, Rates};
 use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
 };
 use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
+use super::words::{WORD_BYTES, escaped, is_word, one_of};
+use crate::catalog::words::ID_BYTES;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
@@ -298,14 +300,6 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
     Ok(())
 }
 
-/// Returns whether a name consists of 1 to 40 characters a-z, 0-9 and `_`, and begins with a letter.
-pub(super) fn is_word(name: &str) -> bool {
-    let mut letters = name.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        && name.len() <= WORD_BYTES
-}
-
 /// Checks the names of the business's own configuration keys and resources: they are words and not built in.
 pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
     let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
@@ -329,14 +323,6 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
         }
     }
     Ok(())
-}
-
-/// Maximum length of the business's own names, in bytes.
-const WORD_BYTES: usize = 40;
-
-/// Escapes a key as a part of a JSON Pointer.
-pub(super) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Checks that an amount refers to a numeric field or to known placeholders.
@@ -466,14 +452,6 @@ fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
         return Err(wrong_field(&format!("{path}/share_bp"), FieldErrorCode::OutOfRange, message));
     }
     Ok(())
-}
-
-/// Formats the allowed names for a message.
-pub(crate) fn one_of(names: &[&str]) -> String {
-    match names.is_empty() {
-        true => "none, since there are none".to_owned(),
-        false => format!("one of {}", names.join(", ")),
-    }
 }
 
 /// Checks that a product with `prices` has no members of a single price, because they would be ignored.

@@ -1,6 +1,6 @@
 //! The context of a decision: the account, the catalog, and the event without its content.
 
-use super::Catalog;
+use super::view::Catalog;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;

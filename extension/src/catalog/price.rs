@@ -1,7 +1,7 @@
 //! The prices of a product: one price for each billing interval, with the provider's id once the provider has the
 //! price.
 
-use super::product::Proposed;
+use super::words::ID_BYTES;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
 use extension_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, ProductValues};
@@ -125,7 +125,7 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
             })?,
         };
         let id = id_of(written.get("id"), if livemode { "live" } else { "test" }, &path)?;
-        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > super::product::ID_BYTES) {
+        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
             return Err(wrong_field(&format!("{path}/id"), FieldErrorCode::OutOfRange, "expected 1 to 200 bytes"));
         }
         let mut entry = Object::new();
@@ -146,7 +146,7 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
 
 /// Returns whether a value is an id or null.
 fn may_be_id(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|id| (1..=super::product::ID_BYTES).contains(&id.len()))
+    value.is_null() || value.as_str().is_some_and(|id| (1..=ID_BYTES).contains(&id.len()))
 }
 
 /// Reads the provider's id of a price: one id for both modes, or one for each mode.
@@ -209,12 +209,5 @@ pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
         if let (Value::Object(price), Some(id)) = (price, known.get("id")) {
             price.entry("id").or_insert_with(|| id.clone());
         }
-    }
-}
-
-impl Proposed {
-    /// Returns the product's prices, the usual intervals first.
-    pub fn prices(&self, currency: &str) -> Vec<ProductPrice> {
-        prices_of(&self.values, &self.metadata, currency)
     }
 }

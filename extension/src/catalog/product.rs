@@ -1,9 +1,10 @@
 //! Normalises a product body: converts each of its accepted forms to the stored form.
 
-use super::Catalog;
-use super::checks::one_of;
 use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TypeDecl};
+use super::view::Catalog;
+use super::words::ID_BYTES;
+use super::words::one_of;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
 use extension_contract::*;
@@ -24,6 +25,13 @@ pub(crate) struct Proposed {
     pub is_default: bool,
     /// Whether the values wait for an operator's approval before usage costs them.
     pub waits: bool,
+}
+
+impl Proposed {
+    /// Returns the product's prices, the usual intervals first.
+    pub fn prices(&self, currency: &str) -> Vec<price::ProductPrice> {
+        price::prices_of(&self.values, &self.metadata, currency)
+    }
 }
 
 /// Members that every product has (SOL-04); all others belong to the metadata.
@@ -381,9 +389,6 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
         Some(_) => Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected a text")),
     }
 }
-
-/// Maximum length of an id in a command, in bytes. Keys contain ids.
-pub(crate) const ID_BYTES: usize = 200;
 
 /// Reads a required text member. Fails if the text is empty or longer than an id.
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {

@@ -1,8 +1,6 @@
 //! The clause `split`: the account that receives a share of a product's revenue.
 
-use super::schema::TypeDecl;
 use crate::model::json::Object;
-use extension_contract::Account;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
@@ -36,6 +34,12 @@ impl Split {
     pub(crate) fn field(&self) -> Option<&str> {
         self.to.strip_prefix("{product.")?.strip_suffix('}')
     }
+
+    /// Returns the share of a product with this metadata; `None` if the product has no share.
+    pub(crate) fn share(&self, metadata: &Object) -> Option<Share> {
+        let to = metadata.get(self.field()?)?.as_str()?;
+        Some(Share { to: to.to_owned(), share_bp: self.share_bp, hold_days: self.hold_days })
+    }
 }
 
 /// The share of a price.
@@ -45,35 +49,4 @@ pub(crate) struct Share {
     pub to: String,
     pub share_bp: u32,
     pub hold_days: u32,
-}
-
-impl Share {
-    /// Returns the share of a product with this metadata; `None` if the product has no share.
-    pub(crate) fn of(decl: &TypeDecl, metadata: &Object) -> Option<Share> {
-        let split = decl.split.as_ref()?;
-        let to = metadata.get(split.field()?)?.as_str()?;
-        Some(Share { to: to.to_owned(), share_bp: split.share_bp, hold_days: split.hold_days })
-    }
-}
-
-/// Parses an account in the form `user:ID` or `organization:ID`; `None` for other texts.
-pub(crate) fn account_of(text: &str) -> Option<Account> {
-    let (kind, id) = text.split_once(':')?;
-    if id.is_empty() || id.len() > super::product::ID_BYTES || id.chars().any(char::is_control) {
-        return None;
-    }
-    match kind {
-        "user" => Some(Account::User(id.to_owned())),
-        "organization" => Some(Account::Organization(id.to_owned())),
-        _ => None,
-    }
-}
-
-/// Returns the text form of an account.
-pub(crate) fn text_of(account: &Account) -> String {
-    match account {
-        Account::Platform => "platform".to_owned(),
-        Account::User(id) => format!("user:{id}"),
-        Account::Organization(id) => format!("organization:{id}"),
-    }
 }

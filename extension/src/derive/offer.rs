@@ -3,14 +3,15 @@
 
 use super::standing::AccountStanding;
 use super::upgrade;
-use crate::catalog::Catalog;
+use crate::catalog::account_name::text_of;
 use crate::catalog::buy::{Buy, Buyer};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::{Interval, prices_of};
+use crate::catalog::price_rows::with_id;
 use crate::catalog::product::{required_text, text};
-use crate::catalog::split::text_of;
 use crate::catalog::template::Scope;
-use crate::catalog::terms::{CatalogPrice, with_id};
+use crate::catalog::terms::CatalogPrice;
+use crate::catalog::view::Catalog;
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;

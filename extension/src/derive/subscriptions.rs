@@ -1,8 +1,8 @@
 //! Derives the facts about a subscription: whether and until when it grants entitlements, and its paid plans.
 
-use crate::catalog::Catalog;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
+use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;

@@ -3,10 +3,10 @@
 //! `open` supplies the live and referenced rows; other rows are read once, on first use. The account collects all
 //! changes and returns them as one [`Decision`] at the end. If the decision fails, nothing is written.
 
+use super::data_version::{DATA_VERSION, DATA_VERSION_MIN};
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
-use super::ledger;
-use super::notice;
+use super::mail;
 use super::reader::Reader;
 use super::records::balances::Balances;
 use super::records::campaign::{Campaign, Member, Membership};
@@ -17,6 +17,7 @@ use super::records::customer::{Customer, CustomerRequest};
 use super::records::dispute::Dispute;
 use super::records::earned::Earned;
 use super::records::earning::Earning;
+use super::records::entry::Entry;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
@@ -116,7 +117,7 @@ tables! {
     accesses: Access,
     usage_days: UsageDay,
     usage_months: UsageMonth,
-    entries: ledger::Entry,
+    entries: Entry,
 }
 
 impl Tables {
@@ -150,7 +151,7 @@ impl Tables {
                 UsageDay::COLLECTION => (&mut self.usage_days, id),
                 UsageMonth::COLLECTION => (&mut self.usage_months, id),
                 InstanceRecord::COLLECTION => (&mut self.instances, id),
-                ledger::Entry::COLLECTION => (&mut self.entries, id),
+                Entry::COLLECTION => (&mut self.entries, id),
                 _ if id == OpenSchedule::ID => (&mut self.schedules, id),
                 _ if id == Summary::ID => (&mut self.summaries, id),
                 _ if id == Closed::ID => (&mut self.closed, id),
@@ -232,8 +233,8 @@ impl<'h> Account<'h> {
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
         let key = stored.row.key();
-        if !(crate::DATA_VERSION_MIN..=crate::DATA_VERSION).contains(&stored.data_version) {
-            let (written, least, most) = (stored.data_version, crate::DATA_VERSION_MIN, crate::DATA_VERSION);
+        if !(DATA_VERSION_MIN..=DATA_VERSION).contains(&stored.data_version) {
+            let (written, least, most) = (stored.data_version, DATA_VERSION_MIN, DATA_VERSION);
             return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
         }
         self.tables.insert_read(&key, Some(stored));
@@ -512,12 +513,12 @@ impl<'h> Account<'h> {
 
     /// Drops immediate mails to the account. Their facts stay recorded, so the mails count as sent.
     pub fn hold_back_mails(&mut self) {
-        self.effects.retain(|effect| !notice::is_immediate(effect) || notice::is_for_operators(effect));
+        self.effects.retain(|effect| !mail::is_immediate(effect) || mail::is_for_operators(effect));
     }
 
     /// Discards all changes and effects except mails and the audit trail, so that a refusal can be reported.
     pub fn keep_what_is_told(&mut self) {
-        self.effects.retain(notice::is_immediate);
+        self.effects.retain(mail::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
         let accesses = std::mem::replace(&mut self.tables.accesses, Table::of::<Access>());

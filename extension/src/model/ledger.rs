@@ -7,9 +7,7 @@ use super::account::Account;
 use super::halt::{Ruled, internal};
 use super::keys::FactKey;
 use super::records::balances::Balances;
-use super::records::json_record;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use super::records::entry::{Entry, Posting};
 
 /// Money at the payment provider.
 pub(crate) const CASH: &str = "cash:stripe";
@@ -31,28 +29,6 @@ pub(crate) const DISPUTES: &str = "disputes";
 pub(crate) const FEES: &str = "fees";
 /// Tax owed to an authority.
 pub(crate) const TAX: &str = "tax";
-
-/// One posting of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct Posting {
-    /// Ledger account.
-    pub account: String,
-    /// Minor units; debit positive, credit negative.
-    pub amount_minor: i64,
-}
-
-/// A ledger entry: the booking of one fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct Entry {
-    /// ISO 4217 code in lower case.
-    pub currency: String,
-    /// Id of the provider's object that the entry is for.
-    pub object: String,
-    /// The postings.
-    pub postings: Vec<Posting>,
-}
-
-json_record!(Entry, "ledger", live: |_| false, references: |_| Vec::new());
 
 /// Books a fact once, even if two records report it, such as a refund by its charge and by its intent. Skips an entry
 /// whose amounts are all zero.

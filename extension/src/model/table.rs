@@ -241,7 +241,10 @@ mod tests {
             version: 3,
             value: "{}".to_owned(),
         };
-        table.insert_read("cus_1", Some(StoredRow { row: Row::Record(record), data_version: crate::DATA_VERSION }));
+        table.insert_read(
+            "cus_1",
+            Some(StoredRow { row: Row::Record(record), data_version: crate::model::data_version::DATA_VERSION }),
+        );
         table
     }
 

@@ -1,6 +1,6 @@
 //! Finds changes that were not delivered as events: fetches subscriptions without a recent snapshot.
 
-use super::DesiredSchedule;
+use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::model::concern::Concern;

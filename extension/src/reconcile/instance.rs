@@ -2,38 +2,32 @@
 
 mod by_hand;
 mod contents;
+pub(super) mod context;
 mod credit;
 mod health;
 mod plan;
+mod purchase;
 mod resources;
 mod stock;
 mod waiting;
 
-use super::room::Room;
 use super::schedule::{self, DesiredSchedule};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
-use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::notice::{To, send_once};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, Names, ResourceStatus, SuspendReason,
 };
 use crate::model::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
+use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
 
 /// Maximum number of status changes per event; more than the longest path, from archived to running.
 const STEPS_MAX: usize = 8;
-
-/// The account's data that determines the desired state of its instances.
-pub(super) struct Context<'v> {
-    pub standing: &'v AccountStanding,
-    pub room: &'v Room,
-    /// Fingerprint of `standing` and `room`.
-    pub reached: &'v str,
-}
 
 /// The desired state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

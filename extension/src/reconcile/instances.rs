@@ -2,12 +2,12 @@
 //! per decision. A timer continues with the rest.
 
 use super::fingerprint;
-use super::instance::{self, Context};
+use super::instance;
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
-use crate::catalog::ENABLED;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::names::ENABLED;
 use crate::catalog::template::places;
 use crate::derive::standing::AccountStanding;
 use crate::model::effect::timer;
@@ -18,6 +18,7 @@ use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
+use crate::reconcile::instance::context::Context;
 use extension_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 

@@ -1,13 +1,16 @@
 //! Books payments, refunds and disputes: the difference between the amounts in the records and the booked amounts.
 
 use crate::catalog::desk::Desk;
-use crate::catalog::reaction::publish;
+use crate::catalog::react::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
-use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, Entry, REFUNDS, REVENUE, TAX, book};
-use crate::model::notice::{To, send_once};
-use crate::model::records::dispute::{Booked, Dispute, DisputeStatus};
+use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, REFUNDS, REVENUE, TAX, book};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
+use crate::model::records::dispute::{Booked, Dispute};
+use crate::model::records::dispute_status::DisputeStatus;
+use crate::model::records::entry::Entry;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::{Payment, RefundStatus};
 use crate::model::records::session::{Session, SessionStatus};

@@ -8,8 +8,10 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
+use crate::model::mail;
+use crate::model::mail::To;
 use crate::model::merge::session as merge_session;
-use crate::model::notice::{self, To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::{Payment, Received};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step, Unexplained};
@@ -256,7 +258,7 @@ pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSched
                 continue;
             }
             let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-            let key = notice::key(MISMATCH, To::Admin, payment).to_string();
+            let key = mail::key(MISMATCH, To::Admin, payment).to_string();
             if !open.is_some_and(|open| open.mails.contains_key(&key)) {
                 send_once(&mut desk.account, MISMATCH, To::Admin, payment, &values)?;
             }

@@ -8,7 +8,8 @@ use crate::model::effect::timer;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
-use crate::model::notice::{self, To};
+use crate::model::mail;
+use crate::model::mail::To;
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};
@@ -63,7 +64,7 @@ impl DesiredSchedule {
         values: Value,
     ) {
         if at > now {
-            let key = notice::key(template, to, reference);
+            let key = mail::key(template, to, reference);
             self.mails.insert(key.to_string(), DelayedMail { at, key, template, to, values });
         }
     }
@@ -101,7 +102,7 @@ pub(super) fn apply(
     }
     for (text, mail) in desired.mails {
         if open.mails.get(&text) != Some(&mail.at) {
-            let effect = notice::mail(&mail.key, mail.template, mail.to, &mail.values)?;
+            let effect = mail::mail(&mail.key, mail.template, mail.to, &mail.values)?;
             let generation = next(&mut open.generation, &text, mail.at);
             account.ask(Effect { generation, not_before: Some(mail.at), ..effect });
         }

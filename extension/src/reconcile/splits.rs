@@ -1,8 +1,9 @@
 //! Keeps the shares of sales consistent with payments and refunds. Each change is booked as a liability to the account
 //! that receives the share, and sent to this account by a message.
 
+use crate::catalog::account_name::{account_of, text_of};
 use crate::catalog::desk::Desk;
-use crate::catalog::split::{Share, account_of, text_of};
+use crate::catalog::split::Share;
 use crate::model::effect::request;
 use crate::model::halt::{Ruled, internal};
 use crate::model::keys::{EffectKey, FactKey};

@@ -1,6 +1,6 @@
 //! Ends tokens that have expired or whose entitlement was lost.
 
-use super::DesiredSchedule;
+use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;

@@ -2,8 +2,8 @@
 //! rest when its invoice is paid (M9, TES-65). What goes back of the invoice goes back of the sales.
 
 use super::splits;
+use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
-use crate::catalog::split::{Share, text_of};
 use crate::derive::unused::back_by_invoice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
@@ -57,7 +57,7 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, returned: Option<&BTr
         let Some(row) = desk.catalog.product(product)? else { continue };
         let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { continue };
         let fields = desk.catalog.metadata(product)?;
-        let Some(share) = Share::of(&decl, &fields) else { continue };
+        let Some(share) = decl.split.as_ref().and_then(|split| split.share(&fields)) else { continue };
         if share.to == own {
             continue;
         }

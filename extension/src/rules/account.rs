@@ -1,11 +1,11 @@
 //! `account.register`, `account.portal` and `account.close`: the account's customer at the payment provider, the
 //! provider's portal page, and the closing of an account.
 
-use super::listing;
-use super::with_customer::{self, owner};
+use crate::actions::customer::{self, owner};
+use crate::actions::listed::unlist_all;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{return_url, text};
-use crate::derive::customer::customer;
+use crate::derive::customer::customer as known_customer;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
@@ -18,11 +18,11 @@ use std::collections::BTreeSet;
 /// customer if required.
 pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let fact = FactKey::Registered.to_string();
-    if customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
+    if known_customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact).into());
     }
     let payload = json!({"metadata": owner(desk)?, "email": text(body, "email")?, "name": text(body, "name")?});
-    with_customer::register(desk, &payload)?;
+    customer::register(desk, &payload)?;
     Ok(Outcome::Applied.into())
 }
 
@@ -34,7 +34,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     }
     let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
     desk.account.put(Closed::ID, Closed { at: desk.now, cancelled, expired, erased: Erased::default() });
-    listing::unlist_all(desk)?;
+    unlist_all(desk)?;
     Ok(Outcome::Applied.into())
 }
 
@@ -43,7 +43,7 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let given = return_url(body, "return_url", &settings.origins)?.or_else(|| settings.success_url.clone());
     let return_url = given.ok_or_else(|| wrong_field("/return_url", FieldErrorCode::Missing, "required"))?;
-    with_customer::open_portal(desk, return_url)?;
+    customer::open_portal(desk, return_url)?;
     Ok(Outcome::Applied.into())
 }
 

@@ -1,18 +1,20 @@
 //! Campaigns: mails to many accounts, managed in the account `platform`. Accounts report their membership by messages.
 //! The mail itself is sent by the receiving account, which knows whether it has unsubscribed.
 
-use super::command::not_the_platform;
+use crate::actions::permission::not_the_platform;
+use crate::catalog::account_name::text_of;
 use crate::catalog::campaign::Campaigns;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
-use crate::catalog::reaction::{check_template, publish};
-use crate::catalog::split::text_of;
+use crate::catalog::react::publish;
+use crate::catalog::reaction_checks::check_template;
 use crate::model::effect::{request, timer};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::mail::To;
 use crate::model::message::{self, CampaignMail, Message};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::campaign::{Audience, Campaign, CampaignStatus, Member, Membership};
 use crate::model::records::record_key;
 use crate::model::time::{parse_rfc3339, rfc3339};
@@ -240,17 +242,4 @@ pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
     }
     desk.account.put(Membership::ID, Membership { unsubscribed: !wants, ..known });
     Ok(Outcome::Applied.into())
-}
-
-/// Records a business fact in the account's membership, for campaigns that select by it.
-pub(super) fn record_event(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
-    if desk.catalog.settings()?.campaigns.is_none() {
-        return Ok(());
-    }
-    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
-    if !known.events.iter().any(|known| known == event) {
-        known.events.push(event.to_owned());
-        desk.account.put(Membership::ID, known);
-    }
-    Ok(())
 }

@@ -1,37 +1,12 @@
 //! Checks who gives a command, its members and the state of its account, and calls its rule.
 
-use super::catalog;
 use super::commands::{Command, Members, Who};
-use crate::catalog::checks::one_of;
+use crate::actions::permission::{admin_of_platform, not_closed, operators_only};
 use crate::catalog::desk::Desk;
+use crate::catalog::words::one_of;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
-use crate::model::records::closed::Closed;
-use extension_contract::{ActorKind, FieldErrorCode, Outcome, Refusal};
-
-/// Fails if the actor is a user.
-pub(super) fn operators_only(desk: &Desk<'_>) -> Ruled<()> {
-    match desk.actor.kind {
-        ActorKind::User => Err(Refusal::Forbidden("only operators do it".to_owned()).into()),
-        _ => Ok(()),
-    }
-}
-
-/// Fails if the account is the platform.
-pub(super) fn not_the_platform(desk: &Desk<'_>) -> Ruled<()> {
-    match desk.account.is_platform() {
-        true => Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
-        false => Ok(()),
-    }
-}
-
-/// Fails if the account was closed.
-pub(super) fn not_closed(desk: &mut Desk<'_>) -> Ruled<()> {
-    match desk.account.get_here::<Closed>(Closed::ID)? {
-        Some(_) => Err(Refusal::RequirementUnmet("account_closed".to_owned()).into()),
-        None => Ok(()),
-    }
-}
+use extension_contract::{FieldErrorCode, Outcome, Refusal};
 
 /// Fails if the payload has an unknown member. If the member were ignored, the caller would assume that it had an
 /// effect.
@@ -54,7 +29,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     match command.who {
         Who::Owners => {}
         Who::Operators => operators_only(desk)?,
-        Who::Platform => catalog::admin_of_platform(desk)?,
+        Who::Platform => admin_of_platform(desk)?,
     }
     check_members(command.members, body)?;
     if !command.when_closed {

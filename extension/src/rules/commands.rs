@@ -411,6 +411,11 @@ impl Command {
     }
 }
 
+/// Returns the kinds of all commands.
+pub(super) fn kinds() -> [&'static str; COMMANDS.len()] {
+    COMMANDS.each_ref().map(|command| command.kind)
+}
+
 /// Returns the table of `docs/commands.md`, in the order of the kinds.
 pub fn table() -> String {
     let mut commands: Vec<&Command> = COMMANDS.iter().collect();

@@ -1,6 +1,6 @@
 //! `account.connect`, `account.updated` and transfers: the connected account at the provider that receives payouts.
 
-use super::with_customer::owner;
+use crate::actions::customer::owner;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::return_url;
 use crate::input::stripe;
@@ -10,8 +10,9 @@ use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::ledger::{CASH, EARNINGS, book};
+use crate::model::mail::To;
 use crate::model::merge::payouts::{View, merge};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
 use extension_contract::{
     Effect, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank,

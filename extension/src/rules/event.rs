@@ -1,9 +1,9 @@
 //! A business's own facts, for example `user.registered`: services send them, and the catalog declares the reactions.
 
-use super::campaign;
-use super::command::{not_closed, not_the_platform, operators_only};
+use crate::actions::membership::record_event;
+use crate::actions::permission::{not_closed, not_the_platform, operators_only};
 use crate::catalog::desk::Desk;
-use crate::catalog::reaction::react;
+use crate::catalog::react::react;
 use crate::catalog::schema::check_told;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
@@ -19,7 +19,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     operators_only(desk)?;
     not_the_platform(desk)?;
     not_closed(desk)?;
-    campaign::record_event(desk, kind)?;
+    record_event(desk, kind)?;
     let fields = check_told("", kind, &decl.fields, desk.actor.kind, body)?;
     react(desk, kind, &desk.event_hash(), &fields)?;
     Ok(Outcome::Applied.into())

@@ -1,60 +1,34 @@
 //! Commands on instances: create, change, suspend, resume, retry and delete, within the account's plans and
 //! entitlements.
 
-use super::catalog;
-use super::command::operators_only;
+use crate::actions::create_instance::{check_room, insert_with_room, own_body};
+use crate::actions::permission::{admin_of_platform, operators_only};
+use crate::actions::put_product::put_one;
 use crate::catalog::desk::Desk;
-use crate::catalog::instance::{Instance, consumed};
-use crate::catalog::making::{insert, take_names};
+use crate::catalog::instance::Instance;
+use crate::catalog::making::take_names;
 use crate::catalog::product::{Proposed, normalise, required_text};
-use crate::catalog::schema::{TypeDecl, check};
-use crate::derive::standing::{AccountStanding, standing};
-use crate::derive::upgrade::refusal;
+use crate::catalog::schema::check;
+use crate::derive::standing::standing;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::records::instance::{
     ArchiveMode, Change, InstanceStatus, Names, ResourceState, ResourceStatus, Stage,
 };
 use crate::model::records::product::ProductRow;
-use crate::model::records::summary::Summary;
 use extension_contract::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Returns whether a service may report this change of status (SOL-15): only the end of provisioning.
 fn may_report(from: &str, to: &str) -> bool {
     from == "provisioning" && matches!(to, "running" | "error")
 }
 
-/// Fails if the account lacks the required plan, or if the amounts that the type consumes exceed the entitlements.
-/// Ignores the amounts of the instance `except`.
-pub(super) fn check_room(
-    desk: &mut Desk<'_>,
-    decl: &TypeDecl,
-    metadata: &Object,
-    standing: &AccountStanding,
-    except: Option<&Instance>,
-) -> Ruled<()> {
-    if let Some(link) = &decl.plan
-        && !standing.plans.contains_key(&link.family)
-    {
-        return Err(Refusal::NoEntitlement(link.family.clone()).into());
-    }
-    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-    for (key, amount) in consumed(decl, metadata) {
-        let own = except.and_then(|instance| instance.record.adds.consumed.get(&key)).copied().unwrap_or(0);
-        let used = summary.consumed.get(&key).copied().unwrap_or(0).saturating_sub(own);
-        if !standing.has_room(&key, used.saturating_add(amount)) {
-            return Err(Refusal::QuotaExceeded(refusal(desk, standing, &key, used, amount)?).into());
-        }
-    }
-    Ok(())
-}
-
 /// `product.create`: checks the product, takes its names, writes the row and begins provisioning.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
     if proposed.decl.catalog {
-        catalog::admin_of_platform(desk)?;
+        admin_of_platform(desk)?;
         return create_in_catalog(desk, proposed);
     }
     let id = insert_with_room(desk, proposed)?;
@@ -81,37 +55,6 @@ fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
     Ok(first.filter(|_| owned.next().is_none()))
 }
 
-fn normalise_provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
-    let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
-    if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
-        let message = "expected a type that is provisioned";
-        return Err(wrong_field("/product/product_type", FieldErrorCode::NotAllowed, message));
-    }
-    Ok(proposed)
-}
-
-/// Creates an instance as part of another command, and returns its id.
-pub(super) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
-    let proposed = normalise_provisioned(desk, body)?;
-    insert_with_room(desk, proposed)
-}
-
-/// Creates an instance that waits for the payment of its purchase and already holds its names.
-pub(super) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str) -> Ruled<String> {
-    let proposed = normalise_provisioned(desk, body)?;
-    let seed = desk.event_hash();
-    insert(desk, proposed, Some(purchase), &seed)
-}
-
-/// Inserts a row if the account's entitlements allow it.
-fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> Ruled<String> {
-    let standing = standing(desk)?;
-    check_room(desk, &proposed.decl, &proposed.metadata, &standing, None)?;
-    match_plan(&mut proposed, &standing)?;
-    let seed = desk.event_hash();
-    insert(desk, proposed, None, &seed)
-}
-
 fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> {
     let slug = proposed.decl.infer_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
     let id = match (&proposed.id, slug) {
@@ -128,54 +71,10 @@ fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> 
 /// Puts a product into the catalog. Replies at once, or after its price was created at the provider.
 fn put_in_catalog(desk: &mut Desk<'_>, id: &str, proposed: Proposed) -> Ruled<Verdict> {
     let reply_to = desk.reply_to.cloned();
-    Ok(match catalog::put_one(desk, id, proposed, reply_to)? {
+    Ok(match put_one(desk, id, proposed, reply_to)? {
         true => Outcome::Applied.into(),
         false => Verdict::answered(Answer::Product(id.to_owned())),
     })
-}
-
-/// Checks and removes the owner in the body: the owner is determined by the session, never by the body.
-pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
-    let mut body = body.clone();
-    let account = desk.account.owned()?;
-    let check = |map: &mut Object| -> Ruled<()> {
-        for key in ["user_id", "owner"] {
-            let named = map.remove(key);
-            let own = match (&named, &account) {
-                (None | Some(Value::Null), _) => true,
-                (Some(Value::String(id)), Account::User(own) | Account::Organization(own)) => id == own,
-                _ => false,
-            };
-            if !own {
-                return Err(Refusal::Forbidden(format!("/{key} is another account")).into());
-            }
-        }
-        Ok(())
-    };
-    check(&mut body)?;
-    if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
-        check(metadata)?;
-        // Clients of the platform send the initial status; the provisioner decides it.
-        if metadata.get("status").and_then(Value::as_str) == Some("provisioning") {
-            metadata.remove("status");
-        }
-    }
-    Ok(body)
-}
-
-/// Sets the product's plan to the plan in force. Fails if the product names another plan.
-pub(super) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
-    let Some(link) = &proposed.decl.plan else { return Ok(()) };
-    let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
-    match proposed.metadata.get(&link.field).and_then(Value::as_str) {
-        Some(named) if named != plan.product_id => {
-            Err(Refusal::RequirementUnmet(format!("{}:{named}", link.family)).into())
-        }
-        _ => {
-            proposed.metadata.insert(link.field.clone(), json!(plan.product_id));
-            Ok(())
-        }
-    }
 }
 
 /// `product.update`: the owner may change names and descriptions; only a service may change status and resources
@@ -186,7 +85,7 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     body.remove("id");
     let by = desk.actor.kind;
     if desk.account.is_platform() {
-        catalog::admin_of_platform(desk)?;
+        admin_of_platform(desk)?;
         let current = desk.catalog.product(&id)?.ok_or(Refusal::NotFound(id.clone()))?;
         let proposed = normalise(&desk.catalog, by, &body, Some((&id, &current.values)))?;
         return put_in_catalog(desk, &id, proposed);

@@ -1,15 +1,18 @@
 //! `invoice.*`: merges a snapshot of an invoice, and updates the records of its subscription and payments.
 
-use super::{check_owner, retrieve, session_of};
-use crate::catalog::LOOK_UP_PAYMENTS;
+use crate::actions::fetch::{fetch, fetch_snapshot};
+use crate::actions::permission::check_owner;
+use crate::actions::session_lookup::wait_for_owner;
 use crate::catalog::desk::Desk;
-use crate::catalog::reaction::publish;
+use crate::catalog::names::LOOK_UP_PAYMENTS;
+use crate::catalog::react::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::mail::To;
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
@@ -48,7 +51,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
         let known = desk.account.fetch::<Invoice>(id)?;
         return match known.filter(|known| known.at >= at) {
             Some(known) => Ok(Outcome::Stale(snapshot(&known))),
-            None => retrieve::fetch_snapshot(desk, "invoice", id, at),
+            None => fetch_snapshot(desk, "invoice", id, at),
         };
     }
     let outcome = apply(desk, id, object, desk.provider_time)?;
@@ -73,7 +76,7 @@ fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     }
     let key = EffectKey::Retrieve { object: id.to_owned(), because: invoice.paid_at.unwrap_or(invoice.at), views: 0 };
     if desk.account.record_fact(&FactKey::Asked(&key.to_string()).to_string())? {
-        retrieve::fetch(desk, &key, id, &json!({"object": "invoice", "id": id}), Vec::new())?;
+        fetch(desk, &key, id, &json!({"object": "invoice", "id": id}), Vec::new())?;
     }
     Ok(())
 }
@@ -100,7 +103,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     let view = read(desk.kind, object, at)?;
     let known = desk.account.fetch::<Invoice>(id)?;
     if let (None, Some(subscription)) = (&known, &view.subscription)
-        && let Some(outcome) = session_of::wait_for_owner(desk, subscription, object.subscription_metadata())?
+        && let Some(outcome) = wait_for_owner(desk, subscription, object.subscription_metadata())?
     {
         return Ok(outcome);
     }

@@ -1,22 +1,22 @@
 //! Products that accounts list in the catalog themselves. The owner's account sends the request as a message; the
 //! platform checks it and replies by another message.
 
-use super::catalog;
-use super::command::not_the_platform;
+use crate::actions::listed::{notify_owner, owner_field, send};
+use crate::actions::permission::not_the_platform;
+use crate::actions::put_product::put_one;
+use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{Proposed, find_type, normalise, required_text};
-use crate::catalog::schema::{Listing, TypeDecl};
-use crate::catalog::split::{account_of, text_of};
-use crate::model::effect::request;
-use crate::model::gather::gather;
+use crate::catalog::schema::Listing;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
+use crate::model::mail::To;
 use crate::model::message::{self, Message};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use extension_contract::{Account, ActorKind, Effect, FieldErrorCode, Outcome, Refusal};
+use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
 /// `product.list`: requests that a product of the account be listed in the catalog, or that a listed product be
@@ -45,23 +45,6 @@ pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&answer)?)))
 }
 
-/// Requests that no product of the account be on sale any more.
-pub(super) fn unlist_all(desk: &mut Desk<'_>) -> Ruled<()> {
-    let own = desk.account.owned()?;
-    for decl in desk.catalog.types()?.iter().filter(|decl| decl.listing.is_some()) {
-        for row in desk.catalog.products(Some(&decl.name))?.iter().filter(|row| row.values.active) {
-            if owner(decl, &*desk.catalog.metadata(&row.id)?).as_ref() != Some(&own) {
-                continue;
-            }
-            let key = EffectKey::Listing { product: row.id.clone(), asked_by: desk.event_hash() };
-            let body = gather([("active".to_owned(), json!(false))]);
-            let message = Message::Listing(message::Listing { product: row.id.clone(), body });
-            send(desk, Account::Platform, &row.id, &key, &message)?;
-        }
-    }
-    Ok(())
-}
-
 /// Handles an account's request in the platform's account: lists the product or refuses it, and notifies the account.
 pub(super) fn requested(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Ruled<Outcome> {
     match put(desk, sender, listing) {
@@ -86,7 +69,7 @@ fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Rul
     let waits = proposed.waits && listing.body.get("active") != Some(&json!(false));
     proposed.values.active &= !waits;
     let values = json!({"product": id, "name": proposed.values.name, "account": text_of(sender)});
-    catalog::put_one(desk, id, proposed, None)?;
+    put_one(desk, id, proposed, None)?;
     if waits {
         let reference = desk.event_hash();
         send_once(&mut desk.account, "listing_waits", To::Admin, &reference, &values)?;
@@ -106,39 +89,6 @@ fn save(desk: &mut Desk<'_>, product: &str, row: ListingRow) -> Ruled<()> {
     desk.account.load::<ListingRow>(&[product.to_owned()])?;
     desk.account.put(product, row);
     Ok(())
-}
-
-/// Returns the account that owns a product of the catalog; `None` if only operators list products of its type.
-pub(super) fn owner(decl: &TypeDecl, metadata: &Object) -> Option<Account> {
-    decl.listing?;
-    account_of(metadata.get(owner_field(decl)?)?.as_str()?)
-}
-
-/// Notifies the owner of a product's listing status.
-pub(super) fn notify_owner(
-    desk: &mut Desk<'_>,
-    to: Account,
-    product: &str,
-    name: String,
-    status: ListingStatus,
-    reason: Option<&str>,
-) -> Ruled<()> {
-    let key = EffectKey::Listed { product: product.to_owned(), asked_by: desk.event_hash() };
-    let reason = reason.map(str::to_owned);
-    let message = Message::Listed(message::Listed { product: product.to_owned(), name, status, reason });
-    send(desk, to, product, &key, &message)
-}
-
-/// Sends a message about a product. Messages about the same product are delivered in order.
-fn send(desk: &mut Desk<'_>, to: Account, product: &str, key: &EffectKey, message: &Message) -> Ruled<()> {
-    let effect = request(message::KIND, key, message, None)?;
-    desk.account.ask(Effect { to: Some(to), ordering_key: Some(format!("listing:{product}")), ..effect });
-    Ok(())
-}
-
-/// Returns the field of a type that names the receiver of a product's share.
-fn owner_field(decl: &TypeDecl) -> Option<&str> {
-    decl.split.as_ref()?.field()
 }
 
 /// Normalises a product that an account wants to list. Fails if its type does not allow listing, if the account does

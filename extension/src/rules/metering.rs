@@ -1,26 +1,20 @@
 //! Counters of the account's own usage: consumed by a command within the limit, or reported afterwards.
 
+use crate::actions::count::{count, counter};
 use crate::catalog::desk::Desk;
-use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
-use crate::catalog::product::{ID_BYTES, required_text, text};
-use crate::derive::period::{Period, period_of};
-use crate::derive::standing::{AccountStanding, standing};
+use crate::catalog::entitlement::EntitlementKind;
+use crate::catalog::product::{required_text, text};
+use crate::catalog::words::ID_BYTES;
+use crate::derive::period::period_of;
+use crate::derive::standing::standing;
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::FactKey;
-use crate::model::notice::{To, send_once};
 use crate::model::records::counter::Counter;
 use crate::model::time::rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
-
-/// Returns the declaration of a counter; `None` if the key is not declared as a counter.
-pub(super) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDecl>> {
-    let settings = desk.catalog.settings()?;
-    let found = declared(&settings.entitlements, key).filter(|decl| decl.kind == EntitlementKind::Counter);
-    Ok(found.cloned())
-}
 
 /// `usage.consume`: counts an amount, or refuses it beyond the limit.
 pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -67,50 +61,4 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => Outcome::Applied,
     };
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..outcome.into() })
-}
-
-/// Counts an amount in the period of its time, and sends alerts when thresholds are reached.
-pub(super) fn count(
-    desk: &mut Desk<'_>,
-    standing: &AccountStanding,
-    key: &str,
-    decl: &EntitlementDecl,
-    amount: i64,
-    at: Timestamp,
-) -> Ruled<()> {
-    let period = period_of(standing, key, decl, at);
-    let mut counter = desk.account.fetch::<Counter>(key)?.unwrap_or_default();
-    if counter.add(period.start, amount) {
-        let used = counter.used(period.start);
-        desk.account.put(key, counter);
-        alert(desk, standing, key, decl, period, used)?;
-    }
-    Ok(())
-}
-
-/// Sends an alert for each reached threshold, once per period.
-fn alert(
-    desk: &mut Desk<'_>,
-    standing: &AccountStanding,
-    key: &str,
-    decl: &EntitlementDecl,
-    period: Period,
-    used: i64,
-) -> Ruled<()> {
-    let allowed = standing.allows(key);
-    // There are no thresholds of 0 or of an unlimited amount, which is negative.
-    if allowed <= 0 {
-        return Ok(());
-    }
-    for percent in &decl.alerts {
-        if i128::from(used) * 100 < i128::from(allowed) * i128::from(*percent) {
-            continue;
-        }
-        let values = json!({
-            "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
-        });
-        let reference = format!("{key}:{}:{percent}", period.start);
-        send_once(&mut desk.account, "usage_alert", To::Account, &reference, &values)?;
-    }
-    Ok(())
 }

@@ -5,7 +5,8 @@
 use crate::catalog::desk::Desk;
 use crate::model::effect::moves_money;
 use crate::model::halt::{Answer, Ruled, Verdict};
-use crate::model::notice::{To, send_once};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use crate::model::records::money_requests::{MoneyRequest, MoneyRequests};
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::{Effect, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome, Refusal};

@@ -5,14 +5,15 @@
 //! sum. The sum counts at once for the charge's purchase; if the known refunds do not add up to the sum, they are
 //! fetched.
 
-use super::retrieve;
+use crate::actions::fetch::fetch;
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::mail::To;
 use crate::model::merge::payment::merge;
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use extension_contract::*;
 use serde_json::json;
@@ -77,7 +78,7 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
         let because = known.charge_refunded_minor;
         let key = EffectKey::Retrieve { object: object.id.to_string(), because, views: 0 };
         let payload = json!({"object": "charge", "id": object.id, "expand": ["refunds"]});
-        retrieve::fetch(desk, &key, &object.id, &payload, Vec::new())?;
+        fetch(desk, &key, &object.id, &payload, Vec::new())?;
     }
     Ok(outcome)
 }

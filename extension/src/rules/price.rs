@@ -6,8 +6,9 @@ use crate::catalog::price::Interval;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;
+use crate::model::mail::To;
 use crate::model::merge::price::{OnSale, merge};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use extension_contract::*;
 use serde_json::json;
 

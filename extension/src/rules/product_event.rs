@@ -1,13 +1,15 @@
 //! Product events: a product was created, changed or deleted at the platform. The new row is checked before it is
 //! stored: a refused creation is stored with an error, a refused change or deletion leaves the row unchanged.
 
-use super::catalog;
-use super::instance::{check_room, match_plan, own_body};
+use crate::actions::create_instance::{check_room, match_plan, own_body};
+use crate::actions::permission::admin_of_platform;
+use crate::actions::put_product;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
-use crate::catalog::is_reserved;
 use crate::catalog::making::{adopt, begin_metadata, take_names};
-use crate::catalog::product::{ID_BYTES, normalise};
+use crate::catalog::names::is_reserved;
+use crate::catalog::product::normalise;
+use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -27,7 +29,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     let id = product.id.clone();
     let account = desk.account.owned()?;
     if account == Account::Platform {
-        catalog::admin_of_platform(desk)?;
+        admin_of_platform(desk)?;
         if is_reserved(&product.values.product_type) {
             return Err(Refusal::Forbidden(format!("{id} has a product type that is reserved for the catalog")).into());
         }
@@ -52,10 +54,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     };
     let after = write_row(desk, &id, stored, change.after.as_ref())?;
     let decided = match (account, after) {
-        (Account::Platform, Some(after)) => catalog::adopt(desk, &id, &after).map(|()| Outcome::Applied),
+        (Account::Platform, Some(after)) => put_product::adopt(desk, &id, &after).map(|()| Outcome::Applied),
         // Buyers keep the product's grants, but the product is no longer on sale.
         (Account::Platform, None) => match &before {
-            Some(before) => catalog::remove(desk, &id, before).map(|()| Outcome::Applied),
+            Some(before) => put_product::remove(desk, &id, before).map(|()| Outcome::Applied),
             None => Ok(UNCHANGED),
         },
         (_, after) => decide_for_account(desk, &id, before, after),

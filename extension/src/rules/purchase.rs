@@ -1,7 +1,8 @@
 //! Commands on purchases and subscriptions: create a checkout, change the plan, cancel. The outcome of a checkout
 //! arrives with its session's events.
 
-use super::{instance, with_customer};
+use crate::actions::create_instance::{create_now, create_waiting};
+use crate::actions::customer::{open_checkout, request_checkout};
 use crate::catalog::amount::times;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
@@ -46,7 +47,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         if plan.subscription.is_some() {
             // The ordered product is created first: if it exceeds a quota, the plan is not changed.
             let product = match product_of(body)? {
-                Some(product) => Some(instance::create_now(desk, product)?),
+                Some(product) => Some(create_now(desk, product)?),
                 None => None,
             };
             return change(desk, &standing, &offer, product);
@@ -61,7 +62,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let product_id = match product_of(body)? {
-        Some(product) => Some(instance::create_waiting(desk, product, &id)?),
+        Some(product) => Some(create_waiting(desk, product, &id)?),
         None => None,
     };
     desk.account.put(
@@ -137,8 +138,8 @@ fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseVa
 /// the customer first.
 fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, creation: CustomerCreation) -> Ruled<()> {
     match creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
-        true => with_customer::request_checkout(desk, id, payload, desk.reply_to.cloned()),
-        false => with_customer::open_checkout(desk, id, payload),
+        true => request_checkout(desk, id, payload, desk.reply_to.cloned()),
+        false => open_checkout(desk, id, payload),
     }
 }
 

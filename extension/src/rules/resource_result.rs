@@ -1,13 +1,15 @@
 //! Handles the results of effects on resources, and of health watches.
 
-use super::{step, unattended_result};
+use crate::actions::task;
+use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
 use crate::model::concern::Verb;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
-use crate::model::notice::{To, send_once};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry,
 };
@@ -35,7 +37,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
-    let claims = step::claim_names(&instance.decl, name, &resource);
+    let claims = task::claim_names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
@@ -64,7 +66,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         }
         (_, false) => return Ok(stale(desk).into()),
     }
-    let answer = if verb == Verb::Observe { step::reply(desk, &instance, name, claims) } else { Answer::None };
+    let answer = if verb == Verb::Observe { task::reply(desk, &instance, name, claims) } else { Answer::None };
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(answer))
 }
@@ -105,7 +107,7 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Destroy => {
             let gone = std::mem::take(resource);
             *resource = gone.clone().gone();
-            let claims = step::claim_names(&instance.decl, name, &gone);
+            let claims = task::claim_names(&instance.decl, name, &gone);
             if !claims.is_empty() {
                 desk.account.release_claims(claims, None);
             }
@@ -114,20 +116,20 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
             resource.status = ResourceStatus::Present;
             resource.outputs = outputs;
         }
-        Verb::Observe => step::observed(resource, &outputs, is_restoring),
+        Verb::Observe => task::observed(resource, &outputs, is_restoring),
     }
     Ok(())
 }
 
 /// Returns whether a person made the resource.
 fn is_made_by_person(resource: &ResourceState) -> bool {
-    resource.task.as_ref().and_then(|task| task.done_by.as_deref()).is_some_and(|by| by != step::MACHINE)
+    resource.task.as_ref().and_then(|task| task.done_by.as_deref()).is_some_and(|by| by != task::MACHINE)
 }
 
 /// Records a resource that an effect created although it had become a manual task.
 fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
     let restore_due = instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
-    let task = resource.task.clone().map(|task| Task { done_by: Some(step::MACHINE.to_owned()), ..*task }.into());
+    let task = resource.task.clone().map(|task| Task { done_by: Some(task::MACHINE.to_owned()), ..*task }.into());
     let found = ResourceState { status: ResourceStatus::Present, outputs, task, restore_due, ..resource };
     instance.record.resources.insert(name.to_owned(), found);
 }
@@ -138,7 +140,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
     let by_hand = instance.decl.resource(name).is_some_and(|decl| decl.or_manual.is_some());
     let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
     if verb == Verb::Observe {
-        step::refused(resource, &failure.code);
+        task::refused(resource, &failure.code);
         return Ok(());
     }
     // After a refusal the resource does not exist; after other failures its existence is unknown.

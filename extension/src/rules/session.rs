@@ -1,15 +1,16 @@
 //! `checkout.session.*`: merges a snapshot of a session. For a purchase that we created, the stored row has the agreed
 //! amount; an event with another amount is rejected.
 
-use super::check_owner;
+use crate::actions::permission::check_owner;
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::mail::To;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::session::{Session, SessionStatus};

@@ -1,13 +1,10 @@
 //! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
-use crate::catalog::Catalog;
-use crate::catalog::checks::one_of;
+use crate::actions::spend::open_month;
 use crate::catalog::desk::Desk;
-use crate::catalog::in_force::value_at;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::derive::standing::{AccountStanding, standing};
-use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 
@@ -16,80 +13,9 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::record_key;
-use crate::model::records::usage::{UsageDay, UsageMonth, Use};
-use crate::model::time::{DAY_MS, month_of, rfc3339};
+use crate::model::records::usage::UsageMonth;
 use extension_contract::*;
 use serde_json::{Value, json};
-
-/// The cost of a measurement, in millionths of the currency's unit.
-#[derive(Clone, Debug)]
-pub(super) struct Cost {
-    /// Total cost.
-    all: i64,
-    /// The product of a seller, and the part of the cost that the seller charges.
-    seller: Option<(String, i64)>,
-}
-
-/// Returns the cost of a measurement. Fails if there is no price for it.
-pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
-    let value = attribute(usage, &rate.by).unwrap_or_default();
-    let known = || {
-        let values: Vec<&str> = rate.micros.keys().map(String::as_str).collect();
-        let text = format!("rate of {} for {} `{value}`: expected {}", usage.meter, rate.by, one_of(&values));
-        Refusal::NotFound(text)
-    };
-    let micros = rate.micros.get(value).ok_or_else(known)?;
-    let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
-    let of_meter = usage.quantity.checked_mul(*micros).ok_or_else(beyond)?;
-    let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
-    let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
-    // An unknown product has no seller.
-    if catalog.product(product)?.is_none() {
-        return Ok(Cost { all: of_meter, seller: None });
-    }
-    let micros = value_at(&*catalog.metadata(product)?, &seller.micros, usage.at);
-    let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
-    let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
-    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })
-}
-
-fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
-    usage.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-}
-
-/// Counts a measurement with its cost in the day and month of its time, or in the current month if that month is
-/// closed.
-pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
-    let cost_micros = cost.all;
-    let names = std::iter::once(&rate.by).chain(&rate.group);
-    let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
-    let covered_micros = match rate.pay.contains(&PaidBy::Credits) {
-        true => take_credits(desk, cost_micros)?,
-        false => 0,
-    };
-    let used = Use {
-        meter: usage.meter.clone(),
-        attributes: attributes.collect(),
-        quantity: usage.quantity,
-        cost_micros,
-        requests: 1,
-        covered_micros,
-    };
-    let id = rfc3339(usage.at)[..10].to_owned();
-    let mut day = desk.account.fetch::<UsageDay>(&id)?.unwrap_or_default();
-    day.start = usage.at.div_euclid(DAY_MS) * DAY_MS;
-    day.uses.add(used.clone());
-    desk.account.put(&id, day);
-    let (id, mut month) = open_month(desk, usage.at)?;
-    month.uses.add(used);
-    if let Some((product, micros)) = &cost.seller {
-        let part = month.sellers.entry(product.clone()).or_default();
-        part.micros = part.micros.saturating_add(*micros);
-    }
-    month.credits_micros = month.credits_micros.saturating_add(covered_micros);
-    desk.account.put(&id, month);
-    Ok(())
-}
 
 /// Handles the result of the invoice request for a month. After Stripe's refusal the usage is not invoiced until an
 /// operator requests it again.
@@ -133,41 +59,6 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
     let reply = json!({"month": id, "requests": month.asked_again + 1});
     desk.account.put(&id, month);
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
-}
-
-/// Returns the month of a time, or the current month if the month of the time is closed.
-fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)> {
-    for at in [at, desk.now] {
-        let (start, end) = month_of(at);
-        let id = rfc3339(start)[..7].to_owned();
-        match desk.account.fetch::<UsageMonth>(&id)? {
-            Some(month) if month.closed => {}
-            Some(month) => return Ok((id, month)),
-            // A past month without usage counts as closed.
-            None if end.saturating_add(DAY_MS) <= desk.now => {}
-            None => return Ok((id, UsageMonth { start, end, ..UsageMonth::default() })),
-        }
-    }
-    // The current month is closed because the clock went back: uses the following month.
-    let (start, end) = month_of(month_of(desk.now).1);
-    let id = rfc3339(start)[..7].to_owned();
-    let month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
-    Ok((id, UsageMonth { start, end, ..month }))
-}
-
-/// Takes up to an amount from the credit lots, oldest first. Returns the amount taken, in millionths.
-fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
-    let mut lots = desk.account.all::<Lot>()?;
-    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
-    let mut open = amount_micros;
-    for (id, lot) in lots {
-        let takes = open.clamp(0, lot.left_micros().max(0));
-        if takes > 0 {
-            open -= takes;
-            desk.account.put(&id, Lot { spent_micros: lot.spent_micros + takes, ..Lot::clone(&lot) });
-        }
-    }
-    Ok(amount_micros - open)
 }
 
 /// `usage.admit`: checks whether usage of a meter may begin now. Running usage is counted in any case.

@@ -1,18 +1,18 @@
 //! Commands on manual tasks: `step.complete` reports the outputs, `step.assign` assigns a person, `step.abandon` gives
 //! up a resource that could not be freed. `instance.retry` retries a waiting step automatically.
 
-use super::command::operators_only;
+use crate::actions::permission::operators_only;
+use crate::actions::task::{claim_names, done};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::product::required_text;
-use crate::catalog::schema::{Doer, TypeDecl, check_told};
+use crate::catalog::schema::{Doer, check_told};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
-use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{Effects, InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus};
 use crate::model::secret::has_password;
 use extension_contract::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Returns the instance and the waiting manual step that a command names.
 fn waiting_step(desk: &mut Desk<'_>, body: &Object) -> Ruled<(Instance, String)> {
@@ -117,66 +117,5 @@ pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// Value of `done_by` for a step that an effect completed.
-pub(super) const MACHINE: &str = "machine";
-
 /// Maximum length of a name in bytes.
 const NAME_BYTES: usize = 200;
-
-/// Marks the resource as present.
-fn done(resource: &mut ResourceState, is_restoring: bool) {
-    resource.status = ResourceStatus::Present;
-    resource.restore_due = is_restoring && resource.backup.is_some();
-}
-
-/// Applies a successful observation of a resource that a person reported, or that an effect may have created.
-pub(super) fn observed(resource: &mut ResourceState, observation: &Object, is_restoring: bool) {
-    if observation.get("exists") == Some(&json!(false)) {
-        return refused(resource, "not-found");
-    }
-    if let Some(outputs) = observation.get("outputs").and_then(Value::as_object) {
-        resource.outputs.extend(outputs.clone());
-    }
-    if let Some(task) = &mut resource.task {
-        task.done_by.get_or_insert_with(|| MACHINE.to_owned());
-    }
-    done(resource, is_restoring);
-}
-
-/// Rejects the reported outputs: the resource waits for a person again.
-pub(super) fn refused(resource: &mut ResourceState, code: &str) {
-    resource.status = ResourceStatus::ByHand;
-    resource.outputs = Object::new();
-    if let Some(task) = &mut resource.task {
-        // Only a person who reported outputs waits for the reply.
-        task.refused = task.done_by.take().map(|_| code.to_owned());
-        task.may_exist &= task.opened_at.is_some() || code != "not-found";
-    }
-}
-
-/// Returns the reply to the person after the observation. Releases the claims of rejected outputs.
-pub(super) fn reply(desk: &mut Desk<'_>, instance: &Instance, name: &str, claims: Vec<String>) -> Answer {
-    let task = instance.record.resources.get(name).and_then(|resource| resource.task.as_ref());
-    match task.and_then(|task| task.refused.as_ref()) {
-        None => Answer::Product(instance.id.clone()),
-        Some(code) => {
-            if !claims.is_empty() {
-                desk.account.release_claims(claims, None);
-            }
-            let message = format!("verification failed: {code}");
-            let error = FieldError { path: "/outputs".to_owned(), code: FieldErrorCode::NotAllowed, message };
-            Answer::Refused(Refusal::Invalid(vec![error]))
-        }
-    }
-}
-
-/// Returns the claim keys of a resource's outputs that are unique among accounts.
-pub(super) fn claim_names(decl: &TypeDecl, entry: &str, resource: &ResourceState) -> Vec<String> {
-    let Some(provision) = decl.resource(entry) else { return Vec::new() };
-    let asks = provision.or_manual.iter().flat_map(|by_hand| &by_hand.asks);
-    let unique = asks.filter_map(|field| {
-        let space = field.space(&format!("{}.{}", decl.name, provision.name))?;
-        Some(String::from(ClaimKey::Name { space: &space, value: resource.outputs.get(&field.name)?.as_str()? }))
-    });
-    unique.collect()
-}

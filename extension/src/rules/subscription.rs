@@ -1,19 +1,21 @@
 //! `customer.subscription.*`: merges a snapshot of a subscription. A snapshot with unknown prices grants nothing new,
 //! but a failed payment in it takes effect.
 
-use super::check_owner;
-use super::retrieve::{self, KnownSnapshots};
-use super::session_of;
+use crate::actions::fetch::{KnownSnapshots, fetch_again, fetch_snapshot};
+use crate::actions::permission::check_owner;
+use crate::actions::session_lookup::wait_for_owner;
 use crate::catalog::desk::Desk;
-use crate::catalog::reaction::publish;
+use crate::catalog::react::publish;
 use crate::catalog::terms::CatalogPrice;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
+use crate::model::mail;
+use crate::model::mail::To;
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionSnapshot, first, is_newer, merge};
-use crate::model::notice::{self, To, send_once};
+use crate::model::notice::send_once;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
@@ -79,15 +81,15 @@ fn apply(
             Some(row) if row.at > at || (row.at == at && row.rank == SnapshotRank::Retrieved) => {
                 Ok(Outcome::Stale(row.snapshot()))
             }
-            _ => retrieve::fetch_snapshot(desk, "subscription", id, at),
+            _ => fetch_snapshot(desk, "subscription", id, at),
         };
     }
     // The subscription is not claimed yet, and this snapshot names no customer. The fetched object names the customer.
     if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
-        return retrieve::fetch_snapshot(desk, "subscription", id, at);
+        return fetch_snapshot(desk, "subscription", id, at);
     }
     if known.is_none()
-        && let Some(outcome) = session_of::wait_for_owner(desk, id, object.metadata.as_ref())?
+        && let Some(outcome) = wait_for_owner(desk, id, object.metadata.as_ref())?
     {
         return Ok(outcome);
     }
@@ -158,7 +160,7 @@ fn apply(
         link_purchase(desk, id, purchase)?;
     }
     if let Some(known_snapshots) = known_snapshots {
-        return retrieve::fetch_again(desk, "subscription", id, at, known_snapshots);
+        return fetch_again(desk, "subscription", id, at, known_snapshots);
     }
     Ok(match news {
         News::Changed => Outcome::Applied,
@@ -322,7 +324,7 @@ fn read_previous(
 fn notify_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
     const TEMPLATE: &str = "change_expired";
     let reference = format!("{}:{}", object.id, desk.provider_time);
-    let is_told = desk.account.is_known(&notice::key(TEMPLATE, To::Account, &reference).to_string())?;
+    let is_told = desk.account.is_known(&mail::key(TEMPLATE, To::Account, &reference).to_string())?;
     if is_told || matches!(outcome, Outcome::Deferred(_)) {
         return Ok(outcome);
     }

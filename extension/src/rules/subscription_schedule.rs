@@ -1,7 +1,7 @@
 //! `subscription_schedule.*`: stores the planned changes. The changes and the schedule's end take effect only with the
 //! subscription's own events (S58).
 
-use super::check_owner;
+use crate::actions::permission::check_owner;
 use crate::catalog::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;

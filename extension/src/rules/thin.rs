@@ -2,18 +2,17 @@
 //! under the id of the classic event. The host then places the event by the object's content, and the event counts only
 //! once if the classic event arrives, too.
 
-use super::{retrieve, unattended_result};
+use crate::actions::fetch::{fetch_for, read_answer};
+use crate::actions::inject::inject;
+use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;
 use crate::model::concern::Concern;
-use crate::model::effect::request;
 use crate::model::halt::Ruled;
-use crate::model::json::decode;
 use crate::model::keys::{EffectKey, FactKey};
 use extension_contract::*;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Fetches the object; the event is deferred until the result arrives.
 pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcome> {
@@ -32,52 +31,16 @@ pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcom
     if let Some(connected) = facts.connected_account {
         payload["connected_account"] = json!(connected);
     }
-    retrieve::fetch_for(desk, &key, &payload, &Concern::Thin { event: event_id, kind: kind.to_owned() })?;
+    fetch_for(desk, &key, &payload, &Concern::Thin { event: event_id, kind: kind.to_owned() })?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
-}
-
-/// Payload of `provider.event`: the event that the host is to process.
-#[derive(Serialize)]
-struct InjectedEvent<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    date_ms: i64,
-    object: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connected_account: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_version: Option<String>,
 }
 
 /// Handles the fetched object: injects it as a provider event.
 pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended_result(desk, report) };
+    let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
     if !desk.account.record_fact(&FactKey::Told(event).to_string())? {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     inject(desk, event, kind, report, &answer)?;
     Ok(Outcome::Applied)
-}
-
-/// Injects a fetched object as an event of the given kind.
-pub(super) fn inject(
-    desk: &mut Desk<'_>,
-    event: &str,
-    kind: &str,
-    report: &EffectReport,
-    answer: &retrieve::FetchResult<'_>,
-) -> Ruled<()> {
-    let facts = desk.provider.cloned().unwrap_or_default();
-    let payload = InjectedEvent {
-        id: event,
-        kind,
-        date_ms: answer.date_ms,
-        object: decode("effects", &report.key, answer.object.get())?,
-        connected_account: facts.connected_account,
-        api_version: facts.api_version,
-    };
-    let key = EffectKey::Told { event: event.to_owned() };
-    desk.account.ask(request("provider.event", &key, &payload, None)?);
-    Ok(())
 }

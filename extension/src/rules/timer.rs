@@ -1,21 +1,17 @@
-//! Timers. Most timers only trigger the reconciliation. The timers of campaigns and of the time limit in `error` have
-//! their own actions.
+//! Timers. Most timers only trigger the reconciliation. The timer of the time limit in `error` reports the instance.
 
-use super::campaign;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::notice::{To, send_once};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::Outcome;
 use serde_json::json;
 
 /// Decides a timer. The caller determines after all stages whether the timer changed anything.
 pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Outcome> {
-    if let Some(TimerKey::Campaign { campaign: id, due }) = timer {
-        return campaign::resume(desk, id, *due);
-    }
     let Some(TimerKey::Error { instance: id, .. }) = timer else { return Ok(Outcome::Applied) };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(Outcome::Applied) };
     if instance.is(InstanceStatus::Error) && instance.record.lost_since.is_none() {

@@ -4,11 +4,11 @@
 //! The host generates the token and shows it to the caller; the extension receives only its hash.
 
 use crate::catalog::desk::Desk;
+use crate::catalog::price_rows::with_id;
 use crate::catalog::product::{required_text, text};
-use crate::catalog::reaction::publish;
+use crate::catalog::react::publish;
 use crate::catalog::schema::{TokenDecl, TypeDecl};
 use crate::catalog::template::Scope;
-use crate::catalog::terms::with_id;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::model::concern::Concern;
 use crate::model::effect::request;

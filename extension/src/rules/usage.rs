@@ -1,14 +1,14 @@
 //! Measurements. Counters sum up the measurements of the account, or a rate prices them. The measurements of an
 //! instance are stored in its metadata, as counters per billing period and as the newest gauges.
 
-use super::spending::Cost;
-use super::{metering, spending};
+use crate::actions::count;
+use crate::actions::spend::{self, Cost};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::instance::Instance;
-use crate::catalog::product::ID_BYTES;
 use crate::catalog::rate::Rate;
 use crate::catalog::schema::Meter;
+use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::{UNLIMITED, standing};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -76,11 +76,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         check(usage)?;
         check_time(desk, usage)?;
         if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
-            checked.push((Subject::Paid(rate.clone(), spending::cost(&desk.catalog, rate, usage)?), usage));
+            checked.push((Subject::Paid(rate.clone(), spend::cost(&desk.catalog, rate, usage)?), usage));
             continue;
         }
         let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
-        if let Some(decl) = metering::counter(desk, &usage.meter)?.filter(|_| !is_named) {
+        if let Some(decl) = count::counter(desk, &usage.meter)?.filter(|_| !is_named) {
             checked.push((Subject::Account(decl), usage));
             continue;
         }
@@ -108,8 +108,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         }
         has_news = true;
         match subject {
-            Subject::Paid(rate, cost) => spending::spend(desk, &rate, usage, &cost)?,
-            Subject::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
+            Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
+            Subject::Account(decl) => count::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
             Subject::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {
                     record_use(instance, usage, desk.now);

@@ -1,7 +1,9 @@
 //! Checks a product's metadata against its type, and reports the place of each error.
 
-use super::super::checks::one_of;
-use super::{Field, FieldType, Format, SetBy, TypeDecl};
+use super::field::{Field, FieldType, Format, SetBy};
+use super::type_decl::TypeDecl;
+use crate::catalog::account_name::account_of;
+use crate::catalog::words::one_of;
 use crate::model::gather::gather;
 use extension_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
@@ -196,7 +198,7 @@ fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)>
         Some(Format::DateTime) if !crate::model::time::is_rfc3339(text) => {
             return Err((FieldErrorCode::BadFormat, "expected an RFC 3339 date and time".to_owned()));
         }
-        Some(Format::Account) if crate::catalog::split::account_of(text).is_none() => {
+        Some(Format::Account) if account_of(text).is_none() => {
             return Err((FieldErrorCode::BadFormat, "expected user:ID or organization:ID".to_owned()));
         }
         _ => {}

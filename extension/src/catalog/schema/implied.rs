@@ -1,7 +1,8 @@
 //! Fields that the clauses of a type imply, so that types need not declare them: the fields of provisioned products and
 //! of products in the catalog.
 
-use super::{Field, FieldType, Format, SetBy, TypeDecl};
+use super::field::{Field, FieldType, Format, SetBy};
+use super::type_decl::TypeDecl;
 use crate::model::gather::gather;
 use crate::model::records::instance::InstanceStatus;
 
@@ -86,7 +87,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::TypeDecl;
+    use super::super::type_decl::TypeDecl;
 
     #[test]
     fn clauses_imply_fields_that_a_type_does_not_declare() {

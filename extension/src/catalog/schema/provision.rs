@@ -1,6 +1,6 @@
 //! The clause `provisions`: resources and steps, their order, and manual tasks for work that no provider does.
 
-use super::Field;
+use super::field::Field;
 use crate::catalog::span::Span;
 use crate::model::concern::Verb;
 use extension_small_deserialize::SmallDeserialize;

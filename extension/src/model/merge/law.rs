@@ -7,7 +7,8 @@
 use super::subscription::{Bounds, SubscriptionSnapshot};
 use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
 use crate::model::records::customer::Customer;
-use crate::model::records::dispute::{Dispute, DisputeStatus};
+use crate::model::records::dispute::Dispute;
+use crate::model::records::dispute_status::DisputeStatus;
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};

@@ -1,34 +1,11 @@
 //! A dispute of a payment: the customer's bank withholds the amount until the dispute is decided.
 
+use super::dispute_status::DisputeStatus;
 use super::payment::Payment;
 use super::{json_record, to_record};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Status of a dispute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DisputeStatus {
-    /// An inquiry of the bank; the money stays with us.
-    #[default]
-    Inquiry,
-    /// The inquiry is closed. A later dispute of the payment is still possible.
-    InquiryClosed,
-    /// Awaits our response; the bank holds the money.
-    Open,
-    /// Decided in our favour.
-    Won,
-    /// Decided against us. Final.
-    Lost,
-}
-
-impl DisputeStatus {
-    /// Returns whether a bank holds the disputed amount.
-    pub fn is_held(self) -> bool {
-        matches!(self, DisputeStatus::Open | DisputeStatus::Lost)
-    }
-}
 
 /// The stored fields of a dispute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]

@@ -280,6 +280,25 @@ pub(crate) struct InstanceRecord {
 }
 
 impl InstanceRecord {
+    /// Completes a record of data version 2 by the members that only such a row has. A record of a later data version
+    /// stays as it is.
+    fn complete(&mut self, row: Version2) {
+        let Some(begun) = row.begun else { return };
+        self.effects = match (row.reached_world, begun) {
+            (true, _) => Effects::Begun,
+            (false, true) => Effects::Requested,
+            (false, false) => Effects::None,
+        };
+        if row.holds_names {
+            self.names = Names::Held;
+        }
+        if row.archive_paused {
+            self.archive = ArchiveMode::Paused;
+        }
+        self.lost_since = row.failed.filter(|_| row.credit_due).map(|failed| failed.at);
+        self.state = State::of_version2(row);
+    }
+
     /// Returns the state of a resource: absent if the resource was removed, `None` if it was never requested.
     pub fn resource(&self, name: &str) -> Option<ResourceState> {
         let gone = || {
@@ -344,7 +363,7 @@ impl Record for InstanceRecord {
         let mut record: InstanceRecord = decode(InstanceRecord::COLLECTION, &row.id, &row.value)?;
         // A record of data version 2 has no state.
         if record.state.stage() == Stage::Plain {
-            decode::<Version2>(InstanceRecord::COLLECTION, &row.id, &row.value)?.complete(&mut record);
+            record.complete(decode(InstanceRecord::COLLECTION, &row.id, &row.value)?);
         }
         Ok(Some(record))
     }

@@ -1,6 +1,6 @@
 //! A payment with its refunds and disputes. Its id is the payment intent, or the charge if there is none.
 
-use super::dispute::DisputeStatus;
+use super::dispute_status::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::json::is_false;

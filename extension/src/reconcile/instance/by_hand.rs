@@ -1,13 +1,14 @@
 //! Manual tasks: notifies a person, schedules reminders, and reports overdue tasks (requirements 4.4).
 
 use super::super::schedule::DesiredSchedule;
-use super::waiting::purchase_of;
+use super::purchase::purchase_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{ByHand, Doer, FieldType, Reminder};
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::notice::{To, send_once};
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use crate::model::records::instance::{ResourceStatus, Task};
 use crate::model::time::{DAY_MS, rfc3339};
 use extension_contract::Timestamp;

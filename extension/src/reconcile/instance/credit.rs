@@ -1,6 +1,6 @@
 //! Credits a paying customer for the days that an instance was in `error`, pro rata and rounded down.
 
-use super::Context;
+use super::context::Context;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::effect::request;

@@ -1,6 +1,6 @@
 //! Copies the plan, quotas and subscription in force into an instance's metadata.
 
-use super::Context;
+use super::context::Context;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};

@@ -1,6 +1,8 @@
 //! Instances that have not begun: they wait for their plan or purchase, and end or are revived together with it.
 
-use super::{Context, plan, resources};
+use super::context::Context;
+use super::purchase::purchase_of;
+use super::{plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource;
@@ -11,14 +13,6 @@ use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::PurchaseStatus;
 use serde_json::json;
-
-/// Returns the purchase that an instance waits or waited for.
-pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
-    match instance.text("purchase_id").map(str::to_owned) {
-        Some(id) => desk.account.fetch::<PurchaseRow>(&id),
-        None => Ok(None),
-    }
-}
 
 /// Returns whether provisioning may continue: the plan is in force, or provisioning has begun and cannot be undone.
 /// Ends the instance if its purchase has failed.

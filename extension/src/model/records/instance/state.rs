@@ -206,13 +206,13 @@ impl State {
 
     /// Returns the state of a record of data version 2, until the status in its product row is known.
     pub(super) fn of_version2(row: Version2) -> State {
-        State(if row.is_foreign() { row.stage(None) } else { Stage::Version2(row) })
+        State(if row.foreign { stage(row, None) } else { Stage::Version2(row) })
     }
 
     /// Completes the state of a record of data version 2 by the status in its product row.
     pub fn upgrade(&mut self, status: Option<InstanceStatus>) {
         if let Stage::Version2(row) = self.0 {
-            self.0 = row.stage(status);
+            self.0 = stage(row, status);
         }
     }
 
@@ -321,6 +321,37 @@ impl Stage {
             }
             (InstanceStatus::Terminated, _) => Stage::Terminated(End::Lapsed),
         }
+    }
+}
+
+/// Returns the stage of a record of data version 2, with the status in the product row.
+fn stage(row: Version2, status: Option<InstanceStatus>) -> Stage {
+    if row.foreign {
+        return if row.ended_by_owner { Stage::ForeignEnded } else { Stage::Foreign };
+    }
+    let Some(status) = status else { return Stage::Plain };
+    match status {
+        InstanceStatus::Provisioning => Stage::Provisioning,
+        InstanceStatus::Running => Stage::Running,
+        InstanceStatus::Suspended => Stage::Suspended,
+        InstanceStatus::Archiving => Stage::Archiving(match row.before {
+            Some(InstanceStatus::Running) => Origin::Running,
+            Some(InstanceStatus::Archived) => Origin::Archived,
+            _ => Origin::Suspended,
+        }),
+        InstanceStatus::Archived => Stage::Archived,
+        InstanceStatus::Restoring => Stage::Restoring,
+        InstanceStatus::Deleting => Stage::Deleting(match (row.ended_by_owner, row.final_backup) {
+            (false, _) => Deletion::Lapsed,
+            (true, false) => Deletion::Ordered,
+            (true, true) => Deletion::OrderedWithBackup,
+        }),
+        InstanceStatus::Error if row.refused => Stage::Refused,
+        InstanceStatus::Error => {
+            Stage::Failed(Failure { at: row.failed.map(|failed| failed.at), begins_again: row.retry_wanted })
+        }
+        InstanceStatus::Terminated if row.ended_by_owner => Stage::Terminated(End::Ordered),
+        InstanceStatus::Terminated => Stage::Terminated(End::Lapsed),
     }
 }
 

@@ -1,25 +1,21 @@
-//! Creates a catalog product and its prices at the payment provider, one by one, each once.
+//! Requests a catalog product and its prices at the payment provider, one by one, each once.
 
-use super::put_price;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::{self, Interval, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
-use crate::catalog::terms::price_rows;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
-use crate::model::halt::{Answer, Ruled, Verdict, internal};
+use crate::model::halt::Ruled;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
-use crate::model::notice::{To, send_once};
-use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use serde_json::{Value, json};
 
 /// The effect kind that creates a product at the provider.
-const PRODUCT: &str = "stripe.product.create";
+pub(crate) const PRODUCT: &str = "stripe.product.create";
 
 /// Keeps the provider's ids when the catalog is loaded again without them. Returns true if the last sync failed.
-pub(super) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
+pub(crate) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
@@ -36,7 +32,7 @@ pub(super) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> R
 
 /// Marks a product as syncing. After a failure it raises the generation, because a repeated request would have no
 /// effect.
-pub(super) fn mark(proposed: &mut Proposed, failed_before: bool) -> Ruled<()> {
+pub(crate) fn mark(proposed: &mut Proposed, failed_before: bool) -> Ruled<()> {
     proposed.metadata.insert("sync".to_owned(), json!("syncing"));
     if failed_before {
         let next = generation(&proposed.metadata).saturating_add(1);
@@ -52,7 +48,7 @@ fn generation(metadata: &Object) -> u32 {
 }
 
 /// Requests the next missing object: the product first, then its prices one by one.
-pub(super) fn request_missing(
+pub(crate) fn request_missing(
     desk: &mut Desk<'_>,
     id: &str,
     values: &ProductValues,
@@ -91,67 +87,4 @@ pub(super) fn request_missing(
     let effect = request("stripe.price.create", &key, &payload, Some(&about(Some(interval))))?;
     desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
     Ok(())
-}
-
-/// Handles the result of a sync effect: stores the id and requests the next object. The caller receives the product
-/// when all objects were created.
-pub(crate) fn synced(
-    desk: &mut Desk<'_>,
-    id: &str,
-    interval: Option<Interval>,
-    report: &EffectReport,
-) -> Ruled<Verdict> {
-    let Some(row) = desk.account.get::<ProductRow>(id)? else {
-        return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
-    };
-    let is_product = desk.kind == PRODUCT;
-    let (row, mut metadata) = row.parts(id)?;
-    let mut is_whole = false;
-    match &report.answer {
-        Err(failure) => {
-            metadata.insert("sync".to_owned(), json!("failed"));
-            let values = json!({"product": id, "code": failure.code});
-            let reference = format!("{}:{}", report.key, report.generation);
-            send_once(&mut desk.account, "sync_failed", To::Admin, &reference, &values)?;
-        }
-        Ok(answer) => {
-            let answer: Object = decode("effects", &report.key, answer)?;
-            let Some(made) = answer.get("id").and_then(Value::as_str) else {
-                return Err(internal(format!("{}: the result has no id", report.key)));
-            };
-            match (is_product, interval) {
-                (true, _) => drop(metadata.insert("stripe_product_id".to_owned(), json!(made))),
-                (false, Some(interval)) => price::set_id(&mut metadata, interval, made),
-                (false, None) => return Err(internal(format!("{}: the correlation has no interval", report.key))),
-            }
-            let currency = desk.catalog.settings()?.currency.clone();
-            is_whole = !is_product && prices_of(&row, &metadata, &currency).iter().all(|price| price.id.is_some());
-            if is_whole {
-                metadata.insert("sync".to_owned(), json!("synced"));
-            }
-        }
-    }
-    let values = ProductValues { metadata: encode(&*metadata)?, ..ProductValues::clone(&row) };
-    desk.account.put(id, ProductRow::from(values.clone()));
-    let reply_to = desk.reply_to.cloned();
-    if report.answer.is_ok()
-        && !is_product
-        && let Some(decl) = desk.catalog.type_named(&values.product_type)?
-    {
-        let currency = desk.catalog.settings()?.currency.clone();
-        let metadata = Object::clone(&metadata);
-        let proposed = Proposed { id: None, decl, values: values.clone(), metadata, is_default: false, waits: false };
-        for price in price_rows(&proposed, id, &currency)? {
-            put_price(desk, price)?;
-        }
-    }
-    // After a failure the product is kept; the reply shows that its prices are not synced.
-    if report.answer.is_ok() && !is_whole {
-        request_missing(desk, id, &values, &metadata, reply_to)?;
-        return Ok(Outcome::Applied.into());
-    }
-    Ok(match reply_to {
-        Some(_) => Verdict::answered(Answer::Product(id.to_owned())),
-        None => Outcome::Applied.into(),
-    })
 }

@@ -1,32 +1,29 @@
 //! Fetches objects from the payment provider, each under one effect key, with a generation that rises after each final
 //! failure. After three failures the operators are notified; redelivering the event fetches again.
 
-use super::{invoice, payment, subscription, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::notice::{To, send_once};
-use crate::model::records::comparison::Comparison;
-use crate::model::records::subscription::SubscriptionRow;
+use crate::model::mail::To;
+use crate::model::notice::send_once;
 use extension_contract::*;
 use extension_reader::Raw;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::rc::Rc;
 
 /// Number of consecutive failures after which the operators are notified instead of another attempt.
 const ATTEMPTS_MAX: u32 = 3;
 
 /// Fetches the current state of an object; the event is deferred until the result arrives.
-pub(super) fn fetch_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
+pub(crate) fn fetch_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
     fetch_again(desk, object, id, at, KnownSnapshots::default())
 }
 
 /// The known snapshots of an object at the time of a fetch.
 #[derive(Default)]
-pub(super) struct KnownSnapshots {
+pub(crate) struct KnownSnapshots {
     /// Ids of the events that delivered the snapshots; the fetched snapshot is newer.
     pub events: Vec<String>,
     /// Number of snapshots of the same second if a fetched snapshot is among them, and otherwise 0. It distinguishes
@@ -35,7 +32,7 @@ pub(super) struct KnownSnapshots {
 }
 
 /// Like [`fetch_snapshot`], for an object with known snapshots.
-pub(super) fn fetch_again(
+pub(crate) fn fetch_again(
     desk: &mut Desk<'_>,
     object: &str,
     id: &str,
@@ -48,13 +45,13 @@ pub(super) fn fetch_again(
 }
 
 /// Fetches an object. The request has no effect if the same fetch is open.
-pub(super) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
+pub(crate) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
     fetch_for(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
 }
 
 /// Fetches an object with a given correlation. The request has no effect if the same fetch is open. After each third
 /// failure, notifies the operators instead.
-pub(super) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
+pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
     // Each waiting event gives up separately, so that two events do not retry in turn without end.
@@ -80,7 +77,7 @@ fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
 
 /// The result of a `stripe.retrieve`.
 #[derive(Deserialize)]
-pub(super) struct FetchResult<'a> {
+pub(crate) struct FetchResult<'a> {
     /// The date of the provider's response, in milliseconds since the Unix epoch.
     pub date_ms: i64,
     #[serde(borrow)]
@@ -88,7 +85,7 @@ pub(super) struct FetchResult<'a> {
 }
 
 /// Returns the result of a fetch. After a final failure it counts the failure and returns `None`.
-pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<FetchResult<'r>>> {
+pub(crate) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<FetchResult<'r>>> {
     let Ok(answer) = &report.answer else {
         let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
         desk.account.record_fact(&failed.to_string())?;
@@ -97,46 +94,7 @@ pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> 
     Ok(Some(extension_reader::from_str(answer).map_err(|error| malformed(report, &error))?))
 }
 
-fn malformed(report: &EffectReport, error: &extension_reader::Error) -> Refusal {
+/// Returns the refusal of a result that cannot be read.
+pub(crate) fn malformed(report: &EffectReport, error: &extension_reader::Error) -> Refusal {
     Refusal::Malformed(format!("{}: {error}", report.key))
-}
-
-/// The type of a fetched object.
-#[derive(Deserialize)]
-struct ObjectType<'a> {
-    #[serde(borrow, default)]
-    object: Option<crate::input::stripe::Text<'a>>,
-}
-
-/// Handles a subscription that was fetched for comparison: merges, counts and reports a difference.
-pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
-    if report.answer.is_err() {
-        return unattended_result(desk, report);
-    }
-    let before = desk.account.get::<SubscriptionRow>(id)?;
-    let outcome = fetched(desk, report, &[])?;
-    let after = desk.account.get::<SubscriptionRow>(id)?;
-    let differs = before.as_ref().map(|row| row.state()) != after.as_ref().map(|row| row.state());
-    let known = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
-    let (compared, corrected) = (known.compared.saturating_add(1), known.corrected + i64::from(differs));
-    desk.account.put(Comparison::ID, Comparison { compared, corrected, ..known });
-    if differs {
-        let status = |row: &Option<Rc<SubscriptionRow>>| row.as_ref().map(|row| row.status());
-        let values = json!({"subscription": id, "before": status(&before), "after": status(&after)});
-        send_once(&mut desk.account, "difference_corrected", To::Admin, &report.key, &values)?;
-    }
-    Ok(outcome)
-}
-
-/// Handles the result of a fetch. The fetched snapshot is newer than the snapshots of the events `known`.
-pub(super) fn fetched(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
-    let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
-    let object = answer.object.get();
-    let kind: ObjectType<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
-    match kind.object.as_deref() {
-        Some("subscription") => subscription::fetched(desk, object, answer.date_ms, known),
-        Some("invoice") => invoice::fetched(desk, object, answer.date_ms),
-        Some("charge") => payment::fetched(desk, object),
-        other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),
-    }
 }

@@ -1,0 +1,66 @@
+//! Counters of the account's own usage.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
+use crate::derive::period::{Period, period_of};
+use crate::derive::standing::AccountStanding;
+use crate::model::halt::Ruled;
+use crate::model::mail::To;
+use crate::model::notice::send_once;
+use crate::model::records::counter::Counter;
+use crate::model::time::rfc3339;
+use extension_contract::Timestamp;
+use serde_json::json;
+
+/// Returns the declaration of a counter; `None` if the key is not declared as a counter.
+pub(crate) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDecl>> {
+    let settings = desk.catalog.settings()?;
+    let found = declared(&settings.entitlements, key).filter(|decl| decl.kind == EntitlementKind::Counter);
+    Ok(found.cloned())
+}
+
+/// Counts an amount in the period of its time, and sends alerts when thresholds are reached.
+pub(crate) fn count(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    key: &str,
+    decl: &EntitlementDecl,
+    amount: i64,
+    at: Timestamp,
+) -> Ruled<()> {
+    let period = period_of(standing, key, decl, at);
+    let mut counter = desk.account.fetch::<Counter>(key)?.unwrap_or_default();
+    if counter.add(period.start, amount) {
+        let used = counter.used(period.start);
+        desk.account.put(key, counter);
+        alert(desk, standing, key, decl, period, used)?;
+    }
+    Ok(())
+}
+
+/// Sends an alert for each reached threshold, once per period.
+fn alert(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    key: &str,
+    decl: &EntitlementDecl,
+    period: Period,
+    used: i64,
+) -> Ruled<()> {
+    let allowed = standing.allows(key);
+    // There are no thresholds of 0 or of an unlimited amount, which is negative.
+    if allowed <= 0 {
+        return Ok(());
+    }
+    for percent in &decl.alerts {
+        if i128::from(used) * 100 < i128::from(allowed) * i128::from(*percent) {
+            continue;
+        }
+        let values = json!({
+            "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
+        });
+        let reference = format!("{key}:{}:{percent}", period.start);
+        send_once(&mut desk.account, "usage_alert", To::Account, &reference, &values)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Requests the Stripe customer before a registration, portal page or checkout, unless the account has one. The customer
+//! is requested once; other requests wait for it.
+
+use crate::catalog::desk::Desk;
+use crate::derive::customer::customer;
+use crate::input::placement::metadata_naming;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::json::Object;
+use crate::model::keys::EffectKey;
+use crate::model::records::customer::{AwaitsPortal, CustomerRequest};
+use crate::model::records::purchase::{AwaitsCustomer, PurchaseRow};
+use extension_contract::{Effect, Refusal};
+use serde_json::{Value, json};
+
+/// Returns metadata that names the account.
+pub(crate) fn owner(desk: &Desk<'_>) -> Ruled<Object> {
+    let named = metadata_naming(&desk.account.owned()?);
+    Ok(named.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?)
+}
+
+/// Requests the customer with the data of a registration.
+pub(crate) fn register(desk: &mut Desk<'_>, payload: &Value) -> Ruled<()> {
+    let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };
+    match is_customer_requested(desk)? {
+        true => Ok(()),
+        false => request_customer(desk, &key, payload, &Concern::Registration, None),
+    }
+}
+
+/// Requests the provider's portal page for the customer.
+pub(crate) fn open_portal(desk: &mut Desk<'_>, return_url: String) -> Ruled<()> {
+    let awaits = AwaitsPortal { reply_to: desk.reply_to.cloned(), return_url };
+    if let Some(customer) = customer(desk)? {
+        return request_portal(desk, &customer, 0, &awaits);
+    }
+    if let Some(mut request) = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)? {
+        request.portals.push(awaits);
+        desk.account.put(CustomerRequest::ID, request);
+        return Ok(());
+    }
+    request_customer_for_portal(desk, awaits)
+}
+
+/// Requests a checkout as soon as its customer exists.
+pub(crate) fn open_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value) -> Ruled<()> {
+    let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else { return Ok(()) };
+    row.details.awaits_customer = Some(AwaitsCustomer { checkout: payload.clone(), reply_to: desk.reply_to.cloned() });
+    desk.account.put(id, row);
+    match is_customer_requested(desk)? {
+        true => Ok(()),
+        false => request_customer_for_checkout(desk, id, payload, desk.reply_to.cloned()),
+    }
+}
+
+/// Requests a checkout.
+pub(crate) fn request_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
+    let about = Concern::Checkout { purchase: id.to_owned() };
+    let key = EffectKey::Checkout { purchase: id.to_owned() };
+    let effect = request("stripe.checkout.create", &key, payload, Some(&about))?;
+    desk.account.ask(Effect { reply_to, ..effect });
+    Ok(())
+}
+
+/// Returns the purchases whose checkout waits for the customer, in the order of their ids.
+pub(crate) fn waiting_checkouts(desk: &mut Desk<'_>) -> Ruled<Vec<String>> {
+    let all = desk.account.all::<PurchaseRow>()?.into_iter();
+    Ok(all.filter(|(_, row)| row.details.awaits_customer.is_some()).map(|(id, _)| id).collect())
+}
+
+fn is_customer_requested(desk: &mut Desk<'_>) -> Ruled<bool> {
+    Ok(desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.is_some())
+}
+
+pub(crate) fn request_customer_for_portal(desk: &mut Desk<'_>, awaits: AwaitsPortal) -> Ruled<()> {
+    let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };
+    let payload = json!({"metadata": owner(desk)?});
+    let about = Concern::CustomerForPortal { return_url: awaits.return_url };
+    request_customer(desk, &key, &payload, &about, awaits.reply_to)
+}
+
+pub(crate) fn request_customer_for_checkout(
+    desk: &mut Desk<'_>,
+    id: &str,
+    checkout: &Value,
+    reply_to: Option<String>,
+) -> Ruled<()> {
+    let key = EffectKey::Customer { purchase: id.to_owned() };
+    let about = Concern::Customer { purchase: id.to_owned() };
+    request_customer(desk, &key, &json!({"metadata": checkout["metadata"]}), &about, reply_to)
+}
+
+fn request_customer(
+    desk: &mut Desk<'_>,
+    key: &EffectKey,
+    payload: &Value,
+    about: &Concern,
+    reply_to: Option<String>,
+) -> Ruled<()> {
+    let effect = request("stripe.customer.create", key, payload, Some(about))?;
+    desk.account.ask(Effect { reply_to, ..effect });
+    desk.account.put(CustomerRequest::ID, CustomerRequest::default());
+    Ok(())
+}
+
+/// Requests the provider's portal page for a customer. `number` distinguishes several requests of one event.
+pub(crate) fn request_portal(desk: &mut Desk<'_>, customer: &str, number: usize, awaits: &AwaitsPortal) -> Ruled<()> {
+    let asked_by = desk.event_hash();
+    let asked_by = if number == 0 { asked_by } else { format!("{asked_by}-{number}") };
+    let payload = json!({"customer": customer, "return_url": awaits.return_url});
+    let effect = request("stripe.portal.create", &EffectKey::Portal { asked_by }, &payload, Some(&Concern::Portal))?;
+    desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! What an account remembers of itself for campaigns.
+
+use crate::catalog::desk::Desk;
+use crate::model::halt::Ruled;
+use crate::model::records::campaign::Membership;
+
+/// Records a business fact in the account's membership, for campaigns that select by it.
+pub(crate) fn record_event(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
+    if desk.catalog.settings()?.campaigns.is_none() {
+        return Ok(());
+    }
+    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    if !known.events.iter().any(|known| known == event) {
+        known.events.push(event.to_owned());
+        desk.account.put(Membership::ID, known);
+    }
+    Ok(())
+}

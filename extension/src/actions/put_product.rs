@@ -1,0 +1,239 @@
+//! Puts a product into the catalog, with its prices, its default plan and the message to its owner.
+//!
+//! A published price is immutable: another amount requires another price.
+
+mod sync;
+
+use super::listed;
+use crate::catalog::desk::Desk;
+use crate::catalog::in_force::{self, Change};
+use crate::catalog::names::BUSINESS;
+use crate::catalog::price::{PRICE_ID, PRICES};
+use crate::catalog::price_rows::{grants_of, price_rows};
+use crate::catalog::product::{Proposed, normalise};
+use crate::catalog::settings::{DefaultPlan, Settings};
+use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::model::gather::sort_by;
+use crate::model::halt::{Ruled, wrong_field};
+use crate::model::json::{Object, decode, encode};
+use crate::model::records::listing::ListingStatus;
+use crate::model::records::product::ProductRow;
+use extension_contract::*;
+use serde_json::{Value, json};
+use std::rc::Rc;
+pub(crate) use sync::{PRODUCT, request_missing};
+
+/// Returns the values of one of the catalog's own rows.
+pub(crate) fn catalog_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
+    ProductValues {
+        product_type: product_type.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        active: true,
+        price: None,
+        interval: None,
+        filters: Vec::new(),
+        metadata,
+    }
+}
+
+pub(crate) fn save_settings(desk: &mut Desk<'_>, settings: &Settings) -> Ruled<()> {
+    let values = catalog_row(BUSINESS, desk.business, encode(settings)?);
+    save(desk, BUSINESS, &values)
+}
+
+/// Writes a product of the catalog if it has changed.
+pub(crate) fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
+    let current = desk.catalog.product(id)?;
+    if current.as_ref().is_some_and(|row| row.values == *values) {
+        return Ok(());
+    }
+    desk.account.load::<ProductRow>(&[id.to_owned()])?;
+    desk.account.put(id, ProductRow::from(values.clone()));
+    let version = current.map_or(0, |row| row.version) + 1;
+    let owner = Account::Platform;
+    let row = Product { id: id.to_owned(), owner, values: values.clone(), version, deleted: false };
+    desk.catalog.write_over(CatalogKey::Product(id.to_owned()), Some(CatalogRow::Product(row)));
+    Ok(())
+}
+
+/// Updates the default plan of a family. Fails if another plan is already the default.
+pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
+    let Some(family) = &proposed.decl.family else { return Ok(()) };
+    let known = settings.defaults.get(family);
+    match (proposed.is_default && proposed.values.active, known) {
+        (true, Some(other)) if other.product_id != id => {
+            let message = format!("{} is already the default of family {family}", other.product_id);
+            return Err(wrong_field("/default", FieldErrorCode::Taken, message));
+        }
+        (true, _) => {
+            let account = proposed.decl.buy.as_ref().and_then(|buy| buy.account);
+            let plan = DefaultPlan { product_id: id.to_owned(), grants: grants_of(proposed, id), account };
+            settings.defaults.insert(family.clone(), plan);
+        }
+        (false, Some(known)) if known.product_id == id => drop(settings.defaults.remove(family)),
+        (false, _) => {}
+    }
+    Ok(())
+}
+
+/// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published prices.
+pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
+    if !proposed.decl.catalog {
+        let message =
+            format!("products of type {} belong to accounts: expected a type with `catalog: true`", proposed.decl.name);
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    let settings = desk.catalog.settings()?;
+    let prices = proposed.prices(&settings.currency);
+    if proposed.values.active
+        && !settings.sync_prices
+        && let Some(price) = prices.iter().find(|price| price.id.is_none())
+    {
+        let path = match proposed.metadata.contains_key(PRICES) {
+            true => format!("/prices/{}/id", price.interval.name()),
+            false => format!("/metadata/{PRICE_ID}"),
+        };
+        let message = format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)");
+        return Err(wrong_field(&path, FieldErrorCode::Missing, message));
+    }
+    let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
+    let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
+    if let Some(interval) = missing.filter(|_| is_sold && !proposed.is_default) {
+        let message = format!("required: each {} has this price", proposed.decl.name);
+        return Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message));
+    }
+    for price in price_rows(proposed, id, &settings.currency)? {
+        check_price(desk, &price)?;
+    }
+    Ok(())
+}
+
+/// Puts one product into the catalog and updates the default plans. Returns true if a price of the product is being
+/// created at the provider; then the caller in `reply_to` receives the reply afterwards.
+pub(crate) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
+    let known = desk.catalog.settings()?;
+    let mut settings = (*known).clone();
+    update_default_plan(&mut settings, id, &proposed)?;
+    let owner = listed::owner(&proposed.decl, &proposed.metadata);
+    let name = proposed.values.name.clone();
+    let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
+    let is_syncing = put(desk, id, proposed, reply_to)?;
+    if let Some(owner) = owner {
+        listed::notify_owner(desk, owner, id, name, status, None)?;
+    }
+    if settings != *known {
+        save_settings(desk, &settings)?;
+    }
+    Ok(is_syncing)
+}
+
+/// Handles the deletion of a catalog product: it is no longer a default plan, and its owner is notified.
+pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> Ruled<()> {
+    let metadata = decode("products", id, &before.metadata)?;
+    let decl = desk.catalog.type_named(&before.product_type)?;
+    if let Some(owner) = decl.and_then(|decl| listed::owner(&decl, &metadata)) {
+        listed::notify_owner(desk, owner, id, before.name.clone(), ListingStatus::Unlisted, None)?;
+    }
+    let known = desk.catalog.settings()?;
+    let mut settings = (*known).clone();
+    settings.defaults.retain(|_, plan| plan.product_id != id);
+    if settings != *known {
+        save_settings(desk, &settings)?;
+    }
+    Ok(())
+}
+
+/// Puts a product; stores its prices, or requests their creation at the provider. Returns true if any is requested.
+pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
+    check(desk, id, &proposed)?;
+    let current = desk.catalog.product(id)?;
+    let stored = current.as_ref().map(|_| desk.catalog.metadata(id)).transpose()?;
+    let sync_failed = match &current {
+        Some(current) => sync::keep_provider_ids(current, &mut proposed)?,
+        None => false,
+    };
+    put_in_force(desk, stored.as_deref(), &mut proposed)?;
+    let currency = desk.catalog.settings()?.currency.clone();
+    for price in price_rows(&proposed, id, &currency)? {
+        put_price(desk, price)?;
+    }
+    let is_missing = proposed.prices(&currency).iter().any(|price| price.id.is_none());
+    let wants_sync = is_missing && proposed.values.active;
+    if wants_sync {
+        sync::mark(&mut proposed, sync_failed)?;
+    }
+    save(desk, id, &proposed.values)?;
+    if wants_sync {
+        sync::request_missing(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
+    }
+    Ok(wants_sync)
+}
+
+/// Writes which prices of usage are in force into a product.
+fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Proposed) -> Ruled<()> {
+    let settings = desk.catalog.settings()?;
+    let sellers = settings.rates.values().filter_map(|rate| rate.seller.as_ref());
+    let mut fields: Vec<&str> = sellers.map(|seller| seller.micros.as_str()).collect();
+    sort_by(&mut fields, |a, b| a.cmp(b));
+    fields.dedup();
+    let change = Change { stored, active: proposed.values.active, waits: proposed.waits, at: desk.now };
+    in_force::update(&change, &mut proposed.metadata, &fields);
+    proposed.values.metadata = encode(&proposed.metadata)?;
+    Ok(())
+}
+
+/// Returns the published price with this id. Fails if amount, interval or product differ.
+fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>> {
+    let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
+    if current.amount != price.amount || current.interval != price.interval {
+        let published = &current.amount;
+        let message = format!("{} is published at {} {}", price.id, published.amount_minor, published.currency);
+        return Err(wrong_field("/price", FieldErrorCode::ReadOnly, message));
+    }
+    if current.product_id != price.product_id {
+        let message = format!("{} belongs to {}", price.id, current.product_id);
+        return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, message));
+    }
+    Ok(Some(current))
+}
+
+/// Inserts a price, or updates its grants.
+pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
+    let current = check_price(desk, &price)?;
+    // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
+    if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
+        price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
+        price.active &= !provider.withdrawn;
+    }
+    if current.is_none_or(|current| **current != price) {
+        let key = CatalogKey::Price(price.id.clone());
+        desk.catalog.write_over(key, Some(CatalogRow::Price(price.clone())));
+        desk.account.put_price(price)?;
+    }
+    Ok(())
+}
+
+/// Puts a product that the platform wrote into the catalog.
+pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
+    let types = desk.catalog.types()?;
+    if !types.iter().any(|decl| decl.catalog && decl.name == values.product_type) {
+        let message = format!("`{}` is not a product type of the catalog", values.product_type);
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    let mut body = Object::new();
+    body.insert("product_type".to_owned(), json!(values.product_type));
+    body.insert("name".to_owned(), json!(values.name));
+    body.insert("description".to_owned(), json!(values.description));
+    body.insert("active".to_owned(), json!(values.active));
+    if let Some(price) = &values.price {
+        body.insert("price".to_owned(), json!({"amount_minor": price.amount_minor, "currency": price.currency}));
+    }
+    if let Some(interval) = &values.interval {
+        body.insert("billing_interval".to_owned(), json!(interval.unit));
+    }
+    body.insert("metadata".to_owned(), Value::Object(decode("products", id, &values.metadata)?));
+    let proposed = normalise(&desk.catalog, desk.actor.kind, &body, None)?;
+    put_one(desk, id, proposed, None)?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The price rows of a catalog product, with their terms and grants.
+
+use super::price::{Interval, PRICES, ProductPrice};
+use super::product::Proposed;
+use super::template::Scope;
+use super::terms::Terms;
+use crate::model::gather::gather;
+use crate::model::json::{Object, encode};
+use extension_contract::{Fallible, Grant, Price};
+use serde_json::Value;
+
+/// Returns a whole number of the metadata. True counts as 1.
+fn number(metadata: &Object, field: &str) -> Option<i64> {
+    let value = metadata.get(field)?;
+    value.as_i64().or_else(|| value.as_bool().map(i64::from))
+}
+
+/// Returns the grants of one product of the catalog.
+pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
+    let fields = with_id(&proposed.metadata, product_id);
+    let scope = Scope::default().object("product", &fields);
+    let resolved = proposed.decl.grants.iter().filter_map(|(key, granted)| {
+        let amount = granted.amount().of(&proposed.metadata, &scope)?;
+        Some(Grant { key: filled(key, &scope)?, amount })
+    });
+    resolved.collect()
+}
+
+/// Returns the metadata of a product with the product's id, for templates.
+pub(crate) fn with_id(metadata: &Object, product_id: &str) -> Object {
+    let mut fields = metadata.clone();
+    fields.entry("id").or_insert_with(|| Value::from(product_id));
+    fields
+}
+
+/// Fills in the placeholders of a key.
+fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
+    match scope.fill(&Value::String(key.to_owned())) {
+        Ok(Value::String(text)) => Some(text),
+        Ok(other) => Some(other.to_string()),
+        Err(_) => None,
+    }
+}
+
+/// Returns the terms of a product's prices.
+fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> Terms {
+    let decl = &proposed.decl;
+    let rank = decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
+    // A single price determines the rank by its amount, several prices by the monthly amount of the first price.
+    let by_price = || match prices {
+        [] => 0,
+        [only] => only.amount.amount_minor,
+        [first, ..] => first.amount.amount_minor.saturating_mul(first.interval.a_year()) / Interval::Month.a_year(),
+    };
+    let fields = with_id(&proposed.metadata, product_id);
+    let scope = Scope::default().object("product", &fields);
+    let conditional =
+        decl.grants.iter().filter_map(|(key, granted)| Some((filled(key, &scope)?, granted.condition()?.to_owned())));
+    let buy = decl.buy.as_ref();
+    let item = buy.and_then(|buy| proposed.metadata.get(buy.once_per.as_ref()?)?.as_str());
+    Terms {
+        rank: rank.unwrap_or_else(by_price),
+        requires_plan: decl.requires_plan,
+        condition: buy.and_then(|buy| buy.condition.clone()),
+        conditions: gather(conditional),
+        item: item.map(|value| format!("{}:{value}", decl.name)),
+        credit: credit_of(proposed, &scope),
+        by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
+        split: decl.split.as_ref().and_then(|split| split.share(&proposed.metadata)),
+        provider: None,
+    }
+}
+
+/// Returns the credits that a payment of a product grants; `None` if it grants no credits.
+fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
+    let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(&proposed.metadata, scope));
+    Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
+}
+
+/// Returns the rows of those prices of a product that have an id.
+pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Vec<Price>> {
+    let prices = proposed.prices(currency);
+    let terms = encode(&terms_of(proposed, product_id, &prices))?;
+    let grants = grants_of(proposed, product_id);
+    let rows = prices.into_iter().filter_map(|price| {
+        Some(Price {
+            id: price.id?,
+            product_id: product_id.to_owned(),
+            product_type: proposed.decl.name.clone(),
+            family: proposed.decl.family.clone(),
+            interval: match proposed.metadata.contains_key(PRICES) {
+                true => price.interval.billing(),
+                false => proposed.values.interval,
+            },
+            active: proposed.values.active,
+            grants: grants.clone(),
+            terms: terms.clone(),
+            amount: price.amount,
+        })
+    });
+    Ok(rows.collect())
+}

@@ -1,0 +1,28 @@
+//! Names in catalogs: their form, their maximum lengths, and lists of them in messages.
+
+/// Maximum length of an id in a command, in bytes. Keys contain ids.
+pub(crate) const ID_BYTES: usize = 200;
+
+/// Maximum length of the business's own names, in bytes.
+pub(crate) const WORD_BYTES: usize = 40;
+
+/// Formats the allowed names for a message.
+pub(crate) fn one_of(names: &[&str]) -> String {
+    match names.is_empty() {
+        true => "none, since there are none".to_owned(),
+        false => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// Returns whether a name consists of 1 to 40 characters a-z, 0-9 and `_`, and begins with a letter.
+pub(crate) fn is_word(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name.len() <= WORD_BYTES
+}
+
+/// Escapes a key as a part of a JSON Pointer.
+pub(crate) fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

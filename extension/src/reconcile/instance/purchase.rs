@@ -1,0 +1,14 @@
+//! The purchase that an instance belongs to.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::model::halt::Ruled;
+use crate::model::records::purchase::PurchaseRow;
+
+/// Returns the purchase that an instance waits or waited for.
+pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
+    match instance.text("purchase_id").map(str::to_owned) {
+        Some(id) => desk.account.fetch::<PurchaseRow>(&id),
+        None => Ok(None),
+    }
+}
