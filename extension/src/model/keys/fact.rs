@@ -1,0 +1,64 @@
+//! Keys of facts.
+
+use extension_contract::Timestamp;
+
+keys! {
+    /// The key of a fact. A fact is recorded once, even if several events report it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum FactKey<'a> {
+        /// An invoice was paid.
+        Paid(id: &'a str) = "paid:{id}";
+        /// The object of a thin event was fetched and processed, by the event's id.
+        Told(event: &'a str) = "told:{event}";
+        /// The session of the subscription names no organization.
+        OwnSubscription(id: &'a str) = "own-subscription:{id}";
+        /// A session of a purchase was paid.
+        PaidSession { purchase: &'a str, payment: &'a str } = "paid:{purchase}:{payment}";
+        /// The tax in the payment of a purchase's session was booked.
+        TaxOfSession { purchase: &'a str, session: &'a str } = "tax:{purchase}:{session}";
+        /// A session has already booked the payment of an invoice.
+        BookedBySession(invoice: &'a str) = "booked-by-session:{invoice}";
+        /// The booking of an invoice was reversed, because a session had booked its payment.
+        Unbooked(invoice: &'a str) = "unbooked:{invoice}";
+        /// A refund was paid out.
+        Refund(id: &'a str) = "refund:{id}";
+        /// A refund failed and its amount returned.
+        RefundFailed(id: &'a str) = "refund-failed:{id}";
+        /// A dispute withdrew its amount.
+        Dispute(id: &'a str) = "dispute:{id}";
+        /// A dispute returned its amount.
+        DisputeReturned(id: &'a str) = "dispute-returned:{id}";
+        /// A balance transaction of a dispute had a fee.
+        DisputeFee(movement: &'a str) = "dispute-fee:{movement}";
+        /// A second session of a purchase was refunded.
+        Beaten(session: &'a str) = "beaten:{session}";
+        /// The nth change of the spendable credits of a purchase.
+        Credits { purchase: &'a str, entry: i64 } = "credits:{purchase}:{entry}";
+        /// The nth change of the share of a sale.
+        Split { sale: &'a str, entry: i64 } = "split:{sale}:{entry}";
+        /// The nth message about a share in a sale of another account was received.
+        Earned { sale: &'a str, told: i64 } = "earned:{sale}:{told}";
+        /// The nth transfer in a currency was made.
+        Transferred { currency: &'a str, number: i64 } = "transferred:{currency}:{number}";
+        /// The account was registered and its customer requested.
+        Registered = "registered";
+        /// A subscription ended permanently.
+        Ended(id: &'a str) = "ended:{id}";
+        /// An add-on is not renewed, because its required plan has ended.
+        NotRenewed { subscription: &'a str, plan: &'a str } = "not-renewed:{subscription}:{plan}";
+        /// A customer was deleted at the provider.
+        CustomerDeleted(id: &'a str) = "customer-deleted:{id}";
+        /// The upcoming end of a trial was reported.
+        TrialWillEnd { subscription: &'a str, end: Timestamp } = "trial-will-end:{subscription}:{end}";
+        /// A measurement was counted.
+        Usage { meter: &'a str, id: &'a str } = "usage:{meter}:{id}";
+        /// A product event was processed, by the hash of its id.
+        ProductEvent(hash: &'a str) = "product-event:{hash}";
+        /// A reconciliation requested a fetch that no event waits for.
+        Asked(key: &'a str) = "asked:{key}";
+        /// A fetch failed permanently, by its generation.
+        RetrieveFailed { key: &'a str, generation: u32 } = "retrieve-failed:{key}:{generation}";
+        /// An event stopped waiting for a fetch that failed several times.
+        Unanswered { key: &'a str, failures: u32, event: &'a str } = "unanswered:{key}:{failures}:{event}";
+    }
+}
