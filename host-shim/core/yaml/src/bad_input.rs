@@ -68,7 +68,7 @@ impl BadInput {
     }
 
     /// Sets the guess to the candidate nearest to `word`; no guess if no candidate is near enough.
-    pub fn guessing<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
+    pub fn guessing<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Self {
         BadInput { guess: nearest(word, candidates).map(Box::from), ..self }
     }
 }

@@ -9,5 +9,6 @@ pub mod guess;
 mod node;
 mod parse;
 mod search;
+mod unquoted;
 
 pub use node::{Entry, Node, Tree};

@@ -23,11 +23,8 @@ impl Node {
             with_snippet: false,
             budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
         };
-        let mut document = serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
-            let line = error.location().map_or(0, |location| size(location.line()));
-            let text = error.to_string();
-            BadInput::new(Place::line(file, line), text.lines().next().unwrap_or_default(), "a YAML document")
-        })?;
+        let mut document =
+            serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| mistake(file, &error))?;
         document.set_file(&file.into());
         Ok(document)
     }
@@ -40,6 +37,16 @@ impl Node {
             Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => {}
         }
     }
+}
+
+fn mistake(file: &Path, error: &serde_saphyr::Error) -> BadInput {
+    let place = Place::line(file, error.location().map_or(0, |location| size(location.line())));
+    if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error {
+        let key = key.as_ref().map_or_else(|| "a key".to_owned(), |key| format!("`{key}`"));
+        return BadInput::new(place, format!("{key} is given twice in one mapping"), "each key once");
+    }
+    let text = error.to_string();
+    BadInput::new(place, text.lines().next().unwrap_or_default(), "a YAML document")
 }
 
 fn size(number: u64) -> usize {
@@ -159,6 +166,15 @@ mod tests {
         ] {
             let error = Node::parse(Path::new("x.yml"), text).expect_err("refused");
             assert_eq!((error.place.file.as_path(), error.place.line), (Path::new("x.yml"), line), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_given_twice_is_reported_with_its_name_and_line() {
+        for text in ["a: 1\nb:\n  c: 1\n  c: 2\n", "a: 1\nb: {d: 1, c: 1,\n  d: 3,\n  c: 2}\n"] {
+            let error = Node::parse(Path::new("x.yml"), text).expect_err("refused").to_string();
+            let key = if text.contains("d: 3") { "x.yml:3: `d`" } else { "x.yml:4: `c`" };
+            assert_eq!(error, format!("{key} is given twice in one mapping; expected each key once"));
         }
     }
 

@@ -81,6 +81,9 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
 /// Reads a file that must be a mapping.
 fn mapping(file: &Path, what: &str) -> Result<Node, BadInput> {
     let lines = Node::parse(file, &read_text(file)?)?;
+    if let Some(mistake) = lines.unquoted_placeholder() {
+        return Err(mistake);
+    }
     match lines.entries() {
         Some(_) => Ok(lines),
         None => Err(BadInput::new(Place::file(file), format!("{what} is not a mapping"), "a mapping")),

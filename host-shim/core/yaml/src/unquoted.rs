@@ -1,0 +1,58 @@
+//! Does a document have a placeholder without quotes? YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
+
+use crate::bad_input::BadInput;
+use crate::node::{Entry, Node, Tree};
+
+impl Node {
+    /// Returns the mistake of the first placeholder without quotes at or below this value.
+    pub fn unquoted_placeholder(&self) -> Option<BadInput> {
+        match &self.value {
+            Tree::List(list) => list.iter().find_map(Node::unquoted_placeholder),
+            Tree::Map(map) => match map.as_slice() {
+                [only] if is_placeholder(self, only) => {
+                    let place = format!("{{{}}}", only.key);
+                    let problem = format!("`{place}` without quotes is a mapping");
+                    Some(BadInput::new(only.place(), problem, format!("\"{place}\"")))
+                }
+                entries => entries.iter().find_map(|entry| entry.value.unquoted_placeholder()),
+            },
+            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => None,
+        }
+    }
+}
+
+/// Returns true for `{a.b}`: a mapping whose only key has the letters of placeholders, and ends the mapping.
+fn is_placeholder(mapping: &Node, only: &Entry) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "._-@:".contains(letter);
+    // The place of a value that is not written is behind its key. The value of a block mapping is one column further left.
+    let behind_key = mapping.column + "{".len() + only.key.chars().count();
+    only.value.value == Tree::Null
+        && only.key.chars().all(is_letter)
+        && (only.value.line, only.value.column) == (mapping.line, behind_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn told(text: &str) -> Option<String> {
+        Node::parse(Path::new("x.yml"), text).expect("valid YAML").unquoted_placeholder().map(|bad| bad.to_string())
+    }
+
+    #[test]
+    fn a_placeholder_without_quotes_is_told_with_its_line_and_the_quoted_text() {
+        let told = ["a: 1\nb: {plan.tier}\n", "a: 1\nb: {c: [1, {plan.tier}]}\n"].map(told);
+        let expected = "x.yml:2: `{plan.tier}` without quotes is a mapping; expected \"{plan.tier}\"";
+        assert_eq!(told, [Some(expected.to_owned()), Some(expected.to_owned())]);
+    }
+
+    #[test]
+    fn other_mappings_without_a_value_are_no_placeholders() {
+        for text in
+            ["a: {b.c: null}", "a: {b.c: ~}", "a:\n  b.c:\n", "a: {b.c, d.e}", "a: '{b.c}'", "a: {'b c'}", "a: {}"]
+        {
+            assert_eq!(told(text), None, "{text}");
+        }
+    }
+}
