@@ -12,6 +12,7 @@ pub(crate) mod in_force;
 pub(crate) mod instance;
 pub(crate) mod making;
 pub(crate) mod names;
+pub(crate) mod no_effect;
 pub mod price;
 pub(crate) mod price_rows;
 pub(crate) mod product;

@@ -64,7 +64,10 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
         Content::Fact(body) => event::decide(desk, &body),
-        Content::CatalogLoad(payload) => catalog::load(desk, payload, &commands::kinds()),
+        Content::CatalogLoad(payload) => {
+            let (all, of_owners) = (commands::kinds().to_vec(), commands::kinds_of_owners());
+            catalog::load(desk, payload, &catalog::Kinds { all, of_owners })
+        }
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(Some(TimerKey::Campaign { campaign: id, due })) => {
             campaign::resume(desk, &id, due).map(Verdict::from)

@@ -5,6 +5,7 @@ use super::amount::Amount;
 use super::buy::Buy;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
+use super::no_effect;
 use super::price::PRICES;
 use super::product::Proposed;
 use super::rate::{PaidBy, Rates};
@@ -59,10 +60,15 @@ pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &Own
 /// Checks field declarations: which fields may have bounds, and that defaults are allowed values.
 pub(super) fn check_field_declarations(fields: &[Field], path: &str) -> Ruled<()> {
     for (index, field) in fields.iter().enumerate() {
+        if fields[..index].iter().any(|other| other.name == field.name) {
+            let message = format!("`{}` is already a field: expected another name", field.name);
+            return Err(wrong_field(&format!("{path}/fields/{index}/name"), FieldErrorCode::Taken, message));
+        }
         if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
             let message = "a field of type milli has no bounds except 0: expected no `min` and no `max`";
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
+        no_effect::check_field(field, &format!("{path}/fields/{index}"))?;
         if let Err((code, message)) = schema::check_default(field) {
             let message = format!("the field does not allow this default: {message}");
             return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
@@ -78,6 +84,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
         Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
     };
+    no_effect::check_type(decl, path)?;
     check_field_declarations(&decl.fields, path)?;
     // An undeclared metadata key may distinguish products as well.
     for (what, name) in [("id_by", &decl.id_by), ("infer_by", &decl.infer_by)] {
@@ -290,6 +297,7 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
     }
     let asks = resource.or_manual.iter().flat_map(|by_hand| by_hand.asks.iter().enumerate());
     for (index, field) in asks {
+        no_effect::check_field(field, &format!("{path}/or_manual/asks/{index}"))?;
         if let Err((_, message)) = schema::check_default(field) {
             return wrong(
                 &format!("/or_manual/asks/{index}/default"),
@@ -373,7 +381,11 @@ pub(super) fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ru
             Some((_, Some(names))) if !names.contains(&name) => one_of(names),
             Some((_, None)) if name.is_empty() => format!("`{{{word}.NAME}}`"),
             Some(_) => continue,
-            None => one_of(&words.iter().map(|(known, _)| *known).collect::<Vec<_>>()),
+            // The metadata of a product has the name `instance`, `plan` or `product` here.
+            None => match words.iter().find(|(_, names)| names.as_ref().is_some_and(|names| names.contains(&name))) {
+                Some((known, _)) if word == "metadata" => format!("`{{{known}.{name}}}`"),
+                _ => one_of(&words.iter().map(|(known, _)| *known).collect::<Vec<_>>()),
+            },
         };
         let message = format!("`{{{place}}}` is not declared: expected {expected}");
         return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
@@ -386,7 +398,8 @@ fn check_places(decl: &TypeDecl, places: &[&str], word: &str, path: &str) -> Rul
     for place in places {
         let (scope, name) = place.split_once('.').unwrap_or((place, ""));
         if scope != word {
-            let message = format!("`{{{place}}}` is not defined: expected `{{{word}.FIELD}}`");
+            let field = if decl.field(name).is_some() { name } else { "FIELD" };
+            let message = format!("`{{{place}}}` is not defined: expected `{{{word}.{field}}}`");
             return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
         }
         let name = name.split('.').next().unwrap_or_default();
@@ -503,6 +516,7 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
 
 /// Checks rates: a meter is not an entitlement, prices are not negative, and plans can meet the conditions.
 pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
+    no_effect::check_meters(rates, types)?;
     let plans = types.iter().filter(|decl| decl.family.is_some());
     let by_plans: Vec<&str> = plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
     for (meter, rate) in rates {

@@ -108,7 +108,8 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
         let path = format!("/prices/{name}");
         let Some(interval) = Interval::parse(name) else {
             let names = Interval::ALL.map(Interval::name).join(", ");
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("expected one of {names}")));
+            let message = format!("`{name}` is no interval: expected one of {names}");
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         };
         let Some(written) = value.as_object() else {
             return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected {amount, id}"));

@@ -133,6 +133,24 @@ pub(crate) fn normalise(
     Ok(Proposed { id, decl, values, metadata, is_default, waits: false })
 }
 
+/// Moves the error of an unknown field to the place where a product's body has the key: beside the members of a product, which
+/// the key may misspell. If it may be the metadata, the fields of the metadata are not reported as missing.
+pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {
+    let Halt::Refused(Refusal::Invalid(mut errors)) = halt else { return halt };
+    let in_metadata = |key: &str| body.get("metadata").is_some_and(|metadata| metadata.get(key).is_some());
+    for error in errors.iter_mut().filter(|error| error.code == FieldErrorCode::UnknownField) {
+        let key = error.path.strip_prefix("/metadata/").map(|key| key.replace("~1", "/").replace("~0", "~"));
+        if key.is_some_and(|key| body.contains_key(&key) && !in_metadata(&key)) {
+            error.path.replace_range(.."/metadata".len(), "");
+            error.message.push_str(&format!(", {}", PRODUCT_MEMBERS.join(", ")));
+        }
+    }
+    if !body.contains_key("metadata") && errors.iter().any(|error| error.code == FieldErrorCode::UnknownField) {
+        errors.retain(|error| error.code != FieldErrorCode::Missing);
+    }
+    Halt::Refused(Refusal::Invalid(errors))
+}
+
 /// Finds the product's type: by the name or alias in `product_type` or `type`, by the type of the stored product, or
 /// else by a key of the metadata.
 pub(crate) fn find_type(

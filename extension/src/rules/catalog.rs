@@ -10,7 +10,8 @@ use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
-use crate::catalog::product::{Proposed, normalise};
+use crate::catalog::no_effect::check_refunds;
+use crate::catalog::product::{Proposed, normalise, where_written};
 use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::check_reactions;
@@ -23,6 +24,14 @@ use extension_contract::*;
 use extension_reader::Raw;
 use serde::Deserialize;
 use serde_json::json;
+
+/// The kinds of commands that a catalog can name.
+pub(super) struct Kinds {
+    /// Those of all commands.
+    pub(super) all: Vec<&'static str>,
+    /// Those of the commands that the roles of an organization's members can allow.
+    pub(super) of_owners: Vec<&'static str>,
+}
 
 /// A catalog document, as written by a business.
 #[derive(Deserialize)]
@@ -58,7 +67,7 @@ struct Document<'a> {
 }
 
 /// `catalog.load`: writes the document to the catalog. Products and types that it does not name are kept.
-pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &[&str]) -> Ruled<Verdict> {
+pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
     let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
     if !PROVIDERS.contains(&document.business.provider.as_str()) {
@@ -93,7 +102,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &[&str]) -> Rul
         let message = format!("expected 1 to {BATCH_MAX}");
         return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
     }
-    check_reactions(&document.events, &document.on, &document.templates, &resources, commands)?;
+    check_reactions(&document.events, &document.on, &document.templates, &resources, &commands.all)?;
     let mut types = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
@@ -126,13 +135,15 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &[&str]) -> Rul
     let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
         check_prices(body).map_err(|halt| with_index(halt, index))?;
-        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None).map_err(|halt| with_index(halt, index))?;
+        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None)
+            .map_err(|halt| with_index(where_written(halt, body), index))?;
         let id = proposed.id.clone();
         let id = id.ok_or_else(|| with_index(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
         check_told_apart(&proposed, &products).map_err(|halt| with_index(halt, index))?;
         check(desk, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         products.push((id, proposed));
     }
+    check_refunds(&decls, &products, &settings.currency)?;
     let type_ids = decls.iter().map(|decl| type_row_id(&decl.name));
     let ids = products.iter().map(|(id, _)| id.clone());
     let all: Vec<String> = ids.chain(type_ids).chain([BUSINESS.to_owned()]).collect();
@@ -152,16 +163,16 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &[&str]) -> Rul
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// Fails if roles are listed for an unknown command or query.
-fn check_roles(may: &Roles, commands: &[&str]) -> Ruled<()> {
-    let known: Vec<&str> = commands.iter().copied().chain(QUESTIONS).collect();
-    match may.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => {
-            let message = format!("`{key}` is not a command or query: expected one of {}", known.join(", "));
-            Err(wrong_field(&format!("/may/{key}"), FieldErrorCode::UnknownField, message))
-        }
-    }
+/// Fails if roles are listed for an unknown command or query, or for a command that no role allows.
+fn check_roles(may: &Roles, commands: &Kinds) -> Ruled<()> {
+    let known: Vec<&str> = commands.of_owners.iter().copied().chain(QUESTIONS).collect();
+    let Some(key) = may.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+    let problem = match commands.all.contains(&key.as_str()) {
+        true => "is only for operators and services, whatever the roles are",
+        false => "is not a command or query",
+    };
+    let message = format!("`{key}` {problem}: expected one of {}", known.join(", "));
+    Err(wrong_field(&format!("/may/{key}"), FieldErrorCode::UnknownField, message))
 }
 
 /// Prefixes the paths of field errors with the product's position in the document.

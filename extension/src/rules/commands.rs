@@ -416,6 +416,11 @@ pub(super) fn kinds() -> [&'static str; COMMANDS.len()] {
     COMMANDS.each_ref().map(|command| command.kind)
 }
 
+/// Returns the kinds of the commands that the roles of an organization's members can allow.
+pub(super) fn kinds_of_owners() -> Vec<&'static str> {
+    COMMANDS.iter().filter(|command| command.who == Who::Owners).map(|command| command.kind).collect()
+}
+
 /// Returns the table of `docs/commands.md`, in the order of the kinds.
 pub fn table() -> String {
     let mut commands: Vec<&Command> = COMMANDS.iter().collect();

@@ -9,7 +9,7 @@ use crate::business::{BusinessFolder, CATALOG_FILE};
 use crate::guess::nearest;
 use crate::processor::Report;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
-use host_yaml::Node;
+use host_yaml::{Entry, Node};
 
 /// Expected value, if the extension does not name it.
 const EXPECTED: &str = "a catalog that the extension takes";
@@ -50,7 +50,10 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
         },
         (None, Err(_)) => "it is missing".to_owned(),
     };
-    let place = catalog.place_meant(&error.path, quoted).at(&error.path);
+    // The quotation may be a right name elsewhere in the object.
+    let is_unknown = |entry: &&Entry| error.code == FieldErrorCode::UnknownField && Some(entry.key.as_str()) == quoted;
+    let unknown = there.ok().and_then(Node::entries).and_then(|entries| entries.iter().find(is_unknown));
+    let place = unknown.map_or_else(|| catalog.place_meant(&error.path, quoted), Entry::place).at(&error.path);
     let bad = BadInput::new(place, problem, expected.unwrap_or(expected_by(error.code)));
     // An unknown field has a wrong name, not a wrong value.
     let name = error.path.rsplit_once('/').map(|(_, name)| name);

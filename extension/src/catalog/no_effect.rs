@@ -1,0 +1,116 @@
+//! Which clauses would have no effect where they stand? A catalog with one is refused, since its author expects an effect.
+
+use super::price::Interval;
+use super::product::Proposed;
+use super::rate::Rates;
+use super::schema::{Field, FieldType, TypeDecl};
+use super::words::escaped;
+use crate::model::halt::{Halt, Ruled, wrong_field};
+use extension_contract::FieldErrorCode;
+
+fn refused(path: &str, message: &str) -> Halt {
+    wrong_field(path, FieldErrorCode::NotAllowed, message)
+}
+
+/// Checks a type's clauses that need another clause of the type.
+pub(super) fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
+    let (is_plan, is_sold) = (decl.family.is_some(), decl.catalog);
+    for (is_idle, clause, message) in [
+        (
+            is_plan && !is_sold,
+            "catalog",
+            "`family` makes the products plans, and plans belong to the catalog: expected `catalog: true`",
+        ),
+        (
+            !decl.intervals.is_empty() && !is_sold,
+            "intervals",
+            "products of accounts have no prices: expected `catalog: true`",
+        ),
+        (decl.refund.is_some() && !is_sold, "refund", "products of accounts are not paid: expected `catalog: true`"),
+        (
+            decl.requires_plan && !is_sold,
+            "requires_plan",
+            "products of accounts grant nothing: expected `catalog: true`",
+        ),
+        (decl.requires_plan && is_plan, "requires_plan", "the products are plans themselves: expected no `family`"),
+        (decl.rank_by.is_some() && !is_plan, "rank_by", "only the plans of a family are ranked: expected `family`"),
+        (
+            decl.watch.is_some() && decl.provisions.is_empty(),
+            "watch",
+            "products without resources are never running: expected `provisions`",
+        ),
+    ] {
+        if is_idle {
+            return Err(refused(&format!("{path}/{clause}"), message));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the members of a field that its type does not use. `path` is the field's.
+pub(super) fn check_field(field: &Field, path: &str) -> Ruled<()> {
+    let of = field.field_type;
+    let is_number = matches!(of, FieldType::Int | FieldType::Money);
+    let is_text = of == FieldType::String;
+    let is_word = is_text || of == FieldType::Enum;
+    for (is_idle, member, message) in [
+        (field.min.is_some() && !is_number, "min", "only numbers have it: expected `type: int` or `min_length`"),
+        (field.max.is_some() && !is_number, "max", "only numbers have it: expected `type: int` or `max_length`"),
+        (field.min_length.is_some() && !is_text, "min_length", "only texts have it: expected `type: string` or `min`"),
+        (field.max_length.is_some() && !is_text, "max_length", "only texts have it: expected `type: string` or `max`"),
+        (field.format.is_some() && !is_text, "format", "only texts have it: expected `type: string`"),
+        (!field.reserved.is_empty() && !is_word, "reserved", "only texts have it: expected `type: string`"),
+        (field.lowercase && !is_word, "lowercase", "only texts have it: expected `type: string`"),
+        (!field.options.is_empty() && of != FieldType::Enum, "options", "only an enum has it: expected `type: enum`"),
+        (
+            field.options.is_empty() && of == FieldType::Enum,
+            "options",
+            "no value would be allowed: expected its options",
+        ),
+        (!field.aliases.is_empty() && !is_word, "aliases", "only an enum has it: expected `type: enum`"),
+    ] {
+        if is_idle {
+            return Err(refused(&format!("{path}/{member}"), message));
+        }
+    }
+    let lengths = (field.min_length.map(i64::from), field.max_length.map(i64::from));
+    for (name, (least, most)) in [("min", (field.min, field.max)), ("min_length", lengths)] {
+        if least.zip(most).is_some_and(|(least, most)| least > most) {
+            return Err(refused(&format!("{path}/{name}"), "no value would be allowed: expected at most the maximum"));
+        }
+    }
+    match field.aliases.iter().find(|(_, option)| of == FieldType::Enum && !field.options.contains(option)) {
+        None => Ok(()),
+        Some((alias, option)) => {
+            let message = format!("`{option}` is no option: expected one of {}", field.options.join(", "));
+            Err(refused(&format!("{path}/aliases/{}", escaped(alias)), &message))
+        }
+    }
+}
+
+/// Checks that no meter of a type has a rate: the rate would take all measurements of the meter.
+pub(super) fn check_meters(rates: &Rates, types: &[TypeDecl]) -> Ruled<()> {
+    for decl in types {
+        if let Some(meter) = decl.meters.iter().find(|meter| rates.contains_key(&meter.meter)) {
+            let (name, of) = (&meter.meter, &decl.name);
+            let message = format!(
+                "`{name}` is a meter of `{of}`, and measurements with a price are not counted for products: expected another name"
+            );
+            return Err(refused(&format!("/rates/{}", escaped(name)), &message));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a type with `refund` has a product that is paid once, if it has any: other payments are not refunded on request.
+pub(crate) fn check_refunds(decls: &[TypeDecl], products: &[(String, Proposed)], currency: &str) -> Ruled<()> {
+    for (index, decl) in decls.iter().enumerate().filter(|(_, decl)| decl.refund.is_some()) {
+        let of_type = products.iter().filter(|(_, product)| product.decl.name == decl.name);
+        let mut prices = of_type.flat_map(|(_, product)| product.prices(currency)).peekable();
+        if prices.peek().is_some() && prices.all(|price| price.interval != Interval::Once) {
+            let message = "only a one-time payment is refunded on request, and no product of the type has one: expected a price `once`";
+            return Err(refused(&format!("/product_types/{index}/refund"), message));
+        }
+    }
+    Ok(())
+}
