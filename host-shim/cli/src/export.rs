@@ -11,13 +11,13 @@ use host_record::{Export, ExportError, Options, Verdict, account_of_event, expor
 use host_replay::report::printable;
 use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Workload;
-use host_scenario::business::{BusinessFolder, Fixtures};
+use host_scenario::business::{BusinessFolder, Fixtures, named_from};
 use host_scenario::error::ReplayError;
 use host_store::{Read, Scope};
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Write the recording of an account as a scenario
@@ -76,7 +76,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --store x.db log.jsonl                 keep the result of a log
   host-shim export user:A --store x.db -o story.yml       export one account
   host-shim export --event evt_1 --store x.db --plain     export the account of an event
-  host-shim replay --business solobase story.yml          replay the export
+  host-shim replay story.yml                              replay the export, which names its business
 
 Erased data is not exported, and the file says so. Do not give a file written with --plain to anyone
 who may not read your customers' data.
@@ -128,10 +128,16 @@ fn exported(args: &Args) -> Result<Export, ExportError> {
     }
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
     let scope = scope(args, store.as_ref())?;
-    let (business, names_business) = business(args, &scope)?;
+    let business = business(args, &scope)?;
+    let folder = match args.output.as_deref().and_then(Path::parent) {
+        Some(folder) if folder != Path::new("") => folder,
+        // Without a file, the scenario is probably written into the working folder.
+        _ => Path::new("."),
+    };
+    let named = named_from(folder, &business.folder);
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let salt = (!args.plain).then(salt);
-    let options = Options { business, config: args.config.clone(), names_business, runners, salt };
+    let options = Options { business, config: args.config.clone(), named, runners, salt };
     let exported = export(store, &scope, &options);
     bar.finish_and_clear();
     exported
@@ -171,16 +177,15 @@ fn scope(args: &Args, store: &dyn Read) -> Result<Scope, ExportError> {
     }
 }
 
-/// Returns the business, and whether a scenario can refer to it by name.
-fn business(args: &Args, scope: &Scope) -> Result<(BusinessFolder, bool), ReplayError> {
+/// Returns the business that the options or the store name.
+fn business(args: &Args, scope: &Scope) -> Result<BusinessFolder, ReplayError> {
     let starts: Vec<PathBuf> = [std::env::current_dir(), std::env::current_exe()].into_iter().flatten().collect();
     let fixtures = match args.fixtures.clone().or_else(|| Fixtures::find(&starts)) {
         Some(folder) => Fixtures::load(&folder)?,
         None => Fixtures::built_in()?,
     };
     let folder = fixtures.business(args.business.as_deref().unwrap_or(&scope.business))?;
-    let is_named = fixtures.folder.as_ref().is_some_and(|of| of.join(&scope.business) == folder);
-    Ok((BusinessFolder::load(&folder)?, is_named))
+    Ok(BusinessFolder::load(&folder)?)
 }
 
 /// Makes a new salt for each export from the system's random hash keys, so that nobody can find a replaced value by

@@ -118,3 +118,24 @@ fn without_a_folder_of_fixtures_no_business_is_guessed() {
     assert_eq!(code, 2, "{err}");
     assert!(err.starts_with("error: b.yml:3: no business `solobase`; expected a folder with catalog.yml"), "{err}");
 }
+
+#[test]
+fn an_export_outside_of_its_business_can_be_replayed_from_where_it_is() {
+    let elsewhere = Elsewhere::new();
+    copy(&fixtures().join("solobase"), &elsewhere.at("mine"));
+    fs::write(elsewhere.at("a.jsonl"), lines(&[subscription("evt_1")])).expect("written");
+    let (code, _, err) = elsewhere.run(&["replay", "--native", "--business", "mine", "--store", "x.db", "a.jsonl"]);
+    assert_eq!(code, 0, "{err}");
+    fs::create_dir(elsewhere.at("out")).expect("made");
+    for (file, business) in [("out/story.yml", Some("../mine")), ("story.yml", Some("mine")), ("mine/story.yml", None)]
+    {
+        let (code, _, err) =
+            elsewhere.run(&["export", "--native", "--store", "x.db", "--business", "mine", "-o", file, "user:u1"]);
+        assert_eq!(code, 0, "{err}");
+        let text = fs::read_to_string(elsewhere.at(file)).expect("the scenario");
+        let named = text.lines().find_map(|line| line.trim().strip_prefix("business: "));
+        assert_eq!(named.map(|name| name.trim_matches('"')), business, "{text}");
+        let (code, out, err) = elsewhere.run(&["replay", "--native", file]);
+        assert_eq!(code, 0, "{out}{err}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::{Comparison, Options, Story};
 use host_replay::library::Library;
 use host_replay::play::{PlayOptions, play_all};
 use host_replay::runners::Runners;
-use host_scenario::business::business_above;
+use host_scenario::business::named_from;
 use host_scenario::error::ReplayError;
 use host_scenario::model::write::{ScenarioText, Unwritable};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step, Versions};
@@ -88,13 +88,8 @@ impl Cutter<'_, '_> {
         scenario.expect = Expectations::default();
         (scenario.known_to_fail, scenario.budget) = (None, None);
         scenario.covers.clear();
-        let folder = &self.story.business.folder;
-        let is_here = self
-            .file
-            .parent()
-            .and_then(|_| business_of_file(self.file))
-            .is_some_and(|here| folder.canonicalize().is_ok_and(|folder| folder == here));
-        scenario.given.business = if is_here { None } else { Some(self.library.name_of(folder)) };
+        let folder = self.file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        scenario.given.business = named_from(folder, &self.story.business.folder);
         scenario
     }
 
@@ -214,10 +209,4 @@ impl Cutter<'_, '_> {
 
 fn patterns(answers: &[Answers]) -> Vec<String> {
     answers.iter().map(|answers| answers.pattern.clone()).collect()
-}
-
-/// The folder of the business that contains a file; the file may not exist yet.
-fn business_of_file(file: &Path) -> Option<std::path::PathBuf> {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    business_above(&parent.canonicalize().ok()?.join("x"))
 }

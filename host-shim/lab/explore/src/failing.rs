@@ -14,16 +14,22 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Returns the text of a scenario with the shortest story of a finding. The scenario expects the values that the law
-/// requires. `again` is the command that reproduces the finding.
+/// requires. `business` is how the scenario names its business; none if it lies in the business's folder. `again` is the command
+/// that reproduces the finding.
 ///
 /// # Errors
 ///
 /// Fails if the scenario language can't express the story.
-pub fn failing_scenario(tale: &Tale, finding: &Finding, again: &str) -> Result<String, ReplayError> {
+pub fn failing_scenario(
+    tale: &Tale,
+    finding: &Finding,
+    business: Option<String>,
+    again: &str,
+) -> Result<String, ReplayError> {
     let mut scenario = (*tale.scenario).clone();
     scenario.name = format!("{}, {}: {}", tale.scenario.name, finding.kind, finding.breach.law);
     scenario.covers.clear();
-    scenario.given.business.get_or_insert_with(|| tale.business.name.clone());
+    scenario.given.business = business;
     scenario.steps = steps(tale, &finding.plan);
     answers(&mut scenario, &finding.plan);
     if finding.breach.law != Law::Expected {

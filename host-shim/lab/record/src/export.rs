@@ -30,8 +30,8 @@ pub struct Options {
     pub business: BusinessFolder,
     /// Configuration values of the recording host, which override the folder's.
     pub config: Vec<(String, String)>,
-    /// True if the scenario names its business; otherwise it must lie in the business's folder.
-    pub names_business: bool,
+    /// How the scenario names its business; none if it lies in the business's folder.
+    pub named: Option<String>,
     /// The extension.
     pub runners: Runners,
     /// Salt of the stand-ins; none keeps personal data.
@@ -205,7 +205,7 @@ impl<'a> Exporter<'a> {
         let mut recording = Recording::read(self.recorded.store(), &self.partition(), plan.accounts.clone())?;
         let personal = self.options.salt.map(|salt| replaced(&mut recording, salt, plan.ids));
         let start = Start {
-            business: self.options.names_business.then(|| self.scope.business.clone()),
+            business: self.options.named.clone(),
             config: self.options.business.config_with(&self.options.config).into_iter().collect(),
             declared: self.recorded.declared(),
             held: &plan

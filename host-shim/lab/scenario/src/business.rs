@@ -2,7 +2,7 @@
 
 use crate::error::{BadInput, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, business_of};
 
@@ -74,6 +74,20 @@ impl Fixtures {
         }
     }
 
+    /// Returns the folder of a business that a scenario names: by its name in the fixtures, or by its folder as seen from the
+    /// scenario's file or from the working folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none of these folders has a catalog.
+    pub fn business_of(&self, scenario: &Path, name: &str) -> Result<PathBuf, ReplayError> {
+        let beside = scenario.parent().unwrap_or(Path::new("")).join(name);
+        match self.business(name) {
+            Err(_) if beside.join(CATALOG_FILE).is_file() => Ok(beside),
+            found => found,
+        }
+    }
+
     /// Returns the folder of the default business; none if several exist and none of them is [`BUSINESS_DEFAULT`].
     ///
     /// # Errors
@@ -98,7 +112,65 @@ impl Fixtures {
 /// Returns the folder of a file's business: the nearest folder above the file that has a catalog and is not the folder
 /// of a feature.
 pub fn business_above(file: &Path) -> Option<PathBuf> {
-    let file = file.canonicalize().ok()?;
+    business_around(file.canonicalize().ok()?.parent()?)
+}
+
+/// Returns the business of an absolute folder: the folder itself, or the nearest folder above it.
+fn business_around(folder: &Path) -> Option<PathBuf> {
     let is_business = |folder: &&Path| folder.join(CATALOG_FILE).is_file() && business_of(folder).is_none();
-    file.ancestors().skip(1).find(is_business).map(Path::to_owned)
+    folder.ancestors().find(is_business).map(Path::to_owned)
+}
+
+/// Returns how a scenario in an existing folder can name a business. None: it need not, since the folder lies in the business. A
+/// business of the fixtures that are found from the folder has its name there, any other business the path from the folder.
+pub fn named_from(folder: &Path, business: &Path) -> Option<String> {
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (folder, business) = (canonical(folder), canonical(business));
+    if business_around(&folder).as_ref() == Some(&business) {
+        return None;
+    }
+    let fixtures = Fixtures::find(std::slice::from_ref(&folder)).map(|fixtures| canonical(&fixtures));
+    let named = match fixtures.is_some_and(|fixtures| business.parent() == Some(&fixtures)) {
+        true => business.file_name().map(PathBuf::from),
+        false => None,
+    };
+    Some(named.unwrap_or_else(|| path_from(&folder, &business)).display().to_string())
+}
+
+/// Returns the path to one absolute folder from another one; the absolute path if they have nothing in common.
+fn path_from(from: &Path, to: &Path) -> PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    if common <= 1 {
+        return to.to_owned();
+    }
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(common)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_scenario_outside_of_its_business_names_it_by_the_path_from_its_folder() {
+        let root = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| root.path().join(name);
+        for folder in ["fixtures/stripe", "fixtures/shop", "mine/scenarios/found", "out/deep"] {
+            fs::create_dir_all(at(folder)).expect("made");
+        }
+        for business in ["fixtures/shop", "mine"] {
+            fs::write(at(business).join(CATALOG_FILE), "products: []\n").expect("written");
+        }
+        let named = |folder: &str, business: &str| named_from(&at(folder), &at(business));
+        assert_eq!(named("out/deep", "mine").as_deref(), Some("../../mine"));
+        assert_eq!(named("mine", "fixtures/shop").as_deref(), Some("shop"), "by its name in the fixtures");
+        assert_eq!([named("mine/scenarios/found", "mine"), named("mine", "mine")], [None, None]);
+        let fixtures = Fixtures { folder: Some(at("fixtures")), shapes: Shapes::built_in().expect("shapes") };
+        for (file, name, folder) in [("out/deep/a.yml", "../../mine", "mine"), ("out/a.yml", "shop", "fixtures/shop")] {
+            let found = fixtures.business_of(&at(file), name).expect(name);
+            assert_eq!(found.canonicalize().ok(), at(folder).canonicalize().ok(), "{name}");
+        }
+        assert!(fixtures.business_of(&at("out/a.yml"), "nobody").is_err());
+    }
 }

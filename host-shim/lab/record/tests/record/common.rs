@@ -71,7 +71,7 @@ impl Played {
         let options = Options {
             business: self.business.clone(),
             config: self.config.clone(),
-            names_business: true,
+            named: Some(self.business.name.clone()),
             runners: self.runners.clone(),
             salt,
         };
