@@ -136,6 +136,8 @@ pub struct Reference {
     running: Value,
     /// Use of all accounts that no credits paid, in millionths.
     open_use: i64,
+    /// The same of the closed months.
+    unpaid: i64,
     expectations_hold: bool,
 }
 
@@ -161,6 +163,7 @@ impl Reference {
             results: results(host)?,
             running: running(host)?,
             open_use: open_use_of_all(host)?,
+            unpaid: unpaid_of_all(host)?,
             asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
@@ -183,9 +186,9 @@ impl Reference {
     }
 
     /// Returns whether the finished run of the stage decided as the reference did: every command had the same outcome and
-    /// answer, the same effects and amounts were requested, the same provider events were ignored, and no event contradicts
-    /// another. Only then its standing must be the same, because an effect such as a refund or an invoice cannot be undone by
-    /// a late event.
+    /// answer, the same effects and amounts were requested, the same provider events were ignored, months of use were closed with
+    /// the same unpaid use, and no event contradicts another. Only then its standing must be the same, because an effect such as a
+    /// refund or an invoice cannot be undone by a late event, and credits do not pay for the use of a month that is closed.
     ///
     /// # Errors
     ///
@@ -198,7 +201,8 @@ impl Reference {
             && now.contradicting.is_empty()
             && self.requested == requested(stage.host())?
             && self.amounts == money::amounts(stage.host())?
-            && self.ignored == ignored(stage.host())?)
+            && self.ignored == ignored(stage.host())?
+            && self.unpaid == unpaid_of_all(stage.host())?)
     }
 
     /// Returns the first law that the finished run of the stage breaks.
@@ -423,18 +427,27 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
 /// Returns the use of the months that are not closed that no credits paid, in millionths. A late payment can decide which
 /// credits pay for a use: then other credits stay, or are owed.
 fn open_use(host: &Rig, account: &Account) -> Result<i64, ReplayError> {
+    use_without_credits(host, account, false)
+}
+
+/// Returns the use of the closed or the open months that no credits paid, in millionths.
+fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i64, ReplayError> {
     let records = host::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
-    let open = months.filter(|month| month["closed"] != true).map(|month| {
+    let unpaid = months.filter(|month| (month["closed"] == true) == is_closed).map(|month| {
         let uses = month["uses"].as_array().into_iter().flatten();
         let cost: i64 = uses.filter_map(|used| used["cost_micros"].as_i64()).sum();
         cost - month["credits_micros"].as_i64().unwrap_or(0)
     });
-    Ok(open.sum())
+    Ok(unpaid.sum())
 }
 
 fn open_use_of_all(host: &Rig) -> Result<i64, ReplayError> {
     accounts(host)?.iter().map(|account| open_use(host, account)).sum()
+}
+
+fn unpaid_of_all(host: &Rig) -> Result<i64, ReplayError> {
+    accounts(host)?.iter().map(|account| use_without_credits(host, account, true)).sum()
 }
 
 /// Adds the accounts that only `other` has, as they stand in this run: an account without rows has its default

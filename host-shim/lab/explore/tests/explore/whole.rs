@@ -37,3 +37,22 @@ fn a_crash_at_every_write_and_at_every_write_of_the_restart_ends_as_the_written_
     assert!(variants >= 50, "{variants} crashes");
     assert!(runs < variants, "runs that reach the same point are played once");
 }
+
+#[test]
+fn credits_that_are_paid_after_the_month_of_their_use_was_closed_break_no_law() {
+    let story = r#"name: credits are paid and used, and the month ends
+given: {business: podcasts, account: "user:ana", answers: {"checkout:*": {ok: {session_id: cs_1}}}}
+events:
+  - {command: purchase.create, id: buy, payload: {product_type: credit_pack, item: 1000}}
+  - {stripe: checkout.session.completed, set: {id: cs_1, mode: payment, subscription: null, payment_intent: pi_1,
+     payment_status: paid, metadata: {purchase_id: pur_e8197b20f8e71e42}, amount_subtotal: 1000, amount_total: 1000}}
+  - {usage: {meter: transcription, quantity: 300, language: en}}
+  - advance: 40d
+"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("late.yml");
+    std::fs::write(&file, story).expect("written");
+    let found = explored(&tale(&file, &host_native::runners()), &[VariantKind::Drops]);
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+    assert_eq!(found.counts[&VariantKind::Drops].variants, 1, "the payment is lost, and arrives 40 days later");
+}
