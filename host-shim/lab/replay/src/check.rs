@@ -4,10 +4,13 @@ use crate::inputs::{FoundPaths, Input, find};
 use crate::library::{Library, Ready, Sources};
 use crate::live::LiveProviders;
 use crate::names::Names;
+use crate::outputs::unknown_outputs;
 use crate::runners::Runners;
 use crate::unmakeable::{unmade, unmakeable};
 use host::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
+use host_yaml::Node;
+use host_yaml::bad_input::read_text;
 use std::path::PathBuf;
 
 /// The result of a check.
@@ -71,7 +74,11 @@ pub fn check(
     let mut checked = Checked { businesses: businesses.len(), ..Checked::default() };
     for folder in &businesses {
         match library.ready_business(folder) {
-            Ok(()) => checked.note_unmakeable(&*library.business_in(folder)?, &[], live),
+            Ok(()) => {
+                let business = library.business_in(folder)?;
+                checked.note(ReplayError::Input(unknown_outputs(&business)))?;
+                checked.note_unmakeable(&business, &[], live);
+            }
             Err(error) => checked.note(error)?,
         }
     }
@@ -82,8 +89,10 @@ pub fn check(
         }
         match library.ready(input, &mut std::io::empty()) {
             Ok(Ready::Scenario(story)) => {
-                let unknown = Names::new(&declarations, &story.business).unknown(&story.scenario);
-                checked.note(ReplayError::Input(unknown))?;
+                let loaded = library.loaded(&story.business, &story.scenario.given.config);
+                let names = Names::new(&declarations, &story.business, loaded);
+                let document = Node::parse(&story.scenario.file, &read_text(&story.scenario.file)?)?;
+                checked.note(ReplayError::Input(names.unknown(&story.scenario, &document)))?;
                 checked.note_unmakeable(&story.business, &story.scenario.given.config, live);
             }
             Ok(Ready::Raw { .. }) => {}

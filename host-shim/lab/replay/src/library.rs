@@ -1,6 +1,7 @@
 //! Finds and reads the fixtures and businesses of a run, each once, and checks the inputs of the run.
 
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
+use crate::loaded::Loaded;
 use crate::rig::{Rig, RigSetup, StoreKind};
 use crate::runners::Runners;
 use host_scenario::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
@@ -9,7 +10,7 @@ use host_scenario::model::{Scenario, read_text};
 use host_scenario::prepare::{Case, prepare};
 use host_scenario::tree::Node;
 use host_store::ConfigError;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,8 +82,8 @@ pub struct Library<'a> {
     fixtures: Option<Fixtures>,
     /// The businesses by canonical folder. A failed read is also kept.
     businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
-    /// The folders and configurations that were checked.
-    started: HashSet<(PathBuf, Vec<(String, String)>)>,
+    /// The folders and configurations that were checked, each with its catalog; none if the catalog was refused.
+    started: HashMap<(PathBuf, Vec<(String, String)>), Option<Loaded>>,
 }
 
 impl<'a> Library<'a> {
@@ -94,7 +95,7 @@ impl<'a> Library<'a> {
     pub fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
         let must_be_there = sources.fixtures.is_some();
         let mut library =
-            Library { sources, runners, paths, fixtures: None, businesses: HashMap::new(), started: HashSet::new() };
+            Library { sources, runners, paths, fixtures: None, businesses: HashMap::new(), started: HashMap::new() };
         if must_be_there {
             library.fixtures()?;
         }
@@ -140,6 +141,12 @@ impl<'a> Library<'a> {
         Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
     }
 
+    /// Returns the catalog of a checked business with this configuration; none if the catalog was refused.
+    pub(crate) fn loaded(&self, business: &BusinessFolder, config: &[(String, String)]) -> Option<Loaded> {
+        let key = (business.folder.clone(), config.to_vec());
+        self.started.get(&key).cloned().flatten()
+    }
+
     /// Prepares a scenario in each API version in which it is played.
     ///
     /// # Errors
@@ -156,19 +163,6 @@ impl<'a> Library<'a> {
     /// Fails if there is no such business.
     pub fn business_named(&mut self, name: &str) -> Result<Arc<BusinessFolder>, ReplayError> {
         self.business(Some(name), None)
-    }
-
-    /// Returns the name of a business for a scenario outside of the business's folder: its name in the fixtures, or its
-    /// folder.
-    pub fn name_of(&mut self, folder: &Path) -> String {
-        let among = |fixtures: &Fixtures| {
-            Some(fixtures.folder.as_ref()?.canonicalize().ok()? == folder.canonicalize().ok()?.parent()?)
-        };
-        let is_fixture = self.fixtures().ok().and_then(among).unwrap_or_default();
-        match folder.file_name().filter(|_| is_fixture) {
-            Some(name) => name.to_string_lossy().into_owned(),
-            None => folder.display().to_string(),
-        }
     }
 
     fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
@@ -194,11 +188,16 @@ impl<'a> Library<'a> {
         config: &[(String, String)],
         scenario: Option<&Path>,
     ) -> Result<(), ReplayError> {
-        if !self.started.insert((business.folder.clone(), config.to_vec())) {
+        let key = (business.folder.clone(), config.to_vec());
+        if self.started.contains_key(&key) {
             return Ok(());
         }
+        self.started.insert(key.clone(), None);
         match self.start(business.clone(), config) {
-            Ok(_) => Ok(()),
+            Ok(host) => {
+                self.started.insert(key, Some(Loaded::of(&host)?));
+                Ok(())
+            }
             Err(ReplayError::Config { error, .. }) => Err(bad_config(business, config, scenario, &error).into()),
             Err(error) => Err(error),
         }
@@ -220,7 +219,11 @@ impl<'a> Library<'a> {
     fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
         let folder = match (self.sources.business.clone(), named, file.and_then(business_above)) {
             (Some(name), ..) => self.fixtures()?.business(&name)?,
-            (None, Some(name), _) => self.fixtures()?.business(name).map_err(|error| named_by(file, error))?,
+            (None, Some(name), _) => {
+                let fixtures = self.fixtures()?;
+                let found = file.map_or_else(|| fixtures.business(name), |file| fixtures.business_of(file, name));
+                found.map_err(|error| named_by(file, error))?
+            }
             (None, None, Some(folder)) => folder,
             (None, None, None) => self.fixtures()?.business_default()?.ok_or_else(|| {
                 let file = file.unwrap_or(Path::new(STDIN));

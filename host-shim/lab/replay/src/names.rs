@@ -1,17 +1,27 @@
-//! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds.
+//! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds; in the modules below,
+//! the names of the catalog.
 //!
 //! The host rejects or ignores an event with an unknown name. A step that expects this outcome is correct.
 
-use extension_contract::Declarations;
+mod answers;
+mod events;
+mod known;
+mod state;
+
+use crate::loaded::Loaded;
+use extension_contract::{Account, Declarations};
 use host::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::{Action, Expectations, Scenario, Step};
 use host_store::OF_HOST;
+use host_yaml::Node;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The command that loads a catalog, which may have other facts and resources than the business's folder.
 const LOAD: &str = "catalog.load";
+/// The command by which an account adds a product to the catalog.
+const LIST: &str = "product.list";
 /// Sections whose entries have an effect kind.
 const OF_EFFECTS: [&str; 2] = ["effects", "notices"];
 
@@ -21,18 +31,42 @@ pub(crate) struct Names {
     facts: BTreeSet<String>,
     stripe: BTreeSet<String>,
     effects: BTreeSet<String>,
+    entitlements: BTreeSet<String>,
+    /// Rates, counters and meters of product types.
+    meters: BTreeSet<String>,
+    /// Resources of the extension and of the business.
+    resources: BTreeSet<String>,
+    /// Collections of records.
+    collections: BTreeSet<String>,
+    is_loaded: bool,
+    loaded: Loaded,
+    /// True if the scenario changes the catalog's products or prices.
+    changes_catalog: bool,
+    /// True if the scenario loads product types.
+    changes_types: bool,
 }
 
 impl Names {
-    /// Collects the names that the extension and the business declare.
-    pub(crate) fn new(declarations: &Declarations, business: &BusinessFolder) -> Names {
+    /// Collects the names that the extension and the business declare, and those of the business's loaded catalog. Without it,
+    /// because the catalog was refused, the names of the catalog are not looked up.
+    pub(crate) fn new(declarations: &Declarations, business: &BusinessFolder, loaded: Option<Loaded>) -> Names {
         let declared = business.own.beside(declarations);
         let of_host = OF_HOST.map(str::to_owned);
+        let is_loaded = loaded.is_some();
+        let loaded = loaded.unwrap_or_default();
         let mut names = Names {
             commands: declared.commands.into_iter().map(|command| command.kind).collect(),
             facts: BTreeSet::new(),
             stripe: declared.provider_kinds.into_iter().collect(),
             effects: declared.effects.into_iter().map(|effect| effect.kind).chain(of_host).collect(),
+            entitlements: BTreeSet::new(),
+            meters: loaded.types.iter().flat_map(|of| of.meters.clone()).collect(),
+            resources: BTreeSet::new(),
+            collections: declared.collections.into_iter().collect(),
+            is_loaded,
+            loaded,
+            changes_catalog: false,
+            changes_types: false,
         };
         names.add(&business.catalog);
         names
@@ -42,21 +76,55 @@ impl Names {
     fn add(&mut self, catalog: &Value) {
         let entries = |clause: &str| catalog[clause].as_object().into_iter().flatten();
         self.facts.extend(entries("events").map(|(fact, _)| fact.clone()));
+        self.entitlements.extend(entries("entitlements").map(|(key, _)| key.clone()));
+        self.meters.extend(entries("rates").chain(entries("entitlements")).map(|(meter, _)| meter.clone()));
         for (resource, verbs) in entries("resources") {
             let verbs = verbs.as_array().into_iter().flatten().filter_map(Value::as_str);
             self.effects.extend(verbs.map(|verb| format!("{resource}.{verb}")));
         }
+        let parts = self.effects.iter().filter_map(|kind| kind.split_once('.'));
+        self.resources.extend(parts.map(|(resource, _)| resource.to_owned()));
     }
 
-    /// Returns the unknown names of a scenario, in the order of the steps.
-    pub(crate) fn unknown(mut self, scenario: &Scenario) -> Vec<BadInput> {
+    /// Notes what the steps of a scenario add to the catalog.
+    fn add_of(&mut self, scenario: &Scenario) {
+        let is_platform = |account: Option<&Account>| account == Some(&Account::Platform);
         for step in &scenario.steps {
-            if let Action::Command(command) = &step.action
-                && command.kind == LOAD
-            {
-                self.add(&command.payload);
+            match &step.action {
+                Action::Command(command) if command.kind == LOAD => {
+                    self.add(&command.payload);
+                    self.changes_catalog = true;
+                    self.changes_types |= command.payload.get("product_types").is_some();
+                }
+                Action::Command(command) => {
+                    let of_platform = is_platform(command.account.as_ref().or(scenario.given.account.as_ref()));
+                    self.changes_catalog |= of_platform || command.kind == LIST;
+                }
+                // Such an event can change the catalog as well.
+                Action::Product(_) | Action::Raw(_) | Action::AtStripe(_) => self.changes_catalog = true,
+                Action::Stripe(event) => {
+                    self.changes_catalog |= event.kind.starts_with("price.") || event.kind.starts_with("product.");
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Returns the unknown names of a scenario, in the order of the lines. `document` is the scenario's document.
+    pub(crate) fn unknown(mut self, scenario: &Scenario, document: &Node) -> Vec<BadInput> {
+        self.add_of(scenario);
+        let mut found = self.of_kinds(scenario);
+        if self.is_loaded {
+            found.extend(self.of_events(document));
+            found.extend(self.of_answers(document));
+            found.extend(self.of_states(document));
+        }
+        found.sort_by_key(|bad| bad.place.line);
+        found
+    }
+
+    /// Returns the unknown kinds of events and effects.
+    fn of_kinds(&self, scenario: &Scenario) -> Vec<BadInput> {
         let bad_input = |unknown: Unknown<'_>| unknown.into_bad_input(scenario);
         let of_steps = scenario.steps.iter().flat_map(|step| self.of_step(step));
         of_steps.chain(self.of_expectations(&scenario.expect)).map(bad_input).collect()

@@ -5,6 +5,20 @@ use crate::call::Call;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+/// The resources that providers make, each with the outputs that every provider of it gives.
+const OF_RESOURCES: [(&str, &[&str]); 5] = [
+    ("bucket", &["bucket", "id"]),
+    ("cdn", &["domain", "id"]),
+    ("database", &["endpoint", "id", "name", "secret_ref", "user"]),
+    ("domain", &["domain", "id"]),
+    ("function", &["arn", "url"]),
+];
+
+/// Returns the outputs that every provider of a resource gives; none for a business's own resource.
+pub fn outputs_of(resource: &str) -> Option<&'static [&'static str]> {
+    OF_RESOURCES.iter().find(|(name, _)| *name == resource).map(|(_, outputs)| *outputs)
+}
+
 /// Returns the first 12 hex digits of the SHA-256 of an effect's key; every derived id ends with them.
 pub fn short_hash(key: &str) -> String {
     hex::encode(&Sha256::digest(key.as_bytes())[..6])
@@ -92,6 +106,16 @@ mod tests {
         let named = outputs("database.ensure", "inst/1/database", json!({"name": "acme"}));
         assert_eq!((&named["name"], &named["endpoint"]), (&json!("acme"), &a["endpoint"]));
         assert_eq!(outputs("bucket.ensure", "k", json!({"name": "acme-files"}))["bucket"], "acme-files");
+    }
+
+    #[test]
+    fn the_outputs_of_each_resource_are_those_that_its_calls_give() {
+        for (resource, names) in OF_RESOURCES {
+            let given = outputs(&format!("{resource}.ensure"), "inst/1/it", json!({}));
+            let given: Vec<&String> = given.as_object().expect("an object").keys().collect();
+            assert_eq!(given, names, "{resource}");
+        }
+        assert_eq!(outputs_of("queue"), None);
     }
 
     #[test]

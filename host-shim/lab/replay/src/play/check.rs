@@ -5,12 +5,14 @@ use crate::diff;
 use crate::rig::Rig;
 use crate::view;
 use extension_contract::{Account, Outcome, Refusal, Reply};
+use host::guess::nearest;
 use host::processor::Report;
 use host_intake::request::{Taken, WebhookReply};
 use host_scenario::error::ReplayError;
 use host_scenario::matcher::{Matcher, Mismatch};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A failed expectation.
@@ -230,9 +232,11 @@ impl<'a> Failures<'a> {
         }
         for pattern in host.scripted().unused_patterns() {
             let line = all.iter().filter(|answers| answers.pattern == pattern).map(|answers| answers.line).min();
+            let guess = key_meant(&pattern, host.asked().map(|(_, key)| key));
+            let guess = guess.map_or_else(String::new, |guess| format!("; did you mean `{guess}`?"));
             self.add(
                 line.unwrap_or_default(),
-                format!("no effect key fits the answers for `{pattern}`"),
+                format!("no effect key fits the answers for `{pattern}`{guess}"),
                 String::new(),
             );
         }
@@ -251,6 +255,13 @@ impl<'a> Failures<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns the key of a requested effect that a pattern probably means: the key, or its word before a colon with `:*`.
+fn key_meant<'k>(pattern: &str, requested: impl Iterator<Item = &'k str>) -> Option<String> {
+    let forms = |key: &str| [Some(key.to_owned()), key.split_once(':').map(|(word, _)| format!("{word}:*"))];
+    let known: BTreeSet<String> = requested.flat_map(forms).flatten().collect();
+    nearest(pattern, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Returns the exceeded quota of an event in the format of expectations.
@@ -298,4 +309,18 @@ fn differs(what: &str, first: &CaseReport, name: &str, other: &mut CaseReport, e
     let title = format!("{what} in {} differs from {name}", other.version);
     let diff = diff::unified(&first.file, 0, expected, actual);
     other.failures.push(Failure { file: first.file.clone(), line: 0, title, diff });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_of_an_answer_is_guessed_from_the_requested_effects() {
+        let requested = ["checkout:pur_1", "inst_a/database/ensure"];
+        let meant = |pattern| key_meant(pattern, requested.into_iter());
+        assert_eq!(meant("chekcout:*").as_deref(), Some("checkout:*"));
+        assert_eq!(meant("inst_a/databse/ensure").as_deref(), Some("inst_a/database/ensure"));
+        assert_eq!(meant("transfer:usd:1"), None);
+    }
 }

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 const FORMS: &str = "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, exactly, retryable, final or late";
 
+/// First words of the short forms.
+const SHORT_FORMS: [&str; 6] = ["ok", "lost", "never", "retryable", "final", "late"];
+
 /// The default message of a failure.
 const MESSAGE: &str = "as the scenario says";
 
@@ -63,7 +66,10 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
             Some(after_ms) => ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) },
             None => return Err(reader.bad(line, format!("`{span}` is no span of time"), "a span such as 90s or 2h")),
         },
-        _ => return Err(reader.bad(line, format!("`{text}` is no answer"), FORMS)),
+        (first, ..) => {
+            let bad = reader.bad(line, format!("`{text}` is no answer"), FORMS);
+            return Err(bad.guessing(first.unwrap_or_default(), SHORT_FORMS));
+        }
     };
     Ok(answer)
 }

@@ -28,24 +28,25 @@ impl Scenario {
     /// Fails if the text is not a scenario. The error names the file, the line and the expected value.
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, BadInput> {
         let node = Node::parse(file, text)?;
+        if let Some(mistake) = node.unquoted_placeholder() {
+            return Err(mistake);
+        }
         let reader = Reader { file };
         let mut fields = reader.fields("a scenario", &node)?;
-        let name = reader.text("name", fields.need("name")?)?;
-        let covers = match fields.take("covers") {
-            Some(node) => covers(reader, node)?,
-            None => Vec::new(),
-        };
-        let known_to_fail = fields.take("known_to_fail").map(|n| known(reader, n)).transpose()?;
-        let versions = fields.take("versions").map(|n| versions(reader, n)).transpose()?;
-        let budget = fields.take("budget").map(|n| Budget::read(reader, n)).transpose()?;
-        let given = given(reader, fields.take("given"))?;
-        let events = fields.need("events")?;
-        let steps = steps(reader, reader.list("events", events)?, &given)?;
-        let expect = match fields.take("expect") {
-            Some(node) => expectations(reader, node)?,
-            None => Expectations::default(),
-        };
+        let name = fields.need("name")?;
+        let [ids, known_failure, only, limits, start] =
+            ["covers", "known_to_fail", "versions", "budget", "given"].map(|name| fields.take(name));
+        let (events, expect) = (fields.need("events")?, fields.take("expect"));
+        // A misspelt field is told before its absence is.
         fields.finish()?;
+        let name = reader.text("name", name)?;
+        let covers = ids.map(|node| covers(reader, node)).transpose()?.unwrap_or_default();
+        let known_to_fail = known_failure.map(|node| known(reader, node)).transpose()?;
+        let versions = only.map(|node| versions(reader, node)).transpose()?;
+        let budget = limits.map(|node| Budget::read(reader, node)).transpose()?;
+        let given = given(reader, start)?;
+        let steps = steps(reader, reader.list("events", events)?, &given)?;
+        let expect = expect.map(|node| expectations(reader, node)).transpose()?.unwrap_or_default();
         if steps.is_empty() {
             return Err(reader.bad(events.line, "no event", STEP_NAMES));
         }

@@ -1,0 +1,80 @@
+//! Which effects and outputs do a scenario's answers name that the business does not have?
+
+use super::Names;
+use super::known::{Named, member};
+use host_provider_api::scripted::outputs_of;
+use host_scenario::error::BadInput;
+use host_yaml::{Entry, Node};
+use std::collections::BTreeSet;
+
+/// The last part of the key of an instance's effect.
+const VERBS: [&str; 8] = ["backup", "change", "changed", "destroy", "ensure", "observe", "restore", "run"];
+/// The entry of an instance's health check.
+const WATCH: &str = "watch";
+
+impl Names {
+    /// Returns the unknown names of all answers of a scenario.
+    pub(super) fn of_answers(&self, document: &Node) -> Vec<BadInput> {
+        if self.changes_types {
+            return Vec::new();
+        }
+        let steps = member(document, "events").and_then(Node::items).unwrap_or_default();
+        let given = member(document, "given").and_then(|given| member(given, "answers"));
+        let all = given.into_iter().chain(steps.iter().filter_map(|step| member(step, "answers")));
+        all.flat_map(|answers| answers.entries().unwrap_or_default())
+            .flat_map(|answer| self.of_answer(answer))
+            .collect()
+    }
+
+    /// Checks `INSTANCE/ENTRY/VERB`. Keys of other effects begin with a word and a colon.
+    fn of_answer(&self, answer: &Entry) -> Vec<BadInput> {
+        let key = Named::key(answer);
+        let parts: Vec<&str> = key.name.split('/').collect();
+        let [instance, entry, rest @ ..] = parts.as_slice() else { return Vec::new() };
+        if instance.contains(':') {
+            return Vec::new();
+        }
+        if let Some(mistake) = self.entry(&Named { name: *entry, ..key.clone() }) {
+            return vec![mistake];
+        }
+        match rest {
+            [verb] if !verb.contains('*') => match (Named { name: *verb, ..key.clone() }).unless("no verb", VERBS) {
+                Some(mistake) => vec![mistake],
+                None if *verb == "ensure" => self.of_outputs(entry, &answer.value),
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// Checks the name of an entry of `provisions`, with or without a variant; a pattern may be any entry.
+    pub(super) fn entry(&self, name: &Named<'_>) -> Option<BadInput> {
+        let entry = name.name.split('@').next().unwrap_or_default();
+        if self.changes_types || entry.contains('*') || entry == WATCH || self.loaded.entries(entry).next().is_some() {
+            return None;
+        }
+        let known: BTreeSet<&str> =
+            self.loaded.types.iter().flat_map(|of| of.entries.keys()).map(String::as_str).collect();
+        Some(Named { name: entry, ..name.clone() }.mistake("no resource or step of a product type", known))
+    }
+
+    /// Checks the outputs of the answers to the creation of a resource. A provider may give more outputs, so only a misspelt one
+    /// is wrong.
+    fn of_outputs(&self, entry: &str, answers: &Node) -> Vec<BadInput> {
+        let entry = entry.split('@').next().unwrap_or_default();
+        let mut known: BTreeSet<&str> = BTreeSet::new();
+        for (of, resource) in self.loaded.entries(entry) {
+            // The outputs of a business's own resource are not declared.
+            let Some(outputs) = resource.and_then(outputs_of) else { return Vec::new() };
+            known.extend(outputs);
+            known.extend(of.asks.get(entry).into_iter().flatten().map(String::as_str));
+        }
+        let all = answers.items().unwrap_or(std::slice::from_ref(answers));
+        let given =
+            all.iter().flat_map(|answer| ["ok", "exactly"].into_iter().filter_map(move |form| member(answer, form)));
+        let outputs = given.flat_map(|outputs| outputs.entries().unwrap_or_default());
+        let what = format!("no output of `{entry}`");
+        let unknown = outputs.filter_map(|output| Named::key(output).unless(&what, known.iter().copied()));
+        unknown.filter(|bad| bad.guess.is_some()).collect()
+    }
+}

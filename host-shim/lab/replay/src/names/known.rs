@@ -1,0 +1,62 @@
+//! How is an unknown name told? With its place, the known names and a guess. How is a scenario's document walked?
+
+use host_scenario::error::{BadInput, Place};
+use host_yaml::{Entry, Node};
+use std::collections::BTreeSet;
+
+/// A name in a scenario's document.
+#[derive(Clone, Debug)]
+pub(super) struct Named<'d> {
+    /// The name.
+    pub name: &'d str,
+    /// The place of the name.
+    pub place: Place,
+}
+
+impl<'d> Named<'d> {
+    /// The key of an entry.
+    pub fn key(entry: &'d Entry) -> Named<'d> {
+        Named { name: &entry.key, place: entry.place() }
+    }
+
+    /// A text; none for other values.
+    pub fn text(node: &'d Node) -> Option<Named<'d>> {
+        match &node.value {
+            host_yaml::Tree::Text(name) => Some(Named { name, place: node.place() }),
+            _ => None,
+        }
+    }
+
+    /// Returns the mistake of a name that is not known. `what` says what the name is not.
+    pub fn unless<'k>(&self, what: &str, known: impl IntoIterator<Item = &'k str>) -> Option<BadInput> {
+        let known: BTreeSet<&str> = known.into_iter().collect();
+        (!known.contains(self.name)).then(|| self.mistake(what, known))
+    }
+
+    /// Returns the mistake of a name that is not one of the known names.
+    pub fn mistake<'k>(&self, what: &str, known: impl IntoIterator<Item = &'k str>) -> BadInput {
+        let known: Vec<&str> = known.into_iter().collect();
+        let expected = match known.is_empty() {
+            true => "none, since there are none".to_owned(),
+            false => format!("one of {}", known.join(", ")),
+        };
+        BadInput::new(self.place.clone(), format!("`{}` is {what}", self.name), expected).guessing(self.name, known)
+    }
+}
+
+/// Returns the value of a mapping's key.
+pub(super) fn member<'d>(node: &'d Node, key: &str) -> Option<&'d Node> {
+    node.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+}
+
+/// The names of matchers whose value is no mapping of members.
+const FORMS: [&str; 5] = ["regex", "absent", "size", "literal", "contains"];
+
+/// Returns the members that an expectation names: those of a mapping, `{exact: …}` or `{subset: …}`.
+pub(super) fn expected_members(node: &Node) -> &[Entry] {
+    match node.only_entry() {
+        Some(("exact" | "subset", inner)) => inner.entries().unwrap_or_default(),
+        Some((form, _)) if FORMS.contains(&form) => &[],
+        _ => node.entries().unwrap_or_default(),
+    }
+}
