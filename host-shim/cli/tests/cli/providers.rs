@@ -95,3 +95,38 @@ fn a_resource_that_no_provider_makes_is_a_mistake_of_a_check_with_providers() {
     assert!(ran.stdout.contains(expected) && ran.stdout.ends_with("1 mistake in 1 business\n"), "{}", ran.stdout);
     assert_eq!(run(&["check", "--native", &path], b"").code, 0, "without providers the business is correct");
 }
+
+#[test]
+fn a_replay_with_providers_shows_settings_and_names_the_own_resources_that_no_provider_makes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let story = folder.path().join("story.yml");
+    let business = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/mistakes/jobs");
+    let text = format!(
+        "name: a site is made
+given: {{business: \"{}\", account: \"user:ana\"}}
+events:
+  - stripe: customer.subscription.created
+    set: {{metadata: {{user_id: ana}}, price: price_starter}}
+    expect: applied
+  - command: instance.create
+    payload: {{name: Acme, metadata: {{label: acme, size: large}}}}
+    expect: applied
+expect:
+  products: {{site_acme: {{metadata: {{status: running}}}}}}
+  inventory:
+    bucket:site_acme/files: {{state: running, settings: {{name: files-acme}}, outputs: {{bucket: any}}}}
+    shelf:site_acme/shelf: {{state: running, settings: {{size: large}}}}
+",
+        business.display()
+    );
+    fs::write(&story, text).expect("written");
+    let (story, fixtures) = (story.display().to_string(), fixtures().display().to_string());
+    let ran = run(&["replay", "--native", "--fixtures", &fixtures, "--providers", "local", &story], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("none of the providers")).collect();
+    let [warning] = warnings.as_slice() else { panic!("one warning: {}", ran.stderr) };
+    assert!(
+        warning.contains("catalog.yml:67: ") && warning.contains("a `shelf`, so the scripted provider"),
+        "{warning}"
+    );
+}

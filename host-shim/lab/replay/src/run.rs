@@ -10,7 +10,7 @@ use crate::rig::StoreKind;
 use crate::runners::Runners;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
-use crate::unmakeable::unmakeable;
+use crate::unmakeable::{scripted_instead, unmakeable};
 use extension_contract::Timestamp;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
@@ -270,14 +270,16 @@ fn check(
         .collect()
 }
 
-/// Returns the resources of an input's business that the live providers can't make.
+/// Returns the warnings about the resources of an input's business: those that the live providers can't make, and its own ones
+/// that the scripted provider makes instead.
 fn unmakeable_of(ready: &Ready, live: &LiveProviders) -> Vec<BadInput> {
-    match ready {
-        Ready::Scenario(story) => {
-            unmakeable(&story.business, &story.business.config_with(&story.scenario.given.config), live)
-        }
-        Ready::Raw { business, .. } => unmakeable(business, &business.config, live),
-    }
+    let (business, config) = match ready {
+        Ready::Scenario(story) => (&story.business, story.business.config_with(&story.scenario.given.config)),
+        Ready::Raw { business, .. } => (business, business.config.clone()),
+    };
+    let mut found = unmakeable(business, &config, live);
+    found.extend(scripted_instead(business, &config, live));
+    found
 }
 
 /// Plays a scenario in each of its API versions, or only in the first one with live providers.

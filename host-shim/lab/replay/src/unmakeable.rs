@@ -8,7 +8,7 @@ use host::business::BusinessFolder;
 use host_provider_api::Restriction;
 use host_scenario::error::BadInput;
 use host_yaml::Node;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the mistakes of the catalog, in the order of its types: values that no provider of the resource can make.
 /// `config` is the configuration.
@@ -33,17 +33,38 @@ pub fn unmakeable(business: &BusinessFolder, config: &BTreeMap<String, String>, 
     found
 }
 
+/// Returns the business's own resources that its catalog provisions and none of the live providers makes. The scripted provider
+/// makes them in a replay.
+pub fn scripted_instead(
+    business: &BusinessFolder,
+    config: &BTreeMap<String, String>,
+    live: &LiveProviders,
+) -> Vec<BadInput> {
+    let own: BTreeSet<&str> =
+        business.own.effects.iter().filter_map(|effect| Some(effect.kind.split_once('.')?.0)).collect();
+    let catalog = Catalog { lines: &business.lines, config };
+    let mut told = BTreeSet::new();
+    let unmade = catalog.unmade(live).into_iter();
+    let of_own =
+        unmade.filter(|provision| own.contains(&*provision.resource) && told.insert(provision.resource.clone()));
+    let mistake = |provision: Provision| {
+        let pointer = format!("{}/resource", provision.pointer);
+        let problem =
+            format!("none of the providers makes a `{}`, so the scripted provider answers", provision.resource);
+        BadInput::new(catalog.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
+    };
+    of_own.map(mistake).collect()
+}
+
 /// Returns the mistakes of the catalog: resources that none of the live providers makes.
 pub fn unmade(business: &BusinessFolder, config: &BTreeMap<String, String>, live: &LiveProviders) -> Vec<BadInput> {
     let catalog = Catalog { lines: &business.lines, config };
-    let provisions = catalog.provisions().into_iter();
-    let unmade = provisions.filter(|provision| !live.takes(&format!("{}.ensure", provision.resource)));
     let mistake = |provision: Provision| {
         let pointer = format!("{}/resource", provision.pointer);
         let problem = format!("none of the providers makes a `{}`", provision.resource);
         BadInput::new(catalog.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
     };
-    unmade.map(mistake).collect()
+    catalog.unmade(live).into_iter().map(mistake).collect()
 }
 
 fn bad_value(resource: &str, restriction: &Restriction, value: &Requested, catalog: &Catalog<'_>) -> BadInput {
@@ -104,6 +125,12 @@ impl Catalog<'_> {
             }
         }
         found
+    }
+
+    /// Returns the resources of [`Catalog::provisions`] that none of the live providers makes.
+    fn unmade(&self, live: &LiveProviders) -> Vec<Provision> {
+        let provisions = self.provisions().into_iter();
+        provisions.filter(|provision| !live.takes(&format!("{}.ensure", provision.resource))).collect()
     }
 
     /// Returns the values that a member of a provision can have, as far as the catalog and the configuration say. With

@@ -103,8 +103,8 @@ pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, R
     Ok(found)
 }
 
-/// Returns the notices sent so far, in order of the first request. Each has its kind, its key and the members of its
-/// payload.
+/// Returns the notices sent so far, in order of the time at which each was due; those of the same time in order of the first
+/// request. Each has its kind, its key and the members of its payload.
 fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let scope = host.processor().scope(account.clone());
     let mut found = Vec::new();
@@ -119,10 +119,11 @@ fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
             };
             value.insert("kind".to_owned(), json!(row.effect.kind));
             value.insert("key".to_owned(), json!(key));
-            found.push(Value::Object(value));
+            found.push((row.due_at.max(row.created_at), Value::Object(value)));
         }
     }
-    Ok(Value::Array(found))
+    found.sort_by_key(|(due, _)| *due);
+    Ok(found.into_iter().map(|(_, notice)| notice).collect())
 }
 
 /// Returns the resources that the scripted provider and the live providers hold, by `resource:id`.
@@ -132,9 +133,15 @@ fn inventory(host: &Rig) -> Result<Value, ReplayError> {
         None => Vec::new(),
     };
     let ours = host.processor().scope(Account::Platform).claim_space();
+    // Remote systems list names and states. The other members are those of the calls that succeeded.
+    let recorded = if held.is_empty() { Vec::new() } else { host.recorded_inventory()? };
     let held = held.into_iter().filter(|held| held.id.scope.starts_with(&format!("{ours}/"))).map(|held| {
         let account = held.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
-        let value = json!({"account": account, "state": held.state, "name": held.name});
+        let mut value = json!({"account": account, "state": held.state, "name": held.name});
+        if let Some(resource) = recorded.iter().find(|resource| resource.id == held.id) {
+            value["outputs"] = json!(resource.outputs);
+            value["settings"] = json!(resource.settings);
+        }
         (held.id.to_string(), value)
     });
     let rows = host.scripted().inventory().into_iter().map(|resource| {
