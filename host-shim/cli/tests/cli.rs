@@ -34,6 +34,8 @@ mod help;
 mod kill;
 #[path = "cli/missing_price.rs"]
 mod missing_price;
+#[path = "cli/mistakes.rs"]
+mod mistakes;
 #[path = "cli/plan.rs"]
 mod plan;
 #[path = "cli/providers.rs"]

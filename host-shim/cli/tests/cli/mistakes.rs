@@ -1,0 +1,446 @@
+//! Typical mistakes, each in the files of a business without a mistake: `host-shim check` tells each with its line, and the name
+//! that was meant.
+
+use crate::run::{fixtures, run};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A mistake: one change of one file of `mistakes/jobs`, and the line and words that `check` must tell.
+struct Mistake {
+    file: &'static str,
+    good: &'static str,
+    bad: &'static str,
+    /// The number of the line that contains this text is the line of the mistake; the changed line if it is empty.
+    at: &'static str,
+    says: &'static [&'static str],
+}
+
+const fn mistake(file: &'static str, good: &'static str, bad: &'static str, says: &'static [&'static str]) -> Mistake {
+    Mistake { file, good, bad, at: "", says }
+}
+
+impl Mistake {
+    /// The mistake is told at the line with this text, and not at the changed line.
+    const fn at(self, at: &'static str) -> Mistake {
+        Mistake { at, ..self }
+    }
+}
+
+const CATALOG: &str = "catalog.yml";
+const BUSINESS: &str = "business.yml";
+const SCENARIO: &str = "scenarios/site.yml";
+const MAIL: &str = "templates/welcome.txt";
+
+/// Mistakes in the catalog.
+const OF_CATALOG: [Mistake; 57] = [
+    // Misspelt clauses and words.
+    mistake(
+        CATALOG,
+        "product_types:",
+        "product_type:",
+        &["unknown field `product_type`", "did you mean `product_types`?"],
+    ),
+    mistake(CATALOG, "success_url:", "succes_url:", &["unknown field `succes_url`", "did you mean `success_url`?"]),
+    mistake(CATALOG, "consumes: {", "consume: {", &["unknown field `consume`", "did you mean `consumes`?"]),
+    mistake(CATALOG, "after: [database, files]", "needs: [database, files]", &["`needs`", "did you mean `after`?"]),
+    mistake(CATALOG, "type: int, default: 100", "type: itn, default: 100", &["found `itn`", "did you mean `int`?"]),
+    mistake(CATALOG, "kind: flag", "kind: falg", &["found `falg`", "did you mean `flag`?"]),
+    mistake(CATALOG, "format: label", "format: labl", &["found `labl`", "did you mean `label`?"]),
+    mistake(CATALOG, "pay: [credits]", "pay: [credit]", &["`credit`", "did you mean `credits`?"]),
+    mistake(CATALOG, "intervals: [month]", "intervals: [mnth]", &["`mnth`", "did you mean `month`?"]),
+    mistake(
+        CATALOG,
+        "amount: 2900, id: price_studio}",
+        "amount: 2900, id: price_studio}, monthly: {amount: 1}",
+        &["month is listed twice", "each interval once"],
+    ),
+    mistake(CATALOG, "prices: {once:", "prices: {onec:", &["`onec` is no interval", "did you mean `once`?"]),
+    mistake(CATALOG, "amount: 900", "amuont: 900", &["unknown field `amuont`", "did you mean `amount`?"]),
+    mistake(CATALOG, "archive_after: 30d", "archive_after: 30 days", &["found `30 days`", "as in 24h"]),
+    mistake(CATALOG, "amount: 1500", "amount: 15.5", &["found", "minor units"]),
+    mistake(CATALOG, "max_length: 40", "max_length: [40]", &["found a list", "a whole number"]),
+    mistake(CATALOG, "    metadata: {package: dark}", "    metdata: {package: dark}", &["did you mean `metadata`?"]),
+    mistake(
+        CATALOG,
+        "{tier: studio, rank: 2, sites: 5",
+        "{tier: studio, rank: 2, stes: 5, sites: 5",
+        &["did you mean `sites`?"],
+    ),
+    mistake(CATALOG, "{tier: starter,", "{tier: startre,", &["found `startre`", "did you mean `starter`?"]),
+    // Names that nothing has.
+    mistake(CATALOG, "grants: {sites: sites,", "grants: {sites: stes,", &["`stes`", "did you mean `sites`?"]),
+    mistake(
+        CATALOG,
+        "calls: calls, storage_gb",
+        "calls: calls, storage_bg",
+        &["`storage_bg`", "did you mean `storage_gb`?"],
+    ),
+    mistake(CATALOG, "consumes: {sites: 1}", "consumes: {stes: 1}", &["`stes`", "did you mean `sites`?"]),
+    mistake(CATALOG, "plan_id, family: plan}", "plan_id, family: paln}", &["`paln`", "did you mean `plan`?"]),
+    mistake(CATALOG, "rank_by: rank", "rank_by: rnak", &["`rnak`", "did you mean `rank`?"]),
+    mistake(CATALOG, "infer_by: package", "infer_by: pakcage", &["`pakcage`", "did you mean `package`?"]),
+    mistake(CATALOG, "once_per: package", "once_per: pakcage", &["`pakcage`", "did you mean `package`?"]),
+    mistake(CATALOG, "id_by: label", "id_by: lable", &["`lable`", "did you mean `label`?"]),
+    mistake(CATALOG, "[database, files]", "[databse, files]", &["`databse`", "did you mean `database`?"]),
+    mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet.ensure`", "did you mean `bucket`?"]),
+    mistake(CATALOG, "product_type: theme", "product_type: thmee", &["`thmee`", "did you mean `theme`?"]),
+    mistake(CATALOG, "of: calls}", "of: clals}", &["`clals`", "did you mean `calls`?"]),
+    mistake(CATALOG, "{resource: server,", "{resource: sevrer,", &["`sevrer`", "did you mean `server`?"]),
+    mistake(
+        CATALOG,
+        "event: user.registered,",
+        "event: user.registred,",
+        &["`user.registred`", "did you mean `user.registered`?"],
+    ),
+    mistake(CATALOG, "mail: welcome", "mail: welcom", &["`welcom`", "did you mean `welcome`?"]),
+    mistake(
+        CATALOG,
+        "{event.email}",
+        "{event.emial}",
+        &["`{event.emial}` is not a recipient", "did you mean `{event.email}`?"],
+    ),
+    // Placeholders.
+    mistake(
+        CATALOG,
+        "\"{files.bucket}\"",
+        "{files.bucket}",
+        &["`{files.bucket}` without quotes", "expected \"{files.bucket}\""],
+    ),
+    mistake(CATALOG, "{instance.size}", "{metadata.size}", &["`{metadata.size}`", "expected `{instance.size}`"]),
+    mistake(
+        CATALOG,
+        "files-{instance.label}",
+        "files-{instance.lable}",
+        &["`{instance.lable}`", "did you mean `label`?"],
+    ),
+    mistake(CATALOG, "{plan.region}", "{plan.regoin}", &["`{plan.regoin}`", "did you mean `region`?"]),
+    mistake(CATALOG, "{config.zone}", "{config.zoen}", &["`{config.zoen}`", "did you mean `zone`?"]),
+    // Outputs that no resource has.
+    mistake(
+        CATALOG,
+        "outputs: {host: endpoint}",
+        "outputs: {host: endpiont}",
+        &["`endpiont` is no output of `database`", "did you mean `endpoint`?"],
+    ),
+    mistake(
+        CATALOG,
+        "{database.endpoint}",
+        "{database.endpiont}",
+        &["`endpiont` is no output of `database`", "did you mean `endpoint`?"],
+    ),
+    mistake(
+        CATALOG,
+        "\"{server.url}\"",
+        "\"{server.ulr}\"",
+        &["`ulr` is no output of `server`", "did you mean `url`?"],
+    ),
+    // Names that are given twice.
+    mistake(
+        CATALOG,
+        "region: \"{plan.region}\"}",
+        "region: eu, region: us}",
+        &["`region` is given twice", "each key once"],
+    ),
+    mistake(CATALOG, "- name: shelf", "- name: server", &["`server` is already declared", "another name"]),
+    mistake(
+        CATALOG,
+        "{name: calls, type: int",
+        "{name: sites, type: int",
+        &["`sites` is already a field", "another name"],
+    ),
+    mistake(CATALOG, "- id: prod_studio", "- id: prod_starter", &["`prod_starter` of `products` is already defined"]),
+    mistake(CATALOG, "- name: theme", "- name: site", &["`site` of `product_types` is already defined"])
+        .at("- name: site\n    id_prefix"),
+    mistake(CATALOG, "tier: studio, rank: 2", "tier: starter, rank: 2", &["`prod_starter` has the same value"]),
+    // Clauses without an effect.
+    mistake(
+        CATALOG,
+        "    rank_by: rank\n",
+        "    refund: {days: 7}\n",
+        &["only a one-time payment is refunded", "`once`"],
+    ),
+    mistake(CATALOG, "meter: visits", "meter: tokens", &["`tokens` is a meter of `site`", "another name"])
+        .at("    by: model"),
+    mistake(
+        CATALOG,
+        "    catalog: true\n    infer_by: tier\n",
+        "    infer_by: tier\n",
+        &["plans belong to the catalog", "expected `catalog: true`"],
+    )
+    .at("family: plan\n"),
+    mistake(
+        CATALOG,
+        "    infer_by: package\n",
+        "    rank_by: package\n",
+        &["only the plans of a family are ranked", "`family`"],
+    ),
+    mistake(
+        CATALOG,
+        "    infer_by: tier\n",
+        "    requires_plan: true\n",
+        &["the products are plans themselves", "no `family`"],
+    ),
+    mistake(
+        CATALOG,
+        "    id_prefix: site\n",
+        "    intervals: [month]\n",
+        &["products of accounts have no prices", "`catalog: true`"],
+    ),
+    mistake(
+        CATALOG,
+        "storage_gb: {kind: limit}",
+        "storage_gb: {kind: limit, alerts: [80]}",
+        &["only a counter has a period and alerts"],
+    ),
+    mistake(CATALOG, "string, max_length: 40", "string, max: 40", &["only numbers have it", "`max_length`"]),
+    mistake(
+        CATALOG,
+        "type: enum, options: [small",
+        "type: string, options: [small",
+        &["only an enum has it", "`type: enum`"],
+    ),
+];
+
+/// Mistakes in the other files of the business.
+const OF_BUSINESS: [Mistake; 11] = [
+    mistake(BUSINESS, "resources:", "resorces:", &["unknown clause `resorces`", "did you mean `resources`?"]),
+    mistake(
+        BUSINESS,
+        "purchase.create:",
+        "purchase.craete:",
+        &["`purchase.craete`", "did you mean `purchase.create`?"],
+    ),
+    mistake(
+        BUSINESS,
+        "instance.delete:",
+        "instance.suspend:",
+        &["`instance.suspend` is only for operators", "whatever the roles"],
+    ),
+    mistake(BUSINESS, "description:", "descripton:", &["`descripton`", "did you mean `description`?"]),
+    mistake(BUSINESS, "type: string", "type: strng", &["`strng`", "did you mean `string`?"]),
+    mistake(
+        BUSINESS,
+        "[ensure, change, destroy]",
+        "[ensure, change, Destroy]",
+        &["expected one of backup", "did you mean `destroy`?"],
+    ),
+    mistake(BUSINESS, "database: [10s", "databse: [10s", &["`databse`", "did you mean `database`?"]),
+    mistake(BUSINESS, "[10s, 30s]", "[10s, 30]", &["30"]),
+    mistake("config.yml", "zone:", "zoen:", &["`zoen` is not declared"]),
+    mistake(MAIL, "{{ email }}", "{{ emial }}", &["`emial` in welcome has no value", "did you mean `email`?"]),
+    mistake(MAIL, "{{ email }}", "{email}", &["`{email}` is not a placeholder", "`{{ email }}`"]),
+];
+
+/// Mistakes in a scenario.
+const OF_SCENARIO: [Mistake; 30] = [
+    mistake(SCENARIO, "given:", "gvien:", &["unknown field `gvien`", "did you mean `given`?"]),
+    mistake(SCENARIO, "  account:", "  acount:", &["unknown field `acount`", "did you mean `account`?"]),
+    mistake(
+        SCENARIO,
+        "expect: duplicate",
+        "expect: duplciate",
+        &["`duplciate` is no outcome", "did you mean `duplicate`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "instance.create",
+        "instance.craete",
+        &["`instance.craete` is no command", "did you mean `instance.create`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "event: user.registered",
+        "event: user.registerd",
+        &["is no fact of the business", "did you mean `user.registered`?"],
+    ),
+    mistake(SCENARIO, "subscription.created", "subscription.craeted", &["did you mean"]),
+    mistake(SCENARIO, "quantity: 1}", "qauntity: 1}", &["qauntity", "did you mean `quantity`?"]),
+    mistake(SCENARIO, "same: evt_1", "same: evt_9", &["no event `evt_9` before"]),
+    mistake(
+        SCENARIO,
+        "price: price_starter",
+        "price: price_startre",
+        &["`price_startre` is no price of the catalog", "did you mean `price_starter`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "product_id: prod_dark",
+        "product_id: prod_drak",
+        &["`prod_drak` is no product of the catalog", "did you mean `prod_dark`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "{label: acme, size: large}",
+        "{label: acme, szie: large}",
+        &["`szie` is no metadata field", "did you mean `size`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "meter: visits",
+        "meter: vists",
+        &["`vists` is no rate, counter or meter", "did you mean `visits`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "kind: database.ensure",
+        "kind: database.enusre",
+        &["is no effect kind", "did you mean `database.ensure`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "    site_acme/database/ensure:",
+        "    site_acme/databse/ensure:",
+        &["`databse` is no resource or step", "did you mean `database`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "    site_acme/database/ensure:",
+        "    site_acme/database/enusre:",
+        &["`enusre` is no verb", "did you mean `ensure`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "{ok: {endpoint:",
+        "{ok: {endpiont:",
+        &["`endpiont` is no output of `database`", "did you mean `endpoint`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "[retryable throttled",
+        "[retriable throttled",
+        &["`retriable throttled` is no answer", "did you mean `retryable`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "entitlements: {sites:",
+        "entitlments: {sites:",
+        &["unknown field `entitlments`", "did you mean `entitlements`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "entitlements: {sites:",
+        "entitlements: {stes:",
+        &["`stes` is no entitlement", "did you mean `sites`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "check: {entitlements: {calls:",
+        "check: {entitlements: {clals:",
+        &["`clals` is no entitlement", "did you mean `calls`?"],
+    ),
+    mistake(SCENARIO, "{allowed: 1, used", "{alowed: 1, used", &["`alowed` is no member", "did you mean `allowed`?"]),
+    mistake(
+        SCENARIO,
+        "{metadata: {status:",
+        "{metadata: {staus:",
+        &["`staus` is no metadata field", "did you mean `status`?"],
+    ),
+    mistake(SCENARIO, "sub_1: {status:", "sub_1: {staus:", &["`staus` is no member", "did you mean `status`?"]),
+    mistake(SCENARIO, "ensure: finished", "ensure: finishd", &["`finishd` is no state", "did you mean `finished`?"]),
+    mistake(SCENARIO, "\"function:site", "\"functoin:site", &["`functoin` is no resource", "did you mean `function`?"]),
+    mistake(
+        SCENARIO,
+        "site_acme/server",
+        "site_acme/sevrer",
+        &["`sevrer` is no resource or step", "did you mean `server`?"],
+    ),
+    mistake(SCENARIO, "{state: running}", "{state: runing}", &["`runing` is no state", "did you mean `running`?"]),
+    mistake(SCENARIO, "{outcome: applied}", "{outcom: applied}", &["`outcom` is no member", "did you mean `outcome`?"]),
+    mistake(
+        SCENARIO,
+        "records: {instances:",
+        "records: {instnaces:",
+        &["`instnaces` is no collection", "did you mean `instances`?"],
+    ),
+    mistake(SCENARIO, "status: running, size: large", "status: running, status: large", &["`status` is given twice"]),
+];
+
+fn all() -> impl Iterator<Item = &'static Mistake> {
+    OF_CATALOG.iter().chain(&OF_BUSINESS).chain(&OF_SCENARIO)
+}
+
+fn good() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/mistakes/jobs")
+}
+
+/// Returns the files of the business, by their paths in its folder.
+fn files() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![good()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(good()).expect("below it").display().to_string();
+            found.insert(name, fs::read_to_string(&path).expect("a text"));
+        }
+    }
+    found
+}
+
+/// Returns the number of the line on which a text begins.
+fn line_of(text: &str, part: &str) -> usize {
+    let at = text.find(part).unwrap_or_else(|| panic!("{part:?} is not in the file"));
+    text[..at].matches('\n').count() + 1
+}
+
+/// Makes a folder of businesses, each with one mistake; its name is the number of the mistake.
+fn wrong(files: &BTreeMap<String, String>) -> (tempfile::TempDir, Vec<usize>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut lines = Vec::new();
+    for (number, mistake) in all().enumerate() {
+        for (name, text) in files {
+            let file = folder.path().join(format!("{number:03}")).join(name);
+            let mut text = text.clone();
+            if name == mistake.file {
+                assert_eq!(text.matches(mistake.good).count(), 1, "{:?} is once in {name}", mistake.good);
+                let changed = line_of(&text, mistake.good);
+                text = text.replace(mistake.good, mistake.bad);
+                lines.push(if mistake.at.is_empty() { changed } else { line_of(&text, mistake.at) });
+            }
+            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            fs::write(file, text).expect("written");
+        }
+    }
+    (folder, lines)
+}
+
+fn check(folder: &Path) -> (i32, String) {
+    let (folder, fixtures) = (folder.display().to_string(), fixtures().display().to_string());
+    let ran = run(&["check", "--native", "--fixtures", &fixtures, &folder], b"");
+    (ran.code, ran.stdout.replace(&format!("{folder}/"), "") + &ran.stderr)
+}
+
+#[test]
+fn a_business_without_a_mistake_passes_and_its_scenario_holds() {
+    let (code, out) = check(&good());
+    assert_eq!((code, out.as_str()), (0, "no mistake in 1 business, 1 scenario\n"));
+    let (folder, fixtures) = (good().display().to_string(), fixtures().display().to_string());
+    let ran = run(&["replay", "--native", "--fixtures", &fixtures, &folder], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn each_typical_mistake_is_told_once_with_its_line_and_the_name_that_was_meant() {
+    let (folder, lines) = wrong(&files());
+    let (code, out) = check(folder.path());
+    assert_eq!(code, 2, "{out}");
+    let mut wrong = Vec::new();
+    for (number, (mistake, line)) in all().zip(lines).enumerate() {
+        let told: Vec<&str> = out.lines().filter(|told| told.starts_with(&format!("{number:03}/"))).collect();
+        let place = match mistake.file {
+            // The place in the folder is known, the line is not.
+            MAIL if mistake.says[0].contains("has no value") => format!("{number:03}/{CATALOG}:"),
+            file => format!("{number:03}/{file}:{line}: "),
+        };
+        let is_told = |told: &&&str| told.starts_with(&place) && mistake.says.iter().all(|part| told.contains(part));
+        if told.len() != 1 || told.iter().filter(is_told).count() != 1 {
+            wrong.push(format!("{:?} instead of {:?} at {place}:\n  {}", mistake.bad, mistake.good, told.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} are told otherwise:\n{}", wrong.len(), all().count(), wrong.join("\n"));
+}
