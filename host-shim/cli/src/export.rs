@@ -76,7 +76,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --store x.db log.jsonl                 keep the result of a log
   host-shim export user:A --store x.db -o story.yml       export one account
   host-shim export --event evt_1 --store x.db --plain     export the account of an event
-  host-shim replay story.yml                              replay the export, which names its business
+  host-shim replay story.yml                              replay the export
 
 Erased data is not exported, and the file says so. Do not give a file written with --plain to anyone
 who may not read your customers' data.

@@ -115,7 +115,7 @@ expect:
   products: {{site_acme: {{metadata: {{status: running}}}}}}
   inventory:
     bucket:site_acme/files: {{state: running, settings: {{name: files-acme}}, outputs: {{bucket: any}}}}
-    shelf:site_acme/shelf: {{state: running, settings: {{size: large}}}}
+    shelf:site_acme/shelf: {{state: running, settings: {{zone: north}}}}
 ",
         business.display()
     );
