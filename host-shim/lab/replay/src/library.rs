@@ -73,6 +73,9 @@ pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result
     }
 }
 
+/// A business's folder with the values that override its configuration.
+type Configured = (PathBuf, Vec<(String, String)>);
+
 /// Finds and reads fixtures and businesses.
 #[derive(Debug)]
 pub struct Library<'a> {
@@ -83,7 +86,7 @@ pub struct Library<'a> {
     /// The businesses by canonical folder. A failed read is also kept.
     businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
     /// The folders and configurations that were checked, each with its catalog; none if the catalog was refused.
-    started: HashMap<(PathBuf, Vec<(String, String)>), Option<Loaded>>,
+    started: HashMap<Configured, Option<Loaded>>,
 }
 
 impl<'a> Library<'a> {

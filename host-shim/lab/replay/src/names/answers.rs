@@ -34,11 +34,11 @@ impl Names {
         if instance.contains(':') {
             return Vec::new();
         }
-        if let Some(mistake) = self.entry(&Named { name: *entry, ..key.clone() }) {
+        if let Some(mistake) = self.entry(&Named { name: entry, ..key.clone() }) {
             return vec![mistake];
         }
         match rest {
-            [verb] if !verb.contains('*') => match (Named { name: *verb, ..key.clone() }).unless("no verb", VERBS) {
+            [verb] if !verb.contains('*') => match (Named { name: verb, ..key.clone() }).unless("no verb", VERBS) {
                 Some(mistake) => vec![mistake],
                 None if *verb == "ensure" => self.of_outputs(entry, &answer.value),
                 None => Vec::new(),
