@@ -121,50 +121,71 @@ tables! {
 }
 
 impl Tables {
-    /// Stores a row that was read; `None` for a row that does not exist.
-    fn insert_read(&mut self, key: &RowKey, row: Option<StoredRow>) {
-        let (table, id) = match key {
-            RowKey::Product(id) => (&mut self.products, id),
-            RowKey::Purchase(id) => (&mut self.purchases, id),
-            RowKey::Subscription(id) => (&mut self.subscriptions, id),
-            RowKey::Price(_) => return,
-            RowKey::Record(RecordKey { collection, id }) => match collection.as_str() {
-                BillingHistory::COLLECTION => (&mut self.billing, id),
-                Invoice::COLLECTION => (&mut self.invoices, id),
-                Session::COLLECTION => (&mut self.sessions, id),
-                Item::COLLECTION => (&mut self.items, id),
-                Lot::COLLECTION => (&mut self.lots, id),
-                Returned::COLLECTION => (&mut self.returned, id),
-                Sale::COLLECTION => (&mut self.sales, id),
-                Earned::COLLECTION => (&mut self.earned, id),
-                Earning::COLLECTION => (&mut self.earnings, id),
-                ListingRow::COLLECTION => (&mut self.listings, id),
-                Campaign::COLLECTION => (&mut self.campaigns, id),
-                Member::COLLECTION => (&mut self.members, id),
-                Token::COLLECTION => (&mut self.tokens, id),
-                Access::COLLECTION => (&mut self.accesses, id),
-                Payment::COLLECTION => (&mut self.payments, id),
-                Dispute::COLLECTION => (&mut self.disputes, id),
-                Counter::COLLECTION => (&mut self.counters, id),
-                Customer::COLLECTION => (&mut self.customers, id),
-                SubscriptionSchedule::COLLECTION => (&mut self.subscription_schedules, id),
-                UsageDay::COLLECTION => (&mut self.usage_days, id),
-                UsageMonth::COLLECTION => (&mut self.usage_months, id),
-                InstanceRecord::COLLECTION => (&mut self.instances, id),
-                Entry::COLLECTION => (&mut self.entries, id),
-                _ if id == OpenSchedule::ID => (&mut self.schedules, id),
-                _ if id == Summary::ID => (&mut self.summaries, id),
-                _ if id == Closed::ID => (&mut self.closed, id),
-                _ if id == CustomerRequest::ID => (&mut self.customer_request, id),
-                _ if id == MoneyRequests::ID => (&mut self.money_requests, id),
-                _ if id == Comparison::ID => (&mut self.comparisons, id),
-                _ if id == Membership::ID => (&mut self.memberships, id),
-                _ if id == Payouts::ID => (&mut self.payouts, id),
-                _ if id == Balances::ID => (&mut self.balances, id),
-                _ => return,
-            },
+    /// Stores a row that was read.
+    fn insert_read(&mut self, stored: StoredRow) {
+        let table = match &stored.row {
+            Row::Product(_) => Some(&mut self.products),
+            Row::Purchase(_) => Some(&mut self.purchases),
+            Row::Subscription(_) => Some(&mut self.subscriptions),
+            Row::Price(_) => None,
+            Row::Record(record) => self.of_record(&record.collection, &record.id),
         };
-        table.insert_read(id, row);
+        if let Some(table) = table {
+            table.insert_read(stored);
+        }
+    }
+
+    /// Stores that a row does not exist, unless it was read.
+    fn insert_missing(&mut self, key: &RowKey) {
+        let table = match key {
+            RowKey::Product(_) => Some(&mut self.products),
+            RowKey::Purchase(_) => Some(&mut self.purchases),
+            RowKey::Subscription(_) => Some(&mut self.subscriptions),
+            RowKey::Price(_) => None,
+            RowKey::Record(RecordKey { collection, id }) => self.of_record(collection, id),
+        };
+        if let Some(table) = table {
+            table.insert_missing(key.id());
+        }
+    }
+
+    /// Returns the table of a record; `None` if no table has its kind.
+    fn of_record(&mut self, collection: &str, id: &str) -> Option<&mut Table> {
+        Some(match collection {
+            BillingHistory::COLLECTION => &mut self.billing,
+            Invoice::COLLECTION => &mut self.invoices,
+            Session::COLLECTION => &mut self.sessions,
+            Item::COLLECTION => &mut self.items,
+            Lot::COLLECTION => &mut self.lots,
+            Returned::COLLECTION => &mut self.returned,
+            Sale::COLLECTION => &mut self.sales,
+            Earned::COLLECTION => &mut self.earned,
+            Earning::COLLECTION => &mut self.earnings,
+            ListingRow::COLLECTION => &mut self.listings,
+            Campaign::COLLECTION => &mut self.campaigns,
+            Member::COLLECTION => &mut self.members,
+            Token::COLLECTION => &mut self.tokens,
+            Access::COLLECTION => &mut self.accesses,
+            Payment::COLLECTION => &mut self.payments,
+            Dispute::COLLECTION => &mut self.disputes,
+            Counter::COLLECTION => &mut self.counters,
+            Customer::COLLECTION => &mut self.customers,
+            SubscriptionSchedule::COLLECTION => &mut self.subscription_schedules,
+            UsageDay::COLLECTION => &mut self.usage_days,
+            UsageMonth::COLLECTION => &mut self.usage_months,
+            InstanceRecord::COLLECTION => &mut self.instances,
+            Entry::COLLECTION => &mut self.entries,
+            _ if id == OpenSchedule::ID => &mut self.schedules,
+            _ if id == Summary::ID => &mut self.summaries,
+            _ if id == Closed::ID => &mut self.closed,
+            _ if id == CustomerRequest::ID => &mut self.customer_request,
+            _ if id == MoneyRequests::ID => &mut self.money_requests,
+            _ if id == Comparison::ID => &mut self.comparisons,
+            _ if id == Membership::ID => &mut self.memberships,
+            _ if id == Payouts::ID => &mut self.payouts,
+            _ if id == Balances::ID => &mut self.balances,
+            _ => return None,
+        })
     }
 }
 
@@ -211,7 +232,7 @@ impl<'h> Account<'h> {
         });
         // The host follows at most `REFERENCES_MAX` references, so rows beyond this number may exist.
         for key in named_rows.take(REFERENCES_MAX) {
-            self.tables.insert_read(key, None);
+            self.tables.insert_missing(key);
         }
         // Singleton rows are always live, so a row that was not returned does not exist.
         let ids = [
@@ -225,19 +246,19 @@ impl<'h> Account<'h> {
             MoneyRequests::ID,
         ];
         for id in ids {
-            self.tables.insert_read(&record_key(ACCOUNT, id), None);
+            self.tables.insert_missing(&record_key(ACCOUNT, id));
         }
         self.known.extend(facts.iter().cloned());
         Ok(())
     }
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
-        let key = stored.row.key();
         if !(DATA_VERSION_MIN..=DATA_VERSION).contains(&stored.data_version) {
+            let key = stored.row.key();
             let (written, least, most) = (stored.data_version, DATA_VERSION_MIN, DATA_VERSION);
             return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
         }
-        self.tables.insert_read(&key, Some(stored));
+        self.tables.insert_read(stored);
         Ok(())
     }
 
@@ -279,7 +300,7 @@ impl<'h> Account<'h> {
                     return Err(internal(format!("requested row {key}, received {}", stored.row.key())));
                 }
                 Some(stored) => self.take_in_row(stored)?,
-                None => self.tables.insert_read(key, None),
+                None => self.tables.insert_missing(key),
             }
         }
         Ok(())
@@ -331,10 +352,17 @@ impl<'h> Account<'h> {
 
     /// Returns the loaded rows of a kind with their ids: live rows and rows that were referenced or read.
     pub fn all<T: HasTable>(&mut self) -> Ruled<Vec<(String, Rc<T>)>> {
-        let rows = T::table(&mut self.tables).all()?;
-        let mut out = Vec::with_capacity(rows.len());
-        for (id, row) in rows {
-            out.push((id, typed(row)?));
+        self.all_where(|_| true)
+    }
+
+    /// Like [`all`](Self::all), for the rows that `fits` accepts.
+    pub fn all_where<T: HasTable>(&mut self, fits: impl Fn(&T) -> bool) -> Ruled<Vec<(String, Rc<T>)>> {
+        let mut out = Vec::new();
+        for (id, row) in T::table(&mut self.tables).all()? {
+            let row: Rc<T> = typed(row.clone())?;
+            if fits(&row) {
+                out.push((id.to_owned(), row));
+            }
         }
         Ok(out)
     }

@@ -133,12 +133,22 @@ impl Table {
     }
 
     /// Stores a row as it was read, unless it is loaded already.
-    pub fn insert_read(&mut self, id: &str, stored: Option<StoredRow>) {
-        if let Err(place) = self.find(id) {
-            let decoded = stored.is_none();
-            let id = id.to_owned();
-            self.slots.insert(place, Slot { id, stored, read: None, value: None, decoded, touched: false });
+    pub fn insert_read(&mut self, stored: StoredRow) {
+        if let Err(place) = self.find(stored.row.id()) {
+            self.insert(place, stored.row.id().to_owned(), Some(stored));
         }
+    }
+
+    /// Stores that no row has this id, unless the row is loaded already.
+    pub fn insert_missing(&mut self, id: &str) {
+        if let Err(place) = self.find(id) {
+            self.insert(place, id.to_owned(), None);
+        }
+    }
+
+    fn insert(&mut self, place: usize, id: String, stored: Option<StoredRow>) {
+        let decoded = stored.is_none();
+        self.slots.insert(place, Slot { id, stored, read: None, value: None, decoded, touched: false });
     }
 
     /// Returns a loaded row.
@@ -180,13 +190,11 @@ impl Table {
     }
 
     /// Returns the loaded rows with their ids.
-    pub fn all(&mut self) -> Fallible<Vec<(String, Rc<dyn AnyRow>)>> {
-        let mut out = Vec::with_capacity(self.slots.len());
+    pub fn all(&mut self) -> Fallible<impl Iterator<Item = (&str, &Rc<dyn AnyRow>)>> {
         for slot in &mut self.slots {
             slot.decode(self.read)?;
-            out.extend(slot.value.clone().map(|value| (slot.id.clone(), value)));
         }
-        Ok(out)
+        Ok(self.slots.iter().filter_map(|slot| Some((slot.id.as_str(), slot.value.as_ref()?))))
     }
 
     /// Returns the ids of the written rows.
@@ -241,10 +249,7 @@ mod tests {
             version: 3,
             value: "{}".to_owned(),
         };
-        table.insert_read(
-            "cus_1",
-            Some(StoredRow { row: Row::Record(record), data_version: crate::model::data_version::DATA_VERSION }),
-        );
+        table.insert_read(StoredRow { row: Row::Record(record), data_version: crate::model::data_version::DATA_VERSION });
         table
     }
 
@@ -277,9 +282,9 @@ mod tests {
         for id in ["cus_3", "cus_0", "cus_2", "cus_3"] {
             table.put(id, Rc::new(Customer::default()));
         }
-        let ids: Vec<String> = table.all().expect("decoded").into_iter().map(|(id, _)| id).collect();
+        let ids: Vec<&str> = table.all().expect("decoded").map(|(id, _)| id).collect();
         assert_eq!(ids, ["cus_0", "cus_1", "cus_2", "cus_3"]);
-        table.insert_read("cus_2", None);
+        table.insert_missing("cus_2");
         assert!(table.knows("cus_2") && !table.knows("cus_4") && !table.is_stored("cus_2"));
     }
 }

@@ -60,10 +60,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 /// Returns the purchases whose subscription expired before its first payment (S46).
 fn never_paid(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let mut out = BTreeSet::new();
-    for (id, row) in desk.account.all::<SubscriptionRow>()? {
-        if row.status() == SubscriptionStatus::IncompleteExpired
-            && let Some(billing) = desk.account.get::<BillingHistory>(&id)?
-        {
+    let is_expired = |row: &SubscriptionRow| row.status() == SubscriptionStatus::IncompleteExpired;
+    for (id, _) in desk.account.all_where(is_expired)? {
+        if let Some(billing) = desk.account.get::<BillingHistory>(&id)? {
             out.extend(billing.purchase.clone());
         }
     }
