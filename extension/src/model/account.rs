@@ -417,6 +417,16 @@ impl<'h> Account<'h> {
         Ok(known)
     }
 
+    /// Returns the places of those facts that no earlier event has recorded. Reads all of them in one call.
+    pub fn unknown_of(&mut self, facts: &[String]) -> Ruled<Vec<usize>> {
+        let known = self.reader.known(facts)?;
+        let unknown: Vec<usize> =
+            known.iter().enumerate().filter(|(_, known)| !**known).map(|(place, _)| place).collect();
+        // `is_known` need not read them again.
+        self.known.extend(unknown.iter().map(|place| (facts[*place].clone(), false)));
+        Ok(unknown)
+    }
+
     /// Records a fact. Returns true if it is new.
     pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
         let new = !self.is_known(fact)?;

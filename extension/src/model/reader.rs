@@ -40,7 +40,11 @@ impl<'h> Reader<'h> {
 
     /// Returns for each fact whether it is already recorded.
     pub fn known(&self, facts: &[String]) -> Stored<Vec<bool>> {
-        expect_all("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
+        let mut out = Vec::with_capacity(facts.len());
+        for part in facts.chunks(BULK_MAX) {
+            out.extend(expect_all("account.known", part.len(), self.0.borrow_mut().known(part)?)?);
+        }
+        Ok(out)
     }
 
     /// Returns for each effect whether it has begun, including finished effects.

@@ -9,11 +9,10 @@ use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
-use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
-use crate::model::mail::To;
+use crate::model::mail::{self, To};
 use crate::model::notice::send_once;
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
@@ -23,33 +22,35 @@ use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let none = BillingHistory::default();
     for facts in &standing.subscriptions {
-        let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
-        let mut billing = BillingHistory::clone(&before);
+        let before = desk.account.get_here::<BillingHistory>(&facts.id)?;
+        let mut billing = Cow::Borrowed(before.as_deref().unwrap_or(&none));
         // An ended subscription is refunded, too: its end may be known first.
         if !billing.beaten
             && (facts.lost_at.is_none() || facts.row.is_final() || standing.is_after_closing(facts.row.first_at))
             && let Some(because) = refusal_reason(desk, standing, desired, facts, &billing)?
         {
-            billing.beaten = true;
+            billing.to_mut().beaten = true;
             end_superseded(desk, facts, because)?;
         }
         if billing.beaten
             && !billing.given_back
             && let Some(invoice) = billing.began_with.clone()
         {
-            billing.given_back = true;
+            billing.to_mut().given_back = true;
             refund_invoice(desk, &invoice)?;
         }
         if !billing.beaten && facts.lost_at.is_none() {
             stop_renewal(desk, standing, facts)?;
         }
-        if billing != *before {
+        if let Cow::Owned(billing) = billing {
             desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
             desk.account.put(&facts.id, billing);
         }
@@ -63,6 +64,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     items(desk, standing)
 }
 
+/// Template of the operators' mail about a second subscription for a plan of the same family.
+const PLAN_PAID_TWICE: &str = "plan_paid_twice";
+
 /// Notifies the operators of a second subscription for a plan of the same family. The higher plan is in force; the
 /// operators decide about the newer subscription and its money (S35).
 fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
@@ -72,12 +76,18 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
             paid.entry(family).or_default().push(facts);
         }
     }
+    // The newer and the older subscription of each pair, and the family of their plans.
+    let mut pairs: Vec<(&str, &str, &str)> = Vec::new();
     for (family, mut of_family) in paid {
-        sort_by(&mut of_family, |a: &&SubscriptionFacts, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
-        for pair in of_family.windows(2) {
-            let values = json!({"subscription": pair[1].id, "beside": pair[0].id, "family": family});
-            send_once(&mut desk.account, "plan_paid_twice", To::Admin, &pair[1].id, &values)?;
-        }
+        of_family.sort_by(|a, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
+        pairs.extend(of_family.windows(2).map(|pair| (pair[1].id.as_str(), pair[0].id.as_str(), family)));
+    }
+    let key = |newer: &str| mail::key(PLAN_PAID_TWICE, To::Admin, newer).to_string();
+    let keys: Vec<String> = pairs.iter().map(|pair| key(pair.0)).collect();
+    for place in desk.account.unknown_of(&keys)? {
+        let (newer, older, family) = pairs[place];
+        let values = json!({"subscription": newer, "beside": older, "family": family});
+        send_once(&mut desk.account, PLAN_PAID_TWICE, To::Admin, newer, &values)?;
     }
     Ok(())
 }
