@@ -76,39 +76,41 @@ pub(crate) fn plans(
     owner: Option<&Account>,
 ) -> Ruled<Plans> {
     /// The order of plans of a family: higher rank, then earlier start, then smaller id.
-    type Order = (i64, Reverse<(Timestamp, String)>);
-    let mut best: BTreeMap<String, (Order, PlanInForce)> = BTreeMap::new();
-    let mut offer = |family: &str, order: Order, plan: PlanInForce| match best.get(family) {
-        Some((held, _)) if *held >= order => {}
-        _ => drop(best.insert(family.to_owned(), (order, plan))),
-    };
+    type Order<'s> = (i64, Reverse<(Timestamp, &'s str)>);
+    let mut best: BTreeMap<&str, (Order<'_>, PlanInForce)> = BTreeMap::new();
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for (family, price) in &facts.plans {
+            let rank = price.rank()?;
+            let order = (rank, Reverse((facts.row.first_at, facts.id.as_str())));
+            if best.get(family.as_str()).is_some_and(|(held, _)| *held >= order) {
+                continue;
+            }
             let named = |seen: &Observation| seen.prices().iter().any(|(id, _)| *id == price.id);
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
-            let rank = price.rank()?;
-            let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
             // After an unpaid change, the paid price differs from the price of the subscription's item.
             let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
             let fewer_since = facts.row.fewer_since(&price.id, seats).unwrap_or(since);
             let plan = in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?;
-            offer(family, order, PlanInForce { no_more_since: fewer_since, ..plan });
+            best.insert(family, (order, PlanInForce { no_more_since: fewer_since, ..plan }));
         }
     }
     for bought in one_time_items {
         let Some(family) = &bought.price.family else { continue };
         let rank = bought.price.rank()?;
-        let order = (rank, Reverse((bought.at, bought.purchase.clone())));
+        let order = (rank, Reverse((bought.at, bought.purchase.as_str())));
+        if best.get(family.as_str()).is_some_and(|(held, _)| *held >= order) {
+            continue;
+        }
         let plan = in_force(&bought.price, rank, bought.quantity, None, &bought.purchase, bought.at)?;
-        offer(family, order, plan);
+        best.insert(family, (order, plan));
     }
     let mut out = Plans::default();
     for (family, (_, mut plan)) in best {
-        plan.since = plan.since.max(fell_at(subscriptions, &family, plan.rank)?);
+        plan.since = plan.since.max(fell_at(subscriptions, family, plan.rank)?);
         plan.no_more_since = plan.no_more_since.max(plan.since);
-        out.in_force.insert(family, plan);
+        out.in_force.insert(family.to_owned(), plan);
     }
     for family in families(subscriptions, known) {
         if !out.in_force.contains_key(&family)

@@ -4,13 +4,13 @@ use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
 use crate::model::account::Account;
-use crate::model::gather::{gather, sort_by};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Prices of the catalog, by id.
@@ -206,15 +206,14 @@ fn known_prices(
     catalog: &Catalog<'_>,
     rows: &[(String, Rc<SubscriptionRow>, Rc<BillingHistory>)],
 ) -> Ruled<KnownPrices> {
-    let mut ids: Vec<&String> = Vec::new();
+    // Most subscriptions of an account name the same few prices.
+    let mut ids: BTreeSet<&String> = BTreeSet::new();
     for (_, row, billing) in rows {
         ids.extend(row.state().items.iter().map(|item| &item.price_id));
         ids.extend(row.named());
         ids.extend(billing.paid.keys());
     }
-    sort_by(&mut ids, Ord::cmp);
-    ids.dedup();
-    let prices = catalog.prices(ids.into_iter())?;
+    let prices = catalog.prices(ids.iter().copied())?;
     Ok(gather(prices.into_iter().flatten().map(|price| (price.id.clone(), price))))
 }
 
@@ -226,6 +225,7 @@ pub(crate) fn facts(
     settings: &Settings,
     now: Timestamp,
 ) -> Ruled<(Vec<SubscriptionFacts>, KnownPrices)> {
+    let none: Rc<BillingHistory> = Rc::default();
     let mut rows = Vec::new();
     for (id, row) in account.all::<SubscriptionRow>()? {
         // The billing history is live as long as its subscription is live.
@@ -233,7 +233,7 @@ pub(crate) fn facts(
             true => account.get::<BillingHistory>(&id)?,
             false => account.get_here::<BillingHistory>(&id)?,
         };
-        let billing = billing.unwrap_or_default();
+        let billing = billing.unwrap_or_else(|| none.clone());
         rows.push((id, row, billing));
     }
     let known = known_prices(catalog, &rows)?;
