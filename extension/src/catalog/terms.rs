@@ -1,7 +1,7 @@
 //! Prices with their terms, which a price's row stores as JSON.
 
 use super::split::Share;
-use crate::model::json::{decode, is_false};
+use crate::model::json::{decode_often, is_false};
 use crate::model::merge::price::OnSale;
 use extension_contract::{Fallible, Price};
 use extension_small_deserialize::SmallDeserialize;
@@ -80,6 +80,6 @@ impl Deref for CatalogPrice {
 impl Terms {
     /// Decodes the terms of a price.
     pub fn read(price: &Price) -> Fallible<Terms> {
-        decode("prices", &price.id, &price.terms)
+        decode_often("prices", &price.id, &price.terms)
     }
 }

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode};
+use crate::model::json::{Object, decode, decode_often};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
 use extension_contract::*;
@@ -186,7 +186,9 @@ impl<'h> Catalog<'h> {
             return Ok(settings.clone());
         }
         let settings = Rc::new(match self.product(BUSINESS)? {
-            Some(row) if row.values.product_type == BUSINESS => decode("products", BUSINESS, &row.values.metadata)?,
+            Some(row) if row.values.product_type == BUSINESS => {
+                decode_often("products", BUSINESS, &row.values.metadata)?
+            }
             _ => Settings::default(),
         });
         *self.settings.borrow_mut() = Some(settings.clone());

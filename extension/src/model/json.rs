@@ -13,6 +13,11 @@ pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str
     extension_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
 }
 
+/// Like [`decode`], with faster and larger code: for the rows that almost every event reads.
+pub(crate) fn decode_often<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
+    extension_reader::from_str(text).map_err(|error| damaged(collection, id, &error))
+}
+
 #[cold]
 #[inline(never)]
 fn damaged(collection: &str, id: &str, error: &extension_reader::Error) -> Failure {

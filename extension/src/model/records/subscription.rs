@@ -3,7 +3,7 @@
 
 use super::subscription_history::BillingHistory;
 use super::to_record;
-use crate::model::json::{decode, encode, is_false};
+use crate::model::json::{decode_often, encode, is_false};
 use crate::model::table::Record;
 use extension_contract::{
     CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
@@ -396,7 +396,7 @@ impl Record for SubscriptionRow {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         let Row::Subscription(Subscription { id, values, .. }) = row else { return Ok(None) };
-        let kept: SubscriptionMetadata = decode("subscriptions", id, &values.metadata)?;
+        let kept: SubscriptionMetadata = decode_often("subscriptions", id, &values.metadata)?;
         let view = || StateSnapshot {
             state: State {
                 status: values.status,
