@@ -254,6 +254,7 @@ impl<H: Handle> Snapshot<H> {
     }
 
     fn remember(&mut self, rows: &[StoredRow]) {
+        self.versions.reserve(rows.len());
         for stored in rows {
             self.versions.insert(stored.row.key(), stored.row.version());
         }

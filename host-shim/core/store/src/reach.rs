@@ -93,7 +93,13 @@ impl<G: Graph> Walk<'_, G> {
 
     fn walk_from_live(&mut self) -> Stored<()> {
         let mut frontier = Frontier::default();
-        std::mem::take(&mut self.live).into_iter().for_each(|key| frontier.add(key));
+        for key in std::mem::take(&mut self.live) {
+            // Most live rows refer to no row, and then lead nowhere.
+            let row = self.found.get(&key);
+            if row.is_some_and(|row| self.graph.references(row).iter().any(|reference| row_key(reference).is_some())) {
+                frontier.add(key);
+            }
+        }
         while self.room > 0
             && let Some(key) = frontier.queue.pop_front()
         {
