@@ -15,8 +15,28 @@ const EVENTS: usize = 200;
 const ROUNDS: usize = 15;
 /// Target: maximum ratio of the cost of an event in a large account to the cost in a small account.
 const MOST: f64 = 1.5;
+/// Live subscriptions of the measured accounts.
+const SUBSCRIPTIONS: [usize; 3] = [1, 64, 256];
 /// The same target for accounts with many live subscriptions, whose rows the host returns from `open`.
 const MOST_LIVE: f64 = 2.0;
+
+/// Cost of an event: microseconds, and fuel of the component. Unlike the time, the fuel is the same on every machine.
+struct Cost {
+    micros: f64,
+    fuel: f64,
+}
+
+impl Cost {
+    /// The medians of rounds of events, with the time and the fuel of all events of a round.
+    fn of(rounds: Vec<(f64, Vec<u64>)>) -> Cost {
+        let (mut times, mut fuels) = (Vec::new(), Vec::new());
+        for (micros, fuel) in rounds {
+            times.push(micros);
+            fuels.push(fuel.iter().sum::<u64>() as f64 / fuel.len().max(1) as f64);
+        }
+        Cost { micros: median(&mut times), fuel: median(&mut fuels) }
+    }
+}
 
 /// Measures accounts with many past events, with many instances, and with many live subscriptions.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
@@ -24,7 +44,12 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let instances: &[usize] = setting.pick(&[1, 100, 5_000], &[1, 100, 1_000]);
     compare(table, "past events", MOST, events, |count| past_events(setting, count))?;
     compare(table, "instances", MOST, instances, |count| instances_of(setting, count))?;
-    compare(table, "live subscriptions", MOST_LIVE, &[1, 64, 256], |count| subscriptions_of(setting, count))
+    compare(table, "live subscriptions", MOST_LIVE, &SUBSCRIPTIONS, |count| subscriptions_of(setting, count))
+}
+
+/// Measures only the account with the most live subscriptions, for a profile.
+pub fn large(setting: &Setting) -> Result<()> {
+    subscriptions_of(setting, SUBSCRIPTIONS[SUBSCRIPTIONS.len() - 1]).map(drop)
 }
 
 fn compare(
@@ -32,20 +57,22 @@ fn compare(
     of: &str,
     most: f64,
     counts: &[usize],
-    measure: impl Fn(usize) -> Result<f64>,
+    measure: impl Fn(usize) -> Result<Cost>,
 ) -> Result<()> {
-    let times = counts.iter().map(|count| measure(*count)).collect::<Result<Vec<f64>>>()?;
-    let texts: Vec<String> = counts.iter().zip(&times).map(|(count, us)| format!("{us:.1} with {count}")).collect();
-    let worst = times.iter().fold(0.0_f64, |worst, time| worst.max(time / times[0]));
-    let note = format!("us an event: {}", texts.join(", "));
+    let costs = counts.iter().map(|count| measure(*count)).collect::<Result<Vec<Cost>>>()?;
+    let text = |(count, cost): (&usize, &Cost)| format!("{:.1} ({:.0}) with {count}", cost.micros, cost.fuel);
+    let texts: Vec<String> = counts.iter().zip(&costs).map(text).collect();
+    let first = costs.first().map_or(1.0, |cost| cost.micros);
+    let worst = costs.iter().fold(0.0_f64, |worst, cost| worst.max(cost.micros / first));
+    let note = format!("us (fuel) an event: {}", texts.join(", "));
     table.at_most(&format!("cost of an event in an account with many / few {of}"), worst, most, "x", &note);
     Ok(())
 }
 
-/// Microseconds of an event in accounts with `past` changes of plan. The measured events lengthen the past. With a
+/// Cost of an event in accounts with `past` changes of plan. The measured events lengthen the past. With a
 /// short past, these events are spread over more accounts, so that 10 past events become only 25, and 1 000 become
 /// 1 300.
-fn past_events(setting: &Setting, past: usize) -> Result<f64> {
+fn past_events(setting: &Setting, past: usize) -> Result<Cost> {
     let accounts = (EVENTS * 50 / past).clamp(1, EVENTS);
     let each = EVENTS / accounts;
     let mut host = host(setting)?;
@@ -55,7 +82,7 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
         let events = (0..accounts).map(|customer| corpus::updated(customer, step)).collect::<Result<Vec<_>>>()?;
         corpus::accept(processor, events)?;
     }
-    let mut times = Vec::new();
+    let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         let steps = (0..each).map(|n| 1 + past + round * each + n);
         let events = steps.flat_map(|step| (0..accounts).map(move |customer| corpus::updated(customer, step)));
@@ -68,14 +95,15 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
             reports.extend(processor.accept(event, Vec::new())?);
         }
         processor.commit_group()?;
-        times.push(micros_each(begun.elapsed(), accounts * each));
+        let micros = micros_each(begun.elapsed(), accounts * each);
         all_applied(&reports)?;
+        rounds.push((micros, reports.iter().map(|report| report.fuel).collect()));
     }
-    Ok(median(&mut times))
+    Ok(Cost::of(rounds))
 }
 
-/// Microseconds of an event that does not affect the instances of its account.
-fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
+/// Cost of an event that does not affect the instances of its account.
+fn instances_of(setting: &Setting, count: usize) -> Result<Cost> {
     let mut host = host(setting)?;
     deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
     deliver(&mut host, vec![subscription("created", "sub_1", 0)])?;
@@ -91,8 +119,8 @@ fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
     updates(&mut host)
 }
 
-/// Microseconds of an event of one of many active subscriptions.
-fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
+/// Cost of an event of one of many active subscriptions.
+fn subscriptions_of(setting: &Setting, count: usize) -> Result<Cost> {
     let mut host = host(setting)?;
     deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
     let created: Vec<Value> = (1..=count).map(|number| subscription("created", &format!("sub_{number}"), 0)).collect();
@@ -102,22 +130,23 @@ fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
     updates(&mut host)
 }
 
-/// Microseconds of an event `customer.subscription.updated` of the first subscription.
-fn updates(host: &mut Rig) -> Result<f64> {
-    let mut times = Vec::new();
+/// Cost of an event `customer.subscription.updated` of the first subscription.
+fn updates(host: &mut Rig) -> Result<Cost> {
+    let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         let events = (0..EVENTS).map(|n| subscription("updated", "sub_1", 1 + round * EVENTS + n)).collect();
-        times.push(deliver(host, events)?);
+        rounds.push(deliver(host, events)?);
     }
-    Ok(median(&mut times))
+    Ok(Cost::of(rounds))
 }
 
 fn host(setting: &Setting) -> Result<Rig> {
     setting.host(setting.runners(Extension::Reused), Box::new(MemoryStore::new()))
 }
 
-/// Accepts events as a group, and carries out their effects. Returns the microseconds per event, without decoding.
-fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
+/// Accepts events as a group, and carries out their effects. Returns the microseconds per event, without decoding, and
+/// the fuel of each event.
+fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<(f64, Vec<u64>)> {
     let clock = host.clock();
     let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
     let decoded = events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -133,7 +162,7 @@ fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     host.settle()?;
     let time = begun.elapsed();
     all_applied(&reports)?;
-    Ok(micros_each(time, count))
+    Ok((micros_each(time, count), reports.iter().map(|report| report.fuel).collect()))
 }
 
 /// A catalog with a plan that allows all measured instances.

@@ -51,7 +51,7 @@ struct Options {
     /// Measure only this; can be repeated.
     #[arg(long = "only", value_enum, value_name = "WHAT")]
     only: Vec<What>,
-    /// Profile `event`, or the `--only` measurement (`event` or `story`), instead of measuring: list the functions in
+    /// Profile `event`, or the `--only` measurement (`event`, `account` or `story`), instead of measuring: list the functions in
     /// which the component spends its time, and draw a flamegraph. The component needs function names: `cargo xtask
     /// bench` builds it so.
     #[arg(long, value_name = "SVG", num_args = 0..=1, default_missing_value = "target/profile.svg")]

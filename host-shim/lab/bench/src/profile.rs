@@ -1,6 +1,7 @@
 //! Profiles the component: a flamegraph and a list of its functions.
 
 use crate::What;
+use crate::account;
 use crate::event;
 use crate::setting::{Extension, Setting};
 use crate::story::{self, Story};
@@ -29,7 +30,8 @@ pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
             let story = Story::load(&setting.fixtures)?;
             story::play(&setting, Extension::Reused, &story, setting.pick(CUSTOMERS, CUSTOMERS / 4))?;
         }
-        other => bail!("`{other:?}` can't be profiled, expected `event` or `story`"),
+        What::Account => account::large(&setting)?,
+        other => bail!("`{other:?}` can't be profiled, expected `event`, `account` or `story`"),
     }
     let stacks = samples.stacks();
     let seen: u64 = stacks.values().sum();
