@@ -12,7 +12,7 @@ use host_explore::report::{Found, Report};
 use host_explore::{ExploreLimits, Tale, VariantKind, Watch, explore_every, failing_scenario};
 use host_replay::library::stories;
 use host_replay::runners::Workload;
-use host_scenario::business::named_from;
+use host_scenario::business::named_in;
 use host_scenario::error::ReplayError;
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
@@ -250,7 +250,7 @@ impl Files<'_> {
         *number += 1;
         let path = self.folder.join(format!("{name}-{number}.yml"));
         std::fs::create_dir_all(self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
-        let text = failing_scenario(tale, finding, named_from(self.folder, &tale.business.folder), &again)?;
+        let text = failing_scenario(tale, finding, named_in(&path, &tale.business.folder), &again)?;
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok((again, path))
     }

@@ -11,7 +11,7 @@ use host_record::{Export, ExportError, Options, Verdict, account_of_event, expor
 use host_replay::report::printable;
 use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Workload;
-use host_scenario::business::{BusinessFolder, Fixtures, named_from};
+use host_scenario::business::{BusinessFolder, Fixtures, named_in};
 use host_scenario::error::ReplayError;
 use host_store::{Read, Scope};
 use serde_json::json;
@@ -129,12 +129,8 @@ fn exported(args: &Args) -> Result<Export, ExportError> {
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
     let scope = scope(args, store.as_ref())?;
     let business = business(args, &scope)?;
-    let folder = match args.output.as_deref().and_then(Path::parent) {
-        Some(folder) if folder != Path::new("") => folder,
-        // Without a file, the scenario is probably written into the working folder.
-        _ => Path::new("."),
-    };
-    let named = named_from(folder, &business.folder);
+    // Without a file, the scenario is probably written into the working folder.
+    let named = named_in(args.output.as_deref().unwrap_or(Path::new("")), &business.folder);
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let salt = (!args.plain).then(salt);
     let options = Options { business, config: args.config.clone(), named, runners, salt };

@@ -155,7 +155,7 @@ impl EffectState {
     }
 
     /// Returns the name of the state.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             EffectState::Queued => "queued",
             EffectState::Running => "running",

@@ -67,6 +67,17 @@ impl BadInput {
         BadInput { place, problem: problem.into(), expected: expected.into(), guess: None }
     }
 
+    /// Creates the mistake of a name that is not one of the known names, with a guess. `what` says what the name is not, such as
+    /// `no command`.
+    pub fn unknown_name<'c>(place: Place, name: &str, what: &str, known: impl IntoIterator<Item = &'c str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let expected = match known.is_empty() {
+            true => "none, since there are none".to_owned(),
+            false => format!("one of {}", known.join(", ")),
+        };
+        BadInput::new(place, format!("`{name}` is {what}"), expected).guessing(name, known)
+    }
+
     /// Sets the guess to the candidate nearest to `word`; no guess if no candidate is near enough.
     pub fn guessing<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Self {
         BadInput { guess: nearest(word, candidates).map(Box::from), ..self }

@@ -132,6 +132,11 @@ impl Node {
         }
     }
 
+    /// Returns the value of a key; none if the key is missing or the node is not a mapping.
+    pub fn member(&self, key: &str) -> Option<&Node> {
+        self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
     /// Returns a mutable reference to the value of a key; none if the key is missing or the node is not a mapping.
     pub fn entry_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.value {

@@ -14,7 +14,7 @@ impl Node {
         for part in pointer.split('/').skip(1) {
             let part = part.replace("~1", "/").replace("~0", "~");
             let next = match &node.value {
-                Tree::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| &entry.value),
+                Tree::Map(_) => node.member(&part),
                 Tree::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
                 _ => None,
             };

@@ -1,4 +1,4 @@
-//! Does a document have a placeholder without quotes? YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
+//! Finds a placeholder without quotes. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
 
 use crate::bad_input::BadInput;
 use crate::node::{Entry, Node, Tree};

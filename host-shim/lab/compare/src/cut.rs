@@ -8,7 +8,7 @@ use crate::{Comparison, Options, Story};
 use host_replay::library::Library;
 use host_replay::play::{PlayOptions, play_all};
 use host_replay::runners::Runners;
-use host_scenario::business::named_from;
+use host_scenario::business::named_in;
 use host_scenario::error::ReplayError;
 use host_scenario::model::write::{ScenarioText, Unwritable};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step, Versions};
@@ -88,8 +88,7 @@ impl Cutter<'_, '_> {
         scenario.expect = Expectations::default();
         (scenario.known_to_fail, scenario.budget) = (None, None);
         scenario.covers.clear();
-        let folder = self.file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        scenario.given.business = named_from(folder, &self.story.business.folder);
+        scenario.given.business = named_in(self.file, &self.story.business.folder);
         scenario
     }
 

@@ -162,8 +162,8 @@ impl Reference {
             ignored: ignored(host)?,
             results: results(host)?,
             running: running(host)?,
-            open_use: open_use_of_all(host)?,
-            unpaid: unpaid_of_all(host)?,
+            open_use: use_without_credits_of_all(host, false)?,
+            unpaid: use_without_credits_of_all(host, true)?,
             asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
@@ -202,7 +202,7 @@ impl Reference {
             && self.requested == requested(stage.host())?
             && self.amounts == money::amounts(stage.host())?
             && self.ignored == ignored(stage.host())?
-            && self.unpaid == unpaid_of_all(stage.host())?)
+            && self.unpaid == use_without_credits_of_all(stage.host(), true)?)
     }
 
     /// Returns the first law that the finished run of the stage breaks.
@@ -263,7 +263,7 @@ impl Reference {
             complete(stage.host(), &mut should, &found)?;
             stage.go_to(&now)?;
             complete(stage.host(), &mut found, &should)?;
-            if self.movements != movements || self.open_use != open_use_of_all(stage.host())? {
+            if self.movements != movements || self.open_use != use_without_credits_of_all(stage.host(), false)? {
                 net_transfers(&mut should, &mut found);
             }
             if !laws.names {
@@ -416,7 +416,7 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     let mut balances: Map<String, Value> = balances.map(|(key, row)| (key.clone(), row.clone())).collect();
     let amount = |row: &Value| row["available"].as_i64().unwrap_or(0) + row["pending"].as_i64().unwrap_or(0);
     let left: i64 = left.into_iter().map(|(_, row)| amount(row)).sum();
-    let net = left - open_use(host, account)?;
+    let net = left - use_without_credits(host, account, false)?;
     if net != 0 {
         balances.insert("credits_left less open use".to_owned(), json!({"available": net, "pending": 0}));
     }
@@ -424,13 +424,8 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     Ok(of_account)
 }
 
-/// Returns the use of the months that are not closed that no credits paid, in millionths. A late payment can decide which
-/// credits pay for a use: then other credits stay, or are owed.
-fn open_use(host: &Rig, account: &Account) -> Result<i64, ReplayError> {
-    use_without_credits(host, account, false)
-}
-
-/// Returns the use of the closed or the open months that no credits paid, in millionths.
+/// Returns the use of the closed or the open months that no credits paid, in millionths. A late payment can decide which credits
+/// pay for a use: then other credits stay, or are owed.
 fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i64, ReplayError> {
     let records = host::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
@@ -442,12 +437,8 @@ fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result
     Ok(unpaid.sum())
 }
 
-fn open_use_of_all(host: &Rig) -> Result<i64, ReplayError> {
-    accounts(host)?.iter().map(|account| open_use(host, account)).sum()
-}
-
-fn unpaid_of_all(host: &Rig) -> Result<i64, ReplayError> {
-    accounts(host)?.iter().map(|account| use_without_credits(host, account, true)).sum()
+fn use_without_credits_of_all(host: &Rig, is_closed: bool) -> Result<i64, ReplayError> {
+    accounts(host)?.iter().map(|account| use_without_credits(host, account, is_closed)).sum()
 }
 
 /// Adds the accounts that only `other` has, as they stand in this run: an account without rows has its default

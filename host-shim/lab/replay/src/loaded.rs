@@ -1,5 +1,5 @@
-//! What did the extension make of a business's catalog? The products, prices, fields and resources that a scenario can name, from
-//! the rows of the account `platform`.
+//! The products, prices, fields and resources of a loaded catalog, which a scenario can name. They come from the rows of the account
+//! `platform`.
 
 use crate::rig::Rig;
 use extension_contract::Account;

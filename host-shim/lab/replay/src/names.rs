@@ -183,15 +183,11 @@ impl<'s> Unknown<'s> {
     }
 
     fn into_bad_input(self, scenario: &Scenario) -> BadInput {
-        let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
-        let mut expected = match names.is_empty() {
-            true => "none, since there are none".to_owned(),
-            false => format!("one of {}", names.join(", ")),
-        };
-        if let Some(outcome) = self.unless {
-            expected.push_str(&format!("; or a step that expects `{outcome}`"));
-        }
         let place = Place::line(&scenario.file, self.line);
-        BadInput::new(place, format!("`{}` is {}", self.name, self.what), expected).guessing(self.name, names)
+        let mut bad = BadInput::unknown_name(place, self.name, self.what, self.known.iter().map(String::as_str));
+        if let Some(outcome) = self.unless {
+            bad.expected.push_str(&format!("; or a step that expects `{outcome}`"));
+        }
+        bad
     }
 }

@@ -1,4 +1,4 @@
-//! Which outputs does a catalog name that its resources do not have? In `outputs`, and in the placeholders of `with` and `url`.
+//! Finds the outputs in a catalog that its resources do not have, in `outputs` and in the placeholders of `with` and `url`.
 //!
 //! The outputs of a business's own resource are not declared, so any name is right.
 
@@ -80,7 +80,6 @@ fn unknown(place: Place, entry: &str, output: &str, known: &BTreeSet<String>) ->
     if known.contains(output) {
         return None;
     }
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    let expected = format!("one of {}", names.join(", "));
-    Some(BadInput::new(place, format!("`{output}` is no output of `{entry}`"), expected).guessing(output, names))
+    let what = format!("no output of `{entry}`");
+    Some(BadInput::unknown_name(place, output, &what, known.iter().map(String::as_str)))
 }

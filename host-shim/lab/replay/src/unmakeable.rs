@@ -47,24 +47,13 @@ pub fn scripted_instead(
     let unmade = catalog.unmade(live).into_iter();
     let of_own =
         unmade.filter(|provision| own.contains(&*provision.resource) && told.insert(provision.resource.clone()));
-    let mistake = |provision: Provision| {
-        let pointer = format!("{}/resource", provision.pointer);
-        let problem =
-            format!("none of the providers makes a `{}`, so the scripted provider answers", provision.resource);
-        BadInput::new(catalog.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
-    };
-    of_own.map(mistake).collect()
+    of_own.map(|provision| catalog.no_provider(&provision, ", so the scripted provider answers")).collect()
 }
 
 /// Returns the mistakes of the catalog: resources that none of the live providers makes.
 pub fn unmade(business: &BusinessFolder, config: &BTreeMap<String, String>, live: &LiveProviders) -> Vec<BadInput> {
     let catalog = Catalog { lines: &business.lines, config };
-    let mistake = |provision: Provision| {
-        let pointer = format!("{}/resource", provision.pointer);
-        let problem = format!("none of the providers makes a `{}`", provision.resource);
-        BadInput::new(catalog.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
-    };
-    catalog.unmade(live).into_iter().map(mistake).collect()
+    catalog.unmade(live).iter().map(|provision| catalog.no_provider(provision, "")).collect()
 }
 
 fn bad_value(resource: &str, restriction: &Restriction, value: &Requested, catalog: &Catalog<'_>) -> BadInput {
@@ -131,6 +120,13 @@ impl Catalog<'_> {
     fn unmade(&self, live: &LiveProviders) -> Vec<Provision> {
         let provisions = self.provisions().into_iter();
         provisions.filter(|provision| !live.takes(&format!("{}.ensure", provision.resource))).collect()
+    }
+
+    /// Returns the mistake of a resource that no provider makes. `consequence` ends the sentence.
+    fn no_provider(&self, provision: &Provision, consequence: &str) -> BadInput {
+        let pointer = format!("{}/resource", provision.pointer);
+        let problem = format!("none of the providers makes a `{}`{consequence}", provision.resource);
+        BadInput::new(self.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
     }
 
     /// Returns the values that a member of a provision can have, as far as the catalog and the configuration say. With

@@ -121,11 +121,14 @@ fn business_around(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(is_business).map(Path::to_owned)
 }
 
-/// Returns how a scenario in an existing folder can name a business. None: it need not, since the folder lies in the business. A
-/// business of the fixtures that are found from the folder has its name there, any other business the path from the folder.
-pub fn named_from(folder: &Path, business: &Path) -> Option<String> {
+/// Returns how a scenario that is written into `file` can name a business; the file's folder exists. None: it need not, since the
+/// file lies in the business. A business of the fixtures that are found from the folder has its name there, any other business the
+/// path from the folder.
+pub fn named_in(file: &Path, business: &Path) -> Option<String> {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let (folder, business) = (canonical(folder), canonical(business));
+    // A file name alone is in the working folder.
+    let folder = Path::new(".").join(file.parent().unwrap_or(Path::new("")));
+    let (folder, business) = (canonical(&folder), canonical(business));
     if business_around(&folder).as_ref() == Some(&business) {
         return None;
     }
@@ -162,7 +165,7 @@ mod tests {
         for business in ["fixtures/shop", "mine"] {
             fs::write(at(business).join(CATALOG_FILE), "products: []\n").expect("written");
         }
-        let named = |folder: &str, business: &str| named_from(&at(folder), &at(business));
+        let named = |folder: &str, business: &str| named_in(&at(folder).join("found.yml"), &at(business));
         assert_eq!(named("out/deep", "mine").as_deref(), Some("../../mine"));
         assert_eq!(named("mine", "fixtures/shop").as_deref(), Some("shop"), "by its name in the fixtures");
         assert_eq!([named("mine/scenarios/found", "mine"), named("mine", "mine")], [None, None]);

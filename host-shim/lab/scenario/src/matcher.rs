@@ -30,7 +30,7 @@ enum Rule {
 }
 
 /// The keys that make a mapping with one member a special form.
-const FORMS: [&str; 7] = ["regex", "absent", "size", "literal", "contains", "subset", "exact"];
+pub const FORMS: [&str; 7] = ["regex", "absent", "size", "literal", "contains", "subset", "exact"];
 
 /// A difference between a value and its expectation.
 #[derive(Clone, Debug, PartialEq)]

@@ -47,7 +47,7 @@ impl Server {
             (None, Some(port)) => listen(port).map_err(|error| LocalError::Port { port, error })?,
             (None, None) => listen_at_free_port()?,
         };
-        let taken = |error| LocalError::Port { port: 0, error };
+        let taken = |error| LocalError::Port { port: port.unwrap_or_default(), error };
         let address = listener.local_addr().map_err(taken)?;
         listener.set_nonblocking(true).map_err(taken)?;
         store.set_port(address.port())?;

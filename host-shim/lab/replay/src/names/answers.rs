@@ -1,7 +1,7 @@
-//! Which effects and outputs do a scenario's answers name that the business does not have?
+//! Finds the effects and outputs in a scenario's answers that the business does not have.
 
 use super::Names;
-use super::known::{Named, member};
+use super::known::Named;
 use host_provider_api::scripted::outputs_of;
 use host_scenario::error::BadInput;
 use host_yaml::{Entry, Node};
@@ -18,9 +18,9 @@ impl Names {
         if self.changes_types {
             return Vec::new();
         }
-        let steps = member(document, "events").and_then(Node::items).unwrap_or_default();
-        let given = member(document, "given").and_then(|given| member(given, "answers"));
-        let all = given.into_iter().chain(steps.iter().filter_map(|step| member(step, "answers")));
+        let steps = document.member("events").and_then(Node::items).unwrap_or_default();
+        let given = document.member("given").and_then(|given| given.member("answers"));
+        let all = given.into_iter().chain(steps.iter().filter_map(|step| step.member("answers")));
         all.flat_map(|answers| answers.entries().unwrap_or_default())
             .flat_map(|answer| self.of_answer(answer))
             .collect()
@@ -71,7 +71,7 @@ impl Names {
         }
         let all = answers.items().unwrap_or(std::slice::from_ref(answers));
         let given =
-            all.iter().flat_map(|answer| ["ok", "exactly"].into_iter().filter_map(move |form| member(answer, form)));
+            all.iter().flat_map(|answer| ["ok", "exactly"].into_iter().filter_map(move |form| answer.member(form)));
         let outputs = given.flat_map(|outputs| outputs.entries().unwrap_or_default());
         let what = format!("no output of `{entry}`");
         let unknown = outputs.filter_map(|output| Named::key(output).unless(&what, known.iter().copied()));

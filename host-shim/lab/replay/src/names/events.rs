@@ -1,8 +1,8 @@
-//! Which names of a scenario's events does the business not have? Prices in Stripe's events, plans and metadata fields in commands,
-//! and meters of measurements. A step that expects a refusal may name anything.
+//! Finds the names in a scenario's events that the business does not have: prices in Stripe's events, plans and metadata fields in
+//! commands, and meters of measurements. A step that expects a refusal may name anything.
 
 use super::Names;
-use super::known::{Named, member};
+use super::known::Named;
 use crate::loaded::Loaded;
 use host_scenario::error::BadInput;
 use host_yaml::Node;
@@ -23,34 +23,34 @@ const PRICES: [&str; 2] = ["price", "phase_price"];
 impl Names {
     /// Returns the unknown names of all events of a scenario.
     pub(super) fn of_events(&self, document: &Node) -> Vec<BadInput> {
-        let steps = member(document, "events").and_then(Node::items).unwrap_or_default();
+        let steps = document.member("events").and_then(Node::items).unwrap_or_default();
         steps.iter().filter(|step| !expects_refusal(step)).flat_map(|step| self.of_event(step)).collect()
     }
 
     fn of_event(&self, step: &Node) -> Vec<BadInput> {
         let mut found = Vec::new();
-        let command = member(step, "command").and_then(Node::scalar).unwrap_or_default();
-        let payload = member(step, "payload");
+        let command = step.member("command").and_then(Node::scalar).unwrap_or_default();
+        let payload = step.member("payload");
         if OF_PRODUCTS.contains(&command.as_str()) {
             found.extend(payload.into_iter().flat_map(|payload| self.of_product(payload)));
         }
-        if let (Some(data), true) = (member(step, "data"), member(step, "product").is_some()) {
+        if let (Some(data), true) = (step.member("data"), step.member("product").is_some()) {
             found.extend(self.of_product(data));
         }
         if OF_PLANS.contains(&command.as_str()) && !self.changes_catalog {
             let products = self.loaded.products.iter().map(String::as_str);
-            let named = ["plan_id", "product_id"].into_iter().filter_map(|key| Named::text(member(payload?, key)?));
+            let named = ["plan_id", "product_id"].into_iter().filter_map(|key| Named::text(payload?.member(key)?));
             found.extend(named.filter_map(|name| name.unless("no product of the catalog", products.clone())));
         }
-        if let Some(usage) = member(step, "usage").filter(|_| !self.changes_types) {
+        if let Some(usage) = step.member("usage").filter(|_| !self.changes_types) {
             let all = usage.items().unwrap_or(std::slice::from_ref(usage));
-            let meters = all.iter().filter_map(|measurement| Named::text(member(measurement, "meter")?));
+            let meters = all.iter().filter_map(|measurement| Named::text(measurement.member("meter")?));
             let known = self.meters.iter().map(String::as_str);
             found.extend(
                 meters.filter_map(|meter| meter.unless("no rate, counter or meter of the business", known.clone())),
             );
         }
-        if let Some(kind) = member(step, "stripe").and_then(Node::scalar).filter(|_| !self.changes_catalog) {
+        if let Some(kind) = step.member("stripe").and_then(Node::scalar).filter(|_| !self.changes_catalog) {
             found.extend(self.of_prices(&kind, step));
         }
         found
@@ -70,8 +70,8 @@ impl Names {
 
     /// Checks the metadata of a product of its type; without a type, of any type.
     fn of_product(&self, product: &Node) -> Vec<BadInput> {
-        let Some(metadata) = member(product, "metadata").filter(|_| !self.changes_types) else { return Vec::new() };
-        let named = ["product_type", "type"].into_iter().find_map(|key| member(product, key)?.scalar());
+        let Some(metadata) = product.member("metadata").filter(|_| !self.changes_types) else { return Vec::new() };
+        let named = ["product_type", "type"].into_iter().find_map(|key| product.member(key)?.scalar());
         let is_of = |names: &BTreeSet<String>| named.as_ref().is_none_or(|named| names.contains(named));
         let types = self.loaded.types.iter().filter(|of| is_of(&of.names));
         let Some(fields) = Loaded::fields(types) else { return Vec::new() };
@@ -99,9 +99,9 @@ fn is_change(key: &str) -> bool {
 
 /// Returns true if a step expects that its event is refused or ignored.
 fn expects_refusal(step: &Node) -> bool {
-    let Some(expect) = member(step, "expect") else { return false };
+    let Some(expect) = step.member("expect") else { return false };
     let outcome = |node: &Node| {
         node.scalar().is_some_and(|outcome| ["rejected", "ignored", "failed"].contains(&outcome.as_str()))
     };
-    outcome(expect) || ["outcome", "then"].into_iter().filter_map(|key| member(expect, key)).any(outcome)
+    outcome(expect) || ["outcome", "then"].into_iter().filter_map(|key| expect.member(key)).any(outcome)
 }

@@ -1,6 +1,7 @@
-//! How is an unknown name told? With its place, the known names and a guess. How is a scenario's document walked?
+//! A name with its place in a scenario's document, and the mistake that it is unknown.
 
 use host_scenario::error::{BadInput, Place};
+use host_scenario::matcher::FORMS;
 use host_yaml::{Entry, Node};
 use std::collections::BTreeSet;
 
@@ -35,22 +36,9 @@ impl<'d> Named<'d> {
 
     /// Returns the mistake of a name that is not one of the known names.
     pub fn mistake<'k>(&self, what: &str, known: impl IntoIterator<Item = &'k str>) -> BadInput {
-        let known: Vec<&str> = known.into_iter().collect();
-        let expected = match known.is_empty() {
-            true => "none, since there are none".to_owned(),
-            false => format!("one of {}", known.join(", ")),
-        };
-        BadInput::new(self.place.clone(), format!("`{}` is {what}", self.name), expected).guessing(self.name, known)
+        BadInput::unknown_name(self.place.clone(), self.name, what, known)
     }
 }
-
-/// Returns the value of a mapping's key.
-pub(super) fn member<'d>(node: &'d Node, key: &str) -> Option<&'d Node> {
-    node.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-}
-
-/// The names of matchers whose value is no mapping of members.
-const FORMS: [&str; 5] = ["regex", "absent", "size", "literal", "contains"];
 
 /// Returns the members that an expectation names: those of a mapping, `{exact: …}` or `{subset: …}`.
 pub(super) fn expected_members(node: &Node) -> &[Entry] {

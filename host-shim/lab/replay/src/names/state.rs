@@ -1,12 +1,13 @@
-//! Which names of an expected state does the business not have? Entitlements, prices, metadata fields, records, resources, and
-//! the members of each row.
+//! Finds the names in expected states that the business does not have: entitlements, prices, metadata fields, records, resources,
+//! and the members of each row.
 
 use super::Names;
 use super::events::PLAN_ALIASES;
-use super::known::{Named, expected_members, member};
+use super::known::{Named, expected_members};
 use crate::loaded::Loaded;
 use host_scenario::error::BadInput;
 use host_scenario::model::{COMMON_SECTIONS, SECTIONS};
+use host_store::EffectState;
 use host_yaml::{Entry, Node};
 
 /// The members of the rows of each section that has rows with fixed members.
@@ -53,19 +54,24 @@ const MEMBERS: [(&str, &[&str]); 9] = [
     ),
 ];
 /// The states of effects.
-const EFFECT_STATES: [&str; 4] = ["queued", "running", "finished", "cancelled"];
+const EFFECT_STATES: [&str; 4] = [
+    EffectState::Queued.name(),
+    EffectState::Running.name(),
+    EffectState::Finished.name(),
+    EffectState::Cancelled.name(),
+];
 /// The states of resources.
 const RESOURCE_STATES: [&str; 2] = ["running", "suspended"];
 
 impl Names {
     /// Returns the unknown names of all expected states of a scenario.
     pub(super) fn of_states(&self, document: &Node) -> Vec<BadInput> {
-        let steps = member(document, "events").and_then(Node::items).unwrap_or_default();
-        let checks = steps.iter().filter_map(|step| member(step, "check"));
+        let steps = document.member("events").and_then(Node::items).unwrap_or_default();
+        let checks = steps.iter().filter_map(|step| step.member("check"));
         let mut found = Vec::new();
-        for state in checks.chain(member(document, "expect")) {
+        for state in checks.chain(document.member("expect")) {
             self.of_state(state, &mut found);
-            for account in member(state, "accounts").and_then(Node::entries).unwrap_or_default() {
+            for account in state.member("accounts").and_then(Node::entries).unwrap_or_default() {
                 self.of_state(&account.value, &mut found);
             }
         }
@@ -140,7 +146,7 @@ impl Names {
 
 /// Checks the state of a row, which is the row itself or its member `state`.
 fn state_of(row: &Entry, known: &[&str]) -> Option<BadInput> {
-    let text = Named::text(&row.value).or_else(|| Named::text(member(&row.value, "state")?))?;
+    let text = Named::text(&row.value).or_else(|| Named::text(row.value.member("state")?))?;
     if text.name == "any" { None } else { text.unless("no state", known.iter().copied()) }
 }
 
