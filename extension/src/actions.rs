@@ -1,5 +1,5 @@
-//! What several rules do: put a product, create an instance, fetch an object. A rule uses no other rule; what two rules
-//! share is an action.
+//! Actions are operations that several rules need, such as to put a product, to create an instance and to fetch an object.
+//! A rule uses no other rule.
 
 pub(crate) mod count;
 pub(crate) mod create_instance;

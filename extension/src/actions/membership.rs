@@ -1,4 +1,4 @@
-//! What an account remembers of itself for campaigns.
+//! Records a business fact in the account, for campaigns that select accounts by it.
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;

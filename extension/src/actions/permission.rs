@@ -1,4 +1,4 @@
-//! Who may do what: checks that several rules make of an event's actor and account.
+//! Checks of an event's actor and account that several rules need.
 
 use crate::catalog::desk::Desk;
 use crate::input::placement::named_account;

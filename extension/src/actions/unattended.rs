@@ -2,8 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;
-use crate::model::mail;
-use crate::model::mail::To;
+use crate::model::mail::{self, To};
 use crate::model::notice::send_once;
 use extension_contract::{EffectReport, IgnoreReason, Outcome};
 

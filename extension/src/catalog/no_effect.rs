@@ -1,4 +1,4 @@
-//! Which clauses would have no effect where they stand? A catalog with one is refused, since its author expects an effect.
+//! Refuses clauses that would have no effect where they stand, since their author expects an effect.
 
 use super::price::Interval;
 use super::product::Proposed;

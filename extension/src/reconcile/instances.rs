@@ -2,7 +2,7 @@
 //! per decision. A timer continues with the rest.
 
 use super::fingerprint;
-use super::instance;
+use super::instance::{self, context::Context};
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
@@ -18,7 +18,6 @@ use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
-use crate::reconcile::instance::context::Context;
 use extension_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 
