@@ -2,17 +2,22 @@
 
 pub(crate) mod account_name;
 pub mod amount;
+pub mod at_most;
 pub mod buy;
 pub mod campaign;
 pub(crate) mod checks;
+pub mod condition;
 pub(crate) mod declared;
 pub(crate) mod desk;
 pub mod entitlement;
 pub(crate) mod in_force;
 pub(crate) mod instance;
 pub(crate) mod making;
+pub mod meter;
+pub(crate) mod meter_checks;
 pub(crate) mod names;
 pub(crate) mod no_effect;
+pub(crate) mod old_form;
 pub mod price;
 pub(crate) mod price_rows;
 pub(crate) mod product;

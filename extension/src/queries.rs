@@ -2,8 +2,9 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
+use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
-use crate::catalog::price::prices_of;
+use crate::catalog::price::{PRICE_ID, only_id, prices_of};
 use crate::catalog::schema;
 use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
@@ -138,27 +139,20 @@ fn times(standing: &AccountStanding, key: &str) -> (Option<Timestamp>, Option<Ti
     (state.cancel_at.or(period_end).or(facts.grace_end), Some(item.period_end))
 }
 
-/// Returns the account's entitlements with the used amounts. A meter counts for each entitlement whose key begins with
-/// the meter's name: `api_requests` for `api_requests_monthly`.
+/// Returns the account's entitlements with the used amounts. The measurements of a meter count for the entitlement that names the
+/// meter.
 pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     let standing = standing(desk)?;
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-    let mut counters: Vec<String> = Vec::new();
-    for name in summary.types.keys() {
-        let decl = desk.catalog.type_named(name)?;
-        let meters = decl.iter().flat_map(|decl| &decl.meters).filter(|meter| meter.counter);
-        counters.extend(meters.map(|meter| meter.meter.clone()));
-    }
+    let settings = standing.settings.clone();
+    let measured = |meter: Option<&String>| summary.measured.get(meter?).copied();
     let mut out = Vec::new();
     for (key, (allowed, sources)) in &standing.allowed {
         let (ends_at, period_end) = times(&standing, key);
-        if let Some(decl) =
-            declared(&standing.settings.entitlements, key).filter(|d| d.kind == EntitlementKind::Counter)
-        {
+        if let Some(decl) = declared(&settings.entitlements, key).filter(|d| d.kind == EntitlementKind::Counter) {
             let period = period_of(&standing, key, decl, desk.now);
             let counter = desk.account.get::<Counter>(key)?;
-            let measured = summary.measured.iter().filter(|(meter, _)| key.starts_with(meter.as_str()));
-            let of_instances = measured.fold(0i64, |sum, (_, amount)| sum.saturating_add(*amount));
+            let of_instances = measured(decl.meter.as_ref()).unwrap_or(0);
             let used = counter.map_or(0, |counter| counter.used(period.start)).saturating_add(of_instances);
             let resets_at = Some(period.end);
             let sources = sources.clone();
@@ -166,13 +160,13 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
             continue;
         }
         let consumed = summary.consumed.get(key).copied().unwrap_or(0);
-        let measured = summary.measured.iter().filter(|(meter, _)| key.starts_with(meter.as_str()));
-        let used = measured.fold(consumed, |sum, (_, amount)| sum.saturating_add(*amount));
+        let meter = declared(&settings.entitlements, key).and_then(|decl| decl.meter.as_ref());
+        let used = consumed.saturating_add(measured(meter).unwrap_or(0));
         out.push(Entitlement {
             key: key.clone(),
             allowed: *allowed,
             used,
-            resets_at: period_end.filter(|_| counters.iter().any(|meter| key.starts_with(meter.as_str()))),
+            resets_at: period_end.filter(|_| meter.is_some_and(|meter| is_sum(&settings.meters, meter))),
             ends_at,
             sources: sources.clone(),
         });
@@ -373,7 +367,8 @@ fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     Ok((row.id.clone(), status.map(str::to_owned), encode(&value)?))
 }
 
-/// Returns a product as in the API: status, subdomain and resources are repeated at the top level (D-04).
+/// Returns a product as in the API: status, subdomain, resources and the provider's ids of the product and its only price are
+/// repeated at the top level (D-04).
 fn product_json(id: &str, values: &ProductValues) -> Fallible<String> {
     let metadata: Object = decode("products", id, &values.metadata)?;
     let mut out = json!({
@@ -388,10 +383,13 @@ fn product_json(id: &str, values: &ProductValues) -> Fallible<String> {
         "billing_interval": values.interval.map(|interval| interval.unit),
     });
     if let Some(object) = out.as_object_mut() {
-        for key in ["status", "subdomain", "resources", "stripe_product_id", "stripe_price_id"] {
+        for key in ["status", "subdomain", "resources", "stripe_product_id"] {
             if let Some(value) = metadata.get(key) {
                 object.insert(key.to_owned(), value.clone());
             }
+        }
+        if let Some(price) = only_id(values, &metadata) {
+            object.insert(PRICE_ID.to_owned(), json!(price));
         }
         object.insert("metadata".to_owned(), Value::Object(metadata));
     }

@@ -19,6 +19,14 @@ pub(crate) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDec
     Ok(found.cloned())
 }
 
+/// Returns the counter that a meter measures, with its key; `None` if the meter measures no counter.
+pub(crate) fn measured(desk: &Desk<'_>, meter: &str) -> Ruled<Option<(String, EntitlementDecl)>> {
+    let settings = desk.catalog.settings()?;
+    let is_of = |decl: &EntitlementDecl| decl.kind == EntitlementKind::Counter && decl.meter.as_deref() == Some(meter);
+    let found = settings.entitlements.iter().find(|(_, decl)| is_of(decl));
+    Ok(found.map(|(key, decl)| (key.clone(), decl.clone())))
+}
+
 /// Counts an amount in the period of its time, and sends alerts when thresholds are reached.
 pub(crate) fn count(
     desk: &mut Desk<'_>,

@@ -38,7 +38,7 @@ pub(crate) fn catalog_row(product_type: &str, name: &str, metadata: Json) -> Pro
 }
 
 pub(crate) fn save_settings(desk: &mut Desk<'_>, settings: &Settings) -> Ruled<()> {
-    let values = catalog_row(BUSINESS, desk.business, encode(settings)?);
+    let values = catalog_row(BUSINESS, desk.business, settings.stored()?);
     save(desk, BUSINESS, &values)
 }
 
@@ -174,7 +174,7 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
 fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Proposed) -> Ruled<()> {
     let settings = desk.catalog.settings()?;
     let sellers = settings.rates.values().filter_map(|rate| rate.seller.as_ref());
-    let mut fields: Vec<&str> = sellers.map(|seller| seller.micros.as_str()).collect();
+    let mut fields: Vec<&str> = sellers.map(|seller| seller.field()).collect();
     sort_by(&mut fields, |a, b| a.cmp(b));
     fields.dedup();
     let change = Change { stored, active: proposed.values.active, waits: proposed.waits, at: desk.now };

@@ -38,7 +38,7 @@ pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<C
     if catalog.product(product)?.is_none() {
         return Ok(Cost { all: of_meter, seller: None });
     }
-    let micros = value_at(&*catalog.metadata(product)?, &seller.micros, usage.at);
+    let micros = value_at(&*catalog.metadata(product)?, seller.field(), usage.at);
     let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
     let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
     Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })

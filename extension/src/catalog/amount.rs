@@ -1,29 +1,27 @@
-//! Amounts that a type grants or consumes: a number, a field's value, a template, or one of these with a condition.
+//! Amounts that a type grants or consumes: a number, `unlimited` or a template, with or without a condition.
 
-use super::template::{Scope, places_of};
+use super::condition::Condition;
+use super::template::{Scope, field_of, places_of};
 use extension_contract::Grant;
 use extension_small_deserialize::SmallDeserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fmt;
 
 /// The number that stands for an unlimited amount.
 pub const UNLIMITED: i64 = -1;
 /// The word for an unlimited amount in a catalog.
-const UNLIMITED_WORD: &str = "unlimited";
+pub(crate) const UNLIMITED_WORD: &str = "unlimited";
 
-/// An amount. A number is a constant, `unlimited` is unlimited, any other word is the name of a field, and a text with
-/// braces is a template.
+/// An amount. A number is a constant, `unlimited` is unlimited, and a text with braces is a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Amount {
     /// A constant.
     Number(i64),
-    /// True is 1, false is 0.
-    Truth(bool),
-    /// A field's name, a template, or `unlimited`.
+    /// A template, or `unlimited`.
     Text(String),
 }
 
@@ -43,9 +41,9 @@ pub enum Granted {
 pub struct Conditional {
     /// The amount.
     pub amount: Amount,
-    /// The entitlement that a plan must grant.
+    /// The entitlement that a plan must grant (`allowed.KEY`).
     #[serde(rename = "if")]
-    pub condition: String,
+    pub condition: Condition,
 }
 
 /// Visitor of an amount. serde's way to try the forms one after the other would take 100 kB of the component.
@@ -55,11 +53,7 @@ impl<'de> Visitor<'de> for AmountVisitor {
     type Value = Amount;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, true, a field's name or a template")
-    }
-
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Amount, E> {
-        Ok(Amount::Truth(truth))
+        f.write_str("a whole number, `unlimited` or a template")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Amount, E> {
@@ -71,7 +65,10 @@ impl<'de> Visitor<'de> for AmountVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
-        Ok(Amount::Text(text.to_owned()))
+        match text == UNLIMITED_WORD || text.contains('{') {
+            true => Ok(Amount::Text(text.to_owned())),
+            false => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
     }
 }
 
@@ -88,11 +85,7 @@ impl<'de> Visitor<'de> for GrantedVisitor {
     type Value = Granted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, true, a field's name, a template, or {amount, if}")
-    }
-
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Granted, E> {
-        AmountVisitor.visit_bool(truth).map(Granted::Plain)
+        f.write_str("a whole number, `unlimited`, a template, or {amount, if}")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Granted, E> {
@@ -128,7 +121,12 @@ impl Granted {
     }
 
     /// Returns the entitlement that a plan must grant; `None` for an amount without a condition.
-    pub fn condition(&self) -> Option<&str> {
+    pub(crate) fn required(&self) -> Option<&str> {
+        self.condition()?.entitlement()
+    }
+
+    /// Returns the condition; `None` for an amount without one.
+    pub fn condition(&self) -> Option<&Condition> {
         match self {
             Granted::Plain(_) => None,
             Granted::If(conditional) => Some(&conditional.condition),
@@ -137,11 +135,11 @@ impl Granted {
 }
 
 impl Amount {
-    /// Returns the field that the amount refers to; `None` for a constant or a template.
-    pub(crate) fn field(&self) -> Option<&str> {
+    /// Returns the field of `source` that the amount is: `sites` of `{product.sites}`. `None` for a constant or another template.
+    pub(crate) fn field(&self, source: &str) -> Option<&str> {
         match self {
-            Amount::Text(text) if !text.contains('{') && text != UNLIMITED_WORD => Some(text),
-            _ => None,
+            Amount::Text(text) => field_of(text, source),
+            Amount::Number(_) => None,
         }
     }
 
@@ -153,14 +151,12 @@ impl Amount {
         }
     }
 
-    /// Evaluates the amount for a product with these fields; `None` if a field is not a number. True counts as 1.
-    pub(crate) fn of(&self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Option<i64> {
+    /// Evaluates the amount; `None` if a field is not a number. True counts as 1.
+    pub(crate) fn of(&self, scope: &Scope<'_>) -> Option<i64> {
         match self {
             Amount::Number(number) => Some(*number),
-            Amount::Truth(truth) => Some(i64::from(*truth)),
             Amount::Text(text) if text == UNLIMITED_WORD => Some(UNLIMITED),
-            Amount::Text(text) if text.contains('{') => number(&scope.fill(&Value::String(text.clone())).ok()?),
-            Amount::Text(field) => number(fields.get(field)?),
+            Amount::Text(text) => number(&scope.fill(&Value::String(text.clone())).ok()?),
         }
     }
 }
@@ -198,22 +194,26 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_a_number_a_field_or_a_template() {
+    fn an_amount_is_a_number_or_a_template() {
         let fields = json!({"sites": 3, "open": true, "cores": 500});
         let fields = fields.as_object().expect("an object");
         let scope = Scope::default().object("product", fields);
-        let of = |value: Value| read(value).expect("an amount").amount().of(fields, &scope);
+        let of = |value: Value| read(value).expect("an amount").amount().of(&scope);
         assert_eq!(of(json!(7)), Some(7));
-        assert_eq!(of(json!(true)), Some(1));
-        assert_eq!(of(json!("sites")), Some(3));
-        assert_eq!(of(json!("open")), Some(1));
+        assert_eq!(of(json!("{product.sites}")), Some(3));
+        assert_eq!(of(json!("{product.open}")), Some(1));
         assert_eq!(of(json!("unlimited")), Some(UNLIMITED));
         assert_eq!(of(json!("{product.cores}")), Some(500));
         assert_eq!(of(json!("1{product.sites}")), Some(13));
-        assert_eq!(of(json!("others")), None);
-        assert_eq!(of(json!({"amount": "sites", "if": "may"})), Some(3));
-        assert_eq!(read(json!({"amount": 1, "if": "may"})).expect("read").condition(), Some("may"));
-        assert!(read(json!({"amount": 1, "iff": "may"})).is_err());
+        assert_eq!(of(json!("{product.others}")), None);
+        assert_eq!(of(json!({"amount": "{product.sites}", "if": "allowed.may"})), Some(3));
+        let conditional = read(json!({"amount": 1, "if": "allowed.may"})).expect("read");
+        assert_eq!(conditional.required(), Some("may"));
+        for bad in
+            [json!({"amount": 1, "iff": "allowed.may"}), json!({"amount": 1, "if": "may"}), json!(true), json!("sites")]
+        {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
         assert!(read(json!([1])).is_err());
     }
 

@@ -1,5 +1,9 @@
 //! The clause `buy`: who may buy products of a type, how many at a time, and the checkout's metadata and URLs.
 
+use super::at_most::PerValue;
+use super::condition::Condition;
+use super::template::field_of;
+use crate::model::json::Object;
 use extension_contract::Account;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -26,8 +30,8 @@ impl Buyer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
-    /// Maximum quantity.
-    pub max: u32,
+    /// Maximum quantity of one purchase.
+    pub at_most: u32,
 }
 
 /// How products of a type are bought.
@@ -37,12 +41,13 @@ pub struct Buy {
     /// Kind of account that may buy the products; every account by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Buyer>,
-    /// An entitlement that a plan must grant. Checked at checkout, at payment, and as long as the purchase grants.
+    /// An entitlement that a plan must grant (`allowed.KEY`). Checked at checkout, at payment, and as long as the purchase
+    /// grants.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-    /// A field by whose value products are limited: an account may have one product for each value.
+    pub condition: Option<Condition>,
+    /// The products that an account may have for each value of a field: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub once_per: Option<String>,
+    pub at_most: Option<PerValue>,
     /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
@@ -60,6 +65,16 @@ pub struct Buy {
 impl Buy {
     /// Returns the maximum quantity of a purchase.
     pub(crate) fn quantity_max(&self) -> u32 {
-        self.quantity.map_or(1, |quantity| quantity.max.max(1))
+        self.quantity.map_or(1, |quantity| quantity.at_most.max(1))
+    }
+
+    /// Returns the entitlement that a plan must grant.
+    pub(crate) fn required(&self) -> Option<&str> {
+        self.condition.as_ref()?.entitlement()
+    }
+
+    /// Returns the value by which a product with this metadata is limited to one per account; `None` if it is not limited.
+    pub(crate) fn limited<'m>(&self, metadata: &'m Object) -> Option<&'m str> {
+        metadata.get(field_of(&self.at_most.as_ref()?.per, "product")?)?.as_str()
     }
 }

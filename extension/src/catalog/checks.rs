@@ -3,23 +3,25 @@
 
 use super::amount::Amount;
 use super::buy::Buy;
+use super::condition::Condition;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::no_effect;
-use super::price::PRICES;
-use super::product::Proposed;
+use super::price::{Interval, PRICE_ID};
+use super::product::{PRICE_MEMBERS, Proposed};
 use super::rate::{PaidBy, Rates};
 use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
 };
 use super::split::{Split, WHOLE_BP};
-use super::template::{places, places_of};
+use super::template::{field_of, places, places_of};
 use super::words::{WORD_BYTES, escaped, is_word, one_of};
 use crate::catalog::words::ID_BYTES;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::FieldErrorCode;
+use serde_json::Value;
 
 /// Returns the refusal of a catalog that cannot be decoded, with the place of the error and the allowed values.
 pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
@@ -93,6 +95,10 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
             return unknown(what, name);
         }
     }
+    if let Some(condition) = decl.condition.as_ref().filter(|condition| **condition != Condition::Plan) {
+        let message = format!("`{condition}` is no condition of a type: expected `plan`");
+        return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
+    }
     if let Some(name) = &decl.rank_by {
         check_number(decl, name, &format!("{path}/rank_by"))?;
     }
@@ -150,12 +156,6 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let idle = idle.map(|idle| ("lifecycle/idle".to_owned(), &idle.meter));
     let expected = decl.expects.iter().enumerate().map(|(index, of)| (format!("expects/{index}"), &of.meter));
-    // The time of a counter's last measurement is not stored.
-    let is_counter = |name: &str| decl.meters.iter().any(|meter| meter.meter == name && meter.counter);
-    if let Some(index) = decl.expects.iter().position(|expected| is_counter(&expected.meter)) {
-        let message = format!("`{}` is a counter: expected a meter that is no counter", decl.expects[index].meter);
-        return Err(wrong_field(&format!("{path}/expects/{index}/meter"), FieldErrorCode::NotAllowed, message));
-    }
     let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
     if let Some((place, meter)) = idle.into_iter().chain(expected).find(|(_, meter)| !meters.contains(&meter.as_str()))
     {
@@ -187,18 +187,19 @@ fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         if !is_word(&token.name) || decl.tokens[..index].iter().any(|other| other.name == token.name) {
             return wrong("/name", format!("expected another name, 1 to {WORD_BYTES} of a-z, 0-9 and _"));
         }
-        if token.live == 0 {
-            return Err(wrong_field(&format!("{path}/live"), FieldErrorCode::OutOfRange, "expected at least 1"));
+        if token.at_most == 0 {
+            return Err(wrong_field(&format!("{path}/at_most"), FieldErrorCode::OutOfRange, "expected at least 1"));
         }
-        check_places(decl, &places_of(&token.condition), "product", &format!("{path}/if"))?;
+        let condition = required(&token.condition, &format!("{path}/if"))?;
+        check_places(decl, &places_of(condition), "product", &format!("{path}/if"))?;
         check_places(decl, &places(&token.shows), "product", &format!("{path}/shows"))?;
         let Some(redeem) = &token.redeem else { continue };
         let known = grants(own);
-        if !known.contains(&redeem.effect) {
+        if !known.contains(&redeem.run) {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             return wrong(
-                "/redeem/effect",
-                format!("`{}` is not an effect for grants: expected {}", redeem.effect, one_of(&known)),
+                "/redeem/run",
+                format!("`{}` is not an effect for grants: expected {}", redeem.run, one_of(&known)),
             );
         }
         check_places(decl, &places(&redeem.with), "product", &format!("{path}/redeem/with"))?;
@@ -277,15 +278,14 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
         }
         _ => return wrong("", "expected either `resource` or `run`".to_owned()),
     }
-    if let Some(stock) = &resource.stock {
+    if let Some(limit) = &resource.at_most {
         if resource.or_manual.is_none() || resource.run.is_some() {
-            let message =
-                "a person creates the resource once the stock is used up: expected `resource` and `or_manual`";
-            return wrong("/stock", message.to_owned());
+            let message = "a person creates further resources: expected `resource` and `or_manual`";
+            return wrong("/at_most", message.to_owned());
         }
-        if stock.most.is_empty() || stock.most.values().any(|most| !(1..=STOCK_MAX).contains(most)) {
+        if limit.count.is_empty() || limit.count.values().any(|most| !(1..=STOCK_MAX).contains(most)) {
             let message = format!("expected a number from 1 to {STOCK_MAX} for each value");
-            return Err(wrong_field(&format!("{path}/stock/most"), FieldErrorCode::OutOfRange, message));
+            return Err(wrong_field(&format!("{path}/at_most/count"), FieldErrorCode::OutOfRange, message));
         }
     }
     if let Some(name) = resource.after.iter().find(|name| !earlier.iter().any(|other| other.name == **name)) {
@@ -333,12 +333,36 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
     Ok(())
 }
 
-/// Checks that an amount refers to a numeric field or to known placeholders.
+/// Checks that the placeholders of an amount are known, and that an amount that is a field is a numeric field.
 fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
-    if let Some(name) = amount.field() {
-        check_number(decl, name, path)?;
+    check_places(decl, &amount.places(), scope, path)?;
+    match amount.field(scope).filter(|name| *name != "id" && !(decl.extras && decl.field(name).is_none())) {
+        Some(name) => {
+            check_number(decl, name, path)?;
+            no_effect::check_bound(decl, name, path)
+        }
+        None => Ok(()),
     }
-    check_places(decl, &amount.places(), scope, path)
+}
+
+/// Returns the entitlement of a condition. Fails if the condition is about something else.
+fn required<'c>(condition: &'c Condition, path: &str) -> Ruled<&'c str> {
+    condition.entitlement().ok_or_else(|| {
+        let message = format!("`{condition}` is no condition here: expected `allowed.ENTITLEMENT`");
+        wrong_field(path, FieldErrorCode::NotAllowed, message)
+    })
+}
+
+/// Returns the fields as they are written in templates, for a message.
+fn places_in(source: &str, fields: &[&str]) -> String {
+    let places: Vec<String> = fields.iter().map(|field| format!("{{{source}.{field}}}")).collect();
+    one_of(&places.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Returns the conditions about these entitlements, for a message.
+fn allowed_of(keys: &[&str]) -> String {
+    let conditions: Vec<String> = keys.iter().map(|key| format!("allowed.{key}")).collect();
+    one_of(&conditions.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Checks that a field is numeric or a truth value.
@@ -418,22 +442,34 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
         let message = "only products of the catalog can be bought: expected `catalog: true`";
         return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
     }
-    if let Some(name) = &buy.once_per {
+    if let Some(limit) = &buy.at_most {
+        if limit.count != 1 {
+            let message = "an account has one product for each value: expected 1";
+            return Err(wrong_field(&format!("{path}/at_most/count"), FieldErrorCode::OutOfRange, message));
+        }
         let is_named =
             |field: &&Field| field.required && matches!(field.field_type, FieldType::String | FieldType::Enum);
         let fields: Vec<&str> = decl.fields.iter().filter(is_named).map(|field| field.name.as_str()).collect();
-        if !fields.contains(&name.as_str()) {
-            let message = format!("`{name}` is not a required text field: expected {}", one_of(&fields));
-            return Err(wrong_field(&format!("{path}/once_per"), FieldErrorCode::NotAllowed, message));
+        if !field_of(&limit.per, "product").is_some_and(|name| fields.contains(&name)) {
+            let message =
+                format!("`{}` is not a required text field: expected {}", limit.per, places_in("product", &fields));
+            return Err(wrong_field(&format!("{path}/at_most/per"), FieldErrorCode::NotAllowed, message));
         }
+    }
+    if let Some(condition) = &buy.condition {
+        required(condition, &format!("{path}/if"))?;
     }
     if buy.condition.is_some() && decl.family.is_some() {
         let message =
             "a plan is bought without a condition, since conditions refer to grants of plans: expected no `if`";
         return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
     }
-    if buy.quantity.is_some_and(|quantity| quantity.max == 0) {
-        return Err(wrong_field(&format!("{path}/quantity/max"), FieldErrorCode::OutOfRange, "expected at least 1"));
+    if buy.quantity.is_some_and(|quantity| quantity.at_most == 0) {
+        return Err(wrong_field(
+            &format!("{path}/quantity/at_most"),
+            FieldErrorCode::OutOfRange,
+            "expected at least 1",
+        ));
     }
     let texts = places(&buy.metadata).into_iter();
     let urls = [&buy.success_url, &buy.cancel_url].into_iter().flatten().flat_map(|url| places_of(url));
@@ -460,6 +496,9 @@ fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
         );
         return Err(wrong_field(&format!("{path}/to"), FieldErrorCode::NotAllowed, message));
     }
+    if split.hold.whole_days().is_none() {
+        return Err(wrong_field(&format!("{path}/hold"), FieldErrorCode::BadFormat, "expected whole days, as in 7d"));
+    }
     if split.share_bp > WHOLE_BP {
         let message = format!("expected basis points, 0 to {WHOLE_BP}");
         return Err(wrong_field(&format!("{path}/share_bp"), FieldErrorCode::OutOfRange, message));
@@ -467,20 +506,36 @@ fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Checks that a product with `prices` has no members of a single price, because they would be ignored.
+/// Checks that a product of a catalog has its prices in `prices` alone.
 pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
-    let is_given = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
-    let metadata = ["metadata", "features"].into_iter().filter_map(|name| body.get(name)?.as_object());
-    if !metadata.chain([body]).any(|object| is_given(object, PRICES)) {
-        return Ok(());
+    let objects = ["metadata", "features"]
+        .into_iter()
+        .filter_map(|name| Some((format!("/{name}"), body.get(name)?.as_object()?)));
+    for (path, object) in objects.chain([(String::new(), body)]) {
+        let is_given = |name: &&str| object.get(*name).is_some_and(|value| !value.is_null());
+        let Some(name) = PRICE_MEMBERS.into_iter().chain([PRICE_ID]).find(is_given) else { continue };
+        let message = match price_now(body) {
+            Some(now) => format!("`{name}` is an old spelling: expected `prices: {now}`"),
+            None => format!(
+                "a catalog has prices in `prices` alone: expected `prices: {{INTERVAL: {{amount, id}}}}`, or no `{name}`"
+            ),
+        };
+        return Err(wrong_field(&format!("{path}/{name}"), FieldErrorCode::NotAllowed, message));
     }
-    match ["price", "billing_interval", "interval"].into_iter().find(|name| is_given(body, name)) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("conflicts with `prices`: expected no `{name}`");
-            Err(wrong_field(&format!("/{name}"), FieldErrorCode::NotAllowed, message))
-        }
-    }
+    Ok(())
+}
+
+/// Returns how the only price of a product is written in a catalog; `None` if the product has no amount.
+fn price_now(body: &Object) -> Option<String> {
+    let find = |name: &str| {
+        let inside = ["metadata", "features"].into_iter().filter_map(|object| body.get(object)?.get(name));
+        body.get(name).into_iter().chain(inside).find(|value| !value.is_null())
+    };
+    let amount = find("price").and_then(|price| price.as_i64().or_else(|| price.get("amount")?.as_i64()))?;
+    let interval = find("billing_interval").or_else(|| find("interval")).and_then(Value::as_str);
+    let interval = interval.map_or(Some(Interval::Once), Interval::parse)?.name();
+    let id = find(PRICE_ID).and_then(Value::as_str).map(|id| format!(", id: {id}")).unwrap_or_default();
+    Some(format!("{{{interval}: {{amount: {amount}{id}}}}}"))
 }
 
 /// Checks that products of one type have different values of their `infer_by` field, by which products are selected.
@@ -541,18 +596,19 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             let numbers = types.iter().filter(|decl| decl.split.is_some()).flat_map(|decl| &decl.fields);
             let numbers = numbers.filter(|field| field.field_type == FieldType::Int).map(|field| field.name.as_str());
             let numbers: Vec<&str> = numbers.collect();
-            if !numbers.contains(&seller.micros.as_str()) {
+            if !numbers.contains(&seller.field()) {
                 let message = format!(
                     "`{}` is not a whole-number field of a type with `split`: expected {}",
                     seller.micros,
-                    one_of(&numbers)
+                    places_in("product", &numbers)
                 );
                 return Err(wrong_field(&format!("{path}/seller/micros"), FieldErrorCode::NotAllowed, message));
             }
         }
-        let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());
-        if let Some(key) = condition.filter(|key| !by_plans.contains(key)) {
-            let message = format!("`{key}` is not granted by any plan: expected {}", one_of(&by_plans));
+        let Some(condition) = rate.invoice.as_ref().and_then(|terms| terms.condition.as_ref()) else { continue };
+        let key = required(condition, &format!("{path}/invoice/if"))?;
+        if !by_plans.contains(&key) {
+            let message = format!("`{key}` is not granted by any plan: expected {}", allowed_of(&by_plans));
             return Err(wrong_field(&format!("{path}/invoice/if"), FieldErrorCode::NotAllowed, message));
         }
     }
@@ -581,9 +637,11 @@ pub(crate) fn check_names(
             return unknown(format!("{clause}/{}", escaped(key)), key, one_of(keys()));
         }
     }
-    let unmet = decl.tokens.iter().enumerate().find(|(_, token)| !is_declared(&token.condition));
-    if let Some((index, token)) = unmet {
-        return unknown(format!("tokens/{index}/if"), &token.condition, one_of(keys()));
+    for (index, token) in decl.tokens.iter().enumerate() {
+        let key = token.condition.entitlement().filter(|key| !is_declared(key));
+        if let Some(key) = key {
+            return unknown(format!("tokens/{index}/if"), key, allowed_of(&keys()));
+        }
     }
     for (index, resource) in decl.provisions.iter().enumerate() {
         if let Some(key) = resource.quota.as_ref().filter(|key| !is_declared(key)) {
@@ -597,10 +655,11 @@ pub(crate) fn check_names(
         .grants
         .iter()
         .filter_map(|(key, granted)| Some((format!("grants/{}/if", escaped(key)), granted.condition()?)));
-    let bought = decl.buy.as_ref().and_then(|buy| Some(("buy/if".to_owned(), buy.condition.as_deref()?)));
-    for (place, key) in conditions.chain(bought) {
+    let bought = decl.buy.as_ref().and_then(|buy| Some(("buy/if".to_owned(), buy.condition.as_ref()?)));
+    for (place, condition) in conditions.chain(bought) {
+        let key = required(condition, &format!("{path}/{place}"))?;
         if !by_plans.contains(&key) {
-            let message = format!("`{key}` is not granted by any plan: expected {}", one_of(by_plans));
+            let message = format!("`{key}` is not granted by any plan: expected {}", allowed_of(&by_plans));
             return Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message));
         }
     }
@@ -612,9 +671,12 @@ pub(crate) fn check_names(
             return unknown("plan/family".to_owned(), &link.family, one_of(families));
         }
         if let Some(fields) = plan_fields(link)
-            && let Some((key, field)) = link.quotas.iter().find(|(_, field)| !fields.contains(&field.as_str()))
+            && let Some((key, value)) = link
+                .quotas
+                .iter()
+                .find(|(_, value)| !field_of(value, "plan").is_some_and(|field| fields.contains(&field)))
         {
-            return unknown(format!("plan/quotas/{}", escaped(key)), field, one_of(fields));
+            return unknown(format!("plan/quotas/{}", escaped(key)), value, places_in("plan", &fields));
         }
     }
     let own = config.iter().map(String::as_str);
@@ -625,15 +687,15 @@ pub(crate) fn check_names(
         {
             let keys: Vec<String> = settings.iter().map(|key| format!("config.{key}")).collect();
             let keys = keys.iter().map(String::as_str).collect();
-            return unknown(format!("provisions/{index}/if"), condition, one_of(keys));
+            return unknown(format!("provisions/{index}/if"), &condition.to_string(), one_of(keys));
         }
         let mut words = vec![("instance", fields_of([decl].into_iter()))];
         words.extend(decl.plan.as_ref().map(|link| ("plan", plan_fields(link))));
         if let Some(variant) = &resource.variant {
             check_words(&places_of(variant), &words, &format!("{path}/provisions/{index}/variant"))?;
         }
-        if let Some(stock) = &resource.stock {
-            check_words(&places_of(&stock.by), &words, &format!("{path}/provisions/{index}/stock/by"))?;
+        if let Some(limit) = &resource.at_most {
+            check_words(&places_of(&limit.per), &words, &format!("{path}/provisions/{index}/at_most/per"))?;
         }
         words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
         let amounts = entitlements.iter().filter(|(_, decl)| decl.kind != EntitlementKind::Flag);

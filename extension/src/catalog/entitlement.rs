@@ -35,6 +35,9 @@ pub enum CountedBy {
 pub struct EntitlementDecl {
     /// Kind of the entitlement.
     pub kind: EntitlementKind,
+    /// The meter whose measurements are its use, beside `usage.consume` and what products consume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<String>,
     /// Periods of a counter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<CountedBy>,

@@ -3,6 +3,7 @@
 use super::amount::Amount;
 use super::desk::Desk;
 use super::schema::TypeDecl;
+use super::settings::Settings;
 use super::template::Scope;
 use crate::model::account::Account;
 use crate::model::gather::gather;
@@ -35,6 +36,8 @@ pub(crate) struct Instance {
     pub is_adopted: bool,
     /// Whether the account's summary includes it.
     is_counted: bool,
+    /// The policies, which say what meters measure.
+    settings: Rc<Settings>,
 }
 
 impl Instance {
@@ -53,7 +56,8 @@ impl Instance {
             record.state.upgrade(status_in(&metadata));
         }
         let is_adopted = is_counted && !record.state.is_foreign();
-        Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
+        let settings = desk.catalog.settings()?;
+        Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted, settings }))
     }
 
     /// Returns an instance of this account by its id. Refuses the event if the instance does not exist.
@@ -214,7 +218,8 @@ impl Instance {
         if self.counts() {
             out.consumed = consumed(&self.decl, &self.metadata);
             for key in self.decl.provisions.iter().filter_map(|decl| decl.quota.as_ref()) {
-                if let Some(amount) = usage.and_then(|usage| usage.get(key)?.as_i64()) {
+                let meter = self.settings.entitlements.get(key).and_then(|decl| decl.meter.as_ref());
+                if let Some(amount) = meter.and_then(|meter| usage?.get(meter)?.as_i64()) {
                     out.held.insert(key.clone(), amount);
                 }
             }
@@ -267,7 +272,7 @@ fn status_in(metadata: &Object) -> Option<InstanceStatus> {
 /// Returns the consumption of a product with this type and metadata, by entitlement.
 pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i64> {
     let scope = Scope::default().object("instance", metadata);
-    let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(metadata, &scope)?));
+    let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(&scope)?));
     gather(decl.consumes.iter().filter_map(of))
 }
 

@@ -27,12 +27,8 @@ pub(super) fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             "products of accounts have no prices: expected `catalog: true`",
         ),
         (decl.refund.is_some() && !is_sold, "refund", "products of accounts are not paid: expected `catalog: true`"),
-        (
-            decl.requires_plan && !is_sold,
-            "requires_plan",
-            "products of accounts grant nothing: expected `catalog: true`",
-        ),
-        (decl.requires_plan && is_plan, "requires_plan", "the products are plans themselves: expected no `family`"),
+        (decl.requires_plan() && !is_sold, "if", "products of accounts grant nothing: expected `catalog: true`"),
+        (decl.requires_plan() && is_plan, "if", "the products are plans themselves: expected no `family`"),
         (decl.rank_by.is_some() && !is_plan, "rank_by", "only the plans of a family are ranked: expected `family`"),
         (
             decl.watch.is_some() && decl.provisions.is_empty(),
@@ -55,6 +51,7 @@ pub(super) fn check_field(field: &Field, path: &str) -> Ruled<()> {
     let is_word = is_text || of == FieldType::Enum;
     for (is_idle, member, message) in [
         (field.min.is_some() && !is_number, "min", "only numbers have it: expected `type: int` or `min_length`"),
+        (field.unlimited && of != FieldType::Int, "unlimited", "only whole numbers have it: expected `type: int`"),
         (field.max.is_some() && !is_number, "max", "only numbers have it: expected `type: int` or `max_length`"),
         (field.min_length.is_some() && !is_text, "min_length", "only texts have it: expected `type: string` or `min`"),
         (field.max_length.is_some() && !is_text, "max_length", "only texts have it: expected `type: string` or `max`"),
@@ -85,6 +82,16 @@ pub(super) fn check_field(field: &Field, path: &str) -> Ruled<()> {
             let message = format!("`{option}` is no option: expected one of {}", field.options.join(", "));
             Err(refused(&format!("{path}/aliases/{}", escaped(alias)), &message))
         }
+    }
+}
+
+/// Checks that a field whose value is an amount has no negative minimum: no amount is negative.
+pub(super) fn check_bound(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
+    match decl.field(name).is_some_and(|field| field.min.is_some_and(|least| least < 0)) {
+        true => {
+            Err(refused(path, &format!("`{name}` may be negative: expected `unlimited: true` in place of its `min`")))
+        }
+        false => Ok(()),
     }
 }
 

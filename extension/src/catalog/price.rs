@@ -193,6 +193,16 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
     })
 }
 
+/// Returns the provider's id of a product's only price; `None` if it has no id yet, or the product has several prices.
+pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<String> {
+    let Some(prices) = metadata.get(PRICES).and_then(Value::as_object) else {
+        return metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
+    };
+    let mut prices = prices.values();
+    let only = prices.next().filter(|_| prices.next().is_none() && values.price.is_some())?;
+    only.get("id")?.as_str().map(str::to_owned)
+}
+
 /// Sets the provider's id of a price.
 pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     match metadata.get_mut(PRICES).and_then(|prices| prices.get_mut(interval.name())) {
@@ -201,14 +211,14 @@ pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     }
 }
 
-/// Copies the stored ids of unchanged prices, so that loading a catalog without ids does not create the prices again.
-pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
-    let Some(before) = stored.get(PRICES).and_then(Value::as_object) else { return };
+/// Copies the stored ids of unchanged prices, so that loading a catalog without ids does not create the prices again. The
+/// stored product may have its only price in the platform's form.
+pub(crate) fn keep_ids(values: &ProductValues, stored: &Object, metadata: &mut Object) {
     let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
-    for (interval, price) in now {
-        let Some(known) = before.get(interval).filter(|known| known["amount"] == price["amount"]) else { continue };
-        if let (Value::Object(price), Some(id)) = (price, known.get("id")) {
-            price.entry("id").or_insert_with(|| id.clone());
+    for before in prices_of(values, stored, "") {
+        let known = now.get_mut(before.interval.name()).filter(|price| price["amount"] == before.amount.amount_minor);
+        if let (Some(Value::Object(price)), Some(id)) = (known, before.id) {
+            price.entry("id").or_insert_with(|| json!(id));
         }
     }
 }

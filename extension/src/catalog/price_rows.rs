@@ -1,5 +1,6 @@
 //! The price rows of a catalog product, with their terms and grants.
 
+use super::buy::Buy;
 use super::price::{Interval, PRICES, ProductPrice};
 use super::product::Proposed;
 use super::template::Scope;
@@ -20,7 +21,7 @@ pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
     let fields = with_id(&proposed.metadata, product_id);
     let scope = Scope::default().object("product", &fields);
     let resolved = proposed.decl.grants.iter().filter_map(|(key, granted)| {
-        let amount = granted.amount().of(&proposed.metadata, &scope)?;
+        let amount = granted.amount().of(&scope)?;
         Some(Grant { key: filled(key, &scope)?, amount })
     });
     resolved.collect()
@@ -55,13 +56,13 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
     let fields = with_id(&proposed.metadata, product_id);
     let scope = Scope::default().object("product", &fields);
     let conditional =
-        decl.grants.iter().filter_map(|(key, granted)| Some((filled(key, &scope)?, granted.condition()?.to_owned())));
+        decl.grants.iter().filter_map(|(key, granted)| Some((filled(key, &scope)?, granted.required()?.to_owned())));
     let buy = decl.buy.as_ref();
-    let item = buy.and_then(|buy| proposed.metadata.get(buy.once_per.as_ref()?)?.as_str());
+    let item = buy.and_then(|buy| buy.limited(&proposed.metadata));
     Terms {
         rank: rank.unwrap_or_else(by_price),
-        requires_plan: decl.requires_plan,
-        condition: buy.and_then(|buy| buy.condition.clone()),
+        requires_plan: decl.requires_plan(),
+        condition: buy.and_then(Buy::required).map(str::to_owned),
         conditions: gather(conditional),
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
@@ -73,7 +74,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
 
 /// Returns the credits that a payment of a product grants; `None` if it grants no credits.
 fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
-    let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(&proposed.metadata, scope));
+    let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(scope));
     Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
 }
 

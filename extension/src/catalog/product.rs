@@ -1,10 +1,11 @@
 //! Normalises a product body: converts each of its accepted forms to the stored form.
 
+use super::amount::UNLIMITED;
 use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
-use super::words::one_of;
+use super::words::{escaped, one_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
 use extension_contract::*;
@@ -34,8 +35,8 @@ impl Proposed {
     }
 }
 
-/// Members that every product has (SOL-04); all others belong to the metadata.
-pub const PRODUCT_MEMBERS: [&str; 15] = [
+/// Members of a product of a catalog; all others belong to the metadata.
+pub const PRODUCT_MEMBERS: [&str; 11] = [
     "id",
     "type",
     "product_type",
@@ -43,15 +44,18 @@ pub const PRODUCT_MEMBERS: [&str; 15] = [
     "description",
     "active",
     "default",
-    "price",
-    "currency",
-    "billing_interval",
-    "interval",
     PRICES,
     STRIPE_METADATA,
     "metadata",
     "features",
 ];
+
+/// Further members of a product of the platform, with its only price (SOL-04). A catalog writes it in `prices`.
+pub(crate) const PRICE_MEMBERS: [&str; 4] = ["price", "currency", "billing_interval", "interval"];
+
+fn is_member(key: &str) -> bool {
+    PRODUCT_MEMBERS.contains(&key) || PRICE_MEMBERS.contains(&key)
+}
 
 /// Reads a product body. `current` is the stored product if the body changes it.
 pub(crate) fn normalise(
@@ -59,6 +63,34 @@ pub(crate) fn normalise(
     by: ActorKind,
     body: &Map<String, Value>,
     current: Option<(&str, &ProductValues)>,
+) -> Ruled<Proposed> {
+    normalise_with(catalog, by, body, current, |_, _| Ok(()))
+}
+
+/// Reads a product of a catalog, in which an amount without a bound is the word `unlimited`.
+pub(crate) fn normalise_written(catalog: &Catalog<'_>, by: ActorKind, body: &Map<String, Value>) -> Ruled<Proposed> {
+    normalise_with(catalog, by, body, None, |decl, metadata| {
+        for field in decl.fields.iter().filter(|field| field.unlimited) {
+            let Some(value) = metadata.get_mut(&field.name) else { continue };
+            if value.as_i64() == Some(UNLIMITED) {
+                let path = format!("/metadata/{}", escaped(&field.name));
+                let message = format!("`{}: -1` is an old spelling: expected `{}: unlimited`", field.name, field.name);
+                return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+            }
+            if let Some(number) = field.in_numbers(value) {
+                *value = number;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn normalise_with(
+    catalog: &Catalog<'_>,
+    by: ActorKind,
+    body: &Map<String, Value>,
+    current: Option<(&str, &ProductValues)>,
+    rewrite: impl FnOnce(&TypeDecl, &mut Map<String, Value>) -> Ruled<()>,
 ) -> Ruled<Proposed> {
     let mut metadata = Map::new();
     for key in ["metadata", "features"] {
@@ -76,7 +108,7 @@ pub(crate) fn normalise(
         metadata.insert(PRICES.to_owned(), stored);
     }
     for (key, value) in body {
-        if !PRODUCT_MEMBERS.contains(&key.as_str()) && !value.is_null() {
+        if !is_member(key) && !value.is_null() {
             if metadata.get(key).is_some_and(|other| other != value) {
                 return Err(wrong_field(
                     &format!("/{key}"),
@@ -88,6 +120,7 @@ pub(crate) fn normalise(
         }
     }
     let decl = find_type(catalog, body, &metadata, current.map(|(_, values)| values))?;
+    rewrite(&decl, &mut metadata)?;
     resolve_plan(catalog, &decl, &mut metadata)?;
     let stored = match current {
         Some((id, values)) => Some(decode::<Map<String, Value>>("products", id, &values.metadata)?),

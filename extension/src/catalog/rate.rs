@@ -1,5 +1,7 @@
 //! The clause `rates`: prices of measured usage, and how it is paid.
 
+use super::condition::Condition;
+use super::template::field_of;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,9 +26,16 @@ pub struct InvoiceTerms {
     /// Limit of a month in minor units. Beyond the limit no usage is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
-    /// An entitlement that a plan must grant to admit usage without credits.
+    /// An entitlement that a plan must grant to admit usage without credits (`allowed.KEY`).
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
+    pub condition: Option<Condition>,
+}
+
+impl InvoiceTerms {
+    /// Returns the entitlement that a plan must grant.
+    pub(crate) fn required(&self) -> Option<&str> {
+        self.condition.as_ref()?.entitlement()
+    }
 }
 
 /// The additional fee for usage of a seller's product.
@@ -35,9 +44,16 @@ pub struct InvoiceTerms {
 pub struct Seller {
     /// The attribute of a measurement that contains the id of a catalog product.
     pub by: String,
-    /// The product's field with the fee for one unit, in millionths of the currency's unit. The product's `split`
-    /// shares the fee.
+    /// The product's field with the fee for one unit, in millionths of the currency's unit: `{product.FIELD}`. The product's
+    /// `split` shares the fee.
     pub micros: String,
+}
+
+impl Seller {
+    /// Returns the name of the product's field with the fee.
+    pub(crate) fn field(&self) -> &str {
+        field_of(&self.micros, "product").unwrap_or_default()
+    }
 }
 
 /// The rate of a meter.

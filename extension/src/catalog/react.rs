@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Runs the reactions to a built-in fact. `reference` identifies the fact in the keys of the reactions.
 pub(crate) fn publish(desk: &mut Desk<'_>, event: &str, reference: &str, values: &[(&str, &str)]) -> Ruled<()> {
-    if desk.catalog.settings()?.on.iter().all(|reaction| reaction.event != event) {
+    if desk.catalog.settings()?.reactions.iter().all(|reaction| reaction.event != event) {
         return Ok(());
     }
     let mut fields = Object::new();
@@ -26,7 +26,7 @@ pub(crate) fn publish(desk: &mut Desk<'_>, event: &str, reference: &str, values:
 pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &Object) -> Ruled<()> {
     let settings = desk.catalog.settings()?;
     let account = desk.account.owned()?.to_string();
-    for reaction in settings.on.iter().filter(|reaction| reaction.event == event) {
+    for reaction in settings.reactions.iter().filter(|reaction| reaction.event == event) {
         let mut of_account = Object::new();
         of_account.insert("id".to_owned(), json!(account));
         let scope = Scope::default().fields("event", fields).object("account", &of_account);

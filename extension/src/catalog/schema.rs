@@ -12,7 +12,7 @@ mod type_decl;
 pub(crate) use check::{check, check_default, check_told, text_form};
 pub use field::{Field, FieldType, Format, SetBy, Unique};
 pub(crate) use provision::STOCK_MAX;
-pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource, Stock};
+pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource};
 pub use type_decl::{
     Expected, FromCheckout, Idle, Lifecycle, Listing, Meter, PaidCredit, PlanLink, Redeem, RefundTerms, TokenDecl,
     TypeDecl, Url, Watch,

@@ -4,17 +4,19 @@ use super::buy::Buyer;
 use super::campaign::Campaigns;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
+use super::meter::Meters;
+use super::names::BUSINESS;
 use super::rate::Rates;
 use super::reaction::{Events, Reaction, Templates};
-use super::span::Span;
-use crate::model::json::is_false;
+use super::span::{Delay, Span};
+use crate::model::json::{Object, decode, encode, is_false};
 use crate::model::records::subscription::Pause;
-use extension_contract::{Account, Grant};
+use extension_contract::{Account, Fallible, Grant};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The policies in the catalog's clause `business`, and other clauses that decisions need.
+/// The clause `policies`, and other clauses that decisions need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -22,24 +24,24 @@ pub(crate) struct Settings {
     pub provider: String,
     /// Currency of all prices.
     pub currency: String,
-    /// Grace period in days: full service after a failed payment.
-    pub grace_days: u32,
-    /// Days after the first failed payment on which a mail is sent.
-    pub dunning_days: Vec<u32>,
-    /// Days in which the owner can choose which instances to keep, when a plan allows less than is in use.
-    pub over_limit_days: u32,
-    /// Days from suspension to archive.
-    pub archive_after_days: u32,
-    /// Days for which an archive is kept.
-    pub retention_days: u32,
-    /// Days before a destructive step on which a mail is sent.
-    pub notice_days: Vec<u32>,
-    /// Days for which a name stays blocked after its product was destroyed.
-    pub name_block_days: u32,
-    /// Days for which the final backup of a deleted product is kept.
-    pub final_backup_days: u32,
-    /// Hours in `error` after which an account gets a credit for the lost days.
-    pub error_credit_hours: u32,
+    /// Grace period: full service after a failed payment.
+    pub grace: Delay,
+    /// Times from the first failed payment to a mail.
+    pub dunning: Vec<Delay>,
+    /// Time in which the owner can choose which instances to keep, when a plan allows less than is in use.
+    pub over_limit: Delay,
+    /// Time from suspension to archive.
+    pub archive_after: Delay,
+    /// Time from archive to deletion.
+    pub delete_after: Delay,
+    /// Times before a destructive step at which a mail is sent.
+    pub notice: Vec<Delay>,
+    /// Time for which a name stays blocked after its product was destroyed.
+    pub name_block: Delay,
+    /// Time for which the final backup of a deleted product is kept, in whole days.
+    pub final_backup: Delay,
+    /// Time in `error` after which an account gets a credit for the lost days.
+    pub error_credit_after: Delay,
     /// Return URL of a checkout.
     pub success_url: Option<String>,
     /// Return URL of a cancelled checkout.
@@ -73,6 +75,9 @@ pub(crate) struct Settings {
     /// Declared entitlements: a separate clause, stored here because every decision may need it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entitlements: Entitlements,
+    /// Meters: a separate clause, stored here because counters are measured by them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub meters: Meters,
     /// Rates of measured usage: a separate clause, stored here because every measurement needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rates: Rates,
@@ -90,7 +95,7 @@ pub(crate) struct Settings {
     pub events: Events,
     /// Reactions to facts: a separate clause, stored here because every decision may record a fact.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub on: Vec<Reaction>,
+    pub reactions: Vec<Reaction>,
     /// Campaign settings: a separate clause, stored here because every decision may change the member list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaigns: Option<Campaigns>,
@@ -150,20 +155,30 @@ impl DefaultPlan {
     }
 }
 
+impl Settings {
+    /// Encodes the policies that differ from their defaults. Almost every event decodes the row, so it is kept small.
+    pub fn stored(&self) -> Fallible<String> {
+        let mut members: Object = decode("products", BUSINESS, &encode(self)?)?;
+        let defaults: Object = decode("products", BUSINESS, &encode(&Settings::default())?)?;
+        members.retain(|name, value| defaults.get(name) != Some(value));
+        encode(&members)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             provider: "stripe".to_owned(),
             currency: "usd".to_owned(),
-            grace_days: 7,
-            dunning_days: vec![0, 3, 6],
-            over_limit_days: 14,
-            archive_after_days: 30,
-            retention_days: 90,
-            notice_days: vec![7, 1],
-            name_block_days: 30,
-            final_backup_days: 30,
-            error_credit_hours: 24,
+            grace: Delay::days(7),
+            dunning: [0, 3, 6].map(Delay::days).to_vec(),
+            over_limit: Delay::days(14),
+            archive_after: Delay::days(30),
+            delete_after: Delay::days(90),
+            notice: [7, 1].map(Delay::days).to_vec(),
+            name_block: Delay::days(30),
+            final_backup: Delay::days(30),
+            error_credit_after: Delay::days(1),
             success_url: None,
             cancel_url: None,
             origins: Vec::new(),
@@ -176,12 +191,13 @@ impl Default for Settings {
             sync_prices: true,
             customer_creation: CustomerCreation::Checkout,
             entitlements: Entitlements::new(),
+            meters: Meters::new(),
             rates: Rates::new(),
             may: Roles::new(),
             config: Vec::new(),
             resources: OwnResources::new(),
             events: Events::new(),
-            on: Vec::new(),
+            reactions: Vec::new(),
             campaigns: None,
             templates: Templates::new(),
             defaults: BTreeMap::new(),

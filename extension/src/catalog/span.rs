@@ -1,15 +1,35 @@
-//! Time spans in a catalog: `15m`, `24h`, `30d`.
+//! Time spans in a catalog: `15m`, `24h`, `30d`. There is no other notation for a time.
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use std::fmt;
 
 /// The units in milliseconds, the longest first.
 const UNITS: [(char, i64); 4] = [('d', DAY_MS), ('h', HOUR_MS), ('m', 60_000), ('s', 1_000)];
 
 /// The longest span: ten years.
 const MOST: i64 = 3_660 * DAY_MS;
+
+/// Parses a number with its unit as milliseconds; `None` if the form is wrong or the time is longer than [`MOST`].
+fn parse(text: &str) -> Option<i64> {
+    let unit = text.chars().next_back()?;
+    let (_, of_one) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let digits = text.strip_suffix(unit)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let ms = digits.parse::<i64>().ok()?.checked_mul(*of_one)?;
+    (0..=MOST).contains(&ms).then_some(ms)
+}
+
+/// Writes whole seconds in their greatest unit.
+fn write(ms: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // Every span has whole seconds, so a unit is found.
+    let (unit, of_one) = UNITS.iter().find(|(_, of_one)| ms % of_one == 0).copied().unwrap_or(('s', 1_000));
+    write!(f, "{}{unit}", ms / of_one)
+}
 
 /// A time span from one second to ten years, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,14 +38,7 @@ pub struct Span(i64);
 impl Span {
     /// Parses a number with its unit; `None` if the form is wrong or the span is out of range.
     pub(crate) fn parse(text: &str) -> Option<Span> {
-        let unit = text.chars().next_back()?;
-        let (_, of_one) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let digits = text.strip_suffix(unit)?;
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let span = digits.parse::<i64>().ok()?.checked_mul(*of_one)?;
-        (1..=MOST).contains(&span).then_some(Span(span))
+        parse(text).filter(|ms| *ms > 0).map(Span)
     }
 
     /// A minute.
@@ -40,13 +53,75 @@ impl Span {
     pub(crate) fn after(self, time: Timestamp) -> Timestamp {
         time.saturating_add(self.0)
     }
+
+    /// Returns the number of seconds.
+    pub(crate) fn seconds(self) -> i64 {
+        self.0 / 1_000
+    }
+}
+
+/// A time span from zero to ten years, in milliseconds: the time until something happens, which may happen at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delay(i64);
+
+impl Delay {
+    /// Returns a delay of days.
+    pub(crate) const fn days(days: u16) -> Delay {
+        Delay(days as i64 * DAY_MS)
+    }
+
+    /// Returns a time plus this delay, saturating.
+    pub(crate) fn after(self, time: Timestamp) -> Timestamp {
+        time.saturating_add(self.0)
+    }
+
+    /// Returns a time minus this delay, saturating.
+    pub(crate) fn before(self, time: Timestamp) -> Timestamp {
+        time.saturating_sub(self.0)
+    }
+
+    /// Returns whether nothing lies between.
+    pub(crate) fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the number of days; `None` if it is no whole number.
+    pub(crate) fn whole_days(self) -> Option<u32> {
+        (self.0 % DAY_MS == 0).then(|| u32::try_from(self.0 / DAY_MS).ok()).flatten()
+    }
+
+    /// Returns the part of a key that tells this delay from others: the number of days, or the span as it is written.
+    pub(crate) fn key(self) -> String {
+        self.whole_days().map_or_else(|| self.to_string(), |days| days.to_string())
+    }
+
+    /// Returns the delay for a person: `14 days`, or the span as it is written.
+    pub(crate) fn words(self) -> String {
+        self.whole_days().map_or_else(|| self.to_string(), |days| format!("{days} days"))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self.0, f)
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self.0, f)
+    }
 }
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Every span has whole seconds, so a unit is found.
-        let (unit, of_one) = UNITS.iter().find(|(_, of_one)| self.0 % of_one == 0).copied().unwrap_or(('s', 1_000));
-        serializer.collect_str(&format_args!("{}{unit}", self.0 / of_one))
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Delay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -54,6 +129,14 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         Span::parse(&text).ok_or_else(|| serde::de::Error::custom("expected a number and s, m, h or d, as in 24h"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Delay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let expected = "expected a number and s, m, h or d, as in 24h, or 0d";
+        parse(&text).map(Delay).ok_or_else(|| serde::de::Error::custom(expected))
     }
 }
 
@@ -77,5 +160,18 @@ mod tests {
         for bad in ["", "h", "0h", "1", "-1h", "1.5h", "+1h", "1w", "3661d", "99999999999999999999d", "1 h", "1ä"] {
             assert_eq!(Span::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_delay_may_be_zero_and_is_told_in_days_if_it_has_whole_days() {
+        let read = |text: &str| extension_reader::from_str::<Delay>(&format!("\"{text}\"")).ok();
+        let zero = read("0d").expect("a delay");
+        assert_eq!((zero.after(5), zero.is_zero(), zero.key(), zero.whole_days()), (5, true, "0".to_owned(), Some(0)));
+        let days = read("72h").expect("a delay");
+        assert_eq!((days, days.key(), days.words()), (Delay::days(3), "3".to_owned(), "3 days".to_owned()));
+        let hours = read("36h").expect("a delay");
+        assert_eq!((hours.whole_days(), hours.key(), hours.words()), (None, "36h".to_owned(), "36h".to_owned()));
+        assert_eq!((hours.before(hours.after(7)), hours.is_zero()), (7, false));
+        assert_eq!([read("-1d"), read("7"), read("3661d")], [None, None, None]);
     }
 }

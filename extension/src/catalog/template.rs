@@ -118,6 +118,13 @@ pub(crate) fn places_of(text: &str) -> Vec<&str> {
     text.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(place, _)| place)).collect()
 }
 
+/// Returns the field of a template that consists of one placeholder of `source`: `tier` of `{product.tier}`.
+pub(crate) fn field_of<'t>(template: &'t str, source: &str) -> Option<&'t str> {
+    let place = template.strip_prefix('{')?.strip_suffix('}')?;
+    let (word, field) = place.split_once('.')?;
+    (word == source && !field.contains(['{', '}', '.'])).then_some(field)
+}
+
 fn add_places<'t>(template: &'t Value, found: &mut Vec<&'t str>) {
     match template {
         Value::String(text) => found.extend(places_of(text)),

@@ -4,15 +4,17 @@
 //! row of a plan is read only for instances on this plan.
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
+use super::old_form::{rewrite_settings, rewrite_type};
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode, decode_often};
+use crate::model::json::{Object, decode, decode_often, encode};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
 use extension_contract::*;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -187,7 +189,8 @@ impl<'h> Catalog<'h> {
         }
         let settings = Rc::new(match self.product(BUSINESS)? {
             Some(row) if row.values.product_type == BUSINESS => {
-                decode_often("products", BUSINESS, &row.values.metadata)?
+                decode_often("products", BUSINESS, &row.values.metadata)
+                    .or_else(|damaged| decode_old(&row, rewrite_settings, damaged))?
             }
             _ => Settings::default(),
         });
@@ -214,7 +217,7 @@ impl<'h> Catalog<'h> {
         let rows = self.products(Some(PRODUCT_TYPE))?;
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
-            out.push(decode("products", &row.id, &row.values.metadata)?);
+            out.push(decode_type(&row)?);
         }
         Ok(out)
     }
@@ -236,9 +239,7 @@ impl<'h> Catalog<'h> {
         }
         let id = type_row_id(name);
         let decl = match self.product(&id)? {
-            Some(row) if row.values.product_type == PRODUCT_TYPE => {
-                Some(Rc::new(decode("products", &id, &row.values.metadata)?))
-            }
+            Some(row) if row.values.product_type == PRODUCT_TYPE => Some(Rc::new(decode_type(&row)?)),
             _ => self.types()?.iter().find(|decl| decl.name == name).cloned(),
         };
         self.types.borrow_mut().insert(name.to_owned(), decl.clone());
@@ -267,4 +268,17 @@ impl<'h> Catalog<'h> {
         }
         Ok(None)
     }
+}
+
+fn decode_type(row: &Product) -> Fallible<TypeDecl> {
+    decode("products", &row.id, &row.values.metadata).or_else(|damaged| decode_old(row, rewrite_type, damaged))
+}
+
+/// Decodes a row that an earlier version stored with old spellings. Fails with `damaged` if it is no such row.
+#[cold]
+#[inline(never)]
+fn decode_old<T: DeserializeOwned>(row: &Product, rewrite: fn(&mut Value), damaged: Failure) -> Fallible<T> {
+    let mut value: Value = decode("products", &row.id, &row.values.metadata)?;
+    rewrite(&mut value);
+    decode("products", &row.id, &encode(&value)?).map_err(|_| damaged)
 }

@@ -144,10 +144,10 @@ impl SelectedOffer {
         if self.price.terms()?.split.as_ref().is_some_and(|share| share.to == text_of(&account)) {
             return Err(Refusal::Forbidden(format!("{} is sold by this account", self.product.id)).into());
         }
-        if let Some(condition) = &self.buy.condition
-            && !standing.is_granted_by_plan(condition)
+        if let Some(key) = self.buy.required()
+            && !standing.is_granted_by_plan(key)
         {
-            let refusal = upgrade::refusal(desk, standing, condition, 0, 1)?;
+            let refusal = upgrade::refusal(desk, standing, key, 0, 1)?;
             return Err(Refusal::QuotaExceeded(refusal).into());
         }
         match self.price.terms()?.item.as_ref().is_some_and(|item| standing.items.contains_key(item)) {

@@ -1,6 +1,7 @@
 //! Derives the facts about a subscription: whether and until when it grants entitlements, and its paid plans.
 
 use crate::catalog::settings::Settings;
+use crate::catalog::span::Delay;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
 use crate::model::account::Account;
@@ -8,7 +9,6 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
-use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -50,12 +50,12 @@ fn first_failure(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Time
 }
 
 /// Returns the end of the grace period. Grace begins at the first known failure; later attempts do not move it.
-fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, days: u32) -> Option<Timestamp> {
+fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, grace: Delay) -> Option<Timestamp> {
     if row.status() != SubscriptionStatus::PastDue {
         return None;
     }
     let run = row.run_start(|seen| seen.status() == SubscriptionStatus::PastDue).unwrap_or(row.at);
-    Some(plus_days(first_failure(row, billing).map_or(run, |failed| failed.min(run)), days))
+    Some(grace.after(first_failure(row, billing).map_or(run, |failed| failed.min(run))))
 }
 
 /// Returns the time since which a subscription has granted nothing; `None` while it grants something.
@@ -239,7 +239,7 @@ pub(crate) fn facts(
     let known = known_prices(catalog, &rows)?;
     let mut out = Vec::with_capacity(rows.len());
     for (id, row, billing) in rows {
-        let grace_end = grace_end(&row, &billing, settings.grace_days);
+        let grace_end = grace_end(&row, &billing, settings.grace);
         let frozen_at = frozen_at(&row, &billing);
         let lost_at = lost_at(&row, grace_end, settings, now).into_iter().chain(frozen_at).min();
         // A superseded subscription that is being ended grants nothing, even if the subscription that superseded it

@@ -20,14 +20,14 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
     let mut best: Option<(i64, String)> = None;
     for row in catalog.products(None)?.iter().filter(|row| row.values.active) {
         let Some(decl) = types.iter().find(|decl| decl.name == row.values.product_type) else { continue };
-        let granted = decl.grants.get(key).filter(|granted| granted.condition().is_none());
+        let granted = decl.grants.get(key).filter(|granted| granted.required().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };
         let metadata = catalog.metadata(&row.id)?;
         if !can_buy(decl, &metadata, standing, owner) {
             continue;
         }
         let fields = with_id(&metadata, &row.id);
-        let grants = granted.amount().of(&metadata, &Scope::default().object("product", &fields)).unwrap_or(0);
+        let grants = granted.amount().of(&Scope::default().object("product", &fields)).unwrap_or(0);
         let replaced = decl.family.as_ref().and_then(|family| standing.plans.get(family));
         let of_plan = replaced.and_then(|plan| plan.grants.iter().find(|grant| grant.key == key));
         let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
@@ -55,9 +55,10 @@ fn least_quantity(grants: i64, missing: i64, most: u32) -> Option<i64> {
 fn can_buy(decl: &TypeDecl, metadata: &Object, standing: &AccountStanding, owner: Option<&Account>) -> bool {
     let Some(buy) = &decl.buy else { return true };
     let is_for_account = buy.account.is_none_or(|buyer| owner.is_some_and(|owner| buyer.is(owner)));
-    let is_met = buy.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
-    let item = buy.once_per.as_ref().and_then(|field| metadata.get(field)?.as_str());
-    is_for_account && is_met && item.is_none_or(|item| !standing.items.contains_key(&format!("{}:{item}", decl.name)))
+    let is_met = buy.required().is_none_or(|key| standing.is_granted_by_plan(key));
+    is_for_account
+        && is_met
+        && buy.limited(metadata).is_none_or(|item| !standing.items.contains_key(&format!("{}:{item}", decl.name)))
 }
 
 /// Returns the refusal for an exceeded quota, with the limit, the used amount and a possible upgrade.

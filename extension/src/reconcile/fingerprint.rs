@@ -9,7 +9,6 @@ use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;
-use crate::model::time::plus_days;
 use extension_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
@@ -48,7 +47,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
         let _ = write!(text, "|lost {family} {at} {subscription} {product_id:?} {is_final} {stage}");
     }
     if let Some(at) = standing.closed_at {
-        let _ = write!(text, "|closed {at} {}", plus_days(at, standing.settings.retention_days) <= now);
+        let _ = write!(text, "|closed {at} {}", standing.settings.delete_after.after(at) <= now);
     }
     let is_over = room.over_due.is_some_and(|due| due <= now);
     for id in &room.beyond {
@@ -63,7 +62,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
 
 /// Returns the stage after the loss of a plan: 0 before archiving, 1 before termination, 2 after it.
 fn stage(standing: &AccountStanding, lost_at: Timestamp, now: Timestamp) -> u8 {
-    let archive = plus_days(lost_at, standing.settings.archive_after_days);
-    let terminate = plus_days(archive, standing.settings.retention_days);
+    let archive = standing.settings.archive_after.after(lost_at);
+    let terminate = standing.settings.delete_after.after(archive);
     u8::from(archive <= now) + u8::from(terminate <= now)
 }

@@ -8,7 +8,7 @@ use crate::model::keys::TimerKey;
 use crate::model::mail::To;
 use crate::model::notice::send_once;
 use crate::model::records::subscription::SubscriptionRow;
-use crate::model::time::{DAY_MS, plus_days, rfc3339};
+use crate::model::time::rfc3339;
 use serde_json::json;
 
 /// Stores the end of grace in each row, and schedules the timer and mails until then.
@@ -17,15 +17,15 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     for facts in &standing.subscriptions {
         let id = &facts.id;
         if let Some(end) = facts.grace_end {
-            let start = end.saturating_sub(i64::from(standing.settings.grace_days) * DAY_MS);
+            let start = standing.settings.grace.before(end);
             desired.timer(now, TimerKey::Grace { subscription: id.clone(), due: end }, end);
             let values = json!({"subscription": id, "grace_end": rfc3339(end)});
             // The reference uses the period, because the time of the first failure can change: events arrive in any
             // order.
             let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
-            for day in &standing.settings.dunning_days {
-                let reference = format!("{id}:{period}:{day}");
-                if *day == 0 {
+            for delay in &standing.settings.dunning {
+                let reference = format!("{id}:{period}:{}", delay.key());
+                if delay.is_zero() {
                     // If the failure is too old for a mail, an earlier period has already caused the mail: a period
                     // that begins while the previous period is unpaid has no failure of its own.
                     if standing.settings.mail_within.after(start) < now {
@@ -33,7 +33,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
                     }
                     send_once(&mut desk.account, "payment_failed", To::Account, &reference, &values)?;
                 } else {
-                    let at = plus_days(start, *day);
+                    let at = delay.after(start);
                     desired.mail(now, "payment_failed", To::Account, &reference, at, values.clone());
                 }
             }

@@ -21,7 +21,7 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, Names, ResourceStatus, SuspendReason,
 };
-use crate::model::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
+use crate::model::time::rfc3339;
 use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -148,13 +148,13 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
     let (lifecycle, settings) = (instance.decl.lifecycle.as_ref(), &context.standing.settings);
     let archive = match lifecycle.and_then(|lifecycle| lifecycle.archive_after) {
         Some(span) => span.after(since),
-        None => plus_days(since, settings.archive_after_days),
+        None => settings.archive_after.after(since),
     };
     // Nobody can resume the instance after the account was closed, so it is archived at once.
     let archive = context.standing.closed_at.unwrap_or(archive);
     let end = match lifecycle.and_then(|lifecycle| lifecycle.delete_after) {
         Some(span) => span.after(archive),
-        None => plus_days(archive, settings.retention_days),
+        None => settings.delete_after.after(archive),
     };
     (archive, end)
 }
@@ -243,7 +243,7 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
                 instance.record.effects = Effects::None;
             }
             // A name that was never used is free at once.
-            let blocked = plus_days(desk.now, context.standing.settings.name_block_days);
+            let blocked = context.standing.settings.name_block.after(desk.now);
             let until = (instance.record.effects == Effects::Begun).then_some(blocked);
             let names = instance.names();
             if !names.is_empty() && std::mem::take(&mut instance.record.names) == Names::Held {
@@ -272,7 +272,7 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
     let id = &instance.id;
     let settings = &context.standing.settings;
     if let (Some(failed_at), None) = (instance.failed_at(), instance.record.lost_since) {
-        let due = failed_at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
+        let due = settings.error_credit_after.after(failed_at);
         later.timer(now, TimerKey::Error { instance: id.clone(), due }, due);
     }
     if let Some(since) = instance.record.running_since.filter(|_| instance.is(InstanceStatus::Running)) {
@@ -301,10 +301,10 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
     }
     for (template, timer, due) in steps {
         later.timer(now, timer, due);
-        for days in &settings.notice_days {
-            let at = due.saturating_sub(i64::from(*days) * DAY_MS);
+        for delay in &settings.notice {
+            let at = delay.before(due);
             let values = json!({"instance": id, "at": rfc3339(due)});
-            later.mail(now, template, To::Account, &format!("{id}:{due}:{days}"), at, values);
+            later.mail(now, template, To::Account, &format!("{id}:{due}:{}", delay.key()), at, values);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
-use crate::model::time::{plus_days, rfc3339};
+use crate::model::time::rfc3339;
 use extension_contract::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,7 @@ fn over_limit(
         since = lost.map_or(since, |lost| since.max(*lost));
     }
     let Some(plan) = plan else { return Ok(None) };
-    let due = plus_days(since, standing.settings.over_limit_days);
+    let due = standing.settings.over_limit.after(since);
     desired.timer(desk.now, TimerKey::OverLimit { due }, due);
     let ids: Vec<&String> = beyond.iter().map(|(id, _)| id).collect();
     let values = json!({"plan": plan.product_id, "beyond": ids, "until": rfc3339(due)});
@@ -135,7 +135,7 @@ fn excess(
         // The excess began with a measurement, or with a reduction of the allowed amount.
         let measured = summary.excess.get(key).into_iter().chain(standing.add_ons_lost.get(key));
         let since = measured.fold(plan.no_more_since, |since, at| since.max(*at));
-        let due = plus_days(since, standing.settings.over_limit_days);
+        let due = standing.settings.over_limit.after(since);
         desired.timer(desk.now, TimerKey::OverLimit { due }, due);
         let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,
             "until": rfc3339(due)});

@@ -9,9 +9,12 @@ use crate::catalog::checks::{
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
+use crate::catalog::meter::Meters;
+use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::check_refunds;
-use crate::catalog::product::{Proposed, normalise, where_written};
+use crate::catalog::old_form;
+use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::check_reactions;
@@ -23,7 +26,7 @@ use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use extension_reader::Raw;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The kinds of commands that a catalog can name.
 pub(super) struct Kinds {
@@ -38,9 +41,11 @@ pub(super) struct Kinds {
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
     #[serde(default)]
-    business: Settings,
+    policies: Settings,
     #[serde(default)]
     entitlements: Entitlements,
+    #[serde(default)]
+    meters: Meters,
     #[serde(default)]
     rates: Rates,
     #[serde(default)]
@@ -53,7 +58,7 @@ struct Document<'a> {
     #[serde(default)]
     events: Events,
     #[serde(default)]
-    on: Vec<Reaction>,
+    reactions: Vec<Reaction>,
     #[serde(default)]
     campaigns: Option<Campaigns>,
     /// Names of the mail templates, which are files of the host, with their placeholders.
@@ -69,26 +74,29 @@ struct Document<'a> {
 /// `catalog.load`: writes the document to the catalog. Products and types that it does not name are kept.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
+    let written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
+    old_form::refuse(&written)?;
     let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
-    if !PROVIDERS.contains(&document.business.provider.as_str()) {
+    if !PROVIDERS.contains(&document.policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
-        return Err(wrong_field("/business/provider", FieldErrorCode::NotAllowed, message));
+        return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
     }
     for (name, is_given, instead) in [
-        ("defaults", !document.business.defaults.is_empty(), "`default: true` on the products themselves"),
-        ("entitlements", !document.business.entitlements.is_empty(), "`entitlements` beside `business`"),
-        ("rates", !document.business.rates.is_empty(), "`rates` beside `business`"),
-        ("may", !document.business.may.is_empty(), "`may` in the business's own file"),
-        ("config", !document.business.config.is_empty(), "`config` in the business's own file"),
-        ("resources", !document.business.resources.is_empty(), "`resources` in the business's own file"),
-        ("events", !document.business.events.is_empty(), "`events` beside `business`"),
-        ("templates", !document.business.templates.is_empty(), "files in the business's folder `templates`"),
-        ("campaigns", document.business.campaigns.is_some(), "`campaigns` beside `business`"),
-        ("on", !document.business.on.is_empty(), "`on` beside `business`"),
+        ("defaults", !document.policies.defaults.is_empty(), "`default: true` on the products themselves"),
+        ("entitlements", !document.policies.entitlements.is_empty(), "`entitlements` in the catalog"),
+        ("meters", !document.policies.meters.is_empty(), "`meters` in the catalog"),
+        ("rates", !document.policies.rates.is_empty(), "`rates` in the catalog"),
+        ("may", !document.policies.may.is_empty(), "`may` in the business's own file"),
+        ("config", !document.policies.config.is_empty(), "`config` in the business's own file"),
+        ("resources", !document.policies.resources.is_empty(), "`resources` in the business's own file"),
+        ("events", !document.policies.events.is_empty(), "`events` in the catalog"),
+        ("templates", !document.policies.templates.is_empty(), "files in the business's folder `templates`"),
+        ("campaigns", document.policies.campaigns.is_some(), "`campaigns` in the catalog"),
+        ("reactions", !document.policies.reactions.is_empty(), "`reactions` in the catalog"),
     ] {
         if is_given {
             let message = format!("expected {instead}");
-            return Err(wrong_field(&format!("/business/{name}"), FieldErrorCode::UnknownField, message));
+            return Err(wrong_field(&format!("/policies/{name}"), FieldErrorCode::UnknownField, message));
         }
     }
     // All checks are done before anything is saved.
@@ -102,17 +110,27 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         let message = format!("expected 1 to {BATCH_MAX}");
         return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
     }
-    check_reactions(&document.events, &document.on, &document.templates, &resources, &commands.all)?;
+    check_reactions(&document.events, &document.reactions, &document.templates, &resources, &commands.all)?;
     let mut types = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
         decls.push(read_type(entry.get(), index, &types, &resources)?);
     }
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
-    types.extend(decls.iter().cloned());
     let mut entitlements = known.entitlements.clone();
     check_entitlements(&document.entitlements)?;
     entitlements.extend(document.entitlements);
+    let mut meters = known.meters.clone();
+    meters.extend(document.meters.clone());
+    for (index, decl) in decls.iter().enumerate() {
+        check_meters_of(decl, &meters, &format!("/product_types/{index}"))?;
+    }
+    types.extend(decls.iter().cloned());
+    check_meters(
+        &document.meters,
+        &meters,
+        &Named { rates: &document.rates, entitlements: &entitlements, types: &types },
+    )?;
     for (index, decl) in decls.iter().enumerate() {
         check_names(decl, &types, &entitlements, &config, &format!("/product_types/{index}"))?;
     }
@@ -121,21 +139,22 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let mut settings = Settings {
         defaults: known.defaults.clone(),
         entitlements,
+        meters,
         rates: document.rates,
         may: document.may,
         config,
         resources,
         events: document.events,
-        on: document.on,
+        reactions: document.reactions,
         campaigns: document.campaigns,
         templates: document.templates,
-        ..document.business
+        ..document.policies
     };
     desk.catalog.decide_by(settings.clone(), types);
     let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
         check_prices(body).map_err(|halt| with_index(halt, index))?;
-        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None)
+        let proposed = normalise_written(&desk.catalog, desk.actor.kind, body)
             .map_err(|halt| with_index(where_written(halt, body), index))?;
         let id = proposed.id.clone();
         let id = id.ok_or_else(|| with_index(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;

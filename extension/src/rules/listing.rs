@@ -136,7 +136,7 @@ fn new_id(desk: &Desk<'_>, proposed: &Proposed) -> Ruled<String> {
 fn costs(desk: &Desk<'_>, proposed: &Proposed) -> Ruled<bool> {
     let settings = desk.catalog.settings()?;
     let asks = |field: &str| proposed.metadata.get(field).and_then(Value::as_i64).is_some_and(|micros| micros > 0);
-    let by_use = settings.rates.values().filter_map(|rate| rate.seller.as_ref()).any(|seller| asks(&seller.micros));
+    let by_use = settings.rates.values().filter_map(|rate| rate.seller.as_ref()).any(|seller| asks(seller.field()));
     let prices = proposed.prices(&settings.currency);
     let price = proposed.values.price.iter().chain(prices.iter().map(|price| &price.amount));
     Ok(by_use || price.into_iter().any(|amount| amount.amount_minor > 0))

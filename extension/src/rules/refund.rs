@@ -14,7 +14,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::UsageMonth;
-use crate::model::time::{month_of, plus_days, rfc3339};
+use crate::model::time::{month_of, rfc3339};
 use extension_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
@@ -64,8 +64,8 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     let Some(terms) = decl.and_then(|decl| decl.refund) else {
         return Err(Refusal::RequirementUnmet("refund".to_owned()).into());
     };
-    if desk.now > plus_days(paid_at, terms.days) {
-        return Err(Refusal::RequirementUnmet(format!("refund within {} days", terms.days)).into());
+    if desk.now > terms.within.after(paid_at) {
+        return Err(Refusal::RequirementUnmet(format!("refund within {}", terms.within.words())).into());
     }
     let paid = row.paid_minor();
     if let Some(lot) = desk.account.get::<Lot>(id)? {

@@ -96,7 +96,7 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Returns whether usage without credits may be added to the month's invoice.
 fn may_be_invoiced(rate: &Rate, standing: &AccountStanding, open_micros: i64, currency: &str) -> bool {
     let Some(terms) = rate.invoice.as_ref().filter(|_| rate.pay.contains(&PaidBy::Invoice)) else { return false };
-    let is_met = terms.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
+    let is_met = terms.required().is_none_or(|key| standing.is_granted_by_plan(key));
     is_met && terms.limit.is_none_or(|limit| open_micros < to_micros(limit, currency))
 }
 

@@ -62,7 +62,7 @@ impl ProductToken {
     /// Returns the entitlement that the token requires.
     fn entitlement(&self) -> Ruled<String> {
         let scope = Scope::default().object("product", &self.fields);
-        let filled = scope.fill(&json!(self.token().condition));
+        let filled = scope.fill(&json!(self.token().condition.entitlement()));
         let filled = filled
             .map_err(|place| internal(format!("unknown placeholder `{{{place}}}` in token {}", self.token().name)))?;
         Ok(filled.as_str().unwrap_or_default().to_owned())
@@ -93,8 +93,8 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         token.is_live() && token.expires_at > now && token.product == product && token.name == decl.name
     };
     let live = desk.account.all::<Token>()?.iter().filter(|(_, token)| is_same(token)).count() as i64;
-    if live >= i64::from(decl.live) {
-        let (quota, allowed) = (format!("token:{}", decl.name), i64::from(decl.live));
+    if live >= i64::from(decl.at_most) {
+        let (quota, allowed) = (format!("token:{}", decl.name), i64::from(decl.at_most));
         let refusal = QuotaRefusal { quota, allowed, used: live, upgrade: None };
         return log_refusal(desk, "token_refused", None, &product, ip, Refusal::QuotaExceeded(refusal));
     }
@@ -207,7 +207,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     payload.insert("ttl_s".to_owned(), json!((expires_at - desk.now) / 1_000));
     let key = EffectKey::Redeem { token: id.clone(), asked_by: desk.event_hash() };
     let about = Concern::Redeem { token: id.clone(), expires_at };
-    let effect = request(&redeem.effect, &key, &payload, Some(&about))?;
+    let effect = request(&redeem.run, &key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let (product, subject) = (token.product.clone(), token.subject.clone());
     log(desk, "pulled", Some(&id), &product, subject, ip.clone(), None)?;

@@ -6,6 +6,7 @@ use crate::actions::spend::{self, Cost};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::instance::Instance;
+use crate::catalog::meter::{is_sum, measured_by};
 use crate::catalog::rate::Rate;
 use crate::catalog::schema::Meter;
 use crate::catalog::words::ID_BYTES;
@@ -24,8 +25,8 @@ use std::collections::BTreeMap;
 enum Subject<'u> {
     /// The account, with a rate and the cost.
     Paid(Rate, Cost),
-    /// The account, with a counter.
-    Account(EntitlementDecl),
+    /// The account, with the key of a counter.
+    Account(String, EntitlementDecl),
     /// An instance, with a meter of its type.
     Instance(&'u str, Meter),
 }
@@ -80,8 +81,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             continue;
         }
         let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
-        if let Some(decl) = count::counter(desk, &usage.meter)?.filter(|_| !is_named) {
-            checked.push((Subject::Account(decl), usage));
+        if let Some((key, decl)) = count::measured(desk, &usage.meter)?.filter(|_| !is_named) {
+            checked.push((Subject::Account(key, decl), usage));
             continue;
         }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
@@ -109,13 +110,16 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         has_news = true;
         match subject {
             Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
-            Subject::Account(decl) => count::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
+            Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,
             Subject::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {
                     record_use(instance, usage, desk.now);
-                    let period = standing.period_of(meter.entitlement());
+                    let settings = &standing.settings;
+                    let measured = meter.of.as_deref().or_else(|| measured_by(&settings.entitlements, &meter.meter));
+                    let period = standing.period_of(measured.unwrap_or(&meter.meter));
                     let period = period.map(|(_, item)| (item.period_start, item.period_end));
-                    add(instance, &meter, usage, period);
+                    let is_sum = is_sum(&settings.meters, &meter.meter);
+                    add(instance, &meter.meter, is_sum, usage, period);
                 }
             }
         }
@@ -155,11 +159,11 @@ fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
     }
 }
 
-fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
-    let known = instance.record.measured_at.get(&meter.meter).copied();
+fn add(instance: &mut Instance, meter: &str, is_sum: bool, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
+    let known = instance.record.measured_at.get(meter).copied();
     // A counter starts at the beginning of a period, or continues if no period is known. After the known period it counts in
     // the next period, whose renewal is not known yet. A gauge belongs to its time.
-    let of = match (meter.counter, period) {
+    let of = match (is_sum, period) {
         (false, _) => usage.at,
         (true, Some((_, end))) if usage.at >= end => known.map_or(end, |known| known.max(end)),
         (true, Some((start, _))) => known.map_or(start, |known| known.max(start)),
@@ -174,11 +178,11 @@ fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Ti
         _ => Object::new(),
     };
     let (mut amounts, mut times) = (object("usage"), object("usage_at"));
-    let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
-    let base = if meter.counter && known == Some(of) { held } else { 0 };
-    amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
-    times.insert(meter.meter.clone(), json!(rfc3339(of)));
-    instance.record.measured_at.insert(meter.meter.clone(), of);
+    let held = amounts.get(meter).and_then(Value::as_i64).unwrap_or(0);
+    let base = if is_sum && known == Some(of) { held } else { 0 };
+    amounts.insert(meter.to_owned(), json!(base.saturating_add(usage.quantity)));
+    times.insert(meter.to_owned(), json!(rfc3339(of)));
+    instance.record.measured_at.insert(meter.to_owned(), of);
     instance.metadata.insert("usage".to_owned(), Value::Object(amounts));
     instance.metadata.insert("usage_at".to_owned(), Value::Object(times));
 }

@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT")]
     fuel_within: Option<u32>,
 
+    /// The folder with the businesses as OLD reads them, each in a folder of its name, if the language of catalogs changed
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["store", "to_scenario"])]
+    old_businesses: Option<PathBuf>,
+
     /// Play scenarios only in this API version; repeatable
     #[arg(long, value_name = "VERSION", conflicts_with = "store")]
     only: Vec<String>,
@@ -81,6 +85,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim compare old.wasm native fixtures/solobase    a component and the library
   host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
   host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
+  host-shim compare old.wasm new.wasm --old-businesses before/fixtures fixtures   catalogs of two languages
   host-shim compare --format github old.wasm new.wasm fixtures   annotations at differences
 
 A log is compared without carrying out effects: it has the providers' answers. Data of erased
@@ -100,12 +105,15 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = Options {
         old: runners(&args.old, workload)?,
         new: runners(&args.new, workload)?,
+        old_businesses: args.old_businesses.clone(),
         allow: args.allow.clone(),
         only: args.only.clone(),
         fuel_within: args.fuel_within,
     };
     let sources = args.source.sources();
-    let mut library = Library::new(sources, options.old.clone(), &args.paths)?;
+    // OLD may be unable to read the businesses of NEW.
+    let reader = if options.old_businesses.is_some() { &options.new } else { &options.old };
+    let mut library = Library::new(sources, reader.clone(), &args.paths)?;
     let bar = bar();
     let mut progress = |step| match step {
         Step::Of(all) => {

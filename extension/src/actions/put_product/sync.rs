@@ -1,7 +1,7 @@
 //! Requests a catalog product and its prices at the payment provider, one by one, each once.
 
 use crate::catalog::desk::Desk;
-use crate::catalog::price::{self, Interval, PRICES, ProductPrice, prices_of};
+use crate::catalog::price::{self, Interval, PRICE_ID, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -19,9 +19,10 @@ pub(crate) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> R
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
-    price::keep_ids(&stored, &mut proposed.metadata);
-    for key in ["stripe_product_id", "stripe_price_id", "sync", "sync_generation"] {
-        let kept = same_price || matches!(key, "stripe_product_id" | "sync_generation");
+    price::keep_ids(&current.values, &stored, &mut proposed.metadata);
+    for key in ["stripe_product_id", PRICE_ID, "sync", "sync_generation"] {
+        let is_in_prices = key == PRICE_ID && proposed.metadata.contains_key(PRICES);
+        let kept = same_price && !is_in_prices || matches!(key, "stripe_product_id" | "sync_generation");
         if let (true, None, Some(value)) = (kept, proposed.metadata.get(key), stored.get(key)) {
             proposed.metadata.insert(key.to_owned(), value.clone());
         }

@@ -3,6 +3,7 @@
 use super::field::{Field, FieldType, Format, SetBy};
 use super::type_decl::TypeDecl;
 use crate::catalog::account_name::account_of;
+use crate::catalog::amount::UNLIMITED;
 use crate::catalog::words::one_of;
 use crate::model::gather::gather;
 use extension_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
@@ -48,7 +49,7 @@ fn check_fields(
         let before = current.and_then(|current| current.get(&field.name));
         let given = proposed.get(&field.name).filter(|value| !value.is_null());
         let Some(given) = given else {
-            let default = || field.default.as_ref().map(|default| stored_form(field, default));
+            let default = || field.stored_default().map(|default| stored_form(field, &default));
             match before.cloned().or_else(default) {
                 Some(value) => {
                     out.insert(field.name.clone(), value);
@@ -88,7 +89,7 @@ pub(crate) fn check_told(
 
 /// Checks that a field allows its default value.
 pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
-    field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
+    field.stored_default().map_or(Ok(()), |default| check_value(field, &stored_form(field, &default)))
 }
 
 fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
@@ -131,8 +132,10 @@ fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, Stri
     match (field.field_type, value) {
         (FieldType::Int | FieldType::Money, Value::Number(number)) => {
             let Some(number) = number.as_i64() else { return wrong("a whole number of 64 bits") };
-            let least =
-                if field.field_type == FieldType::Money { Some(field.min.unwrap_or(0).max(0)) } else { field.min };
+            if field.unlimited && number == UNLIMITED {
+                return Ok(());
+            }
+            let least = field.least();
             if least.is_some_and(|least| number < least) || field.max.is_some_and(|most| number > most) {
                 return Err((OutOfRange, range("", least, field.max)));
             }

@@ -1,5 +1,6 @@
 //! Fields of products: the kind of their value, who sets them, and their limits.
 
+use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,6 +74,9 @@ pub struct Field {
     /// Maximum of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
+    /// Whether the value may be `unlimited`, in a catalog, which is stored as -1. Other values are at least 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlimited: bool,
     /// Minimum number of characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_length: Option<u32>,
@@ -150,6 +154,25 @@ impl Field {
 }
 
 impl Field {
+    /// Returns the smallest number that is no unlimited value; `None` if there is no minimum.
+    pub(super) fn least(&self) -> Option<i64> {
+        match (self.field_type, self.unlimited) {
+            (FieldType::Money, _) => Some(self.min.unwrap_or(0).max(0)),
+            (_, true) => Some(self.min.unwrap_or(0)),
+            (_, false) => self.min,
+        }
+    }
+
+    /// Returns the default value as it is stored.
+    pub(super) fn stored_default(&self) -> Option<Value> {
+        self.default.as_ref().map(|default| self.in_numbers(default).unwrap_or_else(|| default.clone()))
+    }
+
+    /// Returns the number that stands for the word `unlimited`; `None` for another value or field.
+    pub(crate) fn in_numbers(&self, value: &Value) -> Option<Value> {
+        (self.unlimited && value == UNLIMITED_WORD).then(|| Value::from(UNLIMITED))
+    }
+
     pub(super) fn json_schema(&self) -> Value {
         let mut out = match self.field_type {
             FieldType::String => json!({"type": "string"}),
@@ -169,7 +192,14 @@ impl Field {
                 object.insert(key.to_owned(), value);
             }
         };
-        set("minimum", self.min.map(Value::from));
+        let least = self.least();
+        set(
+            "minimum",
+            least
+                .filter(|least| !self.unlimited || *least <= 0)
+                .map(|least| if self.unlimited { UNLIMITED } else { least })
+                .map(Value::from),
+        );
         set("maximum", self.max.map(Value::from));
         set("minLength", self.min_length.map(Value::from));
         set("maxLength", self.max_length.map(Value::from));
@@ -185,7 +215,12 @@ impl Field {
         if !self.reserved.is_empty() {
             set("not", Some(json!({"enum": self.reserved})));
         }
-        set("default", self.default.clone());
+        set("default", self.stored_default());
+        // With a minimum above 0, the unlimited value lies outside of the range.
+        if let (true, Some(object)) = (self.unlimited && least > Some(0), out.as_object_mut()) {
+            let range = json!({"minimum": least});
+            object.insert("anyOf".to_owned(), json!([range, {"const": UNLIMITED}]));
+        }
         out
     }
 }

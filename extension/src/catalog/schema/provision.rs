@@ -1,6 +1,8 @@
 //! The clause `provisions`: resources and steps, their order, and manual tasks for work that no provider does.
 
 use super::field::Field;
+use crate::catalog::at_most::ByValue;
+use crate::catalog::condition::Condition;
 use crate::catalog::span::Span;
 use crate::model::concern::Verb;
 use extension_small_deserialize::SmallDeserialize;
@@ -41,9 +43,9 @@ pub struct Resource {
     /// writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<String>,
-    /// `config.KEY`. Without this configuration value, the entry is left out, or becomes a manual task.
+    /// Without this configuration value (`config.KEY`), the entry is left out, or becomes a manual task.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
+    pub condition: Option<Condition>,
     /// Payload of the entry's effects, with placeholders.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
@@ -74,20 +76,10 @@ pub struct Resource {
     pub phase: Option<String>,
     /// Limit for the whole business. When the limit is reached, a manual task is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stock: Option<Stock>,
+    pub at_most: Option<ByValue>,
 }
 
-/// Limits on a resource in the whole business.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stock {
-    /// A template whose value selects the limit.
-    pub by: String,
-    /// Limits by the value of the template `by`. Other values are unlimited.
-    pub most: BTreeMap<String, u32>,
-}
-
-/// Maximum limit of one value. Each unit is a claim.
+/// Maximum limit of resources with one value in the whole business. Each unit is a claim.
 pub(crate) const STOCK_MAX: u32 = 100;
 
 impl Resource {
@@ -106,7 +98,7 @@ impl Resource {
 
     /// Returns the configuration key on which the entry depends.
     pub(crate) fn setting(&self) -> Option<&str> {
-        self.condition.as_deref()?.strip_prefix("config.")
+        self.condition.as_ref()?.config_key()
     }
 
     /// Returns whether an entry of an instance belongs to this entry: it has the same name, with or without a variant.

@@ -4,8 +4,9 @@ use super::field::Field;
 use super::provision::Resource;
 use crate::catalog::amount::{Amount, Granted};
 use crate::catalog::buy::Buy;
+use crate::catalog::condition::Condition;
 use crate::catalog::price::Interval;
-use crate::catalog::span::Span;
+use crate::catalog::span::{Delay, Span};
 use crate::catalog::split::Split;
 use crate::model::shared::Shared;
 use extension_small_deserialize::SmallDeserialize;
@@ -21,31 +22,21 @@ pub struct PlanLink {
     pub field: String,
     /// Family of the plan.
     pub family: String,
-    /// Keys of `metadata.quotas`, each with the metadata field of the plan that provides its value. Updated on a change
-    /// of plan.
+    /// Keys of `metadata.quotas`, each with the field of the plan that provides its value: `{plan.FIELD}`. Updated on a
+    /// change of plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quotas: BTreeMap<String, String>,
 }
 
-/// A counter or gauge of a product.
+/// A meter of a product.
 #[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// Meter of the measurement, and key in `metadata.usage`.
     pub meter: String,
-    /// True for a counter, the sum of a billing period's measurements; false for a gauge, the newest measurement.
-    #[serde(default)]
-    pub counter: bool,
-    /// Entitlement whose plan defines the counter's billing period; by default the entitlement with the meter's name.
+    /// Entitlement whose plan defines the billing period of a sum; by default the entitlement that the meter measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-}
-
-impl Meter {
-    /// Returns the entitlement whose plan defines the counter's billing period.
-    pub(crate) fn entitlement(&self) -> &str {
-        self.of.as_deref().unwrap_or(&self.meter)
-    }
 }
 
 /// A public address of a product.
@@ -64,8 +55,8 @@ pub struct Url {
 pub struct Watch {
     /// Template of the URL.
     pub url: String,
-    /// Seconds between two probes.
-    pub every_s: u32,
+    /// Time between two probes.
+    pub every: Span,
     /// Number of failed probes in a row before the product counts as unhealthy.
     pub fail_after: u32,
     /// Number of successful probes in a row before the product counts as healthy.
@@ -79,10 +70,10 @@ pub struct Lifecycle {
     /// Archives an unused product although it is paid for; `None` to keep it running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
-    /// Time from the suspension of an unpaid product to its archive; the business's `archive_after_days` by default.
+    /// Time from the suspension of an unpaid product to its archive; the policy `archive_after` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_after: Option<Span>,
-    /// Time from the archive to the deletion; the business's `retention_days` by default.
+    /// Time from the archive to the deletion; the policy `delete_after` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete_after: Option<Span>,
 }
@@ -141,8 +132,8 @@ pub enum Listing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundTerms {
-    /// Days from the payment within which the buyer may request a refund of an unspent and unused purchase.
-    pub days: u32,
+    /// Time from the payment within which the buyer may request a refund of an unspent and unused purchase.
+    pub within: Delay,
 }
 
 /// A token that accounts entitled to a product can request. Templates have placeholders of `product`.
@@ -151,14 +142,14 @@ pub struct RefundTerms {
 pub struct TokenDecl {
     /// Name among the tokens of the type.
     pub name: String,
-    /// The required entitlement.
+    /// The required entitlement (`allowed.KEY`).
     #[serde(rename = "if")]
-    pub condition: String,
+    pub condition: Condition,
     /// Time for which the token is valid.
     pub ttl: Span,
     /// Maximum number of live tokens with this name that an account may have for one product.
     #[serde(default = "ten")]
-    pub live: u32,
+    pub at_most: u32,
     /// Additional data in the reply to the requester.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub shows: Map<String, Value>,
@@ -172,7 +163,7 @@ pub struct TokenDecl {
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// Kind of the effect that gives the grant.
-    pub effect: String,
+    pub run: String,
     /// Time for which the grant is valid.
     pub ttl: Span,
     /// Payload of the effect, in addition to `expires_at` and `ttl_s`.
@@ -217,9 +208,9 @@ pub struct TypeDecl {
     /// Metadata field that ranks the products of a family; by default the price ranks them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_by: Option<String>,
-    /// Whether a product grants entitlements only together with a plan.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub requires_plan: bool,
+    /// `plan`: a product grants entitlements only together with a plan.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Billing intervals for which each of the type's products must have a price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Interval>,
@@ -288,6 +279,11 @@ impl TypeDecl {
     /// Returns a field by its name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Returns whether a product grants entitlements only together with a plan.
+    pub(crate) fn requires_plan(&self) -> bool {
+        self.condition == Some(Condition::Plan)
     }
 
     /// Returns the resource to which an entry of an instance's record belongs.

@@ -29,7 +29,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
     };
     let generation = instance.record.generation.watch.saturating_add(1);
     let payload = json!({
-        "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
+        "url": url, "every_s": decl.every.seconds(), "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
     });
     let about = Concern::Watch { instance: instance.id.clone() };

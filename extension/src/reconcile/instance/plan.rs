@@ -3,6 +3,7 @@
 use super::context::Context;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::template::field_of;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, ResourceState};
@@ -59,7 +60,10 @@ pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     let plan = desk.catalog.metadata(product_id)?;
     instance.set(&link.field, json!(product_id));
     if !link.quotas.is_empty() {
-        let named = link.quotas.iter().filter_map(|(key, field)| Some((key.clone(), plan.get(field)?.clone())));
+        let named = link
+            .quotas
+            .iter()
+            .filter_map(|(key, field)| Some((key.clone(), plan.get(field_of(field, "plan")?)?.clone())));
         instance.set("quotas", Value::Object(named.collect()));
     }
     Ok(())

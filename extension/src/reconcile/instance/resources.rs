@@ -359,7 +359,7 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
     // The backup of an archive is kept as long as the archive, the backup of a deleted instance for a limited time.
     if instance.is(InstanceStatus::Deleting) {
-        payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup_days));
+        payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup.whole_days()));
     }
     ask(
         desk,

@@ -26,10 +26,10 @@ pub(super) enum Stock {
 
 /// Takes an item for a resource that is to be created.
 pub(super) fn take(desk: &mut Desk<'_>, instance: &Instance, decl: &Decl, plan: &Object) -> Ruled<Stock> {
-    let Some(stock) = &decl.stock else { return Ok(Stock::Unlimited) };
+    let Some(stock) = &decl.at_most else { return Ok(Stock::Unlimited) };
     let scope = Scope::default().fields("plan", plan).fields("instance", &instance.metadata);
-    let Ok(Value::String(of)) = scope.fill(&Value::String(stock.by.clone())) else { return Ok(Stock::Unlimited) };
-    let Some(most) = stock.most.get(&of) else { return Ok(Stock::Unlimited) };
+    let Ok(Value::String(of)) = scope.fill(&Value::String(stock.per.clone())) else { return Ok(Stock::Unlimited) };
+    let Some(most) = stock.count.get(&of) else { return Ok(Stock::Unlimited) };
     let space = format!("stock.{}.{}.{of}", instance.decl.name, decl.name);
     let key = |number: u32| String::from(ClaimKey::Name { space: &space, value: &number.to_string() });
     let keys: Vec<String> = (1..=*most).map(key).collect();

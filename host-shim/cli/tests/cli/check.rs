@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-const CATALOG: &str = "product_types:
+const CATALOG: &str = r#"product_types:
   - name: seat_plan
     catalog: true
     infer_by: slug
@@ -13,17 +13,16 @@ const CATALOG: &str = "product_types:
     fields:
       - {name: slug, type: string, required: true, max_length: 40}
       - {name: seats, type: int, required: true, min: 0}
-      - {name: stripe_price_id, type: string, set_by: admin}
-    grants: {seats: seats}
+      - {name: notes, type: string, set_by: admin}
+    grants: {seats: "{product.seats}"}
 products:
   - id: prod_team
     product_type: seat_plan
     name: Team
-    price: 900
-    billing_interval: month
-    metadata: {slug: team, seats: 5, stripe_price_id: price_team}
+    prices: {month: {amount: 900, id: price_team}}
+    metadata: {slug: team, seats: 5}
 entitlements: {seats: {kind: limit}}
-";
+"#;
 
 const STORY: &str = "name: a team subscribes
 given: {account: \"user:ana\", claims: {\"stripe-customer:cus_A\": \"user:ana\"}}
@@ -105,18 +104,18 @@ fn each_mistake_of_a_catalog_has_line_place_allowed_values_and_a_guess() {
             ["", "", "did you mean `seat_plan`?"],
         ),
         (
-            "{seats: seats}",
-            "{seats: saets}",
+            "{product.seats}",
+            "{product.saets}",
             10,
-            "/product_types/0/grants/seats: `saets`",
+            "/product_types/0/grants/seats: `{product.saets}`",
             ["", "", "did you mean `seats`?"],
         ),
         (
-            "billing_interval: month",
-            "billing_interval: moon",
-            16,
-            "/products/0/billing_interval: found `moon`",
-            ["expected day, week, month or year", "", ""],
+            "prices: {month",
+            "prices: {mnth",
+            15,
+            "/products/0/prices/mnth: `mnth` is no interval",
+            ["expected one of month, year, week, day, once", "", "did you mean `month`?"],
         ),
     ] {
         assert_eq!(CATALOG.matches(good).count(), 1, "{good}");
@@ -142,7 +141,7 @@ products:
     let two_types = CATALOG.replace("products:\n", second_type);
     let folder = business(&two_types, STORY);
     assert_eq!(check(folder.path(), &[]).code, 0, "two types may have one field, while products name theirs");
-    let same = "  - {id: prod_crew, product_type: seat_plan, name: Crew, price: 100, billing_interval: month, \
+    let same = "  - {id: prod_crew, product_type: seat_plan, name: Crew, prices: {month: {amount: 100}}, \
                 metadata: {slug: team, seats: 9}}\nentitlements:";
     for (catalog, told_at) in [
         (
@@ -151,20 +150,22 @@ products:
         ),
         (
             CATALOG.replace("entitlements:", same),
-            "catalog.yml:18: /products/1/metadata/slug: `prod_team` has the same value, and `slug` must differ within a \
+            "catalog.yml:17: /products/1/metadata/slug: `prod_team` has the same value, and `slug` must differ within a \
              type; expected another",
         ),
         (
-            CATALOG.replace("metadata: {", "metadata: {prices: {month: {amount: 800}}, "),
-            "catalog.yml:15: /products/0/price: conflicts with `prices`; expected no `price`",
+            CATALOG.replace("    prices: {month: {amount: 900, id: price_team}}\n", "    price: 900\n"),
+            "catalog.yml:15: /products/0/price: `price` is an old spelling; expected `prices: {once: {amount: 900}}`",
         ),
         (
-            CATALOG.replace("    price: 900\n", "    price: 900\n    prices: {month: {amount: 800}}\n"),
-            "catalog.yml:15: /products/0/price: conflicts with `prices`; expected no `price`",
+            CATALOG.replace("metadata: {", "metadata: {stripe_price_id: price_team, "),
+            "catalog.yml:16: /products/0/metadata/stripe_price_id: a catalog has prices in `prices` alone; expected `prices: \
+             {INTERVAL: {amount, id}}`, or no `stripe_price_id`",
         ),
         (
-            CATALOG.replace("    price: 900\n", "    prices: {month: {amount: 800}}\n"),
-            "catalog.yml:16: /products/0/billing_interval: conflicts with `prices`; expected no `billing_interval`",
+            CATALOG.replace("    prices: {month: {amount: 900, id: price_team}}\n", "    billing_interval: month\n"),
+            "catalog.yml:15: /products/0/billing_interval: a catalog has prices in `prices` alone; expected `prices: \
+             {INTERVAL: {amount, id}}`, or no `billing_interval`",
         ),
     ] {
         let folder = business(&catalog, STORY);
@@ -226,7 +227,7 @@ expect:
 fn a_placeholder_of_a_mail_without_a_value_is_reported() {
     let catalog = format!(
         "{CATALOG}events: {{user.registered: {{fields: [{{name: email, type: string}}]}}}}\n\
-        on:\n  - {{event: user.registered, mail: welcome}}\n"
+        reactions:\n  - {{event: user.registered, mail: welcome}}\n"
     );
     let folder = business(&catalog, STORY);
     let template = folder.path().join("templates/welcome.txt");

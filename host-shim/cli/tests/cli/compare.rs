@@ -32,12 +32,31 @@ fn comparing_the_library_with_itself_returns_exit_code_0() {
 fn a_component_does_not_use_more_fuel_than_itself() {
     // A component compared with itself has no difference in fuel.
     let old = released();
-    let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &scenario()], b"");
+    let story = fixtures().join("../tests/released/0.2.0/podcasts/scenarios/plan.yml").display().to_string();
+    let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &story], b"");
     assert_eq!(within.code, 0, "{}", within.stderr);
     let fuel = within.lines().into_iter().find(|line| line["fuel"]["kind"] == "customer.subscription.created");
     let fuel = fuel.expect("a line for its fuel")["fuel"].clone();
     assert_eq!((&fuel["old"], &fuel["too_much"]), (&fuel["new"], &false.into()));
     assert!(fuel["old"].as_u64().is_some_and(|fuel| fuel > 10_000), "{fuel}");
+}
+
+#[test]
+fn components_of_two_languages_are_compared_with_a_business_in_each() {
+    let (old, before) = (released(), fixtures().join("../tests/released/0.2.0").display().to_string());
+    let story = scenario();
+    let compare = |rest: &[&str]| run(&[&["compare", &old, "native", &story], rest].concat(), b"");
+    let refused = compare(&[]);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("unknown field `meter`"),
+        "the old component reads the new catalog: {}",
+        refused.stderr
+    );
+    let both = compare(&["--old-businesses", &before, "--allow", "state"]);
+    assert_eq!(both.code, 0, "{}{}", both.stdout, both.stderr);
+    let elsewhere = compare(&["--old-businesses", "nowhere"]);
+    assert!(elsewhere.code == 2 && elsewhere.stderr.contains("nowhere/podcasts/catalog.yml"), "{}", elsewhere.stderr);
 }
 
 #[test]

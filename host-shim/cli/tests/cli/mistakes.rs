@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 57] = [
+const OF_CATALOG: [Mistake; 68] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -41,7 +41,7 @@ const OF_CATALOG: [Mistake; 57] = [
         "product_type:",
         &["unknown field `product_type`", "did you mean `product_types`?"],
     ),
-    mistake(CATALOG, "success_url:", "succes_url:", &["unknown field `succes_url`", "did you mean `success_url`?"]),
+    mistake(BUSINESS, "success_url:", "succes_url:", &["unknown field `succes_url`", "did you mean `success_url`?"]),
     mistake(CATALOG, "consumes: {", "consume: {", &["unknown field `consume`", "did you mean `consumes`?"]),
     mistake(CATALOG, "after: [database, files]", "needs: [database, files]", &["`needs`", "did you mean `after`?"]),
     mistake(CATALOG, "type: int, default: 100", "type: itn, default: 100", &["found `itn`", "did you mean `int`?"]),
@@ -69,23 +69,30 @@ const OF_CATALOG: [Mistake; 57] = [
     ),
     mistake(CATALOG, "{tier: starter,", "{tier: startre,", &["found `startre`", "did you mean `starter`?"]),
     // Names that nothing has.
-    mistake(CATALOG, "grants: {sites: sites,", "grants: {sites: stes,", &["`stes`", "did you mean `sites`?"]),
-    mistake(
-        CATALOG,
-        "calls: calls, storage_gb",
-        "calls: calls, storage_bg",
-        &["`storage_bg`", "did you mean `storage_gb`?"],
-    ),
+    mistake(CATALOG, "{product.sites}", "{product.stes}", &["`{product.stes}`", "did you mean `sites`?"]),
+    mistake(CATALOG, "storage_gb: 10", "storage_bg: 10", &["`storage_bg`", "did you mean `storage_gb`?"]),
     mistake(CATALOG, "consumes: {sites: 1}", "consumes: {stes: 1}", &["`stes`", "did you mean `sites`?"]),
     mistake(CATALOG, "plan_id, family: plan}", "plan_id, family: paln}", &["`paln`", "did you mean `plan`?"]),
     mistake(CATALOG, "rank_by: rank", "rank_by: rnak", &["`rnak`", "did you mean `rank`?"]),
     mistake(CATALOG, "infer_by: package", "infer_by: pakcage", &["`pakcage`", "did you mean `package`?"]),
-    mistake(CATALOG, "once_per: package", "once_per: pakcage", &["`pakcage`", "did you mean `package`?"]),
+    mistake(
+        CATALOG,
+        "per: \"{product.package}\"",
+        "per: \"{product.pakcage}\"",
+        &["`{product.pakcage}`", "did you mean `{product.package}`?"],
+    ),
     mistake(CATALOG, "id_by: label", "id_by: lable", &["`lable`", "did you mean `label`?"]),
     mistake(CATALOG, "[database, files]", "[databse, files]", &["`databse`", "did you mean `database`?"]),
     mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet.ensure`", "did you mean `bucket`?"]),
     mistake(CATALOG, "product_type: theme", "product_type: thmee", &["`thmee`", "did you mean `theme`?"]),
-    mistake(CATALOG, "of: calls}", "of: clals}", &["`clals`", "did you mean `calls`?"]),
+    mistake(CATALOG, "[{meter: visits}]", "[{meter: vists}]", &["`vists` is no meter", "did you mean `visits`?"]),
+    mistake(
+        CATALOG,
+        "counter, meter: visits",
+        "counter, meter: vists",
+        &["`vists` is no meter", "did you mean `visits`?"],
+    ),
+    mistake(CATALOG, "by: model", "by: modle", &["`modle` is no attribute", "did you mean `model`?"]),
     mistake(CATALOG, "{resource: server,", "{resource: sevrer,", &["`sevrer`", "did you mean `server`?"]),
     mistake(
         CATALOG,
@@ -157,10 +164,10 @@ const OF_CATALOG: [Mistake; 57] = [
     mistake(
         CATALOG,
         "    rank_by: rank\n",
-        "    refund: {days: 7}\n",
+        "    refund: {within: 7d}\n",
         &["only a one-time payment is refunded", "`once`"],
     ),
-    mistake(CATALOG, "meter: visits", "meter: tokens", &["`tokens` is a meter of `site`", "another name"])
+    mistake(CATALOG, "[{meter: visits}]", "[{meter: tokens}]", &["`tokens` is a meter of `site`", "another name"])
         .at("    by: model"),
     mistake(
         CATALOG,
@@ -175,12 +182,7 @@ const OF_CATALOG: [Mistake; 57] = [
         "    rank_by: package\n",
         &["only the plans of a family are ranked", "`family`"],
     ),
-    mistake(
-        CATALOG,
-        "    infer_by: tier\n",
-        "    requires_plan: true\n",
-        &["the products are plans themselves", "no `family`"],
-    ),
+    mistake(CATALOG, "    infer_by: tier\n", "    if: plan\n", &["the products are plans themselves", "no `family`"]),
     mistake(
         CATALOG,
         "    id_prefix: site\n",
@@ -199,6 +201,43 @@ const OF_CATALOG: [Mistake; 57] = [
         "type: enum, options: [small",
         "type: string, options: [small",
         &["only an enum has it", "`type: enum`"],
+    ),
+    mistake(
+        CATALOG,
+        "  visits: {unit: visit}\n",
+        "  visits: {unit: visit}\n  hits: {}\n",
+        &["nothing names the meter `hits`", "a rate, an entitlement or a type"],
+    )
+    .at("  hits"),
+    // Old spellings.
+    mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
+        .at("  - {event: user.registered"),
+    mistake(
+        CATALOG,
+        "refund: {within: 14d}",
+        "refund: {days: 14}",
+        &["`days: 14` is an old spelling; expected `within: 14d`"],
+    ),
+    mistake(
+        CATALOG,
+        "at_most: {count: 1, per: \"{product.package}\"}",
+        "once_per: package",
+        &["expected `at_most: {count: 1, per: \"{product.package}\"}`"],
+    ),
+    mistake(CATALOG, "calls: \"{product.calls}\"", "calls: calls", &["expected `calls: \"{product.calls}\"`"]),
+    mistake(CATALOG, "grants: {may_export: 1}", "grants: {may_export: true}", &["expected `may_export: 1`"]),
+    mistake(CATALOG, "storage_gb: 10", "storage_gb: -1", &["expected `storage_gb: unlimited`"]),
+    mistake(
+        CATALOG,
+        "prices: {once: {amount: 1500, id: price_dark}}",
+        "price: 1500",
+        &["`price` is an old spelling", "expected `prices: {once: {amount: 1500}}`"],
+    ),
+    mistake(
+        CATALOG,
+        "[{meter: visits}]",
+        "[{meter: visits, counter: true}]",
+        &["the clause `meters` says it", "`formula: sum`"],
     ),
 ];
 
@@ -279,7 +318,7 @@ const OF_SCENARIO: [Mistake; 30] = [
         SCENARIO,
         "meter: visits",
         "meter: vists",
-        &["`vists` is no rate, counter or meter", "did you mean `visits`?"],
+        &["`vists` is no meter of the business", "did you mean `visits`?"],
     ),
     mistake(
         SCENARIO,

@@ -1,5 +1,5 @@
-//! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds permissions and the
-//! business's own declarations, `config.yml` the configuration, `templates` the mails; folders in `features` add more
+//! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds policies, permissions and
+//! the business's own declarations, `config.yml` the configuration, `templates` the mails; folders in `features` add more
 //! of these.
 
 mod decimal;
@@ -105,7 +105,7 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
     }
 
-    /// Returns the business with another policy: a text in the clause `business` of the catalog.
+    /// Returns the business with another policy: a text in the clause `policies`.
     #[must_use]
     pub fn with_policy(&self, name: &str, value: &str) -> BusinessFolder {
         let lines = with_policy(&self.lines, name, value);
@@ -128,8 +128,8 @@ impl BusinessFolder {
     }
 }
 
-/// Name of the catalog's clause of policies.
-const POLICIES: &str = "business";
+/// Name of the clause of policies.
+const POLICIES: &str = "policies";
 
 fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
     let entry = |key: &str, value| Entry { key: key.to_owned(), line: 0, value };
@@ -331,16 +331,21 @@ mod tests {
 
     #[test]
     fn a_policy_is_replaced_or_added_with_and_without_placeholders() {
-        for catalog in ["a: 1\n", "business: {success_url: \"https://a.example\", grace_days: 3}\nb: \"${config.x}\"\n"]
-        {
+        for (catalog, policies) in [
+            ("a: 1\n", ""),
+            ("b: \"${config.x}\"\n", "policies: {success_url: \"https://a.example/${config.x}\", grace: 3d}\n"),
+        ] {
             let dir = tempfile::tempdir().expect("a folder");
             std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
-            std::fs::write(dir.path().join(BUSINESS_FILE), "config: {x: {default: x}}\n").expect("written");
-            let business =
-                BusinessFolder::load(dir.path()).expect("a business").with_policy("success_url", "https://b.example");
+            let own = format!("{policies}config: {{x: {{default: x}}}}\n");
+            std::fs::write(dir.path().join(BUSINESS_FILE), own).expect("written");
+            let loaded = BusinessFolder::load(dir.path()).expect("a business");
+            let url = &loaded.catalog["policies"]["success_url"];
+            assert!(policies.is_empty() || url == "https://a.example/x", "a policy has placeholders: {url}");
+            let business = loaded.with_policy("success_url", "https://b.example");
             let filled = business.filled(&[("x".to_owned(), "y".to_owned())]);
             for business in [&business, &filled] {
-                assert_eq!(business.catalog["business"]["success_url"], "https://b.example", "{catalog}");
+                assert_eq!(business.catalog["policies"]["success_url"], "https://b.example", "{catalog}");
             }
             assert!(filled.catalog.get("b").is_none_or(|b| b == "y"), "{catalog}");
         }

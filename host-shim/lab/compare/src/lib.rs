@@ -22,7 +22,10 @@ use allow::Allowed;
 use causes::Cause;
 use fuel::Fuel;
 use host_replay::runners::Runners;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::BadInput;
 use host_scenario::model::Scenario;
+use std::path::PathBuf;
 
 /// How two components are compared.
 #[derive(Clone, Debug)]
@@ -31,6 +34,9 @@ pub struct Options {
     pub old: Runners,
     /// The component that is to replace `old`.
     pub new: Runners,
+    /// The folder in which OLD finds the businesses, by their names; None if it reads the same folders as NEW. A change of the
+    /// catalog language needs it, since OLD cannot read the catalog of NEW.
+    pub old_businesses: Option<PathBuf>,
     /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,
     /// API versions in which scenarios are played; empty for all.
@@ -42,7 +48,20 @@ pub struct Options {
 impl Options {
     /// Creates options that compare all API versions, and allow any difference of fuel but no other difference.
     pub fn new(old: Runners, new: Runners) -> Options {
-        Options { old, new, allow: Vec::new(), only: Vec::new(), fuel_within: None }
+        Options { old, new, old_businesses: None, allow: Vec::new(), only: Vec::new(), fuel_within: None }
+    }
+}
+
+impl Options {
+    /// Returns a business as OLD reads it.
+    ///
+    /// # Errors
+    /// Fails if the business is not in the folder of OLD's businesses, or a file of it is invalid.
+    pub fn business_of_old(&self, business: &BusinessFolder) -> Result<BusinessFolder, BadInput> {
+        match &self.old_businesses {
+            Some(folder) => BusinessFolder::load(&folder.join(&business.name)),
+            None => Ok(business.clone()),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn both(
     options: &Options,
     grouper: &mut Grouper<'_>,
 ) -> Result<(), ReplayError> {
-    let old = moments(scenario, case, business, &options.old)?;
+    let old = moments(scenario, case, &options.business_of_old(business)?, &options.old)?;
     let place = |step: usize| {
         let line = scenario.steps.get(step).map_or(0, |step| step.line);
         EventPlace::Step { place: Place::line(&scenario.file, line), version: case.version.clone() }
@@ -152,7 +152,7 @@ fn stream(
         let lockstep = match mode {
             Some(lockstep) => lockstep,
             None => {
-                let start = |runners: &Runners| {
+                let start = |runners: &Runners, business: &BusinessFolder| {
                     Side::new(runners, |runners| {
                         let config = Vec::new();
                         let (business, store) = (business.clone(), StoreKind::Memory);
@@ -162,8 +162,8 @@ fn stream(
                         Ok(host)
                     })
                 };
-                let old = start(&options.old)?;
-                match start(&options.new) {
+                let old = start(&options.old, &options.business_of_old(business)?)?;
+                match start(&options.new, business) {
                     Ok(new) => mode.insert(Lockstep::new(old, new)),
                     Err(error @ (ReplayError::Store(_) | ReplayError::File { .. })) => return Err(error),
                     Err(refused) => {

@@ -31,8 +31,6 @@ pub(crate) struct LoadedType {
     pub infer_by: Option<String>,
     /// Fields of the metadata, with the fields that the extension adds; none if any key is allowed.
     pub fields: Option<BTreeSet<String>>,
-    /// Meters.
-    pub meters: BTreeSet<String>,
     /// Resources and steps of `provisions`, each with the kind of its resource; a step has none.
     pub entries: BTreeMap<String, Option<String>>,
     /// Outputs that a person reports, by entry.
@@ -88,7 +86,6 @@ impl LoadedType {
             names: aliases.iter().chain([&decl["name"]]).filter_map(text).collect(),
             infer_by: text(&decl["infer_by"]),
             fields: (decl["extras"] != true).then(|| names_in(&decl["fields"])),
-            meters: items(&decl["meters"]).iter().filter_map(|meter| text(&meter["meter"])).collect(),
             entries: named().map(|(name, entry)| (name, text(&entry["resource"]))).collect(),
             asks: named().map(|(name, entry)| (name, names_in(&entry["or_manual"]["asks"]))).collect(),
         }

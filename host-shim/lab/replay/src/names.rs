@@ -32,7 +32,7 @@ pub(crate) struct Names {
     stripe: BTreeSet<String>,
     effects: BTreeSet<String>,
     entitlements: BTreeSet<String>,
-    /// Rates, counters and meters of product types.
+    /// Meters.
     meters: BTreeSet<String>,
     /// Resources of the extension and of the business.
     resources: BTreeSet<String>,
@@ -60,7 +60,7 @@ impl Names {
             stripe: declared.provider_kinds.into_iter().collect(),
             effects: declared.effects.into_iter().map(|effect| effect.kind).chain(of_host).collect(),
             entitlements: BTreeSet::new(),
-            meters: loaded.types.iter().flat_map(|of| of.meters.clone()).collect(),
+            meters: BTreeSet::new(),
             resources: BTreeSet::new(),
             collections: declared.collections.into_iter().collect(),
             is_loaded,
@@ -77,7 +77,7 @@ impl Names {
         let entries = |clause: &str| catalog[clause].as_object().into_iter().flatten();
         self.facts.extend(entries("events").map(|(fact, _)| fact.clone()));
         self.entitlements.extend(entries("entitlements").map(|(key, _)| key.clone()));
-        self.meters.extend(entries("rates").chain(entries("entitlements")).map(|(meter, _)| meter.clone()));
+        self.meters.extend(entries("meters").map(|(meter, _)| meter.clone()));
         for (resource, verbs) in entries("resources") {
             let verbs = verbs.as_array().into_iter().flatten().filter_map(Value::as_str);
             self.effects.extend(verbs.map(|verb| format!("{resource}.{verb}")));

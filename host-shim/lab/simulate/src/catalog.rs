@@ -216,6 +216,7 @@ fn number(value: &Value, kind: &Value, name: &str) -> i64 {
     let is_milli = list(&kind["fields"]).any(|field| field["name"] == name && field["type"] == "milli");
     match value {
         Value::Bool(yes) => i64::from(*yes),
+        Value::String(word) if word == "unlimited" => UNLIMITED,
         Value::String(written) if is_milli => {
             let (whole, part) = written.split_once('.').unwrap_or((written, ""));
             let part = format!("{part:0<3}");
@@ -226,7 +227,17 @@ fn number(value: &Value, kind: &Value, name: &str) -> i64 {
     }
 }
 
-/// The amount of a clause for a product: a number, a boolean, `unlimited`, or a reference to a field.
+/// The field that a template names: `tier` of `{product.tier}`.
+fn of_product(template: &Value) -> Option<&str> {
+    template.as_str()?.strip_prefix("{product.")?.strip_suffix('}')
+}
+
+/// The entitlement that a condition requires: `may_boost` of `allowed.may_boost`.
+fn required(condition: &Value) -> Option<String> {
+    condition.as_str()?.strip_prefix("allowed.").map(str::to_owned)
+}
+
+/// The amount of a clause for a product: a number, `unlimited`, or a reference to a field.
 fn amount(clause: &Value, product: &Value, kind: &Value) -> i64 {
     match clause {
         Value::String(word) if word == "unlimited" => UNLIMITED,
@@ -234,7 +245,6 @@ fn amount(clause: &Value, product: &Value, kind: &Value) -> i64 {
             let name = word.trim_start_matches("{instance.").trim_start_matches("{product.").trim_end_matches('}');
             number(field(product, kind, name), kind, name)
         }
-        Value::Bool(yes) => i64::from(*yes),
         other => other.as_i64().unwrap_or_default(),
     }
 }
@@ -254,7 +264,7 @@ fn filled(template: &str, product: &Value, kind: &Value) -> String {
 fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
     let of = |(key, clause): (&String, &Value)| {
         let (how_much, condition) =
-            if clause.is_object() { (&clause["amount"], text(&clause["if"])) } else { (clause, None) };
+            if clause.is_object() { (&clause["amount"], required(&clause["if"])) } else { (clause, None) };
         Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition }
     };
     members(&kind["grants"]).map(of).collect()
@@ -264,10 +274,6 @@ fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
 fn prices(product: &Value) -> Vec<(Option<String>, i64, Option<String>)> {
     let interval = |word: &str| (word != "once").then(|| word.to_owned());
     let id = |clause: &Value| text(clause).or_else(|| text(&clause["test"]));
-    if let Some(amount) = product["price"].as_i64() {
-        let known = text(&product["stripe_price_id"]).or_else(|| text(&product["metadata"]["stripe_price_id"]));
-        return vec![(text(&product["billing_interval"]), amount, known)];
-    }
     let of =
         |(word, price): (&String, &Value)| (interval(word), price["amount"].as_i64().unwrap_or(0), id(&price["id"]));
     members(&product["prices"]).map(of).collect()
@@ -327,7 +333,11 @@ fn instance_type(kind: &Value) -> Option<InstanceType> {
 fn share(product: &Value, kind: &Value) -> Option<Split> {
     let split = &kind["split"];
     let to = filled(split["to"].as_str()?, product, kind);
-    Some(Split { to, share_bp: split["share_bp"].as_i64()?, hold_days: split["hold_days"].as_i64().unwrap_or(0) })
+    Some(Split {
+        to,
+        share_bp: split["share_bp"].as_i64()?,
+        hold_days: split["hold"].as_str().map_or(0, |hold| span_ms(hold) / DAY_MS),
+    })
 }
 
 fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
@@ -337,20 +347,21 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
     let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
-    let item = buy["once_per"].as_str().map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
+    let item =
+        of_product(&buy["at_most"]["per"]).map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
     Ware {
         offer: Offer { product: id, price, amount: amount_minor, interval },
         family: text(&kind["family"]),
         rank,
         sold_to: text(&buy["account"]),
         item,
-        condition: text(&buy["if"]),
-        requires_plan: kind["requires_plan"] == true,
-        most: buy["quantity"]["max"].as_i64().unwrap_or(1),
+        condition: required(&buy["if"]),
+        requires_plan: kind["if"] == "plan",
+        most: buy["quantity"]["at_most"].as_i64().unwrap_or(1),
         grants: grants(product, kind),
         credit,
         share: share(product, kind),
-        refund_days: kind["refund"]["days"].as_i64(),
+        refund_days: kind["refund"]["within"].as_str().map(|within| span_ms(within) / DAY_MS),
     }
 }
 
@@ -359,10 +370,10 @@ impl Catalog {
     pub fn read(name: &str, document: &Value) -> Self {
         let types: BTreeMap<String, &Value> =
             list(&document["product_types"]).filter_map(|kind| Some((text(&kind["name"])?, kind))).collect();
-        let grace = document["business"]["grace_days"].as_i64().unwrap_or(7);
-        let days = |key: &str, default| document["business"][key].as_array().map_or(default, Vec::len);
-        let reminders = (days("dunning_days", 3), days("notice_days", 2));
-        let grace_ms = grace * DAY_MS;
+        let policies = &document["policies"];
+        let times = |key: &str, default| policies[key].as_array().map_or(default, Vec::len);
+        let reminders = (times("dunning", 3), times("notice", 2));
+        let grace_ms = policies["grace"].as_str().map_or(7 * DAY_MS, span_ms);
         let mut out = Catalog { name: name.to_owned(), grace_ms, reminders, ..Catalog::default() };
         for product in list(&document["products"]) {
             let Some(kind) = product["product_type"].as_str().and_then(|kind| types.get(kind)) else { continue };
@@ -386,9 +397,9 @@ impl Catalog {
             for tokens in list(&kind["tokens"]) {
                 out.tokens.push(TokenKind {
                     product: text(&product["id"]).expect("a product has an id"),
-                    entitlement: filled(tokens["if"].as_str().expect("a condition"), product, kind),
+                    entitlement: filled(&required(&tokens["if"]).expect("a condition"), product, kind),
                     ttl_ms: span_ms(tokens["ttl"].as_str().expect("a span")),
-                    live: tokens["live"].as_u64().expect("a limit") as usize,
+                    live: tokens["at_most"].as_u64().expect("a limit") as usize,
                 });
             }
         }
@@ -400,7 +411,8 @@ impl Catalog {
         let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
             counters.filter(|(_, clause)| clause["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
-        out.monthly = monthly.map(|(key, _)| key.clone()).collect();
+        let measured = monthly.filter(|(key, clause)| clause["meter"] == key.as_str());
+        out.monthly = measured.map(|(key, _)| key.clone()).collect();
         let fact = |(name, clause): (&String, &Value)| {
             (name.clone(), list(&clause["fields"]).filter_map(|field| text(&field["name"])).collect())
         };
@@ -408,7 +420,7 @@ impl Catalog {
             let then = rule["mail"].as_str().map(|mail| format!("mail:{mail}")).or_else(|| text(&rule["run"]));
             Some((text(&rule["event"])?, then?))
         };
-        out.follows = list(&document["on"]).filter_map(follows).collect();
+        out.follows = list(&document["reactions"]).filter_map(follows).collect();
         let mut templates = members(&document["templates"]).map(|(name, _)| name);
         let is_own = |name: &&String| !out.follows.iter().any(|(_, then)| *then == format!("mail:{name}"));
         out.campaign = templates.find(is_own).filter(|_| !document["campaigns"].is_null()).cloned();
@@ -443,7 +455,7 @@ fn rate(meter: &str, clause: &Value) -> Rate {
 
 /// Reads the additional price of creators' products, and the products that have it.
 fn seller(clause: &Value, document: &Value, types: &BTreeMap<String, &Value>) -> Option<Seller> {
-    let (by, field) = (text(&clause["by"])?, text(&clause["micros"])?);
+    let (by, field) = (text(&clause["by"])?, of_product(&clause["micros"])?.to_owned());
     let sold = |product: &Value| {
         let kind = types.get(product["product_type"].as_str()?)?;
         let micros = product["metadata"][&field].as_i64()?;

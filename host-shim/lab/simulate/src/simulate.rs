@@ -186,7 +186,7 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let manifest = host_scenario::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
     let setup = host::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
-    if let Some(currency) = business.catalog["business"]["currency"].as_str().filter(|currency| *currency != "usd") {
+    if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|currency| *currency != "usd") {
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
     }
     // `Catalog::read` needs a catalog that a host has accepted.

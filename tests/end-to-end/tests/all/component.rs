@@ -129,8 +129,8 @@ fn an_account_with_many_instances_can_be_cancelled() {
         world.settle().expect("the store has no fault");
         reports[0].result.name()
     };
-    let large = json!({"id": "prod_large", "product_type": "subscription_plan", "name": "Large", "price": 90_000,
-        "billing_interval": "month", "stripe_price_id": "price_large", "metadata": {"plan_tier": "large",
+    let large = json!({"id": "prod_large", "product_type": "subscription_plan", "name": "Large",
+        "prices": {"month": {"amount": 90_000, "id": "price_large"}}, "metadata": {"plan_tier": "large",
         "max_instances": 1000, "storage_gb": 2, "database_gb": 1, "api_requests_monthly": 1_000_000,
         "compute_tier": "lambda", "database_tier": "shared"}});
     let catalog = json!({"product_types": [], "products": [large]});

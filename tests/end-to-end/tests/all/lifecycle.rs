@@ -16,7 +16,6 @@ use host_scenario::business::BusinessFolder;
 use host_store::{Applied, Changes, RowWrite, Scope};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::fs;
 
 const INSTANCE: &str = "inst_acme";
 
@@ -128,22 +127,16 @@ fn scope(world: &World) -> Scope {
     world.processor().scope("user:A".parse().expect("an account"))
 }
 
-/// Solobase, with a catalog that the released component reads: it does not know the member `of` of a meter.
-fn business() -> &'static BusinessFolder {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("solobase");
-    fs::create_dir(&copy).expect("a folder");
-    for file in ["business.yml", "catalog.yml"] {
-        let text = fs::read_to_string(root().join("fixtures/solobase").join(file)).expect("a file of the business");
-        fs::write(copy.join(file), text.replace(", of: api_requests_monthly", "")).expect("written");
-    }
-    Box::leak(Box::new(BusinessFolder::load(&copy).expect("a readable business")))
+/// Solobase, in the language of the released component.
+fn business(version: &str) -> &'static BusinessFolder {
+    let folder = root().join("tests/released").join(version).join("solobase");
+    Box::leak(Box::new(BusinessFolder::load(&folder).expect("a readable business")))
 }
 
 /// A customer with a plan and a running instance.
-fn customer(runners: Runners) -> World {
+fn customer(runners: Runners, version: &str) -> World {
     let parts = story("A", &[Move::plain(Kind::Buy, 0, 0)]).parts_in(VERSIONS[1]);
-    let mut world = World::start(Setup { runners, business: business(), ..Setup::default() });
+    let mut world = World::start(Setup { runners, business: business(version), ..Setup::default() });
     play::whole(&mut world, &parts);
     let body = json!({
         "id": "create", "command": "product.create", "account": "user:A", "timestamp": 1_767_225_600,
@@ -261,7 +254,7 @@ fn instances_of_a_released_component_live_on_in_the_same_way_in_every_state() {
     let built = host_native::runners();
     for version in versions() {
         let old = released(&version);
-        let base = customer(old.clone());
+        let base = customer(old.clone(), &version);
         let (metadata, record) = read_rows(&base);
         assert_eq!(metadata["status"], "running");
         assert!(record.contains_key("begun") && !record.contains_key("state"), "{version}: a record with flags");

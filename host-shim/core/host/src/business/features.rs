@@ -10,12 +10,20 @@ use std::path::{Path, PathBuf};
 
 /// Name of the optional folder of features in a business folder.
 const FOLDER: &str = "features";
-/// Clauses of `business.yml`: roles of organizations' members, configuration keys, resources, retries, webhooks and their
-/// paths, and unused variables.
-pub(super) const CLAUSES: [&str; 7] =
-    ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, variables::CLAUSE];
+/// Clauses of `business.yml`: policies, roles of organizations' members, configuration keys, resources, retries, webhooks and
+/// their paths, and unused variables.
+pub(super) const CLAUSES: [&str; 8] = [
+    super::POLICIES,
+    "may",
+    own::CONFIG,
+    own::RESOURCES,
+    retry::CLAUSE,
+    webhooks::CLAUSE,
+    paths::CLAUSE,
+    variables::CLAUSE,
+];
 /// Clauses that only one file may have, since they are not collections.
-const WHOLE: [&str; 2] = ["business", "campaigns"];
+const WHOLE: [&str; 2] = [super::POLICIES, "campaigns"];
 /// Clauses that are lists of named entries, each with the member that contains the name.
 const NAMED: [(&str, &str); 2] = [("product_types", "name"), ("products", "id")];
 
@@ -186,7 +194,7 @@ mod tests {
     }
 
     const BASE: (&str, &str) =
-        ("catalog.yml", "business: {currency: usd}\nentitlements: {a: {kind: flag}}\nproducts: [{id: p}]\n");
+        ("catalog.yml", "campaigns: {batch: 9, every: 1m}\nentitlements: {a: {kind: flag}}\nproducts: [{id: p}]\n");
 
     // covers: PLG-01, PLG-03
     #[test]
@@ -194,22 +202,25 @@ mod tests {
         let alone = read_of(&[BASE]).expect("a business");
         let with = read_of(&[
             BASE,
-            ("features/b/catalog.yml", "entitlements: {b: {kind: limit}}\nproducts: [{id: q}]\non: [{event: x.y}]\n"),
+            (
+                "features/b/catalog.yml",
+                "entitlements: {b: {kind: limit}}\nproducts: [{id: q}]\nreactions: [{event: x.y}]\n",
+            ),
             ("features/b/business.yml", "resources: {tent: [ensure]}\n"),
             ("features/b/templates/hello.txt", "Subject: Hello {{ name }}\n"),
             ("features/a/templates/bye.txt", "Subject: Bye\n"),
         ])
         .expect("a business");
         let expected = json!({
-            "business": {"currency": "usd"}, "entitlements": {"a": {"kind": "flag"}, "b": {"kind": "limit"}},
-            "products": [{"id": "p"}, {"id": "q"}], "on": [{"event": "x.y"}], "resources": {"tent": ["ensure"]},
+            "campaigns": {"batch": 9, "every": "1m"}, "entitlements": {"a": {"kind": "flag"}, "b": {"kind": "limit"}},
+            "products": [{"id": "p"}, {"id": "q"}], "reactions": [{"event": "x.y"}], "resources": {"tent": ["ensure"]},
         });
         assert_eq!(with.lines.json(), expected);
         assert_eq!(with.templates.keys().collect::<Vec<_>>(), ["bye", "hello"]);
         assert!(with.lines.place_meant("/products/1", None).file.ends_with("features/b/catalog.yml"));
         assert!(with.lines.place_meant("/products/0", None).file.ends_with("catalog.yml"));
         let without = json!({
-            "business": {"currency": "usd"}, "entitlements": {"a": {"kind": "flag"}}, "products": [{"id": "p"}],
+            "campaigns": {"batch": 9, "every": "1m"}, "entitlements": {"a": {"kind": "flag"}}, "products": [{"id": "p"}],
         });
         assert_eq!((alone.lines.json(), alone.templates.len()), (without, 0));
     }
@@ -235,11 +246,12 @@ mod tests {
             ),
             (
                 feature,
-                "business: {grace_days: 3}",
-                "/features/b/catalog.yml:1: `business` is already defined: /catalog.yml:1",
+                "campaigns: {batch: 1, every: 1m}",
+                "/features/b/catalog.yml:1: `campaigns` is already defined: /catalog.yml:1",
             ),
             (feature, "products: {id: q}", "/features/b/catalog.yml:1: `products` is a mapping"),
             (feature, "may: {}", "/features/b/catalog.yml:1: `may` is not a clause of the catalog"),
+            (feature, "policies: {}", "/features/b/catalog.yml:1: `policies` is not a clause of the catalog"),
             (feature, "[]", "/features/b/catalog.yml: the catalog is not a mapping"),
             ("features/b/business.yml", "products: []", "/features/b/business.yml:1: unknown clause `products`"),
             ("features/b/readme.md", "x", "/features/b: the feature is empty"),
@@ -252,6 +264,9 @@ mod tests {
         let error = read_of(&[BASE, mails[0], mails[1]]).map(|_| ()).expect_err("refused");
         assert!(error.starts_with("/features/b/templates/a.txt: the template `a` is already defined"), "{error}");
         let features = ["features/b/business.yml", "features/c/business.yml"];
+        let twice = read_of(&[BASE, (features[0], "policies: {grace: 3d}"), (features[1], "policies: {grace: 3d}")]);
+        let error = twice.map(|_| ()).expect_err("refused");
+        assert!(error.starts_with("/features/c/business.yml:1: `policies` is already defined: /features/b"), "{error}");
         let error = read_of(&[BASE, (features[0], "config: {k: {}}"), (features[1], "config: {k: {}}")]);
         let error = error.map(|_| ()).expect_err("refused");
         assert!(

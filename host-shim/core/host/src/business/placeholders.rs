@@ -3,6 +3,7 @@
 //!
 //! `{config.KEY}` without `$` is another placeholder: the extension fills it in when it makes a resource.
 
+use super::POLICIES;
 use super::features::CLAUSES;
 use crate::bad_input::BadInput;
 use extension_contract::{ConfigDecl, ConfigType};
@@ -65,6 +66,11 @@ fn mistake_of(node: &Node, key: &str, config: &[ConfigDecl], given: &BTreeMap<St
     None
 }
 
+/// Returns whether a clause may have placeholders: the policies and the clauses of the catalog.
+fn has_placeholders(clause: &str) -> bool {
+    clause == POLICIES || !CLAUSES.contains(&clause)
+}
+
 /// Replaces the placeholders of the catalog. A value that does not have the type of its key stays a text; the start of a host
 /// refuses it.
 pub(super) fn fill(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Node {
@@ -74,7 +80,7 @@ pub(super) fn fill(document: &Node, config: &[ConfigDecl], given: &BTreeMap<Stri
     };
     let mut document = document.clone();
     if let Tree::Map(clauses) = &mut document.value {
-        for clause in clauses.iter_mut().filter(|clause| !CLAUSES.contains(&clause.key.as_str())) {
+        for clause in clauses.iter_mut().filter(|clause| has_placeholders(&clause.key)) {
             fill_in(&mut clause.value, &value);
         }
     }
@@ -123,7 +129,7 @@ fn keys(text: &str) -> impl Iterator<Item = &str> {
 /// Calls `see` with each text of the catalog's clauses.
 fn each_text(document: &Node, see: &mut impl FnMut(&Node, &str)) {
     let clauses = document.entries().unwrap_or_default();
-    for clause in clauses.iter().filter(|clause| !CLAUSES.contains(&clause.key.as_str())) {
+    for clause in clauses.iter().filter(|clause| has_placeholders(&clause.key)) {
         each_text_in(&clause.value, see);
     }
 }

@@ -82,11 +82,11 @@ fn facts(catalog: &Value) -> Vec<Clause> {
             state.events.iter().any(|event| event.kind == fact && event.is_applied)
         }));
     }
-    for (at, reaction) in values(&catalog["on"], "/on") {
+    for (at, reaction) in values(&catalog["reactions"], "/reactions") {
         let (event, mail, run) = (text(&reaction["event"]), text(&reaction["mail"]), text(&reaction["run"]));
         let what = if mail.is_empty() { run.clone() } else { format!("mail {mail}") };
         let how = "the reaction to the fact is requested";
-        found.push(Clause::new(format!("on {event}: {what}"), at, how, move |state| match mail.is_empty() {
+        found.push(Clause::new(format!("reaction to {event}: {what}"), at, how, move |state| match mail.is_empty() {
             true => state.effects.iter().any(|asked| asked.key.starts_with(&format!("on:{event}:{run}:"))),
             false => state.mails(&mail).any(|mail| mail.key.contains(&format!(":{event}:"))),
         }));

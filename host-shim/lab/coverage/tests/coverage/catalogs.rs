@@ -90,8 +90,8 @@ fn facts_reactions_templates_and_campaigns_are_clauses() {
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in [
         "event user.registered",
-        "on user.registered: mail welcome",
-        "on user.registered: analytics.track",
+        "reaction to user.registered: mail welcome",
+        "reaction to user.registered: analytics.track",
         "template welcome",
         "campaigns",
         "software tokens/download",

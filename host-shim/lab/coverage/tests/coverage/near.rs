@@ -75,7 +75,7 @@ fn a_template_is_reached_only_by_its_own_mails() {
         (
             "\nproduct_types:",
             "\nevents: {show.liked: {fields: [{name: email, type: string, required: true, max_length: 254}]}}\n\
-             on:\n  - {event: show.liked, mail: hello, to: \"{event.email}\"}\n  \
+             reactions:\n  - {event: show.liked, mail: hello, to: \"{event.email}\"}\n  \
              - {event: subscription.canceled, mail: bye}\n  - {event: payment.succeeded, mail: hello}\n\nproduct_types:",
         ),
     ];
@@ -92,8 +92,11 @@ events:
 expect: {effects: {show_first-show/feed/ensure: {kind: cdn.ensure, payload: {template: bye}}}}
 "#;
     let found = covered_with_changes(&catalog, &files, story);
-    assert_reached(&found, &["template hello", "on show.liked: mail hello"]);
-    assert_holes(&found, &["template bye", "on subscription.canceled: mail bye", "on payment.succeeded: mail hello"]);
+    assert_reached(&found, &["template hello", "reaction to show.liked: mail hello"]);
+    assert_holes(
+        &found,
+        &["template bye", "reaction to subscription.canceled: mail bye", "reaction to payment.succeeded: mail hello"],
+    );
 }
 
 #[test]
@@ -115,7 +118,6 @@ events:
 
 /// Shows with a feed that may have a flavor, and a review before a fee; reels have a review too.
 const REVIEWED: &str = r#"
-business: {currency: usd, success_url: "https://x.example/paid", cancel_url: "https://x.example/plans", origins: ["https://x.example"]}
 product_types:
   - name: show
     id_prefix: show
@@ -140,7 +142,7 @@ product_types:
 fn each_provision_of_an_instance_is_a_clause_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     write(&folder, "catalog.yml", REVIEWED);
-    write(&folder, "business.yml", "resources: {review: [ask]}\n");
+    write(&folder, "business.yml", "policies: {currency: usd}\nresources: {review: [ask]}\n");
     let story = r#"
 name: a show without a flavor waits for an operator, and a reel does not
 given: {account: "user:ana", answers: {show_first/review/run: final conflict}}

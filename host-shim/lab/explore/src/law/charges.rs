@@ -131,7 +131,8 @@ impl Charges {
     fn load(&mut self, catalog: &Map<String, Value>, at: Timestamp) {
         let list = |name: &str| catalog.get(name).and_then(Value::as_array).into_iter().flatten();
         let rates = catalog.get("rates").cloned().unwrap_or_default();
-        let sellers = rates.as_object().into_iter().flatten().filter_map(|(_, rate)| rate["seller"]["micros"].as_str());
+        let sellers =
+            rates.as_object().into_iter().flatten().filter_map(|(_, rate)| of_product(&rate["seller"]["micros"]));
         self.fields.extend(sellers.map(str::to_owned));
         // The first catalog has always been in force.
         let since = if self.rates.0.is_empty() { Timestamp::MIN } else { at };
@@ -174,7 +175,7 @@ impl Charges {
         let of_meter = rate["micros"][attribute(&rate["by"])].as_i64().unwrap_or(0);
         let seller = &rate["seller"];
         let product = self.products.get(attribute(&seller["by"]));
-        let history = product.and_then(|product| product.in_force.get(seller["micros"].as_str()?));
+        let history = product.and_then(|product| product.in_force.get(of_product(&seller["micros"])?));
         of_meter.saturating_add(history.and_then(|history| history.at(at)).copied().unwrap_or(0))
     }
 
@@ -209,4 +210,9 @@ impl Charges {
         }
         Ok(None)
     }
+}
+
+/// Returns the field in a template that consists of one placeholder of a product: `micros` of `{product.micros}`.
+fn of_product(template: &Value) -> Option<&str> {
+    template.as_str()?.strip_prefix("{product.")?.strip_suffix('}')
 }

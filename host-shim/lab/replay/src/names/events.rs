@@ -46,9 +46,7 @@ impl Names {
             let all = usage.items().unwrap_or(std::slice::from_ref(usage));
             let meters = all.iter().filter_map(|measurement| Named::text(measurement.member("meter")?));
             let known = self.meters.iter().map(String::as_str);
-            found.extend(
-                meters.filter_map(|meter| meter.unless("no rate, counter or meter of the business", known.clone())),
-            );
+            found.extend(meters.filter_map(|meter| meter.unless("no meter of the business", known.clone())));
         }
         if let Some(kind) = step.member("stripe").and_then(Node::scalar).filter(|_| !self.changes_catalog) {
             found.extend(self.of_prices(&kind, step));

@@ -61,13 +61,13 @@ fn a_check_of_two_mistakes_reports_no_other_mistake() {
 fn mistakes_in_all_clauses_are_reported_with_their_lines() {
     let mut text = WHOLE.to_owned();
     let wrong = [
-        ("grace_days: 7", "grace_days: -7"),
+        ("grace: 7d", "grace: -7d"),
         ("alerts: [80, 100]", "alerts: [80, 101]"),
         ("micros: {large: 12}", "micros: {large: -12}"),
         ("type: milli", "type: mili"),
-        ("once_per: label", "once_pre: label"),
+        ("at_most: {count: 1", "at_mots: {count: 1"),
         ("on_archive: keep", "on_archive: kepe"),
-        ("meters: [{meter: seats, counter: true}", "meters: [{meter: seats, countr: true}"),
+        ("{meter: visits, of: calls}", "{meter: visits, fo: calls}"),
     ];
     let mut lines = Vec::new();
     for (good, bad) in wrong {

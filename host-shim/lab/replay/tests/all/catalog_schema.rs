@@ -16,13 +16,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Members of the stored policies that a catalog does not have in `business`, but in other places.
-const STORED: [&str; 10] =
-    ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
+/// Members of the stored policies that a business does not have in `policies`, but in other places.
+const STORED: [&str; 11] = [
+    "campaigns",
+    "config",
+    "defaults",
+    "entitlements",
+    "events",
+    "may",
+    "meters",
+    "rates",
+    "reactions",
+    "resources",
+    "templates",
+];
 
 /// Texts of [`WHOLE`], each with a replacement that has an unknown name. Only the reader can refuse it, because a
 /// business may declare names.
-const UNKNOWN: [(&str, &str); 27] = [
+const UNKNOWN: [(&str, &str); 30] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
@@ -30,12 +41,15 @@ const UNKNOWN: [(&str, &str); 27] = [
     ("{name: \"{account.id}\"}", "{nmae: \"{account.id}\"}"),
     ("to: \"{event.email}\"", "to: \"{event.mail}\""),
     ("to: \"{event.email}\"", "to: everybody"),
-    ("if: calls", "if: cals"),
+    ("if: allowed.calls", "if: allowed.cals"),
+    ("{meter: visits, of", "{meter: visit, of"),
+    ("group: [agent]", "group: [agnt]"),
+    ("kind: counter, meter: calls", "kind: counter, meter: cals"),
     ("{meter: backups, within: 26h}", "{meter: logins, within: 26h}"),
-    ("{meter: backups, within: 26h}", "{meter: seats, within: 26h}"),
-    ("effect: object.sign", "effect: database.seed"),
+    ("{meter: backups, within: 26h}", "{meter: visits, within: 26h}"),
+    ("run: object.sign", "run: database.seed"),
     ("shows: {label: \"{product.label}\"}", "shows: {label: \"{product.lable}\"}"),
-    ("stock: {by: \"{plan.slug}\"", "stock: {by: \"{plan.slgu}\""),
+    ("per: \"{plan.slug}\"", "per: \"{plan.slgu}\""),
     (",\n        or_manual: {how: [Ask]}}", "}"),
     ("resource: cdn", "resource: cdm"),
     ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
@@ -55,8 +69,12 @@ const UNKNOWN: [(&str, &str); 27] = [
     ),
 ];
 
+/// The schema of a catalog with the policies of `business.yml` beside its clauses, as in [`WHOLE`].
 fn schema() -> Value {
-    serde_json::from_str(CATALOG).expect("JSON")
+    let mut schema: Value = serde_json::from_str(CATALOG).expect("JSON");
+    let business: Value = serde_json::from_str(BUSINESS).expect("JSON");
+    schema["properties"]["policies"] = business["properties"]["policies"].clone();
+    schema
 }
 
 fn validator(schema: &Value) -> Validator {
@@ -139,9 +157,10 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 36] = [
+const OBJECTS: [(&str, &str); 37] = [
     ("", ""),
-    ("/$defs/policies", "/business"),
+    ("/properties/policies", "/policies"),
+    ("/$defs/meterDecl", "/meters/tokens"),
     ("/$defs/entitlement", "/entitlements/calls"),
     ("/$defs/rate", "/rates/tokens"),
     ("/$defs/rate/properties/seller", "/rates/tokens/seller"),
@@ -151,17 +170,18 @@ const OBJECTS: [(&str, &str); 36] = [
     ("/$defs/productType", "/product_types/2"),
     ("/$defs/field", "/product_types/0/fields/0"),
     ("/$defs/event", "/events/user.registered"),
-    ("/$defs/reaction", "/on/0"),
+    ("/$defs/reaction", "/reactions/0"),
     ("/properties/campaigns", "/campaigns"),
     ("/$defs/token", "/product_types/1/tokens/0"),
     ("/$defs/redeem", "/product_types/1/tokens/0/redeem"),
     ("/$defs/buy", "/product_types/1/buy"),
     ("/$defs/buy/properties/quantity", "/product_types/0/buy/quantity"),
+    ("/$defs/buy/properties/at_most", "/product_types/1/buy/at_most"),
     ("/$defs/granted/anyOf/1", "/product_types/1/grants/calls"),
     ("/$defs/leftBehind", "/product_types/1/on_paid/0"),
     ("/$defs/planLink", "/product_types/2/plan"),
     ("/$defs/resource", "/product_types/2/provisions/0"),
-    ("/$defs/stock", "/product_types/2/provisions/0/stock"),
+    ("/$defs/atMost", "/product_types/2/provisions/0/at_most"),
     ("/$defs/byHand", "/product_types/2/provisions/2/or_manual"),
     ("/$defs/fromCheckout", "/product_types/2/from_checkout"),
     ("/$defs/lifecycle", "/product_types/2/lifecycle"),
@@ -173,7 +193,6 @@ const OBJECTS: [(&str, &str); 36] = [
     ("/$defs/prices", "/products/0/prices"),
     ("/$defs/price", "/products/0/prices/month"),
     ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),
-    ("/$defs/product/properties/price/anyOf/1", "/products/1/price"),
     // A product may also have the fields of its type, so the schema allows further members.
     ("/$defs/product", "/products/0"),
     ("/$defs/product", "/products/1"),
@@ -240,7 +259,7 @@ fn schema_and_reader_know_the_same_names() {
         match object {
             // A catalog has these members in another file of the business.
             "" => assert!(["config", "may", "resources", "templates"].iter().all(|name| read.remove(*name))),
-            "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
+            "/properties/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
             _ => {}
         }
         assert_eq!(read, named(of_schema), "{object}");
@@ -262,8 +281,8 @@ fn a_product_has_the_members_of_the_schema_and_the_fields_of_its_type() {
         assert!(of_schema.remove(member) && fields.remove(member), "{member}");
     }
     assert!(of_schema.is_subset(&fields), "{of_schema:?} {fields:?}");
-    let own = names_in("slug, rank, size, cores").into_iter().collect();
-    assert_eq!(&fields - &of_schema, own, "fields that come with `catalog: true`, and the type's own");
+    let own = names_in("slug, rank, size, cores, calls, stripe_price_id").into_iter().collect();
+    assert_eq!(&fields - &of_schema, own, "the type's own, and a field of the platform's form");
 }
 
 #[test]
@@ -273,8 +292,9 @@ fn schema_and_reader_know_the_same_words() {
         list.as_array().expect("a list").iter().map(|word| word.as_str().expect("a text").to_owned()).collect()
     };
     for (place, member, list) in [
-        ("/business", "provider", "/$defs/policies/properties/provider/enum"),
-        ("/business", "customer_creation", "/$defs/policies/properties/customer_creation/enum"),
+        ("/policies", "provider", "/properties/policies/properties/provider/enum"),
+        ("/policies", "customer_creation", "/properties/policies/properties/customer_creation/enum"),
+        ("/meters/tokens", "formula", "/$defs/meterDecl/properties/formula/enum"),
         ("/entitlements/calls", "kind", "/$defs/entitlement/properties/kind/enum"),
         ("/entitlements/calls", "period", "/$defs/entitlement/properties/period/enum"),
         ("/product_types/1/buy", "account", "/$defs/buy/properties/account/enum"),
@@ -288,7 +308,9 @@ fn schema_and_reader_know_the_same_words() {
         ("/product_types/2/provisions/2/or_manual", "by", "/$defs/byHand/properties/by/enum"),
         ("/product_types/2/provisions/1", "on_archive", "/$defs/resource/properties/on_archive/enum"),
     ] {
-        let bad = only(&with(&whole, place, member, json!("zzz")));
+        // A condition has a word in front.
+        let unknown = if member == "if" { "config.zzz" } else { "zzz" };
+        let bad = only(&with(&whole, place, member, json!(unknown)));
         assert_eq!(names_in(&bad.expected), words(schema.pointer(list).expect("words")), "{member}: {bad}");
         assert!(bad.place.pointer.as_deref().is_some_and(|at| at == format!("{place}/{member}")), "{bad}");
     }

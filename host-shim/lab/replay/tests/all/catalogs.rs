@@ -1,32 +1,60 @@
-//! A catalog with every clause, and its possible mistakes.
+//! A business with every policy and every clause of a catalog, and its possible mistakes.
 
+use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
 
-/// Makes a business folder with a catalog and the mail template that [`WHOLE`] names.
-pub fn folder_with(catalog: &str) -> TempDir {
+/// Splits a document in YAML or JSON into its policies, as `business.yml`, and the catalog. In YAML the policies come first, and
+/// the entitlements after them.
+pub fn files_of(document: &str) -> (String, String) {
+    if let Ok(Value::Object(mut catalog)) = serde_json::from_str(document) {
+        let policies = catalog.remove("policies").map(|policies| json!({"policies": policies}).to_string());
+        return (policies.unwrap_or_default(), Value::Object(catalog).to_string());
+    }
+    match document.split_once("\nentitlements:") {
+        // The clauses keep the lines that they have in the document.
+        Some((policies, rest)) if !policies.trim().is_empty() => {
+            let lines = "\n".repeat(policies.matches('\n').count() + 1);
+            (policies.to_owned(), format!("{lines}entitlements:{rest}"))
+        }
+        _ => (String::new(), document.to_owned()),
+    }
+}
+
+/// Makes a business folder with the files of a document and the mail template that [`WHOLE`] names.
+pub fn folder_with(document: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
+    let (business, catalog) = files_of(document);
     fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    if !business.is_empty() {
+        fs::write(folder.path().join("business.yml"), business).expect("written");
+    }
     fs::create_dir(folder.path().join("templates")).expect("made");
     fs::write(folder.path().join("templates/hello.txt"), "Subject: Hello {{ name }}\n").expect("written");
     folder
 }
 
-/// A catalog that has every clause and every member.
+/// The policies and a catalog with every clause and every member.
 pub const WHOLE: &str = r#"
-business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, success_url: https://a.example,
-  cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
-  archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
-  error_credit_hours: 24}
+policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, success_url: https://a.example,
+  cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
+  archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
+  error_credit_after: 24h}
 entitlements:
-  seats: {kind: limit}
-  calls: {kind: counter, period: calendar_month, alerts: [80, 100]}
+  seats: {kind: limit, meter: seats}
+  calls: {kind: counter, meter: calls, period: calendar_month, alerts: [80, 100]}
   may_owe: {kind: flag}
+meters:
+  tokens: {unit: token, formula: sum, attributes: [model, agent]}
+  calls: {}
+  seats: {formula: last}
+  visits: {}
+  backups: {formula: last}
 rates:
-  tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: token_micros}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: may_owe}}
+  tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: "{product.token_micros}"}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: allowed.may_owe}}
 events:
   user.registered: {fields: [{name: email, type: string, required: true}]}
-on:
+reactions:
   - {event: user.registered, mail: hello, to: "{event.email}", with: {name: "{account.id}"}}
   - {event: invoice.paid, run: database.seed}
 campaigns: {batch: 100, every: 1m}
@@ -37,43 +65,44 @@ product_types:
     family: plan
     infer_by: slug
     rank_by: rank
-    requires_plan: false
     extras: false
     intervals: [month]
-    buy: {account: user, quantity: {max: 3}}
+    buy: {account: user, quantity: {at_most: 3}}
     fields:
       - {name: slug, type: string, required: true, min_length: 1, max_length: 40, format: label, lowercase: true, unique: true,
         immutable: true, personal: true, reserved: [www], set_by: owner}
       - {name: rank, type: int, min: 0, max: 9, default: 1}
       - {name: size, type: enum, options: [s, m], aliases: {small: s}}
       - {name: cores, type: milli}
-    grants: {seats: rank, may_owe: true}
+      - {name: calls, type: int, unlimited: true, default: unlimited}
+    grants: {seats: "{product.rank}", may_owe: 1, calls: "{product.calls}"}
   - name: pack
     catalog: true
     infer_by: credits
-    buy: {account: user, if: may_owe, once_per: label, metadata: {label: "{product.label}"}, success_url: https://a.example,
+    if: plan
+    buy: {account: user, if: allowed.may_owe, at_most: {count: 1, per: "{product.label}"}, metadata: {label: "{product.label}"}, success_url: https://a.example,
       cancel_url: https://a.example}
     fields:
       - {name: label, type: string, required: true}
       - {name: credits, type: int, required: true}
       - {name: creator, type: string, required: true, format: account}
       - {name: token_micros, type: int}
-    refund: {days: 30}
-    split: {to: "{product.creator}", share_bp: 9000, hold_days: 7, min: 5}
+    refund: {within: 30d}
+    split: {to: "{product.creator}", share_bp: 9000, hold: 7d, min: 5}
     listing: approved
-    grants: {calls: {amount: 5, if: may_owe}}
-    on_paid: [{credit: credits}]
-    tokens: [{name: download, if: calls, ttl: 24h, live: 5, shows: {label: "{product.label}"}, redeem: {effect: object.sign,
+    grants: {calls: {amount: 5, if: allowed.may_owe}}
+    on_paid: [{credit: "{product.credits}"}]
+    tokens: [{name: download, if: allowed.calls, ttl: 24h, at_most: 5, shows: {label: "{product.label}"}, redeem: {run: object.sign,
       ttl: 15m, with: {label: "{product.label}"}}}]
   - name: site
     id_prefix: site
     id_by: label
     consumes: {seats: 1}
-    plan: {field: plan_id, family: plan, quotas: {seats: rank}}
+    plan: {field: plan_id, family: plan, quotas: {seats: "{plan.rank}"}}
     fields: [{name: label, type: string, required: true, format: label}]
     provisions:
       - {name: data, resource: database, quota: seats, if: config.enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
-        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep, stock: {by: "{plan.slug}", most: {free: 2}},
+        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep, at_most: {count: {free: 2}, per: "{plan.slug}"},
         or_manual: {how: [Ask]}}
       - {name: edge, resource: cdn, after: [data]}
       - {name: fill, run: database.seed, phase: filling, within: 10m, after: [data], or_manual: {by: owner, how: [Look],
@@ -82,8 +111,8 @@ product_types:
     from_checkout: {name: "{session.label}", metadata: {label: "{session.label}"}}
     lifecycle: {idle: {meter: seats, after: 30d}, archive_after: 7d, delete_after: 60d}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
-    watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
-    meters: [{meter: seats, counter: true}, {meter: backups}]
+    watch: {url: "{resources.url}/health", every: 5m, fail_after: 3, recover_after: 1}
+    meters: [{meter: seats}, {meter: visits, of: calls}, {meter: backups}]
     expects: [{meter: backups, within: 26h}]
 products:
   - id: prod_a
@@ -95,27 +124,27 @@ products:
     prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
     metadata: {slug: a}
     stripe_metadata: {slug: a}
-  - {id: prod_b, type: pack, name: B, price: {amount: 700, currency: usd}, billing_interval: once, interval: once, currency: usd,
-    purchasable: true, display_order: 1, stripe_price_id: price_b, stripe_product_id: prod_at_b, metadata: {label: b, creator: "user:c"}, features: {credits: 7}}
+  - {id: prod_b, type: pack, name: B, prices: {once: {amount: 700, id: price_b}},
+    purchasable: true, display_order: 1, stripe_product_id: prod_at_b, metadata: {label: b, creator: "user:c"}, features: {credits: 7}}
 "#;
 
 /// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
-pub const BROKEN: [(&str, &str); 97] = [
-    ("business:", "busines:"),
+pub const BROKEN: [(&str, &str); 108] = [
+    ("policies:", "policys:"),
     ("product_types:", "types:"),
-    ("grace_days: 7", "grace_days: -7"),
-    ("dunning_days: [0, 3]", "dunning_days: 3"),
+    ("grace: 7d", "grace: -7d"),
+    ("dunning: [0d, 3d]", "dunning: 3d"),
     ("currency: usd, sync_prices", "curency: usd, sync_prices"),
     ("provider: stripe", "provider: paddle"),
-    ("seats: {kind: limit}", "seats: limit"),
-    ("seats: {kind: limit}", "seats: {}"),
-    ("seats: {kind: limit}", "seats: {kind: limit, period: calendar_month}"),
+    ("seats: {kind: limit, meter: seats}", "seats: limit"),
+    ("seats: {kind: limit, meter: seats}", "seats: {}"),
+    ("seats: {kind: limit, meter: seats}", "seats: {kind: limit, meter: seats, period: calendar_month}"),
     ("alerts: [80, 100]", "alerts: [80, 101]"),
     ("micros: {large: 12}", "micros: {large: -12}"),
     ("micros: {large: 12}, ", ""),
     ("pay: [credits, invoice]", "pay: []"),
     ("pay: [credits, invoice]", "pay: [credits]"),
-    (", invoice: {min: 50, limit: 5000, if: may_owe}", ""),
+    (", invoice: {min: 50, limit: 5000, if: allowed.may_owe}", ""),
     ("user.registered: {fields", "registered: {fields"),
     ("user.registered: {fields: [", "user.registered: {feilds: ["),
     ("{event: invoice.paid, run", "{run"),
@@ -124,34 +153,44 @@ pub const BROKEN: [(&str, &str); 97] = [
     ("{event: invoice.paid, run: database.seed}", "{event: invoice.paid}"),
     ("batch: 100", "batch: 0"),
     ("every: 1m", "every: minute"),
-    ("name: download, if: calls", "if: calls"),
+    ("name: download, if: allowed.calls", "if: allowed.calls"),
     ("ttl: 24h", "ttl: day"),
-    ("live: 5", "live: 0"),
-    ("effect: object.sign,\n      ttl: 15m", "effect: object.sign"),
+    ("at_most: 5", "at_most: 0"),
+    ("run: object.sign,\n      ttl: 15m", "run: object.sign"),
     ("- name: site\n    ", "- "),
     ("catalog: true\n    family: plan\n", "family: plan\n"),
     ("intervals: [month]", "intervals: [fortnight]"),
     ("buy: {account: user, quantity", "buy: {account: users, quantity"),
-    ("quantity: {max: 3}", "quantity: {max: 0}"),
-    ("quantity: {max: 3}", "quantity: 3"),
-    ("quantity: {max: 3}", "if: may_owe"),
+    ("quantity: {at_most: 3}", "quantity: {at_most: 0}"),
+    ("quantity: {at_most: 3}", "quantity: 3"),
+    ("quantity: {at_most: 3}", "if: allowed.may_owe"),
     ("type: string, required: true, min_length", "required: true, min_length"),
     ("name: cores, type: milli", "name: cores, type: milli, max: 4000"),
     ("name: cores, type: milli", "name: cores, type: millis"),
     ("unique: true", "unique: [slug]"),
     ("aliases: {small: s}", "aliases: [small]"),
-    ("seats: rank, may_owe", "seats: {amount: rank, if: may_owe}, may_owe"),
-    ("seats: rank, may_owe", "seats: [rank], may_owe"),
-    ("{amount: 5, if: may_owe}", "{amount: 5, when: may_owe}"),
-    ("{amount: 5, if: may_owe}", "{amount: 5}"),
-    ("[{credit: credits}]", "{credit: credits}"),
-    ("[{credit: credits}]", "[{credits: credits}]"),
-    ("seller: {by: agent, micros: token_micros}", "seller: {by: agent}"),
-    ("refund: {days: 30}", "refund: 30"),
+    ("seats: \"{product.rank}\", may_owe", "seats: {amount: \"{product.rank}\", if: allowed.may_owe}, may_owe"),
+    ("seats: \"{product.rank}\", may_owe", "seats: [1], may_owe"),
+    ("seats: \"{product.rank}\", may_owe", "seats: rank, may_owe"),
+    ("may_owe: 1", "may_owe: true"),
+    ("may_owe: 1", "may_owe: -1"),
+    ("per: \"{product.label}\"", "per: label"),
+    ("count: 1", "count: 2"),
+    ("if: plan", "if: config.enabled"),
+    ("unlimited: true, default: unlimited", "unlimited: some"),
+    ("formula: sum", "formula: max"),
+    ("kind: counter, meter: calls", "kind: counter, meter: [calls]"),
+    ("if: allowed.may_owe, at_most", "if: may_owe, at_most"),
+    ("{amount: 5, if: allowed.may_owe}", "{amount: 5, when: allowed.may_owe}"),
+    ("{amount: 5, if: allowed.may_owe}", "{amount: 5}"),
+    ("[{credit: \"{product.credits}\"}]", "{credit: \"{product.credits}\"}"),
+    ("[{credit: \"{product.credits}\"}]", "[{credits: \"{product.credits}\"}]"),
+    ("seller: {by: agent, micros: \"{product.token_micros}\"}", "seller: {by: agent}"),
+    ("refund: {within: 30d}", "refund: 30d"),
     ("share_bp: 9000", "share_bp: 10001"),
     ("listing: approved", "listing: true"),
-    ("    split: {to: \"{product.creator}\", share_bp: 9000, hold_days: 7, min: 5}\n", ""),
-    ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
+    ("    split: {to: \"{product.creator}\", share_bp: 9000, hold: 7d, min: 5}\n", ""),
+    ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: allowed.may_owe}}"),
     ("plan: {field: plan_id, family", "plan: {family"),
     ("on_archive: keep", "on_archive: stay"),
     ("compare_after: 1d", "compare_after: day"),
@@ -161,10 +200,10 @@ pub const BROKEN: [(&str, &str); 97] = [
     ("mail_within: 3d", "mail_within: 3"),
     ("plan_within: 1m", "plan_within: 1"),
     ("suspend_on_pause: [void]", "suspend_on_pause: [cancel]"),
-    ("most: {free: 2}", "most: {}"),
-    ("most: {free: 2}", "most: {free: 101}"),
-    ("by: \"{plan.slug}\", most", "most"),
-    ("stock: {by", "stock: {of: 2, by"),
+    ("count: {free: 2}", "count: {}"),
+    ("count: {free: 2}", "count: {free: 101}"),
+    (", per: \"{plan.slug}\"}", "}"),
+    ("at_most: {count: {free", "at_most: {of: 2, count: {free"),
     ("resource: cdn, after", "resource: cdn, run: database.seed, after"),
     ("run: database.seed, phase", "phase"),
     ("run: database.seed, phase", "run: seed, phase"),
@@ -179,7 +218,7 @@ pub const BROKEN: [(&str, &str); 97] = [
     ("{meter: seats, after: 30d}", "{meter: seats}"),
     ("{meter: seats, after: 30d}", "{meter: seats, after: month}"),
     ("archive_after: 7d", "archive_after: 7"),
-    ("every_s: 300, ", ""),
+    ("every: 5m, ", ""),
     ("meters: [{meter: seats", "meters: [{name: seats"),
     ("within: 26h", "within: day"),
     ("{meter: backups, within: 26h}", "{meter: backups}"),
@@ -193,9 +232,10 @@ pub const BROKEN: [(&str, &str); 97] = [
     ("{amount: 500, id", "{amount: 5.5, id"),
     ("{amount: 500, id", "{id"),
     ("{test: price_a, live: price_live_a}", "{tset: price_a}"),
-    ("price: {amount: 700, currency: usd}", "price: {amount: 700, curency: usd}"),
-    ("price: {amount: 700, currency: usd}", "price: -700"),
-    ("billing_interval: once, interval: once", "billing_interval: fortnight"),
+    ("prices: {once: {amount: 700, id: price_b}}", "prices: {once: {amount: 700, idd: price_b}}"),
+    ("prices: {once: {amount: 700, id: price_b}}", "prices: {once: {amount: -700, id: price_b}}"),
+    ("prices: {once: {amount: 700, id: price_b}}", "price: 700"),
+    ("prices: {once: {amount: 700, id: price_b}}", "stripe_price_id: price_b"),
     ("display_order: 1", "display_order: -1"),
     ("stripe_metadata: {slug: a}", "stripe_metadata: {slug: 1}"),
 ];

@@ -132,9 +132,9 @@ fn the_monitors_interval_matches_the_manifest() {
     let watches: Vec<&Value> =
         catalog["product_types"].as_array().expect("a list").iter().filter_map(|decl| decl.get("watch")).collect();
     let [watch] = watches[..] else { panic!("one type is watched: {watches:?}") };
-    let minutes = watch["every_s"].as_u64().expect("seconds") / 60;
+    let minutes = watch["every"].as_str().and_then(|every| every.strip_suffix('m')).expect("minutes");
     assert_eq!(manifest["schedules"], json!([{"effect": "probe.watch", "schedule": format!("*/{minutes} * * * *")}]));
-    assert_eq!(minutes, 5);
+    assert_eq!(minutes, "5");
 }
 
 /// Returns the members of the block of the contract that begins with the line `begin`.

@@ -19,7 +19,7 @@ const CATALOG: &str = r#"product_types:
       - {name: slug, type: string, required: true}
       - {name: size, type: enum, options: [small, large, huge], aliases: {tiny: small, giant: huge}}
       - {name: sites, type: int, required: true}
-    grants: {sites: sites}
+    grants: {sites: "{product.sites}"}
   - name: site
     catalog: false
     plan: {field: plan_id, family: plan}
@@ -36,18 +36,15 @@ products:
     product_type: tier
     name: L
     default: false
-    price: 500
-    billing_interval: month
-    metadata: {slug: l, size: large, sites: 2, stripe_price_id: price_l}
+    prices: {month: {amount: 500, id: price_l}}
+    metadata: {slug: l, size: large, sites: 2}
   - id: prod_h
     name: H
-    price: 900
-    billing_interval: month
+    prices: {month: {amount: 900, id: price_h}}
     metadata:
       slug: h
       size: giant
       sites: 3
-      stripe_price_id: price_h
 entitlements: {sites: {kind: limit}}
 "#;
 
@@ -96,7 +93,7 @@ fn mistakes(folder: &Path, live: Option<&LiveProviders>) -> Vec<String> {
     checked.mistakes.iter().map(|bad| bad.to_string().replace(&before, "")).collect()
 }
 
-const HUGE: &str = "catalog.yml:36: /products/2/metadata/size: `giant`, read as `huge`, is a `tier` that the provider of `function` can't make; expected small, large";
+const HUGE: &str = "catalog.yml:34: /products/2/metadata/size: `giant`, read as `huge`, is a `tier` that the provider of `function` can't make; expected small, large";
 const SOUTH: &str = "catalog.yml:17: /product_types/1/fields/1/options/1: `south` is a `region` that the provider of `function` can't make; expected north";
 const HOST: &str = "catalog.yml:20: /product_types/1/provisions/1/with/host: `{instance.label}.example` is a `host` that the provider of `cdn` can't make; expected a certificate";
 

@@ -8,13 +8,13 @@ use host_intake::Mode;
 use host_yaml::bad_input::BadInput;
 use std::collections::BTreeSet;
 
-const CATALOG: &str = "business: {success_url: \"https://old.example\"}
-product_types:
+const CATALOG: &str = "product_types:
   - {name: plan, aliases: [tier], fields: [{name: price, type: int}]}
   - {name: site, provisions: [{name: db, if: config.token, with: {zone: \"{config.zone}\"}}]}
 products: [{id: p, product_type: plan, prices: {month: \"${config.price}\"}}]
 ";
-const BUSINESS: &str = "config:
+const BUSINESS: &str = "policies: {success_url: \"https://old.example\"}
+config:
   price: {type: integer, default: 500, env: PRICE}
   share: {type: integer, decimals: 4, default: \"0.9\", env: SHARE}
   zone: {env: ZONE}
@@ -208,9 +208,9 @@ fn what_is_set_and_has_no_effect_is_named_once_with_the_reason() {
 fn checkout_urls_of_the_file_replace_those_of_the_catalog() {
     let file = "extensions: {products: {checkout: {success_url: \"https://new.example/{CHECKOUT_SESSION_ID}\", cancel_url: \"https://new.example\"}}}\n";
     let catalog = prepared(file, &[]).business.catalog;
-    assert_eq!(catalog["business"]["success_url"], "https://new.example/{CHECKOUT_SESSION_ID}");
-    assert_eq!(catalog["business"]["cancel_url"], "https://new.example");
-    assert_eq!(prepared("", &[]).business.catalog["business"]["success_url"], "https://old.example");
+    assert_eq!(catalog["policies"]["success_url"], "https://new.example/{CHECKOUT_SESSION_ID}");
+    assert_eq!(catalog["policies"]["cancel_url"], "https://new.example");
+    assert_eq!(prepared("", &[]).business.catalog["policies"]["success_url"], "https://old.example");
     assert_eq!(BusinessConfig::of_folder("x".as_ref()).mode, BusinessMode::Test);
 }
 

@@ -6,7 +6,9 @@ use host::view::parsed;
 use serde_json::{Map, Value, json};
 
 /// Members of a product's metadata that are repeated at the top level, as the extension does for an account's products.
-const REPEATED: [&str; 2] = ["stripe_product_id", "stripe_price_id"];
+const REPEATED: [&str; 2] = ["stripe_product_id", PRICE_ID];
+/// The member with the id of a product's only price.
+const PRICE_ID: &str = "stripe_price_id";
 
 /// A product on sale, in the shape of an account's product, with its prices.
 pub(super) fn offer(offer: &Offer) -> Value {
@@ -31,6 +33,9 @@ pub(super) fn offer(offer: &Offer) -> Value {
         if let Some(id) = metadata.get(name) {
             value[name] = id.clone();
         }
+    }
+    if let (true, [only]) = (value[PRICE_ID].is_null(), offer.prices.as_slice()) {
+        value[PRICE_ID] = json!(only.id);
     }
     value["metadata"] = metadata;
     value

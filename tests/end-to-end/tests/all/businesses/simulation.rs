@@ -111,7 +111,7 @@ fn an_unbooked_refund_is_reported_and_written_as_a_scenario() {
 #[test]
 fn an_unsupported_currency_is_refused() {
     let mut options = share("solobase", 1, 1);
-    options.business.catalog["business"]["currency"] = json!("eur");
+    options.business.catalog["policies"]["currency"] = json!("eur");
     let error = simulate(&options, &|_| ()).expect_err("an unsupported currency");
     assert!(matches!(&error, SimulateError::Currency { currency, .. } if currency == "eur"), "{error}");
     assert!(error.is_bad_input() && error.to_string().contains("expected `usd`"), "{error}");

@@ -38,13 +38,14 @@ fn business(currency: usize) -> &'static BusinessFolder {
             }));
         }
         let catalog = json!({
-            "business": {"currency": CURRENCIES[currency], "sync_prices": false},
             "product_types": types, "products": products,
         });
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("market");
         std::fs::create_dir(&path).expect("a folder");
         std::fs::write(path.join("catalog.yml"), catalog.to_string()).expect("written");
+        let business = json!({"policies": {"currency": CURRENCIES[currency], "sync_prices": false}});
+        std::fs::write(path.join("business.yml"), business.to_string()).expect("written");
         BusinessFolder::load(&path).expect("a readable business")
     })
 }

@@ -26,9 +26,12 @@ use tokio::runtime::Runtime;
 
 pub const DAY_MS: Timestamp = 86_400_000;
 
+const BUSINESS: &str = r#"
+policies: {currency: usd, erase_after: 30d, success_url: "https://a.example", cancel_url: "https://a.example", origins: ["https://a.example"]}
+"#;
+
 /// A plan and a poem, half of whose price is its poet's.
 const CATALOG: &str = r#"
-business: {currency: usd, erase_after: 30d, success_url: "https://a.example", cancel_url: "https://a.example", origins: ["https://a.example"]}
 entitlements: {projects: {kind: limit}}
 product_types:
   - name: tier
@@ -36,15 +39,15 @@ product_types:
     infer_by: slug
     family: tier
     fields: [{name: slug, type: string, required: true}, {name: projects, type: int, required: true, min: 0}]
-    grants: {projects: projects}
+    grants: {projects: "{product.projects}"}
   - name: poem
     catalog: true
     infer_by: poet
     fields: [{name: poet, type: string, required: true, format: account, immutable: true}]
     split: {to: "{product.poet}", share_bp: 5000}
 products:
-  - {id: prod_basic, product_type: tier, name: Basic, price: 500, billing_interval: month, metadata: {slug: basic, projects: 1}}
-  - {id: prod_ode, product_type: poem, name: Ode, price: 300, metadata: {poet: "user:zoe"}}
+  - {id: prod_basic, product_type: tier, name: Basic, prices: {month: {amount: 500}}, metadata: {slug: basic, projects: 1}}
+  - {id: prod_ode, product_type: poem, name: Ode, prices: {once: {amount: 300}}, metadata: {poet: "user:zoe"}}
 "#;
 
 /// Makes transfers at Stripe; while `loses` is set, the host gets no answer.
@@ -112,6 +115,7 @@ impl Shop {
         let business = folder.path().join("shop");
         std::fs::create_dir(&business).expect("a folder");
         std::fs::write(business.join("catalog.yml"), CATALOG).expect("written");
+        std::fs::write(business.join("business.yml"), BUSINESS).expect("written");
         let business = BusinessFolder::load(&business).expect("a business");
         let partition = Partition { business: business.name.clone(), livemode: false };
         let loses = Arc::new(AtomicBool::new(false));

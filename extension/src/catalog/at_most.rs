@@ -1,0 +1,26 @@
+//! Limits of how many there may be. There is one form: `at_most: N` in a clause that has one scope of its own, else
+//! `at_most: {count, per}`.
+
+use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A limit for each value of a field: an account has at most `count` products with one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerValue {
+    /// Maximum number.
+    pub count: u32,
+    /// The field that the products are told apart by: `{product.FIELD}`.
+    pub per: String,
+}
+
+/// Limits that depend on a value: the whole business has at most that many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByValue {
+    /// Maximum numbers by the value of `per`. Other values are unlimited.
+    pub count: BTreeMap<String, u32>,
+    /// A template whose value selects the maximum.
+    pub per: String,
+}

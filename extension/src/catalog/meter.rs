@@ -1,0 +1,45 @@
+//! The clause `meters`: what is measured. Rates, entitlements and product types name these meters.
+
+use super::entitlement::Entitlements;
+use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the measurements of a meter give together. The names are those of Stripe's meters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Formula {
+    /// Their sum.
+    #[default]
+    Sum,
+    /// The newest one.
+    Last,
+}
+
+/// The declaration of a meter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeterDecl {
+    /// Unit of the quantity, for readers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What the measurements give together.
+    pub formula: Formula,
+    /// Attributes of a measurement, beside `instance`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
+}
+
+/// Meters by name.
+pub(crate) type Meters = BTreeMap<String, MeterDecl>;
+
+/// Returns the entitlement that a meter measures.
+pub(crate) fn measured_by<'e>(entitlements: &'e Entitlements, meter: &str) -> Option<&'e str> {
+    let found = entitlements.iter().find(|(_, decl)| decl.meter.as_deref() == Some(meter));
+    found.map(|(key, _)| key.as_str())
+}
+
+/// Returns whether the measurements of a meter are summed up.
+pub(crate) fn is_sum(meters: &Meters, meter: &str) -> bool {
+    meters.get(meter).is_some_and(|decl| decl.formula == Formula::Sum)
+}
