@@ -1,4 +1,4 @@
-//! The clauses `events` and `on`: the business's own facts, and reactions to facts. Each reaction to a fact runs once.
+//! The clauses `events` and `reactions`: the business's own facts, and reactions to facts. Each reaction to a fact runs once.
 
 use super::schema::Field;
 use crate::model::json::Object;

@@ -1,4 +1,4 @@
-//! Checks of the clauses `events` and `on`, and of the templates of mails.
+//! Checks of the clauses `events` and `reactions`, and of the templates of mails.
 
 use super::checks::{check_field_declarations, check_words};
 use super::declared::{OwnResources, steps};
@@ -21,7 +21,7 @@ const KNOWN: [(&str, &[&str]); 8] = [
     ("token.issued", &["token", "product"]),
 ];
 
-/// Checks the clauses `events` and `on`: names are not in use yet, and reactions refer to declared names.
+/// Checks the clauses `events` and `reactions`: names are not in use yet, and reactions refer to declared names.
 pub(crate) fn check_reactions(
     events: &Events,
     on: &[Reaction],
@@ -48,7 +48,7 @@ pub(crate) fn check_reactions(
     let known_steps = steps(own);
     let known_steps: Vec<&str> = known_steps.iter().map(String::as_str).filter(|step| *step != mail::KIND).collect();
     for (index, reaction) in on.iter().enumerate() {
-        let path = format!("/on/{index}");
+        let path = format!("/reactions/{index}");
         if !names.contains(&reaction.event.as_str()) {
             let message = format!("`{}` is not a fact: expected {}", reaction.event, one_of(&names));
             return wrong(&format!("{path}/event"), message);

@@ -7,6 +7,7 @@ mod extensions;
 mod guide;
 mod kill;
 mod manifest;
+mod reference;
 mod schema;
 mod unmakeable;
 mod usage;
