@@ -3,37 +3,11 @@
 use crate::catalog::declared::{CONFIG, EFFECTS};
 use crate::input::THIN;
 use crate::model::data_version::DATA_VERSION;
+use crate::model::gather::sort_by;
+use crate::model::tables::COLLECTIONS;
 use crate::rules::commands::COMMANDS;
 use extension_contract::*;
 use serde_json::{Map, json};
-
-/// Collections of `records`.
-const COLLECTIONS: [&str; 24] = [
-    "access_log",
-    "account",
-    "billing",
-    "campaigns",
-    "counters",
-    "credits",
-    "customers",
-    "disputes",
-    "earned",
-    "earnings",
-    "instances",
-    "invoices",
-    "items",
-    "ledger",
-    "listings",
-    "members",
-    "payments",
-    "returned",
-    "sales",
-    "sessions",
-    "subscription_schedules",
-    "tokens",
-    "usage_days",
-    "usage_months",
-];
 
 /// Kinds of Stripe events that the extension handles (requirements 7.3).
 const PROVIDER_KINDS: [&str; 55] = [
@@ -102,7 +76,7 @@ pub(crate) fn declare() -> Declarations {
         data_version: DATA_VERSION,
         // A catalog defines the product types.
         product_types: Vec::new(),
-        collections: COLLECTIONS.map(str::to_owned).to_vec(),
+        collections: collections(),
         provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
         commands: COMMANDS
             .iter()
@@ -129,6 +103,13 @@ pub(crate) fn declare() -> Declarations {
             })
             .collect(),
     }
+}
+
+/// Returns the collections of `records`, in alphabetical order.
+fn collections() -> Vec<String> {
+    let mut collections: Vec<String> = COLLECTIONS.iter().map(|name| (*name).to_owned()).collect();
+    sort_by(&mut collections, Ord::cmp);
+    collections
 }
 
 /// Returns the JSON Schema of an object that must have these members.

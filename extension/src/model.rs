@@ -22,4 +22,5 @@ pub(crate) mod records;
 pub(crate) mod secret;
 pub(crate) mod shared;
 pub(crate) mod table;
+pub(crate) mod tables;
 pub(crate) mod time;

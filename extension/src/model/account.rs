@@ -8,186 +8,12 @@ use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
 use super::mail;
 use super::reader::Reader;
-use super::records::balances::Balances;
-use super::records::campaign::{Campaign, Member, Membership};
-use super::records::closed::Closed;
-use super::records::comparison::Comparison;
-use super::records::counter::Counter;
-use super::records::customer::{Customer, CustomerRequest};
-use super::records::dispute::Dispute;
-use super::records::earned::Earned;
-use super::records::earning::Earning;
-use super::records::entry::Entry;
-use super::records::instance::InstanceRecord;
-use super::records::invoice::Invoice;
-use super::records::item::Item;
-use super::records::listing::ListingRow;
-use super::records::lot::Lot;
-use super::records::money_requests::MoneyRequests;
-use super::records::payment::Payment;
-use super::records::payouts::Payouts;
-use super::records::product::ProductRow;
-use super::records::purchase::PurchaseRow;
-use super::records::returned::Returned;
-use super::records::sale::Sale;
-use super::records::schedule::OpenSchedule;
-use super::records::session::Session;
-use super::records::subscription::SubscriptionRow;
-use super::records::subscription_history::BillingHistory;
-use super::records::subscription_schedule::SubscriptionSchedule;
-use super::records::summary::Summary;
-use super::records::token::{Access, Token};
-use super::records::usage::{UsageDay, UsageMonth};
-use super::records::{ACCOUNT, record_key};
-use super::table::{Record, Table, typed};
+use super::records::token::Access;
+use super::table::{Table, typed};
+use super::tables::{HasTable, Tables};
 use extension_contract::*;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// A type of rows with a table in [`Tables`].
-pub(crate) trait HasTable: Record {
-    /// Returns the table of this row kind.
-    fn table(tables: &mut Tables) -> &mut Table;
-}
-
-/// Declares one table for each row kind.
-macro_rules! tables {
-    ($($field:ident: $record:ty),* $(,)?) => {
-        /// The tables of all row kinds.
-        pub(crate) struct Tables {
-            $($field: Table,)*
-        }
-
-        impl Default for Tables {
-            fn default() -> Self {
-                Tables { $($field: Table::of::<$record>(),)* }
-            }
-        }
-
-        $(impl HasTable for $record {
-            fn table(tables: &mut Tables) -> &mut Table {
-                &mut tables.$field
-            }
-        })*
-
-        impl Tables {
-            fn all(&self) -> impl Iterator<Item = &Table> {
-                [$(&self.$field),*].into_iter()
-            }
-
-            fn all_mut(&mut self) -> impl Iterator<Item = &mut Table> {
-                [$(&mut self.$field),*].into_iter()
-            }
-        }
-    };
-}
-
-tables! {
-    products: ProductRow,
-    purchases: PurchaseRow,
-    subscriptions: SubscriptionRow,
-    billing: BillingHistory,
-    invoices: Invoice,
-    sessions: Session,
-    payments: Payment,
-    disputes: Dispute,
-    customers: Customer,
-    instances: InstanceRecord,
-    schedules: OpenSchedule,
-    subscription_schedules: SubscriptionSchedule,
-    summaries: Summary,
-    balances: Balances,
-    counters: Counter,
-    items: Item,
-    lots: Lot,
-    returned: Returned,
-    sales: Sale,
-    earned: Earned,
-    earnings: Earning,
-    listings: ListingRow,
-    payouts: Payouts,
-    campaigns: Campaign,
-    members: Member,
-    memberships: Membership,
-    comparisons: Comparison,
-    closed: Closed,
-    customer_request: CustomerRequest,
-    money_requests: MoneyRequests,
-    tokens: Token,
-    accesses: Access,
-    usage_days: UsageDay,
-    usage_months: UsageMonth,
-    entries: Entry,
-}
-
-impl Tables {
-    /// Stores a row that was read.
-    fn insert_read(&mut self, stored: StoredRow) {
-        let table = match &stored.row {
-            Row::Product(_) => Some(&mut self.products),
-            Row::Purchase(_) => Some(&mut self.purchases),
-            Row::Subscription(_) => Some(&mut self.subscriptions),
-            Row::Price(_) => None,
-            Row::Record(record) => self.of_record(&record.collection, &record.id),
-        };
-        if let Some(table) = table {
-            table.insert_read(stored);
-        }
-    }
-
-    /// Stores that a row does not exist, unless it was read.
-    fn insert_missing(&mut self, key: &RowKey) {
-        let table = match key {
-            RowKey::Product(_) => Some(&mut self.products),
-            RowKey::Purchase(_) => Some(&mut self.purchases),
-            RowKey::Subscription(_) => Some(&mut self.subscriptions),
-            RowKey::Price(_) => None,
-            RowKey::Record(RecordKey { collection, id }) => self.of_record(collection, id),
-        };
-        if let Some(table) = table {
-            table.insert_missing(key.id());
-        }
-    }
-
-    /// Returns the table of a record; `None` if no table has its kind.
-    fn of_record(&mut self, collection: &str, id: &str) -> Option<&mut Table> {
-        Some(match collection {
-            BillingHistory::COLLECTION => &mut self.billing,
-            Invoice::COLLECTION => &mut self.invoices,
-            Session::COLLECTION => &mut self.sessions,
-            Item::COLLECTION => &mut self.items,
-            Lot::COLLECTION => &mut self.lots,
-            Returned::COLLECTION => &mut self.returned,
-            Sale::COLLECTION => &mut self.sales,
-            Earned::COLLECTION => &mut self.earned,
-            Earning::COLLECTION => &mut self.earnings,
-            ListingRow::COLLECTION => &mut self.listings,
-            Campaign::COLLECTION => &mut self.campaigns,
-            Member::COLLECTION => &mut self.members,
-            Token::COLLECTION => &mut self.tokens,
-            Access::COLLECTION => &mut self.accesses,
-            Payment::COLLECTION => &mut self.payments,
-            Dispute::COLLECTION => &mut self.disputes,
-            Counter::COLLECTION => &mut self.counters,
-            Customer::COLLECTION => &mut self.customers,
-            SubscriptionSchedule::COLLECTION => &mut self.subscription_schedules,
-            UsageDay::COLLECTION => &mut self.usage_days,
-            UsageMonth::COLLECTION => &mut self.usage_months,
-            InstanceRecord::COLLECTION => &mut self.instances,
-            Entry::COLLECTION => &mut self.entries,
-            _ if id == OpenSchedule::ID => &mut self.schedules,
-            _ if id == Summary::ID => &mut self.summaries,
-            _ if id == Closed::ID => &mut self.closed,
-            _ if id == CustomerRequest::ID => &mut self.customer_request,
-            _ if id == MoneyRequests::ID => &mut self.money_requests,
-            _ if id == Comparison::ID => &mut self.comparisons,
-            _ if id == Membership::ID => &mut self.memberships,
-            _ if id == Payouts::ID => &mut self.payouts,
-            _ if id == Balances::ID => &mut self.balances,
-            _ => return None,
-        })
-    }
-}
 
 /// An account while an event is decided.
 pub(crate) struct Account<'h> {
@@ -234,20 +60,7 @@ impl<'h> Account<'h> {
         for key in named_rows.take(REFERENCES_MAX) {
             self.tables.insert_missing(key);
         }
-        // Singleton rows are always live, so a row that was not returned does not exist.
-        let ids = [
-            OpenSchedule::ID,
-            Summary::ID,
-            Balances::ID,
-            Membership::ID,
-            Comparison::ID,
-            Closed::ID,
-            CustomerRequest::ID,
-            MoneyRequests::ID,
-        ];
-        for id in ids {
-            self.tables.insert_missing(&record_key(ACCOUNT, id));
-        }
+        self.tables.insert_missing_singletons();
         self.known.extend(facts.iter().cloned());
         Ok(())
     }
@@ -559,9 +372,9 @@ impl<'h> Account<'h> {
         self.effects.retain(mail::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
-        let accesses = std::mem::replace(&mut self.tables.accesses, Table::of::<Access>());
+        let accesses = std::mem::replace(Access::table(&mut self.tables), Table::of::<Access>());
         self.tables.all_mut().for_each(Table::discard_writes);
-        self.tables.accesses = accesses;
+        *Access::table(&mut self.tables) = accesses;
         self.prices.clear();
         self.claims.clear();
         self.cancel.clear();
