@@ -1,7 +1,7 @@
 //! Checks of meters: each meter that is named is declared, and each declared meter is named by what measures with it.
 
-use super::entitlement::{EntitlementKind, Entitlements};
-use super::meter::{Formula, Meters, is_sum};
+use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements};
+use super::meter::{Formula, MeterDecl, Meters, is_sum};
 use super::rate::Rates;
 use super::schema::TypeDecl;
 use super::words::{escaped, one_of};
@@ -64,9 +64,7 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
                 format!("measurements of `{name}` have a price and count for no entitlement: expected another meter"),
             );
         }
-        let is_other = |(other, decl): &(&String, &super::entitlement::EntitlementDecl)| {
-            *other != key && decl.meter.as_ref() == Some(name)
-        };
+        let is_other = |(other, decl): &(&String, &EntitlementDecl)| *other != key && decl.meter.as_ref() == Some(name);
         if let Some((other, _)) = named.entitlements.iter().find(is_other) {
             return wrong(&path, format!("`{name}` measures `{other}` already: expected another meter"));
         }
@@ -99,15 +97,14 @@ pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str) -> R
     // The time of the last measurement of a sum is not stored.
     match decl.expects.iter().position(|expected| is_sum(meters, &expected.meter)) {
         Some(index) => {
-            let message =
-                format!("`{}` is a counter: expected a meter with `formula: last`", decl.expects[index].meter);
+            let message = format!("`{}` is a sum: expected a meter with `formula: last`", decl.expects[index].meter);
             wrong(&format!("{path}/expects/{index}/meter"), message)
         }
         None => Ok(()),
     }
 }
 
-fn known<'m>(meters: &'m Meters, name: &str, path: &str) -> Ruled<&'m super::meter::MeterDecl> {
+fn known<'m>(meters: &'m Meters, name: &str, path: &str) -> Ruled<&'m MeterDecl> {
     meters.get(name).ok_or_else(|| {
         let names: Vec<&str> = meters.keys().map(String::as_str).collect();
         let message = format!("`{name}` is no meter of the clause `meters`: expected {}", one_of(&names));

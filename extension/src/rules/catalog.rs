@@ -81,6 +81,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
     }
+    if document.policies.final_backup.whole_days().is_none() {
+        let message = "expected whole days, as in 30d";
+        return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
+    }
     for (name, is_given, instead) in [
         ("defaults", !document.policies.defaults.is_empty(), "`default: true` on the products themselves"),
         ("entitlements", !document.policies.entitlements.is_empty(), "`entitlements` in the catalog"),

@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 68] = [
+const OF_CATALOG: [Mistake; 69] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -209,6 +209,13 @@ const OF_CATALOG: [Mistake; 68] = [
         &["nothing names the meter `hits`", "a rate, an entitlement or a type"],
     )
     .at("  hits"),
+    mistake(
+        CATALOG,
+        "{name: sites, type: int, required: true}",
+        "{name: sites, type: int, required: true, min: -1}",
+        &["`sites` may be negative", "`unlimited: true` in place of its `min`"],
+    )
+    .at("    grants: {sites"),
     // Old spellings.
     mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
         .at("  - {event: user.registered"),
