@@ -18,7 +18,7 @@ use std::process::Command;
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
 ///
-/// Takes about 12 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
+/// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
 ///

@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// An item. Its id is the product type and the value of `once_per`: `workspace_addon:MICRO`.
+/// An item. Its id is the product type and the value that `at_most` counts by: `workspace_addon:MICRO`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Item {
     /// Product id.
