@@ -128,8 +128,8 @@ def policies_of(text):
             inside, line = True, line.replace("business:", "policies:", 1)
         elif inside and (not line.strip() or not line.startswith(" ")):
             inside = False
-            if not line.strip() and kept and (not kept[-1].strip() or kept[-1].startswith("#")):
-                kept.append(line) if kept[-1].startswith("#") and len(kept) > 0 else None
+            # The line after the clause would be the second empty one.
+            if not line.strip() and kept and not kept[-1].strip():
                 continue
         (own if inside else kept).append(line)
     return "\n".join(kept), "\n".join(own)

@@ -2,6 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
+use crate::catalog::meter::measured_by;
 use crate::derive::period::{Period, period_of};
 use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
@@ -22,8 +23,7 @@ pub(crate) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDec
 /// Returns the counter that a meter measures, with its key; `None` if the meter measures no counter.
 pub(crate) fn measured(desk: &Desk<'_>, meter: &str) -> Ruled<Option<(String, EntitlementDecl)>> {
     let settings = desk.catalog.settings()?;
-    let is_of = |decl: &EntitlementDecl| decl.kind == EntitlementKind::Counter && decl.meter.as_deref() == Some(meter);
-    let found = settings.entitlements.iter().find(|(_, decl)| is_of(decl));
+    let found = measured_by(&settings.entitlements, meter).filter(|(_, decl)| decl.kind == EntitlementKind::Counter);
     Ok(found.map(|(key, decl)| (key.clone(), decl.clone())))
 }
 

@@ -135,7 +135,7 @@ impl Granted {
 }
 
 impl Amount {
-    /// Returns the field of `source` that the amount is: `sites` of `{product.sites}`. `None` for a constant or another template.
+    /// Returns the field whose value is the amount: `sites` of `{product.sites}`. `None` for a constant or another template.
     pub(crate) fn field(&self, source: &str) -> Option<&str> {
         match self {
             Amount::Text(text) => field_of(text, source),

@@ -1,4 +1,4 @@
-//! Limits of how many there may be. There is one form: `at_most: N` in a clause that has one scope of its own, else
+//! The clause `at_most`, which limits a number. There is one form: `at_most: N` in a clause that has one scope of its own, else
 //! `at_most: {count, per}`.
 
 use extension_small_deserialize::SmallDeserialize;
@@ -15,7 +15,7 @@ pub struct PerValue {
     pub per: String,
 }
 
-/// Limits that depend on a value: the whole business has at most that many.
+/// Limits that depend on a value, for the resources of the whole business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ByValue {

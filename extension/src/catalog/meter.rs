@@ -1,18 +1,18 @@
 //! The clause `meters`: what is measured. Rates, entitlements and product types name these meters.
 
-use super::entitlement::Entitlements;
+use super::entitlement::{EntitlementDecl, Entitlements};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the measurements of a meter give together. The names are those of Stripe's meters.
+/// How the measurements of a meter are combined. The names are those of Stripe's meters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Formula {
-    /// Their sum.
+    /// They are summed up.
     #[default]
     Sum,
-    /// The newest one.
+    /// The newest one counts.
     Last,
 }
 
@@ -23,7 +23,7 @@ pub struct MeterDecl {
     /// Unit of the quantity, for readers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// What the measurements give together.
+    /// How the measurements are combined.
     pub formula: Formula,
     /// Attributes of a measurement, beside `instance`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -33,10 +33,12 @@ pub struct MeterDecl {
 /// Meters by name.
 pub(crate) type Meters = BTreeMap<String, MeterDecl>;
 
-/// Returns the entitlement that a meter measures.
-pub(crate) fn measured_by<'e>(entitlements: &'e Entitlements, meter: &str) -> Option<&'e str> {
-    let found = entitlements.iter().find(|(_, decl)| decl.meter.as_deref() == Some(meter));
-    found.map(|(key, _)| key.as_str())
+/// Returns the entitlement that a meter measures, with its key.
+pub(crate) fn measured_by<'e>(
+    entitlements: &'e Entitlements,
+    meter: &str,
+) -> Option<(&'e String, &'e EntitlementDecl)> {
+    entitlements.iter().find(|(_, decl)| decl.meter.as_deref() == Some(meter))
 }
 
 /// Returns whether the measurements of a meter are summed up.

@@ -1,7 +1,7 @@
 //! Checks of meters: each meter that is named is declared, and each declared meter is named by what measures with it.
 
 use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements};
-use super::meter::{Formula, MeterDecl, Meters, is_sum};
+use super::meter::{Formula, MeterDecl, Meters, is_sum, measured_by};
 use super::rate::Rates;
 use super::schema::TypeDecl;
 use super::words::{escaped, one_of};
@@ -72,7 +72,7 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
     let of_types = |name: &str| named.types.iter().any(|decl| decl.meters.iter().any(|meter| meter.meter == name));
     for name in declared.keys() {
         let path = format!("/meters/{}", escaped(name));
-        let measured = named.entitlements.values().any(|decl| decl.meter.as_ref() == Some(name));
+        let measured = measured_by(named.entitlements, name).is_some();
         if named.entitlements.get(name).is_some_and(|decl| decl.meter.as_ref() != Some(name)) {
             return wrong(
                 &path,

@@ -98,10 +98,10 @@ fn allowed(value: &Value) -> Option<Value> {
 }
 
 /// Fails with the first old spelling in a document, and what to write instead.
-pub(crate) fn refuse(document: &Value) -> Ruled<()> {
+pub(crate) fn refuse(document: &mut Value) -> Ruled<()> {
     for rule in &RULES {
         let mut found = None;
-        visit(document, rule.0, &mut String::new(), &mut |path, object| {
+        visit(document, rule.0, "", &mut |path, object| {
             found = found.take().or_else(|| first(rule, path, object));
         });
         if let Some((path, message)) = found {
@@ -138,28 +138,23 @@ impl Rule {
     }
 }
 
-/// Calls `seen` with each object at a pattern, and its path.
-fn visit(value: &Value, pattern: &str, path: &mut String, seen: &mut dyn FnMut(&str, &Map<String, Value>)) {
+/// Calls `seen` with each object at a pattern, and its path below `path`.
+fn visit(value: &mut Value, pattern: &str, path: &str, seen: &mut dyn FnMut(&str, &mut Map<String, Value>)) {
     if pattern.is_empty() {
-        if let Some(object) = value.as_object() {
+        if let Some(object) = value.as_object_mut() {
             seen(path, object);
         }
         return;
     }
     let (head, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
-    let length = path.len();
-    let mut step = |name: &str, member: &Value| {
-        path.push('/');
-        path.push_str(&escaped(name));
-        visit(member, rest, path, seen);
-        path.truncate(length);
-    };
+    let mut step = |name: &str, member: &mut Value| visit(member, rest, &format!("{path}/{}", escaped(name)), seen);
     match value {
         Value::Object(members) => {
-            members.iter().filter(|(name, _)| head == "*" || *name == head).for_each(|(name, value)| step(name, value));
+            let named = members.iter_mut().filter(|(name, _)| head == "*" || *name == head);
+            named.for_each(|(name, value)| step(name, value));
         }
         Value::Array(items) if head == "*" => {
-            items.iter().enumerate().for_each(|(index, item)| step(&index.to_string(), item));
+            items.iter_mut().enumerate().for_each(|(index, item)| step(&index.to_string(), item));
         }
         _ => {}
     }
@@ -182,27 +177,15 @@ pub(crate) fn rewrite_settings(settings: &mut Value) {
 }
 
 fn rewrite(value: &mut Value, pattern: &str, rule: &Rule) {
-    if pattern.is_empty() {
-        let Some(object) = value.as_object_mut() else { return };
-        let old = std::mem::take(object);
-        for (name, value) in old {
+    visit(value, pattern, "", &mut |_, object| {
+        for (name, value) in std::mem::take(object) {
             match rule.now(&name, &value) {
                 Some((GONE, _)) => None,
                 Some((now, value)) => object.insert(now.to_owned(), value),
                 None => object.insert(name, value),
             };
         }
-        return;
-    }
-    let (head, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
-    match value {
-        Value::Object(members) => {
-            let named = members.iter_mut().filter(|(name, _)| head == "*" || *name == head);
-            named.for_each(|(_, value)| rewrite(value, rest, rule));
-        }
-        Value::Array(items) if head == "*" => items.iter_mut().for_each(|item| rewrite(item, rest, rule)),
-        _ => {}
-    }
+    });
 }
 
 /// Writes a value in a line of YAML.
@@ -226,8 +209,8 @@ mod tests {
     use crate::model::halt::Halt;
     use extension_contract::Refusal;
 
-    fn told(document: Value) -> String {
-        match refuse(&document) {
+    fn told(mut document: Value) -> String {
+        match refuse(&mut document) {
             Ok(()) => String::new(),
             Err(Halt::Refused(Refusal::Invalid(errors))) => format!("{}: {}", errors[0].path, errors[0].message),
             Err(_) => "another refusal".to_owned(),

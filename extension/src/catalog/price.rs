@@ -195,12 +195,12 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
 
 /// Returns the provider's id of a product's only price; `None` if it has no id yet, or the product has several prices.
 pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<String> {
-    let Some(prices) = metadata.get(PRICES).and_then(Value::as_object) else {
-        return metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
-    };
-    let mut prices = prices.values();
-    let only = prices.next().filter(|_| prices.next().is_none() && values.price.is_some())?;
-    only.get("id")?.as_str().map(str::to_owned)
+    let of_platform = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
+    // The currency is not asked for.
+    of_platform.or_else(|| match prices_of(values, metadata, "").as_slice() {
+        [only] => only.id.clone(),
+        _ => None,
+    })
 }
 
 /// Sets the provider's id of a price.
@@ -215,6 +215,7 @@ pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
 /// stored product may have its only price in the platform's form.
 pub(crate) fn keep_ids(values: &ProductValues, stored: &Object, metadata: &mut Object) {
     let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
+    // The currency is not compared: a business has one.
     for before in prices_of(values, stored, "") {
         let known = now.get_mut(before.interval.name()).filter(|price| price["amount"] == before.amount.amount_minor);
         if let (Some(Value::Object(price)), Some(id)) = (known, before.id) {

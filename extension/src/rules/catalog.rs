@@ -74,8 +74,8 @@ struct Document<'a> {
 /// `catalog.load`: writes the document to the catalog. Products and types that it does not name are kept.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
-    old_form::refuse(&written)?;
+    let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
+    old_form::refuse(&mut written)?;
     let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
     if !PROVIDERS.contains(&document.policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));

@@ -115,11 +115,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
                 if let Some(instance) = instances.get_mut(id) {
                     record_use(instance, usage, desk.now);
                     let settings = &standing.settings;
-                    let measured = meter.of.as_deref().or_else(|| measured_by(&settings.entitlements, &meter.meter));
-                    let period = standing.period_of(measured.unwrap_or(&meter.meter));
+                    let measured = measured_by(&settings.entitlements, &meter.meter).map(|(key, _)| key);
+                    let period = standing.period_of(meter.of.as_ref().or(measured).unwrap_or(&meter.meter));
                     let period = period.map(|(_, item)| (item.period_start, item.period_end));
-                    let is_sum = is_sum(&settings.meters, &meter.meter);
-                    add(instance, &meter.meter, is_sum, usage, period);
+                    add(instance, &meter.meter, is_sum(&settings.meters, &meter.meter), usage, period);
                 }
             }
         }

@@ -193,13 +193,8 @@ impl Field {
             }
         };
         let least = self.least();
-        set(
-            "minimum",
-            least
-                .filter(|least| !self.unlimited || *least <= 0)
-                .map(|least| if self.unlimited { UNLIMITED } else { least })
-                .map(Value::from),
-        );
+        // The unlimited value lies below each minimum.
+        set("minimum", if self.unlimited { Some(UNLIMITED) } else { least }.map(Value::from));
         set("maximum", self.max.map(Value::from));
         set("minLength", self.min_length.map(Value::from));
         set("maxLength", self.max_length.map(Value::from));
@@ -216,10 +211,8 @@ impl Field {
             set("not", Some(json!({"enum": self.reserved})));
         }
         set("default", self.stored_default());
-        // With a minimum above 0, the unlimited value lies outside of the range.
-        if let (true, Some(object)) = (self.unlimited && least > Some(0), out.as_object_mut()) {
-            let range = json!({"minimum": least});
-            object.insert("anyOf".to_owned(), json!([range, {"const": UNLIMITED}]));
+        if self.unlimited && least > Some(0) {
+            set("anyOf", Some(json!([{"minimum": least}, {"const": UNLIMITED}])));
         }
         out
     }

@@ -132,7 +132,8 @@ impl Cutter<'_, '_> {
         let mut grouper = Grouper::new(&self.options.allow);
         for case in &cases {
             grouper.begin_case();
-            match both(&scenario, case, &self.story.business, self.options, &mut grouper) {
+            let business = &*self.story.business;
+            match both(&scenario, case, [business, business], self.options, &mut grouper) {
                 Err(error) if error.is_bad_input() => return Ok(false),
                 other => other?,
             }

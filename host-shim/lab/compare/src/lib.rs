@@ -22,8 +22,6 @@ use allow::Allowed;
 use causes::Cause;
 use fuel::Fuel;
 use host_replay::runners::Runners;
-use host_scenario::business::BusinessFolder;
-use host_scenario::error::BadInput;
 use host_scenario::model::Scenario;
 use std::path::PathBuf;
 
@@ -49,19 +47,6 @@ impl Options {
     /// Creates options that compare all API versions, and allow any difference of fuel but no other difference.
     pub fn new(old: Runners, new: Runners) -> Options {
         Options { old, new, old_businesses: None, allow: Vec::new(), only: Vec::new(), fuel_within: None }
-    }
-}
-
-impl Options {
-    /// Returns a business as OLD reads it.
-    ///
-    /// # Errors
-    /// Fails if the business is not in the folder of OLD's businesses, or a file of it is invalid.
-    pub fn business_of_old(&self, business: &BusinessFolder) -> Result<BusinessFolder, BadInput> {
-        match &self.old_businesses {
-            Some(folder) => BusinessFolder::load(&folder.join(&business.name)),
-            None => Ok(business.clone()),
-        }
     }
 }
 

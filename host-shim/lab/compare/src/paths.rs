@@ -12,11 +12,12 @@ use host_replay::play::{PlayOptions, play_watched};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_scenario::business::BusinessFolder;
-use host_scenario::error::{Place, ReplayError};
+use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::model::Scenario;
 use host_scenario::prepare::Case;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Compares two components with all inputs in `paths`. All files are checked before the first event is applied.
 ///
@@ -57,13 +58,14 @@ pub fn compare(
     }
     progress(Step::Of(work));
     let mut grouper = Grouper::new(&options.allow);
-    let mut stories = Vec::new();
+    let (mut stories, mut of_old) = (Vec::new(), BusinessesOfOld { options, known: BTreeMap::new() });
     for (source, ready) in ready {
         match ready {
             Ready::Scenario(ready) => {
+                let [before, now] = of_old.both(&ready.business)?;
                 for case in &ready.cases {
                     grouper.begin_case();
-                    both(&ready.scenario, case, &ready.business, options, &mut grouper)?;
+                    both(&ready.scenario, case, [&before, &now], options, &mut grouper)?;
                     if let Some((step, cause, _)) = grouper.first_of_case().cloned() {
                         let (scenario, version, business) =
                             ((*ready.scenario).clone(), Some(case.version.clone()), ready.business.clone());
@@ -74,7 +76,8 @@ pub fn compare(
             }
             Ready::Raw { raw, business } => {
                 grouper.begin_case();
-                stream(&source, &raw, &business, options, &mut grouper)?;
+                let [before, now] = of_old.both(&business)?;
+                stream(&source, &raw, [&before, &now], options, &mut grouper)?;
                 progress(Step::Done(1));
             }
         }
@@ -84,20 +87,42 @@ pub fn compare(
     Ok(Comparison { old, new, cases: work, runs, causes, fuel, record: None, stories })
 }
 
-/// Runs one case through both components.
+/// The businesses as OLD reads them, each read once.
+struct BusinessesOfOld<'o> {
+    options: &'o Options,
+    known: BTreeMap<String, Arc<BusinessFolder>>,
+}
+
+impl BusinessesOfOld<'_> {
+    /// Returns a business as OLD and as NEW read it. Fails if OLD's folder does not have it, or a file there is invalid.
+    fn both(&mut self, business: &Arc<BusinessFolder>) -> Result<[Arc<BusinessFolder>; 2], BadInput> {
+        let Some(folder) = &self.options.old_businesses else { return Ok([business.clone(), business.clone()]) };
+        let old = match self.known.get(&business.name) {
+            Some(known) => known.clone(),
+            None => {
+                let old = Arc::new(BusinessFolder::load(&folder.join(&business.name))?);
+                self.known.insert(business.name.clone(), old.clone());
+                old
+            }
+        };
+        Ok([old, business.clone()])
+    }
+}
+
+/// Runs one case through both components, with the business as OLD and as NEW read it.
 pub(crate) fn both(
     scenario: &Scenario,
     case: &Case,
-    business: &BusinessFolder,
+    [of_old, of_new]: [&BusinessFolder; 2],
     options: &Options,
     grouper: &mut Grouper<'_>,
 ) -> Result<(), ReplayError> {
-    let old = moments(scenario, case, &options.business_of_old(business)?, &options.old)?;
+    let old = moments(scenario, case, of_old, &options.old)?;
     let place = |step: usize| {
         let line = scenario.steps.get(step).map_or(0, |step| step.line);
         EventPlace::Step { place: Place::line(&scenario.file, line), version: case.version.clone() }
     };
-    let new = match moments(scenario, case, business, &options.new) {
+    let new = match moments(scenario, case, of_new, &options.new) {
         Ok(new) => new,
         Err(error @ (ReplayError::Store(_) | ReplayError::File { .. })) => return Err(error),
         Err(refused) => {
@@ -138,7 +163,7 @@ pub(crate) fn moments(
 fn stream(
     source: &str,
     raw: &RawInput,
-    business: &BusinessFolder,
+    [of_old, of_new]: [&BusinessFolder; 2],
     options: &Options,
     grouper: &mut Grouper<'_>,
 ) -> Result<(), ReplayError> {
@@ -162,8 +187,8 @@ fn stream(
                         Ok(host)
                     })
                 };
-                let old = start(&options.old, &options.business_of_old(business)?)?;
-                match start(&options.new, business) {
+                let old = start(&options.old, of_old)?;
+                match start(&options.new, of_new) {
                     Ok(new) => mode.insert(Lockstep::new(old, new)),
                     Err(error @ (ReplayError::Store(_) | ReplayError::File { .. })) => return Err(error),
                     Err(refused) => {

@@ -394,12 +394,13 @@ impl Catalog {
             }
             out.wares
                 .extend(prices.into_iter().filter(|price| price.1 > 0).map(|price| ware(product, kind, rank, price)));
+            // The extension took the catalog, so each token has a condition and a span.
             for tokens in list(&kind["tokens"]) {
                 out.tokens.push(TokenKind {
                     product: text(&product["id"]).expect("a product has an id"),
                     entitlement: filled(&required(&tokens["if"]).expect("a condition"), product, kind),
                     ttl_ms: span_ms(tokens["ttl"].as_str().expect("a span")),
-                    live: tokens["at_most"].as_u64().expect("a limit") as usize,
+                    live: tokens["at_most"].as_u64().unwrap_or(10) as usize,
                 });
             }
         }

@@ -2,6 +2,7 @@
 //! examples. `UPDATE_GOLDEN=1` writes them.
 
 use host_scenario::schema::{BUSINESS, CATALOG};
+use host_scenario::tree::{Node, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,19 +19,7 @@ fn schemas() -> [(&'static str, Value); 2] {
 
 /// Returns a value in a line of YAML.
 fn flow(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| format!("{name}: {}", flow(value)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
-        }
-        Value::String(text) => {
-            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " _-./:".contains(letter);
-            let is_other = serde_json::from_str::<Value>(text).is_ok() || text.contains(": ") || text.ends_with(':');
-            if text.chars().all(is_plain) && !is_other { text.clone() } else { format!("\"{text}\"") }
-        }
-        other => other.to_string(),
-    }
+    text::flow(&Node::from_json(value).expect("a value of a schema"))
 }
 
 /// Returns the type of a member in words.

@@ -69,7 +69,7 @@ fn pad(out: &mut String, indent: usize) {
 }
 
 /// Returns a value on one line.
-fn flow(node: &Node) -> String {
+pub fn flow(node: &Node) -> String {
     let mut out = String::new();
     write_flow(node, &mut out);
     out
