@@ -12,5 +12,6 @@ pub(crate) mod permission;
 pub(crate) mod put_product;
 pub(crate) mod session_lookup;
 pub(crate) mod spend;
+pub(crate) mod step_failed;
 pub(crate) mod task;
 pub(crate) mod unattended;

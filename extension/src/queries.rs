@@ -151,9 +151,7 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
         let (ends_at, period_end) = times(&standing, key);
         if let Some(decl) = declared(&settings.entitlements, key).filter(|d| d.kind == EntitlementKind::Counter) {
             let period = period_of(&standing, key, decl, desk.now);
-            let counter = desk.account.get::<Counter>(key)?;
-            let of_instances = measured(decl.meter.as_ref()).unwrap_or(0);
-            let used = counter.map_or(0, |counter| counter.used(period.start)).saturating_add(of_instances);
+            let used = desk.account.get::<Counter>(key)?.map_or(0, |counter| counter.used(period.start));
             let resets_at = Some(period.end);
             let sources = sources.clone();
             out.push(Entitlement { key: key.clone(), allowed: *allowed, used, resets_at, ends_at, sources });

@@ -22,7 +22,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "input" | "derive" => &["model", "catalog"],
         "actions" => &["model", "catalog", "input", "derive"],
         "rules" => &["model", "catalog", "input", "derive", "actions"],
-        "reconcile" => &["model", "catalog", "derive"],
+        "reconcile" => &["model", "catalog", "derive", "actions"],
         other => panic!("`{other}` is not a layer"),
     }
 }

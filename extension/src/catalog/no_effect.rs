@@ -121,3 +121,18 @@ pub(crate) fn check_refunds(decls: &[TypeDecl], products: &[(String, Proposed)],
     }
     Ok(())
 }
+
+/// Checks that no type has the condition `plan` if each of its buyers has a default plan: the condition would always be true.
+pub(crate) fn check_conditions(decls: &[TypeDecl], products: &[(String, Proposed)]) -> Ruled<()> {
+    let buyers = |decl: &TypeDecl| decl.buy.as_ref().and_then(|buy| buy.account);
+    for (index, decl) in decls.iter().enumerate().filter(|(_, decl)| decl.requires_plan()) {
+        let is_for_all = |of: &TypeDecl| buyers(of).is_none() || buyers(of) == buyers(decl);
+        if let Some((id, _)) = products.iter().find(|(_, product)| product.is_default && is_for_all(&product.decl)) {
+            let message = format!(
+                "the default plan `{id}` counts as a plan, so the condition is always true: expected `buy: {{if: allowed.ENTITLEMENT}}`"
+            );
+            return Err(refused(&format!("/product_types/{index}/if"), &message));
+        }
+    }
+    Ok(())
+}

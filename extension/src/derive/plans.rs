@@ -123,8 +123,7 @@ pub(crate) fn plans(
         if out.in_force.contains_key(family) {
             continue;
         }
-        // The default plan applies from the time when the last paid plan was lost.
-        let since = out.lost.remove(family).map_or(Timestamp::MIN, |lost| lost.at);
+        let since = lost_for_default(subscriptions, family, known, out.lost.remove(family));
         let plan = PlanInForce {
             product_id: default.product_id.clone(),
             price_id: None,
@@ -193,6 +192,20 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let (at, facts) = lost?;
     let product_id = facts.plans.get(family).map(|price| price.product_id.clone());
     Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
+}
+
+/// Returns since when the default plan applies: since the last paid plan was lost, or since the payment of a subscription
+/// that was never paid failed. The grace period of such a subscription does not matter: it grants no plan.
+fn lost_for_default(
+    subscriptions: &[SubscriptionFacts],
+    family: &str,
+    known: &KnownPrices,
+    lost: Option<LostPlan>,
+) -> Timestamp {
+    let unpaid = subscriptions.iter().filter(|facts| facts.unpaid_at.is_some() && facts.gave_plan(family, known));
+    let is_unpaid = |lost: &LostPlan| unpaid.clone().any(|facts| facts.id == lost.subscription);
+    let lost_at = lost.filter(|lost| !is_unpaid(lost)).map(|lost| lost.at);
+    unpaid.clone().filter_map(|facts| facts.unpaid_at).chain(lost_at).max().unwrap_or(Timestamp::MIN)
 }
 
 /// Returns when the last subscription to a higher plan of the family was lost. At this time the current plan replaced

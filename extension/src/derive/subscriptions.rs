@@ -29,6 +29,8 @@ pub(crate) struct SubscriptionFacts {
     pub grace_end: Option<Timestamp>,
     /// Time since which the subscription has granted nothing.
     pub lost_at: Option<Timestamp>,
+    /// Time of the first failed payment, or else the start, of a subscription to a plan that was never paid.
+    pub unpaid_at: Option<Timestamp>,
     /// The paid price of each family; after a plan was lost, its last paid price.
     pub plans: BTreeMap<String, Rc<CatalogPrice>>,
 }
@@ -249,14 +251,15 @@ pub(crate) fn facts(
             *quantity = paid_quantity(price, *quantity, &row, &billing, &known);
         }
         let named = row.named().filter_map(|id| known.get(id).cloned()).collect();
-        let mut plans = BTreeMap::new();
+        let (mut plans, mut unpaid_at) = (BTreeMap::new(), None);
         for (price, _) in &gives {
             let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };
-            if let Some(paid) = paid_price(price, &row, &billing, &known)? {
-                plans.insert(family.clone(), paid);
+            match paid_price(price, &row, &billing, &known)? {
+                Some(paid) => _ = plans.insert(family.clone(), paid),
+                None => unpaid_at = Some(billing.failed.values().copied().min().unwrap_or(row.first_at)),
             }
         }
-        out.push(SubscriptionFacts { id, row, gives, named, grace_end, lost_at, plans });
+        out.push(SubscriptionFacts { id, row, gives, named, grace_end, lost_at, unpaid_at, plans });
     }
     Ok((out, known))
 }

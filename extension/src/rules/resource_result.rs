@@ -1,5 +1,6 @@
 //! Handles the results of effects on resources, and of health watches.
 
+use crate::actions::step_failed::step_failed;
 use crate::actions::task;
 use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
@@ -10,9 +11,7 @@ use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
 use crate::model::mail::To;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{
-    ArchiveMode, Change, Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry,
-};
+use crate::model::records::instance::{Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
 use crate::model::secret::without_passwords;
 use extension_contract::*;
 use serde_json::{Value, json};
@@ -40,7 +39,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     let claims = task::claim_names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
-        (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
+        (Err(failure), true) => step_failed(desk, &mut instance, name, verb, failure)?,
         // A late success after the resource was given up. The resource is recorded, and the reconciliation keeps or
         // frees it.
         (Ok(answer), false) if verb == Verb::Ensure && resource.status.is_missing() => {
@@ -98,7 +97,7 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
                 code: "not-verified".to_owned(),
                 message: "the backup is not verified".to_owned(),
             };
-            return failed(desk, instance, name, verb, &failure);
+            return step_failed(desk, instance, name, verb, &failure);
         }
         Verb::Restore => {
             resource.status = ResourceStatus::Present;
@@ -132,56 +131,6 @@ fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: 
     let task = resource.task.clone().map(|task| Task { done_by: Some(task::MACHINE.to_owned()), ..*task }.into());
     let found = ResourceState { status: ResourceStatus::Present, outputs, task, restore_due, ..resource };
     instance.record.resources.insert(name.to_owned(), found);
-}
-
-fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, failure: &EffectFailure) -> Ruled<()> {
-    let id = instance.id.clone();
-    let status = instance.status();
-    let by_hand = instance.decl.resource(name).is_some_and(|decl| decl.or_manual.is_some());
-    let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
-    if verb == Verb::Observe {
-        task::refused(resource, &failure.code);
-        return Ok(());
-    }
-    // After a refusal the resource does not exist; after other failures its existence is unknown.
-    let is_refused = failure.class == EffectFailureClass::Final;
-    resource.status = match verb {
-        Verb::Ensure if is_refused => ResourceStatus::Absent,
-        Verb::Ensure => ResourceStatus::Unknown,
-        Verb::Run => ResourceStatus::Absent,
-        Verb::Destroy => ResourceStatus::Stuck,
-        _ => ResourceStatus::Present,
-    };
-    let is_first = matches!(verb, Verb::Ensure | Verb::Run);
-    if is_first && by_hand && status != Some(InstanceStatus::Restoring) {
-        let may_exist = verb == Verb::Ensure && !is_refused;
-        resource.status = ResourceStatus::ByHand;
-        resource.task = Some(Task { code: failure.code.clone(), may_exist, ..Task::default() }.into());
-        return Ok(());
-    }
-    let step = format!("{name}/{}", verb.name());
-    let values = json!({"instance": id, "step": step, "code": failure.code});
-    let reference = format!("{id}:{step}:{}", resource.generation);
-    match (status, verb) {
-        (Some(InstanceStatus::Provisioning), Verb::Ensure | Verb::Run) => {
-            instance.record.lost_since = instance.record.lost_since.map(|_| desk.now);
-            instance.change(Change::Fail(desk.now))?;
-            let error = json!({"step": step, "code": failure.code, "message": failure.message});
-            instance.set("error", error);
-            send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
-        }
-        // Back to the archive: new resources are freed again, and the backups still exist.
-        (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
-            instance.record.archive = ArchiveMode::Paused;
-            instance.change(Change::FailRestore)?;
-        }
-        (Some(InstanceStatus::Archiving), Verb::Backup) => {
-            instance.record.archive = ArchiveMode::Paused;
-            instance.change(Change::FailArchive)?;
-        }
-        _ => resource.blocked = true,
-    }
-    send_once(&mut desk.account, "step_failed", To::Admin, &reference, &values)
 }
 
 /// Handles the result of a health watch, which ends when the health changes; then a new watch is started.

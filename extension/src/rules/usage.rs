@@ -1,5 +1,5 @@
-//! Measurements. Counters sum up the measurements of the account, or a rate prices them. The measurements of an
-//! instance are stored in its metadata, as counters per billing period and as the newest gauges.
+//! Measurements. Counters sum up the measurements of the account and of its instances, or a rate prices them. The
+//! measurements of an instance are also stored in its metadata, as sums per billing period and as the newest gauges.
 
 use crate::actions::count;
 use crate::actions::spend::{self, Cost};
@@ -27,8 +27,8 @@ enum Subject<'u> {
     Paid(Rate, Cost),
     /// The account, with the key of a counter.
     Account(String, EntitlementDecl),
-    /// An instance, with a meter of its type.
-    Instance(&'u str, Meter),
+    /// An instance, with a meter of its type, and the key of the counter that the meter measures.
+    Instance(&'u str, Meter, Option<(String, EntitlementDecl)>),
 }
 
 /// Time by which a sender's clock may be ahead, in milliseconds: as at Stripe's meters.
@@ -80,12 +80,12 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             checked.push((Subject::Paid(rate.clone(), spend::cost(&desk.catalog, rate, usage)?), usage));
             continue;
         }
-        let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
-        if let Some((key, decl)) = count::measured(desk, &usage.meter)?.filter(|_| !is_named) {
+        let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
+        let mut counter = count::measured(desk, &usage.meter)?;
+        if let Some((key, decl)) = counter.take_if(|_| named.is_none()) {
             checked.push((Subject::Account(key, decl), usage));
             continue;
         }
-        let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
         let unknown = || {
             let unknown_meter = || format!("rate or counter `{}`, or the attribute `instance`", usage.meter);
             Refusal::NotFound(named.map_or_else(unknown_meter, |id| format!("instance {id}")))
@@ -99,7 +99,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         let Some(meter) = meters.into_iter().flatten().find(|meter| meter.meter == usage.meter).cloned() else {
             return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
         };
-        checked.push((Subject::Instance(id, meter), usage));
+        checked.push((Subject::Instance(id, meter, counter), usage));
     }
     // The whole batch is checked before any measurement is recorded.
     let mut has_news = false;
@@ -111,7 +111,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         match subject {
             Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
             Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,
-            Subject::Instance(id, meter) => {
+            Subject::Instance(id, meter, counter) => {
+                if let Some((key, decl)) = counter {
+                    count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?;
+                }
                 if let Some(instance) = instances.get_mut(id) {
                     record_use(instance, usage, desk.now);
                     let settings = &standing.settings;

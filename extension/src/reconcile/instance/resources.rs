@@ -6,6 +6,7 @@
 
 use super::by_hand;
 use super::stock::{self, Stock};
+use crate::actions::step_failed::step_failed;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
@@ -20,7 +21,7 @@ use crate::model::keys::EffectKey;
 use crate::model::records::instance::{
     Deletion, Effects, InstanceStatus, ResourceState, ResourceStatus, Stage, Task, is_late,
 };
-use extension_contract::{ConfigValue, Effect};
+use extension_contract::{ConfigValue, Effect, EffectFailure, EffectFailureClass};
 use serde_json::{Value, json};
 
 /// The desired state of a resource.
@@ -141,6 +142,19 @@ fn needed<'i>(
     Some(out)
 }
 
+/// An output that a template names and that its provider did not give: `server.address`.
+struct MissingOutput(String);
+
+impl From<MissingOutput> for EffectFailure {
+    fn from(MissingOutput(place): MissingOutput) -> EffectFailure {
+        EffectFailure {
+            class: EffectFailureClass::Final,
+            code: "missing-output".to_owned(),
+            message: format!("no provider gave `{{{place}}}`"),
+        }
+    }
+}
+
 /// Fills in the inputs of a resource.
 fn inputs(
     desk: &mut Desk<'_>,
@@ -148,7 +162,7 @@ fn inputs(
     decl: &Decl,
     outputs: &[Outputs<'_>],
     given: &AccountInputs<'_>,
-) -> Ruled<Object> {
+) -> Ruled<Result<Object, MissingOutput>> {
     let (config, allowed) = (config_of(desk, &decl.with)?, allowed_of(given.standing, &decl.with));
     let mut scope = Scope::default()
         .text("id", &instance.id)
@@ -166,9 +180,15 @@ fn inputs(
             None => scope.fields(name, &nothing),
         };
     }
-    scope.fill_object(&decl.with).map_err(|place| {
-        internal(format!("{}: unknown placeholder `{{{place}}}` in resource {}", instance.id, decl.name))
-    })
+    let is_output =
+        |place: &str| outputs.iter().any(|(name, _)| place.split_once('.').is_some_and(|(of, _)| of == *name));
+    match scope.fill_object(&decl.with) {
+        Ok(inputs) => Ok(Ok(inputs)),
+        Err(place) if is_output(&place) => Ok(Err(MissingOutput(place))),
+        Err(place) => {
+            Err(internal(format!("{}: unknown placeholder `{{{place}}}` in resource {}", instance.id, decl.name)))
+        }
+    }
 }
 
 /// Returns the configuration values that a template names and that are set. A secret is returned as a reference.
@@ -232,7 +252,10 @@ fn make(
         return Ok(true);
     }
     let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
-    let mut inputs = inputs(desk, instance, decl, &outputs, given)?;
+    let mut inputs = match inputs(desk, instance, decl, &outputs, given)? {
+        Ok(inputs) => inputs,
+        Err(missing) => return lacks_output(desk, instance, decl, name, missing),
+    };
     if !is_configured {
         let next = ResourceState { inputs, ..known.clone() };
         return open_manual_task(desk, instance, decl, name, next, by_hand::NOT_CONFIGURED);
@@ -286,6 +309,23 @@ fn make(
     };
     ask(desk, instance, decl, name, next, decl.first_verb(), inputs)?;
     Ok(false)
+}
+
+/// Fails the resource that an output is missing for, once. Returns true if the resource stays in service as it is.
+fn lacks_output(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    decl: &Decl,
+    name: &str,
+    missing: MissingOutput,
+) -> Ruled<bool> {
+    let known = instance.record.resources.entry(name.to_owned()).or_default();
+    let is_present = known.status == ResourceStatus::Present;
+    if !known.blocked {
+        let verb = if is_present { Verb::Change } else { decl.first_verb() };
+        step_failed(desk, instance, name, verb, &missing.into())?;
+    }
+    Ok(is_present)
 }
 
 /// Opens a manual task for a resource, if its type allows one. Returns false, because the resource is not present yet.

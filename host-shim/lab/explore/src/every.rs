@@ -18,10 +18,21 @@ pub fn explore_every(
     watch: &dyn Watch,
 ) -> Result<Vec<Option<Explored>>, ReplayError> {
     let mut results = Vec::new();
-    let explored = |tale: &&Tale| watch.goes_on(0).then(|| explore(tale, limits, watch));
+    let explored =
+        |tale: &&Tale| watch.goes_on(0).then(|| explore(tale, limits, watch).map_err(|error| of_story(tale, error)));
     in_order(tales.iter().collect(), jobs, explored, |_, explored| {
         results.push(explored.transpose()?);
         Ok::<(), ReplayError>(())
     })?;
     Ok(results)
+}
+
+/// Names the story in an error of the store or of the host, which does not name it.
+fn of_story(tale: &Tale, error: ReplayError) -> ReplayError {
+    match error {
+        ReplayError::Store(_) | ReplayError::Host(_) => {
+            ReplayError::Host(format!("{}: {error}", tale.scenario.file.display()))
+        }
+        other => other,
+    }
 }

@@ -183,7 +183,9 @@ fn record_one(
             }
             let result = Event { actor: by.clone(), ..result(row, answer.clone(), false, now) };
             let reports = accept(processor, result)?;
-            match mark(processor, row, EffectState::Finished, row.due_at)? {
+            // The decision requests the effect again if it moves money and failed. This cancels a generation that waited.
+            let state = if is_cancelled(processor, row)? { EffectState::Cancelled } else { row.state };
+            match mark(processor, &EffectRow { state, ..row.clone() }, EffectState::Finished, row.due_at)? {
                 true => Ok(Some(reports)),
                 // The group is rolled back; the host that has the effect now ends it.
                 false => Err(StoreError::Unavailable("the lease was lost while the result was decided".to_owned())),
@@ -217,6 +219,11 @@ fn record_one(
 fn stored_row(processor: &Processor, row: &EffectRow) -> Result<Option<EffectRow>, StoreError> {
     let rows = processor.store().effect(&row.scope, &row.effect.key)?;
     Ok(rows.into_iter().find(|it| it.effect.generation == row.effect.generation))
+}
+
+/// Returns whether the stored effect was cancelled since the row was read.
+fn is_cancelled(processor: &Processor, row: &EffectRow) -> Result<bool, StoreError> {
+    Ok(stored_row(processor, row)?.is_some_and(|it| it.state == EffectState::Cancelled && it.lease == row.lease))
 }
 
 /// Returns whether the stored effect still has the row's state and lease.

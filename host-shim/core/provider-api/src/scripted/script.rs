@@ -19,16 +19,21 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// Sets the answers of a pattern. The next call for each of its keys gets the first of them.
     pub(super) fn set(&mut self, pattern: String, answers: Vec<ScriptedAnswer>) {
         if !pattern.contains('*') {
+            self.calls.remove(&pattern);
             Arc::make_mut(&mut self.exact).insert(pattern, answers);
             return;
         }
         let globs = Arc::make_mut(&mut self.globs);
         match globs.iter_mut().find(|(known, _)| *known == pattern) {
             Some((_, list)) => *list = answers,
-            None => globs.push((pattern, answers)),
+            None => globs.push((pattern.clone(), answers)),
         }
+        let mut calls = std::mem::take(&mut self.calls);
+        calls.retain(|key, _| self.pattern_for(key) != Some(&pattern));
+        self.calls = calls;
     }
 
     pub(super) fn fault(&mut self, key: String, call: usize, answer: ScriptedAnswer) {
@@ -109,6 +114,21 @@ mod tests {
         assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Ok(json!({}))));
         assert_eq!(script.next("db/b", true), Some(ScriptedAnswer::Lost), "another key starts at the first answer");
         assert_eq!(script.next("cdn/b", true), None);
+    }
+
+    #[test]
+    fn replaced_answers_begin_with_the_first() {
+        let ok = |n| ScriptedAnswer::Ok(json!(n));
+        for (pattern, other) in [("db/*", "db/b"), ("db/a", "db/b")] {
+            let mut script = Script::default();
+            script.set("*".into(), vec![ok(0), ok(1)]);
+            script.set(pattern.into(), vec![ok(2), ok(3)]);
+            let before = (script.next("db/a", true), script.next(other, true), script.next("cdn/a", true));
+            assert_eq!((before.0, before.2), (Some(ok(2)), Some(ok(0))), "{pattern}");
+            script.set(pattern.into(), vec![ok(4), ok(5)]);
+            assert_eq!((script.next("db/a", true), script.next("db/a", true)), (Some(ok(4)), Some(ok(5))), "{pattern}");
+            assert_eq!(script.next("cdn/a", true), Some(ok(1)), "a key of another pattern keeps its position");
+        }
     }
 
     #[test]

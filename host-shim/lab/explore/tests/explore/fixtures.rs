@@ -97,3 +97,13 @@ fn no_law_breaks_when_provider_calls_fail_and_the_host_is_killed() {
     let variants = assert_no_law_breaks(&tales, &limits);
     assert!(variants > 100 * tales.len() as u64 / 2, "{variants} variants of {} stories", tales.len());
 }
+
+/// A transfer that waits for its retry is ended at its deadline, and the decision about this end requests it again.
+#[test]
+fn a_transfer_whose_deadline_ends_a_wait_is_requested_again() {
+    let kinds = vec![VariantKind::Failures, VariantKind::Crashes];
+    let limits = ExploreLimits { kinds, all_failures_of: FAILURES, ..ExploreLimits::default() };
+    let story = fixture("tesslate").join("scenarios/marketplace/creator-is-paid-out.yml");
+    let variants = assert_no_law_breaks(&tales(&[story], false), &limits);
+    assert!(variants > 100, "{variants} variants");
+}
