@@ -6,20 +6,16 @@ pub(crate) mod placement;
 pub(crate) mod stripe;
 
 use crate::catalog::names::{BUSINESS, ENABLED};
-use crate::model::concern::Concern;
+use crate::model::concern::{Concern, instance_rows};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, short_hash};
 use crate::model::keys::{FactKey, TimerKey};
-use crate::model::mail::{self, To};
+use crate::model::mails;
 use crate::model::message::Message;
 use crate::model::records::campaign::{Campaign, Member};
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
-use crate::model::records::instance::InstanceRecord;
-use crate::model::records::invoice::Invoice;
 use crate::model::records::listing::ListingRow;
-use crate::model::records::payment::Payment;
-use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
 use crate::model::records::token::{Access, Token};
 use crate::model::records::usage::UsageMonth;
@@ -110,14 +106,14 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let product = change.after.as_ref().or(change.before.as_ref());
             known(
                 Ok(Content::Product(change)),
-                product.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect(),
+                product.map(|row| row.id.as_str()).into_iter().flat_map(instance_rows).collect(),
             )
         }
         Payload::Command(payload) => command(event, payload),
         Payload::Usage(batch) => known(Ok(Content::Usage(batch)), Vec::new()),
         Payload::Timer(delivery) => {
             let timer = TimerKey::parse(&delivery.key);
-            let names = timer.as_ref().and_then(TimerKey::instance).into_iter().flat_map(instance).collect();
+            let names = timer.as_ref().and_then(TimerKey::instance).into_iter().flat_map(instance_rows).collect();
             known(Ok(Content::Timer(timer)), names)
         }
         Payload::Message(delivery) => {
@@ -134,31 +130,10 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
         }
         Payload::EffectResult(report) => {
             let concern = Concern::of_context(&report.context);
-            let names = match &concern {
-                Some(Concern::Resource { instance: id, .. } | Concern::Watch { instance: id }) => instance(id).to_vec(),
-                Some(
-                    Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. },
-                ) => {
-                    vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
-                }
-                Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
-                Some(Concern::Compare { subscription: object } | Concern::Retrieve { object, .. }) => {
-                    object_rows(object).to_vec()
-                }
-                Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_rows(token, event).to_vec(),
-                Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
-                Some(
-                    Concern::Registration
-                    | Concern::CustomerForPortal { .. }
-                    | Concern::Portal
-                    | Concern::Connect
-                    | Concern::ConnectLink
-                    | Concern::Thin { .. }
-                    | Concern::SessionOf { .. }
-                    | Concern::Transfer { .. },
-                )
-                | None => Vec::new(),
-            };
+            let mut names = concern.as_ref().map(Concern::rows).unwrap_or_default();
+            if let Some(Concern::Token { .. } | Concern::Redeem { .. }) = &concern {
+                names.push(access_row(event));
+            }
             known(Ok(Content::EffectResult(report, concern)), names)
         }
     };
@@ -171,20 +146,9 @@ fn known<'e>(content: Ruled<Content<'e>>, names: Vec<Reference>) -> Input<'e> {
     Input { content, placement: Placement::known(names), facts: Vec::new() }
 }
 
-/// Returns the references to the rows of an instance.
-fn instance(id: &str) -> [Reference; 2] {
-    [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
-}
-
-/// Returns the references to a token and to the access log entry that the event may write.
-fn token_rows(id: &str, event: &Event) -> [Reference; 2] {
-    [to_record(Token::COLLECTION, id), to_record(Access::COLLECTION, &short_hash(&event.id))]
-}
-
-/// Returns the references to all rows that a fetched object with this id can belong to.
-fn object_rows(id: &str) -> [Reference; 4] {
-    let subscription = Reference::Row(RowKey::Subscription(id.to_owned()));
-    [subscription, history_of(id), to_record(Invoice::COLLECTION, id), to_record(Payment::COLLECTION, id)]
+/// Returns the reference to the access log entry that the event may write.
+fn access_row(event: &Event) -> Reference {
+    to_record(Access::COLLECTION, &short_hash(&event.id))
 }
 
 fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
@@ -204,9 +168,11 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
                 (Some(("usage", _)), _) => {
                     month.map(|month| to_record(UsageMonth::COLLECTION, month)).into_iter().collect()
                 }
-                (Some(("product" | "instance", _)), Some(id)) => instance(id).to_vec(),
+                (Some(("product" | "instance", _)), Some(id)) => instance_rows(id).to_vec(),
                 (Some(("campaign", _)), Some(id)) => vec![to_record(Campaign::COLLECTION, id)],
-                (Some(("token", _)), id) => token_rows(id.unwrap_or_default(), event).to_vec(),
+                (Some(("token", _)), id) => {
+                    vec![to_record(Token::COLLECTION, id.unwrap_or_default()), access_row(event)]
+                }
                 (Some(("subscription", _)), Some(id)) => vec![Reference::Row(RowKey::Subscription(id.to_owned()))],
                 _ => Vec::new(),
             };
@@ -221,7 +187,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
         Body::Invoice(object) => {
             let id = object.id.as_deref().unwrap_or_default();
             let by_session = FactKey::BookedBySession(id).to_string();
-            vec![FactKey::Paid(id).to_string(), by_session, mail::key("receipt", To::Account, id).to_string()]
+            vec![FactKey::Paid(id).to_string(), by_session, mails::RECEIPT.key(id).to_string()]
         }
         Body::Session(object) => {
             let purchase = object.ours().and_then(|metadata| metadata.purchase_id.as_deref());
@@ -238,7 +204,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
             let mut facts = vec![
                 FactKey::Dispute(id).to_string(),
                 FactKey::DisputeReturned(id).to_string(),
-                mail::key("dispute_opened", To::Admin, id).to_string(),
+                mails::DISPUTE_OPENED.key(id).to_string(),
             ];
             facts.extend(movements.map(|movement| FactKey::DisputeFee(&movement.id).to_string()));
             facts

@@ -18,6 +18,8 @@
 mod actions;
 mod catalog;
 mod derive;
+#[cfg(test)]
+mod effects_document;
 mod input;
 mod manifest;
 mod model;

@@ -1,8 +1,9 @@
 //! Builds the manifest from tables: the extension's collections, event kinds, commands, effects and configuration.
 
-use crate::catalog::declared::{CONFIG, EFFECTS};
+use crate::catalog::declared::CONFIG;
 use crate::input::THIN;
 use crate::model::data_version::DATA_VERSION;
+use crate::model::effects::EFFECTS;
 use crate::model::gather::sort_by;
 use crate::model::tables::COLLECTIONS;
 use crate::rules::commands::COMMANDS;
@@ -84,11 +85,11 @@ pub(crate) fn declare() -> Declarations {
             .collect(),
         effects: EFFECTS
             .iter()
-            .map(|(kind, payload, result, retry)| EffectDecl {
-                kind: (*kind).to_owned(),
-                payload_schema: object_schema(payload),
-                result_schema: object_schema(result),
-                retry: RetryPolicy { delays_ms: retry.to_vec() },
+            .map(|it| EffectDecl {
+                kind: it.kind.to_owned(),
+                payload_schema: object_schema(it.payload),
+                result_schema: object_schema(it.result),
+                retry: RetryPolicy { delays_ms: it.retry.to_vec() },
             })
             .collect(),
         config: CONFIG

@@ -58,7 +58,7 @@ pub(crate) fn open_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value) -> R
 pub(crate) fn request_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
     let about = Concern::Checkout { purchase: id.to_owned() };
     let key = EffectKey::Checkout { purchase: id.to_owned() };
-    let effect = request("stripe.checkout.create", &key, payload, Some(&about))?;
+    let effect = request(&key, payload, Some(&about))?;
     desk.account.ask(Effect { reply_to, ..effect });
     Ok(())
 }
@@ -98,7 +98,7 @@ fn request_customer(
     about: &Concern,
     reply_to: Option<String>,
 ) -> Ruled<()> {
-    let effect = request("stripe.customer.create", key, payload, Some(about))?;
+    let effect = request(key, payload, Some(about))?;
     desk.account.ask(Effect { reply_to, ..effect });
     desk.account.put(CustomerRequest::ID, CustomerRequest::default());
     Ok(())
@@ -109,7 +109,7 @@ pub(crate) fn request_portal(desk: &mut Desk<'_>, customer: &str, number: usize,
     let asked_by = desk.event_hash();
     let asked_by = if number == 0 { asked_by } else { format!("{asked_by}-{number}") };
     let payload = json!({"customer": customer, "return_url": awaits.return_url});
-    let effect = request("stripe.portal.create", &EffectKey::Portal { asked_by }, &payload, Some(&Concern::Portal))?;
+    let effect = request(&EffectKey::Portal { asked_by }, &payload, Some(&Concern::Portal))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use extension_contract::*;
 use extension_reader::Raw;
@@ -59,9 +59,9 @@ pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, a
     if failures > 0 && failures % ATTEMPTS_MAX == 0 && desk.account.record_fact(&gave_up)? {
         let values = json!({"question": text, "asked": failures});
         let reference = format!("{text}:{failures}");
-        return send_once(&mut desk.account, "retrieve_unanswered", To::Admin, &reference, &values);
+        return send_once(&mut desk.account, &mails::RETRIEVE_UNANSWERED, &reference, &values);
     }
-    let effect = request("stripe.retrieve", key, payload, Some(about))?;
+    let effect = request(key, payload, Some(about))?;
     desk.account.ask(Effect { generation: failures.saturating_add(1), ..effect });
     Ok(())
 }

@@ -42,6 +42,6 @@ pub(crate) fn inject(
         api_version: facts.api_version,
     };
     let key = EffectKey::Told { event: event.to_owned() };
-    desk.account.ask(request("provider.event", &key, &payload, None)?);
+    desk.account.ask(request(&key, &payload, None)?);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(crate) fn notify_owner(
 
 /// Sends a message about a product. Messages about the same product are delivered in order.
 pub(crate) fn send(desk: &mut Desk<'_>, to: Account, product: &str, key: &EffectKey, message: &Message) -> Ruled<()> {
-    let effect = request(message::KIND, key, message, None)?;
+    let effect = request(key, message, None)?;
     desk.account.ask(Effect { to: Some(to), ordering_key: Some(format!("listing:{product}")), ..effect });
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
-pub(crate) use sync::{PRODUCT, request_missing};
+pub(crate) use sync::request_missing;
 
 /// Returns the values of one of the catalog's own rows.
 pub(crate) fn catalog_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {

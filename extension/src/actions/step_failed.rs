@@ -5,7 +5,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{ArchiveMode, Change, InstanceStatus, ResourceStatus, Task};
 use extension_contract::{EffectFailure, EffectFailureClass};
@@ -53,7 +53,7 @@ pub(crate) fn step_failed(
             instance.change(Change::Fail(desk.now))?;
             let error = json!({"step": step, "code": failure.code, "message": failure.message});
             instance.set("error", error);
-            send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
+            send_once(&mut desk.account, &mails::PROVISIONING_FAILED, &reference, &values)?;
         }
         // Back to the archive: new resources are freed again, and the backups still exist.
         (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
@@ -66,5 +66,5 @@ pub(crate) fn step_failed(
         }
         _ => resource.blocked = true,
     }
-    send_once(&mut desk.account, "step_failed", To::Admin, &reference, &values)
+    send_once(&mut desk.account, &mails::STEP_FAILED, &reference, &values)
 }

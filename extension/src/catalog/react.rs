@@ -1,5 +1,6 @@
 //! Runs the business's reactions to facts. Each reaction to a fact runs once.
 
+use super::built_in_facts::BuiltInFact;
 use super::desk::Desk;
 use super::template::Scope;
 use crate::model::effect::request;
@@ -11,15 +12,16 @@ use crate::model::notice;
 use serde_json::{Value, json};
 
 /// Runs the reactions to a built-in fact. `reference` identifies the fact in the keys of the reactions.
-pub(crate) fn publish(desk: &mut Desk<'_>, event: &str, reference: &str, values: &[(&str, &str)]) -> Ruled<()> {
-    if desk.catalog.settings()?.reactions.iter().all(|reaction| reaction.event != event) {
+/// `values` are those of the fact's fields.
+pub(crate) fn publish(desk: &mut Desk<'_>, fact: &BuiltInFact, reference: &str, values: &[&str]) -> Ruled<()> {
+    if desk.catalog.settings()?.reactions.iter().all(|reaction| reaction.event != fact.name) {
         return Ok(());
     }
     let mut fields = Object::new();
-    for (name, value) in values {
+    for (name, value) in fact.fields.iter().zip(values) {
         fields.insert((*name).to_owned(), json!(value));
     }
-    react(desk, event, reference, &fields)
+    react(desk, fact.name, reference, &fields)
 }
 
 /// Runs the reactions to a fact that have not run before.
@@ -45,9 +47,11 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
             let reference = format!("{event}:{reference}");
             match reaction.to.as_deref() {
                 None | Some("account") => {
-                    notice::send_once(&mut desk.account, template, To::Account, &reference, &json!(with))?;
+                    notice::send_template(&mut desk.account, template, To::Account, &reference, &json!(with))?;
                 }
-                Some("admin") => notice::send_once(&mut desk.account, template, To::Admin, &reference, &json!(with))?,
+                Some("admin") => {
+                    notice::send_template(&mut desk.account, template, To::Admin, &reference, &json!(with))?;
+                }
                 Some(place) => {
                     let address = fill(&json!(place))?;
                     if let Some(address) = address.as_str().filter(|address| !address.is_empty()) {
@@ -60,7 +64,7 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
             let key =
                 EffectKey::Reaction { event: event.to_owned(), run: kind.clone(), reference: reference.to_owned() };
             if desk.account.record_fact(&key.to_string())? {
-                desk.account.ask(request(kind, &key, &with, None)?);
+                desk.account.ask(request(&key, &with, None)?);
             }
         }
     }

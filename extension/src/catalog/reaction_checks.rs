@@ -1,25 +1,14 @@
 //! Checks of the clauses `events` and `reactions`, and of the templates of mails.
 
+use super::built_in_facts::BUILT_IN_FACTS;
 use super::checks::{check_field_declarations, check_words};
 use super::declared::{OwnResources, steps};
 use super::reaction::{Events, Reaction, Templates};
 use super::template::{places, places_of};
 use super::words::{escaped, is_word, one_of};
+use crate::model::effects::MAIL_SEND;
 use crate::model::halt::{Ruled, wrong_field};
-use crate::model::mail;
 use extension_contract::FieldErrorCode;
-
-/// Built-in facts with their fields.
-const KNOWN: [(&str, &[&str]); 8] = [
-    ("campaign.sent", &["campaign"]),
-    ("invoice.paid", &["invoice"]),
-    ("invoice.payment_failed", &["invoice"]),
-    ("payment.succeeded", &["purchase"]),
-    ("subscription.canceled", &["subscription"]),
-    ("subscription.created", &["subscription"]),
-    ("subscription.updated", &["subscription"]),
-    ("token.issued", &["token", "product"]),
-];
 
 /// Checks the clauses `events` and `reactions`: names are not in use yet, and reactions refer to declared names.
 pub(crate) fn check_reactions(
@@ -39,22 +28,23 @@ pub(crate) fn check_reactions(
                 "the name has the wrong form: expected SUBJECT.PAST_PARTICIPLE, as in user.registered".to_owned(),
             );
         }
-        if KNOWN.iter().any(|(known, _)| known == name) || commands.contains(&name.as_str()) {
+        if BUILT_IN_FACTS.iter().any(|fact| fact.name == name) || commands.contains(&name.as_str()) {
             return wrong(&path, format!("`{name}` is already in use: expected another name"));
         }
         check_field_declarations(&decl.fields, &path)?;
     }
-    let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).chain(events.keys().map(String::as_str)).collect();
+    let names: Vec<&str> =
+        BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(events.keys().map(String::as_str)).collect();
     let known_steps = steps(own);
-    let known_steps: Vec<&str> = known_steps.iter().map(String::as_str).filter(|step| *step != mail::KIND).collect();
+    let known_steps: Vec<&str> = known_steps.iter().map(String::as_str).filter(|step| *step != MAIL_SEND).collect();
     for (index, reaction) in on.iter().enumerate() {
         let path = format!("/reactions/{index}");
         if !names.contains(&reaction.event.as_str()) {
             let message = format!("`{}` is not a fact: expected {}", reaction.event, one_of(&names));
             return wrong(&format!("{path}/event"), message);
         }
-        let of_event: Vec<&str> = match KNOWN.iter().find(|(known, _)| *known == reaction.event) {
-            Some((_, fields)) => fields.to_vec(),
+        let of_event: Vec<&str> = match BUILT_IN_FACTS.iter().find(|fact| fact.name == reaction.event) {
+            Some(fact) => fact.fields.to_vec(),
             None => events
                 .get(&reaction.event)
                 .map(|decl| decl.fields.iter().map(|field| field.name.as_str()).collect())

@@ -2,7 +2,14 @@
 //! returned with the result.
 
 use super::json::encode;
-use extension_contract::{Fallible, Json, Timestamp};
+use super::records::instance::InstanceRecord;
+use super::records::invoice::Invoice;
+use super::records::payment::Payment;
+use super::records::subscription::history_of;
+use super::records::to_record;
+use super::records::token::Token;
+use super::records::usage::UsageMonth;
+use extension_contract::{Fallible, Json, Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The correlation of an effect with the rows that its result changes. The names of the members are those of the
@@ -138,10 +145,42 @@ impl Concern {
         encode(self)
     }
 
+    /// Returns references to the rows that the result of the effect is for.
+    pub fn rows(&self) -> Vec<Reference> {
+        match self {
+            Concern::Resource { instance, .. } | Concern::Watch { instance } => instance_rows(instance).to_vec(),
+            Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. } => {
+                vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
+            }
+            Concern::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.clone()))],
+            Concern::Compare { subscription: object } | Concern::Retrieve { object, .. } => {
+                let subscription = Reference::Row(RowKey::Subscription(object.clone()));
+                let (invoice, payment) =
+                    (to_record(Invoice::COLLECTION, object), to_record(Payment::COLLECTION, object));
+                vec![subscription, history_of(object), invoice, payment]
+            }
+            Concern::Token { token, .. } | Concern::Redeem { token, .. } => vec![to_record(Token::COLLECTION, token)],
+            Concern::UsageInvoice { month } => vec![to_record(UsageMonth::COLLECTION, month)],
+            Concern::Registration
+            | Concern::CustomerForPortal { .. }
+            | Concern::Portal
+            | Concern::Connect
+            | Concern::ConnectLink
+            | Concern::Thin { .. }
+            | Concern::SessionOf { .. }
+            | Concern::Transfer { .. } => Vec::new(),
+        }
+    }
+
     /// Decodes a concern from the context of an effect; `None` if the context has another form.
     pub fn of_context(context: &str) -> Option<Concern> {
         extension_reader::from_str_small(context).ok()
     }
+}
+
+/// Returns references to the rows of an instance.
+pub(crate) fn instance_rows(id: &str) -> [Reference; 2] {
+    [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
 }
 
 /// An operation on a resource.

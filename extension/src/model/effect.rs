@@ -7,15 +7,10 @@ use extension_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-/// Returns an effect without delay, reply, ordering or deadline. Callers set these fields if they need them.
-pub(crate) fn request(
-    kind: &str,
-    key: &EffectKey,
-    payload: &impl Serialize,
-    about: Option<&Concern>,
-) -> Fallible<Effect> {
+/// Returns the effect of a key, without delay, reply, ordering or deadline. Callers set these fields if they need them.
+pub(crate) fn request(key: &EffectKey, payload: &impl Serialize, about: Option<&Concern>) -> Fallible<Effect> {
     Ok(Effect {
-        kind: kind.to_owned(),
+        kind: key.kind().to_owned(),
         to: None,
         key: key.to_string(),
         generation: 1,
@@ -31,12 +26,7 @@ pub(crate) fn request(
 
 /// Returns the effect that sets a timer.
 pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
-    Ok(Effect { not_before: Some(due), ..request("timer.at", &EffectKey::Timer(key), &json!({}), None)? })
-}
-
-/// Returns whether effects of this kind move money, so that a repeated effect could move it twice.
-pub(crate) fn moves_money(kind: &str) -> bool {
-    matches!(kind, "stripe.invoice.create" | "stripe.refund.create" | "stripe.transfer.create")
+    Ok(Effect { not_before: Some(due), ..request(&EffectKey::Timer(key), &json!({}), None)? })
 }
 
 /// Returns the effect that cancels a subscription immediately. The key does not contain the reason, so the cancellation
@@ -44,5 +34,5 @@ pub(crate) fn moves_money(kind: &str) -> bool {
 pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
     let key = EffectKey::CancelBeaten { subscription: subscription.to_owned() };
     let payload = json!({"subscription": subscription, "at_period_end": false});
-    request("stripe.subscription.cancel", &key, &payload, None)
+    request(&key, &payload, None)
 }

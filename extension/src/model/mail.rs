@@ -1,6 +1,7 @@
 //! The effect of a mail: its key, recipient and payload.
 
 use super::effect::request;
+use super::effects::MAIL_SEND;
 use super::keys::{EffectKey, recipient_of};
 use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};
@@ -24,9 +25,6 @@ impl To {
     }
 }
 
-/// Effect kind of a mail.
-pub(crate) const KIND: &str = "mail.send";
-
 /// Returns the effect key of a mail, which is also the key of its fact.
 pub(crate) fn key(template: &str, to: To, reference: &str) -> EffectKey {
     EffectKey::Mail { template: template.to_owned(), to: to.name().to_owned(), reference: reference.to_owned() }
@@ -34,7 +32,7 @@ pub(crate) fn key(template: &str, to: To, reference: &str) -> EffectKey {
 
 /// Returns the effect that sends a mail.
 pub(crate) fn mail(key: &EffectKey, template: &str, to: To, values: &Value) -> Fallible<Effect> {
-    request(KIND, key, &json!({"template": template, "to": to.name(), "values": values}), None)
+    request(key, &json!({"template": template, "to": to.name(), "values": values}), None)
 }
 
 /// Returns whether a mail is for the operators.
@@ -44,5 +42,5 @@ pub(crate) fn is_for_operators(mail: &Effect) -> bool {
 
 /// Returns whether an effect is a mail that is sent at once. Delayed mails belong to the schedule.
 pub(crate) fn is_immediate(effect: &Effect) -> bool {
-    effect.kind == KIND && effect.not_before.is_none()
+    effect.kind == MAIL_SEND && effect.not_before.is_none()
 }

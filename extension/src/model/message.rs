@@ -69,9 +69,6 @@ pub(crate) struct CampaignMail {
     pub template: String,
 }
 
-/// Effect kind of a message.
-pub(crate) const KIND: &str = "account.send";
-
 impl Message {
     /// Decodes a payload; `None` if the payload has the form of another version.
     pub fn of_payload(text: &str) -> Option<Message> {

@@ -5,11 +5,21 @@ use super::effect::request;
 use super::halt::Ruled;
 use super::json::Object;
 use super::keys::EffectKey;
-use super::mail::{KIND, To, key, mail};
+use super::mail::{To, key, mail};
+use super::mails::Mail;
 use serde_json::{Value, json};
 
-/// Sends a mail now, unless it was sent before.
-pub(crate) fn send_once(
+/// Sends a mail of the extension now, unless it was sent before.
+pub(crate) fn send_once(account: &mut Account<'_>, mail: &Mail, reference: &str, values: &Value) -> Ruled<()> {
+    let key = mail.key(reference);
+    if account.record_fact(&key.to_string())? {
+        account.ask(mail.effect(&key, values)?);
+    }
+    Ok(())
+}
+
+/// Sends a mail of the business now, unless it was sent before.
+pub(crate) fn send_template(
     account: &mut Account<'_>,
     template: &str,
     to: To,
@@ -35,7 +45,7 @@ pub(crate) fn send_to(
     let key = EffectKey::Mail { template: template.to_owned(), to, reference: reference.to_owned() };
     if account.record_fact(&key.to_string())? {
         let payload = json!({"template": template, "to": address, "values": values});
-        account.ask(request(KIND, &key, &payload, None)?);
+        account.ask(request(&key, &payload, None)?);
     }
     Ok(())
 }

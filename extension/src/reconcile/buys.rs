@@ -12,7 +12,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
-use crate::model::mail::{self, To};
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
@@ -64,9 +64,6 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     items(desk, standing)
 }
 
-/// Template of the operators' mail about a second subscription for a plan of the same family.
-const PLAN_PAID_TWICE: &str = "plan_paid_twice";
-
 /// Notifies the operators of a second subscription for a plan of the same family. The higher plan is in force; the
 /// operators decide about the newer subscription and its money (S35).
 fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
@@ -82,12 +79,12 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         of_family.sort_by(|a, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
         pairs.extend(of_family.windows(2).map(|pair| (pair[1].id.as_str(), pair[0].id.as_str(), family)));
     }
-    let key = |newer: &str| mail::key(PLAN_PAID_TWICE, To::Admin, newer).to_string();
+    let key = |newer: &str| mails::PLAN_PAID_TWICE.key(newer).to_string();
     let keys: Vec<String> = pairs.iter().map(|pair| key(pair.0)).collect();
     for place in desk.account.unknown_of(&keys)? {
         let (newer, older, family) = pairs[place];
         let values = json!({"subscription": newer, "beside": older, "family": family});
-        send_once(&mut desk.account, PLAN_PAID_TWICE, To::Admin, newer, &values)?;
+        send_once(&mut desk.account, &mails::PLAN_PAID_TWICE, newer, &values)?;
     }
     Ok(())
 }
@@ -109,7 +106,7 @@ fn check_one_time_purchase(
             "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
             "currency": purchase.values.total.currency, "subscription": null,
         });
-        return send_once(&mut desk.account, "paid_after_departure", To::Admin, id, &values);
+        return send_once(&mut desk.account, &mails::PAID_AFTER_DEPARTURE, id, &values);
     }
     let [item] = purchase.values.items.as_slice() else { return Ok(()) };
     let Some(price_id) = &item.price_id else { return Ok(()) };
@@ -139,9 +136,9 @@ fn refund_purchase(
     desk.account.put(id, row);
     let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
     let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
-    desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+    desk.account.ask(request(&key, &payload, None)?);
     let values = json!({"purchase": id, "products": products, "because": because});
-    send_once(&mut desk.account, "purchase_returned", To::Account, id, &values)
+    send_once(&mut desk.account, &mails::PURCHASE_RETURNED, id, &values)
 }
 
 /// Returns why a subscription must be ended and refunded: its account was closed before, its item has another holder, or no
@@ -205,7 +202,7 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
     if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
         let about = Concern::Retrieve { object: holder.id.clone(), known: Vec::new() };
         let payload = json!({"object": "subscription", "id": holder.id});
-        desk.account.ask(request("stripe.retrieve", &key, &payload, Some(&about))?);
+        desk.account.ask(request(&key, &payload, Some(&about))?);
     }
     Ok(false)
 }
@@ -317,7 +314,7 @@ fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str)
     }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
-    send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
+    send_once(&mut desk.account, &mails::PURCHASE_RETURNED, &facts.id, &values)
 }
 
 /// Stops the renewal of add-ons that require a plan after the last plan has ended permanently, so that nobody pays for
@@ -339,16 +336,16 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
     }
     let payload = json!({"subscription": facts.id, "at_period_end": true});
     let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(&last.subscription) };
-    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    desk.account.ask(request(&key, &payload, None)?);
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
-    send_once(&mut desk.account, "add_on_ends", To::Account, &fact, &values)
+    send_once(&mut desk.account, &mails::ADD_ON_ENDS, &fact, &values)
 }
 
 fn refund_invoice(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
     let payload = json!({"invoice": invoice, "reason": "duplicate"});
     let key = EffectKey::GiveBackInvoice { invoice: invoice.to_owned() };
-    desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+    desk.account.ask(request(&key, &payload, None)?);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             let about = Concern::Compare { subscription: facts.id.clone() };
             let key = EffectKey::Compare { subscription: facts.id.clone(), due };
             let payload = json!({"object": "subscription", "id": facts.id});
-            desk.account.ask(request("stripe.retrieve", &key, &payload, Some(&about))?);
+            desk.account.ask(request(&key, &payload, Some(&about))?);
             known.asked.insert(facts.id.clone(), desk.now);
             due = after.after(desk.now);
         }

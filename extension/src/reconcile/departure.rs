@@ -8,7 +8,7 @@ use crate::derive::unused;
 use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
@@ -24,7 +24,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         let open = purchase.values.session_id.as_ref().filter(|_| purchase.values.status == PurchaseStatus::Pending);
         let Some(session) = open.filter(|session| after.expired.insert((*session).clone())) else { continue };
         let key = EffectKey::ExpireCheckout { session: session.clone() };
-        desk.account.ask(request("stripe.checkout.expire", &key, &json!({"session_id": session}), None)?);
+        desk.account.ask(request(&key, &json!({"session_id": session}), None)?);
     }
     // A subscription that began later is refunded as a whole, elsewhere.
     let before = standing.subscriptions.iter().filter(|facts| !standing.is_after_closing(facts.row.first_at));
@@ -39,7 +39,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
                 "reason": "requested_by_customer",
             });
             let key = EffectKey::GiveBackRest { subscription: facts.id.clone(), currency: rest.currency };
-            desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+            desk.account.ask(request(&key, &payload, None)?);
         }
     }
     for id in desk.account.touched::<Invoice>() {
@@ -50,7 +50,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
                 "invoice": id, "amount_paid_minor": invoice.takings_minor(), "currency": invoice.currency,
                 "subscription": invoice.subscription,
             });
-            send_once(&mut desk.account, "paid_after_departure", To::Admin, &id, &values)?;
+            send_once(&mut desk.account, &mails::PAID_AFTER_DEPARTURE, &id, &values)?;
         }
     }
     if after != closed {

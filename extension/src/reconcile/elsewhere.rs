@@ -9,7 +9,7 @@ use crate::catalog::schema::{FromCheckout, TypeDecl};
 use crate::catalog::template::{Scope, places, places_of};
 use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{InstanceRecord, InstanceStatus, State};
 use crate::model::records::product::ProductRow;
@@ -87,6 +87,6 @@ fn insert_refused(
     instance.record = InstanceRecord { state: State::refused(), made_at: desk.now, ..InstanceRecord::default() }.into();
     instance.save(&mut desk.account)?;
     let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": metadata});
-    send_once(&mut desk.account, "needs_attention", To::Admin, &id, &values)?;
+    send_once(&mut desk.account, &mails::NEEDS_ATTENTION, &id, &values)?;
     Ok(id)
 }

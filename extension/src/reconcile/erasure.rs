@@ -52,7 +52,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         },
     };
     if erased == Erased::All {
-        desk.account.ask(request("account.erase", &EffectKey::Erase, &json!({}), None)?);
+        desk.account.ask(request(&EffectKey::Erase, &json!({}), None)?);
     }
     if has_more {
         let key = TimerKey::Continue { asked_by: desk.event_hash() };

@@ -5,7 +5,7 @@ use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::time::rfc3339;
@@ -31,10 +31,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
                     if standing.settings.mail_within.after(start) < now {
                         continue;
                     }
-                    send_once(&mut desk.account, "payment_failed", To::Account, &reference, &values)?;
+                    send_once(&mut desk.account, &mails::PAYMENT_FAILED, &reference, &values)?;
                 } else {
                     let at = delay.after(start);
-                    desired.mail(now, "payment_failed", To::Account, &reference, at, values.clone());
+                    desired.mail(now, &mails::PAYMENT_FAILED, &reference, at, values.clone());
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, Names, ResourceStatus, SuspendReason,
@@ -232,7 +232,7 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
             contents::show(instance);
             let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
             let values = json!({"instance": instance.id, "url": url});
-            send_once(&mut desk.account, "instance_ready", To::Account, &instance.id, &values)?;
+            send_once(&mut desk.account, &mails::INSTANCE_READY, &instance.id, &values)?;
         }
         Some(InstanceStatus::Restoring) => set_running(desk.now, instance)?,
         Some(InstanceStatus::Archiving) => instance.change(Change::CompleteArchive)?,
@@ -280,31 +280,35 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
             let heard_at = instance.record.measured_at.get(&expected.meter).copied();
             let due = expected.within.after(heard_at.map_or(since, |at| at.max(since)));
             let values = json!({"instance": id, "meter": expected.meter, "heard_at": heard_at.map(rfc3339)});
-            later.mail(now, "measurement_missing", To::Admin, &format!("{id}:{}:{due}", expected.meter), due, values);
+            later.mail(now, &mails::MEASUREMENT_MISSING, &format!("{id}:{}:{due}", expected.meter), due, values);
         }
     }
     let mut steps = Vec::new();
     let is_paused = instance.record.archive == ArchiveMode::Paused;
     let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);
     if let Some(due) = idle_due(instance).filter(|_| is_in_use && !is_paused) {
-        steps.push(("idle_soon", TimerKey::Idle { instance: id.clone(), due }, due));
+        steps.push((&mails::IDLE_SOON, TimerKey::Idle { instance: id.clone(), due }, due));
     }
     if let Desired::Suspended(SuspendReason::Payment, since) = desired {
         let (archive, terminate) = archive_and_end(instance, context, since);
         let is_suspended = instance.is(InstanceStatus::Suspended) && !is_paused;
         if is_suspended {
-            steps.push(("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive));
+            steps.push((&mails::ARCHIVE_SOON, TimerKey::Archive { instance: id.clone(), due: archive }, archive));
         }
         if is_suspended || matches!(instance.status(), Some(InstanceStatus::Archiving | InstanceStatus::Archived)) {
-            steps.push(("termination_soon", TimerKey::Terminate { instance: id.clone(), due: terminate }, terminate));
+            steps.push((
+                &mails::TERMINATION_SOON,
+                TimerKey::Terminate { instance: id.clone(), due: terminate },
+                terminate,
+            ));
         }
     }
-    for (template, timer, due) in steps {
+    for (mail, timer, due) in steps {
         later.timer(now, timer, due);
         for delay in &settings.notice {
             let at = delay.before(due);
             let values = json!({"instance": id, "at": rfc3339(due)});
-            later.mail(now, template, To::Account, &format!("{id}:{due}:{}", delay.key()), at, values);
+            later.mail(now, mail, &format!("{id}:{due}:{}", delay.key()), at, values);
         }
     }
 }

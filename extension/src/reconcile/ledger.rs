@@ -1,12 +1,13 @@
 //! Books payments, refunds and disputes: the difference between the amounts in the records and the booked amounts.
 
+use crate::catalog::built_in_facts;
 use crate::catalog::desk::Desk;
 use crate::catalog::react::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, REFUNDS, REVENUE, TAX, book};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::dispute::{Booked, Dispute};
 use crate::model::records::dispute_status::DisputeStatus;
@@ -65,8 +66,8 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
             "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": invoice.currency,
             "hosted_invoice_url": invoice.hosted_invoice_url,
         });
-        send_once(&mut desk.account, "receipt", To::Account, id, &values)?;
-        publish(desk, "invoice.paid", id, &[("invoice", id)])?;
+        send_once(&mut desk.account, &mails::RECEIPT, id, &values)?;
+        publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;
         desk.account.put(id, Invoice { booked: true, ..invoice });
     }
     if desk.account.is_known(&FactKey::BookedBySession(id).to_string())?
@@ -100,7 +101,7 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let purchase = &session.purchase;
     let payment = session.payment_intent.as_deref().unwrap_or(id);
     receipt(desk, purchase, payment, &session.currency, total)?;
-    publish(desk, "payment.succeeded", purchase, &[("purchase", purchase)])?;
+    publish(desk, &built_in_facts::PAYMENT_SUCCEEDED, purchase, &[purchase])?;
     // The tax is booked separately, because a payment that arrives first does not contain it.
     let fact = FactKey::TaxOfSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(REVENUE, tax), (TAX, -tax)])?;

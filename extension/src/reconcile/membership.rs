@@ -6,7 +6,7 @@ use crate::model::effect::request;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
-use crate::model::message::{self, Message};
+use crate::model::message::Message;
 use crate::model::records::campaign::{Member, Membership};
 use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{Account, Effect, SubscriptionStatus};
@@ -29,8 +29,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         return Ok(());
     }
     let member = Member { told: member.told.saturating_add(1), ..member };
-    let effect =
-        request(message::KIND, &EffectKey::Member { told: member.told }, &Message::Member(member.clone()), None)?;
+    let effect = request(&EffectKey::Member { told: member.told }, &Message::Member(member.clone()), None)?;
     desk.account.ask(Effect { to: Some(Account::Platform), ordering_key: Some("member".to_owned()), ..effect });
     known.told = member;
     desk.account.put(Membership::ID, known);

@@ -1,7 +1,7 @@
 //! Stores each request that moves money until its result is known. After a deadline its result counts as unknown.
 
 use crate::catalog::desk::Desk;
-use crate::model::effect::moves_money;
+use crate::model::effects::moves_money;
 use crate::model::halt::Ruled;
 use crate::model::records::money_requests::{MoneyRequest, MoneyRequests};
 use crate::model::time::HOUR_MS;

@@ -50,7 +50,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
                 "transfer_group": format!("{connected}:{}", payout.transfers),
             });
             let about = Concern::Transfer { currency: currency.clone() };
-            desk.account.ask(request("stripe.transfer.create", &key, &payload, Some(&about))?);
+            desk.account.ask(request(&key, &payload, Some(&about))?);
         }
     }
     if before.as_deref() != Some(&payouts) {

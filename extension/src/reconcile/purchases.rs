@@ -8,7 +8,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::mail::{self, To};
+use crate::model::mails;
 use crate::model::merge::session as merge_session;
 use crate::model::notice::send_once;
 use crate::model::records::invoice::Invoice;
@@ -231,8 +231,6 @@ fn reconcile_one(
     Ok(())
 }
 
-/// Template of the report about a wrong amount.
-const MISMATCH: &str = "amount_mismatch";
 /// Days after which the operators hear of a payment that no session explains.
 const EXPLAINED_WITHIN_DAYS: u32 = 1;
 
@@ -252,13 +250,13 @@ pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSched
             });
             let at = plus_days(received.at, EXPLAINED_WITHIN_DAYS);
             if at > desk.now {
-                desired.mail(desk.now, MISMATCH, To::Admin, payment, at, values);
+                desired.mail(desk.now, &mails::AMOUNT_MISMATCH, payment, at, values);
                 continue;
             }
             let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-            let key = mail::key(MISMATCH, To::Admin, payment).to_string();
+            let key = mails::AMOUNT_MISMATCH.key(payment).to_string();
             if !open.is_some_and(|open| open.mails.contains_key(&key)) {
-                send_once(&mut desk.account, MISMATCH, To::Admin, payment, &values)?;
+                send_once(&mut desk.account, &mails::AMOUNT_MISMATCH, payment, &values)?;
             }
             received.reported = true;
         }
@@ -335,7 +333,7 @@ fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) 
     if let Some(payment_intent) = &duplicate.payment_intent {
         let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
         let key = EffectKey::GiveBack { session: duplicate.id.clone() };
-        desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+        desk.account.ask(request(&key, &payload, None)?);
     }
     if let Some(subscription) = &duplicate.subscription {
         desk.account.ask(cancel_now(subscription)?);
@@ -344,7 +342,7 @@ fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) 
         "session": duplicate.id, "purchase": purchase, "subscription": duplicate.subscription,
         "refunded": duplicate.payment_intent.is_some(),
     });
-    send_once(&mut desk.account, "paid_twice", To::Admin, &duplicate.id, &values)
+    send_once(&mut desk.account, &mails::PAID_TWICE, &duplicate.id, &values)
 }
 
 /// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts.
@@ -405,7 +403,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
     // The purchase was paid but never granted anything: a person decides about a refund.
     if row.details.step == Step::Paid && ended && total > 0 {
         let values = json!({"purchase": id, "subscription": subscription, "total_minor": total});
-        send_once(&mut desk.account, "paid_but_ended", To::Admin, id, &values)?;
+        send_once(&mut desk.account, &mails::PAID_BUT_ENDED, id, &values)?;
     }
     Ok(())
 }

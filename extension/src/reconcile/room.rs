@@ -6,7 +6,7 @@ use crate::derive::standing::{AccountStanding, UNLIMITED};
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::record_key;
@@ -110,7 +110,7 @@ fn over_limit(
     let ids: Vec<&String> = beyond.iter().map(|(id, _)| id).collect();
     let values = json!({"plan": plan.product_id, "beyond": ids, "until": rfc3339(due)});
     let reference = format!("{}:{since}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
-    send_once(&mut desk.account, "over_limit", To::Account, &reference, &values)?;
+    send_once(&mut desk.account, &mails::OVER_LIMIT, &reference, &values)?;
     Ok(Some(due))
 }
 
@@ -140,7 +140,7 @@ fn excess(
         let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,
             "until": rfc3339(due)});
         let reference = format!("{}:{since}:{key}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
-        send_once(&mut desk.account, "over_limit", To::Account, &reference, &values)?;
+        send_once(&mut desk.account, &mails::OVER_LIMIT, &reference, &values)?;
         found.insert(key.clone(), due);
     }
     Ok(found)

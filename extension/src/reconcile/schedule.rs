@@ -8,7 +8,7 @@ use crate::model::effect::timer;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
-use crate::model::mail::{self, To};
+use crate::model::mails::Mail;
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};
@@ -19,8 +19,7 @@ use std::collections::BTreeMap;
 struct DelayedMail {
     at: Timestamp,
     key: EffectKey,
-    template: &'static str,
-    to: To,
+    mail: Mail,
     values: Value,
 }
 
@@ -53,18 +52,10 @@ impl DesiredSchedule {
     }
 
     /// Adds a mail, unless its time has passed.
-    pub fn mail(
-        &mut self,
-        now: Timestamp,
-        template: &'static str,
-        to: To,
-        reference: &str,
-        at: Timestamp,
-        values: Value,
-    ) {
+    pub fn mail(&mut self, now: Timestamp, mail: &Mail, reference: &str, at: Timestamp, values: Value) {
         if at > now {
-            let key = mail::key(template, to, reference);
-            self.mails.insert(key.to_string(), DelayedMail { at, key, template, to, values });
+            let key = mail.key(reference);
+            self.mails.insert(key.to_string(), DelayedMail { at, key, mail: *mail, values });
         }
     }
 }
@@ -101,8 +92,8 @@ pub(super) fn apply(
     }
     for (text, mail) in desired.mails {
         if open.mails.get(&text) != Some(&mail.at) {
-            let effect = mail::mail(&mail.key, mail.template, mail.to, &mail.values)?;
             let generation = next(&mut open.generation, &text, mail.at);
+            let effect = mail.mail.effect(&mail.key, &mail.values)?;
             account.ask(Effect { generation, not_before: Some(mail.at), ..effect });
         }
     }

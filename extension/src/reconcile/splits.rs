@@ -198,7 +198,7 @@ fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         told: sale.entries,
     });
     let key = EffectKey::Share { sale: id.to_owned(), told: sale.entries };
-    let effect = request(message::KIND, &key, &share, None)?;
+    let effect = request(&key, &share, None)?;
     desk.account.ask(Effect { to: Some(to), ordering_key: Some(id.to_owned()), ..effect });
     desk.account.put(id, sale);
     Ok(())

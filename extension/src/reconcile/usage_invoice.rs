@@ -57,7 +57,7 @@ fn close(
             let payload = invoice(desk, id, &month, total, &currency)?;
             let key = EffectKey::UsageInvoice { month: id.to_owned(), again: month.asked_again };
             let about = Concern::UsageInvoice { month: id.to_owned() };
-            desk.account.ask(request("stripe.invoice.create", &key, &payload, Some(&about))?);
+            desk.account.ask(request(&key, &payload, Some(&about))?);
         }
         Some(_) if open > 0 => carry(desk, open, &mut month, desired)?,
         Some(_) => {}

@@ -3,6 +3,7 @@
 
 use crate::actions::permission::not_the_platform;
 use crate::catalog::account_name::text_of;
+use crate::catalog::built_in_facts;
 use crate::catalog::campaign::Campaigns;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
@@ -13,8 +14,9 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::mail::To;
-use crate::model::message::{self, CampaignMail, Message};
-use crate::model::notice::send_once;
+use crate::model::mails;
+use crate::model::message::{CampaignMail, Message};
+use crate::model::notice::{send_once, send_template};
 use crate::model::records::campaign::{Audience, Campaign, CampaignStatus, Member, Membership};
 use crate::model::records::record_key;
 use crate::model::time::{parse_rfc3339, rfc3339};
@@ -152,7 +154,7 @@ fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaig
     let Some(terms) = settings.campaigns.filter(|_| settings.templates.contains_key(&campaign.template)) else {
         campaign.status = CampaignStatus::Failed;
         let values = json!({"campaign": id, "name": campaign.name, "template": campaign.template});
-        send_once(&mut desk.account, "campaign_failed", To::Admin, id, &values)?;
+        send_once(&mut desk.account, &mails::CAMPAIGN_FAILED, id, &values)?;
         return Ok(campaign);
     };
     let page = page(desk, campaign.after.clone(), terms.batch)?;
@@ -170,7 +172,7 @@ fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaig
     campaign.through = true;
     if !campaign.enrols {
         campaign.status = CampaignStatus::Sent;
-        publish(desk, "campaign.sent", id, &[("campaign", id)])?;
+        publish(desk, &built_in_facts::CAMPAIGN_SENT, id, &[id])?;
     }
     Ok(campaign)
 }
@@ -182,7 +184,7 @@ fn send_to(desk: &mut Desk<'_>, id: &str, campaign: &mut Campaign, account: &str
     if desk.account.record_fact(&key.to_string())? {
         let mail =
             CampaignMail { campaign: id.to_owned(), name: campaign.name.clone(), template: campaign.template.clone() };
-        let effect = request(message::KIND, &key, &Message::Campaign(mail), None)?;
+        let effect = request(&key, &Message::Campaign(mail), None)?;
         desk.account.ask(Effect { to: Some(to), ..effect });
         campaign.recipients = campaign.recipients.saturating_add(1);
     }
@@ -228,7 +230,7 @@ pub(super) fn deliver(desk: &mut Desk<'_>, mail: &CampaignMail) -> Ruled<Outcome
     }
     let account = text_of(&desk.account.owned()?);
     let values = json!({"campaign": mail.name, "unsubscribe": account});
-    send_once(&mut desk.account, &mail.template, To::Account, &format!("campaign:{}", mail.campaign), &values)?;
+    send_template(&mut desk.account, &mail.template, To::Account, &format!("campaign:{}", mail.campaign), &values)?;
     Ok(Outcome::Applied)
 }
 

@@ -10,7 +10,7 @@ use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::ledger::{CASH, EARNINGS, book};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
@@ -48,7 +48,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"metadata": owner(desk)?});
     let key = EffectKey::Connect { asked_by: desk.event_hash() };
-    let effect = request("stripe.account.create", &key, &payload, Some(&Concern::Connect))?;
+    let effect = request(&key, &payload, Some(&Concern::Connect))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }
@@ -56,7 +56,7 @@ fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
 fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"account": connected, "return_url": awaits.return_url, "refresh_url": awaits.refresh_url});
     let key = EffectKey::ConnectLink { asked_by: format!("{}-{number}", desk.event_hash()) };
-    let effect = request("stripe.account.link", &key, &payload, Some(&Concern::ConnectLink))?;
+    let effect = request(&key, &payload, Some(&Concern::ConnectLink))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }
@@ -142,7 +142,7 @@ fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<O
     }
     if payouts.onboarding == Onboarding::Restricted && before.onboarding != Onboarding::Restricted {
         let reference = format!("{connected}:{}", view.at);
-        send_once(&mut desk.account, "payouts_restricted", To::Account, &reference, &json!({"account": connected}))?;
+        send_once(&mut desk.account, &mails::PAYOUTS_RESTRICTED, &reference, &json!({"account": connected}))?;
     }
     desk.account.put(Payouts::ID, payouts);
     Ok(Outcome::Applied)
@@ -169,7 +169,7 @@ pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectRe
             payout.stopped = true;
             let values = json!({"effect": report.key, "amount_minor": amount, "currency": currency,
                 "code": failure.code});
-            send_once(&mut desk.account, "payout_failed", To::Admin, &report.key, &values)?;
+            send_once(&mut desk.account, &mails::PAYOUT_FAILED, &report.key, &values)?;
         }
     }
     desk.account.put(Payouts::ID, payouts);

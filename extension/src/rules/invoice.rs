@@ -3,6 +3,7 @@
 use crate::actions::fetch::{fetch, fetch_snapshot};
 use crate::actions::permission::check_owner;
 use crate::actions::session_lookup::wait_for_owner;
+use crate::catalog::built_in_facts;
 use crate::catalog::desk::Desk;
 use crate::catalog::names::LOOK_UP_PAYMENTS;
 use crate::catalog::react::publish;
@@ -10,7 +11,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
@@ -120,15 +121,15 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     let is_booked_now = is_first_payment && invoice.takings_minor() > 0;
     if desk.kind == "invoice.payment_action_required" && invoice.status < InvoiceStatus::Uncollectible {
         let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
-        send_once(&mut desk.account, "payment_action_required", To::Account, id, &values)?;
+        send_once(&mut desk.account, &mails::PAYMENT_ACTION_REQUIRED, id, &values)?;
     }
     // The invoice is not collected until a person corrects it.
     if desk.kind == "invoice.finalization_failed" && invoice.status == InvoiceStatus::Draft {
         let values = json!({"invoice": id, "subscription": invoice.subscription, "customer": invoice.customer});
-        send_once(&mut desk.account, "finalization_failed", To::Admin, id, &values)?;
+        send_once(&mut desk.account, &mails::FINALIZATION_FAILED, id, &values)?;
     }
     if invoice.failed_at.is_some() {
-        publish(desk, "invoice.payment_failed", id, &[("invoice", id)])?;
+        publish(desk, &built_in_facts::INVOICE_PAYMENT_FAILED, id, &[id])?;
     }
     let is_linked = update_billing_history(desk, id, &invoice)? | link_payments(desk, id, object)?;
     let is_changed = news == News::Changed || is_booked_now || is_linked;

@@ -11,7 +11,7 @@ use crate::catalog::schema::Listing;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
@@ -72,7 +72,7 @@ fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Rul
     put_one(desk, id, proposed, None)?;
     if waits {
         let reference = desk.event_hash();
-        send_once(&mut desk.account, "listing_waits", To::Admin, &reference, &values)?;
+        send_once(&mut desk.account, &mails::LISTING_WAITS, &reference, &values)?;
     }
     Ok(())
 }

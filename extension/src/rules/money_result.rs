@@ -3,9 +3,9 @@
 //! offered nor paid in another way.
 
 use crate::catalog::desk::Desk;
-use crate::model::effect::moves_money;
+use crate::model::effects::moves_money;
 use crate::model::halt::{Answer, Ruled, Verdict};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::money_requests::{MoneyRequest, MoneyRequests};
 use crate::model::time::{DAY_MS, HOUR_MS};
@@ -53,7 +53,7 @@ fn request_again(
 ) -> Ruled<()> {
     if report.generation == OF_A_DAY {
         let values = json!({"effect": report.key, "kind": request.kind, "code": failure.code});
-        send_once(&mut desk.account, "effect_failed", To::Admin, &report.key, &values)?;
+        send_once(&mut desk.account, &mails::EFFECT_FAILED, &report.key, &values)?;
     }
     let delay = if report.generation < OF_A_DAY { HOUR_MS } else { DAY_MS };
     desk.account.ask(Effect {

@@ -11,7 +11,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::merge::payment::merge;
 use crate::model::notice::send_once;
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
@@ -173,7 +173,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact
         let values = json!({
             "refund": refund_id, "payment": id, "amount_minor": refund.amount_minor, "currency": refund.currency,
         });
-        send_once(&mut desk.account, "refund_failed", To::Admin, refund_id, &values)?;
+        send_once(&mut desk.account, &mails::REFUND_FAILED, refund_id, &values)?;
     }
     desk.account.put(id, payment);
     Ok(Outcome::Applied)

@@ -174,9 +174,9 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
     Ok(None)
 }
 
-fn ask(desk: &mut Desk<'_>, kind: &str, key: &EffectKey, payload: &Value, about: Option<&Concern>) -> Ruled<()> {
+fn ask(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: Option<&Concern>) -> Ruled<()> {
     let reply_to = desk.reply_to.cloned();
-    desk.account.ask(Effect { reply_to, ..request(kind, key, payload, about)? });
+    desk.account.ask(Effect { reply_to, ..request(key, payload, about)? });
     Ok(())
 }
 
@@ -280,7 +280,7 @@ fn change(
         payload["quantity"] = json!(offer.quantity);
     }
     let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
-    ask(desk, "stripe.subscription.update", &key, &payload, None)?;
+    ask(desk, &key, &payload, None)?;
     let over = exceeded_after(desk, standing, offer)?;
     let mut reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,
@@ -347,7 +347,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, _) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
     let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-    ask(desk, "stripe.subscription.cancel", &key, &payload, None)?;
+    ask(desk, &key, &payload, None)?;
     let add_ons = cancel_with(desk, &standing, &id, at_period_end)?;
     if !add_ons.is_empty() {
         payload["add_ons"] = json!(add_ons);
@@ -390,7 +390,7 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
             payload["cancel_at_ms"] = json!(end.period_end);
         }
         let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+        desk.account.ask(request(&key, &payload, None)?);
     }
     Ok(found)
 }

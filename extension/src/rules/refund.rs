@@ -48,7 +48,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "metadata": {"purchase_id": id, "asked_by": desk.actor.subject, "because": body.get("reason")}});
     let key = EffectKey::RefundAsked { purchase: id.clone(), asked_by: desk.event_hash() };
     let about = Concern::Refund { purchase: id.clone(), amount_minor: amount };
-    let effect = request("stripe.refund.create", &key, &payload, Some(&about))?;
+    let effect = request(&key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     Ok(Outcome::Applied.into())
 }

@@ -9,7 +9,7 @@ use crate::catalog::schema::Resource as Decl;
 use crate::model::concern::Verb;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
 use crate::model::secret::without_passwords;
@@ -144,7 +144,7 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
     let answer = match &report.answer {
         Err(failure) => {
             let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
-            send_once(&mut desk.account, "effect_failed", To::Admin, &reference, &values)?;
+            send_once(&mut desk.account, &mails::EFFECT_FAILED, &reference, &values)?;
             return Ok(Outcome::Applied);
         }
         Ok(answer) => decode::<Object>("effects", &report.key, answer)?,
@@ -155,10 +155,10 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
         instance.set("health_status", json!(health));
         let values = json!({"instance": instance.id, "health": health});
         if health == "unhealthy" {
-            send_once(&mut desk.account, "instance_unhealthy", To::Account, &reference, &values)?;
-            send_once(&mut desk.account, "instance_unhealthy", To::Admin, &reference, &values)?;
+            send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY, &reference, &values)?;
+            send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY_FOR_OPERATORS, &reference, &values)?;
         } else {
-            send_once(&mut desk.account, "instance_recovered", To::Account, &reference, &values)?;
+            send_once(&mut desk.account, &mails::INSTANCE_RECOVERED, &reference, &values)?;
         }
         instance.save(&mut desk.account)?;
     }

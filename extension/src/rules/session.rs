@@ -8,7 +8,7 @@ use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;
 use crate::model::records::payment::Payment;
@@ -115,7 +115,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     // After a failed delayed payment the customer must start a new checkout.
     if status == SessionStatus::Failed && session.status == SessionStatus::Failed {
         let values = json!({"session": id, "purchase": purchase});
-        send_once(&mut desk.account, "delayed_payment_failed", To::Account, id, &values)?;
+        send_once(&mut desk.account, &mails::DELAYED_PAYMENT_FAILED, id, &values)?;
     }
     if let Some(subscription) = &session.subscription {
         let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
@@ -233,6 +233,6 @@ fn check_amount(
         "session": id, "purchase": purchase, "expected_minor": expected.amount_minor,
         "actual_minor": actual.amount_minor, "currency": currency,
     });
-    send_once(&mut desk.account, "amount_mismatch", To::Admin, id, &values)?;
+    send_once(&mut desk.account, &mails::AMOUNT_MISMATCH, id, &values)?;
     Err(Refusal::AmountMismatch(AmountMismatch { expected: expected.clone(), actual }).into())
 }

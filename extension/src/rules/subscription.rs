@@ -4,6 +4,7 @@
 use crate::actions::fetch::{KnownSnapshots, fetch_again, fetch_snapshot};
 use crate::actions::permission::check_owner;
 use crate::actions::session_lookup::wait_for_owner;
+use crate::catalog::built_in_facts;
 use crate::catalog::desk::Desk;
 use crate::catalog::react::publish;
 use crate::catalog::terms::CatalogPrice;
@@ -11,7 +12,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
-use crate::model::mail::{self, To};
+use crate::model::mails;
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionSnapshot, first, is_newer, merge};
 use crate::model::notice::send_once;
@@ -138,15 +139,15 @@ fn apply(
     }
     // Published only now, when the event can no longer be rejected.
     if known.is_none() {
-        publish(desk, "subscription.created", id, &[("subscription", id)])?;
+        publish(desk, &built_in_facts::SUBSCRIPTION_CREATED, id, &[id])?;
     }
     if desk.kind == "customer.subscription.updated" {
         let event = desk.event_id;
-        publish(desk, "subscription.updated", event, &[("subscription", id)])?;
+        publish(desk, &built_in_facts::SUBSCRIPTION_UPDATED, event, &[id])?;
     }
     if row.is_final() && !known.is_some_and(|known| known.is_final()) {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
-        publish(desk, "subscription.canceled", id, &[("subscription", id)])?;
+        publish(desk, &built_in_facts::SUBSCRIPTION_CANCELED, id, &[id])?;
     }
     let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && row.at == at);
     let known_snapshots =
@@ -321,14 +322,13 @@ fn read_previous(
 
 /// Sends one notice for each pending change that expired unpaid, even if the snapshot itself is stale.
 fn notify_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
-    const TEMPLATE: &str = "change_expired";
     let reference = format!("{}:{}", object.id, desk.provider_time);
-    let is_told = desk.account.is_known(&mail::key(TEMPLATE, To::Account, &reference).to_string())?;
+    let is_told = desk.account.is_known(&mails::CHANGE_EXPIRED.key(&reference).to_string())?;
     if is_told || matches!(outcome, Outcome::Deferred(_)) {
         return Ok(outcome);
     }
     let values = json!({"subscription": object.id, "at": rfc3339(desk.provider_time)});
-    send_once(&mut desk.account, TEMPLATE, To::Account, &reference, &values)?;
+    send_once(&mut desk.account, &mails::CHANGE_EXPIRED, &reference, &values)?;
     Ok(Outcome::Applied)
 }
 
@@ -343,6 +343,6 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
         return Ok(Outcome::Duplicate(fact));
     }
     let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339)});
-    send_once(&mut desk.account, "trial_will_end", To::Account, &fact, &values)?;
+    send_once(&mut desk.account, &mails::TRIAL_WILL_END, &fact, &values)?;
     Ok(Outcome::Applied)
 }

@@ -1,13 +1,14 @@
 //! The result of creating a catalog product or one of its prices at the payment provider.
 
-use crate::actions::put_product::{PRODUCT, put_price, request_missing};
+use crate::actions::put_product::{put_price, request_missing};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::{self, Interval, prices_of};
 use crate::catalog::price_rows::price_rows;
 use crate::catalog::product::Proposed;
+use crate::model::effects::PRODUCT_CREATE;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode, encode};
-use crate::model::mail::To;
+use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::product::ProductRow;
 use extension_contract::*;
@@ -24,7 +25,7 @@ pub(super) fn decide(
     let Some(row) = desk.account.get::<ProductRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
-    let is_product = desk.kind == PRODUCT;
+    let is_product = desk.kind == PRODUCT_CREATE;
     let (row, mut metadata) = row.parts(id)?;
     let mut is_whole = false;
     match &report.answer {
@@ -32,7 +33,7 @@ pub(super) fn decide(
             metadata.insert("sync".to_owned(), json!("failed"));
             let values = json!({"product": id, "code": failure.code});
             let reference = format!("{}:{}", report.key, report.generation);
-            send_once(&mut desk.account, "sync_failed", To::Admin, &reference, &values)?;
+            send_once(&mut desk.account, &mails::SYNC_FAILED, &reference, &values)?;
         }
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;

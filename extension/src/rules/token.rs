@@ -3,6 +3,7 @@
 //!
 //! The host generates the token and shows it to the caller; the extension receives only its hash.
 
+use crate::catalog::built_in_facts;
 use crate::catalog::desk::Desk;
 use crate::catalog::price_rows::with_id;
 use crate::catalog::product::{required_text, text};
@@ -102,7 +103,7 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     desk.account.claim([ClaimKey::Token(&id)])?;
     let payload = json!({"bytes": TOKEN_BYTES, "show_to": desk.actor.subject, "prefix": id});
     let about = Concern::Token { token: id.clone(), ip };
-    let effect = request("secret.ensure", &EffectKey::Token { token: id.clone() }, &payload, Some(&about))?;
+    let effect = request(&EffectKey::Token { token: id.clone() }, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let token = Token {
         name: decl.name.clone(),
@@ -165,7 +166,7 @@ pub(super) fn secret_created(
     let subject = token.subject.clone();
     desk.account.put(id, token);
     log(desk, "token_issued", Some(id), &product, subject, ip.cloned(), None)?;
-    publish(desk, "token.issued", id, &[("token", id), ("product", &product)])?;
+    publish(desk, &built_in_facts::TOKEN_ISSUED, id, &[id, &product])?;
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
@@ -205,9 +206,9 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut payload = product_token.fill_in(&redeem.with)?;
     payload.insert("expires_at".to_owned(), json!(rfc3339(expires_at)));
     payload.insert("ttl_s".to_owned(), json!((expires_at - desk.now) / 1_000));
-    let key = EffectKey::Redeem { token: id.clone(), asked_by: desk.event_hash() };
+    let key = EffectKey::Redeem { kind: redeem.run.clone(), token: id.clone(), asked_by: desk.event_hash() };
     let about = Concern::Redeem { token: id.clone(), expires_at };
-    let effect = request(&redeem.run, &key, &payload, Some(&about))?;
+    let effect = request(&key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let (product, subject) = (token.product.clone(), token.subject.clone());
     log(desk, "pulled", Some(&id), &product, subject, ip.clone(), None)?;

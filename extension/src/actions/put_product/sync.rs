@@ -11,9 +11,6 @@ use crate::model::keys::EffectKey;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// The effect kind that creates a product at the provider.
-pub(crate) const PRODUCT: &str = "stripe.product.create";
-
 /// Keeps the provider's ids when the catalog is loaded again without them. Returns true if the last sync failed.
 pub(crate) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
@@ -64,7 +61,7 @@ pub(crate) fn request_missing(
     let Some(product) = metadata.get("stripe_product_id").and_then(Value::as_str) else {
         let payload = json!({"product": id, "name": values.name, "description": values.description});
         let key = EffectKey::SyncProduct { product: id.to_owned() };
-        let effect = request(PRODUCT, &key, &payload, Some(&about(None)))?;
+        let effect = request(&key, &payload, Some(&about(None)))?;
         desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
         return Ok(());
     };
@@ -85,7 +82,7 @@ pub(crate) fn request_missing(
         amount: format!("{}{}", amount.amount_minor, amount.currency),
         interval: interval.name().to_owned(),
     };
-    let effect = request("stripe.price.create", &key, &payload, Some(&about(Some(interval))))?;
+    let effect = request(&key, &payload, Some(&about(Some(interval))))?;
     desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
     Ok(())
 }

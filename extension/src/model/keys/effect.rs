@@ -1,91 +1,136 @@
 //! Keys of effects.
 
 use super::timer::TimerKey;
+use crate::model::effects::{
+    ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
+    CUSTOMER_CREATE, INVOICE_CREATE, MAIL_SEND, PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE,
+    PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE, TIMER_AT,
+    TRANSFER_CREATE,
+};
 use extension_contract::Timestamp;
+
+/// Declares the keys of effects: each entry has also the kind of its effect.
+macro_rules! effect_keys {
+    (
+        $(#[$about:meta])*
+        $visible:vis enum $name:ident {
+            $(
+                $(#[doc = $doc:literal])*
+                $key:ident $(($only:ident: $only_type:ty))? $({ $($part:ident: $part_type:ty),* })? = $text:literal
+                $(, or $short:literal if $is_short:expr)?, asks $kind:ident;
+            )*
+        }
+    ) => {
+        keys! {
+            $(#[$about])*
+            $visible enum $name {
+                $(
+                    $(#[doc = $doc])*
+                    $key $(($only: $only_type))? $({ $($part: $part_type),* })? = $text $(, or $short if $is_short)?;
+                )*
+            }
+        }
+
+        impl $name {
+            /// Returns the kind of the effect.
+            pub fn kind(&self) -> &str {
+                #[allow(unused_variables, reason = "most kinds are no part of the key")]
+                match self {
+                    $($name::$key $(($only))? $({ $($part),* })? => $kind,)*
+                }
+            }
+
+            /// For each key: its text, the name of its kind, and the words of the document.
+            #[cfg(test)]
+            pub const DOCUMENTED: &'static [(&'static str, &'static str, &'static [&'static str])] =
+                &[$(($text, stringify!($kind), &[$($doc),*])),*];
+        }
+    };
+}
 
 /// An id of another system, which may have colons and slashes. A key has at most one, so that its parts can be told
 /// apart.
 type Id = String;
 
-keys! {
+effect_keys! {
     /// The permanent key of an effect: two effects with equal keys are the same effect. `asked_by` identifies the request,
     /// usually by the hash of the requesting event's id.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) enum EffectKey {
         /// A verb on a resource of an instance: `inst_1/compute/ensure`.
-        Resource { instance: Id, resource: String, verb: String } = "{instance}/{resource}/{verb}";
+        Resource { kind: String, instance: Id, resource: String, verb: String } = "{instance}/{resource}/{verb}", asks kind;
         /// The health watch of an instance: `inst_1/watch/changed`.
-        Watch { instance: Id } = "{instance}/watch/changed";
+        Watch { instance: Id } = "{instance}/watch/changed", asks PROBE_WATCH;
         /// The checkout of a purchase.
-        Checkout { purchase: Id } = "checkout:{purchase}";
+        Checkout { purchase: Id } = "checkout:{purchase}", asks CHECKOUT_CREATE;
         /// The end of an open checkout whose account was closed.
-        ExpireCheckout { session: Id } = "expire-checkout:{session}";
+        ExpireCheckout { session: Id } = "expire-checkout:{session}", asks CHECKOUT_EXPIRE;
         /// The creation of the customer that a purchase waits for.
-        Customer { purchase: Id } = "customer:{purchase}";
+        Customer { purchase: Id } = "customer:{purchase}", asks CUSTOMER_CREATE;
         /// A change of plan, by the requesting event.
-        Change { subscription: Id, asked_by: String } = "change:{subscription}:{asked_by}";
+        Change { subscription: Id, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
         /// A cancellation, by the requesting event.
-        Cancel { subscription: Id, asked_by: String } = "cancel:{subscription}:{asked_by}";
+        Cancel { subscription: Id, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
         /// A refund of a second session of a purchase.
-        GiveBack { session: Id } = "give-back:{session}";
+        GiveBack { session: Id } = "give-back:{session}", asks REFUND_CREATE;
         /// A refund of the first invoice of a subscription that the account may not have.
-        GiveBackInvoice { invoice: Id } = "give-back-invoice:{invoice}";
+        GiveBackInvoice { invoice: Id } = "give-back-invoice:{invoice}", asks REFUND_CREATE;
         /// A refund of a purchase that the account may not have.
-        GiveBackPurchase { purchase: Id } = "give-back-purchase:{purchase}";
+        GiveBackPurchase { purchase: Id } = "give-back-purchase:{purchase}", asks REFUND_CREATE;
         /// A refund of the unused rest of a paid year after the account was closed.
-        GiveBackRest { subscription: Id, currency: String } = "give-back-rest:{subscription}:{currency}";
+        GiveBackRest { subscription: Id, currency: String } = "give-back-rest:{subscription}:{currency}", asks REFUND_CREATE;
         /// The cancellation of a subscription that the account may not have, that a second session of a purchase began,
         /// that duplicates an item, or whose account was closed.
-        CancelBeaten { subscription: Id } = "cancel-beaten:{subscription}";
+        CancelBeaten { subscription: Id } = "cancel-beaten:{subscription}", asks SUBSCRIPTION_CANCEL;
         /// The creation of a catalog product at the provider.
-        SyncProduct { product: Id } = "sync:product:{product}";
+        SyncProduct { product: Id } = "sync:product:{product}", asks PRODUCT_CREATE;
         /// The creation of a price at the provider, by amount and interval: `500usd:month`.
-        SyncPrice { product: Id, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}";
+        SyncPrice { product: Id, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
         /// A fetch of an object. `because` is the time or amount that caused the fetch. `views` is the number of snapshots
         /// of this time if a fetched snapshot is among them and their order is unclear, and otherwise 0.
-        Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0;
+        Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0, asks RETRIEVE;
         /// The erasure of the stored events and effects of a closed account.
-        Erase = "erase-account";
+        Erase = "erase-account", asks ACCOUNT_ERASE;
         /// The injection of the object of a thin event as a provider event.
-        Told { event: Id } = "told:{event}";
+        Told { event: Id } = "told:{event}", asks PROVIDER_EVENT;
         /// The invoice for a month of usage. `again` is the number of retries after Stripe refused the invoice.
-        UsageInvoice { month: String, again: i64 } = "usage-invoice:{month}/{again}", or "usage-invoice:{month}" if *again == 0;
+        UsageInvoice { month: String, again: i64 } = "usage-invoice:{month}/{again}", or "usage-invoice:{month}" if *again == 0, asks INVOICE_CREATE;
         /// The nth message to another account about its share of a sale; `told` is n.
-        Share { sale: Id, told: i64 } = "share:{sale}:{told}";
+        Share { sale: Id, told: i64 } = "share:{sale}:{told}", asks ACCOUNT_SEND;
         /// A request to list a product in the catalog, by the requesting event.
-        Listing { product: Id, asked_by: String } = "listing:{product}:{asked_by}";
+        Listing { product: Id, asked_by: String } = "listing:{product}:{asked_by}", asks ACCOUNT_SEND;
         /// The notification of the owner about a listing, by the event that changed it.
-        Listed { product: Id, asked_by: String } = "listed:{product}:{asked_by}";
+        Listed { product: Id, asked_by: String } = "listed:{product}:{asked_by}", asks ACCOUNT_SEND;
         /// The creation of a customer without a waiting purchase, by the requesting event.
-        AccountCustomer { asked_by: String } = "account-customer:{asked_by}";
+        AccountCustomer { asked_by: String } = "account-customer:{asked_by}", asks CUSTOMER_CREATE;
         /// A customer portal session, by the requesting event.
-        Portal { asked_by: String } = "portal:{asked_by}";
+        Portal { asked_by: String } = "portal:{asked_by}", asks PORTAL_CREATE;
         /// The creation of the connected account for payouts, by the requesting event.
-        Connect { asked_by: String } = "connect:{asked_by}";
+        Connect { asked_by: String } = "connect:{asked_by}", asks ACCOUNT_CREATE;
         /// The onboarding link of the connected account, by the requesting event.
-        ConnectLink { asked_by: String } = "connect-link:{asked_by}";
+        ConnectLink { asked_by: String } = "connect-link:{asked_by}", asks ACCOUNT_LINK;
         /// The nth payout transfer in a currency.
-        Transfer { currency: String, number: i64 } = "transfer:{currency}:{number}";
+        Transfer { currency: String, number: i64 } = "transfer:{currency}:{number}", asks TRANSFER_CREATE;
         /// A refund, by the requesting event.
-        RefundAsked { purchase: Id, asked_by: String } = "refund:{purchase}:{asked_by}";
+        RefundAsked { purchase: Id, asked_by: String } = "refund:{purchase}:{asked_by}", asks REFUND_CREATE;
         /// A credit for the days that an instance was in `error`; `since` is the time of the failure.
-        Credit { instance: Id, since: Timestamp } = "credit:{instance}:{since}";
+        Credit { instance: Id, since: Timestamp } = "credit:{instance}:{since}", asks CREDIT_CREATE;
         /// The comparison of a subscription that had no event until `due`.
-        Compare { subscription: Id, due: Timestamp } = "compare:{subscription}:{due}";
+        Compare { subscription: Id, due: Timestamp } = "compare:{subscription}:{due}", asks RETRIEVE;
         /// The nth message with the campaign attributes of the account; `told` is n.
-        Member { told: i64 } = "member:{told}";
+        Member { told: i64 } = "member:{told}", asks ACCOUNT_SEND;
         /// A campaign message to an account.
-        CampaignMail { campaign: String, account: Id } = "to-member:{campaign}:{account}";
+        CampaignMail { campaign: String, account: Id } = "to-member:{campaign}:{account}", asks ACCOUNT_SEND;
         /// The creation of a token.
-        Token { token: String } = "token:{token}";
+        Token { token: String } = "token:{token}", asks SECRET_ENSURE;
         /// The grant for which a token is redeemed, by the requesting event.
-        Redeem { token: String, asked_by: String } = "redeem:{token}:{asked_by}";
+        Redeem { kind: String, token: String, asked_by: String } = "redeem:{token}:{asked_by}", asks kind;
         /// A reaction to a fact.
-        Reaction { event: String, run: String, reference: Id } = "on:{event}:{run}:{reference}";
+        Reaction { event: String, run: String, reference: Id } = "on:{event}:{run}:{reference}", asks run;
         /// A mail, sent once for each template, recipient and reference.
-        Mail { template: String, to: String, reference: Id } = "mail:{template}:{to}:{reference}";
+        Mail { template: String, to: String, reference: Id } = "mail:{template}:{to}:{reference}", asks MAIL_SEND;
         /// A timer.
-        Timer(timer: TimerKey) = "{timer}";
+        Timer(timer: TimerKey) = "{timer}", asks TIMER_AT;
     }
 }
 
@@ -114,11 +159,12 @@ mod tests {
     #[test]
     fn the_parts_of_a_key_can_be_told_apart() {
         for (name, text, parts) in EffectKey::ENTRIES {
+            let parts: Vec<_> = parts.iter().filter(|(part, _)| *part != "kind").collect();
             let free = parts.iter().filter(|(_, kind)| *kind == "Id").count();
             assert!(free <= 1, "{name}: two parts may have colons");
             let places = between(text);
             assert_eq!(places.len(), parts.len() + 1, "{name}: each part stands once in `{text}`");
-            for (part, _) in *parts {
+            for (part, _) in &parts {
                 assert_eq!(text.matches(&format!("{{{part}}}")).count(), 1, "{name}: `{part}`");
             }
             let inner = places.get(1..places.len() - 1).unwrap_or_default();

@@ -28,6 +28,6 @@ pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         "reason": "days lost", "instance": instance.id,
     });
     let key = EffectKey::Credit { instance: instance.id.clone(), since };
-    desk.account.ask(request("stripe.credit.create", &key, &payload, None)?);
+    desk.account.ask(request(&key, &payload, None)?);
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
         "health": instance.text("health_status"),
     });
     let about = Concern::Watch { instance: instance.id.clone() };
-    desk.account.ask(Effect { generation, ..request("probe.watch", &key, &payload, Some(&about))? });
+    desk.account.ask(Effect { generation, ..request(&key, &payload, Some(&about))? });
     instance.record.watching = Some(url);
     instance.record.generation.watch = generation;
     Ok(())

@@ -422,7 +422,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
         ResourceStatus::Absent | ResourceStatus::Skipped => return Ok(true),
         ResourceStatus::Making => {
             let is_called_off =
-                desk.account.call_off_in_time(key(&instance.id, name, decl.first_verb()).to_string())?;
+                desk.account.call_off_in_time(key(&instance.id, Some(decl), name, decl.first_verb()).to_string())?;
             if !is_called_off {
                 instance.record.effects = Effects::Begun;
                 return Ok(false);
@@ -466,16 +466,12 @@ fn ask(
     let last = instance.record.generation.gone.remove(name).unwrap_or(0);
     next.generation = next.generation.max(last).saturating_add(1);
     let about = Concern::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
-    let kind = match (&decl.run, &decl.resource) {
-        (Some(step), _) => step.clone(),
-        (None, resource) => format!("{}.{}", resource.as_deref().unwrap_or_default(), verb.name()),
-    };
     let effect = Effect {
         generation: next.generation,
         ordering_key: Some(format!("{}/{name}", instance.id)),
         reply_to: desk.reply_to.filter(|_| verb == Verb::Observe).cloned(),
         deadline: decl.within.filter(|_| verb == decl.first_verb()).map(|within| within.after(desk.now)),
-        ..request(&kind, &key(&instance.id, name, verb), &payload, Some(&about))?
+        ..request(&key(&instance.id, Some(decl), name, verb), &payload, Some(&about))?
     };
     instance.record.request_effect();
     instance.record.resources.insert(name.to_owned(), next);
@@ -483,8 +479,12 @@ fn ask(
     Ok(())
 }
 
-/// Returns the effect key of a request.
-pub(super) fn key(instance: &str, resource: &str, verb: Verb) -> EffectKey {
-    let verb = verb.name().to_owned();
-    EffectKey::Resource { instance: instance.to_owned(), resource: resource.to_owned(), verb }
+/// Returns the effect key of a request. A resource that its type no longer declares has a key without a kind.
+pub(super) fn key(instance: &str, decl: Option<&Decl>, resource: &str, verb: Verb) -> EffectKey {
+    let kind = decl.map_or_else(String::new, |decl| match (&decl.run, &decl.resource) {
+        (Some(step), _) => step.clone(),
+        (None, of) => format!("{}.{}", of.as_deref().unwrap_or_default(), verb.name()),
+    });
+    let (instance, resource, verb) = (instance.to_owned(), resource.to_owned(), verb.name().to_owned());
+    EffectKey::Resource { kind, instance, resource, verb }
 }

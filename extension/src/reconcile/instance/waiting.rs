@@ -75,7 +75,7 @@ fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
     for (name, resource) in &mut instance.record.resources {
         if resource.status == ResourceStatus::Making {
             let decl = decls.iter().find(|decl| decl.has(name));
-            let key = resources::key(&id, name, decl.map_or(Verb::Ensure, Resource::first_verb)).to_string();
+            let key = resources::key(&id, decl, name, decl.map_or(Verb::Ensure, Resource::first_verb)).to_string();
             if !desk.account.call_off_in_time(key)? {
                 instance.record.effects = Effects::Begun;
                 return Ok(false);

@@ -1,0 +1,156 @@
+//! The mails that the extension sends of its own, each as one entry: its template, its recipient and its values. A business's own
+//! mails stand in its catalog.
+
+use super::keys::EffectKey;
+use super::mail::{self, To};
+use extension_contract::{Effect, Fallible};
+use serde_json::Value;
+
+/// A mail of the extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mail {
+    /// Name of the template.
+    pub template: &'static str,
+    /// Recipient.
+    pub to: To,
+    /// Names of the values. A value that does not apply may be missing.
+    pub values: &'static [&'static str],
+}
+
+impl Mail {
+    /// Returns the effect key of the mail, which is also the key of its fact.
+    pub fn key(&self, reference: &str) -> EffectKey {
+        mail::key(self.template, self.to, reference)
+    }
+
+    /// Returns the effect that sends the mail.
+    pub fn effect(&self, key: &EffectKey, values: &Value) -> Fallible<Effect> {
+        debug_assert!(
+            values.as_object().is_some_and(|given| given.keys().all(|name| self.values.contains(&name.as_str()))),
+            "{} has other values: {values}",
+            self.template,
+        );
+        mail::mail(key, self.template, self.to, values)
+    }
+
+    /// Returns the mail for another recipient.
+    pub fn for_recipient(self, to: To) -> Mail {
+        Mail { to, ..self }
+    }
+}
+
+/// Declares the mails.
+macro_rules! mails {
+    ($($(#[doc = $when:literal])* $name:ident = $template:literal to $to:ident [$($value:literal),*];)*) => {
+        $($(#[doc = $when])* pub(crate) const $name: Mail = Mail { template: $template, to: To::$to, values: &[$($value),*] };)*
+
+        /// All mails, each with the words of the document.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(Mail, &[&str])] = &[$(($name, &[$($when),*]),)*];
+    };
+}
+
+mails! {
+    /// An add-on is not renewed, because its plan has ended for good.
+    ADD_ON_ENDS = "add_on_ends" to Account ["subscription", "products", "plan"];
+    /// A payment has another amount or currency than was agreed.
+    AMOUNT_MISMATCH = "amount_mismatch" to Admin
+        ["purchase", "session", "payment", "expected_minor", "actual_minor", "currency"];
+    /// A suspended instance will be archived, at each time of the policy `notice` before.
+    ARCHIVE_SOON = "archive_soon" to Account ["instance", "at"];
+    /// A campaign could not be sent, because its template or the clause `campaigns` is gone.
+    CAMPAIGN_FAILED = "campaign_failed" to Admin ["campaign", "name", "template"];
+    /// A change of plan expired unpaid.
+    CHANGE_EXPIRED = "change_expired" to Account ["subscription", "at"];
+    /// A delayed payment of a checkout failed.
+    DELAYED_PAYMENT_FAILED = "delayed_payment_failed" to Account ["session", "purchase"];
+    /// The comparison with Stripe (`compare_after`) found and corrected a difference.
+    DIFFERENCE_CORRECTED = "difference_corrected" to Admin ["subscription", "before", "after"];
+    /// A customer disputes a payment.
+    DISPUTE_OPENED = "dispute_opened" to Admin ["dispute", "payment", "amount_minor", "currency"];
+    /// An effect failed for good, and nobody else hears of it.
+    EFFECT_FAILED = "effect_failed" to Admin ["effect", "kind", "code"];
+    /// Stripe could not finalize an invoice.
+    FINALIZATION_FAILED = "finalization_failed" to Admin ["invoice", "subscription", "customer"];
+    /// An unused instance will be archived (`lifecycle.idle`), at each time of the policy `notice` before.
+    IDLE_SOON = "idle_soon" to Account ["instance", "at"];
+    /// A person has not done a step of an instance in time (`sla`).
+    INSTANCE_DELAYED = "instance_delayed" to Account ["instance", "step", "code", "due", "assigned_to"];
+    /// An instance is running for the first time.
+    INSTANCE_READY = "instance_ready" to Account ["instance", "url"];
+    /// An unhealthy instance is healthy again (`watch`).
+    INSTANCE_RECOVERED = "instance_recovered" to Account ["instance", "health"];
+    /// An instance is unhealthy (`watch`).
+    INSTANCE_UNHEALTHY = "instance_unhealthy" to Account ["instance", "health"];
+    /// The same, for the operators.
+    INSTANCE_UNHEALTHY_FOR_OPERATORS = "instance_unhealthy" to Admin ["instance", "health"];
+    /// An instance has the status `error` for longer than the policy `error_credit_after`.
+    INSTANCE_UNRESOLVED = "instance_unresolved" to Admin ["instance", "error"];
+    /// A listed product waits for an operator's approval.
+    LISTING_WAITS = "listing_waits" to Admin ["product", "name", "account"];
+    /// A running instance has had no measurement of a meter in `expects` for its time.
+    MEASUREMENT_MISSING = "measurement_missing" to Admin ["instance", "meter", "heard_at"];
+    /// A paid checkout could not create its instance (`from_checkout`).
+    NEEDS_ATTENTION = "needs_attention" to Admin ["instance", "code", "detail", "given"];
+    /// More is in use than the plan allows: instances (`beyond`), or the contents of resources (`key`, `used`, `allowed`).
+    OVER_LIMIT = "over_limit" to Account ["plan", "until", "beyond", "key", "used", "allowed"];
+    /// A closed account paid.
+    PAID_AFTER_DEPARTURE = "paid_after_departure" to Admin
+        ["purchase", "invoice", "subscription", "amount_paid_minor", "currency"];
+    /// A purchase was paid whose subscription had ended.
+    PAID_BUT_ENDED = "paid_but_ended" to Admin ["purchase", "subscription", "total_minor"];
+    /// A purchase was paid twice; the second payment is refunded.
+    PAID_TWICE = "paid_twice" to Admin ["purchase", "session", "subscription", "refunded"];
+    /// The bank wants the customer to confirm a payment.
+    PAYMENT_ACTION_REQUIRED = "payment_action_required" to Account ["invoice", "hosted_invoice_url"];
+    /// A payment of a subscription failed, at each time of the policy `dunning` after it.
+    PAYMENT_FAILED = "payment_failed" to Account ["subscription", "grace_end"];
+    /// A payout to a creator failed.
+    PAYOUT_FAILED = "payout_failed" to Admin ["effect", "code", "amount_minor", "currency"];
+    /// Stripe restricts the payouts of a creator's connected account.
+    PAYOUTS_RESTRICTED = "payouts_restricted" to Account ["account"];
+    /// An account has two paid plans of one family.
+    PLAN_PAID_TWICE = "plan_paid_twice" to Admin ["subscription", "beside", "family"];
+    /// A price at Stripe has another amount than the catalog.
+    PRICE_MISMATCH = "price_mismatch" to Admin ["price", "catalog_minor", "stripe_minor"];
+    /// An instance could not be created.
+    PROVISIONING_FAILED = "provisioning_failed" to Account ["instance", "step", "code"];
+    /// A purchase that the account may not have was ended and refunded.
+    PURCHASE_RETURNED = "purchase_returned" to Account ["purchase", "subscription", "products", "because"];
+    /// An invoice was paid.
+    RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "currency", "hosted_invoice_url"];
+    /// A refund failed.
+    REFUND_FAILED = "refund_failed" to Admin ["refund", "payment", "amount_minor", "currency"];
+    /// Stripe does not tell an object that an event needs.
+    RETRIEVE_UNANSWERED = "retrieve_unanswered" to Admin ["question", "asked"];
+    /// An operation on a resource failed for good.
+    STEP_FAILED = "step_failed" to Admin ["instance", "step", "code"];
+    /// A person has not done a step in time (`sla`). With `by: owner` it goes to the account.
+    STEP_OVERDUE = "step_overdue" to Admin ["instance", "step", "code", "due", "assigned_to"];
+    /// A step still waits for a person (`remind`). With `by: owner` it goes to the account.
+    STEP_REMINDER = "step_reminder" to Admin ["instance", "step", "code", "due", "assigned_to"];
+    /// A step waits for a person. With `by: owner` it goes to the account.
+    STEP_WAITING = "step_waiting" to Admin
+        ["instance", "step", "code", "due", "assigned_to", "asks", "how", "details"];
+    /// A product or price could not be created at Stripe.
+    SYNC_FAILED = "sync_failed" to Admin ["product", "code"];
+    /// An archived instance will be deleted, at each time of the policy `notice` before.
+    TERMINATION_SOON = "termination_soon" to Account ["instance", "at"];
+    /// The trial of a subscription ends soon.
+    TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end"];
+    /// A counter has reached a percentage of `alerts`.
+    USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mails_stand_in_the_order_of_their_names_and_each_says_when_it_is_sent() {
+        assert!(ALL.windows(2).all(|pair| pair[0].0.template <= pair[1].0.template));
+        for (mail, when) in ALL {
+            assert!(!when.is_empty() && !mail.values.is_empty(), "{}", mail.template);
+        }
+    }
+}
