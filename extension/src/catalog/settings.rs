@@ -1,4 +1,4 @@
-//! Policies of a business, with the defaults of requirements 7.2 and 8.
+//! Policies of a business, each as one entry, with the defaults of requirements 7.2 and 8.
 
 use super::buy::Buyer;
 use super::campaign::Campaigns;
@@ -9,103 +9,128 @@ use super::names::BUSINESS;
 use super::rate::Rates;
 use super::reaction::{Events, Reaction, Templates};
 use super::span::{Delay, Span};
-use crate::model::json::{Object, decode, encode, is_false};
+use crate::model::json::{Object, decode, encode};
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Fallible, Grant};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The clause `policies`, and other clauses that decisions need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Settings {
-    /// Payment provider.
-    pub provider: String,
-    /// Currency of all prices.
-    pub currency: String,
-    /// Grace period: full service after a failed payment.
-    pub grace: Delay,
-    /// Times from the first failed payment to a mail.
-    pub dunning: Vec<Delay>,
-    /// Time in which the owner can choose which instances to keep, when a plan allows less than is in use.
-    pub over_limit: Delay,
-    /// Time from suspension to archive.
-    pub archive_after: Delay,
-    /// Time from archive to deletion.
-    pub delete_after: Delay,
-    /// Times before a destructive step at which a mail is sent.
-    pub notice: Vec<Delay>,
-    /// Time for which a name stays blocked after its product was destroyed.
-    pub name_block: Delay,
-    /// Time for which the final backup of a deleted product is kept, in whole days.
-    pub final_backup: Delay,
-    /// Time in `error` after which an account gets a credit for the lost days.
-    pub error_credit_after: Delay,
-    /// Return URL of a checkout.
-    pub success_url: Option<String>,
-    /// Return URL of a cancelled checkout.
-    pub cancel_url: Option<String>,
-    /// Allowed origins of return URLs.
-    pub origins: Vec<String>,
-    /// Time without events after which a subscription is fetched and compared; by default it is not compared.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub compare_after: Option<Span>,
-    /// Time from the closure of an account to the erasure of its personal data; by default the data is not erased.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub erase_after: Option<Span>,
-    /// Maximum delay of a provider's event about which the account still receives a mail (S25). The default is the time
-    /// for which Stripe retries deliveries, so that processing the backlog of an outage sends no mails.
-    pub mail_within: Span,
-    /// Time after the payment for which an item waits for the plan that it requires; then it is refunded (S113).
-    pub plan_within: Span,
-    /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
-    /// grants.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub suspend_on_pause: Vec<Pause>,
-    /// Whether the objects of thin events are fetched; thin events are refused by default.
-    #[serde(skip_serializing_if = "is_false")]
-    pub thin_events: bool,
-    /// Whether prices are created at the provider. If false, products refer to existing prices by the provider's id.
-    #[serde(skip_serializing_if = "is_true")]
-    pub sync_prices: bool,
-    /// When a customer is created at the provider.
-    #[serde(skip_serializing_if = "CustomerCreation::is_at_checkout")]
-    pub customer_creation: CustomerCreation,
-    /// Declared entitlements: a separate clause, stored here because every decision may need it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub entitlements: Entitlements,
-    /// Meters: a separate clause, stored here because counters are measured by them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub meters: Meters,
-    /// Rates of measured usage: a separate clause, stored here because every measurement needs it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub rates: Rates,
-    /// Permissions of an organization's roles: a separate clause, stored here because every command needs it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub may: Roles,
-    /// The business's own configuration keys, stored here because types refer to them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub config: Vec<String>,
-    /// The business's own resources with their verbs: a separate clause, stored here because types refer to them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub resources: OwnResources,
-    /// The business's own facts: a separate clause, stored here because every command may report a fact.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub events: Events,
-    /// Reactions to facts: a separate clause, stored here because every decision may record a fact.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reactions: Vec<Reaction>,
-    /// Campaign settings: a separate clause, stored here because every decision may change the member list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub campaigns: Option<Campaigns>,
-    /// Mail templates with their placeholders, stored here because campaigns refer to them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub templates: Templates,
-    /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
-    /// decision about an account without a plan needs them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub defaults: BTreeMap<String, DefaultPlan>,
+/// Declares the policies, which the clause `policies` sets, and the other clauses that the same row stores, each with its default.
+macro_rules! policies {
+    (
+        policies: {$($(#[$about:meta])* $policy:ident: $policy_type:ty = $policy_default:expr;)*}
+        clauses: {$($(#[$of:meta])* $clause:ident: $clause_type:ty = $clause_default:expr;)*}
+    ) => {
+        /// The clause `policies`.
+        #[derive(SmallDeserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct Policies {
+            $($(#[$about])* pub $policy: $policy_type,)*
+        }
+
+        /// The policies, and the other clauses that decisions need. One row stores all of them.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct Settings {
+            $($(#[$about])* pub $policy: $policy_type,)*
+            $($(#[$of])* pub $clause: $clause_type,)*
+        }
+
+        impl Default for Policies {
+            fn default() -> Self {
+                Policies { $($policy: $policy_default,)* }
+            }
+        }
+
+        impl From<Policies> for Settings {
+            fn from(policies: Policies) -> Self {
+                Settings { $($policy: policies.$policy,)* $($clause: $clause_default,)* }
+            }
+        }
+    };
+}
+
+policies! {
+    policies: {
+        /// Payment provider.
+        provider: String = "stripe".to_owned();
+        /// Currency of all prices.
+        currency: String = "usd".to_owned();
+        /// Grace period: full service after a failed payment.
+        grace: Delay = Delay::days(7);
+        /// Times from the first failed payment to a mail.
+        dunning: Vec<Delay> = [0, 3, 6].map(Delay::days).to_vec();
+        /// Time in which the owner can choose which instances to keep, when a plan allows less than is in use.
+        over_limit: Delay = Delay::days(14);
+        /// Time from suspension to archive.
+        archive_after: Delay = Delay::days(30);
+        /// Time from archive to deletion.
+        delete_after: Delay = Delay::days(90);
+        /// Times before a destructive step at which a mail is sent.
+        notice: Vec<Delay> = [7, 1].map(Delay::days).to_vec();
+        /// Time for which a name stays blocked after its product was destroyed.
+        name_block: Delay = Delay::days(30);
+        /// Time for which the final backup of a deleted product is kept, in whole days.
+        final_backup: Delay = Delay::days(30);
+        /// Time in `error` after which an account gets a credit for the lost days.
+        error_credit_after: Delay = Delay::days(1);
+        /// Return URL of a checkout.
+        success_url: Option<String> = None;
+        /// Return URL of a cancelled checkout.
+        cancel_url: Option<String> = None;
+        /// Allowed origins of return URLs.
+        origins: Vec<String> = Vec::new();
+        /// Time without events after which a subscription is fetched and compared; by default it is not compared.
+        compare_after: Option<Span> = None;
+        /// Time from the closure of an account to the erasure of its personal data; by default the data is not erased.
+        erase_after: Option<Span> = None;
+        /// Maximum delay of a provider's event about which the account still receives a mail (S25). The default is the time
+        /// for which Stripe retries deliveries, so that processing the backlog of an outage sends no mails.
+        mail_within: Span = Span::days(3);
+        /// Time after the payment for which an item waits for the plan that it requires; then it is refunded (S113).
+        plan_within: Span = Span::MINUTE;
+        /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
+        /// grants.
+        suspend_on_pause: Vec<Pause> = Vec::new();
+        /// Whether the objects of thin events are fetched; thin events are refused by default.
+        thin_events: bool = false;
+        /// Whether prices are created at the provider. If false, products refer to existing prices by the provider's id.
+        sync_prices: bool = true;
+        /// When a customer is created at the provider.
+        customer_creation: CustomerCreation = CustomerCreation::Checkout;
+    }
+    clauses: {
+        /// Declared entitlements, stored because every decision may need it.
+        entitlements: Entitlements = Entitlements::new();
+        /// Meters, stored because counters are measured by them.
+        meters: Meters = Meters::new();
+        /// Rates of measured usage, stored because every measurement needs it.
+        rates: Rates = Rates::new();
+        /// Permissions of an organization's roles, stored because every command needs it.
+        may: Roles = Roles::new();
+        /// The business's own configuration keys, stored because types refer to them.
+        config: Vec<String> = Vec::new();
+        /// The business's own resources with their verbs, stored because types refer to them.
+        resources: OwnResources = OwnResources::new();
+        /// The business's own facts, stored because every command may report a fact.
+        events: Events = Events::new();
+        /// Reactions to facts, stored because every decision may record a fact.
+        reactions: Vec<Reaction> = Vec::new();
+        /// Campaign settings, stored because every decision may change the member list.
+        campaigns: Option<Campaigns> = None;
+        /// Mail templates with their placeholders, stored because campaigns refer to them.
+        templates: Templates = Templates::new();
+        /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
+        /// decision about an account without a plan needs them.
+        defaults: BTreeMap<String, DefaultPlan> = BTreeMap::new();
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Policies::default().into()
+    }
 }
 
 /// For each command or query, the roles of an organization's members that may use it.
@@ -120,16 +145,6 @@ pub(crate) enum CustomerCreation {
     Checkout,
     /// The customer is created before the first checkout, which then uses it.
     BeforeCheckout,
-}
-
-impl CustomerCreation {
-    fn is_at_checkout(&self) -> bool {
-        *self == CustomerCreation::Checkout
-    }
-}
-
-fn is_true(value: &bool) -> bool {
-    *value
 }
 
 /// A plan that is in force without a payment.
@@ -162,46 +177,6 @@ impl Settings {
         let defaults: Object = decode("products", BUSINESS, &encode(&Settings::default())?)?;
         members.retain(|name, value| defaults.get(name) != Some(value));
         encode(&members)
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            provider: "stripe".to_owned(),
-            currency: "usd".to_owned(),
-            grace: Delay::days(7),
-            dunning: [0, 3, 6].map(Delay::days).to_vec(),
-            over_limit: Delay::days(14),
-            archive_after: Delay::days(30),
-            delete_after: Delay::days(90),
-            notice: [7, 1].map(Delay::days).to_vec(),
-            name_block: Delay::days(30),
-            final_backup: Delay::days(30),
-            error_credit_after: Delay::days(1),
-            success_url: None,
-            cancel_url: None,
-            origins: Vec::new(),
-            compare_after: None,
-            erase_after: None,
-            mail_within: Span::days(3),
-            plan_within: Span::MINUTE,
-            suspend_on_pause: Vec::new(),
-            thin_events: false,
-            sync_prices: true,
-            customer_creation: CustomerCreation::Checkout,
-            entitlements: Entitlements::new(),
-            meters: Meters::new(),
-            rates: Rates::new(),
-            may: Roles::new(),
-            config: Vec::new(),
-            resources: OwnResources::new(),
-            events: Events::new(),
-            reactions: Vec::new(),
-            campaigns: None,
-            templates: Templates::new(),
-            defaults: BTreeMap::new(),
-        }
     }
 }
 

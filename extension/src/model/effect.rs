@@ -1,6 +1,7 @@
 //! Constructors of effects.
 
 use super::concern::Concern;
+use super::effects::built_in;
 use super::json::encode;
 use super::keys::{EffectKey, TimerKey};
 use extension_contract::{Effect, Fallible, Timestamp};
@@ -9,12 +10,18 @@ use serde_json::json;
 
 /// Returns the effect of a key, without delay, reply, ordering or deadline. Callers set these fields if they need them.
 pub(crate) fn request(key: &EffectKey, payload: &impl Serialize, about: Option<&Concern>) -> Fallible<Effect> {
+    let payload = encode(payload)?;
+    debug_assert!(
+        built_in(key.kind()).is_none_or(|of| of.payload.iter().all(|name| payload.contains(&format!("\"{name}\":")))),
+        "{} lacks a member: {payload}",
+        key.kind(),
+    );
     Ok(Effect {
         kind: key.kind().to_owned(),
         to: None,
         key: key.to_string(),
         generation: 1,
-        payload: encode(payload)?,
+        payload,
         context: about.map_or_else(|| Ok("{}".to_owned()), Concern::to_context)?,
         reply_to: None,
         ordering_key: None,

@@ -18,7 +18,7 @@ use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::check_reactions;
-use crate::catalog::settings::{PROVIDERS, QUESTIONS, Roles, Settings};
+use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::type_row_id;
@@ -41,7 +41,7 @@ pub(super) struct Kinds {
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
     #[serde(default)]
-    policies: Settings,
+    policies: Policies,
     #[serde(default)]
     entitlements: Entitlements,
     #[serde(default)]
@@ -84,24 +84,6 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     if document.policies.final_backup.whole_days().is_none() {
         let message = "expected whole days, as in 30d";
         return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
-    }
-    for (name, is_given, instead) in [
-        ("defaults", !document.policies.defaults.is_empty(), "`default: true` on the products themselves"),
-        ("entitlements", !document.policies.entitlements.is_empty(), "`entitlements` in the catalog"),
-        ("meters", !document.policies.meters.is_empty(), "`meters` in the catalog"),
-        ("rates", !document.policies.rates.is_empty(), "`rates` in the catalog"),
-        ("may", !document.policies.may.is_empty(), "`may` in the business's own file"),
-        ("config", !document.policies.config.is_empty(), "`config` in the business's own file"),
-        ("resources", !document.policies.resources.is_empty(), "`resources` in the business's own file"),
-        ("events", !document.policies.events.is_empty(), "`events` in the catalog"),
-        ("templates", !document.policies.templates.is_empty(), "files in the business's folder `templates`"),
-        ("campaigns", document.policies.campaigns.is_some(), "`campaigns` in the catalog"),
-        ("reactions", !document.policies.reactions.is_empty(), "`reactions` in the catalog"),
-    ] {
-        if is_given {
-            let message = format!("expected {instead}");
-            return Err(wrong_field(&format!("/policies/{name}"), FieldErrorCode::UnknownField, message));
-        }
     }
     // All checks are done before anything is saved.
     let known = desk.catalog.settings()?;
@@ -152,7 +134,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         reactions: document.reactions,
         campaigns: document.campaigns,
         templates: document.templates,
-        ..document.policies
+        ..document.policies.into()
     };
     desk.catalog.decide_by(settings.clone(), types);
     let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
