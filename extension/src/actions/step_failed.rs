@@ -64,6 +64,7 @@ pub(crate) fn step_failed(
             instance.record.archive = ArchiveMode::Paused;
             instance.change(Change::FailArchive)?;
         }
+        (_, Verb::Restore) => (resource.blocked, resource.restore_due) = (true, true),
         _ => resource.blocked = true,
     }
     send_once(&mut desk.account, &mails::STEP_FAILED, &reference, &values)

@@ -16,7 +16,7 @@ pub(crate) const MACHINE: &str = "machine";
 /// Marks the resource as present.
 pub(crate) fn done(resource: &mut ResourceState, is_restoring: bool) {
     resource.status = ResourceStatus::Present;
-    resource.restore_due = is_restoring && resource.backup.is_some();
+    resource.restore_due |= is_restoring && resource.backup.is_some();
 }
 
 /// Applies a successful observation of a resource that a person reported, or that an effect may have created.

@@ -4,6 +4,7 @@ mod by_hand;
 mod contents;
 pub(super) mod context;
 mod credit;
+mod handover;
 mod health;
 mod plan;
 mod purchase;

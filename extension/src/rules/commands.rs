@@ -161,7 +161,7 @@ pub(crate) static COMMANDS: [Command; 32] = [
         required: &["id", "confirm"],
         members: Members::Only(&["id", "confirm"]),
         when_closed: true,
-        payload: "`id`, `confirm` (the instance's name)",
+        payload: "`id`, `confirm` (the instance's name, or the value of `id_by`)",
         does: "deletes the instance after a last backup",
         reply: Some("product"),
         rule: Some(instance::delete),
@@ -192,7 +192,7 @@ pub(crate) static COMMANDS: [Command; 32] = [
         kind: "subscription.change",
         members: Members::Only(&["plan_id", "product_id", "plan", "interval", "quantity"]),
         payload: "a plan as in `purchase.create`, `interval`, `quantity`",
-        does: "changes plan, interval or quantity",
+        does: "changes the plan, its interval or its quantity; not an add-on",
         reply: Some("[below](#notes)"),
         rule: Some(purchase::change_plan),
         ..USUAL

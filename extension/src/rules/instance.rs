@@ -223,7 +223,11 @@ pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut instance = Instance::load(desk, &id)?;
     let name = instance.decl.id_by.clone().and_then(|key| instance.text(&key).map(str::to_owned));
     if confirmed != instance.values.name && Some(&confirmed) != name.as_ref() {
-        return Err(wrong_field("/confirm", FieldErrorCode::NotAllowed, "expected the name of the product"));
+        return Err(wrong_field(
+            "/confirm",
+            FieldErrorCode::NotAllowed,
+            "expected the product's name, or the field in its id",
+        ));
     }
     use InstanceStatus::{Archiving, Deleting, Restoring, Terminated};
     if instance.is(Terminated) || (instance.is(Deleting) && instance.record.state.is_end_ordered()) {

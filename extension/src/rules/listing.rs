@@ -6,6 +6,7 @@ use crate::actions::permission::not_the_platform;
 use crate::actions::put_product::put_one;
 use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
+use crate::catalog::price::PRICES;
 use crate::catalog::product::{Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::Listing;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
@@ -117,6 +118,12 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     }
     if let Value::Object(metadata) = body.entry("metadata").or_insert_with(|| json!({})) {
         metadata.insert(field.to_owned(), json!(own));
+    }
+    for (path, written) in [("/prices", body.get(PRICES)), ("/metadata/prices", metadata.get(PRICES))] {
+        let prices = written.and_then(Value::as_object).into_iter().flatten();
+        if let Some((interval, _)) = prices.into_iter().find(|(_, price)| price.get("id").is_some()) {
+            return Err(wrong_field(&format!("{path}/{interval}/id"), FieldErrorCode::ReadOnly, "set by the platform"));
+        }
     }
     let current = known.zip(values);
     normalise(&desk.catalog, ActorKind::User, body, current)

@@ -78,7 +78,7 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
             resource.status = ResourceStatus::Present;
             resource.outputs = outputs;
             resource.suspended = false;
-            resource.restore_due = is_restoring && resource.backup.is_some();
+            resource.restore_due |= is_restoring && resource.backup.is_some();
         }
         Verb::Change => {
             resource.status = ResourceStatus::Present;
@@ -127,7 +127,7 @@ fn is_made_by_person(resource: &ResourceState) -> bool {
 
 /// Records a resource that an effect created although it had become a manual task.
 fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
-    let restore_due = instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
+    let restore_due = resource.restore_due || instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
     let task = resource.task.clone().map(|task| Task { done_by: Some(task::MACHINE.to_owned()), ..*task }.into());
     let found = ResourceState { status: ResourceStatus::Present, outputs, task, restore_due, ..resource };
     instance.record.resources.insert(name.to_owned(), found);

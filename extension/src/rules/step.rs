@@ -7,6 +7,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::product::required_text;
 use crate::catalog::schema::{Doer, check_told};
+use crate::catalog::words::one_of;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus};
@@ -14,19 +15,29 @@ use crate::model::secret::has_password;
 use extension_contract::*;
 use serde_json::Value;
 
-/// Returns the instance and the waiting manual step that a command names.
+/// Returns the instance and the waiting manual step that a command names. The name of a step with a variant may lack the variant.
 fn waiting_step(desk: &mut Desk<'_>, body: &Object) -> Ruled<(Instance, String)> {
     let (id, step) = (required_text(body, "id")?, required_text(body, "step")?);
     let instance = Instance::load(desk, &id)?;
-    let Some(resource) = instance.record.resources.get(&step) else {
-        let known: Vec<&str> = instance.decl.provisions.iter().map(|decl| decl.name.as_str()).collect();
-        let message = format!("not a waiting step: expected a step that waits for a person, of {}", known.join(", "));
-        return Err(wrong_field("/step", FieldErrorCode::NotAllowed, message));
-    };
-    if resource.status != ResourceStatus::ByHand {
+    let entries = instance.record.resources.iter();
+    let waiting: Vec<&String> =
+        entries.filter(|(_, resource)| resource.status == ResourceStatus::ByHand).map(|(entry, _)| entry).collect();
+    let is_named = |entry: &&&String| ***entry == step || entry.split_once('@').is_some_and(|(name, _)| name == step);
+    if let Some(entry) = waiting.iter().find(is_named) {
+        let entry = (*entry).clone();
+        return Ok((instance, entry));
+    }
+    if instance.record.resources.contains_key(&step) {
         return Err(Refusal::BadTransition(format!("{step} does not wait for a person")).into());
     }
-    Ok((instance, step))
+    let message = match waiting.is_empty() {
+        true => format!("`{step}` is no waiting step: no step of {id} waits for a person"),
+        false => {
+            let names: Vec<&str> = waiting.into_iter().map(String::as_str).collect();
+            format!("`{step}` is no waiting step: expected {}", one_of(&names))
+        }
+    };
+    Err(wrong_field("/step", FieldErrorCode::NotAllowed, message))
 }
 
 /// `step.complete`: accepts the outputs, or requests their verification first.

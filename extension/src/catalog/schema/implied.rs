@@ -11,7 +11,8 @@ impl TypeDecl {
     pub fn complete(mut self) -> TypeDecl {
         let mut fields = Vec::new();
         if self.catalog {
-            fields.extend(sold());
+            // Owners of listed products set their prices.
+            fields.extend(sold(if self.listing.is_some() { SetBy::Owner } else { SetBy::Admin }));
         }
         if !self.provisions.is_empty() {
             fields.extend(provisioned(&self));
@@ -34,7 +35,7 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
 
 /// Returns the fields of a product in the catalog: its ids at the provider, its prices, their sync, and display
 /// options.
-fn sold() -> Vec<Field> {
+fn sold(prices_by: SetBy) -> Vec<Field> {
     let id = |name: &str| Field {
         min_length: Some(1),
         max_length: Some(255),
@@ -46,7 +47,7 @@ fn sold() -> Vec<Field> {
         Field { min: Some(0), ..field("display_order", FieldType::Int, SetBy::Admin) },
         id("stripe_product_id"),
         id("stripe_price_id"),
-        field("prices", FieldType::Object, SetBy::Admin),
+        field("prices", FieldType::Object, prices_by),
         Field { options: states, ..field("sync", FieldType::Enum, SetBy::Service) },
         Field { min: Some(1), ..field("sync_generation", FieldType::Int, SetBy::Service) },
     ]

@@ -121,9 +121,12 @@ pub(crate) struct ResourceState {
     /// A verified backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Value>,
-    /// Whether the resource was recreated from an archive and its data must be restored.
+    /// Whether the data must be restored: from `backup`, or from the variant that the resource replaces.
     #[serde(skip_serializing_if = "is_false")]
     pub restore_due: bool,
+    /// Whether the data of this variant of a resource is in the variant that replaces it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub handed_over: bool,
     /// Whether a change failed. The change is not retried until the instance's status changes.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
@@ -143,6 +146,8 @@ impl ResourceState {
             suspended: false,
             inputs: Object::new(),
             outputs: Object::new(),
+            handed_over: false,
+            restore_due: false,
             task: None,
             ..self
         }

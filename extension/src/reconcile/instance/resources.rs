@@ -5,6 +5,7 @@
 //! request. A step is requested once: when done, it stays done until its instance begins anew.
 
 use super::by_hand;
+use super::handover;
 use super::stock::{self, Stock};
 use crate::actions::step_failed::step_failed;
 use crate::catalog::desk::Desk;
@@ -103,7 +104,9 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, desired_state: De
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
         let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
-        let serves = |entry: &str, r: &ResourceState| !r.status.is_missing() && !is_late(entry);
+        let serves = |entry: &str, r: &ResourceState| {
+            !r.status.is_missing() && !is_late(entry) && !r.handed_over && !handover::lacks_data(r)
+        };
         entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
     if desired_state != DesiredState::Running
@@ -131,6 +134,10 @@ fn needed<'i>(
     let mut out = Vec::new();
     for index in decl.comes_after(decls) {
         let resource = instance.record.resources.get(&current[index])?;
+        // Without the data of its predecessor it is not in service yet.
+        if resource.restore_due {
+            return None;
+        }
         match resource.status {
             ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
                 out.push((decls[index].name.as_str(), Some(&resource.outputs)))
@@ -241,6 +248,20 @@ fn make(
     }
     // If a successor could not be created, its predecessor stays in service.
     if known.blocked && known.status.is_missing() {
+        return Ok(false);
+    }
+    if decl.backup {
+        handover::prepare(&mut instance.record, decl, name);
+        if let Some(before) = handover::awaited(&instance.record, decl, name) {
+            let before = before.to_owned();
+            if !back_up(desk, instance, decl, &before)? {
+                return Ok(false);
+            }
+            handover::complete(&mut instance.record, &before, name);
+        }
+    }
+    let known = instance.record.resources.get(name).unwrap_or(&nothing);
+    if known.blocked && known.restore_due {
         return Ok(false);
     }
     let is_configured = match decl.setting() {
@@ -397,8 +418,8 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
-    // The backup of an archive is kept as long as the archive, the backup of a deleted instance for a limited time.
-    if instance.is(InstanceStatus::Deleting) {
+    // The backup of an archive is kept as long as the archive, other backups for a limited time.
+    if !instance.is(InstanceStatus::Archiving) {
         payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup.whole_days()));
     }
     ask(

@@ -279,7 +279,7 @@ const OF_BUSINESS: [Mistake; 11] = [
 ];
 
 /// Mistakes in a scenario.
-const OF_SCENARIO: [Mistake; 30] = [
+const OF_SCENARIO: [Mistake; 33] = [
     mistake(SCENARIO, "given:", "gvien:", &["unknown field `gvien`", "did you mean `given`?"]),
     mistake(SCENARIO, "  account:", "  acount:", &["unknown field `acount`", "did you mean `account`?"]),
     mistake(
@@ -344,6 +344,24 @@ const OF_SCENARIO: [Mistake; 30] = [
         "    site_acme/database/ensure:",
         "    site_acme/database/enusre:",
         &["`enusre` is no verb", "did you mean `ensure`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "effects: {site_acme/database/ensure: finished}",
+        "effects: {site_acme/database/enusre: {absent: true}}",
+        &["`enusre` is no verb", "did you mean `ensure`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "effects: {site_acme/database/ensure: finished}",
+        "effects: {site_acme/databse/ensure: {absent: true}}",
+        &["`databse` is no resource or step", "did you mean `database`?"],
+    ),
+    mistake(
+        SCENARIO,
+        "{kind: database.ensure}",
+        "{kind: database.ensure, payload: {size: large}}",
+        &["`size` is no count", "`{subset: {size: …}}`"],
     ),
     mistake(
         SCENARIO,

@@ -89,7 +89,13 @@ impl Matcher {
             },
             "size" => match inner.value {
                 Tree::Int(size) if size >= 0 => Rule::Size(usize::try_from(size).unwrap_or(usize::MAX)),
-                _ => return Err(reader.bad(inner.line, "`size` is no count", "a whole number from 0")),
+                _ => {
+                    return Err(reader.bad(
+                        inner.line,
+                        "`size` is no count",
+                        "a whole number from 0, or `{subset: {size: …}}` for a member with this name",
+                    ));
+                }
             },
             "literal" => Rule::Literal(inner.json()),
             "contains" => Rule::Contains(Self::read_list(reader, reader.list("contains", inner)?)?),

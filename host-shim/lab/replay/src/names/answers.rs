@@ -26,25 +26,30 @@ impl Names {
             .collect()
     }
 
-    /// Checks `INSTANCE/ENTRY/VERB`. Keys of other effects begin with a word and a colon.
+    /// Checks the key of an answer, and its outputs.
     fn of_answer(&self, answer: &Entry) -> Vec<BadInput> {
         let key = Named::key(answer);
-        let parts: Vec<&str> = key.name.split('/').collect();
-        let [instance, entry, rest @ ..] = parts.as_slice() else { return Vec::new() };
-        if instance.contains(':') {
-            return Vec::new();
-        }
-        if let Some(mistake) = self.entry(&Named { name: entry, ..key.clone() }) {
+        if let Some(mistake) = self.effect_key(&key) {
             return vec![mistake];
         }
-        match rest {
-            [verb] if !verb.contains('*') => match (Named { name: verb, ..key.clone() }).unless("no verb", VERBS) {
-                Some(mistake) => vec![mistake],
-                None if *verb == "ensure" => self.of_outputs(entry, &answer.value),
-                None => Vec::new(),
-            },
+        match key.name.split('/').collect::<Vec<_>>().as_slice() {
+            [instance, entry, "ensure"] if !instance.contains(':') => self.of_outputs(entry, &answer.value),
             _ => Vec::new(),
         }
+    }
+
+    /// Checks the key of an effect of an instance, `INSTANCE/ENTRY/VERB`. Keys of other effects begin with a word and a colon.
+    pub(super) fn effect_key(&self, key: &Named<'_>) -> Option<BadInput> {
+        let parts: Vec<&str> = key.name.split('/').collect();
+        let [instance, entry, rest @ ..] = parts.as_slice() else { return None };
+        if instance.contains(':') {
+            return None;
+        }
+        let of_verb = |verb: &str| Named { name: verb, ..key.clone() }.unless("no verb", VERBS);
+        self.entry(&Named { name: entry, ..key.clone() }).or_else(|| match rest {
+            [verb] if !verb.contains('*') => of_verb(verb),
+            _ => None,
+        })
     }
 
     /// Checks the name of an entry of `provisions`, with or without a variant; a pattern may be any entry.

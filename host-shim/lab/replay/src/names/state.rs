@@ -115,7 +115,10 @@ impl Names {
                     found.extend(Named::key(field).unless("no metadata field of the business", known));
                 }
             }
-            "effects" => found.extend(state_of(row, &EFFECT_STATES)),
+            "effects" => {
+                found.extend(state_of(row, &EFFECT_STATES));
+                found.extend(self.effect_key(&Named::key(row)));
+            }
             "inventory" => {
                 found.extend(state_of(row, &RESOURCE_STATES));
                 found.extend(self.resource(&Named::key(row)));
