@@ -19,6 +19,7 @@ pub(crate) mod merge;
 pub(crate) mod message;
 pub(crate) mod money;
 pub(crate) mod notice;
+pub(crate) mod packed;
 pub(crate) mod reader;
 pub(crate) mod records;
 pub(crate) mod secret;

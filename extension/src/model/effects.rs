@@ -87,7 +87,7 @@ effects! {
     "database.migrate" [] -> [], PROMPT;
     /// Reports whether a database exists.
     "database.observe" [] -> [], PROMPT;
-    /// Restores a database from a backup.
+    /// Restores a database from a backup: `backup` has all outputs of the backup.
     "database.restore" ["backup"] -> [], PROMPT;
     /// Fills a database with its first data (a step).
     "database.seed" [] -> [], PROMPT;

@@ -103,7 +103,7 @@ mails! {
     PAID_TWICE = "paid_twice" to Admin ["purchase", "session", "subscription", "refunded"];
     /// The bank wants the customer to confirm a payment.
     PAYMENT_ACTION_REQUIRED = "payment_action_required" to Account ["invoice", "hosted_invoice_url"];
-    /// A payment of a subscription failed, at each time of the policy `dunning` after it.
+    /// A subscription is `past_due`, at each time of the policy `dunning` after the failed payment.
     PAYMENT_FAILED = "payment_failed" to Account ["subscription", "grace_end"];
     /// A payout to a creator failed.
     PAYOUT_FAILED = "payout_failed" to Admin ["effect", "code", "amount_minor", "currency"];

@@ -101,7 +101,7 @@ pub(crate) static COMMANDS: [Command; 32] = [
         members: Members::OfProduct,
         payload: "a product; `id` changes it, `active: false` withdraws it",
         does: "offers the account's product, if its type has `listing`",
-        reply: Some("`{product, status}`"),
+        reply: Some("`{product, status}` with the product's id"),
         rule: Some(listing::list),
         ..USUAL
     },

@@ -4,13 +4,16 @@
 use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::json::{decode_often, encode, is_false};
+use crate::model::packed;
 use crate::model::table::Record;
 use extension_contract::{
     CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
 use extension_small_deserialize::SmallDeserialize;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::rc::Rc;
 
 /// Returns whether the status is final.
@@ -214,13 +217,63 @@ struct SubscriptionMetadata {
     settled: bool,
 }
 
-/// The stored form of the history. Most snapshots have the same prices, and numbers are decoded fast.
+/// The stored form of the history. Most snapshots have the same prices.
 #[derive(Default, Serialize, SmallDeserialize)]
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,
-    /// Time, rank with the status before, status with pause, and index in `prices` of each snapshot.
-    seen: Vec<(Timestamp, usize, usize, usize)>,
+    seen: Seen,
+}
+
+/// The snapshots of a stored history.
+enum Seen {
+    /// For each snapshot two packed numbers: the time since the one before, and the others in one.
+    Packed(String),
+    /// The form of version 0.2.0: time, rank with the status before, status with pause, and index in `prices`.
+    Listed(Vec<(Timestamp, usize, usize, usize)>),
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen::Packed(String::new())
+    }
+}
+
+impl Serialize for Seen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Seen::Packed(text) => serializer.serialize_str(text),
+            Seen::Listed(listed) => listed.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EitherForm;
+
+        impl<'de> Visitor<'de> for EitherForm {
+            type Value = Seen;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a packed text, or a list")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Seen, E> {
+                Ok(Seen::Packed(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Seen, A::Error> {
+                let mut listed = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    listed.push(entry);
+                }
+                Ok(Seen::Listed(listed))
+            }
+        }
+
+        deserializer.deserialize_any(EitherForm)
+    }
 }
 
 const RANKS: [SnapshotRank; 4] =
@@ -239,37 +292,57 @@ const STATUSES: [SubscriptionStatus; 8] = [
 
 const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::MarkUncollectible), Some(Pause::Void)];
 
+/// Numbers of the values of a rank with a status before, and of a status with a pause.
+const RANKED: u64 = 36;
+const PAUSED: u64 = 32;
+
 impl StoredHistory {
     fn of(history: &[Observation]) -> StoredHistory {
-        let mut kept = StoredHistory::default();
-        for Observation(at, rank, status, prices, pause, before) in history {
-            let known = kept.prices.iter().position(|known| Rc::ptr_eq(known, prices) || known == prices);
+        let mut prices: Vec<Rc<Vec<(String, u32)>>> = Vec::new();
+        let (mut seen, mut last) = (String::with_capacity(history.len() * 10), 0);
+        for Observation(at, rank, status, of, pause, before) in history {
+            let known = prices.iter().position(|known| Rc::ptr_eq(known, of) || known == of);
             let place = known.unwrap_or_else(|| {
-                kept.prices.push(prices.clone());
-                kept.prices.len() - 1
+                prices.push(of.clone());
+                prices.len() - 1
             });
             let rank = RANKS.iter().position(|known| known == rank).unwrap_or(0);
             let status = STATUSES.iter().position(|known| known == status).unwrap_or(0);
             let pause = PAUSES.iter().position(|known| known == pause).unwrap_or(0);
             let before = STATUSES.iter().position(|known| Some(*known) == *before).map_or(0, |place| place + 1);
-            kept.seen.push((*at, rank + before * RANKS.len(), status + pause * STATUSES.len(), place));
+            let (ranked, paused) = (rank + before * RANKS.len(), status + pause * STATUSES.len());
+            packed::push(&mut seen, packed::unsigned(at.wrapping_sub(last)));
+            packed::push(&mut seen, (place as u64 * RANKED + ranked as u64) * PAUSED + paused as u64);
+            last = *at;
         }
-        kept
+        StoredHistory { prices, seen: Seen::Packed(seen) }
     }
 
     fn read(self, id: &str) -> Fallible<Vec<Observation>> {
-        let damaged = || Failure::Internal(format!("history of subscription {id} has an index out of range"));
-        let mut out = Vec::with_capacity(self.seen.len());
-        for (at, rank, status, place) in self.seen {
-            let (status, pause) = (status % STATUSES.len(), status / STATUSES.len());
-            let (rank, before) = (rank % RANKS.len(), rank / RANKS.len());
-            let before = match before.checked_sub(1) {
-                Some(place) => Some(*STATUSES.get(place).ok_or_else(damaged)?),
+        let prices = self.prices;
+        let damaged = || Failure::Internal(format!("history of subscription {id} cannot be read"));
+        let observation = |at: Timestamp, ranked: usize, paused: usize, place: usize| -> Option<Observation> {
+            let (status, pause) = (STATUSES[paused % STATUSES.len()], *PAUSES.get(paused / STATUSES.len())?);
+            let before = match (ranked / RANKS.len()).checked_sub(1) {
+                Some(place) => Some(*STATUSES.get(place)?),
                 None => None,
             };
-            let (rank, pause) = (RANKS.get(rank).ok_or_else(damaged)?, PAUSES.get(pause).ok_or_else(damaged)?);
-            let prices = self.prices.get(place).ok_or_else(damaged)?;
-            out.push(Observation(at, *rank, STATUSES[status], prices.clone(), *pause, before));
+            Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before))
+        };
+        let text = match &self.seen {
+            Seen::Packed(text) => text,
+            Seen::Listed(listed) => {
+                let all = listed.iter().map(|(at, ranked, paused, place)| observation(*at, *ranked, *paused, *place));
+                return all.collect::<Option<Vec<_>>>().ok_or_else(damaged);
+            }
+        };
+        let (mut numbers, mut last, mut out) = (packed::Numbers::of(text), 0i64, Vec::with_capacity(text.len() / 8));
+        while !numbers.is_at_end() {
+            let (since, code) = (numbers.next().ok_or_else(damaged)?, numbers.next().ok_or_else(damaged)?);
+            last = last.wrapping_add(packed::signed(since));
+            let (place, paused) = (usize::try_from(code / PAUSED / RANKED).ok(), (code % PAUSED) as usize);
+            let ranked = (code / PAUSED % RANKED) as usize;
+            out.push(place.and_then(|place| observation(last, ranked, paused, place)).ok_or_else(damaged)?);
         }
         Ok(out)
     }

@@ -42,7 +42,8 @@ impl Names {
     pub(super) fn effect_key(&self, key: &Named<'_>) -> Option<BadInput> {
         let parts: Vec<&str> = key.name.split('/').collect();
         let [instance, entry, rest @ ..] = parts.as_slice() else { return None };
-        if instance.contains(':') {
+        // A `*` before the first slash may stand for the entry, too.
+        if instance.contains(':') || instance.contains('*') && rest.is_empty() && VERBS.contains(entry) {
             return None;
         }
         let of_verb = |verb: &str| Named { name: verb, ..key.clone() }.unless("no verb", VERBS);
