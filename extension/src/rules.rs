@@ -65,7 +65,7 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Command(body) => command::decide(desk, &body),
         Content::Fact(body) => event::decide(desk, &body),
         Content::CatalogLoad(payload) => {
-            let (all, of_owners) = (commands::kinds().to_vec(), commands::kinds_of_owners());
+            let (all, of_owners) = (commands::kinds(), commands::kinds_of_owners());
             catalog::load(desk, payload, &catalog::Kinds { all, of_owners })
         }
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),

@@ -66,7 +66,7 @@ const USUAL: Command = Command {
 };
 
 /// All commands, in the order of the manifest.
-pub(crate) static COMMANDS: [Command; 32] = [
+pub(crate) static COMMANDS: &[Command] = &[
     Command {
         kind: "catalog.load",
         members: Members::OfCatalog,
@@ -412,8 +412,8 @@ impl Command {
 }
 
 /// Returns the kinds of all commands.
-pub(super) fn kinds() -> [&'static str; COMMANDS.len()] {
-    COMMANDS.each_ref().map(|command| command.kind)
+pub(super) fn kinds() -> Vec<&'static str> {
+    COMMANDS.iter().map(|command| command.kind).collect()
 }
 
 /// Returns the kinds of the commands that the roles of an organization's members can allow.
