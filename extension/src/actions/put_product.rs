@@ -77,6 +77,20 @@ pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &
     Ok(())
 }
 
+/// Checks that a product on sale has a price for each interval that its type requires.
+pub(crate) fn check_intervals(proposed: &Proposed, currency: &str) -> Ruled<()> {
+    let prices = proposed.prices(currency);
+    let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
+    let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
+    match missing.filter(|_| is_sold && !proposed.is_default) {
+        None => Ok(()),
+        Some(interval) => {
+            let message = format!("required: each {} has this price", proposed.decl.name);
+            Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message))
+        }
+    }
+}
+
 /// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published prices.
 pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     if !proposed.decl.catalog {
@@ -97,12 +111,7 @@ pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()>
         let message = format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)");
         return Err(wrong_field(&path, FieldErrorCode::Missing, message));
     }
-    let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
-    let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
-    if let Some(interval) = missing.filter(|_| is_sold && !proposed.is_default) {
-        let message = format!("required: each {} has this price", proposed.decl.name);
-        return Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message));
-    }
+    check_intervals(proposed, &settings.currency)?;
     for price in price_rows(proposed, id, &settings.currency)? {
         check_price(desk, &price)?;
     }

@@ -183,7 +183,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "product",
         ]),
         payload: "[below](#notes)",
-        does: "opens a checkout, or returns the open one",
+        does: "opens a checkout, or returns the open one; of another plan of a family that the account pays for, changes the plan",
         reply: Some("`{purchase_id, session_id, checkout_url}`"),
         rule: Some(purchase::create),
         ..USUAL
@@ -213,7 +213,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         members: Members::Only(&["id", "step", "outputs"]),
         when_closed: true,
         payload: "`id`, `step`, `outputs`",
-        does: "reports the resource that a person created",
+        does: "reports the resource that a person created; only operators, unless the step has `by: owner`",
         reply: Some("product"),
         rule: Some(step::complete),
         ..USUAL

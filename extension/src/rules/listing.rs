@@ -3,11 +3,11 @@
 
 use crate::actions::listed::{notify_owner, owner_field, send};
 use crate::actions::permission::not_the_platform;
-use crate::actions::put_product::put_one;
+use crate::actions::put_product::{check_intervals, put_one};
 use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
-use crate::catalog::price::PRICES;
-use crate::catalog::product::{Proposed, find_type, normalise, required_text};
+use crate::catalog::price::{Interval, PRICES};
+use crate::catalog::product::{PRICE_MEMBERS, Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::Listing;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -17,7 +17,7 @@ use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, Refusal};
+use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, Refusal};
 use serde_json::{Value, json};
 
 /// `product.list`: requests that a product of the account be listed in the catalog, or that a listed product be
@@ -119,6 +119,9 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     if let Value::Object(metadata) = body.entry("metadata").or_insert_with(|| json!({})) {
         metadata.insert(field.to_owned(), json!(own));
     }
+    if let Some(row) = &current {
+        price_as_in_a_catalog(&row.values, body);
+    }
     for (path, written) in [("/prices", body.get(PRICES)), ("/metadata/prices", metadata.get(PRICES))] {
         let prices = written.and_then(Value::as_object).into_iter().flatten();
         if let Some((interval, _)) = prices.into_iter().find(|(_, price)| price.get("id").is_some()) {
@@ -126,7 +129,19 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
         }
     }
     let current = known.zip(values);
-    normalise(&desk.catalog, ActorKind::User, body, current)
+    let proposed = normalise(&desk.catalog, ActorKind::User, body, current)?;
+    check_intervals(&proposed, &desk.catalog.settings()?.currency)?;
+    Ok(proposed)
+}
+
+/// Writes the one price of a body as `prices`: a product keeps its published prices, and another amount is another price.
+fn price_as_in_a_catalog(current: &ProductValues, body: &mut Object) {
+    let amount = body.get("price").and_then(Value::as_i64).filter(|amount| *amount > 0);
+    let (Some(amount), None) = (amount, body.get(PRICES)) else { return };
+    let given = ["interval", "billing_interval"].iter().find_map(|key| body.get(*key)?.as_str().map(str::to_owned));
+    let interval = given.unwrap_or_else(|| Interval::of(current.interval).name().to_owned());
+    body.retain(|key, _| !PRICE_MEMBERS.contains(&key.as_str()) || key == "currency");
+    body.insert(PRICES.to_owned(), json!({interval: {"amount": amount}}));
 }
 
 /// Returns the id of a new product, from its slug or the event.

@@ -57,7 +57,8 @@ effect_keys! {
     /// usually by the hash of the requesting event's id.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) enum EffectKey {
-        /// A verb on a resource of an instance: `inst_1/compute/ensure`.
+        /// A verb on a resource of an instance: `inst_1/compute/ensure`. With a variant, `resource` is `NAME@VALUE`; of a resource that
+        /// appeared after a person had made another one, `NAME@late-N`.
         Resource { kind: String, instance: Id, resource: String, verb: String } = "{instance}/{resource}/{verb}", asks kind;
         /// The health watch of an instance: `inst_1/watch/changed`.
         Watch { instance: Id } = "{instance}/watch/changed", asks PROBE_WATCH;
@@ -125,7 +126,7 @@ effect_keys! {
         Token { token: String } = "token:{token}", asks SECRET_ENSURE;
         /// The grant for which a token is redeemed, by the requesting event.
         Redeem { kind: String, token: String, asked_by: String } = "redeem:{token}:{asked_by}", asks kind;
-        /// A reaction to a fact.
+        /// A reaction to a fact; `event` is the name of the fact.
         Reaction { event: String, run: String, reference: Id } = "on:{event}:{run}:{reference}", asks run;
         /// A mail, sent once for each template, recipient and reference.
         Mail { template: String, to: String, reference: Id } = "mail:{template}:{to}:{reference}", asks MAIL_SEND;

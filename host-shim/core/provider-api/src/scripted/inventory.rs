@@ -103,7 +103,8 @@ impl Inventory {
     }
 
     /// Finds the resource by the id in the effect's key. Without such a resource, finds a resource of the same scope
-    /// and kind with an output (`id`, `arn`, `bucket`, `name`) that equals the payload's member of the same name.
+    /// and kind with an output (`id`, `arn`, `bucket`, `name`) that equals the member of the same name of the payload or of
+    /// the payload's `outputs`.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = ResourceId::of(call);
         if self.resources.contains_key(&own) {
@@ -112,7 +113,8 @@ impl Inventory {
         let named = |resource: &Resource| {
             ["id", "arn", "bucket", "name"].iter().any(|name| {
                 let output = resource.outputs.get(name).and_then(Value::as_str);
-                output.is_some() && output == call.text(name)
+                let told = call.payload.get("outputs").and_then(|outputs| outputs.get(name)).and_then(Value::as_str);
+                output.is_some() && (output == call.text(name) || output == told)
             })
         };
         let same_kind = |id: &ResourceId| id.scope == call.scope && id.resource == call.resource();

@@ -121,8 +121,8 @@ mod tests {
         let ok = |n| ScriptedAnswer::Ok(json!(n));
         for (pattern, other) in [("db/*", "db/b"), ("db/a", "db/b")] {
             let mut script = Script::default();
-            script.set("*".into(), vec![ok(0), ok(1)]);
             script.set(pattern.into(), vec![ok(2), ok(3)]);
+            script.set("*".into(), vec![ok(0), ok(1)]);
             let before = (script.next("db/a", true), script.next(other, true), script.next("cdn/a", true));
             assert_eq!((before.0, before.2), (Some(ok(2)), Some(ok(0))), "{pattern}");
             script.set(pattern.into(), vec![ok(4), ok(5)]);
