@@ -1,4 +1,4 @@
-//! What follows when an operation on a resource of an instance failed.
+//! Records that an operation on a resource of an instance failed, and notifies people.
 
 use super::task;
 use crate::catalog::desk::Desk;

@@ -163,5 +163,5 @@ pub(crate) fn built_in(kind: &str) -> Option<&'static BuiltIn> {
 
 /// Returns whether effects of this kind move money, so that a repeated effect could move it twice.
 pub(crate) fn moves_money(kind: &str) -> bool {
-    built_in(kind).is_some_and(|effect| effect.moves_money)
+    EFFECTS.iter().any(|effect| effect.moves_money && effect.kind == kind)
 }

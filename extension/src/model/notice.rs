@@ -7,15 +7,12 @@ use super::json::Object;
 use super::keys::EffectKey;
 use super::mail::{To, key, mail};
 use super::mails::Mail;
+use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};
 
 /// Sends a mail of the extension now, unless it was sent before.
 pub(crate) fn send_once(account: &mut Account<'_>, mail: &Mail, reference: &str, values: &Value) -> Ruled<()> {
-    let key = mail.key(reference);
-    if account.record_fact(&key.to_string())? {
-        account.ask(mail.effect(&key, values)?);
-    }
-    Ok(())
+    once(account, &mail.key(reference), |key| mail.effect(key, values))
 }
 
 /// Sends a mail of the business now, unless it was sent before.
@@ -26,11 +23,7 @@ pub(crate) fn send_template(
     reference: &str,
     values: &Value,
 ) -> Ruled<()> {
-    let key = key(template, to, reference);
-    if account.record_fact(&key.to_string())? {
-        account.ask(mail(&key, template, to, values)?);
-    }
-    Ok(())
+    once(account, &key(template, to, reference), |key| mail(key, template, to, values))
 }
 
 /// Sends a mail to an address that a fact contains, unless the mail was sent before.
@@ -43,9 +36,13 @@ pub(crate) fn send_to(
 ) -> Ruled<()> {
     let to = "address".to_owned();
     let key = EffectKey::Mail { template: template.to_owned(), to, reference: reference.to_owned() };
+    once(account, &key, |key| request(key, &json!({"template": template, "to": address, "values": values}), None))
+}
+
+/// Asks for the effect of a key, unless it was asked for before.
+fn once(account: &mut Account<'_>, key: &EffectKey, effect: impl FnOnce(&EffectKey) -> Fallible<Effect>) -> Ruled<()> {
     if account.record_fact(&key.to_string())? {
-        let payload = json!({"template": template, "to": address, "values": values});
-        account.ask(request(&key, &payload, None)?);
+        account.ask(effect(key)?);
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ fn waiting_step(desk: &mut Desk<'_>, body: &Object) -> Ruled<(Instance, String)>
     let entries = instance.record.resources.iter();
     let waiting: Vec<&String> =
         entries.filter(|(_, resource)| resource.status == ResourceStatus::ByHand).map(|(entry, _)| entry).collect();
-    let is_named = |entry: &&&String| ***entry == step || entry.split_once('@').is_some_and(|(name, _)| name == step);
+    let is_named =
+        |entry: &&&String| ***entry == step || instance.decl.resource(entry).is_some_and(|decl| decl.name == step);
     if let Some(entry) = waiting.iter().find(is_named) {
         let entry = (*entry).clone();
         return Ok((instance, entry));

@@ -12,7 +12,7 @@ use extension_contract::{
 };
 use extension_small_deserialize::SmallDeserialize;
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::rc::Rc;
 
@@ -222,58 +222,47 @@ struct SubscriptionMetadata {
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,
-    seen: Seen,
+    /// For each snapshot two packed numbers: the time since the one before, and in one the rank with the status before, the status
+    /// with the pause, and the index in `prices`.
+    #[serde(deserialize_with = "packed_or_listed")]
+    seen: String,
 }
 
-/// The snapshots of a stored history.
-enum Seen {
-    /// For each snapshot two packed numbers: the time since the one before, and the others in one.
-    Packed(String),
-    /// The form of version 0.2.0: time, rank with the status before, status with pause, and index in `prices`.
-    Listed(Vec<(Timestamp, usize, usize, usize)>),
-}
+/// Reads a packed history, or the list of version 0.2.0: time, rank with the status before, status with pause, and index in `prices`.
+fn packed_or_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct EitherForm;
 
-impl Default for Seen {
-    fn default() -> Self {
-        Seen::Packed(String::new())
-    }
-}
+    impl<'de> Visitor<'de> for EitherForm {
+        type Value = String;
 
-impl Serialize for Seen {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Seen::Packed(text) => serializer.serialize_str(text),
-            Seen::Listed(listed) => listed.serialize(serializer),
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a packed text, or a list of snapshots")
         }
-    }
-}
 
-impl<'de> Deserialize<'de> for Seen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EitherForm;
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
 
-        impl<'de> Visitor<'de> for EitherForm {
-            type Value = Seen;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a packed text, or a list")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Seen, E> {
-                Ok(Seen::Packed(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Seen, A::Error> {
-                let mut listed = Vec::new();
-                while let Some(entry) = entries.next_element()? {
-                    listed.push(entry);
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<String, A::Error> {
+            let (mut text, mut last) = (String::new(), 0);
+            while let Some((at, ranked, paused, place)) = entries.next_element::<(Timestamp, u64, u64, u32)>()? {
+                if ranked >= RANKED || paused >= PAUSED {
+                    return Err(de::Error::custom("an index is out of range"));
                 }
-                Ok(Seen::Listed(listed))
+                push_seen(&mut text, &mut last, at, [u64::from(place), ranked, paused]);
             }
+            Ok(text)
         }
-
-        deserializer.deserialize_any(EitherForm)
     }
+
+    deserializer.deserialize_any(EitherForm)
+}
+
+/// Appends a snapshot to a packed history: its time, and its index in `prices`, rank and status as numbers.
+fn push_seen(text: &mut String, last: &mut Timestamp, at: Timestamp, [place, ranked, paused]: [u64; 3]) {
+    packed::push(text, packed::unsigned(at.wrapping_sub(*last)));
+    packed::push(text, (place * RANKED + ranked) * PAUSED + paused);
+    *last = at;
 }
 
 const RANKS: [SnapshotRank; 4] =
@@ -311,11 +300,9 @@ impl StoredHistory {
             let pause = PAUSES.iter().position(|known| known == pause).unwrap_or(0);
             let before = STATUSES.iter().position(|known| Some(*known) == *before).map_or(0, |place| place + 1);
             let (ranked, paused) = (rank + before * RANKS.len(), status + pause * STATUSES.len());
-            packed::push(&mut seen, packed::unsigned(at.wrapping_sub(last)));
-            packed::push(&mut seen, (place as u64 * RANKED + ranked as u64) * PAUSED + paused as u64);
-            last = *at;
+            push_seen(&mut seen, &mut last, *at, [place as u64, ranked as u64, paused as u64]);
         }
-        StoredHistory { prices, seen: Seen::Packed(seen) }
+        StoredHistory { prices, seen }
     }
 
     fn read(self, id: &str) -> Fallible<Vec<Observation>> {
@@ -329,14 +316,8 @@ impl StoredHistory {
             };
             Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before))
         };
-        let text = match &self.seen {
-            Seen::Packed(text) => text,
-            Seen::Listed(listed) => {
-                let all = listed.iter().map(|(at, ranked, paused, place)| observation(*at, *ranked, *paused, *place));
-                return all.collect::<Option<Vec<_>>>().ok_or_else(damaged);
-            }
-        };
-        let (mut numbers, mut last, mut out) = (packed::Numbers::of(text), 0i64, Vec::with_capacity(text.len() / 8));
+        let (mut numbers, mut last, mut out) =
+            (packed::Numbers::of(&self.seen), 0i64, Vec::with_capacity(self.seen.len() / 8));
         while !numbers.is_at_end() {
             let (since, code) = (numbers.next().ok_or_else(damaged)?, numbers.next().ok_or_else(damaged)?);
             last = last.wrapping_add(packed::signed(since));

@@ -4,6 +4,7 @@
 
 use crate::catalog::schema::Resource as Decl;
 use crate::model::records::instance::{InstanceRecord, ResourceState, ResourceStatus, is_late};
+use crate::model::shared::Shared;
 
 /// Returns whether a resource waits for the backup of its predecessor.
 pub(super) fn lacks_data(resource: &ResourceState) -> bool {
@@ -19,27 +20,30 @@ fn predecessor<'r>(record: &'r InstanceRecord, decl: &Decl, name: &str) -> Optio
     others.find(|(_, other)| has_data(other)).map(|(entry, _)| entry.as_str())
 }
 
+/// Returns the entry of another variant whose backup an archive has.
+fn archived(record: &InstanceRecord, decl: &Decl, name: &str) -> Option<String> {
+    let mut others = record.resources.iter().filter(|(entry, _)| decl.has(entry) && *entry != name);
+    others.find(|(_, other)| other.status.is_missing() && other.backup.is_some()).map(|(entry, _)| entry.clone())
+}
+
 /// Prepares a resource that is to be in service: it must be restored if it replaces a variant in service, or if an archive has the
-/// backup of another variant. The backup of a resource in service is no longer its data.
-pub(super) fn prepare(record: &mut InstanceRecord, decl: &Decl, name: &str) {
+/// backup of another variant. The backup of a resource in service is no longer its data. The record is copied only for a change.
+pub(super) fn prepare(record: &mut Shared<InstanceRecord>, decl: &Decl, name: &str) {
     let replaces = predecessor(record, decl, name).is_some();
-    let known = record.resources.get(name).cloned().unwrap_or_default();
-    let next = match known.status {
-        status if status.is_missing() && replaces => ResourceState { restore_due: true, backup: None, ..known.clone() },
-        status if status.is_missing() && known.backup.is_none() => {
-            let others = record.resources.iter_mut().filter(|(entry, _)| decl.has(entry) && *entry != name);
-            let archived =
-                others.filter(|(_, other)| other.status.is_missing()).find_map(|(_, other)| other.backup.take());
-            ResourceState { backup: archived, ..known.clone() }
-        }
-        ResourceStatus::Present => {
-            let backup = known.backup.clone().filter(|_| known.restore_due && !replaces);
-            let restore_due = replaces || backup.is_some();
-            ResourceState { restore_due, backup, handed_over: false, ..known.clone() }
-        }
-        _ => return,
-    };
-    if next != known {
+    let mut next = record.resources.get(name).cloned().unwrap_or_default();
+    if next.status.is_missing() && replaces {
+        (next.restore_due, next.backup) = (true, None);
+    } else if next.status.is_missing() && next.backup.is_none() {
+        let Some(other) = archived(record, decl, name) else { return };
+        next.backup = record.resources.get_mut(&other).and_then(|other| other.backup.take());
+    } else if next.status == ResourceStatus::Present {
+        next.backup = next.backup.filter(|_| next.restore_due && !replaces);
+        next.restore_due = replaces || next.backup.is_some();
+        next.handed_over = false;
+    } else {
+        return;
+    }
+    if record.resources.get(name) != Some(&next) {
         record.resources.insert(name.to_owned(), next);
     }
 }

@@ -184,12 +184,11 @@ fn record_one(
             let result = Event { actor: by.clone(), ..result(row, answer.clone(), false, now) };
             let reports = accept(processor, result)?;
             // The decision requests the effect again if it moves money and failed. This cancels a generation that waited.
-            let state = if is_cancelled(processor, row)? { EffectState::Cancelled } else { row.state };
-            match mark(processor, &EffectRow { state, ..row.clone() }, EffectState::Finished, row.due_at)? {
-                true => Ok(Some(reports)),
-                // The group is rolled back; the host that has the effect now ends it.
-                false => Err(StoreError::Unavailable("the lease was lost while the result was decided".to_owned())),
+            if mark(processor, row, EffectState::Finished, row.due_at)? || end_cancelled(processor, row)? {
+                return Ok(Some(reports));
             }
+            // The group is rolled back; the host that has the effect now ends it.
+            Err(StoreError::Unavailable("the lease was lost while the result was decided".to_owned()))
         }
         EffectTransition::Deliver => {
             // An earlier transition may have cancelled or replaced the effect.
@@ -221,9 +220,12 @@ fn stored_row(processor: &Processor, row: &EffectRow) -> Result<Option<EffectRow
     Ok(rows.into_iter().find(|it| it.effect.generation == row.effect.generation))
 }
 
-/// Returns whether the stored effect was cancelled since the row was read.
-fn is_cancelled(processor: &Processor, row: &EffectRow) -> Result<bool, StoreError> {
-    Ok(stored_row(processor, row)?.is_some_and(|it| it.state == EffectState::Cancelled && it.lease == row.lease))
+/// Ends an effect that was cancelled since the row was read. Returns false, and changes nothing, if it was not.
+fn end_cancelled(processor: &mut Processor, row: &EffectRow) -> Result<bool, StoreError> {
+    match stored_row(processor, row)?.filter(|it| it.state == EffectState::Cancelled && it.lease == row.lease) {
+        Some(cancelled) => mark(processor, &cancelled, EffectState::Finished, row.due_at),
+        None => Ok(false),
+    }
 }
 
 /// Returns whether the stored effect still has the row's state and lease.
