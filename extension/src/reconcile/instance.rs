@@ -49,7 +49,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         instance.record.over = context.room.excess.keys().cloned().collect();
     }
     let fits = !context.room.beyond.contains(&instance.id);
-    let wanted = apply_hold_and_idle(desk.now, instance, desired(desk.now, instance, context, fits));
+    let by_plan = desired(desk.now, instance, context, fits);
     waiting::revive(desk, instance, context)?;
     plan::update(desk, instance, context)?;
     let metadata = plan::metadata(desk, instance, context)?;
@@ -59,6 +59,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         match status {
             Some(InstanceStatus::Provisioning) if !waiting::may_begin(desk, instance, context, fits)? => {}
             _ => {
+                // A start counts as use, so an instance that has just started is no longer idle.
+                let wanted = apply_hold_and_idle(desk.now, instance, by_plan);
                 change_status(desk.now, instance, context, wanted)?;
                 if instance.status() == status {
                     let done = resources::advance(desk, instance, &given)?;
@@ -78,7 +80,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &
     } else {
         contents::show(instance);
         health::watch(desk, instance)?;
-        remind(desk.now, instance, context, wanted, &mut later);
+        remind(desk.now, instance, context, apply_hold_and_idle(desk.now, instance, by_plan), &mut later);
         by_hand::remind(desk.now, instance, &mut later);
     }
     contents::show_views(instance);
