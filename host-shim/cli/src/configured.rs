@@ -124,7 +124,7 @@ fn one(
     if let Some(missing) = config.missing_folder() {
         return Err(vec![missing]);
     }
-    let business = BusinessFolder::load(&config.folder).map_err(|bad| vec![bad])?;
+    let business = BusinessFolder::load(&config.folder)?;
     let environment = environment.clone().with_folder(&config.folder)?;
     let (settings, variables) = settings(config.provider_settings.as_deref(), &environment)?;
     let mut prepared = prepare(&business, declarations, &config, &environment, &variables)?;

@@ -130,7 +130,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     log::start(format.unwrap_or(LogFormat::Text), level.unwrap_or(LogLevel::Info));
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let runner = runners.make()?;
-    let manifest = manifest::of(&runner.declarations().name).map_err(|bad| ReplayError::Input(vec![bad]))?;
+    let manifest = manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
     let businesses = configured(file.as_ref(), &environment, &args.overrides(), runner.declarations());
     let businesses = match (businesses, file.as_ref().map(ServerConfig::unserved).unwrap_or_default()) {
         (Ok(businesses), []) if businesses.iter().all(|one| one.lacking.is_empty()) => businesses,

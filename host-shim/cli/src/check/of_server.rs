@@ -37,7 +37,7 @@ fn found(file: &Path, runners: &Runners) -> Result<(Vec<ConfiguredBusiness>, Vec
     let failed =
         |error: String| vec![BadInput::new(host_scenario::error::Place::file(file), error, "an extension that runs")];
     let runner = runners.make().map_err(|error| failed(error.to_string()))?;
-    let manifest = manifest::of(&runner.declarations().name).map_err(|bad| vec![bad])?;
+    let manifest = manifest::of(&runner.declarations().name)?;
     let (read, environment) = read_file(file)?;
     let mut mistakes = read.unserved().to_vec();
     let businesses = match configured(Some(&read), &environment, &Overrides::default(), runner.declarations()) {

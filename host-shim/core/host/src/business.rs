@@ -12,9 +12,9 @@ mod templates;
 mod variables;
 mod webhooks;
 
-use crate::bad_input::{BadInput, Place, read_text};
+use crate::bad_input::{Mistakes, read_text};
 pub use features::business_of;
-use host_yaml::{Entry, Node, Tree};
+use host_yaml::{Checker, Entry, Node, Tree};
 pub use own::BusinessDeclarations;
 pub use paths::WebhookPath;
 pub use retry::RetryDecl;
@@ -57,13 +57,13 @@ impl BusinessFolder {
     /// Loads a folder.
     ///
     /// # Errors
-    /// Fails with the first mistake in a file of the folder.
-    pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
+    /// Fails with the mistakes of the first part of the folder that is wrong: its files, their clauses, or its configuration.
+    pub fn load(folder: &Path) -> Result<BusinessFolder, Mistakes> {
         let features::MergedFiles { lines, templates } = features::read(folder)?;
         let own = BusinessDeclarations::read(&lines)?;
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
-            true => config_values(&file, &Node::parse(&file, &read_text(&file)?)?, &own)?,
+            true => config_values(&Node::parse(&file, &read_text(&file)?)?, &own)?,
             false => BTreeMap::new(),
         };
         placeholders::check(&lines, &own.config, &config)?;
@@ -182,39 +182,25 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 /// Reads the configuration values as text.
-fn config_values(
-    file: &Path,
-    document: &Node,
-    own: &BusinessDeclarations,
-) -> Result<BTreeMap<String, String>, BadInput> {
-    let Some(entries) = document.entries() else {
-        let problem = format!("the configuration is {}", document.kind());
-        return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));
-    };
-    entries
-        .iter()
-        .map(|entry| match text_of(&entry.value.json()) {
-            Some(text) => match own.value_of(&entry.key, &text) {
-                Ok(value) => Ok((entry.key.clone(), value)),
-                Err(decimals) => {
-                    let expected = format!("a decimal number in quotes, with at most {decimals} decimals");
-                    Err(BadInput::new(Place::line(file, entry.line), format!("`{}: {text}`", entry.key), expected))
-                }
-            },
-            None => {
-                let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-                let expected = "a text, a whole number or a truth value";
-                Err(BadInput::new(Place::line(file, entry.line), problem, expected))
-            }
+fn config_values(document: &Node, own: &BusinessDeclarations) -> Result<BTreeMap<String, String>, Mistakes> {
+    Checker::read(|check| {
+        check.each(check.map("config.yml", document)?, |Entry { key, value, .. }| {
+            let expected = "a text, a whole number or a truth value";
+            let text = text_of(&value.json()).ok_or_else(|| check.wrong(key, value, expected))?;
+            let value = own.value_of(key, &text).map_err(|decimals| {
+                let expected = format!("a decimal number in quotes, with at most {decimals} decimals");
+                check.bad(value.place(), format!("`{key}: {text}`"), expected)
+            });
+            Ok((key.clone(), value?))
         })
-        .collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn folder(catalog: &str, config: Option<&str>) -> (tempfile::TempDir, Result<BusinessFolder, BadInput>) {
+    fn folder(catalog: &str, config: Option<&str>) -> (tempfile::TempDir, Result<BusinessFolder, Mistakes>) {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
         if let Some(config) = config {
@@ -380,9 +366,10 @@ mod tests {
     #[test]
     fn a_mistake_in_a_file_is_reported_with_its_line() {
         let problem = |catalog, config| {
-            let error = folder(catalog, config).1.expect_err("refused");
-            let file = error.place.file.file_name().map(|name| name.to_string_lossy().into_owned());
-            (file.unwrap_or_default(), error.place.line, error.problem, error.expected)
+            let Mistakes(told) = folder(catalog, config).1.expect_err("refused");
+            let [bad] = told.as_slice() else { panic!("{told:?}") };
+            let file = bad.place.file.file_name().map(|name| name.to_string_lossy().into_owned());
+            (file.unwrap_or_default(), bad.place.line, bad.problem.clone(), bad.expected.clone())
         };
         let single = "a text, a whole number or a truth value".to_owned();
         let mistake = problem("a: 1\n", Some("x: 1\ny: [1]\n"));
@@ -390,7 +377,7 @@ mod tests {
         let mistake = problem("a: 1\n", Some("x: 1.5\n"));
         assert_eq!(mistake, ("config.yml".into(), 1, "`x` is a number".into(), single));
         let mistake = problem("a: 1\n", Some("- x\n"));
-        assert_eq!(mistake, ("config.yml".into(), 1, "the configuration is a list".into(), "a mapping".into()));
+        assert_eq!(mistake, ("config.yml".into(), 1, "`config.yml` is a list".into(), "a mapping".into()));
         let mistake = problem("- a\n", None);
         assert_eq!(mistake, ("catalog.yml".into(), 0, "the catalog is not a mapping".into(), "a mapping".into()));
         assert_eq!((problem("a: 1\nb: [\n", None).0, problem("a: 1\na: 2\n", None).1), ("catalog.yml".into(), 2));

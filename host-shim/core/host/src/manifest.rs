@@ -1,8 +1,8 @@
 //! What does `manifest.yml` state for the host about an extension, in addition to the component's declarations?
 
-use crate::bad_input::{BadInput, Place};
+use crate::bad_input::Mistakes;
 use host_store::{Excluded, NotState};
-use host_yaml::{Entry, Node};
+use host_yaml::{Checked, Checker, Node};
 use serde_json::Value;
 use std::path::Path;
 
@@ -16,55 +16,41 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Parses the text of a manifest; `file` names it in errors.
+    /// Parses the text of a manifest; `file` names it in errors. What a host does not use may have any form.
     ///
     /// # Errors
-    /// Fails with the first mistake.
-    pub fn parse(file: &Path, text: &str) -> Result<Manifest, BadInput> {
+    /// Fails with all mistakes.
+    pub fn parse(file: &Path, text: &str) -> Result<Manifest, Mistakes> {
         let document = Node::parse(file, text)?;
-        let bad = |line, problem: String, expected: &str| BadInput::new(Place::line(file, line), problem, expected);
-        let Some(entries) = document.entries() else {
-            return Err(bad(document.line, format!("the manifest is {}", document.kind()), "a mapping"));
-        };
-        let find = |name: &str| entries.iter().find(|entry| entry.key == name);
-        let name = match find("name").map(|entry| (entry, entry.value.json())) {
-            Some((_, Value::String(name))) => name,
-            Some((entry, _)) => return Err(bad(entry.line, format!("`name` is {}", entry.value.kind()), "a text")),
-            None => return Err(bad(document.line, "the manifest has no `name`".to_owned(), "the field `name`")),
-        };
-        let parts = find("state").map(|state| excluded(state, bad)).transpose()?.unwrap_or_default();
-        Ok(Manifest { name, not_state: NotState::parts(parts) })
+        Checker::read(|check| {
+            let mut fields = check.fields("the manifest", &document)?;
+            let name = fields.need("name").and_then(|node| check.text("name", node));
+            let parts = fields.optional("state", |node| {
+                let mut state = check.fields("state", node)?;
+                let parts = state.need("without").and_then(|node| match check.list("without", node)? {
+                    [] => Err(check.bad(node.place(), "`without` is empty", EXPECTED)),
+                    items => check.each(items, |item| excluded(check, item)),
+                });
+                state.finish().and(parts)
+            });
+            let parts: Vec<Excluded> = parts?.unwrap_or_default();
+            Ok(Manifest { name: name?, not_state: NotState::parts(parts) })
+        })
     }
 }
 
-/// Reads `without`: a list of parts, each with the rows, the path of the member and the reason.
-fn excluded(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Result<Vec<Excluded>, BadInput> {
-    let mut parts = Vec::new();
-    for entry in state.value.entries().unwrap_or_default() {
-        let items = entry.value.items().filter(|_| entry.key == "without");
-        let Some(items) = items else {
-            return Err(bad(entry.line, format!("`{}` is {}", entry.key, entry.value.kind()), EXPECTED));
-        };
-        for item in items {
-            let json = item.json();
-            let text = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            let known =
-                json.as_object().is_some_and(|members| members.keys().all(|name| MEMBERS.contains(&name.as_str())));
-            let part = text("rows").and_then(|rows| Excluded::parse(rows, text("member")));
-            let part = part.map(|part| match json.get("only") {
-                Some(value) => part.only(value.clone()),
-                None => part,
-            });
-            match part.filter(|_| known && text("because").is_some()) {
-                Some(part) => parts.push(part),
-                None => return Err(bad(item.line, format!("`without` has `{json}`"), EXPECTED)),
-            }
-        }
-    }
-    match parts.is_empty() {
-        true => Err(bad(state.line, "`state` excludes nothing".to_owned(), EXPECTED)),
-        false => Ok(parts),
-    }
+/// Reads a part: the rows, the path of the member and the reason.
+fn excluded(check: &Checker, item: &Node) -> Checked<Excluded> {
+    let json = item.json();
+    let text = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_known = json.as_object().is_some_and(|members| members.keys().all(|name| MEMBERS.contains(&name.as_str())));
+    let part = text("rows").and_then(|rows| Excluded::parse(rows, text("member")));
+    let part = part.map(|part| match json.get("only") {
+        Some(value) => part.only(value.clone()),
+        None => part,
+    });
+    let part = part.filter(|_| is_known && text("because").is_some());
+    part.ok_or_else(|| check.bad(item.place(), format!("`without` has `{json}`"), EXPECTED))
 }
 
 const MEMBERS: [&str; 4] = ["rows", "member", "only", "because"];
@@ -94,9 +80,14 @@ mod tests {
             ("- name\n", "manifest.yml:1: the manifest is a list; expected a mapping".to_owned()),
             ("version: 1\n", "manifest.yml:1: the manifest has no `name`; expected the field `name`".to_owned()),
             ("name: [a]\n", "manifest.yml:1: `name` is a list; expected a text".to_owned()),
-            ("name: a\nstate: all\n", format!("manifest.yml:2: `state` excludes nothing; {expected}")),
-            ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `state` excludes nothing; {expected}")),
-            ("name: a\nstate:\n  with: [b]\n", format!("manifest.yml:3: `with` is a list; {expected}")),
+            ("name: a\nstate: all\n", "manifest.yml:2: `state` is a text; expected a mapping".to_owned()),
+            ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `without` is empty; {expected}")),
+            (
+                "name: a\nstate:\n  without: b\n  more: c\n",
+                "manifest.yml:3: `without` is a text; expected a list\n\
+                 manifest.yml:4: unknown field `more` in state; expected one of without"
+                    .to_owned(),
+            ),
             ("name: a\nstate: {without: [1]}\n", format!("manifest.yml:2: `without` has `1`; {expected}")),
             (
                 "name: a\nstate: {without: [{rows: claims, because: b}]}\n",

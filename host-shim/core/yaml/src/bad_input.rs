@@ -84,6 +84,23 @@ impl BadInput {
     }
 }
 
+/// All mistakes of an input; at least one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(.0))]
+pub struct Mistakes(pub Vec<BadInput>);
+
+impl From<BadInput> for Mistakes {
+    fn from(bad: BadInput) -> Mistakes {
+        Mistakes(vec![bad])
+    }
+}
+
+impl From<Mistakes> for Vec<BadInput> {
+    fn from(Mistakes(mistakes): Mistakes) -> Vec<BadInput> {
+        mistakes
+    }
+}
+
 /// Returns the mistakes as text, one line per mistake.
 pub fn lines(list: &[BadInput]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")

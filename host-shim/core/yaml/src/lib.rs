@@ -1,14 +1,16 @@
 //! How is a YAML or JSON file read, so that each error message can name the file and the line of the mistake?
 //!
 //! [`Node::parse`] reads a document into nodes that contain their places. [`bad_input::BadInput`] is a mistake with its
-//! place, the expected value and a [`guess`] at a misspelt name.
+//! place, the expected value and a [`guess`] at a misspelt name. A [`Checker`] reads the values of a document and tells all mistakes.
 
 pub mod bad_input;
 mod build;
+mod checker;
 pub mod guess;
 mod node;
 mod parse;
 mod search;
 mod unquoted;
 
+pub use checker::{Checked, Checker, Fields, Noted};
 pub use node::{Entry, Node, Tree};

@@ -1,22 +1,31 @@
 //! Finds a placeholder without quotes. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
 
-use crate::bad_input::BadInput;
+use crate::bad_input::{BadInput, Mistakes};
 use crate::node::{Entry, Node, Tree};
 
 impl Node {
-    /// Returns the mistake of the first placeholder without quotes at or below this value.
-    pub fn unquoted_placeholder(&self) -> Option<BadInput> {
+    /// Checks that no placeholder at or below this value is without quotes.
+    ///
+    /// # Errors
+    /// Fails with all such placeholders.
+    pub fn quoted_placeholders(&self) -> Result<(), Mistakes> {
+        let mut found = Vec::new();
+        self.find_unquoted(&mut found);
+        if found.is_empty() { Ok(()) } else { Err(Mistakes(found)) }
+    }
+
+    fn find_unquoted(&self, found: &mut Vec<BadInput>) {
         match &self.value {
-            Tree::List(list) => list.iter().find_map(Node::unquoted_placeholder),
+            Tree::List(list) => list.iter().for_each(|node| node.find_unquoted(found)),
             Tree::Map(map) => match map.as_slice() {
                 [only] if is_placeholder(self, only) => {
                     let place = format!("{{{}}}", only.key);
                     let problem = format!("`{place}` without quotes is a mapping");
-                    Some(BadInput::new(only.place(), problem, format!("\"{place}\"")))
+                    found.push(BadInput::new(only.place(), problem, format!("\"{place}\"")));
                 }
-                entries => entries.iter().find_map(|entry| entry.value.unquoted_placeholder()),
+                entries => entries.iter().for_each(|entry| entry.value.find_unquoted(found)),
             },
-            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => None,
+            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => {}
         }
     }
 }
@@ -37,11 +46,14 @@ mod tests {
     use std::path::Path;
 
     fn told(text: &str) -> Option<String> {
-        Node::parse(Path::new("x.yml"), text).expect("valid YAML").unquoted_placeholder().map(|bad| bad.to_string())
+        let node = Node::parse(Path::new("x.yml"), text).expect("valid YAML");
+        node.quoted_placeholders().err().map(|mistakes| mistakes.to_string())
     }
 
     #[test]
     fn a_placeholder_without_quotes_is_told_with_its_line_and_the_quoted_text() {
+        let both = told("a: {x.y}\nb: {plan.tier}\n").expect("two mistakes");
+        assert_eq!(both.lines().map(|line| &line[..7]).collect::<Vec<_>>(), ["x.yml:1", "x.yml:2"]);
         let told = ["a: 1\nb: {plan.tier}\n", "a: 1\nb: {c: [1, {plan.tier}]}\n"].map(told);
         let expected = "x.yml:2: `{plan.tier}` without quotes is a mapping; expected \"{plan.tier}\"";
         assert_eq!(told, [Some(expected.to_owned()), Some(expected.to_owned())]);

@@ -12,7 +12,7 @@ use host_replay::play::{PlayOptions, play_watched};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_scenario::business::BusinessFolder;
-use host_scenario::error::{BadInput, Place, ReplayError};
+use host_scenario::error::{Mistakes, Place, ReplayError};
 use host_scenario::model::Scenario;
 use host_scenario::prepare::Case;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +95,7 @@ struct BusinessesOfOld<'o> {
 
 impl BusinessesOfOld<'_> {
     /// Returns a business as OLD and as NEW read it. Fails if OLD's folder does not have it, or a file there is invalid.
-    fn both(&mut self, business: &Arc<BusinessFolder>) -> Result<[Arc<BusinessFolder>; 2], BadInput> {
+    fn both(&mut self, business: &Arc<BusinessFolder>) -> Result<[Arc<BusinessFolder>; 2], Mistakes> {
         let Some(folder) = &self.options.old_businesses else { return Ok([business.clone(), business.clone()]) };
         let old = match self.known.get(&business.name) {
             Some(known) => known.clone(),

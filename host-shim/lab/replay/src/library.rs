@@ -5,7 +5,7 @@ use crate::loaded::Loaded;
 use crate::rig::{Rig, RigSetup, StoreKind};
 use crate::runners::Runners;
 use host_scenario::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
-use host_scenario::error::{BadInput, Place, ReplayError};
+use host_scenario::error::{BadInput, Mistakes, Place, ReplayError};
 use host_scenario::model::{Scenario, read_text};
 use host_scenario::prepare::{Case, prepare};
 use host_scenario::tree::Node;
@@ -84,7 +84,7 @@ pub struct Library<'a> {
     paths: &'a [PathBuf],
     fixtures: Option<Fixtures>,
     /// The businesses by canonical folder. A failed read is also kept.
-    businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
+    businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, Mistakes>>,
     /// The folders and configurations that were checked, each with its catalog; none if the catalog was refused.
     started: HashMap<Configured, Option<Loaded>>,
 }

@@ -1,6 +1,6 @@
 //! Finds the business of a scenario: by name in the fixtures, by folder, or in a folder above the file.
 
-use crate::error::{BadInput, Place, ReplayError};
+use crate::error::{BadInput, Mistakes, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Component, Path, PathBuf};
 
@@ -26,11 +26,14 @@ impl Fixtures {
     /// # Errors
     ///
     /// Fails if the folder does not exist or a shape can't be read.
-    pub fn load(folder: &Path) -> Result<Fixtures, BadInput> {
+    pub fn load(folder: &Path) -> Result<Fixtures, Mistakes> {
         let shapes = match folder.join(SHAPES_FOLDER) {
             of_folder if of_folder.is_dir() => Shapes::load(&of_folder)?,
             _ if folder.is_dir() => Shapes::built_in()?,
-            _ => return Err(BadInput::new(Place::file(folder), "no such folder", "a folder with businesses")),
+            _ => {
+                let expected = "a folder with businesses";
+                return Err(BadInput::new(Place::file(folder), "no such folder", expected).into());
+            }
         };
         Ok(Fixtures { folder: Some(folder.to_owned()), shapes })
     }
@@ -40,7 +43,7 @@ impl Fixtures {
     /// # Errors
     ///
     /// Fails if a built-in shape is malformed.
-    pub fn built_in() -> Result<Fixtures, BadInput> {
+    pub fn built_in() -> Result<Fixtures, Mistakes> {
         Ok(Fixtures { folder: None, shapes: Shapes::built_in()? })
     }
 

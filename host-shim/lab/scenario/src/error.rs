@@ -6,7 +6,7 @@ use host::outbox::OutboxError;
 use host_store::ConfigError;
 use std::path::PathBuf;
 
-pub use host::bad_input::{BadInput, Place};
+pub use host::bad_input::{BadInput, Mistakes, Place};
 
 /// An error that stops a replay. Failed expectations are not errors: the report lists them.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,12 @@ impl ReplayError {
 impl From<BadInput> for ReplayError {
     fn from(bad: BadInput) -> Self {
         ReplayError::Input(vec![bad])
+    }
+}
+
+impl From<Mistakes> for ReplayError {
+    fn from(Mistakes(mistakes): Mistakes) -> Self {
+        ReplayError::Input(mistakes)
     }
 }
 

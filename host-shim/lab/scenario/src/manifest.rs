@@ -1,6 +1,6 @@
 //! The manifest of the extension that ships with this program.
 
-use crate::error::BadInput;
+use crate::error::Mistakes;
 use host::manifest::Manifest;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ const TEXT: &str = include_str!("../../../../manifest.yml");
 /// # Errors
 ///
 /// Fails if the manifest is malformed.
-pub fn of(name: &str) -> Result<Option<Manifest>, BadInput> {
+pub fn of(name: &str) -> Result<Option<Manifest>, Mistakes> {
     let own = Manifest::parse(Path::new("manifest.yml"), TEXT)?;
     Ok(Some(own).filter(|manifest| manifest.name == name))
 }

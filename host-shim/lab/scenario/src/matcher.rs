@@ -3,8 +3,7 @@
 //! A mapping lists required members and allows others; a list is exact. The special forms `any`, `{regex: …}`,
 //! `{absent: true}`, `{literal: …}`, `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` override this.
 
-use crate::error::BadInput;
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Node, Tree};
 use regex::Regex;
 use serde_json::Value;
 
@@ -53,69 +52,68 @@ impl Matcher {
     /// # Errors
     ///
     /// Fails if a special form has a value of the wrong type.
-    pub fn read(reader: Reader<'_>, node: &Node) -> Result<Matcher, BadInput> {
+    pub fn read(check: &Checker, node: &Node) -> Checked<Matcher> {
         let rule = match &node.value {
             Tree::Text(text) if text == "any" => Rule::Any,
-            Tree::List(list) => Rule::List(Self::read_list(reader, list)?),
+            Tree::List(list) => Rule::List(Self::read_list(check, list)?),
             Tree::Map(_) => match node.only_entry() {
-                Some((key, inner)) => match Self::special(reader, key, inner)? {
+                Some((key, inner)) => match Self::special(check, key, inner)? {
                     Some(rule) => rule,
-                    None => Rule::Subset(Self::read_map(reader, node)?),
+                    None => Rule::Subset(Self::read_map(check, node)?),
                 },
-                None => Rule::Subset(Self::read_map(reader, node)?),
+                None => Rule::Subset(Self::read_map(check, node)?),
             },
             _ => Rule::Literal(node.json()),
         };
         Ok(Matcher { line: node.line, rule })
     }
 
-    fn special(reader: Reader<'_>, key: &str, inner: &Node) -> Result<Option<Rule>, BadInput> {
+    fn special(check: &Checker, key: &str, inner: &Node) -> Checked<Option<Rule>> {
         Ok(Some(match key {
             "regex" => {
-                let pattern = reader.text("regex", inner)?;
+                let pattern = check.text("regex", inner)?;
                 let compiled = Regex::new(&pattern).map_err(|error| {
                     let last = error.to_string().lines().last().unwrap_or_default().to_owned();
-                    reader.bad(
-                        inner.line,
+                    check.bad(
+                        inner.place(),
                         format!("`{pattern}` is no regular expression: {last}"),
                         "a regular expression",
                     )
                 })?;
                 Rule::Pattern(compiled)
             }
-            "absent" => match reader.truth("absent", inner)? {
+            "absent" => match check.truth("absent", inner)? {
                 true => Rule::Absent,
                 false => Rule::Any,
             },
             "size" => match inner.value {
                 Tree::Int(size) if size >= 0 => Rule::Size(usize::try_from(size).unwrap_or(usize::MAX)),
                 _ => {
-                    return Err(reader.bad(
-                        inner.line,
+                    return Err(check.bad(
+                        inner.place(),
                         "`size` is no count",
                         "a whole number from 0, or `{subset: {size: …}}` for a member with this name",
                     ));
                 }
             },
             "literal" => Rule::Literal(inner.json()),
-            "contains" => Rule::Contains(Self::read_list(reader, reader.list("contains", inner)?)?),
-            "subset" => Rule::Subset(Self::read_map(reader, inner)?),
+            "contains" => Rule::Contains(Self::read_list(check, check.list("contains", inner)?)?),
+            "subset" => Rule::Subset(Self::read_map(check, inner)?),
             "exact" => match &inner.value {
-                Tree::Map(_) => Rule::Exact(Self::read_map(reader, inner)?),
-                Tree::List(list) => Rule::List(Self::read_list(reader, list)?),
+                Tree::Map(_) => Rule::Exact(Self::read_map(check, inner)?),
+                Tree::List(list) => Rule::List(Self::read_list(check, list)?),
                 _ => Rule::Literal(inner.json()),
             },
             _ => return Ok(None),
         }))
     }
 
-    fn read_map(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Matcher)>, BadInput> {
-        let entries = reader.map("expectation", node)?;
-        entries.iter().map(|entry| Ok((entry.key.clone(), Self::read(reader, &entry.value)?))).collect()
+    fn read_map(check: &Checker, node: &Node) -> Checked<Vec<(String, Matcher)>> {
+        check.each(check.map("expectation", node)?, |entry| Ok((entry.key.clone(), Self::read(check, &entry.value)?)))
     }
 
-    fn read_list(reader: Reader<'_>, list: &[Node]) -> Result<Vec<Matcher>, BadInput> {
-        list.iter().map(|entry| Self::read(reader, entry)).collect()
+    fn read_list(check: &Checker, list: &[Node]) -> Checked<Vec<Matcher>> {
+        check.each(list, |entry| Self::read(check, entry))
     }
 
     /// Returns an expectation that only `value` meets.
@@ -402,9 +400,8 @@ mod tests {
     use std::path::Path;
 
     fn matcher(text: &str) -> Matcher {
-        let file = Path::new("x.yml");
-        let node = Node::parse(file, text).expect("valid YAML");
-        Matcher::read(Reader { file }, &node).expect("a matcher")
+        let node = Node::parse(Path::new("x.yml"), text).expect("valid YAML");
+        Checker::read(|check| Matcher::read(check, &node)).expect("a matcher")
     }
 
     fn mismatches(text: &str, value: Value) -> Vec<String> {
@@ -461,10 +458,9 @@ mod tests {
 
     #[test]
     fn a_broken_regular_expression_is_bad_input() {
-        let file = Path::new("x.yml");
-        let node = Node::parse(file, "a:\n  regex: '('\n").expect("valid YAML");
-        let error = Matcher::read(Reader { file }, &node).expect_err("no regex");
-        assert_eq!(error.place.line, 2);
+        let node = Node::parse(Path::new("x.yml"), "a:\n  regex: '('\n").expect("valid YAML");
+        let told = Checker::read(|check| Matcher::read(check, &node)).expect_err("no regex");
+        assert_eq!(told.0.iter().map(|bad| bad.place.line).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Builds the events that a scenario delivers in each API version, before the scenario is played.
 
-use crate::error::{BadInput, Place};
-use crate::model::{Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, UsageStep, WebhookStep};
+use crate::error::{Mistakes, Place};
+use crate::model::{
+    Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, Step, UsageStep, WebhookStep,
+};
 use crate::shapes::{Shape, Shapes};
+use crate::tree::{Checked, Checker};
 use extension_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -52,85 +55,96 @@ pub struct Case {
 ///
 /// # Errors
 ///
-/// Fails if an event can't be built or no API version has bodies for all events.
-pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, BadInput> {
-    shapes.of_scenario(scenario)?.into_iter().map(|shape| case(scenario, shapes, shape)).collect()
+/// Fails if events can't be built, with the mistakes of the first API version that has some, or if no API version has bodies for
+/// all events.
+pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, Mistakes> {
+    let shapes_of = shapes.of_scenario(scenario)?;
+    shapes_of.into_iter().map(|shape| Checker::read(|check| case(check, scenario, shapes, shape))).collect()
 }
 
-fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, BadInput> {
-    let given = &scenario.given;
-    let (mut clock, mut provider_time) = (given.clock, given.clock);
-    let mut case = Case {
-        version: shape.version.clone(),
-        deliveries: Vec::with_capacity(scenario.steps.len()),
-        clocks: Vec::with_capacity(scenario.steps.len()),
-        happens: Vec::with_capacity(scenario.steps.len()),
-    };
-    let mut by_id: HashMap<&str, (Vec<u8>, Option<WebhookDelivery>)> = HashMap::new();
-    for step in &scenario.steps {
-        let happens = step.only.is_empty() || step.only.contains(&shape.version);
-        let mut delivery = None;
-        if happens {
-            let mut webhook = None;
-            let bytes = match &step.action {
-                Action::Stripe(stripe) => {
-                    let created = match stripe.at {
-                        At::Same => clock,
-                        At::Later(ms) => provider_time.saturating_add(ms),
-                        At::Time(time) => time,
-                    };
-                    let built = shapes.build(&scenario.file, step.line, stripe, shape, created, given.livemode)?;
-                    provider_time = built.created;
-                    clock = clock.max(built.created);
-                    Some(built.bytes)
-                }
-                Action::Command(command) => {
-                    Some(command_bytes(command, ["command", "payload"], given.account.as_ref(), clock))
-                }
-                Action::Fact(fact) => Some(command_bytes(fact, ["event", "data"], given.account.as_ref(), clock)),
-                Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
-                Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
-                Action::Raw(raw) => Some(raw.bytes.clone()),
-                Action::Webhook(step) => {
-                    webhook = Some(WebhookDelivery::of(step));
-                    Some(bytes_of(&step.body))
-                }
-                Action::Same(id) => match by_id.get(id.as_str()) {
-                    Some((bytes, signed)) => {
-                        webhook = signed.clone();
-                        Some(bytes.clone())
-                    }
-                    None => {
-                        let place = Place::line(&scenario.file, step.line);
-                        let problem = format!("no event `{id}` before in {}", shape.version);
-                        return Err(BadInput::new(place, problem, "the id of an event above"));
-                    }
-                },
-                Action::Advance(ms) => {
-                    clock = clock.saturating_add(*ms);
-                    None
-                }
-                Action::Until(time) => {
-                    if *time < clock {
-                        let place = Place::line(&scenario.file, step.line);
-                        let problem = format!("`until` is before the clock, {}", crate::time::text(clock));
-                        return Err(BadInput::new(place, problem, "a later time"));
-                    }
-                    clock = *time;
-                    None
-                }
-                _ => None,
-            };
-            if let (Some(id), Some(bytes)) = (step.action.event_id(), &bytes) {
-                by_id.entry(id).or_insert_with(|| (bytes.clone(), webhook.clone()));
+fn case(check: &Checker, scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Checked<Case> {
+    let clock = scenario.given.clock;
+    let mut preparing = Preparing { scenario, shapes, shape, clock, provider_time: clock, by_id: HashMap::new() };
+    let happens = |step: &Step| step.only.is_empty() || step.only.contains(&shape.version);
+    let mut clocks = Vec::with_capacity(scenario.steps.len());
+    let deliveries = check.each(&scenario.steps, |step| {
+        let delivery = if happens(step) { preparing.delivery(check, step) } else { Ok(None) };
+        clocks.push(preparing.clock);
+        delivery
+    })?;
+    let happens = scenario.steps.iter().map(happens).collect();
+    Ok(Case { version: shape.version.clone(), deliveries, clocks, happens })
+}
+
+/// The state between two steps.
+struct Preparing<'s> {
+    scenario: &'s Scenario,
+    shapes: &'s Shapes,
+    shape: &'s Shape,
+    /// The clock, in milliseconds since the epoch.
+    clock: Timestamp,
+    /// The time of Stripe's last event, in milliseconds since the epoch.
+    provider_time: Timestamp,
+    /// The events above, by id.
+    by_id: HashMap<&'s str, (Vec<u8>, Option<WebhookDelivery>)>,
+}
+
+impl<'s> Preparing<'s> {
+    /// Moves the clock, and returns what a step delivers.
+    fn delivery(&mut self, check: &Checker, step: &'s Step) -> Checked<Option<PreparedEvent>> {
+        let bad =
+            |problem: String, expected: &str| check.bad(Place::line(&self.scenario.file, step.line), problem, expected);
+        let given = &self.scenario.given;
+        let account = given.account.as_ref();
+        let mut webhook = None;
+        let bytes = match &step.action {
+            Action::Stripe(stripe) => {
+                let created = match stripe.at {
+                    At::Same => self.clock,
+                    At::Later(ms) => self.provider_time.saturating_add(ms),
+                    At::Time(time) => time,
+                };
+                let file = &self.scenario.file;
+                let built = self.shapes.build(file, step.line, stripe, self.shape, created, given.livemode);
+                self.provider_time = created;
+                self.clock = self.clock.max(created);
+                check.take(built)?.bytes
             }
-            delivery = bytes.map(|bytes| PreparedEvent { bytes, webhook, clock });
+            Action::Command(command) => command_bytes(command, ["command", "payload"], account, self.clock),
+            Action::Fact(fact) => command_bytes(fact, ["event", "data"], account, self.clock),
+            Action::Product(product) => product_bytes(product, given.livemode, self.clock),
+            Action::Usage(usage) => usage_bytes(usage, account, self.clock),
+            Action::Raw(raw) => raw.bytes.clone(),
+            Action::Webhook(step) => {
+                webhook = Some(WebhookDelivery::of(step));
+                bytes_of(&step.body)
+            }
+            Action::Same(id) => {
+                let missing =
+                    || bad(format!("no event `{id}` before in {}", self.shape.version), "the id of an event above");
+                let (bytes, signed) = self.by_id.get(id.as_str()).ok_or_else(missing)?;
+                webhook.clone_from(signed);
+                bytes.clone()
+            }
+            Action::Advance(ms) => {
+                self.clock = self.clock.saturating_add(*ms);
+                return Ok(None);
+            }
+            Action::Until(time) if *time < self.clock => {
+                let problem = format!("`until` is before the clock, {}", crate::time::text(self.clock));
+                return Err(bad(problem, "a later time"));
+            }
+            Action::Until(time) => {
+                self.clock = *time;
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        };
+        if let Some(id) = step.action.event_id() {
+            self.by_id.entry(id).or_insert_with(|| (bytes.clone(), webhook.clone()));
         }
-        case.deliveries.push(delivery);
-        case.clocks.push(clock);
-        case.happens.push(happens);
+        Ok(Some(PreparedEvent { bytes, webhook, clock: self.clock }))
     }
-    Ok(case)
 }
 
 /// Writes a command or a fact as JSON. `kind` and `contents` are the names of the members for its kind and its

@@ -8,7 +8,7 @@ mod build;
 mod built_in;
 mod places;
 
-use crate::error::{BadInput, Place};
+use crate::error::{BadInput, Mistakes, Place};
 use crate::model::{Action, Scenario, read_text};
 use places::Rule;
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl Shapes {
     /// # Errors
     ///
     /// Fails if a file can't be read or is malformed.
-    pub fn load(folder: &Path) -> Result<Shapes, BadInput> {
+    pub fn load(folder: &Path) -> Result<Shapes, Mistakes> {
         let mut versions = BTreeMap::new();
         for entry in sorted_entries(folder)? {
             if entry.join("event.json").is_file() {
@@ -62,13 +62,13 @@ impl Shapes {
     /// # Errors
     ///
     /// Fails if a built-in file is malformed.
-    pub fn built_in() -> Result<Shapes, BadInput> {
+    pub fn built_in() -> Result<Shapes, Mistakes> {
         let versions = built_in::VERSIONS.iter().map(|(version, files)| {
             let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
             let shape = Shape::read(&Path::new(BUILT_IN).join(version), files.collect())?;
             Ok((shape.version.clone(), shape))
         });
-        Ok(Shapes { versions: versions.collect::<Result<_, BadInput>>()? })
+        Ok(Shapes { versions: versions.collect::<Result<_, Mistakes>>()? })
     }
 
     /// Returns a version by its exact name.
@@ -134,7 +134,7 @@ impl Shapes {
 }
 
 impl Shape {
-    fn load(folder: &Path) -> Result<Shape, BadInput> {
+    fn load(folder: &Path) -> Result<Shape, Mistakes> {
         let mut files = Vec::new();
         for file in sorted_entries(folder)? {
             let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -146,7 +146,7 @@ impl Shape {
     }
 
     /// Reads the files of a version from pairs of name and text; `folder` is used for messages and the version's name.
-    fn read(folder: &Path, files: Vec<(String, String)>) -> Result<Shape, BadInput> {
+    fn read(folder: &Path, files: Vec<(String, String)>) -> Result<Shape, Mistakes> {
         let (mut bodies, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (name, text) in files {
             let file = folder.join(&name);
@@ -159,11 +159,8 @@ impl Shape {
         let of_event = bodies.get("event").and_then(|event: &Value| event["api_version"].as_str());
         if of_event != Some(&version) {
             let problem = format!("`api_version` is {:?}", of_event.unwrap_or_default());
-            return Err(BadInput::new(
-                Place::file(&folder.join("event.json")),
-                problem,
-                format!("`{version}`, as the folder"),
-            ));
+            let place = Place::file(&folder.join("event.json"));
+            return Err(BadInput::new(place, problem, format!("`{version}`, as the folder")).into());
         }
         Ok(Shape { version, folder: folder.to_owned(), bodies, places })
     }

@@ -81,17 +81,12 @@ impl BusinessConfig {
 }
 
 /// Reads the values that all businesses have in common.
-pub(crate) fn read_defaults(reader: &mut Reader<'_>, section: &Section<'_>, beside: &Path) -> BusinessConfig {
+pub(crate) fn read_defaults(reader: &Reader<'_>, section: &Section<'_>, beside: &Path) -> BusinessConfig {
     read_values(reader, section, BusinessConfig::of_folder(beside), beside)
 }
 
 /// Reads the values of a section; missing ones are those of `default`.
-fn read_values(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    default: BusinessConfig,
-    beside: &Path,
-) -> BusinessConfig {
+fn read_values(reader: &Reader<'_>, section: &Section<'_>, default: BusinessConfig, beside: &Path) -> BusinessConfig {
     let mode = reader.word(section, "mode", &MODES).map(|word| match word {
         "local" => BusinessMode::Local,
         "live" => BusinessMode::Live,
@@ -103,7 +98,7 @@ fn read_values(
             true => providers.push(text),
             false => {
                 let problem = format!("an entry of `{}` is not a provider", section.path_of("providers"));
-                reader.faults.push(BadInput::new(place, problem, PROVIDERS.join(", ")).guessing(&written, PROVIDERS));
+                reader.check.note(BadInput::new(place, problem, PROVIDERS.join(", ")).guessing(&written, PROVIDERS));
             }
         }
     }
@@ -126,7 +121,7 @@ fn read_values(
 
 /// Reads the businesses: those of the list, or the one in whose folder the file is.
 pub(crate) fn read(
-    reader: &mut Reader<'_>,
+    reader: &Reader<'_>,
     section: &Section<'_>,
     default: BusinessConfig,
     beside: &Path,
@@ -163,7 +158,7 @@ pub(crate) fn read(
 }
 
 /// Notes a business whose name or host name another business has.
-fn note_same(reader: &mut Reader<'_>, others: &[BusinessConfig], business: &BusinessConfig, path: &str) {
+fn note_same(reader: &Reader<'_>, others: &[BusinessConfig], business: &BusinessConfig, path: &str) {
     let place = business.place.clone().unwrap_or_else(|| Place::file(&business.folder));
     let name = business.folder.file_name();
     if others.iter().any(|other| other.folder.file_name() == name) {
@@ -177,7 +172,7 @@ fn note_same(reader: &mut Reader<'_>, others: &[BusinessConfig], business: &Busi
     }
 }
 
-fn read_hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
+fn read_hosts(reader: &Reader<'_>, section: &Section<'_>) -> Vec<String> {
     let is_letter = |c: u8| c.is_ascii_alphanumeric() || b"-.".contains(&c);
     let is_host = |host: &str| (1..=HOST_BYTES_MAX).contains(&host.len()) && host.bytes().all(is_letter);
     let mut hosts = Vec::new();

@@ -107,7 +107,7 @@ pub struct ExtensionsConfig {
 
 impl ExtensionsConfig {
     /// Reads the section of a section; nothing if it is missing.
-    pub(crate) fn read(reader: &mut Reader<'_>, of: &Section<'_>) -> ExtensionsConfig {
+    pub(crate) fn read(reader: &Reader<'_>, of: &Section<'_>) -> ExtensionsConfig {
         let Some(section) = reader.inner(of, "extensions", Some(&SECTIONS)) else { return ExtensionsConfig::default() };
         let products = reader.inner(&section, PRODUCTS, Some(&MEMBERS));
         let own = reader.inner(&section, INSTANCE_PROVISIONER, None);
@@ -146,7 +146,7 @@ impl ExtensionsConfig {
     }
 }
 
-fn read_products(reader: &mut Reader<'_>, section: &Section<'_>) -> ProductsConfig {
+fn read_products(reader: &Reader<'_>, section: &Section<'_>) -> ProductsConfig {
     if reader.truth(section, "enabled") == Some(false)
         && let Some(entry) = section.get("enabled")
     {
@@ -193,7 +193,7 @@ fn path(text: &str) -> Option<String> {
 }
 
 /// Reads an entry of `product_types`: a name, or a name with fields.
-fn read_type(reader: &mut Reader<'_>, section: &Section<'_>, node: &Node, products: &mut ProductsConfig) {
+fn read_type(reader: &Reader<'_>, section: &Section<'_>, node: &Node, products: &mut ProductsConfig) {
     let what = section.path_of("product_types");
     if !matches!(node.value, Tree::Map(_)) {
         products.product_types.extend(reader.listed(&what, node, "a name, or `{name, fields}`"));
@@ -225,7 +225,7 @@ fn read_type(reader: &mut Reader<'_>, section: &Section<'_>, node: &Node, produc
 }
 
 /// Reads the values of configuration keys. Their names and types are checked when the business is known.
-fn read_own(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<OwnValue> {
+fn read_own(reader: &Reader<'_>, section: &Section<'_>) -> Vec<OwnValue> {
     let mut own = Vec::new();
     for entry in section.entries() {
         let what = section.path_of(&entry.key);

@@ -5,7 +5,8 @@ use crate::environment::Environment;
 use crate::extensions::{self, SecretValue};
 use crate::interpolate;
 use crate::reader::{Reader, Section};
-use host_yaml::bad_input::{BadInput, Place};
+use host_yaml::bad_input::{BadInput, Mistakes, Place};
+use host_yaml::{Checker, Node};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -99,44 +100,33 @@ impl ServerConfig {
     ///
     /// # Errors
     /// Fails with all faults of the file, in the order of their lines.
-    pub fn read(file: &Path, environment: &Environment) -> Result<ServerConfig, Vec<BadInput>> {
-        let (node, faults) = interpolate::read(file);
-        let Some(node) = node else { return Err(faults) };
-        let mut reader = Reader { environment, faults };
+    pub fn read(file: &Path, environment: &Environment) -> Result<ServerConfig, Mistakes> {
+        Checker::read(|check| {
+            let node = interpolate::read(check, file)?;
+            Ok(ServerConfig::of(&Reader { environment, check }, file, &node))
+        })
+    }
+
+    fn of(reader: &Reader<'_>, file: &Path, node: &Node) -> ServerConfig {
         let known = [SECTIONS.as_slice(), DEFAULTS.as_slice()].concat();
-        let section = reader.section("", &node, Some(&known));
+        let section = reader.section("", node, Some(&known));
         let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new(".")).to_owned();
-        let (database, storage, mut unserved) =
-            (read_database(&mut reader, &section), read_storage(&mut reader, &section), Vec::new());
-        unserved.extend(database.1);
-        unserved.extend(storage.1);
-        let listen = read_listen(&mut reader, &section);
+        let (database, storage) = (read_database(reader, &section), read_storage(reader, &section));
         let log = reader.inner(&section, "log", Some(&LOG));
-        let log_level = log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS));
-        let log_format = log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS));
-        let data = reader.text(&section, "data").map(|data| beside.join(data));
-        let defaults = business::read_defaults(&mut reader, &section, &beside);
-        let businesses = business::read(&mut reader, &section, defaults.clone(), &beside);
-        let mut faults = reader.faults;
-        // The same value may be read for several businesses.
-        faults.sort_by_key(|bad| bad.place.line);
-        faults.dedup();
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(ServerConfig {
+        let defaults = business::read_defaults(reader, &section, &beside);
+        ServerConfig {
             file: file.to_owned(),
-            listen,
+            listen: read_listen(reader, &section),
+            data: reader.text(&section, "data").map(|data| beside.join(data)),
+            log_level: log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS)),
+            log_format: log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS)),
+            businesses: business::read(reader, &section, defaults.clone(), &beside),
+            defaults,
+            unserved: database.1.into_iter().chain(storage.1).collect(),
             database: database.0,
             storage: storage.0,
-            data,
-            log_level,
-            log_format,
-            businesses,
-            defaults,
-            unserved,
-        })
+        }
     }
 
     /// Returns the values that are correct, and that this server cannot serve yet.
@@ -145,7 +135,7 @@ impl ServerConfig {
     }
 }
 
-fn read_listen(reader: &mut Reader<'_>, section: &Section<'_>) -> SocketAddr {
+fn read_listen(reader: &Reader<'_>, section: &Section<'_>) -> SocketAddr {
     let Some(server) = reader.inner(section, "server", Some(&SERVER)) else { return (HOST, PORT).into() };
     let parse = |text: &str| if text == "localhost" { Some(HOST) } else { text.parse().ok() };
     let host = reader.parsed(&server, "host", "an IP address such as 0.0.0.0, or localhost", parse);
@@ -154,7 +144,7 @@ fn read_listen(reader: &mut Reader<'_>, section: &Section<'_>) -> SocketAddr {
 }
 
 /// Notes members that the type of a section does not have.
-fn only_with(reader: &mut Reader<'_>, section: &Section<'_>, names: &[&str], word: &str) {
+fn only_with(reader: &Reader<'_>, section: &Section<'_>, names: &[&str], word: &str) {
     for entry in names.iter().filter_map(|name| section.get(name)) {
         let problem = format!("`{}` is only for `type: {word}`", section.path_of(&entry.key));
         reader.fault(entry.place(), problem, "no such key");
@@ -168,7 +158,7 @@ fn not_served(section: &Section<'_>, found: &str, expected: &str) -> Option<BadI
     Some(BadInput::new(place, problem, expected))
 }
 
-fn read_database(reader: &mut Reader<'_>, section: &Section<'_>) -> (Database, Option<BadInput>) {
+fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> (Database, Option<BadInput>) {
     let Some(section) = reader.inner(section, "database", Some(&DATABASE)) else {
         return (Database::Sqlite, None);
     };
@@ -196,7 +186,7 @@ fn read_database(reader: &mut Reader<'_>, section: &Section<'_>) -> (Database, O
     }
 }
 
-fn read_storage(reader: &mut Reader<'_>, section: &Section<'_>) -> (Storage, Option<BadInput>) {
+fn read_storage(reader: &Reader<'_>, section: &Section<'_>) -> (Storage, Option<BadInput>) {
     let Some(section) = reader.inner(section, "storage", Some(&STORAGE)) else {
         return (Storage::Local, None);
     };
@@ -221,7 +211,7 @@ fn read_storage(reader: &mut Reader<'_>, section: &Section<'_>) -> (Storage, Opt
     }
 }
 
-fn missing(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) {
+fn missing(reader: &Reader<'_>, section: &Section<'_>, name: &str) {
     let place: Place = section.place().clone();
     reader.fault(place, format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
 }

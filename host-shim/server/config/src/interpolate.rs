@@ -4,8 +4,8 @@
 use crate::dotenv::is_name;
 use crate::environment::Environment;
 use crate::secrets::{literal_secret, without_secrets};
-use host_yaml::bad_input::{BadInput, Place, read_text};
-use host_yaml::{Node, Tree};
+use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
+use host_yaml::{Checked, Checker, Node, Tree};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
@@ -68,40 +68,28 @@ pub(crate) fn fill(
     what: &str,
     place: &Place,
     environment: &Environment,
-    faults: &mut Vec<BadInput>,
-) -> Option<String> {
+    check: &Checker,
+) -> Checked<String> {
     let parts = match parts(text) {
         Ok(parts) => parts,
         Err(problem) => {
-            faults.push(BadInput::new(
-                place.clone(),
-                format!("`{what}`: {problem}"),
-                "`${NAME}`, or `$$` for a dollar",
-            ));
-            return None;
+            return Err(check.bad(place.clone(), format!("`{what}`: {problem}"), "`${NAME}`, or `$$` for a dollar"));
         }
     };
-    let (mut out, mut is_whole) = (String::new(), true);
-    for part in parts {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            Part::Variable(name, default) => match environment.get(name).or(default) {
-                Some(value) => out.push_str(value),
-                None => {
-                    let problem = format!("`{what}`: the variable `{name}` is missing or empty");
-                    faults.push(BadInput::new(place.clone(), problem, format!("`{name}` {}", environment.places())));
-                    is_whole = false;
-                }
-            },
-        }
-    }
-    is_whole.then_some(out)
+    let filled: Vec<&str> = check.each(&parts, |part| match part {
+        Part::Text(text) => Ok(*text),
+        Part::Variable(name, default) => environment.get(name).or(*default).ok_or_else(|| {
+            let problem = format!("`{what}`: the variable `{name}` is missing or empty");
+            check.bad(place.clone(), problem, format!("`{name}` {}", environment.places()))
+        }),
+    })?;
+    Ok(filled.concat())
 }
 
-/// Reads a YAML file without filling in variables. Returns the faults of the whole file: literal secrets, wherever they stand,
+/// Reads a YAML file without filling in variables. Notes the faults of the whole file: literal secrets, wherever they stand,
 /// and mistakes of the syntax.
-pub(crate) fn read(file: &Path) -> (Option<Node>, Vec<BadInput>) {
-    let whole = |problem: String, expected: String| (None, vec![BadInput::new(Place::file(file), problem, expected)]);
+pub(crate) fn read(check: &Checker, file: &Path) -> Checked<Node> {
+    let whole = |problem: String, expected: String| Err(check.bad(Place::file(file), problem, expected));
     match file.metadata() {
         Err(error) => return whole(error.to_string(), "a file that can be read".to_owned()),
         Ok(metadata) if metadata.len() > BYTES_MAX => {
@@ -109,23 +97,15 @@ pub(crate) fn read(file: &Path) -> (Option<Node>, Vec<BadInput>) {
         }
         Ok(_) => {}
     }
-    let text = match read_text(file) {
-        Ok(text) => text,
-        Err(bad) => return (None, vec![bad]),
-    };
-    let literal = |(at, line): (usize, &str)| {
-        let problem = format!("a literal secret, `{}…`", literal_secret(line)?);
-        let expected = "`${NAME}`, with the secret in the environment or in `.env`";
-        Some(BadInput::new(Place::line(file, at + 1), problem, expected))
-    };
-    let mut faults: Vec<BadInput> = text.lines().enumerate().filter_map(literal).collect();
-    match Node::parse(file, &text) {
-        Ok(node) => (Some(node), faults),
-        Err(bad) => {
-            faults.push(BadInput { problem: without_secrets(&bad.problem), ..bad });
-            (None, faults)
+    let text = check.take(read_text(file))?;
+    for (at, line) in text.lines().enumerate() {
+        if let Some(secret) = literal_secret(line) {
+            let expected = "`${NAME}`, with the secret in the environment or in `.env`";
+            check.bad(Place::line(file, at + 1), format!("a literal secret, `{secret}…`"), expected);
         }
     }
+    let parsed = Node::parse(file, &text);
+    check.take(parsed.map_err(|bad| BadInput { problem: without_secrets(&bad.problem), ..bad }))
 }
 
 /// A YAML file with and without its variables filled in.
@@ -150,14 +130,15 @@ impl fmt::Debug for Interpolated {
 ///
 /// # Errors
 /// Fails with all faults: literal secrets, missing variables and mistakes of the syntax.
-pub fn interpolated(file: &Path, environment: &Environment) -> Result<Interpolated, Vec<BadInput>> {
-    let (node, mut faults) = read(file);
-    let Some(written) = node else { return Err(faults) };
-    let mut filled = written.clone();
-    fill_node(&mut filled, "", environment, &mut faults);
-    let mut variables = BTreeSet::new();
-    collect(&written, &mut variables);
-    if faults.is_empty() { Ok(Interpolated { written, filled, variables }) } else { Err(faults) }
+pub fn interpolated(file: &Path, environment: &Environment) -> Result<Interpolated, Mistakes> {
+    Checker::read(|check| {
+        let written = read(check, file)?;
+        let mut filled = written.clone();
+        fill_node(&mut filled, "", environment, check);
+        let mut variables = BTreeSet::new();
+        collect(&written, &mut variables);
+        Ok(Interpolated { written, filled, variables })
+    })
 }
 
 /// Collects the variables that a document names.
@@ -176,22 +157,22 @@ pub(crate) fn collect(node: &Node, names: &mut BTreeSet<String>) {
     }
 }
 
-fn fill_node(node: &mut Node, path: &str, environment: &Environment, faults: &mut Vec<BadInput>) {
+fn fill_node(node: &mut Node, path: &str, environment: &Environment, check: &Checker) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let place = node.place();
     match &mut node.value {
         Tree::Map(map) => {
             for entry in map {
-                fill_node(&mut entry.value, &below(&entry.key), environment, faults);
+                fill_node(&mut entry.value, &below(&entry.key), environment, check);
             }
         }
         Tree::List(list) => {
             for (at, item) in list.iter_mut().enumerate() {
-                fill_node(item, &below(&at.to_string()), environment, faults);
+                fill_node(item, &below(&at.to_string()), environment, check);
             }
         }
         Tree::Text(text) => {
-            if let Some(filled) = fill(text, path, &place, environment, faults) {
+            if let Ok(filled) = fill(text, path, &place, environment, check) {
                 *text = filled;
             }
         }
@@ -208,9 +189,9 @@ mod tests {
         let environment = Environment::of([("A".to_owned(), "1${B}".to_owned())]);
         let place = Place::file(Path::new("x.yml"));
         let fill = |text: &str| {
-            let mut faults = Vec::new();
-            let filled = fill(text, "a.b", &place, &environment, &mut faults);
-            (filled, faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+            let check = Checker::new();
+            let filled = fill(text, "a.b", &place, &environment, &check);
+            (filled.ok(), check.into_mistakes().iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         for (text, expected) in
             [("a", "a"), ("${A}", "1${B}"), ("x${A}y${B:-2}z", "x1${B}y2z"), ("$$5 $A ${B:-}", "$5 $A "), ("", "")]

@@ -7,7 +7,7 @@ use crate::interpolate::{fill, only_variable};
 use crate::secrets::without_secrets;
 use host_provider_api::Secret;
 use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Entry, Node, Tree};
+use host_yaml::{Checker, Entry, Node, Tree};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -19,7 +19,7 @@ const ENTRIES_MAX: usize = 200;
 /// Notes the faults of a file.
 pub(crate) struct Reader<'e> {
     pub(crate) environment: &'e Environment,
-    pub(crate) faults: Vec<BadInput>,
+    pub(crate) check: &'e Checker,
 }
 
 /// A text of a list. `Debug` omits the text, which may be the value of a variable.
@@ -66,12 +66,12 @@ impl<'n> Section<'n> {
 }
 
 impl Reader<'_> {
-    pub(crate) fn fault(&mut self, place: Place, problem: impl Into<String>, expected: impl Into<String>) {
-        self.faults.push(BadInput::new(place, problem, expected));
+    pub(crate) fn fault(&self, place: Place, problem: impl Into<String>, expected: impl Into<String>) {
+        self.check.bad(place, problem, expected);
     }
 
     /// Reads a mapping. Notes its unknown members, unless every name is allowed (`known` is none).
-    pub(crate) fn section<'n>(&mut self, path: &str, node: &'n Node, known: Option<&[&str]>) -> Section<'n> {
+    pub(crate) fn section<'n>(&self, path: &str, node: &'n Node, known: Option<&[&str]>) -> Section<'n> {
         let entries = match &node.value {
             Tree::Map(entries) => entries.as_slice(),
             Tree::Null => &[],
@@ -86,42 +86,41 @@ impl Reader<'_> {
             for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
                 let problem = format!("unknown key `{}`", without_secrets(&section.path_of(&entry.key)));
                 let bad = BadInput::new(entry.place(), problem, known.join(", "));
-                self.faults.push(bad.guessing(&entry.key, known.iter().copied()));
+                self.check.note(bad.guessing(&entry.key, known.iter().copied()));
             }
         }
         section
     }
 
     /// Reads a mapping in a mapping; an empty one if it is missing.
-    pub(crate) fn inner<'n>(
-        &mut self,
-        section: &Section<'n>,
-        name: &str,
-        known: Option<&[&str]>,
-    ) -> Option<Section<'n>> {
+    pub(crate) fn inner<'n>(&self, section: &Section<'n>, name: &str, known: Option<&[&str]>) -> Option<Section<'n>> {
         let entry = section.get(name)?;
         Some(self.section(&section.path_of(name), &entry.value, known))
     }
 
-    fn wrong(&mut self, what: &str, node: &Node, expected: impl Into<String>) {
-        let written = match node.scalar() {
+    /// Returns what is written, for a fault.
+    fn written(&self, what: &str, node: &Node) -> String {
+        match node.scalar() {
             Some(text) if text.chars().count() <= SHOWN_MAX => format!("`{what}: {}`", without_secrets(&text)),
             _ => format!("`{what}` is {}", node.kind()),
-        };
-        self.fault(node.place(), written, expected);
+        }
+    }
+
+    fn wrong(&self, what: &str, node: &Node, expected: impl Into<String>) {
+        self.fault(node.place(), self.written(what, node), expected);
     }
 
     /// Fills in the variables of a single value.
-    pub(crate) fn filled(&mut self, what: &str, node: &Node, expected: &str) -> Option<String> {
+    pub(crate) fn filled(&self, what: &str, node: &Node, expected: &str) -> Option<String> {
         let Some(text) = node.scalar() else {
             self.wrong(what, node, expected);
             return None;
         };
-        fill(&text, what, &node.place(), self.environment, &mut self.faults)
+        fill(&text, what, &node.place(), self.environment, self.check).ok()
     }
 
     /// Reads a text that is not empty.
-    pub(crate) fn text(&mut self, section: &Section<'_>, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, section: &Section<'_>, name: &str) -> Option<String> {
         let (entry, what) = (section.get(name)?, section.path_of(name));
         let filled = self.filled(&what, &entry.value, "a text")?;
         match filled.is_empty() {
@@ -135,7 +134,7 @@ impl Reader<'_> {
 
     /// Reads a value that a function accepts.
     pub(crate) fn parsed<T>(
-        &mut self,
+        &self,
         section: &Section<'_>,
         name: &str,
         expected: &str,
@@ -149,34 +148,35 @@ impl Reader<'_> {
         value
     }
 
-    pub(crate) fn whole(&mut self, section: &Section<'_>, name: &str, range: RangeInclusive<u16>) -> Option<u16> {
+    pub(crate) fn whole(&self, section: &Section<'_>, name: &str, range: RangeInclusive<u16>) -> Option<u16> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         self.parsed(section, name, &expected, |text| text.parse().ok().filter(|number| range.contains(number)))
     }
 
-    pub(crate) fn truth(&mut self, section: &Section<'_>, name: &str) -> Option<bool> {
+    pub(crate) fn truth(&self, section: &Section<'_>, name: &str) -> Option<bool> {
         self.parsed(section, name, "true or false", |text| text.parse().ok())
     }
 
-    pub(crate) fn word(&mut self, section: &Section<'_>, name: &str, words: &[&'static str]) -> Option<&'static str> {
-        let word =
-            self.parsed(section, name, &words.join(", "), |text| words.iter().copied().find(|word| *word == text));
-        if let (None, Some(entry), Some(last)) = (word, section.get(name), self.faults.last_mut())
-            && let Some(written) = entry.value.scalar()
-            && last.expected == words.join(", ")
-        {
-            *last = last.clone().guessing(&written, words.iter().copied());
+    pub(crate) fn word(&self, section: &Section<'_>, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        let (entry, what) = (section.get(name)?, section.path_of(name));
+        let text = self.filled(&what, &entry.value, &words.join(", "))?;
+        let word = words.iter().copied().find(|word| *word == text);
+        if word.is_none() {
+            // The text may be the value of a variable; the file has what is written.
+            let written = entry.value.scalar().unwrap_or_default();
+            let bad = BadInput::new(entry.value.place(), self.written(&what, &entry.value), words.join(", "));
+            self.check.note(bad.guessing(&written, words.iter().copied()));
         }
         word
     }
 
     /// Reads a secret: nothing but one variable.
-    pub(crate) fn secret(&mut self, section: &Section<'_>, name: &str) -> Option<SecretValue> {
+    pub(crate) fn secret(&self, section: &Section<'_>, name: &str) -> Option<SecretValue> {
         let (entry, what) = (section.get(name)?, section.path_of(name));
         self.secret_of(&what, &entry.value)
     }
 
-    pub(crate) fn secret_of(&mut self, what: &str, node: &Node) -> Option<SecretValue> {
+    pub(crate) fn secret_of(&self, what: &str, node: &Node) -> Option<SecretValue> {
         let written = node.scalar().unwrap_or_default();
         let Some(variable) = only_variable(&written) else {
             // A text that is not a variable may be the secret itself.
@@ -184,12 +184,12 @@ impl Reader<'_> {
             self.fault(node.place(), problem, "`${NAME}`, with the secret in the environment or in `.env`");
             return None;
         };
-        let value = fill(&written, what, &node.place(), self.environment, &mut self.faults)?;
+        let value = fill(&written, what, &node.place(), self.environment, self.check).ok()?;
         Some(SecretValue { variable: variable.to_owned(), value: Secret::new(value), place: node.place() })
     }
 
     /// Reads a list; no entries if it is missing.
-    pub(crate) fn list<'n>(&mut self, section: &Section<'n>, name: &str) -> &'n [Node] {
+    pub(crate) fn list<'n>(&self, section: &Section<'n>, name: &str) -> &'n [Node] {
         let Some(entry) = section.get(name) else { return &[] };
         let what = section.path_of(name);
         match entry.value.items() {
@@ -207,14 +207,14 @@ impl Reader<'_> {
     }
 
     /// Reads a list of texts.
-    pub(crate) fn texts(&mut self, section: &Section<'_>, name: &str) -> Vec<ListedText> {
+    pub(crate) fn texts(&self, section: &Section<'_>, name: &str) -> Vec<ListedText> {
         let what = section.path_of(name);
         let items = self.list(section, name);
         items.iter().filter_map(|item| self.listed(&what, item, "a list of texts")).collect()
     }
 
     /// Reads a text of a list.
-    pub(crate) fn listed(&mut self, what: &str, node: &Node, expected: &str) -> Option<ListedText> {
+    pub(crate) fn listed(&self, what: &str, node: &Node, expected: &str) -> Option<ListedText> {
         let text = self.filled(what, node, expected)?;
         let written = without_secrets(&node.scalar().unwrap_or_default());
         Some(ListedText { text, written, place: node.place() })

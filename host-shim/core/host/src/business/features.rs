@@ -2,8 +2,8 @@
 //! the folder removes them. A name that two files define is refused, with both places.
 
 use super::{BUSINESS_FILE, CATALOG_FILE, own, paths, retry, templates, variables, webhooks};
-use crate::bad_input::{BadInput, Place, read_text};
-use host_yaml::{Entry, Node};
+use crate::bad_input::{BadInput, Mistakes, Place, read_text};
+use host_yaml::{Checked, Checker, Entry, Node, Noted};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,10 @@ pub(super) struct MergedFiles {
 }
 
 /// Reads a business folder with its features, in the order of their names.
-pub(super) fn read(folder: &Path) -> Result<MergedFiles, BadInput> {
+///
+/// # Errors
+/// Fails with the mistakes of the first wrong file, or with the names that are defined twice.
+pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     let mut lines = catalog(folder)?;
     add_own(&mut lines, folder)?;
     let mut templates = templates::read(folder)?;
@@ -51,7 +54,7 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, BadInput> {
         let of_feature = templates::read(&feature)?;
         if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() {
             let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE} or {}/", templates::FOLDER);
-            return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected));
+            return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected).into());
         }
         if files[0].is_file() {
             add(&mut lines, catalog(&feature)?)?;
@@ -61,11 +64,11 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, BadInput> {
             if templates.insert(name.clone(), places).is_some() {
                 let file = feature.join(templates::FOLDER).join(format!("{name}.txt"));
                 let problem = format!("the template `{name}` is already defined");
-                return Err(BadInput::new(Place::file(&file), problem, "another name"));
+                return Err(BadInput::new(Place::file(&file), problem, "another name").into());
             }
         }
     }
-    check_names(&lines)?;
+    Checker::read(|check| check_names(check, &lines))?;
     Ok(MergedFiles { lines, templates })
 }
 
@@ -87,95 +90,98 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
 }
 
 /// Reads a file that must be a mapping.
-fn mapping(file: &Path, what: &str) -> Result<Node, BadInput> {
+fn mapping(file: &Path, what: &str) -> Result<Node, Mistakes> {
     let lines = Node::parse(file, &read_text(file)?)?;
-    if let Some(mistake) = lines.unquoted_placeholder() {
-        return Err(mistake);
-    }
+    lines.quoted_placeholders()?;
     match lines.entries() {
         Some(_) => Ok(lines),
-        None => Err(BadInput::new(Place::file(file), format!("{what} is not a mapping"), "a mapping")),
+        None => Err(BadInput::new(Place::file(file), format!("{what} is not a mapping"), "a mapping").into()),
     }
 }
 
-fn catalog(folder: &Path) -> Result<Node, BadInput> {
+fn catalog(folder: &Path) -> Result<Node, Mistakes> {
     let lines = mapping(&folder.join(CATALOG_FILE), "the catalog")?;
-    for entry in lines.entries().unwrap_or_default() {
-        let instead = match entry.key.as_str() {
-            key if CLAUSES.contains(&key) => format!("this clause in {BUSINESS_FILE}"),
-            templates::FOLDER => format!("files in {}/", templates::FOLDER),
-            _ => continue,
-        };
-        let problem = format!("`{}` is not a clause of the catalog", entry.key);
-        return Err(BadInput::new(entry.place(), problem, instead));
-    }
+    Checker::read(|check| {
+        check.every(lines.entries().unwrap_or_default(), |entry| {
+            let instead = match entry.key.as_str() {
+                key if CLAUSES.contains(&key) => format!("this clause in {BUSINESS_FILE}"),
+                templates::FOLDER => format!("files in {}/", templates::FOLDER),
+                _ => return Ok(()),
+            };
+            let problem = format!("`{}` is not a clause of the catalog", entry.key);
+            Err(check.bad(entry.place(), problem, instead))
+        })
+    })?;
     Ok(lines)
 }
 
 /// Adds the clauses of `business.yml`, if the file exists.
-fn add_own(lines: &mut Node, folder: &Path) -> Result<(), BadInput> {
+fn add_own(lines: &mut Node, folder: &Path) -> Result<(), Mistakes> {
     let file = folder.join(BUSINESS_FILE);
     if !file.is_file() {
         return Ok(());
     }
     let own = mapping(&file, "it")?;
-    if let Some(entry) = own.entries().unwrap_or_default().iter().find(|entry| !CLAUSES.contains(&entry.key.as_str())) {
-        let bad = BadInput::new(entry.place(), format!("unknown clause `{}`", entry.key), CLAUSES.join(", "));
-        return Err(bad.guessing(&entry.key, CLAUSES.to_vec()));
-    }
+    Checker::read(|check| check.only_known(BUSINESS_FILE, own.entries().unwrap_or_default(), &CLAUSES))?;
     add(lines, own)
 }
 
 /// Adds another file, clause by clause.
-fn add(lines: &mut Node, other: Node) -> Result<(), BadInput> {
-    for entry in other.into_entries() {
-        let Some(known) = lines.entry_mut(&entry.key) else {
-            lines.push(entry);
-            continue;
-        };
-        check_free(known, &entry)?;
-        known.extend(entry.value);
-    }
-    Ok(())
+fn add(lines: &mut Node, other: Node) -> Result<(), Mistakes> {
+    Checker::read(|check| {
+        check.every(other.into_entries(), |entry| {
+            match lines.entry_mut(&entry.key) {
+                Some(known) => {
+                    check_free(check, known, &entry)?;
+                    known.extend(entry.value);
+                }
+                None => lines.push(entry),
+            }
+            Ok(())
+        })
+    })
 }
 
 /// Checks that `entry` can extend the clause `known`: it must not define an existing entry again.
-fn check_free(known: &Node, entry: &Entry) -> Result<(), BadInput> {
+fn check_free(check: &Checker, known: &Node, entry: &Entry) -> Checked<()> {
     if WHOLE.contains(&entry.key.as_str()) {
-        return taken(entry.place(), format!("`{}`", entry.key), known.place());
+        return Err(taken(check, entry.place(), &format!("`{}`", entry.key), &known.place()));
     }
     if known.kind() != entry.value.kind() {
         let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-        return Err(BadInput::new(entry.place(), problem, known.kind()));
+        return Err(check.bad(entry.place(), problem, known.kind()));
     }
-    for new in entry.value.entries().unwrap_or_default() {
-        if let Some(old) = known.entries().unwrap_or_default().iter().find(|old| old.key == new.key) {
-            return taken(new.place(), format!("`{}` of `{}`", new.key, entry.key), old.place());
+    check.every(entry.value.entries().unwrap_or_default(), |new| {
+        match known.entries().unwrap_or_default().iter().find(|old| old.key == new.key) {
+            Some(old) => {
+                let what = format!("`{}` of `{}`", new.key, entry.key);
+                Err(taken(check, new.place(), &what, &old.place()))
+            }
+            None => Ok(()),
         }
-    }
-    Ok(())
+    })
 }
 
-/// Returns the error of a name that is already defined.
-fn taken(place: Place, what: String, there: Place) -> Result<(), BadInput> {
+/// Notes a name that is already defined.
+fn taken(check: &Checker, place: Place, what: &str, there: &Place) -> Noted {
     let problem = format!("{what} is already defined: {}:{}", there.file.display(), there.line);
-    Err(BadInput::new(place, problem, "one definition"))
+    check.bad(place, problem, "one definition")
 }
 
 /// Checks that the names in a list are unique.
-fn check_names(lines: &Node) -> Result<(), BadInput> {
-    for (clause, member) in NAMED {
-        let all = lines.entries().unwrap_or_default().iter().find(|entry| entry.key == clause);
+fn check_names(check: &Checker, lines: &Node) -> Checked<()> {
+    check.every(NAMED, |(clause, member)| {
+        let all = lines.member(clause).and_then(Node::items).unwrap_or_default();
         let mut seen: BTreeMap<String, &Node> = BTreeMap::new();
-        for value in all.and_then(|entry| entry.value.items()).unwrap_or_default() {
-            let Some(name) = value.at(&format!("/{member}")).ok().and_then(Node::scalar) else { continue };
+        check.every(all, |value| {
+            let Some(name) = value.member(member).and_then(Node::scalar) else { return Ok(()) };
             let what = format!("`{name}` of `{clause}`");
-            if let Some(before) = seen.insert(name, value) {
-                return taken(value.place(), what, before.place());
+            match seen.insert(name, value) {
+                Some(before) => Err(taken(check, value.place(), &what, &before.place())),
+                None => Ok(()),
             }
-        }
-    }
-    Ok(())
+        })
+    })
 }
 
 #[cfg(test)]
@@ -253,7 +259,11 @@ mod tests {
             (feature, "may: {}", "/features/b/catalog.yml:1: `may` is not a clause of the catalog"),
             (feature, "policies: {}", "/features/b/catalog.yml:1: `policies` is not a clause of the catalog"),
             (feature, "[]", "/features/b/catalog.yml: the catalog is not a mapping"),
-            ("features/b/business.yml", "products: []", "/features/b/business.yml:1: unknown clause `products`"),
+            (
+                "features/b/business.yml",
+                "products: []",
+                "/features/b/business.yml:1: unknown field `products` in business.yml",
+            ),
             ("features/b/readme.md", "x", "/features/b: the feature is empty"),
             ("features/readme.md", "x", "/features/readme.md: this is not a feature"),
         ] {

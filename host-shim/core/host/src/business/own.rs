@@ -7,9 +7,9 @@ use super::retry::{self, RetryDecl};
 use super::text_of;
 use super::variables;
 use super::webhooks::{self, WebhookDecl};
-use crate::bad_input::BadInput;
+use crate::bad_input::{BadInput, Mistakes};
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
-use host_yaml::{Entry, Node};
+use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const CONFIG: &str = "config";
 /// Name of the clause of resources.
 pub(super) const RESOURCES: &str = "resources";
-/// Members of a configuration key.
-const MEMBERS: [&str; 6] = ["type", "required", "default", "env", "decimals", "description"];
 /// Types of configuration values, by name.
 const TYPES: [(&str, ConfigType); 4] = [
     ("string", ConfigType::Text),
@@ -52,35 +50,37 @@ pub struct BusinessDeclarations {
 
 impl BusinessDeclarations {
     /// Reads the clauses. The extension gets the same clauses and checks names and the verbs of resources.
-    pub(super) fn read(document: &Node) -> Result<BusinessDeclarations, BadInput> {
-        let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
-        let mut own = BusinessDeclarations::default();
-        if let Some(config) = clause(CONFIG) {
-            for entry in mapping(config)? {
-                let (decl, decimals) = key(entry)?;
-                own.decimals.extend(decimals.map(|decimals| (decl.key.clone(), decimals)));
-                own.config.push(decl);
-            }
-        }
-        if let Some(resources) = clause(RESOURCES) {
-            for resource in mapping(resources)? {
-                let verbs = resource.value.words();
-                own.effects.extend(verbs.into_iter().map(|verb| effect(&resource.key, verb)));
-            }
-        }
-        if let Some(retries) = clause(retry::CLAUSE) {
-            own.retries = retry::read(retries)?;
-        }
-        if let Some(webhooks) = clause(webhooks::CLAUSE) {
-            own.webhooks = webhooks::read(webhooks)?;
-        }
-        if let Some(paths) = clause(paths::CLAUSE) {
-            own.webhook_paths = paths::read(paths)?;
-        }
-        if let Some(unused) = clause(variables::CLAUSE) {
-            own.unused_variables = variables::read(unused)?;
-        }
-        Ok(own)
+    ///
+    /// # Errors
+    /// Fails with all mistakes in these clauses.
+    pub(super) fn read(document: &Node) -> Result<BusinessDeclarations, Mistakes> {
+        Checker::read(|check| {
+            let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
+            let config =
+                clause(CONFIG).map(|config| check.each(check.map(CONFIG, &config.value)?, |of| key(check, of)));
+            let effects = clause(RESOURCES).map(|resources| {
+                let resources = check.map(RESOURCES, &resources.value)?;
+                Ok(resources
+                    .iter()
+                    .flat_map(|of| of.value.words().into_iter().map(|verb| effect(&of.key, verb)))
+                    .collect())
+            });
+            let retries = clause(retry::CLAUSE).map(|retries| retry::read(check, &retries.value));
+            let webhooks = clause(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, &webhooks.value));
+            let webhook_paths = clause(paths::CLAUSE).map(|paths| paths::read(check, &paths.value));
+            let unused = clause(variables::CLAUSE).map(|unused| variables::read(check, &unused.value));
+            let config: Vec<(ConfigDecl, Option<u32>)> = config.transpose()?.unwrap_or_default();
+            let decimals = |(decl, decimals): &(ConfigDecl, Option<u32>)| Some((decl.key.clone(), (*decimals)?));
+            Ok(BusinessDeclarations {
+                decimals: config.iter().filter_map(decimals).collect(),
+                config: config.into_iter().map(|(decl, _)| decl).collect(),
+                effects: effects.transpose()?.unwrap_or_default(),
+                retries: retries.transpose()?.unwrap_or_default(),
+                webhooks: webhooks.transpose()?.unwrap_or_default(),
+                webhook_paths: webhook_paths.transpose()?.unwrap_or_default(),
+                unused_variables: unused.transpose()?.unwrap_or_default(),
+            })
+        })
     }
 
     /// Returns the mistakes: names that neither the extension nor the business's catalog declares.
@@ -136,82 +136,58 @@ fn effect(resource: &str, verb: &str) -> EffectDecl {
     }
 }
 
-/// Returns the entries of a mapping.
-pub(super) fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
-    entry.value.entries().ok_or_else(|| {
-        let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-        BadInput::new(entry.place(), problem, "a mapping")
-    })
-}
-
 /// Reads one configuration key, with the number of decimals with which its value is written.
-fn key(entry: &Entry) -> Result<(ConfigDecl, Option<u32>), BadInput> {
-    let mut decimals = None;
-    let mut decl = ConfigDecl {
-        key: entry.key.clone(),
-        value_type: ConfigType::Text,
-        required: false,
-        default_value: None,
-        env: None,
-        description: String::new(),
-    };
-    for member in mapping(entry)? {
-        let value = member.value.json();
-        let wrong = |expected: &str| {
-            let problem = format!("`{}` of `{}` is {}", member.key, entry.key, member.value.kind());
-            BadInput::new(member.place(), problem, expected)
-        };
-        let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("a text"));
-        match member.key.as_str() {
-            "type" => decl.value_type = type_named(member, &text()?)?,
-            "required" => decl.required = value.as_bool().ok_or_else(|| wrong("true or false"))?,
-            "default" => {
-                let default = text_of(&value);
-                decl.default_value = Some(default.ok_or_else(|| wrong("a text, a whole number or a truth value"))?);
-            }
-            "env" => {
-                let name = text()?;
-                if !variables::is_name(&name) {
-                    return Err(wrong("a name of letters, digits and _, not beginning with a digit"));
-                }
-                decl.env = Some(name);
-            }
-            "decimals" => {
-                let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                let number = number.filter(|number| *number <= DECIMALS_MAX);
-                decimals = Some(number.ok_or_else(|| wrong(&format!("a whole number from 0 to {DECIMALS_MAX}")))?);
-            }
-            "description" => decl.description = text()?,
-            name => {
-                let problem = format!("unknown member `{name}` of `{}`", entry.key);
-                let bad = BadInput::new(member.place(), problem, MEMBERS.join(", "));
-                return Err(bad.guessing(name, MEMBERS));
-            }
+fn key(check: &Checker, entry: &Entry) -> Checked<(ConfigDecl, Option<u32>)> {
+    let mut fields = check.fields(format!("`{}`", entry.key), &entry.value)?;
+    let value_type = fields.optional("type", |node| {
+        let name = check.word("type", node, &TYPES.map(|(known, _)| known))?;
+        Ok(TYPES.iter().find(|(known, _)| *known == name).map_or(ConfigType::Text, |(_, value_type)| *value_type))
+    });
+    let required = fields.optional("required", |node| check.truth("required", node));
+    let default = fields.optional("default", |node| {
+        let expected = "a text, a whole number or a truth value";
+        text_of(&node.json()).ok_or_else(|| check.wrong("default", node, expected))
+    });
+    let env = fields.optional("env", |node| {
+        let name = check.text("env", node)?;
+        let expected = "a name of letters, digits and _, not beginning with a digit";
+        match variables::is_name(&name) {
+            true => Ok(name),
+            false => Err(check.bad(node.place(), format!("`env: {name}`"), expected)),
         }
-    }
-    if decl.value_type == ConfigType::Secret && decl.default_value.is_some() {
+    });
+    let decimals = fields.optional("decimals", |node| {
+        let number = node.json().as_u64().and_then(|number| u32::try_from(number).ok());
+        let expected = format!("a whole number from 0 to {DECIMALS_MAX}");
+        number.filter(|number| *number <= DECIMALS_MAX).ok_or_else(|| check.wrong("decimals", node, expected))
+    });
+    let description = fields.optional("description", |node| check.text("description", node));
+    fields.finish()?;
+    let (decimals, default) = (decimals?, default?);
+    let value_type = value_type?.unwrap_or(ConfigType::Text);
+    if value_type == ConfigType::Secret && default.is_some() {
         let problem = format!("`{}` is a secret with a default", entry.key);
-        return Err(BadInput::new(entry.place(), problem, "`env`, or a reference in config.yml"));
+        return Err(check.bad(entry.place(), problem, "`env`, or a reference in config.yml"));
     }
-    if let Some(decimals) = decimals {
-        if decl.value_type != ConfigType::Integer {
-            let problem = format!("`{}` has `decimals`, and is not a number", entry.key);
-            return Err(BadInput::new(entry.place(), problem, "`type: integer`"));
-        }
-        if let Some(default) = &decl.default_value {
+    if decimals.is_some() && value_type != ConfigType::Integer {
+        let problem = format!("`{}` has `decimals`, and is not a number", entry.key);
+        return Err(check.bad(entry.place(), problem, "`type: integer`"));
+    }
+    let default_value = match (decimals, default) {
+        (Some(decimals), Some(default)) => {
             let expected = format!("a decimal number in quotes, with at most {decimals} decimals");
-            let wrong = || BadInput::new(entry.place(), format!("`default: {default}` of `{}`", entry.key), expected);
-            decl.default_value = Some(without_point(default, decimals).ok_or_else(wrong)?);
+            let problem = format!("`default: {default}` of `{}`", entry.key);
+            Some(without_point(&default, decimals).ok_or_else(|| check.bad(entry.place(), problem, expected))?)
         }
-    }
+        (_, default) => default,
+    };
+    let decl = ConfigDecl {
+        key: entry.key.clone(),
+        value_type,
+        required: required?.unwrap_or(false),
+        default_value,
+        env: env?,
+        description: description?.unwrap_or_default(),
+    };
     Ok((decl, decimals))
-}
-
-fn type_named(member: &Entry, name: &str) -> Result<ConfigType, BadInput> {
-    let names = TYPES.map(|(known, _)| known);
-    let known = TYPES.iter().find(|(known, _)| *known == name).map(|(_, value_type)| *value_type);
-    known.ok_or_else(|| {
-        let problem = format!("`{name}` is not a type of configuration values");
-        BadInput::new(member.place(), problem, names.join(", ")).guessing(name, names)
-    })
 }

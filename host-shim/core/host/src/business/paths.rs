@@ -1,10 +1,9 @@
 //! At which further paths does a server take webhooks? The clause `webhook_paths` of `business.yml`: the name of a webhook by
 //! path, for senders that know another path than `/api/webhooks/NAME`.
 
-use super::own::mapping;
 use super::webhooks::WebhookDecl;
 use crate::bad_input::{BadInput, Place};
-use host_yaml::Entry;
+use host_yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhook_paths";
@@ -28,16 +27,13 @@ pub struct WebhookPath {
 }
 
 /// Reads the clause; [`mistakes`] checks the names.
-pub(super) fn read(clause: &Entry) -> Result<Vec<WebhookPath>, BadInput> {
-    let entries = mapping(clause)?;
-    if entries.len() > PATHS_MAX {
-        let problem = format!("`{CLAUSE}` has {} entries", entries.len());
-        return Err(BadInput::new(clause.place(), problem, format!("at most {PATHS_MAX}")));
-    }
-    entries.iter().map(read_path).collect()
+pub(super) fn read(check: &Checker, clause: &Node) -> Checked<Vec<WebhookPath>> {
+    let entries = check.map(CLAUSE, clause)?;
+    check.at_most(CLAUSE, clause.place(), entries.len(), PATHS_MAX)?;
+    check.each(entries, |entry| read_path(check, entry))
 }
 
-fn read_path(entry: &Entry) -> Result<WebhookPath, BadInput> {
+fn read_path(check: &Checker, entry: &Entry) -> Checked<WebhookPath> {
     let path = entry.key.as_str();
     let is_part = |part: &str| {
         let is_letter = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
@@ -46,12 +42,9 @@ fn read_path(entry: &Entry) -> Result<WebhookPath, BadInput> {
     let is_path = path.strip_prefix('/').is_some_and(|parts| parts.split('/').all(is_part));
     if !is_path || path.len() > PATH_BYTES_MAX || path.starts_with(OWN) {
         let expected = format!("a path such as /api/billing/webhook, that does not begin with {OWN}");
-        return Err(BadInput::new(entry.place(), format!("`{path}` cannot be a path of a webhook"), expected));
+        return Err(check.bad(entry.place(), format!("`{path}` cannot be a path of a webhook"), expected));
     }
-    let Some(webhook) = entry.value.scalar() else {
-        let problem = format!("`{path}` is {}", entry.value.kind());
-        return Err(BadInput::new(entry.place(), problem, "the name of a webhook"));
-    };
+    let webhook = entry.value.scalar().ok_or_else(|| check.wrong(path, &entry.value, "the name of a webhook"))?;
     Ok(WebhookPath { path: path.to_owned(), webhook, at: entry.value.place() })
 }
 

@@ -5,7 +5,7 @@
 
 use super::POLICIES;
 use super::features::CLAUSES;
-use crate::bad_input::BadInput;
+use crate::bad_input::{BadInput, Mistakes};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_yaml::{Node, Tree};
 use std::collections::BTreeMap;
@@ -37,12 +37,15 @@ pub(super) fn names(text: &str, key: &str) -> bool {
 }
 
 /// Checks that each placeholder of the catalog names a key that has a value.
-pub(super) fn check(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Result<(), BadInput> {
-    let mut mistake = None;
+///
+/// # Errors
+/// Fails with all placeholders of which this is not true.
+pub(super) fn check(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Result<(), Mistakes> {
+    let mut mistakes = Vec::new();
     each_text(document, &mut |node, text| {
-        mistake = mistake.take().or_else(|| keys(text).find_map(|key| mistake_of(node, key, config, given)));
+        mistakes.extend(keys(text).filter_map(|key| mistake_of(node, key, config, given)));
     });
-    mistake.map_or(Ok(()), Err)
+    if mistakes.is_empty() { Ok(()) } else { Err(Mistakes(mistakes)) }
 }
 
 fn mistake_of(node: &Node, key: &str, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Option<BadInput> {

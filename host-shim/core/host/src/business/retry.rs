@@ -1,9 +1,8 @@
 //! When are transient failures retried? The clause `retry` of `business.yml`, by resource or by effect kind.
 
-use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
-use host_yaml::{Entry, Node};
+use host_yaml::{Checked, Checker, Entry, Node};
 use std::collections::BTreeSet;
 
 /// Name of the clause.
@@ -45,31 +44,21 @@ fn resource(kind: &str) -> &str {
 }
 
 /// Reads the clause; [`unknown`] checks the names.
-pub(super) fn read(clause: &Entry) -> Result<Vec<RetryDecl>, BadInput> {
-    mapping(clause)?
-        .iter()
-        .map(|entry| {
-            let policy = RetryPolicy { delays_ms: delays(entry)? };
-            Ok(RetryDecl { name: entry.key.clone(), policy, place: entry.place() })
-        })
-        .collect()
+pub(super) fn read(check: &Checker, clause: &Node) -> Checked<Vec<RetryDecl>> {
+    check.each(check.map(CLAUSE, clause)?, |entry| {
+        let policy = RetryPolicy { delays_ms: delays(check, entry)? };
+        Ok(RetryDecl { name: entry.key.clone(), policy, place: entry.place() })
+    })
 }
 
-fn delays(entry: &Entry) -> Result<Vec<u32>, BadInput> {
-    let Some(list) = entry.value.items() else {
-        let problem = format!("`{}` of `{CLAUSE}` is {}", entry.key, entry.value.kind());
-        return Err(BadInput::new(entry.place(), problem, "a list of delays, as in [10s, 2m]"));
-    };
-    if list.len() > RETRY_DELAYS_MAX {
-        let problem = format!("`{}` of `{CLAUSE}` has {} delays", entry.key, list.len());
-        return Err(BadInput::new(entry.place(), problem, format!("at most {RETRY_DELAYS_MAX}")));
-    }
-    list.iter().map(delay).collect()
-}
-
-fn delay(value: &Node) -> Result<u32, BadInput> {
-    let text = value.scalar().unwrap_or_else(|| value.kind().to_owned());
-    delay_ms(&text).ok_or_else(|| BadInput::new(value.place(), format!("`{text}` is not a delay"), EXPECTED))
+fn delays(check: &Checker, entry: &Entry) -> Checked<Vec<u32>> {
+    let expected = "a list of delays, as in [10s, 2m]";
+    let list = entry.value.items().ok_or_else(|| check.wrong(&entry.key, &entry.value, expected))?;
+    check.at_most(&entry.key, entry.place(), list.len(), RETRY_DELAYS_MAX)?;
+    check.each(list, |value| {
+        let text = value.scalar().unwrap_or_else(|| value.kind().to_owned());
+        delay_ms(&text).ok_or_else(|| check.bad(value.place(), format!("`{text}` is not a delay"), EXPECTED))
+    })
 }
 
 fn delay_ms(text: &str) -> Option<u32> {
@@ -117,7 +106,7 @@ mod tests {
     fn read_of(text: &str) -> Result<Vec<RetryDecl>, String> {
         let lines = Node::parse(Path::new("business.yml"), text).expect("YAML");
         let clause = lines.entries().and_then(|entries| entries.first()).expect("a clause");
-        read(clause).map_err(|bad| bad.to_string())
+        Checker::read(|check| read(check, &clause.value)).map_err(|mistakes| mistakes.to_string())
     }
 
     fn effects() -> Vec<EffectDecl> {
@@ -153,7 +142,7 @@ mod tests {
         let many = format!("retry:\n  mail: [{}]", "1s, ".repeat(RETRY_DELAYS_MAX + 1));
         for (text, expected) in [
             ("retry: []", "business.yml:1: `retry` is a list; expected a mapping".to_owned()),
-            ("retry:\n  mail: 10s", "business.yml:2: `mail` of `retry` is a text; expected a list".to_owned()),
+            ("retry:\n  mail: 10s", "business.yml:2: `mail` is a text; expected a list".to_owned()),
             (
                 "retry:\n  mail:\n    - 10s\n    - 10",
                 format!("business.yml:4: `10` is not a delay; expected {EXPECTED}"),
@@ -162,7 +151,7 @@ mod tests {
             ("retry: {mail: [0s]}", format!("business.yml:1: `0s` is not a delay; expected {EXPECTED}")),
             ("retry: {mail: [[]]}", format!("business.yml:1: `a list` is not a delay; expected {EXPECTED}")),
             ("retry: {mail: [1é]}", format!("business.yml:1: `1é` is not a delay; expected {EXPECTED}")),
-            (many.as_str(), "business.yml:2: `mail` of `retry` has 21 delays; expected at most 20".to_owned()),
+            (many.as_str(), "business.yml:2: `mail` has 21 entries; expected at most 20".to_owned()),
         ] {
             let error = read_of(text).expect_err("refused");
             assert!(error.starts_with(&expected), "{error}");

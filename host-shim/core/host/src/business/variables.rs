@@ -1,9 +1,7 @@
 //! Which environment variables does a business name without using them? The clause `unused_variables` of `business.yml`: the
 //! reason by variable. A server tells it when such a variable is set.
 
-use super::own::mapping;
-use crate::bad_input::BadInput;
-use host_yaml::{Entry, Tree};
+use host_yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeMap;
 
 /// Name of the clause.
@@ -21,25 +19,22 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// Reads the clause.
-pub(super) fn read(clause: &Entry) -> Result<BTreeMap<String, String>, BadInput> {
-    let entries = mapping(clause)?;
-    if entries.len() > VARIABLES_MAX {
-        let problem = format!("`{CLAUSE}` has {} entries", entries.len());
-        return Err(BadInput::new(clause.place(), problem, format!("at most {VARIABLES_MAX}")));
-    }
-    entries.iter().map(read_variable).collect()
+pub(super) fn read(check: &Checker, clause: &Node) -> Checked<BTreeMap<String, String>> {
+    let entries = check.map(CLAUSE, clause)?;
+    check.at_most(CLAUSE, clause.place(), entries.len(), VARIABLES_MAX)?;
+    check.each(entries, |entry| read_variable(check, entry))
 }
 
-fn read_variable(entry: &Entry) -> Result<(String, String), BadInput> {
+fn read_variable(check: &Checker, entry: &Entry) -> Checked<(String, String)> {
     if !is_name(&entry.key) {
         let problem = format!("`{}` is not a name of an environment variable", entry.key);
-        return Err(BadInput::new(entry.place(), problem, "letters, digits and _, not beginning with a digit"));
+        return Err(check.bad(entry.place(), problem, "letters, digits and _, not beginning with a digit"));
     }
     match &entry.value.value {
         Tree::Text(reason) if (1..=TEXT_BYTES_MAX).contains(&reason.len()) => Ok((entry.key.clone(), reason.clone())),
         _ => {
-            let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-            Err(BadInput::new(entry.place(), problem, format!("the reason, a text of 1 to {TEXT_BYTES_MAX} bytes")))
+            let expected = format!("the reason, a text of 1 to {TEXT_BYTES_MAX} bytes");
+            Err(check.wrong(&entry.key, &entry.value, expected))
         }
     }
 }

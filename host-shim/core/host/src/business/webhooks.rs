@@ -1,11 +1,10 @@
 //! Which webhooks of other providers does a business accept? The clause `webhooks` of `business.yml`: the signature
 //! scheme, and the mapping from bodies to facts of the business.
 
-use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_intake::webhook::{BodyPath, Encoding, FactOf, Scheme, Template, TemplateError, Webhook};
-use host_yaml::{Entry, Node};
+use host_yaml::{Checked, Checker, Entry, Fields, Node, Noted};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhooks";
@@ -17,8 +16,6 @@ const TAKEN: &str = "stripe";
 const WEBHOOKS_MAX: usize = 20;
 /// Maximum number of facts of a webhook, and of fields and conditions of a fact.
 const ENTRIES_MAX: usize = 50;
-const MEMBERS: [&str; 7] = ["scheme", "secret", "header", "prefix", "encoding", "id", "events"];
-const FACT_MEMBERS: [&str; 4] = ["when", "event", "account", "fields"];
 const SCHEMES: [&str; 2] = ["standard", "hmac"];
 const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
 /// Allowed prefixes of an account, so that no body can act for `platform`.
@@ -44,110 +41,45 @@ impl WebhookDecl {
 }
 
 /// Reads the clause; [`mistakes`] checks the names.
-pub(super) fn read(clause: &Entry) -> Result<Vec<WebhookDecl>, BadInput> {
-    let entries = mapping(clause)?;
-    bounded(clause, entries.len(), WEBHOOKS_MAX)?;
-    entries.iter().map(webhook).collect()
+pub(super) fn read(check: &Checker, clause: &Node) -> Checked<Vec<WebhookDecl>> {
+    let entries = check.map(CLAUSE, clause)?;
+    check.at_most(CLAUSE, clause.place(), entries.len(), WEBHOOKS_MAX)?;
+    check.each(entries, |entry| webhook(check, entry))
 }
 
-fn bounded(entry: &Entry, count: usize, most: usize) -> Result<(), BadInput> {
-    match count > most {
-        true => {
-            Err(BadInput::new(entry.place(), format!("`{}` has {count} entries", entry.key), format!("at most {most}")))
-        }
-        false => Ok(()),
-    }
+fn template(check: &Checker, what: &str, node: &Node) -> Checked<Template> {
+    Template::parse(&check.filled_text(what, node)?).map_err(|error| no_template(check, what, node, &error))
 }
 
-/// The members of a mapping, after a check for unknown names.
-struct Members<'m> {
-    of: String,
-    place: Place,
-    entries: &'m [Entry],
+fn no_template(check: &Checker, what: &str, node: &Node, error: &TemplateError) -> Noted {
+    let expected = "a text with places of the body in braces, as in user:{user.id}";
+    check.bad(node.place(), format!("`{what}`: {error}"), expected)
 }
 
-impl<'m> Members<'m> {
-    fn new(of: String, place: Place, entries: &'m [Entry], known: &[&'static str]) -> Result<Self, BadInput> {
-        match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
-            Some(entry) => {
-                let problem = format!("unknown member `{}` of {of}", entry.key);
-                let bad = BadInput::new(entry.place(), problem, known.join(", "));
-                Err(bad.guessing(&entry.key, known.iter().copied()))
-            }
-            None => Ok(Members { of, place, entries }),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&'m Entry> {
-        self.entries.iter().find(|entry| entry.key == name)
-    }
-
-    fn need(&self, name: &str) -> Result<&'m Entry, BadInput> {
-        let missing = || BadInput::new(self.place.clone(), format!("{} has no `{name}`", self.of), format!("`{name}`"));
-        self.get(name).ok_or_else(missing)
-    }
-
-    fn none(&self, names: &[&str], because: &str) -> Result<(), BadInput> {
-        match self.entries.iter().find(|entry| names.contains(&entry.key.as_str())) {
-            Some(entry) => Err(BadInput::new(
-                entry.place(),
-                format!("`{}` of {} is not allowed: {because}", entry.key, self.of),
-                "no such member",
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-fn text(entry: &Entry) -> Result<String, BadInput> {
-    let text = entry.value.scalar().filter(|text| !text.is_empty());
-    text.ok_or_else(|| BadInput::new(entry.place(), format!("`{}` is {}", entry.key, entry.value.kind()), "a text"))
-}
-
-fn word<'w>(entry: &Entry, known: &[&'w str]) -> Result<&'w str, BadInput> {
-    let text = text(entry)?;
-    known.iter().copied().find(|word| *word == text).ok_or_else(|| {
-        let bad = BadInput::new(entry.value.place(), format!("`{}: {text}`", entry.key), known.join(", "));
-        bad.guessing(&text, known.iter().copied())
-    })
-}
-
-fn template(entry: &Entry) -> Result<Template, BadInput> {
-    Template::parse(&text(entry)?).map_err(|error| no_template(entry, &error))
-}
-
-fn no_template(entry: &Entry, error: &TemplateError) -> BadInput {
-    let problem = format!("`{}`: {error}", entry.key);
-    BadInput::new(entry.value.place(), problem, "a text with places of the body in braces, as in user:{user.id}")
-}
-
-fn webhook(entry: &Entry) -> Result<WebhookDecl, BadInput> {
+fn webhook(check: &Checker, entry: &Entry) -> Checked<WebhookDecl> {
     let name = &entry.key;
     let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     let begins = name.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
     if !begins || name.len() > 40 || !name.bytes().all(is_name) || name == TAKEN {
         let expected = format!("1 to 40 of a-z, 0-9 and _, a letter first, and not `{TAKEN}`");
-        return Err(BadInput::new(entry.place(), format!("`{name}` is not a valid webhook name"), expected));
+        return Err(check.bad(entry.place(), format!("`{name}` is not a valid webhook name"), expected));
     }
-    let members = Members::new(format!("`{name}`"), entry.place(), mapping(entry)?, &MEMBERS)?;
-    let secret = members.need("secret")?;
-    let (scheme, id) = scheme(&members)?;
-    let events = members.need("events")?;
-    let Some(list) = events.value.items().filter(|list| !list.is_empty()) else {
-        let problem = format!("`events` of `{name}` is {}", events.value.kind());
-        return Err(BadInput::new(events.place(), problem, "a list of facts, at least one"));
-    };
-    bounded(events, list.len(), ENTRIES_MAX)?;
-    let (mut facts, mut facts_at) = (Vec::new(), Vec::new());
-    for value in list {
-        let (fact, at) = fact(name, value)?;
-        facts.push(fact);
-        facts_at.push(at);
-    }
+    let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
+    let secret = fields.need("secret").and_then(|node| Ok((node, check.filled_text("secret", node)?)));
+    let scheme = scheme(check, &mut fields);
+    let facts = fields.need("events").and_then(|node| {
+        let list = node.items().filter(|list| !list.is_empty());
+        let list = list.ok_or_else(|| check.wrong("events", node, "a list of facts, at least one"))?;
+        check.at_most("events", node.place(), list.len(), ENTRIES_MAX)?;
+        check.each::<_, _, Vec<_>>(list, |value| fact(check, name, value))
+    });
+    fields.finish()?;
+    let ((secret_node, secret), (scheme, id)) = (secret?, scheme?);
+    let (facts, facts_at) = facts?.into_iter().unzip();
     Ok(WebhookDecl {
         webhook: Webhook { name: name.clone(), scheme, id, facts },
-        secret: text(secret)?,
-        secret_at: secret.value.place().at(&format!("/{CLAUSE}/{name}/secret")),
+        secret,
+        secret_at: secret_node.place().at(&format!("/{CLAUSE}/{name}/secret")),
         facts_at: with_pointers(name, facts_at),
     })
 }
@@ -161,71 +93,73 @@ fn with_pointers(name: &str, facts: Vec<(Place, Vec<Place>)>) -> Vec<(Place, Vec
     facts.into_iter().enumerate().map(at).collect()
 }
 
-fn scheme(members: &Members<'_>) -> Result<(Scheme, Option<Template>), BadInput> {
-    let entry = members.need("scheme")?;
-    if word(entry, &SCHEMES)? == "standard" {
-        members.none(&["header", "prefix", "encoding", "id"], "`scheme: standard` fixes it")?;
+/// Reads the signature scheme, and the template of the delivery's id.
+fn scheme(check: &Checker, fields: &mut Fields<'_, '_>) -> Checked<(Scheme, Option<Template>)> {
+    let scheme = fields.need("scheme").and_then(|node| check.word("scheme", node, &SCHEMES));
+    let [header, prefix, encoding, id] = ["header", "prefix", "encoding", "id"].map(|name| fields.take_entry(name));
+    if scheme? == "standard" {
+        check.every([header, prefix, encoding, id].into_iter().flatten(), |entry| {
+            let problem = format!("`{}` is not allowed: `scheme: standard` fixes it", entry.key);
+            Err(check.bad(entry.place(), problem, "no such field"))
+        })?;
         return Ok((Scheme::Standard, None));
     }
-    let header = members.need("header")?;
-    let name = text(header)?;
-    let is_header = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    if name.len() > 100 || !name.bytes().all(is_header) {
-        let problem = format!("`{name}` is not a valid header name");
-        return Err(BadInput::new(
-            header.value.place(),
-            problem,
-            "letters, digits, - and _, as in X-Hub-Signature-256",
-        ));
-    }
-    let prefix = members.get("prefix").map(text).transpose()?.unwrap_or_default();
-    let encoding = match members.get("encoding") {
-        Some(entry) => {
-            let known = ENCODINGS.map(|(word, _)| word);
-            let encoding = word(entry, &known)?;
-            ENCODINGS.iter().find(|(word, _)| *word == encoding).map_or(Encoding::Hex, |(_, encoding)| *encoding)
-        }
-        None => Encoding::Hex,
+    let header = match header {
+        Some(entry) => header_name(check, &entry.value),
+        None => Err(check.bad(fields.place(), "`scheme: hmac` has no `header`", "the field `header`")),
     };
-    let id = members.get("id").map(template).transpose()?;
-    Ok((Scheme::Hmac { header: name, prefix, encoding }, id))
+    let prefix = prefix.map(|entry| check.filled_text("prefix", &entry.value)).transpose();
+    let encoding = encoding.map(|entry| check.word("encoding", &entry.value, &ENCODINGS.map(|(word, _)| word)));
+    let id = id.map(|entry| template(check, "id", &entry.value)).transpose();
+    let word = encoding.transpose()?;
+    let encoding = ENCODINGS.iter().find(|(known, _)| Some(*known) == word).map_or(Encoding::Hex, |(_, of)| *of);
+    Ok((Scheme::Hmac { header: header?, prefix: prefix?.unwrap_or_default(), encoding }, id?))
 }
 
-/// Reads a fact, with the place of its name and the places of its fields.
-fn fact(webhook: &str, value: &Node) -> Result<(FactOf, (Place, Vec<Place>)), BadInput> {
-    let of = format!("a fact of `{webhook}`");
-    let Some(entries) = value.entries() else {
-        return Err(BadInput::new(value.place(), format!("{of} is {}", value.kind()), "a mapping"));
-    };
-    let members = Members::new(of, value.place(), entries, &FACT_MEMBERS)?;
-    let mut when = Vec::new();
-    if let Some(entry) = members.get("when") {
-        let conditions = mapping(entry)?;
-        bounded(entry, conditions.len(), ENTRIES_MAX)?;
-        for condition in conditions {
-            let place = BodyPath::parse(&condition.key).map_err(|error| {
-                BadInput::new(condition.place(), error.to_string(), "names with dots between them, as in user.id")
-            })?;
-            when.push((place, text(condition)?));
+fn header_name(check: &Checker, node: &Node) -> Checked<String> {
+    let name = check.filled_text("header", node)?;
+    let is_header = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    if name.len() > 100 || !name.bytes().all(is_header) {
+        let expected = "letters, digits, - and _, as in X-Hub-Signature-256";
+        return Err(check.bad(node.place(), format!("`{name}` is not a valid header name"), expected));
+    }
+    Ok(name)
+}
+
+/// A fact, with the place of its name and the places of its fields.
+type PlacedFact = (FactOf, (Place, Vec<Place>));
+
+fn fact(check: &Checker, webhook: &str, value: &Node) -> Checked<PlacedFact> {
+    let mut members = check.fields(format!("a fact of `{webhook}`"), value)?;
+    let when = members.optional("when", |node| {
+        let conditions = check.map("when", node)?;
+        check.at_most("when", node.place(), conditions.len(), ENTRIES_MAX)?;
+        check.each(conditions, |condition| {
+            let expected = "names with dots between them, as in user.id";
+            let place = BodyPath::parse(&condition.key)
+                .map_err(|error| check.bad(condition.place(), error.to_string(), expected));
+            Ok((place?, check.filled_text(&condition.key, &condition.value)?))
+        })
+    });
+    let event = members.need("event").and_then(|node| Ok((node.place(), check.filled_text("event", node)?)));
+    let account = members.need("account").and_then(|node| {
+        if !ACCOUNTS.iter().any(|begin| node.scalar().is_some_and(|text| text.starts_with(begin))) {
+            let problem = "`account` does not begin with a kind of account";
+            return Err(check.bad(node.place(), problem, "user:{…} or organization:{…}"));
         }
-    }
-    let event = members.need("event")?;
-    let account = members.need("account")?;
-    if !ACCOUNTS.iter().any(|begin| account.value.scalar().is_some_and(|text| text.starts_with(begin))) {
-        let problem = "`account` does not begin with a kind of account";
-        return Err(BadInput::new(account.value.place(), problem, "user:{…} or organization:{…}"));
-    }
-    let (mut fields, mut fields_at) = (Vec::new(), Vec::new());
-    if let Some(entry) = members.get("fields") {
-        let field_entries = mapping(entry)?;
-        bounded(entry, field_entries.len(), ENTRIES_MAX)?;
-        for field in field_entries {
-            fields.push((field.key.clone(), template(field)?));
-            fields_at.push(field.place());
-        }
-    }
-    let fact = FactOf { when, event: text(event)?, account: template(account)?, fields };
-    Ok((fact, (event.value.place(), fields_at)))
+        template(check, "account", node)
+    });
+    let fields = members.optional("fields", |node| {
+        let fields = check.map("fields", node)?;
+        check.at_most("fields", node.place(), fields.len(), ENTRIES_MAX)?;
+        check.each::<_, _, Vec<_>>(fields, |field| {
+            Ok(((field.key.clone(), template(check, &field.key, &field.value)?), field.place()))
+        })
+    });
+    members.finish()?;
+    let (fields, fields_at) = fields?.unwrap_or_default().into_iter().unzip();
+    let (event_at, event) = event?;
+    Ok((FactOf { when: when?.unwrap_or_default(), event, account: account?, fields }, (event_at, fields_at)))
 }
 
 /// Returns the mistakes: secrets that are not in the configuration, facts that are not in the catalog, and unknown or

@@ -6,7 +6,7 @@ use crate::catalogs;
 use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::business::{BusinessFolder, CATALOG_FILE};
-use host_scenario::error::{BadInput, ReplayError};
+use host_scenario::error::{BadInput, Mistakes, ReplayError};
 use host_scenario::schema::{BUSINESS, CATALOG};
 use host_scenario::tree::Node;
 use instance_provisioner::PRODUCT_MEMBERS;
@@ -78,7 +78,7 @@ fn mistakes_of_text(catalog: &str, business_yml: Option<&str>) -> Vec<BadInput> 
     }
     let business = match BusinessFolder::load(folder.path()) {
         Ok(business) => business,
-        Err(bad) => return vec![bad],
+        Err(Mistakes(mistakes)) => return mistakes,
     };
     let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
     match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None }) {

@@ -1,6 +1,7 @@
 //! Compares the schema of scenarios with the reader: both accept the same scenarios and know the same names.
 
 use host_replay::inputs::{Input, collect};
+use host_scenario::error::Mistakes;
 use host_scenario::model::Scenario;
 use host_scenario::schema::SCENARIO;
 use host_scenario::tree::Node;
@@ -198,7 +199,8 @@ fn schema_and_reader_accept_and_refuse_the_same_scenarios() {
 
 /// Returns the names that the reader expects in place of the unknown name `zzz`.
 fn known(text: &str) -> BTreeSet<String> {
-    let error = Scenario::parse(Path::new("x.yml"), text).expect_err("an unknown name");
+    let Mistakes(told) = Scenario::parse(Path::new("x.yml"), text).expect_err("an unknown name");
+    let error = told.iter().find(|bad| bad.problem.contains("`zzz`")).expect("the unknown name");
     assert!(error.problem.starts_with("unknown field `zzz`"), "{text}: {error}");
     let names = error.expected.strip_prefix("one of ").unwrap_or_default().split(", ");
     names.map(str::to_owned).collect()
@@ -296,7 +298,8 @@ fn an_unknown_member_is_refused_unless_names_are_free() {
             let mut wrong = value.clone();
             wrong.pointer_mut(&place).and_then(Value::as_object_mut).expect("a mapping").insert("zzz".into(), json!(1));
             assert!(!validator.is_valid(&wrong), "the schema takes a member at {place}: {wrong}");
-            let error = Scenario::parse(Path::new("x.yml"), &wrong.to_string()).expect_err(&place);
+            let Mistakes(told) = Scenario::parse(Path::new("x.yml"), &wrong.to_string()).expect_err(&place);
+            let [error] = told.as_slice() else { panic!("{place}: {told:?}") };
             assert!(error.problem.contains("`zzz`") && error.place.line > 0, "{place}: {error}");
             assert!(error.expected.starts_with("one of ") || error.expected.starts_with('`'), "{place}: {error}");
             refused += 1;

@@ -5,7 +5,7 @@
 
 use super::write::{Unwritable, span};
 use crate::error::BadInput;
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Node, Tree, read_span};
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::Value;
 
@@ -29,32 +29,28 @@ pub struct Answers {
 }
 
 /// Reads `{PATTERN: ANSWER or [ANSWER…]}`.
-pub(super) fn read(reader: Reader<'_>, node: &Node) -> Result<Vec<Answers>, BadInput> {
-    let entries = reader.map("answers", node)?;
-    entries
-        .iter()
-        .map(|entry| {
-            let list = match &entry.value.value {
-                Tree::List(list) => list.iter().map(|node| answer(reader, node)).collect::<Result<Vec<_>, _>>()?,
-                _ => vec![answer(reader, &entry.value)?],
-            };
-            match list.is_empty() {
-                true => Err(reader.bad(entry.line, format!("no answer for `{}`", entry.key), FORMS)),
-                false => Ok(Answers { line: entry.line, pattern: entry.key.clone(), list }),
-            }
-        })
-        .collect()
+pub(super) fn read(check: &Checker, node: &Node) -> Checked<Vec<Answers>> {
+    check.each(check.map("answers", node)?, |entry| {
+        let list = match &entry.value.value {
+            Tree::List(list) => check.each(list, |node| answer(check, node))?,
+            _ => vec![answer(check, &entry.value)?],
+        };
+        match list.is_empty() {
+            true => Err(check.bad(entry.place(), format!("no answer for `{}`", entry.key), FORMS)),
+            false => Ok(Answers { line: entry.line, pattern: entry.key.clone(), list }),
+        }
+    })
 }
 
-fn answer(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
+fn answer(check: &Checker, node: &Node) -> Checked<ScriptedAnswer> {
     match &node.value {
-        Tree::Text(text) => short(reader, node.line, text),
-        Tree::Map(_) => long(reader, node),
-        _ => Err(reader.bad(node.line, format!("an answer is {}", node.kind()), FORMS)),
+        Tree::Text(text) => short(check, node, text),
+        Tree::Map(_) => long(check, node),
+        _ => Err(check.bad(node.place(), format!("an answer is {}", node.kind()), FORMS)),
     }
 }
 
-fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, BadInput> {
+fn short(check: &Checker, node: &Node, text: &str) -> Checked<ScriptedAnswer> {
     let mut words = text.split_whitespace();
     let answer = match (words.next(), words.next(), words.next()) {
         (Some("ok"), None, _) => ScriptedAnswer::Ok(Value::Null),
@@ -64,11 +60,17 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
         (Some("final"), Some(code), None) => ScriptedAnswer::failed(code, MESSAGE),
         (Some("late"), Some(span), None) => match crate::time::parse_span(span) {
             Some(after_ms) => ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) },
-            None => return Err(reader.bad(line, format!("`{span}` is no span of time"), "a span such as 90s or 2h")),
+            None => {
+                return Err(check.bad(
+                    node.place(),
+                    format!("`{span}` is no span of time"),
+                    "a span such as 90s or 2h",
+                ));
+            }
         },
         (first, ..) => {
-            let bad = reader.bad(line, format!("`{text}` is no answer"), FORMS);
-            return Err(bad.guessing(first.unwrap_or_default(), SHORT_FORMS));
+            let bad = BadInput::new(node.place(), format!("`{text}` is no answer"), FORMS);
+            return Err(check.note(bad.guessing(first.unwrap_or_default(), SHORT_FORMS)));
         }
     };
     Ok(answer)
@@ -83,46 +85,48 @@ const LONG_FORMS: [(&str, Option<&str>); 5] = [
     ("late", Some("then")),
 ];
 
-fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
-    let entries = reader.map("an answer", node)?;
+fn long(check: &Checker, node: &Node) -> Checked<ScriptedAnswer> {
+    let entries = check.map("an answer", node)?;
     let has = |name: &str| entries.iter().any(|entry| entry.key == name);
     let mut forms = LONG_FORMS.iter().filter(|(form, _)| has(form));
     let (Some((form, companion)), None) = (forms.next(), forms.next()) else {
-        return Err(reader.bad(node.line, "an answer has none or several of the forms", FORMS));
+        return Err(check.bad(node.place(), "an answer has none or several of the forms", FORMS));
     };
     // The second member of another form is a known name, but has no meaning with this form.
     let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *companion);
     if let Some(entry) = of_others.filter_map(|name| entries.iter().find(|entry| entry.key == name)).next() {
         let expected =
             companion.map_or_else(|| format!("`{form}` alone"), |companion| format!("one of {form}, {companion}"));
-        return Err(reader.bad(entry.line, format!("`{}` has no meaning with `{form}`", entry.key), expected));
+        return Err(check.bad(entry.place(), format!("`{}` has no meaning with `{form}`", entry.key), expected));
     }
-    let mut fields = reader.fields("an answer", node)?;
+    let mut fields = check.fields("an answer", node)?;
     let value = fields.need(form)?;
     let companion = companion.and_then(|name| fields.take(name));
     fields.finish()?;
     let message = |node: Option<&Node>| match node {
-        Some(node) => reader.text("message", node),
+        Some(node) => check.text("message", node),
         None => Ok(MESSAGE.to_owned()),
     };
     Ok(match *form {
         "ok" => match &value.value {
             Tree::Map(_) | Tree::Null => ScriptedAnswer::Ok(value.json()),
-            _ => return Err(reader.bad(value.line, format!("`ok` is {}", value.kind()), "a mapping of outputs")),
+            _ => return Err(check.bad(value.place(), format!("`ok` is {}", value.kind()), "a mapping of outputs")),
         },
         "exactly" => match &value.value {
             Tree::Map(_) => ScriptedAnswer::Exactly(value.json()),
-            _ => return Err(reader.bad(value.line, format!("`exactly` is {}", value.kind()), "a mapping of outputs")),
+            _ => {
+                return Err(check.bad(value.place(), format!("`exactly` is {}", value.kind()), "a mapping of outputs"));
+            }
         },
-        "retryable" => retryable(&reader.text(form, value)?, message(companion)?),
-        "final" => ScriptedAnswer::failed(&reader.text(form, value)?, message(companion)?),
+        "retryable" => retryable(&check.text(form, value)?, message(companion)?),
+        "final" => ScriptedAnswer::failed(&check.text(form, value)?, message(companion)?),
         _ => {
-            let then = companion.map_or(Ok(ScriptedAnswer::Ok(Value::Null)), |node| answer(reader, node))?;
+            let then = companion.map_or(Ok(ScriptedAnswer::Ok(Value::Null)), |node| answer(check, node))?;
             if matches!(then, ScriptedAnswer::Late { .. }) {
                 let expected = "ok, lost, never, retryable or final";
-                return Err(reader.bad(node.line, "`late` within `late`", expected));
+                return Err(check.bad(node.place(), "`late` within `late`", expected));
             }
-            ScriptedAnswer::Late { after_ms: reader.span("late", value)?, then: Box::new(then) }
+            ScriptedAnswer::Late { after_ms: read_span(check, "late", value)?, then: Box::new(then) }
         }
     })
 }
@@ -181,12 +185,13 @@ fn answer_node(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritabl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Mistakes;
     use serde_json::json;
     use std::path::Path;
 
-    fn answers(text: &str) -> Result<Vec<Answers>, BadInput> {
-        let file = Path::new("x.yml");
-        read(Reader { file }, &Node::parse(file, text).expect("valid YAML"))
+    fn answers(text: &str) -> Result<Vec<Answers>, Mistakes> {
+        let node = Node::parse(Path::new("x.yml"), text).expect("valid YAML");
+        Checker::read(|check| read(check, &node))
     }
 
     #[test]
@@ -252,7 +257,8 @@ mod tests {
             "k:\n  - 5",
             "k:\n  {late: 1h, then: late 2h}",
         ] {
-            assert_eq!(answers(text).expect_err(text).place.line, 2, "{text}");
+            let Mistakes(told) = answers(text).expect_err(text);
+            assert_eq!(told.iter().map(|bad| bad.place.line).collect::<Vec<_>>(), [2], "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use crate::error::{BadInput, Place};
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Node, Tree};
 use host::processor::Report;
 use std::fmt;
 
@@ -118,16 +118,16 @@ impl fmt::Display for ExceededLimit {
 
 impl Budget {
     /// Reads a budget.
-    pub(super) fn read(reader: Reader<'_>, node: &Node) -> Result<Budget, BadInput> {
-        let mut fields = reader.fields("a budget", node)?;
-        let mut limits = Vec::new();
-        for (resource, name) in NAMES {
-            let Some(node) = fields.take(name) else { continue };
-            limits.push(Limit { resource, max: amount(reader, resource, node)?, line: node.line, column: node.column });
-        }
+    pub(super) fn read(check: &Checker, node: &Node) -> Checked<Budget> {
+        let mut fields = check.fields("a budget", node)?;
+        let read = |resource, node: &Node| {
+            Ok(Limit { resource, max: amount(check, resource, node)?, line: node.line, column: node.column })
+        };
+        let limits = NAMES.map(|(resource, name)| fields.optional(name, |node| read(resource, node)));
         fields.finish()?;
+        let limits = limits.into_iter().filter_map(Result::transpose).collect::<Checked<Vec<Limit>>>()?;
         match limits.is_empty() {
-            true => Err(reader.bad(node.line, "a budget that limits nothing", "fuel, memory or host_calls")),
+            true => Err(check.bad(node.place(), "a budget that limits nothing", "fuel, memory or host_calls")),
             false => Ok(Budget { limits }),
         }
     }
@@ -163,7 +163,7 @@ pub fn over(of_step: Option<&Budget>, of_scenario: Option<&Budget>, report: &Rep
     found
 }
 
-fn amount(reader: Reader<'_>, resource: Resource, node: &Node) -> Result<u64, BadInput> {
+fn amount(check: &Checker, resource: Resource, node: &Node) -> Checked<u64> {
     let (number, expected) = match resource {
         Resource::Memory => (memory(node), "bytes, or a whole number with KiB, MiB or GiB, such as 4MiB"),
         Resource::Fuel | Resource::HostCalls => (whole(node), "a whole number from 0, such as 300_000"),
@@ -174,7 +174,7 @@ fn amount(reader: Reader<'_>, resource: Resource, node: &Node) -> Result<u64, Ba
             Tree::Int(number) => number.to_string(),
             _ => node.kind().to_owned(),
         };
-        reader.bad(node.line, format!("`{}` is {is}", resource.name()), expected)
+        check.bad(node.place(), format!("`{}` is {is}", resource.name()), expected)
     })
 }
 

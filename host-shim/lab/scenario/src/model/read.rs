@@ -5,9 +5,9 @@ use super::{
     OutcomeExpectation, Patch, ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step,
     StripeStep, UsageStep, Versions, WebhookStep, answers, read_text, usage,
 };
-use crate::error::BadInput;
+use crate::error::{Mistakes, Place};
 use crate::matcher::Matcher;
-use crate::tree::{Entry, Fields, Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Entry, Fields, Node, Tree, read_span, read_time};
 use extension_contract::{Account, Actor, ActorKind};
 use host_store::fault::Moment;
 use serde_json::json;
@@ -17,7 +17,6 @@ use std::path::Path;
 pub(super) const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
-const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
 const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, at_stripe, advance, until, answers, claims, timers, restart or check";
 
 impl Scenario {
@@ -25,55 +24,64 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// Fails if the text is not a scenario. The error names the file, the line and the expected value.
-    pub fn parse(file: &Path, text: &str) -> Result<Scenario, BadInput> {
+    /// Fails with all mistakes if the text is not a scenario. Each names the file, the line and the expected value.
+    pub fn parse(file: &Path, text: &str) -> Result<Scenario, Mistakes> {
         let node = Node::parse(file, text)?;
-        if let Some(mistake) = node.unquoted_placeholder() {
-            return Err(mistake);
-        }
-        let reader = Reader { file };
-        let mut fields = reader.fields("a scenario", &node)?;
-        let name = fields.need("name")?;
-        let [ids, known_failure, only, limits, start] =
-            ["covers", "known_to_fail", "versions", "budget", "given"].map(|name| fields.take(name));
-        let (events, expect) = (fields.need("events")?, fields.take("expect"));
-        // A misspelt field is told before its absence is.
-        fields.finish()?;
-        let name = reader.text("name", name)?;
-        let covers = ids.map(|node| covers(reader, node)).transpose()?.unwrap_or_default();
-        let known_to_fail = known_failure.map(|node| known(reader, node)).transpose()?;
-        let versions = only.map(|node| versions(reader, node)).transpose()?;
-        let budget = limits.map(|node| Budget::read(reader, node)).transpose()?;
-        let given = given(reader, start)?;
-        let steps = steps(reader, reader.list("events", events)?, &given)?;
-        let expect = expect.map(|node| expectations(reader, node)).transpose()?.unwrap_or_default();
-        if steps.is_empty() {
-            return Err(reader.bad(events.line, "no event", STEP_NAMES));
-        }
-        Ok(Scenario { file: file.to_owned(), name, covers, known_to_fail, versions, budget, given, steps, expect })
+        node.quoted_placeholders()?;
+        Checker::read(|check| scenario(check, file, &node))
     }
 
     /// Reads a scenario file.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be read or is not a scenario.
-    pub fn read(file: &Path) -> Result<Scenario, BadInput> {
+    /// Fails with all mistakes if the file can't be read or is not a scenario.
+    pub fn read(file: &Path) -> Result<Scenario, Mistakes> {
         Scenario::parse(file, &read_text(file)?)
     }
 }
 
-fn covers(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, usize)>, BadInput> {
-    let list = reader.list("covers", node)?;
+fn scenario(check: &Checker, file: &Path, node: &Node) -> Checked<Scenario> {
+    let mut fields = check.fields("a scenario", node)?;
+    let name = fields.need("name").and_then(|node| check.text("name", node));
+    let covers = fields.optional("covers", |node| covers(check, node));
+    let known_to_fail = fields.optional("known_to_fail", |node| known(check, node));
+    let versions = fields.optional("versions", |node| versions(check, node));
+    let budget = fields.optional("budget", |node| Budget::read(check, node));
+    let given = given(check, fields.take("given"));
+    let events = fields.need("events").and_then(|node| Ok((node, check.list("events", node)?)));
+    let steps = events.and_then(|(node, list)| match (list, &given) {
+        ([], _) => Err(check.bad(node.place(), "no event", STEP_NAMES)),
+        // Without its account, a step would be told as wrong.
+        (_, Err(noted)) => Err(*noted),
+        (list, Ok(given)) => steps(check, list, given),
+    });
+    let expect = fields.optional("expect", |node| expectations(check, node));
+    fields.finish()?;
+    Ok(Scenario {
+        file: file.to_owned(),
+        name: name?,
+        covers: covers?.unwrap_or_default(),
+        known_to_fail: known_to_fail?,
+        versions: versions?,
+        budget: budget?,
+        given: given?,
+        steps: steps?,
+        expect: expect?.unwrap_or_default(),
+    })
+}
+
+fn covers(check: &Checker, node: &Node) -> Checked<Vec<(String, usize)>> {
+    let list = check.list("covers", node)?;
     if list.len() > super::COVERS_MAX {
-        return Err(reader.bad(node.line, format!("{} ids in `covers`", list.len()), "at most three ids"));
+        return Err(check.bad(node.place(), format!("{} ids in `covers`", list.len()), "at most three ids"));
     }
-    list.iter().map(|entry| Ok((reader.text("covers", entry)?, entry.line))).collect()
+    check.each(list, |entry| Ok((check.text("covers", entry)?, entry.line)))
 }
 
 /// Reads the marker `FINDING: reason`.
-fn known(reader: Reader<'_>, node: &Node) -> Result<KnownFailure, BadInput> {
-    let text = reader.text("known_to_fail", node)?;
+fn known(check: &Checker, node: &Node) -> Checked<KnownFailure> {
+    let text = check.text("known_to_fail", node)?;
     let (finding, reason) = text.split_once(':').unwrap_or((&text, ""));
     let mut id = finding.chars();
     let begins_well = id.next().is_some_and(|letter| letter.is_ascii_uppercase());
@@ -81,79 +89,61 @@ fn known(reader: Reader<'_>, node: &Node) -> Result<KnownFailure, BadInput> {
     let is_id = begins_well && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     if !is_id || reason.trim().is_empty() {
         let problem = format!("`known_to_fail` is `{text}`");
-        return Err(reader.bad(node.line, problem, "the id of a finding and a reason, such as `C1: ends too early`"));
+        return Err(check.bad(node.place(), problem, "the id of a finding and a reason, such as `C1: ends too early`"));
     }
     Ok(KnownFailure { line: node.line, finding: finding.to_owned(), reason: reason.trim().to_owned() })
 }
 
-fn versions(reader: Reader<'_>, node: &Node) -> Result<Versions, BadInput> {
-    let mut fields = reader.fields("versions", node)?;
-    let only = reader.texts("only", fields.need("only")?)?;
-    let because = reader.text("because", fields.need("because")?)?;
+fn versions(check: &Checker, node: &Node) -> Checked<Versions> {
+    let mut fields = check.fields("versions", node)?;
+    let only = fields.need("only").and_then(|node| check.texts("only", node));
+    let because = fields.need("because").and_then(|node| check.text("because", node));
     fields.finish()?;
-    Ok(Versions { only, because })
+    Ok(Versions { only: only?, because: because? })
 }
 
-fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
-    let mut given = Given {
-        business: None,
-        clock: CLOCK_DEFAULT_MS,
-        livemode: false,
-        config: Vec::new(),
-        account: None,
-        by: None,
-        accounts: Vec::new(),
-        claims: Vec::new(),
-        answers: Vec::new(),
-    };
-    let Some(node) = node else { return Ok(given) };
-    let mut fields = reader.fields("given", node)?;
-    given.business = fields.take("business").map(|n| reader.text("business", n)).transpose()?;
-    if let Some(clock) = fields.take("clock") {
-        given.clock = reader.time("clock", clock)?;
-    }
-    if let Some(livemode) = fields.take("livemode") {
-        given.livemode = reader.truth("livemode", livemode)?;
-    }
-    if let Some(config) = fields.take("config") {
-        given.config = config_values(reader, config)?;
-    }
-    given.account = fields.take("account").map(|n| account(reader, n)).transpose()?;
-    if let Some(by) = fields.take("by") {
-        // Parses the actor only to report a mistake at its line.
-        actor(reader, Some(by), given.account.as_ref())?;
-        given.by = Some(by.clone());
-    }
-    if let Some(accounts) = fields.take("accounts") {
-        let list = reader.list("accounts", accounts)?;
-        if list.is_empty() {
-            return Err(reader.bad(accounts.line, "no account", "at least one, or no `accounts`: then all take part"));
-        }
-        given.accounts = list.iter().map(|node| account(reader, node)).collect::<Result<_, _>>()?;
-    }
-    if let Some(claims) = fields.take("claims") {
-        for entry in reader.map("claims", claims)? {
-            given.claims.push((entry.key.clone(), account(reader, &entry.value)?));
-        }
-    }
-    if let Some(node) = fields.take("answers") {
-        given.answers = answers::read(reader, node)?;
-    }
+fn given(check: &Checker, node: Option<&Node>) -> Checked<Given> {
+    let nothing = Node::of(Tree::Map(Vec::new()));
+    let mut fields = check.fields("given", node.unwrap_or(&nothing))?;
+    let business = fields.optional("business", |node| check.text("business", node));
+    let clock = fields.optional("clock", |node| read_time(check, "clock", node));
+    let livemode = fields.optional("livemode", |node| check.truth("livemode", node));
+    let config = fields.optional("config", |node| config_values(check, node));
+    let account = fields.optional("account", |node| self::account(check, node));
+    let by = fields.optional("by", |node| {
+        // Reads the actor only to tell a mistake at its line.
+        actor(check, Some(node), account.as_ref().ok().and_then(Option::as_ref)).map(|_| node.clone())
+    });
+    let accounts = fields.optional("accounts", |node| match check.list("accounts", node)? {
+        [] => Err(check.bad(node.place(), "no account", "at least one, or no `accounts`: then all take part")),
+        list => check.each(list, |node| self::account(check, node)),
+    });
+    let claims = fields.optional("claims", |node| {
+        let claim = |entry: &Entry| Ok((entry.key.clone(), self::account(check, &entry.value)?));
+        check.each(check.map("claims", node)?, claim)
+    });
+    let answers = fields.optional("answers", |node| answers::read(check, node));
     fields.finish()?;
-    Ok(given)
+    Ok(Given {
+        business: business?,
+        clock: clock?.unwrap_or(CLOCK_DEFAULT_MS),
+        livemode: livemode?.unwrap_or(false),
+        config: config?.unwrap_or_default(),
+        account: account?,
+        by: by?,
+        accounts: accounts?.unwrap_or_default(),
+        claims: claims?.unwrap_or_default(),
+        answers: answers?.unwrap_or_default(),
+    })
 }
 
 /// Reads configuration values as text.
-fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)>, BadInput> {
-    let mut found = Vec::new();
-    for entry in reader.map("config", node)? {
-        let bad = || {
-            let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-            reader.bad(entry.line, problem, "a text, a whole number or a truth value")
-        };
-        found.push((entry.key.clone(), scalar(&entry.value).ok_or_else(bad)?));
-    }
-    Ok(found)
+fn config_values(check: &Checker, node: &Node) -> Checked<Vec<(String, String)>> {
+    check.each(check.map("config", node)?, |entry| {
+        let expected = "a text, a whole number or a truth value";
+        let value = scalar(&entry.value).ok_or_else(|| check.wrong(&entry.key, &entry.value, expected));
+        Ok((entry.key.clone(), value?))
+    })
 }
 
 /// Returns a text, a whole number or a truth value as text.
@@ -166,31 +156,29 @@ fn scalar(node: &Node) -> Option<String> {
     }
 }
 
-fn account(reader: Reader<'_>, node: &Node) -> Result<Account, BadInput> {
-    let text = reader.text("account", node)?;
-    account_of(reader, node.line, &text)
+fn account(check: &Checker, node: &Node) -> Checked<Account> {
+    let text = check.text("account", node)?;
+    account_of(check, node.place(), &text)
 }
 
-fn account_of(reader: Reader<'_>, line: usize, text: &str) -> Result<Account, BadInput> {
+fn account_of(check: &Checker, place: Place, text: &str) -> Checked<Account> {
     text.parse()
-        .map_err(|_| reader.bad(line, format!("`{text}` is no account"), "`platform`, `user:ID` or `organization:ID`"))
+        .map_err(|_| check.bad(place, format!("`{text}` is no account"), "`platform`, `user:ID` or `organization:ID`"))
 }
 
-fn steps(reader: Reader<'_>, list: &[Node], given: &Given) -> Result<Vec<Step>, BadInput> {
-    let mut steps = Vec::with_capacity(list.len());
+fn steps(check: &Checker, list: &[Node], given: &Given) -> Checked<Vec<Step>> {
     let mut counter = Counter::default();
-    for node in list {
-        steps.push(step(reader, node, given, &mut counter)?);
-    }
+    let steps: Vec<Step> = check.each(list, |node| step(check, node, given, &mut counter))?;
     let mut seen: Vec<&str> = Vec::new();
-    for step in &steps {
-        match &step.action {
-            Action::Same(id) | Action::Redrive(id) if !seen.contains(&id.as_str()) => {
-                return Err(reader.bad(step.line, format!("no event `{id}` before"), "the id of an event above"));
-            }
-            action => seen.extend(action.event_id()),
+    check.every(list.iter().zip(&steps), |(node, step)| match &step.action {
+        Action::Same(id) | Action::Redrive(id) if !seen.contains(&id.as_str()) => {
+            Err(check.bad(node.place(), format!("no event `{id}` before"), "the id of an event above"))
         }
-    }
+        action => {
+            seen.extend(action.event_id());
+            Ok(())
+        }
+    })?;
     Ok(steps)
 }
 
@@ -206,158 +194,146 @@ pub(super) struct Counter {
     pub raw: usize,
 }
 
-fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -> Result<Step, BadInput> {
-    let mut fields = reader.fields("a step", node)?;
-    let action = action(reader, &mut fields, given, counter)?;
+fn step(check: &Checker, node: &Node, given: &Given, counter: &mut Counter) -> Checked<Step> {
+    let mut fields = check.fields("a step", node)?;
+    let action = action(check, &mut fields, given, counter)?;
     let is_event = action.event_id().is_some();
-    let mut step = Step {
+    let is_webhook = matches!(action, Action::Webhook(_));
+    let moves_clock = matches!(action, Action::Advance(_) | Action::Until(_));
+    let mut matcher = |is_allowed: bool, name: &'static str| match is_allowed {
+        true => fields.optional(name, |node| Matcher::read(check, node)),
+        false => Ok(None),
+    };
+    let [effects, reply, answer] =
+        [(is_event, "effects"), (is_event, "reply"), (is_webhook, "answer")].map(|(is, name)| matcher(is, name));
+    let (mut outcome, mut budget, mut hold, mut kill) = (Ok(None), Ok(None), Ok(None), Ok(None));
+    if is_event {
+        outcome = fields.optional("expect", |node| self::outcome(check, node));
+        budget = fields.optional("budget", |node| Budget::read(check, node));
+        hold = fields.optional("hold", |node| check.truth("hold", node));
+    }
+    if is_event || moves_clock {
+        kill = fields.optional("kill", |node| self::kill(check, node));
+    }
+    let unchanged =
+        fields.take_entry("unchanged").map(|entry| Ok((check.truth("unchanged", &entry.value)?, entry.line)));
+    let only = fields.optional("only", |node| check.texts("only", node));
+    fields.finish()?;
+    Ok(Step {
         line: node.line,
         action,
-        only: Vec::new(),
-        outcome: None,
-        effects: None,
-        reply: None,
-        answer: None,
-        unchanged: None,
-        hold: false,
-        kill: None,
-        budget: None,
-    };
-    if is_event {
-        step.outcome = fields.take("expect").map(|n| outcome(reader, n)).transpose()?;
-        step.effects = fields.take("effects").map(|n| Matcher::read(reader, n)).transpose()?;
-        step.reply = fields.take("reply").map(|n| Matcher::read(reader, n)).transpose()?;
-        step.budget = fields.take("budget").map(|n| Budget::read(reader, n)).transpose()?;
-    }
-    if matches!(step.action, Action::Webhook(_)) {
-        step.answer = fields.take("answer").map(|n| Matcher::read(reader, n)).transpose()?;
-    }
-    if is_event && let Some(node) = fields.take("hold") {
-        step.hold = reader.truth("hold", node)?;
-    }
-    if is_event || matches!(step.action, Action::Advance(_) | Action::Until(_)) {
-        step.kill = fields.take("kill").map(|node| kill(reader, node)).transpose()?;
-    }
-    if let Some(entry) = fields.take_entry("unchanged") {
-        step.unchanged = reader.truth("unchanged", &entry.value)?.then_some(entry.line);
-    }
-    if let Some(node) = fields.take("only") {
-        step.only = reader.texts("only", node)?;
-    }
-    fields.finish()?;
-    Ok(step)
+        only: only?.unwrap_or_default(),
+        outcome: outcome?,
+        effects: effects?,
+        reply: reply?,
+        answer: answer?,
+        unchanged: unchanged.transpose()?.and_then(|(is_set, line)| is_set.then_some(line)),
+        hold: hold?.unwrap_or(false),
+        kill: kill?,
+        budget: budget?,
+    })
 }
 
-fn kill(reader: Reader<'_>, node: &Node) -> Result<Kill, BadInput> {
-    let mut fields = reader.fields("`kill`", node)?;
-    let write = write_number(reader, "write", fields.need("write")?)?;
-    let after = fields.take("after").map(|node| reader.truth("after", node)).transpose()?.unwrap_or(false);
-    let again = fields.take("again").map(|node| write_number(reader, "again", node)).transpose()?;
+fn kill(check: &Checker, node: &Node) -> Checked<Kill> {
+    let mut fields = check.fields("`kill`", node)?;
+    let write = write_number(check, "write", fields.need("write")?)?;
+    let after = fields.take("after").map(|node| check.truth("after", node)).transpose()?.unwrap_or(false);
+    let again = fields.take("again").map(|node| write_number(check, "again", node)).transpose()?;
     fields.finish()?;
     Ok(Kill { write, moment: if after { Moment::After } else { Moment::Before }, again })
 }
 
-fn write_number(reader: Reader<'_>, what: &str, node: &Node) -> Result<u64, BadInput> {
+fn write_number(check: &Checker, what: &str, node: &Node) -> Checked<u64> {
     let number = node.json().as_u64().filter(|number| *number > 0);
-    number.ok_or_else(|| reader.bad(node.line, format!("`{what}` is {}", node.kind()), "the number of a write, from 1"))
+    number
+        .ok_or_else(|| check.bad(node.place(), format!("`{what}` is {}", node.kind()), "the number of a write, from 1"))
 }
 
-fn action(
-    reader: Reader<'_>,
-    fields: &mut Fields<'_, '_>,
-    given: &Given,
-    counter: &mut Counter,
-) -> Result<Action, BadInput> {
+fn action(check: &Checker, fields: &mut Fields<'_, '_>, given: &Given, counter: &mut Counter) -> Checked<Action> {
     if let Some(kind) = fields.take("stripe") {
         counter.stripe += 1;
-        return Ok(Action::Stripe(Box::new(stripe(reader, kind, fields, counter.stripe)?)));
+        return Ok(Action::Stripe(Box::new(stripe(check, kind, fields, counter.stripe)?)));
     }
     if let Some(kind) = fields.take("command") {
         counter.command += 1;
-        return Ok(Action::Command(message(reader, &COMMAND, kind, fields, given, counter.command)?));
+        return Ok(Action::Command(message(check, &COMMAND, kind, fields, given, counter.command)?));
     }
     if let Some(kind) = fields.take("event") {
         counter.fact += 1;
-        return Ok(Action::Fact(message(reader, &FACT, kind, fields, given, counter.fact)?));
+        return Ok(Action::Fact(message(check, &FACT, kind, fields, given, counter.fact)?));
     }
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
-        return Ok(Action::Product(product(reader, verb, fields, given, counter.product)?));
+        return Ok(Action::Product(product(check, verb, fields, given, counter.product)?));
     }
     if let Some(node) = fields.take("usage") {
         counter.usage += 1;
-        return Ok(Action::Usage(measured(reader, node, fields, given, counter.usage)?));
+        return Ok(Action::Usage(measured(check, node, fields, given, counter.usage)?));
     }
     if let Some(name) = fields.take("webhook") {
         counter.webhook += 1;
-        return Ok(Action::Webhook(webhook(reader, name, fields, counter.webhook)?));
+        return Ok(Action::Webhook(webhook(check, name, fields, counter.webhook)?));
     }
     if let Some(node) = fields.take("raw") {
         counter.raw += 1;
         return Ok(Action::Raw(raw(node, counter.raw)));
     }
     if let Some(id) = fields.take("same") {
-        return Ok(Action::Same(reader.text("same", id)?));
+        return Ok(Action::Same(check.text("same", id)?));
     }
     if let Some(id) = fields.take("redrive") {
-        return Ok(Action::Redrive(reader.text("redrive", id)?));
+        return Ok(Action::Redrive(check.text("redrive", id)?));
     }
     if let Some(call) = fields.take("at_stripe") {
-        return Ok(Action::AtStripe(at_stripe(reader, call, fields)?));
+        return Ok(Action::AtStripe(at_stripe(check, call, fields)?));
     }
     if let Some(span) = fields.take("advance") {
-        return Ok(Action::Advance(reader.span("advance", span)?));
+        return Ok(Action::Advance(read_span(check, "advance", span)?));
     }
     if let Some(time) = fields.take("until") {
-        return Ok(Action::Until(reader.time("until", time)?));
+        return Ok(Action::Until(read_time(check, "until", time)?));
     }
     if let Some(node) = fields.take("answers") {
-        return Ok(Action::Answers(answers::read(reader, node)?));
+        return Ok(Action::Answers(answers::read(check, node)?));
     }
     if let Some(node) = fields.take("claims") {
-        return Ok(Action::Claims(holdings(reader, node)?));
+        return Ok(Action::Claims(holdings(check, node)?));
     }
     if let Some(node) = fields.take("timers") {
-        return Ok(Action::Timers(reader.truth("timers", node)?));
+        return Ok(Action::Timers(check.truth("timers", node)?));
     }
     if let Some(node) = fields.take("restart") {
-        return match reader.truth("restart", node)? {
+        return match check.truth("restart", node)? {
             true => Ok(Action::Restart),
-            false => Err(reader.bad(node.line, "`restart` is false", "`restart: true`")),
+            false => Err(check.bad(node.place(), "`restart` is false", "`restart: true`")),
         };
     }
     if let Some(node) = fields.take("check") {
-        return Ok(Action::Check(expectations(reader, node)?));
+        return Ok(Action::Check(expectations(check, node)?));
     }
-    Err(reader.bad(fields.line, "a step without a known action", STEP_NAMES))
+    Err(check.bad(fields.place(), "a step without a known action", STEP_NAMES))
 }
 
-fn webhook(
-    reader: Reader<'_>,
-    name: &Node,
-    fields: &mut Fields<'_, '_>,
-    number: usize,
-) -> Result<WebhookStep, BadInput> {
-    let name = reader.text("webhook", name)?;
-    let delivery = fields.take("id").map_or_else(|| Ok(format!("dlv_{number}")), |node| reader.text("id", node))?;
+fn webhook(check: &Checker, name: &Node, fields: &mut Fields<'_, '_>, number: usize) -> Checked<WebhookStep> {
+    let name = check.text("webhook", name)?;
+    let delivery = fields.take("id").map_or_else(|| Ok(format!("dlv_{number}")), |node| check.text("id", node))?;
     let signature = match fields.take("signature") {
         None => Signature::Good,
-        Some(node) => match reader.text("signature", node)?.as_str() {
+        Some(node) => match check.word("signature", node, &["bad", "old", "none"])? {
             "bad" => Signature::Bad,
             "old" => Signature::Old,
-            "none" => Signature::None,
-            other => return Err(reader.bad(node.line, format!("`signature: {other}`"), "bad, old or none")),
+            _ => Signature::None,
         },
     };
     let body = fields.need("body")?.json();
     Ok(WebhookStep { id: format!("{name}:{delivery}"), name, delivery, signature, body })
 }
 
-fn at_stripe(reader: Reader<'_>, node: &Node, fields: &mut Fields<'_, '_>) -> Result<AtStripe, BadInput> {
-    let text = reader.text("at_stripe", node)?;
+fn at_stripe(check: &Checker, node: &Node, fields: &mut Fields<'_, '_>) -> Checked<AtStripe> {
+    let text = check.text("at_stripe", node)?;
     let bad = || {
-        reader.bad(
-            node.line,
+        check.bad(
+            node.place(),
             format!("`at_stripe: {text}`"),
             "`POST` or `DELETE`, and a path such as `/v1/customers/{customer}`",
         )
@@ -368,25 +344,25 @@ fn at_stripe(reader: Reader<'_>, node: &Node, fields: &mut Fields<'_, '_>) -> Re
     }
     let mut form = Vec::new();
     if let Some(node) = fields.take("form") {
-        form_members(reader, "", node, &mut form)?;
+        form_members(check, "", node, &mut form)?;
     }
     Ok(AtStripe { method: method.to_owned(), path: path.to_owned(), form })
 }
 
 /// Reads the members of a form under Stripe's names: `outer[inner]`, `list[0]`.
-fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(String, String)>) -> Result<(), BadInput> {
+fn form_members(check: &Checker, name: &str, node: &Node, form: &mut Vec<(String, String)>) -> Checked<()> {
     let within = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}[{key}]") };
     match &node.value {
         Tree::Map(entries) => {
-            entries.iter().try_for_each(|entry| form_members(reader, &within(&entry.key), &entry.value, form))
+            entries.iter().try_for_each(|entry| form_members(check, &within(&entry.key), &entry.value, form))
         }
         Tree::List(list) if !name.is_empty() => {
             let mut numbered = list.iter().enumerate();
-            numbered.try_for_each(|(at, entry)| form_members(reader, &within(&at.to_string()), entry, form))
+            numbered.try_for_each(|(at, entry)| form_members(check, &within(&at.to_string()), entry, form))
         }
         _ => {
             let expected = "a mapping of texts, whole numbers, truth values, and mappings and lists of them";
-            let bad = || reader.bad(node.line, format!("`form` has {}", node.kind()), expected);
+            let bad = || check.bad(node.place(), format!("`form` has {}", node.kind()), expected);
             let value = scalar(node).filter(|_| !name.is_empty()).ok_or_else(bad)?;
             form.push((name.to_owned(), value));
             Ok(())
@@ -397,16 +373,16 @@ fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(Str
 /// The value of a claim that no account may take.
 pub(super) const BLOCKED: &str = "blocked";
 
-fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, BadInput> {
+fn holdings(check: &Checker, node: &Node) -> Checked<Vec<(String, Holding)>> {
     let holding = |entry: &Entry| {
         let holding = match &entry.value.value {
             Tree::Null => Holding::Free,
             Tree::Text(text) if text == BLOCKED => Holding::Blocked,
-            _ => Holding::By(account(reader, &entry.value)?),
+            _ => Holding::By(account(check, &entry.value)?),
         };
         Ok((entry.key.clone(), holding))
     };
-    reader.map("claims", node)?.iter().map(holding).collect()
+    check.each(check.map("claims", node)?, holding)
 }
 
 /// Reads a raw body. A text is the body itself; any other value is converted to JSON.
@@ -420,35 +396,35 @@ fn raw(node: &Node, number: usize) -> RawStep {
     RawStep { id: id.unwrap_or_else(|| format!("raw_{number}")), bytes }
 }
 
-fn stripe(reader: Reader<'_>, kind: &Node, fields: &mut Fields<'_, '_>, number: usize) -> Result<StripeStep, BadInput> {
-    let id = fields.take("id").map(|n| reader.text("id", n)).transpose()?;
+fn stripe(check: &Checker, kind: &Node, fields: &mut Fields<'_, '_>, number: usize) -> Checked<StripeStep> {
+    let id = fields.take("id").map(|n| check.text("id", n)).transpose()?;
     let text =
-        |fields: &mut Fields<'_, '_>, name: &'static str| fields.take(name).map(|n| reader.text(name, n)).transpose();
+        |fields: &mut Fields<'_, '_>, name: &'static str| fields.take(name).map(|n| check.text(name, n)).transpose();
     let mut version_patches: Vec<(String, Patch)> = Vec::new();
-    let patch = patch(reader, fields)?;
+    let patch = patch(check, fields)?;
     for (suffix, node) in fields.take_suffixed("set") {
-        of_version(&mut version_patches, suffix).set = changes(reader, "set", node)?;
+        of_version(&mut version_patches, suffix).set = changes(check, "set", node)?;
     }
     for (suffix, node) in fields.take_suffixed("add") {
-        of_version(&mut version_patches, suffix).add = changes(reader, "add", node)?;
+        of_version(&mut version_patches, suffix).add = changes(check, "add", node)?;
     }
     for (suffix, node) in fields.take_suffixed("unset") {
-        of_version(&mut version_patches, suffix).unset = paths(reader, node)?;
+        of_version(&mut version_patches, suffix).unset = paths(check, node)?;
     }
     let envelope = match fields.take("envelope") {
         Some(node) => {
-            let mut inner = reader.fields("envelope", node)?;
-            let found = self::patch(reader, &mut inner)?;
+            let mut inner = check.fields("envelope", node)?;
+            let found = self::patch(check, &mut inner)?;
             inner.finish()?;
             found
         }
         None => Patch::default(),
     };
     Ok(StripeStep {
-        kind: reader.text("stripe", kind)?,
+        kind: check.text("stripe", kind)?,
         id: id.unwrap_or_else(|| format!("evt_{number}")),
         at: match fields.take("at") {
-            Some(node) => at(reader, node)?,
+            Some(node) => at(check, node)?,
             None => At::Same,
         },
         base: text(fields, "base")?,
@@ -456,11 +432,11 @@ fn stripe(reader: Reader<'_>, kind: &Node, fields: &mut Fields<'_, '_>, number: 
         patch,
         version_patches,
         previous: match fields.take("previous") {
-            Some(node) => changes(reader, "previous", node)?,
+            Some(node) => changes(check, "previous", node)?,
             None => Vec::new(),
         },
         connected: text(fields, "connected")?,
-        livemode: fields.take("livemode").map(|n| reader.truth("livemode", n)).transpose()?,
+        livemode: fields.take("livemode").map(|n| check.truth("livemode", n)).transpose()?,
         request_key: text(fields, "request_key")?,
         envelope,
     })
@@ -477,40 +453,40 @@ fn of_version<'p>(patches: &'p mut Vec<(String, Patch)>, version: &str) -> &'p m
     &mut patches[at].1
 }
 
-fn patch(reader: Reader<'_>, fields: &mut Fields<'_, '_>) -> Result<Patch, BadInput> {
+fn patch(check: &Checker, fields: &mut Fields<'_, '_>) -> Checked<Patch> {
     let take = |fields: &mut Fields<'_, '_>, name: &'static str| match fields.take(name) {
-        Some(node) => changes(reader, name, node),
+        Some(node) => changes(check, name, node),
         None => Ok(Vec::new()),
     };
     Ok(Patch {
         set: take(fields, "set")?,
         add: take(fields, "add")?,
         unset: match fields.take("unset") {
-            Some(node) => paths(reader, node)?,
+            Some(node) => paths(check, node)?,
             None => Vec::new(),
         },
     })
 }
 
-fn changes(reader: Reader<'_>, what: &str, node: &Node) -> Result<Vec<Change>, BadInput> {
+fn changes(check: &Checker, what: &str, node: &Node) -> Checked<Vec<Change>> {
     let change = |entry: &Entry| Change { key: entry.key.clone(), line: entry.line, value: entry.value.clone() };
-    Ok(reader.map(what, node)?.iter().map(change).collect())
+    Ok(check.map(what, node)?.iter().map(change).collect())
 }
 
-fn paths(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, usize)>, BadInput> {
-    reader.list("unset", node)?.iter().map(|entry| Ok((reader.text("unset", entry)?, entry.line))).collect()
+fn paths(check: &Checker, node: &Node) -> Checked<Vec<(String, usize)>> {
+    check.each(check.list("unset", node)?, |entry| Ok((check.text("unset", entry)?, entry.line)))
 }
 
-fn at(reader: Reader<'_>, node: &Node) -> Result<At, BadInput> {
-    let text = reader.text("at", node)?;
+fn at(check: &Checker, node: &Node) -> Checked<At> {
+    let text = check.text("at", node)?;
     let span = |rest: &str| {
         crate::time::parse_span(rest)
-            .ok_or_else(|| reader.bad(node.line, format!("`at: {text}` is no time"), "RFC 3339, or +5s, -1h, +7d"))
+            .ok_or_else(|| check.bad(node.place(), format!("`at: {text}` is no time"), "RFC 3339, or +5s, -1h, +7d"))
     };
     match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(rest), _) => Ok(At::Later(span(rest)?)),
         (_, Some(rest)) => Ok(At::Later(-span(rest)?)),
-        _ => reader.time("at", node).map(At::Time),
+        _ => read_time(check, "at", node).map(At::Time),
     }
 }
 
@@ -531,27 +507,27 @@ pub(super) const FACT: MessageForm =
     MessageForm { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
 
 fn message(
-    reader: Reader<'_>,
+    check: &Checker,
     form: &MessageForm,
     kind: &Node,
     fields: &mut Fields<'_, '_>,
     given: &Given,
     number: usize,
-) -> Result<CommandStep, BadInput> {
-    let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
+) -> Checked<CommandStep> {
+    let account = fields.take("account").map(|n| account(check, n)).transpose()?;
     let of_account = account.as_ref().or(given.account.as_ref());
     if of_account.is_none() {
         let problem = format!("{} without account", form.what);
-        return Err(reader.bad(kind.line, problem, "`account`, here or in `given`"));
+        return Err(check.bad(kind.place(), problem, "`account`, here or in `given`"));
     }
     let by = match (fields.take("by"), form.by_service) {
         (None, true) => service(),
-        (by, _) => actor(reader, by.or(given.by.as_ref()), of_account)?,
+        (by, _) => actor(check, by.or(given.by.as_ref()), of_account)?,
     };
     Ok(CommandStep {
-        kind: reader.text(form.name, kind)?,
+        kind: check.text(form.name, kind)?,
         id: match fields.take("id") {
-            Some(node) => reader.text("id", node)?,
+            Some(node) => check.text("id", node)?,
             None => format!("{}_{number}", form.id),
         },
         by,
@@ -566,48 +542,45 @@ pub(super) fn service() -> Actor {
 }
 
 fn product(
-    reader: Reader<'_>,
+    check: &Checker,
     verb: &Node,
     fields: &mut Fields<'_, '_>,
     given: &Given,
     number: usize,
-) -> Result<ProductStep, BadInput> {
-    let text = reader.text("product", verb)?;
-    if !["created", "updated", "deleted"].contains(&text.as_str()) {
-        return Err(reader.bad(verb.line, format!("`product: {text}`"), "created, updated or deleted"));
-    }
+) -> Checked<ProductStep> {
+    let verb = check.word("product", verb, &["created", "updated", "deleted"])?.to_owned();
     Ok(ProductStep {
-        verb: text,
+        verb,
         id: match fields.take("id") {
-            Some(node) => reader.text("id", node)?,
+            Some(node) => check.text("id", node)?,
             None => format!("prd_{number}"),
         },
-        by: actor(reader, fields.take("by").or(given.by.as_ref()), given.account.as_ref())?,
+        by: actor(check, fields.take("by").or(given.by.as_ref()), given.account.as_ref())?,
         data: fields.need("data")?.json(),
     })
 }
 
 fn measured(
-    reader: Reader<'_>,
+    check: &Checker,
     node: &Node,
     fields: &mut Fields<'_, '_>,
     given: &Given,
     number: usize,
-) -> Result<UsageStep, BadInput> {
-    let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
+) -> Checked<UsageStep> {
+    let account = fields.take("account").map(|n| account(check, n)).transpose()?;
     let of_account = account.as_ref().or(given.account.as_ref());
     if of_account.is_none() {
-        return Err(reader.bad(node.line, "measurements without account", "`account`, here or in `given`"));
+        return Err(check.bad(node.place(), "measurements without account", "`account`, here or in `given`"));
     }
-    let id = fields.take("id").map_or_else(|| Ok(format!("use_{number}")), |node| reader.text("id", node))?;
+    let id = fields.take("id").map_or_else(|| Ok(format!("use_{number}")), |node| check.text("id", node))?;
     let by = match fields.take("by") {
-        Some(by) => actor(reader, Some(by), of_account)?,
+        Some(by) => actor(check, Some(by), of_account)?,
         None => Actor::system(),
     };
-    Ok(UsageStep { batch: usage::read(reader, node, &id)?, id, by, account })
+    Ok(UsageStep { batch: usage::read(check, node, &id)?, id, by, account })
 }
 
-pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Account>) -> Result<Actor, BadInput> {
+pub(super) fn actor(check: &Checker, node: Option<&Node>, account: Option<&Account>) -> Checked<Actor> {
     let Some(node) = node else {
         let subject = match account {
             Some(Account::User(id)) => id.clone(),
@@ -624,16 +597,12 @@ pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Ac
         return Ok(Actor { kind: ActorKind::User, subject, roles: Vec::new() });
     };
     let kind_of = |node: &Node| {
-        Ok(match reader.text("by", node)?.as_str() {
+        Ok(match check.word("by", node, &["user", "admin", "service", "extension", "system"])? {
             "user" => ActorKind::User,
             "admin" => ActorKind::Admin,
             "service" => ActorKind::Service,
             "extension" => ActorKind::Extension,
-            "system" => ActorKind::System,
-            other => {
-                let problem = format!("`{other}` is no kind of actor");
-                return Err(reader.bad(node.line, problem, "user, admin, service, extension or system"));
-            }
+            _ => ActorKind::System,
         })
     };
     if matches!(node.value, Tree::Text(_)) {
@@ -641,90 +610,83 @@ pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Ac
         let subject = match (kind, account) {
             (ActorKind::User, Some(Account::User(id))) => id.clone(),
             (ActorKind::System, _) => String::new(),
-            _ => reader.text("by", node)?,
+            _ => check.text("by", node)?,
         };
         return Ok(Actor { kind, subject, roles: Vec::new() });
     }
-    let mut fields = reader.fields("by", node)?;
+    let mut fields = check.fields("by", node)?;
     let kind = kind_of(fields.need("kind")?)?;
-    let subject = fields.take("subject").map(|n| reader.text("subject", n)).transpose()?.unwrap_or_default();
-    let roles = fields.take("roles").map(|n| reader.texts("roles", n)).transpose()?.unwrap_or_default();
+    let subject = fields.take("subject").map(|n| check.text("subject", n)).transpose()?.unwrap_or_default();
+    let roles = fields.take("roles").map(|n| check.texts("roles", n)).transpose()?.unwrap_or_default();
     fields.finish()?;
     Ok(Actor { kind, subject, roles })
 }
 
-fn outcome(reader: Reader<'_>, node: &Node) -> Result<OutcomeExpectation, BadInput> {
-    let name = |node: &Node| {
-        let text = reader.text("outcome", node)?;
-        match OUTCOMES.contains(&text.as_str()) {
-            true => Ok(text),
-            false => {
-                let bad = reader.bad(node.line, format!("`{text}` is no outcome"), OUTCOME_NAMES);
-                Err(bad.guessing(&text, OUTCOMES))
-            }
-        }
-    };
+fn outcome(check: &Checker, node: &Node) -> Checked<OutcomeExpectation> {
+    let word = |what, node: &Node| check.word(what, node, &OUTCOMES).map(str::to_owned);
     if matches!(node.value, Tree::Text(_)) {
         return Ok(OutcomeExpectation {
             line: node.line,
-            outcome: name(node)?,
+            outcome: word("expect", node)?,
             reason: None,
             quota: None,
             account: None,
             then: None,
         });
     }
-    let mut fields = reader.fields("expect", node)?;
-    let expectation = OutcomeExpectation {
-        line: node.line,
-        outcome: name(fields.need("outcome")?)?,
-        reason: fields.take("reason").map(|n| Matcher::read(reader, n)).transpose()?,
-        quota: fields.take("quota").map(|n| Matcher::read(reader, n)).transpose()?,
-        account: fields.take("account").map(|n| Matcher::read(reader, n)).transpose()?,
-        then: fields.take("then").map(name).transpose()?,
-    };
+    let mut fields = check.fields("expect", node)?;
+    let outcome = fields.need("outcome").and_then(|node| word("outcome", node));
+    let [reason, quota, account] =
+        ["reason", "quota", "account"].map(|name| fields.optional(name, |node| Matcher::read(check, node)));
+    let then = fields.optional("then", |node| word("then", node));
     fields.finish()?;
-    Ok(expectation)
+    Ok(OutcomeExpectation {
+        line: node.line,
+        outcome: outcome?,
+        reason: reason?,
+        quota: quota?,
+        account: account?,
+        then: then?,
+    })
 }
 
-fn expectations(reader: Reader<'_>, node: &Node) -> Result<Expectations, BadInput> {
-    let mut fields = reader.fields("expect", node)?;
+fn expectations(check: &Checker, node: &Node) -> Checked<Expectations> {
+    let mut fields = check.fields("expect", node)?;
     let mut found = Expectations::default();
-    sections(reader, &mut fields, None, &mut found)?;
-    if let Some(node) = fields.take("accounts") {
-        for entry in reader.map("accounts", node)? {
-            let account = account_of(reader, entry.line, &entry.key)?;
-            let mut inner = reader.fields("accounts", &entry.value)?;
-            sections(reader, &mut inner, Some(&account), &mut found)?;
-            inner.finish()?;
-        }
-    }
-    if let Some(node) = fields.take("snapshot") {
-        if reader.text("snapshot", node)? != "full" {
-            return Err(reader.bad(node.line, "an unknown kind of snapshot", "`snapshot: full`"));
-        }
-        found.snapshot = Some(node.line);
-    }
+    let own = sections(check, &mut fields, None, &mut found);
+    let accounts = fields.optional("accounts", |node| {
+        check.every(check.map("accounts", node)?, |entry| {
+            let account = account_of(check, entry.place(), &entry.key)?;
+            let mut inner = check.fields("accounts", &entry.value)?;
+            let sections = sections(check, &mut inner, Some(&account), &mut found);
+            inner.finish().and(sections)
+        })
+    });
+    let snapshot = fields.optional("snapshot", |node| match check.text("snapshot", node)?.as_str() {
+        "full" => Ok(node.line),
+        _ => Err(check.bad(node.place(), "an unknown kind of snapshot", "`snapshot: full`")),
+    });
     fields.finish()?;
+    own?;
+    accounts?;
+    found.snapshot = snapshot?;
     Ok(found)
 }
 
 fn sections(
-    reader: Reader<'_>,
+    check: &Checker,
     fields: &mut Fields<'_, '_>,
     account: Option<&Account>,
     found: &mut Expectations,
-) -> Result<(), BadInput> {
-    for section in SECTIONS {
-        if account.is_some() && super::COMMON_SECTIONS.contains(&section) {
-            continue;
-        }
+) -> Checked<()> {
+    let of_account = |section: &&str| account.is_none() || !super::COMMON_SECTIONS.contains(section);
+    check.every(SECTIONS.iter().copied().filter(of_account), |section| {
         if let Some(node) = fields.take(section) {
-            let matcher = short_forms(section, Matcher::read(reader, node)?);
+            let matcher = short_forms(section, Matcher::read(check, node)?);
             found.sections.push(SectionExpectation { account: account.cloned(), section, matcher });
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Expands plain values. A plain value stands for the main member of a row: an entitlement's `allowed`, a claim's

@@ -1,43 +1,38 @@
 //! Reads measurements: `usage: {meter, quantity, id, at, …}`, or a list of them; other members are attributes.
 
 use super::Measurement;
-use crate::error::BadInput;
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Node, Tree, read_time};
 
 /// Reads one measurement or a list of them; a measurement without an id gets one that begins with `event`, the id of
 /// its event.
-pub(super) fn read(reader: Reader<'_>, node: &Node, event: &str) -> Result<Vec<Measurement>, BadInput> {
-    let Tree::List(list) = &node.value else { return Ok(vec![measurement(reader, node, event.to_owned())?]) };
+pub(super) fn read(check: &Checker, node: &Node, event: &str) -> Checked<Vec<Measurement>> {
+    let Tree::List(list) = &node.value else { return Ok(vec![measurement(check, node, event.to_owned())?]) };
     if list.is_empty() {
-        return Err(reader.bad(node.line, "no measurement", "a measurement or a list of them"));
+        return Err(check.bad(node.place(), "no measurement", "a measurement or a list of them"));
     }
-    let number = |(index, node)| measurement(reader, node, format!("{event}.{}", index + 1));
-    list.iter().enumerate().map(number).collect()
+    let number = |(index, node)| measurement(check, node, format!("{event}.{}", index + 1));
+    check.each(list.iter().enumerate(), number)
 }
 
-fn measurement(reader: Reader<'_>, node: &Node, id: String) -> Result<Measurement, BadInput> {
-    let mut fields = reader.fields("a measurement", node)?;
-    let meter = reader.text("meter", fields.need("meter")?)?;
-    let quantity = fields.need("quantity")?;
-    let Tree::Int(quantity) = quantity.value else {
-        return Err(reader.bad(quantity.line, format!("`quantity` is {}", quantity.kind()), "a whole number"));
-    };
-    let id = fields.take("id").map_or(Ok(id), |node| reader.text("id", node))?;
-    let at = fields.take("at").map(|node| reader.time("at", node)).transpose()?;
-    let mut attributes = Vec::new();
-    for entry in fields.rest() {
-        let text = match &entry.value.value {
-            Tree::Text(text) => text.clone(),
-            Tree::Int(number) => number.to_string(),
-            Tree::Bool(truth) => truth.to_string(),
-            _ => {
-                let problem = format!("the attribute `{}` is {}", entry.key, entry.value.kind());
-                return Err(reader.bad(entry.line, problem, "a text, a whole number or a truth value"));
-            }
-        };
-        attributes.push((entry.key.clone(), text));
-    }
-    Ok(Measurement { id, meter, quantity, at, attributes })
+fn measurement(check: &Checker, node: &Node, id: String) -> Checked<Measurement> {
+    let mut fields = check.fields("a measurement", node)?;
+    let meter = fields.need("meter").and_then(|node| check.text("meter", node));
+    let quantity = fields.need("quantity").and_then(|node| match node.value {
+        Tree::Int(quantity) => Ok(quantity),
+        _ => Err(check.wrong("quantity", node, "a whole number")),
+    });
+    let id = fields.optional("id", |node| check.text("id", node)).map(|given| given.unwrap_or(id));
+    let at = fields.optional("at", |node| read_time(check, "at", node));
+    let attributes = check.each(fields.rest(), |entry| match &entry.value.value {
+        Tree::Text(_) | Tree::Int(_) | Tree::Bool(_) => {
+            Ok((entry.key.clone(), entry.value.scalar().unwrap_or_default()))
+        }
+        _ => {
+            let problem = format!("the attribute `{}` is {}", entry.key, entry.value.kind());
+            Err(check.bad(entry.place(), problem, "a text, a whole number or a truth value"))
+        }
+    });
+    Ok(Measurement { id: id?, meter: meter?, quantity: quantity?, at: at?, attributes: attributes? })
 }
 
 #[cfg(test)]
@@ -46,9 +41,8 @@ mod tests {
     use std::path::Path;
 
     fn batch(text: &str) -> Result<Vec<Measurement>, String> {
-        let file = Path::new("x.yml");
-        let node = Node::parse(file, text).expect("valid YAML");
-        read(Reader { file }, &node, "use_1").map_err(|error| error.to_string())
+        let node = Node::parse(Path::new("x.yml"), text).expect("valid YAML");
+        Checker::read(|check| read(check, &node, "use_1")).map_err(|mistakes| mistakes.to_string())
     }
 
     #[test]

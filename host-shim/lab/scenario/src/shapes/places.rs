@@ -1,8 +1,8 @@
 //! `places.yml`: maps the names that a scenario sets to paths of an API version's bodies.
 
-use crate::error::BadInput;
+use crate::error::Mistakes;
 use crate::path::{JsonPath, NewKey, PathError};
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checked, Checker, Entry, Node, Tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,50 +28,46 @@ pub(super) enum Rule {
 }
 
 /// Reads `places.yml`: the rules by name of the body and name of the value.
-pub(super) fn read(file: &Path, text: &str) -> Result<BTreeMap<String, BTreeMap<String, Rule>>, BadInput> {
+pub(super) fn read(file: &Path, text: &str) -> Result<BTreeMap<String, BTreeMap<String, Rule>>, Mistakes> {
     let node = Node::parse(file, text)?;
-    let reader = Reader { file };
-    let mut bodies = BTreeMap::new();
-    for body in reader.map("places", &node)? {
-        let mut names = BTreeMap::new();
-        for place in reader.map("a body's places", &body.value)? {
-            names.insert(place.key.clone(), rule(reader, &place.value)?);
-        }
-        bodies.insert(body.key.clone(), names);
-    }
-    Ok(bodies)
+    Checker::read(|check| {
+        check.each(check.map("places", &node)?, |body| {
+            let place = |place: &Entry| Ok((place.key.clone(), rule(check, &place.value)?));
+            Ok((body.key.clone(), check.each(check.map("a body's places", &body.value)?, place)?))
+        })
+    })
 }
 
-fn rule(reader: Reader<'_>, node: &Node) -> Result<Rule, BadInput> {
+fn rule(check: &Checker, node: &Node) -> Checked<Rule> {
     match &node.value {
-        Tree::Text(_) => Ok(Rule::Path(path(reader, node)?)),
-        Tree::List(list) => Ok(Rule::All(list.iter().map(|n| rule(reader, n)).collect::<Result<_, _>>()?)),
+        Tree::Text(_) => Ok(Rule::Path(path(check, node)?)),
+        Tree::List(list) => Ok(Rule::All(list.iter().map(|n| rule(check, n)).collect::<Result<_, _>>()?)),
         _ => {
-            let mut fields = reader.fields("a place", node)?;
+            let mut fields = check.fields("a place", node)?;
             let found = if let Some(parts) = fields.take("parts") {
-                let parts = reader.map("parts", parts)?;
+                let parts = check.map("parts", parts)?;
                 Rule::Parts(
-                    parts.iter().map(|p| Ok((p.key.clone(), rule(reader, &p.value)?))).collect::<Result<_, _>>()?,
+                    parts.iter().map(|p| Ok((p.key.clone(), rule(check, &p.value)?))).collect::<Result<_, _>>()?,
                 )
             } else if let Some(add) = fields.take("add") {
-                Rule::Template { add: path(reader, add)?, value: fields.need("value")?.json() }
+                Rule::Template { add: path(check, add)?, value: fields.need("value")?.json() }
             } else if let Some(cases) = fields.take("when") {
                 let mut found = Vec::new();
-                for case in reader.map("when", cases)? {
+                for case in check.map("when", cases)? {
                     let mut sets = Vec::new();
-                    for set in reader.map("when", &case.value)? {
+                    for set in check.map("when", &case.value)? {
                         let path =
-                            set.key.parse().map_err(|e: PathError| reader.bad(set.line, e.to_string(), "a path"))?;
+                            set.key.parse().map_err(|e: PathError| check.bad(set.place(), e.to_string(), "a path"))?;
                         sets.push((path, set.value.json()));
                     }
                     found.push((case.key.clone(), sets));
                 }
                 Rule::When(found)
             } else if let Some(list) = fields.take("list") {
-                Rule::Items { list: path(reader, list)?, base: reader.text("base", fields.need("base")?)? }
+                Rule::Items { list: path(check, list)?, base: check.text("base", fields.need("base")?)? }
             } else {
-                return Err(reader.bad(
-                    node.line,
+                return Err(check.bad(
+                    node.place(),
                     "a place without a rule",
                     "a path, a list, or parts, add, when or list",
                 ));
@@ -82,10 +78,10 @@ fn rule(reader: Reader<'_>, node: &Node) -> Result<Rule, BadInput> {
     }
 }
 
-fn path(reader: Reader<'_>, node: &Node) -> Result<JsonPath, BadInput> {
-    let text = reader.text("a path", node)?;
+fn path(check: &Checker, node: &Node) -> Checked<JsonPath> {
+    let text = check.text("a path", node)?;
     text.parse()
-        .map_err(|error: PathError| reader.bad(node.line, error.to_string(), "a path such as `items.data[0].id`"))
+        .map_err(|error: PathError| check.bad(node.place(), error.to_string(), "a path such as `items.data[0].id`"))
 }
 
 /// An error of setting a named value.

@@ -27,7 +27,7 @@ impl Folder {
     /// Reads the configuration file with this text.
     pub fn read(&self, text: &str, environment: &Environment) -> Result<ServerConfig, Vec<BadInput>> {
         self.write("solobase.config.yml", text);
-        ServerConfig::read(&self.path("solobase.config.yml"), environment)
+        Ok(ServerConfig::read(&self.path("solobase.config.yml"), environment)?)
     }
 
     /// Returns the faults of the configuration file with this text, each as line and message.

@@ -6,7 +6,7 @@ use super::super::{
 };
 use super::{Entries, Unwritable, expectations, json, outcome, span};
 use crate::matcher::Matcher;
-use crate::tree::{Node, Reader, Tree};
+use crate::tree::{Checker, Node, Tree};
 use extension_contract::{Account, Actor, ActorKind};
 use host_store::fault::Moment;
 
@@ -146,8 +146,7 @@ impl Writer<'_> {
 
     /// Returns the actor that the reader assigns for `by`, or for a step without `by`.
     fn actor(&self, by: Option<&Node>, account: Option<&Account>) -> Option<Actor> {
-        let reader = Reader { file: &self.scenario.file };
-        read::actor(reader, by.or(self.scenario.given.by.as_ref()), account).ok()
+        read::actor(&Checker::new(), by.or(self.scenario.given.by.as_ref()), account).ok()
     }
 
     /// Adds `by`, unless it equals the reader's default.
