@@ -71,6 +71,7 @@ impl bindings::exports::solobase::products::events::Guest for Hostile {
         match event.kind.as_str() {
             "behave" => Ok(decision),
             "spin" => spin(),
+            "copy" => copy(),
             "allocate" => allocate(),
             "recurse" => Err(Failure::Internal(recurse(1).to_string())),
             "trap" => die(),
@@ -147,6 +148,15 @@ fn die() -> ! {
 fn spin() -> ! {
     loop {
         std::hint::black_box(());
+    }
+}
+
+/// Copies megabytes in a loop. One instruction copies all of them.
+fn copy() -> ! {
+    const HALF: usize = 16 << 20;
+    let mut bytes = vec![1_u8; 2 * HALF];
+    loop {
+        std::hint::black_box(&mut bytes).copy_within(..HALF, HALF);
     }
 }
 

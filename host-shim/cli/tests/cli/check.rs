@@ -291,7 +291,7 @@ fn every_wrong_file_is_reported() {
     let lines = mistakes(&check(folder.path(), &[]), folder.path());
     for (line, (file, parts)) in lines.iter().zip([
         ("catalog.yml:10: ", ["`grnats`", "did you mean `grants`?"]),
-        ("scenarios/a.yml:6: ", ["`aplied` is no outcome", "did you mean `applied`?"]),
+        ("scenarios/a.yml:6: ", ["`expect: aplied`", "did you mean `applied`?"]),
         ("scenarios/b.yml:2: ", ["unknown field `gvien`", "did you mean `given`?"]),
         ("scenarios/c.yml:5: ", ["qauntity", "did you mean `quantity`?"]),
         ("scenarios/d.yml:4: ", ["no base body", "did you mean `subscription`?"]),
@@ -303,6 +303,37 @@ fn every_wrong_file_is_reported() {
         assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {line}");
     }
     assert_eq!(lines.len(), 8, "{lines:#?}");
+}
+
+#[test]
+fn all_mistakes_of_a_scenario_and_of_business_yml_are_told_at_once() {
+    let folder = business(CATALOG, STORY);
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("business.yml", "config:\n  a: {type: strng, required: 1}\n  b: {dflt: 1}\nretry: {mail: [10s, 10]}\n");
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
+    // A scenario is not judged with a business that is wrong, so its lines are those of the business.
+    let expected = [
+        "business.yml:2: `type: strng`; expected one of string, integer, boolean, secret; did you mean `string`?",
+        "business.yml:2: `required` is a whole number; expected true or false",
+        "business.yml:3: unknown field `dflt` in `b`; expected one of type, required, default, env, decimals, description",
+        "business.yml:4: `10` is not a delay; expected a number and s, m, h or d, from 1s to 30d, as in 10s",
+    ];
+    assert_eq!(lines, expected);
+    fs::remove_file(folder.path().join("business.yml")).expect("removed");
+    let wrong = "name: [x]\ncovers: SOL-01\ngiven: {account: \"user:A\"}\nevents:\n  - {command: a.b, exepct: applied}\n  \
+                 - {advance: soon}\n  - {usage: {meter: m, quantity: 1.5}, id: []}\nexpect: {baalnces: {}}\n";
+    write("scenarios/story.yml", wrong);
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
+    let told: Vec<&str> = lines.iter().map(|line| line.split(';').next().unwrap_or_default()).collect();
+    let expected = [
+        "scenarios/story.yml:1: `name` is a list",
+        "scenarios/story.yml:2: `covers` is a text",
+        "scenarios/story.yml:5: unknown field `exepct` in a step",
+        "scenarios/story.yml:6: `advance: soon` is no span of time",
+        "scenarios/story.yml:7: `id` is a list",
+        "scenarios/story.yml:8: unknown field `baalnces` in expect",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

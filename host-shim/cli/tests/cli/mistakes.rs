@@ -250,7 +250,12 @@ const OF_CATALOG: [Mistake; 69] = [
 
 /// Mistakes in the other files of the business.
 const OF_BUSINESS: [Mistake; 11] = [
-    mistake(BUSINESS, "resources:", "resorces:", &["unknown clause `resorces`", "did you mean `resources`?"]),
+    mistake(
+        BUSINESS,
+        "resources:",
+        "resorces:",
+        &["unknown field `resorces` in business.yml", "did you mean `resources`?"],
+    ),
     mistake(
         BUSINESS,
         "purchase.create:",
@@ -264,7 +269,7 @@ const OF_BUSINESS: [Mistake; 11] = [
         &["`instance.suspend` is only for operators", "whatever the roles"],
     ),
     mistake(BUSINESS, "description:", "descripton:", &["`descripton`", "did you mean `description`?"]),
-    mistake(BUSINESS, "type: string", "type: strng", &["`strng`", "did you mean `string`?"]),
+    mistake(BUSINESS, "type: string", "type: strng", &["`type: strng`", "did you mean `string`?"]),
     mistake(
         BUSINESS,
         "[ensure, change, destroy]",
@@ -282,12 +287,7 @@ const OF_BUSINESS: [Mistake; 11] = [
 const OF_SCENARIO: [Mistake; 33] = [
     mistake(SCENARIO, "given:", "gvien:", &["unknown field `gvien`", "did you mean `given`?"]),
     mistake(SCENARIO, "  account:", "  acount:", &["unknown field `acount`", "did you mean `account`?"]),
-    mistake(
-        SCENARIO,
-        "expect: duplicate",
-        "expect: duplciate",
-        &["`duplciate` is no outcome", "did you mean `duplicate`?"],
-    ),
+    mistake(SCENARIO, "expect: duplicate", "expect: duplciate", &["`expect: duplciate`", "did you mean `duplicate`?"]),
     mistake(
         SCENARIO,
         "instance.create",

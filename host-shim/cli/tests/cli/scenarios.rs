@@ -316,7 +316,7 @@ expect:
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let ran = Case::new(&story.replace("kind: user,", "kind: usr,")).replay(&[]);
     assert_eq!(ran.code, 2, "{}", ran.stdout);
-    assert!(ran.stderr.contains("story.yml:2: `usr` is no kind of actor"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("story.yml:2: `by: usr`; expected one of user"), "{}", ran.stderr);
 }
 
 #[test]

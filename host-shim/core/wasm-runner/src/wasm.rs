@@ -1,9 +1,9 @@
 //! Loads components and creates their runners.
 //!
 //! A [`LoadedComponent`] is compiled, linked and checked once; its [`WasmRunner`]s share the engine and the pool of
-//! instances. A component can call only the imports of its world. Fuel is the main limit, since it is deterministic and
-//! recorded; memory, stack, host calls and the bytes passed to the host are limited too, and an epoch deadline is the
-//! last safeguard.
+//! instances. A component can call only the imports of its world. Fuel limits the time, since it is deterministic and
+//! recorded; without a fuel limit, an epoch deadline does. Memory, stack, host calls and the bytes passed to the host are limited
+//! too.
 
 mod bounds;
 mod exports;
@@ -55,8 +55,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// The limits of one call of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Fuel, about one unit per instruction. Without a fuel limit, only the deadline stops a call, which is not
-    /// deterministic.
+    /// Fuel, about one unit per instruction, and per byte that an instruction copies or fills. Without a fuel limit, the deadline
+    /// stops a call, which is not deterministic.
     pub fuel: Option<u64>,
     /// Linear memory in bytes.
     pub memory_bytes: usize,
@@ -68,15 +68,14 @@ pub struct CallLimits {
     pub crossing_bytes: usize,
     /// Bytes that all host calls of one call may pass to the host.
     pub crossing_bytes_total: usize,
-    /// Deadline of a call in milliseconds, with a precision of 50 ms.
+    /// Deadline of a call without a fuel limit in milliseconds, with a precision of 50 ms.
     pub deadline_ms: u64,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
         CallLimits {
-            // A webhook event takes less than a million units of fuel. A hundred million units take about 0.2 s, so
-            // fuel stops an endless loop before the deadline does, also on a slow machine.
+            // A webhook event takes less than a million units of fuel. A hundred million units take about 0.2 s.
             fuel: Some(100_000_000),
             memory_bytes: 64 << 20,
             // Wasmtime's default. The extension's JSON reader stops at 128 levels, which need far less.
@@ -195,7 +194,10 @@ impl LoadedComponent {
         optimisation: OptLevel,
     ) -> Result<Self, LoadError> {
         check(bytes)?;
-        let engine = new_engine(&limits, optimisation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        // The engine checks the epoch at each loop and call, which costs time. A fuel limit makes it superfluous.
+        let has_epochs = limits.fuel.is_none() || samples.is_some();
+        let engine =
+            new_engine(&limits, has_epochs, optimisation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let (component, origin) = match cache {
             Some(cache) => cache.load_or_compile(&engine, bytes),
             None => Component::new(&engine, bytes).map(|component| (component, Origin::Compiled)),
@@ -208,7 +210,7 @@ impl LoadedComponent {
         let exports = Exports::find(&component).map_err(|exports| LoadError::MissingExports { exports })?;
         let start_epoch = |every| tick(&engine, every).map_err(|error| LoadError::Engine(error.to_string()));
         let hash = hex::encode(Sha256::digest(bytes));
-        if samples.is_none() {
+        if has_epochs && samples.is_none() {
             start_epoch(TICK)?;
         }
         let (declarations, exports) = runner::declare(&engine, &pre, &exports, &limits)?;
@@ -258,7 +260,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
-fn new_engine(limits: &CallLimits, optimisation: OptLevel) -> wasmtime::Result<Engine> {
+fn new_engine(limits: &CallLimits, has_epochs: bool, optimisation: OptLevel) -> wasmtime::Result<Engine> {
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
@@ -276,7 +278,7 @@ fn new_engine(limits: &CallLimits, optimisation: OptLevel) -> wasmtime::Result<E
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .consume_fuel(limits.fuel.is_some())
-        .epoch_interruption(true)
+        .epoch_interruption(has_epochs)
         .cranelift_opt_level(optimisation)
         .max_wasm_stack(limits.stack_bytes)
         .cranelift_nan_canonicalization(true)

@@ -76,6 +76,9 @@ fn case(check: &Checker, scenario: &Scenario, shapes: &Shapes, shape: &Shape) ->
     Ok(Case { version: shape.version.clone(), deliveries, clocks, happens })
 }
 
+/// A body, and how it is delivered as a webhook.
+type Delivered = (Vec<u8>, Option<WebhookDelivery>);
+
 /// The state between two steps.
 struct Preparing<'s> {
     scenario: &'s Scenario,
@@ -85,8 +88,8 @@ struct Preparing<'s> {
     clock: Timestamp,
     /// The time of Stripe's last event, in milliseconds since the epoch.
     provider_time: Timestamp,
-    /// The events above, by id.
-    by_id: HashMap<&'s str, (Vec<u8>, Option<WebhookDelivery>)>,
+    /// The events above, by id. The mistake of an event that can't be built is noted.
+    by_id: HashMap<&'s str, Checked<Delivered>>,
 }
 
 impl<'s> Preparing<'s> {
@@ -108,7 +111,13 @@ impl<'s> Preparing<'s> {
                 let built = self.shapes.build(file, step.line, stripe, self.shape, created, given.livemode);
                 self.provider_time = created;
                 self.clock = self.clock.max(created);
-                check.take(built)?.bytes
+                match check.take(built) {
+                    Ok(built) => built.bytes,
+                    Err(noted) => {
+                        self.by_id.entry(&stripe.id).or_insert(Err(noted));
+                        return Err(noted);
+                    }
+                }
             }
             Action::Command(command) => command_bytes(command, ["command", "payload"], account, self.clock),
             Action::Fact(fact) => command_bytes(fact, ["event", "data"], account, self.clock),
@@ -122,9 +131,9 @@ impl<'s> Preparing<'s> {
             Action::Same(id) => {
                 let missing =
                     || bad(format!("no event `{id}` before in {}", self.shape.version), "the id of an event above");
-                let (bytes, signed) = self.by_id.get(id.as_str()).ok_or_else(missing)?;
-                webhook.clone_from(signed);
-                bytes.clone()
+                let (bytes, signed) = self.by_id.get(id.as_str()).cloned().unwrap_or_else(|| Err(missing()))?;
+                webhook = signed;
+                bytes
             }
             Action::Advance(ms) => {
                 self.clock = self.clock.saturating_add(*ms);
@@ -141,7 +150,7 @@ impl<'s> Preparing<'s> {
             _ => return Ok(None),
         };
         if let Some(id) = step.action.event_id() {
-            self.by_id.entry(id).or_insert_with(|| (bytes.clone(), webhook.clone()));
+            self.by_id.entry(id).or_insert_with(|| Ok((bytes.clone(), webhook.clone())));
         }
         Ok(Some(PreparedEvent { bytes, webhook, clock: self.clock }))
     }

@@ -196,6 +196,13 @@ fn spinning_without_a_fuel_limit_hits_the_deadline() {
     world.assert_fails("spin", user("u1"), &RunError::Deadline { limit_ms: 100 }.to_string());
 }
 
+/// Fuel bounds the time of a call: an instruction that copies 16 MiB costs a unit for each byte.
+//
+#[test]
+fn copying_memory_in_a_loop_runs_out_of_fuel() {
+    assert_fails("copy", &RunError::OutOfFuel { limit: 100_000_000 });
+}
+
 #[test]
 fn the_same_event_uses_the_same_fuel_and_the_fuel_is_recorded() {
     let fuel = || {

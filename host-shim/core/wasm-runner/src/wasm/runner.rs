@@ -81,7 +81,7 @@ impl LiveInstance {
     }
 }
 
-/// Sets the fuel and the deadline of the next call.
+/// Sets the fuel and the deadline of the next call. The deadline has no effect on an engine without epochs.
 fn arm(store: &mut Store<HostState>, limits: &CallLimits) -> wasmtime::Result<()> {
     if let Some(fuel) = limits.fuel {
         store.set_fuel(fuel)?;

@@ -48,16 +48,21 @@ fn scenario(check: &Checker, file: &Path, node: &Node) -> Checked<Scenario> {
     let known_to_fail = fields.optional("known_to_fail", |node| known(check, node));
     let versions = fields.optional("versions", |node| versions(check, node));
     let budget = fields.optional("budget", |node| Budget::read(check, node));
-    let given = given(check, fields.take("given"));
-    let events = fields.need("events").and_then(|node| Ok((node, check.list("events", node)?)));
-    let steps = events.and_then(|(node, list)| match (list, &given) {
+    let (given_node, events) = (fields.take("given"), fields.need("events"));
+    let expect = fields.optional("expect", |node| expectations(check, node));
+    let finished = fields.finish();
+    let given = match (given_node, finished) {
+        // The unknown field may be a misspelt `given`.
+        (None, Err(noted)) => Err(noted),
+        _ => given(check, given_node),
+    };
+    let steps = events.and_then(|node| match (check.list("events", node)?, &given) {
         ([], _) => Err(check.bad(node.place(), "no event", STEP_NAMES)),
         // Without its account, a step would be told as wrong.
         (_, Err(noted)) => Err(*noted),
         (list, Ok(given)) => steps(check, list, given),
     });
-    let expect = fields.optional("expect", |node| expectations(check, node));
-    fields.finish()?;
+    finished?;
     Ok(Scenario {
         file: file.to_owned(),
         name: name?,
