@@ -122,6 +122,17 @@ pub(crate) fn check_refunds(decls: &[TypeDecl], products: &[(String, Proposed)],
     Ok(())
 }
 
+/// Checks that no field is `personal` if personal data is never erased.
+pub(crate) fn check_personal(decls: &[TypeDecl], erases: bool) -> Ruled<()> {
+    for (index, decl) in decls.iter().enumerate().filter(|_| !erases) {
+        if let Some(field) = decl.fields.iter().position(|field| field.personal) {
+            let message = "the data of closed accounts is kept: expected `erase_after` in the policies";
+            return Err(refused(&format!("/product_types/{index}/fields/{field}/personal"), message));
+        }
+    }
+    Ok(())
+}
+
 /// Checks that no type has the condition `plan` if each of its buyers has a default plan: the condition would always be true.
 pub(crate) fn check_conditions(decls: &[TypeDecl], products: &[(String, Proposed)]) -> Ruled<()> {
     let buyers = |decl: &TypeDecl| decl.buy.as_ref().and_then(|buy| buy.account);

@@ -144,6 +144,7 @@ fn normalise_with(
     let is_default = read_default(&decl, body, current)?;
     // The first price of a product with a list of prices is its main price.
     if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
+        check_main_price(body, &common, &first)?;
         (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
     }
     let mut filters = current.map(|values| values.filters.clone()).unwrap_or_default();
@@ -305,6 +306,21 @@ fn check_stripe_metadata(
         }
     }
     Ok(())
+}
+
+/// Checks that a body with one price does not contradict the first of the product's `prices`, which would have precedence.
+fn check_main_price(body: &Map<String, Value>, common: &CommonMembers, first: &price::ProductPrice) -> Ruled<()> {
+    let is_given = |key: &str| body.get(key).is_some_and(|value| !value.is_null());
+    let differs = is_given("price") && common.price.as_ref() != Some(&first.amount);
+    let other = ["billing_interval", "interval"].into_iter().find(|key| is_given(key));
+    let path = match other.filter(|_| common.interval != first.interval.billing()) {
+        _ if differs => "/price",
+        Some("interval") => "/interval",
+        Some(_) => "/billing_interval",
+        None => return Ok(()),
+    };
+    let message = "the product has `prices`, which have precedence: expected the change in `prices`";
+    Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
 }
 
 /// Checks that prices with a share are 0 or at least the minimum of the clause `split` (TES-57).

@@ -271,7 +271,7 @@ impl<'h> Catalog<'h> {
 }
 
 fn decode_type(row: &Product) -> Fallible<TypeDecl> {
-    decode("products", &row.id, &row.values.metadata).or_else(|damaged| decode_old(row, rewrite_type, damaged))
+    decode_often("products", &row.id, &row.values.metadata).or_else(|damaged| decode_old(row, rewrite_type, damaged))
 }
 
 /// Decodes a row that an earlier version stored with old spellings. Fails with `damaged` if it is no such row.

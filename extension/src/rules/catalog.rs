@@ -12,7 +12,7 @@ use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
-use crate::catalog::no_effect::{check_conditions, check_refunds};
+use crate::catalog::no_effect::{check_conditions, check_personal, check_refunds};
 use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::Rates;
@@ -150,6 +150,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_refunds(&decls, &products, &settings.currency)?;
     check_conditions(&decls, &products)?;
+    check_personal(&decls, settings.erase_after.is_some())?;
     let type_ids = decls.iter().map(|decl| type_row_id(&decl.name));
     let ids = products.iter().map(|(id, _)| id.clone());
     let all: Vec<String> = ids.chain(type_ids).chain([BUSINESS.to_owned()]).collect();

@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 69] = [
+const OF_CATALOG: [Mistake; 70] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -45,6 +45,12 @@ const OF_CATALOG: [Mistake; 69] = [
     mistake(CATALOG, "consumes: {", "consume: {", &["unknown field `consume`", "did you mean `consumes`?"]),
     mistake(CATALOG, "after: [database, files]", "needs: [database, files]", &["`needs`", "did you mean `after`?"]),
     mistake(CATALOG, "type: int, default: 100", "type: itn, default: 100", &["found `itn`", "did you mean `int`?"]),
+    mistake(
+        CATALOG,
+        "type: int, default: 100",
+        "type: int, default: 100, personal: true",
+        &["the data of closed accounts is kept", "expected `erase_after` in the policies"],
+    ),
     mistake(CATALOG, "kind: flag", "kind: falg", &["found `falg`", "did you mean `flag`?"]),
     mistake(CATALOG, "format: label", "format: labl", &["found `labl`", "did you mean `label`?"]),
     mistake(CATALOG, "pay: [credits]", "pay: [credit]", &["`credit`", "did you mean `credits`?"]),
