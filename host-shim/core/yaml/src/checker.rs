@@ -69,17 +69,6 @@ impl Checker {
         read.map_err(|bad| self.note(bad))
     }
 
-    /// Notes the mistakes of another reader.
-    ///
-    /// # Errors
-    /// Fails if there is a mistake.
-    pub fn take_all<T>(&self, read: Result<T, Mistakes>) -> Checked<T> {
-        read.map_err(|Mistakes(mistakes)| {
-            self.mistakes.borrow_mut().extend(mistakes);
-            Noted(())
-        })
-    }
-
     /// Notes that a value has the wrong type.
     pub fn wrong(&self, what: &str, node: &Node, expected: impl Into<String>) -> Noted {
         self.bad(node.place(), format!("`{what}` is {}", node.kind()), expected)
@@ -268,16 +257,8 @@ impl<'n> Fields<'_, 'n> {
     /// # Errors
     /// Fails if the field is missing; a field with a similar name is noted as a misspelling.
     pub fn need(&mut self, name: &'static str) -> Checked<&'n Node> {
-        self.need_entry(name).map(|entry| &entry.value)
-    }
-
-    /// Takes a required field with its key.
-    ///
-    /// # Errors
-    /// Fails if the field is missing; a field with a similar name is noted as a misspelling.
-    pub fn need_entry(&mut self, name: &'static str) -> Checked<&'n Entry> {
-        if let Some(entry) = self.take_entry(name) {
-            return Ok(entry);
+        if let Some(node) = self.take(name) {
+            return Ok(node);
         }
         let is_alike = |entry: &Option<&Entry>| entry.is_some_and(|entry| nearest(&entry.key, [name]).is_some());
         let misspelt = self.entries.iter_mut().find(|slot| is_alike(slot)).and_then(Option::take);
