@@ -32,7 +32,7 @@ impl Checker {
     /// Reads a document with a function.
     ///
     /// # Errors
-    /// Fails with all mistakes that the function noted, in the order of their lines, each once.
+    /// Fails with all mistakes that the function noted, in the order of their files and lines, each once.
     pub fn read<T>(read: impl FnOnce(&Checker) -> Checked<T>) -> Result<T, Mistakes> {
         let check = Checker::new();
         let value = read(&check);
@@ -42,10 +42,10 @@ impl Checker {
         }
     }
 
-    /// Returns the mistakes in the order of their lines, each once.
+    /// Returns the mistakes in the order of their files and lines, each once.
     pub fn into_mistakes(self) -> Vec<BadInput> {
         let mut mistakes = self.mistakes.into_inner();
-        mistakes.sort_by_key(|bad| bad.place.line);
+        mistakes.sort_by(|a, b| (&a.place.file, a.place.line).cmp(&(&b.place.file, b.place.line)));
         mistakes.dedup();
         mistakes
     }
