@@ -126,7 +126,7 @@ pub(crate) fn check_refunds(decls: &[TypeDecl], products: &[(String, Proposed)],
 pub(crate) fn check_personal(decls: &[TypeDecl], erases: bool) -> Ruled<()> {
     for (index, decl) in decls.iter().enumerate().filter(|_| !erases) {
         if let Some(field) = decl.fields.iter().position(|field| field.personal) {
-            let message = "the data of closed accounts is kept: expected `erase_after` in the policies";
+            let message = "no data is erased without `erase_after`: expected this policy in business.yml";
             return Err(refused(&format!("/product_types/{index}/fields/{field}/personal"), message));
         }
     }

@@ -29,8 +29,9 @@ pub(crate) struct AccountStanding {
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
     /// Items limited to one per account, with the subscription or purchase that grants each.
     pub items: BTreeMap<String, Holder>,
-    /// When an add-on that granted the entitlement was last lost or reduced, by entitlement key.
-    pub add_ons_lost: BTreeMap<String, Timestamp>,
+    /// When a grant of the entitlement was last lost or reduced, by entitlement key: that of an add-on, or of a plan whose family
+    /// has no plan in force any more.
+    pub grants_lost: BTreeMap<String, Timestamp>,
 }
 
 /// The subscription or purchase that grants an item limited to one per account.
@@ -139,22 +140,23 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
         facts.gives.iter().try_for_each(|(price, quantity)| add(price, *quantity, &facts.id))?;
     }
     bought.iter().try_for_each(|bought| add(&bought.price, bought.quantity, &bought.purchase))?;
-    let mut add_ons_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let mut grants_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let counts = |price: &CatalogPrice| price.family.as_ref().is_none_or(|family| plans.lost.contains_key(family));
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
-        for price in facts.named.iter().filter(|price| price.family.is_none()) {
+        for price in facts.named.iter().filter(|price| counts(price)) {
             let given = facts.gives.iter().find(|(given, _)| given.id == price.id);
             let quantity = given.map_or(0, |(_, quantity)| *quantity);
             // A price that an ended subscription no longer names was lost earlier.
             let lost_at = given.and(facts.lost_at).or_else(|| facts.row.fewer_since(&price.id, quantity));
             let Some(lost_at) = lost_at else { continue };
             for grant in &price.grants {
-                let last = add_ons_lost.entry(grant.key.clone()).or_insert(lost_at);
+                let last = grants_lost.entry(grant.key.clone()).or_insert(lost_at);
                 *last = (*last).max(lost_at);
             }
         }
     }
     let (plans, lost) = (plans.in_force, plans.lost);
-    Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, items, add_ons_lost })
+    Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, items, grants_lost })
 }
 
 /// Returns the items of the account's paid one-time purchases.

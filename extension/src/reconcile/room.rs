@@ -90,19 +90,16 @@ fn over_limit(
     beyond: &[(String, Rc<InstanceRecord>)],
     desired: &mut DesiredSchedule,
 ) -> Ruled<Option<Timestamp>> {
-    // The waiting time begins when the account lost the higher allowance: the previous plan or an add-on.
+    // The waiting time begins when the account lost the higher allowance: the previous plan of any family, or an add-on. No
+    // instance was beyond before it was made.
     let mut plan = None;
-    let mut since = Timestamp::MIN;
+    let mut since = standing.plans.values().map(|plan| plan.no_more_since).max().unwrap_or(Timestamp::MIN);
     for (_, record) in beyond {
         let link = desk.catalog.type_named(&record.product_type)?.and_then(|decl| decl.plan.clone());
-        let plans =
-            standing.plans.iter().filter(|(family, _)| link.as_ref().is_none_or(|link| link.family == **family));
-        for (_, in_force) in plans {
-            plan = plan.or(Some(in_force));
-            since = since.max(in_force.no_more_since);
-        }
-        let lost = record.adds.consumed.keys().filter_map(|key| standing.add_ons_lost.get(key)).max();
-        since = lost.map_or(since, |lost| since.max(*lost));
+        let of_family = |family: &str| link.as_ref().is_none_or(|link| link.family == family);
+        plan = plan.or_else(|| Some(standing.plans.iter().find(|(family, _)| of_family(family))?.1));
+        let lost = record.adds.consumed.keys().filter_map(|key| standing.grants_lost.get(key)).copied().max();
+        since = since.max(record.made_at).max(lost.unwrap_or(since));
     }
     let Some(plan) = plan else { return Ok(None) };
     let due = standing.settings.over_limit.after(since);
@@ -133,7 +130,7 @@ fn excess(
             continue;
         };
         // The excess began with a measurement, or with a reduction of the allowed amount.
-        let measured = summary.excess.get(key).into_iter().chain(standing.add_ons_lost.get(key));
+        let measured = summary.excess.get(key).into_iter().chain(standing.grants_lost.get(key));
         let since = measured.fold(plan.no_more_since, |since, at| since.max(*at));
         let due = standing.settings.over_limit.after(since);
         desired.timer(desk.now, TimerKey::OverLimit { due }, due);

@@ -49,7 +49,7 @@ const OF_CATALOG: [Mistake; 70] = [
         CATALOG,
         "type: int, default: 100",
         "type: int, default: 100, personal: true",
-        &["the data of closed accounts is kept", "expected `erase_after` in the policies"],
+        &["no data is erased without `erase_after`", "in business.yml"],
     ),
     mistake(CATALOG, "kind: flag", "kind: falg", &["found `falg`", "did you mean `flag`?"]),
     mistake(CATALOG, "format: label", "format: labl", &["found `labl`", "did you mean `label`?"]),

@@ -506,7 +506,7 @@ fn only_the_reader_checks_names_that_a_business_may_declare() {
         assert!(validator.is_valid(&json_of(&text)), "the schema refuses {bad}");
         assert!(!mistakes_of_text(&text, None).is_empty(), "the reader takes {bad}");
     }
-    let own = "config: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
+    let own = "policies: {erase_after: 30d}\nconfig: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
     let text = WHOLE.replace("resource: cdn", "resource: tent").replace("if: config.enabled", "if: config.zone");
     assert_eq!(mistakes_of_text(&text, Some(own)), []);
 }
