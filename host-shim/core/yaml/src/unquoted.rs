@@ -1,6 +1,7 @@
 //! Finds a placeholder without quotes. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
 
-use crate::bad_input::{BadInput, Mistakes};
+use crate::bad_input::Mistakes;
+use crate::checker::Checker;
 use crate::node::{Entry, Node, Tree};
 
 impl Node {
@@ -9,21 +10,22 @@ impl Node {
     /// # Errors
     /// Fails with all such placeholders.
     pub fn quoted_placeholders(&self) -> Result<(), Mistakes> {
-        let mut found = Vec::new();
-        self.find_unquoted(&mut found);
-        if found.is_empty() { Ok(()) } else { Err(Mistakes(found)) }
+        Checker::read(|check| {
+            self.note_unquoted(check);
+            Ok(())
+        })
     }
 
-    fn find_unquoted(&self, found: &mut Vec<BadInput>) {
+    fn note_unquoted(&self, check: &Checker) {
         match &self.value {
-            Tree::List(list) => list.iter().for_each(|node| node.find_unquoted(found)),
+            Tree::List(list) => list.iter().for_each(|node| node.note_unquoted(check)),
             Tree::Map(map) => match map.as_slice() {
                 [only] if is_placeholder(self, only) => {
                     let place = format!("{{{}}}", only.key);
                     let problem = format!("`{place}` without quotes is a mapping");
-                    found.push(BadInput::new(only.place(), problem, format!("\"{place}\"")));
+                    check.bad(only.place(), problem, format!("\"{place}\""));
                 }
-                entries => entries.iter().for_each(|entry| entry.value.find_unquoted(found)),
+                entries => entries.iter().for_each(|entry| entry.value.note_unquoted(check)),
             },
             Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => {}
         }

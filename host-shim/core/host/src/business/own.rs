@@ -55,20 +55,19 @@ impl BusinessDeclarations {
     /// Fails with all mistakes in these clauses.
     pub(super) fn read(document: &Node) -> Result<BusinessDeclarations, Mistakes> {
         Checker::read(|check| {
-            let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
             let config =
-                clause(CONFIG).map(|config| check.each(check.map(CONFIG, &config.value)?, |of| key(check, of)));
-            let effects = clause(RESOURCES).map(|resources| {
-                let resources = check.map(RESOURCES, &resources.value)?;
+                document.member(CONFIG).map(|config| check.each(check.map(CONFIG, config)?, |of| key(check, of)));
+            let effects = document.member(RESOURCES).map(|resources| {
+                let resources = check.map(RESOURCES, resources)?;
                 Ok(resources
                     .iter()
                     .flat_map(|of| of.value.words().into_iter().map(|verb| effect(&of.key, verb)))
                     .collect())
             });
-            let retries = clause(retry::CLAUSE).map(|retries| retry::read(check, &retries.value));
-            let webhooks = clause(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, &webhooks.value));
-            let webhook_paths = clause(paths::CLAUSE).map(|paths| paths::read(check, &paths.value));
-            let unused = clause(variables::CLAUSE).map(|unused| variables::read(check, &unused.value));
+            let retries = document.member(retry::CLAUSE).map(|retries| retry::read(check, retries));
+            let webhooks = document.member(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, webhooks));
+            let webhook_paths = document.member(paths::CLAUSE).map(|paths| paths::read(check, paths));
+            let unused = document.member(variables::CLAUSE).map(|unused| variables::read(check, unused));
             let config: Vec<(ConfigDecl, Option<u32>)> = config.transpose()?.unwrap_or_default();
             let decimals = |(decl, decimals): &(ConfigDecl, Option<u32>)| Some((decl.key.clone(), (*decimals)?));
             Ok(BusinessDeclarations {

@@ -7,7 +7,7 @@ use super::POLICIES;
 use super::features::CLAUSES;
 use crate::bad_input::{BadInput, Mistakes};
 use extension_contract::{ConfigDecl, ConfigType};
-use host_yaml::{Node, Tree};
+use host_yaml::{Checker, Node, Tree};
 use std::collections::BTreeMap;
 
 /// Beginning of a placeholder.
@@ -41,11 +41,14 @@ pub(super) fn names(text: &str, key: &str) -> bool {
 /// # Errors
 /// Fails with all placeholders of which this is not true.
 pub(super) fn check(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Result<(), Mistakes> {
-    let mut mistakes = Vec::new();
-    each_text(document, &mut |node, text| {
-        mistakes.extend(keys(text).filter_map(|key| mistake_of(node, key, config, given)));
-    });
-    if mistakes.is_empty() { Ok(()) } else { Err(Mistakes(mistakes)) }
+    Checker::read(|check| {
+        each_text(document, &mut |node, text| {
+            for bad in keys(text).filter_map(|key| mistake_of(node, key, config, given)) {
+                check.note(bad);
+            }
+        });
+        Ok(())
+    })
 }
 
 fn mistake_of(node: &Node, key: &str, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Option<BadInput> {
