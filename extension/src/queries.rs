@@ -19,7 +19,9 @@ use crate::model::records::balances::Balances;
 use crate::model::records::counter::Counter;
 use crate::model::records::instance::{InstanceRecord, ResourceStatus};
 use crate::model::records::lot::Lot;
+use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
+use crate::model::records::purchase::Details;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
@@ -268,12 +270,13 @@ pub(crate) fn list(
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
+        "payouts" => RowKind::Record(Payouts::COLLECTION.to_owned()),
         "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
-        | "sales" | "tokens" => RowKind::Record(kind.to_owned()),
+        | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
                 "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
-                 earnings, sales, tasks, tokens, access_log or campaigns"
+                 earnings, payouts, sales, tasks, tokens, usage_days, access_log or campaigns"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
@@ -293,7 +296,11 @@ pub(crate) fn list(
                 _ => entry(&stored.row).map_err(failed)?,
             };
             after = Some(id.clone());
-            let is_shown = kind != "tasks" || status.is_some();
+            let is_shown = match kind {
+                "tasks" => status.is_some(),
+                "payouts" => id == Payouts::ID,
+                _ => true,
+            };
             if is_shown
                 && filter.is_none_or(|wanted| status.as_deref() == Some(wanted))
                 && out.len() < page.limit as usize
@@ -321,7 +328,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             let value = json!({
                 "id": row.id, "status": row.values.status, "items": row.values.items, "total": row.values.total,
                 "tax": row.values.tax, "refunded": row.values.refunded, "subscription": row.values.subscription_id,
-                "session": row.values.session_id,
+                "session": row.values.session_id, "paid_at": paid_at(row)?,
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
@@ -340,6 +347,12 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         }
         Row::Price(row) => (row.id.clone(), None, encode(row)?),
     })
+}
+
+/// Returns the time at which a purchase was paid, by the provider's clock.
+fn paid_at(row: &Purchase) -> Fallible<Option<Timestamp>> {
+    let details: Details = decode("purchases", &row.id, &row.values.metadata)?;
+    Ok(details.counts.and_then(|counted| counted.paid_at.or(counted.completed_at)))
 }
 
 /// Returns the open manual tasks of an instance, with the status of the most urgent task; `None` if there is no task.

@@ -1,6 +1,6 @@
 //! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds policies, permissions and
-//! the business's own declarations, `config.yml` the configuration, `templates` the mails; folders in `features` add more
-//! of these.
+//! the business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `templates` the mails; folders in
+//! `features` add more of these.
 
 mod decimal;
 mod features;
@@ -14,6 +14,7 @@ mod webhooks;
 
 use crate::bad_input::{Mistakes, read_text};
 pub use features::business_of;
+use host_routes::RouteTable;
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use own::BusinessDeclarations;
 pub use paths::WebhookPath;
@@ -31,6 +32,9 @@ pub const CATALOG_FILE: &str = "catalog.yml";
 pub const BUSINESS_FILE: &str = "business.yml";
 /// Name of the optional configuration file in a business folder.
 pub const CONFIG_FILE: &str = "config.yml";
+
+/// Name of the optional file with the HTTP API, in a business folder.
+pub const ROUTES_FILE: &str = "routes.yml";
 
 /// A loaded business folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +55,8 @@ pub struct BusinessFolder {
     pub config: BTreeMap<String, String>,
     /// The clauses with the placeholders of the configuration; none if there are no placeholders.
     pub unfilled: Option<Arc<Node>>,
+    /// The HTTP API.
+    pub routes: Arc<RouteTable>,
 }
 
 impl BusinessFolder {
@@ -59,7 +65,7 @@ impl BusinessFolder {
     /// # Errors
     /// Fails with the mistakes of the first part of the folder that is wrong: its files, their clauses, or its configuration.
     pub fn load(folder: &Path) -> Result<BusinessFolder, Mistakes> {
-        let features::MergedFiles { lines, templates } = features::read(folder)?;
+        let features::MergedFiles { lines, templates, routes } = features::read(folder)?;
         let own = BusinessDeclarations::read(&lines)?;
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
@@ -67,13 +73,14 @@ impl BusinessFolder {
             false => BTreeMap::new(),
         };
         placeholders::check(&lines, &own.config, &config)?;
+        let routes = Arc::new(RouteTable::read(&routes, &own.config)?);
         let unfilled = (!placeholders::named(&lines).is_empty()).then(|| Arc::new(lines.clone()));
         let lines = placeholders::fill(&lines, &own.config, &config);
         let catalog = catalog_payload(&lines, &templates, unfilled.as_deref());
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, lines) = (folder.to_owned(), Arc::new(lines));
-        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled })
+        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes })
     }
 
     /// Returns the business without the values at these JSON Pointers. The other values keep their lines.

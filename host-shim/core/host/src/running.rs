@@ -139,7 +139,8 @@ impl Host {
         mut clock: Clock,
     ) -> Result<(Host, Vec<Report>), StartError> {
         let Setup { folder, business } = setup;
-        let mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
+        let mut mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
+        mistakes.extend(folder.routes.mistakes(runner.declarations()));
         if !mistakes.is_empty() {
             return Err(StartError::Catalog(mistakes));
         }

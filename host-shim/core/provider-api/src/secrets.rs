@@ -66,6 +66,16 @@ pub trait Secrets: Send + Sync {
     /// Fails if the store is not available.
     fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError>;
 
+    /// Stores a value under a name of `scope`, in place of an earlier one. The same name has the same reference.
+    ///
+    /// # Errors
+    /// Fails if the store is not available, or stores no given values, which is the default.
+    fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, SecretError> {
+        let _ = (scope, plain);
+        let reason = "this store has no given values".to_owned();
+        Err(SecretError::Unavailable { reference: name.to_owned(), reason })
+    }
+
     /// Deletes a created secret by its reference; succeeds if it does not exist.
     ///
     /// # Errors

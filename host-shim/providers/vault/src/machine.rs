@@ -113,6 +113,10 @@ impl Secrets for CombinedSecrets {
         self.vault.make(scope, name, bytes)
     }
 
+    fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, SecretError> {
+        Secrets::put(&*self.vault, scope, name, plain)
+    }
+
     fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
         self.vault.forget(scope, reference)
     }

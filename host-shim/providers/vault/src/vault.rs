@@ -274,6 +274,10 @@ impl Secrets for Vault {
         self.made(scope, name, bytes).map_err(|error| unavailable(&format!("{SECRET_PREFIX}{name}"), &error))
     }
 
+    fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, SecretError> {
+        Vault::put(self, scope, name, plain).map_err(|error| unavailable(&format!("{SECRET_PREFIX}{name}"), &error))
+    }
+
     fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
         let gone =
             self.connection().execute("DELETE FROM secrets WHERE scope = ? AND reference = ?", [scope, reference]);

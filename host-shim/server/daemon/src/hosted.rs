@@ -12,7 +12,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
-use host_front::{BackupList, HostedSite, LocalClock, Metrics, Tools};
+use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, Tools};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -158,6 +158,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
     let partition = Partition { business: business.name.clone(), livemode };
+    let routes = {
+        let config = business.config_with(&setup.config);
+        BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
+    };
     let mut store = SqliteStore::open(data.path("store.db"))?;
     store.checkpoint_beside()?;
     let site = Site::start(SiteSetup {
@@ -196,7 +200,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    let hosted = HostedSite { site, names, aliases, local_clock };
+    let hosted = HostedSite { site, names, aliases, local_clock, routes };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, lock }))
 }
 

@@ -41,11 +41,23 @@ pub(crate) struct Answered {
     status: StatusCode,
     location: Option<String>,
     body: Value,
+    /// True if the same request was answered before.
+    pub(crate) is_repeated: bool,
 }
 
 impl Answered {
     pub(crate) fn ok(body: Value) -> Self {
-        Answered { status: StatusCode::OK, location: None, body }
+        Answered { status: StatusCode::OK, location: None, body, is_repeated: false }
+    }
+
+    /// Returns an answer with a status that means success.
+    pub(crate) fn of(status: u16, body: Value) -> Self {
+        Answered { status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK), ..Answered::ok(body) }
+    }
+
+    /// Returns true if the answer has no reply yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.status == StatusCode::ACCEPTED
     }
 
     /// Replaces status and body of an answer with a reply; one without a reply yet stays as it is.
@@ -65,7 +77,7 @@ impl Answered {
     fn later(id: &str) -> Self {
         let location = format!("/api/commands/{}", encoded(id));
         let body = json!({"id": id, "status": "pending", "location": location});
-        Answered { status: StatusCode::ACCEPTED, location: Some(location), body }
+        Answered { status: StatusCode::ACCEPTED, location: Some(location), body, is_repeated: false }
     }
 
     /// Answers an event without a caller, by its outcome.
@@ -132,6 +144,19 @@ pub(crate) async fn run(
     headers: &HeaderMap,
 ) -> Result<Answered, Problem> {
     let id = id(app, &caller, headers)?;
+    run_with_id(app, hosted, caller, account, kind, payload, id).await
+}
+
+/// Sends a command with an id, which the caller has by [`id`].
+pub(crate) async fn run_with_id(
+    app: &AppState,
+    hosted: &HostedSite,
+    caller: Caller,
+    account: Account,
+    kind: &str,
+    payload: String,
+    id: String,
+) -> Result<Answered, Problem> {
     let partition = hosted.site.partition();
     let event = Event {
         reply_to: Some(id.clone()),
@@ -168,7 +193,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
 }
 
 /// Returns the id of a command: from the caller's key for repetitions, or a new one. Two keys never share an id.
-fn id(app: &AppState, caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn id(app: &AppState, caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (given.next(), given.next()) {
         (None, _) => app.ids.command().ok_or_else(|| Problem::unavailable("no random bytes")),
@@ -215,10 +240,11 @@ pub(crate) async fn send(
     let _waiting = Waiting { hosted, caller, ticket };
     let reports = accept(&hosted.site, decoded, raw).await?;
     let Some(first) = reports.first() else { return Err(Problem::unavailable("the command was not reported")) };
+    let is_repeated = matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_)));
     if let Some(reply) = &first.reply {
-        return of_reply(reply);
+        return of_reply(reply).map(|answered| Answered { is_repeated, ..answered });
     }
-    if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
+    if is_repeated {
         let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
         let known = crate::query::read(hosted, move |store| store.event(&partition, &source, &wanted)).await?;
         if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
@@ -227,7 +253,7 @@ pub(crate) async fn send(
         }
     }
     match tokio::time::timeout_at(waits_until, reply).await {
-        Ok(Ok(reply)) => of_reply(&reply),
+        Ok(Ok(reply)) => of_reply(&reply).map(|answered| Answered { is_repeated, ..answered }),
         _ => Ok(Answered::later(&id)),
     }
 }

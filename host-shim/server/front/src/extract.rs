@@ -15,6 +15,9 @@ pub(crate) struct Called {
     pub(crate) caller: Caller,
 }
 
+/// The site of a request, whoever calls.
+pub(crate) struct Hosted(pub(crate) Arc<HostedSite>);
+
 /// A request of an operator to a site.
 pub(crate) struct Operator {
     pub(crate) hosted: Arc<HostedSite>,
@@ -31,19 +34,31 @@ impl FromRequestParts<AppState> for Called {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
+        let caller = caller(app, &hosted, parts)?;
+        Ok(Called { hosted, caller })
+    }
+}
+
+/// Returns the caller of a request, within the rate limits.
+pub(crate) fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Caller, Problem> {
+    match access::caller(&*app.authenticator, hosted, &parts.headers) {
+        Ok(caller) => app.rates.key(&caller.key).map(|()| caller),
+        Err(problem) if !problem.is_unauthorized() => Err(problem),
+        Err(problem) => {
+            app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
+            Err(problem)
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Hosted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
         // The front notes the site before it calls the router.
         let hosted = parts.extensions.get::<Arc<HostedSite>>().cloned();
-        let hosted = hosted.ok_or_else(|| Problem::not_found("no business of this name"))?;
-        let caller = match access::caller(&*app.authenticator, &hosted, &parts.headers) {
-            Ok(caller) => caller,
-            Err(problem) if !problem.is_unauthorized() => return Err(problem),
-            Err(problem) => {
-                app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
-                return Err(problem);
-            }
-        };
-        app.rates.key(&caller.key)?;
-        Ok(Called { hosted, caller })
+        hosted.map(Hosted).ok_or_else(|| Problem::not_found("no business of this name"))
     }
 }
 

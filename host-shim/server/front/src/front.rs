@@ -11,6 +11,7 @@ use crate::operator::tools::Tools;
 use crate::operator::{accounts, backups, drift, effects, events, intervene, stripe};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
+use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
 use crate::{command, event, health, products, query, webhook};
@@ -18,7 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Request, Uri, header};
+use axum::http::{Method, Request, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -26,6 +27,7 @@ use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
+use host_routes::Matched;
 use host_site::Site;
 use host_store::Partition;
 use std::collections::BTreeMap;
@@ -74,6 +76,8 @@ pub struct HostedSite {
     pub aliases: BTreeMap<String, String>,
     /// Lets operators advance the clock, in local mode only.
     pub local_clock: Option<Arc<dyn LocalClock>>,
+    /// The routes of the business.
+    pub routes: BusinessRoutes,
 }
 
 /// The reason why sites cannot be served together.
@@ -201,7 +205,7 @@ impl Front {
         let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
         let span = trace::span(&id);
         let mut response = self.route(request).instrument(span.clone()).await;
-        let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let route = response.extensions().get::<RoutePattern>().map(|pattern| pattern.0.as_str());
         let (status, took) = (response.status(), began.elapsed());
         self.app.metrics.answered(route, status.as_u16(), took);
         trace::answered(&span, &method, route, status, took);
@@ -221,9 +225,22 @@ impl Front {
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
         }
-        request.extensions_mut().insert(site);
+        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+        let others = match site.routes.find(method.as_str(), &path) {
+            Matched::Route(route, parts) => {
+                let answer = routes::answer(&self.app, &site, route, parts, request).await;
+                return site.routes.answer_to(answer);
+            }
+            Matched::OtherMethods(methods) => Some(methods),
+            Matched::Nothing => None,
+        };
+        request.extensions_mut().insert(site.clone());
         // The router never fails.
-        self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+        let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        match others.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
+            Some(methods) => Problem::method(routes::allow(&methods)).into_response(),
+            None => site.routes.answer_to(answer),
+        }
     }
 
     /// Takes the sites back, to stop them, when no request is being answered any more; none otherwise.
@@ -322,6 +339,8 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
+        .route("/openapi.json", get(routes::document).fallback(get_only))
+        .route("/docs/api", get(routes::page).fallback(get_only))
         .route("/health", get(health::get).fallback(get_only))
         .route("/metrics", get(metrics::get).fallback(get_only))
         .route_layer(from_fn(with_route))
@@ -332,7 +351,7 @@ fn router(app: AppState) -> Router {
 /// Notes the pattern of the request's path on its answer, for the metrics.
 async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.extensions_mut().insert(route);
+    response.extensions_mut().insert(RoutePattern(route.as_str().to_owned()));
     response
 }
 

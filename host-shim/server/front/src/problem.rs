@@ -2,12 +2,14 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Failure, FieldErrorCode, Problem as ExtensionProblem, Refusal};
+use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as ExtensionProblem, Refusal};
 use host::processor::AskError;
 use host::writer::JobError;
+use host_routes::ErrorMap;
 use host_site::questions::NotAsked;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Seconds after which a caller may try again when a queue is full or the store has failed.
 const RETRY_AFTER_S: u64 = 1;
@@ -18,17 +20,20 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     detail: String,
     /// Further members.
     more: Map<String, Value>,
     retry_after_s: Option<u64>,
-    allow: Option<&'static str>,
+    allow: Option<Cow<'static, str>>,
+    /// The refusal behind the problem, for which a business may have an answer of its own.
+    refusal: Option<Box<Refusal>>,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, code, detail: detail.into(), more: Map::new(), retry_after_s: None, allow: None }
+    pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        let (code, detail) = (code.into(), detail.into());
+        Problem { status, code, detail, more: Map::new(), retry_after_s: None, allow: None, refusal: None }
     }
 
     /// The request is wrong.
@@ -46,7 +51,8 @@ impl Problem {
     }
 
     /// The method is not allowed; `allow` are the allowed methods.
-    pub(crate) fn method(allow: &'static str) -> Self {
+    pub(crate) fn method(allow: impl Into<Cow<'static, str>>) -> Self {
+        let allow = allow.into();
         let detail = format!("expected {allow}");
         Problem { allow: Some(allow), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
     }
@@ -74,17 +80,33 @@ impl Problem {
         self
     }
 
+    /// Values of a part of the request are wrong.
+    pub(crate) fn invalid(part: &'static str, errors: &[FieldError]) -> Self {
+        let detail = format!("some values of the {part} are wrong");
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.with("in", json!(part)).with("errors", wrong_fields(errors))
+    }
+
+    /// Returns an answer as it is, or, if it is the answer to a refused request, the answer that a business gives to it.
+    pub(crate) fn answered(mut response: Response, errors: &ErrorMap) -> Response {
+        let Some(Refused(refusal)) = response.extensions().get::<Refused>() else { return response };
+        let Some(answer) = errors.answer(refusal) else { return response };
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let usual = Problem::of_refusal(refusal);
+        let detail = answer.detail.clone().unwrap_or_else(|| usual.detail.clone());
+        let problem = Problem { status, code: answer.code.clone().into(), detail, refusal: None, ..usual };
+        let mut replaced = problem.into_response();
+        std::mem::swap(replaced.extensions_mut(), response.extensions_mut());
+        replaced.extensions_mut().remove::<Refused>();
+        replaced
+    }
+
     /// The extension refused a command or a question.
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         let problem = Problem::new(status_of(refusal), refusal.code(), refusal.detail());
+        let problem = Problem { refusal: Some(Box::new(refusal.clone())), ..problem };
         match refusal {
-            Refusal::Invalid(errors) => {
-                let errors: Vec<Value> = errors
-                    .iter()
-                    .map(|error| json!({"pointer": error.path, "code": code_of(error.code), "detail": error.message}))
-                    .collect();
-                problem.with("errors", Value::Array(errors))
-            }
+            Refusal::Invalid(errors) => problem.with("errors", wrong_fields(errors)),
             Refusal::QuotaExceeded(quota) => problem
                 .with("quota", json!(quota.quota))
                 .with("allowed", json!(quota.allowed))
@@ -95,9 +117,19 @@ impl Problem {
     }
 
     /// The answer has no body that could reveal anything about the failure, except that the caller may try again.
-    fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed; the operator's log says why")
     }
+}
+
+/// Mark of an answer to a refused request.
+#[derive(Clone)]
+struct Refused(Box<Refusal>);
+
+fn wrong_fields(errors: &[FieldError]) -> Value {
+    let shown =
+        |error: &FieldError| json!({"pointer": error.path, "code": code_of(error.code), "detail": error.message});
+    errors.iter().map(shown).collect()
 }
 
 fn code_of(code: FieldErrorCode) -> Value {
@@ -184,11 +216,14 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(&*allow).ok()) {
+            headers.insert(header::ALLOW, allow);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(refusal) = self.refusal {
+            response.extensions_mut().insert(Refused(refusal));
         }
         response
     }

@@ -25,6 +25,8 @@ use axum::routing::any;
 use extension_contract::Account;
 use host_access::Caller;
 use page::Filter;
+pub(crate) use read::{too_many, whole_list};
+pub(crate) use show::offer;
 use std::sync::Arc;
 use table::{Action, ROUTES, Route, Who};
 

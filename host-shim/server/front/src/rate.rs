@@ -85,17 +85,21 @@ impl Rates {
 /// Returns the address of a sender: that of the peer, or of the client that a proxy on this machine names. For IPv6, it is the
 /// address of the network.
 fn address(peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
-    let peer = peer?.0.ip().to_canonical();
-    // Only the entry that the proxy has appended is not the client's own claim.
-    let forwarded = headers.get_all(FORWARDED).iter().next_back().and_then(|value| value.to_str().ok());
-    let named = forwarded.and_then(|text| text.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    let address = named.filter(|_| peer.is_loopback()).unwrap_or(peer);
-    Some(match address.to_canonical() {
+    Some(match client(peer, headers)? {
         IpAddr::V6(address) => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_NETWORK_BITS))))
         }
         v4 => v4,
     })
+}
+
+/// Returns the address of a sender: that of the peer, or of the client that a proxy on this machine names.
+pub(crate) fn client(peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
+    let peer = peer?.0.ip().to_canonical();
+    // Only the entry that the proxy has appended is not the client's own claim.
+    let forwarded = headers.get_all(FORWARDED).iter().next_back().and_then(|value| value.to_str().ok());
+    let named = forwarded.and_then(|text| text.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    Some(named.filter(|_| peer.is_loopback()).unwrap_or(peer).to_canonical())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! webhooks are signed, commands and events are posted. Only the clock, the ids and the scripted provider are given through
 //! the library.
 
+mod api;
 mod beside_providers;
 mod clock_jumps;
 mod commands;
@@ -14,6 +15,7 @@ mod raw;
 mod server;
 mod stream;
 mod sweep;
+mod tesslate;
 mod webhooks;
 
 use end_to_end::world::root;

@@ -1,8 +1,9 @@
-//! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml` and mails; removing
+//! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml`, routes and mails; removing
 //! the folder removes them. A name that two files define is refused, with both places.
 
-use super::{BUSINESS_FILE, CATALOG_FILE, own, paths, retry, templates, variables, webhooks};
+use super::{BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, own, paths, retry, templates, variables, webhooks};
 use crate::bad_input::{BadInput, Mistakes, Place, read_text};
+use host_routes::RouteFile;
 use host_yaml::{Checked, Checker, Entry, Node, Noted};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,6 +40,8 @@ pub(super) struct MergedFiles {
     pub lines: Node,
     /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
+    /// Routes: of the business, and of each feature that has some.
+    pub routes: Vec<RouteFile>,
 }
 
 /// Reads a business folder with its features, in the order of their names.
@@ -49,17 +52,22 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     let mut lines = catalog(folder)?;
     add_own(&mut lines, folder)?;
     let mut templates = templates::read(folder)?;
+    let mut routes: Vec<RouteFile> = routes(folder)?.map(RouteFile::of_business).into_iter().collect();
     for feature in folders(&folder.join(FOLDER))? {
-        let files = [CATALOG_FILE, BUSINESS_FILE].map(|name| feature.join(name));
+        let files = [CATALOG_FILE, BUSINESS_FILE, ROUTES_FILE].map(|name| feature.join(name));
         let of_feature = templates::read(&feature)?;
         if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() {
-            let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE} or {}/", templates::FOLDER);
+            let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE}, {ROUTES_FILE} or {}/", templates::FOLDER);
             return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected).into());
         }
         if files[0].is_file() {
             add(&mut lines, catalog(&feature)?)?;
         }
         add_own(&mut lines, &feature)?;
+        if let Some(file) = self::routes(&feature)? {
+            let name = feature.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            routes.push(RouteFile::of_feature(&name, file));
+        }
         for (name, places) in of_feature {
             if templates.insert(name.clone(), places).is_some() {
                 let file = feature.join(templates::FOLDER).join(format!("{name}.txt"));
@@ -69,7 +77,16 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
         }
     }
     Checker::read(|check| check_names(check, &lines))?;
-    Ok(MergedFiles { lines, templates })
+    Ok(MergedFiles { lines, templates, routes })
+}
+
+/// Reads the routes of a folder, if it has some.
+fn routes(folder: &Path) -> Result<Option<Node>, Mistakes> {
+    let file = folder.join(ROUTES_FILE);
+    match file.is_file() {
+        true => mapping(&file, "it").map(Some),
+        false => Ok(None),
+    }
 }
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {

@@ -10,7 +10,7 @@ use super::webhooks::{self, WebhookDecl};
 use crate::bad_input::{BadInput, Mistakes};
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use host_yaml::{Checked, Checker, Entry, Node};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the clause of configuration keys.
@@ -113,6 +113,21 @@ impl BusinessDeclarations {
             Some(decimals) => without_point(text, *decimals).ok_or(*decimals),
             None => Ok(text.to_owned()),
         }
+    }
+
+    /// Returns the values of the keys that are no secrets, with their types. A key without a value has its default.
+    pub fn plain_values(&self, config: &BTreeMap<String, String>) -> Map<String, Value> {
+        let plain = self.config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
+        let value = |decl: &ConfigDecl| {
+            let text = config.get(&decl.key).or(decl.default_value.as_ref())?;
+            let value = match decl.value_type {
+                ConfigType::Integer => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),
+                ConfigType::Boolean => text.parse::<bool>().map_or_else(|_| json!(text), Value::from),
+                _ => json!(text),
+            };
+            Some((decl.key.clone(), value))
+        };
+        plain.filter_map(value).collect()
     }
 
     /// Returns the declarations of the extension, extended by the declarations of the business.

@@ -35,10 +35,7 @@ impl Asking {
     pub(super) async fn listed(&self, account: Account, kind: &'static str) -> Result<Vec<Value>, Problem> {
         let question = self.question(account);
         let found = asked(&self.hosted, move |answerer| whole_list(answerer, &question, kind)).await?;
-        found.ok_or_else(|| {
-            let detail = format!("the account has more than {SEARCHED_MAX} {kind}: read them at /api/queries/list");
-            Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "too-many", detail)
-        })
+        found.ok_or_else(|| too_many(kind))
     }
 
     /// Returns an entry of a list of an account.
@@ -107,8 +104,18 @@ pub(super) fn not_found(id: &str) -> Problem {
     Problem::not_found(format!("no `{id}`"))
 }
 
+/// The answer for a list that is too long.
+pub(crate) fn too_many(kind: &str) -> Problem {
+    let detail = format!("the account has more than {SEARCHED_MAX} {kind}: read them at /api/queries/list");
+    Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "too-many", detail)
+}
+
 /// Returns all entries of a list; none if there are too many.
-fn whole_list(answerer: &mut Answerer, question: &Question, kind: &str) -> Result<Option<Vec<Value>>, AskError> {
+pub(crate) fn whole_list(
+    answerer: &mut Answerer,
+    question: &Question,
+    kind: &str,
+) -> Result<Option<Vec<Value>>, AskError> {
     let (mut found, mut after): (Vec<Value>, Option<String>) = (Vec::new(), None);
     loop {
         let rows = answerer.ask_list(question, kind, None, &Page { after: after.take(), limit: PAGE_ROWS_MAX })?;

@@ -11,7 +11,7 @@ const REPEATED: [&str; 2] = ["stripe_product_id", PRICE_ID];
 const PRICE_ID: &str = "stripe_price_id";
 
 /// A product on sale, in the shape of an account's product, with its prices.
-pub(super) fn offer(offer: &Offer) -> Value {
+pub(crate) fn offer(offer: &Offer) -> Value {
     let values = &offer.product.values;
     let metadata = parsed(&values.metadata);
     let shown = show::offer(offer);

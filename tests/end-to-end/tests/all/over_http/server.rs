@@ -8,15 +8,16 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, Tools, serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, Tools,
+    serve,
 };
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
-use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
+use host_provider_api::{Registry, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
@@ -89,6 +90,8 @@ pub struct ServerOptions {
     pub calls: usize,
     /// None: each request has the actor that the test gives.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Keeps the secrets of requests.
+    pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl Default for ServerOptions {
@@ -102,6 +105,7 @@ impl Default for ServerOptions {
             tools: Tools::default(),
             calls: 1,
             authenticator: None,
+            secrets: None,
         }
     }
 }
@@ -123,7 +127,8 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator } = options;
+        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator, secrets } =
+            options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -152,7 +157,9 @@ impl Server {
             id: Mutex::default(),
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
-        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None };
+        let config = with.business.config_with(&[]);
+        let routes = BusinessRoutes::new(&with.business, &config, secrets);
+        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None, routes };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),

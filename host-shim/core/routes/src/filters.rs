@@ -1,0 +1,80 @@
+//! Filters of expressions, in addition to minijinja's own: times, days, and lists of names with values.
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+/// Adds the filters.
+pub(crate) fn add(environment: &mut Environment<'_>) {
+    environment.add_filter("time", time);
+    environment.add_filter("day", day_of);
+    environment.add_filter("object", object);
+    environment.add_filter("of_attribute", of_attribute);
+    environment.add_filter("next_day", |text: &str| changed(text, |day| day.checked_add(1.day()).ok()));
+    environment.add_filter("first_of_month", |text: &str| changed(text, |day| Some(day.first_of_month())));
+}
+
+/// Returns a time, in milliseconds since the epoch, as RFC 3339; nothing for nothing.
+fn time(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::None | ValueKind::Undefined => Ok(Value::from(())),
+        _ => {
+            let ms = value.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+            let time = ms.ok_or_else(|| invalid("expected milliseconds"))?;
+            Ok(Value::from(time.to_string()))
+        }
+    }
+}
+
+/// Returns the mapping of a list of names with their values, `[["model", "large"]]`.
+fn object(pairs: &Value) -> Result<Value, Error> {
+    pairs.try_iter()?.map(|pair| Ok((pair.get_item_by_index(0)?, pair.get_item_by_index(1)?))).collect()
+}
+
+/// Returns the rows whose attribute has a value; all rows without a value. `attributes` of a row is a mapping, or a list of
+/// names with values.
+fn of_attribute(rows: &Value, name: &str, wanted: &Value) -> Result<Value, Error> {
+    let rows: Vec<Value> = rows.try_iter()?.collect();
+    if matches!(wanted.kind(), ValueKind::None | ValueKind::Undefined) {
+        return Ok(rows.into());
+    }
+    let mut found = Vec::new();
+    for row in rows {
+        let attributes = row.get_attr("attributes")?;
+        let attributes = if attributes.kind() == ValueKind::Map { attributes } else { object(&attributes)? };
+        if attributes.get_attr(name)? == *wanted {
+            found.push(row);
+        }
+    }
+    Ok(found.into())
+}
+
+/// Returns the day of a time as RFC 3339.
+fn day_of(text: &str) -> Result<String, Error> {
+    let time = text.parse::<Timestamp>().map_err(|_| invalid("expected a time"))?;
+    Ok(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+}
+
+fn changed(text: &str, change: impl FnOnce(Date) -> Option<Date>) -> Result<String, Error> {
+    let changed = day(text).and_then(change).ok_or_else(|| invalid("expected a day"))?;
+    Ok(changed.to_string())
+}
+
+fn invalid(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, detail)
+}
+
+/// Reads a day, `2026-01-31`.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    text.parse::<Date>().ok().filter(|day| day.to_string() == text)
+}
+
+/// Reads a time as RFC 3339, in milliseconds since the epoch.
+pub(crate) fn time_ms(text: &str) -> Option<i64> {
+    // jiff accepts more than RFC 3339; only that form is allowed.
+    if text.as_bytes().get(10) != Some(&b'T') {
+        return None;
+    }
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}

@@ -1,0 +1,31 @@
+//! The HTTP API of a business as data: `routes.yml`.
+//!
+//! A route has a method and a path, the callers who may use it, the values that it takes, the queries and the command that it
+//! sends, and the form of its answer. [`RouteTable::read`] checks a file as a catalog is checked: every mistake is told with its
+//! line. A server answers requests from the table; the OpenAPI document, the client and the access matrix come from it, too.
+//!
+//! Nothing here does HTTP, and nothing knows an account.
+
+mod errors;
+mod expression;
+mod filters;
+mod form;
+mod names;
+mod path;
+mod reader;
+mod reads;
+mod route;
+mod table;
+mod types;
+mod values;
+
+pub use errors::{ErrorAnswer, ErrorMap};
+pub use expression::{Expression, Scope, ValueError};
+pub use form::{Absent, Form};
+pub use names::{LISTS, QUERIES};
+pub use path::{Method, Pattern};
+pub use reads::{Read, ReadFrom, Sort};
+pub use route::{Route, Who};
+pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
+pub use types::{Field, Type, Types};
+pub use values::{Given, read_body, read_texts};

@@ -1,0 +1,47 @@
+//! The names of the extension's queries, lists and refusals, which routes may use. Tests hold them against the extension.
+
+/// Queries of an account or the catalog.
+pub const QUERIES: [&str; 4] = ["balances", "catalog", "entitlements", "usage"];
+
+/// Kinds of the query `list`.
+pub const LISTS: [&str; 17] = [
+    "access_log",
+    "campaigns",
+    "earned",
+    "earnings",
+    "instances",
+    "invoices",
+    "ledger",
+    "listings",
+    "payments",
+    "payouts",
+    "products",
+    "purchases",
+    "sales",
+    "subscriptions",
+    "tasks",
+    "tokens",
+    "usage_days",
+];
+
+/// Codes of refusals.
+pub(crate) const REFUSALS: [&str; 18] = [
+    "already-owned",
+    "amount-mismatch",
+    "bad-transition",
+    "forbidden",
+    "inconsistent",
+    "insufficient-balance",
+    "invalid",
+    "malformed",
+    "mode-mismatch",
+    "name-taken",
+    "no-entitlement",
+    "not-found",
+    "quota-exceeded",
+    "requirement-unmet",
+    "unclaimed",
+    "unknown-price",
+    "unknown-status",
+    "wrong-shape",
+];

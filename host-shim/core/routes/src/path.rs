@@ -1,0 +1,130 @@
+//! Methods and paths of routes: `GET /api/projects/{slug}/deploy`.
+
+use crate::types::is_member_name;
+use host_yaml::{Checked, Checker, Entry};
+use std::fmt;
+
+/// Maximum length of a path in bytes.
+const PATH_BYTES_MAX: usize = 200;
+/// Paths, and beginnings of paths, that a server answers itself.
+const TAKEN: [&str; 9] = [
+    "/api/auth",
+    "/api/commands",
+    "/api/entitlements",
+    "/api/events",
+    "/api/operator",
+    "/api/queries",
+    "/api/webhooks",
+    "/health",
+    "/metrics",
+];
+/// Further paths that a server answers itself.
+const TAKEN_WHOLE: [&str; 2] = ["/openapi.json", "/docs/api"];
+
+/// The method of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// `DELETE`
+    Delete,
+    /// `GET`
+    Get,
+    /// `PATCH`
+    Patch,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+}
+
+impl Method {
+    /// All methods with their names.
+    pub const ALL: [(Method, &'static str); 5] = [
+        (Method::Delete, "DELETE"),
+        (Method::Get, "GET"),
+        (Method::Patch, "PATCH"),
+        (Method::Post, "POST"),
+        (Method::Put, "PUT"),
+    ];
+
+    /// Returns the method with a name; none for other methods.
+    pub fn named(name: &str) -> Option<Method> {
+        Method::ALL.iter().find(|(_, known)| *known == name).map(|(method, _)| *method)
+    }
+
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        Method::ALL.iter().find(|(known, _)| *known == self).map_or("GET", |(_, name)| name)
+    }
+
+    /// Returns true if requests have a body.
+    pub fn has_body(self) -> bool {
+        matches!(self, Method::Patch | Method::Post | Method::Put)
+    }
+}
+
+/// A path with variable parts, each of which is a whole part: `/api/projects/{slug}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Pattern {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the names of the variable parts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter_map(variable)
+    }
+}
+
+/// Returns the name of a variable part of a path; none for another part.
+fn variable(part: &str) -> Option<&str> {
+    part.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Reads the key of a route. In a feature, the path is below the path of the feature.
+pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Checked<(Method, Pattern)> {
+    let wrong = |problem: String, expected: String| Err(check.bad(entry.place(), problem, expected));
+    let (name, path) = entry.key.split_once(' ').unwrap_or((&entry.key, ""));
+    let Some(method) = Method::named(name) else {
+        let names = Method::ALL.map(|(_, name)| name).join(", ");
+        return wrong(format!("`{}` is not a route", entry.key), format!("{names}, and a path"));
+    };
+    let path = path.trim();
+    let whole = match (below, path) {
+        (Some(below), "/") => below.to_owned(),
+        (Some(below), path) => format!("{below}{path}"),
+        (None, path) => path.to_owned(),
+    };
+    let is_letter = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+    let is_part = |part: &str| match variable(part) {
+        Some(name) => is_member_name(name),
+        None => !part.is_empty() && part != "." && part != ".." && part.bytes().all(is_letter),
+    };
+    let is_path = path.starts_with('/') && whole[1..].split('/').all(is_part);
+    if !is_path || whole.len() > PATH_BYTES_MAX {
+        return wrong(
+            format!("`{path}` cannot be a path"),
+            format!("a path of at most {PATH_BYTES_MAX} bytes, such as /api/projects/{{slug}}"),
+        );
+    }
+    let is_below = |taken: &str| whole.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if TAKEN.iter().any(|taken| is_below(taken)) || TAKEN_WHOLE.contains(&whole.as_str()) {
+        let taken: Vec<&str> = TAKEN.iter().chain(&TAKEN_WHOLE).copied().collect();
+        return wrong(format!("every server has `{whole}`"), format!("another path than {}", taken.join(", ")));
+    }
+    let pattern = Pattern(whole);
+    let mut names: Vec<&str> = pattern.names().collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => wrong(format!("`{path}` has `{{{}}}` twice", pair[0]), "a name of its own for each part".into()),
+        None => Ok((method, pattern)),
+    }
+}

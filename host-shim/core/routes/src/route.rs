@@ -1,0 +1,97 @@
+//! One route: what a request to it may have, and what happens.
+
+use crate::errors::ErrorMap;
+use crate::form::Form;
+use crate::path::{Method, Pattern};
+use crate::reads::Read;
+use crate::types::{Field, Type};
+use host_yaml::bad_input::Place;
+
+/// Who may use a route. The extension decides what a user may do in an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody, also without logging in.
+    Public,
+    /// Users, in their own account; operators and services for an account that the query names.
+    User,
+    /// Members of an organization, which `account` names. `may` of business.yml says which of their roles may do what.
+    OrgAdmin,
+    /// Operators.
+    Admin,
+    /// Services and operators.
+    Service,
+}
+
+impl Who {
+    /// All with their names in `routes.yml`.
+    pub const ALL: [(Who, &'static str); 5] = [
+        (Who::Public, "public"),
+        (Who::User, "user"),
+        (Who::OrgAdmin, "org-admin"),
+        (Who::Admin, "admin"),
+        (Who::Service, "service"),
+    ];
+
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        Who::ALL.iter().find(|(known, _)| *known == self).map_or("admin", |(_, name)| name)
+    }
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Name, for clients: `getConfig`.
+    pub name: String,
+    /// What it does, for readers of the API.
+    pub about: String,
+    /// Name of its group.
+    pub tag: String,
+    /// Method.
+    pub method: Method,
+    /// Path.
+    pub pattern: Pattern,
+    /// Who may use it.
+    pub who: Who,
+    /// The account; without one, the caller's own.
+    pub account: Option<Form>,
+    /// The claim whose holder is the account: `subdomain:{path.id}`. Only operators and services find accounts in this way.
+    pub holder: Option<Form>,
+    /// Values of the path.
+    pub path: Vec<Field>,
+    /// Values of the query.
+    pub query: Vec<Field>,
+    /// Members of the body.
+    pub body: Vec<Field>,
+    /// Secrets that are put into the vault: the value of each name becomes a reference.
+    pub secrets: Vec<(String, Form)>,
+    /// Queries before the command.
+    pub reads: Vec<Read>,
+    /// Kind of the command.
+    pub command: Option<String>,
+    /// Payload of the command.
+    pub payload: Form,
+    /// Queries after the command.
+    pub then: Vec<Read>,
+    /// Member of the reply whose secret is shown once.
+    pub reveal: Option<String>,
+    /// Status of the answer.
+    pub status: u16,
+    /// Type of the answer.
+    pub answer: Type,
+    /// Form of the answer; without one, the reply of the command.
+    pub give: Option<Form>,
+    /// Answers to refusals, before those of the whole file.
+    pub errors: ErrorMap,
+    /// Place of the command's name.
+    pub(crate) command_at: Place,
+    /// Place of the route.
+    pub(crate) place: Place,
+}
+
+impl Route {
+    /// Returns the paged query, if there is one.
+    pub fn paged(&self) -> Option<&Read> {
+        self.reads.iter().chain(&self.then).find(|read| read.is_paged)
+    }
+}

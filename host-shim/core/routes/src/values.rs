@@ -1,0 +1,224 @@
+//! Do the values of a request have their types? A value from a path or a query is a text; a body is JSON.
+
+use crate::types::{Field, Type, Types};
+use extension_contract::{FieldError, FieldErrorCode};
+use serde_json::{Map, Value};
+
+/// The values of a request, or the fields that are wrong.
+pub type Given = Result<Map<String, Value>, Vec<FieldError>>;
+
+/// Reads the body: a JSON object with the members `fields`, and no others.
+///
+/// # Errors
+/// Fails with all wrong, missing and unknown members.
+pub fn read_body(fields: &[Field], types: &Types, body: Map<String, Value>) -> Given {
+    let mut wrong = Vec::new();
+    check_members(fields, types, &body, "", &mut wrong);
+    match wrong.is_empty() {
+        true => Ok(with_defaults(fields, body)),
+        false => Err(wrong),
+    }
+}
+
+/// Reads values that are texts, of a path or a query. Unknown names are refused.
+///
+/// # Errors
+/// Fails with all wrong, missing and unknown values.
+pub fn read_texts(fields: &[Field], texts: &[(String, String)]) -> Given {
+    let (mut wrong, mut values) = (Vec::new(), Map::new());
+    for (name, text) in texts {
+        match fields.iter().find(|field| field.name == *name) {
+            None => wrong.push(unknown(&format!("/{}", escaped(name)), fields)),
+            Some(_) if values.contains_key(name) => {
+                wrong.push(field_error(
+                    &format!("/{name}"),
+                    FieldErrorCode::NotAllowed,
+                    "expected one value".to_owned(),
+                ));
+            }
+            Some(field) => match value_of(field.value_type.required(), text) {
+                Some(value) => drop(values.insert(name.clone(), value)),
+                None => {
+                    let message = format!("expected {}", field.value_type.shown());
+                    wrong.push(field_error(&format!("/{name}"), code_of(&field.value_type), message));
+                }
+            },
+        }
+    }
+    let is_given = |name: &str| texts.iter().any(|(given, _)| given == name);
+    wrong.extend(
+        fields.iter().filter(|field| is_missing(field) && !is_given(&field.name)).map(|field| missing(field, "")),
+    );
+    match wrong.is_empty() {
+        true => Ok(with_defaults(fields, values)),
+        false => Err(wrong),
+    }
+}
+
+fn with_defaults(fields: &[Field], mut values: Map<String, Value>) -> Map<String, Value> {
+    values.retain(|_, value| !value.is_null());
+    for field in fields {
+        if let Some(default) = &field.default {
+            values.entry(&field.name).or_insert_with(|| default.clone());
+        }
+    }
+    values
+}
+
+fn is_missing(field: &Field) -> bool {
+    !field.value_type.is_optional() && field.default.is_none()
+}
+
+fn missing(field: &Field, at: &str) -> FieldError {
+    let message = format!("expected {}", field.value_type.shown());
+    field_error(&format!("{at}/{}", field.name), FieldErrorCode::Missing, message)
+}
+
+fn unknown(path: &str, fields: &[Field]) -> FieldError {
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let message = match names.is_empty() {
+        true => "expected no members".to_owned(),
+        false => format!("expected one of {}", names.join(", ")),
+    };
+    field_error(path, FieldErrorCode::UnknownField, message)
+}
+
+fn field_error(path: &str, code: FieldErrorCode, message: String) -> FieldError {
+    FieldError { path: path.to_owned(), code, message }
+}
+
+/// Escapes a name for a JSON Pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Adds the wrong members of an object at a JSON Pointer.
+fn check_members(fields: &[Field], types: &Types, object: &Map<String, Value>, at: &str, wrong: &mut Vec<FieldError>) {
+    for (name, value) in object {
+        match fields.iter().find(|field| field.name == *name) {
+            None => wrong.push(unknown(&format!("{at}/{}", escaped(name)), fields)),
+            Some(field) if value.is_null() && !is_missing(field) => {}
+            Some(field) => check_value(&field.value_type, value, types, &format!("{at}/{name}"), wrong),
+        }
+    }
+    wrong.extend(
+        fields.iter().filter(|field| is_missing(field) && !object.contains_key(&field.name)).map(|it| missing(it, at)),
+    );
+}
+
+fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut Vec<FieldError>) {
+    match (of, value) {
+        (Type::Optional(_), Value::Null) => {}
+        (Type::Optional(inner), value) => check_value(inner, value, types, at, wrong),
+        (Type::List(inner), Value::Array(items)) => {
+            for (at_item, item) in items.iter().enumerate() {
+                check_value(inner, item, types, &format!("{at}/{at_item}"), wrong);
+            }
+        }
+        (Type::Named(name), Value::Object(object)) => match types.0.get(name) {
+            Some(fields) => check_members(fields, types, object, at, wrong),
+            None => wrong.push(field_error(at, FieldErrorCode::WrongType, format!("expected {name}"))),
+        },
+        (simple, value) if is_simple(simple, value) => {}
+        (other, _) => wrong.push(field_error(at, code_of(other), format!("expected {}", other.shown()))),
+    }
+}
+
+/// Returns the first problem of a value; none if it has its type.
+pub(crate) fn problem_of(of: &Type, value: &Value, types: &Types, at: &str) -> Option<FieldError> {
+    let mut wrong = Vec::new();
+    check_value(of, value, types, at, &mut wrong);
+    wrong.into_iter().next()
+}
+
+fn is_simple(of: &Type, value: &Value) -> bool {
+    match (of, value) {
+        (Type::Json, _) | (Type::Text, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => true,
+        (Type::Integer, Value::Number(number)) => number.is_i64(),
+        (Type::Time, Value::String(text)) => crate::filters::time_ms(text).is_some(),
+        (Type::Date, Value::String(text)) => crate::filters::day(text).is_some(),
+        (Type::Words(words), Value::String(text)) => words.contains(text),
+        _ => false,
+    }
+}
+
+/// Reads a text as a value of a type.
+fn value_of(of: &Type, text: &str) -> Option<Value> {
+    let value = match of {
+        Type::Integer => Value::from(text.parse::<i64>().ok()?),
+        Type::Boolean => Value::from(text.parse::<bool>().ok()?),
+        _ => Value::from(text),
+    };
+    is_simple(of, &value).then_some(value)
+}
+
+fn code_of(of: &Type) -> FieldErrorCode {
+    match of.required() {
+        Type::Words(_) => FieldErrorCode::NotAllowed,
+        Type::Time | Type::Date => FieldErrorCode::BadFormat,
+        _ => FieldErrorCode::WrongType,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn field(name: &str, of: &str, default: Option<Value>) -> Field {
+        Field { name: name.into(), value_type: Type::parse(of).expect("a type"), about: String::new(), default }
+    }
+
+    fn told(given: Given) -> Vec<(String, FieldErrorCode)> {
+        given.expect_err("wrong").into_iter().map(|error| (error.path, error.code)).collect()
+    }
+
+    #[test]
+    fn every_wrong_member_of_a_body_is_told() {
+        let types =
+            Types([("Line".to_owned(), vec![field("id", "string", None), field("count", "integer?", None)])].into());
+        let fields = [
+            field("package", "small | large", None),
+            field("interval", "month | year", Some(json!("month"))),
+            field("lines", "Line[]?", None),
+            field("at", "time?", None),
+        ];
+        let body = |value: Value| read_body(&fields, &types, value.as_object().expect("an object").clone());
+        let right = body(json!({"package": "small", "lines": [{"id": "a"}], "at": null})).expect("right");
+        assert_eq!(Value::Object(right), json!({"package": "small", "interval": "month", "lines": [{"id": "a"}]}));
+        let wrong =
+            told(body(json!({"interval": 3, "lines": [{"count": "1", "x/y": 1}, 7], "at": "today", "user": "eve"})));
+        let expected = [
+            ("/at", FieldErrorCode::BadFormat),
+            ("/interval", FieldErrorCode::NotAllowed),
+            ("/lines/0/count", FieldErrorCode::WrongType),
+            ("/lines/0/x~1y", FieldErrorCode::UnknownField),
+            ("/lines/0/id", FieldErrorCode::Missing),
+            ("/lines/1", FieldErrorCode::WrongType),
+            ("/user", FieldErrorCode::UnknownField),
+            ("/package", FieldErrorCode::Missing),
+        ];
+        assert_eq!(wrong, expected.map(|(path, code)| (path.to_owned(), code)));
+        assert_eq!(told(body(json!({"package": null}))), [("/package".to_owned(), FieldErrorCode::NotAllowed)]);
+        for fraction in [json!(1.5), json!(u64::MAX)] {
+            let wrong = body(json!({"package": "small", "lines": [{"id": "a", "count": fraction}]}));
+            assert_eq!(told(wrong), [("/lines/0/count".to_owned(), FieldErrorCode::WrongType)]);
+        }
+    }
+
+    #[test]
+    fn texts_of_a_query_get_their_types() {
+        let fields =
+            [field("limit", "integer", Some(json!(20))), field("day", "date?", None), field("all", "boolean?", None)];
+        let texts = |texts: &[(&str, &str)]| {
+            let texts: Vec<_> = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            read_texts(&fields, &texts)
+        };
+        let right = texts(&[("all", "true"), ("day", "2026-02-28")]).expect("right");
+        assert_eq!(Value::Object(right), json!({"limit": 20, "all": true, "day": "2026-02-28"}));
+        let wrong =
+            told(texts(&[("limit", "9x"), ("day", "2026-02-30"), ("colour", "red"), ("all", "true"), ("all", "true")]));
+        let paths: Vec<&str> = wrong.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["/limit", "/day", "/colour", "/all"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! The routes of a business: its `routes.yml`, carried out. A route is data; the steps of a request are here, the same for each.
+//!
+//! [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
+//! every other command.
+
+mod reads;
+mod request;
+
+use crate::access;
+use crate::body;
+use crate::command::{self, Answered};
+use crate::extract::Hosted;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use extension_contract::Account;
+use host::business::BusinessFolder;
+use host_access::Caller;
+use host_provider_api::Secrets;
+use host_routes::{Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError};
+use request::Asked;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The routes of a business, as a server answers them.
+#[derive(Default)]
+pub struct BusinessRoutes {
+    finder: Option<RouteFinder>,
+    types: Types,
+    errors: ErrorMap,
+    /// The configuration, for answers.
+    config: Value,
+    /// Keeps the secrets that requests bring.
+    secrets: Option<Arc<dyn Secrets>>,
+    /// The OpenAPI document.
+    document: String,
+    /// The page that shows it.
+    page: String,
+}
+
+/// The pattern of the path that answered a request, for metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct RoutePattern(pub(crate) String);
+
+impl BusinessRoutes {
+    /// Makes the routes of a business with values of its configuration.
+    pub fn new(
+        business: &BusinessFolder,
+        config: &BTreeMap<String, String>,
+        secrets: Option<Arc<dyn Secrets>>,
+    ) -> Self {
+        let RouteTable { types, errors, routes } = &*business.routes;
+        let finder = (!routes.is_empty()).then(|| business.routes.finder());
+        let config = business.own.plain_values(config);
+        BusinessRoutes {
+            finder,
+            types: types.clone(),
+            errors: errors.clone(),
+            config: Value::Object(config),
+            secrets,
+            document: host_openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
+            page: host_openapi::page(&business.routes, &business.name),
+        }
+    }
+
+    /// Returns the answer that the business gives to a refused request, in place of the usual one.
+    pub(crate) fn answer_to(&self, response: Response) -> Response {
+        Problem::answered(response, &self.errors)
+    }
+
+    /// Finds the route of a request.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Matched<'_> {
+        self.finder.as_ref().map_or(Matched::Nothing, |finder| finder.find(method, path))
+    }
+}
+
+/// Carries out `GET /openapi.json`.
+pub(crate) async fn document(Hosted(hosted): Hosted) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
+}
+
+/// Carries out `GET /docs/api`: the page for people.
+pub(crate) async fn page(Hosted(hosted): Hosted) -> Response {
+    let safe = "default-src 'none'; style-src 'unsafe-inline'";
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, safe)];
+    (headers, hosted.routes.page.clone()).into_response()
+}
+
+/// Returns the methods of a path, for the header `Allow`.
+pub(crate) fn allow(methods: &[Method]) -> String {
+    let names = methods.iter().map(|method| if *method == Method::Get { "GET, HEAD" } else { method.name() });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Answers a request to a route.
+pub(crate) async fn answer(
+    app: &AppState,
+    hosted: &Arc<HostedSite>,
+    route: &Route,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Response {
+    let mut response = match carry_out(app, hosted, route, path, request).await {
+        Ok(answered) => answered.into_response(),
+        Err(problem) => Problem::answered(problem.into_response(), &route.errors),
+    };
+    response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
+    response
+}
+
+async fn carry_out(
+    app: &AppState,
+    hosted: &Arc<HostedSite>,
+    route: &Route,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Result<Answered, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = request::caller(app, hosted, route, &parts)?;
+    let body = body::read(&parts.headers, body, app.limits.body).await?;
+    let asked = Asked::read(app, hosted, route, caller, path, &parts, &body).await?;
+    let Asked { caller, account, scope, page } = asked;
+    let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
+    let scope = reader.read(&route.reads, scope).await?;
+    let Some(kind) = &route.command else { return given(route, &scope).map(|body| Answered::of(route.status, body)) };
+    // The checker gives a command to no route without a caller.
+    let (Some(caller), Some(account)) = (caller, account) else {
+        return Err(access::unauthorized("expected `Authorization: Bearer KEY`"));
+    };
+    let id = command::id(app, &caller, &parts.headers)?;
+    let keeper = Keeper { secrets: hosted.routes.secrets.as_deref(), hosted, account: &account };
+    let with_secrets = keeper.keep(route, &id, &scope)?;
+    let payload = route.payload.value(&with_secrets, Absent::LeftOut).map_err(|error| Problem::of_value(&error))?;
+    let payload = payload.unwrap_or_else(|| json!({})).to_string();
+    let answered = command::run_with_id(app, hosted, caller, account.clone(), kind, payload, id).await?;
+    if answered.is_pending() {
+        return Ok(answered);
+    }
+    let mut reply = answered.reply().clone();
+    if let Some(member) = &route.reveal {
+        if answered.is_repeated {
+            let detail = "the secret was shown in the answer to the first request with this Idempotency-Key";
+            return Err(Problem::new(StatusCode::CONFLICT, "already_shown", detail));
+        }
+        keeper.reveal(member, &mut reply)?;
+    }
+    let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
+    let body = if route.give.is_some() { given(route, &scope)? } else { reply };
+    Ok(Answered::of(route.status, body))
+}
+
+/// Returns the answer of a route.
+fn given(route: &Route, scope: &Scope) -> Result<Value, Problem> {
+    let given = route.give.as_ref().map(|give| give.value(scope, Absent::Null)).transpose();
+    Ok(given.map_err(|error| Problem::of_value(&error))?.flatten().unwrap_or_else(|| json!({})))
+}
+
+impl Problem {
+    /// A form of the business does not fit the values; the business's `routes.yml` must be mended.
+    fn of_value(error: &ValueError) -> Problem {
+        tracing::error!(%error, "an answer of routes.yml has no value");
+        Problem::internal()
+    }
+}
+
+/// Puts the secrets of a request into the vault, and shows those of a reply.
+struct Keeper<'r> {
+    secrets: Option<&'r dyn Secrets>,
+    hosted: &'r HostedSite,
+    account: &'r Account,
+}
+
+impl Keeper<'_> {
+    fn scope(&self) -> String {
+        self.hosted.site.partition().scope(self.account.clone()).name()
+    }
+
+    fn vault(&self) -> Result<&dyn Secrets, Problem> {
+        self.secrets.ok_or_else(|| Problem::unavailable("the server has no vault"))
+    }
+
+    /// Puts the secrets of a request into the vault; returns the names with the references. The same request has the same
+    /// references.
+    fn keep(&self, route: &Route, id: &str, scope: &Scope) -> Result<Scope, Problem> {
+        let mut references = Map::new();
+        for (name, form) in &route.secrets {
+            let Some(Value::String(plain)) = value_of(form, scope)? else { continue };
+            let kept = self.vault()?.put(&self.scope(), &format!("{}:{name}:{id}", route.name), &plain);
+            let reference = kept.map_err(|error| {
+                tracing::error!(%error, "a secret of a request was not kept");
+                Problem::unavailable("the secret cannot be kept")
+            })?;
+            references.insert(name.clone(), Value::from(reference.reference));
+        }
+        Ok(scope.with("secrets", references))
+    }
+
+    /// Replaces the reference in a member of a reply with its secret.
+    fn reveal(&self, member: &str, reply: &mut Value) -> Result<(), Problem> {
+        let Some(reference) = reply.get(member).and_then(Value::as_str) else { return Ok(()) };
+        let secret = self.vault()?.resolve(&self.scope(), reference).map_err(|error| {
+            tracing::error!(%error, "a secret of a reply was not found");
+            Problem::unavailable("the secret cannot be read")
+        })?;
+        reply[member] = Value::from(secret.expose());
+        Ok(())
+    }
+}
+
+fn value_of(form: &Form, scope: &Scope) -> Result<Option<Value>, Problem> {
+    form.value(scope, Absent::LeftOut).map_err(|error| Problem::of_value(&error))
+}
+
+/// Returns the names of a request's values for the expressions of a route.
+fn scope_of(
+    hosted: &HostedSite,
+    values: [(&str, Map<String, Value>); 3],
+    caller: Option<&Caller>,
+    account: Option<&Account>,
+    headers: (&HeaderMap, Option<crate::rate::Peer>),
+) -> Scope {
+    let now = host::time::text(hosted.site.clock().now());
+    let today = now.split('T').next().unwrap_or_default().to_owned();
+    let caller = caller.map(|caller| {
+        let (headers, peer) = headers;
+        json!({
+            "id": caller.actor.subject,
+            "kind": caller.actor.kind,
+            "account": account.map(ToString::to_string),
+            "ip": crate::rate::client(peer, headers).map(|address| address.to_string()),
+        })
+    });
+    let requests = values.map(|(name, values)| (name.to_owned(), Value::Object(values)));
+    let more = [("now", json!(now)), ("today", json!(today)), ("caller", json!(caller))];
+    let more = more.map(|(name, value)| (name.to_owned(), value));
+    Scope::new(requests.into_iter().chain(more).chain([("config".to_owned(), hosted.routes.config.clone())]))
+}

@@ -1,0 +1,222 @@
+//! Asks the queries of a route. Rows are filtered and sorted on the thread that reads them.
+
+use crate::access;
+use crate::front::HostedSite;
+use crate::problem::Problem;
+use crate::products::{offer, too_many, whole_list};
+use crate::query::ask;
+use crate::show;
+use axum::http::StatusCode;
+use extension_contract::{Account, Actor, Question, Timestamp};
+use host::processor::{Answerer, AskError, Questions};
+use host::time;
+use host_access::Caller;
+use host_routes::{Absent, Form, Read, ReadFrom, Scope, Sort, ValueError};
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+
+/// Name of the value that leads to the next page.
+const NEXT: &str = "next";
+/// Name of a row in `where`.
+const ROW: &str = "row";
+
+/// Reads for a request.
+pub(super) struct Reader<'r> {
+    pub(super) hosted: &'r HostedSite,
+    pub(super) account: Option<Account>,
+    pub(super) caller: Option<Caller>,
+    pub(super) page: (usize, Option<String>),
+}
+
+/// The reason why a query has no answer.
+enum NoAnswer {
+    Asked(AskError),
+    Value(ValueError),
+    Problem(Problem),
+}
+
+impl From<AskError> for NoAnswer {
+    fn from(error: AskError) -> Self {
+        NoAnswer::Asked(error)
+    }
+}
+
+impl From<ValueError> for NoAnswer {
+    fn from(error: ValueError) -> Self {
+        NoAnswer::Value(error)
+    }
+}
+
+impl From<NoAnswer> for Problem {
+    fn from(error: NoAnswer) -> Self {
+        match error {
+            NoAnswer::Asked(error) => error.into(),
+            NoAnswer::Value(error) => Problem::of_value(&error),
+            NoAnswer::Problem(problem) => problem,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Asks queries, and adds their answers to the names of expressions.
+    pub(super) async fn read(&self, reads: &[Read], scope: Scope) -> Result<Scope, Problem> {
+        if reads.is_empty() {
+            return Ok(scope);
+        }
+        let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor.clone());
+        let account = match &self.account {
+            Some(account) => account.clone(),
+            None if reads.iter().all(|read| matches!(read.from, ReadFrom::Catalog | ReadFrom::Rows(_))) => {
+                Account::Platform
+            }
+            None => return Err(access::unauthorized("expected `Authorization: Bearer KEY`")),
+        };
+        let question = Question { account, actor, at: self.hosted.site.clock().now() };
+        let (reads, page) = (reads.to_vec(), self.page.clone());
+        let asked = ask(self.hosted, move |answerer| {
+            reads.iter().try_fold(scope, |scope, read| one(answerer, &question, read, scope, &page))
+        });
+        Ok(asked.await??)
+    }
+}
+
+/// Asks one query.
+fn one(
+    answerer: &mut Answerer,
+    question: &Question,
+    read: &Read,
+    scope: Scope,
+    page: &(usize, Option<String>),
+) -> Result<Scope, NoAnswer> {
+    let rows = match &read.from {
+        ReadFrom::Entitlements => {
+            let rows = answerer.ask_entitlements(question)?;
+            let by_key: Map<String, Value> = rows.iter().map(|row| (row.key.clone(), show::entitlement(row))).collect();
+            return Ok(scope.with(&read.name, by_key));
+        }
+        ReadFrom::Balances => answerer.ask_balances(question)?.iter().map(show::balance).collect(),
+        ReadFrom::Catalog => {
+            // Everybody may read the catalog, so the question needs no account of the caller.
+            let question = Question { account: Account::Platform, actor: Actor::system(), at: question.at };
+            answerer.ask_catalog(&question)?.iter().map(offer).collect()
+        }
+        ReadFrom::Usage { start, end } => {
+            let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, &scope));
+            answerer.ask_usage(question, start?, end?)?.iter().map(show::usage).collect()
+        }
+        ReadFrom::Rows(rows) => match rows.value(&scope)? {
+            Some(Value::Array(rows)) => rows,
+            _ => Vec::new(),
+        },
+        ReadFrom::List(kind) => {
+            whole_list(answerer, question, kind)?.ok_or_else(|| NoAnswer::Problem(too_many(kind)))?
+        }
+    };
+    let mut rows = wanted(read, rows, &scope)?;
+    if let Some(sort) = &read.sort {
+        rows.sort_by(|a, b| in_order(sort, a, b));
+    }
+    if read.is_one {
+        let first = rows.into_iter().next();
+        return match (&first, &read.none) {
+            (None, Some(none)) => {
+                let status = StatusCode::from_u16(none.status).unwrap_or(StatusCode::NOT_FOUND);
+                let detail = none.detail.clone().unwrap_or_else(|| format!("no {}", read.name));
+                Err(NoAnswer::Problem(Problem::new(status, none.code.clone(), detail)))
+            }
+            _ => Ok(scope.with(&read.name, first)),
+        };
+    }
+    if !read.is_paged {
+        return Ok(scope.with(&read.name, rows));
+    }
+    let (limit, after) = page;
+    let (rows, next) = paged(rows, *limit, after.as_deref()).map_err(NoAnswer::Problem)?;
+    Ok(scope.with(&read.name, rows).with(NEXT, next))
+}
+
+fn wanted(read: &Read, rows: Vec<Value>, scope: &Scope) -> Result<Vec<Value>, ValueError> {
+    let Some(only) = &read.only else { return Ok(rows) };
+    let mut wanted = Vec::new();
+    for row in rows {
+        if only.is_true(&scope.with(ROW, &row))? {
+            wanted.push(row);
+        }
+    }
+    Ok(wanted)
+}
+
+/// Returns a time of a query, in milliseconds.
+fn moment(name: &str, form: &Form, scope: &Scope) -> Result<Timestamp, NoAnswer> {
+    let value = form.value(scope, Absent::LeftOut)?;
+    let moment = value.as_ref().and_then(Value::as_str).and_then(time::parse);
+    let problem = || Problem::bad("query", format!("`{name}` is not a time"));
+    moment.ok_or_else(|| NoAnswer::Problem(problem()))
+}
+
+/// Compares two rows by a member; rows that are alike are in the order of their ids.
+fn in_order(sort: &Sort, a: &Value, b: &Value) -> Ordering {
+    let of = |row: &Value| sort.member.split('.').fold(row.clone(), |value, name| value[name].clone());
+    let by_member = compared(&of(a), &of(b));
+    let by_member = if sort.is_descending { by_member.reverse() } else { by_member };
+    by_member.then_with(|| compared(&a["id"], &b["id"]))
+}
+
+fn compared(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (a, b) => a.as_i64().cmp(&b.as_i64()),
+    }
+}
+
+/// Returns the rows of a page, and the id that leads to the next page.
+fn paged(rows: Vec<Value>, limit: usize, after: Option<&str>) -> Result<(Vec<Value>, Value), Problem> {
+    let begin = match after {
+        None => 0,
+        Some(after) => {
+            let last = rows.iter().position(|row| row["id"] == after);
+            last.ok_or_else(|| Problem::bad("query", "`after` is not `next` of a page"))? + 1
+        }
+    };
+    let all = rows.len();
+    let page: Vec<Value> = rows.into_iter().skip(begin).take(limit).collect();
+    let next = match page.last() {
+        Some(last) if begin + page.len() < all => last["id"].clone(),
+        _ => Value::Null,
+    };
+    Ok((page, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ids(rows: &[Value]) -> Vec<&str> {
+        rows.iter().map(|row| row["id"].as_str().expect("an id")).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_have_an_end() {
+        let rows: Vec<Value> = ["a", "b", "c", "d", "e"].map(|id| json!({"id": id})).to_vec();
+        let (first, next) = paged(rows.clone(), 2, None).expect("a page");
+        assert_eq!((ids(&first), &next), (vec!["a", "b"], &json!("b")));
+        let (second, next) = paged(rows.clone(), 2, next.as_str()).expect("a page");
+        assert_eq!((ids(&second), &next), (vec!["c", "d"], &json!("d")));
+        let (last, next) = paged(rows.clone(), 2, next.as_str()).expect("a page");
+        assert_eq!((ids(&last), &next), (vec!["e"], &Value::Null));
+        assert_eq!(paged(rows.clone(), 5, None).expect("a page").1, Value::Null, "the page has all rows");
+        assert!(paged(rows, 2, Some("x")).is_err());
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_a_member() {
+        let mut rows = [("b", 2), ("a", 3), ("d", 2), ("c", 1)].map(|(id, at)| json!({"id": id, "in": {"at": at}}));
+        let sort = |is_descending| Sort { member: "in.at".into(), is_descending };
+        rows.sort_by(|a, b| in_order(&sort(true), a, b));
+        assert_eq!(ids(&rows), ["a", "b", "d", "c"]);
+        rows.sort_by(|a, b| in_order(&sort(false), a, b));
+        assert_eq!(ids(&rows), ["c", "b", "d", "a"]);
+    }
+}

@@ -1,0 +1,11 @@
+//! What comes from the routes of a business: the OpenAPI document ([`document`]), a page for people ([`page`]) and a client in
+//! TypeScript ([`typescript`]). All three are made from the same table as the answers of a server.
+
+mod document;
+mod page;
+mod schema;
+mod typescript;
+
+pub use document::document;
+pub use page::page;
+pub use typescript::typescript;

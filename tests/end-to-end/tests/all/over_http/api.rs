@@ -1,0 +1,220 @@
+//! A server with the routes of a business, and a client that holds each answer against the OpenAPI document of the server.
+
+use super::raw::{Answer, Connection};
+use super::server::{Server, ServerOptions, ServerSetup};
+use crate::writer::support::bodies;
+use end_to_end::world::{START_MS, business_named};
+use extension_contract::{Account, Actor, ActorKind};
+use host::Setup;
+use host::business::BusinessFolder;
+use host::clock::Clock;
+use host_access::{Keys, NewKey, Reach};
+use host_front::FrontLimits;
+use host_provider_api::Secrets;
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
+use host_store::{MemoryStore, Partition};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A server with the routes of a business.
+pub struct Api {
+    pub server: Server,
+    pub document: Value,
+    scripted: Scripted,
+    keys: Arc<Keys>,
+    business: String,
+    /// The operations that answered: method, path and status.
+    seen: Mutex<BTreeSet<(String, String, u16)>>,
+}
+
+/// An answer that has the form of the document.
+#[derive(Debug)]
+pub struct Checked {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Checked {
+    /// Returns the stable code of a problem.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_else(|| panic!("no problem: {self:?}"))
+    }
+
+    /// Returns the body of a successful answer.
+    pub fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        self.body
+    }
+}
+
+impl Api {
+    pub fn start(business: &str) -> Api {
+        Api::with(business_named(business), None)
+    }
+
+    pub fn with(business: &BusinessFolder, secrets: Option<Arc<dyn Secrets>>) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let scripted = Scripted::new();
+        let setup = ServerSetup {
+            business: business.clone(),
+            setup: Setup::new(business.clone(), false, &[], None),
+            livemode: false,
+            scripted: scripted.clone(),
+        };
+        let options = ServerOptions { authenticator: Some(keys.clone()), secrets, ..ServerOptions::default() };
+        // Every effect of these tests has an answer at once.
+        let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
+        let options = ServerOptions { front, ..options };
+        let server = Server::start_with(&setup, Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
+        server.settle();
+        let document = Connection::open(server.address()).request("GET /openapi.json", &[], b"");
+        assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
+        let document = serde_json::from_str(&document.body).expect("JSON");
+        Api { server, document, scripted, keys, business: business.name.clone(), seen: Mutex::default() }
+    }
+
+    /// Makes the calls of some effects succeed with these outputs.
+    pub fn answer(&self, pattern: &str, outputs: Value) {
+        self.scripted.script(pattern, vec![ScriptedAnswer::Ok(outputs)]);
+    }
+
+    fn key(&self, kind: ActorKind, subject: &str, roles: &[&str], reach: Reach) -> String {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let actor = Actor { kind, subject: subject.to_owned(), roles };
+        let partition = Partition { business: self.business.clone(), livemode: false };
+        self.keys.make(&NewKey { name: String::new(), partition, actor, reach }, 1).expect("made").expose()
+    }
+
+    pub fn user(&self, name: &str) -> String {
+        self.key(ActorKind::User, name, &[], Reach::Accounts(vec![Account::User(name.to_owned())]))
+    }
+
+    /// Returns the key of a member of an organization.
+    pub fn member(&self, name: &str, organization: &str, roles: &[&str]) -> String {
+        let reach = Reach::Accounts(vec![Account::Organization(organization.to_owned())]);
+        self.key(ActorKind::User, name, roles, reach)
+    }
+
+    pub fn operator(&self) -> String {
+        self.key(ActorKind::Admin, "root", &[], Reach::All)
+    }
+
+    pub fn service(&self) -> String {
+        self.key(ActorKind::Service, "backend", &[], Reach::All)
+    }
+
+    /// Sends a request, and checks that the answer has the form that the document promises.
+    pub fn send(&self, line: &str, key: &str, body: &Value) -> Checked {
+        self.send_with(line, key, &[], body)
+    }
+
+    pub fn send_with(&self, line: &str, key: &str, headers: &[(&str, &str)], body: &Value) -> Checked {
+        let authorization = format!("Bearer {key}");
+        let own = [("Authorization", authorization.as_str())].into_iter().filter(|_| !key.is_empty());
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(own).collect();
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = Connection::open(self.server.address()).request(line, &headers, text.as_bytes());
+        let body: Value =
+            serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{line}: {error}: {answer:?}"));
+        self.check(line, &answer, &body);
+        Checked { status: answer.status, body }
+    }
+
+    pub fn get(&self, path: &str, key: &str) -> Value {
+        self.send(&format!("GET {path}"), key, &Value::Null).ok()
+    }
+
+    /// Sends a request to a path that every server has.
+    pub fn plain(&self, line: &str, key: &str, body: &Value) -> Value {
+        let authorization = format!("Bearer {key}");
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let headers = [("Authorization", authorization.as_str())];
+        let answer = Connection::open(self.server.address()).request(line, &headers, text.as_bytes());
+        assert_eq!(answer.status, 200, "{line}: {answer:?}");
+        serde_json::from_str(&answer.body).expect("JSON")
+    }
+
+    /// Returns status and code of a refused request to a path that every server has.
+    pub fn refused(&self, line: &str, key: &str, body: &Value) -> (u16, String) {
+        let authorization = format!("Bearer {key}");
+        let headers = [("Authorization", authorization.as_str())];
+        let answer = Connection::open(self.server.address()).request(line, &headers, body.to_string().as_bytes());
+        (answer.status, answer.code())
+    }
+
+    /// Delivers a webhook of Stripe, written as an event of a scenario.
+    pub fn stripe(&self, event: &str) {
+        let story = format!("name: x\nevents:\n  - {event}\n");
+        let (status, answer) = self.server.stripe(&bodies(&story)[0]);
+        assert_eq!(status, 200, "{answer}");
+        self.server.settle();
+    }
+
+    /// Checks an answer against the document.
+    fn check(&self, line: &str, answer: &Answer, body: &Value) {
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        let path = path.split('?').next().unwrap_or(path).trim_end_matches('/');
+        let paths = self.document["paths"].as_object().expect("paths");
+        let fits = |pattern: &&String| {
+            let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+            pattern.len() == path.len()
+                && pattern.iter().zip(&path).all(|(own, part)| own.starts_with('{') || own == part)
+        };
+        // A path without variable parts precedes one with them.
+        let pattern = paths.keys().filter(fits).min_by_key(|pattern| pattern.matches('{').count());
+        let Some(pattern) = pattern else { panic!("the document has no {path}") };
+        let operation = &paths[pattern][method.to_ascii_lowercase()];
+        let responses = operation["responses"].as_object().unwrap_or_else(|| panic!("the document has no {line}"));
+        let response =
+            responses.get(&answer.status.to_string()).or_else(|| responses.get("default")).expect("a response");
+        let media = answer.header("content-type").expect("a media type");
+        let schema = &response["content"][media]["schema"];
+        assert!(schema.is_object(), "{line}: {} with {media} is not in the document: {answer:?}", answer.status);
+        if let Err(error) = self.validator(schema).validate(body) {
+            panic!("{line}: {error} at {}: {body}", error.instance_path());
+        }
+        self.seen.lock().expect("no panic").insert((method.to_owned(), pattern.clone(), answer.status));
+    }
+
+    fn validator(&self, schema: &Value) -> Validator {
+        let mut schema = schema.clone();
+        schema["components"] = self.document["components"].clone();
+        jsonschema::draft202012::options().should_validate_formats(true).build(&schema).expect("a valid schema")
+    }
+
+    /// Returns the operations of the document that did not answer with success.
+    pub fn without_success(&self) -> Vec<String> {
+        let seen = self.seen.lock().expect("no panic");
+        let has_success = |method: &str, pattern: &str| {
+            seen.iter().any(|(m, p, status)| m == method && p == pattern && (200..300).contains(status))
+        };
+        let paths = self.document["paths"].as_object().expect("paths");
+        let all = paths.iter().flat_map(|(pattern, methods)| {
+            methods.as_object().into_iter().flatten().map(move |(method, _)| (method.to_ascii_uppercase(), pattern))
+        });
+        all.filter(|(method, pattern)| !has_success(method, pattern)).map(|(m, p)| format!("{m} {p}")).collect()
+    }
+}
+
+/// The answer to a request without values.
+pub const NOTHING: Value = Value::Null;
+
+/// Returns the codes of wrong values by their pointers.
+pub fn wrong(problem: &Checked) -> Vec<(String, String)> {
+    assert_eq!((problem.status, problem.code()), (422, "invalid"), "{problem:?}");
+    let errors = problem.body["errors"].as_array().expect("errors");
+    let text = |error: &Value, name: &str| error[name].as_str().expect("a text").to_owned();
+    errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect()
+}
+
+#[test]
+fn a_business_without_routes_has_an_empty_document_and_a_page() {
+    let api = Api::start("seats");
+    assert_eq!((&api.document["openapi"], &api.document["paths"]), (&json!("3.1.0"), &json!({})));
+    let page = Connection::open(api.server.address()).request("GET /docs/api", &[], b"");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.body.contains("<h1>API of seats</h1>"), "{}", page.body);
+}

@@ -1,0 +1,316 @@
+//! The API of Tesslate Studio over HTTP: each answer has the form of its OpenAPI document.
+
+use super::api::{Api, NOTHING, wrong};
+use end_to_end::world::START_MS;
+use serde_json::{Value, json};
+
+/// A server whose Stripe answers.
+fn studio() -> Api {
+    let api = Api::start("tesslate");
+    api.answer("account-customer:*", json!({"id": "cus_ada"}));
+    api.answer("checkout:*", json!({"session_id": "cs_1", "url": "https://checkout.example/cs_1"}));
+    api.answer("portal:*", json!({"url": "https://billing.example/p"}));
+    api.answer("connect:*", json!({"id": "acct_zoe"}));
+    api.answer("connect-link:*", json!({"url": "https://connect.example/setup"}));
+    api.answer("*container*", json!({"url": "https://one.example", "arn": "arn:one"}));
+    api
+}
+
+/// Makes Ada a Premium user.
+fn premium(api: &Api) {
+    api.stripe(
+        "{stripe: customer.subscription.created, id: evt_p, set: {id: sub_p, customer: cus_ada, metadata: {user_id: ada}, \
+         price: price_premium}}",
+    );
+}
+
+// covers: TES-20
+#[test]
+fn everybody_reads_the_prices_and_no_secret() {
+    let api = studio();
+    let config = api.get("/api/billing/config", "");
+    let expected = json!({
+        "publishable_key": null,
+        "premium_price": 500,
+        "credit_packs": [
+            {"package": "small", "price": 500, "credits": 500},
+            {"package": "medium", "price": 1000, "credits": 1000},
+            {"package": "large", "price": 5000, "credits": 5000},
+        ],
+        "free": {"projects": 1, "deploys": 1},
+        "premium": {"projects": 5, "deploys": 5},
+        "deploy_slot_price": 1000,
+        "creator_share_bp": 9000,
+    });
+    assert_eq!(config, expected);
+    assert_eq!(api.send("POST /api/billing/subscribe", "", &NOTHING).status, 401, "the other routes need a caller");
+}
+
+// covers: TES-21, TES-22, TES-23
+#[test]
+fn a_user_subscribes_and_cancels() {
+    let api = studio();
+    let ada = api.user("ada");
+    let free = api.get("/api/billing/subscription", &ada);
+    let expected = json!({
+        "tier": "free", "status": null, "current_period_end": null, "cancel_at_period_end": false,
+        "projects": {"allowed": 1, "used": 0}, "deploys": {"allowed": 1, "used": 0},
+    });
+    assert_eq!(free, expected);
+    let early = api.send("POST /api/billing/cancel", &ada, &NOTHING);
+    assert_eq!((early.status, early.code()), (409, "not_premium"));
+    let checkout = api.send("POST /api/billing/subscribe", &ada, &NOTHING);
+    assert_eq!(checkout.ok(), json!({"checkout_url": "https://checkout.example/cs_1"}));
+    premium(&api);
+    let now = api.get("/api/billing/subscription", &ada);
+    assert_eq!(
+        (&now["tier"], &now["status"], &now["projects"]["allowed"]),
+        (&json!("premium"), &json!("active"), &json!(5))
+    );
+    let again = api.send("POST /api/billing/subscribe", &ada, &NOTHING);
+    assert_eq!((again.status, again.code()), (409, "already_owned"));
+    let cancelled = api.send("POST /api/billing/cancel", &ada, &NOTHING).ok();
+    assert_eq!((&cancelled["cancel_at_period_end"], &cancelled["ends_at"]), (&json!(true), &now["current_period_end"]));
+    assert!(cancelled["ends_at"].is_string(), "{cancelled}");
+}
+
+// covers: TES-24
+#[test]
+fn the_portal_needs_no_customer_before() {
+    let api = studio();
+    let ada = api.user("ada");
+    assert_eq!(api.get("/api/billing/portal", &ada), json!({"portal_url": "https://billing.example/p"}));
+}
+
+// covers: TES-25, TES-26, TES-27, TES-31
+#[test]
+fn a_user_buys_credits_and_sees_what_was_paid() {
+    let api = studio();
+    let ada = api.user("ada");
+    let nothing = json!({"credits": 0, "amount_minor": 0, "currency": "usd"});
+    assert_eq!(api.get("/api/billing/credits", &ada), nothing);
+    assert_eq!(
+        wrong(&api.send("POST /api/billing/credits/purchase", &ada, &json!({"package": "huge"}))),
+        [("/package".into(), "not-allowed".into())]
+    );
+    assert_eq!(
+        wrong(&api.send("POST /api/billing/credits/purchase", &ada, &NOTHING)),
+        [("/package".into(), "missing".into())]
+    );
+    for (package, amount, second) in [("small", 500, 10), ("large", 5000, 20)] {
+        let checkout = api.send("POST /api/billing/credits/purchase", &ada, &json!({"package": package})).ok();
+        assert_eq!(checkout, json!({"checkout_url": "https://checkout.example/cs_1"}));
+        let purchases = api.plain("GET /api/queries/list?kind=purchases", &ada, &NOTHING);
+        let open = purchases["entries"].as_array().expect("a list").iter().find(|it| it["value"]["paid_at"].is_null());
+        let id = open.expect("an open purchase")["id"].as_str().expect("an id").to_owned();
+        api.stripe(&format!(
+            "{{stripe: checkout.session.completed, id: evt_{package}, at: 2026-01-01T00:00:{second}Z, set: {{id: cs_{package}, customer: cus_ada, mode: payment, \
+             subscription: null, payment_intent: pi_{package}, amount_subtotal: {amount}, amount_total: {amount}, metadata: \
+             {{purchase_id: {id}, user_id: ada}}}}}}"
+        ));
+    }
+    assert_eq!(api.get("/api/billing/credits", &ada)["credits"], 5500);
+    let history = api.get("/api/billing/credits/history", &ada);
+    let packages = |history: &Value| -> Vec<String> {
+        let purchases = history["purchases"].as_array().expect("a list");
+        purchases.iter().map(|purchase| purchase["package"].as_str().expect("a text").to_owned()).collect()
+    };
+    assert_eq!(packages(&history), ["large", "small"], "the newest first");
+    assert_eq!(history["purchases"][0]["amount_minor"], 5000);
+    let first = api.get("/api/billing/credits/history?limit=1", &ada);
+    assert_eq!(packages(&first), ["large"]);
+    let next = first["next"].as_str().expect("a further page");
+    let second = api.get(&format!("/api/billing/credits/history?limit=1&after={next}"), &ada);
+    assert_eq!((packages(&second), &second["next"]), (vec!["small".to_owned()], &Value::Null));
+    let transactions = api.get("/api/billing/transactions", &ada);
+    assert_eq!(transactions["transactions"].as_array().map(Vec::len), Some(2));
+    let newest = &transactions["transactions"][0];
+    assert_eq!(
+        (&newest["id"], &newest["type"], &newest["amount_minor"]),
+        (&history["purchases"][0]["id"], &json!("purchase"), &json!(5000))
+    );
+    let bob = api.user("bob");
+    assert_eq!(api.get("/api/billing/transactions", &bob), json!({"transactions": [], "next": null}), "another user");
+    for (query, pointer) in
+        [("limit=0", "/limit"), ("limit=101", "/limit"), ("limit=x", "/limit"), ("colour=red", "/colour")]
+    {
+        let refused = api.send(&format!("GET /api/billing/transactions?{query}"), &ada, &NOTHING);
+        assert_eq!(wrong(&refused)[0].0, pointer, "{query}");
+    }
+}
+
+// covers: TES-28, TES-30
+#[test]
+fn a_user_sees_the_use_of_models_and_agents() {
+    let api = studio();
+    let (ada, service) = (api.user("ada"), api.service());
+    api.server.advance_to(START_MS + 36 * 3_600_000);
+    for (id, at, model, agent, tokens) in [
+        ("r1", "2026-01-01T10:00:00Z", "large", Some("agent_quill"), 100),
+        ("r2", "2026-01-02T10:00:00Z", "small", None, 50),
+        ("r3", "2026-01-02T11:00:00Z", "large", None, 10),
+    ] {
+        let mut attributes = json!({"model": model});
+        if let Some(agent) = agent {
+            attributes["agent"] = json!(agent);
+        }
+        let line = json!({"meter": "tokens", "quantity": tokens, "id": id, "at": at, "attributes": attributes});
+        let report = json!({"id": format!("u_{id}"), "usage": [line], "account": "user:ada"});
+        api.plain("POST /api/events", &service, &report);
+    }
+    api.server.settle();
+    let usage = api.get("/api/billing/usage?start_date=2026-01-01&end_date=2026-01-02", &ada);
+    let expected = json!({
+        "start_date": "2026-01-01", "end_date": "2026-01-02",
+        // 110 tokens of the large model for 12, 50 of the small one for 2, and 10 for each token of the agent.
+        "tokens": 160, "requests": 3, "cost_micros": 110 * 12 + 50 * 2 + 100 * 10, "covered_micros": 0,
+        "by_model": [
+            {"model": "large", "tokens": 110, "requests": 2, "cost_micros": 110 * 12 + 100 * 10},
+            {"model": "small", "tokens": 50, "requests": 1, "cost_micros": 100},
+        ],
+        "by_agent": [
+            {"agent": null, "tokens": 60, "requests": 2, "cost_micros": 10 * 12 + 50 * 2},
+            {"agent": "agent_quill", "tokens": 100, "requests": 1, "cost_micros": 100 * 22},
+        ],
+    });
+    assert_eq!(usage, expected);
+    assert_eq!(api.get("/api/billing/usage?start_date=2026-01-02&end_date=2026-01-02", &ada)["tokens"], 60, "one day");
+    let log = api.get("/api/billing/usage/logs", &ada);
+    let days: Vec<&str> =
+        log["days"].as_array().expect("days").iter().map(|day| day["date"].as_str().expect("a day")).collect();
+    assert_eq!(days, ["2026-01-02", "2026-01-01"], "the newest first");
+    let first = json!({"model": "large", "agent": "agent_quill", "tokens": 100, "requests": 1, "cost_micros": 2200});
+    assert_eq!(log["days"][1]["lines"], json!([first]));
+    let small = api.get("/api/billing/usage/logs?model=small&start_date=2026-01-02", &ada);
+    assert_eq!(small["days"].as_array().map(Vec::len), Some(1));
+    assert_eq!(small["days"][0]["lines"].as_array().map(Vec::len), Some(1));
+    let agent = api.get("/api/billing/usage/logs?agent=agent_quill&end_date=2026-01-01", &ada);
+    assert_eq!(agent["days"][0]["lines"], json!([first]));
+    assert_eq!(
+        wrong(&api.send("GET /api/billing/usage?start_date=2026-02-30", &ada, &NOTHING)),
+        [("/start_date".into(), "bad-format".into())]
+    );
+}
+
+// covers: TES-32, TES-33
+#[test]
+fn a_creator_sees_only_what_own_agents_earn() {
+    let api = studio();
+    let (ada, zoe) = (api.user("ada"), api.user("zoe"));
+    assert_eq!(
+        api.get("/api/billing/earnings", &zoe),
+        json!({"gross_minor": 0, "share_minor": 0, "pending_minor": 0, "paid_out_minor": 0, "agents": []})
+    );
+    let bought = api.send("POST /api/marketplace/agents/agent_smith/purchase", &ada, &NOTHING).ok();
+    let id = bought["purchase_id"].as_str().expect("an id");
+    api.stripe(&format!(
+        "{{stripe: checkout.session.completed, id: evt_smith, set: {{id: cs_1, customer: cus_ada, mode: payment, subscription: null, \
+         payment_intent: pi_1, amount_subtotal: 1999, amount_total: 1999, metadata: {{purchase_id: {id}, user_id: ada}}}}}}"
+    ));
+    let earned = api.get("/api/billing/earnings", &zoe);
+    let expected = json!({
+        "gross_minor": 1999, "share_minor": 1799, "pending_minor": 1799, "paid_out_minor": 0,
+        "agents": [{"agent_id": "agent_smith", "sales": 1, "gross_minor": 1999, "share_minor": 1799, "pending_minor": 1799}],
+    });
+    assert_eq!(earned, expected);
+    assert_eq!(api.get("/api/billing/earnings", &ada)["agents"], json!([]), "only own agents");
+    for _ in 0..2 {
+        let link = api.send("POST /api/billing/connect", &zoe, &NOTHING).ok();
+        assert_eq!(link, json!({"onboarding_url": "https://connect.example/setup"}));
+    }
+    let made = api.server.with_host(|host| {
+        let events = host.processor().inbox_after(0, 1000).expect("read");
+        events.iter().filter(|row| row.event.kind == "stripe.account.create").count()
+    });
+    assert_eq!(made, 1, "the second call uses the same account");
+}
+
+// covers: TES-50, TES-51, TES-52, TES-53, TES-54
+#[test]
+fn projects_are_deployed_within_the_limits_of_the_tier() {
+    let api = studio();
+    let ada = api.user("ada");
+    let create = |slug: &str| api.send("POST /api/projects", &ada, &json!({"name": slug, "slug": slug}));
+    let deploy = |slug: &str| api.send(&format!("POST /api/projects/{slug}/deploy"), &ada, &NOTHING);
+    assert_eq!(create("one").status, 201);
+    let second = create("two");
+    assert_eq!((second.status, second.code(), &second.body["upgrade"]), (403, "project_limit", &json!("prod_premium")));
+    let unknown = deploy("nothing");
+    assert_eq!((unknown.status, unknown.code()), (404, "project_not_found"));
+    let deployed = deploy("one").ok();
+    assert_eq!((&deployed["is_deployed"], &deployed["deployed_projects_count"]), (&json!(true), &json!(1)));
+    let limits = |used: i64, tier: &str, included: i64, purchased: i64| {
+        let expected = json!({
+            "tier": tier, "deployed": used, "included": included, "purchased": purchased, "available": included + purchased - used,
+        });
+        assert_eq!(api.get("/api/projects/deployment/limits", &ada), expected);
+    };
+    limits(1, "free", 1, 0);
+    let slot = api.send("POST /api/projects/deployment/purchase-slot", &ada, &NOTHING);
+    assert_eq!((slot.status, slot.code()), (403, "upgrade_required"), "Free has no slots");
+    premium(&api);
+    for slug in ["two", "three", "four", "five"] {
+        create(slug).ok();
+        deploy(slug).ok();
+    }
+    assert_eq!(create("six").code(), "project_limit");
+    limits(5, "premium", 5, 0);
+    let stopped = api.send("DELETE /api/projects/five/deploy", &ada, &NOTHING).ok();
+    assert_eq!(stopped["is_deployed"], false);
+    api.server.settle();
+    limits(4, "premium", 5, 0);
+    let again = api.send("DELETE /api/projects/five/deploy", &ada, &NOTHING).ok();
+    assert_eq!(again["deployed_projects_count"], 4, "a second time changes nothing");
+    assert_eq!(deploy("five").ok()["deployed_projects_count"], 5, "a stopped project is deployed again");
+    let slot = api.send("POST /api/projects/deployment/purchase-slot", &ada, &NOTHING).ok();
+    assert_eq!(slot, json!({"checkout_url": "https://checkout.example/cs_1"}));
+}
+
+// covers: TES-51
+#[test]
+fn a_free_user_is_sent_to_premium_and_a_premium_user_to_a_slot() {
+    let api = studio();
+    let ada = api.user("ada");
+    premium(&api);
+    for slug in ["one", "two", "three", "four", "five"] {
+        api.send("POST /api/projects", &ada, &json!({"name": slug, "slug": slug})).ok();
+        api.send(&format!("POST /api/projects/{slug}/deploy"), &ada, &NOTHING).ok();
+    }
+    let bob = api.user("bob");
+    api.send("POST /api/projects", &bob, &json!({"name": "b", "slug": "bobs"})).ok();
+    let foreign = api.send("POST /api/projects/one/deploy", &bob, &NOTHING);
+    let unknown = api.send("POST /api/projects/nothing/deploy", &bob, &NOTHING);
+    assert_eq!((foreign.status, foreign.body), (unknown.status, unknown.body), "another's project and an unknown one");
+    for (user, expected) in [(&ada, (402, "slot_required")), (&bob, (403, "upgrade_required"))] {
+        let body = json!({"product_type": "deployment", "name": "x", "metadata": {"slug": "extra"}});
+        let first = api.send("POST /api/projects", user, &json!({"name": "extra", "slug": "extra"}));
+        assert_eq!(first.code(), "project_limit");
+        if user == &bob {
+            api.send("POST /api/projects/bobs/deploy", user, &NOTHING).ok();
+        }
+        // The platform's own routes give the same answers, since the errors are the business's.
+        let refused = api.refused("POST /api/products", user, &body);
+        assert_eq!((refused.0, refused.1.as_str()), expected);
+    }
+}
+
+// covers: TES-55
+#[test]
+fn agents_are_bought_in_four_ways() {
+    let api = studio();
+    let ada = api.user("ada");
+    let buy = |id: &str| api.send(&format!("POST /api/marketplace/agents/{id}/purchase"), &ada, &NOTHING);
+    for (id, at_once) in [("agent_lint", true), ("agent_quill", true), ("agent_muse", false), ("agent_smith", false)] {
+        api.answer("checkout:*", json!({"session_id": format!("cs_{id}"), "url": "https://checkout.example/agent"}));
+        let bought = buy(id).ok();
+        assert_eq!(
+            (&bought["has_access"], bought["checkout_url"].is_null()),
+            (&json!(at_once), at_once),
+            "{id}: {bought}"
+        );
+    }
+    assert_eq!((buy("agent_lint").status, buy("agent_lint").code()), (409, "already_owned"));
+    for unknown in ["agent_none", "prod_premium"] {
+        assert_eq!((buy(unknown).status, buy(unknown).code()), (404, "agent_not_found"));
+    }
+}
