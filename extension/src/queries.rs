@@ -5,7 +5,7 @@ use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, only_id, prices_of};
-use crate::catalog::schema;
+use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
@@ -264,7 +264,10 @@ pub(crate) fn list(
     filter: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Listed>, Problem> {
-    run(host, question, "list", |_| Ok(()))?;
+    let types = run(host, question, "list", |desk| match kind {
+        "tasks" => desk.catalog.types(),
+        _ => Ok(Rc::default()),
+    })?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
@@ -292,7 +295,7 @@ pub(crate) fn list(
         after = None;
         for stored in found {
             let (id, status, value) = match kind {
-                "tasks" => open_tasks(&stored.row).map_err(failed)?,
+                "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
             };
             after = Some(id.clone());
@@ -356,9 +359,14 @@ fn paid_at(row: &Purchase) -> Fallible<Option<Timestamp>> {
 }
 
 /// Returns the open manual tasks of an instance, with the status of the most urgent task; `None` if there is no task.
-fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+fn open_tasks(row: &Row, types: &[Rc<TypeDecl>]) -> Fallible<(String, Option<String>, Json)> {
     let Row::Record(row) = row else { return entry(row) };
     let record: InstanceRecord = decode(&row.collection, &row.id, &row.value)?;
+    let decl = types.iter().find(|decl| decl.name == record.product_type);
+    let by_hand = |step: &str| {
+        let provision = decl?.provisions.iter().find(|provision| provision.has(step))?;
+        provision.or_manual.as_ref()
+    };
     let open = record.resources.iter().filter_map(|(step, resource)| {
         let status = match (resource.status, resource.task.as_deref()?) {
             (ResourceStatus::ByHand, task) if task.is_overdue => "overdue",
@@ -369,6 +377,10 @@ fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         let mut task = json!(resource.task);
         task["step"] = json!(step);
         task["status"] = json!(status);
+        if let Some(by_hand) = by_hand(step) {
+            task["how"] = json!(by_hand.how);
+            task["asks"] = by_hand.asks.iter().map(|field| json!(field.name)).collect();
+        }
         Some((status, task))
     });
     let (statuses, steps): (Vec<&str>, Vec<Value>) = open.unzip();

@@ -40,14 +40,31 @@ fn campaigns(desk: &Desk<'_>) -> Ruled<Campaigns> {
 
 /// `campaign.create`: creates a draft, and replies with the number of current recipients.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = format!("cmp_{}", desk.event_hash());
+    desk.account.load::<Campaign>(std::slice::from_ref(&id))?;
+    put_draft(desk, id, body)
+}
+
+/// `campaign.update`: replaces a draft, and replies as `campaign.create`.
+pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    match desk.account.fetch::<Campaign>(&id)? {
+        None => Err(Refusal::NotFound(id).into()),
+        Some(campaign) if campaign.status != CampaignStatus::Draft => {
+            Err(Refusal::BadTransition(format!("campaign {}", campaign.status.name())).into())
+        }
+        Some(_) => put_draft(desk, id, body),
+    }
+}
+
+/// Writes a draft with the values of a command.
+fn put_draft(desk: &mut Desk<'_>, id: String, body: &Object) -> Ruled<Verdict> {
     campaigns(desk)?;
     let (name, template) = (required_text(body, "name")?, required_text(body, "template")?);
     check_template(&template, &desk.catalog.settings()?.templates, &TEMPLATE_VALUES, "/template")?;
     let audience = audience(body)?;
     let enrols = body.get("enrols") == Some(&json!(true));
-    let id = format!("cmp_{}", desk.event_hash());
     let answer = preview(desk, &id, &audience)?;
-    desk.account.load::<Campaign>(std::slice::from_ref(&id))?;
     desk.account.put(&id, Campaign { name, template, audience, enrols, ..Campaign::default() });
     Ok(Verdict::answered(answer))
 }

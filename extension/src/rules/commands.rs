@@ -252,6 +252,17 @@ pub(crate) static COMMANDS: &[Command] = &[
         ..USUAL
     },
     Command {
+        kind: "campaign.update",
+        required: &["id", "name", "template"],
+        members: Members::Only(&["id", "name", "template", "audience", "enrols"]),
+        who: Who::Platform,
+        payload: "as in `campaign.create`, with `id`",
+        does: "replaces a draft",
+        reply: Some("as of `campaign.create`"),
+        rule: Some(campaign::update),
+        ..USUAL
+    },
+    Command {
         kind: "campaign.send",
         required: &["id"],
         members: Members::Only(&["id", "at"]),

@@ -9,7 +9,9 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("time", time);
     environment.add_filter("day", day_of);
+    environment.add_filter("host", host);
     environment.add_filter("object", object);
+    environment.add_filter("of_price", of_price);
     environment.add_filter("of_attribute", of_attribute);
     environment.add_filter("next_day", |text: &str| changed(text, |day| day.checked_add(1.day()).ok()));
     environment.add_filter("first_of_month", |text: &str| changed(text, |day| Some(day.first_of_month())));
@@ -48,6 +50,33 @@ fn of_attribute(rows: &Value, name: &str, wanted: &Value) -> Result<Value, Error
         }
     }
     Ok(found.into())
+}
+
+/// Returns the host name of an address, `postgres://user:password@host:5432/name`.
+fn host(address: &str) -> Result<String, Error> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let behind_user = authority.rsplit('@').next().unwrap_or_default();
+    let host = match behind_user.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => behind_user.split(':').next().unwrap_or_default(),
+    };
+    match host.is_empty() {
+        true => Err(invalid("expected an address")),
+        false => Ok(host.to_ascii_lowercase()),
+    }
+}
+
+/// Returns the offer of a catalog that has a price; nothing if none has it.
+fn of_price(offers: &Value, price: &Value) -> Result<Value, Error> {
+    for offer in offers.try_iter()? {
+        for own in offer.get_attr("prices")?.try_iter()? {
+            if own.get_attr("id")? == *price {
+                return Ok(offer);
+            }
+        }
+    }
+    Ok(Value::UNDEFINED)
 }
 
 /// Returns the day of a time as RFC 3339.

@@ -204,7 +204,7 @@ fn closing(text: &str) -> Option<usize> {
 
 fn parsed(check: &Checker, node: &Node, text: &str) -> Checked<Expression> {
     Expression::parse(text).map_err(|error| {
-        let expected = "an expression such as `{reply.checkout_url}`, with filters of minijinja, time, day, next_day, first_of_month, object or of_attribute";
+        let expected = "an expression such as `{reply.checkout_url}`, with filters of minijinja, time, day, next_day, first_of_month, host, object, of_attribute or of_price";
         check.bad(node.place(), error.to_string(), expected)
     })
 }

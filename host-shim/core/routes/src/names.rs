@@ -1,7 +1,7 @@
 //! The names of the extension's queries, lists and refusals, which routes may use. Tests hold them against the extension.
 
-/// Queries of an account or the catalog.
-pub const QUERIES: [&str; 4] = ["balances", "catalog", "entitlements", "usage"];
+/// Queries of an account or the catalog, and the accounts themselves.
+pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
 
 /// Kinds of the query `list`.
 pub const LISTS: [&str; 17] = [

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Names that every expression may use: the caller, the configuration, and the time of the request.
 const ALWAYS: [&str; 4] = ["caller", "config", "now", "today"];
 /// Members of `caller`.
-const CALLER: [&str; 4] = ["account", "id", "ip", "kind"];
+const CALLER: [&str; 5] = ["account", "id", "ip", "kind", "token"];
 /// Statuses that an answer may have.
 const STATUSES: [u16; 3] = [200, 201, 202];
 
@@ -115,6 +115,10 @@ fn read_route(check: &Checker, file: &RouteFile, entry: &Entry, known: &Known<'_
     if command.is_none() && give_at.is_none() {
         return Err(check.bad(place, "the route does nothing", "`command`, `give`, or both"));
     }
+    if let Some(read) = reads.iter().chain(&then).find(|read| read.from == ReadFrom::Accounts && who != Who::Admin) {
+        let problem = format!("`{}` reads all accounts", read.name);
+        return Err(check.bad(entry.place(), problem, "`who: admin`"));
+    }
     let is_of_catalog = |read: &Read| matches!(read.from, ReadFrom::Catalog | ReadFrom::Rows(_));
     check_account(
         check,
@@ -164,6 +168,9 @@ fn check_account(
 ) -> Checked<()> {
     let wrong = |problem: &str, expected: &str| Err(check.bad(entry.place(), problem, expected));
     match who {
+        Who::Token if has_account || has_holder => {
+            wrong("the account is that of the token", "no `account` and no `holder`, or another `who`")
+        }
         Who::Public if has_account || has_holder || !is_of_catalog => {
             wrong("a public route has no account", "only the query `catalog`, or another `who`")
         }

@@ -14,6 +14,8 @@ pub(crate) const ROW: &str = "row";
 /// The source of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReadFrom {
+    /// All accounts, for operators: rows with an `id`, `user:ada`.
+    Accounts,
     /// The balances of the account's ledgers.
     Balances,
     /// The products on sale.
@@ -128,6 +130,7 @@ fn source(check: &Checker, node: &Node) -> Checked<&'static str> {
 fn simple(name: &str) -> Option<ReadFrom> {
     match name {
         "usage" => None,
+        "accounts" => Some(ReadFrom::Accounts),
         "balances" => Some(ReadFrom::Balances),
         "catalog" => Some(ReadFrom::Catalog),
         "entitlements" => Some(ReadFrom::Entitlements),

@@ -20,16 +20,19 @@ pub enum Who {
     Admin,
     /// Services and operators.
     Service,
+    /// The bearer of a token that the command `token.issue` has made: `ID.SECRET`. The account is the token's.
+    Token,
 }
 
 impl Who {
     /// All with their names in `routes.yml`.
-    pub const ALL: [(Who, &'static str); 5] = [
+    pub const ALL: [(Who, &'static str); 6] = [
         (Who::Public, "public"),
         (Who::User, "user"),
         (Who::OrgAdmin, "org-admin"),
         (Who::Admin, "admin"),
         (Who::Service, "service"),
+        (Who::Token, "token"),
     ];
 
     /// Returns the name.

@@ -30,19 +30,21 @@ pub(crate) fn caller(
     site: &HostedSite,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let mut named = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (named.next(), named.next()) else {
+    let Some(token) = bearer(headers) else {
         return Err(unauthorized("expected one header `Authorization: Bearer KEY`"));
     };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let Some(token) = token else { return Err(unauthorized("expected `Authorization: Bearer KEY`")) };
     match authenticator.caller(token)?.filter(|caller| caller.partition == *site.site.partition()) {
         Some(caller) => Ok(caller),
         None => Err(unauthorized("the key is unknown, revoked, or of another business or mode")),
     }
+}
+
+/// Returns the token of the only header `Authorization: Bearer TOKEN`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut named = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (named.next(), named.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 pub(crate) fn unauthorized(detail: &str) -> Problem {

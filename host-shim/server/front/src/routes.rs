@@ -3,6 +3,7 @@
 //! [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
 //! every other command.
 
+mod bearer;
 mod reads;
 mod request;
 
@@ -119,7 +120,7 @@ async fn carry_out(
     request: Request<Body>,
 ) -> Result<Answered, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = request::caller(app, hosted, route, &parts)?;
+    let caller = request::caller(app, hosted, route, &parts).await?;
     let body = body::read(&parts.headers, body, app.limits.body).await?;
     let asked = Asked::read(app, hosted, route, caller, path, &parts, &body).await?;
     let Asked { caller, account, scope, page } = asked;
@@ -231,6 +232,7 @@ fn scope_of(
             "kind": caller.actor.kind,
             "account": account.map(ToString::to_string),
             "ip": crate::rate::client(peer, headers).map(|address| address.to_string()),
+            "token": bearer::shown(headers),
         })
     });
     let requests = values.map(|(name, values)| (name.to_owned(), Value::Object(values)));

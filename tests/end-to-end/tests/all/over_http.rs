@@ -8,14 +8,17 @@ mod clock_jumps;
 mod commands;
 mod measured;
 mod operator;
+mod orchestra;
 mod player;
 mod products;
 mod rates;
 mod raw;
+mod saas_plugins;
 mod server;
 mod stream;
 mod sweep;
 mod tesslate;
+mod twobot;
 mod webhooks;
 
 use end_to_end::world::root;

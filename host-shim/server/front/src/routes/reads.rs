@@ -12,7 +12,8 @@ use host::processor::{Answerer, AskError, Questions};
 use host::time;
 use host_access::Caller;
 use host_routes::{Absent, Form, Read, ReadFrom, Scope, Sort, ValueError};
-use serde_json::{Map, Value};
+use host_store::{Partition, StoreError};
+use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 
 /// Name of the value that leads to the next page.
@@ -73,8 +74,9 @@ impl Reader<'_> {
         };
         let question = Question { account, actor, at: self.hosted.site.clock().now() };
         let (reads, page) = (reads.to_vec(), self.page.clone());
+        let partition = self.hosted.site.partition().clone();
         let asked = ask(self.hosted, move |answerer| {
-            reads.iter().try_fold(scope, |scope, read| one(answerer, &question, read, scope, &page))
+            reads.iter().try_fold(scope, |scope, read| one(answerer, &partition, &question, read, scope, &page))
         });
         Ok(asked.await??)
     }
@@ -83,6 +85,7 @@ impl Reader<'_> {
 /// Asks one query.
 fn one(
     answerer: &mut Answerer,
+    partition: &Partition,
     question: &Question,
     read: &Read,
     scope: Scope,
@@ -94,6 +97,7 @@ fn one(
             let by_key: Map<String, Value> = rows.iter().map(|row| (row.key.clone(), show::entitlement(row))).collect();
             return Ok(scope.with(&read.name, by_key));
         }
+        ReadFrom::Accounts => accounts(answerer, partition).map_err(|error| NoAnswer::Problem(error.into()))?,
         ReadFrom::Balances => answerer.ask_balances(question)?.iter().map(show::balance).collect(),
         ReadFrom::Catalog => {
             // Everybody may read the catalog, so the question needs no account of the caller.
@@ -133,6 +137,12 @@ fn one(
     let (limit, after) = page;
     let (rows, next) = paged(rows, *limit, after.as_deref()).map_err(NoAnswer::Problem)?;
     Ok(scope.with(&read.name, rows).with(NEXT, next))
+}
+
+/// Returns the accounts of a business.
+fn accounts(answerer: &mut Answerer, partition: &Partition) -> Result<Vec<Value>, StoreError> {
+    let scopes = answerer.read(|store| store.scopes(Some(partition)))?;
+    Ok(scopes.iter().map(|scope| json!({"id": scope.account.to_string()})).collect())
 }
 
 fn wanted(read: &Read, rows: Vec<Value>, scope: &Scope) -> Result<Vec<Value>, ValueError> {
@@ -191,7 +201,6 @@ fn paged(rows: Vec<Value>, limit: usize, after: Option<&str>) -> Result<(Vec<Val
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn ids(rows: &[Value]) -> Vec<&str> {
         rows.iter().map(|row| row["id"].as_str().expect("an id")).collect()

@@ -1,6 +1,6 @@
 //! Reads the request to a route: who calls, which account the request is about, and the values that it brings.
 
-use super::scope_of;
+use super::{bearer, scope_of};
 use crate::access;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
@@ -30,7 +30,7 @@ pub(super) struct Asked {
 }
 
 /// Returns the caller, if the route is for the caller. A public route needs none.
-pub(super) fn caller(
+pub(super) async fn caller(
     app: &AppState,
     hosted: &HostedSite,
     route: &Route,
@@ -39,6 +39,9 @@ pub(super) fn caller(
     let is_named = parts.headers.contains_key(axum::http::header::AUTHORIZATION);
     if route.who == Who::Public && !is_named {
         return Ok(None);
+    }
+    if route.who == Who::Token {
+        return bearer::caller(app, hosted, parts).await.map(Some);
     }
     let caller = crate::extract::caller(app, hosted, parts)?;
     match route.who {

@@ -10,9 +10,9 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
 use host_front::FrontLimits;
-use host_provider_api::Secrets;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
+use host_vault::Vault;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -55,7 +55,8 @@ impl Api {
         Api::with(business_named(business), None)
     }
 
-    pub fn with(business: &BusinessFolder, secrets: Option<Arc<dyn Secrets>>) -> Api {
+    /// Starts a server that keeps secrets in a vault.
+    pub fn with(business: &BusinessFolder, vault: Option<Arc<Vault>>) -> Api {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
         let scripted = Scripted::new();
         let setup = ServerSetup {
@@ -64,7 +65,7 @@ impl Api {
             livemode: false,
             scripted: scripted.clone(),
         };
-        let options = ServerOptions { authenticator: Some(keys.clone()), secrets, ..ServerOptions::default() };
+        let options = ServerOptions { authenticator: Some(keys.clone()), vault, ..ServerOptions::default() };
         // Every effect of these tests has an answer at once.
         let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
         let options = ServerOptions { front, ..options };
@@ -79,6 +80,11 @@ impl Api {
     /// Makes the calls of some effects succeed with these outputs.
     pub fn answer(&self, pattern: &str, outputs: Value) {
         self.scripted.script(pattern, vec![ScriptedAnswer::Ok(outputs)]);
+    }
+
+    /// Sets the answers to the calls of some effects.
+    pub fn script(&self, pattern: &str, answers: Vec<ScriptedAnswer>) {
+        self.scripted.script(pattern, answers);
     }
 
     fn key(&self, kind: ActorKind, subject: &str, roles: &[&str], reach: Reach) -> String {

@@ -107,6 +107,38 @@ fn everybody_reads_the_plans_and_pages_of_them() {
     }
 }
 
+// covers: SOL-16
+#[test]
+fn each_refusal_of_an_instance_has_the_name_of_the_business() {
+    let shop = Shop::start();
+    let create = |key: &str, subdomain: &str| {
+        let body = json!({"type": "instance", "name": "App", "metadata": {"subdomain": subdomain}});
+        let refused = shop.send("POST /api/products", key, &body);
+        (refused.status, refused.code())
+    };
+    let told = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(create(&shop.ada, "mine"), told(402, "subscription_required"));
+    let plan = shop.send("POST /api/products/prod_business/purchase", &shop.ada, &json!({}));
+    assert_eq!((plan.status, plan.code()), told(409, "plan_unavailable"));
+    shop.pays("bob", "active");
+    shop.creates(&shop.bob, "taken");
+    shop.pays("ada", "active");
+    assert_eq!(create(&shop.ada, "my--app"), told(422, "subdomain_invalid"));
+    assert_eq!(create(&shop.ada, "taken"), told(409, "subdomain_taken"));
+    shop.creates(&shop.ada, "mine");
+    let full = shop.send(
+        "POST /api/products",
+        &shop.ada,
+        &json!({"type": "instance", "name": "App", "metadata": {"subdomain": "second"}}),
+    );
+    assert_eq!((full.status, full.code()), told(409, "instance_limit"));
+    assert!(full.body.contains("\"upgrade\":\"prod_starter\""), "it says what to buy: {}", full.body);
+    // Commands have the same names of errors.
+    let command = json!({"name": "App", "metadata": {"subdomain": "third"}});
+    let refused = shop.send("POST /api/commands/instance.create", &shop.ada, &command);
+    assert_eq!((refused.status, refused.code()), told(409, "instance_limit"));
+}
+
 // covers: SOL-13
 // covers: SOL-14
 #[test]
@@ -117,7 +149,7 @@ fn users_see_and_create_their_own_instances_and_nobody_elses() {
         &shop.ada,
         &json!({"type": "instance", "name": "A", "metadata": {"subdomain": "early"}}),
     );
-    assert_eq!((early.status, early.code().as_str()), (402, "no-entitlement"), "no plan is active");
+    assert_eq!((early.status, early.code().as_str()), (402, "subscription_required"), "no plan is active");
     ["ada", "bob"].into_iter().for_each(|user| shop.pays(user, "active"));
     let made = shop.creates(&shop.ada, "adasapp");
     assert_eq!((&made["id"], &made["status"]), (&json!("inst_adasapp"), &json!("provisioning")), "{made}");

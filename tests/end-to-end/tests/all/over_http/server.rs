@@ -20,6 +20,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
+use host_vault::{SecretProvider, Vault};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -90,8 +91,8 @@ pub struct ServerOptions {
     pub calls: usize,
     /// None: each request has the actor that the test gives.
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// Keeps the secrets of requests.
-    pub secrets: Option<Arc<dyn Secrets>>,
+    /// Keeps secrets, and makes those that effects request.
+    pub vault: Option<Arc<Vault>>,
 }
 
 impl Default for ServerOptions {
@@ -105,7 +106,7 @@ impl Default for ServerOptions {
             tools: Tools::default(),
             calls: 1,
             authenticator: None,
-            secrets: None,
+            vault: None,
         }
     }
 }
@@ -127,7 +128,7 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator, secrets } =
+        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator, vault } =
             options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
@@ -140,11 +141,16 @@ impl Server {
         let runners = host_native::runners();
         let metrics = Arc::new(Metrics::default());
         let partition = Partition { business: with.business.name.clone(), livemode: with.livemode };
+        let mut registry = Registry::with_default(Arc::new(with.scripted.clone()));
+        if let Some(vault) = &vault {
+            registry.register(&["secret"], Arc::new(SecretProvider));
+            registry.set_secrets(vault.clone());
+        }
         let site = Site::start(SiteSetup {
             setup: with.setup.clone(),
             store,
             runner: Arc::new(move || runners.make().expect("the library")),
-            registry: Registry::with_default(Arc::new(with.scripted.clone())),
+            registry,
             clock,
             endpoints,
             limits: SiteLimits { writer, deciders, calls, answerers: 1, ..SiteLimits::default() },
@@ -158,6 +164,7 @@ impl Server {
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
         let config = with.business.config_with(&[]);
+        let secrets = vault.map(|vault| vault as Arc<dyn Secrets>);
         let routes = BusinessRoutes::new(&with.business, &config, secrets);
         let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None, routes };
         let front = match authenticator {

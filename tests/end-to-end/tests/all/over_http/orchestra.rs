@@ -1,0 +1,93 @@
+//! What operators of Orchestra do over HTTP when no provider makes a database.
+
+use super::api::{Api, NOTHING, wrong};
+use end_to_end::world::orchestra;
+use host_provider_api::Secrets;
+use host_provider_api::scripted::ScriptedAnswer;
+use host_vault::Vault;
+use serde_json::json;
+use std::sync::Arc;
+
+const URL: &str = "postgres://postgres:hunter2@db.one.example:5432/postgres";
+
+/// A server on which the orchestra `philharmonic` waits for its database.
+fn waiting() -> (Api, Arc<Vault>) {
+    let vault = Arc::new(Vault::in_memory().expect("a vault"));
+    let api = Api::with(orchestra(), Some(vault.clone()));
+    for (user, subdomain) in [("o1", "philharmonic"), ("o2", "chamber")] {
+        api.stripe(&format!(
+            "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, metadata: {{user_id: {user}}}, \
+             price: price_orchestra_pro}}}}"
+        ));
+        let body =
+            json!({"name": subdomain, "metadata": {"subdomain": subdomain, "contact_email": "office@example.com"}});
+        api.plain(&format!("POST /api/commands/instance.create?account=user:{user}"), &api.operator(), &body);
+        api.server.settle();
+    }
+    (api, vault)
+}
+
+// covers: ORC-31, ORC-32, ORC-33
+#[test]
+fn an_operator_sees_the_steps_and_enters_the_address_of_the_database() {
+    let (api, vault) = waiting();
+    let operator = api.operator();
+    let provision = api.get("/api/admin/provisions/philharmonic", &operator);
+    assert_eq!((&provision["phase"], &provision["status"]), (&json!("awaiting_manual"), &json!("provisioning")));
+    let step = &provision["steps"][0];
+    assert_eq!((&step["step"], &step["status"]), (&json!("database"), &json!("waiting")));
+    assert_eq!(step["how"][0], "Create a project at https://supabase.com/dashboard", "the steps are listed");
+    assert_eq!(step["due_at"], "2026-01-02T00:00:00Z", "a day after the payment");
+    let line = "POST /api/admin/provisions/philharmonic/database-url";
+    api.script(
+        "orch_philharmonic/database/observe",
+        vec![
+            ScriptedAnswer::Final { code: "unreachable".into(), message: "no answer".into() },
+            ScriptedAnswer::Final { code: "not-empty".into(), message: "it has tables".into() },
+            ScriptedAnswer::Ok(json!({})),
+        ],
+    );
+    for reason in ["unreachable", "not-empty"] {
+        let refused = api.send(line, &operator, &json!({"url": URL}));
+        assert_eq!((refused.status, refused.code()), (422, "database_refused"), "{reason}");
+        assert!(refused.body.to_string().contains(reason), "{refused:?}");
+    }
+    let entered = api.send(line, &operator, &json!({"url": URL})).ok();
+    assert_eq!(entered["id"], "philharmonic");
+    api.server.settle();
+    assert_eq!(
+        api.get("/api/admin/provisions/philharmonic", &operator)["status"],
+        "running",
+        "the rest goes by itself"
+    );
+    let taken = api.send("POST /api/admin/provisions/chamber/database-url", &operator, &json!({"url": URL}));
+    assert_eq!((taken.status, taken.code()), (409, "database_in_use"));
+    // The address is in the vault, and nowhere else.
+    let stored = api.server.with_host(|host| {
+        let store = host.processor().store();
+        let rows = host.processor().inbox_after(0, 1000).expect("read");
+        let effects: Vec<_> = (1..200).filter_map(|seq| store.effect_at(seq).expect("read")).collect();
+        format!("{rows:?}{effects:?}")
+    });
+    assert!(!stored.contains("hunter2") && stored.contains("db.one.example"), "no secret in the store");
+    let listed = vault.list().expect("a list");
+    let scope = "orchestra/test/user:o1";
+    let own =
+        listed.iter().filter(|secret| secret.scope == scope).map(|secret| vault.resolve(scope, &secret.reference));
+    assert!(own.flatten().any(|secret| secret.expose() == URL), "the vault has the address");
+}
+
+#[test]
+fn only_operators_reach_provisions_and_unknown_ones_do_not_exist() {
+    let (api, _) = waiting();
+    let line = "POST /api/admin/provisions/philharmonic/database-url";
+    for key in [api.user("o1"), api.service()] {
+        let refused = api.send(line, &key, &json!({"url": URL}));
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    }
+    assert_eq!(api.send(line, "", &json!({"url": URL})).code(), "unauthorized");
+    let operator = api.operator();
+    let unknown = api.send("GET /api/admin/provisions/nobody", &operator, &NOTHING);
+    assert_eq!((unknown.status, unknown.code()), (404, "not-found"));
+    assert_eq!(wrong(&api.send(line, &operator, &json!({"url": 7}))), [("/url".into(), "wrong-type".into())]);
+}
