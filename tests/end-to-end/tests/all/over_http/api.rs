@@ -16,6 +16,7 @@ use host_vault::Vault;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Api {
     scripted: Scripted,
     keys: Arc<Keys>,
     business: String,
+    /// Number of checkout sessions.
+    sessions: AtomicUsize,
     /// The operations that answered: method, path and status.
     seen: Mutex<BTreeSet<(String, String, u16)>>,
 }
@@ -74,12 +77,29 @@ impl Api {
         let document = Connection::open(server.address()).request("GET /openapi.json", &[], b"");
         assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
         let document = serde_json::from_str(&document.body).expect("JSON");
-        Api { server, document, scripted, keys, business: business.name.clone(), seen: Mutex::default() }
+        Api {
+            server,
+            document,
+            scripted,
+            keys,
+            business: business.name.clone(),
+            sessions: AtomicUsize::new(100),
+            seen: Mutex::default(),
+        }
     }
 
     /// Makes the calls of some effects succeed with these outputs.
     pub fn answer(&self, pattern: &str, outputs: Value) {
         self.scripted.script(pattern, vec![ScriptedAnswer::Ok(outputs)]);
+    }
+
+    /// Makes a new session for the next checkout.
+    pub fn sells(&self) {
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.answer(
+            "checkout:*",
+            json!({"session_id": format!("cs_{number}"), "url": "https://checkout.example/open"}),
+        );
     }
 
     /// Sets the answers to the calls of some effects.
@@ -110,6 +130,20 @@ impl Api {
 
     pub fn service(&self) -> String {
         self.key(ActorKind::Service, "backend", &[], Reach::All)
+    }
+
+    /// Returns a download token of Ada, if the business sells downloads; otherwise a text that looks like one.
+    pub fn bearer(&self) -> String {
+        if self.business != "saas-plugins" {
+            return format!("tok_0.{}", "0".repeat(64));
+        }
+        let ada = self.user("ada");
+        self.stripe(
+            "{stripe: customer.subscription.created, id: evt_bearer, set: {id: sub_bearer, customer: cus_bearer, \
+             metadata: {user_id: ada}, price: price_editor_m}}",
+        );
+        let issued = self.send("POST /api/docker/download-token", &ada, &json!({"product_id": "prod_sample_editor"}));
+        issued.ok()["token"].as_str().expect("a text").to_owned()
     }
 
     /// Sends a request, and checks that the answer has the form that the document promises.

@@ -294,6 +294,43 @@ fn a_free_user_is_sent_to_premium_and_a_premium_user_to_a_slot() {
     }
 }
 
+#[test]
+fn every_route_of_the_document_has_answered_in_these_tests() {
+    let api = studio();
+    let ada = api.user("ada");
+    premium(&api);
+    api.send("POST /api/projects", &ada, &json!({"name": "one", "slug": "one"})).ok();
+    api.send("POST /api/billing/credits/purchase", &ada, &json!({"package": "small"})).ok();
+    for line in [
+        "POST /api/projects/one/deploy",
+        "DELETE /api/projects/one/deploy",
+        "POST /api/billing/cancel",
+        "POST /api/billing/connect",
+        "POST /api/projects/deployment/purchase-slot",
+        "POST /api/marketplace/agents/agent_lint/purchase",
+    ] {
+        api.sells();
+        api.send(line, &ada, &NOTHING).ok();
+    }
+    api.sells();
+    for path in [
+        "config",
+        "subscription",
+        "portal",
+        "credits",
+        "credits/history",
+        "usage",
+        "usage/logs",
+        "transactions",
+        "earnings",
+    ] {
+        api.get(&format!("/api/billing/{path}"), &ada);
+    }
+    api.get("/api/projects/deployment/limits", &ada);
+    api.send("POST /api/billing/subscribe", &api.user("bob"), &NOTHING).ok();
+    assert_eq!(api.without_success(), [""; 0]);
+}
+
 // covers: TES-55
 #[test]
 fn agents_are_bought_in_four_ways() {
