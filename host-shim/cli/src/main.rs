@@ -1,5 +1,7 @@
 //! The command line: parses options, prints reports and sets the exit code. Every command calls a library.
 
+#[cfg(feature = "serve")]
+mod api;
 mod check;
 #[cfg(feature = "lab")]
 mod check_wit;
@@ -67,6 +69,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "Examples:
   host-shim serve my-business --local       serve a business on this machine, with a local Stripe
+  host-shim api my-business                 list the routes of its HTTP API, or write a client
   host-shim check my-business               check a catalog and its scenarios for mistakes
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line per event
@@ -142,6 +145,12 @@ enum Command {
     #[command(disable_help_flag = true)]
     Serve(not_built::Args),
     #[cfg(feature = "serve")]
+    Api(api::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Print a business's HTTP API: routes, OpenAPI, TypeScript (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Api(not_built::Args),
+    #[cfg(feature = "serve")]
     Keys(keys::Args),
     #[cfg(not(feature = "serve"))]
     /// Make, list and revoke API keys of a server (not in this program: `cargo xtask build`)
@@ -212,6 +221,10 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         #[cfg(not(feature = "serve"))]
         Command::Serve(args) => args.refuse("serve"),
+        #[cfg(feature = "serve")]
+        Command::Api(args) => api::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Api(args) => args.refuse("api"),
         #[cfg(feature = "serve")]
         Command::Keys(args) => keys::run(&args),
         #[cfg(not(feature = "serve"))]

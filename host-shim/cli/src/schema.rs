@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_scenario::schema::{BUSINESS, CATALOG, SCENARIO};
+use host_scenario::schema::{BUSINESS, CATALOG, ROUTES, SCENARIO};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -34,6 +34,8 @@ enum Name {
     Catalog,
     /// Roles in organizations, and the business's own declarations (business.yml)
     Business,
+    /// The HTTP API of a business (routes.yml)
+    Routes,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -41,6 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Name::Scenario => SCENARIO,
         Name::Catalog => CATALOG,
         Name::Business => BUSINESS,
+        Name::Routes => ROUTES,
     };
     std::io::stdout().lock().write_all(text.as_bytes()).context("the schema can't be written")?;
     Ok(ExitCode::SUCCESS)

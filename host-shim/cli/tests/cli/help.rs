@@ -26,6 +26,11 @@ fn help_of_serve() {
 }
 
 #[test]
+fn help_of_api() {
+    golden("api-help.txt", &["api", "--help"]);
+}
+
+#[test]
 fn help_of_keys() {
     golden("keys-help.txt", &["keys", "--help"]);
 }

@@ -4,5 +4,7 @@
 pub const SCENARIO: &str = include_str!("../../../../docs/schemas/scenario.json");
 /// JSON Schema (2020-12) of `catalog.yml`, as this project's extension reads it.
 pub const CATALOG: &str = include_str!("../../../../docs/schemas/catalog.json");
+/// JSON Schema (2020-12) of `routes.yml`.
+pub const ROUTES: &str = include_str!("../../../../docs/schemas/routes.json");
 /// JSON Schema (2020-12) of `business.yml`, with the commands and queries of this project's extension.
 pub const BUSINESS: &str = include_str!("../../../../docs/schemas/business.json");

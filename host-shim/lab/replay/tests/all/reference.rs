@@ -1,7 +1,7 @@
-//! The tables of `docs/catalog-language.md` are those of the JSON Schemas: each clause with its members, types, defaults and
+//! The tables of `docs/catalog-language.md` and `docs/http-api.md` are those of the JSON Schemas: each clause with its members, types, defaults and
 //! examples. `UPDATE_GOLDEN=1` writes them.
 
-use host_scenario::schema::{BUSINESS, CATALOG};
+use host_scenario::schema::{BUSINESS, CATALOG, ROUTES};
 use host_scenario::tree::{Node, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ const BEGIN: &str = "<!-- members of ";
 /// Ends a table.
 const END: &str = "<!-- end -->";
 
-fn schemas() -> [(&'static str, Value); 2] {
-    [("catalog", CATALOG), ("business", BUSINESS)].map(|(name, text)| (name, serde_json::from_str(text).expect("JSON")))
+fn schemas() -> [(&'static str, Value); 3] {
+    [("catalog", CATALOG), ("business", BUSINESS), ("routes", ROUTES)].map(|(name, text)| (name, serde_json::from_str(text).expect("JSON")))
 }
 
 /// Returns a value in a line of YAML.
@@ -79,7 +79,7 @@ fn table(root: &Value, pointer: &str) -> String {
         };
         let example = member["examples"][0]
             .as_null()
-            .map_or_else(|| format!("`{}`", flow(&member["examples"][0])), |()| "–".to_owned());
+            .map_or_else(|| format!("`{}`", flow(&member["examples"][0]).replace('|', "\\|")), |()| "–".to_owned());
         let places = member["x-places"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let places: Vec<String> = places.map(|place| format!("`{place}`")).collect();
         let places = if places.is_empty() { String::new() } else { format!(" Places: {}.", places.join(", ")) };
@@ -94,9 +94,25 @@ fn table(root: &Value, pointer: &str) -> String {
 
 #[test]
 fn the_reference_has_the_tables_of_the_schemas() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/catalog-language.md");
+    let schemas = schemas();
+    let mut seen = BTreeSet::new();
+    for name in ["catalog-language.md", "http-api.md"] {
+        compare(name, &schemas, &mut seen);
+    }
+    for (name, root) in &schemas {
+        let defined = root["$defs"].as_object().into_iter().flatten();
+        let objects = defined.filter(|(_, object)| object["properties"].is_object());
+        let missing: Vec<&String> =
+            objects.map(|(object, _)| object).filter(|object| !seen.contains(&format!("{name} /$defs/{object}"))).collect();
+        assert!(missing.is_empty() || *name == "business", "no table of {missing:?}");
+    }
+}
+
+/// Compares the tables of a document with the schemas, and notes which tables it has.
+fn compare(name: &str, schemas: &[(&'static str, Value)], seen: &mut BTreeSet<String>) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs").join(name);
     let text = fs::read_to_string(&file).expect("the reference");
-    let (schemas, mut expected, mut seen) = (schemas(), String::new(), BTreeSet::new());
+    let mut expected = String::new();
     let mut parts = text.split(BEGIN);
     expected.push_str(parts.next().unwrap_or_default());
     for part in parts {
@@ -111,13 +127,8 @@ fn the_reference_has_the_tables_of_the_schemas() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, &expected).expect("written");
     } else {
-        assert!(text == expected, "docs/catalog-language.md differs from docs/schemas; UPDATE_GOLDEN=1 rewrites it");
+        assert!(text == expected, "docs/{name} differs from docs/schemas; UPDATE_GOLDEN=1 rewrites it");
     }
-    let defined = schemas[0].1["$defs"].as_object().expect("definitions").iter();
-    let objects = defined.filter(|(_, object)| object["properties"].is_object());
-    let missing: Vec<&String> =
-        objects.map(|(name, _)| name).filter(|name| !seen.contains(&format!("catalog /$defs/{name}"))).collect();
-    assert!(missing.is_empty(), "no table of {missing:?}");
 }
 
 #[test]
