@@ -41,13 +41,11 @@ pub(crate) struct Answered {
     status: StatusCode,
     location: Option<String>,
     body: Value,
-    /// True if the same request was answered before.
-    pub(crate) is_repeated: bool,
 }
 
 impl Answered {
     pub(crate) fn ok(body: Value) -> Self {
-        Answered { status: StatusCode::OK, location: None, body, is_repeated: false }
+        Answered { status: StatusCode::OK, location: None, body }
     }
 
     /// Returns an answer with a status that means success.
@@ -77,7 +75,7 @@ impl Answered {
     fn later(id: &str) -> Self {
         let location = format!("/api/commands/{}", encoded(id));
         let body = json!({"id": id, "status": "pending", "location": location});
-        Answered { status: StatusCode::ACCEPTED, location: Some(location), body, is_repeated: false }
+        Answered { status: StatusCode::ACCEPTED, location: Some(location), body }
     }
 
     /// Answers an event without a caller, by its outcome.
@@ -240,11 +238,10 @@ pub(crate) async fn send(
     let _waiting = Waiting { hosted, caller, ticket };
     let reports = accept(&hosted.site, decoded, raw).await?;
     let Some(first) = reports.first() else { return Err(Problem::unavailable("the command was not reported")) };
-    let is_repeated = matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_)));
     if let Some(reply) = &first.reply {
-        return of_reply(reply).map(|answered| Answered { is_repeated, ..answered });
+        return of_reply(reply);
     }
-    if is_repeated {
+    if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
         let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
         let known = crate::query::read(hosted, move |store| store.event(&partition, &source, &wanted)).await?;
         if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
@@ -253,7 +250,7 @@ pub(crate) async fn send(
         }
     }
     match tokio::time::timeout_at(waits_until, reply).await {
-        Ok(Ok(reply)) => of_reply(&reply).map(|answered| Answered { is_repeated, ..answered }),
+        Ok(Ok(reply)) => of_reply(&reply),
         _ => Ok(Answered::later(&id)),
     }
 }

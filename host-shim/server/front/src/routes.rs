@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
 use host::business::BusinessFolder;
 use host_access::Caller;
-use host_provider_api::Secrets;
+use host_provider_api::{SecretError, Secrets};
 use host_routes::{Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError};
 use request::Asked;
 use serde_json::{Map, Value, json};
@@ -142,10 +142,6 @@ async fn carry_out(
     }
     let mut reply = answered.reply().clone();
     if let Some(member) = &route.reveal {
-        if answered.is_repeated {
-            let detail = "the secret was shown in the answer to the first request with this Idempotency-Key";
-            return Err(Problem::new(StatusCode::CONFLICT, "already_shown", detail));
-        }
         keeper.reveal(member, &mut reply)?;
     }
     let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
@@ -199,12 +195,23 @@ impl Keeper<'_> {
         Ok(scope.with("secrets", references))
     }
 
-    /// Replaces the reference in a member of a reply with its secret.
+    /// Replaces the reference in a member of a reply with its secret, and deletes the secret: it is shown once.
     fn reveal(&self, member: &str, reply: &mut Value) -> Result<(), Problem> {
         let Some(reference) = reply.get(member).and_then(Value::as_str) else { return Ok(()) };
-        let secret = self.vault()?.resolve(&self.scope(), reference).map_err(|error| {
-            tracing::error!(%error, "a secret of a reply was not found");
-            Problem::unavailable("the secret cannot be read")
+        let vault = self.vault()?;
+        let shown = vault.resolve(&self.scope(), reference).and_then(|secret| {
+            vault.forget(&self.scope(), reference)?;
+            Ok(secret)
+        });
+        let secret = shown.map_err(|error| match error {
+            SecretError::Unknown(_) => {
+                let detail = "the secret was shown in the answer to an earlier request with this Idempotency-Key";
+                Problem::new(StatusCode::CONFLICT, "already_shown", detail)
+            }
+            SecretError::Unavailable { .. } | SecretError::NoReference => {
+                tracing::error!(%error, "a secret of a reply was not shown");
+                Problem::unavailable("the secret cannot be read")
+            }
         })?;
         reply[member] = Value::from(secret.expose());
         Ok(())

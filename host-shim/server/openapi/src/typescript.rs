@@ -37,15 +37,15 @@ export interface ClientOptions {
 
 /** How a command is sent. */
 export interface CommandOptions {
-  /** The same key and request have the same answer, so that a request may be sent twice. */
+  /** The same key and request have the same answer, so that a request may be sent twice. A random key without it. */
   idempotencyKey?: string;
 }
 
 type Query = Record<string, string | number | boolean | null | undefined>;
 
-/** Milliseconds between two questions for a reply that comes later. */
+/** Milliseconds between two requests for an answer that comes later. */
 const LATER_MS = 500;
-/** Questions for a reply that comes later. */
+/** Requests for an answer that comes later. */
 const LATER_TRIES = 120;
 
 async function problemOf(response: Response): Promise<ApiError> {
@@ -54,7 +54,7 @@ async function problemOf(response: Response): Promise<ApiError> {
 }
 
 function sender(options: ClientOptions) {
-  async function once(method: string, path: string, query?: Query, body?: unknown, command?: CommandOptions): Promise<Response> {
+  async function once(method: string, path: string, query?: Query, body?: unknown, key?: string): Promise<Response> {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== null && value !== undefined) search.set(name, String(value));
@@ -65,7 +65,7 @@ function sender(options: ClientOptions) {
     const token = options.token?.();
     if (token) headers.set(\"Authorization\", `Bearer ${token}`);
     if (body !== undefined) headers.set(\"Content-Type\", \"application/json\");
-    if (command?.idempotencyKey) headers.set(\"Idempotency-Key\", command.idempotencyKey);
+    if (key) headers.set(\"Idempotency-Key\", key);
     let request = new Request(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
     if (options.onRequest) request = await options.onRequest(request);
     const response = await (options.fetch ?? fetch)(request);
@@ -74,12 +74,12 @@ function sender(options: ClientOptions) {
   }
 
   return async function send<T>(method: string, path: string, query?: Query, body?: unknown, command?: CommandOptions): Promise<T> {
-    let response = await once(method, path, query, body, command);
-    for (let tries = 0; response.status === 202 && tries < LATER_TRIES; tries += 1) {
-      const pending = (await response.json()) as { location?: string };
-      if (!pending.location) break;
+    // The same request with the same key gets the answer as soon as there is one.
+    const key = command ? (command.idempotencyKey ?? crypto.randomUUID()) : undefined;
+    let response = await once(method, path, query, body, key);
+    for (let tries = 0; key && response.status === 202 && tries < LATER_TRIES; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, LATER_MS));
-      response = await once(\"GET\", pending.location);
+      response = await once(method, path, query, body, key);
     }
     if (!response.ok) throw await problemOf(response);
     return (await response.json()) as T;
@@ -117,7 +117,8 @@ pub fn typescript(table: &RouteTable, name: &str) -> String {
         text,
         "}}\n\n/** Makes a client. */\nexport function create{interface}(options: ClientOptions = {{}}): {interface} {{"
     );
-    text.push_str("  const send = sender(options);\n  return {\n");
+    let begin = if table.routes.is_empty() { "  sender(options);\n  return {\n" } else { "  const send = sender(options);\n  return {\n" };
+    text.push_str(begin);
     for route in &table.routes {
         method(&mut text, route);
     }
@@ -136,7 +137,7 @@ fn method(text: &mut String, route: &Route) {
     values.push(given(&route.query, "{ ...query }"));
     values.push(given(&route.body, "body"));
     if route.command.is_some() {
-        values.push("command".to_owned());
+        values.push("command ?? {}".to_owned());
     }
     while values.last().is_some_and(|value| value == "undefined") {
         values.pop();

@@ -20,7 +20,7 @@ const KEY: &str = "sk_test_1234567890listen";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Whether the variable `LOCAL_STRIPE_WITHOUT`, which `cargo xtask test --without` sets, leaves out a client.
-fn is_left_out(name: &str) -> bool {
+pub fn is_left_out(name: &str) -> bool {
     let without = std::env::var("LOCAL_STRIPE_WITHOUT").unwrap_or_default();
     let is_out = without.split(',').any(|out| out.trim() == name);
     if is_out {
@@ -29,7 +29,7 @@ fn is_left_out(name: &str) -> bool {
     is_out
 }
 
-fn script(name: &str) -> PathBuf {
+pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/serve/clients").join(name)
 }
 

@@ -1,0 +1,94 @@
+//! Clients that were made from a business's routes, against a running server: the compiler of TypeScript accepts the client, and
+//! a public validator the OpenAPI document. The tests install both, or fail with the line that installs them.
+
+use super::clients::{is_left_out, script};
+use super::{Running, environment};
+use crate::run::{fixtures, run_with};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Pinned packages: the compiler, and the validator.
+const PACKAGES: [&str; 2] = ["typescript@5.9.3", "@seriousme/openapi-schema-validator@2.11.0"];
+/// Time limit of one command.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Businesses with routes.
+const BUSINESSES: [&str; 5] = ["orchestra", "saas-plugins", "solobase", "tesslate", "twobot"];
+
+fn packages() -> PathBuf {
+    counterparts::node("api-client", &PACKAGES)
+}
+
+/// Writes what `host-shim api` prints into a file.
+fn write(business: &str, format: &[&str], file: &Path) {
+    let folder = fixtures().join(business).display().to_string();
+    let ran = run_with(&[&["api", &folder], format].concat(), b"", &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    fs::write(file, ran.stdout).expect("written");
+}
+
+/// Compiles files in a folder with all strict checks.
+fn compile(packages: &Path, folder: &Path, files: &[&str]) {
+    let options = serde_json::json!({
+        "compilerOptions": {
+            "strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true, "noUnusedLocals": true,
+            "noImplicitReturns": true, "target": "es2022", "module": "nodenext", "lib": ["es2023", "dom", "dom.iterable"],
+            "types": [], "outDir": "out",
+        },
+        "files": files,
+    });
+    fs::write(folder.join("tsconfig.json"), options.to_string()).expect("written");
+    fs::write(folder.join("package.json"), "{\"type\": \"module\"}").expect("written");
+    let mut tsc = Command::new("node");
+    counterparts::succeeds(tsc.arg(packages.join("node_modules/typescript/bin/tsc")).arg("-p").arg(folder), LIMIT);
+}
+
+// covers: TES-90, TES-91
+#[test]
+#[ignore = "installs a compiler; `cargo xtask test clients` runs it"]
+fn a_client_in_typescript_buys_and_cancels_a_plan() {
+    if is_left_out("node") {
+        return;
+    }
+    let (packages, folder) = (packages(), tempfile::tempdir().expect("a folder"));
+    write("tesslate", &["--format", "typescript", "--client", "billingApi"], &folder.path().join("billing.ts"));
+    fs::copy(script("studio.ts"), folder.path().join("studio.ts")).expect("copied");
+    compile(&packages, folder.path(), &["billing.ts", "studio.ts"]);
+
+    let data = folder.path().join("data");
+    let (business, shown) = (fixtures().join("tesslate").display().to_string(), data.display().to_string());
+    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    program.args(["serve", &business, "--native", "--data", &shown, "--listen", "127.0.0.1:0", "--local", "--simulate"]);
+    program.envs(environment());
+    let server = Running::spawn_without_key(program, &folder.path().join("log"));
+    let made = run_with(&["keys", "--data", &shown, "make", "tesslate", "--kind", "user", "--subject", "ada"], b"", &[]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let mut node = Command::new("node");
+    node.arg(folder.path().join("out/studio.js")).arg(format!("http://{}", server.address)).arg(made.stdout.trim());
+    let out = counterparts::succeeds(&mut node, LIMIT);
+    assert!(out.contains("a plan was bought and cancelled, and a project runs"), "{out}");
+    server.stop();
+}
+
+#[test]
+#[ignore = "installs a compiler; `cargo xtask test clients` runs it"]
+fn the_document_and_the_client_of_every_business_are_valid() {
+    if is_left_out("node") {
+        return;
+    }
+    let packages = packages();
+    for business in BUSINESSES {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("openapi.json");
+        write(business, &["--format", "openapi"], &file);
+        let mut node = Command::new("node");
+        let program = packages.join("node_modules/@seriousme/openapi-schema-validator/bin/validate-api-cli.js");
+        let out = counterparts::succeeds(node.arg(program).arg(&file), LIMIT);
+        let told: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
+        assert_eq!(told["valid"], true, "{business}: {out}");
+        write(business, &["--format", "typescript"], &folder.path().join("api.ts"));
+        compile(&packages, folder.path(), &["api.ts"]);
+    }
+}
