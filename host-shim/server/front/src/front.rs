@@ -238,7 +238,7 @@ impl Front {
         // The router never fails.
         let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         match others.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
-            Some(methods) => Problem::method(routes::allow(&methods)).into_response(),
+            Some(methods) => Problem::method(&routes::allow(&methods)).into_response(),
             None => site.routes.answer_to(answer),
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Problem {
     /// Further members.
     more: Map<String, Value>,
     retry_after_s: Option<u64>,
-    allow: Option<Cow<'static, str>>,
+    allow: Option<Box<str>>,
     /// The refusal behind the problem, for which a business may have an answer of its own.
     refusal: Option<Box<Refusal>>,
 }
@@ -51,10 +51,9 @@ impl Problem {
     }
 
     /// The method is not allowed; `allow` are the allowed methods.
-    pub(crate) fn method(allow: impl Into<Cow<'static, str>>) -> Self {
-        let allow = allow.into();
+    pub(crate) fn method(allow: &str) -> Self {
         let detail = format!("expected {allow}");
-        Problem { allow: Some(allow), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
+        Problem { allow: Some(allow.into()), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
     }
 
     /// Nothing was stored; the same request may be sent again.

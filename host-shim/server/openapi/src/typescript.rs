@@ -117,7 +117,11 @@ pub fn typescript(table: &RouteTable, name: &str) -> String {
         text,
         "}}\n\n/** Makes a client. */\nexport function create{interface}(options: ClientOptions = {{}}): {interface} {{"
     );
-    let begin = if table.routes.is_empty() { "  sender(options);\n  return {\n" } else { "  const send = sender(options);\n  return {\n" };
+    let begin = if table.routes.is_empty() {
+        "  sender(options);\n  return {\n"
+    } else {
+        "  const send = sender(options);\n  return {\n"
+    };
     text.push_str(begin);
     for route in &table.routes {
         method(&mut text, route);

@@ -60,10 +60,21 @@ fn a_client_in_typescript_buys_and_cancels_a_plan() {
     let data = folder.path().join("data");
     let (business, shown) = (fixtures().join("tesslate").display().to_string(), data.display().to_string());
     let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
-    program.args(["serve", &business, "--native", "--data", &shown, "--listen", "127.0.0.1:0", "--local", "--simulate"]);
+    program.args([
+        "serve",
+        &business,
+        "--native",
+        "--data",
+        &shown,
+        "--listen",
+        "127.0.0.1:0",
+        "--local",
+        "--simulate",
+    ]);
     program.envs(environment());
     let server = Running::spawn_without_key(program, &folder.path().join("log"));
-    let made = run_with(&["keys", "--data", &shown, "make", "tesslate", "--kind", "user", "--subject", "ada"], b"", &[]);
+    let made =
+        run_with(&["keys", "--data", &shown, "make", "tesslate", "--kind", "user", "--subject", "ada"], b"", &[]);
     assert_eq!(made.code, 0, "{made:?}");
     let mut node = Command::new("node");
     node.arg(folder.path().join("out/studio.js")).arg(format!("http://{}", server.address)).arg(made.stdout.trim());

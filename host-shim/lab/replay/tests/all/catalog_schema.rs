@@ -108,7 +108,8 @@ fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
 
 #[test]
 fn every_catalog_of_the_project_is_valid() {
-    for (name, schema, least) in [(CATALOG_FILE, CATALOG, 5), ("business.yml", BUSINESS, 1), ("routes.yml", ROUTES, 5)] {
+    for (name, schema, least) in [(CATALOG_FILE, CATALOG, 5), ("business.yml", BUSINESS, 1), ("routes.yml", ROUTES, 5)]
+    {
         let validator = validator(&serde_json::from_str(schema).expect("JSON"));
         let files = files(name);
         assert!(files.len() >= least, "{files:?}");

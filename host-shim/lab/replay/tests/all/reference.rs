@@ -14,7 +14,8 @@ const BEGIN: &str = "<!-- members of ";
 const END: &str = "<!-- end -->";
 
 fn schemas() -> [(&'static str, Value); 3] {
-    [("catalog", CATALOG), ("business", BUSINESS), ("routes", ROUTES)].map(|(name, text)| (name, serde_json::from_str(text).expect("JSON")))
+    [("catalog", CATALOG), ("business", BUSINESS), ("routes", ROUTES)]
+        .map(|(name, text)| (name, serde_json::from_str(text).expect("JSON")))
 }
 
 /// Returns a value in a line of YAML.
@@ -102,8 +103,10 @@ fn the_reference_has_the_tables_of_the_schemas() {
     for (name, root) in &schemas {
         let defined = root["$defs"].as_object().into_iter().flatten();
         let objects = defined.filter(|(_, object)| object["properties"].is_object());
-        let missing: Vec<&String> =
-            objects.map(|(object, _)| object).filter(|object| !seen.contains(&format!("{name} /$defs/{object}"))).collect();
+        let missing: Vec<&String> = objects
+            .map(|(object, _)| object)
+            .filter(|object| !seen.contains(&format!("{name} /$defs/{object}")))
+            .collect();
         assert!(missing.is_empty() || *name == "business", "no table of {missing:?}");
     }
 }

@@ -7,7 +7,7 @@ use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Proble
 use host::processor::{AskError, Questions, Report};
 
 /// Commands, each with the roles of an organization that may send it. No role may send the commands of the platform.
-const COMMANDS: [(&str, &[&str]); 32] = [
+const COMMANDS: [(&str, &[&str]); 33] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
@@ -22,6 +22,7 @@ const COMMANDS: [(&str, &[&str]); 32] = [
     ("step.assign", &[]),
     ("step.abandon", &[]),
     ("campaign.create", &[]),
+    ("campaign.update", &[]),
     ("campaign.send", &[]),
     ("campaign.cancel", &[]),
     ("mail.subscribe", &["owner"]),
