@@ -256,7 +256,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         required: &["id", "name", "template"],
         members: Members::Only(&["id", "name", "template", "audience", "enrols"]),
         who: Who::Platform,
-        payload: "as in `campaign.create`, with `id`",
+        payload: "`id`, `name`, `template`, `audience`, `enrols`",
         does: "replaces a draft",
         reply: Some("as of `campaign.create`"),
         rule: Some(campaign::update),

@@ -7,7 +7,8 @@ use std::fmt;
 /// Maximum length of a path in bytes.
 const PATH_BYTES_MAX: usize = 200;
 /// Paths, and beginnings of paths, that a server answers itself.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
+    "/.well-known",
     "/api/auth",
     "/api/commands",
     "/api/entitlements",

@@ -336,14 +336,7 @@ impl Scopes<'_> {
             {
                 return Err(check.bad(at.place(), format!("`{}` is already a name", read.name), "another name"));
             }
-            let mut own: BTreeSet<String> = read.only.iter().flat_map(|only| only.names()).collect();
-            own.retain(|name| name.split('.').next() != Some(ROW));
-            match &read.from {
-                ReadFrom::Usage { start, end } => own.extend(start.names().into_iter().chain(end.names())),
-                ReadFrom::Rows(rows) => own.extend(rows.names()),
-                _ => {}
-            }
-            self.names(check, at, own)?;
+            self.names(check, at, read.names())?;
             if read.is_paged && std::mem::replace(&mut is_paged, true) {
                 return Err(check.bad(at.place(), "two queries are paged", "one page for each answer"));
             }

@@ -7,6 +7,7 @@ use crate::names::{LISTS, QUERIES};
 use crate::types::is_member_name;
 use host_yaml::bad_input::BadInput;
 use host_yaml::{Checked, Checker, Entry, Node};
+use std::collections::BTreeSet;
 
 /// Name of a row in `where`.
 pub(crate) const ROW: &str = "row";
@@ -61,6 +62,20 @@ pub struct Read {
     pub none: Option<ErrorAnswer>,
     /// True if the request has one page of the rows: `limit` and `after` of its query.
     pub is_paged: bool,
+}
+
+impl Read {
+    /// Returns the names that the expressions of the query use.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.only.iter().flat_map(Expression::names).collect();
+        match &self.from {
+            ReadFrom::Usage { start, end } => names.extend(start.names().into_iter().chain(end.names())),
+            ReadFrom::Rows(rows) => names.extend(rows.names()),
+            _ => {}
+        }
+        names.retain(|name| name.split('.').next() != Some(ROW));
+        names
+    }
 }
 
 /// Reads a clause of queries, in the order of the file.

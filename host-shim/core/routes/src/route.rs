@@ -6,6 +6,7 @@ use crate::path::{Method, Pattern};
 use crate::reads::Read;
 use crate::types::{Field, Type};
 use host_yaml::bad_input::Place;
+use std::collections::BTreeSet;
 
 /// Who may use a route. The extension decides what a user may do in an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Returns the names that the expressions of the route use.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let secrets = self.secrets.iter().map(|(_, form)| form);
+        let forms = self.account.iter().chain(&self.holder).chain(&self.give).chain([&self.payload]).chain(secrets);
+        let reads = self.reads.iter().chain(&self.then);
+        forms.flat_map(Form::names).chain(reads.flat_map(Read::names)).collect()
+    }
+
     /// Returns the paged query, if there is one.
     pub fn paged(&self) -> Option<&Read> {
         self.reads.iter().chain(&self.then).find(|read| read.is_paged)

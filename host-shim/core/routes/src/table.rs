@@ -8,7 +8,7 @@ use crate::types::Types;
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checked, Checker, Node};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Clauses of a file.
 const CLAUSES: [&str; 3] = ["errors", "routes", "types"];
@@ -106,6 +106,12 @@ impl RouteTable {
         unknown
             .map(|(route, command)| BadInput::unknown_name(route.command_at.clone(), command, "no command", kinds()))
             .collect()
+    }
+
+    /// Returns the keys of the configuration that the routes name.
+    pub fn config_keys(&self) -> BTreeSet<String> {
+        let names = self.routes.iter().flat_map(Route::names);
+        names.filter_map(|name| name.strip_prefix("config.").map(|rest| rest.split('.').next().unwrap_or(rest).to_owned())).collect()
     }
 
     /// Returns a finder of these routes.

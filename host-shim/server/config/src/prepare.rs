@@ -295,7 +295,8 @@ impl Preparing<'_> {
         let own = &self.business.own;
         let with_reason = own.unused_variables.iter().filter(|(name, _)| is_set(name));
         let mut notes: Vec<Unused> = with_reason.map(|(name, reason)| Unused::new(name, reason)).collect();
-        let in_catalog = self.business.keys_in_catalog();
+        let mut in_files = self.business.keys_in_catalog();
+        in_files.extend(self.business.routes.config_keys());
         let words = self.business.lines.words();
         for decl in &own.config {
             let Some(variable) = decl.env.as_deref().filter(|name| is_set(name)) else { continue };
@@ -303,7 +304,7 @@ impl Preparing<'_> {
                 continue;
             }
             let name = format!("config.{}", decl.key);
-            let is_named = in_catalog.contains(&decl.key)
+            let is_named = in_files.contains(&decl.key)
                 || own.webhooks.iter().any(|webhook| webhook.secret == decl.key)
                 || words.iter().any(|word| *word == name || word.contains(&format!("{{{name}}}")));
             if self.config.extensions.own.iter().any(|value| value.key == decl.key) {

@@ -12,6 +12,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
+use crate::identity::{self, IdentityStartError};
 use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, Tools};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
@@ -92,6 +93,9 @@ pub enum HostedError {
         /// The mistake.
         error: KeyError,
     },
+    /// The users cannot be served.
+    #[error(transparent)]
+    Identity(#[from] IdentityStartError),
     /// The site does not start.
     #[error(transparent)]
     Site(#[from] SiteError),
@@ -158,6 +162,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
     let partition = Partition { business: business.name.clone(), livemode };
+    let users = identity::open(&business, livemode, &data, &opened.vault)?;
     let routes = {
         let config = business.config_with(&setup.config);
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
@@ -200,7 +205,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    let hosted = HostedSite { site, names, aliases, local_clock, routes };
+    let hosted = HostedSite { site, names, aliases, local_clock, routes, users: Some(users) };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, lock }))
 }
 

@@ -8,6 +8,7 @@ mod daemon;
 pub mod data;
 mod drift;
 mod hosted;
+mod identity;
 mod inspect;
 mod listen;
 mod prices;

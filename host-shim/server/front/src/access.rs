@@ -33,9 +33,14 @@ pub(crate) fn caller(
     let Some(token) = bearer(headers) else {
         return Err(unauthorized("expected one header `Authorization: Bearer KEY`"));
     };
-    match authenticator.caller(token)?.filter(|caller| caller.partition == *site.site.partition()) {
+    // A token with two dots is that of a session; a key has none.
+    let found = match (&site.users, token.matches('.').count()) {
+        (Some(users), 2) => users.identity.caller(token, site.site.clock().now())?,
+        _ => authenticator.caller(token)?,
+    };
+    match found.filter(|caller| caller.partition == *site.site.partition()) {
         Some(caller) => Ok(caller),
-        None => Err(unauthorized("the key is unknown, revoked, or of another business or mode")),
+        None => Err(unauthorized("the key or token is unknown, has ended, or is of another business or mode")),
     }
 }
 

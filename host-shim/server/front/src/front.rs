@@ -14,6 +14,7 @@ use crate::rate::{Rate, Rates};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
+use crate::identity::{self, SiteUsers};
 use crate::{command, event, health, products, query, webhook};
 use axum::Router;
 use axum::body::Body;
@@ -51,17 +52,20 @@ pub struct FrontLimits {
     pub key: Rate,
     /// Requests without a valid key, of one address.
     pub stranger: Rate,
+    /// Registrations and logins in a minute: of one address, and logins of one user.
+    pub logins: u32,
 }
 
 impl Default for FrontLimits {
     /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up; 500 requests a
-    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once.
+    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once; 10 logins a minute.
     fn default() -> Self {
         FrontLimits {
             body: Duration::from_secs(10),
             reply: Duration::from_secs(20),
             key: Rate { per_second: 500, burst: 1_000 },
             stranger: Rate { per_second: 10, burst: 100 },
+            logins: 10,
         }
     }
 }
@@ -78,6 +82,8 @@ pub struct HostedSite {
     pub local_clock: Option<Arc<dyn LocalClock>>,
     /// The routes of the business.
     pub routes: BusinessRoutes,
+    /// The users of the business; none if it has no users of its own.
+    pub users: Option<SiteUsers>,
 }
 
 /// The reason why sites cannot be served together.
@@ -164,7 +170,7 @@ impl Front {
             authenticator,
             ids,
             limits,
-            rates: Arc::new(Rates::new(limits.key, limits.stranger)),
+            rates: Arc::new(Rates::new(limits.key, limits.stranger, limits.logins)),
             requests: Arc::new(Requests::new()),
             metrics,
             quarantine,
@@ -339,6 +345,11 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
+        .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))
+        .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
+        .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
+        .route("/api/auth/me", get(identity::me).fallback(get_only))
+        .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
         .route("/openapi.json", get(routes::document).fallback(get_only))
         .route("/docs/api", get(routes::page).fallback(get_only))
         .route("/health", get(health::get).fallback(get_only))

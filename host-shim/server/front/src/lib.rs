@@ -1,7 +1,7 @@
 //! The HTTP server of one or several sites.
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
-//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), operators
+//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), routes of the business ([`routes`]), users ([`identity`]), operators
 //! ([`operator`]), and whether the server works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
 //! commit. Errors are problems as in RFC 9457.
 
@@ -13,6 +13,7 @@ mod event;
 mod extract;
 mod front;
 mod health;
+mod identity;
 pub mod ids;
 mod metrics;
 mod operator;
@@ -30,6 +31,7 @@ mod webhook;
 pub use access::Authenticator;
 pub use clock::LocalClock;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
+pub use identity::{REGISTERED, SiteUsers};
 pub use metrics::Metrics;
 pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
 pub use rate::Rate;

@@ -41,9 +41,12 @@ struct Limiter<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(rate: Rate) -> Self {
-        let [per_second, burst] =
-            [rate.per_second, rate.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        let requests = RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst));
+        let [per_second, burst] = [rate.per_second, rate.burst].map(at_least_one);
+        Limiter::of(Quota::per_second(per_second).allow_burst(burst))
+    }
+
+    fn of(quota: Quota) -> Self {
+        let requests = RateLimiter::keyed(quota);
         Limiter { requests, forgets_at: AtomicUsize::new(REMEMBERED) }
     }
 
@@ -62,11 +65,31 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 pub(crate) struct Rates {
     keys: Limiter<String>,
     strangers: Limiter<IpAddr>,
+    logins_from: Limiter<IpAddr>,
+    logins_of: Limiter<String>,
+}
+
+fn at_least_one(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
 }
 
 impl Rates {
-    pub(crate) fn new(key: Rate, stranger: Rate) -> Rates {
-        Rates { keys: Limiter::new(key), strangers: Limiter::new(stranger) }
+    pub(crate) fn new(key: Rate, stranger: Rate, logins_a_minute: u32) -> Rates {
+        let logins = Quota::per_minute(at_least_one(logins_a_minute));
+        let (logins_from, logins_of) = (Limiter::of(logins), Limiter::of(logins));
+        Rates { keys: Limiter::new(key), strangers: Limiter::new(stranger), logins_from, logins_of }
+    }
+
+    /// Counts a registration or a login from an address. One that does not come from a connection is not limited.
+    pub(crate) fn login_from(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(address) = address(peer, headers) else { return Ok(()) };
+        self.logins_from.count(&address).map_err(|seconds| Problem::too_many("too many logins from this address", seconds))
+    }
+
+    /// Counts a login of a user, who may not exist.
+    pub(crate) fn login_of(&self, user: &str) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many logins of this user", seconds);
+        self.logins_of.count(&user.to_owned()).map_err(problem)
     }
 
     /// Counts a request with a valid key.
@@ -130,7 +153,7 @@ mod tests {
     #[test]
     fn a_sender_waits_after_a_burst_and_others_do_not() {
         let rate = Rate { per_second: 1, burst: 3 };
-        let rates = Rates::new(rate, rate);
+        let rates = Rates::new(rate, rate, 10);
         let sent: Vec<bool> = (0..5).map(|_| rates.key("a").is_ok()).collect();
         assert_eq!(sent, [true, true, true, false, false]);
         assert!(rates.key("b").is_ok());

@@ -22,6 +22,7 @@ use host_access::Caller;
 use host_provider_api::{SecretError, Secrets};
 use host_routes::{Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError};
 use request::Asked;
+pub(crate) use request::object;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;

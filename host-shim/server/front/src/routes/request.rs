@@ -123,7 +123,7 @@ fn texts_of(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// Returns the members of a body; none for an empty body.
-fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     if body.is_empty() {
         return Ok(Map::new());
     }

@@ -1,0 +1,249 @@
+//! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
+//!
+//! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
+//! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
+
+use crate::access::{bearer, unauthorized};
+use crate::body;
+use crate::command::Answered;
+use crate::extract::Hosted;
+use crate::front::{AppState, HostedSite, accept};
+use crate::problem::Problem;
+use crate::rate::Peer;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use extension_contract::{Account, Actor, ActorKind, Event, Payload};
+use host_identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, User};
+use host_intake::Decoded;
+use host_intake::raw;
+use host_routes::{Field, Type, Types, read_body};
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+/// The fact that a user has registered.
+pub const REGISTERED: &str = "user.registered";
+/// Source of commands.
+const SOURCE: &str = "api";
+
+/// The users of a site.
+pub struct SiteUsers {
+    /// The users.
+    pub identity: Identity,
+    /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
+    pub told: Option<Vec<String>>,
+}
+
+impl HostedSite {
+    fn users(&self) -> Result<&SiteUsers, Problem> {
+        self.users.as_ref().ok_or_else(|| Problem::not_found("the business has no users of its own"))
+    }
+}
+
+/// Carries out `POST /api/auth/register`.
+pub(crate) async fn register(
+    State(app): State<AppState>,
+    Hosted(hosted): Hosted,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let users = hosted.users()?;
+    app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
+    let given = given(&app, &headers, body, &["email", "password"], &["name"]).await?;
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = given.get("name").and_then(Value::as_str).map(str::to_owned);
+    let new = NewUser { email: text("email"), password: text("password"), name, is_operator: false };
+    let now = hosted.site.clock().now();
+    let registered = answer(|then| users.identity.register(new, now, then)).await?;
+    announce(&hosted, users, &registered.user).await;
+    Ok(Answered::of(201, shown(&registered)))
+}
+
+/// Carries out `POST /api/auth/login`.
+pub(crate) async fn log_in(
+    State(app): State<AppState>,
+    Hosted(hosted): Hosted,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let users = hosted.users()?;
+    app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
+    let given = given(&app, &headers, body, &["email", "password"], &[]).await?;
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (email, password) = (text("email"), text("password"));
+    app.rates.login_of(&format!("{}/{}", hosted.site.partition().name(), email.trim().to_lowercase()))?;
+    let now = hosted.site.clock().now();
+    let logged_in = answer(|then| users.identity.log_in(&email, password, now, then)).await?;
+    if logged_in.user.announced_at.is_none() {
+        announce(&hosted, users, &logged_in.user).await;
+    }
+    Ok(Answered::ok(shown(&logged_in)))
+}
+
+/// Carries out `POST /api/auth/logout`: ends the session of the token.
+pub(crate) async fn log_out(Hosted(hosted): Hosted, headers: HeaderMap) -> Result<Answered, Problem> {
+    let users = hosted.users()?;
+    let token = bearer(&headers).ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
+    users.identity.log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
+    Ok(Answered::ok(json!({})))
+}
+
+/// Carries out `GET /api/auth/me`: the user of the token.
+pub(crate) async fn me(
+    State(app): State<AppState>,
+    Hosted(hosted): Hosted,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Answered, Problem> {
+    let users = hosted.users()?;
+    let found = bearer(&headers).map(|token| users.identity.user(token, hosted.site.clock().now())).transpose();
+    match found.map_err(Problem::from)?.flatten() {
+        Some((user, _)) => Ok(Answered::ok(user_shown(&user))),
+        None => {
+            app.rates.stranger(peer.map(|Extension(peer)| peer), &headers)?;
+            Err(unauthorized("the token is not valid: log in"))
+        }
+    }
+}
+
+/// Carries out `GET /.well-known/jwks.json`: the public keys of the tokens.
+pub(crate) async fn key_set(Hosted(hosted): Hosted) -> Response {
+    match hosted.users() {
+        Ok(users) => Answered::ok(users.identity.key_set()).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Reads the body: texts that must be there, and texts that may be.
+async fn given(
+    app: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    required: &[&str],
+    optional: &[&str],
+) -> Result<Map<String, Value>, Problem> {
+    let bytes = body::read(headers, body, app.limits.body).await?;
+    let field = |name: &&str, value_type: Type| Field {
+        name: (*name).to_owned(),
+        value_type,
+        about: String::new(),
+        default: None,
+    };
+    let required = required.iter().map(|name| field(name, Type::Text));
+    let optional = optional.iter().map(|name| field(name, Type::Optional(Type::Text.into())));
+    let fields: Vec<Field> = required.chain(optional).collect();
+    let object = crate::routes::object(&bytes)?;
+    read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
+}
+
+/// Waits for the answer of a thread that hashes passwords.
+async fn answer(
+    ask: impl FnOnce(Box<dyn FnOnce(Result<LoggedIn, Refused>) + Send>),
+) -> Result<LoggedIn, Problem> {
+    let (sender, answer) = oneshot::channel();
+    ask(Box::new(move |told| drop(sender.send(told))));
+    let told = answer.await.map_err(|_| Problem::unavailable("the login was not answered"))?;
+    told.map_err(|refused| match refused {
+        Refused::Invalid(errors) => Problem::invalid("body", &errors),
+        Refused::Taken => Problem::new(StatusCode::CONFLICT, "email-taken", "a user has this address"),
+        Refused::Wrong => {
+            Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "the address or the password is wrong")
+        }
+        Refused::Failed(IdentityError::Busy(_)) => Problem::too_many("too many logins at the same time", 1),
+        Refused::Failed(error) => {
+            tracing::error!(%error, "a user was not registered or logged in");
+            Problem::unavailable("users cannot be read")
+        }
+    })
+}
+
+impl From<host_identity::UsersError> for Problem {
+    fn from(_: host_identity::UsersError) -> Self {
+        Problem::unavailable("users cannot be read")
+    }
+}
+
+fn user_shown(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "is_operator": user.is_operator,
+        "created_at": host::time::text(user.created_at),
+    })
+}
+
+fn shown(logged_in: &LoggedIn) -> Value {
+    json!({
+        "user": user_shown(&logged_in.user),
+        "token": logged_in.token,
+        "expires_at": host::time::text(logged_in.expires_at),
+    })
+}
+
+/// Tells the business of a user: the fact, if it is declared, and the command that makes the customer. What fails is told again later.
+pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User) {
+    let told = async {
+        if let Some(members) = &users.told {
+            accepted(hosted, fact(hosted, user, members)?).await?;
+        }
+        accepted(hosted, command(hosted, user)).await
+    };
+    let now = hosted.site.clock().now();
+    let noted = match told.await {
+        Ok(()) => users.identity.users().announced(&user.id, now).map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        tracing::error!(%error, user = user.id, "the business was not told of a user; it is told at the next login or start");
+    }
+}
+
+/// Sends an event and waits for its commit.
+async fn accepted(hosted: &HostedSite, (decoded, raw): (Decoded, Vec<u8>)) -> Result<(), String> {
+    accept(&hosted.site, decoded, raw).await.map(drop).map_err(|error| error.to_string())
+}
+
+fn account(user: &User) -> Account {
+    Account::User(user.id.clone())
+}
+
+/// Returns the fact, with the members that the business declares.
+fn fact(hosted: &HostedSite, user: &User, members: &[String]) -> Result<(Decoded, Vec<u8>), String> {
+    let all = [("user_id", Some(&user.id)), ("email", Some(&user.email)), ("name", user.name.as_ref())];
+    let declared = all.iter().filter(|(name, _)| members.iter().any(|member| member == name));
+    let data: Map<String, Value> = declared.filter_map(|(name, value)| Some(((*name).to_owned(), json!(value.as_ref()?)))).collect();
+    let body = json!({
+        "id": format!("registered:{}", user.id), "event": REGISTERED, "account": account(user).to_string(), "data": data,
+    });
+    let raw = body.to_string().into_bytes();
+    let partition = hosted.site.partition();
+    let decoded = raw::read(raw.clone(), &partition.business, hosted.site.clock().now());
+    let mut decoded = decoded.map_err(|error| error.to_string())?;
+    decoded.event.livemode.get_or_insert(partition.livemode);
+    Ok((decoded, raw))
+}
+
+/// Returns the command that makes the customer.
+fn command(hosted: &HostedSite, user: &User) -> (Decoded, Vec<u8>) {
+    let partition = hosted.site.partition();
+    let event = Event {
+        id: format!("register:{}", user.id),
+        source: SOURCE.to_owned(),
+        kind: "account.register".to_owned(),
+        business: partition.business.clone(),
+        account: Some(account(user)),
+        livemode: Some(partition.livemode),
+        received_at: hosted.site.clock().now(),
+        attempt: 1,
+        actor: Actor { kind: ActorKind::User, subject: user.id.clone(), roles: Vec::new() },
+        reply_to: None,
+        provider: None,
+        payload: Payload::Command(json!({"email": user.email, "name": user.name}).to_string()),
+    };
+    (Decoded { event, refusal: None, time: None }, Vec::new())
+}

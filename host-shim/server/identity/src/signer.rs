@@ -1,0 +1,177 @@
+//! Signs and verifies the tokens of sessions: JSON Web Tokens with Ed25519. The public keys are published (JWKS), so that other programs
+//! can verify a token, too.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use extension_contract::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Number of bytes of a seed, from which a key is made.
+pub const SEED_BYTES: usize = 32;
+/// The beginning of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
+const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// The reason why there is no signer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// There is no key.
+    #[error("no key: expected at least one")]
+    NoKey,
+    /// A seed is not one.
+    #[error("a key is damaged: expected {SEED_BYTES} bytes")]
+    Damaged,
+}
+
+/// The claims of a token. Times are in seconds since the epoch.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    sid: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// One key.
+struct Key {
+    id: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    /// The public key, base64url.
+    public: String,
+}
+
+/// Signs with the newest key, and verifies with all.
+pub struct Signer {
+    issuer: String,
+    keys: Vec<Key>,
+}
+
+impl Signer {
+    /// Makes a signer of seeds with the ids of their keys, the newest first. `issuer` names the business and the mode.
+    ///
+    /// # Errors
+    /// Fails without a seed, or if a seed is damaged.
+    pub fn new(issuer: &str, seeds: &[(String, Vec<u8>)]) -> Result<Signer, SignerError> {
+        let key = |(id, seed): &(String, Vec<u8>)| {
+            let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SignerError::Damaged)?;
+            let public = base64url(pair.public_key().as_ref());
+            let decoding = DecodingKey::from_ed_components(&public).map_err(|_| SignerError::Damaged)?;
+            let encoding = EncodingKey::from_ed_der(&[&PKCS8[..], seed].concat());
+            Ok(Key { id: id.clone(), encoding, decoding, public })
+        };
+        let keys: Vec<Key> = seeds.iter().map(key).collect::<Result<_, SignerError>>()?;
+        match keys.is_empty() {
+            true => Err(SignerError::NoKey),
+            false => Ok(Signer { issuer: issuer.to_owned(), keys }),
+        }
+    }
+
+    /// Returns the token of a session; none if it cannot be signed.
+    pub fn sign(&self, user: &str, session: &str, now: Timestamp, expires_at: Timestamp) -> Option<String> {
+        let key = self.keys.first()?;
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            sub: user.to_owned(),
+            sid: session.to_owned(),
+            iat: now.div_euclid(1_000),
+            exp: expires_at.div_euclid(1_000),
+        };
+        encode(&header, &claims, &key.encoding).ok()
+    }
+
+    /// Returns the user and the session of a token; none for a token that is not ours, was changed or has expired.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<(String, String)> {
+        let id = decode_header(token).ok()?.kid?;
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        let mut expected = Validation::new(Algorithm::EdDSA);
+        // The site's clock counts, which tests and local mode move.
+        expected.validate_exp = false;
+        expected.validate_aud = false;
+        expected.set_issuer(&[&self.issuer]);
+        expected.set_required_spec_claims(&["iss", "exp", "sub"]);
+        let claims = decode::<Claims>(token, &key.decoding, &expected).ok()?.claims;
+        (claims.exp > now.div_euclid(1_000)).then_some((claims.sub, claims.sid))
+    }
+
+    /// Returns the public keys as a JSON Web Key Set (RFC 7517, 8037).
+    pub fn key_set(&self) -> Value {
+        let keys: Vec<Value> = self
+            .keys
+            .iter()
+            .map(|key| json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.id, "x": key.public}))
+            .collect();
+        json!({"keys": keys})
+    }
+}
+
+/// Encodes bytes as base64url without padding.
+fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(issuer: &str, seeds: &[(&str, u8)]) -> Signer {
+        let seeds: Vec<(String, Vec<u8>)> =
+            seeds.iter().map(|(id, byte)| ((*id).to_owned(), vec![*byte; SEED_BYTES])).collect();
+        Signer::new(issuer, &seeds).expect("a signer")
+    }
+
+    #[test]
+    fn only_a_token_that_is_ours_and_valid_is_accepted() {
+        let ours = signer("shop/test", &[("k1", 1)]);
+        let token = ours.sign("usr_1", "ses_1", 1_000_000, 2_000_000).expect("signed");
+        assert_eq!(ours.verify(&token, 1_999_999), Some(("usr_1".into(), "ses_1".into())));
+        assert_eq!(ours.verify(&token, 2_000_000), None, "it has expired");
+        assert_eq!(signer("shop/live", &[("k1", 1)]).verify(&token, 1_000_000), None, "another mode");
+        assert_eq!(signer("shop/test", &[("k1", 2)]).verify(&token, 1_000_000), None, "another key of the same name");
+        let parts: Vec<&str> = token.split('.').collect();
+        let changed = |at: usize| {
+            let mut part = parts[at].to_owned().into_bytes();
+            part[5] = if part[5] == b'A' { b'B' } else { b'A' };
+            let part = String::from_utf8(part).expect("letters");
+            parts.iter().enumerate().map(|(i, own)| if i == at { part.as_str() } else { own }).collect::<Vec<_>>().join(".")
+        };
+        for at in 0..3 {
+            assert_eq!(ours.verify(&changed(at), 1_000_000), None, "part {at}");
+        }
+        let unsigned = format!("{}.{}.", base64url(br#"{"alg":"none","kid":"k1"}"#), parts[1]);
+        let symmetric = format!("{}.{}.{}", base64url(br#"{"alg":"HS256","kid":"k1"}"#), parts[1], parts[2]);
+        for wrong in [unsigned.as_str(), symmetric.as_str(), "", "a.b.c", parts[1]] {
+            assert_eq!(ours.verify(wrong, 1_000_000), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rotated_key_still_verifies_and_a_retired_one_does_not() {
+        let old = signer("shop/test", &[("k1", 1)]);
+        let token = old.sign("usr_1", "ses_1", 0, 10_000).expect("signed");
+        let rotated = signer("shop/test", &[("k2", 2), ("k1", 1)]);
+        assert!(rotated.verify(&token, 1_000).is_some());
+        let newer = rotated.sign("usr_1", "ses_2", 0, 10_000).expect("signed");
+        assert!(old.verify(&newer, 1_000).is_none());
+        assert!(signer("shop/test", &[("k3", 3), ("k2", 2)]).verify(&token, 1_000).is_none());
+        let ids: Vec<Value> = rotated.key_set()["keys"].as_array().expect("keys").iter().map(|key| key["kid"].clone()).collect();
+        assert_eq!(ids, ["k2", "k1"]);
+    }
+
+    #[test]
+    fn the_public_key_is_that_of_the_rfc() {
+        // RFC 8037, appendix A: the seed and the public key of the example.
+        let seed = [
+            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+            0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        ];
+        let signer = Signer::new("x", &[("k".to_owned(), seed.to_vec())]).expect("a signer");
+        assert_eq!(signer.key_set()["keys"][0]["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(Signer::new("x", &[]).err(), Some(SignerError::NoKey));
+        assert_eq!(Signer::new("x", &[("k".to_owned(), vec![1])]).err(), Some(SignerError::Damaged));
+    }
+}
