@@ -111,7 +111,11 @@ impl RouteTable {
     /// Returns the keys of the configuration that the routes name.
     pub fn config_keys(&self) -> BTreeSet<String> {
         let names = self.routes.iter().flat_map(Route::names);
-        names.filter_map(|name| name.strip_prefix("config.").map(|rest| rest.split('.').next().unwrap_or(rest).to_owned())).collect()
+        names
+            .filter_map(|name| {
+                name.strip_prefix("config.").map(|rest| rest.split('.').next().unwrap_or(rest).to_owned())
+            })
+            .collect()
     }
 
     /// Returns a finder of these routes.

@@ -5,6 +5,7 @@
 
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
+use crate::identity::{self, SiteUsers};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
@@ -14,7 +15,6 @@ use crate::rate::{Rate, Rates};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
-use crate::identity::{self, SiteUsers};
 use crate::{command, event, health, products, query, webhook};
 use axum::Router;
 use axum::body::Body;

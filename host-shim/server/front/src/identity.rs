@@ -141,9 +141,7 @@ async fn given(
 }
 
 /// Waits for the answer of a thread that hashes passwords.
-async fn answer(
-    ask: impl FnOnce(Box<dyn FnOnce(Result<LoggedIn, Refused>) + Send>),
-) -> Result<LoggedIn, Problem> {
+async fn answer(ask: impl FnOnce(Box<dyn FnOnce(Result<LoggedIn, Refused>) + Send>)) -> Result<LoggedIn, Problem> {
     let (sender, answer) = oneshot::channel();
     ask(Box::new(move |told| drop(sender.send(told))));
     let told = answer.await.map_err(|_| Problem::unavailable("the login was not answered"))?;
@@ -216,7 +214,8 @@ fn account(user: &User) -> Account {
 fn fact(hosted: &HostedSite, user: &User, members: &[String]) -> Result<(Decoded, Vec<u8>), String> {
     let all = [("user_id", Some(&user.id)), ("email", Some(&user.email)), ("name", user.name.as_ref())];
     let declared = all.iter().filter(|(name, _)| members.iter().any(|member| member == name));
-    let data: Map<String, Value> = declared.filter_map(|(name, value)| Some(((*name).to_owned(), json!(value.as_ref()?)))).collect();
+    let data: Map<String, Value> =
+        declared.filter_map(|(name, value)| Some(((*name).to_owned(), json!(value.as_ref()?)))).collect();
     let body = json!({
         "id": format!("registered:{}", user.id), "event": REGISTERED, "account": account(user).to_string(), "data": data,
     });

@@ -83,7 +83,9 @@ impl Rates {
     /// Counts a registration or a login from an address. One that does not come from a connection is not limited.
     pub(crate) fn login_from(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(address) = address(peer, headers) else { return Ok(()) };
-        self.logins_from.count(&address).map_err(|seconds| Problem::too_many("too many logins from this address", seconds))
+        self.logins_from
+            .count(&address)
+            .map_err(|seconds| Problem::too_many("too many logins from this address", seconds))
     }
 
     /// Counts a login of a user, who may not exist.

@@ -17,7 +17,8 @@ impl Address {
         let is_host = host.contains('.')
             && host.split('.').all(|part| !part.is_empty())
             && host.bytes().all(|c| c.is_ascii_alphanumeric() || b".-".contains(&c) || c >= 0x80);
-        let is_name = !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c));
+        let is_name = !name.is_empty()
+            && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c));
         (is_name && is_host && text.len() <= BYTES_MAX).then_some(Address(text))
     }
 
@@ -46,7 +47,18 @@ mod tests {
     fn an_address_is_found_in_any_case() {
         let address = Address::parse(" Ada.Lovelace@Example.COM ").expect("an address");
         assert_eq!((address.as_str(), address.name()), ("ada.lovelace@example.com", "ada.lovelace"));
-        for wrong in ["", "ada", "ada@", "@example.com", "ada@example", "a da@example.com", "ada@exa mple.com", "a<b>@example.com", "ada@.com", "a\n@example.com"] {
+        for wrong in [
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@example",
+            "a da@example.com",
+            "ada@exa mple.com",
+            "a<b>@example.com",
+            "ada@.com",
+            "a\n@example.com",
+        ] {
             assert_eq!(Address::parse(wrong), None, "{wrong:?}");
         }
         assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(250))), None);

@@ -60,8 +60,9 @@ impl Hasher {
     ) -> Result<(), Busy> {
         self.send(Box::new(move |argon| {
             let is_right = match &hash {
-                Some(hash) => PasswordHash::new(hash)
-                    .is_ok_and(|hash| argon.verify_password(password.as_bytes(), &hash).is_ok()),
+                Some(hash) => {
+                    PasswordHash::new(hash).is_ok_and(|hash| argon.verify_password(password.as_bytes(), &hash).is_ok())
+                }
                 None => {
                     drop(hashed(argon, &password));
                     false
@@ -114,9 +115,16 @@ mod tests {
         let hash = answers.recv().expect("an answer").expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let (sender, answers) = channel();
-        for (password, hash) in [("correct horse", Some(hash.clone())), ("wrong horse", Some(hash)), ("correct horse", None), ("x", Some("damaged".into()))] {
+        for (password, hash) in [
+            ("correct horse", Some(hash.clone())),
+            ("wrong horse", Some(hash)),
+            ("correct horse", None),
+            ("x", Some("damaged".into())),
+        ] {
             let told = sender.clone();
-            hasher.verify(password.into(), hash, move |is_right| told.send(is_right).expect("a receiver")).expect("room");
+            hasher
+                .verify(password.into(), hash, move |is_right| told.send(is_right).expect("a receiver"))
+                .expect("room");
         }
         let all: Vec<bool> = (0..4).map(|_| answers.recv().expect("an answer")).collect();
         assert_eq!(all, [true, false, false, false]);
@@ -127,7 +135,13 @@ mod tests {
         let hasher = Hasher::start(1, 1).expect("a thread");
         let (go, wait) = channel::<()>();
         let (begun, began) = channel();
-        hasher.send(Box::new(move |_| { begun.send(()).expect("a receiver"); drop(wait.recv()); })).expect("room");
+        hasher
+            .send(Box::new(move |_| {
+                begun.send(()).expect("a receiver");
+                // The test drops the sender.
+                let _ = wait.recv();
+            }))
+            .expect("room");
         began.recv().expect("the thread is busy");
         assert_eq!(hasher.hash("one".into(), |_| {}), Ok(()), "it waits");
         assert_eq!(hasher.hash("two".into(), |_| {}), Err(Busy));

@@ -101,7 +101,12 @@ impl Identity {
     }
 
     /// Makes a user and logs the user in. The function receives the answer on another thread.
-    pub fn register(&self, new: NewUser, now: Timestamp, then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static) {
+    pub fn register(
+        &self,
+        new: NewUser,
+        now: Timestamp,
+        then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
+    ) {
         let address = match checked(&new) {
             Ok(address) => address,
             Err(errors) => return then(Err(Refused::Invalid(errors))),
@@ -223,7 +228,8 @@ fn checked(new: &NewUser) -> Result<Address, Vec<FieldError>> {
             errors.extend(weak.map(|why| wrong("/password", FieldErrorCode::NotAllowed, why)));
         }
     }
-    if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control)) {
+    if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control))
+    {
         let message = format!("expected at most {NAME_CHARS_MAX} characters in one line");
         errors.push(wrong("/name", FieldErrorCode::OutOfRange, message));
     }
@@ -297,7 +303,9 @@ mod tests {
         let first = register(&identity, "Ada@Example.com", "correct horse").expect("registered");
         assert_eq!((first.user.email.as_str(), first.expires_at), ("ada@example.com", 14 * DAY));
         assert!(matches!(register(&identity, "ada@example.com", "another horse"), Err(Refused::Taken)));
-        for (email, password) in [("ada@example.com", "wrong horse 1"), ("bob@example.com", "correct horse"), ("ada", "correct horse")] {
+        for (email, password) in
+            [("ada@example.com", "wrong horse 1"), ("bob@example.com", "correct horse"), ("ada", "correct horse")]
+        {
             assert!(matches!(log_in(&identity, email, password), Err(Refused::Wrong)), "{email}");
         }
         let second = log_in(&identity, "ADA@example.com", "correct horse").expect("logged in");

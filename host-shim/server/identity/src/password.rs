@@ -8,8 +8,22 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_CHARS_MAX: usize = 200;
 /// Beginnings that guesses have, in lower case.
 const GUESSED: [&str; 16] = [
-    "0123456789", "1234567890", "123456789", "password", "passw0rd", "qwertyuiop", "qwerty123", "iloveyou", "letmein",
-    "welcome", "abcdefghij", "administrator", "changeme", "football", "baseball", "starwars",
+    "0123456789",
+    "1234567890",
+    "123456789",
+    "password",
+    "passw0rd",
+    "qwertyuiop",
+    "qwerty123",
+    "iloveyou",
+    "letmein",
+    "welcome",
+    "abcdefghij",
+    "administrator",
+    "changeme",
+    "football",
+    "baseball",
+    "starwars",
 ];
 /// Number of further characters with which a guessed beginning is still weak.
 const FURTHER: usize = 4;
@@ -43,7 +57,17 @@ mod tests {
     #[test]
     fn guesses_are_weak_and_long_sentences_are_not() {
         let address = Address::parse("ada.lovelace@example.com").expect("an address");
-        for weak in ["", "short", "aaaaaaaaaaaa", "abababababab", "Password1234", "1234567890", "qwertyuiop", "ada.lovelace@example.com", "Ada.Lovelace1"] {
+        for weak in [
+            "",
+            "short",
+            "aaaaaaaaaaaa",
+            "abababababab",
+            "Password1234",
+            "1234567890",
+            "qwertyuiop",
+            "ada.lovelace@example.com",
+            "Ada.Lovelace1",
+        ] {
             assert!(weakness(weak, &address).is_some(), "{weak}");
         }
         for strong in ["correct horse battery", "Tr0ub4dor&3x", "password is what I never use"] {

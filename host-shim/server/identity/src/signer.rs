@@ -137,7 +137,12 @@ mod tests {
             let mut part = parts[at].to_owned().into_bytes();
             part[5] = if part[5] == b'A' { b'B' } else { b'A' };
             let part = String::from_utf8(part).expect("letters");
-            parts.iter().enumerate().map(|(i, own)| if i == at { part.as_str() } else { own }).collect::<Vec<_>>().join(".")
+            parts
+                .iter()
+                .enumerate()
+                .map(|(i, own)| if i == at { part.as_str() } else { own })
+                .collect::<Vec<_>>()
+                .join(".")
         };
         for at in 0..3 {
             assert_eq!(ours.verify(&changed(at), 1_000_000), None, "part {at}");
@@ -158,7 +163,8 @@ mod tests {
         let newer = rotated.sign("usr_1", "ses_2", 0, 10_000).expect("signed");
         assert!(old.verify(&newer, 1_000).is_none());
         assert!(signer("shop/test", &[("k3", 3), ("k2", 2)]).verify(&token, 1_000).is_none());
-        let ids: Vec<Value> = rotated.key_set()["keys"].as_array().expect("keys").iter().map(|key| key["kid"].clone()).collect();
+        let ids: Vec<Value> =
+            rotated.key_set()["keys"].as_array().expect("keys").iter().map(|key| key["kid"].clone()).collect();
         assert_eq!(ids, ["k2", "k1"]);
     }
 

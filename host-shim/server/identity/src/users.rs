@@ -261,7 +261,8 @@ mod tests {
         users.add(&ada(), "hash").expect("written");
         users.begin("s1", "usr_1", 100, 200).expect("written");
         users.begin("s2", "usr_1", 100, 200).expect("written");
-        let of = |session: &str, livemode, now| users.of_session(livemode, session, now).expect("read").map(|user| user.id);
+        let of =
+            |session: &str, livemode, now| users.of_session(livemode, session, now).expect("read").map(|user| user.id);
         assert_eq!(of("s1", false, 199), Some("usr_1".into()));
         assert_eq!((of("s1", false, 200), of("s1", true, 150), of("s3", false, 150)), (None, None, None));
         users.end("s1", 150).expect("written");

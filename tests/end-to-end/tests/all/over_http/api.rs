@@ -61,6 +61,21 @@ impl Api {
     /// Starts a server that keeps secrets in a vault.
     pub fn with(business: &BusinessFolder, vault: Option<Arc<Vault>>) -> Api {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), vault, ..ServerOptions::default() };
+        // Every effect of these tests has an answer at once.
+        let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
+        Api::start_with(business, ServerOptions { front, has_users: true, ..options }, keys)
+    }
+
+    /// Starts a server whose users may log in this often in a minute.
+    pub fn with_logins(business: &str, logins: u32) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), has_users: true, ..ServerOptions::default() };
+        let front = FrontLimits { logins, ..options.front };
+        Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
+    }
+
+    fn start_with(business: &BusinessFolder, options: ServerOptions, keys: Arc<Keys>) -> Api {
         let scripted = Scripted::new();
         let setup = ServerSetup {
             business: business.clone(),
@@ -68,10 +83,6 @@ impl Api {
             livemode: false,
             scripted: scripted.clone(),
         };
-        let options = ServerOptions { authenticator: Some(keys.clone()), vault, ..ServerOptions::default() };
-        // Every effect of these tests has an answer at once.
-        let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
-        let options = ServerOptions { front, ..options };
         let server = Server::start_with(&setup, Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
         server.settle();
         let document = Connection::open(server.address()).request("GET /openapi.json", &[], b"");
@@ -165,6 +176,15 @@ impl Api {
 
     pub fn get(&self, path: &str, key: &str) -> Value {
         self.send(&format!("GET {path}"), key, &Value::Null).ok()
+    }
+
+    /// Sends a request to a path that every server has, and returns the answer.
+    pub fn ask(&self, line: &str, key: &str, body: &Value) -> Answer {
+        let authorization = format!("Bearer {key}");
+        let own = [("Authorization", authorization.as_str())].into_iter().filter(|_| !key.is_empty());
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let headers: Vec<(&str, &str)> = own.collect();
+        Connection::open(self.server.address()).request(line, &headers, text.as_bytes())
     }
 
     /// Sends a request to a path that every server has.

@@ -8,9 +8,10 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, Tools,
-    serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, REGISTERED, Rate,
+    Serving, SiteUsers, Tools, serve,
 };
+use host_identity::{Hasher, Identity, Signer, Users};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -91,6 +92,8 @@ pub struct ServerOptions {
     pub calls: usize,
     /// None: each request has the actor that the test gives.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// True for a server with users of its own.
+    pub has_users: bool,
     /// Keeps secrets, and makes those that effects request.
     pub vault: Option<Arc<Vault>>,
 }
@@ -98,7 +101,13 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         ServerOptions {
-            front: FrontLimits { reply: REPLY, key: UNLIMITED, stranger: UNLIMITED, ..FrontLimits::default() },
+            front: FrontLimits {
+                reply: REPLY,
+                key: UNLIMITED,
+                stranger: UNLIMITED,
+                logins: u32::MAX,
+                ..FrontLimits::default()
+            },
             connections: ConnectionLimits::default(),
             // One client sends one request at a time, so a group never has a second job.
             writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
@@ -107,8 +116,19 @@ impl Default for ServerOptions {
             calls: 1,
             authenticator: None,
             vault: None,
+            has_users: false,
         }
     }
+}
+
+/// Users in memory, whose passwords are hashed on one thread.
+fn users(business: &BusinessFolder, partition: &Partition) -> SiteUsers {
+    let signer = Signer::new(&partition.name(), &[("k1".to_owned(), vec![7; 32])]).expect("a signer");
+    let (users, hasher) = (Users::in_memory().expect("a file"), Hasher::start(1, 8).expect("a thread"));
+    let fields = business.catalog["events"][REGISTERED]["fields"].as_array();
+    let told =
+        fields.map(|fields| fields.iter().filter_map(|field| field["name"].as_str().map(str::to_owned)).collect());
+    SiteUsers { identity: Identity::new(partition.clone(), Arc::new(users), hasher, signer), told }
 }
 
 /// A running server.
@@ -128,8 +148,17 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator, vault } =
-            options;
+        let ServerOptions {
+            front: limits,
+            connections,
+            writer,
+            deciders,
+            tools,
+            calls,
+            authenticator,
+            vault,
+            has_users,
+        } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -164,9 +193,10 @@ impl Server {
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
         let config = with.business.config_with(&[]);
+        let users = has_users.then(|| users(&with.business, &given.partition));
         let secrets = vault.map(|vault| vault as Arc<dyn Secrets>);
         let routes = BusinessRoutes::new(&with.business, &config, secrets);
-        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None, routes };
+        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None, routes, users };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
