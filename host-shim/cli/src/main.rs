@@ -42,6 +42,8 @@ mod source;
 mod span;
 mod terminal;
 #[cfg(feature = "serve")]
+mod users;
+#[cfg(feature = "serve")]
 mod verify;
 #[cfg_attr(not(feature = "providers"), path = "world/not_built.rs")]
 mod world;
@@ -157,6 +159,12 @@ enum Command {
     #[command(disable_help_flag = true)]
     Keys(not_built::Args),
     #[cfg(feature = "serve")]
+    Users(users::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Add users to a server (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Users(not_built::Args),
+    #[cfg(feature = "serve")]
     Verify(verify::Args),
     #[cfg(not(feature = "serve"))]
     /// Compare subscriptions, invoices, payments, refunds and transfers with Stripe (not in this program: `cargo xtask build`)
@@ -229,6 +237,10 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         #[cfg(not(feature = "serve"))]
         Command::Keys(args) => args.refuse("keys"),
+        #[cfg(feature = "serve")]
+        Command::Users(args) => users::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Users(args) => args.refuse("users"),
         #[cfg(feature = "serve")]
         Command::Verify(args) => verify::run(&args),
         #[cfg(not(feature = "serve"))]

@@ -162,7 +162,9 @@ fn a_configuration_is_checked_without_a_start() {
         assert!(mistakes.iter().any(|mistake| mistake.contains(lacking)), "{mistakes:?}");
     }
     let human = folder.check(&[]);
-    assert!(human.stdout.contains("`STRIPE_PUBLISHABLE_KEY` is not used: only pages"), "{human:?}");
+    assert!(!human.stdout.contains("STRIPE_PUBLISHABLE_KEY"), "a route names its key: {human:?}");
+    let other = Configured::new("businesses: [{folder: FIXTURES/twobot}]\n", "STRIPE_PUBLISHABLE_KEY=pk\n").check(&[]);
+    assert!(other.stdout.contains("`STRIPE_PUBLISHABLE_KEY` is not used: only pages"), "{other:?}");
     for ran in [&ran, &human] {
         assert!(!ran.stdout.contains("canary-7f3a") && !ran.stderr.contains("canary-7f3a"), "{ran:?}");
     }

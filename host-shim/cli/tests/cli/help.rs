@@ -31,6 +31,11 @@ fn help_of_api() {
 }
 
 #[test]
+fn help_of_users() {
+    golden("users-help.txt", &["users", "--help"]);
+}
+
+#[test]
 fn help_of_keys() {
     golden("keys-help.txt", &["keys", "--help"]);
 }

@@ -97,6 +97,39 @@ fn keys_are_made_listed_and_revoked() {
     assert!(keys(&["list"]).stdout.contains("revoked 2"), "the time");
 }
 
+#[test]
+fn an_operator_is_added_and_logs_in_at_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let shown = data.display().to_string();
+    let add = |email: &str, password: &str| {
+        run_with(&["users", "add", "--email", email, "--admin", "--data", &shown], password.as_bytes(), &[])
+    };
+    let weak = add("root@example.com", "short\n");
+    assert_eq!((weak.code, weak.stderr.contains("password: expected 10 to 200 characters")), (2, true), "{weak:?}");
+    let added = add("root@example.com", "correct horse battery\n");
+    assert_eq!((added.code, added.stdout.starts_with("usr_")), (0, true), "{added:?}");
+    let again = add("Root@example.com", "correct horse battery\n");
+    assert_eq!((again.code, again.stderr.contains("a user has the address")), (2, true), "{again:?}");
+    let server = Running::start(&data);
+    let body = r#"{"email": "root@example.com", "password": "correct horse battery"}"#;
+    let (status, body) = server.send("POST /api/auth/login", "", body).expect("an answer");
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, &body["user"]["is_operator"]), (200, &json!(true)), "{body}");
+    let authorization = format!("Authorization: Bearer {}\r\n", body["token"].as_str().expect("a token"));
+    let (status, accounts) = server.send("GET /api/operator/accounts", &authorization, "").expect("an answer");
+    assert_eq!(status, 200, "{accounts}");
+    assert!(
+        accounts.contains(&format!("user:{}", added.stdout.trim())),
+        "the business was told at the start: {accounts}"
+    );
+    server.stop();
+    let server = Running::start(&data);
+    let (status, _) = server.send("GET /api/auth/me", &authorization, "").expect("an answer");
+    assert_eq!(status, 200, "a session goes on after a restart");
+    server.stop();
+}
+
 /// Returns the path of the log of a server with this data folder.
 fn log_of(data: &Path) -> PathBuf {
     data.parent().expect("a folder").join("log")

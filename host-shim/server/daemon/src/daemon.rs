@@ -154,6 +154,8 @@ impl Daemon {
         };
         let started = sweeping.chain(comparing).chain(saving).filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();
+        let announced = front.clone();
+        runtime.spawn(async move { announced.announce_users().await });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
         background.into_iter().for_each(Background::stop);
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.

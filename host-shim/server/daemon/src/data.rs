@@ -1,8 +1,8 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
-//! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
-//! deliveries that are not events, and `swept` and `swept-connected` the times up to which Stripe's events were read. In local
-//! mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
+//! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
+//! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
+//! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
 //! milliseconds by which the clock is ahead.
 
 use extension_contract::{Actor, ActorKind, Timestamp};

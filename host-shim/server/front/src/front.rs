@@ -196,6 +196,13 @@ impl Front {
         Front { router: router(app.clone()), app }
     }
 
+    /// Tells the businesses of the users of whom they could not be told before.
+    pub async fn announce_users(&self) {
+        for site in self.app.sites.iter() {
+            identity::announce_all(site).await;
+        }
+    }
+
     /// Returns the sites.
     pub fn sites(&self) -> impl Iterator<Item = &HostedSite> {
         self.app.sites.iter().map(|site| &**site)

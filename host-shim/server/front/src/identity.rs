@@ -201,6 +201,19 @@ pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User
     }
 }
 
+/// Tells the business of all users of whom it was not told.
+pub(crate) async fn announce_all(hosted: &HostedSite) {
+    let Some(users) = &hosted.users else { return };
+    match users.identity.users().unannounced(hosted.site.partition().livemode) {
+        Ok(waiting) => {
+            for user in waiting {
+                announce(hosted, users, &user).await;
+            }
+        }
+        Err(error) => tracing::error!(%error, "the users of whom the business does not know cannot be read"),
+    }
+}
+
 /// Sends an event and waits for its commit.
 async fn accepted(hosted: &HostedSite, (decoded, raw): (Decoded, Vec<u8>)) -> Result<(), String> {
     accept(&hosted.site, decoded, raw).await.map(drop).map_err(|error| error.to_string())

@@ -10,6 +10,7 @@ use host_access::{Caller, Reach};
 use host_store::Partition;
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 /// Time for which a session counts, in milliseconds: 14 days.
 const SESSION_MS: i64 = 14 * 24 * 3_600_000;
@@ -116,34 +117,12 @@ impl Identity {
         let then = Once::new(then);
         let told = then.clone();
         let sent = self.hasher.hash(password, move |hash| {
-            told.tell(identity.add(&address, name, is_operator, hash, now));
+            let livemode = identity.partition.livemode;
+            let added = add(&identity.users, livemode, &address, (name, is_operator), hash, now);
+            told.tell(added.and_then(|user| identity.begin(user, now)));
         });
         if let Err(busy) = sent {
             then.tell(Err(busy.into()));
-        }
-    }
-
-    fn add(
-        &self,
-        address: &Address,
-        name: Option<String>,
-        is_operator: bool,
-        hash: Option<String>,
-        now: Timestamp,
-    ) -> Result<LoggedIn, Refused> {
-        let hash = hash.ok_or(IdentityError::NoRandom)?;
-        let user = User {
-            id: random("usr_")?,
-            livemode: self.partition.livemode,
-            email: address.as_str().to_owned(),
-            name,
-            is_operator,
-            created_at: now,
-            announced_at: None,
-        };
-        match self.users.add(&user, &hash)? {
-            true => self.begin(user, now),
-            false => Err(Refused::Taken),
         }
     }
 
@@ -216,6 +195,36 @@ impl Identity {
     }
 }
 
+/// Adds a user without a session, and waits until the password is hashed: for commands of operators.
+///
+/// # Errors
+/// Fails as a registration.
+pub fn add_user(users: &Users, hasher: &Hasher, livemode: bool, new: NewUser, now: Timestamp) -> Result<User, Refused> {
+    let address = checked(&new).map_err(Refused::Invalid)?;
+    let (sender, hashed) = channel();
+    // The receiver waits below.
+    hasher.hash(new.password, move |hash| drop(sender.send(hash)))?;
+    let hash = hashed.recv().map_err(|_| IdentityError::NoRandom)?;
+    add(users, livemode, &address, (new.name, new.is_operator), hash, now)
+}
+
+fn add(
+    users: &Users,
+    livemode: bool,
+    address: &Address,
+    (name, is_operator): (Option<String>, bool),
+    hash: Option<String>,
+    now: Timestamp,
+) -> Result<User, Refused> {
+    let hash = hash.ok_or(IdentityError::NoRandom)?;
+    let email = address.as_str().to_owned();
+    let user = User { id: random("usr_")?, livemode, email, name, is_operator, created_at: now, announced_at: None };
+    match users.add(&user, &hash)? {
+        true => Ok(user),
+        false => Err(Refused::Taken),
+    }
+}
+
 /// Returns the address of a new user, or the wrong values.
 fn checked(new: &NewUser) -> Result<Address, Vec<FieldError>> {
     let wrong = |path: &str, code, message: String| FieldError { path: path.to_owned(), code, message };
@@ -273,7 +282,6 @@ impl<T> Once<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::channel;
 
     const DAY: i64 = 24 * 3_600_000;
 

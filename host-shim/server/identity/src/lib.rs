@@ -13,7 +13,7 @@ mod users;
 
 pub use address::Address;
 pub use hasher::{Busy, Hasher};
-pub use identity::{Identity, IdentityError, LoggedIn, NewUser, Refused};
+pub use identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, add_user};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use signer::{Signer, SignerError};
 pub use users::{User, Users, UsersError};

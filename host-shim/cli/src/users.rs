@@ -1,0 +1,82 @@
+//! `host-shim users add BUSINESS --email ADDRESS`.
+
+use crate::refuse;
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use host::clock::Clock;
+use host_daemon::data::DataFolder;
+use host_identity::{Hasher, NewUser, Refused, Users, add_user};
+use host_scenario::error::ReplayError;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Add users to a server
+///
+/// Users register by themselves at `/api/auth/register`. This command makes the first operator, who logs in like any user and then
+/// may do what operators may.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim users add --email ada@example.com --admin < password
+  pass show shop/ada | host-shim users add --email ada@example.com --admin --live";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a user; the password is the first line of the standard input
+    Add(Add),
+}
+
+/// A user to add.
+#[derive(Debug, Parser)]
+struct Add {
+    /// The user's e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: String,
+    /// The user's name, for people
+    #[arg(long)]
+    name: Option<String>,
+    /// Make the user an operator of the business
+    #[arg(long)]
+    admin: bool,
+    /// For live mode
+    #[arg(long)]
+    live: bool,
+    /// The data folder of the business, as of `serve`
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Action::Add(Add { email, name, admin, live, data }) = &args.action;
+    if io::stdin().is_terminal() {
+        let how = "read -rs password && printf '%s\\n' \"$password\" | host-shim users add …";
+        let problem = format!("a password would be shown as it is typed; expected it in the standard input:\n  {how}");
+        return Ok(refuse(&ReplayError::Usage(problem)));
+    }
+    let users = Users::open(&DataFolder::open(data)?.path("users.db"))?;
+    let hasher = Hasher::start(1, 1).context("a thread cannot be started")?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).context("no password in the standard input")?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    let new = NewUser { email: email.clone(), password, name: name.clone(), is_operator: *admin };
+    let problem = match add_user(&users, &hasher, *live, new, Clock::system().latest()) {
+        Ok(user) => {
+            writeln!(io::stdout(), "{}", user.id).context("the id cannot be written")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(Refused::Invalid(errors)) => {
+            let told = errors.iter().map(|error| format!("{}: {}", error.path.trim_start_matches('/'), error.message));
+            told.collect::<Vec<_>>().join("\n")
+        }
+        Err(Refused::Taken) => format!("a user has the address {email}"),
+        Err(Refused::Wrong) => "the address or the password is wrong".to_owned(),
+        Err(Refused::Failed(error)) => return Err(error.into()),
+    };
+    Ok(refuse(&ReplayError::Usage(problem)))
+}
