@@ -121,6 +121,12 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
+    /// Returns the origins of the business's own pages, as the policy `origins` names them.
+    pub fn origins(&self) -> Vec<String> {
+        let origins = self.catalog[POLICIES]["origins"].as_array().into_iter().flatten();
+        origins.filter_map(|origin| origin.as_str().map(str::to_owned)).collect()
+    }
+
     /// Returns the configuration keys that the catalog names in `${config.KEY}`.
     pub fn keys_in_catalog(&self) -> BTreeSet<String> {
         self.unfilled.as_ref().map(|unfilled| placeholders::named(unfilled)).unwrap_or_default().into_iter().collect()

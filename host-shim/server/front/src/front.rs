@@ -5,6 +5,7 @@
 
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
+use crate::cors;
 use crate::identity::{self, SiteUsers};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
@@ -32,10 +33,11 @@ use host_routes::Matched;
 use host_site::Site;
 use host_store::Partition;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
@@ -84,6 +86,8 @@ pub struct HostedSite {
     pub routes: BusinessRoutes,
     /// The users of the business; none if it has no users of its own.
     pub users: Option<SiteUsers>,
+    /// The origins whose pages may call the API: `https://shop.example`.
+    pub origins: Vec<String>,
 }
 
 /// The reason why sites cannot be served together.
@@ -238,6 +242,16 @@ impl Front {
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
         }
+        let answered = cors::layer(&site.origins).layer(service_fn(|request| {
+            let (front, site, path) = (self.clone(), site.clone(), path.clone());
+            async move { Ok::<_, Infallible>(front.dispatch(site, path, request).await) }
+        }));
+        // Dispatching never fails.
+        answered.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+
+    /// Answers a request to a site, by a route of the business or of every server.
+    async fn dispatch(&self, site: Arc<HostedSite>, path: String, mut request: Request<Body>) -> Response {
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         let others = match site.routes.find(method.as_str(), &path) {
             Matched::Route(route, parts) => {

@@ -9,6 +9,7 @@ mod access;
 mod body;
 mod clock;
 mod command;
+mod cors;
 mod event;
 mod extract;
 mod front;

@@ -123,7 +123,7 @@ async fn carry_out(
     let (parts, body) = request.into_parts();
     let caller = request::caller(app, hosted, route, &parts).await?;
     let body = body::read(&parts.headers, body, app.limits.body).await?;
-    let asked = Asked::read(app, hosted, route, caller, path, &parts, &body).await?;
+    let asked = Asked::read(hosted, route, caller, path, &parts, &body).await?;
     let Asked { caller, account, scope, page } = asked;
     let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
     let scope = reader.read(&route.reads, scope).await?;

@@ -54,7 +54,6 @@ pub(super) async fn caller(
 impl Asked {
     /// Reads the values of a request.
     pub(super) async fn read(
-        app: &AppState,
         hosted: &HostedSite,
         route: &Route,
         caller: Option<Caller>,
@@ -79,7 +78,7 @@ impl Asked {
         let without = scope_of(hosted, values.clone(), caller.as_ref(), None, (&parts.headers, peer));
         let account = match &caller {
             None => None,
-            Some(caller) => account(app, hosted, route, caller, named.as_deref(), &without).await?,
+            Some(caller) => account(hosted, route, caller, named.as_deref(), &without).await?,
         };
         let scope = scope_of(hosted, values, caller.as_ref(), account.as_ref(), (&parts.headers, peer));
         Ok(Asked { caller, account, scope, page })
@@ -88,7 +87,6 @@ impl Asked {
 
 /// Returns the account of a request: that of the route, or the named one, or the caller's own.
 async fn account(
-    _: &AppState,
     hosted: &HostedSite,
     route: &Route,
     caller: &Caller,

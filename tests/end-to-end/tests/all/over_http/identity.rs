@@ -111,6 +111,30 @@ fn a_registration_makes_the_customer_and_does_not_wait_for_it() {
     assert_eq!(told(&api, "user.registered"), 0, "the business does not declare the fact");
 }
 
+// covers: PLG-73
+#[test]
+fn only_pages_of_the_business_may_call_the_api_from_a_browser() {
+    let api = Api::start("saas-plugins");
+    let ask = |line: &str, origin: &str| {
+        let headers = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+        super::raw::Connection::open(api.server.address()).request(line, &headers, b"")
+    };
+    for line in ["OPTIONS /api/stripe/checkout", "GET /api/subscriptions/me", "GET /api/products", "GET /nowhere"] {
+        let own = ask(line, "https://plugins.example");
+        assert_eq!(own.header("access-control-allow-origin"), Some("https://plugins.example"), "{line}");
+        for foreign in
+            ["https://evil.example", "http://plugins.example", "https://plugins.example.evil.example", "null"]
+        {
+            let answer = ask(line, foreign);
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{line} from {foreign}");
+        }
+    }
+    let asked = ask("OPTIONS /api/stripe/checkout", "https://plugins.example");
+    let allowed = asked.header("access-control-allow-headers").expect("headers");
+    assert!(allowed.contains("authorization") && allowed.contains("idempotency-key"), "{allowed}");
+    assert_eq!(asked.header("access-control-allow-credentials"), None, "no cookies");
+}
+
 // covers: PLG-72
 #[test]
 fn the_eleventh_login_in_a_minute_is_refused() {

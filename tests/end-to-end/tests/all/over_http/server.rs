@@ -196,7 +196,15 @@ impl Server {
         let users = has_users.then(|| users(&with.business, &given.partition));
         let secrets = vault.map(|vault| vault as Arc<dyn Secrets>);
         let routes = BusinessRoutes::new(&with.business, &config, secrets);
-        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None, routes, users };
+        let hosted = HostedSite {
+            site,
+            names: Vec::new(),
+            aliases: paths.collect(),
+            local_clock: None,
+            routes,
+            users,
+            origins: with.business.origins(),
+        };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
