@@ -45,7 +45,6 @@ fn compile(packages: &Path, folder: &Path, files: &[&str]) {
     counterparts::succeeds(tsc.arg(packages.join("node_modules/typescript/bin/tsc")).arg("-p").arg(folder), LIMIT);
 }
 
-// covers: TES-90, TES-91
 #[test]
 #[ignore = "installs a compiler; `cargo xtask test clients` runs it"]
 fn a_client_in_typescript_buys_and_cancels_a_plan() {

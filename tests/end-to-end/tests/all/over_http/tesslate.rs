@@ -1,8 +1,9 @@
 //! The API of Tesslate Studio over HTTP: each answer has the form of its OpenAPI document.
 
 use super::api::{Api, NOTHING, wrong};
-use end_to_end::world::START_MS;
+use end_to_end::world::{START_MS, tesslate};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A server whose Stripe answers.
 fn studio() -> Api {
@@ -292,6 +293,52 @@ fn a_free_user_is_sent_to_premium_and_a_premium_user_to_a_slot() {
         let refused = api.refused("POST /api/products", user, &body);
         assert_eq!((refused.0, refused.1.as_str()), expected);
     }
+}
+
+// covers: TES-90, TES-91
+#[test]
+fn the_client_has_the_methods_and_types_that_the_application_uses() {
+    let text = host_openapi::typescript(&tesslate().routes, "billingApi");
+    let interface = text.split("export interface BillingApi {").nth(1).and_then(|rest| rest.split("\n}").next());
+    let methods = interface.expect("an interface").lines().filter_map(|line| line.trim().split_once('('));
+    let methods: BTreeSet<&str> = methods.map(|(name, _)| name).filter(|name| !name.starts_with("/**")).collect();
+    // `syncUsage` is missing: nothing reads the usage of a LiteLLM proxy.
+    let expected = [
+        "cancelSubscription",
+        "connectStripe",
+        "createProject",
+        "deployProject",
+        "getConfig",
+        "getCreditsBalance",
+        "getCreditsHistory",
+        "getDeploymentLimits",
+        "getEarnings",
+        "getPortal",
+        "getSubscription",
+        "getTransactions",
+        "getUsage",
+        "getUsageLogs",
+        "purchaseAgent",
+        "purchaseCredits",
+        "purchaseDeploySlot",
+        "subscribe",
+        "undeployProject",
+    ];
+    assert_eq!(methods, expected.into());
+    for name in [
+        "BillingConfig",
+        "SubscriptionResponse",
+        "CreditBalanceResponse",
+        "UsageSummaryResponse",
+        "Transaction",
+        "CreditPurchase",
+        "DeploymentLimitsResponse",
+    ] {
+        assert_eq!(text.matches(&format!("export interface {name} {{")).count(), 1, "{name}");
+        assert!(studio().document["components"]["schemas"][name].is_object(), "{name} is in the document, too");
+    }
+    let deploy = "deployProject: (slug, command) => send(\"POST\", `/api/projects/${encodeURIComponent(slug)}/deploy`, undefined, undefined, command ?? {}),";
+    assert!(text.contains(deploy), "a path with a variable part");
 }
 
 #[test]
