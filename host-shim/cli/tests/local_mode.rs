@@ -2,6 +2,9 @@
 //! the plan is active, an instance runs, and a month later the renewal is paid. A second start goes on where the first ended.
 //! Each business sells a price whose id its catalog names by hand.
 
+#[path = "local_mode/typescript.rs"]
+mod typescript;
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,8 +1,7 @@
-//! Clients that were made from a business's routes, against a running server: the compiler of TypeScript accepts the client, and
-//! a public validator the OpenAPI document. The tests install both, or fail with the line that installs them.
+//! What `host-shim api` writes for each business: the compiler of TypeScript accepts the client with all strict checks, and a public
+//! validator the OpenAPI document. The test installs both, or fails with the line that installs them.
 
-use super::clients::{is_left_out, script};
-use super::{Running, environment};
+use super::clients::is_left_out;
 use crate::run::{fixtures, run_with};
 use serde_json::Value;
 use std::fs;
@@ -43,43 +42,6 @@ fn compile(packages: &Path, folder: &Path, files: &[&str]) {
     fs::write(folder.join("package.json"), "{\"type\": \"module\"}").expect("written");
     let mut tsc = Command::new("node");
     counterparts::succeeds(tsc.arg(packages.join("node_modules/typescript/bin/tsc")).arg("-p").arg(folder), LIMIT);
-}
-
-#[test]
-#[ignore = "installs a compiler; `cargo xtask test clients` runs it"]
-fn a_client_in_typescript_buys_and_cancels_a_plan() {
-    if is_left_out("node") {
-        return;
-    }
-    let (packages, folder) = (packages(), tempfile::tempdir().expect("a folder"));
-    write("tesslate", &["--format", "typescript", "--client", "billingApi"], &folder.path().join("billing.ts"));
-    fs::copy(script("studio.ts"), folder.path().join("studio.ts")).expect("copied");
-    compile(&packages, folder.path(), &["billing.ts", "studio.ts"]);
-
-    let data = folder.path().join("data");
-    let (business, shown) = (fixtures().join("tesslate").display().to_string(), data.display().to_string());
-    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
-    program.args([
-        "serve",
-        &business,
-        "--native",
-        "--data",
-        &shown,
-        "--listen",
-        "127.0.0.1:0",
-        "--local",
-        "--simulate",
-    ]);
-    program.envs(environment());
-    let server = Running::spawn_without_key(program, &folder.path().join("log"));
-    let made =
-        run_with(&["keys", "--data", &shown, "make", "tesslate", "--kind", "user", "--subject", "ada"], b"", &[]);
-    assert_eq!(made.code, 0, "{made:?}");
-    let mut node = Command::new("node");
-    node.arg(folder.path().join("out/studio.js")).arg(format!("http://{}", server.address)).arg(made.stdout.trim());
-    let out = counterparts::succeeds(&mut node, LIMIT);
-    assert!(out.contains("a plan was bought and cancelled, and a project runs"), "{out}");
-    server.stop();
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub fn is_left_out(name: &str) -> bool {
     is_out
 }
 
-pub fn script(name: &str) -> PathBuf {
+fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/serve/clients").join(name)
 }
 

@@ -1,4 +1,4 @@
-// A user of Tesslate Studio, with the client that `host-shim api` writes: prices, a checkout that is paid at the local Stripe, a
+// A user of Tesslate Studio, with the client that `host-shim api` writes: a registration, prices, a checkout that is paid at the local Stripe, a
 // project that is deployed, and a plan that is cancelled. The compiler checks that the client has every type and method.
 import { ApiError, billingApi, createBillingApi } from "./billing.js";
 import type {
@@ -46,10 +46,19 @@ async function pay(url: string): Promise<void> {
   equal(paid.status, 303, "the payment");
 }
 
-const [, , baseUrl, token] = process.argv;
+/** Registers a user, and returns the token of the session. */
+async function register(baseUrl: string): Promise<string> {
+  const body = JSON.stringify({ email: "ada@example.com", password: "correct horse battery", name: "Ada" });
+  const answer = await fetch(`${baseUrl}/api/auth/register`, { method: "POST", body });
+  equal(answer.status, 201, "the registration");
+  return ((await answer.json()) as { token: string }).token;
+}
+
+const [, , baseUrl = ""] = process.argv;
+const token = await register(baseUrl);
 const seen: number[] = [];
 const api: BillingApi = createBillingApi({
-  baseUrl: baseUrl ?? "",
+  baseUrl,
   token: () => token,
   onRequest: (request) => {
     request.headers.set("X-Studio", "1");
@@ -60,7 +69,7 @@ const api: BillingApi = createBillingApi({
 for (const method of methods) equal(typeof api[method], "function", method);
 equal(typeof billingApi.getConfig, "function", "the client of the page's own server");
 
-const config: BillingConfig = await createBillingApi({ baseUrl: baseUrl ?? "" }).getConfig();
+const config: BillingConfig = await createBillingApi({ baseUrl }).getConfig();
 equal(config.credit_packs.map((pack) => pack.credits), [500, 1000, 5000], "the packs");
 
 const free: SubscriptionResponse = await api.getSubscription();
@@ -96,4 +105,4 @@ const cancelled = await api.cancelSubscription();
 equal([cancelled.cancel_at_period_end, cancelled.ends_at], [true, premium.current_period_end], "the cancelled plan");
 await until("the cancellation", () => api.getSubscription(), (it) => it.cancel_at_period_end);
 equal(seen.every((status) => status < 500), true, "no failure of the server");
-console.log("a plan was bought and cancelled, and a project runs");
+console.log("a user bought and cancelled a plan, and a project runs");
