@@ -118,7 +118,7 @@ mod tests {
     fn the_answer_for_the_detail_precedes_the_one_for_the_code() {
         let map = read(
             "quota-exceeded: {status: 409, code: limit}\nquota-exceeded projects: {status: 403, code: project_limit}\n\
-             quota-exceeded deploys:slot: {status: 402, code: slot_required}\nquota-exceeded deploys:prod_premium: {status: 403, code: upgrade_required}\n\
+             quota-exceeded deploys: {status: 409, code: deploy_limit}\nquota-exceeded deploys:slot: {status: 402, code: slot_required}\nquota-exceeded deploys:prod_premium: {status: 403, code: upgrade_required}\n\
              invalid /metadata/subdomain: {status: 422, code: subdomain_invalid}\nname-taken subdomain: {status: 409, code: taken}\n",
         )
         .expect("a map");
@@ -129,7 +129,8 @@ mod tests {
         };
         assert_eq!(code(&quota("projects", None)).as_deref(), Some("project_limit"));
         assert_eq!(code(&quota("projects", Some("prod_premium"))).as_deref(), Some("project_limit"));
-        assert_eq!(code(&quota("deploys", None)).as_deref(), Some("limit"));
+        assert_eq!(code(&quota("deploys", None)).as_deref(), Some("deploy_limit"));
+        assert_eq!(code(&quota("seats", None)).as_deref(), Some("limit"));
         assert_eq!(
             code(&quota("deploys", Some("slot"))).as_deref(),
             Some("slot_required"),
