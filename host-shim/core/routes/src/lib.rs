@@ -24,7 +24,7 @@ pub use expression::{Expression, Scope, ValueError};
 pub use form::{Absent, Form};
 pub use names::{LISTS, QUERIES};
 pub use path::{Method, Pattern};
-pub use reads::{Read, ReadFrom, Sort};
+pub use reads::{NEXT, PAGE_ROWS_MAX, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};
 pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
 pub use types::{Field, Type, Types};

@@ -3,7 +3,7 @@
 use crate::errors::{self, ErrorMap};
 use crate::form::{Form, read_name};
 use crate::path::{self, Method, Pattern};
-use crate::reads::{self, ROW, Read, ReadFrom};
+use crate::reads::{self, NEXT, PAGE_ROWS_MAX, PAGE_ROWS_USUAL, ROW, Read, ReadFrom};
 use crate::route::{Route, Who};
 use crate::table::RouteFile;
 use crate::types::{Field, Type, Types, is_member_name, read_fields, read_type};
@@ -90,7 +90,7 @@ fn read_route(check: &Checker, file: &RouteFile, entry: &Entry, known: &Known<'_
     let is_paged = is_paged || is_paged_then;
     let reveal = fields.optional("reveal", |node| read_name(check, node));
     if is_paged {
-        scopes.further.insert("next".to_owned());
+        scopes.further.insert(NEXT.to_owned());
     }
     let status = fields.optional("status", |node| {
         let status = node.json().as_u64().and_then(|status| u16::try_from(status).ok());
@@ -185,12 +185,8 @@ fn check_account(
     }
 }
 
-/// Maximum rows of a page, and the rows of a page without `limit`.
-pub(crate) const PAGE: (i64, i64) = (100, 20);
-
 /// Returns the values that a request for a page has.
 fn page_fields() -> [Field; 2] {
-    let (most, usual) = PAGE;
     let field = |name: &str, value_type: Type, about: String, default: Option<Value>| Field {
         name: name.to_owned(),
         value_type,
@@ -198,7 +194,12 @@ fn page_fields() -> [Field; 2] {
         default,
     };
     [
-        field("limit", Type::Integer, format!("Rows of the page, at most {most}"), Some(usual.into())),
+        field(
+            "limit",
+            Type::Integer,
+            format!("Rows of the page, at most {PAGE_ROWS_MAX}"),
+            Some(PAGE_ROWS_USUAL.into()),
+        ),
         field("after", Type::Optional(Type::Text.into()), "`next` of the page before".to_owned(), None),
     ]
 }
@@ -330,7 +331,7 @@ impl Scopes<'_> {
             let at = node.member(&read.name).unwrap_or(node);
             if ALWAYS
                 .iter()
-                .chain(&["path", "query", "body", "reply", "secrets", "next", ROW])
+                .chain(&["path", "query", "body", "reply", "secrets", NEXT, ROW])
                 .any(|taken| *taken == read.name)
                 || self.further.contains(&read.name)
             {

@@ -10,7 +10,13 @@ use host_yaml::{Checked, Checker, Entry, Node};
 use std::collections::BTreeSet;
 
 /// Name of a row in `where`.
-pub(crate) const ROW: &str = "row";
+pub const ROW: &str = "row";
+/// Name of the value that leads to the next page.
+pub const NEXT: &str = "next";
+/// Maximum rows of a page.
+pub const PAGE_ROWS_MAX: i64 = 100;
+/// Rows of a page without `limit`.
+pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
 
 /// The source of a query.
 #[derive(Clone, Debug, PartialEq)]

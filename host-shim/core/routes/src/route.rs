@@ -101,9 +101,4 @@ impl Route {
         let reads = self.reads.iter().chain(&self.then);
         forms.flat_map(Form::names).chain(reads.flat_map(Read::names)).collect()
     }
-
-    /// Returns the paged query, if there is one.
-    pub fn paged(&self) -> Option<&Read> {
-        self.reads.iter().chain(&self.then).find(|read| read.is_paged)
-    }
 }

@@ -162,7 +162,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
     let partition = Partition { business: business.name.clone(), livemode };
-    let origins = business.filled(&setup.config).origins();
+    let cors = host_front::cors(&business.filled(&setup.config).origins());
     let users = identity::open(&business, livemode, &data, &opened.vault)?;
     let routes = {
         let config = business.config_with(&setup.config);
@@ -206,7 +206,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    let hosted = HostedSite { site, names, aliases, local_clock, routes, users: Some(users), origins };
+    let hosted = HostedSite { site, names, aliases, local_clock, routes, users: Some(users), cors };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, lock }))
 }
 

@@ -2,12 +2,11 @@
 
 use crate::data::DataFolder;
 use host::business::BusinessFolder;
-use host_front::{REGISTERED, SiteUsers};
+use host_front::SiteUsers;
 use host_identity::{Hasher, Identity, Signer, SignerError, Users, UsersError};
 use host_provider_api::{SecretError, Secrets};
 use host_provider_set::Vault;
 use host_store::Partition;
-use serde_json::Value;
 use std::io;
 use std::sync::Arc;
 
@@ -51,12 +50,5 @@ pub(crate) fn open(
     let signer = Signer::new(&partition.name(), &[(KEY.to_owned(), seed)])?;
     let users = Arc::new(Users::open(&data.path("users.db"))?);
     let identity = Identity::new(partition, users, Hasher::start(HASHERS, HASHES_WAITING)?, signer);
-    Ok(SiteUsers { identity, told: told(business) })
-}
-
-/// Returns the members of the fact that a user has registered; none if the business does not declare the fact.
-fn told(business: &BusinessFolder) -> Option<Vec<String>> {
-    let fields = &business.catalog["events"].get(REGISTERED)?["fields"];
-    let name = |field: &Value| field["name"].as_str().map(str::to_owned);
-    Some(fields.as_array().into_iter().flatten().filter_map(name).collect())
+    Ok(SiteUsers::new(identity, business))
 }

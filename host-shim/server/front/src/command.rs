@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Account, Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
+use extension_contract::{Account, Actor, Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
 use host::processor::{Disposition, Report, is_same_command};
 use host_access::Caller;
 use host_intake::Decoded;
@@ -155,9 +155,22 @@ pub(crate) async fn run_with_id(
     payload: String,
     id: String,
 ) -> Result<Answered, Problem> {
+    let event = event(hosted, id.clone(), caller.actor, account, kind, payload);
+    let event = Event { reply_to: Some(id), ..event };
+    send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
+}
+
+/// Returns the event of a command, for which nobody waits.
+pub(crate) fn event(
+    hosted: &HostedSite,
+    id: String,
+    actor: Actor,
+    account: Account,
+    kind: &str,
+    payload: String,
+) -> Event {
     let partition = hosted.site.partition();
-    let event = Event {
-        reply_to: Some(id.clone()),
+    Event {
         id,
         source: SOURCE.to_owned(),
         kind: kind.to_owned(),
@@ -166,11 +179,11 @@ pub(crate) async fn run_with_id(
         livemode: Some(partition.livemode),
         received_at: hosted.site.clock().now(),
         attempt: 1,
-        actor: caller.actor,
+        actor,
+        reply_to: None,
         provider: None,
         payload: Payload::Command(payload),
-    };
-    send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
+    }
 }
 
 /// Returns the payload: the body, which is a JSON object, or `{}` for an empty body.

@@ -10,8 +10,8 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// Header by which a request may be sent twice.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Returns what tells browsers whether a page of another origin may read an answer. An origin is `https://shop.example`.
-pub(crate) fn layer(origins: &[String]) -> CorsLayer {
+/// Makes the layer that tells browsers whether a page of another origin may read an answer. An origin is `https://shop.example`.
+pub fn cors(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))

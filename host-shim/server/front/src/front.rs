@@ -5,7 +5,6 @@
 
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
-use crate::cors;
 use crate::identity::{self, SiteUsers};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
@@ -38,6 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
@@ -86,8 +86,8 @@ pub struct HostedSite {
     pub routes: BusinessRoutes,
     /// The users of the business; none if it has no users of its own.
     pub users: Option<SiteUsers>,
-    /// The origins whose pages may call the API: `https://shop.example`.
-    pub origins: Vec<String>,
+    /// Lets pages of the business's origins call the API, see [`crate::cors`].
+    pub cors: CorsLayer,
 }
 
 /// The reason why sites cannot be served together.
@@ -200,7 +200,7 @@ impl Front {
         Front { router: router(app.clone()), app }
     }
 
-    /// Tells the businesses of the users of whom they could not be told before.
+    /// Announces the users that are not announced to their businesses yet.
     pub async fn announce_users(&self) {
         for site in self.app.sites.iter() {
             identity::announce_all(site).await;
@@ -242,7 +242,7 @@ impl Front {
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
         }
-        let answered = cors::layer(&site.origins).layer(service_fn(|request| {
+        let answered = site.cors.layer(service_fn(|request| {
             let (front, site, path) = (self.clone(), site.clone(), path.clone());
             async move { Ok::<_, Infallible>(front.dispatch(site, path, request).await) }
         }));

@@ -5,7 +5,7 @@
 
 use crate::access::{bearer, unauthorized};
 use crate::body;
-use crate::command::Answered;
+use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
@@ -15,7 +15,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Account, Actor, ActorKind, Event, Payload};
+use extension_contract::{Account, Actor, ActorKind};
+use host::business::BusinessFolder;
 use host_identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
@@ -24,16 +25,22 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 /// The fact that a user has registered.
-pub const REGISTERED: &str = "user.registered";
-/// Source of commands.
-const SOURCE: &str = "api";
-
+const REGISTERED: &str = "user.registered";
 /// The users of a site.
 pub struct SiteUsers {
-    /// The users.
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
-    pub told: Option<Vec<String>>,
+    told: Option<Vec<String>>,
+}
+
+impl SiteUsers {
+    /// Makes the users of a business, which learns of each new user.
+    pub fn new(identity: Identity, business: &BusinessFolder) -> SiteUsers {
+        let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
+        let name = |field: &Value| field["name"].as_str().map(str::to_owned);
+        let told = fields.map(|fields| fields.into_iter().flatten().filter_map(name).collect());
+        SiteUsers { identity, told }
+    }
 }
 
 impl HostedSite {
@@ -183,13 +190,14 @@ fn shown(logged_in: &LoggedIn) -> Value {
     })
 }
 
-/// Tells the business of a user: the fact, if it is declared, and the command that makes the customer. What fails is told again later.
+/// Announces a user to the business: sends the fact, if it is declared, and the command that makes the customer. A failure is logged,
+/// and the next login or start announces the user again.
 pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User) {
     let told = async {
         if let Some(members) = &users.told {
             accepted(hosted, fact(hosted, user, members)?).await?;
         }
-        accepted(hosted, command(hosted, user)).await
+        accepted(hosted, registration(hosted, user)).await
     };
     let now = hosted.site.clock().now();
     let noted = match told.await {
@@ -201,7 +209,7 @@ pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User
     }
 }
 
-/// Tells the business of all users of whom it was not told.
+/// Announces all users that are not announced to the business yet.
 pub(crate) async fn announce_all(hosted: &HostedSite) {
     let Some(users) = &hosted.users else { return };
     match users.identity.users().unannounced(hosted.site.partition().livemode) {
@@ -210,7 +218,7 @@ pub(crate) async fn announce_all(hosted: &HostedSite) {
                 announce(hosted, users, &user).await;
             }
         }
-        Err(error) => tracing::error!(%error, "the users of whom the business does not know cannot be read"),
+        Err(error) => tracing::error!(%error, "the users to announce cannot be read"),
     }
 }
 
@@ -241,21 +249,10 @@ fn fact(hosted: &HostedSite, user: &User, members: &[String]) -> Result<(Decoded
 }
 
 /// Returns the command that makes the customer.
-fn command(hosted: &HostedSite, user: &User) -> (Decoded, Vec<u8>) {
-    let partition = hosted.site.partition();
-    let event = Event {
-        id: format!("register:{}", user.id),
-        source: SOURCE.to_owned(),
-        kind: "account.register".to_owned(),
-        business: partition.business.clone(),
-        account: Some(account(user)),
-        livemode: Some(partition.livemode),
-        received_at: hosted.site.clock().now(),
-        attempt: 1,
-        actor: Actor { kind: ActorKind::User, subject: user.id.clone(), roles: Vec::new() },
-        reply_to: None,
-        provider: None,
-        payload: Payload::Command(json!({"email": user.email, "name": user.name}).to_string()),
-    };
+fn registration(hosted: &HostedSite, user: &User) -> (Decoded, Vec<u8>) {
+    let actor = Actor { kind: ActorKind::User, subject: user.id.clone(), roles: Vec::new() };
+    let payload = json!({"email": user.email, "name": user.name}).to_string();
+    let id = format!("register:{}", user.id);
+    let event = command::event(hosted, id, actor, account(user), "account.register", payload);
     (Decoded { event, refusal: None, time: None }, Vec::new())
 }

@@ -31,8 +31,9 @@ mod webhook;
 
 pub use access::Authenticator;
 pub use clock::LocalClock;
+pub use cors::cors;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
-pub use identity::{REGISTERED, SiteUsers};
+pub use identity::SiteUsers;
 pub use metrics::Metrics;
 pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
 pub use rate::Rate;

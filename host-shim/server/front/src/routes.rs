@@ -13,6 +13,7 @@ use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::rate::{self, Peer};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,13 +29,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The routes of a business, as a server answers them.
-#[derive(Default)]
 pub struct BusinessRoutes {
     finder: Option<RouteFinder>,
     types: Types,
     errors: ErrorMap,
-    /// The configuration, for answers.
-    config: Value,
+    /// The configuration, for expressions.
+    config: Scope,
     /// Keeps the secrets that requests bring.
     secrets: Option<Arc<dyn Secrets>>,
     /// The OpenAPI document.
@@ -61,7 +61,7 @@ impl BusinessRoutes {
             finder,
             types: types.clone(),
             errors: errors.clone(),
-            config: Value::Object(config),
+            config: Scope::new([("config".to_owned(), config)]),
             secrets,
             document: host_openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
             page: host_openapi::page(&business.routes, &business.name),
@@ -223,28 +223,23 @@ fn value_of(form: &Form, scope: &Scope) -> Result<Option<Value>, Problem> {
     form.value(scope, Absent::LeftOut).map_err(|error| Problem::of_value(&error))
 }
 
-/// Returns the names of a request's values for the expressions of a route.
-fn scope_of(
-    hosted: &HostedSite,
-    values: [(&str, Map<String, Value>); 3],
-    caller: Option<&Caller>,
-    account: Option<&Account>,
-    headers: (&HeaderMap, Option<crate::rate::Peer>),
-) -> Scope {
+/// Name of the caller in expressions.
+const CALLER: &str = "caller";
+
+/// Returns the values of a request, the configuration and the time for the expressions of a route.
+fn scope_of(hosted: &HostedSite, values: [(&str, Map<String, Value>); 3]) -> Scope {
     let now = host::time::text(hosted.site.clock().now());
     let today = now.split('T').next().unwrap_or_default().to_owned();
-    let caller = caller.map(|caller| {
-        let (headers, peer) = headers;
-        json!({
-            "id": caller.actor.subject,
-            "kind": caller.actor.kind,
-            "account": account.map(ToString::to_string),
-            "ip": crate::rate::client(peer, headers).map(|address| address.to_string()),
-            "token": bearer::shown(headers),
-        })
-    });
-    let requests = values.map(|(name, values)| (name.to_owned(), Value::Object(values)));
-    let more = [("now", json!(now)), ("today", json!(today)), ("caller", json!(caller))];
-    let more = more.map(|(name, value)| (name.to_owned(), value));
-    Scope::new(requests.into_iter().chain(more).chain([("config".to_owned(), hosted.routes.config.clone())]))
+    let scope = hosted.routes.config.with("now", now).with("today", today);
+    values.into_iter().fold(scope, |scope, (name, values)| scope.with(name, values))
+}
+
+/// Returns the caller for the expressions of a route, without the account.
+fn caller_shown(caller: &Caller, headers: &HeaderMap, peer: Option<Peer>) -> Value {
+    json!({
+        "id": caller.actor.subject,
+        "kind": caller.actor.kind,
+        "ip": rate::client(peer, headers).map(|address| address.to_string()),
+        "token": bearer::shown(headers),
+    })
 }

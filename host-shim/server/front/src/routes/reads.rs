@@ -11,15 +11,10 @@ use extension_contract::{Account, Actor, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
 use host::time;
 use host_access::Caller;
-use host_routes::{Absent, Form, Read, ReadFrom, Scope, Sort, ValueError};
+use host_routes::{Absent, Form, NEXT, ROW, Read, ReadFrom, Scope, Sort, ValueError};
 use host_store::{Partition, StoreError};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
-
-/// Name of the value that leads to the next page.
-const NEXT: &str = "next";
-/// Name of a row in `where`.
-const ROW: &str = "row";
 
 /// Reads for a request.
 pub(super) struct Reader<'r> {

@@ -1,6 +1,6 @@
 //! Reads the request to a route: who calls, which account the request is about, and the values that it brings.
 
-use super::{bearer, scope_of};
+use super::{CALLER, bearer, caller_shown, scope_of};
 use crate::access;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
@@ -11,13 +11,11 @@ use extension_contract::{Account, FieldError};
 use host::read::holder;
 use host_access::Caller;
 use host_intake::body::parse_object;
-use host_routes::{Absent, Given, Route, Scope, Who, read_body, read_texts};
+use host_routes::{Absent, Given, PAGE_ROWS_MAX, Route, Scope, Who, read_body, read_texts};
 use serde_json::{Map, Value};
 
 /// Name of the account in a query.
 const ACCOUNT: &str = "account";
-/// Maximum rows of a page.
-const PAGE_MAX: i64 = 100;
 
 /// A request to a route, with its values.
 pub(super) struct Asked {
@@ -75,13 +73,14 @@ impl Asked {
         let page = page(&query)?;
         let peer = parts.extensions.get::<Peer>().copied();
         let values = [("path", path), ("query", query), ("body", body)];
-        let without = scope_of(hosted, values.clone(), caller.as_ref(), None, (&parts.headers, peer));
-        let account = match &caller {
-            None => None,
-            Some(caller) => account(hosted, route, caller, named.as_deref(), &without).await?,
-        };
-        let scope = scope_of(hosted, values, caller.as_ref(), account.as_ref(), (&parts.headers, peer));
-        Ok(Asked { caller, account, scope, page })
+        let scope = scope_of(hosted, values);
+        let Some(caller) = caller else { return Ok(Asked { caller: None, account: None, scope, page }) };
+        let mut shown = caller_shown(&caller, &parts.headers, peer);
+        let scope = scope.with(CALLER, &shown);
+        let account = account(hosted, route, &caller, named.as_deref(), &scope).await?;
+        shown[ACCOUNT] = Value::from(account.as_ref().map(ToString::to_string));
+        let scope = scope.with(CALLER, shown);
+        Ok(Asked { caller: Some(caller), account, scope, page })
     }
 }
 
@@ -138,12 +137,12 @@ fn right(given: Given, part: &'static str) -> Result<Map<String, Value>, Problem
 
 /// Returns the page that the query asks for.
 fn page(query: &Map<String, Value>) -> Result<(usize, Option<String>), Problem> {
-    let limit = query.get("limit").and_then(Value::as_i64).unwrap_or(PAGE_MAX);
+    let limit = query.get("limit").and_then(Value::as_i64).unwrap_or(PAGE_ROWS_MAX);
     let after = query.get("after").and_then(Value::as_str).map(str::to_owned);
-    match usize::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX as usize).contains(limit)) {
+    match usize::try_from(limit).ok().filter(|limit| (1..=PAGE_ROWS_MAX as usize).contains(limit)) {
         Some(limit) => Ok((limit, after)),
         None => {
-            let message = format!("expected 1 to {PAGE_MAX}");
+            let message = format!("expected 1 to {PAGE_ROWS_MAX}");
             let code = extension_contract::FieldErrorCode::OutOfRange;
             Err(Problem::invalid("query", &[FieldError { path: "/limit".to_owned(), code, message }]))
         }

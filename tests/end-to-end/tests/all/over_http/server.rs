@@ -8,8 +8,8 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, REGISTERED, Rate,
-    Serving, SiteUsers, Tools, serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers,
+    Tools, serve,
 };
 use host_identity::{Hasher, Identity, Signer, Users};
 use host_intake::request::Endpoints;
@@ -125,10 +125,7 @@ impl Default for ServerOptions {
 fn users(business: &BusinessFolder, partition: &Partition) -> SiteUsers {
     let signer = Signer::new(&partition.name(), &[("k1".to_owned(), vec![7; 32])]).expect("a signer");
     let (users, hasher) = (Users::in_memory().expect("a file"), Hasher::start(1, 8).expect("a thread"));
-    let fields = business.catalog["events"][REGISTERED]["fields"].as_array();
-    let told =
-        fields.map(|fields| fields.iter().filter_map(|field| field["name"].as_str().map(str::to_owned)).collect());
-    SiteUsers { identity: Identity::new(partition.clone(), Arc::new(users), hasher, signer), told }
+    SiteUsers::new(Identity::new(partition.clone(), Arc::new(users), hasher, signer), business)
 }
 
 /// A running server.
@@ -203,7 +200,7 @@ impl Server {
             local_clock: None,
             routes,
             users,
-            origins: with.business.origins(),
+            cors: host_front::cors(&with.business.origins()),
         };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
