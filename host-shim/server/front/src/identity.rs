@@ -147,11 +147,16 @@ async fn given(
     read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
 }
 
+/// Receives the answer of a thread that hashes passwords.
+type Then = Box<dyn FnOnce(Result<LoggedIn, Refused>) + Send>;
+
 /// Waits for the answer of a thread that hashes passwords.
-async fn answer(ask: impl FnOnce(Box<dyn FnOnce(Result<LoggedIn, Refused>) + Send>)) -> Result<LoggedIn, Problem> {
+async fn answer(ask: impl FnOnce(Then) -> Result<(), Refused>) -> Result<LoggedIn, Problem> {
     let (sender, answer) = oneshot::channel();
-    ask(Box::new(move |told| drop(sender.send(told))));
-    let told = answer.await.map_err(|_| Problem::unavailable("the login was not answered"))?;
+    let told = match ask(Box::new(move |told| drop(sender.send(told)))) {
+        Ok(()) => answer.await.map_err(|_| Problem::unavailable("the login was not answered"))?,
+        Err(refused) => Err(refused),
+    };
     told.map_err(|refused| match refused {
         Refused::Invalid(errors) => Problem::invalid("body", &errors),
         Refused::Taken => Problem::new(StatusCode::CONFLICT, "email-taken", "a user has this address"),

@@ -102,53 +102,45 @@ impl Identity {
     }
 
     /// Makes a user and logs the user in. The function receives the answer on another thread.
+    ///
+    /// # Errors
+    /// Fails if values are wrong, or if too many passwords wait; the function is then not called.
     pub fn register(
         &self,
         new: NewUser,
         now: Timestamp,
         then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
-    ) {
-        let address = match checked(&new) {
-            Ok(address) => address,
-            Err(errors) => return then(Err(Refused::Invalid(errors))),
-        };
+    ) -> Result<(), Refused> {
+        let address = checked(&new).map_err(Refused::Invalid)?;
         let identity = self.clone();
         let NewUser { password, name, is_operator, .. } = new;
-        let then = Once::new(then);
-        let told = then.clone();
-        let sent = self.hasher.hash(password, move |hash| {
+        self.hasher.hash(password, move |hash| {
             let livemode = identity.partition.livemode;
             let added = add(&identity.users, livemode, &address, (name, is_operator), hash, now);
-            told.tell(added.and_then(|user| identity.begin(user, now)));
-        });
-        if let Err(busy) = sent {
-            then.tell(Err(busy.into()));
-        }
+            then(added.and_then(|user| identity.begin(user, now)));
+        })?;
+        Ok(())
     }
 
     /// Logs a user in. The function receives the answer on another thread.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read, or if too many passwords wait; the function is then not called.
     pub fn log_in(
         &self,
         email: &str,
         password: String,
         now: Timestamp,
         then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
-    ) {
+    ) -> Result<(), Refused> {
         let found = Address::parse(email).map(|address| self.users.by_address(self.partition.livemode, &address));
-        let (user, hash) = match found.transpose() {
-            Ok(found) => found.flatten().unzip(),
-            Err(error) => return then(Err(error.into())),
-        };
+        let (user, hash) = found.transpose()?.flatten().unzip();
         let identity = self.clone();
-        let then = Once::new(then);
-        let told = then.clone();
-        let sent = self.hasher.verify(password, hash, move |is_right| {
+        self.hasher.verify(password, hash, move |is_right| {
             let user = user.filter(|_| is_right).ok_or(Refused::Wrong);
-            told.tell(user.and_then(|user| identity.begin(user, now)));
-        });
-        if let Err(busy) = sent {
-            then.tell(Err(busy.into()));
-        }
+            then(user.and_then(|user| identity.begin(user, now)));
+        })?;
+        Ok(())
     }
 
     fn begin(&self, user: User, now: Timestamp) -> Result<LoggedIn, Refused> {
@@ -254,31 +246,6 @@ fn random(prefix: &str) -> Result<String, IdentityError> {
     Ok(format!("{prefix}{}", hex::encode(bytes)))
 }
 
-/// A function that is called once, by whichever of two places comes to it.
-struct Once<T>(Arc<std::sync::Mutex<Option<Then<T>>>>);
-
-/// What receives an answer.
-type Then<T> = Box<dyn FnOnce(T) + Send>;
-
-impl<T> Clone for Once<T> {
-    fn clone(&self) -> Self {
-        Once(self.0.clone())
-    }
-}
-
-impl<T> Once<T> {
-    fn new(then: impl FnOnce(T) + Send + 'static) -> Once<T> {
-        Once(Arc::new(std::sync::Mutex::new(Some(Box::new(then)))))
-    }
-
-    fn tell(&self, answer: T) {
-        let then = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(then) = then {
-            then(answer);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,13 +262,13 @@ mod tests {
     fn register(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
         let (sender, answer) = channel();
         let new = NewUser { email: email.into(), password: password.into(), name: None, is_operator: false };
-        identity.register(new, 0, move |told| sender.send(told).expect("a receiver"));
+        identity.register(new, 0, move |told| sender.send(told).expect("a receiver"))?;
         answer.recv().expect("an answer")
     }
 
     fn log_in(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
         let (sender, answer) = channel();
-        identity.log_in(email, password.into(), DAY, move |told| sender.send(told).expect("a receiver"));
+        identity.log_in(email, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
         answer.recv().expect("an answer")
     }
 
