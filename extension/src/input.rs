@@ -2,6 +2,7 @@
 
 pub(crate) mod actor;
 mod mentions;
+pub(crate) mod newcomer;
 pub(crate) mod placement;
 pub(crate) mod stripe;
 

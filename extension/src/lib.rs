@@ -57,7 +57,13 @@ impl Extension for Provisioner {
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
-        let input = input::read(event);
+        let mut input = input::read(event);
+        match input::newcomer::place(host, event, &mut input) {
+            Ok(()) => {}
+            Err(Halt::Failed(failure)) => return Err(failure),
+            // Only stored data that cannot be read stops here, and the rule meets it again.
+            Err(Halt::Refused(_) | Halt::Ended(_)) => {}
+        }
         if event.account.is_none() && !input.placement.can_lead_to_account() {
             return decide_without_account(host, event, input);
         }

@@ -147,6 +147,8 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         let words = [("session", None)];
         check_words(&places_of(&made.name), &words, &format!("{path}/from_checkout/name"))?;
         check_words(&places(&made.metadata), &words, &format!("{path}/from_checkout/metadata"))?;
+        let plan = made.plan.as_deref().unwrap_or_default();
+        check_words(&places_of(plan), &words, &format!("{path}/from_checkout/plan"))?;
         if decl.catalog || decl.plan.is_none() {
             let message =
                 "only products paid by a plan are created from a checkout: expected `plan`, and no `catalog: true`";

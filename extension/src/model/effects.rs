@@ -145,6 +145,8 @@ effects! {
     "stripe.subscription.update" as SUBSCRIPTION_UPDATE ["subscription", "item", "price"] -> [], PATIENT;
     /// Pays out shares to a connected account.
     "stripe.transfer.create" as TRANSFER_CREATE ["destination", "amount_minor", "currency", "transfer_group"] -> [], PATIENT, moves money;
+    /// Makes a user for an address, unless there is one, and a link by which the address's owner can use the account (a step).
+    "user.invite" ["email"] -> ["link"], PROMPT;
 }
 
 /// Kind of a message to another account. The host itself carries out this effect and the next three.

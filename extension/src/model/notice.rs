@@ -34,9 +34,25 @@ pub(crate) fn send_to(
     reference: &str,
     values: &Object,
 ) -> Ruled<()> {
+    send_with_secrets(account, template, address, reference, values, &Object::new())
+}
+
+/// Like [`send_to`], with values that are references to secrets. The provider fills them in.
+pub(crate) fn send_with_secrets(
+    account: &mut Account<'_>,
+    template: &str,
+    address: &str,
+    reference: &str,
+    values: &Object,
+    secrets: &Object,
+) -> Ruled<()> {
     let to = "address".to_owned();
     let key = EffectKey::Mail { template: template.to_owned(), to, reference: reference.to_owned() };
-    once(account, &key, |key| request(key, &json!({"template": template, "to": address, "values": values}), None))
+    let mut payload = json!({"template": template, "to": address, "values": values});
+    if !secrets.is_empty() {
+        payload["secrets"] = json!(secrets);
+    }
+    once(account, &key, |key| request(key, &payload, None))
 }
 
 /// Asks for the effect of a key, unless it was asked for before.

@@ -4,9 +4,11 @@
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::making::{begin_metadata, insert};
+use crate::catalog::price::prices_of;
 use crate::catalog::product::normalise;
 use crate::catalog::schema::{FromCheckout, TypeDecl};
-use crate::catalog::template::{Scope, places, places_of};
+use crate::catalog::template::Scope;
+use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;
@@ -14,8 +16,9 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::{InstanceRecord, InstanceStatus, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
-use extension_contract::{ActorKind, ProductValues, Refusal};
+use extension_contract::{ActorKind, FieldError, FieldErrorCode, LineItem, ProductValues, Refusal};
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 /// Creates the products of paid sessions that have no product yet.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
@@ -25,28 +28,69 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
             continue;
         }
         let written: Object = decode(Session::COLLECTION, &id, text)?;
-        let types = desk.catalog.types()?;
-        let declared = types.iter().find_map(|decl| Some((decl, decl.from_checkout.as_ref()?)));
-        let Some((decl, made)) = declared.filter(|(_, made)| has_fields_for(made, &written)) else { continue };
-        let made = make(desk, decl, made, &short_hash(&id), &written)?;
+        let Some((decl, made)) = declared(desk, &written)? else { continue };
+        let made = make(desk, &decl, made, &short_hash(&id), &written)?;
         desk.account.put(&id, Session { made: Some(made), ..Session::clone(&session) });
     }
     Ok(())
 }
 
-/// Returns whether a session has any field that the clause uses, other than the e-mail address.
-fn has_fields_for(made: &FromCheckout, written: &Object) -> bool {
-    let places = places_of(&made.name).into_iter().chain(places(&made.metadata));
-    let keys = places.filter_map(|place| place.strip_prefix("session."));
-    keys.filter(|key| *key != "email").any(|key| written.contains_key(key))
+/// Returns the product type that is made from a session with this metadata, and its clause.
+fn declared(desk: &Desk<'_>, written: &Object) -> Ruled<Option<(Rc<TypeDecl>, FromCheckout)>> {
+    let types = desk.catalog.types()?;
+    let found = types.iter().find_map(|decl| Some((decl, decl.from_checkout.as_ref()?)));
+    let found = found.filter(|(_, made)| made.is_meant(written.keys().map(String::as_str)));
+    Ok(found.map(|(decl, made)| (decl.clone(), made.clone())))
 }
 
-fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: &FromCheckout, seed: &str, written: &Object) -> Ruled<String> {
+/// Returns the plan that the metadata of a session names, as the item of its purchase; none if the catalog does not let the metadata
+/// decide, or if it names no plan that has a price.
+pub(super) fn plan_of(desk: &Desk<'_>, session: &Session) -> Ruled<Option<LineItem>> {
+    let Some(text) = &session.made_with else { return Ok(None) };
+    let written: Object = decode(Session::COLLECTION, &session.purchase, text)?;
+    match declared(desk, &written)? {
+        Some((decl, made)) => named_plan(desk, &decl, &made, &written),
+        None => Ok(None),
+    }
+}
+
+fn named_plan(
+    desk: &Desk<'_>,
+    decl: &TypeDecl,
+    made: &FromCheckout,
+    written: &Object,
+) -> Ruled<Option<LineItem>> {
+    let (Some(template), Some(link)) = (&made.plan, &decl.plan) else { return Ok(None) };
+    let named = Scope::default().fields("session", written).fill(&json!(template));
+    let Some(name) = named.ok().as_ref().and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
+    let Some(id) = desk.catalog.plan_by_name(&link.family, &name)? else { return Ok(None) };
+    let Some(product) = desk.catalog.product(&id)? else { return Ok(None) };
+    let metadata = desk.catalog.metadata(&id)?;
+    let prices = prices_of(&product.values, &metadata, &desk.catalog.settings()?.currency);
+    let first = prices.into_iter().find_map(|price| Some((price.id?, price.amount)));
+    Ok(first.map(|(price_id, unit_price)| LineItem {
+        product_id: id,
+        price_id: Some(price_id),
+        name: product.values.name.clone(),
+        quantity: 1,
+        unit_price,
+    }))
+}
+
+fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: FromCheckout, seed: &str, written: &Object) -> Ruled<String> {
     let scope = Scope::default().fields("session", written);
     let unknown = |place: String| internal(format!("unknown placeholder `{{{place}}}` in product type {}", decl.name));
     let name = scope.fill(&Value::String(made.name.clone())).map_err(unknown)?;
     let name = name.as_str().unwrap_or_default().to_owned();
     let metadata = scope.fill_object(&made.metadata).map_err(unknown)?;
+    if let Some(template) = &made.plan
+        && named_plan(desk, decl, &made, written)?.is_none()
+        && !standing(desk)?.plans.contains_key(&decl.plan.as_ref().map_or("", |link| &link.family).to_owned())
+    {
+        let message = format!("{template} of the checkout names no plan with a price");
+        let refusal = Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]);
+        return insert_refused(desk, decl, name, metadata, seed, &refusal);
+    }
     let mut body = Object::new();
     body.insert("product_type".to_owned(), json!(decl.name));
     body.insert("name".to_owned(), json!(name));

@@ -19,7 +19,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
-use extension_contract::{Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
+use extension_contract::{LineItem, Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -175,7 +175,7 @@ fn reconcile_one(
     let Some((counts, superseded)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
         (Some(row), _) => PurchaseRow::clone(row),
-        (None, Some((_, session))) => made_elsewhere(session),
+        (None, Some((_, session))) => made_elsewhere(session, super::elsewhere::plan_of(desk, session)?),
         (None, None) => return Ok(()),
     };
     let mut beaten_payments: BTreeSet<String> = std::mem::take(&mut row.details.beaten_payments);
@@ -345,8 +345,9 @@ fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) 
     send_once(&mut desk.account, &mails::PAID_TWICE, &duplicate.id, &values)
 }
 
-/// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts.
-fn made_elsewhere(session: &Session) -> PurchaseRow {
+/// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts. A plan that the
+/// metadata names stands in for the session's subscription until Stripe reports the subscription.
+fn made_elsewhere(session: &Session, plan: Option<LineItem>) -> PurchaseRow {
     let money = |amount_minor| Money { amount_minor, currency: session.currency.clone() };
     let values = PurchaseValues {
         provider: "stripe".to_owned(),
@@ -354,14 +355,15 @@ fn made_elsewhere(session: &Session) -> PurchaseRow {
         payment_intent_id: None,
         subscription_id: None,
         status: PurchaseStatus::Pending,
-        items: Vec::new(),
+        items: plan.into_iter().collect(),
         amount: money(session.total_minor),
         tax: money(0),
         total: money(session.total_minor),
         refunded: money(0),
         metadata: "{}".to_owned(),
     };
-    PurchaseRow { values, details: Details::default() }
+    let stands_in = session.subscription.is_some() && !values.items.is_empty();
+    PurchaseRow { values, details: Details { stands_in, ..Details::default() } }
 }
 
 /// Sets status and step of a purchase (requirements M3).
@@ -395,6 +397,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
     let known = desk.account.get::<SubscriptionRow>(&subscription)?;
     let (ended, served) = known.map_or((false, false), |known| (known.is_final(), known.was_ever_served));
     row.details.subscription_ended |= ended;
+    row.details.stands_in &= !served && !ended;
     (row.values.status, row.details.step) = match (refunded, served) {
         (true, _) => (PurchaseStatus::Refunded, Step::Refunded),
         (false, true) => (PurchaseStatus::Paid, Step::Fulfilled),

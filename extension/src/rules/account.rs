@@ -1,17 +1,18 @@
-//! `account.register`, `account.portal` and `account.close`: the account's customer at the payment provider, the
-//! provider's portal page, and the closing of an account.
+//! `account.register`, `account.portal`, `account.confirm`, `account.notify` and `account.close`: the account's customer at the payment
+//! provider, the provider's portal page, the owner's address, mails to it, and the closing of an account.
 
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
 use crate::catalog::desk::Desk;
-use crate::catalog::product::{return_url, text};
+use crate::catalog::product::{required_text, return_url, text};
 use crate::derive::customer::customer as known_customer;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::FactKey;
+use crate::model::keys::{ADDRESS_CLAIMS, ClaimKey, FactKey, address_hash};
+use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::{Closed, Erased};
 use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// `account.register`: creates the customer, once. A checkout need not wait for the customer: the checkout creates a
@@ -44,6 +45,43 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let given = return_url(body, "return_url", &settings.origins)?.or_else(|| settings.success_url.clone());
     let return_url = given.ok_or_else(|| wrong_field("/return_url", FieldErrorCode::Missing, "required"))?;
     customer::open_portal(desk, return_url)?;
+    Ok(Outcome::Applied.into())
+}
+
+/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that name no account
+/// (`from_checkout`).
+pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    owner(desk)?;
+    let key = String::from(ClaimKey::Address(&address_hash(&required_text(body, "email")?)));
+    let mut held = desk.account.claims_mine(ADDRESS_CLAIMS)?;
+    if held.contains(&key) {
+        return Ok(Outcome::Duplicate(key).into());
+    }
+    if let Some(taken) = desk.account.claim_free(&[key])? {
+        return Err(Refusal::NameTaken(taken).into());
+    }
+    if !held.is_empty() {
+        desk.account.release_claims(std::mem::take(&mut held), None);
+    }
+    Ok(Outcome::Applied.into())
+}
+
+/// `account.notify`: sends a mail to an address. Each command sends one.
+pub(super) fn notify(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (template, to) = (required_text(body, "template")?, required_text(body, "to")?);
+    let members = |name: &str| match body.get(name) {
+        None | Some(Value::Null) => Ok(Object::new()),
+        Some(Value::Object(members)) => Ok(members.clone()),
+        Some(_) => Err(wrong_field(&format!("/{name}"), FieldErrorCode::WrongType, "expected an object")),
+    };
+    let (values, secrets) = (members("values")?, members("secrets")?);
+    let is_reference = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("secret:"));
+    if let Some((name, _)) = secrets.iter().find(|(_, value)| !is_reference(value)) {
+        let message = "expected a reference to a secret: `secret:NAME`";
+        return Err(wrong_field(&format!("/secrets/{name}"), FieldErrorCode::BadFormat, message));
+    }
+    let reference = desk.event_hash();
+    send_with_secrets(&mut desk.account, &template, &to, &reference, &values, &secrets)?;
     Ok(Outcome::Applied.into())
 }
 

@@ -391,6 +391,27 @@ pub(crate) static COMMANDS: &[Command] = &[
         ..USUAL
     },
     Command {
+        kind: "account.confirm",
+        required: &["email"],
+        members: Members::Only(&["email"]),
+        who: Who::Operators,
+        payload: "`email`, whose owner has proved it",
+        does: "gives later checkouts of this address without an account to the account",
+        rule: Some(account::confirm),
+        ..USUAL
+    },
+    Command {
+        kind: "account.notify",
+        required: &["template", "to"],
+        members: Members::Only(&["template", "to", "values", "secrets"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`template`, `to` (an address), `values`, `secrets` (references, which are filled in when the mail is sent)",
+        does: "sends one mail",
+        rule: Some(account::notify),
+        ..USUAL
+    },
+    Command {
         kind: "purchase.refund",
         required: &["id"],
         members: Members::Only(&["id", "amount", "reason"]),

@@ -3,11 +3,12 @@
 
 use crate::actions::permission::check_owner;
 use crate::catalog::desk::Desk;
+use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
-use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::keys::{ClaimKey, EffectKey, address_hash};
 use crate::model::mails;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;
@@ -100,6 +101,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     };
     merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
+    claim_address(desk, id, object)?;
     if known.as_ref() == Some(&session) {
         return Ok(match status {
             SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
@@ -192,6 +194,17 @@ fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session
     keys.extend(id_of(&object.subscription).map(ClaimKey::Subscription));
     keys.extend(id_of(&object.payment_intent).map(ClaimKey::PaymentIntent));
     desk.account.claim(keys)
+}
+
+/// Claims the buyer's address for an account that was made for this checkout, so that the buyer's next checkout finds the account.
+fn claim_address(desk: &mut Desk<'_>, id: &str, object: &stripe::Session<'_>) -> Ruled<()> {
+    if desk.account.owner() != Some(&account_of(id)) {
+        return Ok(());
+    }
+    match object.email() {
+        Some(email) => desk.account.claim([ClaimKey::Address(&address_hash(email))]),
+        None => Ok(()),
+    }
 }
 
 /// Checks that currency and subtotal are as agreed, and that subtotal − discount + tax + shipping is the total (S94,

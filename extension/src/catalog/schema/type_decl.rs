@@ -8,6 +8,7 @@ use crate::catalog::condition::Condition;
 use crate::catalog::price::Interval;
 use crate::catalog::span::{Delay, Span};
 use crate::catalog::split::Split;
+use crate::catalog::template::{places, places_of};
 use crate::model::shared::Shared;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,20 @@ pub struct FromCheckout {
     /// Metadata of the product.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Plan that the checkout sells: the id of its product, or its slug. It grants the plan until Stripe reports the
+    /// subscription of the checkout, or for good if the checkout has no subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+}
+
+impl FromCheckout {
+    /// Returns whether metadata with these keys is meant for the clause: it has a key that the clause uses, other than the address.
+    pub(crate) fn is_meant<'k>(&self, keys: impl Iterator<Item = &'k str>) -> bool {
+        let texts = places_of(&self.name).into_iter().chain(self.plan.as_deref().into_iter().flat_map(places_of));
+        let used: Vec<&str> =
+            texts.chain(places(&self.metadata)).filter_map(|place| place.strip_prefix("session.")).collect();
+        keys.into_iter().any(|key| key != "email" && used.contains(&key))
+    }
 }
 
 /// When a product counts as idle.

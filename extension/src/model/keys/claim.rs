@@ -1,5 +1,6 @@
 //! Keys of claims, and ids of catalog rows.
 
+use crate::model::json::hash;
 use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
 
 /// The key of a claim: at most one account of a business holds it.
@@ -23,6 +24,8 @@ pub(crate) enum ClaimKey<'a> {
     ConnectedAccount(&'a str),
     /// A token.
     Token(&'a str),
+    /// The hash of an e-mail address.
+    Address(&'a str),
     /// A value of a unique field, within the field's namespace.
     Name { space: &'a str, value: &'a str },
 }
@@ -38,6 +41,18 @@ const CONNECTED_ACCOUNT: &str = CONNECTED_ACCOUNT_CLAIMS.split_at(CONNECTED_ACCO
 /// Prefix of the claims of customers.
 pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
 
+/// Prefix of the claims of addresses, without the colon.
+const ADDRESS: &str = "address";
+/// Prefix of the claims of addresses.
+pub(crate) const ADDRESS_CLAIMS: &str = "address:";
+/// Number of bytes of an address's hash.
+const ADDRESS_BYTES: usize = 16;
+
+/// Returns the hash by which an e-mail address is claimed: claims outlive what is personal.
+pub(crate) fn address_hash(email: &str) -> String {
+    hash(&email.trim().to_lowercase(), ADDRESS_BYTES)
+}
+
 impl ClaimKey<'_> {
     fn parts(&self) -> (&str, &str) {
         match self {
@@ -50,6 +65,7 @@ impl ClaimKey<'_> {
             ClaimKey::Invoice(id) => ("stripe-invoice", id),
             ClaimKey::ConnectedAccount(id) => (CONNECTED_ACCOUNT, id),
             ClaimKey::Token(id) => ("token", id),
+            ClaimKey::Address(hash) => (ADDRESS, hash),
             ClaimKey::Name { space, value } => (space, value),
         }
     }

@@ -90,6 +90,9 @@ pub(crate) struct Details {
     pub checkout_url: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
+    /// Whether the purchase grants its plan in place of its subscription, which Stripe has not reported yet.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stands_in: bool,
     /// Whether the purchase's subscription has ended permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub subscription_ended: bool,
@@ -163,10 +166,11 @@ impl PurchaseRow {
         is_once.then(|| counts.paid_at.unwrap_or(Timestamp::MIN))
     }
 
-    /// Returns whether the purchase grants its items: it is a paid one-time purchase without disputes.
+    /// Returns whether the purchase grants its items: it is a paid purchase without disputes, for once or in place of its
+    /// subscription.
     pub fn grants(&self) -> bool {
         self.values.status == PurchaseStatus::Paid
-            && self.values.subscription_id.is_none()
+            && (self.values.subscription_id.is_none() || self.details.stands_in)
             && !self.values.items.is_empty()
             && self.details.disputed.is_empty()
             && !self.details.beaten

@@ -56,6 +56,7 @@ pub fn derived_outputs(call: &Call) -> Value {
             "ref": format!("secret:scripted/{hash}"),
             "sha256": hex::encode(Sha256::digest(call.key.as_bytes())),
         }),
+        "user.invite" => json!({"link": format!("secret:scripted/{hash}")}),
         "mail.send" => json!({"message_id": format!("<{hash}@mail.invalid>")}),
         "stripe.checkout.create" | "stripe.checkout.session.create" => json!({
             "session_id": format!("cs_{hash}"),
