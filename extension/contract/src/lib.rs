@@ -8,6 +8,7 @@
 mod crossing;
 pub mod effects;
 pub mod events;
+mod hash;
 pub mod manifest;
 pub mod products;
 pub mod purchases;
@@ -20,6 +21,7 @@ pub mod types;
 
 pub use effects::*;
 pub use events::*;
+pub use hash::{ADDRESS_CLAIMS, address_hash, short_sha256};
 pub use manifest::*;
 pub use products::*;
 pub use purchases::*;

@@ -6,7 +6,7 @@ use super::{Body, Content, Input};
 use crate::catalog::view::Catalog;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
-use crate::model::keys::{ClaimKey, address_hash};
+use crate::model::keys::ClaimKey;
 use crate::model::reader::Reader;
 use extension_contract::*;
 use std::rc::Rc;

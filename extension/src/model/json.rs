@@ -37,20 +37,7 @@ fn not_encoded(error: &serde_json::Error) -> Failure {
 
 /// Returns the first sixteen hexadecimal digits of a text's SHA-256, to derive an id from the text.
 pub(crate) fn short_hash(text: &str) -> String {
-    hash(text, 8)
-}
-
-/// Returns the hexadecimal digits of the first bytes of a text's SHA-256.
-pub(crate) fn hash(text: &str, bytes: usize) -> String {
-    use sha2::{Digest, Sha256};
-    use std::fmt::Write;
-    let digest = Sha256::digest(text.as_bytes());
-    let mut out = String::with_capacity(2 * bytes);
-    for byte in digest.iter().take(bytes) {
-        // Writing to a String can't fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    extension_contract::short_sha256(text, 8)
 }
 
 /// Returns whether a flag is false, for `skip_serializing_if`.

@@ -55,7 +55,7 @@ mod effect;
 mod fact;
 mod timer;
 
-pub(crate) use claim::{ADDRESS_CLAIMS, CUSTOMER_CLAIMS, ClaimKey, address_hash, type_row_id};
+pub(crate) use claim::{CUSTOMER_CLAIMS, ClaimKey, type_row_id};
 pub(crate) use effect::{EffectKey, recipient_of};
 pub(crate) use fact::FactKey;
 pub(crate) use timer::TimerKey;

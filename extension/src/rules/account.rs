@@ -8,10 +8,10 @@ use crate::catalog::product::{required_text, return_url, text};
 use crate::derive::customer::customer as known_customer;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ADDRESS_CLAIMS, ClaimKey, FactKey, address_hash};
+use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::{Closed, Erased};
-use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
+use extension_contract::{ADDRESS_CLAIMS, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -8,7 +8,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
-use crate::model::keys::{ClaimKey, EffectKey, address_hash};
+use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::mails;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;

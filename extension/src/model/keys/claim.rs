@@ -1,7 +1,6 @@
 //! Keys of claims, and ids of catalog rows.
 
-use crate::model::json::hash;
-use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
+use extension_contract::{ADDRESS_CLAIMS, CONNECTED_ACCOUNT_CLAIMS};
 
 /// The key of a claim: at most one account of a business holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +41,7 @@ const CONNECTED_ACCOUNT: &str = CONNECTED_ACCOUNT_CLAIMS.split_at(CONNECTED_ACCO
 pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
 
 /// Prefix of the claims of addresses, without the colon.
-const ADDRESS: &str = "address";
-/// Prefix of the claims of addresses.
-pub(crate) const ADDRESS_CLAIMS: &str = "address:";
-/// Number of bytes of an address's hash.
-const ADDRESS_BYTES: usize = 16;
-
-/// Returns the hash by which an e-mail address is claimed: claims outlive what is personal.
-pub(crate) fn address_hash(email: &str) -> String {
-    hash(&email.trim().to_lowercase(), ADDRESS_BYTES)
-}
+const ADDRESS: &str = ADDRESS_CLAIMS.split_at(ADDRESS_CLAIMS.len() - 1).0;
 
 impl ClaimKey<'_> {
     fn parts(&self) -> (&str, &str) {

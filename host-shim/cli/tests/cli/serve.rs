@@ -2,6 +2,8 @@
 //!
 //! The variable `KILLS` sets the number of kills. A kill ends the process but not the operating system.
 
+#[path = "serve/anonymous.rs"]
+mod anonymous;
 #[path = "serve/api_clients.rs"]
 mod api_clients;
 #[path = "serve/clients.rs"]

@@ -1,6 +1,11 @@
-//! What the store and the vault need to open an SQLite file that several processes may open at the same time.
+//! What the store, the vault and the small files of a server need to open an SQLite file that several processes may open at the same
+//! time.
 //!
 //! This crate knows no table.
+
+mod file;
+
+pub use file::{FileError, SmallFile};
 
 use rusqlite::{Connection, Error, ErrorCode};
 use std::fs::OpenOptions;

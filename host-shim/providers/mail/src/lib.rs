@@ -24,13 +24,16 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Beginning of references to secrets in the server's vault.
+const OF_THE_VAULT: &str = "secret:vault/";
 /// Maximum recipients of one mail.
 const RECIPIENTS_MAX: usize = 50;
 
 /// The provider of `mail.send`.
 ///
 /// Payload: `template` (a name of a-z, 0-9 and `_`), `to` (an address, or `account` or `admin`, whose addresses the
-/// [`AddressBook`] returns), `values` (an object with the values of the template's placeholders). Output: `message_id`,
+/// [`AddressBook`] returns), `values` (an object with the values of the template's placeholders), `secrets` (further
+/// values: references to secrets of the account). Output: `message_id`,
 /// without angle brackets.
 pub struct Mail {
     from: Mailbox,
@@ -64,9 +67,8 @@ impl Mail {
     fn send(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let recipients = self.recipients(call)?;
         let template = call.text("template").unwrap_or_default();
-        let nothing = Value::Null;
-        let values = call.payload.get("values").unwrap_or(&nothing);
-        let text = template::fill(self.templates.as_deref(), template, values)
+        let values = values(call)?;
+        let text = template::fill(self.templates.as_deref(), template, &values)
             .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);
@@ -94,6 +96,25 @@ impl Mail {
         }
         found.iter().map(|address| address.parse::<Address>().map_err(|_| bad_address(address))).collect()
     }
+}
+
+/// Returns the values of the template's placeholders, with the secrets filled in.
+fn values(call: &Call) -> Result<Value, CallOutcome> {
+    let mut values = call.payload.get("values").cloned().unwrap_or_default();
+    let Some(Value::Object(secrets)) = call.payload.get("secrets") else { return Ok(values) };
+    let members = values.as_object_mut().ok_or_else(|| {
+        CallOutcome::refused("bad-template", "`secrets` come beside `values`: expected an object".to_owned())
+    })?;
+    for (name, reference) in secrets {
+        let reference = reference.as_str().unwrap_or_default();
+        // A mail shows what the server has made for its account, never what the machine knows.
+        if !reference.starts_with(OF_THE_VAULT) {
+            return Err(CallOutcome::refused("bad-secret", format!("`secrets/{name}`: expected a secret of the account")));
+        }
+        let secret = call.secret(reference).map_err(CallOutcome::from)?;
+        members.insert(name.clone(), json!(secret.expose()));
+    }
+    Ok(values)
 }
 
 /// Refuses an address without repeating it: failures are stored, and addresses are personal data.

@@ -2,6 +2,7 @@
 
 use extension_contract::{Account, Actor, ActorKind};
 use host_store::Partition;
+use std::collections::BTreeMap;
 
 /// The accounts that a caller may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The accounts that the caller may name.
     pub reach: Reach,
+    /// The actors as which the caller acts in some accounts, in place of `actor`: a member of an organization has its roles there.
+    pub in_accounts: BTreeMap<Account, Actor>,
 }
 
 impl Caller {
@@ -34,12 +37,17 @@ impl Caller {
         }
     }
 
-    /// Returns the account of a request that names none: the only account that the caller reaches.
-    pub fn only_account(&self) -> Option<&Account> {
-        match &self.reach {
-            Reach::Accounts(accounts) if accounts.len() == 1 => accounts.first(),
-            _ => None,
-        }
+    /// Returns the account of a request that names none: the user's own, or else the only account that the caller reaches.
+    pub fn own_account(&self) -> Option<&Account> {
+        let Reach::Accounts(accounts) = &self.reach else { return None };
+        let is_own = |account: &&Account| matches!(account, Account::User(id) if *id == self.actor.subject);
+        let own = accounts.iter().find(is_own).filter(|_| self.actor.kind == ActorKind::User);
+        own.or(if accounts.len() == 1 { accounts.first() } else { None })
+    }
+
+    /// Returns the actor as which the caller acts in an account.
+    pub fn actor_in(&self, account: &Account) -> Actor {
+        self.in_accounts.get(account).unwrap_or(&self.actor).clone()
     }
 
     /// Returns true for an operator of the platform.

@@ -3,16 +3,13 @@
 use crate::caller::{Caller, Reach};
 use crate::token::Token;
 use extension_contract::{Account, Actor, ActorKind, Timestamp};
+use host_sqlite::{FileError, SmallFile};
 use host_store::Partition;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::MutexGuard;
 
-/// Time for which a process waits until another one has written.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Version of the tables in `user_version`.
-const VERSION: i64 = 1;
 /// The text of [`Reach::All`] in the file.
 const ALL: &str = "all";
 
@@ -29,24 +26,17 @@ const TABLES: &str = "
         reach TEXT NOT NULL,
         created_at INTEGER NOT NULL,
         revoked_at INTEGER
-    ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;";
+    ) STRICT, WITHOUT ROWID;";
 
 /// The reason why the file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The file cannot be created.
-    #[error("the file of keys cannot be created: {0}")]
-    File(#[from] std::io::Error),
+    /// The file cannot be opened.
+    #[error("the file of keys: {0}")]
+    File(#[from] FileError),
     /// SQLite failed.
     #[error("the file of keys cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// A newer program has written the file.
-    #[error("the file of keys has version {found}, and this program knows {VERSION}: use a newer program")]
-    Newer {
-        /// Version of the file.
-        found: i64,
-    },
     /// A row cannot be read.
     #[error("key `{id}` in the file of keys is damaged: {problem}")]
     Damaged {
@@ -88,7 +78,7 @@ pub struct KeyRow {
 
 /// The file of keys.
 #[derive(Debug)]
-pub struct Keys(Mutex<Connection>);
+pub struct Keys(SmallFile);
 
 impl Keys {
     /// Opens the file; creates it, readable by its owner only.
@@ -96,11 +86,7 @@ impl Keys {
     /// # Errors
     /// Fails if the file cannot be created or used.
     pub fn open(path: &Path) -> Result<Keys, AccessError> {
-        host_sqlite::create_private(path)?;
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
-        host_sqlite::use_write_ahead_log(&connection, PATIENCE)?;
-        Keys::of(connection)
+        Ok(Keys(SmallFile::open(path, &[TABLES])?))
     }
 
     /// Makes a store of keys in memory, for tests.
@@ -108,23 +94,11 @@ impl Keys {
     /// # Errors
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Keys, AccessError> {
-        Keys::of(Connection::open_in_memory()?)
-    }
-
-    fn of(mut connection: Connection) -> Result<Keys, AccessError> {
-        let tables = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        match tables.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-            0 => tables.execute_batch(TABLES)?,
-            VERSION => {}
-            found => return Err(AccessError::Newer { found }),
-        }
-        tables.commit()?;
-        Ok(Keys(Mutex::new(connection)))
+        Ok(Keys(SmallFile::in_memory(&[TABLES])?))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic in between leaves a connection without a transaction.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Makes a key and returns it; only its hash is kept. `now` in milliseconds since the epoch.
@@ -256,7 +230,8 @@ impl Stored {
             }
         };
         let actor = Actor { kind, subject: self.subject.clone(), roles: list(&self.roles)? };
-        let caller = Caller { key: self.id.clone(), partition: self.partition.clone(), actor, reach };
+        let (key, partition) = (self.id.clone(), self.partition.clone());
+        let caller = Caller { key, partition, actor, reach, in_accounts: BTreeMap::new() };
         Ok(KeyRow { name: self.name, caller, created_at: self.created_at, revoked_at: self.revoked_at })
     }
 }
@@ -306,13 +281,5 @@ mod tests {
         let bytes = std::fs::read(&path).expect("the file");
         let secret = secret_of(&first);
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
-    }
-
-    #[test]
-    fn a_file_of_a_newer_program_is_refused() {
-        let connection = Connection::open_in_memory().expect("memory");
-        connection.pragma_update(None, "user_version", 2).expect("written");
-        let error = Keys::of(connection).expect_err("newer");
-        assert!(matches!(error, AccessError::Newer { found: 2 }), "{error}");
     }
 }

@@ -91,7 +91,8 @@ impl Daemon {
         let DaemonSetup { manifest, runner, data, drift_every, backups_every, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
         let keys = data.keys()?;
-        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
+        let base = format!("http://{}", listener.local_addr()?);
+        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every, base };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
         let (mut opened, mut locks) = (Vec::new(), Vec::new());
         let (mut sweeps, mut drifts, mut backups) = (Vec::new(), Vec::new(), Vec::new());

@@ -6,6 +6,7 @@ use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::identity::{self, IdentityStartError};
 use crate::inspect::Inspector;
+use crate::invites::Invites;
 use crate::records::Records;
 use crate::sweep::SweepSetup;
 use host::Setup;
@@ -13,7 +14,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
-use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, Tools};
+use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SiteUsers, Tools};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -109,6 +110,8 @@ pub(crate) struct SharedParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drift_every: Duration,
     pub(crate) backups_every: Duration,
+    /// The address of the server, `http://HOST:PORT`.
+    pub(crate) base: String,
 }
 
 /// A started business, for those who call the server.
@@ -142,7 +145,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
     let lock = data.lock()?;
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
-    let opened = host_provider_set::open(&providers)?;
+    let mut opened = host_provider_set::open(&providers)?;
+    let configured = business.filled(&setup.config);
+    let links = identity::open(&configured, livemode, &data, &opened.vault, shared.base.clone())?;
+    opened.registry.register(&["user"], Arc::new(Invites { links: links.clone(), clock: clock.source().clone() }));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
     if !simulate && !simulated.is_empty() {
@@ -162,8 +168,8 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
     let partition = Partition { business: business.name.clone(), livemode };
-    let cors = host_front::cors(&business.filled(&setup.config).origins());
-    let users = identity::open(&business, livemode, &data, &opened.vault)?;
+    let cors = host_front::cors(&configured.origins());
+    let users = SiteUsers::new(links, &configured);
     let routes = {
         let config = business.config_with(&setup.config);
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))

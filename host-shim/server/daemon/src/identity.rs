@@ -2,8 +2,7 @@
 
 use crate::data::DataFolder;
 use host::business::BusinessFolder;
-use host_front::SiteUsers;
-use host_identity::{Hasher, Identity, Signer, SignerError, Users, UsersError};
+use host_identity::{Hasher, Identity, LinkMaker, Signer, SignerError, Users, UsersError};
 use host_provider_api::{SecretError, Secrets};
 use host_provider_set::Vault;
 use host_store::Partition;
@@ -36,13 +35,14 @@ pub enum IdentityStartError {
     Thread(#[from] io::Error),
 }
 
-/// Opens the users.
+/// Opens the users. Links by mail lead to the first origin of the business's pages, or else to `base`.
 pub(crate) fn open(
     business: &BusinessFolder,
     livemode: bool,
     data: &DataFolder,
     vault: &Arc<Vault>,
-) -> Result<SiteUsers, IdentityStartError> {
+    base: String,
+) -> Result<LinkMaker, IdentityStartError> {
     let partition = Partition { business: business.name.clone(), livemode };
     let scope = format!("{}/identity", partition.name());
     let made = vault.make(&scope, KEY, KEY_BYTES)?;
@@ -50,5 +50,6 @@ pub(crate) fn open(
     let signer = Signer::new(&partition.name(), &[(KEY.to_owned(), seed)])?;
     let users = Arc::new(Users::open(&data.path("users.db"))?);
     let identity = Identity::new(partition, users, Hasher::start(HASHERS, HASHES_WAITING)?, signer);
-    Ok(SiteUsers::new(identity, business))
+    let base = business.origins().into_iter().next().unwrap_or(base);
+    Ok(LinkMaker::new(identity, vault.clone(), base))
 }

@@ -10,6 +10,7 @@ mod drift;
 mod hosted;
 mod identity;
 mod inspect;
+mod invites;
 mod listen;
 mod prices;
 mod quarantine;

@@ -35,7 +35,7 @@ pub(crate) fn caller(
     };
     // A token with two dots is that of a session; a key has none.
     let found = match (&site.users, token.matches('.').count()) {
-        (Some(users), 2) => users.identity.caller(token, site.site.clock().now())?,
+        (Some(users), 2) => users.identity().caller(token, site.site.clock().now())?,
         _ => authenticator.caller(token)?,
     };
     match found.filter(|caller| caller.partition == *site.site.partition()) {
@@ -56,11 +56,11 @@ pub(crate) fn unauthorized(detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
 }
 
-/// Returns the account of a request: the named one, or the only one that the caller reaches. An account that the caller does
+/// Returns the account of a request: the named one, or else the caller's own. An account that the caller does
 /// not reach is forbidden, whether it exists or not.
 pub(crate) fn account(caller: &Caller, named: Option<&str>) -> Result<Account, Problem> {
     let account = match named {
-        None => caller.only_account().cloned().ok_or_else(|| {
+        None => caller.own_account().cloned().ok_or_else(|| {
             Problem::bad("account", "expected `account` in the query: `user:ID`, `organization:ID` or `platform`")
         })?,
         Some(text) => text.parse().map_err(|error| Problem::bad("account", format!("{error}")))?,

@@ -155,7 +155,7 @@ pub(crate) async fn run_with_id(
     payload: String,
     id: String,
 ) -> Result<Answered, Problem> {
-    let event = event(hosted, id.clone(), caller.actor, account, kind, payload);
+    let event = event(hosted, id.clone(), caller.actor_in(&account), account, kind, payload);
     let event = Event { reply_to: Some(id), ..event };
     send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
 }

@@ -5,7 +5,7 @@
 
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
-use crate::identity::{self, SiteUsers};
+use crate::identity::{self, SiteUsers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
@@ -23,7 +23,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Request, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
@@ -370,6 +370,24 @@ fn router(app: AppState) -> Router {
         .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
         .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
         .route("/api/auth/me", get(identity::me).fallback(get_only))
+        .route("/api/auth/reset", post(mails::reset).fallback(wrong_method("POST")))
+        .route("/api/auth/password", post(mails::password).fallback(wrong_method("POST")))
+        .route("/api/auth/confirm", post(mails::confirm).fallback(wrong_method("POST")))
+        .route("/api/auth/confirmation", post(mails::confirmation).fallback(wrong_method("POST")))
+        .route("/api/auth/export", get(own_data::export).fallback(get_only))
+        .route("/api/auth/erase", post(own_data::erase).fallback(wrong_method("POST")))
+        .route("/api/auth/join", post(organizations::join).fallback(wrong_method("POST")))
+        .route(
+            "/api/auth/organizations",
+            get(organizations::list).post(organizations::found).fallback(wrong_method("GET, HEAD, POST")),
+        )
+        .route("/api/auth/organizations/{id}", delete(organizations::dissolve).fallback(wrong_method("DELETE")))
+        .route("/api/auth/organizations/{id}/invitations", post(organizations::invite).fallback(wrong_method("POST")))
+        .route("/api/auth/organizations/{id}/members", get(organizations::members).fallback(get_only))
+        .route(
+            "/api/auth/organizations/{id}/members/{user}",
+            delete(organizations::remove).fallback(wrong_method("DELETE")),
+        )
         .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
         .route("/openapi.json", get(routes::document).fallback(get_only))
         .route("/docs/api", get(routes::page).fallback(get_only))

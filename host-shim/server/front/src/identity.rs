@@ -1,7 +1,14 @@
 //! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
 //!
+//! [`mails`] has what needs a mail, [`organizations`] the organizations, [`own_data`] the export and the end of a user.
+//!
 //! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
 //! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
+
+pub(crate) mod mails;
+pub(crate) mod organizations;
+pub(crate) mod own_data;
+mod session;
 
 use crate::access::{bearer, unauthorized};
 use crate::body;
@@ -17,34 +24,55 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
 use host::business::BusinessFolder;
-use host_identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, User};
+use host_identity::{Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
 use host_routes::{Field, Type, Types, read_body};
 use serde_json::{Map, Value, json};
+use session::Session;
+use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 /// The fact that a user has registered.
 const REGISTERED: &str = "user.registered";
+/// What is logged if nobody can log in.
+const LOGIN: &str = "a user was not registered or logged in";
+/// The roles of members in a business that lists none.
+const USUAL_ROLES: [&str; 3] = [OWNER, "member", "viewer"];
+
 /// The users of a site.
 pub struct SiteUsers {
-    pub(crate) identity: Identity,
+    links: LinkMaker,
     /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
     told: Option<Vec<String>>,
+    /// The roles that members of organizations may have.
+    roles: Vec<String>,
 }
 
 impl SiteUsers {
     /// Makes the users of a business, which learns of each new user.
-    pub fn new(identity: Identity, business: &BusinessFolder) -> SiteUsers {
+    pub fn new(links: LinkMaker, business: &BusinessFolder) -> SiteUsers {
         let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
         let name = |field: &Value| field["name"].as_str().map(str::to_owned);
         let told = fields.map(|fields| fields.into_iter().flatten().filter_map(name).collect());
-        SiteUsers { identity, told }
+        let listed = business.catalog["may"].as_object().into_iter().flat_map(|may| may.values());
+        let listed = listed.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        let mut roles: Vec<String> = std::iter::once(OWNER).chain(listed).map(str::to_owned).collect();
+        if roles.len() == 1 {
+            roles = USUAL_ROLES.map(str::to_owned).to_vec();
+        }
+        let mut seen = BTreeSet::new();
+        roles.retain(|role| seen.insert(role.clone()));
+        SiteUsers { links, told, roles }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        self.links.identity()
     }
 }
 
 impl HostedSite {
-    fn users(&self) -> Result<&SiteUsers, Problem> {
+    pub(crate) fn users(&self) -> Result<&SiteUsers, Problem> {
         self.users.as_ref().ok_or_else(|| Problem::not_found("the business has no users of its own"))
     }
 }
@@ -64,8 +92,9 @@ pub(crate) async fn register(
     let name = given.get("name").and_then(Value::as_str).map(str::to_owned);
     let new = NewUser { email: text("email"), password: text("password"), name, is_operator: false };
     let now = hosted.site.clock().now();
-    let registered = answer(|then| users.identity.register(new, now, then)).await?;
+    let registered = answer(|then| users.identity().register(new, now, then)).await?;
     announce(&hosted, users, &registered.user).await;
+    mails::ask_to_confirm(&hosted, &registered.user).await;
     Ok(Answered::of(201, shown(&registered)))
 }
 
@@ -84,7 +113,7 @@ pub(crate) async fn log_in(
     let (email, password) = (text("email"), text("password"));
     app.rates.login_of(&format!("{}/{}", hosted.site.partition().name(), email.trim().to_lowercase()))?;
     let now = hosted.site.clock().now();
-    let logged_in = answer(|then| users.identity.log_in(&email, password, now, then)).await?;
+    let logged_in = answer(|then| users.identity().log_in(&email, password, now, then)).await?;
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
@@ -95,32 +124,19 @@ pub(crate) async fn log_in(
 pub(crate) async fn log_out(Hosted(hosted): Hosted, headers: HeaderMap) -> Result<Answered, Problem> {
     let users = hosted.users()?;
     let token = bearer(&headers).ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
-    users.identity.log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
+    users.identity().log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
     Ok(Answered::ok(json!({})))
 }
 
 /// Carries out `GET /api/auth/me`: the user of the token.
-pub(crate) async fn me(
-    State(app): State<AppState>,
-    Hosted(hosted): Hosted,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-) -> Result<Answered, Problem> {
-    let users = hosted.users()?;
-    let found = bearer(&headers).map(|token| users.identity.user(token, hosted.site.clock().now())).transpose();
-    match found.map_err(Problem::from)?.flatten() {
-        Some((user, _)) => Ok(Answered::ok(user_shown(&user))),
-        None => {
-            app.rates.stranger(peer.map(|Extension(peer)| peer), &headers)?;
-            Err(unauthorized("the token is not valid: log in"))
-        }
-    }
+pub(crate) async fn me(session: Session) -> Result<Answered, Problem> {
+    Ok(Answered::ok(user_shown(&session.user)))
 }
 
 /// Carries out `GET /.well-known/jwks.json`: the public keys of the tokens.
 pub(crate) async fn key_set(Hosted(hosted): Hosted) -> Response {
     match hosted.users() {
-        Ok(users) => Answered::ok(users.identity.key_set()).into_response(),
+        Ok(users) => Answered::ok(users.identity().key_set()).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
@@ -157,18 +173,30 @@ async fn answer(ask: impl FnOnce(Then) -> Result<(), Refused>) -> Result<LoggedI
         Ok(()) => answer.await.map_err(|_| Problem::unavailable("the login was not answered"))?,
         Err(refused) => Err(refused),
     };
-    told.map_err(|refused| match refused {
-        Refused::Invalid(errors) => Problem::invalid("body", &errors),
-        Refused::Taken => Problem::new(StatusCode::CONFLICT, "email-taken", "a user has this address"),
-        Refused::Wrong => {
-            Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "the address or the password is wrong")
+    told.map_err(Problem::from)
+}
+
+/// Waits for a thread that verifies a password.
+async fn proved(ask: impl FnOnce(Box<dyn FnOnce(bool) + Send>) -> Result<(), Refused>) -> Result<bool, Problem> {
+    let (sender, answer) = oneshot::channel();
+    // A request that has ended waits for no answer.
+    ask(Box::new(move |is_right| sender.send(is_right).unwrap_or_default()))?;
+    answer.await.map_err(|_| Problem::unavailable("the password was not verified"))
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Invalid(errors) => Problem::invalid("body", &errors),
+            Refused::Taken => Problem::new(StatusCode::CONFLICT, "email-taken", "a user has this address"),
+            Refused::Wrong => {
+                Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "the address or the password is wrong")
+            }
+            Refused::NoLink => Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired"),
+            Refused::Failed(IdentityError::Busy(_)) => Problem::too_many("too many logins at the same time", 1),
+            Refused::Failed(error) => Problem::from(error),
         }
-        Refused::Failed(IdentityError::Busy(_)) => Problem::too_many("too many logins at the same time", 1),
-        Refused::Failed(error) => {
-            tracing::error!(%error, "a user was not registered or logged in");
-            Problem::unavailable("users cannot be read")
-        }
-    })
+    }
 }
 
 impl From<host_identity::UsersError> for Problem {
@@ -183,6 +211,7 @@ fn user_shown(user: &User) -> Value {
         "email": user.email,
         "name": user.name,
         "is_operator": user.is_operator,
+        "is_confirmed": user.confirmed_at.is_some(),
         "created_at": host::time::text(user.created_at),
     })
 }
@@ -206,7 +235,7 @@ pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User
     };
     let now = hosted.site.clock().now();
     let noted = match told.await {
-        Ok(()) => users.identity.users().announced(&user.id, now).map_err(|error| error.to_string()),
+        Ok(()) => users.identity().users().announced(&user.id, now).map_err(|error| error.to_string()),
         Err(error) => Err(error),
     };
     if let Err(error) = noted {
@@ -217,7 +246,7 @@ pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User
 /// Announces all users that are not announced to the business yet.
 pub(crate) async fn announce_all(hosted: &HostedSite) {
     let Some(users) = &hosted.users else { return };
-    match users.identity.users().unannounced(hosted.site.partition().livemode) {
+    match users.identity().users().unannounced(hosted.site.partition().livemode) {
         Ok(waiting) => {
             for user in waiting {
                 announce(hosted, users, &user).await;

@@ -101,7 +101,7 @@ impl Asking {
         self.caller.as_ref().ok_or_else(|| access::unauthorized("expected `Authorization: Bearer KEY`"))
     }
 
-    /// Returns the account that the request is about: the named one, or the only one that the caller reaches.
+    /// Returns the account that the request is about: the named one, or else the caller's own.
     fn account(&self) -> Result<Account, Problem> {
         access::account(self.caller()?, self.filter.account()?.as_deref())
     }
@@ -109,7 +109,7 @@ impl Asking {
     /// Returns the account as [`Asking::account`], and the platform for a caller that reaches all accounts and names none.
     fn account_or_platform(&self) -> Result<Account, Problem> {
         let caller = self.caller()?;
-        match caller.only_account().is_none() && caller.reaches(&Account::Platform) && !self.filter.names_account() {
+        match caller.own_account().is_none() && caller.reaches(&Account::Platform) && !self.filter.names_account() {
             true => Ok(Account::Platform),
             false => self.account(),
         }

@@ -69,7 +69,7 @@ fn question(called: &Called, given: &Arguments) -> Result<Question, Problem> {
         Some(text) => moment("at", text)?,
         None => called.hosted.site.clock().now(),
     };
-    Ok(Question { account, actor: called.caller.actor.clone(), at })
+    Ok(Question { actor: called.caller.actor_in(&account), account, at })
 }
 
 /// Checks the number of rows of a page.

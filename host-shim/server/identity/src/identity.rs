@@ -2,13 +2,17 @@
 
 use crate::address::Address;
 use crate::hasher::{Busy, Hasher};
+use crate::links::{Link, LinkKind};
 use crate::password::weakness;
 use crate::signer::Signer;
 use crate::users::{User, Users, UsersError};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use extension_contract::{Account, Actor, ActorKind, FieldError, FieldErrorCode, Timestamp};
 use host_access::{Caller, Reach};
 use host_store::Partition;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
@@ -18,6 +22,8 @@ const SESSION_MS: i64 = 14 * 24 * 3_600_000;
 const NAME_CHARS_MAX: usize = 200;
 /// Number of random bytes of an id.
 const ID_BYTES: usize = 12;
+/// Number of random bytes of a link's token.
+const LINK_BYTES: usize = 32;
 
 /// The reason why users cannot be served now.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,8 @@ pub enum Refused {
     Taken,
     /// The address or the password is wrong; which one is not told.
     Wrong,
+    /// The link is unknown, was used or has expired.
+    NoLink,
     /// Nobody can be registered or logged in now.
     Failed(IdentityError),
 }
@@ -91,6 +99,11 @@ impl Identity {
         Identity { partition, users, hasher, signer: Arc::new(signer) }
     }
 
+    /// Returns the business and the mode.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
     /// Returns the file of users.
     pub fn users(&self) -> &Users {
         &self.users
@@ -135,6 +148,7 @@ impl Identity {
     ) -> Result<(), Refused> {
         let found = Address::parse(email).map(|address| self.users.by_address(self.partition.livemode, &address));
         let (user, hash) = found.transpose()?.flatten().unzip();
+        let hash = hash.filter(|hash: &String| !hash.is_empty());
         let identity = self.clone();
         self.hasher.verify(password, hash, move |is_right| {
             let user = user.filter(|_| is_right).ok_or(Refused::Wrong);
@@ -160,19 +174,149 @@ impl Identity {
         Ok(found.filter(|found| found.id == user).map(|user| (user, session)))
     }
 
-    /// Returns the caller of a token: a user in the own account, or an operator.
+    /// Returns the caller of a token: a user in the own accounts and organizations, or an operator.
     ///
     /// # Errors
     /// Fails if the file of users cannot be read.
     pub fn caller(&self, token: &str, now: Timestamp) -> Result<Option<Caller>, UsersError> {
         let Some((user, _)) = self.user(token, now)? else { return Ok(None) };
-        let (kind, reach) = match user.is_operator {
-            true => (ActorKind::Admin, Reach::All),
-            false => (ActorKind::User, Reach::Accounts(vec![Account::User(user.id.clone())])),
+        let as_user = |id: &str, roles| Actor { kind: ActorKind::User, subject: id.to_owned(), roles };
+        let (actor, reach, in_accounts) = match user.is_operator {
+            true => {
+                let actor = Actor { kind: ActorKind::Admin, subject: user.id.clone(), roles: Vec::new() };
+                (actor, Reach::All, BTreeMap::new())
+            }
+            false => {
+                let further = self.users.further_accounts(&user.id)?.into_iter();
+                let further = further.filter_map(|account| {
+                    let Account::User(id) = &account else { return None };
+                    Some((account.clone(), as_user(id, Vec::new())))
+                });
+                let joined = self.users.organizations_of(&user.id)?.into_iter();
+                let joined = joined.map(|(of, roles)| (Account::Organization(of.id), as_user(&user.id, roles)));
+                let in_accounts: BTreeMap<Account, Actor> = further.chain(joined).collect();
+                let own = Account::User(user.id.clone());
+                let accounts = std::iter::once(own).chain(in_accounts.keys().cloned()).collect();
+                (as_user(&user.id, Vec::new()), Reach::Accounts(accounts), in_accounts)
+            }
         };
-        let actor = Actor { kind, subject: user.id.clone(), roles: Vec::new() };
         // Requests of a user count together, whatever the session is: also the ids of idempotent requests.
-        Ok(Some(Caller { key: format!("user:{}", user.id), partition: self.partition.clone(), actor, reach }))
+        let (key, partition) = (format!("user:{}", user.id), self.partition.clone());
+        Ok(Some(Caller { key, partition, actor, reach, in_accounts }))
+    }
+
+    /// Makes the random token of a link.
+    ///
+    /// # Errors
+    /// Fails if the system has no random bytes.
+    pub fn link_token(&self) -> Result<String, IdentityError> {
+        let mut bytes = [0; LINK_BYTES];
+        getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoRandom)?;
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Returns the link of a token, if it is of one of these kinds.
+    ///
+    /// # Errors
+    /// Fails if the link is unknown, was used or has expired, or if the file cannot be read.
+    pub fn link(&self, token: &str, kinds: &[LinkKind], now: Timestamp) -> Result<Link, Refused> {
+        let link = self.users.link(self.partition.livemode, token, now)?;
+        link.filter(|link| kinds.contains(&link.kind)).ok_or(Refused::NoLink)
+    }
+
+    /// Uses up a link.
+    ///
+    /// # Errors
+    /// Fails if the link was used before, or if the file cannot be written.
+    pub fn use_link(&self, token: &str) -> Result<(), Refused> {
+        match self.users.use_link(self.partition.livemode, token)? {
+            true => Ok(()),
+            false => Err(Refused::NoLink),
+        }
+    }
+
+    /// Sets the password of the user whose address a link proves, ends all sessions and logs the user in. The owner of an account that
+    /// a checkout has made becomes a user. The function receives the answer on another thread.
+    ///
+    /// # Errors
+    /// Fails if the link or the password cannot be used, or if too many passwords wait; the function is then not called.
+    pub fn set_password(
+        &self,
+        token: &str,
+        password: String,
+        now: Timestamp,
+        then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
+    ) -> Result<(), Refused> {
+        let link = self.link(token, &[LinkKind::Claim, LinkKind::Reset], now)?;
+        let address = Address::parse(&link.email).ok_or(Refused::NoLink)?;
+        if let Some(why) = weakness(&password, &address) {
+            let code = FieldErrorCode::NotAllowed;
+            return Err(Refused::Invalid(vec![FieldError { path: "/password".to_owned(), code, message: why }]));
+        }
+        let (identity, token) = (self.clone(), token.to_owned());
+        self.hasher.hash(password, move |hash| {
+            let hash = hash.ok_or(Refused::Failed(IdentityError::NoRandom));
+            let user = hash.and_then(|hash| identity.owner_of(&link, &address, &token, &hash, now));
+            then(user.and_then(|user| identity.begin(user, now)));
+        })?;
+        Ok(())
+    }
+
+    /// Gives the address's user the password and the account of a link, and makes the user if there is none.
+    fn owner_of(&self, link: &Link, address: &Address, token: &str, hash: &str, now: Timestamp) -> Result<User, Refused> {
+        self.use_link(token)?;
+        let livemode = self.partition.livemode;
+        match (self.users.by_address(livemode, address)?, &link.account) {
+            (Some((user, _)), account) => {
+                self.users.set_password(&user.id, hash, now)?;
+                let is_further = link.kind == LinkKind::Claim && *account != Account::User(user.id.clone());
+                if is_further {
+                    self.users.add_account(livemode, account, &user.id)?;
+                }
+                Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+            }
+            (None, Account::User(id)) if link.kind == LinkKind::Claim => {
+                let (id, email) = (id.clone(), address.as_str().to_owned());
+                let (created_at, confirmed_at) = (now, Some(now));
+                let user =
+                    User { id, livemode, email, name: None, is_operator: false, created_at, announced_at: None, confirmed_at };
+                match self.users.add(&user, hash)? {
+                    true => Ok(user),
+                    false => Err(Refused::Taken),
+                }
+            }
+            (None, _) => Err(Refused::NoLink),
+        }
+    }
+
+    /// Notes that the address of a link's user is proved.
+    ///
+    /// # Errors
+    /// Fails if the link cannot be used, or if the file cannot be written.
+    pub fn confirm(&self, token: &str, now: Timestamp) -> Result<User, Refused> {
+        let link = self.link(token, &[LinkKind::Confirm], now)?;
+        let Account::User(id) = &link.account else { return Err(Refused::NoLink) };
+        let user = self.users.by_id(self.partition.livemode, id)?.map(|(user, _)| user);
+        // The link proves the address to which it went, and no later one.
+        let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
+        self.use_link(token)?;
+        self.users.confirmed(&user.id, now)?;
+        Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+    }
+
+    /// Tells whether a password is the user's. The function receives the answer on another thread.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read, or if too many passwords wait; the function is then not called.
+    pub fn prove(
+        &self,
+        user: &str,
+        password: String,
+        then: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<(), Refused> {
+        let found = self.users.by_id(self.partition.livemode, user)?;
+        let hash = found.map(|(_, hash)| hash).filter(|hash| !hash.is_empty());
+        Ok(self.hasher.verify(password, hash, then)?)
     }
 
     /// Ends the session of a token.
@@ -210,7 +354,7 @@ fn add(
 ) -> Result<User, Refused> {
     let hash = hash.ok_or(IdentityError::NoRandom)?;
     let email = address.as_str().to_owned();
-    let user = User { id: random("usr_")?, livemode, email, name, is_operator, created_at: now, announced_at: None };
+    let user = User { id: random("usr_")?, livemode, email, name, is_operator, created_at: now, announced_at: None, confirmed_at: None };
     match users.add(&user, &hash)? {
         true => Ok(user),
         false => Err(Refused::Taken),
@@ -240,7 +384,11 @@ fn checked(new: &NewUser) -> Result<Address, Vec<FieldError>> {
     }
 }
 
-fn random(prefix: &str) -> Result<String, IdentityError> {
+/// Makes a random id.
+///
+/// # Errors
+/// Fails if the system has no random bytes.
+pub fn random(prefix: &str) -> Result<String, IdentityError> {
     let mut bytes = [0; ID_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoRandom)?;
     Ok(format!("{prefix}{}", hex::encode(bytes)))
@@ -249,6 +397,7 @@ fn random(prefix: &str) -> Result<String, IdentityError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::organizations::Organization;
 
     const DAY: i64 = 24 * 3_600_000;
 
@@ -292,6 +441,64 @@ mod tests {
         assert_eq!(identity.caller(&second.token, DAY).expect("read"), None);
         assert!(identity.caller(&first.token, DAY).expect("read").is_some(), "another session goes on");
         assert_eq!(identity.caller(&first.token, 14 * DAY).expect("read"), None, "it has expired");
+    }
+
+    fn set_password(identity: &Identity, token: &str, password: &str) -> Result<LoggedIn, Refused> {
+        let (sender, answer) = channel();
+        identity.set_password(token, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
+        answer.recv().expect("an answer")
+    }
+
+    fn link(identity: &Identity, kind: LinkKind, account: &str) -> String {
+        let token = identity.link_token().expect("random");
+        let (email, account) = ("ada@example.com".to_owned(), Account::User(account.into()));
+        let link = Link { kind, livemode: false, email, account, roles: Vec::new() };
+        identity.users().add_link(&token, &link, None, DAY).expect("written");
+        token
+    }
+
+    #[test]
+    fn a_link_sets_a_password_and_ends_the_sessions_of_whoever_had_the_old_one() {
+        let identity = identity();
+        let first = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let token = link(&identity, LinkKind::Reset, &first.user.id);
+        assert!(matches!(set_password(&identity, &token, "short"), Err(Refused::Invalid(_))), "a weak one uses nothing up");
+        let second = set_password(&identity, &token, "battery staple").expect("set");
+        assert_eq!((second.user.id.clone(), second.user.confirmed_at), (first.user.id.clone(), Some(DAY)));
+        assert_eq!(identity.caller(&first.token, DAY).expect("read"), None, "the session has ended");
+        assert!(identity.caller(&second.token, DAY).expect("read").is_some());
+        assert!(matches!(set_password(&identity, &token, "battery staple 2"), Err(Refused::NoLink)), "it was used");
+        assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
+        let confirm = link(&identity, LinkKind::Confirm, &first.user.id);
+        assert!(matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)), "of another kind");
+        assert_eq!(identity.confirm(&confirm, DAY).expect("confirmed").id, first.user.id);
+        assert!(matches!(identity.confirm(&confirm, DAY), Err(Refused::NoLink)));
+    }
+
+    #[test]
+    fn the_account_of_a_checkout_goes_to_the_owner_of_its_address() {
+        let identity = identity();
+        let claimed = set_password(&identity, &link(&identity, LinkKind::Claim, "usr_made"), "battery staple").expect("set");
+        assert_eq!((claimed.user.id.as_str(), claimed.user.confirmed_at), ("usr_made", Some(DAY)));
+        // A user who registered before gets the account beside the own one.
+        let again = set_password(&identity, &link(&identity, LinkKind::Claim, "usr_later"), "battery staple 2").expect("set");
+        assert_eq!(again.user.id, "usr_made");
+        let caller = identity.caller(&again.token, DAY).expect("read").expect("a caller");
+        let later = Account::User("usr_later".into());
+        assert_eq!(caller.reach, Reach::Accounts(vec![Account::User("usr_made".into()), later.clone()]));
+        assert_eq!(caller.own_account(), Some(&Account::User("usr_made".into())));
+        assert_eq!(caller.actor_in(&later).subject, "usr_later");
+    }
+
+    #[test]
+    fn a_member_has_the_roles_of_the_organization_only_there() {
+        let identity = identity();
+        let ada = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 0 };
+        identity.users().found(false, &choir, &ada.user.id).expect("written");
+        let caller = identity.caller(&ada.token, DAY).expect("read").expect("a caller");
+        assert_eq!(caller.actor_in(&Account::Organization("org_1".into())).roles, ["owner"]);
+        assert_eq!(caller.actor_in(&Account::User(ada.user.id)).roles, Vec::<String>::new());
     }
 
     #[test]

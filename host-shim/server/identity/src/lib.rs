@@ -1,19 +1,25 @@
 //! Users of a server: who they are, how they prove it, and how long that counts.
 //!
 //! [`Users`] keeps accounts with hashed passwords and their sessions. [`Hasher`] hashes passwords on a few threads, so that logins
-//! cannot take the processor from webhooks. [`Signer`] makes and verifies the tokens of sessions. [`Identity`] puts them together. It
-//! knows no HTTP.
+//! cannot take the processor from webhooks. [`Signer`] makes and verifies the tokens of sessions. A [`Link`] by mail proves an address.
+//! [`Identity`] puts them together. It knows no HTTP.
 
 mod address;
 mod hasher;
 mod identity;
+mod letters;
+mod links;
+mod organizations;
 mod password;
 mod signer;
 mod users;
 
 pub use address::Address;
 pub use hasher::{Busy, Hasher};
-pub use identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, add_user};
+pub use identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, add_user, random};
+pub use letters::{LinkError, LinkMaker};
+pub use links::{ForgottenLink, Link, LinkKind};
+pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use signer::{Signer, SignerError};
 pub use users::{User, Users, UsersError};

@@ -2,16 +2,12 @@
 
 use crate::address::Address;
 use extension_contract::Timestamp;
+use host_sqlite::{FileError, SmallFile};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::MutexGuard;
 
-/// Time for which a process waits until another one has written.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Version of the tables in `user_version`.
-const VERSION: i64 = 1;
-
+/// The tables, as version 1 had them.
 const TABLES: &str = "
     CREATE TABLE users (
         id TEXT PRIMARY KEY,
@@ -33,24 +29,55 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX sessions_of_user ON sessions (user);
     CREATE INDEX sessions_by_end ON sessions (expires_at);
-    CREATE INDEX users_to_announce ON users (id) WHERE announced_at IS NULL;
-    PRAGMA user_version = 1;";
+    CREATE INDEX users_to_announce ON users (id) WHERE announced_at IS NULL;";
+/// Addresses that their owners have proved, links by mail, organizations with their members, and further accounts of users.
+const LINKS: &str = "
+    ALTER TABLE users ADD COLUMN confirmed_at INTEGER;
+    CREATE TABLE links (
+        hash TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        livemode INTEGER NOT NULL,
+        email TEXT NOT NULL,
+        account TEXT NOT NULL,
+        roles TEXT NOT NULL,
+        secret TEXT,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX links_of_address ON links (livemode, email, kind);
+    CREATE INDEX links_by_end ON links (expires_at);
+    CREATE TABLE organizations (
+        id TEXT PRIMARY KEY,
+        livemode INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE members (
+        organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        roles TEXT NOT NULL,
+        joined_at INTEGER NOT NULL,
+        PRIMARY KEY (organization, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX members_of_user ON members (user);
+    CREATE TABLE further_accounts (
+        account TEXT NOT NULL,
+        livemode INTEGER NOT NULL,
+        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        PRIMARY KEY (account, livemode)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX further_accounts_of_user ON further_accounts (user);";
+/// The steps of the file's tables.
+const STEPS: [&str; 2] = [TABLES, LINKS];
 
 /// The reason why the file of users cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
-    /// The file cannot be created.
-    #[error("the file of users cannot be created: {0}")]
-    File(#[from] std::io::Error),
+    /// The file cannot be opened.
+    #[error("the file of users: {0}")]
+    File(#[from] FileError),
     /// SQLite failed.
     #[error("the file of users cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// A newer program has written the file.
-    #[error("the file of users has version {found}, and this program knows {VERSION}: use a newer program")]
-    Newer {
-        /// Version of the file.
-        found: i64,
-    },
 }
 
 /// A user, without the password.
@@ -70,16 +97,18 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the business learned of the user; none if it does not know the user yet.
     pub announced_at: Option<Timestamp>,
+    /// When the user proved the address; none if not yet.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// The file of users.
 #[derive(Debug)]
-pub struct Users(Mutex<Connection>);
+pub struct Users(SmallFile);
 
 /// The columns of a user.
-const COLUMNS: &str = "users.id, livemode, email, name, is_operator, users.created_at, announced_at";
+pub(crate) const COLUMNS: &str = "users.id, livemode, email, name, is_operator, users.created_at, announced_at, confirmed_at";
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: row.get(0)?,
         livemode: row.get(1)?,
@@ -88,6 +117,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         is_operator: row.get(4)?,
         created_at: row.get(5)?,
         announced_at: row.get(6)?,
+        confirmed_at: row.get(7)?,
     })
 }
 
@@ -97,11 +127,7 @@ impl Users {
     /// # Errors
     /// Fails if the file cannot be created or used.
     pub fn open(path: &Path) -> Result<Users, UsersError> {
-        host_sqlite::create_private(path)?;
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
-        host_sqlite::use_write_ahead_log(&connection, PATIENCE)?;
-        Users::of(connection)
+        Ok(Users(SmallFile::open(path, &STEPS)?))
     }
 
     /// Makes a file in memory, for tests.
@@ -109,24 +135,11 @@ impl Users {
     /// # Errors
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Users, UsersError> {
-        Users::of(Connection::open_in_memory()?)
+        Ok(Users(SmallFile::in_memory(&STEPS)?))
     }
 
-    fn of(mut connection: Connection) -> Result<Users, UsersError> {
-        connection.pragma_update(None, "foreign_keys", true)?;
-        let tables = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        match tables.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-            0 => tables.execute_batch(TABLES)?,
-            VERSION => {}
-            found => return Err(UsersError::Newer { found }),
-        }
-        tables.commit()?;
-        Ok(Users(Mutex::new(connection)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic in between leaves a connection without a transaction.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock()
     }
 
     /// Adds a user. Returns false if a user has the address.
@@ -135,8 +148,8 @@ impl Users {
     /// Fails if the file cannot be written.
     pub fn add(&self, user: &User, password: &str) -> Result<bool, UsersError> {
         let added = self.lock().execute(
-            "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 user.id,
                 user.livemode,
@@ -145,7 +158,8 @@ impl Users {
                 password,
                 user.is_operator,
                 user.created_at,
-                user.announced_at
+                user.announced_at,
+                user.confirmed_at
             ],
         );
         match added {
@@ -155,7 +169,7 @@ impl Users {
         }
     }
 
-    /// Returns the user with an address, and the hash of the password.
+    /// Returns the user with an address, and the hash of the password; an empty hash is that of no password.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
@@ -163,7 +177,55 @@ impl Users {
         let connection = self.lock();
         let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND email = ?2");
         let mut one = connection.prepare_cached(&query)?;
-        Ok(one.query_row(params![livemode, address.as_str()], |row| Ok((user(row)?, row.get(7)?))).optional()?)
+        Ok(one.query_row(params![livemode, address.as_str()], |row| Ok((user(row)?, row.get(8)?))).optional()?)
+    }
+
+    /// Returns a user, and the hash of the password.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn by_id(&self, livemode: bool, id: &str) -> Result<Option<(User, String)>, UsersError> {
+        let connection = self.lock();
+        let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND id = ?2");
+        let mut one = connection.prepare_cached(&query)?;
+        Ok(one.query_row(params![livemode, id], |row| Ok((user(row)?, row.get(8)?))).optional()?)
+    }
+
+    /// Notes that a user has proved the address.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn confirmed(&self, id: &str, now: Timestamp) -> Result<(), UsersError> {
+        let confirm = "UPDATE users SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
+        self.lock().execute(confirm, params![id, now])?;
+        Ok(())
+    }
+
+    /// Sets the password of a user who has proved the address, and ends all sessions.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_password(&self, id: &str, password: &str, now: Timestamp) -> Result<(), UsersError> {
+        let mut connection = self.lock();
+        let both = connection.transaction()?;
+        let set = "UPDATE users SET password = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE id = ?1";
+        both.execute(set, params![id, password, now])?;
+        both.execute("UPDATE sessions SET ended_at = ?2 WHERE user = ?1 AND ended_at IS NULL", params![id, now])?;
+        both.commit()?;
+        Ok(())
+    }
+
+    /// Deletes a user with the sessions, memberships and links.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn delete(&self, user: &User) -> Result<(), UsersError> {
+        let mut connection = self.lock();
+        let both = connection.transaction()?;
+        both.execute("UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2", params![user.livemode, user.email])?;
+        both.execute("DELETE FROM users WHERE id = ?1", [&user.id])?;
+        both.commit()?;
+        Ok(())
     }
 
     /// Returns the users of a mode that the business does not know yet.
@@ -239,6 +301,7 @@ mod tests {
             is_operator: false,
             created_at: 1,
             announced_at: None,
+            confirmed_at: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod beside_providers;
 mod clock_jumps;
 mod commands;
 mod identity;
+mod links;
 mod matrix;
 mod measured;
 mod operator;

@@ -19,7 +19,7 @@ const TYPE_ROW: &str = "type:";
 impl Asking {
     /// Returns the question of the caller about an account; without a caller, a question about the catalog.
     fn question(&self, account: Account) -> Question {
-        let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor.clone());
+        let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor_in(&account));
         Question { account, actor, at: self.hosted.site.clock().now() }
     }
 
@@ -49,7 +49,7 @@ impl Asking {
     /// that has the purchase.
     pub(super) async fn buyer(&self) -> Result<Account, Problem> {
         let caller = self.caller()?;
-        if self.filter.names_account() || caller.only_account().is_some() {
+        if self.filter.names_account() || caller.own_account().is_some() {
             return self.account();
         }
         let (partition, claim) = (self.hosted.site.partition().clone(), format!("purchase:{}", self.id));

@@ -13,6 +13,7 @@ use host::read::holder;
 use host_access::{Caller, Reach};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Beginning of the claim of a token's account.
 const CLAIM: &str = "token:";
@@ -46,5 +47,6 @@ pub(super) async fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -
     let key = format!("{CLAIM}{id}");
     app.rates.key(&key)?;
     let actor = Actor { kind: ActorKind::Service, subject: id.to_owned(), roles: Vec::new() };
-    Ok(Caller { key, partition: hosted.site.partition().clone(), actor, reach: Reach::Accounts(vec![account]) })
+    let (partition, reach) = (hosted.site.partition().clone(), Reach::Accounts(vec![account]));
+    Ok(Caller { key, partition, actor, reach, in_accounts: BTreeMap::new() })
 }

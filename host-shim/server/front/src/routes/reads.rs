@@ -59,7 +59,6 @@ impl Reader<'_> {
         if reads.is_empty() {
             return Ok(scope);
         }
-        let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor.clone());
         let account = match &self.account {
             Some(account) => account.clone(),
             None if reads.iter().all(|read| matches!(read.from, ReadFrom::Catalog | ReadFrom::Rows(_))) => {
@@ -67,6 +66,7 @@ impl Reader<'_> {
             }
             None => return Err(access::unauthorized("expected `Authorization: Bearer KEY`")),
         };
+        let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor_in(&account));
         let question = Question { account, actor, at: self.hosted.site.clock().now() };
         let (reads, page) = (reads.to_vec(), self.page.clone());
         let partition = self.hosted.site.partition().clone();

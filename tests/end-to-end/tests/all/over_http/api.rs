@@ -10,7 +10,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
 use host_front::FrontLimits;
-use host_provider_api::scripted::{Scripted, ScriptedAnswer};
+use host_provider_api::scripted::{Entry, Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
 use host_vault::Vault;
 use jsonschema::Validator;
@@ -111,6 +111,11 @@ impl Api {
             "checkout:*",
             json!({"session_id": format!("cs_{number}"), "url": "https://checkout.example/open"}),
         );
+    }
+
+    /// Returns the calls of providers.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.scripted.journal()
     }
 
     /// Sets the answers to the calls of some effects.

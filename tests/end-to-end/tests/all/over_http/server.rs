@@ -11,7 +11,7 @@ use host_front::{
     Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers,
     Tools, serve,
 };
-use host_identity::{Hasher, Identity, Signer, Users};
+use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -22,6 +22,7 @@ use host_provider_api::{Registry, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
 use host_vault::{SecretProvider, Vault};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -53,7 +54,7 @@ impl Authenticator for Given {
     fn caller(&self, _: &str) -> Result<Option<Caller>, AccessError> {
         let actor = self.actor.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (key, partition) = ("test".to_owned(), self.partition.clone());
-        Ok(Some(Caller { key, partition, actor, reach: Reach::All }))
+        Ok(Some(Caller { key, partition, actor, reach: Reach::All, in_accounts: BTreeMap::new() }))
     }
 }
 
@@ -122,10 +123,11 @@ impl Default for ServerOptions {
 }
 
 /// Users in memory, whose passwords are hashed on one thread.
-fn users(business: &BusinessFolder, partition: &Partition) -> SiteUsers {
+fn users(business: &BusinessFolder, partition: &Partition, vault: Arc<Vault>) -> SiteUsers {
     let signer = Signer::new(&partition.name(), &[("k1".to_owned(), vec![7; 32])]).expect("a signer");
     let (users, hasher) = (Users::in_memory().expect("a file"), Hasher::start(1, 8).expect("a thread"));
-    SiteUsers::new(Identity::new(partition.clone(), Arc::new(users), hasher, signer), business)
+    let identity = Identity::new(partition.clone(), Arc::new(users), hasher, signer);
+    SiteUsers::new(LinkMaker::new(identity, vault, "https://pages.example".to_owned()), business)
 }
 
 /// A running server.
@@ -190,7 +192,9 @@ impl Server {
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
         let config = with.business.config_with(&[]);
-        let users = has_users.then(|| users(&with.business, &given.partition));
+        let in_memory = || Arc::new(Vault::in_memory().expect("a vault"));
+        let for_links = vault.clone().unwrap_or_else(in_memory);
+        let users = has_users.then(|| users(&with.business, &given.partition, for_links));
         let secrets = vault.map(|vault| vault as Arc<dyn Secrets>);
         let routes = BusinessRoutes::new(&with.business, &config, secrets);
         let hosted = HostedSite {

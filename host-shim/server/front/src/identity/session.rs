@@ -1,0 +1,50 @@
+//! Finds the user behind the token of a session.
+
+use super::SiteUsers;
+use crate::access::{bearer, unauthorized};
+use crate::extract::Hosted;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use extension_contract::Account;
+use host_identity::User;
+use std::sync::Arc;
+
+/// A request of a user with a session.
+pub(crate) struct Session {
+    pub(super) hosted: Arc<HostedSite>,
+    pub(super) user: User,
+}
+
+impl FromRequestParts<AppState> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
+        let now = hosted.site.clock().now();
+        let found = bearer(&parts.headers).map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
+        match found.transpose()?.flatten() {
+            Some((user, _)) => {
+                app.rates.key(&format!("user:{}", user.id))?;
+                Ok(Session { hosted, user })
+            }
+            None => {
+                app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
+                Err(unauthorized("the token is not valid: log in"))
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Returns the users of the site.
+    pub(super) fn users(&self) -> Result<&SiteUsers, Problem> {
+        self.hosted.users()
+    }
+
+    /// Returns the user's own account.
+    pub(super) fn account(&self) -> Account {
+        Account::User(self.user.id.clone())
+    }
+}

@@ -1,0 +1,81 @@
+//! Makes links for mails. The address of a link has its token, so it is a secret in the vault, and mails name its reference.
+
+use crate::identity::{Identity, IdentityError};
+use crate::links::Link;
+use extension_contract::{Account, Timestamp, short_sha256};
+use host_provider_api::{SecretError, Secrets};
+use std::fmt;
+use std::sync::Arc;
+
+/// Number of bytes of the hash in a secret's name.
+const NAME_BYTES: usize = 8;
+
+/// The reason why a link is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The file of users cannot be used, or the system has no random bytes.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The vault cannot be used.
+    #[error("the vault: {0}")]
+    Vault(#[from] SecretError),
+}
+
+/// Makes links to the pages of a business.
+#[derive(Clone)]
+pub struct LinkMaker {
+    identity: Identity,
+    secrets: Arc<dyn Secrets>,
+    base: String,
+}
+
+impl fmt::Debug for LinkMaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkMaker").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl LinkMaker {
+    /// Links lead to `BASE/auth/KIND?token=TOKEN`, without a slash at the end of `base`.
+    pub fn new(identity: Identity, secrets: Arc<dyn Secrets>, base: String) -> LinkMaker {
+        LinkMaker { identity, secrets, base }
+    }
+
+    /// Returns the users.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Returns the name of the scope of an account's secrets.
+    fn scope(&self, account: &Account) -> String {
+        self.identity.partition().scope(account.clone()).name()
+    }
+
+    /// Makes a link and returns the reference of its address. Deletes what is left of links that work no more.
+    ///
+    /// # Errors
+    /// Fails if the vault or the file of users cannot be written.
+    pub fn make(&self, link: &Link, now: Timestamp) -> Result<String, LinkError> {
+        let users = self.identity.users();
+        for forgotten in users.forget_links(link.livemode, now).map_err(IdentityError::from)? {
+            self.secrets.forget(&self.scope(&forgotten.account), &forgotten.secret)?;
+        }
+        let token = self.identity.link_token()?;
+        let address = format!("{}/auth/{}?token={token}", self.base, link.kind.name());
+        let reference = self.keep(&link.account, &short_sha256(&token, NAME_BYTES), &address)?;
+        users.add_link(&token, link, Some(&reference), now).map_err(IdentityError::from)?;
+        Ok(reference)
+    }
+
+    /// Returns the reference of the page on which users log in, for mails to users who need no link.
+    ///
+    /// # Errors
+    /// Fails if the vault cannot be written.
+    pub fn log_in_page(&self, account: &Account) -> Result<String, LinkError> {
+        self.keep(account, "login", &format!("{}/auth/login", self.base))
+    }
+
+    fn keep(&self, account: &Account, name: &str, address: &str) -> Result<String, LinkError> {
+        Ok(self.secrets.put(&self.scope(account), &format!("link-{name}"), address)?.reference)
+    }
+}

@@ -1,0 +1,208 @@
+//! Links by mail, organizations, and the export and end of a user, over HTTP.
+
+use super::api::{Api, NOTHING};
+use super::raw::Answer;
+use end_to_end::world::business_named;
+use host_provider_api::Secrets;
+use host_vault::Vault;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PASSWORD: &str = "correct horse battery";
+const OTHER: &str = "another horse battery";
+
+/// A server whose mails and secrets the test reads.
+struct Mailed {
+    api: Api,
+    vault: Arc<Vault>,
+}
+
+impl Mailed {
+    fn start(business: &str) -> Mailed {
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        Mailed { api: Api::with(business_named(business), Some(vault.clone())), vault }
+    }
+
+    fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.api.ask(&format!("POST {path}"), key, body)
+    }
+
+    fn ok(&self, line: &str, key: &str, body: &Value) -> Value {
+        let answer = self.api.ask(line, key, body);
+        assert!((200..300).contains(&answer.status), "{line}: {answer:?}");
+        serde_json::from_str(&answer.body).expect("JSON")
+    }
+
+    fn register(&self, email: &str) -> (String, String) {
+        let body = self.ok("POST /api/auth/register", "", &json!({"email": email, "password": PASSWORD}));
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        (text(&body["token"]), text(&body["user"]["id"]))
+    }
+
+    /// Returns the payloads of the mails of a template to an address, in the order in which they were sent.
+    fn mails(&self, template: &str, to: &str) -> Vec<(String, Value)> {
+        self.api.server.settle();
+        let sent = self.api.journal().into_iter().filter(|entry| {
+            let payload = &entry.call.payload;
+            entry.call.kind == "mail.send" && payload["template"] == template && payload["to"] == to
+        });
+        sent.map(|entry| (entry.call.scope.clone(), entry.call.payload.clone())).collect()
+    }
+
+    /// Returns the token of the link in a mail of a template to an address. A mail may be sent after its request was answered.
+    fn token(&self, template: &str, to: &str, number: usize) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        let (scope, payload) = loop {
+            if let Some(mail) = self.mails(template, to).get(number - 1) {
+                break mail.clone();
+            }
+            assert!(Instant::now() < until, "no {template} to {to}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let reference = payload["secrets"]["link"].as_str().expect("a reference");
+        let link = self.vault.resolve(&scope, reference).expect("a link");
+        let (page, token) = link.expose().split_once("?token=").expect("a token");
+        assert!(page.starts_with("https://pages.example/auth/"), "{page}");
+        assert!(!payload.to_string().contains(token), "the effect has the reference only");
+        token.to_owned()
+    }
+}
+
+#[test]
+fn a_password_is_reset_by_a_link_that_works_once() {
+    let server = Mailed::start("saas-plugins");
+    let (session, _) = server.register("ada@example.com");
+    let unknown = server.post("/api/auth/reset", "", &json!({"email": "nobody@example.com"}));
+    let known = server.post("/api/auth/reset", "", &json!({"email": "Ada@example.com"}));
+    assert_eq!((unknown.status, &unknown.body), (known.status, &known.body), "nobody learns who is registered");
+    assert_eq!(known.status, 202);
+    let token = server.token("password_reset", "ada@example.com", 1);
+    assert_eq!(server.mails("password_reset", "nobody@example.com"), []);
+    let set = |token: &str, password: &str| {
+        let answer = server.post("/api/auth/password", "", &json!({"token": token, "password": password}));
+        (answer.status, if answer.status == 200 { String::new() } else { answer.code() })
+    };
+    assert_eq!(set(&token, "short"), (422, "invalid".to_owned()));
+    assert_eq!(set(&token, OTHER), (200, String::new()));
+    assert_eq!(set(&token, OTHER), (410, "link-ended".to_owned()), "it was used");
+    assert_eq!(set("made-up", OTHER), (410, "link-ended".to_owned()));
+    assert_eq!(server.api.ask("GET /api/auth/me", &session, &NOTHING).status, 401, "the old session has ended");
+    let log_in = |password: &str| server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": password}));
+    assert_eq!((log_in(PASSWORD).status, log_in(OTHER).status), (401, 200));
+    server.post("/api/auth/reset", "", &json!({"email": "ada@example.com"}));
+    let late = server.token("password_reset", "ada@example.com", 2);
+    server.api.server.advance_to(server.api.server.now() + 3_600_000);
+    assert_eq!(set(&late, PASSWORD), (410, "link-ended".to_owned()), "it has expired");
+}
+
+#[test]
+fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() {
+    let server = Mailed::start("orchestra");
+    let paid = "{stripe: checkout.session.completed, id: evt_paid, set: {id: cs_1, mode: payment, subscription: null, \
+                customer: cus_A, payment_intent: pi_1, metadata: {orchestraName: City, subdomain: city, plan: pro}, \
+                customer_email: ada@example.com}}";
+    server.api.stripe(paid);
+    let (session, _) = server.register("ada@example.com");
+    let products = |account: &str| {
+        let answer = server.api.ask(&format!("GET /api/queries/list?kind=products&account={account}"), &session, &NOTHING);
+        let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+        (answer.status, body["entries"][0]["id"].clone())
+    };
+    // The account of the checkout: its id comes from the session's.
+    let made = "user:usr_df49cb665346890a";
+    assert_eq!(products(made).0, 403, "whoever registers an address has not proved it");
+    let token = server.token("address_confirmation", "ada@example.com", 1);
+    let confirmed = server.ok("POST /api/auth/confirm", "", &json!({"token": token}));
+    assert_eq!(confirmed["is_confirmed"], json!(true));
+    assert_eq!(server.post("/api/auth/confirm", "", &json!({"token": token})).status, 410);
+    assert_eq!(products(made), (200, json!("orch_city")));
+    // A later checkout goes to the same account.
+    server.api.stripe(
+        &paid.replace("evt_paid", "evt_later").replace("cs_1", "cs_2").replace("pi_1", "pi_2").replace("cus_A", "cus_B").replace("city", "town"),
+    );
+    let export = server.ok("GET /api/auth/export", &session, &NOTHING);
+    let ids: Vec<&Value> =
+        export["accounts"][made]["products"].as_array().expect("products").iter().map(|row| &row["id"]).collect();
+    assert_eq!(ids, ["orch_city", "orch_town"]);
+    assert_eq!(export["user"]["email"], json!("ada@example.com"));
+}
+
+#[test]
+fn members_of_an_organization_do_what_their_roles_allow() {
+    let server = Mailed::start("twobot");
+    let (ada, ada_id) = server.register("ada@example.com");
+    let (bob, bob_id) = server.register("bob@example.com");
+    let (eve, _) = server.register("eve@example.com");
+    let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
+    let (id, account) = (made["id"].as_str().expect("an id"), made["account"].as_str().expect("an account"));
+    assert_eq!(made["roles"], json!(["owner"]));
+    let code = |line: &str, key: &str, body: &Value| {
+        let answer = server.api.ask(line, key, body);
+        (answer.status, answer.code())
+    };
+    let (invite, unknown) = (format!("POST /api/auth/organizations/{id}/invitations"), "POST /api/auth/organizations/org_0/invitations");
+    let to_bob = json!({"email": "Bob@example.com", "role": "billing"});
+    // Who is no member learns nothing of the organization.
+    assert_eq!(code(&invite, &eve, &to_bob), code(unknown, &eve, &to_bob));
+    assert_eq!(code(&invite, &eve, &to_bob).0, 404);
+    assert_eq!(code(&invite, &ada, &json!({"email": "bob@example.com", "role": "king"})), (422, "invalid".into()));
+    server.ok(&invite, &ada, &to_bob);
+    let token = server.token("organization_invitation", "bob@example.com", 1);
+    let [(_, mail)] = <[_; 1]>::try_from(server.mails("organization_invitation", "bob@example.com")).expect("one mail");
+    assert_eq!(mail["values"], json!({"organization": "Choir", "role": "billing"}));
+    let join = json!({"token": token});
+    assert_eq!(code("POST /api/auth/join", &eve, &join), (403, "forbidden".into()), "it went to another address");
+    let seen = format!("GET /api/entitlements?account={account}");
+    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403);
+    server.api.server.advance_to(server.api.server.now() + 1);
+    assert_eq!(server.ok("POST /api/auth/join", &bob, &join)["roles"], json!(["billing"]));
+    assert_eq!(code("POST /api/auth/join", &bob, &join), (410, "link-ended".into()));
+    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 200);
+    // `billing` may open the portal, and makes no workspaces.
+    let create = format!("POST /api/commands/product.create?account={account}");
+    assert_eq!(code(&create, &bob, &json!({"name": "w"})), (403, "forbidden".into()));
+    let portal = server.api.ask(&format!("POST /api/commands/account.portal?account={account}"), &bob, &json!({}));
+    assert_ne!(portal.status, 403, "{portal:?}");
+    assert_eq!(code(&invite, &bob, &to_bob), (403, "forbidden".into()), "only owners invite");
+    let members = server.ok(&format!("GET /api/auth/organizations/{id}/members"), &bob, &NOTHING);
+    let emails: Vec<&Value> =
+        members["members"].as_array().expect("members").iter().map(|member| &member["user"]["email"]).collect();
+    assert_eq!(emails, ["ada@example.com", "bob@example.com"]);
+    let remove = |user: &str| format!("DELETE /api/auth/organizations/{id}/members/{user}");
+    assert_eq!(code(&remove(&ada_id), &ada, &NOTHING), (409, "last-owner".into()));
+    assert_eq!(code(&remove(&ada_id), &bob, &NOTHING), (403, "forbidden".into()));
+    server.ok(&remove(&bob_id), &bob, &NOTHING);
+    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403, "who has left reaches nothing");
+    server.ok(&format!("DELETE /api/auth/organizations/{id}"), &ada, &NOTHING);
+    assert_eq!(server.ok("GET /api/auth/organizations", &ada, &NOTHING), json!({"organizations": []}));
+}
+
+#[test]
+fn a_user_leaves_and_the_business_closes_the_account() {
+    let server = Mailed::start("twobot");
+    let (ada, id) = server.register("ada@example.com");
+    let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
+    let organization = made["id"].as_str().expect("an id");
+    let erase = |password: &str| {
+        let answer = server.post("/api/auth/erase", &ada, &json!({"password": password}));
+        (answer.status, answer.body)
+    };
+    let (status, body) = erase(OTHER);
+    assert_eq!((status, body.contains("wrong-credentials")), (403, true));
+    let (status, body) = erase(PASSWORD);
+    assert_eq!((status, body.contains(organization)), (409, true), "an organization would lose its owner");
+    server.ok(&format!("DELETE /api/auth/organizations/{organization}"), &ada, &NOTHING);
+    assert_eq!(erase(PASSWORD), (200, "{}".to_owned()));
+    assert_eq!(server.api.ask("GET /api/auth/me", &ada, &NOTHING).status, 401);
+    let log_in = server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": PASSWORD}));
+    assert_eq!(log_in.status, 401, "the user is gone");
+    let closed = server.api.ask(
+        &format!("POST /api/commands/account.register?account=user:{id}"),
+        &server.api.operator(),
+        &json!({}),
+    );
+    assert_eq!((closed.status, closed.code().as_str()), (402, "requirement-unmet"), "{closed:?}");
+    // The address is free again, for a new account.
+    assert_ne!(server.register("ada@example.com").1, id);
+}
