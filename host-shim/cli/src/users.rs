@@ -75,7 +75,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             told.collect::<Vec<_>>().join("\n")
         }
         Err(Refused::Taken) => format!("a user has the address {email}"),
-        Err(Refused::Wrong) => "the address or the password is wrong".to_owned(),
+        // Nobody logs in and no link is used here.
+        Err(Refused::Wrong | Refused::NoLink) => "the address or the password is wrong".to_owned(),
         Err(Refused::Failed(error)) => return Err(error.into()),
     };
     Ok(refuse(&ReplayError::Usage(problem)))

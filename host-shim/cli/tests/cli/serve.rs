@@ -13,6 +13,8 @@ mod connections;
 #[cfg(target_os = "linux")]
 #[path = "serve/full_disk.rs"]
 mod full_disk;
+#[path = "serve/outgoing.rs"]
+mod outgoing;
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;

@@ -8,6 +8,7 @@ use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness
 use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
 use crate::sweep::SweepSetup;
+use crate::webhooks::WebhookSetup;
 use host::manifest::Manifest;
 use host::writer::JobError;
 use host_front::ids::RandomIds;
@@ -79,6 +80,7 @@ pub struct Daemon {
     sweeps: Vec<SweepSetup>,
     drifts: Vec<DriftSetup>,
     backups: Vec<BackupSetup>,
+    sends: Vec<WebhookSetup>,
     locks: Vec<File>,
 }
 
@@ -94,7 +96,7 @@ impl Daemon {
         let base = format!("http://{}", listener.local_addr()?);
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every, base };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut locks) = (Vec::new(), Vec::new());
+        let (mut opened, mut locks, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         let (mut sweeps, mut drifts, mut backups) = (Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
@@ -105,6 +107,7 @@ impl Daemon {
             sites.push(parts.hosted);
             opened.push(parts.opened);
             locks.push(parts.lock);
+            sends.push(parts.sends);
             sweeps.extend(parts.sweep);
             drifts.extend(parts.drift);
             backups.extend(parts.backups);
@@ -119,7 +122,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, backups, locks })
+        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, backups, sends, locks })
     }
 
     /// Returns the address.
@@ -146,14 +149,15 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, locks, .. } = self;
+        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, sends, locks, .. } = self;
         let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
         let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
         let saving = backups.into_iter().map(|mut it| Background::start("backups", move |stop| it.work(stop)));
+        let telling = sends.into_iter().map(|mut it| Background::start("webhooks", move |stop| it.work(stop)));
         let complain = |error: &io::Error| {
-            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares or makes backups");
+            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups or sends webhooks");
         };
-        let started = sweeping.chain(comparing).chain(saving).filter_map(|started| started.inspect_err(complain).ok());
+        let started = sweeping.chain(comparing).chain(saving).chain(telling).filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();
         let announced = front.clone();
         runtime.spawn(async move { announced.announce_users().await });

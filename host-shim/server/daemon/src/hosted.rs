@@ -9,12 +9,13 @@ use crate::inspect::Inspector;
 use crate::invites::Invites;
 use crate::records::Records;
 use crate::sweep::SweepSetup;
+use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
-use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SiteUsers, Tools};
+use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SiteUsers, SiteWebhooks, Tools};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -25,6 +26,7 @@ use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore};
 use host_verify::StripeAccess;
+use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -97,6 +99,9 @@ pub enum HostedError {
     /// The users cannot be served.
     #[error(transparent)]
     Identity(#[from] IdentityStartError),
+    /// The webhooks cannot be sent.
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     /// The site does not start.
     #[error(transparent)]
     Site(#[from] SiteError),
@@ -136,6 +141,8 @@ pub(crate) struct StartedParts {
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,
     pub(crate) backups: Option<BackupSetup>,
+    /// Tells webhook endpoints what changes.
+    pub(crate) sends: WebhookSetup,
     /// Keeps other servers away from the data folder.
     pub(crate) lock: File,
 }
@@ -143,6 +150,7 @@ pub(crate) struct StartedParts {
 /// Starts a business: opens its store and its providers, and loads its catalog.
 pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(StartedBusiness, StartedParts), HostedError> {
     let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
+    let is_local = local_clock.is_some();
     let lock = data.lock()?;
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
     let mut opened = host_provider_set::open(&providers)?;
@@ -176,6 +184,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     };
     let mut store = SqliteStore::open(data.path("store.db"))?;
     store.checkpoint_beside()?;
+    let marked = Marked::default();
     let site = Site::start(SiteSetup {
         setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()),
         store: Box::new(store),
@@ -184,8 +193,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         clock,
         endpoints,
         limits: SiteLimits::default(),
-        observer: shared.metrics.observer(partition),
+        observer: Arc::new(Marking { inner: shared.metrics.observer(partition), marked: marked.clone() }),
     })?;
+    let own_webhooks = own_webhooks(&site, &data, &opened, is_local)?;
+    let sends = sends(&site, &own_webhooks, marked);
     let sweep = opened
         .events
         .as_ref()
@@ -212,8 +223,33 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    let hosted = HostedSite { site, names, aliases, local_clock, routes, users: Some(users), cors };
-    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, lock }))
+    let (users, webhooks) = (Some(users), Some(own_webhooks));
+    let hosted = HostedSite { site, names, aliases, local_clock, routes, users, webhooks, cors };
+    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
+}
+
+/// Opens the webhooks that a business sends. Each mode has a file.
+fn own_webhooks(site: &Site, data: &DataFolder, opened: &Opened, is_local: bool) -> Result<SiteWebhooks, HostedError> {
+    let mode = if site.partition().livemode { "live" } else { "test" };
+    let webhooks = Arc::new(Webhooks::open(&data.path(&format!("webhooks-{mode}.db")))?);
+    Ok(SiteWebhooks { webhooks, secrets: opened.vault.clone(), is_local })
+}
+
+/// Returns what tells webhook endpoints of changes.
+fn sends(site: &Site, own: &SiteWebhooks, marked: Marked) -> WebhookSetup {
+    let (partition, clock) = (site.partition().clone(), site.clock().clone());
+    let notices = Mailing { partition: partition.clone(), jobs: site.jobs().clone(), clock: clock.clone() };
+    let (secrets, transport) = ((own.secrets.clone(), SiteWebhooks::scope(&partition)), HttpSender::new(own.is_local));
+    WebhookSetup {
+        partition,
+        questioner: site.questioner().clone(),
+        webhooks: own.webhooks.clone(),
+        sender: Sender::new(own.webhooks.clone(), secrets, Arc::new(transport), Arc::new(notices)),
+        marked,
+        clock,
+        is_caught_up: false,
+        cleaned_at: i64::MIN,
+    }
 }
 
 /// Returns the comparison at regular times, unless there is to be none.

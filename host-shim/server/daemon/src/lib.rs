@@ -16,6 +16,7 @@ mod prices;
 mod quarantine;
 mod records;
 mod sweep;
+mod webhooks;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;

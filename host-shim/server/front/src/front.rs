@@ -5,6 +5,7 @@
 
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
+use crate::endpoints::{self, SiteWebhooks};
 use crate::identity::{self, SiteUsers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
@@ -86,6 +87,8 @@ pub struct HostedSite {
     pub routes: BusinessRoutes,
     /// The users of the business; none if it has no users of its own.
     pub users: Option<SiteUsers>,
+    /// The webhooks that the business sends; none if it sends none.
+    pub webhooks: Option<SiteWebhooks>,
     /// Lets pages of the business's origins call the API, see [`crate::cors`].
     pub cors: CorsLayer,
 }
@@ -351,6 +354,22 @@ fn router(app: AppState) -> Router {
     products::routes(Router::new())
         .route("/api/webhooks/{*name}", any(webhook::deliver))
         .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
+        .route("/api/endpoints", get(endpoints::list).post(endpoints::make).fallback(wrong_method("GET, HEAD, POST")))
+        .route(
+            "/api/endpoints/{id}",
+            get(endpoints::get)
+                .patch(endpoints::change)
+                .delete(endpoints::delete)
+                .fallback(wrong_method("GET, HEAD, PATCH, DELETE")),
+        )
+        .route("/api/endpoints/{id}/rotate", post(endpoints::rotate).fallback(wrong_method("POST")))
+        .route("/api/endpoints/{id}/test", post(endpoints::test).fallback(wrong_method("POST")))
+        .route("/api/endpoints/{id}/resend", post(endpoints::resend_failed).fallback(wrong_method("POST")))
+        .route("/api/endpoints/{id}/deliveries", get(endpoints::log).fallback(get_only))
+        .route(
+            "/api/endpoints/{id}/deliveries/{message}/resend",
+            post(endpoints::resend).fallback(wrong_method("POST")),
+        )
         .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))
         .route("/api/queries/{name}", get(query::get).fallback(get_only))
         .route("/api/entitlements", get(query::entitlements).fallback(get_only))

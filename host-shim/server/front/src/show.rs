@@ -29,7 +29,8 @@ pub(crate) fn offer(offer: &Offer) -> Value {
     json!({"product": product(&offer.product), "prices": prices, "available": offer.available})
 }
 
-pub(crate) fn entitlement(row: &Entitlement) -> Value {
+/// Shows what an account may use of something.
+pub fn entitlement(row: &Entitlement) -> Value {
     json!({
         "key": row.key,
         "allowed": row.allowed,

@@ -1,6 +1,6 @@
 //! The OpenAPI document, version 3.1.
 
-use crate::schema;
+use crate::{events, schema};
 use host_routes::{ErrorAnswer, Field, Route, RouteTable, Who};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
         types.map(|(name, fields)| (name.clone(), schema::of_object(fields, given.contains(name.as_str())))).collect();
     schemas.insert("Problem".to_owned(), problem());
     schemas.insert("Pending".to_owned(), pending());
+    schemas.extend(events::components());
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in &table.routes {
         let path = paths.entry(route.pattern.as_str()).or_default();
@@ -27,6 +28,7 @@ pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
         "info": {"title": format!("API of {business}"), "version": version},
         "tags": tags.iter().map(|tag| json!({"name": tag})).collect::<Vec<_>>(),
         "paths": paths,
+        "webhooks": events::webhooks(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

@@ -2,10 +2,12 @@
 //! TypeScript ([`typescript`]). All three are made from the same table as the answers of a server.
 
 mod document;
+mod events;
 mod page;
 mod schema;
 mod typescript;
 
 pub use document::document;
+pub use events::{EVENTS, EventType};
 pub use page::page;
 pub use typescript::typescript;

@@ -6,6 +6,7 @@ mod api;
 mod beside_providers;
 mod clock_jumps;
 mod commands;
+mod endpoints;
 mod identity;
 mod links;
 mod matrix;

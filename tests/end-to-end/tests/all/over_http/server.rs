@@ -8,7 +8,7 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers, SiteWebhooks,
     Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
@@ -21,6 +21,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
+use host_webhooks::Webhooks;
 use host_vault::{SecretProvider, Vault};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
@@ -130,6 +131,14 @@ fn users(business: &BusinessFolder, partition: &Partition, vault: Arc<Vault>) ->
     SiteUsers::new(LinkMaker::new(identity, vault, "https://pages.example".to_owned()), business)
 }
 
+/// Webhooks in memory, which nothing sends.
+fn webhooks() -> SiteWebhooks {
+    let webhooks = Webhooks::in_memory().expect("a file");
+    webhooks.set_baseline().expect("written");
+    let secrets = Arc::new(Vault::in_memory().expect("a vault"));
+    SiteWebhooks { webhooks: Arc::new(webhooks), secrets, is_local: false }
+}
+
 /// A running server.
 pub struct Server {
     front: Front,
@@ -204,6 +213,7 @@ impl Server {
             local_clock: None,
             routes,
             users,
+            webhooks: Some(webhooks()),
             cors: host_front::cors(&with.business.origins()),
         };
         let front = match authenticator {

@@ -1,0 +1,263 @@
+//! Finds what has changed in the accounts of a business, for its webhook endpoints, and sends it.
+//!
+//! A commit marks its account. The thread of this file reads what a marked account has now and compares it with what was told last. After
+//! a start it compares the revisions of all accounts, so that a commit just before a kill is told as well.
+
+use crate::background::Stop;
+use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Question, Timestamp};
+use host::clock::ClockSource;
+use host::processor::{Answerer, AskError, Questions, Report};
+use host::view::parsed;
+use host::writer::Jobs;
+use host_identity::random;
+use host_intake::Decoded;
+use host_provider_api::{Call, Reply};
+use host_site::Observer;
+use host_site::questions::{NotAsked, Questioner};
+use host_store::{Partition, StoreError};
+use host_webhooks::{Endpoint, Notices, Seen, Sender, Webhooks, WebhooksError};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Time between two looks at the marked accounts.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Time between two looks if nobody wants to be told of anything, or after a failure.
+const IDLE: Duration = Duration::from_millis(500);
+/// Time between two deletions of old messages, in milliseconds.
+const CLEAN_MS: i64 = 3_600_000;
+/// Rows per query.
+const PAGE: u32 = 500;
+/// Maximum number of entries of a list that are told.
+const ROWS_MAX: usize = 10_000;
+
+/// The reason why changes are not told now. They are told later.
+#[derive(Debug, thiserror::Error)]
+enum NotTold {
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
+    #[error(transparent)]
+    NotAsked(#[from] NotAsked),
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+    #[error("an account cannot be read")]
+    Account(#[from] AskError),
+    #[error("no random bytes")]
+    NoRandom,
+}
+
+/// The accounts that have changed since they were looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Marked(Arc<Mutex<BTreeSet<Account>>>);
+
+impl Marked {
+    fn add(&self, accounts: impl IntoIterator<Item = Account>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(accounts);
+    }
+
+    fn take(&self) -> BTreeSet<Account> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Marks the accounts of commits, beside another observer.
+pub(crate) struct Marking {
+    pub(crate) inner: Arc<dyn Observer>,
+    pub(crate) marked: Marked,
+}
+
+impl Observer for Marking {
+    fn committed(&self, reports: &[Report]) {
+        self.inner.committed(reports);
+        let accounts = reports.iter().filter_map(|report| report.account.clone());
+        self.marked.add(accounts.filter(|account| *account != Account::Platform));
+    }
+
+    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
+        self.inner.called(call, reply, took);
+    }
+
+    fn failed(&self, error: &host::outbox::OutboxError) {
+        self.inner.failed(error);
+    }
+}
+
+/// Tells the endpoints of a business what changes in its accounts.
+pub(crate) struct WebhookSetup {
+    pub(crate) partition: Partition,
+    pub(crate) questioner: Questioner,
+    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) sender: Sender,
+    pub(crate) marked: Marked,
+    pub(crate) clock: ClockSource,
+    /// True when the accounts that changed while no server ran are marked.
+    pub(crate) is_caught_up: bool,
+    pub(crate) cleaned_at: Timestamp,
+}
+
+impl WebhookSetup {
+    /// Tells what has changed, and returns the time until the next look.
+    pub(crate) fn work(&mut self, stop: &Stop) -> Duration {
+        match self.tell(stop) {
+            Ok(true) => PAUSE,
+            Ok(false) => IDLE,
+            Err(error) => {
+                tracing::error!(%error, business = self.partition.name(), "webhooks wait");
+                IDLE
+            }
+        }
+    }
+
+    /// Returns false if nobody wants to be told of anything.
+    fn tell(&mut self, stop: &Stop) -> Result<bool, NotTold> {
+        if !self.webhooks.has_endpoints()? {
+            if self.webhooks.has_baseline()? {
+                self.webhooks.forget_baseline()?;
+            }
+            drop(self.marked.take());
+            return Ok(false);
+        }
+        if !self.webhooks.has_baseline()? {
+            for account in self.accounts()? {
+                self.look(&account, false)?;
+            }
+            self.webhooks.set_baseline()?;
+            self.is_caught_up = true;
+        }
+        if !self.is_caught_up {
+            self.marked.add(self.changed_meanwhile()?);
+            self.is_caught_up = true;
+        }
+        let mut marked = self.marked.take();
+        while let Some(account) = marked.pop_first() {
+            let looked = if stop.is_asked() { Ok(()) } else { self.look(&account, true) };
+            if looked.is_err() || stop.is_asked() {
+                self.marked.add(marked.into_iter().chain([account]));
+                return looked.map(|()| true);
+            }
+        }
+        self.sender.begin()?;
+        let now = self.clock.now();
+        if now.saturating_sub(self.cleaned_at) >= CLEAN_MS && self.webhooks.clean(now)? == 0 {
+            self.cleaned_at = now;
+        }
+        Ok(true)
+    }
+
+    /// Asks a thread of the site, and waits for its answer.
+    fn ask<T: Send + 'static>(&self, body: impl FnOnce(&mut Answerer) -> T + Send + 'static) -> Result<T, NotTold> {
+        let (sender, answer) = sync_channel(1);
+        self.questioner.try_ask(move |answerer| {
+            // The thread that asked may have ended.
+            let _ = sender.send(body(answerer));
+        })?;
+        Ok(answer.recv().map_err(|_| NotAsked::Ended)?)
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, NotTold> {
+        let partition = self.partition.clone();
+        let scopes = self.ask(move |answerer| answerer.read(|store| store.scopes(Some(&partition))))??;
+        Ok(scopes.into_iter().map(|scope| scope.account).filter(|account| *account != Account::Platform).collect())
+    }
+
+    /// Returns the accounts whose revision is not that of when they were told last.
+    fn changed_meanwhile(&self) -> Result<Vec<Account>, NotTold> {
+        let (partition, told) = (self.partition.clone(), self.webhooks.told_revisions()?);
+        let accounts = self.accounts()?;
+        let changed = self.ask(move |answerer| {
+            answerer.read(|store| {
+                let mut changed = Vec::new();
+                for account in accounts {
+                    let revision = store.revision(&partition.scope(account.clone()))?;
+                    if told.get(&account.to_string()) != Some(&revision) {
+                        changed.push(account);
+                    }
+                }
+                Ok(changed)
+            })
+        });
+        Ok(changed??)
+    }
+
+    /// Compares what an account has now with what was told last.
+    fn look(&self, account: &Account, is_told: bool) -> Result<(), NotTold> {
+        let (scope, question) = (
+            self.partition.scope(account.clone()),
+            Question { account: account.clone(), actor: Actor::system(), at: self.clock.now() },
+        );
+        // The revision is read first: what is committed in between is looked at again.
+        let seen = self.ask(move |answerer| -> Result<Seen, NotTold> {
+            let revision = answerer.read(|store| store.revision(&scope))?;
+            let mut seen = Seen { revision, ..Seen::default() };
+            for list in Seen::lists() {
+                seen.lists.insert(list, entries(answerer, &question, list)?);
+            }
+            seen.entitlements = answerer.ask_entitlements(&question)?.iter().map(host_front::entitlement).collect();
+            Ok(seen)
+        })??;
+        let mut has_random = true;
+        let id = || random("msg_").unwrap_or_else(|_| {
+            has_random = false;
+            String::new()
+        });
+        self.webhooks.take(account, &seen, is_told, self.clock.now(), id)?;
+        if has_random { Ok(()) } else { Err(NotTold::NoRandom) }
+    }
+}
+
+/// Returns the entries of a list.
+fn entries(answerer: &mut Answerer, question: &Question, list: &str) -> Result<Vec<(String, Value)>, AskError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let rows = answerer.ask_list(question, list, None, &Page { after, limit: PAGE })?;
+        after = rows.last().map(|row| row.id.clone());
+        let is_last = rows.len() < PAGE as usize;
+        all.extend(rows.into_iter().map(|row| (row.id, parsed(&row.value))));
+        if is_last || all.len() >= ROWS_MAX {
+            return Ok(all);
+        }
+    }
+}
+
+/// Mails the owner of a disabled endpoint.
+pub(crate) struct Mailing {
+    pub(crate) partition: Partition,
+    pub(crate) jobs: Jobs,
+    pub(crate) clock: ClockSource,
+}
+
+impl Notices for Mailing {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn disabled(&self, endpoint: &Endpoint) {
+        tracing::warn!(endpoint = endpoint.id, business = self.partition.name(), "a webhook endpoint is disabled");
+        let to = if endpoint.account.is_some() { "account" } else { "admin" };
+        let payload = json!({
+            "template": "webhook_disabled", "to": to,
+            "values": {"endpoint": endpoint.id, "url": endpoint.url, "description": endpoint.description},
+        });
+        let Ok(id) = random("cmd_") else { return };
+        let event = Event {
+            id,
+            source: "api".to_owned(),
+            kind: "account.notify".to_owned(),
+            business: self.partition.business.clone(),
+            account: Some(endpoint.account.clone().unwrap_or(Account::Platform)),
+            livemode: Some(self.partition.livemode),
+            received_at: self.clock.now(),
+            attempt: 1,
+            actor: Actor { kind: ActorKind::Service, subject: "webhooks".to_owned(), roles: Vec::new() },
+            reply_to: None,
+            provider: None,
+            payload: Payload::Command(payload.to_string()),
+        };
+        let accepted = self.jobs.accept(Decoded { event, refusal: None, time: None }, Vec::new());
+        if let Err(error) = accepted.map(drop) {
+            tracing::error!(%error, endpoint = endpoint.id, "the owner of a disabled endpoint was not told");
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! `/api/endpoints/…`: the webhook endpoints of an account or of the whole business, and the log of their deliveries.
+
+use crate::access;
+use crate::body;
+use crate::command::Answered;
+use crate::extract::{Asked, Called, Named};
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::limit;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use extension_contract::{Account, ActorKind, FieldError, FieldErrorCode};
+use host::time;
+use host_access::Caller;
+use host_identity::{OWNER, random};
+use host_openapi::EVENTS;
+use host_provider_api::Secrets;
+use host_routes::{Field, Type, Types, read_body};
+use host_webhooks::{
+    Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError, check_url, new_secret,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Maximum length of a description in characters.
+const DESCRIPTION_CHARS_MAX: usize = 500;
+/// Rows of a page of the log.
+const ROWS_MAX: usize = 100;
+/// Time for which the maker of the first endpoint waits until the state of all accounts is noted.
+const BASELINE: Duration = Duration::from_secs(10);
+/// Time between two looks whether it is noted.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The webhooks of a site.
+pub struct SiteWebhooks {
+    /// The file of endpoints and messages.
+    pub webhooks: Arc<Webhooks>,
+    /// Keeps the secrets of endpoints.
+    pub secrets: Arc<dyn Secrets>,
+    /// True for a server that may send to this machine.
+    pub is_local: bool,
+}
+
+impl SiteWebhooks {
+    /// Returns the name of the scope of the endpoints' secrets.
+    pub fn scope(partition: &host_store::Partition) -> String {
+        format!("{}/webhooks", partition.name())
+    }
+
+    /// Makes a secret; returns it and its reference.
+    fn secret(&self, hosted: &HostedSite) -> Result<(String, String), Problem> {
+        let unavailable = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "a secret of an endpoint was not made");
+            Problem::unavailable("the secret cannot be kept")
+        };
+        let secret = new_secret().map_err(|error| unavailable(&error))?;
+        let name = random("whk_").map_err(|error| unavailable(&error))?;
+        let made = self.secrets.put(&SiteWebhooks::scope(hosted.site.partition()), &name, &secret);
+        Ok((secret, made.map_err(|error| unavailable(&error))?.reference))
+    }
+
+    /// Deletes a secret; what cannot be deleted stays unused.
+    fn forget(&self, hosted: &HostedSite, reference: &str) {
+        if let Err(error) = self.secrets.forget(&SiteWebhooks::scope(hosted.site.partition()), reference) {
+            tracing::error!(%error, "a secret of an endpoint was not deleted");
+        }
+    }
+}
+
+impl From<WebhooksError> for Problem {
+    fn from(error: WebhooksError) -> Self {
+        tracing::error!(%error, "webhooks");
+        Problem::unavailable("webhooks cannot be read")
+    }
+}
+
+/// The query of a list, and of a new endpoint.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfAccount {
+    account: Option<String>,
+}
+
+/// The query of the log.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfLog {
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+impl HostedSite {
+    fn webhooks(&self) -> Result<&SiteWebhooks, Problem> {
+        self.webhooks.as_ref().ok_or_else(|| Problem::not_found("the server sends no webhooks"))
+    }
+}
+
+/// Returns true if the caller may manage endpoints of an account, or of all accounts: operators, services, users of their own account,
+/// and owners of an organization.
+fn manages(caller: &Caller, account: Option<&Account>) -> bool {
+    let Some(account) = account else { return caller.is_service() };
+    if !caller.reaches(account) {
+        return false;
+    }
+    let actor = caller.actor_in(account);
+    let is_owner = || actor.roles.iter().any(|role| role == OWNER);
+    actor.kind != ActorKind::User || matches!(account, Account::User(_)) || is_owner()
+}
+
+/// Returns the account of a request; none for all accounts, which operators and services mean if they name none.
+fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, Problem> {
+    let account = match named {
+        None if caller.is_service() && caller.own_account().is_none() => None,
+        named => Some(access::account(caller, named)?),
+    };
+    match manages(caller, account.as_ref()) {
+        true => Ok(account),
+        false => Err(Problem::forbidden("only an owner of the organization may do this")),
+    }
+}
+
+/// Returns an endpoint that the caller manages. One of others looks like an unknown one.
+fn endpoint(called: &Called, id: &str) -> Result<Endpoint, Problem> {
+    let found = called.hosted.webhooks()?.webhooks.endpoint(id)?;
+    let found = found.filter(|endpoint| manages(&called.caller, endpoint.account.as_ref()));
+    found.ok_or_else(|| Problem::not_found("no endpoint with this id"))
+}
+
+fn shown(endpoint: &Endpoint) -> Value {
+    json!({
+        "id": endpoint.id,
+        "account": endpoint.account.as_ref().map(ToString::to_string),
+        "url": endpoint.url,
+        "types": endpoint.types,
+        "description": endpoint.description,
+        "status": match endpoint.status() {
+            EndpointStatus::Enabled => "enabled",
+            EndpointStatus::Disabled => "disabled",
+        },
+        "disabled_at": endpoint.disabled_at.map(time::text),
+        "failing_since": endpoint.failing_since.map(time::text),
+        "created_at": time::text(endpoint.created_at),
+    })
+}
+
+fn delivery_shown(delivery: &Delivery) -> Value {
+    let attempt = |attempt: &Attempt| {
+        json!({"at": time::text(attempt.at), "took_ms": attempt.took_ms, "status": attempt.status, "error": attempt.error})
+    };
+    let is_pending = delivery.state == DeliveryState::Pending;
+    json!({
+        "message": delivery.message,
+        "type": delivery.event_type,
+        "account": delivery.account,
+        "at": time::text(delivery.at),
+        "state": delivery.state.name(),
+        "next_at": is_pending.then(|| time::text(delivery.next_at)),
+        "attempts": delivery.attempts.iter().map(attempt).collect::<Vec<_>>(),
+    })
+}
+
+/// Reads the body of an endpoint.
+async fn given(app: &AppState, headers: &HeaderMap, body: Body, of: &[(&str, Type)]) -> Result<Map<String, Value>, Problem> {
+    let bytes = body::read(headers, body, app.limits.body).await?;
+    let field = |(name, value_type): &(&str, Type)| Field {
+        name: (*name).to_owned(),
+        value_type: value_type.clone(),
+        about: String::new(),
+        default: None,
+    };
+    let fields: Vec<Field> = of.iter().map(field).collect();
+    let object = crate::routes::object(&bytes)?;
+    read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
+}
+
+fn optional(of: Type) -> Type {
+    Type::Optional(of.into())
+}
+
+/// Checks address, types and description, as far as they are given.
+fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
+    let mut errors = Vec::new();
+    let mut wrong = |path: String, message: String| {
+        errors.push(FieldError { path, code: FieldErrorCode::NotAllowed, message });
+    };
+    let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (url, description) = (text("url"), text("description"));
+    if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, is_local)) {
+        wrong("/url".to_owned(), error.to_string());
+    }
+    if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+        wrong("/description".to_owned(), format!("expected at most {DESCRIPTION_CHARS_MAX} characters"));
+    }
+    let types = given.get("types").and_then(Value::as_array).map(|types| {
+        types.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect::<Vec<String>>()
+    });
+    for (index, name) in types.iter().flatten().enumerate() {
+        if EVENTS.iter().all(|event| event.name != name) {
+            let known = EVENTS.iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
+            wrong(format!("/types/{index}"), format!("expected one of {known}"));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(Changes { url, types, description }),
+        false => Err(Problem::invalid("body", &errors)),
+    }
+}
+
+/// Carries out `POST /api/endpoints`: makes an endpoint, and shows its secret once.
+pub(crate) async fn make(
+    State(app): State<AppState>,
+    called: Called,
+    Asked(query): Asked<OfAccount>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let (hosted, own) = (&called.hosted, called.hosted.webhooks()?);
+    let account = account_of(&called.caller, query.account.as_deref())?;
+    let texts = Type::List(Type::Text.into());
+    let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
+    let changes = changes(&given(&app, &headers, body, &fields).await?, own.is_local)?;
+    if own.webhooks.endpoints()?.len() >= ENDPOINTS_MAX {
+        let detail = format!("expected at most {ENDPOINTS_MAX} endpoints of a business");
+        return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
+    }
+    let (secret, reference) = own.secret(hosted)?;
+    let endpoint = Endpoint {
+        id: random("ep_")?,
+        account,
+        url: changes.url.unwrap_or_default(),
+        types: changes.types.unwrap_or_default(),
+        description: changes.description.unwrap_or_default(),
+        secret: reference,
+        old_secret: None,
+        disabled_at: None,
+        failing_since: None,
+        created_at: hosted.site.clock().now(),
+    };
+    own.webhooks.add_endpoint(&endpoint)?;
+    // What changes from the answer on is told: the state of all accounts is noted before it.
+    let until = Instant::now() + BASELINE;
+    while !own.webhooks.has_baseline()? && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+    let mut shown = shown(&endpoint);
+    shown["secret"] = json!(secret);
+    Ok(Answered::of(201, shown))
+}
+
+/// Carries out `GET /api/endpoints`.
+pub(crate) async fn list(called: Called, Asked(query): Asked<OfAccount>) -> Result<Answered, Problem> {
+    let account = account_of(&called.caller, query.account.as_deref())?;
+    let all = called.hosted.webhooks()?.webhooks.endpoints()?.into_iter();
+    let all = all.filter(|endpoint| account.is_none() || endpoint.account == account);
+    Ok(Answered::ok(json!({"endpoints": all.map(|endpoint| shown(&endpoint)).collect::<Vec<_>>()})))
+}
+
+/// Carries out `GET /api/endpoints/ID`.
+pub(crate) async fn get(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+    Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
+}
+
+/// Carries out `PATCH /api/endpoints/ID`: changes address, types and description; `status` disables or enables it.
+pub(crate) async fn change(
+    State(app): State<AppState>,
+    called: Called,
+    Named(id): Named<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let endpoint_before = endpoint(&called, &id)?;
+    let own = called.hosted.webhooks()?;
+    let texts = Type::List(Type::Text.into());
+    let fields = [
+        ("url", optional(Type::Text)),
+        ("types", optional(texts)),
+        ("description", optional(Type::Text)),
+        ("status", optional(Type::Words(vec!["enabled".to_owned(), "disabled".to_owned()]))),
+    ];
+    let given = given(&app, &headers, body, &fields).await?;
+    own.webhooks.change_endpoint(&id, &changes(&given, own.is_local)?)?;
+    let now = called.hosted.site.clock().now();
+    match given.get("status").and_then(Value::as_str) {
+        Some("enabled") => _ = own.webhooks.enable(&endpoint_before, &random("msg_")?, now)?,
+        Some("disabled") => _ = own.webhooks.disable(&id, now)?,
+        _ => {}
+    }
+    Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
+}
+
+/// Carries out `DELETE /api/endpoints/ID`.
+pub(crate) async fn delete(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+    let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
+    own.webhooks.delete_endpoint(&id)?;
+    let old = endpoint.old_secret.map(|(reference, _)| reference);
+    for reference in std::iter::once(endpoint.secret).chain(old) {
+        own.forget(&called.hosted, &reference);
+    }
+    Ok(Answered::ok(json!({})))
+}
+
+/// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it once. The one before signs as well for a day.
+pub(crate) async fn rotate(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+    let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
+    let (secret, reference) = own.secret(&called.hosted)?;
+    let oldest = own.webhooks.rotate(&endpoint.id, &reference, called.hosted.site.clock().now())?;
+    if let Some(oldest) = oldest {
+        own.forget(&called.hosted, &oldest);
+    }
+    let mut shown = shown(&endpoint);
+    shown["secret"] = json!(secret);
+    Ok(Answered::ok(shown))
+}
+
+/// Carries out `POST /api/endpoints/ID/test`: sends a message of the type `endpoint.test`.
+pub(crate) async fn test(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+    let (endpoint, message) = (endpoint(&called, &id)?, random("msg_")?);
+    called.hosted.webhooks()?.webhooks.test(&endpoint, &message, called.hosted.site.clock().now())?;
+    Ok(Answered::of(202, json!({"message": message})))
+}
+
+/// Carries out `GET /api/endpoints/ID/deliveries`: the log, the newest message first.
+pub(crate) async fn log(
+    called: Called,
+    Named(id): Named<String>,
+    Asked(query): Asked<OfLog>,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    let state = query.state.as_deref().map(|name| {
+        let names = DeliveryState::ALL.map(DeliveryState::name).join(", ");
+        DeliveryState::parse(name).ok_or_else(|| Problem::bad("query", format!("`state` is {name}, expected {names}")))
+    });
+    let before = query.after.as_deref().map(|after| {
+        after.parse().map_err(|_| Problem::bad("query", "`after` is not the `next` of a page"))
+    });
+    let most = limit(query.limit.unwrap_or(ROWS_MAX), ROWS_MAX)?;
+    let rows = called.hosted.webhooks()?.webhooks.log(&endpoint.id, state.transpose()?, before.transpose()?, most)?;
+    let next = rows.last().filter(|_| rows.len() == most).map(|row| row.seq.to_string());
+    Ok(Answered::ok(json!({"deliveries": rows.iter().map(delivery_shown).collect::<Vec<_>>(), "next": next})))
+}
+
+/// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
+pub(crate) async fn resend(
+    called: Called,
+    Named((id, message)): Named<(String, String)>,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    let now = called.hosted.site.clock().now();
+    match called.hosted.webhooks()?.webhooks.resend(&endpoint.id, &message, now)? {
+        true => Ok(Answered::of(202, json!({"message": message}))),
+        false => Err(Problem::not_found("no message with this id")),
+    }
+}
+
+/// Carries out `POST /api/endpoints/ID/resend`: sends all failed messages since a time again.
+pub(crate) async fn resend_failed(
+    State(app): State<AppState>,
+    called: Called,
+    Named(id): Named<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    let given = given(&app, &headers, body, &[("since", optional(Type::Time))]).await?;
+    let since = given.get("since").and_then(Value::as_str).and_then(time::parse).unwrap_or(0);
+    let now = called.hosted.site.clock().now();
+    let count = called.hosted.webhooks()?.webhooks.resend_failed(&endpoint.id, since, now)?;
+    Ok(Answered::of(202, json!({"count": count})))
+}

@@ -1,0 +1,102 @@
+//! The file of endpoints, messages and deliveries of one business in one mode.
+
+use host_sqlite::{FileError, SmallFile};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::MutexGuard;
+
+const TABLES: &str = "
+    CREATE TABLE endpoints (
+        id TEXT PRIMARY KEY,
+        account TEXT,
+        url TEXT NOT NULL,
+        types TEXT NOT NULL,
+        description TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        old_secret TEXT,
+        old_until INTEGER,
+        disabled_at INTEGER,
+        failing_since INTEGER,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE messages (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        type TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX messages_by_time ON messages (at);
+    CREATE TABLE deliveries (
+        endpoint TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+        message INTEGER NOT NULL REFERENCES messages (seq) ON DELETE CASCADE,
+        account TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_at INTEGER NOT NULL,
+        PRIMARY KEY (endpoint, message)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_of_account ON deliveries (endpoint, state, account, message);
+    CREATE INDEX deliveries_of_message ON deliveries (message);
+    CREATE INDEX deliveries_due ON deliveries (state, next_at);
+    CREATE TABLE attempts (
+        endpoint TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        took_ms INTEGER NOT NULL,
+        status INTEGER,
+        error TEXT,
+        PRIMARY KEY (endpoint, message, number),
+        FOREIGN KEY (endpoint, message) REFERENCES deliveries (endpoint, message) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE accounts (
+        account TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE objects (
+        account TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (account, kind, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE baseline (begun INTEGER NOT NULL) STRICT;";
+
+/// The reason why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhooksError {
+    /// The file cannot be opened.
+    #[error("the file of webhooks: {0}")]
+    File(#[from] FileError),
+    /// SQLite failed.
+    #[error("the file of webhooks cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct Webhooks(SmallFile);
+
+impl Webhooks {
+    /// Opens the file; creates it, readable by its owner only.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be created or used.
+    pub fn open(path: &Path) -> Result<Webhooks, WebhooksError> {
+        Ok(Webhooks(SmallFile::open(path, &[TABLES])?))
+    }
+
+    /// Makes a file in memory, for tests.
+    ///
+    /// # Errors
+    /// Fails if SQLite fails.
+    pub fn in_memory() -> Result<Webhooks, WebhooksError> {
+        Ok(Webhooks(SmallFile::in_memory(&[TABLES])?))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock()
+    }
+}

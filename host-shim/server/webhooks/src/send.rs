@@ -1,0 +1,132 @@
+//! Sends one message. Outside of local mode, no request goes to an address of the server's own network, whatever its name resolves to.
+
+use crate::address::is_private;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+/// Time for a whole request.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Maximum length of a kept error in characters.
+const ERROR_CHARS_MAX: usize = 200;
+
+/// The answer to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// HTTP status; none without an answer.
+    pub status: Option<u16>,
+    /// Why there is no answer.
+    pub error: Option<String>,
+}
+
+/// Sends messages. Tests have their own.
+pub trait Transport: Send + Sync {
+    /// Sends a body with headers to an address, once.
+    fn send(&self, url: &str, headers: &[(&str, String)], body: &str) -> Sent;
+}
+
+/// Sends messages by HTTP.
+pub struct HttpSender(Agent);
+
+impl HttpSender {
+    /// Makes a sender. With `is_local`, it also reaches this machine and its network.
+    pub fn new(is_local: bool) -> HttpSender {
+        let found = rustls_native_certs::load_native_certs().certs;
+        let roots = found.iter().map(|found| Certificate::from_der(found).to_owned());
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::from(roots));
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            // A redirect could lead anywhere, and the sender of a webhook has no use for one.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            // A proxy would resolve the name itself, so that its address could not be checked.
+            .proxy(None)
+            .max_idle_connections(0)
+            .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build());
+        let resolver = PublicResolver { inner: DefaultResolver::default(), is_local };
+        HttpSender(Agent::with_parts(config.build(), DefaultConnector::default(), resolver))
+    }
+}
+
+impl Transport for HttpSender {
+    fn send(&self, url: &str, headers: &[(&str, String)], body: &str) -> Sent {
+        let mut request = self.0.post(url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        match request.send(body) {
+            // The body of an answer is not read.
+            Ok(answer) => Sent { status: Some(answer.status().as_u16()), error: None },
+            Err(error) => Sent { status: None, error: Some(error.to_string().chars().take(ERROR_CHARS_MAX).collect()) },
+        }
+    }
+}
+
+/// A name leads to an address that is not one of the public internet.
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to an address that is not one of the public internet")]
+struct PrivateAddress;
+
+/// Resolves names, and leaves out addresses that are not public.
+#[derive(Debug)]
+struct PublicResolver {
+    inner: DefaultResolver,
+    is_local: bool,
+}
+
+impl Resolver for PublicResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        // The connection goes to one of these addresses: the name is not resolved again.
+        match self.is_local || found.iter().all(|address| !is_private(address.ip())) {
+            true => Ok(found),
+            false => Err(ureq::Error::Other(Box::new(PrivateAddress))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_name_that_leads_to_this_machine_is_not_reached_unless_the_server_is_local() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let url = format!("http://localhost:{port}/hooks");
+        let sent = HttpSender::new(false).send(&url, &[], "{}");
+        assert_eq!(sent.status, None);
+        assert!(sent.error.expect("an error").contains("not one of the public internet"));
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut bytes = [0; 4096];
+            let mut text = String::new();
+            while !text.ends_with("{\"a\":1}") {
+                let read = stream.read(&mut bytes).expect("bytes");
+                text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+            stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").expect("written");
+            text.to_lowercase()
+        });
+        let sent = HttpSender::new(true).send(&format!("http://127.0.0.1:{port}/hooks"), &[("webhook-id", "msg_1".into())], "{\"a\":1}");
+        assert_eq!(sent, Sent { status: Some(302), error: None }, "a redirect is not followed");
+        let text = answering.join().expect("an answer");
+        assert!(text.starts_with("post /hooks ") && text.contains("webhook-id: msg_1"), "{text}");
+    }
+}

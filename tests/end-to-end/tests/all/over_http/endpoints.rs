@@ -1,0 +1,99 @@
+//! Webhook endpoints over HTTP: who may manage which, and what is shown of them.
+
+use super::api::{Api, NOTHING};
+use serde_json::{Value, json};
+
+const URL: &str = "https://hooks.example/in";
+
+fn ok(api: &Api, line: &str, key: &str, body: &Value) -> Value {
+    let answer = api.ask(line, key, body);
+    assert!((200..300).contains(&answer.status), "{line}: {answer:?}");
+    serde_json::from_str(&answer.body).expect("JSON")
+}
+
+fn refused(api: &Api, line: &str, key: &str, body: &Value) -> (u16, String) {
+    let answer = api.ask(line, key, body);
+    (answer.status, answer.code())
+}
+
+#[test]
+fn everybody_manages_the_endpoints_of_the_own_accounts_only() {
+    let api = Api::start("solobase");
+    let (ada, eve, root) = (api.user("ada"), api.user("eve"), api.operator());
+    let [owner, member] = [&["owner"], &["member"]].map(|roles| api.member("bob", "acme", roles));
+    let make = "POST /api/endpoints";
+    let own = ok(&api, make, &ada, &json!({"url": URL, "types": ["instance.created"], "description": "mine"}));
+    assert_eq!((&own["account"], &own["status"], &own["types"]), (&json!("user:ada"), &json!("enabled"), &json!(["instance.created"])));
+    let of_all = ok(&api, make, &root, &json!({"url": URL}));
+    assert_eq!(of_all["account"], Value::Null, "an operator gets the events of all accounts");
+    let of_acme = ok(&api, &format!("{make}?account=organization:acme"), &owner, &json!({"url": URL}));
+    assert_eq!(of_acme["account"], json!("organization:acme"));
+    assert_eq!(refused(&api, &format!("{make}?account=organization:acme"), &member, &json!({"url": URL})), (403, "forbidden".into()));
+    assert_eq!(refused(&api, &format!("{make}?account=user:ada"), &eve, &json!({"url": URL})), (403, "forbidden".into()));
+    assert_eq!(refused(&api, make, "", &json!({"url": URL})), (401, "unauthorized".into()));
+    for (method, rest, body) in [
+        ("GET", "", NOTHING.clone()),
+        ("PATCH", "", json!({"description": "x"})),
+        ("DELETE", "", NOTHING.clone()),
+        ("POST", "/rotate", json!({})),
+        ("POST", "/test", json!({})),
+        ("POST", "/resend", json!({})),
+        ("GET", "/deliveries", NOTHING.clone()),
+        ("POST", "/deliveries/msg_1/resend", json!({})),
+    ] {
+        let line = |id: &Value| format!("{method} /api/endpoints/{}{rest}", id.as_str().expect("an id"));
+        // An endpoint of others and an unknown one look alike.
+        let unknown = api.ask(&line(&json!("ep_0")), &eve, &body);
+        for other in [&own, &of_all, &of_acme] {
+            let answer = api.ask(&line(&other["id"]), &eve, &body);
+            assert_eq!((answer.status, &answer.body), (404, &unknown.body), "{method} {rest}");
+        }
+        assert_eq!(refused(&api, &line(&of_acme["id"]), &member, &body), (404, "not-found".into()), "{method} {rest}");
+    }
+    let ids = |key: &str| -> Vec<Value> {
+        let all = ok(&api, "GET /api/endpoints", key, &NOTHING);
+        all["endpoints"].as_array().expect("endpoints").iter().map(|row| row["id"].clone()).collect()
+    };
+    assert_eq!(ids(&ada), [own["id"].clone()]);
+    assert_eq!(ids(&root).len(), 3);
+}
+
+#[test]
+fn an_endpoint_is_changed_disabled_rotated_and_deleted() {
+    let api = Api::start("solobase");
+    let ada = api.user("ada");
+    let made = ok(&api, "POST /api/endpoints", &ada, &json!({"url": URL}));
+    let secret = made["secret"].as_str().expect("a secret");
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    let path = format!("/api/endpoints/{}", made["id"].as_str().expect("an id"));
+    let seen = ok(&api, &format!("GET {path}"), &ada, &NOTHING);
+    assert!(seen["secret"].is_null(), "it is shown once");
+    for (body, pointer) in [
+        (json!({"url": "http://hooks.example/in"}), "/url"),
+        (json!({"types": ["instance.created", "no.type"]}), "/types/1"),
+        (json!({"description": "x".repeat(501)}), "/description"),
+        (json!({"status": "asleep"}), "/status"),
+        (json!({"secret": "whsec_mine"}), "/secret"),
+    ] {
+        let answer = api.ask(&format!("PATCH {path}"), &ada, &body);
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(answer.body.contains(&format!("\"pointer\":\"{pointer}\"")), "{answer:?}");
+    }
+    let changed = json!({"url": "https://hooks.example/new", "types": ["invoice.updated"], "status": "disabled"});
+    let changed = ok(&api, &format!("PATCH {path}"), &ada, &changed);
+    assert_eq!((&changed["url"], &changed["status"]), (&json!("https://hooks.example/new"), &json!("disabled")));
+    assert!(changed["disabled_at"].is_string());
+    let enabled = ok(&api, &format!("PATCH {path}"), &ada, &json!({"status": "enabled"}));
+    assert_eq!((&enabled["status"], &enabled["types"]), (&json!("enabled"), &json!(["invoice.updated"])));
+    let log = ok(&api, &format!("GET {path}/deliveries"), &ada, &NOTHING);
+    assert_eq!(log["deliveries"][0]["type"], json!("endpoint.recovered"), "{log}");
+    assert_eq!(refused(&api, &format!("GET {path}/deliveries?state=lost"), &ada, &NOTHING), (400, "query".into()));
+    let rotated = ok(&api, &format!("POST {path}/rotate"), &ada, &json!({}));
+    assert_ne!(rotated["secret"].as_str(), Some(secret));
+    ok(&api, &format!("DELETE {path}"), &ada, &NOTHING);
+    assert_eq!(refused(&api, &format!("GET {path}"), &ada, &NOTHING), (404, "not-found".into()));
+    for _ in 0..50 {
+        ok(&api, "POST /api/endpoints", &ada, &json!({"url": URL}));
+    }
+    assert_eq!(refused(&api, "POST /api/endpoints", &ada, &json!({"url": URL})), (409, "too-many-endpoints".into()));
+}
