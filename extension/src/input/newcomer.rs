@@ -33,7 +33,8 @@ fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Ruled<O
     let Ok(Content::Provider(Body::Session(session))) = &input.content else { return Ok(None) };
     let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
     let is_named = input.placement.account.is_some() || input.placement.mark == Mark::Ours;
-    if is_connected || is_named || !FINISHED.contains(&event.kind.as_str()) || session.mode.as_deref() == Some("setup") {
+    if is_connected || is_named || !FINISHED.contains(&event.kind.as_str()) || session.mode.as_deref() == Some("setup")
+    {
         return Ok(None);
     }
     let catalog = Catalog::new(Rc::new(Reader::new(host)), event.livemode == Some(true));

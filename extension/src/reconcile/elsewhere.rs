@@ -54,12 +54,7 @@ pub(super) fn plan_of(desk: &Desk<'_>, session: &Session) -> Ruled<Option<LineIt
     }
 }
 
-fn named_plan(
-    desk: &Desk<'_>,
-    decl: &TypeDecl,
-    made: &FromCheckout,
-    written: &Object,
-) -> Ruled<Option<LineItem>> {
+fn named_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &Object) -> Ruled<Option<LineItem>> {
     let (Some(template), Some(link)) = (&made.plan, &decl.plan) else { return Ok(None) };
     let named = Scope::default().fields("session", written).fill(&json!(template));
     let Some(name) = named.ok().as_ref().and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
@@ -88,7 +83,8 @@ fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: FromCheckout, seed: &str, wr
         && !standing(desk)?.plans.contains_key(&decl.plan.as_ref().map_or("", |link| &link.family).to_owned())
     {
         let message = format!("{template} of the checkout names no plan with a price");
-        let refusal = Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]);
+        let refusal =
+            Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]);
         return insert_refused(desk, decl, name, metadata, seed, &refusal);
     }
     let mut body = Object::new();

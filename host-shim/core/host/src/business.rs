@@ -2,6 +2,7 @@
 //! the business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `templates` the mails; folders in
 //! `features` add more of these.
 
+mod answers;
 mod decimal;
 mod features;
 mod own;
@@ -13,6 +14,7 @@ mod variables;
 mod webhooks;
 
 use crate::bad_input::{Mistakes, read_text};
+pub use answers::WebhookAnswer;
 pub use features::business_of;
 use host_routes::RouteTable;
 use host_yaml::{Checker, Entry, Node, Tree};
@@ -160,7 +162,7 @@ fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
 }
 
 /// Clauses of `business.yml` for the host only.
-const OF_HOST: [&str; 4] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, variables::CLAUSE];
+const OF_HOST: [&str; 5] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, answers::CLAUSE, variables::CLAUSE];
 
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates. The extension does not get the
 /// configuration keys whose values stand in the catalog; it could not use them.
@@ -286,6 +288,33 @@ mod tests {
         let none = extension_contract::Declarations::default();
         let unknown = load("{/hook: strip}").expect("a business");
         let mistakes = unknown.own.mistakes(&none, &unknown.lines);
+        assert!(mistakes.len() == 1 && mistakes[0].to_string().contains("stripe"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn the_words_for_deliveries_are_for_the_host_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let load = |answers: &str| {
+            write(BUSINESS_FILE, &format!("webhook_answers: {answers}\n"));
+            BusinessFolder::load(dir.path())
+        };
+        write(CATALOG_FILE, "a: 1\n");
+        let business = load("{stripe: {success: Success, failure: Webhook Error}}").expect("a business");
+        assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
+        let [answer] = &*business.own.webhook_answers else { panic!("one webhook") };
+        assert_eq!((answer.success.as_str(), answer.failure.as_str()), ("Success", "Webhook Error"));
+        for wrong in [
+            "{stripe: Success}",
+            "{stripe: {success: a}}",
+            "{stripe: {success: a, failure: []}}",
+            "{stripe: {success: a, failure: b, c: d}}",
+        ] {
+            let mistake = load(wrong).expect_err(wrong);
+            assert!(mistake.to_string().contains("business.yml:1"), "{mistake}");
+        }
+        let unknown = load("{strip: {success: a, failure: b}}").expect("a business");
+        let mistakes = unknown.own.mistakes(&extension_contract::Declarations::default(), &unknown.lines);
         assert!(mistakes.len() == 1 && mistakes[0].to_string().contains("stripe"), "{mistakes:?}");
     }
 

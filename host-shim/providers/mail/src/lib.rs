@@ -109,7 +109,10 @@ fn values(call: &Call) -> Result<Value, CallOutcome> {
         let reference = reference.as_str().unwrap_or_default();
         // A mail shows what the server has made for its account, never what the machine knows.
         if !reference.starts_with(OF_THE_VAULT) {
-            return Err(CallOutcome::refused("bad-secret", format!("`secrets/{name}`: expected a secret of the account")));
+            return Err(CallOutcome::refused(
+                "bad-secret",
+                format!("`secrets/{name}`: expected a secret of the account"),
+            ));
         }
         let secret = call.secret(reference).map_err(CallOutcome::from)?;
         members.insert(name.clone(), json!(secret.expose()));

@@ -241,6 +241,7 @@ fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
     (mails.len(), ids.collect())
 }
 
+// covers: ORC-19, ORC-30, PLG-63
 #[test]
 fn a_mail_arrives_under_one_id_despite_faults() {
     let sink = Sink::start(None);

@@ -157,7 +157,11 @@ impl Daemon {
         let complain = |error: &io::Error| {
             tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups or sends webhooks");
         };
-        let started = sweeping.chain(comparing).chain(saving).chain(telling).filter_map(|started| started.inspect_err(complain).ok());
+        let started = sweeping
+            .chain(comparing)
+            .chain(saving)
+            .chain(telling)
+            .filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();
         let announced = front.clone();
         runtime.spawn(async move { announced.announce_users().await });

@@ -175,6 +175,8 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
+    let answers = business.own.webhook_answers.iter().map(|own| (own.webhook.clone(), own.clone()));
+    let webhook_answers = answers.collect();
     let partition = Partition { business: business.name.clone(), livemode };
     let cors = host_front::cors(&configured.origins());
     let users = SiteUsers::new(links, &configured);
@@ -224,7 +226,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         simulated,
     };
     let (users, webhooks) = (Some(users), Some(own_webhooks));
-    let hosted = HostedSite { site, names, aliases, local_clock, routes, users, webhooks, cors };
+    let hosted = HostedSite { site, names, aliases, webhook_answers, local_clock, routes, users, webhooks, cors };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
 }
 

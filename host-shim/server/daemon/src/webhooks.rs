@@ -198,10 +198,12 @@ impl WebhookSetup {
             Ok(seen)
         })??;
         let mut has_random = true;
-        let id = || random("msg_").unwrap_or_else(|_| {
-            has_random = false;
-            String::new()
-        });
+        let id = || {
+            random("msg_").unwrap_or_else(|_| {
+                has_random = false;
+                String::new()
+            })
+        };
         self.webhooks.take(account, &seen, is_told, self.clock.now(), id)?;
         if has_random { Ok(()) } else { Err(NotTold::NoRandom) }
     }

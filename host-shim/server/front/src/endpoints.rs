@@ -18,7 +18,8 @@ use host_openapi::EVENTS;
 use host_provider_api::Secrets;
 use host_routes::{Field, Type, Types, read_body};
 use host_webhooks::{
-    Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError, check_url, new_secret,
+    Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError,
+    check_url, new_secret,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -148,9 +149,7 @@ fn shown(endpoint: &Endpoint) -> Value {
 }
 
 fn delivery_shown(delivery: &Delivery) -> Value {
-    let attempt = |attempt: &Attempt| {
-        json!({"at": time::text(attempt.at), "took_ms": attempt.took_ms, "status": attempt.status, "error": attempt.error})
-    };
+    let attempt = |attempt: &Attempt| json!({"at": time::text(attempt.at), "took_ms": attempt.took_ms, "status": attempt.status, "error": attempt.error});
     let is_pending = delivery.state == DeliveryState::Pending;
     json!({
         "message": delivery.message,
@@ -164,7 +163,12 @@ fn delivery_shown(delivery: &Delivery) -> Value {
 }
 
 /// Reads the body of an endpoint.
-async fn given(app: &AppState, headers: &HeaderMap, body: Body, of: &[(&str, Type)]) -> Result<Map<String, Value>, Problem> {
+async fn given(
+    app: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    of: &[(&str, Type)],
+) -> Result<Map<String, Value>, Problem> {
     let bytes = body::read(headers, body, app.limits.body).await?;
     let field = |(name, value_type): &(&str, Type)| Field {
         name: (*name).to_owned(),
@@ -195,9 +199,10 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
     if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
         wrong("/description".to_owned(), format!("expected at most {DESCRIPTION_CHARS_MAX} characters"));
     }
-    let types = given.get("types").and_then(Value::as_array).map(|types| {
-        types.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect::<Vec<String>>()
-    });
+    let types = given
+        .get("types")
+        .and_then(Value::as_array)
+        .map(|types| types.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect::<Vec<String>>());
     for (index, name) in types.iter().flatten().enumerate() {
         if EVENTS.iter().all(|event| event.name != name) {
             let known = EVENTS.iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
@@ -334,9 +339,10 @@ pub(crate) async fn log(
         let names = DeliveryState::ALL.map(DeliveryState::name).join(", ");
         DeliveryState::parse(name).ok_or_else(|| Problem::bad("query", format!("`state` is {name}, expected {names}")))
     });
-    let before = query.after.as_deref().map(|after| {
-        after.parse().map_err(|_| Problem::bad("query", "`after` is not the `next` of a page"))
-    });
+    let before = query
+        .after
+        .as_deref()
+        .map(|after| after.parse().map_err(|_| Problem::bad("query", "`after` is not the `next` of a page")));
     let most = limit(query.limit.unwrap_or(ROWS_MAX), ROWS_MAX)?;
     let rows = called.hosted.webhooks()?.webhooks.log(&endpoint.id, state.transpose()?, before.transpose()?, most)?;
     let next = rows.last().filter(|_| rows.len() == most).map(|row| row.seq.to_string());
@@ -344,10 +350,7 @@ pub(crate) async fn log(
 }
 
 /// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
-pub(crate) async fn resend(
-    called: Called,
-    Named((id, message)): Named<(String, String)>,
-) -> Result<Answered, Problem> {
+pub(crate) async fn resend(called: Called, Named((id, message)): Named<(String, String)>) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
     let now = called.hosted.site.clock().now();
     match called.hosted.webhooks()?.webhooks.resend(&endpoint.id, &message, now)? {

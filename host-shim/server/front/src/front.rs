@@ -25,6 +25,7 @@ use axum::http::{Method, Request, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
+use host::business::WebhookAnswer;
 use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
@@ -81,6 +82,8 @@ pub struct HostedSite {
     pub names: Vec<String>,
     /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
     pub aliases: BTreeMap<String, String>,
+    /// The words for deliveries, by webhook, in place of the server's own.
+    pub webhook_answers: BTreeMap<String, WebhookAnswer>,
     /// Lets operators advance the clock, in local mode only.
     pub local_clock: Option<Arc<dyn LocalClock>>,
     /// The routes of the business.

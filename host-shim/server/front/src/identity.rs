@@ -192,7 +192,9 @@ impl From<Refused> for Problem {
             Refused::Wrong => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "the address or the password is wrong")
             }
-            Refused::NoLink => Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired"),
+            Refused::NoLink => {
+                Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired")
+            }
             Refused::Failed(IdentityError::Busy(_)) => Problem::too_many("too many logins at the same time", 1),
             Refused::Failed(error) => Problem::from(error),
         }

@@ -40,5 +40,5 @@ pub use metrics::Metrics;
 pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
 pub use rate::Rate;
 pub use routes::BusinessRoutes;
-pub use show::entitlement;
 pub use serve::{ConnectionLimits, Serving, serve};
+pub use show::entitlement;

@@ -7,7 +7,6 @@
 mod page;
 mod read;
 mod show;
-mod table;
 mod write;
 
 use crate::access;
@@ -24,11 +23,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use extension_contract::Account;
 use host_access::Caller;
+use host_openapi::platform::{Action, ROUTES, Route, Who, allow};
 use page::Filter;
 pub(crate) use read::{too_many, whole_list};
 pub(crate) use show::offer;
 use std::sync::Arc;
-use table::{Action, ROUTES, Route, Who};
 
 /// Paths at which the platform's own products extensions take Stripe's webhooks, for every business.
 const WEBHOOKS: [&str; 3] = ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"];
@@ -130,7 +129,7 @@ async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answe
     let of_path = || ROUTES.iter().filter(|route| route.paths.contains(&matched.as_str()));
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
     let Some(Route { action, who, .. }) = of_path().find(|route| route.methods.contains(&method.as_str())) else {
-        return Err(Problem::method(table::allow(&matched)));
+        return Err(Problem::method(allow(&matched)));
     };
     if let Action::NotServed(reason) = action {
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not-served", *reason));

@@ -161,6 +161,19 @@ mod tests {
         assert!(rates.key("b").is_ok());
     }
 
+    // covers: PLG-72
+    #[test]
+    fn the_eleventh_login_in_a_minute_waits_by_address_and_by_user() {
+        let rate = Rate { per_second: 1, burst: 1 };
+        let rates = Rates::new(rate, rate, 10);
+        let from =
+            |peer: &str| rates.login_from(Some(Peer(peer.parse().expect("an address"))), &HeaderMap::new()).is_ok();
+        assert!((0..10).all(|_| from("192.0.2.1:5")) && !from("192.0.2.1:6"), "the port does not matter");
+        assert!(from("192.0.2.2:5"));
+        assert!((0..10).all(|_| rates.login_of("ada").is_ok()) && rates.login_of("ada").is_err());
+        assert!(rates.login_of("bob").is_ok());
+    }
+
     #[test]
     fn senders_without_a_recent_request_are_forgotten() {
         let limiter = Limiter::new(Rate { per_second: u32::MAX, burst: u32::MAX });

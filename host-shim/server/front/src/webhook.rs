@@ -6,11 +6,12 @@ use crate::problem::Problem;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use host_intake::headers::Headers;
-use host_intake::request::{Request as Delivery, Taken, WebhookReply};
+use host_intake::request::{PATH, Request as Delivery, Taken, WebhookReply};
 use std::sync::Arc;
 
 /// The answer to an accepted delivery, as the platform gives it.
@@ -23,9 +24,18 @@ pub(crate) async fn deliver(
     Extension(hosted): Extension<Arc<HostedSite>>,
     request: Request<Body>,
 ) -> Response {
-    match answer(&app, &hosted, request).await {
-        Ok(()) => ([("content-type", "application/json")], RECEIVED).into_response(),
-        Err(problem) => problem.into_response(),
+    let words = request.uri().path().strip_prefix(PATH).and_then(|name| hosted.webhook_answers.get(name)).cloned();
+    match (answer(&app, &hosted, request).await, words) {
+        (Ok(()), None) => ([("content-type", "application/json")], RECEIVED).into_response(),
+        (Ok(()), Some(words)) => words.success.into_response(),
+        (Err(problem), None) => problem.into_response(),
+        (Err(problem), Some(words)) => {
+            // The sender knows the words; the status, and when to come again, stay.
+            let (mut parts, _) = problem.into_response().into_parts();
+            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            parts.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(parts, words.failure.into())
+        }
     }
 }
 

@@ -263,7 +263,14 @@ impl Identity {
     }
 
     /// Gives the address's user the password and the account of a link, and makes the user if there is none.
-    fn owner_of(&self, link: &Link, address: &Address, token: &str, hash: &str, now: Timestamp) -> Result<User, Refused> {
+    fn owner_of(
+        &self,
+        link: &Link,
+        address: &Address,
+        token: &str,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<User, Refused> {
         self.use_link(token)?;
         let livemode = self.partition.livemode;
         match (self.users.by_address(livemode, address)?, &link.account) {
@@ -278,8 +285,16 @@ impl Identity {
             (None, Account::User(id)) if link.kind == LinkKind::Claim => {
                 let (id, email) = (id.clone(), address.as_str().to_owned());
                 let (created_at, confirmed_at) = (now, Some(now));
-                let user =
-                    User { id, livemode, email, name: None, is_operator: false, created_at, announced_at: None, confirmed_at };
+                let user = User {
+                    id,
+                    livemode,
+                    email,
+                    name: None,
+                    is_operator: false,
+                    created_at,
+                    announced_at: None,
+                    confirmed_at,
+                };
                 match self.users.add(&user, hash)? {
                     true => Ok(user),
                     false => Err(Refused::Taken),
@@ -308,12 +323,7 @@ impl Identity {
     ///
     /// # Errors
     /// Fails if the users cannot be read, or if too many passwords wait; the function is then not called.
-    pub fn prove(
-        &self,
-        user: &str,
-        password: String,
-        then: impl FnOnce(bool) + Send + 'static,
-    ) -> Result<(), Refused> {
+    pub fn prove(&self, user: &str, password: String, then: impl FnOnce(bool) + Send + 'static) -> Result<(), Refused> {
         let found = self.users.by_id(self.partition.livemode, user)?;
         let hash = found.map(|(_, hash)| hash).filter(|hash| !hash.is_empty());
         Ok(self.hasher.verify(password, hash, then)?)
@@ -354,7 +364,16 @@ fn add(
 ) -> Result<User, Refused> {
     let hash = hash.ok_or(IdentityError::NoRandom)?;
     let email = address.as_str().to_owned();
-    let user = User { id: random("usr_")?, livemode, email, name, is_operator, created_at: now, announced_at: None, confirmed_at: None };
+    let user = User {
+        id: random("usr_")?,
+        livemode,
+        email,
+        name,
+        is_operator,
+        created_at: now,
+        announced_at: None,
+        confirmed_at: None,
+    };
     match users.add(&user, &hash)? {
         true => Ok(user),
         false => Err(Refused::Taken),
@@ -462,7 +481,10 @@ mod tests {
         let identity = identity();
         let first = register(&identity, "ada@example.com", "correct horse").expect("registered");
         let token = link(&identity, LinkKind::Reset, &first.user.id);
-        assert!(matches!(set_password(&identity, &token, "short"), Err(Refused::Invalid(_))), "a weak one uses nothing up");
+        assert!(
+            matches!(set_password(&identity, &token, "short"), Err(Refused::Invalid(_))),
+            "a weak one uses nothing up"
+        );
         let second = set_password(&identity, &token, "battery staple").expect("set");
         assert_eq!((second.user.id.clone(), second.user.confirmed_at), (first.user.id.clone(), Some(DAY)));
         assert_eq!(identity.caller(&first.token, DAY).expect("read"), None, "the session has ended");
@@ -470,7 +492,10 @@ mod tests {
         assert!(matches!(set_password(&identity, &token, "battery staple 2"), Err(Refused::NoLink)), "it was used");
         assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
         let confirm = link(&identity, LinkKind::Confirm, &first.user.id);
-        assert!(matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)), "of another kind");
+        assert!(
+            matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)),
+            "of another kind"
+        );
         assert_eq!(identity.confirm(&confirm, DAY).expect("confirmed").id, first.user.id);
         assert!(matches!(identity.confirm(&confirm, DAY), Err(Refused::NoLink)));
     }
@@ -478,10 +503,12 @@ mod tests {
     #[test]
     fn the_account_of_a_checkout_goes_to_the_owner_of_its_address() {
         let identity = identity();
-        let claimed = set_password(&identity, &link(&identity, LinkKind::Claim, "usr_made"), "battery staple").expect("set");
+        let claimed =
+            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_made"), "battery staple").expect("set");
         assert_eq!((claimed.user.id.as_str(), claimed.user.confirmed_at), ("usr_made", Some(DAY)));
         // A user who registered before gets the account beside the own one.
-        let again = set_password(&identity, &link(&identity, LinkKind::Claim, "usr_later"), "battery staple 2").expect("set");
+        let again =
+            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_later"), "battery staple 2").expect("set");
         assert_eq!(again.user.id, "usr_made");
         let caller = identity.caller(&again.token, DAY).expect("read").expect("a caller");
         let later = Account::User("usr_later".into());

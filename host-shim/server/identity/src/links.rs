@@ -153,12 +153,10 @@ impl Users {
     /// Fails if the file cannot be written.
     pub fn forget_links(&self, livemode: bool, now: Timestamp) -> Result<Vec<ForgottenLink>, UsersError> {
         let connection = self.lock();
-        let mut all = connection.prepare_cached(
-            "DELETE FROM links WHERE livemode = ?1 AND expires_at <= ?2 RETURNING account, secret",
-        )?;
-        let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Option<String>)> {
-            Ok((row.get(0)?, row.get(1)?))
-        };
+        let mut all = connection
+            .prepare_cached("DELETE FROM links WHERE livemode = ?1 AND expires_at <= ?2 RETURNING account, secret")?;
+        let read =
+            |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Option<String>)> { Ok((row.get(0)?, row.get(1)?)) };
         let rows = all.query_map(params![livemode, now], read)?.collect::<Result<Vec<_>, _>>()?;
         let forgotten = rows.into_iter().filter_map(|(account, secret)| {
             Some(ForgottenLink { account: account.parse().ok()?, livemode, secret: secret? })

@@ -68,8 +68,8 @@ impl Users {
     /// Fails if the file cannot be read.
     pub fn organization(&self, livemode: bool, id: &str) -> Result<Option<Organization>, UsersError> {
         let connection = self.lock();
-        let mut one =
-            connection.prepare_cached("SELECT id, name, created_at FROM organizations WHERE livemode = ?1 AND id = ?2")?;
+        let mut one = connection
+            .prepare_cached("SELECT id, name, created_at FROM organizations WHERE livemode = ?1 AND id = ?2")?;
         Ok(one.query_row(params![livemode, id], organization).optional()?)
     }
 
@@ -108,13 +108,7 @@ impl Users {
     ///
     /// # Errors
     /// Fails if the file cannot be written.
-    pub fn join(
-        &self,
-        organization: &str,
-        user: &str,
-        new_roles: &[String],
-        now: Timestamp,
-    ) -> Result<(), UsersError> {
+    pub fn join(&self, organization: &str, user: &str, new_roles: &[String], now: Timestamp) -> Result<(), UsersError> {
         let mut connection = self.lock();
         let both = connection.transaction()?;
         let known = "SELECT roles FROM members WHERE organization = ?1 AND user = ?2";
@@ -160,7 +154,10 @@ impl Users {
         let mut connection = self.lock();
         let both = connection.transaction()?;
         let account = Account::Organization(id.to_owned()).to_string();
-        both.execute("UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND account = ?2", params![livemode, account])?;
+        both.execute(
+            "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND account = ?2",
+            params![livemode, account],
+        )?;
         both.execute("DELETE FROM organizations WHERE livemode = ?1 AND id = ?2", params![livemode, id])?;
         both.commit()?;
         Ok(())
@@ -177,8 +174,7 @@ impl Users {
             params![account.to_string(), livemode, user],
         )?;
         let holder = "SELECT user FROM further_accounts WHERE account = ?1 AND livemode = ?2";
-        let holder: String =
-            connection.query_row(holder, params![account.to_string(), livemode], |row| row.get(0))?;
+        let holder: String = connection.query_row(holder, params![account.to_string(), livemode], |row| row.get(0))?;
         Ok(holder == user)
     }
 
@@ -188,7 +184,8 @@ impl Users {
     /// Fails if the file cannot be read.
     pub fn further_accounts(&self, user: &str) -> Result<Vec<Account>, UsersError> {
         let connection = self.lock();
-        let mut all = connection.prepare_cached("SELECT account FROM further_accounts WHERE user = ?1 ORDER BY account")?;
+        let mut all =
+            connection.prepare_cached("SELECT account FROM further_accounts WHERE user = ?1 ORDER BY account")?;
         let rows = all.query_map([user], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(rows.iter().filter_map(|account| account.parse().ok()).collect())
     }
@@ -227,8 +224,7 @@ mod tests {
         };
         assert_eq!(roles("ada"), [("Choir".into(), vec!["owner".into()])]);
         assert_eq!(roles("bob"), [("Choir".into(), vec!["member".into(), "billing".into()])]);
-        let members: Vec<String> =
-            users.members("org_1").expect("read").into_iter().map(|(user, _)| user.id).collect();
+        let members: Vec<String> = users.members("org_1").expect("read").into_iter().map(|(user, _)| user.id).collect();
         assert_eq!(members, ["ada", "bob"]);
         assert_eq!(users.remove("org_1", "ada").expect("written"), Removed::LastOwner);
         assert_eq!(users.remove("org_1", "eve").expect("written"), Removed::Unknown);

@@ -106,7 +106,8 @@ pub struct User {
 pub struct Users(SmallFile);
 
 /// The columns of a user.
-pub(crate) const COLUMNS: &str = "users.id, livemode, email, name, is_operator, users.created_at, announced_at, confirmed_at";
+pub(crate) const COLUMNS: &str =
+    "users.id, livemode, email, name, is_operator, users.created_at, announced_at, confirmed_at";
 
 pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -222,7 +223,10 @@ impl Users {
     pub fn delete(&self, user: &User) -> Result<(), UsersError> {
         let mut connection = self.lock();
         let both = connection.transaction()?;
-        both.execute("UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2", params![user.livemode, user.email])?;
+        both.execute(
+            "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2",
+            params![user.livemode, user.email],
+        )?;
         both.execute("DELETE FROM users WHERE id = ?1", [&user.id])?;
         both.commit()?;
         Ok(())

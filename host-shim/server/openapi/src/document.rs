@@ -1,6 +1,6 @@
 //! The OpenAPI document, version 3.1.
 
-use crate::{events, schema};
+use crate::{events, own, schema};
 use host_routes::{ErrorAnswer, Field, Route, RouteTable, Who};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +17,15 @@ pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
     schemas.insert("Problem".to_owned(), problem());
     schemas.insert("Pending".to_owned(), pending());
     schemas.extend(events::components());
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    schemas.extend(own::components());
+    let mut paths: Map<String, Value> = Map::new();
     for route in &table.routes {
-        let path = paths.entry(route.pattern.as_str()).or_default();
-        path.insert(route.method.name().to_ascii_lowercase(), operation(table, route));
+        let path = paths.entry(route.pattern.as_str()).or_insert_with(|| json!({}));
+        path[route.method.name().to_ascii_lowercase()] = operation(table, route);
     }
-    let tags: BTreeSet<&str> = table.routes.iter().map(|route| route.tag.as_str()).collect();
+    own::add_to(&mut paths);
+    let of_routes = table.routes.iter().map(|route| route.tag.as_str());
+    let tags: BTreeSet<&str> = of_routes.chain(["Products", "Server"]).collect();
     json!({
         "openapi": "3.1.0",
         "info": {"title": format!("API of {business}"), "version": version},

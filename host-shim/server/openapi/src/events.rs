@@ -28,12 +28,28 @@ pub const EVENTS: [EventType; 13] = [
         data: &[("entitlements", "entitlements")],
     },
     EventType { name: "instance.created", about: "An instance exists.", data: &[("instance", "object")] },
-    EventType { name: "instance.deleted", about: "An instance is gone. It has only its `id`.", data: &[("instance", "object")] },
-    EventType { name: "instance.updated", about: "An instance has changed, such as its status.", data: &[("instance", "object")] },
+    EventType {
+        name: "instance.deleted",
+        about: "An instance is gone. It has only its `id`.",
+        data: &[("instance", "object")],
+    },
+    EventType {
+        name: "instance.updated",
+        about: "An instance has changed, such as its status.",
+        data: &[("instance", "object")],
+    },
     EventType { name: "invoice.created", about: "An invoice is known.", data: &[("invoice", "object")] },
-    EventType { name: "invoice.updated", about: "An invoice has changed, such as its payment.", data: &[("invoice", "object")] },
+    EventType {
+        name: "invoice.updated",
+        about: "An invoice has changed, such as its payment.",
+        data: &[("invoice", "object")],
+    },
     EventType { name: "purchase.created", about: "A purchase has begun.", data: &[("purchase", "object")] },
-    EventType { name: "purchase.updated", about: "A purchase has changed, such as its payment.", data: &[("purchase", "object")] },
+    EventType {
+        name: "purchase.updated",
+        about: "A purchase has changed, such as its payment.",
+        data: &[("purchase", "object")],
+    },
     EventType {
         name: "subscription.created",
         about: "A subscription is known.",
@@ -113,9 +129,7 @@ pub(crate) fn components() -> [(String, Value); 1] {
 
 /// Returns the member `webhooks` of the OpenAPI document.
 pub(crate) fn webhooks() -> Value {
-    let header = |name: &str, about: &str| {
-        json!({"name": name, "in": "header", "required": true, "schema": {"type": "string"}, "description": about})
-    };
+    let header = |name: &str, about: &str| json!({"name": name, "in": "header", "required": true, "schema": {"type": "string"}, "description": about});
     let parameters = || {
         json!([
             header("webhook-id", "Id of the message. A message that comes again has the same id."),

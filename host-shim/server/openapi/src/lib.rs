@@ -3,7 +3,9 @@
 
 mod document;
 mod events;
+mod own;
 mod page;
+pub mod platform;
 mod schema;
 mod typescript;
 

@@ -133,7 +133,8 @@ pub(crate) fn add_message(
     new: &NewMessage<'_>,
     endpoints: &[Endpoint],
 ) -> rusqlite::Result<()> {
-    let wanted: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| endpoint.gets(new.account, new.event_type)).collect();
+    let wanted: Vec<&Endpoint> =
+        endpoints.iter().filter(|endpoint| endpoint.gets(new.account, new.event_type)).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -213,7 +214,8 @@ impl Webhooks {
         let both = connection.transaction()?;
         let of = "SELECT attempts, (SELECT count(*) FROM attempts WHERE endpoint = ?1 AND message = ?2) \
                   FROM deliveries WHERE endpoint = ?1 AND message = ?2";
-        let known = both.query_row(of, params![endpoint, seq], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)));
+        let known =
+            both.query_row(of, params![endpoint, seq], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)));
         // The endpoint may have been deleted in the meantime.
         let Some((before, logged)) = known.optional()? else { return Ok(Told::Failed) };
         both.execute(

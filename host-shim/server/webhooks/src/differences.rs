@@ -58,7 +58,8 @@ pub fn differences(before: &Hashes, seen: &Seen) -> (Vec<Change>, Hashes) {
     let (mut changes, mut after) = (Vec::new(), Hashes::new());
     for (list, name) in KINDS {
         for (id, value) in seen.lists.get(list).into_iter().flatten() {
-            let is_ended = name == "subscription" && value["status"].as_str().is_some_and(|status| ENDED.contains(&status));
+            let is_ended =
+                name == "subscription" && value["status"].as_str().is_some_and(|status| ENDED.contains(&status));
             let hash = format!("{}{}", hash(value), if is_ended { ENDED_MARK } else { "" });
             let key = (name.to_owned(), id.clone());
             let known = before.get(&key);
@@ -82,12 +83,14 @@ pub fn differences(before: &Hashes, seen: &Seen) -> (Vec<Change>, Hashes) {
         }
     }
     // Only an instance ends by leaving its list; other entries leave it when an account is erased.
-    let gone = before.keys().filter(|(name, id)| name == "instance" && !after.contains_key(&(name.clone(), id.clone())));
+    let gone =
+        before.keys().filter(|(name, id)| name == "instance" && !after.contains_key(&(name.clone(), id.clone())));
     for (_, id) in gone {
         changes.push(Change { event_type: "instance.deleted".to_owned(), data: json!({"instance": {"id": id}}) });
     }
     // What is used changes with every measurement; what is allowed is told.
-    let allowed: Vec<Value> = seen.entitlements.iter().map(|row| json!([row["key"], row["allowed"], row["ends_at"]])).collect();
+    let allowed: Vec<Value> =
+        seen.entitlements.iter().map(|row| json!([row["key"], row["allowed"], row["ends_at"]])).collect();
     let (key, hash) = ((ENTITLEMENTS.to_owned(), String::new()), hash(&json!(allowed)));
     if before.get(&key).map_or(!allowed.is_empty(), |known| *known != hash) {
         let data = json!({ENTITLEMENTS: seen.entitlements});
@@ -170,7 +173,8 @@ impl Webhooks {
             add_message(&both, &NewMessage { id: &id, account, event_type, at: now, data }, &endpoints)?;
         }
         {
-            let mut put = both.prepare_cached("INSERT OR REPLACE INTO objects (account, kind, id, hash) VALUES (?1, ?2, ?3, ?4)")?;
+            let mut put = both
+                .prepare_cached("INSERT OR REPLACE INTO objects (account, kind, id, hash) VALUES (?1, ?2, ?3, ?4)")?;
             for ((kind, id), hash) in after.iter().filter(|(key, hash)| before.get(key) != Some(hash)) {
                 put.execute(params![name, kind, id, hash])?;
             }
@@ -179,7 +183,10 @@ impl Webhooks {
                 delete.execute(params![name, kind, id])?;
             }
         }
-        both.execute("INSERT OR REPLACE INTO accounts (account, revision) VALUES (?1, ?2)", params![name, seen.revision])?;
+        both.execute(
+            "INSERT OR REPLACE INTO accounts (account, revision) VALUES (?1, ?2)",
+            params![name, seen.revision],
+        )?;
         both.commit()?;
         Ok(told.len())
     }

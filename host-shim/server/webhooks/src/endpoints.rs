@@ -161,8 +161,9 @@ impl Webhooks {
     /// Fails if the file cannot be written.
     pub fn rotate(&self, id: &str, secret: &str, now: Timestamp) -> Result<Option<String>, WebhooksError> {
         let connection = self.lock();
-        let oldest: Option<Option<String>> =
-            connection.query_row("SELECT old_secret FROM endpoints WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+        let oldest: Option<Option<String>> = connection
+            .query_row("SELECT old_secret FROM endpoints WHERE id = ?1", [id], |row| row.get(0))
+            .optional()?;
         connection.execute(
             "UPDATE endpoints SET old_secret = secret, old_until = ?3, secret = ?2 WHERE id = ?1",
             params![id, secret, now.saturating_add(OLD_SECRET_MS)],
@@ -203,7 +204,8 @@ impl Webhooks {
     pub fn enable(&self, endpoint: &Endpoint, message: &str, now: Timestamp) -> Result<bool, WebhooksError> {
         let mut connection = self.lock();
         let both = connection.transaction()?;
-        let enable = "UPDATE endpoints SET disabled_at = NULL, failing_since = NULL WHERE id = ?1 AND disabled_at IS NOT NULL";
+        let enable =
+            "UPDATE endpoints SET disabled_at = NULL, failing_since = NULL WHERE id = ?1 AND disabled_at IS NOT NULL";
         if both.execute(enable, [&endpoint.id])? == 0 {
             return Ok(false);
         }

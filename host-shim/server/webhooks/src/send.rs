@@ -121,10 +121,16 @@ mod tests {
                 let read = stream.read(&mut bytes).expect("bytes");
                 text.push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
-            stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").expect("written");
+            stream
+                .write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+                .expect("written");
             text.to_lowercase()
         });
-        let sent = HttpSender::new(true).send(&format!("http://127.0.0.1:{port}/hooks"), &[("webhook-id", "msg_1".into())], "{\"a\":1}");
+        let sent = HttpSender::new(true).send(
+            &format!("http://127.0.0.1:{port}/hooks"),
+            &[("webhook-id", "msg_1".into())],
+            "{\"a\":1}",
+        );
         assert_eq!(sent, Sent { status: Some(302), error: None }, "a redirect is not followed");
         let text = answering.join().expect("an answer");
         assert!(text.starts_with("post /hooks ") && text.contains("webhook-id: msg_1"), "{text}");

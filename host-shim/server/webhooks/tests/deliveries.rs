@@ -3,7 +3,8 @@
 use extension_contract::{Account, Timestamp};
 use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
 use host_webhooks::{
-    ATTEMPTS_MAX, DeliveryState, Endpoint, FAILING_MS, Notices, Seen, Sender, Sent, Transport, Webhooks, new_secret, signature,
+    ATTEMPTS_MAX, DeliveryState, Endpoint, FAILING_MS, Notices, Seen, Sender, Sent, Transport, Webhooks, new_secret,
+    signature,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -273,7 +274,8 @@ fn the_secret_before_a_rotation_signs_for_another_day() {
         let (_, headers, body) = got.last().expect("a message").clone();
         let signed = |secret: &str| {
             let seconds = headers["webhook-timestamp"].parse().expect("seconds");
-            signature(secret.trim_start_matches("secret:"), &headers["webhook-id"], seconds, &body.to_string()).expect("signed")
+            signature(secret.trim_start_matches("secret:"), &headers["webhook-id"], seconds, &body.to_string())
+                .expect("signed")
         };
         let given = headers["webhook-signature"].clone();
         (given.contains(&signed(&second)), given.contains(&signed(&shop.secret)))

@@ -1,5 +1,6 @@
 //! The ids of requirements, decisions and scenarios: `fixtures/ids.txt`.
 
+use super::kinds::LETTERS;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,6 +15,8 @@ pub struct Ids {
     pub known: BTreeSet<String>,
     /// The known ids that no scenario can cover, by the reason: a word of `LEFT`.
     pub left: BTreeMap<&'static str, BTreeSet<String>>,
+    /// The letters of the verification code of each id that has one.
+    pub codes: BTreeMap<String, String>,
     /// Descriptions of the parts of ids that nothing in this repository can cover, by id. The other parts of these ids
     /// can be covered.
     pub parts: BTreeMap<String, String>,
@@ -24,7 +27,8 @@ const LEFT: [&str; 4] = ["http", "pages", "cloud", "paper"];
 
 impl Ids {
     /// Reads a file of lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`, `paper`) and
-    /// `part ID DESCRIPTION`, which describes the part of the id that can't be covered. `#` begins a comment.
+    /// `part ID DESCRIPTION`, which describes the part of the id that can't be covered; `code LETTERS ID…` has the verification code of
+    /// ids. `#` begins a comment.
     ///
     /// # Errors
     ///
@@ -47,6 +51,13 @@ impl Ids {
                 None => {}
                 Some("required") => ids.required.extend(words.map(str::to_owned)),
                 Some("known") => ids.known.extend(words.map(str::to_owned)),
+                Some("code") => {
+                    let letters = words.next().unwrap_or_default();
+                    if letters.is_empty() || !letters.chars().all(|letter| LETTERS.contains(letter)) {
+                        bail!("line {} has the code `{letters}`; expected letters of {LETTERS}, then ids", at + 1);
+                    }
+                    ids.codes.extend(words.map(|id| (id.to_owned(), letters.to_owned())));
+                }
                 Some("part") => {
                     let (id, what) = (words.next(), words.collect::<Vec<_>>().join(" "));
                     match id {
@@ -60,7 +71,7 @@ impl Ids {
                     let Some(what) = LEFT.into_iter().find(|what| *what == word) else {
                         let expected = LEFT.join(", ");
                         bail!(
-                            "line {} begins with `{word}`; expected required, known, part, {expected}, then ids",
+                            "line {} begins with `{word}`; expected required, known, part, code, {expected}, then ids",
                             at + 1
                         );
                     };
@@ -70,10 +81,10 @@ impl Ids {
                 }
             }
         }
-        match ids.parts.keys().find(|id| !ids.contains(id)) {
-            Some(id) => bail!("`part {id}`: unknown id `{id}`"),
-            None => Ok(ids),
+        if let Some(id) = ids.parts.keys().chain(ids.codes.keys()).find(|id| !ids.contains(id)) {
+            bail!("`part` or `code`: unknown id `{id}`");
         }
+        Ok(ids)
     }
 
     /// Returns true if the file has this id.
@@ -95,6 +106,16 @@ mod tests {
         assert!(ids.contains("TES-20") && ids.left["http"].len() == 2 && ids.left["pages"].contains("TES-80"));
         let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn the_verification_code_of_an_id_is_parsed() {
+        let ids = Ids::parse("required S1 S2\ncode UE S1 S2\n").expect("ids");
+        assert_eq!((ids.codes["S1"].as_str(), ids.codes["S2"].as_str()), ("UE", "UE"));
+        for (text, expected) in [("code X S1\n", "expected letters of UFAED"), ("code U S9\n", "unknown id `S9`")] {
+            let error = Ids::parse(text).expect_err("wrong");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]

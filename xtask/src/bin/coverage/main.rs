@@ -2,11 +2,15 @@
 //!
 //! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in
 //! every API version. A Rust test covers the ids that it names (`// covers: ID`) if it asserts something, was compiled,
-//! ran and passed.
+//! ran and passed. A test of a provider also counts if its target did not run: it has a group of its own, which fails by itself.
+//!
+//! An id with a verification code (`code` in `fixtures/ids.txt`) is covered if each letter of the code has a case of that kind, see
+//! [`kinds`].
 
 mod assertions;
 mod cases;
 mod ids;
+mod kinds;
 mod lines;
 mod source;
 
@@ -14,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use cases::Case;
 use clap::Parser;
 use ids::Ids;
+use kinds::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,8 +28,8 @@ use xtask::test::{Passed, kept};
 
 /// List which id is covered by which test and scenario of the last `cargo xtask test`.
 ///
-/// It fails on an unknown id, on a case that names ids and does not cover them, and if nothing covers an id that
-/// `fixtures/ids.txt` requires.
+/// It fails on an unknown id, on a case that names ids and does not cover them, if nothing covers an id that
+/// `fixtures/ids.txt` requires, and if a covered id has no case for a letter of its code.
 ///
 /// With `--lines`, list the lines of the extension's Rust code that no scenario reaches when the extension runs
 /// natively. This needs `llvm-profdata` and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; if
@@ -78,6 +83,11 @@ fn run(options: &Options) -> Result<()> {
     let passed: Vec<Passed> = serde_json::from_slice(&passed).context(missing)?;
     let cases = fs::read_to_string(kept("cases.jsonl")).context(missing)?;
     show(&passed, &cases::parse(&cases)?)
+}
+
+/// Returns true if a test of this target ran.
+fn has_run(passed: &[Passed], package: &str, target: &Target) -> bool {
+    passed.iter().any(|one| one.package == package && one.target == *target && !one.tests.is_empty())
 }
 
 /// Returns true if the test at `path` in this target ran and passed.
@@ -134,8 +144,10 @@ fn of_tests(root: &Path, packages: &[Package], passed: &[Passed]) -> Result<Vec<
             for test in source::tests_of(&target.src_path)? {
                 let Some((_, line)) = test.ids.first() else { continue };
                 let file = fs::canonicalize(&test.file)?;
-                let ran = has_passed(passed, &package.name, target, &test.path);
-                let showing = of_test(file.strip_prefix(&root).unwrap_or(&file), &package.name, &test, ran);
+                let file = file.strip_prefix(&root).unwrap_or(&file);
+                let is_of_group = Kind::of(file) == Kind::Provider && !has_run(passed, &package.name, target);
+                let ran = is_of_group || has_passed(passed, &package.name, target, &test.path);
+                let showing = of_test(file, &package.name, &test, ran);
                 let known = found.entry((showing.file.clone(), *line)).or_insert_with(|| showing.clone());
                 if known.standing != Standing::Shows {
                     *known = showing;
@@ -225,6 +237,7 @@ struct Coverage {
 
 fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, BTreeSet<Kind>> = BTreeMap::new();
     let (mut notes, mut problems) = (Vec::new(), Vec::new());
     for showing in showings {
         for (id, line) in &showing.ids {
@@ -238,6 +251,7 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
                     let empty = || Row { id: id.clone(), cases: Vec::new(), assertions: 0 };
                     let row = rows.entry(id).or_insert_with(empty);
                     row.cases.push(showing.name.clone());
+                    kinds.entry(id).or_default().insert(Kind::of(&showing.file));
                     row.assertions += showing.assertions;
                 }
                 Standing::NotYet(why) => {
@@ -245,6 +259,16 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
                 }
                 Standing::Wrong(why) => problems.push(format!("{place}: {} does not show {id}: {why}", showing.name)),
             }
+        }
+    }
+    for (id, letters) in
+        ids.codes.iter().filter(|(id, _)| rows.contains_key(id.as_str()) && !ids.parts.contains_key(*id))
+    {
+        let shown = kinds.get(id.as_str()).into_iter().flatten();
+        for letter in letters.chars().filter(|letter| !shown.clone().any(|kind| kind.does_for(*letter))) {
+            problems.push(format!(
+                "{id} has no case of the kind {letter}; expected one, or a line `part {id} …` with what is missing"
+            ));
         }
     }
     for id in ids.required.iter().filter(|id| !rows.contains_key(id.as_str())) {
@@ -306,6 +330,17 @@ mod tests {
         let rows: Vec<(&str, usize, usize)> =
             found.rows.iter().map(|row| (row.id.as_str(), row.cases.len(), row.assertions)).collect();
         assert_eq!(rows, [("S17", 2, 6), ("S18", 1, 3), ("SOL-01", 1, 3)]);
+    }
+
+    #[test]
+    fn each_letter_of_a_code_needs_a_case_of_its_kind() {
+        let ids = Ids::parse("known S17 S18 S19\ncode UE S17 S18 S19\npart S18 the pages\n").expect("ids");
+        let at = |file: &str, ids: &[&str]| Showing { file: file.into(), ..showing(ids, Standing::Shows) };
+        let replayed = at("fixtures/a.yml", &["S17", "S18"]);
+        let expected = ["S17 has no case of the kind E; expected one, or a line `part S17 …` with what is missing"];
+        assert_eq!(combine(&ids, std::slice::from_ref(&replayed)).problems, expected);
+        let served = at("tests/end-to-end/tests/all/over_http/a.rs", &["S17"]);
+        assert_eq!(combine(&ids, &[replayed, served]).problems, Vec::<String>::new());
     }
 
     #[test]

@@ -27,7 +27,8 @@ fn link_in_mail(folder: &Path) -> String {
         let mails = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let texts = mails.filter_map(|mail| std::fs::read_to_string(mail.path()).ok());
         let texts = texts.map(|text| text.replace("=\r\n", "").replace("=3D", "="));
-        let welcome = texts.into_iter().find(|text| text.contains("To: office@city.example") && text.contains("account url: "));
+        let welcome =
+            texts.into_iter().find(|text| text.contains("To: office@city.example") && text.contains("account url: "));
         if let Some(found) = welcome.as_deref().and_then(|text| text.split_once("account url: ")) {
             return found.1.lines().next().unwrap_or_default().trim().to_owned();
         }

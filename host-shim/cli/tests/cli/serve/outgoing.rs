@@ -144,7 +144,8 @@ fn a_subscription_is_told_to_the_endpoint_and_its_delivery_is_in_the_log() {
     let document = server.get("/openapi.json");
     for body in [&body, &test] {
         let name = body["type"].as_str().expect("a type");
-        let mut schema = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"].clone();
+        let mut schema =
+            document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"].clone();
         assert!(schema.is_object(), "{name} is in the document");
         schema["components"] = document["components"].clone();
         let validator = jsonschema::validator_for(&schema).expect("a schema");
@@ -170,11 +171,14 @@ fn what_was_committed_just_before_a_kill_is_told_after_it() {
 fn a_server_outside_of_local_mode_sends_nothing_into_its_own_network() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Running::start(&folder.path().join("data"));
-    for url in ["http://127.0.0.1:9/", "https://127.0.0.1:9/", "https://10.0.0.1/", "https://[::1]/", "https://localhost/"] {
+    for url in
+        ["http://127.0.0.1:9/", "https://127.0.0.1:9/", "https://10.0.0.1/", "https://[::1]/", "https://localhost/"]
+    {
         let refused = server.post("/api/endpoints", &json!({"url": url}), 422);
         assert_eq!(refused["errors"][0]["pointer"], json!("/url"), "{url}: {refused}");
     }
-    let refused = server.post("/api/endpoints", &json!({"url": "https://example.com/", "types": ["subscription.gone"]}), 422);
+    let refused =
+        server.post("/api/endpoints", &json!({"url": "https://example.com/", "types": ["subscription.gone"]}), 422);
     assert_eq!(refused["errors"][0]["pointer"], json!("/types/0"));
     server.stop();
 }

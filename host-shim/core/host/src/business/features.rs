@@ -1,7 +1,7 @@
 //! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml`, routes and mails; removing
 //! the folder removes them. A name that two files define is refused, with both places.
 
-use super::{BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, own, paths, retry, templates, variables, webhooks};
+use super::{BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, own, paths, retry, templates, variables, webhooks};
 use crate::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_routes::RouteFile;
 use host_yaml::{Checked, Checker, Entry, Node, Noted};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "features";
 /// Clauses of `business.yml`: policies, roles of organizations' members, configuration keys, resources, retries, webhooks and
 /// their paths, and unused variables.
-pub(super) const CLAUSES: [&str; 8] = [
+pub(super) const CLAUSES: [&str; 9] = [
     super::POLICIES,
     "may",
     own::CONFIG,
@@ -21,6 +21,7 @@ pub(super) const CLAUSES: [&str; 8] = [
     retry::CLAUSE,
     webhooks::CLAUSE,
     paths::CLAUSE,
+    answers::CLAUSE,
     variables::CLAUSE,
 ];
 /// Clauses that only one file may have, since they are not collections.

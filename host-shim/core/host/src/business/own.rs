@@ -1,6 +1,7 @@
 //! The clauses of `business.yml`: configuration keys, resources with their effects, retries, webhooks and their paths, and
 //! unused variables.
 
+use super::answers::{self, WebhookAnswer};
 use super::decimal::{DECIMALS_MAX, without_point};
 use super::paths::{self, WebhookPath};
 use super::retry::{self, RetryDecl};
@@ -42,6 +43,8 @@ pub struct BusinessDeclarations {
     pub webhooks: Vec<WebhookDecl>,
     /// Further paths of webhooks, also of Stripe's.
     pub webhook_paths: Vec<WebhookPath>,
+    /// The words in which a server answers deliveries, in place of its own.
+    pub webhook_answers: Vec<WebhookAnswer>,
     /// The number of decimals with which the value of a key is written, by key.
     pub decimals: BTreeMap<String, u32>,
     /// The reason why an environment variable is not used, by variable.
@@ -67,6 +70,7 @@ impl BusinessDeclarations {
             let retries = document.member(retry::CLAUSE).map(|retries| retry::read(check, retries));
             let webhooks = document.member(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, webhooks));
             let webhook_paths = document.member(paths::CLAUSE).map(|paths| paths::read(check, paths));
+            let answers = document.member(answers::CLAUSE).map(|answers| answers::read(check, answers));
             let unused = document.member(variables::CLAUSE).map(|unused| variables::read(check, unused));
             let config: Vec<(ConfigDecl, Option<u32>)> = config.transpose()?.unwrap_or_default();
             let decimals = |(decl, decimals): &(ConfigDecl, Option<u32>)| Some((decl.key.clone(), (*decimals)?));
@@ -77,6 +81,7 @@ impl BusinessDeclarations {
                 retries: retries.transpose()?.unwrap_or_default(),
                 webhooks: webhooks.transpose()?.unwrap_or_default(),
                 webhook_paths: webhook_paths.transpose()?.unwrap_or_default(),
+                webhook_answers: answers.transpose()?.unwrap_or_default(),
                 unused_variables: unused.transpose()?.unwrap_or_default(),
             })
         })
@@ -88,6 +93,7 @@ impl BusinessDeclarations {
         let mut found = retry::unknown(&self.retries, &declared.effects);
         found.extend(webhooks::mistakes(&self.webhooks, &declared.config, catalog));
         found.extend(paths::mistakes(&self.webhook_paths, &self.webhooks));
+        found.extend(answers::mistakes(&self.webhook_answers, &self.webhooks));
         found
     }
 

@@ -192,6 +192,7 @@ fn an_older_generation_is_superseded() {
     }
 }
 
+// covers: PLG-46
 #[test]
 fn an_object_is_signed_for_its_account_and_can_be_fetched() {
     let env = TestEnv::shared();

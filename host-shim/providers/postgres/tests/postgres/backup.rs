@@ -32,6 +32,7 @@ fn restore(generation: u32, backup: &Value) -> Call {
     call("database.restore", "inst_1/database", generation, json!({"backup": backup}))
 }
 
+// covers: ORC-42
 #[test]
 fn a_backup_is_restored() {
     let stage = Stage::with(1);

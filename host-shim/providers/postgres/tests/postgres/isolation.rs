@@ -6,6 +6,7 @@ use ::postgres::NoTls;
 /// SQLSTATE of insufficient privilege.
 const NO_RIGHT: &str = "42501";
 
+// covers: ORC-46
 #[test]
 fn all_escape_attempts_are_refused() {
     let stage = Stage::with(1);

@@ -30,6 +30,7 @@ fn step(kind: &str, outputs: &Value) -> Call {
     Call { key: "inst_1/migrate/run".to_owned(), ..call(kind, "inst_1/migrate", 1, payload) }
 }
 
+// covers: ORC-16, ORC-17
 #[test]
 fn files_run_once_in_order_with_the_tenants_rights() {
     let stage = Stage::with(1);

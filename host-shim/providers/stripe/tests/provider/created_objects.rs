@@ -70,6 +70,7 @@ fn a_credit_reduces_the_customers_balance() {
     assert_eq!(customer["balance"], -48);
 }
 
+// covers: SOL-10
 #[test]
 fn a_product_and_its_price_match_the_catalog() {
     let bench = Bench::start();
@@ -88,6 +89,7 @@ fn a_product_and_its_price_match_the_catalog() {
     assert_eq!(bench.direct("GET", &format!("/v1/prices/{id}"), &[])["recurring"], Value::Null);
 }
 
+// covers: BOT-21
 #[test]
 fn a_checkout_has_the_customer_and_its_metadata() {
     let bench = Bench::start();
@@ -124,6 +126,7 @@ fn a_checkout_expires() {
     );
 }
 
+// covers: TES-67
 #[test]
 fn a_connected_account_can_be_onboarded_and_paid() {
     let bench = Bench::start();

@@ -52,6 +52,7 @@ fn an_adopted_project_may_have_tables_later() {
     assert_eq!(bench.done(&adopt(2, REFERENCE, &secret)), seen);
 }
 
+// covers: ORC-33
 #[test]
 fn only_an_existing_running_project_without_tables_is_adopted() {
     let bench = Bench::start();

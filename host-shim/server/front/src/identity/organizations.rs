@@ -101,17 +101,15 @@ pub(crate) async fn dissolve(session: Session, Named(id): Named<String>) -> Resu
 /// Carries out `GET /api/auth/organizations/ID/members`.
 pub(crate) async fn members(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
     let (organization, _) = session.organization(&id)?;
-    let shown = session.file()?.members(&organization.id)?.into_iter().map(|(user, roles)| {
-        json!({"user": {"id": user.id, "email": user.email, "name": user.name}, "roles": roles})
-    });
+    let shown =
+        session.file()?.members(&organization.id)?.into_iter().map(
+            |(user, roles)| json!({"user": {"id": user.id, "email": user.email, "name": user.name}, "roles": roles}),
+        );
     Ok(Answered::ok(json!({"members": shown.collect::<Vec<Value>>()})))
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/members/USER`: an owner removes a member, or a member leaves.
-pub(crate) async fn remove(
-    session: Session,
-    Named((id, user)): Named<(String, String)>,
-) -> Result<Answered, Problem> {
+pub(crate) async fn remove(session: Session, Named((id, user)): Named<(String, String)>) -> Result<Answered, Problem> {
     let organization = match user == session.user.id {
         true => session.organization(&id)?.0,
         false => session.owned(&id)?,

@@ -35,12 +35,16 @@ pub(crate) async fn export(session: Session) -> Result<Answered, Problem> {
         let actor = Actor { kind: ActorKind::User, subject, roles: Vec::new() };
         let question = Question { account, actor, at: session.hosted.site.clock().now() };
         let lists = asked(&session.hosted, move |answerer| {
-            LISTS.into_iter().map(|kind| Ok((kind, whole_list(answerer, &question, kind)?))).collect::<Result<Vec<_>, _>>()
+            LISTS
+                .into_iter()
+                .map(|kind| Ok((kind, whole_list(answerer, &question, kind)?)))
+                .collect::<Result<Vec<_>, _>>()
         });
         let mut shown = Map::new();
         for (kind, rows) in lists.await? {
             // A list that is too long for one answer has pages at `/api/queries/list`.
-            let rows = rows.ok_or_else(|| Problem::bad("too-many", format!("read `{kind}` by pages: /api/queries/list")))?;
+            let rows =
+                rows.ok_or_else(|| Problem::bad("too-many", format!("read `{kind}` by pages: /api/queries/list")))?;
             if !rows.is_empty() {
                 shown.insert(kind.to_owned(), Value::from(rows));
             }

@@ -23,7 +23,8 @@ impl FromRequestParts<AppState> for Session {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
         let now = hosted.site.clock().now();
-        let found = bearer(&parts.headers).map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
+        let found =
+            bearer(&parts.headers).map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
         match found.transpose()?.flatten() {
             Some((user, _)) => {
                 app.rates.key(&format!("user:{}", user.id))?;

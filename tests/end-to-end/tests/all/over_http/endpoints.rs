@@ -23,13 +23,22 @@ fn everybody_manages_the_endpoints_of_the_own_accounts_only() {
     let [owner, member] = [&["owner"], &["member"]].map(|roles| api.member("bob", "acme", roles));
     let make = "POST /api/endpoints";
     let own = ok(&api, make, &ada, &json!({"url": URL, "types": ["instance.created"], "description": "mine"}));
-    assert_eq!((&own["account"], &own["status"], &own["types"]), (&json!("user:ada"), &json!("enabled"), &json!(["instance.created"])));
+    assert_eq!(
+        (&own["account"], &own["status"], &own["types"]),
+        (&json!("user:ada"), &json!("enabled"), &json!(["instance.created"]))
+    );
     let of_all = ok(&api, make, &root, &json!({"url": URL}));
     assert_eq!(of_all["account"], Value::Null, "an operator gets the events of all accounts");
     let of_acme = ok(&api, &format!("{make}?account=organization:acme"), &owner, &json!({"url": URL}));
     assert_eq!(of_acme["account"], json!("organization:acme"));
-    assert_eq!(refused(&api, &format!("{make}?account=organization:acme"), &member, &json!({"url": URL})), (403, "forbidden".into()));
-    assert_eq!(refused(&api, &format!("{make}?account=user:ada"), &eve, &json!({"url": URL})), (403, "forbidden".into()));
+    assert_eq!(
+        refused(&api, &format!("{make}?account=organization:acme"), &member, &json!({"url": URL})),
+        (403, "forbidden".into())
+    );
+    assert_eq!(
+        refused(&api, &format!("{make}?account=user:ada"), &eve, &json!({"url": URL})),
+        (403, "forbidden".into())
+    );
     assert_eq!(refused(&api, make, "", &json!({"url": URL})), (401, "unauthorized".into()));
     for (method, rest, body) in [
         ("GET", "", NOTHING.clone()),

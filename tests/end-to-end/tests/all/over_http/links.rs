@@ -88,7 +88,8 @@ fn a_password_is_reset_by_a_link_that_works_once() {
     assert_eq!(set(&token, OTHER), (410, "link-ended".to_owned()), "it was used");
     assert_eq!(set("made-up", OTHER), (410, "link-ended".to_owned()));
     assert_eq!(server.api.ask("GET /api/auth/me", &session, &NOTHING).status, 401, "the old session has ended");
-    let log_in = |password: &str| server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": password}));
+    let log_in =
+        |password: &str| server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": password}));
     assert_eq!((log_in(PASSWORD).status, log_in(OTHER).status), (401, 200));
     server.post("/api/auth/reset", "", &json!({"email": "ada@example.com"}));
     let late = server.token("password_reset", "ada@example.com", 2);
@@ -105,7 +106,8 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
     server.api.stripe(paid);
     let (session, _) = server.register("ada@example.com");
     let products = |account: &str| {
-        let answer = server.api.ask(&format!("GET /api/queries/list?kind=products&account={account}"), &session, &NOTHING);
+        let answer =
+            server.api.ask(&format!("GET /api/queries/list?kind=products&account={account}"), &session, &NOTHING);
         let body: Value = serde_json::from_str(&answer.body).expect("JSON");
         (answer.status, body["entries"][0]["id"].clone())
     };
@@ -119,7 +121,12 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
     assert_eq!(products(made), (200, json!("orch_city")));
     // A later checkout goes to the same account.
     server.api.stripe(
-        &paid.replace("evt_paid", "evt_later").replace("cs_1", "cs_2").replace("pi_1", "pi_2").replace("cus_A", "cus_B").replace("city", "town"),
+        &paid
+            .replace("evt_paid", "evt_later")
+            .replace("cs_1", "cs_2")
+            .replace("pi_1", "pi_2")
+            .replace("cus_A", "cus_B")
+            .replace("city", "town"),
     );
     let export = server.ok("GET /api/auth/export", &session, &NOTHING);
     let ids: Vec<&Value> =
@@ -141,7 +148,8 @@ fn members_of_an_organization_do_what_their_roles_allow() {
         let answer = server.api.ask(line, key, body);
         (answer.status, answer.code())
     };
-    let (invite, unknown) = (format!("POST /api/auth/organizations/{id}/invitations"), "POST /api/auth/organizations/org_0/invitations");
+    let (invite, unknown) =
+        (format!("POST /api/auth/organizations/{id}/invitations"), "POST /api/auth/organizations/org_0/invitations");
     let to_bob = json!({"email": "Bob@example.com", "role": "billing"});
     // Who is no member learns nothing of the organization.
     assert_eq!(code(&invite, &eve, &to_bob), code(unknown, &eve, &to_bob));

@@ -1,6 +1,8 @@
 //! What operators of Orchestra do over HTTP when no provider makes a database.
 
 use super::api::{Api, NOTHING, wrong};
+use super::raw::Connection;
+use crate::writer::support::bodies;
 use end_to_end::world::orchestra;
 use host_provider_api::Secrets;
 use host_provider_api::scripted::ScriptedAnswer;
@@ -27,7 +29,7 @@ fn waiting() -> (Api, Arc<Vault>) {
     (api, vault)
 }
 
-// covers: ORC-31, ORC-32, ORC-33
+// covers: ORC-31, ORC-32, ORC-33, ORC-34
 #[test]
 fn an_operator_sees_the_steps_and_enters_the_address_of_the_database() {
     let (api, vault) = waiting();
@@ -90,4 +92,49 @@ fn only_operators_reach_provisions_and_unknown_ones_do_not_exist() {
     let unknown = api.send("GET /api/admin/provisions/nobody", &operator, &NOTHING);
     assert_eq!((unknown.status, unknown.code()), (404, "not-found"));
     assert_eq!(wrong(&api.send(line, &operator, &json!({"url": 7}))), [("/url".into(), "wrong-type".into())]);
+}
+
+/// Returns the body of an anonymous checkout of the site.
+fn checkout(payment_status: &str) -> Vec<u8> {
+    let story = format!(
+        "name: x\nevents:\n  - {{stripe: checkout.session.completed, id: evt_paid, set: {{id: cs_1, mode: payment, subscription: null, \
+         customer: cus_A, payment_intent: pi_1, payment_status: {payment_status}, customer_email: office@city.example, \
+         metadata: {{orchestraName: City, subdomain: city, plan: pro}}}}}}\n"
+    );
+    bodies(&story).remove(0)
+}
+
+// covers: ORC-01, ORC-04, ORC-05
+#[test]
+fn stripe_is_answered_in_the_words_of_the_business_before_the_database_exists() {
+    let api = Api::start("orchestra");
+    let body = checkout("paid");
+    let deliver = |signature: &str| {
+        let headers = [("stripe-signature", signature)];
+        Connection::open(api.server.address()).request("POST /api/webhooks/stripe", &headers, &body)
+    };
+    let refused = deliver("t=1,v1=00");
+    assert_eq!((refused.status, refused.body.as_str()), (400, "Webhook Error"));
+    assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
+    let late = ScriptedAnswer::Late { after_ms: 600_000, then: Box::new(ScriptedAnswer::Ok(json!({}))) };
+    api.script("orch_city/database/ensure", vec![late]);
+    let accepted = deliver(&api.server.signature(&body));
+    assert_eq!((accepted.status, accepted.body.as_str()), (200, "Success"));
+    let status = || api.get("/api/admin/provisions/city", &api.operator())["status"].clone();
+    assert_eq!(status(), "provisioning", "the answer does not wait for the database");
+    assert_eq!(deliver(&api.server.signature(&body)).body, "Success", "the same event again");
+}
+
+// covers: ORC-08
+#[test]
+fn the_proxy_routes_only_hosts_of_orchestras() {
+    let (api, _) = waiting();
+    let proxy = api.service();
+    let found = api.get("/api/hosts/Philharmonic", &proxy);
+    assert_eq!((&found["subdomain"], &found["status"]), (&json!("philharmonic"), &json!("provisioning")));
+    for unknown in ["nobody", "www", "a--b"] {
+        let answer = api.send(&format!("GET /api/hosts/{unknown}"), &proxy, &NOTHING);
+        assert_eq!(answer.status, 404, "{unknown}: {answer:?}");
+    }
+    assert_eq!(api.send("GET /api/hosts/philharmonic", &api.user("o1"), &NOTHING).code(), "forbidden");
 }

@@ -8,8 +8,8 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers, SiteWebhooks,
-    Tools, serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers,
+    SiteWebhooks, Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
@@ -21,8 +21,8 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
-use host_webhooks::Webhooks;
 use host_vault::{SecretProvider, Vault};
+use host_webhooks::Webhooks;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
@@ -200,6 +200,7 @@ impl Server {
             id: Mutex::default(),
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
+        let answers = with.business.own.webhook_answers.iter();
         let config = with.business.config_with(&[]);
         let in_memory = || Arc::new(Vault::in_memory().expect("a vault"));
         let for_links = vault.clone().unwrap_or_else(in_memory);
@@ -210,6 +211,7 @@ impl Server {
             site,
             names: Vec::new(),
             aliases: paths.collect(),
+            webhook_answers: answers.map(|own| (own.webhook.clone(), own.clone())).collect(),
             local_clock: None,
             routes,
             users,

@@ -1,6 +1,7 @@
 //! The API of Tesslate Studio over HTTP: each answer has the form of its OpenAPI document.
 
 use super::api::{Api, NOTHING, wrong};
+use crate::writer::support::bodies;
 use end_to_end::world::{START_MS, tesslate};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -73,6 +74,18 @@ fn a_user_subscribes_and_cancels() {
     let cancelled = api.send("POST /api/billing/cancel", &ada, &NOTHING).ok();
     assert_eq!((&cancelled["cancel_at_period_end"], &cancelled["ends_at"]), (&json!(true), &now["current_period_end"]));
     assert!(cancelled["ends_at"].is_string(), "{cancelled}");
+}
+
+// covers: TES-40, TES-108
+#[test]
+fn a_plan_counts_with_the_answer_to_its_webhook() {
+    let api = studio();
+    let story = "name: x\nevents:\n  - {stripe: customer.subscription.created, id: evt_now, set: {id: sub_now, customer: cus_now, \
+                 metadata: {user_id: ada}, price: price_premium}}\n";
+    let (status, answer) = api.server.stripe(&bodies(story)[0]);
+    assert_eq!(status, 200, "{answer}");
+    // Nothing is waited for between the two.
+    assert_eq!(api.get("/api/billing/subscription", &api.user("ada"))["tier"], "premium");
 }
 
 // covers: TES-24

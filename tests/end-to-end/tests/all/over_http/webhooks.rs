@@ -58,6 +58,7 @@ fn sent(server: &Server, body: &[u8]) -> Connection {
     connection
 }
 
+// covers: PLG-22
 #[test]
 fn a_signed_delivery_is_stored_before_it_is_acknowledged() {
     let server = server(ServerOptions::default());

@@ -1,8 +1,9 @@
-//! Which path and method is which command or query? The thin part between the platform's API and the extension.
+//! Which path and method of the platform's API is which command or query? The server answers by this table, and the OpenAPI document
+//! shows it.
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub enum Action {
     /// Query `catalog` or `list`: the products of a type, on sale or of an account.
     List,
     /// Query `list`: the products of an account; of the platform for an operator who names none.
@@ -43,7 +44,7 @@ pub(super) enum Action {
 
 /// Who may use a route. The extension decides what an account's users may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
+pub enum Who {
     /// Everybody, also without a key.
     All,
     /// Callers with a key.
@@ -53,11 +54,42 @@ pub(super) enum Who {
 }
 
 /// Some paths with the methods of an action.
-pub(super) struct Route {
-    pub(super) methods: &'static [&'static str],
-    pub(super) paths: &'static [&'static str],
-    pub(super) who: Who,
-    pub(super) action: Action,
+#[derive(Debug)]
+pub struct Route {
+    /// Methods.
+    pub methods: &'static [&'static str],
+    /// Paths, with `{id}` for the variable part.
+    pub paths: &'static [&'static str],
+    /// Who may use them.
+    pub who: Who,
+    /// What they do.
+    pub action: Action,
+}
+
+impl Action {
+    /// Returns what the action does, for readers of the API.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Action::List => "Products on sale, or products of an account.",
+            Action::Own => "Products of an account.",
+            Action::One => "A product.",
+            Action::Catalog => "All offers.",
+            Action::Offer => "An offer.",
+            Action::Health => "The health of an instance.",
+            Action::Types => "The product types.",
+            Action::Purchases => "Purchases of an account.",
+            Action::PurchaseOne => "A purchase with its lines.",
+            Action::Subscription => "The subscription that counts.",
+            Action::Create => "Makes a product.",
+            Action::Update => "Changes a product.",
+            Action::Delete => "Deletes a product.",
+            Action::Purchase => "Buys the plan of the path.",
+            Action::Buy => "Buys an item.",
+            Action::Checkout => "Buys a plan with an instance, or goes on with a purchase.",
+            Action::Refund => "Refunds a purchase.",
+            Action::NotServed(why) => why,
+        }
+    }
 }
 
 const fn route(methods: &'static [&'static str], paths: &'static [&'static str], who: Who, action: Action) -> Route {
@@ -81,7 +113,7 @@ const GROUPS: &str = "products have no groups: a product type and its fields say
 const TEMPLATES: &str = "prices and product types are in the catalog: there are no templates, variables and formulas";
 
 /// The routes.
-pub(super) const ROUTES: &[Route] = &[
+pub const ROUTES: &[Route] = &[
     route(GET, &["/api/products"], Who::All, Action::List),
     route(GET, &["/api/products/{id}"], Who::All, Action::One),
     route(POST, &["/api/products", "/b/products/products", "/ext/products/products"], Who::Keys, Action::Create),
@@ -191,7 +223,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Returns the methods of a path, for the header `Allow`.
-pub(super) fn allow(path: &str) -> &'static str {
+pub fn allow(path: &str) -> &'static str {
     let methods = |wanted: &str| {
         let mut of_path = ROUTES.iter().filter(|route| route.paths.contains(&path));
         of_path.any(|route| route.methods.contains(&wanted))

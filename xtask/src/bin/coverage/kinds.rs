@@ -1,0 +1,82 @@
+//! What kind of case is a test or a scenario, and does it do for a letter of an id's verification code? The letters are those of the
+//! requirements: U a test of the pure engine, F events replayed through the host, A a provider against a server, E the running server
+//! over HTTP, D an inspection by a script.
+
+use std::path::Path;
+
+/// The kind of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A test of a crate.
+    Unit,
+    /// Events are replayed through the host: a scenario, or a test that does the same.
+    Replay,
+    /// A provider talks to a server.
+    Provider,
+    /// A client talks to the running server.
+    Server,
+}
+
+/// Beginnings of the paths of tests that talk to the running server.
+const SERVER: [&str; 2] = ["tests/end-to-end/tests/all/over_http", "host-shim/cli/tests"];
+/// Beginnings of the paths of tests of providers.
+const PROVIDER: [&str; 2] = ["host-shim/providers", "tests/counterparts"];
+/// Beginnings of the paths of tests that replay events.
+const REPLAY: [&str; 3] = ["fixtures", "tests/end-to-end", "host-shim/lab"];
+
+impl Kind {
+    /// Returns the kind of a case by its file below the root.
+    pub fn of(file: &Path) -> Kind {
+        // A path's own comparison goes by whole names: `over_http` is also the file `over_http.rs`.
+        let begins = |all: &[&str]| all.iter().any(|start| file.to_string_lossy().starts_with(start));
+        if begins(&SERVER) {
+            Kind::Server
+        } else if begins(&PROVIDER) {
+            Kind::Provider
+        } else if begins(&REPLAY) {
+            Kind::Replay
+        } else {
+            Kind::Unit
+        }
+    }
+
+    /// Returns whether a case of this kind does for a letter. A replay runs the pure engine as well; a script may be any test.
+    pub fn does_for(self, letter: char) -> bool {
+        match letter {
+            'U' => matches!(self, Kind::Unit | Kind::Replay),
+            'F' => matches!(self, Kind::Replay | Kind::Server),
+            'A' => self == Kind::Provider,
+            'E' => self == Kind::Server,
+            _ => letter == 'D',
+        }
+    }
+}
+
+/// The letters of verification codes.
+pub const LETTERS: &str = "UFAED";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_case_is_told_by_its_place() {
+        for (file, kind) in [
+            ("fixtures/tesslate/scenarios/a.yml", Kind::Replay),
+            ("tests/end-to-end/tests/all/twobot/figures.rs", Kind::Replay),
+            ("tests/end-to-end/tests/all/over_http/tesslate.rs", Kind::Server),
+            ("host-shim/cli/tests/cli/serve.rs", Kind::Server),
+            ("host-shim/providers/stripe/tests/provider/errors.rs", Kind::Provider),
+            ("extension/src/catalog/amount.rs", Kind::Unit),
+            ("xtask/tests/house.rs", Kind::Unit),
+        ] {
+            assert_eq!(Kind::of(Path::new(file)), kind, "{file}");
+        }
+    }
+
+    #[test]
+    fn only_a_case_of_its_kind_does_for_a_letter() {
+        let does = |kind: Kind| LETTERS.chars().filter(|letter| kind.does_for(*letter)).collect::<String>();
+        assert_eq!([Kind::Unit, Kind::Replay, Kind::Provider, Kind::Server].map(does), ["UD", "UFD", "AD", "FED"]);
+    }
+}
