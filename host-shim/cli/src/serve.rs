@@ -286,6 +286,9 @@ fn greet(out: &mut impl Write, daemon: &Daemon, stripes: &[Option<Arc<LocalStrip
         if let Some(stripe) = stripe {
             writeln!(out, "stripe    {}", stripe.url())?;
             writeln!(out, "key       {}", business.operator_key)?;
+            if let Some(link) = &business.first_operator {
+                writeln!(out, "operator  {link}")?;
+            }
         }
         if let Some(serves) = business.serves {
             writeln!(out, "resources http://{serves}")?;

@@ -1,4 +1,4 @@
-//! `host-shim users add BUSINESS --email ADDRESS`.
+//! `host-shim users add --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
 
 use crate::refuse;
 use anyhow::Context;
@@ -6,15 +6,17 @@ use clap::{Parser, Subcommand};
 use host::clock::Clock;
 use host_daemon::data::DataFolder;
 use host_identity::{Hasher, NewUser, Refused, Users, add_user};
+use host_provider_set::KEY_VARIABLE;
 use host_scenario::error::ReplayError;
+use host_store::Partition;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Add users to a server
+/// Add users to a server, and change the key of its sessions
 ///
-/// Users register by themselves at `/api/auth/register`. This command makes the first operator, who logs in like any user and then
-/// may do what operators may.
+/// Users register by themselves at `/api/auth/register`. `add` makes the first operator, who logs in like any user and then may do what
+/// operators may. `rotate-key` makes a new key, which signs the tokens of sessions from the next start of the server on.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -24,12 +26,28 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "Examples:
   host-shim users add --email ada@example.com --admin < password
-  pass show shop/ada | host-shim users add --email ada@example.com --admin --live";
+  pass show shop/ada | host-shim users add --email ada@example.com --admin --live
+  host-shim users rotate-key my-business --live";
 
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Add a user; the password is the first line of the standard input
     Add(Add),
+    /// Make a new key of sessions; tokens of the one before it still count, those of older keys do not
+    RotateKey(RotateKey),
+}
+
+/// The business whose key is changed.
+#[derive(Debug, Parser)]
+struct RotateKey {
+    /// Name of the business
+    business: String,
+    /// For live mode
+    #[arg(long)]
+    live: bool,
+    /// The data folder of the business, as of `serve`
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
 }
 
 /// A user to add.
@@ -53,7 +71,31 @@ struct Add {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Action::Add(Add { email, name, admin, live, data }) = &args.action;
+    match &args.action {
+        Action::Add(user) => add(user),
+        Action::RotateKey(key) => rotate(key),
+    }
+}
+
+fn rotate(RotateKey { business, live, data }: &RotateKey) -> anyhow::Result<ExitCode> {
+    let data = DataFolder::open(data)?;
+    // A server in local mode keeps the vault's key in its data folder.
+    let keys = match std::env::var_os(KEY_VARIABLE) {
+        Some(_) => None,
+        None => Some(data.vault_keys()?),
+    };
+    let folder = data.path("providers");
+    let vault = match keys {
+        None => host_provider_set::secrets_of(&folder)?,
+        Some(keys) => host_provider_set::secrets_with(&folder, keys)?,
+    };
+    let name = host_daemon::rotate_session_key(&vault, &Partition { business: business.clone(), livemode: *live })?;
+    writeln!(io::stdout(), "{name} signs from the next start of the server on")
+        .context("the name cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(Add { email, name, admin, live, data }: &Add) -> anyhow::Result<ExitCode> {
     if io::stdin().is_terminal() {
         let how = "read -rs password && printf '%s\\n' \"$password\" | host-shim users add …";
         let problem = format!("a password would be shown as it is typed; expected it in the standard input:\n  {how}");

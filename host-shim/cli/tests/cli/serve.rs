@@ -134,6 +134,58 @@ fn an_operator_is_added_and_logs_in_at_the_server() {
     server.stop();
 }
 
+#[test]
+fn a_new_key_of_sessions_signs_and_the_one_before_it_still_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let body = r#"{"email": "ada@example.com", "password": "correct horse battery"}"#;
+    let mut tokens: Vec<String> = Vec::new();
+    for (path, counting) in
+        [("register", [true, false, false]), ("login", [true, true, false]), ("login", [false, true, true])]
+    {
+        let server = Running::start(&data);
+        let (_, answer) = server.send(&format!("POST /api/auth/{path}"), "", body).expect("an answer");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        tokens.push(answer["token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned());
+        for (token, counts) in tokens.iter().zip(counting) {
+            let (status, _) =
+                server.send("GET /api/auth/me", &format!("Authorization: Bearer {token}\r\n"), "").expect("an answer");
+            assert_eq!(status, if counts { 200 } else { 401 }, "{path}");
+        }
+        let (_, keys) = server.send("GET /.well-known/jwks.json", "", "").expect("an answer");
+        assert_eq!(keys.matches("\"kid\"").count(), tokens.len().min(2), "{keys}");
+        server.stop();
+        let shown = data.display().to_string();
+        let rotated = run_with(&["users", "rotate-key", "solobase", "--data", &shown], b"", &environment());
+        assert_eq!((rotated.code, rotated.stdout.starts_with("session-key-")), (0, true), "{rotated:?}");
+    }
+}
+
+#[test]
+fn whoever_starts_a_server_in_local_mode_becomes_its_operator_by_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    program.args(args("solobase", &data, &["--local"])).envs(environment());
+    let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
+    let link = lines.iter().find_map(|line| line.strip_prefix("operator  ")).expect("a link");
+    let token =
+        link.strip_prefix(&format!("http://{}/auth/claim?token=", server.address)).unwrap_or_else(|| panic!("{link}"));
+    let body = json!({"token": token, "password": "correct horse battery"}).to_string();
+    let (status, answer) = server.send("POST /api/auth/password", "", &body).expect("an answer");
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let authorization = format!("Authorization: Bearer {}\r\n", answer["token"].as_str().expect("a token"));
+    let (status, _) = server.send("GET /api/operator/accounts", &authorization, "").expect("an answer");
+    assert_eq!((status, &answer["user"]["is_operator"]), (200, &json!(true)));
+    server.stop();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    program.args(args("solobase", &data, &["--local"])).envs(environment());
+    let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
+    assert!(!lines.iter().any(|line| line.starts_with("operator")), "there is one: {lines:?}");
+    server.stop();
+}
+
 /// Returns the path of the log of a server with this data folder.
 fn log_of(data: &Path) -> PathBuf {
     data.parent().expect("a folder").join("log")
@@ -193,7 +245,12 @@ impl Running {
         server
     }
 
-    fn spawn_without_key(mut command: Command, log: &Path) -> Running {
+    fn spawn_without_key(command: Command, log: &Path) -> Running {
+        Running::spawn_and_read(command, log).0
+    }
+
+    /// Starts a server, and returns the lines that it writes when it has started.
+    fn spawn_and_read(mut command: Command, log: &Path) -> (Running, Vec<String>) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -205,8 +262,8 @@ impl Running {
         let Some(address) = address else {
             panic!("the server does not start: {}", std::fs::read_to_string(log).unwrap_or_default());
         };
-        while lines.next().is_some_and(|line| !line.starts_with("press")) {}
-        Running { child, address, key: String::new() }
+        let written = lines.take_while(|line| !line.starts_with("press")).collect();
+        (Running { child, address, key: String::new() }, written)
     }
 
     /// Sends a request and returns the status and the body; none if the server ends before it has answered.

@@ -138,10 +138,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     };
     let vault = match (&options.folder, &options.keys) {
         (Some(folder), None) => secrets_of(folder)?,
-        (Some(folder), Some(keys)) => {
-            create(folder)?;
-            Vault::open(&folder.join(SECRETS), keys.clone())?
-        }
+        (Some(folder), Some(keys)) => secrets_with(folder, keys.clone())?,
         // Temporary secrets need no persistent key.
         (None, _) => Vault::in_memory()?,
     };
@@ -189,6 +186,16 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
 /// Fails if the key is missing or malformed, or the folder or the vault can't be opened.
 pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
     let keys = keys_for(folder)?;
+    Ok(Vault::open(&folder.join(SECRETS), keys)?)
+}
+
+/// Opens the vault in a folder with these keys. Creates the folder and the vault if needed.
+///
+/// # Errors
+///
+/// Fails if the folder or the vault can't be opened.
+pub fn secrets_with(folder: &Path, keys: Keys) -> Result<Vault, OpenError> {
+    create(folder)?;
     Ok(Vault::open(&folder.join(SECRETS), keys)?)
 }
 

@@ -128,6 +128,8 @@ pub struct StartedBusiness {
     pub serves: Option<SocketAddr>,
     /// API key of its operator.
     pub operator_key: String,
+    /// Link by which the first operator sets a password, in local mode.
+    pub first_operator: Option<String>,
     /// Kinds of effects that are simulated.
     pub simulated: Vec<String>,
 }
@@ -155,7 +157,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
     let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
-    let links = identity::open(&configured, livemode, &data, &opened.vault, shared.base.clone())?;
+    // In local mode the pages are those of the server itself.
+    let origin = configured.origins().into_iter().next().filter(|_| !is_local);
+    let base = origin.unwrap_or_else(|| shared.base.clone());
+    let links = identity::open(&configured, livemode, &data, &opened.vault, base)?;
     opened.registry.register(&["user"], Arc::new(Invites { links: links.clone(), clock: clock.source().clone() }));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
@@ -179,6 +184,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let webhook_answers = answers.collect();
     let partition = Partition { business: business.name.clone(), livemode };
     let cors = host_front::cors(&configured.origins());
+    let first_operator = match is_local {
+        true => identity::first_operator(&links, &opened.vault, now)?,
+        false => None,
+    };
     let users = SiteUsers::new(links, &configured);
     let routes = {
         let config = business.config_with(&setup.config);
@@ -223,6 +232,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         name: site.partition().business.clone(),
         serves: opened.serves,
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
+        first_operator,
         simulated,
     };
     let (users, webhooks) = (Some(users), Some(own_webhooks));

@@ -22,5 +22,6 @@ pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;
 pub use host_site::MakeRunner;
 pub use hosted::{HostedError, HostedSetup, StartedBusiness};
+pub use identity::{IdentityStartError, rotate_session_key};
 pub use listen::listen;
 pub use prices::SoldPrice;

@@ -20,6 +20,8 @@ use std::sync::mpsc::channel;
 const SESSION_MS: i64 = 14 * 24 * 3_600_000;
 /// Maximum length of a name in characters.
 const NAME_CHARS_MAX: usize = 200;
+/// The role in a claim that makes an operator of the business.
+pub const OPERATOR: &str = "operator";
 /// Number of random bytes of an id.
 const ID_BYTES: usize = 12;
 /// Number of random bytes of a link's token.
@@ -283,17 +285,15 @@ impl Identity {
                 Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
             }
             (None, Account::User(id)) if link.kind == LinkKind::Claim => {
-                let (id, email) = (id.clone(), address.as_str().to_owned());
-                let (created_at, confirmed_at) = (now, Some(now));
                 let user = User {
-                    id,
+                    id: id.clone(),
                     livemode,
-                    email,
+                    email: address.as_str().to_owned(),
                     name: None,
-                    is_operator: false,
-                    created_at,
+                    is_operator: link.roles.iter().any(|role| role == OPERATOR),
+                    created_at: now,
                     announced_at: None,
-                    confirmed_at,
+                    confirmed_at: Some(now),
                 };
                 match self.users.add(&user, hash)? {
                     true => Ok(user),

@@ -16,7 +16,7 @@ mod users;
 
 pub use address::Address;
 pub use hasher::{Busy, Hasher};
-pub use identity::{Identity, IdentityError, LoggedIn, NewUser, Refused, add_user, random};
+pub use identity::{Identity, IdentityError, LoggedIn, NewUser, OPERATOR, Refused, add_user, random};
 pub use letters::{LinkError, LinkMaker};
 pub use links::{ForgottenLink, Link, LinkKind};
 pub use organizations::{OWNER, Organization, Removed};

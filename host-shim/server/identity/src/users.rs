@@ -232,6 +232,15 @@ impl Users {
         Ok(())
     }
 
+    /// Returns true if a mode has an operator.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn has_operator(&self, livemode: bool) -> Result<bool, UsersError> {
+        let any = "SELECT EXISTS (SELECT 1 FROM users WHERE livemode = ?1 AND is_operator)";
+        Ok(self.lock().query_row(any, [livemode], |row| row.get(0))?)
+    }
+
     /// Returns the users of a mode that the business does not know yet.
     ///
     /// # Errors
