@@ -35,6 +35,11 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     }
     let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
     desk.account.put(Closed::ID, Closed { at: desk.now, cancelled, expired, erased: Erased::default() });
+    // A later checkout of the address is another account's.
+    let addresses = desk.account.claims_mine(ADDRESS_CLAIMS)?;
+    if !addresses.is_empty() {
+        desk.account.release_claims(addresses, None);
+    }
     unlist_all(desk)?;
     Ok(Outcome::Applied.into())
 }

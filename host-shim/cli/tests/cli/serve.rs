@@ -10,6 +10,8 @@ mod api_clients;
 mod clients;
 #[path = "serve/connections.rs"]
 mod connections;
+#[path = "serve/curl.rs"]
+mod curl;
 #[cfg(target_os = "linux")]
 #[path = "serve/full_disk.rs"]
 mod full_disk;

@@ -230,6 +230,32 @@ fn a_mail_is_written_once_into_a_folder() {
     }
 }
 
+#[test]
+fn a_secret_of_the_account_stands_in_the_mail_and_others_are_refused() {
+    let vault = Arc::new(Vault::in_memory().expect("a vault"));
+    let kept = vault.put("shop/test/user:u", "link", "https://a.example/?token=hidden").expect("kept");
+    let foreign = vault.put("shop/test/user:v", "link", "https://a.example/?token=foreign").expect("kept");
+    let secrets: Arc<dyn Secrets> = vault;
+    let folder = tempfile::tempdir().expect("a folder");
+    let send = |key: &str, reference: &str| {
+        let mut call = Call { secrets: SecretAccess::new(Some(secrets.clone())), ..mail(key, "ana@example.com") };
+        call.payload["template"] = json!("invited");
+        call.payload["secrets"] = json!({"link": reference});
+        provider(MailTransport::Folder(folder.path().to_owned()), None).call(&call)
+    };
+    let sent = send("a", &kept.reference);
+    assert_eq!(code(&sent), "done");
+    assert!(!format!("{sent:?}").contains("hidden"), "{sent:?}");
+    let files = || std::fs::read_dir(folder.path()).expect("the folder").map(|file| file.expect("a file").path());
+    let text = std::fs::read_to_string(files().next().expect("a mail")).expect("text");
+    assert!(text.replace("=\r\n", "").replace("=3D", "=").contains("link: https://a.example/?token=hidden"), "{text}");
+    assert_eq!(code(&send("b", &foreign.reference)), "secret-unknown", "another account's");
+    for machine in ["secret:env/PATH", "secret:file/key", "https://plain.example"] {
+        assert_eq!(code(&send("c", machine)), "bad-secret", "{machine}");
+    }
+    assert_eq!(files().count(), 1);
+}
+
 /// Counts mails and their distinct ids.
 fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
     let mails = sink.mails();
