@@ -457,7 +457,7 @@ impl<'c> AccountDriver<'c> {
         // One of eight moves issues more tokens than the limit allows.
         let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
         for _ in 0..times {
-            let payload = json!({"product": self.catalog.tokens[kind].product});
+            let payload = json!({"product": self.catalog.tokens[kind].product, "name": self.catalog.tokens[kind].name});
             let command = self.customer.command("token.issue", payload);
             let verdict = self.oracle.issue(self.catalog, &self.customer.stripe, kind, id_after("tok", &command));
             self.must(command, verdict);
