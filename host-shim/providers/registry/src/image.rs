@@ -50,9 +50,22 @@ mod tests {
             assert_eq!(repository(image), Some(expected), "{image}");
         }
         let long = "a".repeat(NAME_BYTES_MAX + 1);
-        for image in
-            ["", "registry.example/", "Editor", "a//b", "/a", "a/", "a..b", "a___b", "-a", "a_", "a b", "a,b", "a*", &long]
-        {
+        for image in [
+            "",
+            "registry.example/",
+            "Editor",
+            "a//b",
+            "/a",
+            "a/",
+            "a..b",
+            "a___b",
+            "-a",
+            "a_",
+            "a b",
+            "a,b",
+            "a*",
+            &long,
+        ] {
             assert_eq!(repository(image), None, "{image}");
         }
     }

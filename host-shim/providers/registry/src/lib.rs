@@ -46,10 +46,12 @@ impl Images {
     fn sign(&self, call: &Call) -> Result<Value, CallOutcome> {
         let bad = |detail: String| CallOutcome::refused("bad-payload", detail);
         let image = call.text(IMAGE).unwrap_or_default();
-        let repository = image::repository(image)
-            .ok_or_else(|| bad(format!("`{IMAGE}` is `{image}`, expected an image such as registry.example/editor:1")))?;
+        let repository = image::repository(image).ok_or_else(|| {
+            bad(format!("`{IMAGE}` is `{image}`, expected an image such as registry.example/editor:1"))
+        })?;
         let ttl_s = call.payload["ttl_s"].as_i64().filter(|ttl_s| TTL_S.contains(ttl_s));
-        let ttl_s = ttl_s.ok_or_else(|| bad(format!("`ttl_s`: expected {} to {} seconds", TTL_S.start(), TTL_S.end())))?;
+        let ttl_s =
+            ttl_s.ok_or_else(|| bad(format!("`ttl_s`: expected {} to {} seconds", TTL_S.start(), TTL_S.end())))?;
         // The scope is BUSINESS/MODE/ACCOUNT.
         let account = call.scope.splitn(3, '/').last().unwrap_or_default();
         let signed = now_s().and_then(|now_s| self.signer.sign(account, Some(repository), now_s, ttl_s));

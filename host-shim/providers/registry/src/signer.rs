@@ -34,7 +34,9 @@ pub enum ConfigError {
     #[error("`issuer` and `service`: expected the names that the registry has in `auth.token`")]
     Name,
     /// The key is not one.
-    #[error("`key`: expected a P-256 key in PKCS #8, as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes it")]
+    #[error(
+        "`key`: expected a P-256 key in PKCS #8, as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes it"
+    )]
     Key,
     /// The certificate is not one.
     #[error("`certificate`: expected a file with a certificate in PEM, as `openssl req -x509 -key KEY` makes it")]
@@ -99,7 +101,13 @@ impl Signer {
     }
 
     /// Signs a token that allows to pull from a repository, or nothing. None if there are no random bytes, or no time.
-    pub(crate) fn sign(&self, subject: &str, repository: Option<&str>, now_s: i64, ttl_s: i64) -> Option<RegistryToken> {
+    pub(crate) fn sign(
+        &self,
+        subject: &str,
+        repository: Option<&str>,
+        now_s: i64,
+        ttl_s: i64,
+    ) -> Option<RegistryToken> {
         let mut id = [0; ID_BYTES];
         self.random.fill(&mut id).ok()?;
         let pull = |name| Access { kind: "repository", name, actions: ["pull"] };

@@ -411,10 +411,7 @@ fn router(app: AppState) -> Router {
             delete(organizations::remove).fallback(wrong_method("DELETE")),
         )
         // A `HEAD` would use up a token without showing what it gives.
-        .route(
-            "/api/registry/token",
-            get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")),
-        )
+        .route("/api/registry/token", get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")))
         .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
         .route("/openapi.json", get(routes::document).fallback(get_only))
         .route("/docs/api", get(routes::page).fallback(get_only))

@@ -41,7 +41,8 @@ fn image(layout: &Path) {
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]}).to_string();
     let mut manifest = blob(layout, "manifest.v1+json", manifest.as_bytes());
     manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "1"});
-    fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string()).expect("written");
+    fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())
+        .expect("written");
     fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion": "1.0.0"}"#).expect("written");
 }
 
@@ -152,10 +153,8 @@ impl Shop {
 
     /// Asks for a token of the registry as its clients do.
     fn ask(&self, method: &str, query: &str, token: &str) -> (u16, Value) {
-        let basic = succeeds(
-            Command::new("sh").args(["-c", "printf 'any:%s' \"$1\" | base64 -w 0", "sh", token]),
-            LIMIT,
-        );
+        let basic =
+            succeeds(Command::new("sh").args(["-c", "printf 'any:%s' \"$1\" | base64 -w 0", "sh", token]), LIMIT);
         let authorization = format!("Authorization: Basic {basic}\r\n");
         let line = format!("{method} /api/registry/token?{query}");
         let (status, body) = self.server.send(&line, &authorization, "").expect("an answer");
@@ -269,8 +268,8 @@ fn the_answer_has_the_form_of_the_protocol_and_only_a_pull_uses_a_token_up() {
     let (status, body) = shop.ask("GET", &pull, &token);
     assert_eq!((status, &body["code"]), (401, &json!("token_redeemed")));
     let headers = "Host: x\r\n";
-    let (head, _) =
-        super::exchange(&shop.server.address, &format!("GET /api/registry/token?{pull}"), headers, "").expect("an answer");
+    let (head, _) = super::exchange(&shop.server.address, &format!("GET /api/registry/token?{pull}"), headers, "")
+        .expect("an answer");
     assert!(head.starts_with("http/1.1 401") && head.contains("www-authenticate: basic realm="), "{head}");
     shop.stop(&[]);
 }
