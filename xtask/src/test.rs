@@ -114,7 +114,7 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 
 /// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
 /// the same features, so that nothing is compiled twice.
-pub const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/serve";
+pub const FEATURES: &str = "host-shim/lab,host-shim/local-stripe,host-shim/native,host-shim/registry,host-shim/serve";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage"];
 /// An environment variable with a count that `--all` raises for one test program.
@@ -271,7 +271,8 @@ fn ignored(args: &[&str], package: &str, target: &str, names: &[&str]) -> Result
     whole(process::run(program.command().arg("--ignored").args(names)))
 }
 
-/// Tests the server, then the local Stripe, with real clients of Stripe. The tests install the clients.
+/// Tests the server with real clients of Stripe, compilers, and a client of a registry for images, then the local Stripe with real
+/// clients. The tests install the clients.
 fn clients(options: &Options) -> Result<Done> {
     let mut command =
         process::cargo(["test", "--package", "local-stripe", "--features", "client-tests", "--test", "clients"]);
@@ -281,7 +282,7 @@ fn clients(options: &Options) -> Result<Done> {
     let is_it = |program: &&programs::Program| program.package == "host-shim" && program.target.name == "cli";
     let server = compiled.tests.iter().find(is_it).context("cargo built no test program cli")?;
     let mut server = server.command();
-    server.args(["--ignored", "serve::clients", "serve::api_clients"]);
+    server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::pull"]);
     for command in [&mut server, &mut command] {
         process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
     }

@@ -196,6 +196,10 @@ fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         check_places(decl, &places_of(condition), "product", &format!("{path}/if"))?;
         check_places(decl, &places(&token.shows), "product", &format!("{path}/shows"))?;
         let Some(redeem) = &token.redeem else { continue };
+        if redeem.at_most == Some(0) {
+            let place = format!("{path}/redeem/at_most");
+            return Err(wrong_field(&place, FieldErrorCode::OutOfRange, "expected at least 1"));
+        }
         let known = grants(own);
         if !known.contains(&redeem.run) {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -187,8 +187,8 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if !is_valid {
         return refused(desk, Refusal::Forbidden("token".to_owned()));
     }
-    if token.status == TokenStatus::Revoked {
-        return refused(desk, Refusal::RequirementUnmet("token_revoked".to_owned()));
+    if matches!(token.status, TokenStatus::Revoked | TokenStatus::Redeemed) {
+        return refused(desk, Refusal::RequirementUnmet(format!("token_{}", token.status.name())));
     }
     if !token.is_live() || token.expires_at <= desk.now {
         return refused(desk, Refusal::RequirementUnmet("token_expired".to_owned()));
@@ -212,7 +212,11 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let (product, subject) = (token.product.clone(), token.subject.clone());
     log(desk, "pulled", Some(&id), &product, subject, ip.clone(), None)?;
-    desk.account.put(&id, Token { redeemed: token.redeemed.saturating_add(1), ..token });
+    let redeemed = token.redeemed.saturating_add(1);
+    // The status ends with the request, not with its result: two requests at the same time have one grant.
+    let is_used_up = redeem.at_most.is_some_and(|most| redeemed >= i64::from(most));
+    let status = if is_used_up { TokenStatus::Redeemed } else { token.status };
+    desk.account.put(&id, Token { redeemed, status, ..token });
     Ok(Outcome::Applied.into())
 }
 

@@ -5,6 +5,8 @@
 mod canaries;
 #[path = "clouds/checkout.rs"]
 mod checkout;
+#[path = "clouds/download.rs"]
+mod download;
 #[path = "clouds/environment.rs"]
 mod environment;
 #[path = "clouds/faults.rs"]
@@ -17,5 +19,9 @@ mod life;
 mod orchestra;
 #[path = "clouds/saga.rs"]
 mod saga;
+// Its other users are the tests of the server.
+#[allow(dead_code)]
+#[path = "all/over_http/server.rs"]
+mod server;
 #[path = "clouds/site.rs"]
 mod site;

@@ -181,6 +181,9 @@ pub struct Redeem {
     pub run: String,
     /// Time for which the grant is valid.
     pub ttl: Span,
+    /// How often a token may be redeemed; any number of times by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u32>,
     /// Payload of the effect, in addition to `expires_at` and `ttl_s`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,

@@ -15,6 +15,8 @@ pub(crate) enum TokenStatus {
     Issuing,
     /// The token can be redeemed until it expires.
     Issued,
+    /// The token was redeemed as often as its declaration allows.
+    Redeemed,
     /// The token has expired.
     Expired,
     /// The token was revoked.
@@ -27,6 +29,7 @@ impl TokenStatus {
         match self {
             TokenStatus::Issuing => "issuing",
             TokenStatus::Issued => "issued",
+            TokenStatus::Redeemed => "redeemed",
             TokenStatus::Expired => "expired",
             TokenStatus::Revoked => "revoked",
         }

@@ -17,6 +17,8 @@ mod curl;
 mod full_disk;
 #[path = "serve/outgoing.rs"]
 mod outgoing;
+#[path = "serve/pull.rs"]
+mod pull;
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;

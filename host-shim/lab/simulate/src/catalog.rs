@@ -152,6 +152,8 @@ pub struct SoldByUse {
 /// A kind of tokens.
 #[derive(Clone, Debug)]
 pub struct TokenKind {
+    /// Name of the tokens in their product type.
+    pub name: String,
     /// Product of the tokens.
     pub product: String,
     /// Entitlement that a token requires.
@@ -160,6 +162,8 @@ pub struct TokenKind {
     pub ttl_ms: i64,
     /// Maximum number of live tokens.
     pub live: usize,
+    /// Maximum number of redemptions of one token.
+    pub redemptions: i64,
 }
 
 /// A catalog of a business.
@@ -397,10 +401,12 @@ impl Catalog {
             // The extension took the catalog, so each token has a condition and a span.
             for tokens in list(&kind["tokens"]) {
                 out.tokens.push(TokenKind {
+                    name: text(&tokens["name"]).expect("a token has a name"),
                     product: text(&product["id"]).expect("a product has an id"),
                     entitlement: filled(&required(&tokens["if"]).expect("a condition"), product, kind),
                     ttl_ms: span_ms(tokens["ttl"].as_str().expect("a span")),
                     live: tokens["at_most"].as_u64().unwrap_or(10) as usize,
+                    redemptions: tokens["redeem"]["at_most"].as_i64().unwrap_or(i64::MAX),
                 });
             }
         }

@@ -492,7 +492,8 @@ impl Oracle {
     }
 
     fn is_live(catalog: &Catalog, token: &Token, now_ms: i64) -> bool {
-        !token.revoked && now_ms < token.issued_at + catalog.tokens[token.kind].ttl_ms
+        let kind = &catalog.tokens[token.kind];
+        !token.revoked && token.redeemed < kind.redemptions && now_ms < token.issued_at + kind.ttl_ms
     }
 
     /// Issues a token of a kind, if the account is entitled to it and has fewer live tokens than the limit.
@@ -591,6 +592,7 @@ impl Oracle {
         };
         let status = |token: &Token| match (token.revoked, Self::is_live(catalog, token, now_ms)) {
             (true, _) => "revoked",
+            _ if token.redeemed >= catalog.tokens[token.kind].redemptions => "redeemed",
             (false, true) => "issued",
             (false, false) => "expired",
         };

@@ -453,11 +453,20 @@ impl<'c> AccountDriver<'c> {
     // Tokens.
 
     fn issue(&mut self, each: &Move<MoveKind>) {
-        let Some(kind) = each.of(self.catalog.tokens.len()) else { return };
+        // Three of four are for what the account has paid for: by chance, few would be.
+        let entitled = self.oracle.entitlements(self.catalog, &self.customer.stripe);
+        let kinds = self.catalog.tokens.iter().enumerate();
+        let own: Vec<usize> =
+            kinds.filter(|(_, kind)| entitled.contains_key(&kind.entitlement)).map(|(kind, _)| kind).collect();
+        let kind = match own.is_empty() || (each.flags >> 4) & 3 == 0 {
+            true => each.of(self.catalog.tokens.len()),
+            false => each.of(own.len()).map(|at| own[at]),
+        };
+        let Some(kind) = kind else { return };
         // One of eight moves issues more tokens than the limit allows.
         let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
         for _ in 0..times {
-            let payload = json!({"product": self.catalog.tokens[kind].product});
+            let payload = json!({"product": self.catalog.tokens[kind].product, "name": self.catalog.tokens[kind].name});
             let command = self.customer.command("token.issue", payload);
             let verdict = self.oracle.issue(self.catalog, &self.customer.stripe, kind, id_after("tok", &command));
             self.must(command, verdict);

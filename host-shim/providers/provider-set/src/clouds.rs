@@ -39,7 +39,7 @@ impl ProviderBuilder<'_> {
             shared: settings.shared_buckets.clone(),
             tenants: tenants.clone(),
         };
-        self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
+        self.buckets(name, Buckets::new(&aws, buckets));
         let cdn = CdnConfig {
             certificate_arn: settings.certificate_arn.clone(),
             origin_access_control_id: settings.origin_access_control_id.clone(),
@@ -104,8 +104,19 @@ impl ProviderBuilder<'_> {
         let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
         let shared = settings.shared_buckets.clone();
         let buckets = BucketConfig { flavor: Flavor::B2, cdn_account: None, shared, tenants: None };
-        self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
+        self.buckets(name, Buckets::new(&aws, buckets));
         Ok(())
+    }
+
+    /// Registers a provider of buckets and the objects in them.
+    fn buckets(&mut self, name: Name, buckets: host_aws::Buckets) {
+        let within = self.limited(name, &["bucket", "object"], Arc::new(buckets));
+        #[cfg(feature = "registry")]
+        {
+            self.signers.objects = Some(within);
+        }
+        #[cfg(not(feature = "registry"))]
+        drop(within);
     }
 
     fn aws_config(

@@ -3,6 +3,8 @@
 mod addresses;
 mod clouds;
 mod drift;
+#[cfg(feature = "registry")]
+mod images;
 mod journal;
 mod limits;
 mod name;
@@ -22,7 +24,7 @@ pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{
     AwsCode, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings,
-    PostgresServer, PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings,
-    SupabaseSettings,
+    PostgresServer, PostgresSettings, RegistrySettings, Settings, SettingsError, SmtpSecurity, SmtpSettings,
+    StripeSettings, SupabaseSettings,
 };
 pub use stop::until_stopped;

@@ -16,6 +16,8 @@ pub enum Name {
     Http,
     /// Databases on shared PostgreSQL servers.
     Postgres,
+    /// Credentials of a registry for images.
+    Registry,
     /// Mails by SMTP.
     Smtp,
     /// Stripe's API.
@@ -26,8 +28,17 @@ pub enum Name {
 
 impl Name {
     /// All providers.
-    pub const ALL: [Name; 8] =
-        [Name::Aws, Name::B2, Name::Http, Name::Local, Name::Postgres, Name::Smtp, Name::Stripe, Name::Supabase];
+    pub const ALL: [Name; 9] = [
+        Name::Aws,
+        Name::B2,
+        Name::Http,
+        Name::Local,
+        Name::Postgres,
+        Name::Registry,
+        Name::Smtp,
+        Name::Stripe,
+        Name::Supabase,
+    ];
 
     /// Returns the name as it is written in options and settings.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +48,7 @@ impl Name {
             Name::Http => "http",
             Name::Local => "local",
             Name::Postgres => "postgres",
+            Name::Registry => "registry",
             Name::Smtp => "smtp",
             Name::Stripe => "stripe",
             Name::Supabase => "supabase",

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, MailTransport};
-use host_provider_api::{EventList, ObjectList, Provider, Registry, Secret, Secrets};
+use host_provider_api::{EventList, ObjectList, Provider, Registry, RegistryTokens, Secret, Secrets};
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,6 +112,8 @@ pub struct Opened {
     pub events: Option<Arc<dyn EventList>>,
     /// Lists Stripe's objects; none without the provider `stripe`.
     pub objects: Option<Arc<dyn ObjectList>>,
+    /// Signs tokens for a registry's clients; none without the provider `registry`.
+    pub registry_tokens: Option<Arc<dyn RegistryTokens>>,
     /// The temporary folder. It is removed on drop.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -153,6 +155,9 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         serves: None,
         events: None,
         objects: None,
+        registry_tokens: None,
+        #[cfg(feature = "registry")]
+        signers: crate::images::Signers::default(),
         #[cfg(all(feature = "postgres", feature = "supabase"))]
         postgres: None,
         #[cfg(all(feature = "postgres", feature = "supabase"))]
@@ -169,14 +174,16 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
             Name::Http => builder.http()?,
             Name::Local => builder.local(folder)?,
             Name::Postgres => builder.postgres(folder)?,
+            Name::Registry => builder.registry()?,
             Name::Smtp => builder.smtp()?,
             Name::Stripe => builder.stripe()?,
             Name::Supabase => builder.supabase()?,
         }
     }
     builder.backups_at_supabase();
-    let ProviderBuilder { registry, journal, serves, events, objects, .. } = builder;
-    Ok(Opened { registry, journal, vault, serves, events, objects, _scratch: scratch })
+    builder.images_beside_objects();
+    let ProviderBuilder { registry, journal, serves, events, objects, registry_tokens, .. } = builder;
+    Ok(Opened { registry, journal, vault, serves, events, objects, registry_tokens, _scratch: scratch })
 }
 
 /// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
@@ -239,6 +246,10 @@ pub(crate) struct ProviderBuilder<'o> {
     serves: Option<SocketAddr>,
     events: Option<Arc<dyn EventList>>,
     objects: Option<Arc<dyn ObjectList>>,
+    pub registry_tokens: Option<Arc<dyn RegistryTokens>>,
+    /// The providers that sign something.
+    #[cfg(feature = "registry")]
+    pub signers: crate::images::Signers,
     /// The PostgreSQL provider within its limits.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub postgres: Option<Arc<dyn Provider>>,
@@ -248,6 +259,18 @@ pub(crate) struct ProviderBuilder<'o> {
 }
 
 impl ProviderBuilder<'_> {
+    /// Returns a provider within its limits, for a provider that passes calls on.
+    #[cfg(feature = "registry")]
+    pub fn within(&self, name: Name, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        Arc::new(Limited::new(provider, self.options.settings.limits_of(name.as_str())))
+    }
+
+    /// Registers a provider without limits of its own.
+    #[cfg(feature = "registry")]
+    pub fn unlimited(&mut self, patterns: &[&str], provider: Arc<dyn Provider>) {
+        self.add(patterns, provider, None);
+    }
+
     fn add(
         &mut self,
         patterns: &[&str],
@@ -270,11 +293,19 @@ impl ProviderBuilder<'_> {
     }
 
     /// Resolves a reference in the settings.
-    #[cfg(any(feature = "aws", feature = "supabase"))]
+    #[cfg(any(feature = "aws", feature = "registry", feature = "supabase"))]
     pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
         let found = machine_secrets(self.options).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
+
+    #[cfg(not(feature = "registry"))]
+    fn registry(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Registry))
+    }
+
+    #[cfg(not(feature = "registry"))]
+    fn images_beside_objects(&mut self) {}
 
     /// Registers the local provider, and a mail provider that writes mails to a folder.
     fn local(&mut self, folder: &Path) -> Result<(), OpenError> {

@@ -29,6 +29,8 @@ pub struct Settings {
     pub b2: Option<B2Settings>,
     /// Servers of the provider `postgres`.
     pub postgres: Option<PostgresSettings>,
+    /// Issuer and key of the provider `registry`.
+    pub registry: Option<RegistrySettings>,
     /// Organization of the provider `supabase`.
     pub supabase: SupabaseSettings,
     /// Limits by provider name. A missing limit has its value in [`ProviderLimits::default`].
@@ -341,6 +343,20 @@ pub struct PostgresServer {
     pub tls: bool,
 }
 
+/// A registry for images that takes the tokens of this host.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrySettings {
+    /// Name of the issuer: `auth.token.issuer` of the registry.
+    pub issuer: String,
+    /// Name of the registry: its `auth.token.service`.
+    pub service: String,
+    /// Reference to the key, a P-256 key in PKCS #8.
+    pub key: String,
+    /// File with the key's certificate in PEM: it, or its authority, is in the `auth.token.rootcertbundle` of the registry.
+    pub certificate: PathBuf,
+}
+
 /// A Supabase organization.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -375,6 +391,7 @@ impl Settings {
         let mut all = vec![self.stripe.test_key.as_str(), &self.stripe.live_key, &self.supabase.token];
         all.extend(self.smtp.iter().filter_map(|smtp| smtp.password.as_deref()));
         all.extend(self.aws.iter().filter_map(|aws| aws.secret_access_key.as_deref()));
+        all.extend(self.registry.iter().map(|registry| registry.key.as_str()));
         all.extend(self.b2.iter().map(|b2| b2.app_key.as_str()));
         all.extend(self.postgres.iter().flat_map(|it| &it.servers).map(|server| server.password.as_str()));
         all

@@ -236,7 +236,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         simulated,
     };
     let (users, webhooks) = (Some(users), Some(own_webhooks));
-    let hosted = HostedSite { site, names, aliases, webhook_answers, local_clock, routes, users, webhooks, cors };
+    let registry = opened.registry_tokens.clone();
+    let hosted =
+        HostedSite { site, names, aliases, webhook_answers, local_clock, routes, users, webhooks, registry, cors };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
 }
 

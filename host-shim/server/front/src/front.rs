@@ -16,7 +16,7 @@ use crate::rate::{Rate, Rates};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
-use crate::{command, event, health, products, query, webhook};
+use crate::{command, event, health, products, query, registry, webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -30,6 +30,7 @@ use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
+use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_site::Site;
 use host_store::Partition;
@@ -92,6 +93,8 @@ pub struct HostedSite {
     pub users: Option<SiteUsers>,
     /// The webhooks that the business sends; none if it sends none.
     pub webhooks: Option<SiteWebhooks>,
+    /// Signs the tokens of a registry for images; none if the server has no such registry.
+    pub registry: Option<Arc<dyn RegistryTokens>>,
     /// Lets pages of the business's origins call the API, see [`crate::cors`].
     pub cors: CorsLayer,
 }
@@ -410,6 +413,8 @@ fn router(app: AppState) -> Router {
             "/api/auth/organizations/{id}/members/{user}",
             delete(organizations::remove).fallback(wrong_method("DELETE")),
         )
+        // A `HEAD` would use up a token without showing what it gives.
+        .route("/api/registry/token", get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")))
         .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
         .route("/openapi.json", get(routes::document).fallback(get_only))
         .route("/docs/api", get(routes::page).fallback(get_only))

@@ -1,7 +1,8 @@
 //! The HTTP server of one or several sites.
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
-//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), routes of the business ([`routes`]), users ([`identity`]), operators
+//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), routes of the business ([`routes`]), the
+//! token endpoint of a registry for images ([`registry`]), users ([`identity`]), operators
 //! ([`operator`]), and whether the server works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
 //! commit. Errors are problems as in RFC 9457.
 
@@ -23,6 +24,7 @@ mod problem;
 mod products;
 mod query;
 mod rate;
+mod registry;
 mod routes;
 mod serve;
 mod show;

@@ -73,6 +73,11 @@ impl Problem {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    /// Returns the refusal of the extension behind the problem.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
+    }
+
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.more.insert(name.to_owned(), value);

@@ -3,7 +3,7 @@
 //! [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
 //! every other command.
 
-mod bearer;
+pub(crate) mod bearer;
 mod reads;
 mod request;
 

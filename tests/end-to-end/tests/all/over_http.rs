@@ -17,6 +17,7 @@ mod player;
 mod products;
 mod rates;
 mod raw;
+mod registry;
 mod saas_plugins;
 mod server;
 mod stream;

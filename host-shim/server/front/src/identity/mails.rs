@@ -113,7 +113,7 @@ pub(crate) async fn reset(
     let given = given(&app, &headers, body, &["email"], &[]).await?;
     let email = text(&given, "email").trim().to_lowercase();
     app.rates.login_of(&format!("{}/{email}", hosted.site.partition().name()))?;
-    let links = links_for(&hosted, &email).map_err(Problem::from)?;
+    let links = links_for(&hosted, &email)?;
     // The mails go out after the answer, whose time tells nothing either.
     tokio::spawn(send_all(hosted, links));
     Ok(Answered::of(202, json!({})))

@@ -10,6 +10,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
 use host_front::FrontLimits;
+use host_provider_api::RegistryTokens;
 use host_provider_api::scripted::{Entry, Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
 use host_vault::Vault;
@@ -65,6 +66,24 @@ impl Api {
         // Every effect of these tests has an answer at once.
         let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
         Api::start_with(business, ServerOptions { front, has_users: true, ..options }, keys)
+    }
+
+    /// Starts a server that keeps secrets, and is the token endpoint of a registry.
+    pub fn with_registry(
+        business: &BusinessFolder,
+        vault: Arc<Vault>,
+        registry: Option<Arc<dyn RegistryTokens>>,
+    ) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions {
+            authenticator: Some(keys.clone()),
+            vault: Some(vault),
+            registry,
+            has_users: true,
+            ..ServerOptions::default()
+        };
+        let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
+        Api::start_with(business, ServerOptions { front, ..options }, keys)
     }
 
     /// Starts a server whose users may log in this often in a minute.

@@ -45,7 +45,7 @@ fn a_user_buys_and_sees_what_is_paid() {
     let own = api.get("/api/subscriptions/me", &ada);
     assert_eq!(own["subscriptions"][0]["product_id"], "prod_sample_editor", "{own}");
     assert_eq!(api.get("/api/subscriptions/me", &api.user("bob")), json!({"subscriptions": []}));
-    assert_eq!(api.plain("GET /api/products", &ada, &NOTHING)["total_count"], 3);
+    assert_eq!(api.plain("GET /api/products", &ada, &NOTHING)["total_count"], 4);
 }
 
 // covers: PLG-23, PLG-40, PLG-42, PLG-44

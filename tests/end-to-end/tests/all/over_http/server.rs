@@ -18,7 +18,7 @@ use host_intake::testing::sign;
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::scripted::Scripted;
-use host_provider_api::{Registry, Secrets};
+use host_provider_api::{Registry, RegistryTokens, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
 use host_vault::{SecretProvider, Vault};
@@ -98,6 +98,10 @@ pub struct ServerOptions {
     pub has_users: bool,
     /// Keeps secrets, and makes those that effects request.
     pub vault: Option<Arc<Vault>>,
+    /// Providers before the scripted one, which takes all other effects.
+    pub providers: Registry,
+    /// Signs the tokens of a registry for images.
+    pub registry: Option<Arc<dyn RegistryTokens>>,
 }
 
 impl Default for ServerOptions {
@@ -119,6 +123,8 @@ impl Default for ServerOptions {
             authenticator: None,
             vault: None,
             has_users: false,
+            providers: Registry::new(),
+            registry: None,
         }
     }
 }
@@ -166,6 +172,8 @@ impl Server {
             authenticator,
             vault,
             has_users,
+            mut providers,
+            registry,
         } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
@@ -178,16 +186,16 @@ impl Server {
         let runners = host_native::runners();
         let metrics = Arc::new(Metrics::default());
         let partition = Partition { business: with.business.name.clone(), livemode: with.livemode };
-        let mut registry = Registry::with_default(Arc::new(with.scripted.clone()));
+        providers.register(&["*"], Arc::new(with.scripted.clone()));
         if let Some(vault) = &vault {
-            registry.register(&["secret"], Arc::new(SecretProvider));
-            registry.set_secrets(vault.clone());
+            providers.register(&["secret"], Arc::new(SecretProvider));
+            providers.set_secrets(vault.clone());
         }
         let site = Site::start(SiteSetup {
             setup: with.setup.clone(),
             store,
             runner: Arc::new(move || runners.make().expect("the library")),
-            registry,
+            registry: providers,
             clock,
             endpoints,
             limits: SiteLimits { writer, deciders, calls, answerers: 1, ..SiteLimits::default() },
@@ -216,6 +224,7 @@ impl Server {
             routes,
             users,
             webhooks: Some(webhooks()),
+            registry,
             cors: host_front::cors(&with.business.origins()),
         };
         let front = match authenticator {

@@ -1,0 +1,30 @@
+//! Who signs the tokens of a registry for images? A server asks for what a client may do at the registry's token endpoint.
+
+/// A token that a registry verifies by itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryToken {
+    /// The token. It is a secret.
+    pub token: String,
+    /// Seconds for which it is valid.
+    pub expires_in: i64,
+    /// Time of its signature, RFC 3339.
+    pub issued_at: String,
+}
+
+/// The token itself stays out of logs.
+impl std::fmt::Debug for RegistryToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+/// A provider that signs tokens for a registry. A token that gives access to an image is the result of an effect; this trait
+/// has what a token endpoint needs beside it.
+pub trait RegistryTokens: Send + Sync {
+    /// Returns the name by which the registry calls itself (`service`).
+    fn service(&self) -> &str;
+
+    /// Signs a token of a subject that gives access to nothing, as an answer to a client that only logs in. None if it cannot be
+    /// signed now.
+    fn without_access(&self, subject: &str) -> Option<RegistryToken>;
+}

@@ -1,0 +1,227 @@
+//! `GET /api/registry/token`: the token endpoint of a registry for images, in the form that its clients expect
+//! (<https://distribution.github.io/distribution/spec/auth/token/>).
+//!
+//! A client sends a download token as the password of HTTP Basic. The endpoint redeems it by the command `token.redeem`, whose
+//! grant is a token that the provider of the registry has signed. Only a request for `pull` redeems a token: a client that logs in,
+//! or asks for something that nobody gets, has a token without access, as the protocol wants it, and keeps the download token.
+
+use crate::access::{self, unauthorized};
+use crate::command;
+use crate::extract::Hosted;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::read;
+use crate::rate;
+use crate::routes::bearer;
+use axum::extract::{Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use extension_contract::{Account, Refusal};
+use host_access::Caller;
+use host_provider_api::RegistryToken;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+/// What a client without a valid token is asked for.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"registry\", charset=\"UTF-8\"");
+/// The command that redeems a download token.
+const REDEEM: &str = "token.redeem";
+/// Records of download tokens, and the status of one that can be redeemed.
+const TOKENS: &str = "tokens";
+const ISSUED: &str = "issued";
+/// The kind of resources of a scope that are repositories, and the action that a grant allows.
+const REPOSITORY: &str = "repository";
+const PULL: &str = "pull";
+
+/// The query of a request. `account`, `client_id` and `offline_token` do not matter: the download token says whose it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    service: String,
+    /// The repositories from which the client wants to pull.
+    pulls: Vec<String>,
+}
+
+impl Asked {
+    fn read(parts: &Parts) -> Result<Asked, Problem> {
+        let members = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(members) = members.map_err(|error| Problem::bad("query", error.body_text()))?;
+        let of = |wanted: &'static str| members.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value);
+        let service = of("service").next().cloned().unwrap_or_default();
+        // A client sends a parameter for each scope, or one with spaces.
+        let scopes = of("scope").flat_map(|scopes| scopes.split(' '));
+        Ok(Asked { service, pulls: scopes.filter_map(pulled).map(str::to_owned).collect() })
+    }
+}
+
+/// Returns the repository of a scope `repository:NAME:ACTION,…` with the action `pull`.
+fn pulled(scope: &str) -> Option<&str> {
+    let (kind, rest) = scope.split_once(':')?;
+    // The name may have a port.
+    let (name, actions) = rest.rsplit_once(':')?;
+    (kind == REPOSITORY && actions.split(',').any(|action| action == PULL)).then_some(name)
+}
+
+/// Carries out `GET /api/registry/token`.
+pub(crate) async fn token(State(app): State<AppState>, Hosted(hosted): Hosted, parts: Parts) -> Response {
+    match answer(&app, &hosted, &parts).await {
+        Ok(RegistryToken { token, expires_in, issued_at }) => {
+            let body = json!({
+                "token": token, "access_token": token, "expires_in": expires_in, "issued_at": issued_at,
+            });
+            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+            (headers, body.to_string()).into_response()
+        }
+        Err(problem) => {
+            let is_unauthorized = problem.is_unauthorized();
+            let mut response = problem.into_response();
+            if is_unauthorized {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+            }
+            response
+        }
+    }
+}
+
+async fn answer(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<RegistryToken, Problem> {
+    let Some(tokens) = hosted.registry.as_deref() else {
+        return Err(Problem::not_found("the server has no registry: it needs the provider `registry`"));
+    };
+    let password = password(&parts.headers);
+    let caller = bearer::caller_with(app, hosted, parts, password.as_deref()).await?;
+    // The caller above has found them, too.
+    let id_and_hash = password.as_deref().and_then(bearer::id_and_hash);
+    let (id, sha256) = id_and_hash.ok_or_else(|| unauthorized("the token is unknown"))?;
+    let asked = Asked::read(parts)?;
+    if asked.service != tokens.service() {
+        return Err(Problem::bad("service", format!("expected `service={}` in the query", tokens.service())));
+    }
+    let account = access::account(&caller, None)?;
+    let without_access = || {
+        let signed = tokens.without_access(&account.to_string());
+        signed.ok_or_else(|| Problem::unavailable("the token cannot be signed now"))
+    };
+    if asked.pulls.is_empty() {
+        check(hosted, &account, id, &sha256).await?;
+        return without_access();
+    }
+    let (repository, granted) = redeem(app, hosted, parts, caller, &account, id, &sha256).await?;
+    match asked.pulls.contains(&repository) {
+        true => Ok(granted),
+        false => without_access(),
+    }
+}
+
+/// Returns the password of the only header `Authorization: Basic …`. The name of the user is any text.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let mut named = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (named.next(), named.next()) else { return None };
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(password.to_owned())
+}
+
+/// Checks a download token without redeeming it.
+async fn check(hosted: &HostedSite, account: &Account, id: &str, sha256: &str) -> Result<(), Problem> {
+    let (scope, wanted) = (hosted.site.partition().scope(account.clone()), id.to_owned());
+    let row = read(hosted, move |store| host::read::record(store, &scope, TOKENS, &wanted)).await?;
+    let row: Value = row.and_then(|row| serde_json::from_str(&row.value).ok()).unwrap_or_default();
+    let kept = row["sha256"].as_str().unwrap_or_default();
+    let is_right = bool::from(kept.as_bytes().ct_eq(sha256.as_bytes()));
+    let is_valid = row["expires_at"].as_i64().is_some_and(|end| end > hosted.site.clock().now());
+    match is_right && is_valid && row["status"] == ISSUED {
+        true => Ok(()),
+        false => Err(unauthorized("the token is unknown, has ended, or was redeemed")),
+    }
+}
+
+/// Redeems a download token. Returns the repository of the grant, and the token that it is.
+async fn redeem(
+    app: &AppState,
+    hosted: &HostedSite,
+    parts: &Parts,
+    caller: Caller,
+    account: &Account,
+    id: &str,
+    sha256: &str,
+) -> Result<(String, RegistryToken), Problem> {
+    let mut payload = json!({"id": id, "sha256": sha256});
+    if let Some(ip) = rate::client(parts.extensions.get().copied(), &parts.headers) {
+        payload["ip"] = json!(ip.to_string());
+    }
+    // Each request is a command of its own: the same one again would have the same answer again.
+    let command = app.ids.command().ok_or_else(|| Problem::unavailable("no random bytes"))?;
+    let payload = payload.to_string();
+    let answered = command::run_with_id(app, hosted, caller, account.clone(), REDEEM, payload, command).await;
+    let answered = answered.map_err(of_redemption)?;
+    if answered.is_pending() {
+        return Err(Problem::unavailable("the grant does not come in time"));
+    }
+    let grant = &answered.reply()["grant"];
+    let text = |name: &str| grant[name].as_str().map(str::to_owned);
+    let found = (text("repository"), text("token"), grant["expires_in"].as_i64(), text("issued_at"));
+    let (Some(repository), Some(token), Some(expires_in), Some(issued_at)) = found else {
+        return Err(Problem::forbidden("the token is not for an image"));
+    };
+    Ok((repository, RegistryToken { token, expires_in, issued_at }))
+}
+
+/// A token that the extension refuses is a wrong password for a client of a registry.
+fn of_redemption(problem: Problem) -> Problem {
+    match problem.refusal() {
+        Some(Refusal::RequirementUnmet(code)) => {
+            Problem::new(StatusCode::UNAUTHORIZED, code.clone(), "the token gives nothing any more")
+        }
+        Some(Refusal::NotFound(_) | Refusal::Forbidden(_)) => unauthorized("the token is unknown"),
+        _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str) -> Asked {
+        let request = axum::http::Request::get(format!("/api/registry/token?{query}")).body(()).expect("a request");
+        Asked::read(&request.into_parts().0).expect("a query")
+    }
+
+    #[test]
+    fn scopes_name_the_repositories_from_which_a_client_pulls() {
+        for (query, expected) in [
+            ("service=r&scope=repository:editor:pull&account=any", vec!["editor"]),
+            ("service=r&scope=repository:team/editor:push,pull", vec!["team/editor"]),
+            ("service=r&scope=repository:a:pull%20repository:b:pull&scope=repository:c:pull", vec!["a", "b", "c"]),
+            ("service=r&scope=repository:host:5000/a:pull", vec!["host:5000/a"]),
+            ("service=r&scope=repository:editor:push", vec![]),
+            ("service=r&scope=registry:catalog:*", vec![]),
+            ("service=r&scope=repository(plugin):editor:pull", vec![]),
+            ("service=r&scope=pull&scope=&client_id=docker&offline_token=true", vec![]),
+            ("service=r", vec![]),
+        ] {
+            let pulls = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(asked(query), Asked { service: "r".to_owned(), pulls }, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_that_of_one_basic_header() {
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).expect("text"));
+            }
+            password(&headers)
+        };
+        let basic = format!("Basic {}", STANDARD.encode("any:tok_1.a:b"));
+        assert_eq!(of(&[&basic]).as_deref(), Some("tok_1.a:b"), "the name of a user has no colon");
+        assert_eq!(of(&[&basic.replace("Basic", "basic")]).as_deref(), Some("tok_1.a:b"));
+        for wrong in [&[][..], &[&basic, &basic], &["Basic"], &["Basic !"], &[&basic.replace("Basic", "Bearer")]] {
+            assert_eq!(of(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(of(&[&format!("Basic {}", STANDARD.encode("no colon"))]), None);
+    }
+}
