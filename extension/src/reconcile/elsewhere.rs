@@ -80,7 +80,7 @@ fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: FromCheckout, seed: &str, wr
     let metadata = scope.fill_object(&made.metadata).map_err(unknown)?;
     if let Some(template) = &made.plan
         && named_plan(desk, decl, &made, written)?.is_none()
-        && !standing(desk)?.plans.contains_key(&decl.plan.as_ref().map_or("", |link| &link.family).to_owned())
+        && !standing(desk)?.plans.contains_key(decl.plan.as_ref().map_or("", |link| &link.family))
     {
         let message = format!("{template} of the checkout names no plan with a price");
         let refusal =

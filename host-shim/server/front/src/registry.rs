@@ -219,8 +219,9 @@ mod tests {
         let basic = format!("Basic {}", STANDARD.encode("any:tok_1.a:b"));
         assert_eq!(of(&[&basic]).as_deref(), Some("tok_1.a:b"), "the name of a user has no colon");
         assert_eq!(of(&[&basic.replace("Basic", "basic")]).as_deref(), Some("tok_1.a:b"));
-        for wrong in [&[][..], &[&basic, &basic], &["Basic"], &["Basic !"], &[&basic.replace("Basic", "Bearer")]] {
-            assert_eq!(of(wrong), None, "{wrong:?}");
+        let (basic, bearer) = (basic.as_str(), basic.replace("Basic", "Bearer"));
+        for wrong in [vec![], vec![basic, basic], vec!["Basic"], vec!["Basic !"], vec![&bearer]] {
+            assert_eq!(of(&wrong), None, "{wrong:?}");
         }
         assert_eq!(of(&[&format!("Basic {}", STANDARD.encode("no colon"))]), None);
     }
