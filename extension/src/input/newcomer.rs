@@ -15,9 +15,14 @@ use std::rc::Rc;
 const FINISHED: [&str; 3] =
     ["checkout.session.completed", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"];
 
-/// Returns the account that is made for a checkout without one. Its id comes from the session's.
-pub(crate) fn account_of(session: &str) -> Account {
-    Account::User(format!("usr_{}", short_hash(session)))
+/// Number of hexadecimal digits in the id of a new account.
+const ID_DIGITS: usize = 16;
+
+/// Returns the account that is made for a checkout without one. Its id comes from the buyer's address, so that it does not depend on the
+/// order of checkouts; without an address, from the session's id.
+pub(crate) fn account_of(session: &Session<'_>) -> Account {
+    let digits = session.email().map(|email| address_hash(email).chars().take(ID_DIGITS).collect());
+    Account::User(format!("usr_{}", digits.unwrap_or_else(|| short_hash(&session.id))))
 }
 
 /// Adds the account to the placement of such a checkout. Ids that an account has claimed come first.
@@ -41,7 +46,7 @@ fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Ruled<O
     if !is_meant(&catalog, session)? {
         return Ok(None);
     }
-    Ok(Some((account_of(&session.id), session.email().map(address_hash))))
+    Ok(Some((account_of(session), session.email().map(address_hash))))
 }
 
 /// Returns whether the metadata has a key that the catalog's clause `from_checkout` uses.

@@ -8,7 +8,6 @@ use crate::catalog::price::prices_of;
 use crate::catalog::product::normalise;
 use crate::catalog::schema::{FromCheckout, TypeDecl};
 use crate::catalog::template::Scope;
-use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;
@@ -78,24 +77,29 @@ fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: FromCheckout, seed: &str, wr
     let name = scope.fill(&Value::String(made.name.clone())).map_err(unknown)?;
     let name = name.as_str().unwrap_or_default().to_owned();
     let metadata = scope.fill_object(&made.metadata).map_err(unknown)?;
-    if let Some(template) = &made.plan
-        && named_plan(desk, decl, &made, written)?.is_none()
-        && !standing(desk)?.plans.contains_key(decl.plan.as_ref().map_or("", |link| &link.family))
-    {
-        let message = format!("{template} of the checkout names no plan with a price");
-        let refusal =
-            Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]);
-        return insert_refused(desk, decl, name, metadata, seed, &refusal);
-    }
     let mut body = Object::new();
     body.insert("product_type".to_owned(), json!(decl.name));
     body.insert("name".to_owned(), json!(name));
     body.insert("metadata".to_owned(), Value::Object(metadata.clone()));
     let proposed = normalise(&desk.catalog, ActorKind::System, &body, None);
-    match proposed.and_then(|proposed| insert(desk, proposed, None, seed)) {
+    let made = proposed.and_then(|proposed| {
+        names_plan(desk, decl, &made, written)?;
+        insert(desk, proposed, None, seed)
+    });
+    match made {
         Err(Halt::Refused(refusal)) => insert_refused(desk, decl, name, metadata, seed, &refusal),
         made => made,
     }
+}
+
+/// Refuses metadata that names no plan, if the catalog wants one: whatever Stripe has told of subscriptions so far.
+fn names_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &Object) -> Ruled<()> {
+    let Some(template) = &made.plan else { return Ok(()) };
+    if named_plan(desk, decl, made, written)?.is_some() {
+        return Ok(());
+    }
+    let message = format!("{template} of the checkout names no plan with a price");
+    Err(Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]).into())
 }
 
 /// Stores a refused product with the error. `instance.retry` creates it after a correction.

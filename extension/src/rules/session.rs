@@ -101,7 +101,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     };
     merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
-    claim_address(desk, id, object)?;
+    claim_address(desk, object)?;
     if known.as_ref() == Some(&session) {
         return Ok(match status {
             SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
@@ -196,9 +196,9 @@ fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session
     desk.account.claim(keys)
 }
 
-/// Claims the buyer's address for an account that was made for this checkout, so that the buyer's next checkout finds the account.
-fn claim_address(desk: &mut Desk<'_>, id: &str, object: &stripe::Session<'_>) -> Ruled<()> {
-    if desk.account.owner() != Some(&account_of(id)) {
+/// Claims the buyer's address for an account that was made for this checkout, so that whoever proves the address finds the account.
+fn claim_address(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()> {
+    if desk.account.owner() != Some(&account_of(object)) {
         return Ok(());
     }
     match object.email() {

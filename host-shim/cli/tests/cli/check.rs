@@ -212,7 +212,10 @@ expect:
             "8: `customer.subscription.craeted` is no event type",
             "expects `ignored`; did you mean `customer.subscription.cr",
         ),
-        ("13: `tent.enusre` is no effect kind", "tent.destroy, tent.ensure, timer.at; did you mean `tent.ensure`?"),
+        (
+            "13: `tent.enusre` is no effect kind",
+            "tent.destroy, tent.ensure, timer.at, user.invite; did you mean `tent.ensure`?",
+        ),
         ("16: `mail.sned` is no effect kind", "did you mean `mail.send`?"),
         ("17: `account.sned` is no effect kind", "did you mean `account.send`?"),
         ("22: `database.enusre` is no effect kind", "did you mean `database.ensure`?"),

@@ -111,8 +111,8 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
         let body: Value = serde_json::from_str(&answer.body).expect("JSON");
         (answer.status, body["entries"][0]["id"].clone())
     };
-    // The account of the checkout: its id comes from the session's.
-    let made = "user:usr_df49cb665346890a";
+    // The account of the checkout: its id comes from the address.
+    let made = "user:usr_b5fc85e55755f9e0";
     assert_eq!(products(made).0, 403, "whoever registers an address has not proved it");
     let token = server.token("address_confirmation", "ada@example.com", 1);
     let confirmed = server.ok("POST /api/auth/confirm", "", &json!({"token": token}));
