@@ -18,7 +18,7 @@ struct Invites;
 
 impl Provider for Invites {
     fn call(&self, call: &Call) -> CallOutcome {
-        match call.make_secret("link", 16) {
+        match call.make_secret("link", 32) {
             Ok(made) => CallOutcome::Done(json!({"link": made.reference})),
             Err(error) => CallOutcome::from(error),
         }
