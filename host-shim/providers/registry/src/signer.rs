@@ -59,7 +59,7 @@ struct Claims<'c> {
     access: Vec<Access<'c>>,
 }
 
-/// What a token allows.
+/// The access that a token gives.
 #[derive(Debug, Serialize)]
 struct Access<'c> {
     #[serde(rename = "type")]

@@ -246,7 +246,7 @@ pub(crate) async fn make(
         created_at: hosted.site.clock().now(),
     };
     own.webhooks.add_endpoint(&endpoint)?;
-    // What changes from the answer on is told: the state of all accounts is noted before it.
+    // The endpoint gets every change after this answer, so the server notes the state of all accounts first.
     let until = Instant::now() + BASELINE;
     while !own.webhooks.has_baseline()? && Instant::now() < until {
         tokio::time::sleep(LOOK).await;

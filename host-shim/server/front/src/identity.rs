@@ -35,7 +35,7 @@ use tokio::sync::oneshot;
 
 /// The fact that a user has registered.
 const REGISTERED: &str = "user.registered";
-/// What is logged if nobody can log in.
+/// Message in the log if the file of users fails.
 const LOGIN: &str = "a user was not registered or logged in";
 /// The roles of members in a business that lists none.
 const USUAL_ROLES: [&str; 3] = [OWNER, "member", "viewer"];

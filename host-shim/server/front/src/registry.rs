@@ -25,7 +25,7 @@ use host_provider_api::RegistryToken;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-/// What a client without a valid token is asked for.
+/// The header that asks a client without a valid token for one.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"registry\", charset=\"UTF-8\"");
 /// The command that redeems a download token.
 const REDEEM: &str = "token.redeem";

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
     /// To take over an account that a checkout has made.
@@ -59,7 +59,7 @@ impl LinkKind {
 /// A link, without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// What it is for.
+    /// The purpose.
     pub kind: LinkKind,
     /// True for a link of live mode.
     pub livemode: bool,

@@ -18,7 +18,7 @@ pub struct Organization {
     pub created_at: Timestamp,
 }
 
-/// What comes of the removal of a member.
+/// The result of removing a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
     /// The member is removed.

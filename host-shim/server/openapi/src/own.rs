@@ -13,7 +13,7 @@ const PROBLEM: &str = "application/problem+json";
 struct Own {
     /// Method and path.
     line: &'static str,
-    /// What it does.
+    /// Summary for readers of the document.
     about: &'static str,
     /// True for a path that needs no key.
     is_public: bool,
