@@ -4,6 +4,7 @@
 use extension_contract::Declarations;
 use host::business::BusinessFolder;
 use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare};
+use host_daemon::IssuerSettings;
 use host_provider_set::{KEY_VARIABLE, Keys, Name, Options, Settings, StripeKey};
 use host_scenario::error::{BadInput, Place};
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ pub(crate) struct ConfiguredBusiness {
     pub(crate) mode: BusinessMode,
     pub(crate) hosts: Vec<String>,
     pub(crate) simulate: bool,
+    pub(crate) issuers: Vec<IssuerSettings>,
     pub(crate) prepared: Prepared,
     pub(crate) providers: Options,
     /// The faults of the file and its variables that prevent a start.
@@ -143,9 +145,10 @@ fn one(
     };
     let providers =
         Options { names, settings, keys, stripe_key, variables: environment.of_files(), ..Options::default() };
-    let BusinessConfig { mode, hosts, simulate, .. } = config;
+    let BusinessConfig { mode, hosts, simulate, issuers, .. } = config;
     let has_key = environment.get(KEY_VARIABLE).is_some();
-    Ok((ConfiguredBusiness { mode, hosts, simulate, prepared, providers, lacking: Vec::new() }, has_key))
+    let lacking = Vec::new();
+    Ok((ConfiguredBusiness { mode, hosts, simulate, issuers, prepared, providers, lacking }, has_key))
 }
 
 /// Reads the settings of the providers, and returns the variables that they name.

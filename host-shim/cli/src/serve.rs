@@ -161,8 +161,14 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             false => data.clone(),
         };
         let prefix = if is_one { String::new() } else { format!("/{}", business.prepared.business.name) };
-        let webhooks = format!("http://{}{prefix}{PATH}stripe", reachable(address));
-        let (setup, stripe) = hosted_setup(business, own, &webhooks)?;
+        let local = format!("http://{}{prefix}", reachable(address));
+        let url = match (business.hosts.first().filter(|_| business.mode != BusinessMode::Local), &file) {
+            // A proxy in front of the server ends TLS.
+            (Some(host), _) => format!("https://{host}"),
+            (None, Some(ServerConfig { url: Some(url), .. })) => format!("{url}{prefix}"),
+            _ => local.clone(),
+        };
+        let (setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
         hosted.push(setup);
         stripes.push(stripe);
     }
@@ -237,9 +243,10 @@ fn hosted_setup(
     business: ConfiguredBusiness,
     data: DataFolder,
     webhooks: &str,
+    url: String,
 ) -> anyhow::Result<(HostedSetup, Option<Arc<LocalStripe>>)> {
     let livemode = business.is_live();
-    let ConfiguredBusiness { mode, hosts, simulate, prepared, mut providers, .. } = business;
+    let ConfiguredBusiness { mode, hosts, simulate, issuers, prepared, mut providers, .. } = business;
     let Prepared { business, config, mut stripe, stripe_path, webhooks: secrets, unused, .. } = prepared;
     for unused in unused {
         tracing::warn!(business = business.name, "{unused}");
@@ -262,6 +269,8 @@ fn hosted_setup(
     let setup = HostedSetup {
         business,
         names: hosts,
+        url,
+        issuers,
         livemode,
         config,
         data,

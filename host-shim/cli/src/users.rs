@@ -118,7 +118,7 @@ fn add(Add { email, name, admin, live, data }: &Add) -> anyhow::Result<ExitCode>
         }
         Err(Refused::Taken) => format!("a user has the address {email}"),
         // Nobody logs in and no link is used here.
-        Err(Refused::Wrong | Refused::NoLink) => "the address or the password is wrong".to_owned(),
+        Err(Refused::Wrong | Refused::NoLink | Refused::Unproved) => "the address or the password is wrong".to_owned(),
         Err(Refused::Failed(error)) => return Err(error.into()),
     };
     Ok(refuse(&ReplayError::Usage(problem)))

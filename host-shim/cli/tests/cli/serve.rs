@@ -15,6 +15,8 @@ mod curl;
 #[cfg(target_os = "linux")]
 #[path = "serve/full_disk.rs"]
 mod full_disk;
+#[path = "serve/oidc.rs"]
+mod oidc;
 #[path = "serve/outgoing.rs"]
 mod outgoing;
 #[path = "serve/pull.rs"]

@@ -2,11 +2,9 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -45,12 +43,6 @@ pub(crate) struct HttpProbe {
 
 impl HttpProbe {
     pub fn new(config: Config) -> HttpProbe {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots = found.iter().map(|found| Certificate::from_der(found).to_owned());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::from(roots));
         let agent = Agent::config_builder()
             .timeout_global(Some(config.timeout))
             .max_redirects(0)
@@ -61,7 +53,7 @@ impl HttpProbe {
             // A request on a reused connection would succeed even if the server accepts no new connections.
             .max_idle_connections(0)
             .user_agent("health-probe")
-            .tls_config(tls.build());
+            .tls_config(host_http::tls());
         HttpProbe { agent: Agent::with_parts(agent.build(), DefaultConnector::default(), GuardedResolver::default()) }
     }
 

@@ -62,7 +62,7 @@ pub struct Request<'r> {
     pub method: Method,
     /// Path and query, which are appended to the client's base URL: `/v1/customers?limit=1`.
     pub path: &'r str,
-    /// Key or token, sent as `Authorization: Bearer …`.
+    /// Key or token, sent as `Authorization: Bearer …`; empty to send none.
     pub bearer: &'r str,
     /// Additional headers.
     pub headers: &'r [(&'static str, &'r str)],
@@ -94,6 +94,17 @@ impl Reply {
     }
 }
 
+/// Returns the TLS settings of every client: it trusts the machine's certificate authorities.
+pub fn tls() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let roots: Vec<_> = found.certs.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::from(roots))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
+}
+
 /// Sends requests to one base URL.
 #[derive(Clone)]
 pub struct Client {
@@ -107,15 +118,8 @@ impl Client {
     /// certificate authorities. It returns redirects and does not follow them, since it would send the key to another
     /// server.
     pub fn new(base: &str, limits: ExchangeLimits) -> Client {
-        let found = rustls_native_certs::load_native_certs();
-        let roots: Vec<_> = found.certs.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::from(roots))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -137,8 +141,10 @@ impl Client {
         let mut built = HttpRequest::builder()
             .method(request.method.name())
             .uri(format!("{}{}", self.base, request.path))
-            .header(header::AUTHORIZATION, format!("Bearer {}", request.bearer))
             .header(header::ACCEPT, "application/json");
+        if !request.bearer.is_empty() {
+            built = built.header(header::AUTHORIZATION, format!("Bearer {}", request.bearer));
+        }
         for (name, value) in request.headers {
             built = built.header(*name, *value);
         }

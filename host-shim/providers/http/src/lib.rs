@@ -7,6 +7,6 @@ mod date;
 mod failure;
 mod redact;
 
-pub use client::{Body, Client, ExchangeLimits, Method, Reply, Request};
+pub use client::{Body, Client, ExchangeLimits, Method, Reply, Request, tls};
 pub use failure::{CallError, retry_after_ms};
 pub use redact::Redacted;

@@ -2,12 +2,14 @@
 
 use crate::extensions::ExtensionsConfig;
 use crate::file::PROVIDERS;
+use crate::issuers;
 use crate::reader::{ListedText, Reader, Section};
+use host_issuers::IssuerSettings;
 use host_yaml::bad_input::{BadInput, Place};
 use std::path::{Path, PathBuf};
 
 /// Members that are also defaults of all businesses.
-pub(crate) const DEFAULTS: [&str; 5] = ["mode", "providers", "provider_settings", "simulate", "extensions"];
+pub(crate) const DEFAULTS: [&str; 6] = ["mode", "providers", "provider_settings", "simulate", "extensions", "issuers"];
 /// Members that only a business has.
 pub(crate) const OWN_MEMBERS: [&str; 2] = ["folder", "hosts"];
 const MODES: [&str; 3] = ["local", "test", "live"];
@@ -43,6 +45,8 @@ pub struct BusinessConfig {
     pub simulate: bool,
     /// Values of the extensions.
     pub extensions: ExtensionsConfig,
+    /// The issuers that the business trusts.
+    pub issuers: Vec<IssuerSettings>,
     /// Place in the file; none for a business of the command line.
     pub(crate) place: Option<Place>,
 }
@@ -58,6 +62,7 @@ impl BusinessConfig {
             provider_settings: None,
             simulate: false,
             extensions: ExtensionsConfig::default(),
+            issuers: Vec::new(),
             place: None,
         }
     }
@@ -115,6 +120,7 @@ fn read_values(reader: &Reader<'_>, section: &Section<'_>, default: BusinessConf
         provider_settings: settings.or(default.provider_settings),
         simulate: reader.truth(section, "simulate").unwrap_or(default.simulate),
         extensions: ExtensionsConfig::read(reader, section).or(&default.extensions),
+        issuers: issuers::read(reader, section).unwrap_or(default.issuers),
         ..BusinessConfig::of_folder(beside)
     }
 }

@@ -4,6 +4,7 @@ use crate::business::{self, BusinessConfig, DEFAULTS};
 use crate::environment::Environment;
 use crate::extensions::{self, SecretValue};
 use crate::interpolate;
+use crate::issuers;
 use crate::reader::{Reader, Section};
 use host_yaml::bad_input::{BadInput, Mistakes, Place};
 use host_yaml::{Checker, Node};
@@ -19,7 +20,9 @@ pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 /// Forms of the log's lines.
 pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
 const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
-const SERVER: [&str; 2] = ["host", "port"];
+const SERVER: [&str; 3] = ["host", "port", "url"];
+/// What an address of the server is, for people.
+const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
 const DATABASE: [&str; 2] = ["type", "url"];
 const STORAGE: [&str; 3] = ["type", "bucket", "region"];
 const LOG: [&str; 2] = ["level", "format"];
@@ -61,6 +64,8 @@ pub struct ServerConfig {
     pub file: PathBuf,
     /// Address.
     pub listen: SocketAddr,
+    /// Address of the server for browsers, without a slash at the end; none for `http://` and the address.
+    pub url: Option<String>,
     /// Database of the server itself.
     pub database: Database,
     /// Storage of the server itself.
@@ -92,6 +97,7 @@ pub fn known_keys() -> Vec<String> {
     }
     keys.extend(below("businesses", &business::OWN_MEMBERS));
     keys.extend(extensions::known_keys());
+    keys.extend(issuers::known_keys());
     keys
 }
 
@@ -118,6 +124,7 @@ impl ServerConfig {
         ServerConfig {
             file: file.to_owned(),
             listen: read_listen(reader, &section),
+            url: read_url(reader, &section),
             data: reader.text(&section, "data").map(|data| beside.join(data)),
             log_level: log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS)),
             log_format: log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS)),
@@ -141,6 +148,18 @@ fn read_listen(reader: &Reader<'_>, section: &Section<'_>) -> SocketAddr {
     let host = reader.parsed(&server, "host", "an IP address such as 0.0.0.0, or localhost", parse);
     let port = reader.whole(&server, "port", 0..=u16::MAX);
     (host.unwrap_or(HOST), port.unwrap_or(PORT)).into()
+}
+
+fn read_url(reader: &Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let server = reader.inner(section, "server", None)?;
+    let parse = |text: &str| {
+        let (scheme, host) = text.split_once("://")?;
+        let is_host = |c: u8| c.is_ascii_alphanumeric() || b"-.:[]".contains(&c);
+        let host = host.strip_suffix('/').unwrap_or(host);
+        let is_address = ["http", "https"].contains(&scheme) && !host.is_empty() && host.bytes().all(is_host);
+        is_address.then(|| format!("{scheme}://{}", host.to_ascii_lowercase()))
+    };
+    reader.parsed(&server, "url", URL_EXPECTED, parse)
 }
 
 /// Notes members that the type of a section does not have.

@@ -7,6 +7,7 @@ mod environment;
 mod extensions;
 mod file;
 mod interpolate;
+mod issuers;
 mod prepare;
 mod reader;
 mod secrets;

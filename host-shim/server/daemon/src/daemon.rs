@@ -93,8 +93,7 @@ impl Daemon {
         let DaemonSetup { manifest, runner, data, drift_every, backups_every, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
         let keys = data.keys()?;
-        let base = format!("http://{}", listener.local_addr()?);
-        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every, base };
+        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
         let (mut opened, mut locks, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         let (mut sweeps, mut drifts, mut backups) = (Vec::new(), Vec::new(), Vec::new());

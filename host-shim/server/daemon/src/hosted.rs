@@ -20,6 +20,7 @@ use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
 use host_intake::{EndpointSecrets, SecretConfig};
+use host_issuers::{Issuer, IssuerSettings};
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_provider_set::{OpenError, Opened, Options};
@@ -42,6 +43,10 @@ pub struct HostedSetup {
     pub business: BusinessFolder,
     /// Host names, in lower case and without a port. The business is also found by its name as the first part of a path.
     pub names: Vec<String>,
+    /// Address for browsers, without a slash at the end.
+    pub url: String,
+    /// The issuers that the business trusts.
+    pub issuers: Vec<IssuerSettings>,
     /// True for real money.
     pub livemode: bool,
     /// Configuration values; they override those of the business.
@@ -115,8 +120,6 @@ pub(crate) struct SharedParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drift_every: Duration,
     pub(crate) backups_every: Duration,
-    /// The address of the server, `http://HOST:PORT`.
-    pub(crate) base: String,
 }
 
 /// A started business, for those who call the server.
@@ -159,7 +162,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let configured = business.filled(&setup.config);
     // In local mode the pages are those of the server itself.
     let origin = configured.origins().into_iter().next().filter(|_| !is_local);
-    let base = origin.unwrap_or_else(|| shared.base.clone());
+    let base = origin.unwrap_or_else(|| setup.url.clone());
     let links = identity::open(&configured, livemode, &data, &opened.vault, base)?;
     opened.registry.register(&["user"], Arc::new(Invites { links: links.clone(), clock: clock.source().clone() }));
     let declarations = business.own.beside((shared.runner)().declarations());
@@ -237,8 +240,21 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     };
     let (users, webhooks) = (Some(users), Some(own_webhooks));
     let registry = opened.registry_tokens.clone();
-    let hosted =
-        HostedSite { site, names, aliases, webhook_answers, local_clock, routes, users, webhooks, registry, cors };
+    let issuers = setup.issuers.into_iter().map(|settings| Arc::new(Issuer::new(settings))).collect();
+    let hosted = HostedSite {
+        site,
+        names,
+        aliases,
+        webhook_answers,
+        local_clock,
+        routes,
+        users,
+        url: setup.url,
+        issuers,
+        webhooks,
+        registry,
+        cors,
+    };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
 }
 

@@ -20,6 +20,7 @@ mod webhooks;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;
+pub use host_issuers::IssuerSettings;
 pub use host_site::MakeRunner;
 pub use hosted::{HostedError, HostedSetup, StartedBusiness};
 pub use identity::{IdentityStartError, rotate_session_key};

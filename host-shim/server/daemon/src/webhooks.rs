@@ -4,7 +4,7 @@
 //! a start it compares the revisions of all accounts, so that a commit just before a kill is told as well.
 
 use crate::background::Stop;
-use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Question, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
 use host::clock::ClockSource;
 use host::processor::{Answerer, AskError, Questions, Report};
 use host::view::parsed;
@@ -16,7 +16,7 @@ use host_site::Observer;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
 use host_webhooks::{Endpoint, Notices, Seen, Sender, Webhooks, WebhooksError};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +28,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(500);
 /// Time between two deletions of old messages, in milliseconds.
 const CLEAN_MS: i64 = 3_600_000;
-/// Rows per query.
-const PAGE: u32 = 500;
 /// Maximum number of entries of a list that are told.
 const ROWS_MAX: usize = 10_000;
 
@@ -192,7 +190,8 @@ impl WebhookSetup {
             let revision = answerer.read(|store| store.revision(&scope))?;
             let mut seen = Seen { revision, ..Seen::default() };
             for list in Seen::lists() {
-                seen.lists.insert(list, entries(answerer, &question, list)?);
+                let (rows, _) = answerer.ask_whole_list(&question, list, ROWS_MAX)?;
+                seen.lists.insert(list, rows.into_iter().map(|row| (row.id, parsed(&row.value))).collect());
             }
             seen.entitlements = answerer.ask_entitlements(&question)?.iter().map(host_front::entitlement).collect();
             Ok(seen)
@@ -206,20 +205,6 @@ impl WebhookSetup {
         };
         self.webhooks.take(account, &seen, is_told, self.clock.now(), id)?;
         if has_random { Ok(()) } else { Err(NotTold::NoRandom) }
-    }
-}
-
-/// Returns the entries of a list.
-fn entries(answerer: &mut Answerer, question: &Question, list: &str) -> Result<Vec<(String, Value)>, AskError> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let rows = answerer.ask_list(question, list, None, &Page { after, limit: PAGE })?;
-        after = rows.last().map(|row| row.id.clone());
-        let is_last = rows.len() < PAGE as usize;
-        all.extend(rows.into_iter().map(|row| (row.id, parsed(&row.value))));
-        if is_last || all.len() >= ROWS_MAX {
-            return Ok(all);
-        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! Finds the caller behind the header `Authorization`, and the account that a request is about.
+//! Finds the caller behind the header `Authorization` or the cookie of a session, and the account that a request is about.
 
+use crate::cookie;
 use crate::front::HostedSite;
 use crate::problem::Problem;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use extension_contract::Account;
 use host_access::{AccessError, Caller, Keys, Token};
+use host_issuers::Checked;
 
 /// Finds the caller of a bearer token.
 pub trait Authenticator: Send + Sync {
@@ -25,22 +27,69 @@ impl Authenticator for Keys {
 }
 
 /// Returns the caller of a request to a site. A key of another business or mode is unknown.
-pub(crate) fn caller(
+pub(crate) async fn caller(
     authenticator: &dyn Authenticator,
     site: &HostedSite,
+    method: &Method,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let Some(token) = bearer(headers) else {
+    let Some(token) = token(site, method, headers)? else {
         return Err(unauthorized("expected one header `Authorization: Bearer KEY`"));
     };
-    // A token with two dots is that of a session; a key has none.
-    let found = match (&site.users, token.matches('.').count()) {
-        (Some(users), 2) => users.identity().caller(token, site.site.clock().now())?,
+    // A token with two dots is signed, by this server or by an issuer; a key has none.
+    let found = match token.matches('.').count() {
+        2 => signed(site, token).await?,
         _ => authenticator.caller(token)?,
     };
     match found.filter(|caller| caller.partition == *site.site.partition()) {
         Some(caller) => Ok(caller),
         None => Err(unauthorized("the key or token is unknown, has ended, or is of another business or mode")),
+    }
+}
+
+/// Returns the caller of a signed token.
+async fn signed(site: &HostedSite, token: &str) -> Result<Option<Caller>, Problem> {
+    let Some(issuer) = site.issuers.iter().find(|issuer| issuer.is_named_in(token)) else {
+        let users = site.users.as_ref().map(|users| users.identity().caller(token, site.site.clock().now()));
+        return Ok(users.transpose()?.flatten());
+    };
+    let partition = site.site.partition();
+    let checked = match issuer.caller(token, partition) {
+        Checked::UnknownKey => {
+            let asked = issuer.clone();
+            // The issuer may have a new key. If it does not answer, the known keys count.
+            match tokio::task::spawn_blocking(move || asked.fetch_keys()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the keys of an issuer were not fetched"),
+                Err(error) => tracing::error!(%error, "the keys of an issuer were not fetched"),
+            }
+            issuer.caller(token, partition)
+        }
+        known => known,
+    };
+    match checked {
+        Checked::Caller(caller) => Ok(Some(*caller)),
+        Checked::Invalid | Checked::UnknownKey => Ok(None),
+    }
+}
+
+/// Returns the token of a request: of the header `Authorization`, or else of the cookie of a session.
+///
+/// # Errors
+/// Fails if a page of another server makes a request that changes something.
+pub(crate) fn token<'h>(
+    site: &HostedSite,
+    method: &Method,
+    headers: &'h HeaderMap,
+) -> Result<Option<&'h str>, Problem> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Ok(bearer(headers));
+    }
+    match cookie::read(site, headers, cookie::SESSION) {
+        Some(_) if !method.is_safe() && !cookie::is_from_own_page(headers) => {
+            Err(Problem::new(StatusCode::FORBIDDEN, "cross-origin", "a page of another server has made the request"))
+        }
+        token => Ok(token),
     }
 }
 

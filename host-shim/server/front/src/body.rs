@@ -1,10 +1,13 @@
-//! Reads the body of a request, within a limit of size and a limit of time.
+//! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form.
 
+use crate::front::AppState;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use host_intake::body::BODY_BYTES_MAX;
+use host_routes::{Field, Type, Types, read_body};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Reads a body. A body that announces too many bytes is not read.
@@ -20,6 +23,25 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
         Ok(Err(_)) => Err(Problem::bad("body", "the body did not arrive whole")),
         Ok(Ok(whole)) => Ok(whole.to_bytes().into()),
     }
+}
+
+/// Reads a body with these members. Others, and values of another type, are told.
+pub(crate) async fn members(
+    app: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    of: &[(&str, Type)],
+) -> Result<Map<String, Value>, Problem> {
+    let bytes = read(headers, body, app.limits.body).await?;
+    let field = |(name, value_type): &(&str, Type)| Field {
+        name: (*name).to_owned(),
+        value_type: value_type.clone(),
+        about: String::new(),
+        default: None,
+    };
+    let fields: Vec<Field> = of.iter().map(field).collect();
+    let object = crate::routes::object(&bytes)?;
+    read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
 }
 
 fn too_large() -> Problem {

@@ -1,7 +1,7 @@
 //! `/api/endpoints/…`: the webhook endpoints of an account or of the whole business, and the log of their deliveries.
 
 use crate::access;
-use crate::body;
+use crate::body::members;
 use crate::command::Answered;
 use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite};
@@ -16,7 +16,7 @@ use host_access::Caller;
 use host_identity::{OWNER, random};
 use host_openapi::EVENTS;
 use host_provider_api::Secrets;
-use host_routes::{Field, Type, Types, read_body};
+use host_routes::Type;
 use host_webhooks::{
     Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError,
     check_url, new_secret,
@@ -162,25 +162,6 @@ fn delivery_shown(delivery: &Delivery) -> Value {
     })
 }
 
-/// Reads the body of an endpoint.
-async fn given(
-    app: &AppState,
-    headers: &HeaderMap,
-    body: Body,
-    of: &[(&str, Type)],
-) -> Result<Map<String, Value>, Problem> {
-    let bytes = body::read(headers, body, app.limits.body).await?;
-    let field = |(name, value_type): &(&str, Type)| Field {
-        name: (*name).to_owned(),
-        value_type: value_type.clone(),
-        about: String::new(),
-        default: None,
-    };
-    let fields: Vec<Field> = of.iter().map(field).collect();
-    let object = crate::routes::object(&bytes)?;
-    read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
-}
-
 fn optional(of: Type) -> Type {
     Type::Optional(of.into())
 }
@@ -227,7 +208,7 @@ pub(crate) async fn make(
     let account = account_of(&called.caller, query.account.as_deref())?;
     let texts = Type::List(Type::Text.into());
     let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
-    let changes = changes(&given(&app, &headers, body, &fields).await?, own.is_local)?;
+    let changes = changes(&members(&app, &headers, body, &fields).await?, own.is_local)?;
     if own.webhooks.endpoints()?.len() >= ENDPOINTS_MAX {
         let detail = format!("expected at most {ENDPOINTS_MAX} endpoints of a business");
         return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
@@ -286,7 +267,7 @@ pub(crate) async fn change(
         ("description", optional(Type::Text)),
         ("status", optional(Type::Words(vec!["enabled".to_owned(), "disabled".to_owned()]))),
     ];
-    let given = given(&app, &headers, body, &fields).await?;
+    let given = members(&app, &headers, body, &fields).await?;
     own.webhooks.change_endpoint(&id, &changes(&given, own.is_local)?)?;
     let now = called.hosted.site.clock().now();
     match given.get("status").and_then(Value::as_str) {
@@ -368,7 +349,7 @@ pub(crate) async fn resend_failed(
     body: Body,
 ) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
-    let given = given(&app, &headers, body, &[("since", optional(Type::Time))]).await?;
+    let given = members(&app, &headers, body, &[("since", optional(Type::Time))]).await?;
     let since = given.get("since").and_then(Value::as_str).and_then(time::parse).unwrap_or(0);
     let now = called.hosted.site.clock().now();
     let count = called.hosted.webhooks()?.webhooks.resend_failed(&endpoint.id, since, now)?;

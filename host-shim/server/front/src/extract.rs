@@ -35,14 +35,14 @@ impl FromRequestParts<AppState> for Called {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
-        let caller = caller(app, &hosted, parts)?;
+        let caller = caller(app, &hosted, parts).await?;
         Ok(Called { hosted, caller })
     }
 }
 
 /// Returns the caller of a request, within the rate limits.
-pub(crate) fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Caller, Problem> {
-    match access::caller(&*app.authenticator, hosted, &parts.headers) {
+pub(crate) async fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Caller, Problem> {
+    match access::caller(&*app.authenticator, hosted, &parts.method, &parts.headers).await {
         Ok(caller) => app.rates.key(&caller.key).map(|()| caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(problem) => {

@@ -6,7 +6,7 @@
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
 use crate::endpoints::{self, SiteWebhooks};
-use crate::identity::{self, SiteUsers, mails, organizations, own_data};
+use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
@@ -30,6 +30,7 @@ use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
+use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_site::Site;
@@ -91,6 +92,10 @@ pub struct HostedSite {
     pub routes: BusinessRoutes,
     /// The users of the business; none if it has no users of its own.
     pub users: Option<SiteUsers>,
+    /// Address of the site for browsers, without a slash at the end: `https://manage.example.com`.
+    pub url: String,
+    /// The issuers that the business trusts.
+    pub issuers: Vec<Arc<Issuer>>,
     /// The webhooks that the business sends; none if it sends none.
     pub webhooks: Option<SiteWebhooks>,
     /// Signs the tokens of a registry for images; none if the server has no such registry.
@@ -395,6 +400,13 @@ fn router(app: AppState) -> Router {
         .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
         .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
         .route("/api/auth/me", get(identity::me).fallback(get_only))
+        .route("/api/auth/oidc", get(issuers::list).fallback(get_only))
+        // A `HEAD` would begin a login, and use up the answer of one.
+        .route("/api/auth/oidc/{name}", get(issuers::begin).head(wrong_method("GET")).fallback(wrong_method("GET")))
+        .route(
+            "/api/auth/oidc/{name}/callback",
+            get(issuers::finish).head(wrong_method("GET")).fallback(wrong_method("GET")),
+        )
         .route("/api/auth/reset", post(mails::reset).fallback(wrong_method("POST")))
         .route("/api/auth/password", post(mails::password).fallback(wrong_method("POST")))
         .route("/api/auth/confirm", post(mails::confirm).fallback(wrong_method("POST")))

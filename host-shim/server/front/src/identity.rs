@@ -1,18 +1,21 @@
 //! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
 //!
-//! [`mails`] has what needs a mail, [`organizations`] the organizations, [`own_data`] the export and the end of a user.
+//! [`issuers`] has logins at other servers, [`mails`] what needs a mail, [`organizations`] the organizations, [`own_data`] the export and
+//! the end of a user.
 //!
 //! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
 //! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
 
+pub(crate) mod issuers;
 pub(crate) mod mails;
 pub(crate) mod organizations;
 pub(crate) mod own_data;
 mod session;
 
-use crate::access::{bearer, unauthorized};
+use crate::access::{token, unauthorized};
 use crate::body;
 use crate::command::{self, Answered};
+use crate::cookie;
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
@@ -20,14 +23,14 @@ use crate::rate::Peer;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
 use host::business::BusinessFolder;
 use host_identity::{Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
-use host_routes::{Field, Type, Types, read_body};
+use host_routes::Type;
 use serde_json::{Map, Value, json};
 use session::Session;
 use std::collections::BTreeSet;
@@ -120,12 +123,18 @@ pub(crate) async fn log_in(
     Ok(Answered::ok(shown(&logged_in)))
 }
 
-/// Carries out `POST /api/auth/logout`: ends the session of the token.
-pub(crate) async fn log_out(Hosted(hosted): Hosted, headers: HeaderMap) -> Result<Answered, Problem> {
+/// Carries out `POST /api/auth/logout`: ends the session of the token, and takes the cookie from the browser.
+pub(crate) async fn log_out(Hosted(hosted): Hosted, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
     let users = hosted.users()?;
-    let token = bearer(&headers).ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
+    let token = token(&hosted, &method, &headers)?;
+    let token = token.ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
     users.identity().log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
-    Ok(Answered::ok(json!({})))
+    let mut response = Answered::ok(json!({})).into_response();
+    let has_cookie = cookie::read(&hosted, &headers, cookie::SESSION).is_some();
+    if let Some(cookie) = cookie::set(&hosted, cookie::SESSION, "", 0).filter(|_| has_cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Carries out `GET /api/auth/me`: the user of the token.
@@ -141,7 +150,7 @@ pub(crate) async fn key_set(Hosted(hosted): Hosted) -> Response {
     }
 }
 
-/// Reads the body: texts that must be there, and texts that may be.
+/// Reads a body of texts: some must be there, and some may be.
 async fn given(
     app: &AppState,
     headers: &HeaderMap,
@@ -149,18 +158,9 @@ async fn given(
     required: &[&str],
     optional: &[&str],
 ) -> Result<Map<String, Value>, Problem> {
-    let bytes = body::read(headers, body, app.limits.body).await?;
-    let field = |name: &&str, value_type: Type| Field {
-        name: (*name).to_owned(),
-        value_type,
-        about: String::new(),
-        default: None,
-    };
-    let required = required.iter().map(|name| field(name, Type::Text));
-    let optional = optional.iter().map(|name| field(name, Type::Optional(Type::Text.into())));
-    let fields: Vec<Field> = required.chain(optional).collect();
-    let object = crate::routes::object(&bytes)?;
-    read_body(&fields, &Types::default(), object).map_err(|errors| Problem::invalid("body", &errors))
+    let required = required.iter().map(|name| (*name, Type::Text));
+    let fields = required.chain(optional.iter().map(|name| (*name, Type::Optional(Type::Text.into()))));
+    body::members(app, headers, body, &fields.collect::<Vec<_>>()).await
 }
 
 /// Receives the answer of a thread that hashes passwords.
@@ -195,6 +195,11 @@ impl From<Refused> for Problem {
             Refused::NoLink => {
                 Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired")
             }
+            Refused::Unproved => Problem::new(
+                StatusCode::FORBIDDEN,
+                "address-not-proved",
+                "the issuer has proved no address of yours: prove one there, or register with a password",
+            ),
             Refused::Failed(IdentityError::Busy(_)) => Problem::too_many("too many logins at the same time", 1),
             Refused::Failed(error) => Problem::from(error),
         }

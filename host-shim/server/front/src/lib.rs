@@ -10,6 +10,7 @@ mod access;
 mod body;
 mod clock;
 mod command;
+mod cookie;
 mod cors;
 mod endpoints;
 mod event;

@@ -84,6 +84,11 @@ impl Problem {
         self
     }
 
+    /// One value of a part of the request is wrong.
+    pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, message: String) -> Self {
+        Problem::invalid(part, &[FieldError { path: path.to_owned(), code, message }])
+    }
+
     /// Values of a part of the request are wrong.
     pub(crate) fn invalid(part: &'static str, errors: &[FieldError]) -> Self {
         let detail = format!("some values of the {part} are wrong");

@@ -19,7 +19,7 @@ use std::sync::mpsc::channel;
 /// Time for which a session counts, in milliseconds: 14 days.
 const SESSION_MS: i64 = 14 * 24 * 3_600_000;
 /// Maximum length of a name in characters.
-const NAME_CHARS_MAX: usize = 200;
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The role in a claim that makes an operator of the business.
 pub const OPERATOR: &str = "operator";
 /// Number of random bytes of an id.
@@ -52,6 +52,8 @@ pub enum Refused {
     Wrong,
     /// The link is unknown, was used or has expired.
     NoLink,
+    /// The issuer of a login has proved no address.
+    Unproved,
     /// Nobody can be registered or logged in now.
     Failed(IdentityError),
 }
@@ -159,7 +161,7 @@ impl Identity {
         Ok(())
     }
 
-    fn begin(&self, user: User, now: Timestamp) -> Result<LoggedIn, Refused> {
+    pub(crate) fn begin(&self, user: User, now: Timestamp) -> Result<LoggedIn, Refused> {
         let (session, expires_at) = (random("ses_")?, now.saturating_add(SESSION_MS));
         self.users.begin(&session, &user.id, now, expires_at)?;
         let token = self.signer.sign(&user.id, &session, now, expires_at).ok_or(IdentityError::NoRandom)?;
@@ -414,20 +416,20 @@ pub fn random(prefix: &str) -> Result<String, IdentityError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::organizations::Organization;
 
     const DAY: i64 = 24 * 3_600_000;
 
-    fn identity() -> Identity {
+    pub(crate) fn identity() -> Identity {
         let partition = Partition { business: "shop".into(), livemode: false };
         let signer = Signer::new("shop/test", &[("k1".into(), vec![7; 32])]).expect("a signer");
         let users = Arc::new(Users::in_memory().expect("a file"));
         Identity::new(partition, users, Hasher::start(1, 8).expect("a thread"), signer)
     }
 
-    fn register(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
+    pub(crate) fn register(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
         let (sender, answer) = channel();
         let new = NewUser { email: email.into(), password: password.into(), name: None, is_operator: false };
         identity.register(new, 0, move |told| sender.send(told).expect("a receiver"))?;

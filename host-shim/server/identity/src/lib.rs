@@ -7,6 +7,7 @@
 mod address;
 mod hasher;
 mod identity;
+mod issued;
 mod letters;
 mod links;
 mod organizations;
@@ -17,6 +18,7 @@ mod users;
 pub use address::Address;
 pub use hasher::{Busy, Hasher};
 pub use identity::{Identity, IdentityError, LoggedIn, NewUser, OPERATOR, Refused, add_user, random};
+pub use issued::Issued;
 pub use letters::{LinkError, LinkMaker};
 pub use links::{ForgottenLink, Link, LinkKind};
 pub use organizations::{OWNER, Organization, Removed};

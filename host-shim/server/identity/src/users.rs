@@ -67,7 +67,7 @@ const LINKS: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX further_accounts_of_user ON further_accounts (user);";
 /// The steps of the file's tables.
-const STEPS: [&str; 2] = [TABLES, LINKS];
+const STEPS: [&str; 3] = [TABLES, LINKS, crate::issued::TABLE];
 
 /// The reason why the file of users cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,12 @@ use serde_json::{Map, Value, json};
 /// Media type of errors.
 const PROBLEM: &str = "application/problem+json";
 
+/// The answer that sends a browser to another address.
+const REDIRECT: &str = "redirect";
+
+/// Beginning of a field that stands for the fields of another type.
+const SPREAD: &str = "...";
+
 /// A path of every server.
 struct Own {
     /// Method and path.
@@ -21,7 +27,7 @@ struct Own {
     body: &'static [&'static str],
     /// Parameters of the query, each with its type.
     query: &'static [&'static str],
-    /// Status of success and the type of the answer.
+    /// Status of success and the type of the answer, `json` for any JSON, or [`REDIRECT`].
     answer: (u16, &'static str),
 }
 
@@ -43,7 +49,8 @@ impl Own {
     }
 }
 
-/// The types of the answers. A type of this table begins with `Server`, so that a business may have one of the same name.
+/// The types of the answers. A type of this table begins with `Server`, so that a business may have one of the same name. `...NAME` stands
+/// for the fields of another type.
 const TYPES: &[(&str, &[&str])] = &[
     (
         "ServerUser",
@@ -58,12 +65,11 @@ const TYPES: &[(&str, &[&str])] = &[
     ),
     ("ServerSession", &["user: ServerUser", "token: string", "expires_at: time"]),
     ("ServerNothing", &[]),
+    ("ServerLogin", &["name: string", "url: string"]),
+    ("ServerLogins", &["logins: ServerLogin[]"]),
     ("ServerOrganization", &["id: string", "name: string", "account: string", "roles: string[]", "created_at: time"]),
     ("ServerOrganizations", &["organizations: ServerOrganization[]"]),
-    (
-        "ServerJoined",
-        &["id: string", "name: string", "account: string", "roles: string[]", "created_at: time", "user: ServerUser"],
-    ),
+    ("ServerJoined", &["...ServerOrganization", "user: ServerUser"]),
     ("ServerMemberUser", &["id: string", "email: string", "name: string?"]),
     ("ServerMember", &["user: ServerMemberUser", "roles: string[]"]),
     ("ServerMembers", &["members: ServerMember[]"]),
@@ -83,21 +89,7 @@ const TYPES: &[(&str, &[&str])] = &[
             "created_at: time",
         ],
     ),
-    (
-        "ServerNewEndpoint",
-        &[
-            "id: string",
-            "account: string?",
-            "url: string",
-            "types: string[]",
-            "description: string",
-            "status: enabled | disabled",
-            "disabled_at: time?",
-            "failing_since: time?",
-            "created_at: time",
-            "secret: string",
-        ],
-    ),
+    ("ServerNewEndpoint", &["...ServerEndpoint", "secret: string"]),
     ("ServerEndpoints", &["endpoints: ServerEndpoint[]"]),
     ("ServerAttempt", &["at: time", "took_ms: integer", "status: integer?", "error: string?"]),
     (
@@ -147,6 +139,14 @@ const PATHS: &[Own] = &[
         .body(&["email: string", "password: string"]),
     own("POST /api/auth/logout", "Ends the session of the token.", (200, "ServerNothing")),
     own("GET /api/auth/me", "The user of the token.", (200, "ServerUser")),
+    own("GET /api/auth/oidc", "The issuers at which a browser can log in.", (200, "ServerLogins")).public(),
+    own(
+        "GET /api/auth/oidc/{name}",
+        "Sends a browser to an issuer. It returns with a session, and goes to `return_to`.",
+        (303, REDIRECT),
+    )
+    .public()
+    .query(&["return_to: string?"]),
     own(
         "POST /api/auth/reset",
         "Mails a link that sets a new password, if the address has an account.",
@@ -237,10 +237,19 @@ fn field(text: &str) -> Field {
     }
 }
 
+/// Returns the fields of a type, with those of the types that it contains.
+fn fields_of(texts: &'static [&'static str]) -> Vec<Field> {
+    let fields = texts.iter().flat_map(|text| match text.strip_prefix(SPREAD) {
+        Some(other) => TYPES.iter().find(|(name, _)| *name == other).map_or_else(Vec::new, |(_, of)| fields_of(of)),
+        None => vec![field(text)],
+    });
+    fields.collect()
+}
+
 /// Returns the schemas of the types.
 pub(crate) fn components() -> impl Iterator<Item = (String, Value)> {
     TYPES.iter().map(|(name, fields)| {
-        let fields: Vec<Field> = fields.iter().map(|text| field(text)).collect();
+        let fields = fields_of(fields);
         ((*name).to_owned(), schema::of_object(&fields, false))
     })
 }
@@ -261,10 +270,19 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Value> {
 }
 
 fn responses(status: &str, schema: Value) -> Value {
+    with_error(status, json!({"description": "Success", "content": {"application/json": {"schema": schema}}}))
+}
+
+fn with_error(status: &str, success: Value) -> Value {
     json!({
-        status: {"description": "Success", "content": {"application/json": {"schema": schema}}},
+        status: success,
         "default": {"description": "An error", "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
     })
+}
+
+fn redirect(status: u16) -> Value {
+    let location = json!({"description": "The address", "schema": {"type": "string"}});
+    with_error(&status.to_string(), json!({"description": "Another address", "headers": {"Location": location}}))
 }
 
 fn operation(of: &Own) -> Value {
@@ -279,7 +297,10 @@ fn operation(of: &Own) -> Value {
         "tags": ["Server"],
         "x-server": true,
         "parameters": path_parameters(path).chain(query).collect::<Vec<_>>(),
-        "responses": responses(&of.answer.0.to_string(), answer(of.answer.1)),
+        "responses": match of.answer {
+            (status, REDIRECT) => redirect(status),
+            (status, name) => responses(&status.to_string(), answer(name)),
+        },
         "security": if of.is_public { json!([]) } else { json!([{"token": []}]) },
     });
     if !of.body.is_empty() {
@@ -329,6 +350,10 @@ mod tests {
         let of_types = TYPES.iter().flat_map(|(_, fields)| fields.iter());
         let of_paths = PATHS.iter().flat_map(|path| path.body.iter().chain(path.query));
         for text in of_types.chain(of_paths).filter(|text| **text != "json") {
+            if let Some(other) = text.strip_prefix(SPREAD) {
+                assert!(TYPES.iter().any(|(known, _)| *known == other), "{text}");
+                continue;
+            }
             let (name, of) = text.split_once(": ").unwrap_or_else(|| panic!("{text}"));
             let parsed = Type::parse(of).unwrap_or_else(|| panic!("{text}"));
             assert!(!name.is_empty());
@@ -337,7 +362,8 @@ mod tests {
             }
         }
         for path in PATHS {
-            let known = path.answer.1 == "json" || TYPES.iter().any(|(name, _)| *name == path.answer.1);
+            let known =
+                ["json", REDIRECT].contains(&path.answer.1) || TYPES.iter().any(|(name, _)| *name == path.answer.1);
             assert!(known, "{}", path.line);
         }
     }

@@ -1,11 +1,9 @@
 //! Sends one message. Outside of local mode, no request goes to an address of the server's own network, whatever its name resolves to.
 
 use crate::address::is_private;
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -35,12 +33,6 @@ pub struct HttpSender(Agent);
 impl HttpSender {
     /// Makes a sender. With `is_local`, it also reaches this machine and its network.
     pub fn new(is_local: bool) -> HttpSender {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots = found.iter().map(|found| Certificate::from_der(found).to_owned());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::from(roots));
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             // A redirect could lead anywhere, and the sender of a webhook has no use for one.
@@ -51,7 +43,7 @@ impl HttpSender {
             .proxy(None)
             .max_idle_connections(0)
             .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls.build());
+            .tls_config(host_http::tls());
         let resolver = PublicResolver { inner: DefaultResolver::default(), is_local };
         HttpSender(Agent::with_parts(config.build(), DefaultConnector::default(), resolver))
     }

@@ -8,6 +8,7 @@ mod clock_jumps;
 mod commands;
 mod endpoints;
 mod identity;
+mod issuers;
 mod links;
 mod matrix;
 mod measured;

@@ -4,8 +4,8 @@ use super::Processor;
 use super::decide::Deciding;
 use crate::snapshot::{Access, Context, Snapshot, Trace};
 use extension_contract::{
-    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
-    Timestamp, UsageTotal,
+    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, PAGE_ROWS_MAX, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
 };
 use host_store::{ConfigError, Declared, Partition, Read, Reader, StoreError, Stored};
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
@@ -101,6 +101,28 @@ pub trait Questions {
         page: &Page,
     ) -> Result<Vec<Listed>, AskError> {
         self.ask_about(question, |runner, imports| runner.list(imports, question, kind, filter, page))
+    }
+
+    /// Returns the entries of a list up to about `at_most`, and whether these are all.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
+    fn ask_whole_list(
+        &mut self,
+        question: &Question,
+        kind: &str,
+        at_most: usize,
+    ) -> Result<(Vec<Listed>, bool), AskError> {
+        let mut all: Vec<Listed> = Vec::new();
+        loop {
+            let after = all.last().map(|entry| entry.id.clone());
+            let page = self.ask_list(question, kind, None, &Page { after, limit: PAGE_ROWS_MAX })?;
+            let is_last = page.len() < PAGE_ROWS_MAX as usize;
+            all.extend(page);
+            if is_last || all.len() >= at_most {
+                return Ok((all, is_last));
+            }
+        }
     }
 
     /// Calls the extension for the question's account and time.

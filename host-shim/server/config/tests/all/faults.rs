@@ -55,6 +55,39 @@ businesses:
     assert_eq!(faults.len(), 19, "{faults:#?}");
 }
 
+#[test]
+fn the_faults_of_issuers_are_told_with_their_lines() {
+    let folder = Folder::new();
+    let text = "server: {url: manage.example.com/x}
+issuers:
+  - {issuer: id.example.com, audience: a}
+  - {issuer: https://id.example.com}
+  - {audience: a, login: {name: My Login, client_secret: abc}}
+  - {issuer: https://a.example, audience: a, roles: {operators: [x]}, logn: {}}
+  - {issuer: https://a.example, audience: b}
+  - {issuer: https://b.example, login: {name: Big, client_id: c}}
+  - {issuer: solobase, keys: http://id.example.com/keys, audience: a}
+";
+    let faults = folder.faults(text, &Environment::default());
+    for (line, parts) in [
+        (1, ["`server.url: manage.example.com/x`", "without a path"]),
+        (3, ["`issuers.0`: `issuer` is not an address", "https://"]),
+        (4, ["`issuers.1`: the issuer has no use", "`audience`"]),
+        (5, ["`issuers.2.issuer` is missing", "`issuer`"]),
+        (5, ["`issuers.2.login.client_id` is missing", "`client_id`"]),
+        (5, ["`issuers.2.login.client_secret` is a secret", "`${NAME}`"]),
+        (6, ["`issuers.3.roles.claim` is missing", "`claim`"]),
+        (6, ["unknown key `issuers.3.logn`", "did you mean `login`?"]),
+        (7, ["`issuers.4` has the issuer or the name of another one", "once"]),
+        (8, ["`issuers.5`: `login.name` is not a name", "lower-case"]),
+        (9, ["`issuers.6`: `keys` is not an address", "https://"]),
+    ] {
+        let is_told = |(at, told): &(usize, String)| *at == line && parts.iter().all(|part| told.contains(part));
+        assert!(faults.iter().any(is_told), "line {line}, {parts:?}: {faults:#?}");
+    }
+    assert_eq!(faults.len(), 11, "{faults:#?}");
+}
+
 // covers: SOL-46
 #[test]
 fn a_missing_or_empty_variable_is_a_fault_that_names_it() {

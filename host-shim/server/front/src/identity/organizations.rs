@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use extension_contract::{Account, FieldError, FieldErrorCode};
+use extension_contract::{Account, FieldErrorCode};
 use host_identity::{Address, Link, LinkKind, OWNER, Organization, Removed, Users, UsersError, random};
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,7 @@ fn organization_shown(organization: &Organization, roles: &[String]) -> Value {
 }
 
 fn wrong(path: &str, code: FieldErrorCode, message: String) -> Problem {
-    Problem::invalid("body", &[FieldError { path: path.to_owned(), code, message }])
+    Problem::invalid_value("body", path, code, message)
 }
 
 /// Carries out `POST /api/auth/organizations`: makes an organization whose owner is the user.

@@ -1,7 +1,7 @@
 //! Finds the user behind the token of a session.
 
 use super::SiteUsers;
-use crate::access::{bearer, unauthorized};
+use crate::access::{token, unauthorized};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
@@ -23,8 +23,8 @@ impl FromRequestParts<AppState> for Session {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
         let now = hosted.site.clock().now();
-        let found =
-            bearer(&parts.headers).map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
+        let token = token(&hosted, &parts.method, &parts.headers)?;
+        let found = token.map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
         match found.transpose()?.flatten() {
             Some((user, _)) => {
                 app.rates.key(&format!("user:{}", user.id))?;

@@ -116,18 +116,9 @@ pub(crate) fn whole_list(
     question: &Question,
     kind: &str,
 ) -> Result<Option<Vec<Value>>, AskError> {
-    let (mut found, mut after): (Vec<Value>, Option<String>) = (Vec::new(), None);
-    loop {
-        let rows = answerer.ask_list(question, kind, None, &Page { after: after.take(), limit: PAGE_ROWS_MAX })?;
-        let is_last = rows.len() < PAGE_ROWS_MAX as usize;
-        after = rows.last().map(|row| row.id.clone());
-        found.extend(rows.iter().filter(|row| !row.id.starts_with(TYPE_ROW)).map(|row| parsed(&row.value)));
-        match is_last {
-            true => return Ok(Some(found)),
-            false if found.len() >= SEARCHED_MAX => return Ok(None),
-            false => {}
-        }
-    }
+    let (rows, is_whole) = answerer.ask_whole_list(question, kind, SEARCHED_MAX)?;
+    let own = rows.iter().filter(|row| !row.id.starts_with(TYPE_ROW));
+    Ok(is_whole.then(|| own.map(|row| parsed(&row.value)).collect()))
 }
 
 /// Finds an entry by its id. Lists are in byte order of the ids, so the search begins just before the id.

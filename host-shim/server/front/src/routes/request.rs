@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::query::read as read_store;
 use crate::rate::Peer;
 use axum::http::request::Parts;
-use extension_contract::{Account, FieldError};
+use extension_contract::Account;
 use host::read::holder;
 use host_access::Caller;
 use host_intake::body::parse_object;
@@ -41,7 +41,7 @@ pub(super) async fn caller(
     if route.who == Who::Token {
         return bearer::caller(app, hosted, parts).await.map(Some);
     }
-    let caller = crate::extract::caller(app, hosted, parts)?;
+    let caller = crate::extract::caller(app, hosted, parts).await?;
     match route.who {
         Who::Admin if !caller.is_operator() => Err(Problem::forbidden("only an operator may do this")),
         Who::Service if !caller.is_service() => Err(Problem::forbidden("only a service may do this")),
@@ -144,7 +144,7 @@ fn page(query: &Map<String, Value>) -> Result<(usize, Option<String>), Problem> 
         None => {
             let message = format!("expected 1 to {PAGE_ROWS_MAX}");
             let code = extension_contract::FieldErrorCode::OutOfRange;
-            Err(Problem::invalid("query", &[FieldError { path: "/limit".to_owned(), code, message }]))
+            Err(Problem::invalid_value("query", "/limit", code, message))
         }
     }
 }

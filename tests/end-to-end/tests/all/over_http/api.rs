@@ -10,6 +10,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
 use host_front::FrontLimits;
+use host_issuers::IssuerSettings;
 use host_provider_api::RegistryTokens;
 use host_provider_api::scripted::{Entry, Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
@@ -84,6 +85,19 @@ impl Api {
         };
         let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
         Api::start_with(business, ServerOptions { front, ..options }, keys)
+    }
+
+    /// Starts a server that trusts issuers, and that browsers reach at this address.
+    pub fn with_issuers(business: &str, issuers: Vec<IssuerSettings>, url: &str) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions {
+            authenticator: Some(keys.clone()),
+            has_users: true,
+            issuers,
+            url: url.to_owned(),
+            ..ServerOptions::default()
+        };
+        Api::start_with(business_named(business), options, keys)
     }
 
     /// Starts a server whose users may log in this often in a minute.

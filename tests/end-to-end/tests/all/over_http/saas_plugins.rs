@@ -115,6 +115,8 @@ fn operators_write_change_and_send_campaigns() {
     let (operator, ada) = (api.operator(), api.user("ada"));
     let registered = json!({"id": "f1", "event": "user.registered", "account": "user:ada", "data": {"user_id": "ada", "email": "ada@example.com"}});
     api.plain("POST /api/events", &api.service(), &registered);
+    // The account tells the platform of its registration in a message of its own.
+    api.server.settle();
     let body = json!({"name": "News", "template": "news"});
     let created = api.send("POST /api/campaigns", &operator, &body);
     assert_eq!((created.status, &created.body["recipients"]), (201, &json!(1)));

@@ -17,6 +17,7 @@ use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use host_issuers::{Issuer, IssuerSettings};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, RegistryTokens, Secrets};
 use host_site::{Site, SiteLimits, SiteSetup};
@@ -102,6 +103,10 @@ pub struct ServerOptions {
     pub providers: Registry,
     /// Signs the tokens of a registry for images.
     pub registry: Option<Arc<dyn RegistryTokens>>,
+    /// The issuers that the business trusts.
+    pub issuers: Vec<IssuerSettings>,
+    /// Address of the server for browsers.
+    pub url: String,
 }
 
 impl Default for ServerOptions {
@@ -125,6 +130,8 @@ impl Default for ServerOptions {
             has_users: false,
             providers: Registry::new(),
             registry: None,
+            issuers: Vec::new(),
+            url: "http://127.0.0.1".to_owned(),
         }
     }
 }
@@ -174,6 +181,8 @@ impl Server {
             has_users,
             mut providers,
             registry,
+            issuers,
+            url,
         } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
@@ -223,6 +232,8 @@ impl Server {
             local_clock: None,
             routes,
             users,
+            url,
+            issuers: issuers.into_iter().map(|settings| Arc::new(Issuer::new(settings))).collect(),
             webhooks: Some(webhooks()),
             registry,
             cors: host_front::cors(&with.business.origins()),

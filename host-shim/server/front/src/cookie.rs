@@ -1,0 +1,75 @@
+//! Cookies of browsers: that of a session, and that of a login which is under way at an issuer.
+//!
+//! A browser sends its cookies with every request, whichever page makes it. So a request that changes something counts only if the browser
+//! says that a page of this server makes it ([`is_from_own_page`]); forms need no hidden token (CSRF).
+
+use crate::front::HostedSite;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The cookie of a session.
+pub(crate) const SESSION: &str = "session";
+/// The cookie of a login at an issuer.
+pub(crate) const LOGIN: &str = "login";
+/// The header in which a browser says which page makes a request (Fetch Metadata).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Returns the name of a cookie. With the prefix, no other host and no page without TLS can set it.
+fn name(hosted: &HostedSite, of: &str) -> String {
+    let prefix = if hosted.has_tls() { "__Host-" } else { "" };
+    format!("{prefix}{of}-{}", hosted.site.partition().business)
+}
+
+/// Returns a cookie of a request.
+pub(crate) fn read<'h>(hosted: &HostedSite, headers: &'h HeaderMap, of: &str) -> Option<&'h str> {
+    let name = name(hosted, of);
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(named, _)| *named == name).map(|(_, value)| value)
+}
+
+/// Returns the header that sets a cookie for some seconds; 0 deletes it. None if the value cannot be in a header.
+pub(crate) fn set(hosted: &HostedSite, of: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
+    let secure = if hosted.has_tls() { "; Secure" } else { "" };
+    let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(hosted, of));
+    HeaderValue::from_str(&line).ok()
+}
+
+/// True if a page of this server makes the request, or the person at the browser. Without a browser's word it is not.
+pub(crate) fn is_from_own_page(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match text(SITE) {
+        Some(site) => ["same-origin", "none"].contains(&site),
+        // Older browsers say only the origin.
+        None => {
+            let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+            origin.zip(text(header::HOST)).is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_page_of_this_server_or_the_person_makes_a_request_that_counts() {
+        for (headers, expected) in [
+            (vec![("sec-fetch-site", "same-origin")], true),
+            (vec![("sec-fetch-site", "none")], true),
+            (vec![("sec-fetch-site", "same-site")], false),
+            (
+                vec![("sec-fetch-site", "cross-site"), ("origin", "http://shop.example"), ("host", "shop.example")],
+                false,
+            ),
+            (vec![("origin", "https://Shop.example"), ("host", "shop.example")], true),
+            (vec![("origin", "http://shop.example:81"), ("host", "shop.example")], false),
+            (vec![("origin", "https://evil.example"), ("host", "shop.example")], false),
+            (vec![("origin", "null"), ("host", "null")], false),
+            (vec![("host", "shop.example")], false),
+        ] {
+            let map =
+                headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            assert_eq!(is_from_own_page(&map.collect()), expected, "{headers:?}");
+        }
+    }
+}
