@@ -21,7 +21,7 @@ pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
 /// The source of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReadFrom {
-    /// All accounts, for operators: rows with an `id`, `user:ada`.
+    /// All accounts, for operators: rows with an `id` (`user:ada`), and `email` and `name` of the user.
     Accounts,
     /// The balances of the account's ledgers.
     Balances,

@@ -232,6 +232,18 @@ impl Users {
         Ok(())
     }
 
+    /// Returns the users of a mode.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn all(&self, livemode: bool) -> Result<Vec<User>, UsersError> {
+        let connection = self.lock();
+        let query = format!("SELECT {COLUMNS} FROM users WHERE livemode = ?1 ORDER BY id");
+        let mut all = connection.prepare_cached(&query)?;
+        let users = all.query_map([livemode], user)?.collect::<Result<_, _>>()?;
+        Ok(users)
+    }
+
     /// Returns true if a mode has an operator.
     ///
     /// # Errors

@@ -83,7 +83,6 @@ fn machine_token(issuer: &str) -> String {
     body["access_token"].as_str().unwrap_or_else(|| panic!("{status}: {body}")).to_owned()
 }
 
-// covers: PLG-20, PLG-70
 #[test]
 #[ignore = "installs oidc-provider; `cargo xtask test clients` runs it"]
 fn users_log_in_at_oidc_provider_and_its_tokens_are_keys_until_its_keys_are_replaced() {

@@ -11,8 +11,9 @@ use extension_contract::{Account, Actor, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
 use host::time;
 use host_access::Caller;
+use host_identity::Identity;
 use host_routes::{Absent, Form, NEXT, ROW, Read, ReadFrom, Scope, Sort, ValueError};
-use host_store::{Partition, StoreError};
+use host_store::Partition;
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 
@@ -70,29 +71,39 @@ impl Reader<'_> {
         let question = Question { account, actor, at: self.hosted.site.clock().now() };
         let (reads, page) = (reads.to_vec(), self.page.clone());
         let partition = self.hosted.site.partition().clone();
+        let users = self.hosted.users.as_ref().map(|users| users.identity().clone());
         let asked = ask(self.hosted, move |answerer| {
-            reads.iter().try_fold(scope, |scope, read| one(answerer, &partition, &question, read, scope, &page))
+            let of = Of { partition: &partition, users: users.as_ref(), question: &question };
+            reads.iter().try_fold(scope, |scope, read| one(answerer, of, read, scope, &page))
         });
         Ok(asked.await??)
     }
 }
 
+/// Whose rows are read.
+#[derive(Clone, Copy)]
+struct Of<'r> {
+    partition: &'r Partition,
+    users: Option<&'r Identity>,
+    question: &'r Question,
+}
+
 /// Asks one query.
 fn one(
     answerer: &mut Answerer,
-    partition: &Partition,
-    question: &Question,
+    of: Of<'_>,
     read: &Read,
     scope: Scope,
     page: &(usize, Option<String>),
 ) -> Result<Scope, NoAnswer> {
+    let question = of.question;
     let rows = match &read.from {
         ReadFrom::Entitlements => {
             let rows = answerer.ask_entitlements(question)?;
             let by_key: Map<String, Value> = rows.iter().map(|row| (row.key.clone(), show::entitlement(row))).collect();
             return Ok(scope.with(&read.name, by_key));
         }
-        ReadFrom::Accounts => accounts(answerer, partition).map_err(|error| NoAnswer::Problem(error.into()))?,
+        ReadFrom::Accounts => accounts(answerer, of).map_err(NoAnswer::Problem)?,
         ReadFrom::Balances => answerer.ask_balances(question)?.iter().map(show::balance).collect(),
         ReadFrom::Catalog => {
             // Everybody may read the catalog, so the question needs no account of the caller.
@@ -134,10 +145,19 @@ fn one(
     Ok(scope.with(&read.name, rows).with(NEXT, next))
 }
 
-/// Returns the accounts of a business.
-fn accounts(answerer: &mut Answerer, partition: &Partition) -> Result<Vec<Value>, StoreError> {
-    let scopes = answerer.read(|store| store.scopes(Some(partition)))?;
-    Ok(scopes.iter().map(|scope| json!({"id": scope.account.to_string()})).collect())
+/// Returns the accounts of a business, each with the address and the name of its user, if the server knows the user.
+fn accounts(answerer: &mut Answerer, of: Of<'_>) -> Result<Vec<Value>, Problem> {
+    let scopes = answerer.read(|store| store.scopes(Some(of.partition)))?;
+    let known = of.users.map(|users| users.users().all(of.partition.livemode)).transpose()?.unwrap_or_default();
+    let row = |account: &Account| {
+        let user = match account {
+            Account::User(id) => known.binary_search_by(|user| user.id.as_str().cmp(id)).ok().map(|at| &known[at]),
+            _ => None,
+        };
+        let (email, name) = (user.map(|user| &user.email), user.and_then(|user| user.name.as_ref()));
+        json!({"id": account.to_string(), "email": email, "name": name})
+    };
+    Ok(scopes.iter().map(|scope| row(&scope.account)).collect())
 }
 
 fn wanted(read: &Read, rows: Vec<Value>, scope: &Scope) -> Result<Vec<Value>, ValueError> {

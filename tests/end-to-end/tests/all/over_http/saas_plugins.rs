@@ -130,9 +130,17 @@ fn operators_write_change_and_send_campaigns() {
     assert_eq!((late.status, late.code()), (409, "bad-transition"), "it is sent");
     let all = api.get("/api/campaigns", &operator);
     assert_eq!((&all["campaigns"][0]["name"], &all["campaigns"][0]["status"]), (&json!("News"), &json!("sent")));
+    let bob = json!({"email": "bob@example.com", "password": "correct horse battery", "name": "Bob"});
+    let bob: Value = serde_json::from_str(&api.ask("POST /api/auth/register", "", &bob).body).expect("JSON");
+    api.server.settle();
+    let bob = format!("user:{}", bob["user"]["id"].as_str().expect("an id"));
     assert_eq!(
         api.get("/api/admin/customers", &operator)["customers"],
-        json!([{"id": "platform"}, {"id": "user:ada"}])
+        json!([
+            {"id": "platform", "email": null, "name": null},
+            {"id": "user:ada", "email": null, "name": null},
+            {"id": bob, "email": "bob@example.com", "name": "Bob"},
+        ])
     );
     for line in [
         "GET /api/campaigns",
