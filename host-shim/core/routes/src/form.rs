@@ -73,6 +73,11 @@ impl Form {
         }
     }
 
+    /// Reads a text with expressions. `node` has its place.
+    pub(crate) fn text_of(check: &Checker, node: &Node, text: &str) -> Checked<Form> {
+        Form::of_text(check, node, text)
+    }
+
     fn of_text(check: &Checker, node: &Node, text: &str) -> Checked<Form> {
         let parts = parts(check, node, text)?;
         Ok(match parts.as_slice() {
@@ -95,6 +100,23 @@ impl Form {
                 let of_items = give.names().into_iter().filter(|used| used.split('.').next() != Some(name));
                 over.names().into_iter().chain(of_items).collect()
             }
+        }
+    }
+
+    /// Returns the text of the form, with the values of its expressions as `encode` writes them.
+    ///
+    /// # Errors
+    /// Fails if the form is no text, or if a value does not exist.
+    pub(crate) fn text_with(&self, scope: &Scope, encode: fn(&str) -> String) -> Result<String, ValueError> {
+        let wrong = || ValueError { expression: String::new(), problem: "the form is no text".to_owned() };
+        let of_part = |part: &Part| match part {
+            Part::Letters(letters) => Ok(letters.clone()),
+            Part::Value(expression) => text_of(expression, scope).map(|text| encode(&text)),
+        };
+        match self {
+            Form::Fixed(value) => value.as_str().map(str::to_owned).ok_or_else(wrong),
+            Form::Text(parts) => parts.iter().map(of_part).collect(),
+            _ => Err(wrong()),
         }
     }
 

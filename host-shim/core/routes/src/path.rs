@@ -90,6 +90,25 @@ fn variable(part: &str) -> Option<&str> {
     part.strip_prefix('{')?.strip_suffix('}')
 }
 
+/// Paths of pages that a server answers itself, or whose paths are of the API.
+const NO_PAGES: [&str; 5] = ["/api", "/assets", "/b", "/do", "/ext"];
+
+/// Reads the path of a page.
+pub(crate) fn read_page(check: &Checker, entry: &Entry) -> Checked<Pattern> {
+    if entry.key == "GET /" {
+        return Ok(Pattern("/".to_owned()));
+    }
+    let (_, pattern) = read(check, entry, None)?;
+    let first = pattern.as_str().split('/').nth(1).unwrap_or_default();
+    match NO_PAGES.iter().any(|taken| taken[1..] == *first) {
+        false => Ok(pattern),
+        true => {
+            let expected = format!("a path that is not below {}", NO_PAGES.join(", "));
+            Err(check.bad(entry.place(), format!("`{pattern}` cannot be the path of a page"), expected))
+        }
+    }
+}
+
 /// Reads the key of a route. In a feature, the path is below the path of the feature.
 pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Checked<(Method, Pattern)> {
     let wrong = |problem: String, expected: String| Err(check.bad(entry.place(), problem, expected));

@@ -204,7 +204,7 @@ fn page_fields() -> [Field; 2] {
     ]
 }
 
-fn text_field(name: &str) -> Field {
+pub(crate) fn text_field(name: &str) -> Field {
     Field { name: name.to_owned(), value_type: Type::Text, about: String::new(), default: None }
 }
 
@@ -232,13 +232,13 @@ fn read_route_name(check: &Checker, node: &Node) -> Checked<String> {
     }
 }
 
-fn typed_fields(check: &Checker, what: &str, node: &Node, known: &Known<'_>) -> Checked<Vec<Field>> {
+pub(crate) fn typed_fields(check: &Checker, what: &str, node: &Node, known: &Known<'_>) -> Checked<Vec<Field>> {
     let fields = read_fields(check, what, node)?;
     known.types.check_fields(check, &fields, node)?;
     Ok(fields)
 }
 
-fn optional_fields(
+pub(crate) fn optional_fields(
     check: &Checker,
     fields: &mut Fields<'_, '_>,
     what: &'static str,
@@ -255,30 +255,30 @@ fn optional_fields(
 }
 
 /// The names that expressions may use.
-struct Scopes<'s> {
-    path: &'s [Field],
-    query: &'s [Field],
-    body: &'s [Field],
-    known: &'s Known<'s>,
+pub(crate) struct Scopes<'s> {
+    pub(crate) path: &'s [Field],
+    pub(crate) query: &'s [Field],
+    pub(crate) body: &'s [Field],
+    pub(crate) known: &'s Known<'s>,
     /// Names of queries, and `reply`, `secrets`, `next` or `row` where they exist.
-    further: BTreeSet<String>,
+    pub(crate) further: BTreeSet<String>,
 }
 
 impl Scopes<'_> {
     /// Reads a form whose expressions use only these names.
-    fn form(&self, check: &Checker, node: &Node) -> Checked<Form> {
+    pub(crate) fn form(&self, check: &Checker, node: &Node) -> Checked<Form> {
         let form = Form::read(check, node)?;
         self.names(check, node, form.names())?;
         Ok(form)
     }
 
     /// Reads a payload, which is an object.
-    fn payload(&self, check: &Checker, node: &Node) -> Checked<Form> {
+    pub(crate) fn payload(&self, check: &Checker, node: &Node) -> Checked<Form> {
         check.map("payload", node)?;
         self.form(check, node)
     }
 
-    fn names(&self, check: &Checker, node: &Node, names: BTreeSet<String>) -> Checked<()> {
+    pub(crate) fn names(&self, check: &Checker, node: &Node, names: BTreeSet<String>) -> Checked<()> {
         check.every(names, |name| match self.mistake(&name) {
             Some((what, known)) => {
                 Err(check.note(BadInput::unknown_name(node.place(), &name, what, known.iter().map(String::as_str))))
@@ -318,7 +318,7 @@ impl Scopes<'_> {
     }
 
     /// Reads a clause of queries and adds their names. Returns the queries, and whether one is paged.
-    fn read_queries(
+    pub(crate) fn read_queries(
         &mut self,
         check: &Checker,
         fields: &mut Fields<'_, '_>,

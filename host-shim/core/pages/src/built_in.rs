@@ -1,0 +1,41 @@
+//! The pages, blocks and assets that every business has.
+
+/// A built-in file: its name below the folder `pages`, and its text.
+pub(crate) type File = (&'static str, &'static str);
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../built-in/", $name)))),*] };
+}
+
+/// Pages, layouts and blocks.
+pub(crate) const TEMPLATES: &[File] = files![
+    "blocks/instances.html",
+    "blocks/invoices.html",
+    "blocks/meters.html",
+    "blocks/pricing.html",
+    "blocks/problem.html",
+    "blocks/steps.html",
+    "blocks/subscription.html",
+    "billing.html",
+    "canceled.html",
+    "claim.html",
+    "confirm.html",
+    "dashboard.html",
+    "error.html",
+    "forgot.html",
+    "forms.html",
+    "index.html",
+    "instance.html",
+    "invitation.html",
+    "layout.html",
+    "login.html",
+    "new_instance.html",
+    "pricing.html",
+    "register.html",
+    "reset.html",
+    "success.html",
+];
+/// Style sheet of all pages.
+pub(crate) const STYLE: &str = include_str!("../assets/app.css");
+/// Script that shows what changes while a page is open.
+pub(crate) const LIVE: &str = include_str!("../assets/live.js");

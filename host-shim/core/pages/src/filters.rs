@@ -1,0 +1,278 @@
+//! The filters of pages, beside those of the template language.
+
+use crate::locale::Locale;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Value};
+use serde_json::Value as Json;
+
+pub(crate) fn add(environment: &mut Environment<'static>) {
+    environment.add_filter("money", money);
+    environment.add_filter("number", number);
+    environment.add_filter("date", date);
+    environment.add_filter("words", words);
+    environment.add_filter("on_sale", on_sale);
+    environment.add_filter("plan_lines", plan_lines);
+    environment.add_filter("instance_types", instance_types);
+    environment.add_filter("meters", meters);
+    environment.add_filter("percent", percent);
+    environment.add_filter("plan_of", plan_of);
+    environment.add_filter("tone", tone);
+    environment.add_filter("steps", steps);
+    environment.add_filter("form_fields", form_fields);
+}
+
+/// `{{ price.amount | money(site.locale) }}`: an amount with its currency. Nothing for no amount.
+fn money(value: &Value, locale: &str) -> String {
+    let member = |name: &str| value.get_attr(name).ok().filter(|value| !value.is_undefined());
+    let amount = member("amount_minor").or_else(|| member("minor")).and_then(|amount| i64::try_from(amount).ok());
+    let currency = member("currency").and_then(|currency| currency.as_str().map(str::to_owned));
+    match (amount, currency) {
+        (Some(amount), Some(currency)) => Locale::tagged(locale).money(amount, &currency),
+        _ => String::new(),
+    }
+}
+
+/// `{{ 1000000 | number(site.locale) }}`.
+fn number(value: &Value, locale: &str) -> String {
+    i64::try_from(value.clone()).map_or_else(|_| value.to_string(), |number| Locale::tagged(locale).number(number))
+}
+
+/// `{{ invoice.at | date(site.locale) }}`: the day of a time, which is a text or milliseconds. Nothing for no time.
+fn date(value: &Value, locale: &str) -> String {
+    let locale = Locale::tagged(locale);
+    let day = match value.as_str() {
+        Some(text) => locale.date(text),
+        None => i64::try_from(value.clone()).ok().and_then(|at| locale.date_of(at)),
+    };
+    day.unwrap_or_default()
+}
+
+/// `{{ "api_requests" | words }}`: a name as words.
+fn words(value: &str) -> String {
+    let text = value.replace(['_', '-', '.'], " ");
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// `{{ used | percent(allowed) }}`: a whole number from 0 to 100.
+fn percent(used: &Value, allowed: &Value) -> i64 {
+    let [used, allowed] = [used, allowed].map(|value| i64::try_from(value.clone()).unwrap_or(0).max(0));
+    if allowed == 0 {
+        return if used > 0 { 100 } else { 0 };
+    }
+    (i128::from(used) * 100 / i128::from(allowed)).clamp(0, 100) as i64
+}
+
+fn json(value: &Value) -> Json {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn list(value: &Json) -> &[Json] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn type_named<'c>(catalog: &'c Json, name: &Json) -> Option<&'c Json> {
+    let is = |decl: &&Json| decl["name"] == *name || list(&decl["aliases"]).contains(name);
+    list(&catalog["product_types"]).iter().find(is)
+}
+
+/// `{{ offers | on_sale(catalog) }}`: the plans among the products on sale: the available ones whose type has a family.
+fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
+    let family: Option<String> = options.get("family")?;
+    options.assert_all_used()?;
+    let (offers, catalog) = (json(offers), json(catalog));
+    let is_plan = |offer: &&Json| {
+        let of = type_named(&catalog, &offer["product_type"]).map_or(&Json::Null, |decl| &decl["family"]);
+        let is_of_family = family.as_ref().map_or(of.is_string(), |family| of == family);
+        is_of_family && offer["available"] != false
+    };
+    Ok(Value::from_serialize(list(&offers).iter().filter(is_plan).collect::<Vec<_>>()))
+}
+
+/// `{{ plan | plan_lines(catalog) }}`: what a plan gives, as the grants of its first price say.
+fn plan_lines(plan: &Value, catalog: &Value) -> Value {
+    let (plan, catalog) = (json(plan), json(catalog));
+    let lines = list(&plan["prices"][0]["grants"]).iter().filter_map(|grant| {
+        let key = grant["key"].as_str()?;
+        let decl = &catalog["entitlements"][key];
+        let unit = decl["meter"].as_str().and_then(|meter| catalog["meters"][meter]["unit"].as_str());
+        let shown = match (grant["amount"].as_i64(), decl["kind"] == "flag") {
+            (None | Some(-1), false) => "unlimited".to_owned(),
+            (amount, true) => if amount == Some(0) { "no" } else { "yes" }.to_owned(),
+            (Some(amount), false) => Locale::usual().number(amount),
+        };
+        // A unit that the name says already is not repeated.
+        let unit = unit.filter(|unit| !key.contains(&unit.to_lowercase()) && *unit != "request");
+        let value = unit.map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
+        Some(serde_json::json!({"key": key, "label": words(key), "value": value}))
+    });
+    Value::from_serialize(lines.collect::<Vec<_>>())
+}
+
+/// `{{ subscription.items | plan_of(offers) }}`: the product whose price an item has; nothing if it is no longer on sale.
+fn plan_of(items: &Value, offers: &Value) -> Value {
+    let (items, offers) = (json(items), json(offers));
+    let has = |offer: &&Json, price: &Json| list(&offer["prices"]).iter().any(|own| own["id"] == *price);
+    let found = list(&items).iter().find_map(|item| list(&offers).iter().find(|offer| has(offer, &item["price_id"])));
+    found.map_or_else(|| Value::from(()), Value::from_serialize)
+}
+
+/// `{{ instance.status | tone }}`: the colour of a status: `good`, `warn`, `bad`, or nothing.
+fn tone(status: &str) -> &'static str {
+    match status {
+        "active" | "running" | "paid" | "healthy" | "succeeded" | "applied" | "delivered" | "sent" | "trialing" => {
+            "good"
+        }
+        "failed" | "unpaid" | "past_due" | "uncollectible" | "unhealthy" | "dead" => "bad",
+        "provisioning" | "restoring" | "suspended" | "archived" | "open" | "pending" | "deleting" | "archiving" => {
+            "warn"
+        }
+        _ => "",
+    }
+}
+
+/// `{{ instance | steps(catalog) }}`: the steps of an instance in their order, each with its label, its state and its colour. A step is done
+/// when its results are among the instance's resources.
+fn steps(instance: &Value, catalog: &Value) -> Value {
+    let (instance, catalog) = (json(instance), json(catalog));
+    let Some(decl) = type_named(&catalog, &instance["product_type"]) else {
+        return Value::from_serialize(Vec::<Json>::new());
+    };
+    let resources = &instance["resources"];
+    let is_running = instance["status"] == "running";
+    let rows = list(&decl["provisions"]).iter().map(|step| {
+        let outputs = step["outputs"].as_object();
+        let has_all = outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()));
+        let (state, tone) = match instance["status"].as_str() {
+            _ if has_all || is_running => ("done", "good"),
+            Some("failed") => ("failed", "bad"),
+            Some("provisioning" | "restoring") => ("in progress", "warn"),
+            _ => ("", ""),
+        };
+        serde_json::json!({"name": step["name"], "label": words(step["name"].as_str().unwrap_or_default()), "state": state, "tone": tone})
+    });
+    Value::from_serialize(rows.collect::<Vec<_>>())
+}
+
+/// `{{ type | form_fields }}`: the inputs for the fields of a product type that somebody fills in.
+fn form_fields(decl: &Value) -> Value {
+    let decl = json(decl);
+    let plan_field = &decl["plan"]["field"];
+    let fields = list(&decl["fields"]).iter().filter(|field| field["name"] != *plan_field && field["computed"] != true);
+    let inputs = fields.map(|field| {
+        let name = field["name"].as_str().unwrap_or_default();
+        let (input, suffix) = match field["type"].as_str() {
+            Some("int") => ("number", ":integer"),
+            Some("bool") => ("checkbox", ":boolean"),
+            Some("email") => ("email", ""),
+            Some("url") => ("url", ""),
+            _ => ("text", ""),
+        };
+        let length = match (field["min_length"].as_i64(), field["max_length"].as_i64()) {
+            (Some(min), Some(max)) => format!("{min} to {max} characters."),
+            (None, Some(max)) => format!("At most {max} characters."),
+            _ => String::new(),
+        };
+        let label = if field["format"] == "label" { format!("{length} Letters, digits and hyphens.") } else { length };
+        serde_json::json!({
+            "name": format!("metadata.{name}{suffix}"), "label": words(name), "type": input, "required": field["required"] == true,
+            "options": field["options"], "hint": label.trim(),
+        })
+    });
+    Value::from_serialize(inputs.collect::<Vec<_>>())
+}
+
+/// `{{ catalog | instance_types }}`: the types of products that are provisioned.
+fn instance_types(catalog: &Value) -> Value {
+    let catalog = json(catalog);
+    let types = list(&catalog["product_types"]).iter().filter(|decl| !list(&decl["provisions"]).is_empty());
+    Value::from_serialize(types.collect::<Vec<_>>())
+}
+
+/// `{{ rights | meters(catalog) }}`: what is limited and used: rows of key, label, used, allowed and unit.
+fn meters(rights: &Value, catalog: &Value) -> Value {
+    let (rights, catalog) = (json(rights), json(catalog));
+    let rows = rights.as_object().into_iter().flatten().filter_map(|(key, right)| {
+        let decl = &catalog["entitlements"][key];
+        let (allowed, used) = (right["allowed"].as_i64(), right["used"].as_i64());
+        if decl["kind"] == "flag" || used.is_none() {
+            return None;
+        }
+        let unit = decl["meter"].as_str().map_or(&Json::Null, |meter| &catalog["meters"][meter]["unit"]);
+        Some(serde_json::json!({
+            "key": key, "label": words(key), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
+        }))
+    });
+    Value::from_serialize(rows.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(expression: &str, values: Json) -> String {
+        let mut environment = Environment::new();
+        add(&mut environment);
+        environment.render_str(expression, values).unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    #[test]
+    fn values_are_shown_for_people() {
+        let values = json!({
+            "price": {"amount_minor": 150000, "currency": "usd"}, "none": null, "at": "2026-01-31T10:00:00Z",
+            "count": 1000000, "used": 3, "allowed": 4,
+        });
+        for (expression, expected) in [
+            ("{{ price | money('en-US') }}", "$1,500.00"),
+            ("{{ price | money('de') }}", "1.500,00\u{a0}$"),
+            ("[{{ none | money('de') }}{{ missing | date('de') }}]", "[]"),
+            ("{{ at | date('en-US') }}", "Jan 31, 2026"),
+            ("{{ count | number('fr') }}", "1\u{202f}000\u{202f}000"),
+            ("{{ 'api_requests' | words }}", "Api requests"),
+            (
+                "{{ used | percent(allowed) }} {{ 9 | percent(4) }} {{ 1 | percent(0) }} {{ 0 | percent(0) }}",
+                "75 100 100 0",
+            ),
+        ] {
+            assert_eq!(shown(expression, values.clone()), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_catalog_says_what_is_a_plan_and_what_it_gives() {
+        let values = json!({
+            "catalog": {
+                "product_types": [
+                    {"name": "plan_type", "family": "plan"},
+                    {"name": "pack"}, {"name": "site", "provisions": [{"name": "a_b", "outputs": {"x": "y"}}, {"name": "c"}], "plan": {"field": "plan_id"},
+                     "fields": [{"name": "plan_id"}, {"name": "seats", "type": "int", "required": true}, {"name": "label", "format": "label", "min_length": 3, "max_length": 9}]},
+                ],
+                "entitlements": {"sites": {"kind": "limit"}, "api": {"kind": "flag"}, "gb": {"kind": "limit", "meter": "gb"}, "traffic": {"kind": "counter", "meter": "gb"}},
+                "meters": {"gb": {"unit": "GB"}},
+            },
+            "offers": [
+                {"id": "a", "name": "A", "product_type": "plan_type", "available": true, "prices": [{"id": "p1", "grants": [{"key": "api", "amount": 1}, {"key": "sites", "amount": null}, {"key": "traffic", "amount": 5000}]}]},
+                {"id": "b", "product_type": "plan_type", "available": false}, {"id": "c", "product_type": "pack"},
+            ],
+            "rights": {"sites": {"allowed": 3, "used": 1}, "api": {"allowed": 1, "used": 0}, "gb": {"allowed": null, "used": 2}},
+        });
+        let plans = "{% for plan in offers | on_sale(catalog) %}{{ plan.id }}:{% for line in plan | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %}{% endfor %}";
+        assert_eq!(shown(plans, values.clone()), "a: Api=yes Sites=unlimited Traffic=5,000 GB");
+        let rows = "{% for row in rights | meters(catalog) %}{{ row.label }} {{ row.used }}/{{ row.allowed }} {{ row.unit }};{% endfor %}";
+        assert_eq!(shown(rows, values.clone()), "Gb 2/None GB;Sites 1/3 None;");
+        assert_eq!(shown("{{ (catalog | instance_types)[0].name }}", values.clone()), "site");
+        let items = json!([{"price_id": "p1"}]);
+        let mut values = values;
+        values["items"] = items;
+        values["instance"] = json!({"product_type": "site", "status": "provisioning", "resources": {"x": 1}});
+        assert_eq!(shown("{{ (items | plan_of(offers)).name }}", values.clone()), "A");
+        let steps = "{% for step in instance | steps(catalog) %}{{ step.label }} {{ step.state }};{% endfor %}";
+        assert_eq!(shown(steps, values.clone()), "A b done;C in progress;");
+        let fields = "{% for input in catalog | instance_types | first | form_fields %}{{ input.name }} {{ input.type }} {{ input.hint }};{% endfor %}";
+        assert_eq!(
+            shown(fields, values),
+            "metadata.seats:integer number ;metadata.label text 3 to 9 characters. Letters, digits and hyphens.;"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The pages of a business. Some are built in; the folder `pages` of a business replaces them, or adds others.
+//!
+//! A page is a file with a head and a template. The head says what the page reads and what its forms do; a template shows it. A template
+//! is made of blocks, which have heads of their own. [`PageSet::read`] checks all of them. Nothing here does HTTP or knows an account.
+
+mod built_in;
+mod error;
+mod filters;
+mod locale;
+mod set;
+mod site;
+mod source;
+
+pub use error::PageError;
+pub use locale::Locale;
+pub use set::{Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet};
+pub use site::SiteWords;

@@ -1,0 +1,446 @@
+//! The head of a page or a block: where it is, who sees it, what it shows, and what its forms do.
+//!
+//! A page reads the queries of a route (`read`) and answers of the API (`get`). A form of it calls the API (`do`). So a page may do nothing
+//! that its reader could not do over HTTP.
+
+use crate::expression::{Scope, ValueError};
+use crate::form::{Absent, Form};
+use crate::path::{self, Method, Pattern};
+use crate::reader::{Known, Scopes, optional_fields, typed_fields};
+use crate::reads::Read;
+use crate::route::Who;
+use crate::types::{Field, Type, is_member_name};
+use extension_contract::{ConfigDecl, ConfigType};
+use host_yaml::{Checked, Checker, Entry, Fields, Node};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// Who may see a page.
+const READERS: [&str; 3] = ["public", "user", "admin"];
+/// The site, with its address, in expressions.
+pub const SITE: &str = "site";
+/// Maximum length of an address that a page calls, in bytes.
+const ADDRESS_BYTES_MAX: usize = 2_000;
+
+/// The head of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageHead {
+    /// Path.
+    pub pattern: Pattern,
+    /// Title.
+    pub title: String,
+    /// Who sees it.
+    pub who: Who,
+    /// Its place in the navigation; none if it is not there.
+    pub nav: Option<Nav>,
+    /// Values of the query.
+    pub query: Vec<Field>,
+    /// What it shows and does.
+    pub parts: PageParts,
+}
+
+/// A place in the navigation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nav {
+    /// The words.
+    pub label: String,
+    /// Its order, the smallest first.
+    pub at: i64,
+}
+
+/// What a page or a block shows and does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PageParts {
+    /// Names that the page gives to a block.
+    pub with: Vec<String>,
+    /// Queries.
+    pub reads: Vec<Read>,
+    /// Answers of the API.
+    pub gets: Vec<PageGet>,
+    /// What the forms do.
+    pub actions: Vec<PageAction>,
+}
+
+/// An answer of the API that a page shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageGet {
+    /// Name in the template.
+    pub name: String,
+    /// The path, without the query.
+    pub path: Form,
+    /// Members of the query.
+    pub query: Vec<(String, Form)>,
+    /// True if the page is shown without the answer, when the API refuses it.
+    pub is_optional: bool,
+}
+
+/// What a form does: it calls the API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageAction {
+    /// Name in the form's address.
+    pub name: String,
+    /// Method of the call.
+    pub method: Method,
+    /// Path of the call, without the query.
+    pub path: Form,
+    /// Members of the call's query.
+    pub query: Vec<(String, Form)>,
+    /// Fields of the form. A field of the type `json` gathers `NAME.…`.
+    pub fields: Vec<Field>,
+    /// Body of the call; without one, the fields.
+    pub send: Option<Form>,
+    /// Where the browser goes afterwards; without it, back to the page.
+    pub to: Option<Form>,
+    /// True if the reply logs somebody in or out.
+    pub sets_session: bool,
+    /// What is told after the call, beside the page.
+    pub said: Option<String>,
+    /// True if the reply is shown on the page instead of a redirect: a secret that is shown once.
+    pub shows_reply: bool,
+}
+
+/// Reads heads of pages. The names of the configuration are those that are no secrets.
+#[derive(Debug)]
+pub struct PageReader<'c> {
+    check: &'c Checker,
+    config: Vec<&'c str>,
+}
+
+impl<'c> PageReader<'c> {
+    /// Makes a reader that notes mistakes.
+    pub fn new(check: &'c Checker, config: &'c [ConfigDecl]) -> PageReader<'c> {
+        let keys = config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
+        PageReader { check, config: keys.map(|decl| decl.key.as_str()).collect() }
+    }
+
+    /// Reads the head of a page.
+    ///
+    /// # Errors
+    /// Notes the mistakes.
+    pub fn page(&self, head: &Node) -> Checked<PageHead> {
+        let check = self.check;
+        let mut fields = check.fields("the page", head)?;
+        let pattern = fields.need("path").and_then(|node| {
+            let text = check.filled_text("path", node)?;
+            path::read_page(check, &Entry { key: format!("GET {text}"), line: node.place().line, value: node.clone() })
+        });
+        let title = fields.need("title").and_then(|node| check.filled_text("title", node));
+        let who = fields.need("who").and_then(|node| {
+            let word = check.word("who", node, &READERS)?;
+            Ok(Who::ALL.iter().find(|(_, name)| *name == word).map_or(Who::Admin, |(who, _)| *who))
+        });
+        let nav = fields.optional("nav", |node| self.nav(node));
+        let types = crate::types::Types::default();
+        let known = Known { types: &types, config: &self.config };
+        let query = optional_fields(check, &mut fields, "query", &known)?;
+        let pattern = pattern?;
+        let path: Vec<Field> = pattern.names().map(crate::reader::text_field).collect();
+        let scopes = Scopes { path: &path, query: &query, body: &[], known: &known, further: site() };
+        let parts = self.parts(&mut fields, scopes)?;
+        fields.finish()?;
+        Ok(PageHead { title: title?, who: who?, nav: nav?, pattern, query, parts })
+    }
+
+    /// Reads the head of a block.
+    ///
+    /// # Errors
+    /// Notes the mistakes.
+    pub fn block(&self, head: &Node) -> Checked<PageParts> {
+        let mut fields = self.check.fields("the block", head)?;
+        let types = crate::types::Types::default();
+        let known = Known { types: &types, config: &self.config };
+        let scopes = Scopes { path: &[], query: &[], body: &[], known: &known, further: site() };
+        let with = fields.optional("with", |node| self.check.texts("with", node))?;
+        let parts = self.parts(&mut fields, scopes)?;
+        fields.finish()?;
+        Ok(PageParts { with: with.unwrap_or_default(), ..parts })
+    }
+
+    fn nav(&self, node: &Node) -> Checked<Nav> {
+        let mut fields = self.check.fields("`nav`", node)?;
+        let label = fields.need("label").and_then(|node| self.check.filled_text("label", node));
+        let at = fields.need("at").and_then(|node| match node.json().as_i64() {
+            Some(at) => Ok(at),
+            None => Err(self.check.wrong("at", node, "a whole number")),
+        });
+        fields.finish()?;
+        Ok(Nav { label: label?, at: at? })
+    }
+
+    fn parts(&self, fields: &mut Fields<'_, '_>, mut scopes: Scopes<'_>) -> Checked<PageParts> {
+        let check = self.check;
+        let (reads, _) = scopes.read_queries(check, fields, "read")?;
+        let gets =
+            fields.optional("get", |node| check.each(check.map("get", node)?, |entry| self.get(entry, &scopes)))?;
+        let actions =
+            fields.optional("do", |node| check.each(check.map("do", node)?, |entry| self.action(entry, &scopes)))?;
+        Ok(PageParts { with: Vec::new(), reads, gets: gets.unwrap_or_default(), actions: actions.unwrap_or_default() })
+    }
+
+    fn get(&self, entry: &Entry, scopes: &Scopes<'_>) -> Checked<PageGet> {
+        let check = self.check;
+        let name = self.name(entry)?;
+        if entry.value.entries().is_none() {
+            let path = scopes.form(check, &entry.value)?;
+            self.is_address(&path, &entry.value)?;
+            return Ok(PageGet { name, path, query: Vec::new(), is_optional: false });
+        }
+        let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
+        let path = fields.need("path").and_then(|node| {
+            let path = scopes.form(check, node)?;
+            self.is_address(&path, node)?;
+            Ok(path)
+        });
+        let query = self.query(&mut fields, scopes);
+        let is_optional = fields.optional("optional", |node| check.truth("optional", node));
+        fields.finish()?;
+        Ok(PageGet { name, path: path?, query: query?, is_optional: is_optional?.unwrap_or(false) })
+    }
+
+    fn action(&self, entry: &Entry, scopes: &Scopes<'_>) -> Checked<PageAction> {
+        let check = self.check;
+        let name = self.name(entry)?;
+        let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
+        let types = crate::types::Types::default();
+        let form_fields = match fields.take("form") {
+            Some(node) => typed_fields(check, "form", node, &Known { types: &types, config: &self.config })?,
+            None => Vec::new(),
+        };
+        let known = Known { types: &types, config: &self.config };
+        let mut of_form =
+            Scopes { path: &[], query: &[], body: &form_fields, known: &known, further: scopes.further.clone() };
+        let call = fields.need("call").and_then(|node| {
+            let text = check.filled_text("call", node)?;
+            let (method, path) = text.split_once(' ').unwrap_or_default();
+            let expected = "a method and a path of the API, such as `POST /api/auth/login`";
+            let Some(method) = Method::named(method) else {
+                return Err(check.bad(node.place(), format!("`call: {text}` has no method"), expected));
+            };
+            let path = Form::text_of(check, node, path)?;
+            of_form.names(check, node, path.names())?;
+            self.is_address(&path, node)?;
+            Ok((method, path))
+        });
+        let query = self.query(&mut fields, &of_form);
+        let send = fields.optional("send", |node| of_form.payload(check, node));
+        of_form.further.insert("reply".to_owned());
+        let to = fields.optional("to", |node| of_form.form(check, node));
+        let sets_session = fields.optional("session", |node| check.truth("session", node));
+        let said = fields.optional("said", |node| check.filled_text("said", node));
+        let shows_reply = fields.optional("show", |node| check.truth("show", node));
+        fields.finish()?;
+        let (method, path) = call?;
+        Ok(PageAction {
+            name,
+            method,
+            path,
+            query: query?,
+            fields: form_fields.clone(),
+            send: send?,
+            to: to?,
+            sets_session: sets_session?.unwrap_or(false),
+            said: said?,
+            shows_reply: shows_reply?.unwrap_or(false),
+        })
+    }
+
+    fn query(&self, fields: &mut Fields<'_, '_>, scopes: &Scopes<'_>) -> Checked<Vec<(String, Form)>> {
+        let query = fields.optional("with", |node| {
+            self.check.each(self.check.map("with", node)?, |entry| {
+                Ok((entry.key.clone(), scopes.form(self.check, &entry.value)?))
+            })
+        });
+        Ok(query?.unwrap_or_default())
+    }
+
+    fn name(&self, entry: &Entry) -> Checked<String> {
+        match is_member_name(&entry.key) {
+            true => Ok(entry.key.clone()),
+            false => {
+                let problem = format!("`{}` cannot be a name", entry.key);
+                Err(self.check.bad(entry.place(), problem, "letters, digits and _"))
+            }
+        }
+    }
+
+    fn is_address(&self, path: &Form, node: &Node) -> Checked<()> {
+        let is_path = match path {
+            Form::Fixed(Value::String(text)) => is_api_path(text),
+            Form::Text(parts) => matches!(parts.first(), Some(crate::form::Part::Letters(first)) if is_api_path(first)),
+            _ => false,
+        };
+        match is_path {
+            true => Ok(()),
+            false => Err(self.check.bad(
+                node.place(),
+                "this is no path of the API",
+                "a path such as /api/auth/me, without a query",
+            )),
+        }
+    }
+}
+
+/// The name of the site in expressions: `{site.url}`.
+fn site() -> BTreeSet<String> {
+    [SITE.to_owned()].into()
+}
+
+fn is_api_path(text: &str) -> bool {
+    let begins = ["/api/", "/b/", "/ext/", "/health", "/metrics"].iter().any(|begin| text.starts_with(begin));
+    begins && !text.contains(['?', '#', ' ']) && !text.contains("..")
+}
+
+/// Returns the address of a call: the path and the query with the values of a scope. Values cannot lead to another path.
+///
+/// # Errors
+/// Fails if a value does not exist or the address is too long.
+pub fn address(path: &Form, query: &[(String, Form)], scope: &Scope) -> Result<String, ValueError> {
+    let wrong = |problem: &str| ValueError { expression: "address".to_owned(), problem: problem.to_owned() };
+    let mut address = path.text_with(scope, encoded)?;
+    let mut separator = '?';
+    for (name, form) in query {
+        let value = match form.value(scope, Absent::LeftOut)? {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) if text.is_empty() => continue,
+            Some(Value::String(text)) => text,
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+            Some(_) => return Err(wrong("a value of the query is no text")),
+        };
+        address.push(separator);
+        address.push_str(&encoded(name));
+        address.push('=');
+        address.push_str(&encoded(&value));
+        separator = '&';
+    }
+    match address.len() <= ADDRESS_BYTES_MAX {
+        true => Ok(address),
+        false => Err(wrong("it is too long")),
+    }
+}
+
+/// Encodes a text as one part of a path or a query.
+fn encoded(text: &str) -> String {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_~".contains(&c);
+    text.bytes().map(|c| if plain(c) { char::from(c).to_string() } else { format!("%{c:02X}") }).collect()
+}
+
+/// Reads the fields of a form, which are texts: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` a number.
+/// An empty text is no value.
+///
+/// # Errors
+/// Fails with all wrong and missing fields.
+pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::values::Given {
+    let is_object =
+        |name: &str| fields.iter().any(|field| field.name == name && *field.value_type.required() == Type::Json);
+    let (mut objects, mut plain): (Map<String, Value>, Vec<(String, String)>) = (Map::new(), Vec::new());
+    for (name, text) in texts.iter().filter(|(_, text)| !text.trim().is_empty()) {
+        match name.split_once('.') {
+            Some((object, member)) if is_object(object) => {
+                let members = objects.entry(object).or_insert_with(|| Value::Object(Map::new()));
+                let (member, value) = typed(member, text);
+                if let Value::Object(members) = members {
+                    members.insert(member.to_owned(), value);
+                }
+            }
+            _ => plain.push((name.clone(), text.clone())),
+        }
+    }
+    let simple: Vec<Field> = fields.iter().filter(|field| !is_object(&field.name)).cloned().collect();
+    let mut values = crate::values::read_texts(&simple, &plain)?;
+    values.extend(objects);
+    Ok(values)
+}
+
+/// Returns the name and the value of a member with a type behind its name.
+fn typed<'n>(member: &'n str, text: &str) -> (&'n str, Value) {
+    match member.split_once(':') {
+        Some((name, "integer")) => (name, text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)),
+        Some((name, "boolean")) => (name, Value::from(["true", "on", "1"].contains(&text))),
+        _ => (member, Value::from(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_yaml::bad_input::Mistakes;
+    use serde_json::json;
+    use std::path::Path;
+
+    fn page(text: &str) -> Result<PageHead, String> {
+        let node = Node::parse(Path::new("pages/a.html"), text).expect("valid YAML");
+        let read = Checker::read(|check| PageReader::new(check, &[]).page(&node));
+        read.map_err(|Mistakes(told)| told.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    const HEAD: &str = "path: /a/{id}\ntitle: A\nwho: user\n";
+
+    #[test]
+    fn a_head_is_read_with_everything_that_it_has() {
+        let head = page(&format!(
+            "{HEAD}nav: {{label: All, at: 3}}\nquery: {{state: string?}}\nread: {{offers: catalog}}\n\
+             get: {{me: /api/auth/me, one: {{path: \"/api/things/{{path.id}}\", with: {{state: \"{{query.state}}\"}}, optional: true}}}}\n\
+             do: {{buy: {{call: \"POST /api/products/{{body.plan}}/purchase\", form: {{plan: string, metadata: json?}}, send: {{metadata: \"{{body.metadata}}\"}}, to: \"{{reply.url}}\"}}}}\n"
+        ))
+        .expect("a page");
+        assert_eq!((head.pattern.as_str(), head.who, head.nav.map(|nav| nav.at)), ("/a/{id}", Who::User, Some(3)));
+        let parts = head.parts;
+        assert_eq!((parts.reads.len(), parts.gets.len(), parts.actions.len()), (1, 2, 1));
+        let scope = Scope::new(
+            [("path", json!({"id": "x/../y?z"})), ("query", json!({"state": "a&b"}))]
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let get = &parts.gets[1];
+        let expected = "/api/things/x%2F%2E%2E%2Fy%3Fz?state=a%26b";
+        assert_eq!(address(&get.path, &get.query, &scope).as_deref(), Ok(expected), "a value leads to no other path");
+    }
+
+    #[test]
+    fn mistakes_of_a_head_are_told() {
+        for (text, told) in [
+            ("title: A\nwho: user\n".to_owned(), "`path`"),
+            (format!("{HEAD}giv: 1\n"), "unknown field `giv`"),
+            (HEAD.replace("user", "service"), "public, user, admin"),
+            (HEAD.replace("/a/{id}", "/api/x"), "not below /api"),
+            (format!("{HEAD}read: {{a: plans}}\n"), "`plans` is no query"),
+            (format!("{HEAD}get: {{a: \"/api/x/{{path.ib}}\"}}\n"), "expected one of path.id"),
+            (format!("{HEAD}get: {{a: https://evil.example}}\n"), "no path of the API"),
+            (format!("{HEAD}do: {{a: {{call: /api/x}}}}\n"), "has no method"),
+            (
+                format!("{HEAD}do: {{a: {{call: \"POST /api/x\", send: {{a: \"{{body.x}}\"}}}}}}\n"),
+                "`body.x` is no name here",
+            ),
+        ] {
+            let mistakes = page(&text).expect_err(&text);
+            assert!(mistakes.contains(told), "{told}: {mistakes}");
+        }
+    }
+
+    #[test]
+    fn a_form_gives_typed_values() {
+        let field = |name: &str, of: &str| Field {
+            name: name.into(),
+            value_type: Type::parse(of).expect("a type"),
+            about: String::new(),
+            default: None,
+        };
+        let fields = [field("name", "string"), field("count", "integer?"), field("metadata", "json?")];
+        let form = |texts: &[(&str, &str)]| {
+            let texts: Vec<_> = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            read_form(&fields, &texts)
+        };
+        let given = form(&[
+            ("name", "App"),
+            ("count", "3"),
+            ("metadata.subdomain", "ada"),
+            ("metadata.seats:integer", "4"),
+            ("metadata.big:boolean", "on"),
+            ("metadata.none", " "),
+        ]);
+        let expected = json!({"name": "App", "count": 3, "metadata": {"subdomain": "ada", "seats": 4, "big": true}});
+        assert_eq!(given.map(Value::Object), Ok(expected));
+        let wrong = form(&[("name", ""), ("count", "x"), ("other", "1")]).expect_err("wrong");
+        let paths: Vec<&str> = wrong.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths, ["/count", "/other", "/name"]);
+    }
+}
