@@ -16,6 +16,7 @@ mod webhooks;
 use crate::bad_input::{Mistakes, read_text};
 pub use answers::WebhookAnswer;
 pub use features::business_of;
+use host_pages::PageSet;
 use host_routes::RouteTable;
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use own::BusinessDeclarations;
@@ -82,7 +83,30 @@ impl BusinessFolder {
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, lines) = (folder.to_owned(), Arc::new(lines));
-        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes })
+        let business = BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes };
+        // A server reads the pages when it starts; their mistakes are told with the others.
+        if business.page_folders().iter().any(|folder| folder.is_dir()) {
+            business.pages()?;
+        }
+        Ok(business)
+    }
+
+    /// Returns the folders that may have pages: that of the business, and those of its features.
+    pub fn page_folders(&self) -> Vec<PathBuf> {
+        let features = features::names(&self.folder).unwrap_or_default();
+        std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(host_pages::FOLDER)).collect()
+    }
+
+    /// Reads the pages: the built-in ones, and those of the folder and its features.
+    ///
+    /// # Errors
+    /// Fails with the mistakes of the files.
+    pub fn pages(&self) -> Result<PageSet, Mistakes> {
+        let folders: Vec<PathBuf> =
+            self.page_folders().iter().filter_map(|folder| folder.parent()).map(Path::to_owned).collect();
+        let mut pages = PageSet::read(&self.name, &folders, &self.own.config)?;
+        pages.set_catalog(&self.catalog);
+        Ok(pages)
     }
 
     /// Returns the business without the values at these JSON Pointers. The other values keep their lines.

@@ -48,8 +48,12 @@ fn date(value: &Value, locale: &str) -> String {
 }
 
 /// `{{ "api_requests" | words }}`: a name as words.
-fn words(value: &str) -> String {
-    let text = value.replace(['_', '-', '.'], " ");
+fn words(value: &Value) -> String {
+    words_of(value.as_str().unwrap_or_default())
+}
+
+fn words_of(name: &str) -> String {
+    let text = name.replace(['_', '-', '.'], " ");
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -104,7 +108,7 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
         // A unit that the name says already is not repeated.
         let unit = unit.filter(|unit| !key.contains(&unit.to_lowercase()) && *unit != "request");
         let value = unit.map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
-        Some(serde_json::json!({"key": key, "label": words(key), "value": value}))
+        Some(serde_json::json!({"key": key, "label": words_of(key), "value": value}))
     });
     Value::from_serialize(lines.collect::<Vec<_>>())
 }
@@ -118,8 +122,8 @@ fn plan_of(items: &Value, offers: &Value) -> Value {
 }
 
 /// `{{ instance.status | tone }}`: the colour of a status: `good`, `warn`, `bad`, or nothing.
-fn tone(status: &str) -> &'static str {
-    match status {
+fn tone(status: &Value) -> &'static str {
+    match status.as_str().unwrap_or_default() {
         "active" | "running" | "paid" | "healthy" | "succeeded" | "applied" | "delivered" | "sent" | "trialing" => {
             "good"
         }
@@ -149,7 +153,7 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
             Some("provisioning" | "restoring") => ("in progress", "warn"),
             _ => ("", ""),
         };
-        serde_json::json!({"name": step["name"], "label": words(step["name"].as_str().unwrap_or_default()), "state": state, "tone": tone})
+        serde_json::json!({"name": step["name"], "label": words_of(step["name"].as_str().unwrap_or_default()), "state": state, "tone": tone})
     });
     Value::from_serialize(rows.collect::<Vec<_>>())
 }
@@ -175,7 +179,7 @@ fn form_fields(decl: &Value) -> Value {
         };
         let label = if field["format"] == "label" { format!("{length} Letters, digits and hyphens.") } else { length };
         serde_json::json!({
-            "name": format!("metadata.{name}{suffix}"), "label": words(name), "type": input, "required": field["required"] == true,
+            "name": format!("metadata.{name}{suffix}"), "label": words_of(name), "type": input, "required": field["required"] == true,
             "options": field["options"], "hint": label.trim(),
         })
     });
@@ -200,7 +204,7 @@ fn meters(rights: &Value, catalog: &Value) -> Value {
         }
         let unit = decl["meter"].as_str().map_or(&Json::Null, |meter| &catalog["meters"][meter]["unit"]);
         Some(serde_json::json!({
-            "key": key, "label": words(key), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
+            "key": key, "label": words_of(key), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
         }))
     });
     Value::from_serialize(rows.collect::<Vec<_>>())

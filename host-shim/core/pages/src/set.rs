@@ -235,6 +235,11 @@ impl PageSet {
         self.assets.entry("logo.svg".to_owned()).or_insert_with(|| text("image/svg+xml", &logo));
     }
 
+    /// Makes the catalog of the business known to the templates.
+    pub fn set_catalog(&mut self, catalog: &Value) {
+        self.environment.add_global("catalog", minijinja::Value::from_serialize(catalog));
+    }
+
     /// Returns the words of the business.
     pub fn words(&self) -> &SiteWords {
         &self.words
@@ -506,7 +511,11 @@ mod tests {
     fn every_built_in_page_is_shown_with_nothing_to_show() {
         let set = read(&[]).expect("pages");
         for page in set.pages() {
-            let text = shown(&set, &page.name, json!({"site": {"title": "Shop"}, "page": {"title": page.head.title}}));
+            let text = shown(
+                &set,
+                &page.name,
+                json!({"site": {"title": "Shop", "locale": "en-US"}, "page": {"title": page.head.title}}),
+            );
             assert!(text.starts_with("<!doctype html>") && text.contains("</html>"), "{}: {text}", page.name);
         }
         assert_eq!(set.words().title, "My Shop");

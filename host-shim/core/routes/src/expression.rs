@@ -67,6 +67,12 @@ impl Scope {
         self.with_value(name, minijinja::Value::from_serialize(value))
     }
 
+    /// Returns the value of a name as JSON; none if it does not exist.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let value = self.0.get_attr(name).ok().filter(|value| !value.is_undefined())?;
+        serde_json::to_value(value).ok()
+    }
+
     fn with_value(&self, name: &str, value: minijinja::Value) -> Scope {
         let own: minijinja::Value = [(name.to_owned(), value)].into_iter().collect();
         Scope(merge_maps([own, self.0.clone()]))

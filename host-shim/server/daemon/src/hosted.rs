@@ -15,7 +15,9 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
-use host_front::{BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SiteUsers, SiteWebhooks, Tools};
+use host_front::{
+    BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
+};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -34,6 +36,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The policies with the pages to which a checkout returns.
+const CHECKOUT_POLICIES: [&str; 2] = ["success_url", "cancel_url"];
 /// Name of Stripe's webhook.
 const STRIPE: &str = "stripe";
 
@@ -101,6 +105,9 @@ pub enum HostedError {
         /// The mistake.
         error: KeyError,
     },
+    /// The pages cannot be shown.
+    #[error("{0}")]
+    Pages(host::bad_input::Mistakes),
     /// The users cannot be served.
     #[error(transparent)]
     Identity(#[from] IdentityStartError),
@@ -160,6 +167,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
     let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
+    let business = if is_local { with_own_pages(business, &configured, &setup.url) } else { business };
     // In local mode the pages are those of the server itself.
     let origin = configured.origins().into_iter().next().filter(|_| !is_local);
     let base = origin.unwrap_or_else(|| setup.url.clone());
@@ -196,6 +204,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         let config = business.config_with(&setup.config);
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
+    let pages = SitePages::new(&business, is_local).map_err(HostedError::Pages)?;
     let mut store = SqliteStore::open(data.path("store.db"))?;
     store.checkpoint_beside()?;
     let marked = Marked::default();
@@ -251,11 +260,25 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         users,
         url: setup.url,
         issuers,
+        pages,
         webhooks,
         registry,
         cors,
     };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
+}
+
+/// Returns the business with checkouts that return to the pages of this server: at the paths of its policies.
+fn with_own_pages(business: BusinessFolder, configured: &BusinessFolder, url: &str) -> BusinessFolder {
+    CHECKOUT_POLICIES.into_iter().fold(business, |business, policy| {
+        let written = configured.catalog["policies"][policy].as_str();
+        let path =
+            written.and_then(|written| written.split_once("://")?.1.split_once('/')).map(|(_, path)| path.to_owned());
+        match path {
+            Some(path) => business.with_policy(policy, &format!("{url}/{path}")),
+            None => business,
+        }
+    })
 }
 
 /// Opens the webhooks that a business sends. Each mode has a file.

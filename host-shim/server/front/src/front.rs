@@ -11,6 +11,7 @@ use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
 use crate::operator::{accounts, backups, drift, effects, events, intervene, stripe};
+use crate::pages::{self, SitePages};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
@@ -96,6 +97,8 @@ pub struct HostedSite {
     pub url: String,
     /// The issuers that the business trusts.
     pub issuers: Vec<Arc<Issuer>>,
+    /// The pages for browsers.
+    pub pages: SitePages,
     /// The webhooks that the business sends; none if it sends none.
     pub webhooks: Option<SiteWebhooks>,
     /// Signs the tokens of a registry for images; none if the server has no such registry.
@@ -226,6 +229,16 @@ impl Front {
         self.app.sites.iter().map(|site| &**site)
     }
 
+    /// Returns what finds the caller of a key.
+    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
+        &*self.app.authenticator
+    }
+
+    /// Returns the time in which a body must arrive.
+    pub(crate) fn body_time(&self) -> Duration {
+        self.app.limits.body
+    }
+
     /// Ends the streams, which would otherwise keep their connections open.
     pub(crate) fn end_streams(&self) {
         self.app.stopping.send_replace(true);
@@ -265,7 +278,7 @@ impl Front {
     }
 
     /// Answers a request to a site, by a route of the business or of every server.
-    async fn dispatch(&self, site: Arc<HostedSite>, path: String, mut request: Request<Body>) -> Response {
+    pub(crate) async fn dispatch(&self, site: Arc<HostedSite>, path: String, request: Request<Body>) -> Response {
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         let others = match site.routes.find(method.as_str(), &path) {
             Matched::Route(route, parts) => {
@@ -275,9 +288,20 @@ impl Front {
             Matched::OtherMethods(methods) => Some(methods),
             Matched::Nothing => None,
         };
+        let mut request = match pages::answer(self, &site, &path, request).await {
+            Ok(mut page) => {
+                page.extensions_mut().insert(RoutePattern("page".to_owned()));
+                return page;
+            }
+            Err(request) => request,
+        };
         request.extensions_mut().insert(site.clone());
+        let wants_page = pages::is_wanted(&path, &request);
         // The router never fails.
         let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        if let Some(parts) = wants_page.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
+            return pages::failure(self, &site, &parts, answer.status(), "There is no such page.").await;
+        }
         match others.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
             Some(methods) => Problem::method(&routes::allow(&methods)).into_response(),
             None => site.routes.answer_to(answer),

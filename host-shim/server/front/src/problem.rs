@@ -73,6 +73,28 @@ impl Problem {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    /// Returns the status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the description for people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns the body of the answer.
+    pub(crate) fn body(&self) -> Value {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut body = json!({
+            "status": self.status.as_u16(), "title": title, "code": self.code, "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.more.clone());
+        }
+        body
+    }
+
     /// Returns the refusal of the extension behind the problem.
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.refusal.as_deref()
@@ -213,14 +235,8 @@ impl From<host_access::AccessError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut body = json!({
-            "status": self.status.as_u16(), "title": title, "code": self.code, "detail": self.detail,
-        });
-        if let Value::Object(members) = &mut body {
-            members.extend(self.more);
-        }
-        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body.to_string()).into_response();
+        let body = self.body().to_string();
+        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

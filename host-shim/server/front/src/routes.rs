@@ -1,9 +1,10 @@
 //! The routes of a business: its `routes.yml`, carried out. A route is data; the steps of a request are here, the same for each.
 //!
-//! [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
+//! [`of_pages`] has the values for pages; [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
 //! every other command.
 
 pub(crate) mod bearer;
+pub(crate) mod of_pages;
 mod reads;
 mod request;
 

@@ -3,7 +3,7 @@
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID` gets what came after. Without it, the stream begins now.
 
-use crate::extract::Called;
+use crate::extract::{Asked, Called};
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
@@ -14,6 +14,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use host_access::Caller;
 use host_store::InboxRow;
+use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,6 +27,15 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// Rows per query.
 const PAGE: usize = 200;
 
+/// The query of a stream.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamQuery {
+    /// True for events without their kinds as names: a browser receives named events only by these names.
+    #[serde(default)]
+    unnamed: bool,
+}
+
 /// The state of one stream.
 struct Reading {
     hosted: Arc<HostedSite>,
@@ -36,12 +46,14 @@ struct Reading {
     commits: watch::Receiver<u64>,
     /// True when the server stops.
     stopping: watch::Receiver<bool>,
+    is_unnamed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 pub(crate) async fn get(
     State(app): State<AppState>,
     Called { hosted, caller }: Called,
+    Asked(asked): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let permit = app.streams.clone().try_acquire_owned();
@@ -55,7 +67,16 @@ pub(crate) async fn get(
         }
         None => read(&hosted, |store| store.inbox_newest()).await?,
     };
-    let reading = Reading { hosted, caller, after, waiting: VecDeque::new(), commits, stopping, _permit: permit };
+    let reading = Reading {
+        hosted,
+        caller,
+        after,
+        waiting: VecDeque::new(),
+        commits,
+        stopping,
+        is_unnamed: asked.unnamed,
+        _permit: permit,
+    };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
@@ -66,7 +87,8 @@ impl Reading {
         loop {
             if let Some(row) = self.waiting.pop_front() {
                 let id = row.seq.to_string();
-                return Some(Event::default().id(id).event(&row.event.kind).data(summary(&row).to_string()));
+                let event = Event::default().id(id).data(summary(&row).to_string());
+                return Some(if self.is_unnamed { event } else { event.event(&row.event.kind) });
             }
             self.commits.mark_unchanged();
             let (partition, after) = (self.hosted.site.partition().clone(), self.after);

@@ -57,8 +57,13 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     for feature in folders(&folder.join(FOLDER))? {
         let files = [CATALOG_FILE, BUSINESS_FILE, ROUTES_FILE].map(|name| feature.join(name));
         let of_feature = templates::read(&feature)?;
-        if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() {
-            let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE}, {ROUTES_FILE} or {}/", templates::FOLDER);
+        let has_pages = feature.join(host_pages::FOLDER).is_dir();
+        if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() && !has_pages {
+            let expected = format!(
+                "{CATALOG_FILE}, {BUSINESS_FILE}, {ROUTES_FILE}, {}/ or {}/",
+                host_pages::FOLDER,
+                templates::FOLDER
+            );
             return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected).into());
         }
         if files[0].is_file() {
@@ -88,6 +93,11 @@ fn routes(folder: &Path) -> Result<Option<Node>, Mistakes> {
         true => mapping(&file, "it").map(Some),
         false => Ok(None),
     }
+}
+
+/// Returns the folders of the features of a business.
+pub(super) fn names(business: &Path) -> Result<Vec<PathBuf>, BadInput> {
+    folders(&business.join(FOLDER))
 }
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {

@@ -136,7 +136,7 @@ fn kept(hosted: &HostedSite, headers: &HeaderMap) -> Option<(LoginSeed, String)>
 }
 
 /// True for a path of this server: a browser reads `//x` and `/\x` as the name of another one.
-fn is_own_path(text: &str) -> bool {
+pub(crate) fn is_own_path(text: &str) -> bool {
     let is_plain = text.len() <= RETURN_BYTES_MAX && text.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
     is_plain && text.starts_with('/') && !text.starts_with("//")
 }

@@ -8,8 +8,8 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SiteUsers,
-    SiteWebhooks, Tools, serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SitePages,
+    SiteUsers, SiteWebhooks, Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
@@ -234,6 +234,7 @@ impl Server {
             users,
             url,
             issuers: issuers.into_iter().map(|settings| Arc::new(Issuer::new(settings))).collect(),
+            pages: SitePages::new(&with.business, false).expect("pages"),
             webhooks: Some(webhooks()),
             registry,
             cors: host_front::cors(&with.business.origins()),

@@ -1,0 +1,168 @@
+//! The pages of a site: shown to browsers, with forms that call the API.
+//!
+//! A page may read and do nothing that its reader could not over HTTP: what its head names is called as another request of the same
+//! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form.
+
+mod act;
+mod call;
+mod show;
+
+use crate::front::{Front, HostedSite};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use host::business::BusinessFolder;
+use host_pages::PageSet;
+use host_yaml::bad_input::Mistakes;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// Beginning of the paths of forms.
+const ACTIONS: &str = "/do/";
+/// Beginning of the paths of files that pages load.
+const ASSETS: &str = "/assets/";
+/// What a page may load: nothing from elsewhere, and no script of its own text. Forms may lead to a checkout at another address.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; frame-ancestors 'none'";
+/// Time for which browsers keep a file of the pages.
+const ASSETS_KEPT: &str = "public, max-age=300";
+
+/// The pages of a site.
+pub struct SitePages {
+    business: BusinessFolder,
+    current: Mutex<(Option<SystemTime>, Arc<PageSet>)>,
+    /// True if changed files are read again, in local mode.
+    is_reloaded: bool,
+}
+
+impl SitePages {
+    /// Reads the pages of a business. With `is_reloaded`, a page shows what has changed in its files.
+    ///
+    /// # Errors
+    /// Fails with the mistakes of the pages.
+    pub fn new(business: &BusinessFolder, is_reloaded: bool) -> Result<SitePages, Mistakes> {
+        let set = Arc::new(business.pages()?);
+        let current = Mutex::new((changed_at(business), set));
+        Ok(SitePages { business: business.clone(), current, is_reloaded })
+    }
+
+    /// Returns the pages as they are now. A file that is wrong leaves them as they were.
+    fn current(&self) -> Arc<PageSet> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = if self.is_reloaded { changed_at(&self.business) } else { current.0 };
+        if changed != current.0 {
+            match self.business.pages() {
+                Ok(set) => current.1 = Arc::new(set),
+                Err(mistakes) => tracing::error!(%mistakes, "the changed pages are not shown"),
+            }
+            current.0 = changed;
+        }
+        current.1.clone()
+    }
+}
+
+/// Returns the newest time of change of the files of pages.
+fn changed_at(business: &BusinessFolder) -> Option<SystemTime> {
+    let mut open: Vec<PathBuf> = business.page_folders();
+    let mut newest = None;
+    while let Some(folder) = open.pop() {
+        newest = newest.max(folder.metadata().and_then(|found| found.modified()).ok());
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.path().is_dir() {
+                true => open.push(entry.path()),
+                false => newest = newest.max(entry.metadata().and_then(|found| found.modified()).ok()),
+            }
+        }
+    }
+    newest
+}
+
+/// Answers a request for a page, a form or a file of the pages; gives the request back if it is none.
+pub(crate) async fn answer(
+    front: &Front,
+    hosted: &Arc<HostedSite>,
+    path: &str,
+    request: Request<Body>,
+) -> Result<Response, Request<Body>> {
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let set = hosted.pages.current();
+    if let Some(name) = path.strip_prefix(ASSETS).filter(|_| is_get) {
+        return Ok(asset(&set, name));
+    }
+    if let Some(name) = path.strip_prefix(ACTIONS).filter(|_| *request.method() == Method::POST) {
+        return Ok(act::act(front, hosted, &set, name, request).await);
+    }
+    if !is_get || set.find(path).is_none() {
+        return Err(request);
+    }
+    let (parts, _) = request.into_parts();
+    let asked = show::Asked { front, hosted, set: &set, parts: &parts };
+    Ok(asked.show(path, show::Extra::default()).await)
+}
+
+/// Returns the request without its body if a person at a browser asks for a path of no program.
+pub(crate) fn is_wanted(path: &str, request: &Request<Body>) -> Option<Parts> {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_person = request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
+    (is_person && !path.starts_with("/api/")).then(|| {
+        let mut parts = Request::new(()).into_parts().0;
+        parts.uri = request.uri().clone();
+        parts.headers = request.headers().clone();
+        parts
+    })
+}
+
+/// Answers with a page that tells a failure to a person at a browser, in place of an answer for programs.
+pub(crate) async fn failure(
+    front: &Front,
+    hosted: &Arc<HostedSite>,
+    parts: &Parts,
+    status: StatusCode,
+    detail: &str,
+) -> Response {
+    let set = hosted.pages.current();
+    let asked = show::Asked { front, hosted, set: &set, parts };
+    asked.failure(status, detail).await
+}
+
+fn asset(set: &PageSet, name: &str) -> Response {
+    match set.asset(name) {
+        Some(asset) => {
+            let headers = [
+                (header::CONTENT_TYPE, asset.media),
+                (header::CACHE_CONTROL, ASSETS_KEPT),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                // A logo that is opened by itself must not run a script.
+                (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+            ];
+            (headers, asset.bytes.clone()).into_response()
+        }
+        None => Problem::not_found("no such file").into_response(),
+    }
+}
+
+/// Returns an answer with a page.
+fn html(status: StatusCode, text: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, text).into_response()
+}
+
+/// Sends a browser to another address.
+fn redirect(address: &str) -> Response {
+    match HeaderValue::from_str(address) {
+        Ok(address) => {
+            let headers = [(header::LOCATION, address), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            (StatusCode::SEE_OTHER, headers).into_response()
+        }
+        Err(_) => Problem::internal().into_response(),
+    }
+}

@@ -1,0 +1,230 @@
+//! Carries out a form: calls the API, and sends the browser on. What is wrong is told on the page, beside what was typed.
+
+use super::call::{Called, call};
+use super::redirect;
+use super::show::{Asked, Extra, SAID};
+use crate::front::{Front, HostedSite};
+use crate::identity::issuers::is_own_path;
+use crate::problem::Problem;
+use crate::routes::of_pages::form_scope;
+use crate::{body, cookie};
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::Response;
+use extension_contract::FieldError;
+use host_pages::PageSet;
+use host_routes::{Absent, PageAction, Scope, address, read_form};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use url::form_urlencoded;
+
+/// Media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// Field with the path of the page that has the form.
+const PAGE: &str = "_page";
+/// Page of a form that names none.
+const START: &str = "/";
+
+/// Carries out the form of a name.
+pub(super) async fn act(
+    front: &Front,
+    hosted: &Arc<HostedSite>,
+    set: &PageSet,
+    name: &str,
+    request: Request<Body>,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked { front, hosted, set, parts: &parts };
+    if !cookie::is_from_own_page(&parts.headers) {
+        return asked.failure(StatusCode::FORBIDDEN, "The form was sent by a page of another server.").await;
+    }
+    let Some(action) = set.action(name) else {
+        return asked.failure(StatusCode::NOT_FOUND, "There is no such form.").await;
+    };
+    let is_form =
+        parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
+    let bytes = match body::read(&parts.headers, body, front.body_time()).await {
+        Ok(bytes) if is_form || bytes.is_empty() => bytes,
+        Ok(_) => return asked.failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Expected a form.").await,
+        Err(problem) => return asked.failure(problem.status(), problem.detail()).await,
+    };
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
+    let page = pairs.iter().find(|(name, _)| name == PAGE).map(|(_, page)| page.clone());
+    let page = page.filter(|page| is_own_path(page)).unwrap_or_else(|| START.to_owned());
+    let typed: Vec<(String, String)> = pairs.into_iter().filter(|(name, _)| !name.starts_with('_')).collect();
+    let sent = Sent { asked, action, page, typed };
+    match sent.carry_out().await {
+        Ok(response) => response,
+        Err(problem) => sent.again(problem).await,
+    }
+}
+
+/// A form that was sent.
+struct Sent<'a> {
+    asked: Asked<'a>,
+    action: &'a PageAction,
+    /// The page with the form: path and query.
+    page: String,
+    typed: Vec<(String, String)>,
+}
+
+/// What the API says against a form.
+struct Wrong {
+    status: StatusCode,
+    body: Value,
+}
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Self {
+        Wrong { status: problem.status(), body: problem.body() }
+    }
+}
+
+impl Sent<'_> {
+    async fn carry_out(&self) -> Result<Response, Wrong> {
+        let Asked { front, hosted, parts, .. } = self.asked;
+        let values = read_form(&self.action.fields, &self.typed).map_err(|errors| wrong_fields(&errors))?;
+        let scope = form_scope(hosted, &json!({"url": hosted.url}), &values);
+        let internal = |error: host_routes::ValueError| {
+            tracing::error!(%error, "a form of a page cannot be carried out");
+            Wrong::from(Problem::internal())
+        };
+        let sent = match &self.action.send {
+            Some(form) => form.value(&scope, Absent::LeftOut).map_err(internal)?.unwrap_or_else(|| json!({})),
+            None => Value::Object(values),
+        };
+        let address = address(&self.action.path, &self.action.query, &scope).map_err(internal)?;
+        let body = Some(&sent).filter(|_| self.action.method.has_body());
+        let called = call(front, hosted, parts, self.action.method.name(), &address, body).await;
+        if !called.status.is_success() {
+            return Err(Wrong { status: called.status, body: called.body });
+        }
+        let scope = scope.with("reply", &called.body);
+        let mut response = match self.action.shows_reply {
+            true => {
+                let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+                let extra = Extra { reply: called.body.clone(), query: Some(query.to_owned()), ..Extra::default() };
+                self.asked.show(path, extra).await
+            }
+            false => redirect(&self.target(&scope, &called).map_err(internal)?),
+        };
+        for cookie in self.cookies(&called) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
+    }
+
+    /// Returns where the browser goes.
+    fn target(&self, scope: &Scope, called: &Called) -> Result<String, host_routes::ValueError> {
+        let base = self.asked.base();
+        let written = self.action.to.as_ref().map(|to| to.value(scope, Absent::LeftOut)).transpose()?.flatten();
+        Ok(match written.as_ref().and_then(Value::as_str) {
+            Some(own) if is_own_path(own) => format!("{base}{own}"),
+            // Another server only if the API says so, such as a checkout: never because a form says so.
+            Some(other)
+                if is_in(&called.body, other) && (other.starts_with("https://") || other.starts_with("http://")) =>
+            {
+                other.to_owned()
+            }
+            Some(_) => format!("{base}{START}"),
+            None => {
+                let separator = if self.page.contains('?') { '&' } else { '?' };
+                match self.action.said {
+                    Some(_) => format!("{base}{}{separator}{SAID}={}", self.page, self.action.name),
+                    None => format!("{base}{}", self.page),
+                }
+            }
+        })
+    }
+
+    /// Returns the cookies that begin or end a session.
+    fn cookies(&self, called: &Called) -> Vec<HeaderValue> {
+        if !self.action.sets_session {
+            return Vec::new();
+        }
+        let hosted = self.asked.hosted;
+        let expires = called.body["expires_at"].as_str().and_then(host::time::parse);
+        let begun = called.body["token"].as_str().zip(expires).and_then(|(token, expires)| {
+            let seconds = expires.saturating_sub(hosted.site.clock().now()).div_euclid(1_000);
+            cookie::set(hosted, cookie::SESSION, token, seconds)
+        });
+        let passed = called.headers.get_all(header::SET_COOKIE).iter().cloned();
+        begun.into_iter().chain(passed).collect()
+    }
+
+    /// Shows the page again, with what was typed and what is wrong.
+    async fn again(&self, wrong: Wrong) -> Response {
+        if wrong.status == StatusCode::UNAUTHORIZED && !self.action.sets_session {
+            let back: String = form_urlencoded::byte_serialize(self.page.as_bytes()).collect();
+            return redirect(&format!("{}/login?return_to={back}", self.asked.base()));
+        }
+        let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+        let is_secret = |name: &str| name.contains("password") || name.contains("secret");
+        let shown = self.typed.iter().filter(|(name, _)| !is_secret(name));
+        let form = shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
+        let errors = self.errors(&wrong.body);
+        let problem = if errors.is_empty() { self.told(&wrong) } else { Value::Null };
+        let status = Some(wrong.status);
+        let extra = Extra { status, form, errors, problem, reply: Value::Null, query: Some(query.to_owned()) };
+        self.asked.show(path, extra).await
+    }
+
+    /// Returns what is wrong by the names of the form's fields.
+    fn errors(&self, body: &Value) -> Map<String, Value> {
+        let of_pointer = |pointer: &str| pointer.trim_start_matches('/').replace('/', ".");
+        let fields = self.action.fields.iter().map(|field| field.name.as_str());
+        let names: Vec<&str> = self.typed.iter().map(|(name, _)| name.as_str()).chain(fields).collect();
+        let mut errors = Map::new();
+        for error in body["errors"].as_array().into_iter().flatten() {
+            let wanted = of_pointer(error["pointer"].as_str().unwrap_or_default());
+            let is_of = |name: &&&str| name.split(':').next() == Some(&wanted);
+            let Some(name) = names.iter().find(is_of) else { continue };
+            let detail = sentence(error["detail"].as_str().unwrap_or("wrong"));
+            errors.entry((*name).to_owned()).or_insert_with(|| Value::from(detail));
+        }
+        errors
+    }
+
+    /// Returns what is told above the page.
+    fn told(&self, wrong: &Wrong) -> Value {
+        let Wrong { body, .. } = wrong;
+        if let Some(quota) = body["quota"].as_str() {
+            let name = quota.replace('_', " ");
+            let allowed = body["allowed"].as_i64().unwrap_or(0);
+            let detail = match allowed {
+                0 => format!("Your plan has no {name}."),
+                _ => format!("Your plan has {allowed} {name}, and all of them are in use."),
+            };
+            let offer = body["upgrade"].as_str().map(|product| {
+                let products = self.asked.hosted.pages.business.catalog["products"].as_array();
+                let found = products.into_iter().flatten().find(|known| known["id"] == product);
+                json!({"product_id": product, "name": found.map_or(&body["upgrade"], |found| &found["name"])})
+            });
+            return json!({"title": "The limit is reached", "detail": detail, "code": body["code"], "offers": offer.into_iter().collect::<Vec<_>>()});
+        }
+        let detail = sentence(body["detail"].as_str().unwrap_or_default());
+        json!({"title": "That did not work", "detail": detail, "code": body["code"], "offers": []})
+    }
+}
+
+fn wrong_fields(errors: &[FieldError]) -> Wrong {
+    Problem::invalid("form", errors).into()
+}
+
+/// True if a value has this text somewhere.
+fn is_in(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(own) => own == text,
+        Value::Array(items) => items.iter().any(|item| is_in(item, text)),
+        Value::Object(members) => members.values().any(|member| is_in(member, text)),
+        _ => false,
+    }
+}
+
+/// Returns a text as a sentence: with an upper-case letter and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let text: String = first.to_uppercase().chain(letters).collect();
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}

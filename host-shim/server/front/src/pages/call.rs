@@ -1,0 +1,68 @@
+//! Calls the API for a page: as another request of the same browser, so that the same rules hold.
+
+use crate::front::{Front, HostedSite};
+use crate::products;
+use crate::rate::Peer;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Maximum length of an answer in bytes.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Headers of the browser's request that the call has as well.
+const KEPT: [header::HeaderName; 4] = [header::AUTHORIZATION, header::COOKIE, header::HOST, header::USER_AGENT];
+/// The address of the browser, which a proxy in front of the server tells.
+const FORWARDED: &str = "x-forwarded-for";
+
+/// The answer of the API.
+pub(super) struct Called {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The body; null if it is no JSON.
+    pub(super) body: Value,
+}
+
+/// Sends a request to the API. `address` is a path with its query.
+pub(super) async fn call(
+    front: &Front,
+    hosted: &Arc<HostedSite>,
+    from: &Parts,
+    method: &str,
+    address: &str,
+    body: Option<&Value>,
+) -> Called {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let path = products::canonical(path).unwrap_or_else(|| path.to_owned());
+    let uri = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+    let text = body.map(ToString::to_string).unwrap_or_default();
+    let mut request = Request::builder().method(method).uri(uri).header("sec-fetch-site", "same-origin");
+    for name in KEPT.into_iter().chain([header::HeaderName::from_static(FORWARDED)]) {
+        for value in from.headers.get_all(&name) {
+            request = request.header(&name, value);
+        }
+    }
+    let built = request
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_LENGTH, text.len())
+        .body(Body::from(text));
+    let failed = || Called { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: Value::Null };
+    let Ok(mut built) = built else { return failed() };
+    if let Some(peer) = from.extensions.get::<Peer>() {
+        built.extensions_mut().insert(*peer);
+    }
+    let answer = Box::pin(front.dispatch(hosted.clone(), path, built)).await;
+    let (parts, body) = answer.into_parts();
+    let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(is_json);
+    let Ok(bytes) = Limited::new(body, ANSWER_BYTES_MAX).collect().await else { return failed() };
+    let body = if is_json { serde_json::from_slice(&bytes.to_bytes()).unwrap_or_default() } else { Value::Null };
+    Called { status: parts.status, headers: parts.headers, body }
+}
+
+fn is_json(value: &HeaderValue) -> bool {
+    value
+        .to_str()
+        .is_ok_and(|media| media.starts_with("application/json") || media.starts_with("application/problem+json"))
+}

@@ -1,0 +1,60 @@
+//! The values that the expressions of pages and forms may use: those of routes, and the site.
+
+use super::reads::Reader;
+use super::{CALLER, caller_shown, scope_of};
+use crate::access;
+use crate::front::HostedSite;
+use crate::problem::Problem;
+use crate::rate::Peer;
+use axum::http::request::Parts;
+use extension_contract::Account;
+use host_access::Caller;
+use host_routes::{PAGE_ROWS_MAX, Read, SITE, Scope};
+use serde_json::{Map, Value};
+
+/// What a page's expressions may use, beside what every request has.
+pub(crate) struct PageValues {
+    /// Values of the path.
+    pub(crate) path: Map<String, Value>,
+    /// Values of the query.
+    pub(crate) query: Map<String, Value>,
+    /// The account that the query names.
+    pub(crate) account: Option<String>,
+    /// The site.
+    pub(crate) site: Value,
+}
+
+/// Reads the queries of a page. A page for everybody has no caller and reads only the catalog.
+pub(crate) async fn page_values(
+    hosted: &HostedSite,
+    parts: &Parts,
+    caller: Option<Caller>,
+    reads: &[Read],
+    values: PageValues,
+) -> Result<Scope, Problem> {
+    let PageValues { path, query, account: named, site } = values;
+    let scope = scope_of(hosted, [("path", path), ("query", query), ("body", Map::new())]).with(SITE, site);
+    let account = match &caller {
+        Some(caller) if named.is_some() || caller.own_account().is_some() => {
+            Some(access::account(caller, named.as_deref())?)
+        }
+        Some(_) => Some(Account::Platform),
+        None => None,
+    };
+    let scope = match &caller {
+        Some(caller) => {
+            let mut shown = caller_shown(caller, &parts.headers, parts.extensions.get::<Peer>().copied());
+            shown["account"] = Value::from(account.as_ref().map(ToString::to_string));
+            scope.with(CALLER, shown)
+        }
+        None => scope,
+    };
+    let page = (PAGE_ROWS_MAX as usize, None);
+    Reader { hosted, account, caller, page }.read(reads, scope).await
+}
+
+/// Returns the values for the expressions of a form.
+pub(crate) fn form_scope(hosted: &HostedSite, site: &Value, values: &Map<String, Value>) -> Scope {
+    let none = Map::new;
+    scope_of(hosted, [("path", none()), ("query", none()), ("body", values.clone())]).with(SITE, site)
+}
