@@ -19,6 +19,8 @@ mod full_disk;
 mod oidc;
 #[path = "serve/outgoing.rs"]
 mod outgoing;
+#[path = "serve/pages.rs"]
+mod pages;
 #[path = "serve/pull.rs"]
 mod pull;
 

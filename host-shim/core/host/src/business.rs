@@ -147,6 +147,15 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
+    /// Returns the business with one more origin of its own pages.
+    #[must_use]
+    pub fn with_origin(&self, origin: &str) -> BusinessFolder {
+        let lines = with_origin(&self.lines, origin);
+        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(with_origin(unfilled, origin)));
+        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
+        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+    }
+
     /// Returns the origins of the business's own pages, as the policy `origins` names them.
     pub fn origins(&self) -> Vec<String> {
         let origins = self.catalog[POLICIES]["origins"].as_array().into_iter().flatten();
@@ -171,6 +180,10 @@ impl BusinessFolder {
 const POLICIES: &str = "policies";
 
 fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
+    with_policy_of(lines, name, Tree::Text(value.to_owned()))
+}
+
+fn with_policy_of(lines: &Node, name: &str, value: Tree) -> Node {
     let entry = |key: &str, value| Entry { key: key.to_owned(), line: 0, value };
     let mut lines = lines.clone();
     if lines.entry_mut(POLICIES).is_none() {
@@ -178,11 +191,20 @@ fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
     }
     if let Some(policies) = lines.entry_mut(POLICIES) {
         match policies.entry_mut(name) {
-            Some(known) => known.value = Tree::Text(value.to_owned()),
-            None => policies.push(entry(name, Node::text(value))),
+            Some(known) => known.value = value,
+            None => policies.push(entry(name, Node::of(value))),
         }
     }
     lines
+}
+
+fn with_origin(lines: &Node, origin: &str) -> Node {
+    let known = lines.member(POLICIES).and_then(|policies| policies.member("origins")).and_then(Node::items);
+    let mut origins: Vec<Node> = known.unwrap_or_default().to_vec();
+    if !origins.iter().any(|node| node.scalar().is_some_and(|known| known == origin)) {
+        origins.push(Node::text(origin));
+    }
+    with_policy_of(lines, "origins", Tree::List(origins))
 }
 
 /// Clauses of `business.yml` for the host only.

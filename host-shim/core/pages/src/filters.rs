@@ -5,6 +5,10 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
 
+/// Words that are written in upper-case letters.
+const ACRONYMS: [&str; 16] =
+    ["api", "cdn", "cpu", "db", "gb", "id", "ip", "kb", "mb", "ram", "sla", "ssl", "sso", "tb", "url", "vm"];
+
 pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
     environment.add_filter("number", number);
@@ -53,9 +57,31 @@ fn words(value: &Value) -> String {
 }
 
 fn words_of(name: &str) -> String {
-    let text = name.replace(['_', '-', '.'], " ");
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    let words = name.split(['_', '-', '.', ' ']).filter(|word| !word.is_empty());
+    let words = words.enumerate().map(|(at, word)| match (ACRONYMS.contains(&word), at) {
+        (true, _) => word.to_uppercase(),
+        (false, 0) => {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        }
+        (false, _) => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the name of an entitlement without the unit at its end, which stands beside the number: `Storage` for `storage_gb`.
+fn label_of(key: &str, unit: Option<&str>) -> String {
+    let unit = unit.map(str::to_lowercase).unwrap_or_default();
+    let without = key.strip_suffix(&unit).and_then(|rest| rest.strip_suffix('_')).filter(|rest| !rest.is_empty());
+    words_of(without.unwrap_or(key))
+}
+
+/// Returns the unit of an entitlement; none for one that the name says already, such as requests.
+fn unit_of<'c>(catalog: &'c Json, key: &str) -> Option<&'c str> {
+    let meter = catalog["entitlements"][key]["meter"].as_str()?;
+    let unit = catalog["meters"][meter]["unit"].as_str()?;
+    let is_in_name = key.contains(&unit.to_lowercase()) && !key.ends_with(&format!("_{}", unit.to_lowercase()));
+    (!is_in_name).then_some(unit)
 }
 
 /// `{{ used | percent(allowed) }}`: a whole number from 0 to 100.
@@ -99,16 +125,15 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
     let lines = list(&plan["prices"][0]["grants"]).iter().filter_map(|grant| {
         let key = grant["key"].as_str()?;
         let decl = &catalog["entitlements"][key];
-        let unit = decl["meter"].as_str().and_then(|meter| catalog["meters"][meter]["unit"].as_str());
         let shown = match (grant["amount"].as_i64(), decl["kind"] == "flag") {
             (None | Some(-1), false) => "unlimited".to_owned(),
             (amount, true) => if amount == Some(0) { "no" } else { "yes" }.to_owned(),
             (Some(amount), false) => Locale::usual().number(amount),
         };
-        // A unit that the name says already is not repeated.
-        let unit = unit.filter(|unit| !key.contains(&unit.to_lowercase()) && *unit != "request");
-        let value = unit.map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
-        Some(serde_json::json!({"key": key, "label": words_of(key), "value": value}))
+        let unit = unit_of(&catalog, key);
+        let value =
+            unit.filter(|_| shown != "unlimited").map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
+        Some(serde_json::json!({"key": key, "label": label_of(key, unit), "value": value}))
     });
     Value::from_serialize(lines.collect::<Vec<_>>())
 }
@@ -144,9 +169,13 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
     };
     let resources = &instance["resources"];
     let is_running = instance["status"] == "running";
-    let rows = list(&decl["provisions"]).iter().map(|step| {
+    let has_all = |step: &Json| {
         let outputs = step["outputs"].as_object();
-        let has_all = outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()));
+        outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()))
+    };
+    // A step with a condition that does not hold is none of this instance's.
+    let rows = list(&decl["provisions"]).iter().filter(|step| step["if"].is_null() || has_all(step)).map(|step| {
+        let has_all = has_all(step);
         let (state, tone) = match instance["status"].as_str() {
             _ if has_all || is_running => ("done", "good"),
             Some("failed") => ("failed", "bad"),
@@ -202,9 +231,9 @@ fn meters(rights: &Value, catalog: &Value) -> Value {
         if decl["kind"] == "flag" || used.is_none() {
             return None;
         }
-        let unit = decl["meter"].as_str().map_or(&Json::Null, |meter| &catalog["meters"][meter]["unit"]);
+        let unit = unit_of(&catalog, key);
         Some(serde_json::json!({
-            "key": key, "label": words_of(key), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
+            "key": key, "label": label_of(key, unit), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
         }))
     });
     Value::from_serialize(rows.collect::<Vec<_>>())
@@ -233,7 +262,7 @@ mod tests {
             ("[{{ none | money('de') }}{{ missing | date('de') }}]", "[]"),
             ("{{ at | date('en-US') }}", "Jan 31, 2026"),
             ("{{ count | number('fr') }}", "1\u{202f}000\u{202f}000"),
-            ("{{ 'api_requests' | words }}", "Api requests"),
+            ("{{ 'api_requests' | words }}", "API requests"),
             (
                 "{{ used | percent(allowed) }} {{ 9 | percent(4) }} {{ 1 | percent(0) }} {{ 0 | percent(0) }}",
                 "75 100 100 0",
@@ -262,9 +291,9 @@ mod tests {
             "rights": {"sites": {"allowed": 3, "used": 1}, "api": {"allowed": 1, "used": 0}, "gb": {"allowed": null, "used": 2}},
         });
         let plans = "{% for plan in offers | on_sale(catalog) %}{{ plan.id }}:{% for line in plan | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %}{% endfor %}";
-        assert_eq!(shown(plans, values.clone()), "a: Api=yes Sites=unlimited Traffic=5,000 GB");
+        assert_eq!(shown(plans, values.clone()), "a: API=yes Sites=unlimited Traffic=5,000 GB");
         let rows = "{% for row in rights | meters(catalog) %}{{ row.label }} {{ row.used }}/{{ row.allowed }} {{ row.unit }};{% endfor %}";
-        assert_eq!(shown(rows, values.clone()), "Gb 2/None GB;Sites 1/3 None;");
+        assert_eq!(shown(rows, values.clone()), "GB 2/None None;Sites 1/3 None;");
         assert_eq!(shown("{{ (catalog | instance_types)[0].name }}", values.clone()), "site");
         let items = json!([{"price_id": "p1"}]);
         let mut values = values;

@@ -168,6 +168,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
     let business = if is_local { with_own_pages(business, &configured, &setup.url) } else { business };
+    let business = match origin_of(&setup.url) {
+        Some(origin) if is_local || origin.starts_with("https://") => business.with_origin(origin),
+        _ => business,
+    };
     // In local mode the pages are those of the server itself.
     let origin = configured.origins().into_iter().next().filter(|_| !is_local);
     let base = origin.unwrap_or_else(|| setup.url.clone());
@@ -266,6 +270,13 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         cors,
     };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
+}
+
+/// Returns the origin of an address: without its path.
+fn origin_of(url: &str) -> Option<&str> {
+    let host = url.find("://")? + "://".len();
+    let end = url[host..].find('/').map_or(url.len(), |at| host + at);
+    url.get(..end)
 }
 
 /// Returns the business with checkouts that return to the pages of this server: at the paths of its policies.

@@ -150,6 +150,10 @@ impl Asked<'_> {
         let reader = if is_public { None } else { caller.clone() };
         let scope = page_values(self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
+        // A form comes back to the page as it is now, without what was told.
+        let kept = query.iter().filter(|(name, _)| name != SAID);
+        let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+        values["page"]["here"] = Value::from(if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") });
         for read in &page.head.parts.reads {
             values.insert(read.name.clone(), scope.get(&read.name).unwrap_or_default());
         }

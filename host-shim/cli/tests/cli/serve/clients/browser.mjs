@@ -1,0 +1,95 @@
+// A browser for the stories of the pages: Chromium, driven by puppeteer. Each shown state is held against axe-core and, if the variable
+// SHOTS names a folder, photographed at two widths in two colour schemes.
+import { createRequire } from "node:module";
+import { readFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const require = createRequire(`${process.env.PACKAGES}/node_modules/`);
+const puppeteer = require("puppeteer-core");
+const axe = readFileSync(require.resolve("axe-core"), "utf8");
+
+export async function open() {
+  const browser = await puppeteer.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US", "--force-color-profile=srgb"],
+    env: { ...process.env, LANGUAGE: "en_US" },
+  });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.setViewport({ width: 1280, height: 900 });
+  return new Story(browser, page);
+}
+
+class Story {
+  constructor(browser, page) {
+    this.browser = browser;
+    this.page = page;
+    this.told = { states: [], serious: [], console: [] };
+    page.on("console", (message) => {
+      if (message.type() === "error") this.told.console.push(`${page.url()}: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.told.console.push(`${page.url()}: ${error.message}`));
+  }
+
+  async goto(url) {
+    await this.page.goto(url, { waitUntil: "load" });
+  }
+
+  text(selector = "main") {
+    return this.page.$eval(selector, (element) => element.innerText);
+  }
+
+  // Waits until the page shows a text, without loading it again.
+  async sees(text, selector = "main") {
+    await this.page.waitForFunction(
+      (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase()),
+      {},
+      text,
+      selector,
+    );
+  }
+
+  async type(selector, text) {
+    await this.page.$eval(selector, (input) => (input.value = ""));
+    await this.page.type(selector, text);
+  }
+
+  // Clicks, and waits until another page is loaded.
+  async follow(selector) {
+    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), this.page.click(selector)]);
+  }
+
+  async followText(text, tag = "button") {
+    const handle = await this.page.waitForSelector(`${tag} ::-p-text(${text})`);
+    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), handle.click()]);
+  }
+
+  // Notes a state of the pages: what axe says of it, in both schemes and at both widths.
+  async state(name) {
+    this.told.states.push(name);
+    for (const scheme of ["light", "dark"]) {
+      await this.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      for (const width of [1280, 360]) {
+        await this.page.setViewport({ width, height: width === 360 ? 740 : 900 });
+        const wide = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        if (wide > 0) this.told.serious.push({ name, scheme, width, id: "page-wider-than-the-window", nodes: [`${wide} px`] });
+        await this.page.evaluate(axe);
+        const found = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+        for (const violation of found.violations.filter(({ impact }) => ["serious", "critical"].includes(impact))) {
+          this.told.serious.push({ name, scheme, width, id: violation.id, nodes: violation.nodes.map(({ html }) => html.slice(0, 200)) });
+        }
+        if (process.env.SHOTS) {
+          mkdirSync(process.env.SHOTS, { recursive: true });
+          await this.page.screenshot({ path: join(process.env.SHOTS, `${name}-${width}-${scheme}.png`), fullPage: true });
+        }
+      }
+    }
+    await this.page.emulateMediaFeatures([]);
+    await this.page.setViewport({ width: 1280, height: 900 });
+  }
+
+  async end() {
+    await this.browser.close();
+    console.log(JSON.stringify(this.told));
+  }
+}

@@ -1,0 +1,118 @@
+// A customer's story at a server in local mode: from the prices to a running instance, and to the end of the plan.
+import { open } from "./browser.mjs";
+
+const [server, key] = process.argv.slice(2);
+const story = await open();
+const { page, told } = story;
+
+async function operator(path, body) {
+  const answer = await fetch(`${server}${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+}
+
+await story.goto(`${server}/`);
+await story.state("start");
+await story.followText("See the plans", "a");
+await story.state("pricing");
+// Whoever has no account comes to the login first, and from there to the registration.
+await story.followText("Subscribe to Starter");
+told.login = new URL(page.url()).pathname;
+await story.state("login");
+await story.type("#f-email", "ada@example.com");
+await story.type("#f-password", "wrong horse battery");
+await story.followText("Log in", "main button");
+told.wrong = await story.text("[role=alert]");
+told.kept = await page.$eval("#f-email", (input) => input.value);
+await story.state("login-wrong");
+await story.followText("Sign up", "main a");
+await story.type("#f-name", "Ada");
+await story.type("#f-email", "ada@example.com");
+await story.type("#f-password", "short");
+await story.followText("Sign up", "main button");
+told.weak = await story.text("#e-password");
+await story.state("register-weak");
+await story.type("#f-password", "correct horse battery");
+await story.followText("Sign up", "main button");
+told.registered = new URL(page.url()).pathname;
+await story.goto(`${server}/dashboard`);
+await story.state("dashboard-empty");
+
+await story.goto(`${server}/pricing`);
+await story.followText("Subscribe to Starter");
+told.checkout = new URL(page.url()).pathname.startsWith("/c/pay/");
+for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
+  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
+}
+await story.follow("form button[type=submit], form button:not([type])");
+told.paid = page.url().replace(server, "");
+await story.sees("your plan is active");
+await story.state("dashboard-paid");
+
+await story.followText("Create an instance", "a");
+await story.type("#f-name", "My app");
+await story.type('[name="metadata.subdomain"]', "a");
+await story.followText("Create", "main button");
+told.invalid = await page.$eval('[name="metadata.subdomain"]', (input) => document.getElementById(input.getAttribute("aria-describedby")).innerText);
+told.typed = await page.$eval("#f-name", (input) => input.value);
+await story.state("wizard-invalid");
+await story.type('[name="metadata.subdomain"]', "ada");
+await story.followText("Create", "main button");
+told.instance = new URL(page.url()).pathname;
+// The page shows the end of the setup while it stays open.
+await page.evaluate(() => (window.isTheSamePage = true));
+await story.sees("running");
+told.live = await page.evaluate(() => window.isTheSamePage === true);
+told.steps = await page.$$eval(".steps li", (items) => items.map((item) => item.innerText.trim()));
+await story.state("instance-running");
+told.address = await page.$eval("main .button", (link) => link.href);
+
+await story.goto(`${server}/dashboard`);
+await story.state("dashboard-running");
+for (const name of ["bob", "eve"]) {
+  await story.goto(`${server}/instances/new`);
+  await story.type("#f-name", name);
+  await story.type('[name="metadata.subdomain"]', name);
+  await story.followText("Create", "main button");
+}
+told.limit = await story.text("[role=alert]");
+told.upgrade = await page.$eval("[role=alert] a", (link) => link.innerText);
+await story.state("limit");
+await story.goto(`${server}/instances/new`);
+await story.type("#f-name", "Again");
+await story.goto(`${server}/billing`);
+await story.state("billing");
+await story.followText("Payment methods and receipts");
+told.portal = new URL(page.url()).origin !== server;
+await story.goto(`${server}/billing`);
+await page.click("summary");
+await story.followText("Cancel the subscription");
+told.canceled = await story.text("[role=status]");
+// Stripe's webhook has changed the plan, and the page shows it.
+await story.sees("Ends", ".tag");
+await story.state("billing-canceled");
+
+// The session lasts for 14 days. After the login, the browser is on the page that it asked for.
+async function logInAgain(path) {
+  await story.goto(`${server}${path}`);
+  await story.type("#f-email", "ada@example.com");
+  await story.type("#f-password", "correct horse battery");
+  await story.followText("Log in", "main button");
+}
+await operator("/api/operator/clock", { advance: "32d" });
+await logInAgain(told.instance);
+told.returned = new URL(page.url()).pathname;
+await story.sees("suspended");
+await story.state("instance-suspended");
+await operator("/api/operator/clock", { advance: "40d" });
+await logInAgain(told.instance);
+told.status = await story.text(".tag");
+await story.state("instance-after-40-days");
+await story.goto(`${server}/nothing-here`);
+await story.state("not-found");
+await story.followText("Log out");
+told.loggedOut = new URL(page.url()).pathname;
+await story.end();
