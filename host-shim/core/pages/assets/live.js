@@ -1,4 +1,5 @@
-// Shows what changes while the page is open: after each event of the account, the parts with `data-live` are fetched again.
+// Shows what changes while the page is open: after each event of the account, the parts with `data-live` are fetched again. The stream
+// begins with what came after the page was made.
 "use strict";
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
@@ -39,10 +40,10 @@
   const stream = new EventSource(document.documentElement.dataset.stream);
   let isFirst = true;
   stream.onopen = () => {
-    // What changed between the page and the stream, or during a broken connection.
-    if (!isFirst || parts().some((part) => part.dataset.live === "now")) refresh();
+    // What changed during a broken connection.
+    if (!isFirst) refresh();
     isFirst = false;
   };
-  for (const name of ["message", "event", "commit"]) stream.addEventListener(name, refresh);
+  stream.onmessage = refresh;
   addEventListener("pagehide", () => stream.close());
 })();

@@ -1,7 +1,7 @@
 //! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events.
 //!
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
-//! a client that sends it as `Last-Event-ID` gets what came after. Without it, the stream begins now.
+//! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now.
 
 use crate::extract::{Asked, Called};
 use crate::front::{AppState, HostedSite};
@@ -34,6 +34,8 @@ pub(crate) struct StreamQuery {
     /// True for events without their kinds as names: a browser receives named events only by these names.
     #[serde(default)]
     unnamed: bool,
+    /// Number of the last event that the client knows, for one that cannot send the header.
+    after: Option<u64>,
 }
 
 /// The state of one stream.
@@ -65,7 +67,10 @@ pub(crate) async fn get(
             let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
             number.ok_or_else(|| Problem::bad("last-event-id", "expected the number of an event"))?
         }
-        None => read(&hosted, |store| store.inbox_newest()).await?,
+        None => match asked.after {
+            Some(after) => after,
+            None => read(&hosted, |store| store.inbox_newest()).await?,
+        },
     };
     let reading = Reading {
         hosted,

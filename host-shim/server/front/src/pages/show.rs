@@ -146,6 +146,8 @@ impl Asked<'_> {
             account: query.iter().find(|(name, _)| name == "account").map(|(_, account)| account.clone()),
             site: json!({"url": self.hosted.url}),
         };
+        // Read first: what is committed while the page is made comes with the stream.
+        let newest = crate::query::read(self.hosted, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
         let scope = page_values(self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
@@ -153,6 +155,7 @@ impl Asked<'_> {
         // A form comes back to the page as it is now, without what was told.
         let kept = query.iter().filter(|(name, _)| name != SAID);
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+        values["page"]["newest"] = Value::from(newest);
         values["page"]["here"] = Value::from(if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") });
         for read in &page.head.parts.reads {
             values.insert(read.name.clone(), scope.get(&read.name).unwrap_or_default());
