@@ -9,6 +9,9 @@ macro_rules! files {
 
 /// Pages, layouts and blocks.
 pub(crate) const TEMPLATES: &[File] = files![
+    "blocks/admin_effects.html",
+    "blocks/admin_events.html",
+    "blocks/admin_tasks.html",
     "blocks/instances.html",
     "blocks/invoices.html",
     "blocks/meters.html",
@@ -16,6 +19,13 @@ pub(crate) const TEMPLATES: &[File] = files![
     "blocks/problem.html",
     "blocks/steps.html",
     "blocks/subscription.html",
+    "admin.html",
+    "admin_account.html",
+    "admin_accounts.html",
+    "admin_campaigns.html",
+    "admin_event.html",
+    "admin_events.html",
+    "admin_resources.html",
     "billing.html",
     "canceled.html",
     "claim.html",

@@ -13,6 +13,8 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
     environment.add_filter("number", number);
     environment.add_filter("date", date);
+    environment.add_filter("json", pretty);
+    environment.add_filter("time", time);
     environment.add_filter("words", words);
     environment.add_filter("on_sale", on_sale);
     environment.add_filter("plan_lines", plan_lines);
@@ -49,6 +51,20 @@ fn date(value: &Value, locale: &str) -> String {
         None => i64::try_from(value.clone()).ok().and_then(|at| locale.date_of(at)),
     };
     day.unwrap_or_default()
+}
+
+/// `{{ event.received_at | time }}`: a time to the second, in UTC; a text or milliseconds. Nothing for no time.
+fn time(value: &Value) -> String {
+    let time = match value.as_str() {
+        Some(text) => text.parse().ok(),
+        None => i64::try_from(value.clone()).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
+    };
+    time.map(|time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}
+
+/// `{{ event.payload | json }}`: a value as lines of JSON.
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(&json(value)).unwrap_or_default()
 }
 
 /// `{{ "api_requests" | words }}`: a name as words.

@@ -7,7 +7,7 @@ use crate::site::SiteWords;
 use crate::source::Source;
 use extension_contract::ConfigDecl;
 use host_provider_api::html::escaped;
-use host_routes::{Nav, PageAction, PageHead, PageParts, PageReader, Who};
+use host_routes::{Nav, PageAction, PageHead, PageParts, PageReader, Who, decoded};
 use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_yaml::{Checked, Checker, Node};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
@@ -262,8 +262,8 @@ impl PageSet {
             return Some((first, Vec::new()));
         }
         let found = self.by_path.at(path.strip_suffix('/').unwrap_or(path)).ok()?;
-        let values = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some((&self.pages[*found.value], values))
+        let values = found.params.iter().map(|(name, value)| Some((name.to_owned(), decoded(value)?)));
+        Some((&self.pages[*found.value], values.collect::<Option<_>>()?))
     }
 
     /// Returns what a form does, by its name.

@@ -25,7 +25,7 @@ pub use expression::{Expression, Scope, ValueError};
 pub use form::{Absent, Form};
 pub use names::{LISTS, QUERIES};
 pub use page::{Nav, PageAction, PageGet, PageHead, PageParts, PageReader, SITE, address, read_form};
-pub use path::{Method, Pattern};
+pub use path::{Method, Pattern, decoded};
 pub use reads::{NEXT, PAGE_ROWS_MAX, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};
 pub use table::{Matched, RouteFile, RouteFinder, RouteTable};

@@ -85,6 +85,11 @@ impl Pattern {
     }
 }
 
+/// Returns a part of a path without its percent signs; none if it is no text.
+pub fn decoded(part: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
 /// Returns the name of a variable part of a path; none for another part.
 fn variable(part: &str) -> Option<&str> {
     part.strip_prefix('{')?.strip_suffix('}')

@@ -1,7 +1,7 @@
 //! The routes of a business: the file of the business and those of its features.
 
 use crate::errors::ErrorMap;
-use crate::path::Method;
+use crate::path::{Method, decoded};
 use crate::reader::{self, Known};
 use crate::route::Route;
 use crate::types::Types;
@@ -139,11 +139,10 @@ impl RouteFinder {
     pub fn find(&self, method: &str, path: &str) -> Matched<'_> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let Ok(found) = self.by_path.at(path) else { return Matched::Nothing };
+        let parts = found.params.iter().map(|(name, part)| Some((name.to_owned(), decoded(part)?)));
+        let Some(parts) = parts.collect::<Option<Vec<_>>>() else { return Matched::Nothing };
         match Method::named(method).and_then(|method| found.value.get(&method)) {
-            Some(at) => {
-                let parts = found.params.iter().map(|(name, part)| (name.to_owned(), part.to_owned()));
-                Matched::Route(&self.routes[*at], parts.collect())
-            }
+            Some(at) => Matched::Route(&self.routes[*at], parts),
             None => Matched::OtherMethods(found.value.keys().copied().collect()),
         }
     }
@@ -245,6 +244,9 @@ mod tests {
         let finder = table.finder();
         let Matched::Route(found, parts) = finder.find("POST", "/api/a/7/") else { panic!("no route") };
         assert_eq!((found.name.as_str(), parts), ("a", vec![("id".to_owned(), "7".to_owned())]));
+        let Matched::Route(_, parts) = finder.find("POST", "/api/a/user%3Aada") else { panic!("no route") };
+        assert_eq!(parts, vec![("id".to_owned(), "user:ada".to_owned())]);
+        assert_eq!(finder.find("POST", "/api/a/%FF"), Matched::Nothing, "it is no text");
         assert_eq!(finder.find("GET", "/api/a/7"), Matched::OtherMethods(vec![Method::Post]));
         assert_eq!(finder.find("POST", "/api/a/7/b"), Matched::Nothing);
     }

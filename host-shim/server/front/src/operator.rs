@@ -9,6 +9,7 @@ pub(crate) mod effects;
 pub(crate) mod events;
 pub(crate) mod intervene;
 pub(crate) mod stripe;
+pub(crate) mod tasks;
 pub mod tools;
 
 use crate::front::HostedSite;

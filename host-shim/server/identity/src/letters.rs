@@ -72,7 +72,7 @@ impl LinkMaker {
     /// # Errors
     /// Fails if the vault cannot be written.
     pub fn log_in_page(&self, account: &Account) -> Result<String, LinkError> {
-        self.keep(account, "login", &format!("{}/auth/login", self.base))
+        self.keep(account, "login", &format!("{}/login", self.base))
     }
 
     fn keep(&self, account: &Account, name: &str, address: &str) -> Result<String, LinkError> {

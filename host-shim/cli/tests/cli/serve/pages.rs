@@ -16,7 +16,10 @@ const STORY: Duration = Duration::from_secs(300);
 fn play(business: &str, script: &str) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let mut server = Running::start_args(&args(business, &data, &["--local"]), &environment(), &log_of(&data));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    program.args(args(business, &data, &["--local"])).envs(environment());
+    let (mut server, lines) = Running::spawn_and_read(program, &log_of(&data));
+    let operator = lines.iter().find_map(|line| line.strip_prefix("operator  ")).unwrap_or_default();
     server.key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/serve/clients");
     let mut node = Command::new("node");
@@ -24,7 +27,7 @@ fn play(business: &str, script: &str) -> Value {
     if let Ok(shots) = std::env::var("SHOTS") {
         node.env("SHOTS", Path::new(&shots).join(business));
     }
-    node.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key);
+    node.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(operator);
     let out = counterparts::succeeds(&mut node, STORY);
     server.stop();
     let told: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
@@ -63,4 +66,16 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
     assert_eq!((text("returned"), text("status")), ("/instances/inst_ada", "Archived"));
     assert_eq!(text("loggedOut"), "/");
+}
+
+#[test]
+#[ignore = "needs a browser; `cargo xtask test clients` runs it"]
+fn an_operator_sees_events_accounts_and_what_is_stuck_and_acts_by_a_click() {
+    let told = play("solobase", "operator.mjs");
+    let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
+    assert_eq!((text("anonymous"), text("first"), text("dashboard")), ("/login", "/admin", "/admin"));
+    assert!(text("overview").contains("No step waits for a person."), "{told}");
+    assert_eq!(told["searched"], 1);
+    assert!(text("event").contains("user:ada") && text("event").contains("It requested none."), "{told}");
+    assert_eq!((text("account"), text("suspended")), ("/admin/accounts/user:ada", "The instance is suspended."));
 }

@@ -27,6 +27,11 @@ pub(crate) struct Wanted {
     kind: Option<String>,
     /// Number after which the page begins.
     after: Option<u64>,
+    /// True for the newest event first.
+    #[serde(default)]
+    newest: bool,
+    /// Number before which the page begins, with the newest event first.
+    before: Option<u64>,
     limit: Option<usize>,
 }
 
@@ -58,6 +63,10 @@ fn search(
             && account.is_none_or(|account| row.event.account.as_ref() == Some(account))
             && wanted.kind.as_deref().is_none_or(|kind| row.event.kind == kind)
     };
+    if wanted.newest {
+        let before = wanted.before.map_or_else(|| store.inbox_newest().map(|newest| newest + 1), Ok)?;
+        return newest_first(store, partition, matches, before, limit);
+    }
     let (mut found, mut searched, mut after) = (Vec::new(), 0, wanted.after.unwrap_or(0));
     loop {
         let rows = match wanted.state.as_deref() {
@@ -84,6 +93,34 @@ fn search(
             return Ok((found, Some(after)));
         }
     }
+}
+
+/// Returns matching rows below a number, the newest first, and the number before which the next page begins.
+fn newest_first(
+    store: &dyn Read,
+    partition: &Partition,
+    matches: impl Fn(&InboxRow) -> bool,
+    before: u64,
+    limit: usize,
+) -> Stored<(Vec<InboxRow>, Option<u64>)> {
+    let (mut found, mut searched, mut end) = (Vec::new(), 0, before);
+    while end > 1 && searched < SEARCHED_MAX {
+        // The numbers have no large gaps, so a window of as many numbers as rows has all rows below its end.
+        let begin = end.saturating_sub(PAGE as u64 + 1);
+        let rows = store.inbox_after(Some(partition), begin, PAGE)?;
+        searched += PAGE;
+        for row in rows.into_iter().rev().filter(|row| row.seq < end) {
+            let seq = row.seq;
+            if matches(&row) {
+                found.push(row);
+                if found.len() == limit {
+                    return Ok((found, Some(seq).filter(|seq| *seq > 1)));
+                }
+            }
+        }
+        end = begin + 1;
+    }
+    Ok((found, Some(end).filter(|end| *end > 1)))
 }
 
 /// Returns an event as JSON, without its payload.

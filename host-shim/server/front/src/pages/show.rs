@@ -21,6 +21,8 @@ use url::form_urlencoded;
 const LOGIN: &str = "/login";
 /// Page of operators.
 const ADMIN: &str = "/admin";
+/// Member of a page's query with the account that it is about.
+const ACCOUNT: &str = "account";
 /// Member of a page's query with the name of a form that was carried out.
 pub(super) const SAID: &str = "said";
 
@@ -138,12 +140,15 @@ impl Asked<'_> {
         let known = |name: &String| page.head.query.iter().any(|field| field.name == *name);
         let given: Vec<_> = query.iter().filter(|(name, text)| known(name) && !text.is_empty()).cloned().collect();
         let given = host_routes::read_texts(&page.head.query, &given).unwrap_or_default();
+        // A page may have a value of this name for another purpose.
+        let is_own = page.head.query.iter().any(|field| field.name == ACCOUNT);
+        let names_account = |name: &str, text: &str| !is_own && name == ACCOUNT && !text.is_empty();
         let path_object: Map<String, Value> =
             path_values.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         let asked = PageValues {
             path: path_object,
             query: given.clone(),
-            account: query.iter().find(|(name, _)| name == "account").map(|(_, account)| account.clone()),
+            account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
             site: json!({"url": self.hosted.url}),
         };
         // Read first: what is committed while the page is made comes with the stream.
