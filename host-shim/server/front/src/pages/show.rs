@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use extension_contract::Account;
 use host_access::Caller;
-use host_pages::{ERROR_PAGE, Locale, Page, PageSet};
+use host_pages::{ERROR_PAGE, Locale, NavEntry, Page, PageSet};
 use host_routes::{PageGet, Scope, Who, address};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -218,12 +218,14 @@ impl Asked<'_> {
             Who::Admin => caller.is_some_and(Caller::is_operator),
             _ => caller.is_some_and(|caller| caller.own_account().is_some()),
         };
-        let is_current =
+        let is_above =
             |entry: &str| path == entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('/'));
-        let nav = self.set.nav().into_iter().filter(|entry| sees(entry.who));
-        let nav: Vec<Value> = nav
-            .map(|entry| json!({"label": entry.label, "path": entry.path, "is_current": is_current(&entry.path)}))
-            .collect();
+        let entries: Vec<NavEntry> = self.set.nav().into_iter().filter(|entry| sees(entry.who)).collect();
+        // `/admin` is above `/admin/events`, which is nearer to the page.
+        let above = entries.iter().map(|entry| entry.path.as_str()).filter(|path| is_above(path));
+        let current = above.max_by_key(|path| path.len());
+        let shown = |entry: &NavEntry| json!({"label": entry.label, "path": entry.path, "is_current": current == Some(&entry.path)});
+        let nav: Vec<Value> = entries.iter().map(shown).collect();
         let values = json!({
             "site": {
                 "title": words.title, "about": words.about, "support": words.support, "url": self.hosted.url,

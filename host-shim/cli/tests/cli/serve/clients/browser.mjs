@@ -56,12 +56,12 @@ class Story {
 
   // Clicks, and waits until another page is loaded.
   async follow(selector) {
-    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), this.page.click(selector)]);
+    // A locator finds the element anew if the page replaces it meanwhile.
+    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), this.page.locator(selector).click()]);
   }
 
   async followText(text, tag = "button") {
-    const handle = await this.page.waitForSelector(`${tag} ::-p-text(${text})`);
-    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), handle.click()]);
+    await this.follow(`${tag} ::-p-text(${text})`);
   }
 
   // Notes a state of the pages: what axe says of it, in both schemes and at both widths.
