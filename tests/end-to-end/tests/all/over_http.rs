@@ -14,6 +14,7 @@ mod matrix;
 mod measured;
 mod operator;
 mod orchestra;
+mod pages;
 mod player;
 mod products;
 mod rates;

@@ -1,0 +1,151 @@
+//! The pages over HTTP: who sees them, what a form may do, and where it leads. `cli serve::pages` uses them in a browser.
+
+use super::api::Api;
+use super::raw::{Answer, Connection};
+use end_to_end::world::saas_plugins;
+use host::business::BusinessFolder;
+use serde_json::json;
+use std::fs;
+
+const PASSWORD: &str = "correct+horse+battery";
+/// The headers of a form on a page of the server.
+const OWN: [(&str, &str); 2] =
+    [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")];
+
+fn get(api: &Api, path: &str, headers: &[(&str, &str)]) -> Answer {
+    Connection::open(api.server.address()).request(&format!("GET {path}"), headers, b"")
+}
+
+fn send(api: &Api, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+    Connection::open(api.server.address()).request(&format!("POST /do/{name}"), headers, form.as_bytes())
+}
+
+fn own(cookie: &str) -> Vec<(&str, &str)> {
+    OWN.into_iter().chain([("Cookie", cookie)].into_iter().filter(|_| !cookie.is_empty())).collect()
+}
+
+/// Registers a user by the form. Returns the cookie of the session.
+fn register(api: &Api, email: &str) -> String {
+    let form = format!("_page=/register&email={email}&password={PASSWORD}&return_to=/dashboard");
+    let answer = send(api, "register", &OWN, &form);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/dashboard")), "{answer:?}");
+    let cookie = answer.header("set-cookie").expect("a session");
+    assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+    cookie.split(';').next().expect("a pair").to_owned()
+}
+
+#[test]
+fn pages_have_their_readers_and_come_back_after_the_login() {
+    let api = Api::start("tesslate");
+    for path in ["/", "/pricing", "/login", "/register", "/forgot"] {
+        let answer = get(&api, path, &[]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+    let asked = get(&api, "/billing?a=b", &[]);
+    assert_eq!((asked.status, asked.header("location")), (303, Some("/login?return_to=%2Fbilling%3Fa%3Db")));
+    let ada = register(&api, "ada@example.com");
+    let cookie = [("Cookie", ada.as_str())];
+    assert_eq!(get(&api, "/billing", &cookie).status, 200);
+    for path in ["/admin", "/admin/events", "/admin/accounts"] {
+        let refused = get(&api, path, &cookie);
+        assert_eq!((refused.status, refused.body.contains("for the operators")), (403, true), "{path}");
+    }
+    let operator = format!("Bearer {}", api.operator());
+    let operator = [("Authorization", operator.as_str())];
+    assert_eq!(get(&api, "/admin", &operator).status, 200);
+    assert_eq!(get(&api, "/dashboard", &operator).header("location"), Some("/admin"), "an operator has no account");
+    let ended = get(&api, "/billing", &[("Cookie", &format!("{ada}x"))]);
+    assert!(
+        ended.status == 303 && ended.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")),
+        "{ended:?}"
+    );
+    let missing = get(&api, "/nothing", &[("Accept", "text/html")]);
+    assert_eq!((missing.status, missing.body.contains("There is no such page.")), (404, true));
+    assert_eq!(get(&api, "/nothing", &[]).code(), "not-found", "a program gets its answer");
+    assert_eq!(get(&api, "/api/nothing", &[("Accept", "text/html")]).code(), "not-found");
+}
+
+#[test]
+fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
+    let api = Api::start("tesslate");
+    let ada = register(&api, "ada@example.com");
+    let form = format!("_page=/login&email=ada@example.com&password={PASSWORD}");
+    for from_elsewhere in [vec![], vec![("Origin", "https://evil.example")], vec![("Sec-Fetch-Site", "cross-site")]] {
+        let headers = [from_elsewhere.as_slice(), &[("Cookie", ada.as_str())]].concat();
+        for name in ["log_in", "log_out", "subscribe"] {
+            let refused = send(&api, name, &headers, &form);
+            assert_eq!((refused.status, refused.header("set-cookie")), (403, None), "{name} {from_elsewhere:?}");
+        }
+    }
+    for (target, expected) in [
+        ("/billing", "/billing"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/%5Cevil.example", "/"),
+        ("javascript:alert(1)", "/"),
+    ] {
+        let answer = send(&api, "log_in", &OWN, &format!("{form}&return_to={target}"));
+        assert_eq!((answer.status, answer.header("location")), (303, Some(expected)), "{target}");
+    }
+    let elsewhere = send(&api, "log_in", &OWN, "_page=https://evil.example/&email=x&password=y");
+    assert!(elsewhere.status == 401 && elsewhere.header("location").is_none(), "{elsewhere:?}");
+    assert_eq!(send(&api, "unknown", &OWN, "").status, 404);
+    let json = [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
+    assert_eq!(send(&api, "log_in", &json, "{}").status, 415);
+    // The checkout is at another server, and the API says so.
+    api.answer("account-customer:*", json!({"id": "cus_ada"}));
+    api.sells();
+    let bought = send(&api, "subscribe", &own(&ada), "_page=/pricing&plan=prod_premium");
+    assert_eq!((bought.status, bought.header("location")), (303, Some("https://checkout.example/open")), "{bought:?}");
+    let left = send(&api, "log_out", &own(&ada), "");
+    assert!(left.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")), "{left:?}");
+    assert_eq!(get(&api, "/billing", &[("Cookie", &ada)]).status, 303);
+}
+
+#[test]
+fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
+    let api = Api::start("tesslate");
+    let weak = send(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
+    assert_eq!(weak.status, 422, "{weak:?}");
+    assert!(weak.body.contains("value=\"Ada &amp; Bob\"") && weak.body.contains("id=\"e-email\""), "{}", weak.body);
+    assert!(!weak.body.contains("<script>") && !weak.body.contains("short"), "{}", weak.body);
+    assert!(weak.body.contains("<title>Sign up"), "the page of the form");
+    let wrong = send(
+        &api,
+        "log_in",
+        &OWN,
+        "_page=/login%3Freturn_to%3D%252Fbilling&email=ada@example.com&password=wrong+horse",
+    );
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.contains("The address or the password is wrong."), "{}", wrong.body);
+    assert!(
+        wrong.body.contains("value=\"&#x2f;login?return_to=%2Fbilling\""),
+        "the page with its query: {}",
+        wrong.body
+    );
+    // Without a session, a form leads to the login, and from there back to its page.
+    let anonymous = send(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_premium");
+    assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
+}
+
+// covers: PLG-01, PLG-03
+#[test]
+fn a_feature_brings_pages_and_takes_them_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let business = folder.path().join("shop");
+    super::saas_plugins::copy(&saas_plugins().folder, &business);
+    let pages = business.join("features/my-feature/pages");
+    fs::create_dir_all(&pages).expect("made");
+    let page = "---\npath: /my-feature\ntitle: Mine\nwho: public\nread: {offers: catalog}\n---\n{% for offer in offers %}[{{ offer.id }}]{% endfor %}";
+    fs::write(pages.join("mine.html"), page).expect("written");
+    let api = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
+    assert!(get(&api, "/my-feature", &[]).body.contains("[prod_sample_editor]"));
+    fs::write(pages.join("mine.html"), page.replace("offers: catalog", "offers: plans")).expect("written");
+    let mistake = BusinessFolder::load(&business).expect_err("a mistake").to_string();
+    assert!(mistake.contains("mine.html:5: `plans` is no query"), "{mistake}");
+    fs::remove_dir_all(business.join("features/my-feature")).expect("removed");
+    let without = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
+    assert_eq!(get(&without, "/my-feature", &[]).status, 404);
+}
