@@ -18,6 +18,8 @@ const SAMPLE_BYTES_MAX: usize = 1024 * 1024;
 const SHOWN_MAX: usize = 80;
 /// The sample of a value.
 const SAMPLE: &str = "1";
+/// Statements that use another template.
+const OF_FILES: [&str; 4] = ["extends", "from", "import", "include"];
 /// Name of the only template of an environment.
 const NAME: &str = "template";
 
@@ -39,6 +41,10 @@ impl<'s> Template<'s> {
         if let Some((line, placeholder)) = old::find(text) {
             let problem = format!("`{{{placeholder}}}` is not a placeholder");
             return Err(TemplateError::new(form, line, problem, format!("`{{{{ {placeholder} }}}}`")));
+        }
+        if let Some((line, statement)) = files_statement(text) {
+            let problem = format!("unknown statement {statement}");
+            return Err(TemplateError::new(form, line, problem, "a template, such as `Hello {{ name }}`".to_owned()));
         }
         let mut environment = Environment::new();
         environment.set_debug(false);
@@ -132,6 +138,14 @@ impl<'s> Template<'s> {
             false => placeholders.into_iter().find(|placeholder| !has_value(placeholder)),
         }
     }
+}
+
+/// Returns the first statement that uses another template, with its line: a mail is one file, while pages have such statements.
+fn files_statement(text: &str) -> Option<(usize, &str)> {
+    let tags = text.match_indices("{%").map(|(at, _)| (at, text[at + 2..].trim_start_matches(['-', '+', ' '])));
+    let word = |rest: &'_ str| rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let found = tags.map(|(at, rest)| (at, &rest[..word(rest)])).find(|(_, word)| OF_FILES.contains(word))?;
+    Some((text[..found.0].matches('\n').count() + 1, found.1))
 }
 
 fn is_unknown_name(kind: ErrorKind) -> bool {

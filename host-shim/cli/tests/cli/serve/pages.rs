@@ -79,3 +79,15 @@ fn an_operator_sees_events_accounts_and_what_is_stuck_and_acts_by_a_click() {
     assert!(text("event").contains("user:ada") && text("event").contains("It requested none."), "{told}");
     assert_eq!((text("account"), text("suspended")), ("/admin/accounts/user:ada", "The instance is suspended."));
 }
+
+#[test]
+#[ignore = "needs a browser; `cargo xtask test clients` runs it"]
+fn a_user_has_a_team_webhooks_and_the_own_data() {
+    let told = play("solobase", "account.mjs");
+    let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
+    assert_eq!((text("organization"), text("role")), ("Choir", "Expected owner, member, viewer."));
+    assert_eq!(text("invited"), "The invitation is on its way.");
+    assert_eq!((&told["secret"], &told["again"]), (&json!(true), &json!(false)), "a secret is shown once");
+    assert_eq!(told["confirmed"], true, "the address is not proved yet");
+    assert_eq!((text("kept"), text("left"), text("ended")), ("/do/forget_me", "/", "/login"));
+}

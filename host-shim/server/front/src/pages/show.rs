@@ -146,7 +146,7 @@ impl Asked<'_> {
         let path_object: Map<String, Value> =
             path_values.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         let asked = PageValues {
-            path: path_object,
+            path: path_object.clone(),
             query: given.clone(),
             account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
             site: json!({"url": self.hosted.url}),
@@ -160,6 +160,7 @@ impl Asked<'_> {
         // A form comes back to the page as it is now, without what was told.
         let kept = query.iter().filter(|(name, _)| name != SAID);
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+        values["page"]["parts"] = Value::Object(path_object);
         values["page"]["newest"] = Value::from(newest);
         values["page"]["here"] = Value::from(if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") });
         for read in &page.head.parts.reads {
