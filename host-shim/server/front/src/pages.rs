@@ -1,11 +1,13 @@
 //! The pages of a site: shown to browsers, with forms that call the API.
 //!
 //! A page may read and do nothing that its reader could not over HTTP: what its head names is called as another request of the same
-//! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form.
+//! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form,
+//! and [`words`] tells a person why it was refused.
 
 mod act;
 mod call;
 mod show;
+mod words;
 
 use crate::front::{Front, HostedSite};
 use crate::problem::Problem;

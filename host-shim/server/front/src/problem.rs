@@ -120,7 +120,9 @@ impl Problem {
 
     /// Returns an answer as it is, or, if it is the answer to a refused request, the answer that a business gives to it.
     pub(crate) fn answered(mut response: Response, errors: &ErrorMap) -> Response {
-        let Some(Refused(refusal)) = response.extensions().get::<Refused>() else { return response };
+        let Some(Refused { refusal, is_answered: false }) = response.extensions().get::<Refused>() else {
+            return response;
+        };
         let Some(answer) = errors.answer(refusal) else { return response };
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST);
         let usual = Problem::of_refusal(refusal);
@@ -128,7 +130,9 @@ impl Problem {
         let problem = Problem { status, code: answer.code.clone().into(), detail, refusal: None, ..usual };
         let mut replaced = problem.into_response();
         std::mem::swap(replaced.extensions_mut(), response.extensions_mut());
-        replaced.extensions_mut().remove::<Refused>();
+        if let Some(refused) = replaced.extensions_mut().get_mut::<Refused>() {
+            refused.is_answered = true;
+        }
         replaced
     }
 
@@ -155,7 +159,16 @@ impl Problem {
 
 /// Mark of an answer to a refused request.
 #[derive(Clone)]
-struct Refused(Box<Refusal>);
+struct Refused {
+    refusal: Box<Refusal>,
+    /// True if the business has given its answer.
+    is_answered: bool,
+}
+
+/// Returns the refusal behind an answer.
+pub(crate) fn refusal_of(response: &Response) -> Option<&Refusal> {
+    response.extensions().get::<Refused>().map(|refused| &*refused.refusal)
+}
 
 fn wrong_fields(errors: &[FieldError]) -> Value {
     let shown =
@@ -248,7 +261,7 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(refusal) = self.refusal {
-            response.extensions_mut().insert(Refused(refusal));
+            response.extensions_mut().insert(Refused { refusal, is_answered: false });
         }
         response
     }

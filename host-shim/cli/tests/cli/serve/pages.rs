@@ -62,7 +62,7 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!(told["steps"], json!(["Database done", "Bucket done", "Compute done"]));
     assert!(text("address").starts_with("http://solobase-ada.localhost:"), "{told}");
     assert!(text("limit").contains("Your plan has 2 instances, and all of them are in use."), "{told}");
-    assert_eq!((text("upgrade"), &told["portal"]), ("Professional", &json!(true)));
+    assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
     assert_eq!((text("returned"), text("status")), ("/instances/inst_ada", "Archived"));
     assert_eq!(text("loggedOut"), "/");
@@ -90,4 +90,19 @@ fn a_user_has_a_team_webhooks_and_the_own_data() {
     assert_eq!((&told["secret"], &told["again"]), (&json!(true), &json!(false)), "a secret is shown once");
     assert_eq!(told["confirmed"], true, "the address is not proved yet");
     assert_eq!((text("kept"), text("left"), text("ended")), ("/do/forget_me", "/", "/login"));
+}
+
+#[test]
+#[ignore = "needs a browser; `cargo xtask test clients` runs it"]
+fn what_goes_wrong_is_told_where_it_helps() {
+    let told = play("solobase", "failures.mjs");
+    let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
+    assert!(
+        text("without").contains("You need a plan for this.") && text("without").contains("See the plans"),
+        "{told}"
+    );
+    assert_eq!((&told["declined"], &told["secure"]), (&json!(true), &json!(true)));
+    assert_eq!(text("paid"), "/dashboard?success=true");
+    assert_eq!(text("taken"), "`choir` is taken. Choose another one.");
+    assert_eq!(text("made"), "/instances/inst_orchestra");
 }

@@ -3,6 +3,7 @@
 use super::call::{Called, call};
 use super::redirect;
 use super::show::{Asked, Extra, SAID};
+use super::words::{self, sentence};
 use crate::front::{Front, HostedSite};
 use crate::identity::issuers::is_own_path;
 use crate::problem::Problem;
@@ -11,7 +12,7 @@ use crate::{body, cookie};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
-use extension_contract::FieldError;
+use extension_contract::{FieldError, Refusal};
 use host_pages::PageSet;
 use host_routes::{Absent, PageAction, Scope, address, read_form};
 use serde_json::{Map, Value, json};
@@ -72,11 +73,12 @@ struct Sent<'a> {
 struct Wrong {
     status: StatusCode,
     body: Value,
+    refusal: Option<Refusal>,
 }
 
 impl From<Problem> for Wrong {
     fn from(problem: Problem) -> Self {
-        Wrong { status: problem.status(), body: problem.body() }
+        Wrong { status: problem.status(), body: problem.body(), refusal: problem.refusal().cloned() }
     }
 }
 
@@ -97,7 +99,7 @@ impl Sent<'_> {
         let body = Some(&sent).filter(|_| self.action.method.has_body());
         let called = call(front, hosted, parts, self.action.method.name(), &address, body).await;
         if !called.status.is_success() {
-            return Err(Wrong { status: called.status, body: called.body });
+            return Err(Wrong { status: called.status, body: called.body, refusal: called.refusal });
         }
         let scope = scope.with("reply", &called.body);
         let mut response = match self.action.shows_reply {
@@ -162,11 +164,23 @@ impl Sent<'_> {
         let is_secret = |name: &str| name.contains("password") || name.contains("secret");
         let shown = self.typed.iter().filter(|(name, _)| !is_secret(name));
         let form = shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
-        let errors = self.errors(&wrong.body);
-        let problem = if errors.is_empty() { self.told(&wrong) } else { Value::Null };
+        let mut errors = self.errors(&wrong.body);
+        let told = words::told(wrong.refusal.as_ref(), &wrong.body, &self.asked.hosted.pages.business.catalog);
+        if let Some((field, text)) = told.field
+            && let Some(name) = self.field_named(&field)
+        {
+            errors.insert(name.to_owned(), Value::from(text));
+        }
+        let problem = if errors.is_empty() { told.problem } else { Value::Null };
         let status = Some(wrong.status);
         let extra = Extra { status, form, errors, problem, reply: Value::Null, query: Some(query.to_owned()) };
         self.asked.show(path, extra).await
+    }
+
+    /// Returns the name of the form's field for a field of the command: `metadata.subdomain` for `subdomain`.
+    fn field_named(&self, wanted: &str) -> Option<&str> {
+        let last = |name: &str| name.split(':').next().and_then(|name| name.rsplit('.').next()).map(str::to_owned);
+        self.typed.iter().map(|(name, _)| name.as_str()).find(|name| last(name).as_deref() == Some(wanted))
     }
 
     /// Returns what is wrong by the names of the form's fields.
@@ -184,27 +198,6 @@ impl Sent<'_> {
         }
         errors
     }
-
-    /// Returns what is told above the page.
-    fn told(&self, wrong: &Wrong) -> Value {
-        let Wrong { body, .. } = wrong;
-        if let Some(quota) = body["quota"].as_str() {
-            let name = quota.replace('_', " ");
-            let allowed = body["allowed"].as_i64().unwrap_or(0);
-            let detail = match allowed {
-                0 => format!("Your plan has no {name}."),
-                _ => format!("Your plan has {allowed} {name}, and all of them are in use."),
-            };
-            let offer = body["upgrade"].as_str().map(|product| {
-                let products = self.asked.hosted.pages.business.catalog["products"].as_array();
-                let found = products.into_iter().flatten().find(|known| known["id"] == product);
-                json!({"product_id": product, "name": found.map_or(&body["upgrade"], |found| &found["name"])})
-            });
-            return json!({"title": "The limit is reached", "detail": detail, "code": body["code"], "offers": offer.into_iter().collect::<Vec<_>>()});
-        }
-        let detail = sentence(body["detail"].as_str().unwrap_or_default());
-        json!({"title": "That did not work", "detail": detail, "code": body["code"], "offers": []})
-    }
 }
 
 fn wrong_fields(errors: &[FieldError]) -> Wrong {
@@ -219,12 +212,4 @@ fn is_in(value: &Value, text: &str) -> bool {
         Value::Object(members) => members.values().any(|member| is_in(member, text)),
         _ => false,
     }
-}
-
-/// Returns a text as a sentence: with an upper-case letter and a full stop.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.trim().chars();
-    let Some(first) = letters.next() else { return String::new() };
-    let text: String = first.to_uppercase().chain(letters).collect();
-    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }

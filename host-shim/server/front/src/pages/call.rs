@@ -1,11 +1,13 @@
 //! Calls the API for a page: as another request of the same browser, so that the same rules hold.
 
 use crate::front::{Front, HostedSite};
+use crate::problem::refusal_of;
 use crate::products;
 use crate::rate::Peer;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use extension_contract::Refusal;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub(super) struct Called {
     pub(super) headers: HeaderMap,
     /// The body; null if it is no JSON.
     pub(super) body: Value,
+    /// Why the extension has refused it.
+    pub(super) refusal: Option<Refusal>,
 }
 
 /// Sends a request to the API. `address` is a path with its query.
@@ -48,17 +52,21 @@ pub(super) async fn call(
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CONTENT_LENGTH, text.len())
         .body(Body::from(text));
-    let failed = || Called { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), body: Value::Null };
+    let failed = || {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Called { status, headers: HeaderMap::new(), body: Value::Null, refusal: None }
+    };
     let Ok(mut built) = built else { return failed() };
     if let Some(peer) = from.extensions.get::<Peer>() {
         built.extensions_mut().insert(*peer);
     }
     let answer = Box::pin(front.dispatch(hosted.clone(), path, built)).await;
+    let refusal = refusal_of(&answer).cloned();
     let (parts, body) = answer.into_parts();
     let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(is_json);
     let Ok(bytes) = Limited::new(body, ANSWER_BYTES_MAX).collect().await else { return failed() };
     let body = if is_json { serde_json::from_slice(&bytes.to_bytes()).unwrap_or_default() } else { Value::Null };
-    Called { status: parts.status, headers: parts.headers, body }
+    Called { status: parts.status, headers: parts.headers, body, refusal }
 }
 
 fn is_json(value: &HeaderValue) -> bool {

@@ -266,7 +266,7 @@ impl Asked<'_> {
         let title = status.canonical_reason().unwrap_or("Failed");
         let shown = self.set.named(ERROR_PAGE).and_then(|page| {
             let mut values = self.common(page, "/error", caller.as_ref(), &Map::new()).ok()?;
-            values.insert("problem".to_owned(), json!({"title": title, "detail": super::act::sentence(detail)}));
+            values.insert("problem".to_owned(), json!({"title": title, "detail": super::words::sentence(detail)}));
             self.set.show(page, &values).ok()
         });
         html(status, shown.unwrap_or_else(|| format!("<!doctype html><title>{title}</title><p>{title}")))
