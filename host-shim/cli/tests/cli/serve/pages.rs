@@ -43,7 +43,7 @@ fn play(business: &str, script: &str) -> Value {
     told
 }
 
-// covers: SOL-50, SOL-51, SOL-52, SOL-53, SOL-55, PLG-80
+// covers: SOL-30, SOL-50, SOL-51, SOL-52, SOL-53, SOL-55, PLG-80
 #[test]
 fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_plan() {
     let told = play("solobase", "customer.mjs");
@@ -61,6 +61,7 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     );
     assert_eq!(told["steps"], json!(["Database done", "Bucket done", "Compute done"]));
     assert!(text("address").starts_with("http://solobase-ada.localhost:"), "{told}");
+    assert!(["Instances", "1 of 2", "0 of 10 GB"].iter().all(|part| text("usage").contains(part)), "{told}");
     assert!(text("limit").contains("Your plan has 2 instances, and all of them are in use."), "{told}");
     assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");

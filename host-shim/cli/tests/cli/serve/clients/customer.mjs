@@ -71,6 +71,7 @@ await story.state("instance-running");
 told.address = await page.$eval("main .button", (link) => link.href);
 
 await story.goto(`${server}/dashboard`);
+told.usage = await story.text("#usage");
 await story.state("dashboard-running");
 for (const name of ["bob", "eve"]) {
   await story.goto(`${server}/instances/new`);

@@ -3,7 +3,7 @@ import { open } from "./browser.mjs";
 
 const [server] = process.argv.slice(2);
 const story = await open();
-const { page, told } = story; globalThis.__page = page;page.setDefaultTimeout(8000);
+const { page, told } = story;
 const personal = `${server}/dashboard/settings/billing/workspace`;
 const organization = `${server}/dashboard/settings/organization/billing/workspace`;
 
@@ -15,7 +15,7 @@ async function pay() {
   await story.follow("form button[type=submit], form button:not([type])");
 }
 const here = () => decodeURIComponent(page.url().replace(server, "")).replace(/org_[0-9a-f]+/, "ID");
-const figures = () => page.$$eval(".figures > div", (rows) => rows.map((row) => row.innerText.replaceAll(/\s+/g, " ").trim()));
+const figures = () => page.$$eval(".figures > div", (rows) => rows.map((row) => row.innerText.replaceAll(/\s+/g, " ").replace(/, counted anew on .*/, "").trim()));
 const tiers = (table = "table[aria-label=Tiers]") => page.$$eval(`${table} tbody tr`, (rows) => rows.map((row) => [...row.children].map((cell) => cell.innerText.replaceAll(/\s+/g, " ").trim()).join(" | ")));
 const form = (action, tier) => `form[action$="/do/${action}"]:has(input[value="${tier}"]) button`;
 
@@ -27,6 +27,7 @@ await story.type("#f-email", "ada@example.com");
 await story.type("#f-password", "correct horse battery");
 await story.followText("Sign up", "main button");
 told.registered = here();
+told.reset = (await story.text(".figures")).includes("counted anew on");
 told.empty = await figures();
 told.monthly = await tiers();
 await story.state("workspace-empty");
@@ -88,7 +89,7 @@ await story.state("organization-boosted");
 await story.goto(`${organization}?success=true`);
 told.unnamedSuccess = await story.text("[role=status]");
 await story.state("organizations");
-await story.followText("Open", "main a");
+await story.followText("Open the pool", "main a");
 told.opened = here();
 await story.goto(`${server}/dashboard/settings/billing`);
 await story.state("billing");
