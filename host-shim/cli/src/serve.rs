@@ -192,11 +192,13 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             stripe.add_prices(&daemon.prices(&business.name)?).iter().for_each(|problem| eprintln!("{problem}"));
         }
     }
+    // Whoever reads the address may stop the server at once.
+    let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
     // A server whose output is closed serves all the same.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);
     daemon.run(async {
         // Without signals the server runs until it is killed.
-        let stopped = tokio::task::spawn_blocking(host_provider_set::until_stopped).await;
+        let stopped = tokio::task::spawn_blocking(move || stop.wait()).await;
         if !matches!(stopped, Ok(Ok(()))) {
             std::future::pending::<()>().await;
         }

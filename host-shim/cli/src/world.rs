@@ -152,11 +152,12 @@ impl WorldArgs {
         if !self.keep {
             return Ok(());
         }
+        let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
         if let Some(address) = opened.serves {
             writeln!(out, "\nserved at NAME.localhost:{} until the program is stopped (Ctrl-C)", address.port())?;
         }
         out.flush()?;
-        host_provider_set::until_stopped().context("the wait for a signal failed")
+        stop.wait().context("the wait for a signal failed")
     }
 
     /// Returns the address of a local function, or the name of another resource in the remote system.

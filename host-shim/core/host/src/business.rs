@@ -16,6 +16,7 @@ mod webhooks;
 use crate::bad_input::{Mistakes, read_text};
 pub use answers::WebhookAnswer;
 pub use features::business_of;
+pub use host_pages::FOLDER as PAGES_FOLDER;
 use host_pages::PageSet;
 use host_routes::RouteTable;
 use host_yaml::{Checker, Entry, Node, Tree};
@@ -94,7 +95,7 @@ impl BusinessFolder {
     /// Returns the folders that may have pages: that of the business, and those of its features.
     pub fn page_folders(&self) -> Vec<PathBuf> {
         let features = features::names(&self.folder).unwrap_or_default();
-        std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(host_pages::FOLDER)).collect()
+        std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(PAGES_FOLDER)).collect()
     }
 
     /// Reads the pages: the built-in ones, and those of the folder and its features.
@@ -147,6 +148,19 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
+    /// Returns the business whose checkouts return to this server: at the paths of its `success_url` and `cancel_url`.
+    #[must_use]
+    pub fn with_checkouts_at(&self, url: &str) -> BusinessFolder {
+        let moved = |lines: &Node| {
+            let mut lines = lines.clone();
+            move_checkouts(&mut lines, url);
+            lines
+        };
+        let (lines, unfilled) = (moved(&self.lines), self.unfilled.as_ref().map(|unfilled| Arc::new(moved(unfilled))));
+        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
+        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+    }
+
     /// Returns the business with one more origin of its own pages.
     #[must_use]
     pub fn with_origin(&self, origin: &str) -> BusinessFolder {
@@ -176,6 +190,8 @@ impl BusinessFolder {
     }
 }
 
+/// Members of the catalog with the pages to which a checkout returns.
+const CHECKOUT_URLS: [&str; 2] = ["success_url", "cancel_url"];
 /// Name of the clause of policies.
 const POLICIES: &str = "policies";
 
@@ -196,6 +212,30 @@ fn with_policy_of(lines: &Node, name: &str, value: Tree) -> Node {
         }
     }
     lines
+}
+
+/// Replaces the origins of the addresses to which checkouts return. `${config.KEY}` at the beginning is an origin, too.
+fn move_checkouts(lines: &mut Node, url: &str) {
+    match &mut lines.value {
+        Tree::Map(entries) => {
+            for entry in entries {
+                match &mut entry.value.value {
+                    Tree::Text(text) if CHECKOUT_URLS.contains(&entry.key.as_str()) => {
+                        let after = text.split_once("://").map(|(_, rest)| rest);
+                        let after = after.or_else(|| {
+                            text.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest)
+                        });
+                        if let Some(at) = after.and_then(|rest| rest.find('/').map(|at| rest[at..].to_owned())) {
+                            *text = format!("{url}{at}");
+                        }
+                    }
+                    _ => move_checkouts(&mut entry.value, url),
+                }
+            }
+        }
+        Tree::List(items) => items.iter_mut().for_each(|item| move_checkouts(item, url)),
+        _ => {}
+    }
 }
 
 fn with_origin(lines: &Node, origin: &str) -> Node {

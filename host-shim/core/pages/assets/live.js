@@ -4,6 +4,14 @@
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
   if (!window.EventSource || parts().length === 0) return;
+  // After a refused form, the address of the browser is that of the form.
+  const here = document.documentElement.dataset.here;
+  // What a person has opened is no difference.
+  const html = (part) => {
+    const copy = part.cloneNode(true);
+    copy.querySelectorAll("details").forEach((details) => (details.open = false));
+    return copy.innerHTML;
+  };
   let isBusy = false;
   let isAgain = false;
   const refresh = async () => {
@@ -13,8 +21,8 @@
     }
     isBusy = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
-      if (answer.redirected && answer.url !== location.href) {
+      const answer = await fetch(here, { headers: { accept: "text/html" }, credentials: "same-origin" });
+      if (answer.redirected && answer.url !== new URL(here, location.href).href) {
         location.assign(answer.url);
         return;
       }
@@ -22,8 +30,10 @@
       for (const part of parts()) {
         const next = fresh.getElementById(part.id);
         // A form that somebody fills in stays.
-        if (next && next.innerHTML !== part.innerHTML && !part.contains(document.activeElement?.closest("form"))) {
+        if (next && html(next) !== html(part) && !part.contains(document.activeElement?.closest("form"))) {
+          const opened = [...part.querySelectorAll("details")].map((details) => details.open);
           part.replaceChildren(...next.childNodes);
+          part.querySelectorAll("details").forEach((details, at) => (details.open = opened[at] ?? false));
         }
       }
       if (fresh.documentElement.dataset.next) location.assign(fresh.documentElement.dataset.next);

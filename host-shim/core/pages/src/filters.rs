@@ -189,8 +189,9 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
         let outputs = step["outputs"].as_object();
         outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()))
     };
-    // A step with a condition that does not hold is none of this instance's.
-    let rows = list(&decl["provisions"]).iter().filter(|step| step["if"].is_null() || has_all(step)).map(|step| {
+    // A step with a condition that does not hold is none of this instance's, unless a person does it then.
+    let is_own = |step: &&Json| step["if"].is_null() || !step["or_manual"].is_null() || has_all(step);
+    let rows = list(&decl["provisions"]).iter().filter(is_own).map(|step| {
         let has_all = has_all(step);
         let (state, tone) = match instance["status"].as_str() {
             _ if has_all || is_running => ("done", "good"),
@@ -243,7 +244,8 @@ fn meters(rights: &Value, catalog: &Value) -> Value {
     let (rights, catalog) = (json(rights), json(catalog));
     let rows = rights.as_object().into_iter().flatten().filter_map(|(key, right)| {
         let decl = &catalog["entitlements"][key];
-        let (allowed, used) = (right["allowed"].as_i64(), right["used"].as_i64());
+        // -1 is no limit.
+        let (allowed, used) = (right["allowed"].as_i64().filter(|allowed| *allowed >= 0), right["used"].as_i64());
         if decl["kind"] == "flag" || used.is_none() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 mod raw;
 
-use host_scenario::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, ROUTES_FILE, business_of};
+use host_scenario::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, business_of};
 use host_scenario::error::{BadInput, Place};
 use host_scenario::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,12 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
             continue;
         }
         if entry.is_dir() {
-            walk(&entry, depth + 1, found)?;
+            // The pages of a business have files of their own.
+            let is_pages =
+                name == PAGES_FOLDER && (folder.join(CATALOG_FILE).is_file() || business_of(folder).is_some());
+            if !is_pages {
+                walk(&entry, depth + 1, found)?;
+            }
         } else if ![CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE, ROUTES_FILE].contains(&name)
             && !name.ends_with(".snap.json")
         {
@@ -176,6 +181,7 @@ mod tests {
             "catalog.yml",
             "config.yml",
             "notes.md",
+            "pages/site.yml",
             "stripe/v/places.yml",
             "stripe/v/event.json",
             ".hidden/x.yml",

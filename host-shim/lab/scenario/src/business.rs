@@ -4,7 +4,9 @@ use crate::error::{BadInput, Mistakes, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Component, Path, PathBuf};
 
-pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, ROUTES_FILE, business_of};
+pub use host::business::{
+    BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, business_of,
+};
 
 /// Name of the default business if the fixtures folder has several.
 pub const BUSINESS_DEFAULT: &str = "solobase";

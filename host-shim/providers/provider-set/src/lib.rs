@@ -27,4 +27,4 @@ pub use settings::{
     PostgresServer, PostgresSettings, RegistrySettings, Settings, SettingsError, SmtpSecurity, SmtpSettings,
     StripeSettings, SupabaseSettings,
 };
-pub use stop::until_stopped;
+pub use stop::StopSignal;

@@ -36,8 +36,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The policies with the pages to which a checkout returns.
-const CHECKOUT_POLICIES: [&str; 2] = ["success_url", "cancel_url"];
 /// Name of Stripe's webhook.
 const STRIPE: &str = "stripe";
 
@@ -167,7 +165,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
     let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
-    let business = if is_local { with_own_pages(business, &configured, &setup.url) } else { business };
+    let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
     let business = match origin_of(&setup.url) {
         Some(origin) if is_local || origin.starts_with("https://") => business.with_origin(origin),
         _ => business,
@@ -277,19 +275,6 @@ fn origin_of(url: &str) -> Option<&str> {
     let host = url.find("://")? + "://".len();
     let end = url[host..].find('/').map_or(url.len(), |at| host + at);
     url.get(..end)
-}
-
-/// Returns the business with checkouts that return to the pages of this server: at the paths of its policies.
-fn with_own_pages(business: BusinessFolder, configured: &BusinessFolder, url: &str) -> BusinessFolder {
-    CHECKOUT_POLICIES.into_iter().fold(business, |business, policy| {
-        let written = configured.catalog["policies"][policy].as_str();
-        let path =
-            written.and_then(|written| written.split_once("://")?.1.split_once('/')).map(|(_, path)| path.to_owned());
-        match path {
-            Some(path) => business.with_policy(policy, &format!("{url}/{path}")),
-            None => business,
-        }
-    })
 }
 
 /// Opens the webhooks that a business sends. Each mode has a file.

@@ -97,6 +97,12 @@ pub(crate) async fn answer(
     if let Some(name) = path.strip_prefix(ACTIONS).filter(|_| *request.method() == Method::POST) {
         return Ok(act::act(front, hosted, &set, name, request).await);
     }
+    if path.starts_with(ACTIONS) && is_get {
+        // Somebody loads the page again that a refused form has shown.
+        let (parts, _) = request.into_parts();
+        let asked = show::Asked { front, hosted, set: &set, parts: &parts };
+        return Ok(redirect(&format!("{}/", asked.base())));
+    }
     if !is_get || set.find(path).is_none() {
         return Err(request);
     }

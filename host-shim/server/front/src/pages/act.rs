@@ -121,7 +121,11 @@ impl Sent<'_> {
         let base = self.asked.base();
         let written = self.action.to.as_ref().map(|to| to.value(scope, Absent::LeftOut)).transpose()?.flatten();
         Ok(match written.as_ref().and_then(Value::as_str) {
-            Some(own) if is_own_path(own) => format!("{base}{own}"),
+            // A business may have left out the page to which a built-in form leads.
+            Some(own) if is_own_path(own) => match self.asked.set.find(own.split('?').next().unwrap_or(own)) {
+                Some(_) => format!("{base}{own}"),
+                None => format!("{base}{START}"),
+            },
             // Another server only if the API says so, such as a checkout: never because a form says so.
             Some(other)
                 if is_in(&called.body, other) && (other.starts_with("https://") || other.starts_with("http://")) =>

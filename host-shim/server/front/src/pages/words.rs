@@ -45,10 +45,12 @@ pub(super) fn told(refusal: Option<&Refusal>, body: &Value, catalog: &Value) -> 
 }
 
 fn of_quota(quota: &QuotaRefusal) -> String {
-    let name = spaced(&quota.quota);
+    let name = sentence(&spaced(&quota.quota));
+    let name = name.trim_end_matches('.');
     match quota.allowed {
-        0 => format!("Your plan has no {name}."),
-        allowed => format!("Your plan has {allowed} {name}, and all of them are in use."),
+        _ if quota.quota.starts_with("may_") => "Your plan does not allow this.".to_owned(),
+        0 => format!("{name}: your plan has none."),
+        allowed => format!("{name}: your plan allows {allowed}, and all of them are in use."),
     }
 }
 
@@ -92,9 +94,9 @@ mod tests {
             Refusal::QuotaExceeded(QuotaRefusal { quota: "api_keys".into(), allowed, used: 0, upgrade })
         };
         let told = problem(quota(2, Some("prod_pro")), None);
-        assert_eq!(told.0, "The limit is reached Your plan has 2 api keys, and all of them are in use.");
+        assert_eq!(told.0, "The limit is reached Api keys: your plan allows 2, and all of them are in use.");
         assert_eq!(told.1, "[{\"name\":\"Pro\",\"product_id\":\"prod_pro\"}]");
-        assert_eq!(problem(quota(0, None), None).0, "The limit is reached Your plan has no api keys.");
+        assert_eq!(problem(quota(0, None), None).0, "The limit is reached Api keys: your plan has none.");
         let taken = problem(Refusal::NameTaken("subdomain:choir".into()), None);
         assert_eq!(taken.2, Some(("subdomain".into(), "`choir` is taken. Choose another one.".into())));
         let own = problem(Refusal::NameTaken("subdomain:choir".into()), Some("another orchestra has it"));

@@ -36,7 +36,7 @@ fn register(api: &Api, email: &str) -> String {
 
 #[test]
 fn pages_have_their_readers_and_come_back_after_the_login() {
-    let api = Api::start("tesslate");
+    let api = Api::start("solobase");
     for path in ["/", "/pricing", "/login", "/register", "/forgot"] {
         let answer = get(&api, path, &[]);
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
@@ -69,7 +69,7 @@ fn pages_have_their_readers_and_come_back_after_the_login() {
 
 #[test]
 fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
-    let api = Api::start("tesslate");
+    let api = Api::start("solobase");
     let ada = register(&api, "ada@example.com");
     let form = format!("_page=/login&email=ada@example.com&password={PASSWORD}");
     for from_elsewhere in [vec![], vec![("Origin", "https://evil.example")], vec![("Sec-Fetch-Site", "cross-site")]] {
@@ -97,7 +97,7 @@ fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
     // The checkout is at another server, and the API says so.
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     api.sells();
-    let bought = send(&api, "subscribe", &own(&ada), "_page=/pricing&plan=prod_premium");
+    let bought = send(&api, "subscribe", &own(&ada), "_page=/pricing&plan=prod_starter");
     assert_eq!((bought.status, bought.header("location")), (303, Some("https://checkout.example/open")), "{bought:?}");
     let left = send(&api, "log_out", &own(&ada), "");
     assert!(left.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")), "{left:?}");
@@ -106,7 +106,7 @@ fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
 
 #[test]
 fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
-    let api = Api::start("tesslate");
+    let api = Api::start("solobase");
     let weak = send(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
     assert_eq!(weak.status, 422, "{weak:?}");
     assert!(weak.body.contains("value=\"Ada &amp; Bob\"") && weak.body.contains("id=\"e-email\""), "{}", weak.body);
@@ -126,7 +126,7 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
         wrong.body
     );
     // Without a session, a form leads to the login, and from there back to its page.
-    let anonymous = send(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_premium");
+    let anonymous = send(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_starter");
     assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
 }
 

@@ -1,11 +1,12 @@
-// A browser for the stories of the pages: Chromium, driven by puppeteer. Each shown state is held against axe-core and, if the variable
-// SHOTS names a folder, photographed at two widths in two colour schemes.
+// A browser for the stories of the pages: Chromium, driven by puppeteer. Each shown state is held against axe-core: with the variable WHOLE
+// at two widths in two colour schemes, which are photographed if SHOTS names a folder, and otherwise at the width of a phone.
 import { createRequire } from "node:module";
 import { readFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 const require = createRequire(`${process.env.PACKAGES}/node_modules/`);
 const puppeteer = require("puppeteer-core");
+const isWhole = Boolean(process.env.WHOLE || process.env.SHOTS);
 const axe = readFileSync(require.resolve("axe-core"), "utf8");
 
 export async function open() {
@@ -67,9 +68,9 @@ class Story {
   // Notes a state of the pages: what axe says of it, in both schemes and at both widths.
   async state(name) {
     this.told.states.push(name);
-    for (const scheme of ["light", "dark"]) {
+    for (const scheme of isWhole ? ["light", "dark"] : ["light"]) {
       await this.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      for (const width of [1280, 360]) {
+      for (const width of isWhole ? [1280, 360] : [360]) {
         await this.page.setViewport({ width, height: width === 360 ? 740 : 900 });
         const wide = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (wide > 0) this.told.serious.push({ name, scheme, width, id: "page-wider-than-the-window", nodes: [`${wide} px`] });

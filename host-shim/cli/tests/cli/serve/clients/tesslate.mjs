@@ -15,6 +15,11 @@ async function api(method, path, body) {
   return answer.json();
 }
 
+// The twentieth day of a month: the usage of the days before it is of the same month.
+const now = new Date();
+const today = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 20, 12));
+await api("POST", "/api/operator/clock", { to: today.toISOString() });
+
 const path = () => new URL(page.url()).pathname;
 const card = { email: "ada@example.com", number: "4242 4242 4242 4242", expiry: "12 / 40", cvc: "123", name: "Ada" };
 
@@ -31,6 +36,40 @@ async function newProject(name, slug) {
   await story.type("#f-name", name);
   await story.type('[name="metadata.slug"]', slug);
   await story.followText("Create the project", "main button");
+}
+
+// Opens a confirmation, and confirms it in the same moment: an event may show the part of the page anew and close it.
+async function confirm(selector, button, typed) {
+  await page.waitForSelector(selector);
+  const confirmed = page.waitForNavigation({ waitUntil: "load" });
+  await page.$eval(
+    selector,
+    (part, wanted, text) => {
+      const button = [...part.querySelectorAll("details button")].find(({ innerText, textContent }) => (innerText || textContent).trim() === wanted);
+      button.closest("details").open = true;
+      if (text) button.form.elements.confirm.value = text;
+      button.click();
+    },
+    button,
+    typed,
+  );
+  await confirmed;
+}
+
+// Sends a form of the projects once more, as an old page that is still open would.
+async function sendAgain(action, fields) {
+  const sent = page.waitForNavigation({ waitUntil: "load" });
+  await page.evaluate(
+    (path, given) => {
+      const form = Object.assign(document.createElement("form"), { method: "post", action: path });
+      for (const [name, value] of Object.entries(given)) form.append(Object.assign(document.createElement("input"), { name, value }));
+      document.body.append(form);
+      form.submit();
+    },
+    `/do/${action}`,
+    { _page: "/dashboard", ...fields },
+  );
+  await sent;
 }
 
 async function choose(selector, value) {
@@ -83,22 +122,18 @@ told.projectLimit = await story.text("[role=alert]");
 told.typed = await page.$eval("#f-name", (input) => input.value);
 await story.state("project-limit");
 
-// Deployments: one for Free. Another one through the API, which answers as the page does.
+// Deployments: one for Free.
 await story.goto(`${server}/dashboard`);
 await story.followText("Deploy", "main button");
 await story.sees("Deployed", "#projects");
 await story.sees("Open Shop", "#projects");
-told.deployed = await page.$eval("#projects .spread a", (link) => link.href);
+told.deployed = await page.$eval("#projects .spread a", (link) => new URL(link.href).hostname);
 await story.state("deployed");
-// Whoever has an old page open deploys once more: the same form is refused.
-await page.evaluate(() => (document.querySelector("form[action$='/do/undeploy']").action = "/do/deploy"));
-await page.click("#projects summary");
-await story.followText("Undeploy Shop");
+await sendAgain("deploy", { slug: "shop" });
 told.deployLimit = await story.text("[role=alert]");
 await story.state("deploy-limit");
-// The same for slots, which Free does not sell.
-await page.evaluate(() => (document.querySelector("form[action$='/do/upgrade']").action = "/do/buy_slot"));
-await story.followText("Upgrade to Premium", "main button");
+// Free sells no slots.
+await sendAgain("buy_slot", {});
 told.featureLimit = await story.text("[role=alert]");
 await story.state("feature-limit");
 
@@ -122,7 +157,6 @@ told.arrived = await story.text("#bought");
 await story.state("success-credits");
 
 // Usage of three days, by model and by agent.
-const today = new Date(await page.evaluate(async () => (await fetch("/health")).headers.get("date")));
 const day = (back) => new Date(today.getTime() - back * 86_400_000).toISOString().slice(0, 10);
 const used = (id, back, quantity, attributes) => ({ id, meter: "tokens", quantity, at: `${day(back)}T00:00:00Z`, attributes });
 await api("POST", "/api/events", {
@@ -144,8 +178,8 @@ told.figures = await page.$$eval(".figure", (figures) => figures.slice(0, 4).map
 told.bars = await page.$$eval(".chart rect", (bars) => bars.length);
 await page.locator("main details summary").click();
 told.numbers = await page.$$eval("details tbody tr", (rows) => rows.map((row) => [...row.cells].slice(1).map((cell) => cell.innerText)));
-told.byModel = await page.$$eval("[aria-label='By model'] tbody tr", (rows) => rows.map((row) => row.innerText.split("\t")));
-told.byAgent = await page.$$eval("[aria-label='By agent'] tbody tr", (rows) => rows.map((row) => row.innerText.split("\t")));
+told.byModel = await page.$$eval("[aria-label='By model'] tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())));
+told.byAgent = await page.$$eval("[aria-label='By agent'] tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())));
 await story.state("usage");
 await choose("#f-agent", "agent_quill");
 await story.followText("Show", "main button");
@@ -192,30 +226,22 @@ for (const slug of ["blog", "wiki", "docs", "game"]) await api("POST", `/api/pro
 await newProject("Last", "last");
 told.premiumLimit = await story.text("[role=alert]");
 await story.state("project-limit-premium");
-// A deleted project leaves room for another one, which finds no free slot. A wrong name deletes nothing.
+// A deleted project leaves room for another one. A wrong name deletes nothing.
 await story.goto(`${server}/dashboard`);
 await page.waitForFunction(() => document.querySelectorAll("#projects .tag.good").length === 5);
-await page.locator("[aria-labelledby=p-prj_wiki] summary").click();
-await story.followText("Undeploy Wiki");
+await confirm("[aria-labelledby=p-prj_wiki]", "Undeploy Wiki");
 await page.waitForSelector("[aria-labelledby=p-prj_wiki] [name=confirm]");
-await page.locator("[aria-labelledby=p-prj_wiki] details summary").click();
-await story.type("[aria-labelledby=p-prj_wiki] [name=confirm]", "Wikipedia");
-await story.followText("Delete Wiki");
+await confirm("[aria-labelledby=p-prj_wiki]", "Delete Wiki", "Wikipedia");
 told.notDeleted = await story.text("[aria-labelledby=p-prj_wiki] .error");
 await story.state("project-not-deleted");
 await story.goto(`${server}/dashboard`);
-await page.locator("[aria-labelledby=p-prj_wiki] details summary").click();
-await story.type("[aria-labelledby=p-prj_wiki] [name=confirm]", "Wiki");
-await story.followText("Delete Wiki");
+await confirm("[aria-labelledby=p-prj_wiki]", "Delete Wiki", "Wiki");
 told.deleted = await story.text("[role=status]");
 await newProject("Last", "last");
 await api("POST", `/api/projects/last/deploy?${account}`, {});
 await story.goto(`${server}/dashboard`);
 await page.waitForFunction(() => document.querySelectorAll("#projects .tag.good").length === 5);
-await page.locator("[aria-labelledby=p-prj_game] summary").click();
-// An old page again: the deployment that is there counts already, so that a slot is needed.
-await page.evaluate(() => (document.querySelector("[aria-labelledby=p-prj_game] form").action = "/do/deploy"));
-await story.followText("Undeploy Game");
+await sendAgain("deploy", { slug: "game" });
 told.slotRequired = await story.text("[role=alert]");
 await story.state("slot-required");
 await story.followText("Buy a slot", "[role=alert] button");
@@ -229,10 +255,18 @@ await story.state("dashboard-premium");
 
 // Billing: what was paid, the portal, and the end of Premium.
 await story.goto(`${server}/billing`);
-told.transactions = await page.$$eval("#paid tbody tr", (rows) => rows.map((row) => row.cells[2].innerText).sort());
+told.transactions = await page.$$eval("#paid tbody tr", (rows) =>
+  rows.map(({ cells }) => `${cells[2].innerText} ${cells[1].innerText.split("\n")[0]}`).sort(),
+);
 await story.state("billing-premium");
 await story.followText("Payment methods and receipts");
 told.portal = new URL(page.url()).origin !== server;
+await story.goto(`${server}/billing`);
+await confirm("#agent-subscriptions", "Cancel Muse");
+told.agentCancelled = await story.text("[role=status]");
+await story.sees("Ends", "#agent-subscriptions .tag");
+await story.goto(`${server}/agents`);
+await story.sees("Ends", "[aria-labelledby=a-agent_muse]");
 await story.goto(`${server}/billing`);
 await story.followText("Cancel Premium", "a");
 told.asked = await story.text("h1");
@@ -244,4 +278,7 @@ told.cancelled = await story.text("[role=status]");
 await story.sees("Ends", "#plan .tag");
 told.status = (await story.text("#plan")).includes("You keep Premium until");
 await story.state("billing-cancelled");
+await story.goto(`${server}/`);
+told.compact = await story.text(".banner");
+await story.state("start-again");
 await story.end();

@@ -1,0 +1,92 @@
+// The story of Orchestra at a server in local mode: a user pays and names an orchestra. Nothing configures the provider of databases, so the
+// database waits for a person, and an operator sees it, enters an address that is refused, and lets its time run out.
+import { open } from "./browser.mjs";
+
+const [server, key, link] = process.argv.slice(2);
+const story = await open();
+const { page, told } = story;
+const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
+const here = () => page.url().replace(server, "");
+
+// The first operator finds nothing to do.
+await story.goto(link);
+await story.type("#f-password", "correct horse battery");
+await story.followText("Save the password");
+await story.followText("Provisions", ".nav a");
+told.none = flat(await story.text(".empty"));
+await story.state("provisions-empty");
+await story.followText("Log out");
+
+await story.goto(`${server}/welcome`);
+told.anonymous = flat(await story.text("main"));
+await story.state("welcome-anonymous");
+await story.goto(`${server}/register?return_to=/welcome`);
+await story.type("#f-name", "Ada");
+await story.type("#f-email", "ada@example.com");
+await story.type("#f-password", "correct horse battery");
+await story.followText("Sign up", "main button");
+told.registered = here();
+told.unpaid = await story.text("h1");
+await story.state("welcome-unpaid");
+await story.followText("See the plans", "main a");
+await story.state("pricing");
+await story.followText("Subscribe to Pro");
+for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
+  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
+}
+await story.follow("form button[type=submit], form button:not([type])");
+told.paid = here();
+await story.sees("Name your orchestra");
+await story.state("welcome-paid");
+told.contact = await page.$eval('[name="metadata.contact_email"]', (input) => input.value);
+await story.type("#f-name", "City Philharmonic");
+await story.type('[name="metadata.subdomain"]', "a");
+await story.followText("Set up the orchestra");
+told.invalid = await page.$eval('[name="metadata.subdomain"]', (input) => document.getElementById(input.getAttribute("aria-describedby")).innerText);
+told.typed = await page.$eval("#f-name", (input) => input.value);
+await story.state("welcome-invalid");
+await story.type('[name="metadata.subdomain"]', "philharmonic");
+await story.followText("Set up the orchestra");
+await story.sees("A person makes your database");
+told.waits = flat(await story.text("[role=status]"));
+await story.state("welcome-waits");
+await story.followText("See the steps", "main a");
+await story.state("instance");
+const answer = await page.goto(`${server}/admin/provisions`, { waitUntil: "load" });
+told.forbidden = answer.status();
+await story.followText("Log out");
+
+await story.goto(`${server}/login?return_to=/admin`);
+await story.type("#f-email", "operator@local.invalid");
+await story.type("#f-password", "correct horse battery");
+await story.followText("Log in", "main button");
+await story.followText("Provisions", ".nav a");
+const row = () => page.$$eval("tbody td", (cells) => cells.map((cell) => cell.innerText)).then((cells) => cells.map(flat));
+await story.sees("philharmonic");
+told.heads = await page.$$eval("thead th", (heads) => heads.map((head) => head.innerText));
+told.pending = (await row()).slice(0, 4);
+told.left = /^2[34] h \d+ min$/.test((await row())[5]);
+told.age = /^\d min$/.test((await row())[4]);
+await story.state("provisions");
+await story.followText("philharmonic", "tbody a");
+told.provision = here();
+await story.state("provision");
+const secret = "postgres://orchestra:hunter22@db.example:5432/name";
+await story.type("#f-url", secret);
+await story.followText("Enter the database");
+told.refused = flat(await story.text("[role=alert]"));
+told.atField = await story.text("#e-url");
+told.kept = (await page.content()).includes("hunter22");
+await story.state("provision-refused");
+await fetch(`${server}/api/operator/clock`, {
+  method: "POST",
+  headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+  body: JSON.stringify({ advance: "25h" }),
+});
+await story.goto(`${server}/admin/provisions`);
+await story.sees("Overdue");
+told.late = await row().then((cells) => [cells[3], ...cells.slice(4).map((cell) => cell.replaceAll(/\d+ min/g, "N min"))]);
+await story.state("provisions-overdue");
+await story.goto(`${server}/admin/provisions/nothing`);
+told.unknown = flat(await story.text());
+await story.end();

@@ -1,0 +1,124 @@
+// The story of a shop of plugins at a server in local mode: a user buys software and makes tokens for it, and an operator writes to the customers.
+import { open } from "./browser.mjs";
+
+const [server, , link] = process.argv.slice(2);
+const story = await open();
+const { page, told } = story;
+
+async function pay() {
+  for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
+    if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
+  }
+  await story.follow("form button[type=submit], form button:not([type])");
+}
+const here = () => page.url().replace(server, "");
+const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
+const form = (action, product, interval = "") =>
+  `form[action$="/do/${action}"]:has(input[value="${product}"])${interval && `:has(input[value="${interval}"])`} button`;
+
+await story.goto(`${server}/dashboard/downloads`);
+told.anonymous = new URL(page.url()).pathname;
+await story.state("login");
+await story.goto(`${server}/pricing`);
+told.products = await page.$$eval(".product h2", (heads) => heads.map((head) => head.innerText));
+await story.state("products");
+await story.goto(`${server}/register?return_to=/dashboard`);
+await story.state("register");
+await story.type("#f-name", "Ada");
+await story.type("#f-email", "ada@example.com");
+await story.type("#f-password", "correct horse battery");
+await story.followText("Sign up", "main button");
+told.registered = here();
+told.empty = flat(await story.text(".empty"));
+await story.state("dashboard-empty");
+await story.goto(`${server}/dashboard/downloads`);
+await story.state("downloads-empty");
+await story.goto(`${server}/dashboard/billing`);
+await story.state("billing-empty");
+
+// By the month, once, and a file.
+for (const [product, interval] of [["prod_sample_editor", "month"], ["prod_sample_tool", "once"], ["prod_sample_manual", "month"]]) {
+  await story.goto(`${server}/pricing`);
+  await story.follow(form("buy", product, interval));
+  await pay();
+  told.paid = here();
+  await story.sees("the payment has arrived");
+}
+await story.sees("Sample Tool");
+await story.state("billing");
+told.once = flat(await page.$eval('[aria-label="Bought once"] tbody', (rows) => rows.innerText)).replace(/ \w+ \d+, \d+ /, " DAY ");
+await story.goto(`${server}/pricing`);
+await story.follow(form("buy", "prod_sample_tool", "once"));
+told.twice = flat(await story.text("[role=alert]"));
+await story.state("products-owned");
+await story.goto(`${server}/dashboard`);
+told.owned = await page.$$eval("#owned .product h3", (heads) => heads.map((head) => head.innerText));
+await story.state("dashboard");
+
+await story.goto(`${server}/dashboard/downloads`);
+await story.state("downloads");
+await story.follow(form("issue_token", "prod_sample_editor"));
+const token = await story.text("#the-token");
+told.token = /^tok_[0-9a-f]{16}\.[0-9a-f]{64}$/.test(token);
+told.pull = await story.text(".lines");
+told.shownOnce = !(await story.text("#log ~ *")).includes(token);
+await story.state("token");
+await story.goto(`${server}/dashboard/downloads`);
+told.gone = !(await page.content()).includes(token);
+told.log = await page.$$eval("#downloads tbody tr", (rows) => rows.map((row) => [row.children[1].innerText, row.children[2].innerText].join(" ")));
+await story.follow(form("issue_file_token", "prod_sample_manual"));
+told.file = (await story.text(".lines")).replace(server, "SERVER");
+await story.state("file-token");
+
+for (const path of ["/admin", "/admin/customers", "/admin/campaigns"]) {
+  const answer = await page.goto(`${server}${path}`, { waitUntil: "load" });
+  (told.forbidden ??= []).push(answer.status());
+}
+told.reason = flat(await story.text());
+await story.state("forbidden");
+await story.followText("Log out");
+for (const name of ["bob", "eve"]) {
+  const body = { email: `${name}@example.com`, password: "correct horse battery", name: name === "bob" ? "Bob" : "Eve" };
+  await fetch(`${server}/api/auth/register`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+await story.goto(link);
+await story.type("#f-password", "correct horse battery");
+await story.followText("Save the password");
+await story.followText("Customers", ".nav a");
+told.customers = await page.$$eval("tbody tr", (rows) => rows.map((row) => `${row.children[0].innerText} ${row.children[1].innerText}`).sort());
+await story.state("customers");
+await story.followText("Campaigns", ".nav a");
+await story.state("campaigns-empty");
+await story.type("#f-name", "New release");
+await story.type("#f-template", "none");
+await story.followText("Save the draft", "main button");
+told.unknown = flat(await story.text("#e-template"));
+told.typed = await page.$eval("#f-name", (input) => input.value);
+await story.state("campaigns-wrong");
+await story.type("#f-template", "news");
+await story.followText("Save the draft", "main button");
+told.all = flat(await story.text("[role=status]"));
+await story.goto(`${server}/admin/campaigns`);
+await story.type("#f-name", "For editors");
+await page.select("#f-product", "prod_sample_editor");
+await story.followText("Save the draft", "main button");
+told.some = flat(await story.text("[role=status]"));
+await story.state("campaigns-counted");
+const card = (name) => page.$$eval(".campaigns .card", (cards, wanted) => cards.find((card) => card.querySelector("h3").innerText === wanted).innerText, name).then(flat);
+const button = (action, name) => `.campaigns .card:has(input[value="${name}"]) form[action$="/do/${action}"] button`;
+await story.follow(button("count_campaign", "New release"));
+told.recounted = flat(await story.text("[role=status]"));
+await story.follow(button("send_campaign", "For editors"));
+told.sending = flat(await story.text("[role=status]"));
+await story.sees("Sent", ".tag.good");
+told.sent = await card("For editors");
+await page.$eval('.campaigns .card:has(input[value="New release"]) input[name=at]', (input) => (input.value = "2099-01-02T09:00"));
+await story.follow(button("schedule_campaign", "New release"));
+await story.sees("Scheduled", ".campaigns");
+told.scheduled = await card("New release");
+await story.state("campaigns");
+await story.follow('.campaigns form[action$="/do/cancel_campaign"] button');
+await story.sees("Canceled", ".campaigns");
+told.canceled = await card("New release");
+await story.end();
