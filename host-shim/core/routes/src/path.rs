@@ -7,15 +7,19 @@ use std::fmt;
 /// Maximum length of a path in bytes.
 const PATH_BYTES_MAX: usize = 200;
 /// Paths, and beginnings of paths, that a server answers itself.
-const TAKEN: [&str; 10] = [
+const TAKEN: [&str; 14] = [
     "/.well-known",
     "/api/auth",
     "/api/commands",
+    "/api/endpoints",
     "/api/entitlements",
     "/api/events",
     "/api/operator",
     "/api/queries",
+    "/api/registry",
     "/api/webhooks",
+    "/assets",
+    "/do",
     "/health",
     "/metrics",
 ];

@@ -206,7 +206,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         let config = business.config_with(&setup.config);
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
-    let pages = SitePages::new(&business, is_local).map_err(HostedError::Pages)?;
+    let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
     let mut store = SqliteStore::open(data.path("store.db"))?;
     store.checkpoint_beside()?;
     let marked = Marked::default();

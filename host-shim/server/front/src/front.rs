@@ -46,7 +46,7 @@ use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
-const TAKEN: [&str; 6] = ["admin", "api", "b", "ext", "health", "metrics"];
+const TAKEN: [&str; 9] = ["admin", "api", "assets", "auth", "b", "do", "ext", "health", "metrics"];
 
 /// The limits of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
