@@ -282,7 +282,7 @@ fn clients(options: &Options) -> Result<Done> {
     let is_it = |program: &&programs::Program| program.package == "host-shim" && program.target.name == "cli";
     let server = compiled.tests.iter().find(is_it).context("cargo built no test program cli")?;
     let mut server = server.command();
-    server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::pull"]);
+    server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::oidc", "serve::pages", "serve::pull"]);
     for command in [&mut server, &mut command] {
         process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
     }

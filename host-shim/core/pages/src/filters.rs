@@ -168,7 +168,7 @@ fn tone(status: &Value) -> &'static str {
         "active" | "running" | "paid" | "healthy" | "succeeded" | "applied" | "delivered" | "sent" | "trialing" => {
             "good"
         }
-        "failed" | "unpaid" | "past_due" | "uncollectible" | "unhealthy" | "dead" => "bad",
+        "error" | "failed" | "unpaid" | "past_due" | "uncollectible" | "unhealthy" | "dead" => "bad",
         "provisioning" | "restoring" | "suspended" | "archived" | "open" | "pending" | "deleting" | "archiving" => {
             "warn"
         }
@@ -185,6 +185,7 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
     };
     let resources = &instance["resources"];
     let is_running = instance["status"] == "running";
+    let failed = instance["metadata"]["error"]["step"].as_str();
     let has_all = |step: &Json| {
         let outputs = step["outputs"].as_object();
         outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()))
@@ -193,9 +194,11 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
     let is_own = |step: &&Json| step["if"].is_null() || !step["or_manual"].is_null() || has_all(step);
     let rows = list(&decl["provisions"]).iter().filter(is_own).map(|step| {
         let has_all = has_all(step);
+        // `bucket/ensure` is a call of the step `bucket`.
+        let has_failed = failed.and_then(|call| call.split(['/', '@']).next()).is_some_and(|name| step["name"] == name);
         let (state, tone) = match instance["status"].as_str() {
             _ if has_all || is_running => ("done", "good"),
-            Some("failed") => ("failed", "bad"),
+            Some("error") if has_failed => ("failed", "bad"),
             Some("provisioning" | "restoring") => ("in progress", "warn"),
             _ => ("", ""),
         };
@@ -320,6 +323,9 @@ mod tests {
         assert_eq!(shown("{{ (items | plan_of(offers)).name }}", values.clone()), "A");
         let steps = "{% for step in instance | steps(catalog) %}{{ step.label }} {{ step.state }};{% endfor %}";
         assert_eq!(shown(steps, values.clone()), "A b done;C in progress;");
+        values["instance"]["status"] = json!("error");
+        values["instance"]["metadata"] = json!({"error": {"step": "c/ensure"}});
+        assert_eq!(shown(steps, values.clone()), "A b done;C failed;");
         let fields = "{% for input in catalog | instance_types | first | form_fields %}{{ input.name }} {{ input.type }} {{ input.hint }};{% endfor %}";
         assert_eq!(
             shown(fields, values),

@@ -10,7 +10,7 @@ use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
-use crate::operator::{accounts, backups, drift, effects, events, intervene, stripe, tasks};
+use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
 use crate::pages::{self, SitePages};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
@@ -419,7 +419,8 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events", get(events::list).fallback(get_only))
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
-        .route("/api/operator/tasks", get(tasks::list).fallback(get_only))
+        .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
+        .route("/api/operator/tasks", get(everywhere::tasks).fallback(get_only))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
         .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))
         .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))

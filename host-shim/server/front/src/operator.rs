@@ -7,9 +7,10 @@ pub(crate) mod backups;
 pub(crate) mod drift;
 pub(crate) mod effects;
 pub(crate) mod events;
+pub(crate) mod everywhere;
 pub(crate) mod intervene;
 pub(crate) mod stripe;
-pub(crate) mod tasks;
+
 pub mod tools;
 
 use crate::front::HostedSite;

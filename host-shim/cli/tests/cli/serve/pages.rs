@@ -13,11 +13,12 @@ const PACKAGES: [&str; 2] = ["puppeteer-core@24.8.2", "axe-core@4.10.3"];
 const STORY: Duration = Duration::from_secs(300);
 
 /// The stories: business, script.
-const STORIES: [(&str, &str); 8] = [
+const STORIES: [(&str, &str); 9] = [
     ("solobase", "customer.mjs"),
     ("solobase", "failures.mjs"),
     ("solobase", "account.mjs"),
     ("solobase", "operator.mjs"),
+    ("solobase", "recover.mjs"),
     ("tesslate", "tesslate.mjs"),
     ("twobot", "twobot.mjs"),
     ("saas-plugins", "plugins.mjs"),
@@ -49,7 +50,7 @@ fn play_with(business: &str, script: &str, is_whole: bool) -> Value {
     if is_whole {
         node.env("WHOLE", "1");
     }
-    node.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(operator);
+    node.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(operator).arg(&data);
     let out = counterparts::succeeds(&mut node, STORY);
     server.stop();
     let told: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
@@ -126,6 +127,14 @@ fn what_goes_wrong_is_told_where_it_helps() {
     assert_eq!(text("paid"), "/dashboard?success=true");
     assert_eq!(text("taken"), "`choir` is taken. Choose another one.");
     assert_eq!(text("made"), "/instances/inst_orchestra");
+}
+
+#[test]
+fn what_a_provider_refused_is_tried_again_by_a_click_and_the_customers_page_goes_on() {
+    let told = play("solobase", "recover.mjs");
+    assert_eq!((text(&told, "failed"), text(&told, "status")), ("Error", "Running"));
+    assert_has(&told, "stuck", &["Choir", "inst_choir"]);
+    assert_eq!((text(&told, "tried"), &told["live"]), ("The failed steps are tried again.", &json!(true)));
 }
 
 #[test]

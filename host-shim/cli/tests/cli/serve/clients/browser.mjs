@@ -32,6 +32,17 @@ class Story {
     page.on("pageerror", (error) => this.told.console.push(`${page.url()}: ${error.message}`));
   }
 
+  // Another person at another browser, who shares nothing with the first one but what is told.
+  async beside() {
+    const context = await this.browser.createBrowserContext();
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.setViewport({ width: 1280, height: 900 });
+    const other = new Story(this.browser, page);
+    other.told = this.told;
+    return other;
+  }
+
   async goto(url) {
     await this.page.goto(url, { waitUntil: "load" });
   }
