@@ -11,7 +11,7 @@ mod script;
 
 pub use crate::resource::ResourceId;
 pub use inventory::Resource;
-pub use outputs::{derived_outputs, outputs_of, short_hash};
+pub use outputs::{SIMULATED_SECRET, derived_outputs, outputs_of, short_hash};
 
 use crate::call::{Call, CallOutcome, Reply};
 use crate::provider::{Provider, Simulation};

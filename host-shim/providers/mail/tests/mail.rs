@@ -254,6 +254,10 @@ fn a_secret_of_the_account_stands_in_the_mail_and_others_are_refused() {
         assert_eq!(code(&send("c", machine)), "bad-secret", "{machine}");
     }
     assert_eq!(files().count(), 1);
+    assert_eq!(code(&send("d", "secret:scripted/0f")), "done", "a simulated step has made it up");
+    let simulated =
+        files().any(|file| std::fs::read_to_string(file).expect("text").contains("link: secret:scripted/0f"));
+    assert!(simulated, "it stands for itself");
 }
 
 /// Counts mails and their distinct ids.

@@ -5,6 +5,9 @@ use crate::call::Call;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+/// Beginning of the references of secrets that the scripted provider makes up: there is no secret behind them.
+pub const SIMULATED_SECRET: &str = "secret:scripted/";
+
 /// The resources that providers make, each with the outputs that every provider of it gives.
 const OF_RESOURCES: [(&str, &[&str]); 5] = [
     ("bucket", &["bucket", "id"]),
@@ -53,10 +56,10 @@ pub fn derived_outputs(call: &Call) -> Value {
         "cdn.ensure" => json!({"id": format!("cdn-{hash}"), "domain": format!("{hash}.cdn.invalid")}),
         "domain.ensure" => json!({"id": format!("dom-{hash}"), "domain": format!("{hash}.invalid")}),
         "secret.ensure" => json!({
-            "ref": format!("secret:scripted/{hash}"),
+            "ref": format!("{SIMULATED_SECRET}{hash}"),
             "sha256": hex::encode(Sha256::digest(call.key.as_bytes())),
         }),
-        "user.invite" => json!({"link": format!("secret:scripted/{hash}")}),
+        "user.invite" => json!({"link": format!("{SIMULATED_SECRET}{hash}")}),
         "mail.send" => json!({"message_id": format!("<{hash}@mail.invalid>")}),
         "stripe.checkout.create" | "stripe.checkout.session.create" => json!({
             "session_id": format!("cs_{hash}"),
