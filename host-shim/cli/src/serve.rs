@@ -192,7 +192,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             stripe.add_prices(&daemon.prices(&business.name)?).iter().for_each(|problem| eprintln!("{problem}"));
         }
     }
-    // Whoever reads the address may stop the server at once.
+    // A script may send a signal as soon as the address is printed, so signals are handled before that.
     let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
     // A server whose output is closed serves all the same.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);

@@ -18,7 +18,7 @@ await story.goto(`${server}/`);
 await story.state("start");
 await story.followText("See the plans", "a");
 await story.state("pricing");
-// Whoever has no account comes to the login first, and from there to the registration.
+// A visitor without an account is sent to the login, and goes from there to the registration.
 await story.followText("Subscribe to Starter");
 told.login = new URL(page.url()).pathname;
 await story.state("login");

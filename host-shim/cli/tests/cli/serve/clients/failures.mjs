@@ -1,4 +1,4 @@
-// What goes wrong for a customer, and how the pages tell it: a refused card, 3-D Secure, a name that is taken, and reached limits.
+// The pages tell a customer of each failure: a refused card, 3-D Secure, a name that is taken, and reached limits.
 import { open } from "./browser.mjs";
 
 const [server, key] = process.argv.slice(2);
