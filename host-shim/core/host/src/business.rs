@@ -103,20 +103,23 @@ impl BusinessFolder {
     /// # Errors
     /// Fails with the mistakes of the files.
     pub fn pages(&self) -> Result<PageSet, Mistakes> {
-        let folders: Vec<PathBuf> =
-            self.page_folders().iter().filter_map(|folder| folder.parent()).map(Path::to_owned).collect();
-        let mut pages = PageSet::read(&self.name, &folders, &self.own.config)?;
+        let mut pages = PageSet::read(&self.name, &self.page_folders(), &self.own.config)?;
         pages.set_catalog(&self.catalog);
         Ok(pages)
     }
 
+    /// Returns the business with changed clauses.
+    fn changed(&self, change: impl Fn(&Node) -> Node) -> BusinessFolder {
+        let (lines, unfilled) =
+            (change(&self.lines), self.unfilled.as_ref().map(|unfilled| Arc::new(change(unfilled))));
+        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
+        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+    }
+
     /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
-        let lines = self.lines.without(pointers);
         let own = self.own.without(pointers);
-        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(unfilled.without(pointers)));
-        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
-        BusinessFolder { catalog, lines: Arc::new(lines), own, unfilled, ..self.clone() }
+        BusinessFolder { own, ..self.changed(|lines| lines.without(pointers)) }
     }
 
     /// Returns the folder's configuration with `overrides`. A value that cannot be a decimal number, although its key is one,
@@ -142,32 +145,23 @@ impl BusinessFolder {
     /// Returns the business with another policy: a text in the clause `policies`.
     #[must_use]
     pub fn with_policy(&self, name: &str, value: &str) -> BusinessFolder {
-        let lines = with_policy(&self.lines, name, value);
-        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(with_policy(unfilled, name, value)));
-        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
-        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+        self.changed(|lines| with_policy(lines, name, Tree::Text(value.to_owned())))
     }
 
     /// Returns the business whose checkouts return to this server: at the paths of its `success_url` and `cancel_url`.
     #[must_use]
     pub fn with_checkouts_at(&self, url: &str) -> BusinessFolder {
-        let moved = |lines: &Node| {
+        self.changed(|lines| {
             let mut lines = lines.clone();
             move_checkouts(&mut lines, url);
             lines
-        };
-        let (lines, unfilled) = (moved(&self.lines), self.unfilled.as_ref().map(|unfilled| Arc::new(moved(unfilled))));
-        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
-        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+        })
     }
 
     /// Returns the business with one more origin of its own pages.
     #[must_use]
     pub fn with_origin(&self, origin: &str) -> BusinessFolder {
-        let lines = with_origin(&self.lines, origin);
-        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(with_origin(unfilled, origin)));
-        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
-        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+        self.changed(|lines| with_origin(lines, origin))
     }
 
     /// Returns the origins of the business's own pages, as the policy `origins` names them.
@@ -195,11 +189,7 @@ const CHECKOUT_URLS: [&str; 2] = ["success_url", "cancel_url"];
 /// Name of the clause of policies.
 const POLICIES: &str = "policies";
 
-fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
-    with_policy_of(lines, name, Tree::Text(value.to_owned()))
-}
-
-fn with_policy_of(lines: &Node, name: &str, value: Tree) -> Node {
+fn with_policy(lines: &Node, name: &str, value: Tree) -> Node {
     let entry = |key: &str, value| Entry { key: key.to_owned(), line: 0, value };
     let mut lines = lines.clone();
     if lines.entry_mut(POLICIES).is_none() {
@@ -214,6 +204,13 @@ fn with_policy_of(lines: &Node, name: &str, value: Tree) -> Node {
     lines
 }
 
+/// Returns the path of an address, with its slash; none if it has no path.
+fn path_of(address: &str) -> Option<&str> {
+    let of_variable = || address.strip_prefix("${").and_then(|rest| rest.split_once('}'));
+    let (_, rest) = address.split_once("://").or_else(of_variable)?;
+    rest.find('/').map(|at| &rest[at..])
+}
+
 /// Replaces the origins of the addresses to which checkouts return. `${config.KEY}` at the beginning is an origin, too.
 fn move_checkouts(lines: &mut Node, url: &str) {
     match &mut lines.value {
@@ -221,12 +218,8 @@ fn move_checkouts(lines: &mut Node, url: &str) {
             for entry in entries {
                 match &mut entry.value.value {
                     Tree::Text(text) if CHECKOUT_URLS.contains(&entry.key.as_str()) => {
-                        let after = text.split_once("://").map(|(_, rest)| rest);
-                        let after = after.or_else(|| {
-                            text.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(_, rest)| rest)
-                        });
-                        if let Some(at) = after.and_then(|rest| rest.find('/').map(|at| rest[at..].to_owned())) {
-                            *text = format!("{url}{at}");
+                        if let Some(path) = path_of(text) {
+                            *text = format!("{url}{path}");
                         }
                     }
                     _ => move_checkouts(&mut entry.value, url),
@@ -244,7 +237,7 @@ fn with_origin(lines: &Node, origin: &str) -> Node {
     if !origins.iter().any(|node| node.scalar().is_some_and(|known| known == origin)) {
         origins.push(Node::text(origin));
     }
-    with_policy_of(lines, "origins", Tree::List(origins))
+    with_policy(lines, "origins", Tree::List(origins))
 }
 
 /// Clauses of `business.yml` for the host only.

@@ -36,7 +36,6 @@
           part.querySelectorAll("details").forEach((details, at) => (details.open = opened[at] ?? false));
         }
       }
-      if (fresh.documentElement.dataset.next) location.assign(fresh.documentElement.dataset.next);
     } catch {
       // The next event, or the stream's next connection, tries again.
     } finally {

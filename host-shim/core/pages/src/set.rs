@@ -8,6 +8,7 @@ use crate::source::Source;
 use extension_contract::ConfigDecl;
 use host_provider_api::html::escaped;
 use host_routes::{Nav, PageAction, PageHead, PageParts, PageReader, Who, decoded};
+use host_template::Bounded;
 use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_yaml::{Checked, Checker, Node};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
@@ -28,9 +29,8 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum length of a logo in bytes.
 const LOGO_BYTES_MAX: u64 = 256 * 1024;
 /// Names that every template may use.
-const COMMON: [&str; 13] = [
-    "caller", "catalog", "errors", "form", "nav", "next", "now", "page", "problem", "refresh", "reply", "said", "site",
-];
+const COMMON: [&str; 12] =
+    ["caller", "catalog", "errors", "form", "nav", "now", "page", "problem", "refresh", "reply", "said", "site"];
 
 /// A page.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +93,7 @@ struct Files {
 }
 
 impl PageSet {
-    /// Reads the pages of a business: the built-in ones, and those in the folder `pages` of each given folder, which replace them.
+    /// Reads the pages of a business: the built-in ones, and those in the given folders, which replace them.
     ///
     /// # Errors
     /// Fails with all mistakes of the files.
@@ -290,12 +290,12 @@ impl PageSet {
     /// Fails if an expression of the template does not fit its values, or if the page is too long.
     pub fn show(&self, page: &Page, values: &Map<String, Value>) -> Result<String, PageError> {
         let file = format!("{}.html", page.name);
-        let mut out = Bounded(Vec::new());
+        let mut out = Bounded::new(PAGE_BYTES_MAX);
         let shown =
             self.environment.get_template(&file).and_then(|template| template.render_captured_to(values, &mut out));
         match shown {
             // A head leaves empty lines.
-            Ok(_) => Ok(String::from_utf8(out.0).unwrap_or_default().trim_start().to_owned()),
+            Ok(_) => Ok(out.into_text().unwrap_or_default().trim_start().to_owned()),
             Err(error) => Err(PageError {
                 file: error.name().unwrap_or(&file).to_owned(),
                 line: error.line().unwrap_or(1),
@@ -409,9 +409,9 @@ fn files(folders: &[PathBuf]) -> Result<Files, Mistakes> {
         sources.insert((*name).to_owned(), Source::parse(&Path::new(FOLDER).join(name), text)?);
     }
     let mut files = Files { sources, own: BTreeSet::new(), assets: BTreeMap::new(), site: None };
-    for folder in folders.iter().map(|folder| folder.join(FOLDER)).filter(|folder| folder.is_dir()) {
-        for path in below(&folder)? {
-            add_file(&mut files, &folder, &path)?;
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        for path in files_below(folder)? {
+            add_file(&mut files, folder, &path)?;
         }
     }
     Ok(files)
@@ -454,35 +454,22 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Returns the files of a folder and of the folders in it, in the order of their names.
-fn below(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
+///
+/// # Errors
+/// Fails if a folder cannot be read.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     let unreadable =
         |error: io::Error| BadInput::new(Place::file(folder), error.to_string(), "a folder that can be read");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         match path.is_dir() {
-            true => found.extend(below(&path)?),
+            true => found.extend(files_below(&path)?),
             false => found.push(path),
         }
     }
     found.sort();
     Ok(found)
-}
-
-/// A text that refuses what exceeds its maximum.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.len() + bytes.len() > PAGE_BYTES_MAX {
-            true => Err(io::ErrorKind::FileTooLarge.into()),
-            false => self.0.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -497,7 +484,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             std::fs::write(path, text).expect("written");
         }
-        let read = PageSet::read("my-shop", &[folder.path().to_owned()], &[]);
+        let read = PageSet::read("my-shop", &[folder.path().join(FOLDER)], &[]);
         read.map_err(|error| error.to_string().replace(&folder.path().display().to_string(), ""))
     }
 

@@ -1,5 +1,6 @@
 //! The words of a business on its pages: `pages/site.yml`.
 
+use host_routes::title;
 use host_yaml::{Checked, Checker, Node};
 
 /// Maximum length of a text in characters.
@@ -19,15 +20,7 @@ pub struct SiteWords {
 impl SiteWords {
     /// Returns the words of a business that has written none: `my-shop` is `My Shop`.
     pub(crate) fn usual(name: &str) -> SiteWords {
-        let title = name.split(['-', '_']).map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
-        });
-        SiteWords {
-            title: title.collect::<Vec<_>>().join(" "),
-            about: "Choose a plan, and begin in a minute.".to_owned(),
-            support: None,
-        }
+        SiteWords { title: title(name), about: "Choose a plan, and begin in a minute.".to_owned(), support: None }
     }
 
     /// Reads the file over the usual words.

@@ -1,5 +1,6 @@
 //! Splits a file of a page into its head and its template, and finds the templates that it uses.
 
+use host_template::of_files;
 use host_yaml::Node;
 use host_yaml::bad_input::{BadInput, Place};
 use std::collections::BTreeSet;
@@ -37,17 +38,8 @@ impl Source {
 
     /// Returns the names of the templates that this one includes, extends or imports.
     pub(crate) fn used(&self) -> BTreeSet<&str> {
-        let mut used = BTreeSet::new();
-        let mut rest = self.template.as_str();
-        while let Some((_, after)) = rest.split_once("{%") {
-            let (tag, following) = after.split_once("%}").unwrap_or((after, ""));
-            let word = tag.trim_start_matches(['-', ' ', '\n']).split_whitespace().next().unwrap_or_default();
-            if ["extends", "from", "import", "include"].contains(&word) {
-                used.extend(tag.split(['"', '\'']).filter(|part| part.ends_with(".html")));
-            }
-            rest = following;
-        }
-        used
+        let quoted = of_files(&self.template).flat_map(|statement| statement.text.split(['"', '\'']));
+        quoted.filter(|part| part.ends_with(".html")).collect()
     }
 }
 

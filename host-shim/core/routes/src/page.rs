@@ -9,16 +9,21 @@ use crate::path::{self, Method, Pattern};
 use crate::reader::{Known, Scopes, optional_fields, typed_fields};
 use crate::reads::Read;
 use crate::route::Who;
-use crate::types::{Field, Type, is_member_name};
+use crate::types::{Field, Type, Types, is_member_name};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_yaml::{Checked, Checker, Entry, Fields, Node};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// Who may see a page.
 const READERS: [&str; 3] = ["public", "user", "admin"];
+/// The page with the form, its path and query, in expressions of a form.
+pub const PAGE: &str = "page";
 /// The site, with its address, in expressions.
 pub const SITE: &str = "site";
+/// What a part of a path or a query cannot have: dots could lead to another path.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 /// Maximum length of an address that a page calls, in bytes.
 const ADDRESS_BYTES_MAX: usize = 2_000;
 
@@ -104,13 +109,19 @@ pub struct PageAction {
 pub struct PageReader<'c> {
     check: &'c Checker,
     config: Vec<&'c str>,
+    /// Pages have no named types.
+    types: Types,
 }
 
 impl<'c> PageReader<'c> {
     /// Makes a reader that notes mistakes.
     pub fn new(check: &'c Checker, config: &'c [ConfigDecl]) -> PageReader<'c> {
         let keys = config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
-        PageReader { check, config: keys.map(|decl| decl.key.as_str()).collect() }
+        PageReader { check, config: keys.map(|decl| decl.key.as_str()).collect(), types: Types::default() }
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { types: &self.types, config: &self.config }
     }
 
     /// Reads the head of a page.
@@ -130,8 +141,7 @@ impl<'c> PageReader<'c> {
             Ok(Who::ALL.iter().find(|(_, name)| *name == word).map_or(Who::Admin, |(who, _)| *who))
         });
         let nav = fields.optional("nav", |node| self.nav(node));
-        let types = crate::types::Types::default();
-        let known = Known { types: &types, config: &self.config };
+        let known = self.known();
         let query = optional_fields(check, &mut fields, "query", &known)?;
         let pattern = pattern?;
         let path: Vec<Field> = pattern.names().map(crate::reader::text_field).collect();
@@ -147,8 +157,7 @@ impl<'c> PageReader<'c> {
     /// Notes the mistakes.
     pub fn block(&self, head: &Node) -> Checked<PageParts> {
         let mut fields = self.check.fields("the block", head)?;
-        let types = crate::types::Types::default();
-        let known = Known { types: &types, config: &self.config };
+        let known = self.known();
         let scopes = Scopes { path: &[], query: &[], body: &[], known: &known, further: site() };
         let with = fields.optional("with", |node| self.check.texts("with", node))?;
         let parts = self.parts(&mut fields, scopes)?;
@@ -201,14 +210,14 @@ impl<'c> PageReader<'c> {
         let check = self.check;
         let name = self.name(entry)?;
         let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
-        let types = crate::types::Types::default();
+        let known = self.known();
         let form_fields = match fields.take("form") {
-            Some(node) => typed_fields(check, "form", node, &Known { types: &types, config: &self.config })?,
+            Some(node) => typed_fields(check, "form", node, &known)?,
             None => Vec::new(),
         };
-        let known = Known { types: &types, config: &self.config };
         let mut of_form =
             Scopes { path: &[], query: &[], body: &form_fields, known: &known, further: scopes.further.clone() };
+        of_form.further.insert(PAGE.to_owned());
         let call = fields.need("call").and_then(|node| {
             let text = check.filled_text("call", node)?;
             let (method, path) = text.split_once(' ').unwrap_or_default();
@@ -320,8 +329,7 @@ pub fn address(path: &Form, query: &[(String, Form)], scope: &Scope) -> Result<S
 
 /// Encodes a text as one part of a path or a query.
 fn encoded(text: &str) -> String {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_~".contains(&c);
-    text.bytes().map(|c| if plain(c) { char::from(c).to_string() } else { format!("%{c:02X}") }).collect()
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// Reads the fields of a form, which are texts: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` a number.

@@ -214,8 +214,8 @@ fn tag_of(pattern: &Pattern) -> String {
     title(parts.map(str::to_owned).next().as_deref().unwrap_or("api"))
 }
 
-/// Returns the title of a group by the name of its folder or path: `My Feature` for `my-feature`.
-pub(crate) fn title(name: &str) -> String {
+/// Returns the title of a folder or a path by its name: `My Feature` for `my-feature`.
+pub fn title(name: &str) -> String {
     let words = name.split(['-', '_']).map(|word| {
         let mut letters = word.chars();
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()

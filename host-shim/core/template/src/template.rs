@@ -1,14 +1,15 @@
 //! One text with placeholders.
 
+use crate::bounded::Bounded;
 use crate::error::{Form, TemplateError};
 use crate::old;
+use crate::statement::{Statement, of_files};
 use host_provider_api::html::escaped;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io;
 
 /// Maximum instructions of one text.
 const STEPS_MAX: u64 = 1_000_000;
@@ -18,8 +19,6 @@ const SAMPLE_BYTES_MAX: usize = 1024 * 1024;
 const SHOWN_MAX: usize = 80;
 /// The sample of a value.
 const SAMPLE: &str = "1";
-/// Statements that use another template.
-const OF_FILES: [&str; 4] = ["extends", "from", "import", "include"];
 /// Name of the only template of an environment.
 const NAME: &str = "template";
 
@@ -42,8 +41,9 @@ impl<'s> Template<'s> {
             let problem = format!("`{{{placeholder}}}` is not a placeholder");
             return Err(TemplateError::new(form, line, problem, format!("`{{{{ {placeholder} }}}}`")));
         }
-        if let Some((line, statement)) = files_statement(text) {
-            let problem = format!("unknown statement {statement}");
+        // A mail is one file, while pages have such statements.
+        if let Some(Statement { line, word, .. }) = of_files(text).next() {
+            let problem = format!("unknown statement {word}");
             return Err(TemplateError::new(form, line, problem, "a template, such as `Hello {{ name }}`".to_owned()));
         }
         let mut environment = Environment::new();
@@ -85,9 +85,9 @@ impl<'s> Template<'s> {
     }
 
     fn render(&self, values: &Map<String, Value>, bytes_max: usize) -> Result<String, Error> {
-        let mut out = Bounded { bytes: Vec::new(), bytes_max };
+        let mut out = Bounded::new(bytes_max);
         self.environment.get_template(NAME)?.render_captured_to(values, &mut out)?;
-        String::from_utf8(out.bytes).map_err(|_| Error::from(ErrorKind::WriteFailure))
+        out.into_text().ok_or_else(|| Error::from(ErrorKind::WriteFailure))
     }
 
     /// Searches unknown names of filters and tests by filling in a sample, since parsing does not find them. An unknown
@@ -140,14 +140,6 @@ impl<'s> Template<'s> {
     }
 }
 
-/// Returns the first statement that uses another template, with its line: a mail is one file, while pages have such statements.
-fn files_statement(text: &str) -> Option<(usize, &str)> {
-    let tags = text.match_indices("{%").map(|(at, _)| (at, text[at + 2..].trim_start_matches(['-', '+', ' '])));
-    let word = |rest: &'_ str| rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-    let found = tags.map(|(at, rest)| (at, &rest[..word(rest)])).find(|(_, word)| OF_FILES.contains(word))?;
-    Some((text[..found.0].matches('\n').count() + 1, found.1))
-}
-
 fn is_unknown_name(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
 }
@@ -179,25 +171,6 @@ fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &minijinja::V
         _ => out.write_str(&text)?,
     }
     Ok(())
-}
-
-/// A text that refuses what exceeds its maximum.
-struct Bounded {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.bytes.len() + bytes.len() > self.bytes_max {
-            true => Err(io::ErrorKind::FileTooLarge.into()),
-            false => self.bytes.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

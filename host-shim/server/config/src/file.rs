@@ -6,7 +6,7 @@ use crate::extensions::{self, SecretValue};
 use crate::interpolate;
 use crate::issuers;
 use crate::reader::{Reader, Section};
-use host_yaml::bad_input::{BadInput, Mistakes, Place};
+use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checker, Node};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> (Database, Optio
     match reader.word(&section, "type", &["sqlite", "postgresql"]) {
         Some("postgresql") => {
             if section.get("url").is_none() {
-                missing(reader, &section, "url");
+                reader.missing(&section, "url");
             }
             let url = reader.secret(&section, "url");
             (
@@ -198,7 +198,7 @@ fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> (Database, Optio
         }
         None => {
             if section.get("type").is_none() {
-                missing(reader, &section, "type");
+                reader.missing(&section, "type");
             }
             (Database::Sqlite, None)
         }
@@ -212,7 +212,7 @@ fn read_storage(reader: &Reader<'_>, section: &Section<'_>) -> (Storage, Option<
     match reader.word(&section, "type", &["local", "s3"]) {
         Some("s3") => {
             if section.get("bucket").is_none() {
-                missing(reader, &section, "bucket");
+                reader.missing(&section, "bucket");
             }
             let (bucket, region) = (reader.text(&section, "bucket"), reader.text(&section, "region"));
             (Storage::S3 { bucket, region }, not_served(&section, "s3", "local, the folder `data`"))
@@ -223,14 +223,9 @@ fn read_storage(reader: &Reader<'_>, section: &Section<'_>) -> (Storage, Option<
         }
         None => {
             if section.get("type").is_none() {
-                missing(reader, &section, "type");
+                reader.missing(&section, "type");
             }
             (Storage::Local, None)
         }
     }
-}
-
-fn missing(reader: &Reader<'_>, section: &Section<'_>, name: &str) {
-    let place: Place = section.place().clone();
-    reader.fault(place, format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
 }

@@ -39,15 +39,15 @@ pub(crate) fn read(reader: &Reader<'_>, section: &Section<'_>) -> Option<Vec<Iss
 
 fn one(reader: &Reader<'_>, path: &str, node: &Node) -> Option<IssuerSettings> {
     let section = reader.section(path, node, Some(&ISSUER));
-    let issuer = required(reader, &section, "issuer");
+    let issuer = reader.required(&section, "issuer");
     let roles = reader.inner(&section, "roles", Some(&ROLES)).map(|roles| RoleSettings {
-        claim: required(reader, &roles, "claim").unwrap_or_default(),
+        claim: reader.required(&roles, "claim").unwrap_or_default(),
         operators: values(reader, &roles, "operators"),
         services: values(reader, &roles, "services"),
     });
     let login = reader.inner(&section, "login", Some(&LOGIN)).map(|login| LoginSettings {
-        name: required(reader, &login, "name").unwrap_or_default(),
-        client_id: required(reader, &login, "client_id").unwrap_or_default(),
+        name: reader.required(&login, "name").unwrap_or_default(),
+        client_id: reader.required(&login, "client_id").unwrap_or_default(),
         client_secret: reader.secret(&login, "client_secret").map(|secret| secret.value),
     });
     let settings = IssuerSettings {
@@ -65,13 +65,6 @@ fn one(reader: &Reader<'_>, path: &str, node: &Node) -> Option<IssuerSettings> {
         reader.fault(node.place(), format!("`{path}`: {error}"), "an issuer as in docs/configuration.md");
     }
     Some(settings)
-}
-
-fn required(reader: &Reader<'_>, section: &Section<'_>, name: &str) -> Option<String> {
-    if section.get(name).is_none() {
-        reader.fault(section.place().clone(), format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
-    }
-    reader.text(section, name)
 }
 
 fn values(reader: &Reader<'_>, section: &Section<'_>, name: &str) -> Vec<String> {

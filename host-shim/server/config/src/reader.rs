@@ -110,6 +110,19 @@ impl Reader<'_> {
         self.fault(node.place(), self.written(what, node), expected);
     }
 
+    /// Notes that a section lacks a member.
+    pub(crate) fn missing(&self, section: &Section<'_>, name: &str) {
+        self.fault(section.place.clone(), format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
+    }
+
+    /// Reads a text that must be there, and is not empty.
+    pub(crate) fn required(&self, section: &Section<'_>, name: &str) -> Option<String> {
+        if section.get(name).is_none() {
+            self.missing(section, name);
+        }
+        self.text(section, name)
+    }
+
     /// Fills in the variables of a single value.
     pub(crate) fn filled(&self, what: &str, node: &Node, expected: &str) -> Option<String> {
         let Some(text) = node.scalar() else {

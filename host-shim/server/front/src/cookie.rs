@@ -5,6 +5,7 @@
 
 use crate::front::HostedSite;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use extension_contract::Timestamp;
 
 /// The cookie of a session.
 pub(crate) const SESSION: &str = "session";
@@ -32,6 +33,17 @@ pub(crate) fn set(hosted: &HostedSite, of: &str, value: &str, seconds: i64) -> O
     let secure = if hosted.has_tls() { "; Secure" } else { "" };
     let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(hosted, of));
     HeaderValue::from_str(&line).ok()
+}
+
+/// Returns the header that begins a session.
+pub(crate) fn begin_session(hosted: &HostedSite, token: &str, expires_at: Timestamp) -> Option<HeaderValue> {
+    let seconds = expires_at.saturating_sub(hosted.site.clock().now()).div_euclid(1_000);
+    set(hosted, SESSION, token, seconds)
+}
+
+/// Returns the header that takes the cookie of a session from a browser; none if the browser has none.
+pub(crate) fn end_session(hosted: &HostedSite, headers: &HeaderMap) -> Option<HeaderValue> {
+    read(hosted, headers, SESSION).and_then(|_| set(hosted, SESSION, "", 0))
 }
 
 /// True if a page of this server makes the request, or the person at the browser. Without a browser's word it is not.

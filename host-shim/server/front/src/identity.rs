@@ -130,8 +130,7 @@ pub(crate) async fn log_out(Hosted(hosted): Hosted, method: Method, headers: Hea
     let token = token.ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
     users.identity().log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
     let mut response = Answered::ok(json!({})).into_response();
-    let has_cookie = cookie::read(&hosted, &headers, cookie::SESSION).is_some();
-    if let Some(cookie) = cookie::set(&hosted, cookie::SESSION, "", 0).filter(|_| has_cookie) {
+    if let Some(cookie) = cookie::end_session(&hosted, &headers) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

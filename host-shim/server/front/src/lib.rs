@@ -26,6 +26,7 @@ mod problem;
 mod products;
 mod query;
 mod rate;
+mod redirect;
 mod registry;
 mod routes;
 mod serve;

@@ -11,12 +11,13 @@ mod words;
 
 use crate::front::{Front, HostedSite};
 use crate::problem::Problem;
+use crate::redirect::see_other;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use host::business::BusinessFolder;
-use host_pages::PageSet;
+use host_pages::{PageSet, files_below};
 use host_yaml::bad_input::Mistakes;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,10 +33,13 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// Time for which browsers keep a file of the pages.
 const ASSETS_KEPT: &str = "public, max-age=300";
 
+/// The files of pages, each with the time of its change.
+type Changes = Vec<(Option<SystemTime>, PathBuf)>;
+
 /// The pages of a site.
 pub struct SitePages {
     business: BusinessFolder,
-    current: Mutex<(Option<SystemTime>, Arc<PageSet>)>,
+    current: Mutex<(Changes, Arc<PageSet>)>,
     /// True if changed files are read again, in local mode.
     is_reloaded: bool,
 }
@@ -47,39 +51,31 @@ impl SitePages {
     /// Fails with the mistakes of the pages.
     pub fn new(business: &BusinessFolder, is_reloaded: bool) -> Result<SitePages, Mistakes> {
         let set = Arc::new(business.pages()?);
-        let current = Mutex::new((changed_at(business), set));
+        let current = Mutex::new((changes(business), set));
         Ok(SitePages { business: business.clone(), current, is_reloaded })
     }
 
     /// Returns the pages as they are now. A file that is wrong leaves them as they were.
     fn current(&self) -> Arc<PageSet> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = if self.is_reloaded { changed_at(&self.business) } else { current.0 };
-        if changed != current.0 {
-            match self.business.pages() {
-                Ok(set) => current.1 = Arc::new(set),
-                Err(mistakes) => tracing::error!(%mistakes, "the changed pages are not shown"),
+        if self.is_reloaded {
+            let changes = changes(&self.business);
+            if changes != current.0 {
+                match self.business.pages() {
+                    Ok(set) => current.1 = Arc::new(set),
+                    Err(mistakes) => tracing::error!(%mistakes, "the changed pages are not shown"),
+                }
+                current.0 = changes;
             }
-            current.0 = changed;
         }
         current.1.clone()
     }
 }
 
-/// Returns the newest time of change of the files of pages.
-fn changed_at(business: &BusinessFolder) -> Option<SystemTime> {
-    let mut open: Vec<PathBuf> = business.page_folders();
-    let mut newest = None;
-    while let Some(folder) = open.pop() {
-        newest = newest.max(folder.metadata().and_then(|found| found.modified()).ok());
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            match entry.path().is_dir() {
-                true => open.push(entry.path()),
-                false => newest = newest.max(entry.metadata().and_then(|found| found.modified()).ok()),
-            }
-        }
-    }
-    newest
+/// Returns the files of pages with the times of their changes.
+fn changes(business: &BusinessFolder) -> Changes {
+    let found = business.page_folders().into_iter().filter_map(|folder| files_below(&folder).ok());
+    found.flatten().map(|file| (file.metadata().and_then(|found| found.modified()).ok(), file)).collect()
 }
 
 /// Answers a request for a page, a form or a file of the pages; gives the request back if it is none.
@@ -101,7 +97,7 @@ pub(crate) async fn answer(
         // Somebody loads the page again that a refused form has shown.
         let (parts, _) = request.into_parts();
         let asked = show::Asked { front, hosted, set: &set, parts: &parts };
-        return Ok(redirect(&format!("{}/", asked.base())));
+        return Ok(see_other(&format!("{}/", asked.base())));
     }
     if !is_get || set.find(path).is_none() {
         return Err(request);
@@ -162,15 +158,4 @@ fn html(status: StatusCode, text: String) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (status, headers, text).into_response()
-}
-
-/// Sends a browser to another address.
-fn redirect(address: &str) -> Response {
-    match HeaderValue::from_str(address) {
-        Ok(address) => {
-            let headers = [(header::LOCATION, address), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-            (StatusCode::SEE_OTHER, headers).into_response()
-        }
-        Err(_) => Problem::internal().into_response(),
-    }
 }

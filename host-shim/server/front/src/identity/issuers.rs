@@ -1,16 +1,17 @@
 //! `/api/auth/oidc/…`: a browser logs in at an issuer (OpenID Connect), and returns with a session.
 
 use crate::command::Answered;
-use crate::cookie::{self, LOGIN, SESSION};
+use crate::cookie::{self, LOGIN};
 use crate::extract::{Asked, Hosted, Named};
 use crate::front::{AppState, HostedSite};
 use crate::identity::announce;
 use crate::problem::Problem;
 use crate::rate::Peer;
+use crate::redirect::see_other;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use host_identity::Issued;
 use host_issuers::{Issuer, IssuerError, LoginSeed, SEED_BYTES};
 use serde::Deserialize;
@@ -123,8 +124,8 @@ pub(crate) async fn finish(
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
-    let seconds = logged_in.expires_at.saturating_sub(now).div_euclid(1_000);
-    let cookies = [cookie::set(&hosted, SESSION, &logged_in.token, seconds), cookie::set(&hosted, LOGIN, "", 0)];
+    let session = cookie::begin_session(&hosted, &logged_in.token, logged_in.expires_at);
+    let cookies = [session, cookie::set(&hosted, LOGIN, "", 0)];
     redirect(&format!("{}{return_to}", hosted.url), cookies)
 }
 
@@ -145,11 +146,9 @@ fn refused(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "login-refused", detail)
 }
 
-/// Answers with another address, as a browser follows it.
+/// Answers with another address, and sets cookies.
 fn redirect<const N: usize>(url: &str, cookies: [Option<HeaderValue>; N]) -> Result<Response, Problem> {
-    let url = HeaderValue::from_str(url).map_err(|_| Problem::internal())?;
-    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = see_other(url);
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie.ok_or_else(Problem::internal)?);
     }

@@ -1,12 +1,12 @@
 //! Carries out a form: calls the API, and sends the browser on. What is wrong is told on the page, beside what was typed.
 
 use super::call::{Called, call};
-use super::redirect;
 use super::show::{Asked, Extra, SAID};
 use super::words::{self, sentence};
 use crate::front::{Front, HostedSite};
 use crate::identity::issuers::is_own_path;
 use crate::problem::Problem;
+use crate::redirect::see_other;
 use crate::routes::of_pages::form_scope;
 use crate::{body, cookie};
 use axum::body::Body;
@@ -86,7 +86,7 @@ impl Sent<'_> {
     async fn carry_out(&self) -> Result<Response, Wrong> {
         let Asked { front, hosted, parts, .. } = self.asked;
         let values = read_form(&self.action.fields, &self.typed).map_err(|errors| wrong_fields(&errors))?;
-        let scope = form_scope(hosted, &json!({"url": hosted.url}), &values);
+        let scope = form_scope(hosted, &self.page, &values);
         let internal = |error: host_routes::ValueError| {
             tracing::error!(%error, "a form of a page cannot be carried out");
             Wrong::from(Problem::internal())
@@ -108,7 +108,7 @@ impl Sent<'_> {
                 let extra = Extra { reply: called.body.clone(), query: Some(query.to_owned()), ..Extra::default() };
                 self.asked.show(path, extra).await
             }
-            false => redirect(&self.target(&scope, &called).map_err(internal)?),
+            false => see_other(&self.target(&scope, &called).map_err(internal)?),
         };
         for cookie in self.cookies(&called) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -150,10 +150,10 @@ impl Sent<'_> {
         }
         let hosted = self.asked.hosted;
         let expires = called.body["expires_at"].as_str().and_then(host::time::parse);
-        let begun = called.body["token"].as_str().zip(expires).and_then(|(token, expires)| {
-            let seconds = expires.saturating_sub(hosted.site.clock().now()).div_euclid(1_000);
-            cookie::set(hosted, cookie::SESSION, token, seconds)
-        });
+        let begun = called.body["token"]
+            .as_str()
+            .zip(expires)
+            .and_then(|(token, expires)| cookie::begin_session(hosted, token, expires));
         let passed = called.headers.get_all(header::SET_COOKIE).iter().cloned();
         begun.into_iter().chain(passed).collect()
     }
@@ -162,7 +162,7 @@ impl Sent<'_> {
     async fn again(&self, wrong: Wrong) -> Response {
         if wrong.status == StatusCode::UNAUTHORIZED && !self.action.sets_session {
             let back: String = form_urlencoded::byte_serialize(self.page.as_bytes()).collect();
-            return redirect(&format!("{}/login?return_to={back}", self.asked.base()));
+            return see_other(&format!("{}/login?return_to={back}", self.asked.base()));
         }
         let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
         let is_secret = |name: &str| name.contains("password") || name.contains("secret");

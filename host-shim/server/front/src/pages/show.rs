@@ -1,9 +1,10 @@
 //! Shows a page: finds who reads it, reads what its head names, and fills in its template.
 
 use super::call::call;
-use super::{html, redirect};
+use super::html;
 use crate::front::{Front, HostedSite};
 use crate::problem::Problem;
+use crate::redirect::see_other;
 use crate::routes::of_pages::{PageValues, page_values};
 use crate::{access, cookie};
 use axum::http::request::Parts;
@@ -101,15 +102,14 @@ impl Asked<'_> {
             Err(NotShown::Anonymous) => {
                 let back = self.parts.uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
                 let back: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
-                let mut response = redirect(&format!("{}{LOGIN}?return_to={back}", self.base()));
+                let mut response = see_other(&format!("{}{LOGIN}?return_to={back}", self.base()));
                 // A session that has ended is not sent again.
-                let has_cookie = cookie::read(self.hosted, &self.parts.headers, cookie::SESSION).is_some();
-                if let Some(ended) = cookie::set(self.hosted, cookie::SESSION, "", 0).filter(|_| has_cookie) {
+                if let Some(ended) = cookie::end_session(self.hosted, &self.parts.headers) {
                     response.headers_mut().append(header::SET_COOKIE, ended);
                 }
                 response
             }
-            Err(NotShown::Elsewhere(page)) => redirect(&format!("{}{page}", self.base())),
+            Err(NotShown::Elsewhere(page)) => see_other(&format!("{}{page}", self.base())),
             Err(NotShown::Failed(status, detail)) => self.failure(status, &detail).await,
         }
     }
@@ -149,7 +149,6 @@ impl Asked<'_> {
             path: path_object.clone(),
             query: given.clone(),
             account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
-            site: json!({"url": self.hosted.url}),
         };
         // Read first: what is committed while the page is made comes with the stream.
         let newest = crate::query::read(self.hosted, |store| store.inbox_newest()).await?;

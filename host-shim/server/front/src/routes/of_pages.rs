@@ -9,8 +9,8 @@ use crate::rate::Peer;
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host_access::Caller;
-use host_routes::{PAGE_ROWS_MAX, Read, SITE, Scope};
-use serde_json::{Map, Value};
+use host_routes::{PAGE, PAGE_ROWS_MAX, Read, SITE, Scope};
+use serde_json::{Map, Value, json};
 
 /// What a page's expressions may use, beside what every request has.
 pub(crate) struct PageValues {
@@ -20,8 +20,6 @@ pub(crate) struct PageValues {
     pub(crate) query: Map<String, Value>,
     /// The account that the query names.
     pub(crate) account: Option<String>,
-    /// The site.
-    pub(crate) site: Value,
 }
 
 /// Reads the queries of a page. A page for everybody has no caller and reads only the catalog.
@@ -32,8 +30,8 @@ pub(crate) async fn page_values(
     reads: &[Read],
     values: PageValues,
 ) -> Result<Scope, Problem> {
-    let PageValues { path, query, account: named, site } = values;
-    let scope = scope_of(hosted, [("path", path), ("query", query), ("body", Map::new())]).with(SITE, site);
+    let PageValues { path, query, account: named } = values;
+    let scope = scope_of(hosted, [("path", path), ("query", query), ("body", Map::new())]).with(SITE, site(hosted));
     let account = match &caller {
         Some(caller) if named.is_some() || caller.own_account().is_some() => {
             Some(access::account(caller, named.as_deref())?)
@@ -53,8 +51,13 @@ pub(crate) async fn page_values(
     Reader { hosted, account, caller, page }.read(reads, scope).await
 }
 
-/// Returns the values for the expressions of a form.
-pub(crate) fn form_scope(hosted: &HostedSite, site: &Value, values: &Map<String, Value>) -> Scope {
+/// Returns the values for the expressions of a form on a page.
+pub(crate) fn form_scope(hosted: &HostedSite, page: &str, values: &Map<String, Value>) -> Scope {
     let none = Map::new;
-    scope_of(hosted, [("path", none()), ("query", none()), ("body", values.clone())]).with(SITE, site)
+    let scope = scope_of(hosted, [("path", none()), ("query", none()), ("body", values.clone())]);
+    scope.with(SITE, site(hosted)).with(PAGE, page)
+}
+
+fn site(hosted: &HostedSite) -> Value {
+    json!({"url": hosted.url})
 }
