@@ -13,5 +13,5 @@ mod source;
 
 pub use error::PageError;
 pub use locale::Locale;
-pub use set::{Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet, files_below};
+pub use set::{AWAY_PAGE, Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet, files_below};
 pub use site::SiteWords;

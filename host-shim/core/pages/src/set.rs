@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the optional folder of pages in a business folder.
 pub const FOLDER: &str = "pages";
+/// The page that is shown in place of an instance that does not run.
+pub const AWAY_PAGE: &str = "away";
 /// The page that shows a failure.
 pub const ERROR_PAGE: &str = "error";
 /// Maximum instructions of one page.
@@ -29,8 +31,9 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum length of a logo in bytes.
 const LOGO_BYTES_MAX: u64 = 256 * 1024;
 /// Names that every template may use.
-const COMMON: [&str; 12] =
-    ["caller", "catalog", "errors", "form", "nav", "now", "page", "problem", "refresh", "reply", "said", "site"];
+const COMMON: [&str; 13] = [
+    "away", "caller", "catalog", "errors", "form", "nav", "now", "page", "problem", "refresh", "reply", "said", "site",
+];
 
 /// A page.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,6 +23,7 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     }
     let outputs = json!({"id": letters(&id), "domain": domain});
     store.save(&Resource::new(call, outputs.clone()))?;
+    store.remember_label(label, &id)?;
     Ok(CallOutcome::Done(outputs))
 }
 

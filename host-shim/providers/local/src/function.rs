@@ -34,6 +34,7 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
         "url": format!("http://{label}.localhost:{port}"),
     });
     store.save(&Resource::new(call, outputs.clone()))?;
+    store.remember_label(&label, &id)?;
     Ok(CallOutcome::Done(outputs))
 }
 

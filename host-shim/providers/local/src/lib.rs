@@ -5,6 +5,7 @@
 //! `http://NAME.localhost:PORT`. All resources are stored in one folder and survive a restart.
 
 mod alias;
+mod away;
 mod backups;
 mod bucket;
 mod content;
@@ -17,5 +18,6 @@ mod server;
 mod serving;
 mod store;
 
+pub use away::{AwayAnswer, AwayPages, AwaySlot};
 pub use error::LocalError;
 pub use provider::{Local, PATTERNS};

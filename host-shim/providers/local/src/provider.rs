@@ -1,5 +1,6 @@
 //! Carries out the calls of the local provider, one at a time.
 
+use crate::away::AwaySlot;
 use crate::error::LocalError;
 use crate::serving::Serving;
 use crate::store::{Resource, ResourceStore};
@@ -21,6 +22,7 @@ const LOCK: &str = "calls.lock";
 pub struct Local {
     store: ResourceStore,
     server: Serving,
+    away: AwaySlot,
     /// Lets one call run at a time, also of several processes, so that checking and taking a name is atomic.
     lock: Mutex<File>,
 }
@@ -35,14 +37,21 @@ impl Local {
     /// Fails if the folder can't be used or the port is taken.
     pub fn open(folder: &Path, port: Option<u16>) -> Result<Local, LocalError> {
         let store = ResourceStore::open(folder)?;
-        let server = Serving::start(&store, port)?;
+        let away = AwaySlot::default();
+        let server = Serving::start(&store, port, &away)?;
         let lock = Mutex::new(store.lock_file(LOCK)?);
-        Ok(Local { store, server, lock })
+        Ok(Local { store, server, away, lock })
     }
 
     /// Returns the server's address.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Returns the place for the pages that answer for instances that do not run. Without pages, the server tells only
+    /// that an instance is suspended, or that there is none.
+    pub fn away(&self) -> &AwaySlot {
+        &self.away
     }
 
     fn try_call(&self, call: &Call) -> Result<CallOutcome, LocalError> {

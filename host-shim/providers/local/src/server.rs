@@ -1,14 +1,18 @@
 //! The HTTP server of all functions. It finds the function by the request's host and responds for it.
 
+use crate::away::AwaySlot;
 use crate::error::LocalError;
+use crate::function::LABEL;
 use crate::page::{page, rows};
 use crate::store::{Resource, ResourceStore};
 use crate::{alias, content, database, function};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use host_provider_api::ResourceId;
 use serde_json::{Value, json};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,7 +45,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves at the port that the folder stores, otherwise at `port` or a free port, and stores it.
-    pub fn start(store: ResourceStore, port: Option<u16>) -> Result<Server, LocalError> {
+    pub fn start(store: ResourceStore, port: Option<u16>, away: AwaySlot) -> Result<Server, LocalError> {
         let listener = match (store.port()?, port) {
             (Some(port), _) => listen(port).map_err(|error| LocalError::StoredPort { port, error })?,
             (None, Some(port)) => listen(port).map_err(|error| LocalError::Port { port, error })?,
@@ -53,7 +57,7 @@ impl Server {
         store.set_port(address.port())?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(store);
+        let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state((store, away));
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(taken)?
@@ -106,34 +110,72 @@ fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
     }
 }
 
-async fn handle(
-    State(store): State<ResourceStore>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
-    let path = uri.path().to_owned();
+async fn handle(State((store, away)): State<(ResourceStore, AwaySlot)>, parts: Parts, body: Bytes) -> Response {
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let result = tokio::task::spawn_blocking(move || respond(&store, &method, &host, &path, &body)).await;
-    result.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
+    match result {
+        Ok(Responded::Done(response)) => *response,
+        Ok(Responded::Away { holder, usual }) => match away.pages() {
+            // The id of a resource begins with that of its instance.
+            Some(pages) => {
+                let instance = holder.id.split('/').next().unwrap_or_default();
+                pages.answer(&holder.scope, instance, parts).await
+            }
+            None => *usual,
+        },
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"),
+    }
+}
+
+/// The result of looking for the function of a host.
+enum Responded {
+    /// The response.
+    Done(Box<Response>),
+    /// The function is suspended or gone.
+    Away {
+        /// The resource that has the host name.
+        holder: ResourceId,
+        /// The response if there are no pages for such instances.
+        usual: Box<Response>,
+    },
+}
+
+impl From<Response> for Responded {
+    fn from(response: Response) -> Self {
+        Responded::Done(Box::new(response))
+    }
 }
 
 /// Returns the response of the host's function.
-fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body: &[u8]) -> Response {
+fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body: &[u8]) -> Responded {
     let Some(label) = label(host) else {
-        return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost");
+        return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost").into();
     };
     let function = match alias::resolve(store, label) {
         Ok(Some(function)) => function,
-        Ok(None) => return text(StatusCode::NOT_FOUND, "there is no function with this name"),
-        Err(error) => return failed(&error),
+        Ok(None) => return absent(store, label),
+        Err(error) => return failed(&error).into(),
     };
     if function.state == "suspended" {
         let shown = page("Suspended", "This instance is suspended. Its data is kept.", &[]);
-        return html(StatusCode::SERVICE_UNAVAILABLE, shown);
+        let usual = Box::new(html(StatusCode::SERVICE_UNAVAILABLE, shown));
+        return Responded::Away { holder: function.full_id(), usual };
     }
-    serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error))
+    serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error)).into()
+}
+
+/// Returns the response for a name that no function has: that of the resource that had it last.
+fn absent(store: &ResourceStore, label: &str) -> Responded {
+    let usual = text(StatusCode::NOT_FOUND, "there is no function with this name");
+    if LABEL.check(label).is_err() {
+        return usual.into();
+    }
+    match store.holder_of_label(label) {
+        Ok(Some(holder)) => Responded::Away { holder, usual: Box::new(usual) },
+        Ok(None) => usual.into(),
+        Err(error) => failed(&error).into(),
+    }
 }
 
 /// Returns `name` for `name.localhost` and `name.localhost:PORT`. None for other hosts, to prevent DNS rebinding.

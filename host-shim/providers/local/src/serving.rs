@@ -1,5 +1,6 @@
 //! Which process serves the functions of a folder? The one that holds the lock; when it ends, another one takes over.
 
+use crate::away::AwaySlot;
 use crate::error::LocalError;
 use crate::server::Server;
 use crate::store::ResourceStore;
@@ -32,17 +33,21 @@ struct Successor {
 
 impl Serving {
     /// Serves the functions of the folder, or waits until the process that serves them ends.
-    pub fn start(store: &ResourceStore, port: Option<u16>) -> Result<Serving, LocalError> {
+    pub fn start(store: &ResourceStore, port: Option<u16>, away: &AwaySlot) -> Result<Serving, LocalError> {
         let lock = store.lock_file(LOCK)?;
         let begun = Instant::now();
         loop {
             if is_taken(&lock, store)? {
-                let server = Server::start(store.clone(), port)?;
+                let server = Server::start(store.clone(), port, away.clone())?;
                 return Ok(Serving { address: server.address(), _server: Some((server, lock)), _successor: None });
             }
             if let Some(port) = store.port()? {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                return Ok(Serving { address, _server: None, _successor: Some(Successor::wait(store.clone(), lock)) });
+                return Ok(Serving {
+                    address,
+                    _server: None,
+                    _successor: Some(Successor::wait(store.clone(), lock, away.clone())),
+                });
             }
             if begun.elapsed() > STORES_PORT {
                 let error = std::io::Error::other("another process holds the lock and has stored no port");
@@ -67,7 +72,7 @@ fn is_taken(lock: &File, store: &ResourceStore) -> Result<bool, LocalError> {
 }
 
 impl Successor {
-    fn wait(store: ResourceStore, lock: File) -> Successor {
+    fn wait(store: ResourceStore, lock: File, away: AwaySlot) -> Successor {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::spawn(move || {
             let mut server: Option<Server> = None;
@@ -75,7 +80,7 @@ impl Successor {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
                 if server.is_none() && is_taken(&lock, &store).unwrap_or(false) {
                     // The port stays taken for a moment after the other process has ended, so a failure is repeated.
-                    server = Server::start(store.clone(), None).ok();
+                    server = Server::start(store.clone(), None, away.clone()).ok();
                 }
             }
             drop(server);

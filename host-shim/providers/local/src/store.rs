@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const RECORD: &str = "resource.json";
 /// The file that stores the port.
 const PORT: &str = "port.json";
+/// Folder of the labels of host names, each with the resource that took it last.
+const LABELS: &str = "labels";
 
 /// The record of an existing resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,7 +86,7 @@ pub(crate) struct ResourceStore {
 impl ResourceStore {
     /// Opens or creates the folder, with access for its owner only.
     pub fn open(folder: &Path) -> Result<ResourceStore, LocalError> {
-        for part in [folder.to_owned(), folder.join("resources"), folder.join("backups")] {
+        for part in [folder.to_owned(), folder.join("resources"), folder.join("backups"), folder.join(LABELS)] {
             fs::create_dir_all(&part).map_err(LocalError::io(&part))?;
         }
         only_for_owner(folder)?;
@@ -160,6 +162,21 @@ impl ResourceStore {
             }
         }
         Ok(found)
+    }
+
+    /// Remembers the resource that takes a label of host names, also after the resource is destroyed.
+    pub fn remember_label(&self, label: &str, id: &ResourceId) -> Result<(), LocalError> {
+        write(&self.label_file(label), &(&id.scope, &id.resource, &id.id))
+    }
+
+    /// Returns the resource that took a label last. The label must be valid, since it is a part of a path.
+    pub fn holder_of_label(&self, label: &str) -> Result<Option<ResourceId>, LocalError> {
+        let found: Option<(String, String, String)> = read(&self.label_file(label))?;
+        Ok(found.map(|(scope, resource, id)| ResourceId { scope, resource, id }))
+    }
+
+    fn label_file(&self, label: &str) -> PathBuf {
+        self.folder.join(LABELS).join(format!("{label}.json"))
     }
 
     /// Stores a resource's record atomically.

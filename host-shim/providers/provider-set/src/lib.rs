@@ -15,6 +15,7 @@ mod settings;
 mod stop;
 
 pub use drift::{Drift, drift};
+pub use host_local::{AwayAnswer, AwayPages, AwaySlot};
 pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, Vault, VaultError};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};

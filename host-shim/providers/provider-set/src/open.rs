@@ -5,7 +5,7 @@ use crate::journal::Journal;
 use crate::limits::{Limited, ProviderLimits};
 use crate::name::Name;
 use crate::settings::Settings;
-use host_local::{Local, LocalError};
+use host_local::{AwaySlot, Local, LocalError};
 use host_mail::{BadConfig, Mail, MailTransport};
 use host_provider_api::{EventList, ObjectList, Provider, Registry, RegistryTokens, Secret, Secrets};
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
@@ -108,6 +108,8 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     /// Address of the local provider's HTTP server.
     pub serves: Option<SocketAddr>,
+    /// Place for the pages of instances that do not run; none without the provider `local`.
+    pub away: Option<AwaySlot>,
     /// Lists Stripe's events; none without the provider `stripe`.
     pub events: Option<Arc<dyn EventList>>,
     /// Lists Stripe's objects; none without the provider `stripe`.
@@ -153,6 +155,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         #[cfg(feature = "postgres")]
         secrets: secrets.clone(),
         serves: None,
+        away: None,
         events: None,
         objects: None,
         registry_tokens: None,
@@ -182,8 +185,8 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     }
     builder.backups_at_supabase();
     builder.images_beside_objects();
-    let ProviderBuilder { registry, journal, serves, events, objects, registry_tokens, .. } = builder;
-    Ok(Opened { registry, journal, vault, serves, events, objects, registry_tokens, _scratch: scratch })
+    let ProviderBuilder { registry, journal, serves, away, events, objects, registry_tokens, .. } = builder;
+    Ok(Opened { registry, journal, vault, serves, away, events, objects, registry_tokens, _scratch: scratch })
 }
 
 /// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
@@ -244,6 +247,7 @@ pub(crate) struct ProviderBuilder<'o> {
     #[cfg(feature = "postgres")]
     pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
+    away: Option<AwaySlot>,
     events: Option<Arc<dyn EventList>>,
     objects: Option<Arc<dyn ObjectList>>,
     pub registry_tokens: Option<Arc<dyn RegistryTokens>>,
@@ -311,6 +315,7 @@ impl ProviderBuilder<'_> {
     fn local(&mut self, folder: &Path) -> Result<(), OpenError> {
         let local = Local::open(&folder.join("local"), self.options.port)?;
         self.serves = Some(local.address());
+        self.away = Some(local.away().clone());
         self.add(&host_local::PATTERNS, Arc::new(local), None);
         self.mail(Name::Local, MailTransport::Folder(folder.join("mails")), None)
     }

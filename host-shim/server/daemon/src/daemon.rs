@@ -1,5 +1,6 @@
 //! Starts, runs and stops a server with one or several businesses.
 
+use crate::away::FrontPages;
 use crate::background::Background;
 use crate::backups::BackupSetup;
 use crate::data::{DataError, DataFolder};
@@ -13,7 +14,7 @@ use host::manifest::Manifest;
 use host::writer::JobError;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
-use host_provider_set::Opened;
+use host_provider_set::{AwayPages, Opened};
 use host_site::MakeRunner;
 use std::fs::File;
 use std::future::Future;
@@ -162,9 +163,17 @@ impl Daemon {
             .chain(telling)
             .filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();
+        let pages: Arc<dyn AwayPages> = Arc::new(FrontPages(front.clone()));
+        for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
+            slot.set(Some(pages.clone()));
+        }
+        drop(pages);
         let announced = front.clone();
         runtime.spawn(async move { announced.announce_users().await });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
+        for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
+            slot.set(None);
+        }
         background.into_iter().for_each(Background::stop);
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
         drop(runtime);

@@ -1,6 +1,7 @@
 //! Puts a server together and runs it: the data folder ([`data`]), and for each business its providers, which must carry out
 //! every kind of effect that the business can request ([`cover`]), and its site; and the front of all.
 
+mod away;
 mod background;
 mod backups;
 pub mod cover;

@@ -4,11 +4,12 @@
 //! name, or by its business as the first part of the path: `/solobase/api/…`.
 
 use crate::access::Authenticator;
+use crate::away::{self, InstanceHost};
 use crate::clock::{self, LocalClock};
 use crate::endpoints::{self, SiteWebhooks};
 use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, onboarding};
 use crate::operator::tools::Tools;
 use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
 use crate::pages::{self, SitePages};
@@ -229,6 +230,11 @@ impl Front {
         self.app.sites.iter().map(|site| &**site)
     }
 
+    /// Returns the sites, to be kept while a request is answered.
+    pub(crate) fn hosted(&self) -> impl Iterator<Item = &Arc<HostedSite>> {
+        self.app.sites.iter()
+    }
+
     /// Returns what finds the caller of a key.
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {
         &*self.app.authenticator
@@ -258,6 +264,9 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request<Body>) -> Response {
+        if let Some((site, host)) = self.app.instance_of(&request) {
+            return away::at_its_host(self, &site, host, request.into_parts().0).await;
+        }
         let Some((site, rest)) = self.app.site_of(&request) else {
             return Problem::not_found("no business of this name").into_response();
         };
@@ -345,11 +354,27 @@ impl HostedSite {
 }
 
 impl AppState {
+    /// Returns the host name of a request, in lower case and without a port.
+    fn host_of(request: &Request<Body>) -> Option<String> {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        host.or(request.uri().host()).map(|host| without_port(host).to_ascii_lowercase())
+    }
+
+    /// Returns the site whose instances have such a host name, and whose instance it is.
+    fn instance_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, InstanceHost)> {
+        let host = Self::host_of(request)?;
+        if self.sites.iter().any(|site| site.names.contains(&host)) {
+            return None;
+        }
+        let mut sites = self.sites.iter();
+        sites.find_map(|site| Some((site.clone(), site.pages.instance_hosts().instance(&host)?)))
+    }
+
     /// Returns the site of a request, and the path without the name of the business if it has this name.
     fn site_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, Option<String>)> {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.or(request.uri().host()).map(|host| without_port(host).to_ascii_lowercase());
-        if let Some(named) = host.and_then(|host| self.sites.iter().find(|site| site.names.contains(&host))) {
+        if let Some(named) =
+            Self::host_of(request).and_then(|host| self.sites.iter().find(|site| site.names.contains(&host)))
+        {
             return Some((named.clone(), None));
         }
         let rest = request.uri().path().strip_prefix('/')?;
@@ -420,6 +445,7 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
+        .route("/api/operator/onboarding", get(onboarding::get).fallback(get_only))
         .route("/api/operator/tasks", get(everywhere::tasks).fallback(get_only))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
         .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))

@@ -2,11 +2,12 @@
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
 //! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), routes of the business ([`routes`]), the
-//! token endpoint of a registry for images ([`registry`]), users ([`identity`]), operators
+//! token endpoint of a registry for images ([`registry`]), users ([`identity`]), instances that do not run ([`away`]), operators
 //! ([`operator`]), and whether the server works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
 //! commit. Errors are problems as in RFC 9457.
 
 mod access;
+mod away;
 mod body;
 mod clock;
 mod command;

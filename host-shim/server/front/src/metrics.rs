@@ -1,6 +1,7 @@
 //! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
 //! caller.
 
+pub(crate) mod onboarding;
 mod progress;
 
 use crate::extract::Operator;

@@ -5,10 +5,12 @@
 //! and [`words`] tells a person why it was refused.
 
 mod act;
+pub(crate) mod away;
 mod call;
 mod show;
 mod words;
 
+use crate::away::InstanceHosts;
 use crate::front::{Front, HostedSite};
 use crate::problem::Problem;
 use crate::redirect::see_other;
@@ -40,6 +42,7 @@ type Changes = Vec<(Option<SystemTime>, PathBuf)>;
 pub struct SitePages {
     business: BusinessFolder,
     current: Mutex<(Changes, Arc<PageSet>)>,
+    instance_hosts: InstanceHosts,
     /// True if changed files are read again, in local mode.
     is_reloaded: bool,
 }
@@ -52,7 +55,13 @@ impl SitePages {
     pub fn new(business: &BusinessFolder, is_reloaded: bool) -> Result<SitePages, Mistakes> {
         let set = Arc::new(business.pages()?);
         let current = Mutex::new((changes(business), set));
-        Ok(SitePages { business: business.clone(), current, is_reloaded })
+        let instance_hosts = InstanceHosts::of(&business.catalog);
+        Ok(SitePages { business: business.clone(), current, instance_hosts, is_reloaded })
+    }
+
+    /// Returns the host names that instances have by the catalog.
+    pub(crate) fn instance_hosts(&self) -> &InstanceHosts {
+        &self.instance_hosts
     }
 
     /// Returns the pages as they are now. A file that is wrong leaves them as they were.

@@ -3,6 +3,7 @@
 //! the library.
 
 mod api;
+mod away;
 mod beside_providers;
 mod clock_jumps;
 mod commands;

@@ -1,8 +1,13 @@
 //! Tests functions, and the databases, buckets and host names that they use.
 
 use crate::Machine;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use host_local::{AwayAnswer, AwayPages};
 use host_provider_api::{CallOutcome, conformance};
 use serde_json::json;
+use std::sync::Arc;
 
 fn refusal(answer: &CallOutcome) -> &str {
     match answer {
@@ -120,6 +125,33 @@ fn a_running_function_can_not_be_given_another_accounts_database() {
         }
     }
     assert_eq!((changed, machine.http("GET", &other, "/data/note", "").0), (1, 404));
+}
+
+/// Pages that tell the instance.
+struct Pages;
+
+impl AwayPages for Pages {
+    fn answer(&self, scope: &str, instance: &str, request: Parts) -> AwayAnswer {
+        let text = format!("{scope} {instance} {}", request.uri);
+        Box::pin(async move { (StatusCode::SERVICE_UNAVAILABLE, text).into_response() })
+    }
+}
+
+#[test]
+fn the_pages_of_the_business_answer_for_a_suspended_function_and_for_one_that_is_gone() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    machine.local.away().set(Some(Arc::new(Pages)));
+    assert_eq!(machine.http("GET", &acme, "/health", "").0, 200, "it runs");
+    let away = (503, "solobase/test/user:u1 inst_acme /a?b=c".to_owned());
+    machine.done("u1", "inst_acme/compute/change", "function.change", 2, json!({"state": "suspended"}));
+    assert_eq!(machine.http("GET", &acme, "/a?b=c", ""), away);
+    machine.done("u1", "inst_acme/compute/destroy", "function.destroy", 3, json!({}));
+    assert_eq!(machine.http("GET", &acme, "/a?b=c", ""), away);
+    let unknown = machine.http("GET", "nobody.localhost", "/", "");
+    assert_eq!(unknown, (404, "there is no function with this name".to_owned()));
+    machine.local.away().set(None);
+    assert_eq!(machine.http("GET", &acme, "/a", ""), unknown, "without the server of the business");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Commits only note what has happened. The store is read when the metrics are read, on a thread that answers questions.
 
 use super::SiteLabels;
+use super::onboarding::Ready;
 use extension_contract::{Account, Outcome, Payload, Timestamp};
 use host::processor::Report;
 use host::read;
@@ -14,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +35,10 @@ const INSTANCES: &str = "instances";
 const EFFECTS: &str = "effects";
 /// Who has completed a step that no person did.
 const MACHINE: &str = "machine";
+/// An instance for which a person has completed a step.
+const MANUAL: &str = "manual";
+/// States of the steps that people do.
+const STEP_STATES: [&str; 4] = ["opened", "completed", "abandoned", "overdue"];
 /// Beginning of the ids of purchases whose checkout was made elsewhere.
 const ELSEWHERE: &str = "pur_cs_";
 /// Part of the id of the result of a mail about a step that a person has not done in time.
@@ -106,6 +111,16 @@ pub(super) struct Progress {
     resources: Family<ResourceLabels, Gauge>,
     /// The kinds of resources that a site has had.
     kinds: Mutex<BTreeSet<(Partition, String)>>,
+    /// The instances that became ready, and the kinds of resources that were to be created, for a page.
+    shown: Mutex<Shown>,
+}
+
+/// What a page shows of the metrics, which themselves can only be written as text.
+#[derive(Debug, Default)]
+struct Shown {
+    /// By site; true for instances for which a person has done something.
+    ready: BTreeMap<(Partition, bool), Ready>,
+    created: BTreeSet<(Partition, String)>,
 }
 
 fn times() -> Histogram {
@@ -126,6 +141,7 @@ impl Progress {
             overlooked: Counter::default(),
             resources: Family::default(),
             kinds: Mutex::default(),
+            shown: Mutex::default(),
         };
         let Progress { provisioning, onboarding, created, manual, parked, dead, overlooked, resources, .. } = &progress;
         registry.register(
@@ -232,9 +248,12 @@ impl Progress {
             let site = site.clone();
             match one {
                 Seen::Created { resource, result } => {
+                    self.shown().created.insert((partition.clone(), resource.clone()));
                     self.created.get_or_create(&CreationLabels { site, resource, result }).inc();
                 }
                 Seen::Ready { how, provisioning_ms, onboarding_ms } => {
+                    let took_ms = onboarding_ms.unwrap_or(provisioning_ms);
+                    self.shown().ready.entry((partition.clone(), how == MANUAL)).or_default().add(took_ms);
                     let labels = HowLabels { site, how };
                     self.provisioning.get_or_create(&labels).observe(seconds(provisioning_ms));
                     if let Some(time) = onboarding_ms {
@@ -243,6 +262,39 @@ impl Progress {
                 }
             }
         }
+    }
+}
+
+impl Progress {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the instances of a site that became ready, with or without the work of a person.
+    pub(super) fn ready(&self, partition: &Partition, is_by_hand: bool) -> Ready {
+        self.shown().ready.get(&(partition.clone(), is_by_hand)).copied().unwrap_or_default()
+    }
+
+    /// Returns the resources of a site that were to be created, by kind.
+    pub(super) fn created(&self, partition: &Partition) -> Vec<Value> {
+        let kinds: Vec<String> =
+            self.shown().created.iter().filter(|(of, _)| of == partition).map(|(_, kind)| kind.clone()).collect();
+        let count = |resource: &str, result| {
+            let labels = CreationLabels { site: SiteLabels::of(partition), resource: resource.to_owned(), result };
+            self.created.get(&labels).map_or(0, |count| count.get())
+        };
+        let shown =
+            |kind: &String| json!({"resource": kind, "done": count(kind, "done"), "failed": count(kind, "failed")});
+        kinds.iter().map(shown).collect()
+    }
+
+    /// Returns the number of the steps of a site that people do, by state.
+    pub(super) fn steps(&self, partition: &Partition) -> BTreeMap<&'static str, u64> {
+        let count = |state| {
+            let labels = StepLabels { site: SiteLabels::of(partition), state };
+            self.manual.get(&labels).map_or(0, |count| count.get())
+        };
+        STEP_STATES.into_iter().map(|state| (state, count(state))).collect()
     }
 }
 
@@ -303,7 +355,7 @@ fn see(store: &dyn Read, partition: &Partition, note: &Note) -> Stored<Option<Se
             let made = record["made_at"].as_i64();
             let Some(begin) = made.max(paid) else { return Ok(None) };
             let since = |begin: Timestamp| mail.created_at.saturating_sub(begin).max(0);
-            let how = if is_by_hand(&record) { "manual" } else { "automatic" };
+            let how = if is_by_hand(&record) { MANUAL } else { "automatic" };
             Ok(Some(Seen::Ready { how, provisioning_ms: since(begin), onboarding_ms: paid.map(since) }))
         }
     }

@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use extension_contract::Account;
 use host_access::Caller;
-use host_pages::{ERROR_PAGE, Locale, NavEntry, Page, PageSet};
+use host_pages::{AWAY_PAGE, ERROR_PAGE, Locale, NavEntry, Page, PageSet};
 use host_routes::{PageGet, Scope, Who, address};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -231,6 +231,7 @@ impl Asked<'_> {
                 "title": words.title, "about": words.about, "support": words.support, "url": self.hosted.url,
                 "base": self.base(), "language": "en", "locale": locale.tag,
                 "has_theme": self.set.asset("theme.css").is_some(), "is_test": !self.hosted.site.partition().livemode,
+                "is_local": self.hosted.local_clock.is_some(),
             },
             "page": {"title": page.head.title, "path": path, "name": page.name, "query": query},
             "caller": caller.map(|caller| self.caller_shown(caller)).transpose()?,
@@ -257,6 +258,17 @@ impl Asked<'_> {
             "is_operator": caller.is_operator(),
             "account": caller.own_account().map(Account::to_string),
         }))
+    }
+
+    /// Returns the page of an instance that does not run, for a visitor at the instance's own address. Its links lead to the site.
+    pub(super) fn elsewhere(&self, away: Value) -> String {
+        let shown = self.set.named(AWAY_PAGE).and_then(|page| {
+            let mut values = self.common(page, "/away", None, &Map::new()).ok()?;
+            values["site"]["base"] = Value::from(self.hosted.url.as_str());
+            values.insert("away".to_owned(), away);
+            self.set.show(page, &values).inspect_err(|error| tracing::error!(%error, "a page cannot be shown")).ok()
+        });
+        shown.unwrap_or_else(|| "<!doctype html><title>Not here</title><p>This instance does not run.".to_owned())
     }
 
     /// Answers with the page that tells a failure.

@@ -69,6 +69,14 @@ impl Api {
         Api::start_with(business, ServerOptions { front, has_users: true, ..options }, keys)
     }
 
+    /// Starts a server whose business has these values in its configuration.
+    pub fn configured(business: &BusinessFolder, config: &[(&str, &str)]) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), has_users: true, ..ServerOptions::default() };
+        let config: Vec<_> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Api::start_configured(business, &config, options, keys)
+    }
+
     /// Starts a server that keeps secrets, and is the token endpoint of a registry.
     pub fn with_registry(
         business: &BusinessFolder,
@@ -109,10 +117,19 @@ impl Api {
     }
 
     fn start_with(business: &BusinessFolder, options: ServerOptions, keys: Arc<Keys>) -> Api {
+        Api::start_configured(business, &[], options, keys)
+    }
+
+    fn start_configured(
+        business: &BusinessFolder,
+        config: &[(String, String)],
+        options: ServerOptions,
+        keys: Arc<Keys>,
+    ) -> Api {
         let scripted = Scripted::new();
         let setup = ServerSetup {
             business: business.clone(),
-            setup: Setup::new(business.clone(), false, &[], None),
+            setup: Setup::new(business.clone(), false, config, None),
             livemode: false,
             scripted: scripted.clone(),
         };

@@ -79,8 +79,10 @@ impl Connection {
 
     /// Sends a request with headers and a body, and reads the answer.
     pub fn request(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
-        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        let host = headers.iter().find(|(name, _)| *name == "Host").map_or("localhost", |(_, host)| host);
+        let headers = headers.iter().filter(|(name, _)| *name != "Host");
+        let mut head = format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
+        headers.for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head.push_str("\r\n");
         self.write(head.as_bytes());
         self.write(body);

@@ -1,0 +1,104 @@
+//! Answers in place of an instance that does not run, at the instance's own address.
+//!
+//! Such requests come from the local provider, and from proxies or wildcard records that lead the host names of instances to this
+//! server. The first request to an instance that was archived because nobody used it restores the instance (ORC-42).
+
+mod hosts;
+
+pub(crate) use hosts::{InstanceHost, InstanceHosts};
+
+use crate::command;
+use crate::front::{Front, HostedSite, accept};
+use crate::pages::away::{Away, answer};
+use crate::problem::Problem;
+use crate::query::{ask, read};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use extension_contract::{Account, Actor, Question};
+use host::processor::Questions;
+use host::view::parsed;
+use host_intake::Decoded;
+use host_store::Partition;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Maximum instances of an account among which one is looked for.
+const INSTANCES_MAX: usize = 1_000;
+/// Command that restores an instance that was archived because nobody used it.
+const RESUME: &str = "instance.resume";
+
+impl Front {
+    /// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
+    pub async fn away(&self, scope: &str, instance: &str, request: Parts) -> Response {
+        let mut sites = self.hosted();
+        let found = sites.find_map(|site| Some((site.clone(), account_in(site.site.partition(), scope)?)));
+        match found {
+            Some((site, account)) => {
+                let wanted = instance.to_owned();
+                let found = look(&site, account, move |instance| instance["id"] == *wanted).await;
+                answer(self, &site, &request, found).await
+            }
+            None => Problem::not_found("no such instance").into_response(),
+        }
+    }
+}
+
+/// Answers a request to the host name of an instance.
+pub(crate) async fn at_its_host(front: &Front, site: &Arc<HostedSite>, host: InstanceHost, request: Parts) -> Response {
+    let key = format!("{}//{}", site.site.partition().name(), host.claim);
+    let claims = read(site, move |store| store.claims(std::slice::from_ref(&key))).await;
+    let found = match claims.map(|claims| claims.into_iter().find_map(|claim| claim?.holder)) {
+        Ok(Some(account)) => {
+            look(site, account, move |instance| instance["metadata"][&host.field] == *host.value).await
+        }
+        Ok(None) => Ok(None),
+        Err(problem) => Err(problem),
+    };
+    answer(front, site, &request, found).await
+}
+
+/// Returns the account of a scope, if it is one of a partition.
+fn account_in(partition: &Partition, scope: &str) -> Option<Account> {
+    scope.strip_prefix(&partition.name())?.strip_prefix('/')?.parse().ok()
+}
+
+/// Looks for an instance of an account. Restores it if it was archived because nobody used it.
+async fn look(
+    site: &Arc<HostedSite>,
+    account: Account,
+    is_wanted: impl Fn(&Value) -> bool + Clone + Send + 'static,
+) -> Result<Option<Away>, Problem> {
+    let Some((away, revision)) = find(site, account.clone(), is_wanted.clone()).await? else { return Ok(None) };
+    if !away.is_asleep() {
+        return Ok(Some(away));
+    }
+    wake(site, &account, &away, revision).await;
+    Ok(find(site, account, is_wanted).await?.map(|(away, _)| away))
+}
+
+/// Returns an instance and the revision of its account.
+async fn find(
+    site: &Arc<HostedSite>,
+    account: Account,
+    is_wanted: impl Fn(&Value) -> bool + Send + 'static,
+) -> Result<Option<(Away, u64)>, Problem> {
+    let (at, scope) = (site.site.clock().now(), site.site.partition().scope(account.clone()));
+    ask(site, move |answerer| -> Result<_, Problem> {
+        let question = Question { account, actor: Actor::system(), at };
+        let (rows, _) = answerer.ask_whole_list(&question, "instances", INSTANCES_MAX)?;
+        let found = rows.iter().map(|row| parsed(&row.value)).find(is_wanted);
+        let revision = answerer.read(|store| store.revision(&scope))?;
+        Ok(found.map(|instance| (Away::of(&instance), revision)))
+    })
+    .await?
+}
+
+/// Restores an instance. Requests that find the same state of the account are one command.
+async fn wake(site: &Arc<HostedSite>, account: &Account, away: &Away, revision: u64) {
+    let id = format!("wake:{}:{revision}", away.id);
+    let payload = json!({"id": away.id}).to_string();
+    let event = command::event(site, id, Actor::system(), account.clone(), RESUME, payload);
+    if let Err(error) = accept(&site.site, Decoded { event, refusal: None, time: None }, Vec::new()).await {
+        tracing::error!(%error, instance = away.id, "an archived instance cannot be restored for a visitor");
+    }
+}

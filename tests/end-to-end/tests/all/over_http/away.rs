@@ -1,0 +1,111 @@
+//! Requests to the addresses of instances that do not run.
+
+use super::api::Api;
+use super::raw::{Answer, Connection};
+use end_to_end::world::orchestra;
+use serde_json::{Value, json};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A visit at a host name, by a person's browser.
+fn visit(api: &Api, host: &str) -> Answer {
+    request(api, host, "text/html,*/*")
+}
+
+fn request(api: &Api, host: &str, accept: &str) -> Answer {
+    Connection::open(api.server.address()).request("GET /", &[("Host", host), ("Accept", accept)], b"")
+}
+
+fn status_of(api: &Api, account: &str, id: &str) -> Value {
+    let listed = api.get(&format!("/api/queries/list?kind=instances&account={account}"), &api.operator());
+    let found = listed["entries"].as_array().into_iter().flatten().find(|entry| entry["id"] == id);
+    found.unwrap_or_else(|| panic!("{listed}"))["value"]["status"].clone()
+}
+
+/// Makes a paid instance.
+fn made(api: &Api, user: &str, price: &str, body: &Value) {
+    api.stripe(&format!(
+        "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, \
+         metadata: {{user_id: {user}}}, price: {price}, period: {{start: 1767225600, end: 1798761600}}}}}}"
+    ));
+    let line = format!("POST /api/commands/instance.create?account=user:{user}");
+    api.plain(&line, &api.operator(), body);
+    api.server.settle();
+}
+
+fn later(api: &Api, days: i64) {
+    api.server.advance_to(api.server.now().saturating_add(days * DAY_MS));
+    api.server.settle();
+}
+
+// covers: ORC-42
+#[test]
+fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it() {
+    let api = Api::configured(orchestra(), &[("supabase_token", "secret:supabase")]);
+    let body =
+        json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "office@city.example"}});
+    made(&api, "o1", "price_orchestra_pro", &body);
+    let (host, id) = ("philharmonic.stagesub.com", "orch_philharmonic");
+    let running = visit(&api, host);
+    assert_eq!((running.status, running.body.contains("Not at this server")), (421, true), "{running:?}");
+    later(&api, 31);
+    assert_eq!(status_of(&api, "user:o1", id), "archived");
+    let restores = |api: &Api| {
+        api.server.with_host(move |host| {
+            let store = host.processor().store();
+            (1..500)
+                .filter_map(|seq| store.effect_at(seq).expect("read"))
+                .filter(|row| row.effect.key.contains("database/restore"))
+                .count()
+        })
+    };
+    assert_eq!(restores(&api), 0);
+    // Nothing of the instance is asked for before somebody comes.
+    let first = visit(&api, host);
+    assert_eq!((first.status, first.header("retry-after"), first.header("refresh")), (503, Some("3"), Some("3")));
+    assert!(first.body.contains("Being restored") && !first.body.contains("o1"), "{}", first.body);
+    let policy = first.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("style-src http://127.0.0.1;") && !policy.contains("'self'"), "{policy}");
+    let body = first.body.replace("&#x2f;", "/");
+    assert!(body.contains("href=\"http://127.0.0.1/assets/app.css\""), "{body}");
+    visit(&api, host);
+    api.server.settle();
+    assert_eq!((status_of(&api, "user:o1", id), restores(&api)), (json!("running"), 1), "two visits restore it once");
+    assert_eq!(visit(&api, host).status, 421);
+}
+
+#[test]
+fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the_account() {
+    let api = Api::start("solobase");
+    let body = json!({"name": "App", "metadata": {"subdomain": "ada"}});
+    made(&api, "u7", "price_professional_monthly", &body);
+    let host = "ada.solobase.cloud:8443";
+    api.stripe(
+        "{stripe: customer.subscription.deleted, id: evt_end, set: {id: sub_u7, customer: cus_u7, metadata: {user_id: u7}, \
+         status: canceled, price: price_professional_monthly}}",
+    );
+    api.server.settle();
+    let suspended = visit(&api, host);
+    assert_eq!((suspended.status, suspended.header("retry-after")), (503, None), "{suspended:?}");
+    assert!(suspended.body.contains("<h1>Suspended</h1>") && suspended.body.contains("/instances/inst_ada"));
+    later(&api, 40);
+    for _ in 0..2 {
+        let archived = visit(&api, host);
+        assert!(archived.status == 503 && archived.body.contains("<h1>Archived</h1>"), "{archived:?}");
+        assert!(!archived.body.contains("u7") && !archived.body.contains("cus_"), "{}", archived.body);
+    }
+    api.server.settle();
+    assert_eq!(status_of(&api, "user:u7", "inst_ada"), "archived", "a visit restores nothing that is not paid");
+    assert_eq!(request(&api, host, "*/*").code(), "archived", "a program gets a problem");
+    later(&api, 400);
+    for unknown in [host, "nobody.solobase.cloud"] {
+        let answer = visit(&api, unknown);
+        assert_eq!(
+            (answer.status, answer.body.contains("There is nothing at this address.")),
+            (404, true),
+            "{unknown}"
+        );
+        assert_eq!(request(&api, unknown, "*/*").code(), "not-found");
+    }
+    assert_eq!(visit(&api, "solobase.cloud").status, 200, "another name leads to the server's own pages");
+}
