@@ -92,10 +92,20 @@ impl BusinessFolder {
         Ok(business)
     }
 
+    /// Returns the folders that may have templates of mails: that of the business, and those of its features.
+    pub fn template_folders(&self) -> Vec<PathBuf> {
+        self.folders_with(templates::FOLDER)
+    }
+
+    /// Returns a folder of this name in the business, and in each of its features.
+    fn folders_with(&self, name: &str) -> Vec<PathBuf> {
+        let features = features::names(&self.folder).unwrap_or_default();
+        std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(name)).collect()
+    }
+
     /// Returns the folders that may have pages: that of the business, and those of its features.
     pub fn page_folders(&self) -> Vec<PathBuf> {
-        let features = features::names(&self.folder).unwrap_or_default();
-        std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(PAGES_FOLDER)).collect()
+        self.folders_with(PAGES_FOLDER)
     }
 
     /// Reads the pages: the built-in ones, and those of the folder and its features.

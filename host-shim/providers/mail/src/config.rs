@@ -23,9 +23,9 @@ pub struct BadConfig {
 pub struct Config {
     /// Sender: an address, optionally with a name. Its domain is the domain of every `Message-ID`.
     pub from: String,
-    /// Folder of the templates, `NAME.txt` and `NAME.html`. Without a folder, or if it has no `NAME.txt`, a mail lists
-    /// its values line by line.
-    pub templates: Option<PathBuf>,
+    /// Folders of the templates, `NAME.txt` and `NAME.html`; the first with a `NAME.txt` has the template. A mail
+    /// without a template lists its values line by line.
+    pub templates: Vec<PathBuf>,
     /// Looks up the addresses of `account` and `admin`.
     pub addresses: Arc<dyn AddressBook>,
     /// Transport of mails.

@@ -15,6 +15,7 @@ mod write;
 pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport};
 #[cfg(feature = "smtp")]
 pub use config::{Password, Security, Smtp};
+pub use template::{BadTemplate, fill};
 
 use deliver::Delivery;
 use host_provider_api::scripted::SIMULATED_SECRET;
@@ -39,7 +40,7 @@ const RECIPIENTS_MAX: usize = 50;
 pub struct Mail {
     from: Mailbox,
     domain: String,
-    templates: Option<PathBuf>,
+    templates: Vec<PathBuf>,
     addresses: Arc<dyn AddressBook>,
     delivery: Delivery,
 }
@@ -69,7 +70,7 @@ impl Mail {
         let recipients = self.recipients(call)?;
         let template = call.text("template").unwrap_or_default();
         let values = values(call)?;
-        let text = template::fill(self.templates.as_deref(), template, &values)
+        let text = template::fill(&self.templates, template, &values)
             .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);

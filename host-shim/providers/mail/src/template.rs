@@ -3,25 +3,45 @@
 use host_template::{FILE_BYTES_MAX, Form, MailTemplate, MailText, TEXT_BYTES_MAX, TemplateError, is_name};
 use serde_json::{Map, Value};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Maximum characters of a subject.
 const SUBJECT_MAX: usize = 200;
 
 /// Reasons why a template can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BadTemplate {
+pub enum BadTemplate {
+    /// The name is none of a template.
     #[error("`template` is `{0}`: expected a name of at most 100 of a-z, 0-9 and _")]
     Name(String),
+    /// The values have no names.
     #[error("`values` is {0}: expected an object")]
     Values(&'static str),
+    /// A file cannot be read.
     #[error("template {name}.{}: {problem}: expected a text of 256 KiB at most", form.extension())]
-    File { name: String, form: Form, problem: String },
+    File {
+        /// Name of the template.
+        name: String,
+        /// The file.
+        form: Form,
+        /// The problem.
+        problem: String,
+    },
+    /// A template is wrong, or a value does not fit.
     #[error("template {name}.{}:{}: {}: expected {}", error.form.extension(), error.line, error.problem, error.expected)]
-    Template { name: String, error: TemplateError },
+    Template {
+        /// Name of the template.
+        name: String,
+        /// The mistake.
+        error: TemplateError,
+    },
 }
 
-pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<MailText, BadTemplate> {
+/// Fills in a template: that of the first folder that has it. A mail without a template lists its values.
+///
+/// # Errors
+/// Fails if a file cannot be read, or a value is missing or does not fit.
+pub fn fill(folders: &[PathBuf], name: &str, values: &Value) -> Result<MailText, BadTemplate> {
     if !is_name(name) {
         return Err(BadTemplate::Name(name.chars().take(80).collect()));
     }
@@ -32,13 +52,18 @@ pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<
         Value::Array(_) => return Err(BadTemplate::Values("a list")),
         _ => return Err(BadTemplate::Values("a single value")),
     };
-    let read = |form: Form| match folder {
-        Some(folder) => read(&folder.join(format!("{name}.{}", form.extension())))
-            .map_err(|problem| BadTemplate::File { name: name.to_owned(), form, problem }),
-        None => Ok(None),
+    let read = |folder: &Path, form: Form| {
+        let file = folder.join(format!("{name}.{}", form.extension()));
+        read(&file).map_err(|problem| BadTemplate::File { name: name.to_owned(), form, problem })
     };
-    let Some(text) = read(Form::Plain)? else { return Ok(by_default(name, values)) };
-    let html = read(Form::Html)?;
+    let mut found = None;
+    for folder in folders.iter().map(PathBuf::as_path) {
+        if let Some(text) = read(folder, Form::Plain)? {
+            found = Some((text, read(folder, Form::Html)?));
+            break;
+        }
+    }
+    let Some((text, html)) = found else { return Ok(by_default(name, values)) };
     let text = MailTemplate::parse(&text, html.as_deref())
         .and_then(|template| template.fill(values))
         .map_err(|error| BadTemplate::Template { name: name.to_owned(), error })?;
@@ -101,7 +126,7 @@ mod tests {
         for (file, text) in files {
             std::fs::write(folder.path().join(file), text).expect("written");
         }
-        fill(Some(folder.path()), name, &values)
+        fill(&[folder.path().to_owned()], name, &values)
     }
 
     #[test]
@@ -134,7 +159,7 @@ mod tests {
             html: None,
         };
         assert_eq!(fill_of(&[], "orchestra_welcome", values.clone()).expect("a text"), expected);
-        assert_eq!(fill(None, "orchestra_welcome", &values).expect("a text"), expected);
+        assert_eq!(fill(&[], "orchestra_welcome", &values).expect("a text"), expected);
     }
 
     #[test]
@@ -164,7 +189,7 @@ mod tests {
     fn the_mails_of_the_fixtures_keep_their_bytes() {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/saas-plugins");
         let of = |folder: &str, name: &str, values: Value| {
-            let text = fill(Some(&fixture.join(folder)), name, &values).expect("a mail");
+            let text = fill(&[fixture.join(folder)], name, &values).expect("a mail");
             (text.subject, text.plain, text.html)
         };
         let dashboard = "https://plugins.example/dashboard";

@@ -186,12 +186,17 @@ fn an_unencrypted_connection_is_limited_to_this_machine() {
         [("127.0.0.1", true), ("localhost", true), ("::1", true), ("mail.example.com", false), ("10.0.0.1", false)]
     {
         let transport = MailTransport::Smtp(Smtp { host: host.to_owned(), ..smtp(([127, 0, 0, 1], 25).into(), None) });
-        let config =
-            Config { from: "a@b.example".to_owned(), templates: None, addresses: Arc::new(TestAddressBook), transport };
+        let config = Config {
+            from: "a@b.example".to_owned(),
+            templates: Vec::new(),
+            addresses: Arc::new(TestAddressBook),
+            transport,
+        };
         assert_eq!(Mail::new(config).is_ok(), is_right, "{host}");
     }
     let transport = MailTransport::Folder("mails".into());
-    let config = Config { from: "nobody".to_owned(), templates: None, addresses: Arc::new(TestAddressBook), transport };
+    let config =
+        Config { from: "nobody".to_owned(), templates: Vec::new(), addresses: Arc::new(TestAddressBook), transport };
     let outcome = Mail::new(config).err().expect("no address").to_string();
     assert!(outcome.starts_with("`from` is `nobody`: expected "), "{outcome}");
     // A server without TLS gets no mail if the connection requires STARTTLS.

@@ -20,7 +20,10 @@ pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, Vault, Vaul
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};
 pub use name::Name;
-pub use open::{LocalStripe, OpenError, Opened, Options, StripeKey, begin_secrets, open, secrets_of, secrets_with};
+pub use open::{
+    LocalStripe, MailFolders, OpenError, Opened, Options, StripeKey, begin_secrets, open, preview_mail, secrets_of,
+    secrets_with,
+};
 pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{

@@ -6,9 +6,11 @@ use crate::limits::{Limited, ProviderLimits};
 use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{AwaySlot, Local, LocalError};
-use host_mail::{BadConfig, Mail, MailTransport};
+use host_mail::{BadConfig, BadTemplate, Mail, MailTransport};
 use host_provider_api::{EventList, ObjectList, Provider, Registry, RegistryTokens, Secret, Secrets};
+use host_template::MailText;
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -41,8 +43,29 @@ pub struct Options {
     pub keys: Option<Keys>,
     /// Key of Stripe's API, in place of those that the settings name.
     pub stripe_key: Option<StripeKey>,
+    /// Folders of the business's own mail templates. The folder of the settings comes before them.
+    pub templates: Vec<PathBuf>,
     /// Values of environment variables to which the settings refer. A variable of the process takes precedence.
     pub variables: BTreeMap<String, Secret>,
+}
+
+/// The folders of mail templates, in the order in which a template is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailFolders(pub Vec<PathBuf>);
+
+impl Options {
+    /// Returns the folders of mail templates: that of the settings, and those of the business.
+    pub fn mail_folders(&self) -> MailFolders {
+        MailFolders(self.settings.mail.templates.iter().chain(&self.templates).cloned().collect())
+    }
+}
+
+/// Fills in a mail as the provider does.
+///
+/// # Errors
+/// Fails if the template cannot be read, or a value is missing or does not fit.
+pub fn preview_mail(folders: &MailFolders, template: &str, values: &Value) -> Result<MailText, BadTemplate> {
+    host_mail::fill(&folders.0, template, values)
 }
 
 /// A key of Stripe's API in one mode.
@@ -324,7 +347,7 @@ impl ProviderBuilder<'_> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
             from: settings.from.clone(),
-            templates: settings.templates.clone(),
+            templates: self.options.mail_folders().0,
             addresses: Arc::new(SettingsAddressBook::new(settings.clone(), name == Name::Local)),
             transport,
         });

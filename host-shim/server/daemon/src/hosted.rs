@@ -7,6 +7,7 @@ use crate::drift::DriftSetup;
 use crate::identity::{self, IdentityStartError};
 use crate::inspect::Inspector;
 use crate::invites::Invites;
+use crate::mails::Previews;
 use crate::records::Records;
 use crate::sweep::SweepSetup;
 use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
@@ -162,7 +163,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
     let is_local = local_clock.is_some();
     let lock = data.lock()?;
-    let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
+    let providers =
+        Options { folder: Some(data.path("providers")), templates: business.template_folders(), ..setup.providers };
+    let mails = Previews { folders: providers.mail_folders(), templates: business.templates.clone() };
     let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
     let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
@@ -241,6 +244,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         late: 0,
     });
     let mut tools = Tools::new(stripe_access(&opened), Some(inspector));
+    tools.mails = Some(Arc::new(mails));
     tools.backups = backups.as_ref().map(|setup| setup.backups.clone() as Arc<dyn BackupList>);
     let started = StartedBusiness {
         name: site.partition().business.clone(),

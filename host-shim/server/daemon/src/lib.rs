@@ -13,6 +13,7 @@ mod identity;
 mod inspect;
 mod invites;
 mod listen;
+mod mails;
 mod prices;
 mod quarantine;
 mod records;

@@ -10,6 +10,7 @@ use crate::endpoints::{self, SiteWebhooks};
 use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics, onboarding};
+use crate::operator::mails as mails_of;
 use crate::operator::tools::Tools;
 use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
 use crate::pages::{self, SitePages};
@@ -445,6 +446,9 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
+        .route("/api/operator/effects/{seq}/mail", get(mails_of::of_effect).fallback(get_only))
+        .route("/api/operator/mails", get(mails_of::list).fallback(get_only))
+        .route("/api/operator/mails/{template}", get(mails_of::sample).fallback(get_only))
         .route("/api/operator/onboarding", get(onboarding::get).fallback(get_only))
         .route("/api/operator/tasks", get(everywhere::tasks).fallback(get_only))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))

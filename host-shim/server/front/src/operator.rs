@@ -1,5 +1,5 @@
 //! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), accounts ([`accounts`]) beside
-//! Stripe's objects ([`stripe`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
+//! Stripe's objects ([`stripe`]), mails as they look ([`mails`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
 //! use it.
 
 pub(crate) mod accounts;
@@ -9,6 +9,7 @@ pub(crate) mod effects;
 pub(crate) mod events;
 pub(crate) mod everywhere;
 pub(crate) mod intervene;
+pub(crate) mod mails;
 pub(crate) mod stripe;
 
 pub mod tools;

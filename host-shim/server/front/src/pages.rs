@@ -30,7 +30,7 @@ const ACTIONS: &str = "/do/";
 /// Beginning of the paths of files that pages load.
 const ASSETS: &str = "/assets/";
 /// What a page may load: nothing from elsewhere, and no script of its own text. Forms may lead to a checkout at another address.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 /// Time for which browsers keep a file of the pages.
 const ASSETS_KEPT: &str = "public, max-age=300";

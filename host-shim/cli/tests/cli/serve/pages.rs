@@ -66,7 +66,7 @@ fn play_with(business: &str, script: &str, is_whole: bool) -> Value {
     told
 }
 
-// covers: SOL-30, SOL-50, SOL-51, SOL-52, SOL-53, SOL-55, PLG-80
+// covers: SOL-30, SOL-50, SOL-51, SOL-52, SOL-53, SOL-55, PLG-80, D-12
 #[test]
 fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_plan() {
     let told = play("solobase", "customer.mjs");
@@ -89,6 +89,11 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
     assert_eq!((text("returned"), text("status")), ("/instances/inst_ada", "Archived"));
+    for (name, head) in [("awaySuspended", "Suspended"), ("awayArchived", "Archived")] {
+        let [status, told_head, link] = &told[name].as_array().expect("a list")[..] else { panic!("{told}") };
+        assert_eq!((status, told_head), (&json!(503), &json!(head)));
+        assert!(link.as_str().is_some_and(|link| link.ends_with("/instances/inst_ada")), "{link}");
+    }
     assert_eq!(text("loggedOut"), "/");
 }
 
@@ -101,6 +106,10 @@ fn an_operator_sees_events_accounts_and_what_is_stuck_and_acts_by_a_click() {
     assert!(text("overview").contains("No step waits for a person."), "{told}");
     assert_eq!(told["searched"], 1);
     assert!(text("event").contains("user:ada") && text("event").contains("It requested none."), "{told}");
+    assert!(text("onboarding").contains("1 of 1 On average") && text("onboarding").contains("Applied"), "{told}");
+    assert!(text("mail").starts_with("amount paid minor: 1500\ncurrency: usd\n"), "{told}");
+    assert_eq!(text("moons"), "Such as 3d or 12h, at most 400 days.");
+    assert_eq!(told["advanced"], json!(["The clock was advanced.", 3]));
     assert_eq!((text("account"), text("suspended")), ("/admin/accounts/user:ada", "The instance is suspended."));
 }
 
@@ -253,6 +262,11 @@ fn the_plugin_shop_sells_downloads_and_sends_campaigns() {
     assert_has(&told, "sent", &["For editors", "Sent", "1 recipient."]);
     assert_has(&told, "scheduled", &["Goes out at 2099-01-02 09:00:00 UTC."]);
     assert_has(&told, "canceled", &["Canceled"]);
+    assert_eq!(told["mails"], json!(["Goodbye", "News", "Welcome"]));
+    assert_eq!(told["mail"], json!(["Welcome", "/api/operator/mails/welcome?html=true"]));
+    assert_has(&told, "html", &["<b>[email]</b>"]);
+    let subjects = told["subjects"].as_array().expect("a list");
+    assert!(subjects.contains(&json!("Welcome")) && subjects.contains(&json!("For editors")), "{subjects:?}");
 }
 
 // covers: ORC-31, ORC-34

@@ -1,5 +1,6 @@
 //! The tools of operators' requests beside the site: they read what the providers have, and how their backups go.
 
+use super::mails::MailPreviews;
 use crate::front::{AppState, Front, HostedSite};
 use host_store::Partition;
 use host_verify::StripeAccess;
@@ -92,6 +93,8 @@ pub struct Tools {
     pub drift: Option<Arc<dyn DriftCheck>>,
     /// Lists the backups that are made at regular times.
     pub backups: Option<Arc<dyn BackupList>>,
+    /// Shows mails as they look.
+    pub mails: Option<Arc<dyn MailPreviews>>,
     /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
     pub(super) compared: Arc<Mutex<Option<Compared>>>,
     /// Locked while Stripe is read: a list of its events takes much memory and a share of its rate limit.

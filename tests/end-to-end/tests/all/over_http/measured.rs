@@ -1,11 +1,13 @@
 //! The metrics of a business after some of its scenarios: how long a setup took, what was created, and what people did.
 
 use super::player::play_and_look;
+use super::server::Server;
 use end_to_end::world::root;
 use host_replay::library::{Sources, stories};
+use serde_json::{Value, json};
 
-/// The metrics after a scenario of Orchestra.
-struct Metrics(String);
+/// The metrics after a scenario of Orchestra, and what the page of operators shows of them.
+struct Metrics(String, Value);
 
 impl Metrics {
     fn after(scenario: &str) -> Metrics {
@@ -13,10 +15,11 @@ impl Metrics {
         let sources = Sources { business: None, fixtures: Some(root().join("fixtures")) };
         let stories = stories(&[file], sources, &host_native::runners()).expect("a scenario");
         let story = &stories[0];
-        let (first, text) = play_and_look(story, &story.cases[0], |server| (server.metrics(), server.metrics())).0;
+        let look = |server: &Server| (server.metrics(), server.metrics(), server.read("/api/operator/onboarding"));
+        let (first, text, onboarding) = play_and_look(story, &story.cases[0], look).0;
         let own = |text: &str| text.lines().filter(|line| is_own(line)).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(own(&first), own(&text), "a second reading counts nothing twice");
-        Metrics(text)
+        Metrics(text, serde_json::from_str(&onboarding).expect("JSON"))
     }
 
     /// Returns the value of a metric of the business; 0 without one.
@@ -64,9 +67,15 @@ fn a_setup_of_eight_minutes_is_measured_and_its_database_counts_as_created() {
             "nobody did anything by hand"
         );
     }
+    let took = json!({"count": 1, "within_300_s": 0, "average_s": 480, "longest_s": 480});
+    assert_eq!((&metrics.1["ready"]["automatic"], &metrics.1["automatic_percent"]), (&took, &json!(100)));
+    assert_eq!(metrics.1["resources"], json!([{"resource": "database", "done": 1, "failed": 0}]));
+    let applied = metrics.1["webhooks"].as_array().expect("a list").iter().find(|row| row["outcome"] == "applied");
+    assert_eq!(applied.map(|row| &row["count"]), Some(&json!(1)), "the subscription: {}", metrics.1);
     assert!(!metrics.0.contains("philharmonic") && !metrics.0.contains("o1"), "no metric names an account");
 }
 
+// covers: ORC-34
 // covers: ORC-61
 // covers: ORC-67
 #[test]
@@ -77,6 +86,8 @@ fn a_setup_by_hand_is_measured_as_such_and_its_steps_are_counted() {
     for state in ["opened", "completed"] {
         assert_eq!(metrics.value("manual_steps_total", &format!(r#"state="{state}""#)), 1.0, "{state}: {}", metrics.0);
     }
+    assert_eq!(metrics.1["manual_steps"], json!({"opened": 1, "completed": 1, "abandoned": 0, "overdue": 0}));
+    assert_eq!((&metrics.1["automatic_percent"], &metrics.1["ready"]["manual"]["count"]), (&json!(0), &json!(1)));
     // It takes three days.
     let late = Metrics::after("reminders.yml");
     assert_eq!(late.value("manual_steps_total", r#"state="overdue""#), 3.0, "{}", late.0);
@@ -90,6 +101,7 @@ fn the_time_from_a_payment_to_a_running_instance_and_failed_creations_are_measur
     let refused = Metrics::after("provider-refuses.yml");
     let failed = refused.value("resources_created_total", r#"resource="database",result="failed""#);
     assert_eq!(failed, 1.0, "{}", refused.0);
+    assert_eq!(refused.1["resources"], json!([{"resource": "database", "done": 0, "failed": 1}]));
 }
 
 // covers: PLG-77

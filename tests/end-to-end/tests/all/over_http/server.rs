@@ -330,8 +330,13 @@ impl Server {
 
     /// Returns the text of the metrics, as an operator reads it.
     pub fn metrics(&self) -> String {
+        self.read("/metrics")
+    }
+
+    /// Returns the answer for an operator.
+    pub fn read(&self, path: &str) -> String {
         *self.given.actor.lock().expect("no panic") = Actor { kind: ActorKind::Admin, ..Actor::system() };
-        let request = self.client.get(format!("{}/metrics", self.address)).header("authorization", "Bearer given");
+        let request = self.client.get(format!("{}{path}", self.address)).header("authorization", "Bearer given");
         let mut answer = request.call().expect("an answer");
         assert_eq!(answer.status().as_u16(), 200);
         answer.body_mut().read_to_string().expect("a text")

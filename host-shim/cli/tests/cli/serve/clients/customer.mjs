@@ -110,9 +110,17 @@ await later("32d", told.instance);
 told.returned = new URL(page.url()).pathname;
 await story.sees("suspended");
 await story.state("instance-suspended");
+// What a visitor of the instance sees.
+const visited = async (name) => {
+  const answer = await story.goto(told.address);
+  await story.state(name);
+  return [answer.status(), await story.text("h1"), await page.$eval("main .button", (link) => link.href)];
+};
+told.awaySuspended = await visited("away-suspended");
 await later("40d", told.instance);
 told.status = await story.text(".tag");
 await story.state("instance-after-40-days");
+told.awayArchived = await visited("away-archived");
 await story.goto(`${server}/nothing-here`);
 await story.state("not-found");
 await story.followText("Log out");

@@ -61,10 +61,27 @@ told.suspended = await story.text("[role=status]");
 await story.followText("Resume");
 await story.sees("running");
 
-for (const [label, name] of [["Accounts", "accounts"], ["Resources", "resources"], ["Campaigns", "campaigns"]]) {
+for (const [label, name] of [["Accounts", "accounts"], ["Resources", "resources"], ["Onboarding", "onboarding"], ["Campaigns", "campaigns"], ["Mails", "mails"]]) {
   await story.followText(label, ".nav a");
   await story.state(name);
 }
+await story.followText("Onboarding", ".nav a");
+told.onboarding = (await story.text("main")).replaceAll(/\s+/g, " ");
+// The mail that told the customer of the instance, as it looked.
+await story.goto(`${server}/admin/accounts/user%3Aada`);
+await story.followText("Look at the mail", "a");
+told.mail = await story.text("main pre");
+await story.state("mail-without-template");
+await story.goto(`${server}/admin`);
+const clock = async () => Date.parse(`${(await story.text("#clock strong")).replace(" ", "T")}Z`);
+const before = await clock();
+await story.type("#f-own", "3 moons");
+await story.followText("Advance the clock");
+told.moons = await story.text("#e-own");
+await story.state("overview-wrong-span");
+await story.type("#f-own", "3d");
+await story.followText("Advance the clock");
+told.advanced = [await story.text("[role=status]"), Math.floor(((await clock()) - before) / 86400000)];
 await story.goto(`${server}/dashboard`);
 told.dashboard = new URL(page.url()).pathname;
 await story.end();

@@ -1,7 +1,9 @@
 // The story of a shop of plugins at a server in local mode: a user buys software and makes tokens for it, and an operator writes to the customers.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { open } from "./browser.mjs";
 
-const [server, , link] = process.argv.slice(2);
+const [server, , link, data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
@@ -121,4 +123,14 @@ await story.state("campaigns");
 await story.follow('.campaigns form[action$="/do/cancel_campaign"] button');
 await story.sees("Canceled", ".campaigns");
 told.canceled = await card("New release");
+await story.followText("Mails", ".nav a");
+told.mails = await page.$$eval("tbody a", (links) => links.map((link) => link.innerText));
+await story.state("mails");
+await story.followText("Welcome", "a");
+told.mail = [await story.text("#subject"), await page.$eval("iframe", (frame) => frame.src.slice(location.origin.length))];
+told.html = await page.evaluate(async (address) => (await fetch(address)).text(), told.mail[1]);
+await story.state("mail");
+// The mails that were really sent.
+const mails = readdirSync(join(data, "providers", "mails")).filter((name) => name.endsWith(".eml"));
+told.subjects = [...new Set(mails.map((name) => /^Subject: (.*)$/m.exec(readFileSync(join(data, "providers", "mails", name), "utf8"))[1].trim()))].sort();
 await story.end();
