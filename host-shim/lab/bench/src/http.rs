@@ -3,6 +3,7 @@
 
 pub mod bare;
 mod load;
+pub mod pages;
 
 use crate::corpus;
 use crate::facts::sync_times_us;

@@ -94,6 +94,8 @@ enum What {
     Saga,
     /// Signed webhooks over HTTP; needs `--server`.
     Http,
+    /// The pages for browsers; needs `--server`.
+    Pages,
 }
 
 fn main() -> Result<()> {
@@ -132,7 +134,11 @@ fn main() -> Result<()> {
             What::Saga => saga::measure(&setting, &mut table),
             What::Http => match &options.server {
                 Some(server) => http::measure(&setting, server, &mut table),
-                None => Err(anyhow::anyhow!("expected --server with the program of the server")),
+                None => Err(no_server()),
+            },
+            What::Pages => match &options.server {
+                Some(server) => http::pages::measure(&setting, server, &mut table),
+                None => Err(no_server()),
             },
         }
         .with_context(|| format!("cannot measure `{what:?}`"))?;
@@ -142,6 +148,10 @@ fn main() -> Result<()> {
         Format::Json => println!("{}", table.json()?),
     }
     Ok(())
+}
+
+fn no_server() -> anyhow::Error {
+    anyhow::anyhow!("expected --server with the program of the server")
 }
 
 fn size(setting: &Setting, table: &mut Table) -> Result<()> {

@@ -169,7 +169,10 @@ impl Daemon {
         }
         drop(pages);
         let announced = front.clone();
-        runtime.spawn(async move { announced.announce_users().await });
+        runtime.spawn(async move {
+            announced.announce_users().await;
+            announced.look_for_waiting().await;
+        });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
         for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
             slot.set(None);

@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::metrics::{self, Metrics, onboarding};
 use crate::operator::mails as mails_of;
 use crate::operator::tools::Tools;
+use crate::operator::waiting::Waiting;
 use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
 use crate::pages::{self, SitePages};
 use crate::problem::Problem;
@@ -161,6 +162,8 @@ pub(crate) struct AppState {
     pub(crate) streams: Arc<Semaphore>,
     /// True when the server stops; streams then end.
     pub(crate) stopping: Arc<watch::Sender<bool>>,
+    /// What waits for an operator, by site.
+    pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
     /// Held while the clock is advanced.
     pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -185,6 +188,8 @@ impl Front {
         metrics: Arc<Metrics>,
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
+        let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
+        let waiting = Arc::new(waiting.collect());
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
         let (advancing, quarantine) = (Arc::default(), Arc::new(()));
         let (streams, stopping) = (Arc::new(Semaphore::new(STREAMS_MAX)), Arc::new(watch::Sender::new(false)));
@@ -200,6 +205,7 @@ impl Front {
             tools: Arc::default(),
             streams,
             stopping,
+            waiting,
             advancing,
         };
         Ok(Front { router: router(app.clone()), app })
@@ -229,6 +235,11 @@ impl Front {
     /// Returns the sites.
     pub fn sites(&self) -> impl Iterator<Item = &HostedSite> {
         self.app.sites.iter().map(|site| &**site)
+    }
+
+    /// Returns the state of the server.
+    pub(crate) fn state(&self) -> &AppState {
+        &self.app
     }
 
     /// Returns the sites, to be kept while a request is answered.

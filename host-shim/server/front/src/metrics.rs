@@ -6,6 +6,7 @@ mod progress;
 
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
+use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
 use axum::extract::State;
@@ -114,6 +115,8 @@ pub struct Metrics {
     drift_checks: Family<ResultLabels, Counter>,
     backups: Family<ResultLabels, Counter>,
     late_backups: Family<SiteLabels, Gauge>,
+    /// The accounts about which something was decided.
+    changed: Changed,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
 }
@@ -176,6 +179,7 @@ impl Default for Metrics {
             swept_accounts,
             missed,
             progress,
+            changed: Changed::default(),
             drift,
             drift_checks,
             backups,
@@ -247,6 +251,11 @@ impl Metrics {
         self.late_backups.get_or_create(&SiteLabels::of(partition)).set(late);
     }
 
+    /// Returns the accounts about which something was decided.
+    pub(crate) fn changed(&self) -> &Changed {
+        &self.changed
+    }
+
     /// Returns a receiver that sees each commit of a site.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
@@ -311,6 +320,7 @@ impl Observer for SiteMetrics {
             }
             self.metrics.events.get_or_create(&labels).inc();
         }
+        self.metrics.changed.add(&self.partition, reports.iter().filter_map(|report| report.account.clone()));
         self.metrics.progress.note(&self.partition, reports);
         if !reports.is_empty() {
             self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));

@@ -11,6 +11,7 @@ pub(crate) mod everywhere;
 pub(crate) mod intervene;
 pub(crate) mod mails;
 pub(crate) mod stripe;
+pub(crate) mod waiting;
 
 pub mod tools;
 

@@ -1,12 +1,14 @@
 //! Lists of all accounts: `GET /api/operator/tasks` has the steps that wait for a person, `GET /api/operator/instances` the instances.
 
+use super::waiting::{FAILED, waiting};
 use super::{SEARCHED_MAX, limit};
 use crate::extract::{Asked, Operator};
-use crate::front::HostedSite;
+use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::{asked, read};
 use crate::show::page;
 use axum::Json;
+use axum::extract::State;
 use extension_contract::{Actor, Question};
 use host::processor::{AskError, Questions};
 use host::view::parsed;
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Maximum number of entries of one account that are read.
-const ENTRIES_MAX: usize = 1_000;
+pub(super) const ENTRIES_MAX: usize = 1_000;
 /// Accounts that are asked for one page; each is a question to the extension.
 const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 
@@ -38,33 +40,40 @@ pub(crate) struct WantedInstances {
     limit: Option<usize>,
 }
 
-/// Carries out `GET /api/operator/tasks`. A page may be empty although more pages follow.
+/// Carries out `GET /api/operator/tasks`.
 pub(crate) async fn tasks(
+    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {
-    let (tasks, next) = entries(&hosted, "tasks", wanted.after, wanted.limit, |_| true).await?;
+    let limit = limit(wanted.limit)?;
+    let (tasks, next) = waiting(&app, &hosted).await?.tasks(wanted.after.as_deref(), limit);
     Ok(Json(page("tasks", tasks, next.map(Value::from))))
 }
 
 /// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
 pub(crate) async fn instances(
+    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Asked(WantedInstances { status, after, limit }): Asked<WantedInstances>,
 ) -> Result<Json<Value>, Problem> {
+    if status.as_deref() == Some(FAILED) {
+        let limit = self::limit(limit)?;
+        let (failed, next) = waiting(&app, &hosted).await?.failed(after.as_deref(), limit);
+        return Ok(Json(page("instances", failed, next.map(Value::from))));
+    }
     // The products of the catalog have no status of an instance.
     let is_wanted = move |instance: &Value| match &status {
         Some(status) => instance["status"] == **status,
         None => instance["status"].is_string(),
     };
-    let (instances, next) = entries(&hosted, "instances", after, limit, is_wanted).await?;
+    let (instances, next) = entries(&hosted, after, limit, is_wanted).await?;
     Ok(Json(page("instances", instances, next.map(Value::from))))
 }
 
-/// Returns the wanted entries of a list, each with its account, and the account after which the next page begins.
+/// Returns the wanted instances, each with its account, and the account after which the next page begins.
 async fn entries(
     hosted: &HostedSite,
-    kind: &'static str,
     after: Option<String>,
     given: Option<usize>,
     is_wanted: impl Fn(&Value) -> bool + Send + 'static,
@@ -80,7 +89,7 @@ async fn entries(
                 return Ok((found, last));
             }
             let question = Question { account, actor: Actor::system(), at };
-            let (rows, _) = answerer.ask_whole_list(&question, kind, ENTRIES_MAX)?;
+            let (rows, _) = answerer.ask_whole_list(&question, "instances", ENTRIES_MAX)?;
             found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
                 entry["account"] = json!(name);
                 entry

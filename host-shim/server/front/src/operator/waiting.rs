@@ -1,0 +1,155 @@
+//! Knows which accounts have something that waits for an operator: a step for a person, or an instance that failed.
+//!
+//! This is rare among many accounts. So each account is asked once, and again after a decision about it; only what was found is kept.
+
+use super::everywhere::ENTRIES_MAX;
+use crate::front::{AppState, Front, HostedSite};
+use crate::problem::Problem;
+use crate::query::{asked, read};
+use extension_contract::{Account, Actor, Question, Timestamp};
+use host::processor::{Answerer, AskError, Questions};
+use host::view::parsed;
+use host_store::Partition;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::MutexGuard;
+
+/// Status of an instance that could not be made.
+pub(super) const FAILED: &str = "error";
+/// Accounts that are asked at a time, so that others may ask in between.
+const ASKED_AT_ONCE: usize = 100;
+
+/// The accounts of all sites about which something was decided.
+#[derive(Debug, Default)]
+pub(crate) struct Changed(Mutex<BTreeMap<Partition, BTreeSet<Account>>>);
+
+impl Changed {
+    /// Adds accounts of a site.
+    pub(crate) fn add(&self, partition: &Partition, accounts: impl Iterator<Item = Account>) {
+        self.lock().entry(partition.clone()).or_default().extend(accounts);
+    }
+
+    fn take(&self, partition: &Partition) -> BTreeSet<Account> {
+        self.lock().get_mut(partition).map(std::mem::take).unwrap_or_default()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, BTreeSet<Account>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What waits in the accounts of a site.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// True when all accounts have been asked once.
+    is_begun: bool,
+    /// Accounts that have to be asked.
+    stale: BTreeSet<Account>,
+    /// By the name of the account.
+    found: BTreeMap<String, OfAccount>,
+}
+
+#[derive(Debug, Default)]
+struct OfAccount {
+    tasks: Vec<Value>,
+    failed: Vec<Value>,
+}
+
+impl Waiting {
+    /// Asks the accounts that have changed; all accounts the first time.
+    async fn catch_up(&mut self, app: &AppState, hosted: &HostedSite) -> Result<(), Problem> {
+        let partition = hosted.site.partition();
+        // Taken first: an account that changes meanwhile is asked again the next time.
+        self.stale.extend(app.metrics.changed().take(partition));
+        if !self.is_begun {
+            let of = partition.clone();
+            let scopes = read(hosted, move |store| store.scopes(Some(&of))).await?;
+            self.stale.extend(scopes.into_iter().map(|scope| scope.account));
+            self.is_begun = true;
+        }
+        while !self.stale.is_empty() {
+            let some: Vec<Account> = self.stale.iter().take(ASKED_AT_ONCE).cloned().collect();
+            let (accounts, at) = (some.clone(), hosted.site.clock().now());
+            let found = asked(hosted, move |answerer| -> Result<Vec<_>, AskError> {
+                accounts.into_iter().map(|account| of_account(answerer, account, at)).collect()
+            });
+            for (name, found) in found.await? {
+                match found.tasks.is_empty() && found.failed.is_empty() {
+                    true => self.found.remove(&name),
+                    false => self.found.insert(name, found),
+                };
+            }
+            for account in &some {
+                self.stale.remove(account);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the steps that wait for a person in the accounts after one, and the last account if more follow.
+    pub(super) fn tasks(&self, after: Option<&str>, limit: usize) -> (Vec<Value>, Option<String>) {
+        self.page(after, limit, |found| &found.tasks)
+    }
+
+    /// Returns the failed instances of the accounts after one, and the last account if more follow.
+    pub(super) fn failed(&self, after: Option<&str>, limit: usize) -> (Vec<Value>, Option<String>) {
+        self.page(after, limit, |found| &found.failed)
+    }
+
+    fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        of: impl Fn(&OfAccount) -> &[Value],
+    ) -> (Vec<Value>, Option<String>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut entries, mut last) = (Vec::new(), None);
+        for (name, found) in self.found.range::<str, _>((from, Bound::Unbounded)).filter(|(_, it)| !of(it).is_empty()) {
+            if entries.len() >= limit {
+                return (entries, last);
+            }
+            entries.extend(of(found).iter().cloned());
+            last = Some(name.clone());
+        }
+        (entries, None)
+    }
+}
+
+/// Asks an account for its steps and its failed instances.
+fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Result<(String, OfAccount), AskError> {
+    let name = account.to_string();
+    let question = Question { account, actor: Actor::system(), at };
+    let mut list = |kind: &str| -> Result<Vec<Value>, AskError> {
+        let (rows, _) = answerer.ask_whole_list(&question, kind, ENTRIES_MAX)?;
+        let with_account = |mut entry: Value| {
+            entry["account"] = json!(name);
+            entry
+        };
+        Ok(rows.iter().map(|row| with_account(parsed(&row.value))).collect())
+    };
+    let tasks = list("tasks")?;
+    let failed = list("instances")?.into_iter().filter(|instance| instance["status"] == FAILED).collect();
+    Ok((name, OfAccount { tasks, failed }))
+}
+
+/// Returns what waits in a site, as of now. One request at a time asks the accounts.
+pub(super) async fn waiting<'a>(app: &'a AppState, hosted: &HostedSite) -> Result<MutexGuard<'a, Waiting>, Problem> {
+    let found = app.waiting.get(hosted.site.partition());
+    let mut waiting = found.ok_or_else(|| Problem::not_found("no such site"))?.lock().await;
+    waiting.catch_up(app, hosted).await?;
+    Ok(waiting)
+}
+
+impl Front {
+    /// Asks the accounts of all sites for what waits for an operator, so that the first who looks need not wait.
+    pub async fn look_for_waiting(&self) {
+        for site in self.hosted() {
+            if let Err(problem) = waiting(self.state(), site).await {
+                let detail = problem.detail();
+                tracing::warn!(detail, "the accounts could not be asked for what waits for an operator");
+            }
+        }
+    }
+}
