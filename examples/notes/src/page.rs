@@ -2,7 +2,7 @@
 
 use crate::error::{Mistake, NotesError, TEXT_MAX};
 use crate::form::Form;
-use crate::name::{NAME_MAX, encoded, is_name};
+use crate::name::{NAME_MAX, is_name};
 use crate::routes::{BODY_MAX, PER_PAGE, Site};
 use crate::storage::{Note, Room};
 use jiff::Timestamp;
@@ -55,8 +55,8 @@ struct NotesPage<'a> {
 #[derive(Serialize)]
 struct NoteView {
     name: String,
-    /// Path of the note. None for a seed whose name no path may contain.
-    path: Option<String>,
+    /// True if the note has an address. A seed may have a name that no address may contain.
+    has_address: bool,
     text: String,
     is_cut: bool,
     changed: String,
@@ -144,7 +144,7 @@ impl NoteView {
         let time = Timestamp::from_second(note.changed).unwrap_or_default();
         let end = note.text.char_indices().nth(EXCERPT).map(|(end, _)| end);
         NoteView {
-            path: is_name(&note.name).then(|| format!("/notes/{}", encoded(&note.name))),
+            has_address: is_name(&note.name),
             name: note.name,
             is_cut: end.is_some(),
             text: end.map(|end| note.text[..end].to_owned()).unwrap_or(note.text),
