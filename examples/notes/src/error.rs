@@ -36,6 +36,8 @@ pub(crate) enum Mistake {
     FileNameLong(usize),
     #[error("`file` has no name: expected a file with a name")]
     FileUnnamed,
+    #[error("`file` and the text have {0} bytes: expected at most {max}", max = crate::routes::BODY_MAX)]
+    BodyLarge(usize),
     #[error("`file` is given: expected none, since this instance has no bucket")]
     NoBucket,
     #[error("`file` has {bytes} bytes: expected at most {free}, the rest of the plan's limit")]
@@ -48,7 +50,11 @@ impl Mistake {
         match self {
             Mistake::Name(_) | Mistake::NameTaken(_) => "name",
             Mistake::TextLong(_) | Mistake::TextNul | Mistake::Empty => "text",
-            Mistake::FileNameLong(_) | Mistake::FileUnnamed | Mistake::NoBucket | Mistake::FilesFull { .. } => "file",
+            Mistake::BodyLarge(_)
+            | Mistake::FileNameLong(_)
+            | Mistake::FileUnnamed
+            | Mistake::NoBucket
+            | Mistake::FilesFull { .. } => "file",
         }
     }
 }

@@ -107,7 +107,6 @@ impl<S: Storage> App<'_, S> {
             }
             (Method::GET, "/app.css") => Ok(reply::css(STYLE)),
             (Method::GET, "/health") => self.health().await,
-            (Method::POST, "/notes") if is_too_large => Ok(reply::too_large(BODY_MAX)),
             (Method::POST, "/notes") => self.add(request).await,
             (_, "/" | "/app.css" | "/health") => Ok(reply::not_allowed("GET")),
             (_, "/notes") => Ok(reply::not_allowed("POST")),
@@ -202,7 +201,7 @@ impl<S: Storage> App<'_, S> {
     /// Adds the note of a form. A mistake shows the page again with the form as it was sent.
     async fn add(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NotesError> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.to_owned();
+        let (kind, bytes) = (kind.to_owned(), request.body().len());
         let sent = match form::read(&kind, request.into_body()).await {
             Ok(form) => form,
             Err(error @ form::FormError::Kind(_)) => {
@@ -210,6 +209,9 @@ impl<S: Storage> App<'_, S> {
             }
             Err(error) => return Ok(reply::text(StatusCode::BAD_REQUEST, error.to_string())),
         };
+        if bytes > BODY_MAX {
+            return self.again(StatusCode::PAYLOAD_TOO_LARGE, sent, vec![Mistake::BodyLarge(bytes)], None).await;
+        }
         let mistakes = sent.mistakes(self.storage.has_bucket());
         if !mistakes.is_empty() {
             return self.again(StatusCode::UNPROCESSABLE_ENTITY, sent, mistakes, None).await;

@@ -1,7 +1,7 @@
 //! Tests the form of a new note: what is kept, and what is shown again with a mistake.
 
 use crate::{Answer, MULTIPART, Memory, get, multipart, post, send};
-use notes::Room;
+use notes::{BODY_MAX, Room};
 
 /// Asserts that the form is shown again: with a mistake at `field`, and with `typed`.
 fn assert_again(answer: &Answer, status: u16, field: &str, mistake: &str, typed: &str) {
@@ -47,6 +47,8 @@ fn mistakes_are_shown_at_their_fields_with_what_was_typed() {
     assert_again(&again, 422, "file", "`file` has a name of 201 characters", "Choose its file again.");
     let again = post(&memory, &[("name", "a"), ("text", ""), ("file; filename=\"\"", "x")]);
     assert_again(&again, 422, "file", "`file` has no name", "Choose its file again.");
+    let again = post(&memory, &[("name", "a"), ("text", "typed"), ("file; filename=f", &"x".repeat(BODY_MAX))]);
+    assert_again(&again, 413, "file", "`file` and the text have 41", "typed</textarea>");
     assert_eq!((memory.names(), memory.files()), (vec!["taken".to_owned()], vec![]));
     assert_eq!(get(&memory, "/notes/taken").body, "kept");
 }

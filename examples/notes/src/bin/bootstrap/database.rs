@@ -20,7 +20,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Timeout of the question whether a connection still works.
 const CHECK: Duration = Duration::from_secs(2);
 /// Idle time after which a connection is checked before it is used: Lambda stops the program between requests.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(1);
 /// The role's setting `default_transaction_read_only` accompanies refused writes and would also refuse to delete. The
 /// role's rights say what it may write.
 const OPTIONS: &str = "-c default_transaction_read_only=off";
