@@ -14,6 +14,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 const TARGET: &str = "x86_64-unknown-linux-musl";
 /// Cargo profile of the program.
 const PROFILE: &str = "notes";
+/// Name of the zip file.
+pub const FILE: &str = "notes.zip";
 /// The file that Lambda starts.
 const PROGRAM: &str = "bootstrap";
 /// The variable that names the C compiler for the target.
@@ -44,7 +46,7 @@ pub fn build() -> Result<PathBuf> {
     }
     process::run(&mut cargo)?;
     let program = target_folder().join(TARGET).join(PROFILE).join(PROGRAM);
-    let path = dist().join("notes.zip");
+    let path = dist().join(FILE);
     install(&path, |to| pack(&program, to))?;
     Ok(path)
 }

@@ -10,7 +10,7 @@ pub use run::Passed;
 use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
-use crate::{build, cargo_component, process};
+use crate::{build, cargo_component, notes, process};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -208,7 +208,7 @@ fn deny() -> Result<Done> {
 }
 
 /// Crates that call clouds, and the counterparts that replace clouds in tests.
-const PROVIDERS: [&str; 9] = [
+const PROVIDERS: [&str; 10] = [
     "counterparts",
     "end-to-end",
     "host-aws",
@@ -218,7 +218,10 @@ const PROVIDERS: [&str; 9] = [
     "host-health",
     "host-stripe",
     "host-supabase",
+    NOTES,
 ];
+/// The program of instances, whose own tests need its feature `lambda`.
+const NOTES: &str = "notes";
 
 /// Compiles the crates of `PROVIDERS` and their tests. `cargo xtask build` uses the same builds of the SDKs of clouds, which take
 /// minutes to compile.
@@ -228,7 +231,7 @@ const PROVIDERS: [&str; 9] = [
 /// Something does not compile, or a lint warns.
 pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
     let names = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    let others = ["--features", "end-to-end/providers,host-mail/smtp"];
+    let others = ["--features", "end-to-end/providers,host-mail/smtp,notes/lambda"];
     programs::compile(&names.chain(others).collect::<Vec<_>>(), packages)
 }
 
@@ -242,9 +245,11 @@ fn providers() -> Result<Done> {
     let module = build::start_module();
     let mut compiled = compile_providers(&packages)?;
     build::finish_module(module)?;
+    notes::build()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
     compiled.tests.retain(|program| {
-        is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())
+        let is_with_servers = WITH_SERVERS.contains(&program.target.name.as_str());
+        is_kind(program, "lib") || program.package == NOTES || is_kind(program, "test") && is_with_servers
     });
     whole(run::run(&compiled, &packages, || Ok(())))
 }
