@@ -22,25 +22,25 @@ pub enum NotesError {
 /// A mistake in a form, which the page shows at the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Mistake {
-    #[error("`name` is `{0}`: expected 1 to {NAME_MAX} letters, digits, - and _")]
+    #[error("The name is “{0}”: expected 1 to {NAME_MAX} letters, digits, - and _")]
     Name(String),
-    #[error("`name` is `{0}`: expected a name that no other note has")]
+    #[error("The name is “{0}”: expected a name that no other note has")]
     NameTaken(String),
-    #[error("`text` has {0} bytes: expected at most {TEXT_MAX}")]
+    #[error("The text has {0} bytes: expected at most {TEXT_MAX}")]
     TextLong(usize),
-    #[error("`text` contains the character NUL: expected a text without it")]
+    #[error("The text contains the character NUL: expected one without it")]
     TextNul,
-    #[error("`text` is empty: expected a text or a file")]
+    #[error("The text is empty: expected a text or a file")]
     Empty,
-    #[error("`file` has a name of {0} characters: expected at most {FILE_NAME_MAX}")]
+    #[error("The file has a name of {0} characters: expected at most {FILE_NAME_MAX}")]
     FileNameLong(usize),
-    #[error("`file` has no name: expected a file with a name")]
+    #[error("The file has no name: expected a file with a name")]
     FileUnnamed,
-    #[error("`file` and the text have {0} bytes: expected at most {max}", max = crate::routes::BODY_MAX)]
+    #[error("The file and the text have {0} bytes: expected at most {max}", max = crate::routes::BODY_MAX)]
     BodyLarge(usize),
-    #[error("`file` is given: expected none, since this instance has no bucket")]
+    #[error("There is a file: expected none, since this instance has no bucket")]
     NoBucket,
-    #[error("`file` has {bytes} bytes: expected at most {free}, the rest of the plan's limit")]
+    #[error("The file has {bytes} bytes: expected at most {free}, the rest of the plan's limit")]
     FilesFull { bytes: u64, free: u64 },
 }
 

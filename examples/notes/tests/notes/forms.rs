@@ -33,22 +33,28 @@ fn mistakes_are_shown_at_their_fields_with_what_was_typed() {
     let memory = Memory::with_bucket();
     post(&memory, &[("name", "taken"), ("text", "kept")]);
     let again = post(&memory, &[("name", "a b"), ("text", "my <b>words</b>")]);
-    assert_again(&again, 422, "name", "`name` is `a b`: expected", "my &lt;b&gt;words&lt;&#x2f;b&gt;");
+    assert_again(&again, 422, "name", "The name is “a b”: expected", "my &lt;b&gt;words&lt;&#x2f;b&gt;");
     let again = post(&memory, &[("name", "taken"), ("text", "other")]);
-    assert_again(&again, 422, "name", "`name` is `taken`: expected a name that no other note has", "other</textarea>");
+    assert_again(
+        &again,
+        422,
+        "name",
+        "The name is “taken”: expected a name that no other note has",
+        "other</textarea>",
+    );
     let again = post(&memory, &[("name", "empty"), ("text", ""), ("file; filename=\"\"", "")]);
-    assert_again(&again, 422, "text", "`text` is empty: expected a text or a file", "value=\"empty\"");
+    assert_again(&again, 422, "text", "The text is empty: expected a text or a file", "value=\"empty\"");
     let again = post(&memory, &[("name", "long"), ("text", &"x".repeat(64 * 1024 + 1))]);
-    assert_again(&again, 422, "text", "`text` has 65537 bytes: expected at most 65536", "value=\"long\"");
+    assert_again(&again, 422, "text", "The text has 65537 bytes: expected at most 65536", "value=\"long\"");
     let again = post(&memory, &[("name", "nul"), ("text", "a\0b")]);
-    assert_again(&again, 422, "text", "`text` contains the character NUL", "value=\"nul\"");
+    assert_again(&again, 422, "text", "The text contains the character NUL", "value=\"nul\"");
     let long = format!("file; filename=\"{}\"", "ü".repeat(201));
     let again = post(&memory, &[("name", "a"), ("text", ""), (&long, "x")]);
-    assert_again(&again, 422, "file", "`file` has a name of 201 characters", "Choose its file again.");
+    assert_again(&again, 422, "file", "The file has a name of 201 characters", "Choose its file again.");
     let again = post(&memory, &[("name", "a"), ("text", ""), ("file; filename=\"\"", "x")]);
-    assert_again(&again, 422, "file", "`file` has no name", "Choose its file again.");
+    assert_again(&again, 422, "file", "The file has no name", "Choose its file again.");
     let again = post(&memory, &[("name", "a"), ("text", "typed"), ("file; filename=f", &"x".repeat(BODY_MAX))]);
-    assert_again(&again, 413, "file", "`file` and the text have 41", "typed</textarea>");
+    assert_again(&again, 413, "file", "The file and the text have 41", "typed</textarea>");
     assert_eq!((memory.names(), memory.files()), (vec!["taken".to_owned()], vec![]));
     assert_eq!(get(&memory, "/notes/taken").body, "kept");
 }
@@ -58,12 +64,12 @@ fn files_need_a_bucket_with_room() {
     let file = ("file; filename=f", "12345");
     let again = post(&Memory::default(), &[("name", "a"), ("text", "x"), file]);
     assert_eq!(again.status, 422);
-    assert!(again.body.contains("`file` is given: expected none, since this instance has no bucket"), "{}", again.body);
+    assert!(again.body.contains("There is a file: expected none, since this instance has no bucket"), "{}", again.body);
     assert!(!again.body.contains("type=\"file\""), "{}", again.body);
     let room = |used| Some(Room { used, limit: Some(10), is_refused: false });
     let full = Memory { bucket: room(6), ..Memory::default() };
     let again = post(&full, &[("name", "a"), ("text", "x"), file]);
-    assert_again(&again, 507, "file", "`file` has 5 bytes: expected at most 4", "value=\"a\"");
+    assert_again(&again, 507, "file", "The file has 5 bytes: expected at most 4", "value=\"a\"");
     assert_eq!(post(&full, &[("name", "a"), ("text", "x")]).status, 303, "a note without a file");
     let fits = Memory { bucket: room(5), ..Memory::default() };
     assert_eq!(post(&fits, &[("name", "a"), ("text", "x"), file]).status, 303);

@@ -13,12 +13,13 @@ use std::process::{Command, Output};
 pub const TWO_TENANTS: &str = "tests/end-to-end/tests/clouds/two-tenants.yml";
 
 /// Asks a service of the cloud directly. Returns the response's status and body.
-pub fn ask(site: &Site, service: &str, path: &str) -> (u16, Vec<u8>) {
+pub fn ask(site: &Site, method: &str, service: &str, path: &str) -> (u16, Vec<u8>) {
     let address = site.moto().server().address();
     let mut stream = TcpStream::connect(address).expect("moto listens");
     let credential = format!("test/20260101/us-east-1/{service}/aws4_request");
     let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {signed}\r\n\r\n").expect("a request");
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {signed}\r\n\r\n")
+        .expect("a request");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
     let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a body");
@@ -28,7 +29,7 @@ pub fn ask(site: &Site, service: &str, path: &str) -> (u16, Vec<u8>) {
 
 /// Returns the configuration of a function, from the cloud.
 pub fn configuration(site: &Site, name: &str) -> Value {
-    let (_, body) = ask(site, "lambda", &format!("/2015-03-31/functions/{name}"));
+    let (_, body) = ask(site, "GET", "lambda", &format!("/2015-03-31/functions/{name}"));
     let function: Value = serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {name}"));
     function["Configuration"].clone()
 }

@@ -116,6 +116,11 @@ postgres:
         self.postgres.password()
     }
 
+    /// Runs a statement as the administrator of the database server.
+    pub fn administer(&self, statement: &str) -> String {
+        self.postgres.sql("postgres", statement)
+    }
+
     /// The folder of PostgreSQL's programs.
     pub fn programs(&self) -> &std::path::Path {
         self.postgres.programs()

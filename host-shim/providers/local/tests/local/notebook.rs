@@ -84,7 +84,7 @@ fn the_quota_of_the_bucket_limits_files() {
     let acme = machine.instance_with_bucket("u1", "acme", 0);
     let (status, page) = machine.form(&acme, "a", "typed", Some("milk"));
     assert!(status == 507 && page.contains("typed"), "{status} {page}");
-    assert!(page.contains("`file` has 4 bytes: expected at most 0, the rest of the plan&#x27;s limit"), "{page}");
+    assert!(page.contains("The file has 4 bytes: expected at most 0, the rest of the plan&#x27;s limit"), "{page}");
     assert_eq!(machine.http("GET", &acme, "/notes/a", "").0, 404);
     assert_eq!(machine.form(&acme, "a", "typed", None).0, 303, "a note needs no room in the bucket");
     machine.done("u1", "inst_acme/bucket/change", "bucket.change", 2, json!({"quota_gb": 1}));
