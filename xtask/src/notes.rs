@@ -1,14 +1,10 @@
 //! `dist/notes.zip`: the program of instances on AWS Lambda, as the runtime `provided.al2023` starts it.
 
-use crate::build::{dist, install, target_folder};
+use crate::build::{dist, install, program, target_folder};
 use crate::process;
 use anyhow::Result;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
 /// The program is static, since Amazon Linux 2023 has an older C library than the machine that builds it may have.
 const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -18,6 +14,8 @@ const PROFILE: &str = "notes";
 pub const FILE: &str = "notes.zip";
 /// The file that Lambda starts.
 const PROGRAM: &str = "bootstrap";
+/// The program of this package that writes the zip file.
+const PACK: &str = "pack";
 /// The variable that names the C compiler for the target.
 const CC: &str = "CC_x86_64_unknown_linux_musl";
 /// The C compiler of musl, if it is installed.
@@ -45,50 +43,10 @@ pub fn build() -> Result<PathBuf> {
         cargo.env(CC, "cc");
     }
     process::run(&mut cargo)?;
-    let program = target_folder().join(TARGET).join(PROFILE).join(PROGRAM);
+    process::run(&mut process::cargo(["build", "--quiet", "--package", "xtask", "--features", PACK, "--bin", PACK]))?;
+    let built = target_folder().join(TARGET).join(PROFILE).join(PROGRAM);
+    let pack = target_folder().join("debug").join(program(PACK));
     let path = dist().join(FILE);
-    install(&path, |to| pack(&program, to))?;
+    install(&path, |to| process::run(Command::new(pack).arg(built).arg(to)).map_err(std::io::Error::other))?;
     Ok(path)
-}
-
-/// Writes a zip file with one executable file.
-fn pack(program: &Path, to: &Path) -> std::io::Result<()> {
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-    // Each zip has the same time, 1980, so that the provider sees a change only if the program has changed.
-    let options = options.compression_level(Some(9)).unix_permissions(0o755).last_modified_time(DateTime::default());
-    let mut zip = ZipWriter::new(File::create(to)?);
-    zip.start_file(PROGRAM, options)?;
-    zip.write_all(&fs::read(program)?)?;
-    zip.finish()?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pack;
-    use std::fs::{self, File};
-    use std::io::Read;
-
-    #[test]
-    fn the_zip_has_an_executable_file_and_depends_on_the_program_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (program, first, second) =
-            (folder.path().join("built"), folder.path().join("1.zip"), folder.path().join("2.zip"));
-        fs::write(&program, "program").expect("a program");
-        pack(&program, &first).expect("a zip");
-        File::options()
-            .write(true)
-            .open(&program)
-            .expect("a file")
-            .set_modified(std::time::UNIX_EPOCH)
-            .expect("a time");
-        pack(&program, &second).expect("a zip");
-        assert_eq!(fs::read(&first).expect("a zip"), fs::read(&second).expect("a zip"));
-        let mut zip = zip::ZipArchive::new(File::open(&first).expect("a zip")).expect("a zip");
-        assert_eq!(zip.len(), 1);
-        let mut file = zip.by_name("bootstrap").expect("the program");
-        assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
-        let mut content = String::new();
-        file.read_to_string(&mut content).expect("text");
-        assert_eq!(content, "program");
-    }
 }

@@ -116,7 +116,7 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 /// the same features, so that nothing is compiled twice.
 pub const FEATURES: &str = "host-shim/lab,host-shim/local-stripe,host-shim/native,host-shim/registry,host-shim/serve";
 /// Arguments that compile `xtask` with all of its programs and tests.
-const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage"];
+const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
 /// An environment variable with a count that `--all` raises for one test program.
 struct FullCount {
     package: &'static str,
