@@ -208,7 +208,7 @@ fn deny() -> Result<Done> {
 }
 
 /// Crates that call clouds, and the counterparts that replace clouds in tests.
-const PROVIDERS: [&str; 10] = [
+const PROVIDERS: [&str; 9] = [
     "counterparts",
     "end-to-end",
     "host-aws",
@@ -218,10 +218,7 @@ const PROVIDERS: [&str; 10] = [
     "host-health",
     "host-stripe",
     "host-supabase",
-    NOTES,
 ];
-/// The program of instances, whose own tests need its feature `lambda`.
-const NOTES: &str = "notes";
 
 /// Compiles the crates of `PROVIDERS` and their tests. `cargo xtask build` uses the same builds of the SDKs of clouds, which take
 /// minutes to compile.
@@ -231,7 +228,7 @@ const NOTES: &str = "notes";
 /// Something does not compile, or a lint warns.
 pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
     let names = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    let others = ["--features", "end-to-end/providers,host-mail/smtp,notes/lambda"];
+    let others = ["--features", "end-to-end/providers,host-mail/smtp"];
     programs::compile(&names.chain(others).collect::<Vec<_>>(), packages)
 }
 
@@ -246,10 +243,10 @@ fn providers() -> Result<Done> {
     let mut compiled = compile_providers(&packages)?;
     build::finish_module(module)?;
     notes::build()?;
+    notes::lint()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
     compiled.tests.retain(|program| {
-        let is_with_servers = WITH_SERVERS.contains(&program.target.name.as_str());
-        is_kind(program, "lib") || program.package == NOTES || is_kind(program, "test") && is_with_servers
+        is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())
     });
     whole(run::run(&compiled, &packages, || Ok(())))
 }

@@ -11,9 +11,11 @@ mod origin;
 mod page;
 mod reply;
 mod routes;
+mod settings;
 mod storage;
 
 pub use error::NotesError;
 pub use reply::{failed, too_large};
 pub use routes::{BODY_MAX, Site, respond};
+pub use settings::{Database, Settings, SettingsError};
 pub use storage::{FileInfo, Note, Room, Storage, StorageError};

@@ -83,6 +83,11 @@ impl StorageError {
 }
 
 /// The notes of a database and the files of a bucket. Names of notes are checked before a method gets them.
+///
+/// # Errors
+///
+/// A method that writes to a full database fails with [`StorageError::Full`]. Every method fails if the database or the
+/// bucket fails.
 pub trait Storage: Sync {
     /// Returns `count` notes after the first `skip`, the newest first.
     fn list(&self, skip: u64, count: u64) -> impl Future<Output = Result<Vec<Note>, StorageError>> + Send;

@@ -96,7 +96,8 @@ fn pages_of_other_sites_change_nothing() {
 #[test]
 fn a_file_is_stored_by_browsers_and_never_displayed() {
     let memory = Memory::with_bucket();
-    let file = ("file; filename=\"Zoë's \\\"<page>\\\".html\"\r\nContent-Type: text/html", "<script>alert(1)</script>");
+    let head = "file; filename=\"Zoë's \\\"<page>\\\".html\"\r\nContent-Type: text/html";
+    let file = (head, "<script>alert(1)</script>");
     assert_eq!(post(&memory, &[("name", "a"), ("text", ""), file]).status, 303);
     let got = get(&memory, "/notes/a/file");
     assert_eq!(got.status_and_body(), (200, "<script>alert(1)</script>"));

@@ -1,7 +1,6 @@
 //! The connection to the instance's own database on PostgreSQL.
 
-use crate::settings::Database;
-use notes::StorageError;
+use notes::{Database, StorageError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -101,7 +100,7 @@ impl Connection {
         // A broken connection must not stay if the new one fails.
         *kept = None;
         let client = Arc::new(connect(&self.settings).await.map_err(StorageError::database)?);
-        make_table(&client).await.map_err(failed)?;
+        make_table(&client).await.map_err(not_written)?;
         *kept = Some(Kept { client: client.clone(), used: Instant::now() });
         Ok(client)
     }
@@ -176,12 +175,17 @@ fn described(error: &tokio_postgres::Error) -> String {
     text
 }
 
-/// Converts an error of a statement. Rights to write that the provider has taken away mean a full database.
+/// Converts an error of a statement.
 pub fn failed(error: tokio_postgres::Error) -> StorageError {
-    let refusals = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::DISK_FULL];
+    StorageError::database(described(&error))
+}
+
+/// Converts an error of a statement that writes: a full database is one whose rights to write the provider has taken away.
+pub fn not_written(error: tokio_postgres::Error) -> StorageError {
+    let refusals = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::READ_ONLY_SQL_TRANSACTION];
     match error.code() {
         Some(code) if refusals.contains(code) => StorageError::Full,
-        _ => StorageError::database(described(&error)),
+        _ => failed(error),
     }
 }
 

@@ -1,17 +1,14 @@
-//! The program of an instance on AWS Lambda, on a database of PostgreSQL and a bucket of S3. It reads its settings from
-//! the environment that the provider `aws` gives to a function.
+//! The program of an instance on AWS Lambda, on a database of PostgreSQL and a bucket of S3.
 
 mod bucket;
 mod database;
-mod settings;
 mod storage;
 
-use crate::settings::{Settings, SettingsError};
 use crate::storage::Cloud;
 use bytes::Bytes;
 use http::{Request, Response};
 use lambda_http::{Body, service_fn};
-use notes::{Site, respond};
+use notes::{Settings, SettingsError, Site, respond};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,10 +1,9 @@
 //! Notes in a table of PostgreSQL, and their files in a bucket of S3.
 
 use crate::bucket::Bucket;
-use crate::database::{Connection, failed};
-use crate::settings::Settings;
+use crate::database::{Connection, failed, not_written};
 use bytes::Bytes;
-use notes::{FileInfo, Note, Room, Storage, StorageError};
+use notes::{FileInfo, Note, Room, Settings, Storage, StorageError};
 use tokio_postgres::Row;
 
 const COLUMNS: &str = "name, text, changed, file_name, file_kind, file_bytes";
@@ -62,14 +61,14 @@ impl Storage for Cloud {
         let bytes = file.map(|file| signed(file.bytes)).transpose()?;
         let client = self.connection.client().await?;
         let added = client.execute(&statement, &[&note.name, &note.text, &note.changed, &name, &kind, &bytes]).await;
-        Ok(added.map_err(failed)? == 1)
+        Ok(added.map_err(not_written)? == 1)
     }
 
     async fn put(&self, name: &str, text: &str, changed: i64) -> Result<(), StorageError> {
         let statement = "INSERT INTO notes (name, text, changed) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET text = excluded.text, changed = excluded.changed";
         let client = self.connection.client().await?;
-        client.execute(statement, &[&name, &text, &changed]).await.map(drop).map_err(failed)
+        client.execute(statement, &[&name, &text, &changed]).await.map(drop).map_err(not_written)
     }
 
     async fn delete(&self, name: &str) -> Result<bool, StorageError> {

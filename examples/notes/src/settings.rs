@@ -1,4 +1,4 @@
-//! Settings from the environment.
+//! Settings of the program for Lambda, from the environment that the provider `aws` gives to a function.
 
 use std::num::ParseIntError;
 use std::path::PathBuf;
@@ -16,10 +16,15 @@ pub struct Settings {
 
 /// How the program reaches its database.
 pub struct Database {
+    /// Host name or address of the server.
     pub host: String,
+    /// Port of the server.
     pub port: u16,
+    /// Name of the database.
     pub name: String,
+    /// Name of the role.
     pub user: String,
+    /// Password of the role.
     pub password: String,
     /// File with certificates of authorities, in addition to the machine's.
     pub authorities: Option<PathBuf>,
