@@ -5,7 +5,7 @@ use crate::environment::{TWO_TENANTS, ask, configuration, environment, psql};
 use crate::site::Site;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use counterparts::{Lambda, Postgres};
+use counterparts::{Lambda, Postgres, apt, program, succeeds};
 use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::world::root;
 use host_provider_api::{Call, CallOutcome, Reply};
@@ -15,10 +15,14 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const FIRST: &str = "solobase-first";
 const SECOND: &str = "solobase-second";
+/// Time limit to unpack the zip file.
+const UNPACKED: Duration = Duration::from_secs(60);
 /// Content of a file that is no text.
 const FILE: &[u8] = b"\x89PNG\r\n\x00\xff";
 
@@ -31,8 +35,10 @@ fn zip_file() -> Vec<u8> {
 /// Unpacks the zip file as Lambda does. Returns the folder and the path of the program.
 fn unpacked(zip: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).expect("a zip file");
-    archive.extract(folder.path()).expect("files");
+    let file = folder.path().join("notes.zip");
+    fs::write(&file, zip).expect("a zip file");
+    let mut unzip = Command::new(apt("unzip", || program(&["/usr/bin/unzip"])));
+    succeeds(unzip.arg("-q").arg(file).arg("-d").arg(folder.path()), UNPACKED);
     let program = folder.path().join("bootstrap");
     (folder, program)
 }
