@@ -1,29 +1,35 @@
-//! `cargo xtask build`: the component and the host, ready to run, in `dist/`.
+//! `cargo xtask build`: the component, the host, and the program of instances on Lambda, ready to run, in `dist/`.
 
 use crate::groups::Groups;
-use crate::process;
+use crate::{notes, process};
 use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-/// Build `dist/instance-provisioner.wasm` and `dist/host-shim`, with every command and provider.
+/// Build `dist/instance-provisioner.wasm`, `dist/host-shim`, with every command and provider, and `dist/notes.zip`.
 ///
 /// The component is always optimised; the host only with `--release`. Without it, the host uses the builds of dependencies that
 /// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
+///
+/// `notes.zip` is the program of instances on AWS Lambda (`examples/notes`). A machine other than Linux on x86_64 leaves it out,
+/// since it needs a C compiler and a linker for that system.
 #[derive(clap::Args)]
 pub struct Options {
     /// Build the component only.
     #[arg(long)]
     component: bool,
     /// Optimise the host, too. Takes about 20 minutes on two cores the first time.
-    #[arg(long, conflicts_with_all = ["component", "named"])]
+    #[arg(long, conflicts_with_all = ["component", "named", "notes"])]
     release: bool,
     /// Build the component with the names of its functions instead, for `host-shim profile`, into the target folder: the
     /// same code, and larger.
     #[arg(long, conflicts_with = "component")]
     named: bool,
+    /// Build `dist/notes.zip` only.
+    #[arg(long, conflicts_with_all = ["component", "named"])]
+    notes: bool,
 }
 
 /// Features of the host that `cargo xtask build` makes.
@@ -40,12 +46,18 @@ pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     if options.named {
         println!("{}", groups.run("component", named_component)?.display());
+    } else if options.notes {
+        println!("{}", groups.run("notes", notes::build)?.display());
     } else if options.component {
         println!("{}", groups.run("component", component)?.display());
     } else {
         let host = if options.release { release_host() } else { full_host() };
         let (component, host) = groups.run("component and host", || both(&host))?;
         println!("{}\n{}", component.display(), host.display());
+        match notes::is_possible() {
+            true => println!("{}", groups.run("notes", notes::build)?.display()),
+            false => groups.skipped(&["notes"], "it is built on Linux on x86_64; to try it: cargo xtask build --notes"),
+        }
     }
     eprint!("{}", groups.summary());
     Ok(())
@@ -190,7 +202,7 @@ pub fn target_folder() -> PathBuf {
 }
 
 /// Makes a file next to its place and renames it, so that a running host keeps the file that it has open.
-fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+pub(crate) fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let part = path.with_extension("part");
     let folder = path.parent().context("a file has a folder")?;
     fs::create_dir_all(folder)

@@ -32,7 +32,7 @@ pub fn run(_: &Options) -> Result<()> {
 ///
 /// Fails if a build fails or the host does not load the component.
 pub fn check() -> Result<Done> {
-    component_builder::ensure_target()?;
+    component_builder::ensure_target(component_builder::TARGET)?;
     if let Some(missing) = TOOL.missing()? {
         return Ok(Done::Nothing(missing));
     }

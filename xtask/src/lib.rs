@@ -11,6 +11,7 @@ pub mod groups;
 pub mod launch;
 pub mod live;
 pub mod mutants;
+pub mod notes;
 pub mod packages;
 pub mod process;
 pub mod replay;

@@ -10,7 +10,7 @@ pub use run::Passed;
 use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
-use crate::{build, cargo_component, process};
+use crate::{build, cargo_component, notes, process};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -116,7 +116,7 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 /// the same features, so that nothing is compiled twice.
 pub const FEATURES: &str = "host-shim/lab,host-shim/local-stripe,host-shim/native,host-shim/registry,host-shim/serve";
 /// Arguments that compile `xtask` with all of its programs and tests.
-const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage"];
+const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
 /// An environment variable with a count that `--all` raises for one test program.
 struct FullCount {
     package: &'static str,
@@ -242,6 +242,8 @@ fn providers() -> Result<Done> {
     let module = build::start_module();
     let mut compiled = compile_providers(&packages)?;
     build::finish_module(module)?;
+    notes::build()?;
+    notes::lint()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
     compiled.tests.retain(|program| {
         is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())

@@ -5,6 +5,7 @@
 //! Everything here is for tests, so it panics on errors instead of returning them.
 
 mod install;
+mod lambda;
 mod moto;
 mod postgres;
 pub mod proxy;
@@ -17,6 +18,7 @@ mod stripe;
 mod supabase;
 
 pub use install::{apt, chromium, folder, node, program, venv};
+pub use lambda::Lambda;
 pub use moto::Moto;
 pub use postgres::Postgres;
 pub use proxy::{Fault, FaultProxy, Protocol};

@@ -15,6 +15,8 @@ mod faults;
 mod killed;
 #[path = "clouds/life.rs"]
 mod life;
+#[path = "clouds/notes.rs"]
+mod notes;
 #[path = "clouds/orchestra.rs"]
 mod orchestra;
 #[path = "clouds/saga.rs"]

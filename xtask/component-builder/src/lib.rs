@@ -26,13 +26,18 @@ const SOURCES: &str = "registry";
 pub enum BuildError {
     /// The toolchain has no standard library for the target, and there is no rustup to install it.
     #[error(
-        "the Rust toolchain has no `{TARGET}` target and `rustup` is not installed: \
+        "the Rust toolchain has no `{target}` target and `rustup` is not installed: \
          install rustup from https://rustup.rs, or the target with the tool that installed Rust"
     )]
-    NoRustup,
+    NoRustup {
+        /// Name of the target.
+        target: &'static str,
+    },
     /// `rustup` could not install the target.
-    #[error("`rustup target add {TARGET}` failed with {status}")]
+    #[error("`rustup target add {target}` failed with {status}")]
     TargetNotInstalled {
+        /// Name of the target.
+        target: &'static str,
         /// Exit status of `rustup`.
         status: std::process::ExitStatus,
     },
@@ -89,32 +94,32 @@ pub fn workspace_root() -> PathBuf {
     here.ancestors().nth(2).expect("this crate is two folders below the root").to_path_buf()
 }
 
-/// Installs the target with rustup if the toolchain does not have it.
+/// Installs a target with rustup if the toolchain does not have it.
 ///
 /// # Errors
 ///
 /// Fails if the toolchain does not have the target and rustup is missing or can't install it.
-pub fn ensure_target() -> Result<(), BuildError> {
-    if target_is_installed()? {
+pub fn ensure_target(target: &'static str) -> Result<(), BuildError> {
+    if target_is_installed(target)? {
         return Ok(());
     }
-    eprintln!("installing the target {TARGET} (rustup target add)");
-    let status = match Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace_root()).status() {
+    eprintln!("installing the target {target} (rustup target add)");
+    let status = match Command::new("rustup").args(["target", "add", target]).current_dir(workspace_root()).status() {
         Ok(status) => status,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(BuildError::NoRustup),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(BuildError::NoRustup { target }),
         Err(source) => return Err(BuildError::Start { program: "rustup".to_owned(), source }),
     };
     if !status.success() {
-        return Err(BuildError::TargetNotInstalled { status });
+        return Err(BuildError::TargetNotInstalled { target, status });
     }
     Ok(())
 }
 
 /// Returns true if the compiler has a standard library for the target.
-fn target_is_installed() -> Result<bool, BuildError> {
+fn target_is_installed(target: &str) -> Result<bool, BuildError> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let output = Command::new(&rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())
         .output()
@@ -166,20 +171,29 @@ pub fn encode_file(path: &Path) -> Result<Vec<u8>, BuildError> {
 ///
 /// Fails if the target can't be installed or cargo fails.
 pub fn module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
-    ensure_target()?;
+    ensure_target(TARGET)?;
     build_module(package, profile)
 }
 
-/// Returns the compiler flags in the format of `CARGO_ENCODED_RUSTFLAGS`.
+/// Returns the compiler flags of a component in the format of `CARGO_ENCODED_RUSTFLAGS`.
 fn flags() -> OsString {
     let mut flags = OsString::from(FLAGS.join("\u{1f}"));
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
-    if let Some(cargo_home) = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home) {
-        flags.push("\u{1f}--remap-path-prefix=");
-        flags.push(cargo_home.join("registry").join("src"));
-        flags.push(format!("={SOURCES}"));
+    if let Some(remap) = remap_flag() {
+        flags.push("\u{1f}");
+        flags.push(remap);
     }
     flags
+}
+
+/// Returns the compiler flag that replaces the path of cargo's source folder, which differs between machines. None if the
+/// folder is unknown.
+pub fn remap_flag() -> Option<OsString> {
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home)?;
+    let mut flag = OsString::from("--remap-path-prefix=");
+    flag.push(cargo_home.join("registry").join("src"));
+    flag.push(format!("={SOURCES}"));
+    Some(flag)
 }
 
 /// Builds the core module and returns its path.

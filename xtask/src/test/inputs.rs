@@ -1,8 +1,8 @@
 //! The inputs of a test program, as one hash: if it is the same, the program would pass again.
 
 use super::programs::{Compiled, Program};
-use crate::build;
 use crate::packages::Package;
+use crate::{build, notes};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
@@ -14,6 +14,8 @@ use std::path::Path;
 const LEFT_OUT: [&str; 5] = ["target", "dist", "node_modules", ".git", "corpus-new"];
 /// Test programs that read Rust sources.
 const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
+/// Test programs that run the program of instances on Lambda.
+const READ_NOTES: [(&str, &str); 1] = [("end-to-end", "clouds")];
 /// Variables that change what tests do, or how often.
 const VARIABLES: [&str; 10] = [
     "BUSINESS",
@@ -79,8 +81,12 @@ impl Inputs {
         if reads_component(program, packages) {
             (self.component, self.guest).hash(&mut hasher);
         }
-        if READ_SOURCES.contains(&(program.package.as_str(), program.target.name.as_str())) {
+        let name = (program.package.as_str(), program.target.name.as_str());
+        if READ_SOURCES.contains(&name) {
             self.sources.hash(&mut hasher);
+        }
+        if READ_NOTES.contains(&name) {
+            fs::read(build::dist().join(notes::FILE)).ok().hash(&mut hasher);
         }
         hasher.finish()
     }

@@ -3,9 +3,10 @@
 use crate::error::LocalError;
 use crate::store::{Resource, ResourceStore};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Call, CallOutcome};
+use host_provider_api::{Call, CallOutcome, ResourceId};
 use serde_json::json;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Allowed bucket names: S3's, without dots.
 const NAME: Rules = Rules { what: "bucket", shortest: 3, longest: 63, others: b"-" };
@@ -13,6 +14,35 @@ const NAME: Rules = Rules { what: "bucket", shortest: 3, longest: 63, others: b"
 const PREFIX: &str = "bucket-";
 /// Folder of a bucket's objects.
 const FILES: &str = "files";
+
+/// Returns the folder of a bucket's objects.
+pub(crate) fn files(store: &ResourceStore, id: &ResourceId) -> PathBuf {
+    store.folder_of(id).join(FILES)
+}
+
+/// Returns the bucket with this name, if it belongs to the account `scope`.
+pub(crate) fn of(store: &ResourceStore, scope: &str, name: &str) -> Result<Option<Resource>, LocalError> {
+    let is_it = |it: &Resource| it.resource == "bucket" && it.scope == scope && it.output("bucket") == Some(name);
+    Ok(store.all()?.into_iter().find(is_it))
+}
+
+/// Returns the size of all files in a folder and its folders, in bytes.
+pub(crate) fn size(folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let size = match entry.metadata() {
+            Ok(found) if found.is_dir() => size(&entry.path()),
+            other => other.map(|found| found.len()),
+        };
+        bytes += match size {
+            // Another request has deleted the file meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            other => other?,
+        };
+    }
+    Ok(bytes)
+}
 
 pub(crate) fn ensure(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
@@ -24,7 +54,7 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call) -> Result<CallOutcome, 
     if store.all()?.iter().any(is_taken) {
         return Ok(CallOutcome::refused("name-taken", format!("the bucket `{name}` belongs to another resource")));
     }
-    let files = store.folder_of(&id).join(FILES);
+    let files = files(store, &id);
     fs::create_dir_all(&files).map_err(LocalError::io(&files))?;
     let outputs = json!({"id": letters(&id), "bucket": name});
     store.save(&Resource::new(call, outputs.clone()))?;

@@ -1,8 +1,8 @@
-//! Reads and writes SQLite databases: size, hash, integrity check, and the table in which functions store entries.
+//! Makes and reads SQLite databases: size, hash, and integrity check.
 
 use crate::error::LocalError;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,15 @@ use std::time::Duration;
 /// Time to wait for another connection that has locked the database.
 const BUSY: Duration = Duration::from_secs(5);
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT";
+/// The table of notes. Databases of earlier versions lack the last four columns.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed INTEGER NOT NULL DEFAULT 0,
+    file_name TEXT,
+    file_kind TEXT,
+    file_bytes INTEGER
+) STRICT";
 
 /// Opens an existing database.
 pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
@@ -20,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
     Ok(connection)
 }
 
-/// Creates the database and its table of entries, if they don't exist.
+/// Creates the database and its table of notes, if they don't exist.
 pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
@@ -77,21 +85,4 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalErr
 pub(crate) fn size(connection: &Connection) -> Result<u64, LocalError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
-}
-
-/// Returns the value of an entry.
-pub(crate) fn entry(connection: &Connection, name: &str) -> Result<Option<String>, LocalError> {
-    let found = connection.query_row("SELECT value FROM entries WHERE name = ?", [name], |row| row.get(0));
-    Ok(found.optional()?)
-}
-
-/// Stores an entry.
-pub(crate) fn put(connection: &Connection, name: &str, value: &str) -> Result<(), LocalError> {
-    connection.execute("INSERT OR REPLACE INTO entries (name, value) VALUES (?, ?)", [name, value])?;
-    Ok(())
-}
-
-/// Counts the entries.
-pub(crate) fn count(connection: &Connection) -> Result<u64, LocalError> {
-    Ok(connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)
 }

@@ -1,8 +1,8 @@
 //! `database.*`: one SQLite file per database.
 
-use crate::content;
 use crate::error::LocalError;
 use crate::store::{Resource, ResourceStore};
+use crate::{content, entries};
 use host_provider_api::names::letters;
 use host_provider_api::{Call, CallOutcome, ResourceId, SECRET_BYTES_MIN};
 use serde_json::json;
@@ -69,7 +69,7 @@ pub(crate) fn authorized(
     })
 }
 
-/// `database.migrate`: creates the table of entries.
+/// `database.migrate`: creates the table of notes.
 pub(crate) fn migrate(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match authorized(store, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
@@ -79,16 +79,16 @@ pub(crate) fn migrate(store: &ResourceStore, call: &Call) -> Result<CallOutcome,
     Ok(CallOutcome::Done(json!({})))
 }
 
-/// `database.seed`: stores each string of the payload as an entry, except `database` and `secret`.
+/// `database.seed`: stores each string of the payload as a note, except `database` and `secret`.
 pub(crate) fn seed(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match authorized(store, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
         Err(refusal) => return Ok(refusal),
     };
-    let connection = content::open(&file(store, &database.full_id()))?;
+    let connection = entries::open(&file(store, &database.full_id()))?;
     for (name, value) in call.payload.as_object().into_iter().flatten() {
         if let (Some(text), false) = (value.as_str(), matches!(name.as_str(), "database" | "secret")) {
-            content::put(&connection, name, text)?;
+            entries::put(&connection, name, text, entries::now())?;
         }
     }
     Ok(CallOutcome::Done(json!({})))

@@ -25,6 +25,9 @@ pub enum LocalError {
         /// Cause.
         error: String,
     },
+    /// A function could not respond.
+    #[error(transparent)]
+    Notes(#[from] notes::NotesError),
     /// The server can't listen on the port that the folder stores.
     #[error(
         "can't listen on 127.0.0.1:{port}, the port of the URLs of all functions of this folder: {error}; end the program that has the port"
@@ -58,7 +61,9 @@ impl From<LocalError> for CallOutcome {
         let message = match &error {
             LocalError::Io { error, .. } => error.to_string(),
             LocalError::Content { error, .. } => format!("a file has unexpected contents: {error}"),
-            LocalError::Sqlite(_) | LocalError::Port { .. } | LocalError::StoredPort { .. } => error.to_string(),
+            LocalError::Sqlite(_) | LocalError::Notes(_) | LocalError::Port { .. } | LocalError::StoredPort { .. } => {
+                error.to_string()
+            }
         };
         CallOutcome::retry("local", message)
     }

@@ -1,8 +1,8 @@
 //! `function.*`: functions, which the HTTP server finds by the label of their host name.
 
-use crate::database;
 use crate::error::LocalError;
 use crate::store::{Resource, ResourceStore};
+use crate::{bucket, database};
 use host_provider_api::names::{Rules, letters};
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
@@ -38,9 +38,14 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Returns a refusal if the payload's database does not exist or belongs to another account, or if its secret is
-/// missing or wrong.
+/// Returns a refusal if the payload's database or bucket does not exist or belongs to another account, or if the
+/// database's secret is missing or wrong.
 pub(crate) fn refused(store: &ResourceStore, call: &Call) -> Result<Option<CallOutcome>, LocalError> {
+    if let Some(name) = call.text("bucket")
+        && bucket::of(store, &call.scope, name)?.is_none()
+    {
+        return Ok(Some(CallOutcome::refused("no-bucket", "the account has no such bucket")));
+    }
     let Some(endpoint) = call.text("database") else { return Ok(None) };
     Ok(database::authorized(store, call, endpoint, call.text("database_secret"))?.err())
 }

@@ -3,28 +3,26 @@
 use crate::away::AwaySlot;
 use crate::error::LocalError;
 use crate::function::LABEL;
+use crate::notebook::Notebook;
 use crate::page::{page, rows};
 use crate::store::{Resource, ResourceStore};
-use crate::{alias, content, database, function};
+use crate::{alias, entries, function};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use host_provider_api::ResourceId;
-use serde_json::{Value, json};
+use notes::Site;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// Maximum bytes of a request body.
-const BODY_MAX: usize = 64 * 1024;
-/// Maximum characters of an entry's name.
-const NAME_MAX: usize = 128;
-const GIB: u64 = 1 << 30;
+/// Maximum bytes of a request body, as Lambda has. The notebook itself has a lower limit, and says so.
+const BODY_MAX: usize = 6 * 1024 * 1024;
 /// Time to finish pending requests when the server stops.
 const STOP: Duration = Duration::from_secs(2);
 /// Ports below those that Linux (from 32768) and macOS (from 49152) give to programs that ask for any port.
@@ -112,8 +110,8 @@ fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
 
 async fn handle(State((store, away)): State<(ResourceStore, AwaySlot)>, parts: Parts, body: Bytes) -> Response {
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
-    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-    let result = tokio::task::spawn_blocking(move || respond(&store, &method, &host, &path, &body)).await;
+    let request = Request::from_parts(parts.clone(), body);
+    let result = tokio::task::spawn_blocking(move || respond(&store, &host, request)).await;
     match result {
         Ok(Responded::Done(response)) => *response,
         Ok(Responded::Away { holder, usual }) => match away.pages() {
@@ -148,7 +146,7 @@ impl From<Response> for Responded {
 }
 
 /// Returns the response of the host's function.
-fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body: &[u8]) -> Responded {
+fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Responded {
     let Some(label) = label(host) else {
         return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost").into();
     };
@@ -162,7 +160,7 @@ fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body:
         let usual = Box::new(html(StatusCode::SERVICE_UNAVAILABLE, shown));
         return Responded::Away { holder: function.full_id(), usual };
     }
-    serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error)).into()
+    serve(store, &function, request).unwrap_or_else(|error| failed(&error)).into()
 }
 
 /// Returns the response for a name that no function has: that of the resource that had it last.
@@ -184,76 +182,13 @@ fn label(host: &str) -> Option<&str> {
     host.strip_suffix(".localhost").filter(|label| !label.contains('.'))
 }
 
-fn serve(
-    store: &ResourceStore,
-    function: &Resource,
-    method: &Method,
-    path: &str,
-    body: &[u8],
-) -> Result<Response, LocalError> {
-    let name = function.output("name").unwrap_or_default();
-    let database = match function.setting("database") {
-        Some(endpoint) => database::at(store, endpoint)?.filter(|database| database.scope == function.scope),
-        None => None,
-    };
-    let Some(database) = database else {
-        return Ok(match (method, path) {
-            (&Method::GET, "/health") => json_of(StatusCode::OK, &json!({"status": "ok", "name": name})),
-            (&Method::GET, "/") => html(StatusCode::OK, page(name, "It runs.", &rows(&function::shown(function)))),
-            _ => text(StatusCode::NOT_FOUND, "not found"),
-        });
-    };
-    let connection = content::open(&database::file(store, &database.full_id()))?;
-    if let Some(entry) = path.strip_prefix("/data/") {
-        return entry_of(&connection, &database, method, entry, body);
-    }
-    let bytes = content::size(&connection)?;
-    Ok(match (method, path) {
-        (&Method::GET, "/health") => {
-            json_of(StatusCode::OK, &json!({"status": "ok", "name": name, "database_bytes": bytes}))
-        }
-        (&Method::GET, "/") => {
-            let mut shown = rows(&function::shown(function));
-            shown.push(("database entries".to_owned(), content::count(&connection)?.to_string()));
-            shown.push(("database bytes".to_owned(), bytes.to_string()));
-            html(StatusCode::OK, page(name, "It runs.", &shown))
-        }
-        _ => text(StatusCode::NOT_FOUND, "not found"),
-    })
-}
-
-/// Responds to `GET` and `PUT` of an entry in the function's own database.
-fn entry_of(
-    connection: &rusqlite::Connection,
-    database: &Resource,
-    method: &Method,
-    name: &str,
-    body: &[u8],
-) -> Result<Response, LocalError> {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
-        let message = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
-        return Ok(text(StatusCode::BAD_REQUEST, &message));
-    }
-    match *method {
-        Method::GET => Ok(match content::entry(connection, name)? {
-            Some(value) => text(StatusCode::OK, &value),
-            None => text(StatusCode::NOT_FOUND, "there is no entry with this name"),
-        }),
-        Method::PUT => {
-            let Ok(value) = std::str::from_utf8(body) else {
-                return Ok(text(StatusCode::BAD_REQUEST, "expected UTF-8"));
-            };
-            let quota = database.settings.get("quota_gb").and_then(Value::as_u64).map(|gb| gb.saturating_mul(GIB));
-            let is_full = quota.is_some_and(|quota| quota <= content::size(connection).unwrap_or(u64::MAX));
-            if is_full || database.setting("writes") == Some("refused") {
-                return Ok(text(StatusCode::INSUFFICIENT_STORAGE, "the database has reached the plan's limit"));
-            }
-            content::put(connection, name, value)?;
-            Ok(text(StatusCode::OK, "kept"))
-        }
-        _ => Ok(text(StatusCode::METHOD_NOT_ALLOWED, "expected GET or PUT")),
-    }
+/// Responds for a function that runs.
+fn serve(store: &ResourceStore, function: &Resource, request: Request<Bytes>) -> Result<Response, LocalError> {
+    let name = function.output("name").unwrap_or_default().to_owned();
+    let site = Site { name, settings: rows(&function::shown(function)), now: entries::now() };
+    let notebook = Notebook::open(store, function)?;
+    let response = Handle::current().block_on(notes::respond(&site, notebook.as_ref(), request))?;
+    Ok(response.map(Body::from))
 }
 
 fn failed(error: &LocalError) -> Response {
@@ -264,10 +199,6 @@ fn failed(error: &LocalError) -> Response {
 
 fn text(status: StatusCode, text: &str) -> Response {
     response(status, "text/plain; charset=utf-8", text.to_owned())
-}
-
-fn json_of(status: StatusCode, value: &Value) -> Response {
-    response(status, "application/json", value.to_string())
 }
 
 fn html(status: StatusCode, page: String) -> Response {

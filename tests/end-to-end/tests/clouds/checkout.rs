@@ -84,7 +84,7 @@ fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens()
     let report = play_watched(&story.scenario, case, &story.business, &options, &mut look).expect("a story");
     assert_eq!(failures(&report), [""; 0]);
     assert_bought(&report, &opened.journal.spans());
-    let words = ["no function", "It runs.", "suspended", "no function", "It runs."];
+    let words = ["no function", "New note", "suspended", "no function", "New note"];
     for (page, words) in shown.iter().zip(words) {
         assert!(page.contains(words), "expected `{words}` in {page}");
     }

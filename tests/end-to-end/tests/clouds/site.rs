@@ -28,9 +28,14 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Site {
+        Site::with_code(&EMPTY_ZIP)
+    }
+
+    /// Like [`start`](Self::start), with this zip file as the code of all functions.
+    pub fn with_code(zip: &[u8]) -> Site {
         let (moto, postgres, mails) = (Moto::start(), Postgres::start(), Smtp::start(Some(SMTP_PASSWORD)));
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("function.zip"), EMPTY_ZIP).expect("a zip");
+        std::fs::write(folder.path().join("function.zip"), zip).expect("a zip");
         std::fs::create_dir(folder.path().join("secrets")).expect("a folder");
         std::fs::write(folder.path().join("secrets/postgres"), postgres.password()).expect("a secret");
         std::fs::write(folder.path().join("secrets/aws"), AWS_KEY).expect("a secret");
@@ -109,6 +114,11 @@ postgres:
     /// The administrator's password of the database server.
     pub fn database_password(&self) -> &'static str {
         self.postgres.password()
+    }
+
+    /// Runs a statement as the administrator of the database server.
+    pub fn administer(&self, statement: &str) -> String {
+        self.postgres.sql("postgres", statement)
     }
 
     /// The folder of PostgreSQL's programs.

@@ -34,7 +34,7 @@ fn a_backup_restores_the_same_bytes() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     for number in 0..200 {
-        machine.http("PUT", &acme, &format!("/data/note-{number}"), &"row ".repeat(number));
+        machine.http("PUT", &acme, &format!("/notes/note-{number}"), &"row ".repeat(number));
     }
     let backup = done(verb(&machine, "backup", 1, json!({})));
     assert_eq!(backup["verified"], true);
@@ -46,7 +46,7 @@ fn a_backup_restores_the_same_bytes() {
 
     let machine = machine.restarted();
     done(verb(&machine, "ensure", 3, json!({"name": "acme"})));
-    assert_eq!(machine.http("GET", &acme, "/data/note-199", "").0, 404);
+    assert_eq!(machine.http("GET", &acme, "/notes/note-199", "").0, 404);
     // SQLite's side files, which a killed process leaves, belong to the replaced database and must be removed.
     let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
     let database = places.map(|it| it.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
@@ -56,7 +56,7 @@ fn a_backup_restores_the_same_bytes() {
     let restored = done(verb(&machine, "restore", 4, json!({"backup": backup})));
     assert!(rests.iter().all(|rest| !rest.exists()));
     assert_eq!(restored["sha256"], backup["sha256"]);
-    assert_eq!(machine.http("GET", &acme, "/data/note-199", ""), (200, "row ".repeat(199)));
+    assert_eq!(machine.http("GET", &acme, "/notes/note-199", ""), (200, "row ".repeat(199)));
     assert_eq!(json!(hash(&database.expect("the database"))), backup["sha256"], "byte for byte");
 }
 
@@ -64,9 +64,9 @@ fn a_backup_restores_the_same_bytes() {
 fn a_backup_with_one_changed_byte_is_refused_and_the_database_is_unchanged() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
-    machine.http("PUT", &acme, "/data/note", "of the backup");
+    machine.http("PUT", &acme, "/notes/note", "of the backup");
     let backup = done(verb(&machine, "backup", 1, json!({})));
-    machine.http("PUT", &acme, "/data/note", "of now");
+    machine.http("PUT", &acme, "/notes/note", "of now");
     let path = &files(&machine, ".sqlite")[0];
     let mut bytes = fs::read(path).expect("the backup");
     let middle = bytes.len() / 2;
@@ -74,7 +74,7 @@ fn a_backup_with_one_changed_byte_is_refused_and_the_database_is_unchanged() {
     fs::write(path, bytes).expect("written");
     let refused = verb(&machine, "restore", 2, json!({"backup": backup}));
     assert!(matches!(&refused, CallOutcome::Refused { code, .. } if code == "backup-changed"), "{refused:?}");
-    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of now".to_owned()));
+    assert_eq!(machine.http("GET", &acme, "/notes/note", ""), (200, "of now".to_owned()));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn another_accounts_backup_can_not_be_restored() {
 fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
     let machine = Machine::new();
     let host = machine.instance("u1", "acme");
-    assert_eq!(machine.http("PUT", &host, "/data/a", "kept").0, 200);
+    assert_eq!(machine.http("PUT", &host, "/notes/a", "kept").0, 200);
     let database = machine.local.held().expect("a list").into_iter().find(|it| it.id.resource == "database");
     let database = database.expect("a database").id;
     let saved = machine.done("u1", "inst_acme/database/backup", "database.backup", 2, json!({}));
@@ -112,7 +112,7 @@ fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
     assert!(!file.exists());
     let restored = call("database.restore", 4, json!({"backup": saved}));
     assert!(matches!(restored, CallOutcome::Done(_)), "{restored:?}");
-    assert_eq!(machine.http("GET", &host, "/data/a", ""), (200, "kept".to_owned()));
+    assert_eq!(machine.http("GET", &host, "/notes/a", ""), (200, "kept".to_owned()));
 }
 
 #[test]

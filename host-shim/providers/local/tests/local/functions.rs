@@ -59,15 +59,15 @@ fn an_instance_has_a_page_a_health_endpoint_and_its_own_database() {
     assert!(!page.contains("secret:") && !page.contains("sqlite:"), "{page}");
     let (status, health) = machine.http("GET", &acme, "/health", "");
     assert!(status == 200 && health.contains(r#""status":"ok""#), "{status} {health}");
-    assert_eq!(machine.http("PUT", &acme, "/data/note", "of acme").0, 200);
-    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of acme".to_owned()));
-    assert_eq!(machine.http("GET", &other, "/data/note", "").0, 404, "it has its own database");
+    assert_eq!(machine.http("PUT", &acme, "/notes/note", "of acme").0, 200);
+    assert_eq!(machine.http("GET", &acme, "/notes/note", ""), (200, "of acme".to_owned()));
+    assert_eq!(machine.http("GET", &other, "/notes/note", "").0, 404, "it has its own database");
     let odd = machine.instance("u3", "inst_odd");
     assert!(odd.starts_with("inst-odd.localhost:") && machine.http("GET", &odd, "/health", "").0 == 200, "{odd}");
     assert_eq!(machine.http("GET", "nobody.localhost", "/", "").0, 404);
     assert_eq!(machine.http("GET", "acme.example", "/", "").0, 421, "a foreign host");
-    assert_eq!(machine.http("PUT", &acme, "/data/..%2f", "x").0, 400);
-    assert_eq!(machine.http("PUT", &acme, "/data/large", &"x".repeat(65 * 1024)).0, 413);
+    assert_eq!(machine.http("PUT", &acme, "/notes/..%2f", "x").0, 400);
+    assert_eq!(machine.http("PUT", &acme, "/notes/large", &"x".repeat(65 * 1024)).0, 413);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_function_can_not_use_another_accounts_database_or_name() {
 fn a_running_function_can_not_be_given_another_accounts_database() {
     let machine = Machine::new();
     let (acme, other) = (machine.instance("u1", "acme"), machine.instance("u2", "other"));
-    machine.http("PUT", &acme, "/data/note", "of acme");
+    machine.http("PUT", &acme, "/notes/note", "of acme");
     let theirs = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));
     let payload = json!({"name": "other", "database": theirs["endpoint"], "database_secret": theirs["secret_ref"]});
     for verb in ["ensure", "change"] {
@@ -124,7 +124,7 @@ fn a_running_function_can_not_be_given_another_accounts_database() {
             changed += 1;
         }
     }
-    assert_eq!((changed, machine.http("GET", &other, "/data/note", "").0), (1, 404));
+    assert_eq!((changed, machine.http("GET", &other, "/notes/note", "").0), (1, 404));
 }
 
 /// Pages that tell the instance.
@@ -158,15 +158,15 @@ fn the_pages_of_the_business_answer_for_a_suspended_function_and_for_one_that_is
 fn a_suspended_function_reports_it_and_resumes_with_its_data() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
-    machine.http("PUT", &acme, "/data/note", "canary");
+    machine.http("PUT", &acme, "/notes/note", "canary");
     let change = |generation, state: &str| {
         machine.done("u1", "inst_acme/compute/change", "function.change", generation, json!({"state": state}))
     };
     change(2, "suspended");
-    let (status, page) = machine.http("GET", &acme, "/data/note", "");
+    let (status, page) = machine.http("GET", &acme, "/notes/note", "");
     assert!(status == 503 && page.contains("suspended") && !page.contains("canary"), "{status} {page}");
     change(3, "running");
-    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "canary".to_owned()));
+    assert_eq!(machine.http("GET", &acme, "/notes/note", ""), (200, "canary".to_owned()));
 }
 
 #[test]
@@ -177,17 +177,17 @@ fn writes_beyond_the_plan_are_refused() {
         machine.done("u1", "inst_acme/database/change", "database.change", generation, json!({"writes": writes}))
     };
     change(2, "refused");
-    assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 507);
+    assert_eq!(machine.http("PUT", &acme, "/notes/note", "x").0, 507);
     change(3, "allowed");
-    assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 200);
+    assert_eq!(machine.http("PUT", &acme, "/notes/note", "x").0, 200);
     let quota = |generation, gb: u64| {
         machine.done("u1", "inst_acme/database/change", "database.change", generation, json!({"quota_gb": gb}))
     };
     quota(4, 0);
-    assert_eq!(machine.http("PUT", &acme, "/data/note", "y").0, 507);
-    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "x".to_owned()));
+    assert_eq!(machine.http("PUT", &acme, "/notes/note", "y").0, 507);
+    assert_eq!(machine.http("GET", &acme, "/notes/note", ""), (200, "x".to_owned()));
     quota(5, 1);
-    assert_eq!(machine.http("PUT", &acme, "/data/note", "y").0, 200);
+    assert_eq!(machine.http("PUT", &acme, "/notes/note", "y").0, 200);
 }
 
 #[test]
@@ -211,11 +211,11 @@ fn an_alias_leads_to_the_same_function() {
 fn everything_survives_a_restart() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
-    machine.http("PUT", &acme, "/data/note", "kept");
+    machine.http("PUT", &acme, "/notes/note", "kept");
     let before = (machine.local_held(), machine.local.address());
     let machine = machine.restarted();
     assert_eq!((machine.local_held(), machine.local.address()), before);
-    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "kept".to_owned()), "at the same address");
+    assert_eq!(machine.http("GET", &acme, "/notes/note", ""), (200, "kept".to_owned()), "at the same address");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_database_is_seeded_with_the_payload() {
         let answer = step(kind, &format!("database.{kind}"), &database["secret_ref"]);
         assert_eq!(answer, CallOutcome::Done(json!({})), "{kind}");
     }
-    assert_eq!(machine.http("GET", &acme, "/data/admin", ""), (200, "a@example.com".to_owned()));
+    assert_eq!(machine.http("GET", &acme, "/notes/admin", ""), (200, "a@example.com".to_owned()));
     assert_eq!(refusal(&step("seed", "database.seed", &json!("secret:vault/none"))), "secret-unknown");
 }
 

@@ -2,6 +2,7 @@
 
 mod backups;
 mod functions;
+mod notebook;
 mod shared;
 
 use host_local::{Local, PATTERNS};
@@ -80,17 +81,24 @@ impl Machine {
 
     /// Sends a request with this host name. Returns the response's status and body.
     fn http(&self, method: &str, host: &str, path: &str, body: &str) -> (u16, String) {
+        let (status, _, body) = self.http_with(method, host, path, "", body);
+        (status, body)
+    }
+
+    /// Sends a request with more headers, each with its end of line. Returns the response's status, headers and body.
+    fn http_with(&self, method: &str, host: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.local.address()).expect("the server listens");
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n{body}"
         )
         .expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        let (headers, body) = answer.split_once("\r\n\r\n").expect("headers and a body");
+        (status, headers.to_lowercase(), body.to_owned())
     }
 
     /// Creates an account's database and function, as Solobase's saga does. Returns the function's host.

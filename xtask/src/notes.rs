@@ -1,0 +1,63 @@
+//! `dist/notes.zip`: the program of instances on AWS Lambda, as the runtime `provided.al2023` starts it.
+
+use crate::build::{dist, install, program, target_folder};
+use crate::process;
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The program is static, since Amazon Linux 2023 has an older C library than the machine that builds it may have.
+const TARGET: &str = "x86_64-unknown-linux-musl";
+/// Cargo profile of the program.
+const PROFILE: &str = "notes";
+/// Name of the zip file.
+pub const FILE: &str = "notes.zip";
+/// The file that Lambda starts.
+const PROGRAM: &str = "bootstrap";
+/// The program of this package that writes the zip file.
+const PACK: &str = "pack";
+/// The variable that names the C compiler for the target.
+const CC: &str = "CC_x86_64_unknown_linux_musl";
+/// The C compiler of musl, if it is installed.
+const MUSL_CC: &str = "musl-gcc";
+
+/// Returns true if this machine's own C compiler and linker can make the program.
+pub fn is_possible() -> bool {
+    cfg!(all(target_os = "linux", target_arch = "x86_64"))
+}
+
+/// Builds the program, puts it into `dist/notes.zip`, and returns the path. The same program gives the same bytes.
+///
+/// # Errors
+///
+/// It does not compile, or `dist` cannot be written.
+pub fn build() -> Result<PathBuf> {
+    component_builder::ensure_target(TARGET)?;
+    let mut cargo = process::cargo(["build", "--package", "notes", "--features", "lambda", "--bin", PROGRAM]);
+    cargo.args(["--target", TARGET, "--profile", PROFILE]);
+    if let Some(remap) = component_builder::remap_flag() {
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", remap);
+    }
+    // The C code of ring needs no library of C, so the system's compiler will do.
+    if std::env::var_os(CC).is_none() && !process::succeeds(Command::new(MUSL_CC).arg("--version")) {
+        cargo.env(CC, "cc");
+    }
+    process::run(&mut cargo)?;
+    process::run(&mut process::cargo(["build", "--quiet", "--package", "xtask", "--features", PACK, "--bin", PACK]))?;
+    let built = target_folder().join(TARGET).join(PROFILE).join(PROGRAM);
+    let pack = target_folder().join("debug").join(program(PACK));
+    let path = dist().join(FILE);
+    install(&path, |to| process::run(Command::new(pack).arg(built).arg(to)).map_err(std::io::Error::other))?;
+    Ok(path)
+}
+
+/// Lints the program. Apart from the host, which uses the same SDK with another implementation of TLS: built together, the
+/// SDKs of clouds would be compiled again.
+///
+/// # Errors
+///
+/// It does not compile, or a lint warns.
+pub fn lint() -> Result<()> {
+    let arguments = ["clippy", "--package", "notes", "--features", "lambda", "--bins", "--", "--deny", "warnings"];
+    process::run(&mut process::cargo(arguments))
+}
