@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// The last version for Node 18 and 20, and the checks of accessibility.
 const PACKAGES: [&str; 2] = ["puppeteer-core@24.8.2", "axe-core@4.10.3"];
+/// The story of a customer, who also keeps it as a file.
+const CUSTOMER: &str = include_str!("clients/customer.mjs");
 /// Time limit of a story.
 const STORY: Duration = Duration::from_secs(300);
 
@@ -89,6 +91,10 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
     assert_eq!((text("returned"), text("status")), ("/instances/inst_ada", "Archived"));
+    assert!(told["note"]["wrong"].as_str().is_some_and(|wrong| wrong.contains("first note")), "{told}");
+    assert_eq!(told["note"]["kept"], "Kept <here>", "what was typed stays");
+    assert_eq!(told["note"]["shown"], json!(["first", "Kept <here>", "customer.mjs"]));
+    assert_eq!(told["note"]["file"], json!(CUSTOMER.chars().take(30).collect::<String>()));
     for (name, head) in [("awaySuspended", "Suspended"), ("awayArchived", "Archived")] {
         let [status, told_head, link] = &told[name].as_array().expect("a list")[..] else { panic!("{told}") };
         assert_eq!((status, told_head), (&json!(503), &json!(head)));
@@ -164,7 +170,7 @@ fn assert_has(told: &Value, name: &str, parts: &[&str]) {
     parts.iter().for_each(|part| assert!(text.contains(part), "{name} has `{part}`: {text}"));
 }
 
-// covers: TES-80, TES-81, TES-83, TES-84, TES-85, TES-86, TES-87, TES-88, TES-89, TES-92, TES-105
+// covers: TES-80, TES-81, TES-82, TES-83, TES-84, TES-85, TES-86, TES-87, TES-88, TES-89, TES-92, TES-104, TES-105
 #[test]
 fn tesslate_sells_plans_credits_slots_and_agents() {
     let told = play("tesslate", "tesslate.mjs");

@@ -101,7 +101,7 @@ fn the_time_from_a_payment_to_a_running_instance_and_failed_creations_are_measur
     let refused = Metrics::after("provider-refuses.yml");
     let failed = refused.value("resources_created_total", r#"resource="database",result="failed""#);
     assert_eq!(failed, 1.0, "{}", refused.0);
-    assert_eq!(refused.1["resources"], json!([{"resource": "database", "done": 0, "failed": 1}]));
+    assert_eq!(refused.1["resources"], json!([{"resource": "database", "done": 1, "failed": 1}]));
 }
 
 // covers: PLG-77

@@ -1,4 +1,6 @@
 // A customer's story at a server in local mode: from the prices to a running instance, and to the end of the plan.
+import { get } from "node:http";
+import { fileURLToPath } from "node:url";
 import { open } from "./browser.mjs";
 
 const [server, key] = process.argv.slice(2);
@@ -69,6 +71,28 @@ told.live = await page.evaluate(() => window.isTheSamePage === true);
 told.steps = await page.$$eval(".steps li", (items) => items.map((item) => item.innerText.trim()));
 await story.state("instance-running");
 told.address = await page.$eval("main .button", (link) => link.href);
+
+// The page allows no script of its own to fetch, and Node does not resolve the names under `localhost`.
+function download(address) {
+  const { host, port, pathname } = new URL(address);
+  return new Promise((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path: pathname, headers: { host } }, async (answer) => resolve((await answer.toArray()).join(""))).on("error", reject);
+  });
+}
+// The instance is an application: a note with a file, in its own database and bucket.
+await story.goto(told.address);
+await story.state("notebook-empty");
+await story.type("#name", "first note");
+await story.type("#text", "Kept <here>");
+await story.followText("Keep the note");
+told.note = { wrong: await story.text("#name-error"), kept: await page.$eval("#text", (input) => input.value.trim()) };
+await story.state("notebook-wrong");
+await story.type("#name", "first");
+await (await page.$("#file")).uploadFile(fileURLToPath(import.meta.url));
+await story.followText("Keep the note");
+told.note.shown = [await story.text("article h3"), await story.text("article .text"), await story.text("article .file a")];
+told.note.file = (await download(await page.$eval("article .file a", (link) => link.href))).slice(0, 30);
+await story.state("notebook");
 
 await story.goto(`${server}/dashboard`);
 told.usage = await story.text("#usage");
