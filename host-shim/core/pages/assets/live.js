@@ -1,12 +1,12 @@
-// Shows what changes while the page is open: after each event of the account, the parts with `data-live` are fetched again. The stream
-// begins with what came after the page was made.
+// Shows changes while the page is open: fetches the page again after each event of the account, and replaces the parts with `data-live`.
+// The stream begins after the last event that the page shows.
 "use strict";
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
   if (!window.EventSource || parts().length === 0) return;
   // After a refused form, the address of the browser is that of the form.
   const here = document.documentElement.dataset.here;
-  // What a person has opened is no difference.
+  // Opened `details` are not counted as a change, and stay open.
   const html = (part) => {
     const copy = part.cloneNode(true);
     copy.querySelectorAll("details").forEach((details) => (details.open = false));
@@ -29,7 +29,7 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of parts()) {
         const next = fresh.getElementById(part.id);
-        // A form that somebody fills in stays.
+        // A form that a person is filling in is not replaced.
         if (next && html(next) !== html(part) && !part.contains(document.activeElement?.closest("form"))) {
           const opened = [...part.querySelectorAll("details")].map((details) => details.open);
           part.replaceChildren(...next.childNodes);
@@ -37,7 +37,7 @@
         }
       }
     } catch {
-      // The next event, or the stream's next connection, tries again.
+      // The next event or connection fetches the page again.
     } finally {
       isBusy = false;
       if (isAgain) {
@@ -49,7 +49,7 @@
   const stream = new EventSource(document.documentElement.dataset.stream);
   let isFirst = true;
   stream.onopen = () => {
-    // What changed during a broken connection.
+    // Shows what has changed while the connection was broken.
     if (!isFirst) refresh();
     isFirst = false;
   };
