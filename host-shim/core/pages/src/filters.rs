@@ -11,6 +11,7 @@ const ACRONYMS: [&str; 16] =
 
 pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
+    environment.add_filter("micros", micros);
     environment.add_filter("number", number);
     environment.add_filter("date", date);
     environment.add_filter("json", pretty);
@@ -36,6 +37,12 @@ fn money(value: &Value, locale: &str) -> String {
         (Some(amount), Some(currency)) => Locale::tagged(locale).money(amount, &currency),
         _ => String::new(),
     }
+}
+
+/// `{{ 1500000 | micros("usd", site.locale) }}`: an amount in millionths of a currency's unit. Nothing for no amount.
+fn micros(value: &Value, currency: &str, locale: &str) -> String {
+    i64::try_from(value.clone())
+        .map_or_else(|_| String::new(), |micros| Locale::tagged(locale).micros(micros, currency))
 }
 
 /// `{{ 1000000 | number(site.locale) }}`.
@@ -281,6 +288,9 @@ mod tests {
             ("{{ price | money('en-US') }}", "$1,500.00"),
             ("{{ price | money('de') }}", "1.500,00\u{a0}$"),
             ("[{{ none | money('de') }}{{ missing | date('de') }}]", "[]"),
+            ("{{ 1509999 | micros('usd', 'en-US') }} {{ 1500000 | micros('jpy', 'en-US') }}", "$1.50 ¥1"),
+            ("{{ 9999 | micros('usd', 'en-US') }}, {{ 0 | micros('usd', 'en-US') }}", "less than $0.01, $0.00"),
+            ("{{ -1509999 | micros('kwd', 'de') }}[{{ none | micros('usd', 'de') }}]", "−1,509\u{a0}KWD[]"),
             ("{{ at | date('en-US') }}", "Jan 31, 2026"),
             ("{{ count | number('fr') }}", "1\u{202f}000\u{202f}000"),
             ("{{ 'api_requests' | words }}", "API requests"),

@@ -58,6 +58,11 @@ const DIGITS: [(&str, u32); 19] = [
 /// Signs of currencies; others are shown by their code.
 const SYMBOLS: [(&str, &str); 5] = [("usd", "$"), ("eur", "€"), ("gbp", "£"), ("jpy", "¥"), ("inr", "₹")];
 
+/// Returns the number of digits of a currency's minor unit; the currency is in lower case.
+fn digits(currency: &str) -> u32 {
+    DIGITS.iter().find(|(code, _)| *code == currency).map_or(2, |(_, digits)| *digits)
+}
+
 impl Locale {
     /// Returns the usual way.
     pub fn usual() -> Locale {
@@ -99,10 +104,19 @@ impl Locale {
         if number < 0 { format!("−{text}") } else { text }
     }
 
+    /// Writes an amount in millionths of a currency's unit, cut to whole minor units.
+    pub fn micros(&self, micros: i64, currency: &str) -> String {
+        let of_minor = 10_i64.pow(6_u32.saturating_sub(digits(&currency.to_ascii_lowercase())));
+        match micros / of_minor {
+            0 if micros > 0 => format!("less than {}", self.money(1, currency)),
+            minor => self.money(minor, currency),
+        }
+    }
+
     /// Writes an amount in minor units of a currency.
     pub fn money(&self, minor: i64, currency: &str) -> String {
         let currency = currency.to_ascii_lowercase();
-        let digits = DIGITS.iter().find(|(code, _)| *code == currency).map_or(2, |(_, digits)| *digits);
+        let digits = digits(&currency);
         let unit = 10_u64.pow(digits);
         let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
         let mut number = self.number(i64::try_from(whole).unwrap_or(i64::MAX));

@@ -43,18 +43,25 @@ impl Front {
     }
 }
 
-/// Answers a request to the host name of an instance.
-pub(crate) async fn at_its_host(front: &Front, site: &Arc<HostedSite>, host: InstanceHost, request: Parts) -> Response {
+/// Answers a request to the host name of an instance. Returns none if no instance has the name and the site has no names of its own: then it
+/// may be a name of the site.
+pub(crate) async fn at_its_host(
+    front: &Front,
+    site: &Arc<HostedSite>,
+    host: InstanceHost,
+    request: Parts,
+) -> Option<Response> {
     let key = format!("{}//{}", site.site.partition().name(), host.claim);
     let claims = read(site, move |store| store.claims(std::slice::from_ref(&key))).await;
     let found = match claims.map(|claims| claims.into_iter().find_map(|claim| claim?.holder)) {
         Ok(Some(account)) => {
             look(site, account, move |instance| instance["metadata"][&host.field] == *host.value).await
         }
+        Ok(None) if site.names.is_empty() => return None,
         Ok(None) => Ok(None),
         Err(problem) => Err(problem),
     };
-    answer(front, site, &request, found).await
+    Some(answer(front, site, &request, found).await)
 }
 
 /// Returns the account of a scope, if it is one of a partition.

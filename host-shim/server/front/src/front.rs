@@ -24,6 +24,7 @@ use crate::{command, event, health, products, query, registry, webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Request, Uri, header};
 use axum::middleware::{Next, from_fn};
@@ -47,6 +48,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::Instrument;
+use url::Url;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
 const TAKEN: [&str; 9] = ["admin", "api", "assets", "auth", "b", "do", "ext", "health", "metrics"];
@@ -276,8 +278,10 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request<Body>) -> Response {
-        if let Some((site, host)) = self.app.instance_of(&request) {
-            return away::at_its_host(self, &site, host, request.into_parts().0).await;
+        if let Some((site, host)) = self.app.instance_of(&request)
+            && let Some(response) = away::at_its_host(self, &site, host, without_body(&request)).await
+        {
+            return response;
         }
         let Some((site, rest)) = self.app.site_of(&request) else {
             return Problem::not_found("no business of this name").into_response();
@@ -358,6 +362,11 @@ fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {
 }
 
 impl HostedSite {
+    /// Returns true if the address for browsers has this host name.
+    fn is_at(&self, host: &str) -> bool {
+        Url::parse(&self.url).is_ok_and(|url| url.host_str() == Some(host))
+    }
+
     /// Returns the webhook of which a path is an alias. The path may end in a slash.
     fn alias(&self, path: &str) -> Option<&str> {
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -375,7 +384,8 @@ impl AppState {
     /// Returns the site whose instances have such a host name, and whose instance it is.
     fn instance_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, InstanceHost)> {
         let host = Self::host_of(request)?;
-        if self.sites.iter().any(|site| site.names.contains(&host)) {
+        let is_own = |site: &Arc<HostedSite>| site.names.contains(&host) || site.is_at(&host);
+        if self.sites.iter().any(is_own) {
             return None;
         }
         let mut sites = self.sites.iter();
@@ -409,6 +419,13 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
         _ => host,
     }
+}
+
+/// Returns the address and the headers of a request.
+pub(crate) fn without_body(request: &Request<Body>) -> Parts {
+    let mut parts = Request::new(()).into_parts().0;
+    (parts.uri, parts.headers) = (request.uri().clone(), request.headers().clone());
+    parts
 }
 
 /// Replaces the path and keeps the query. Returns false if the path is not one.

@@ -11,7 +11,7 @@ mod show;
 mod words;
 
 use crate::away::InstanceHosts;
-use crate::front::{Front, HostedSite};
+use crate::front::{Front, HostedSite, without_body};
 use crate::problem::Problem;
 use crate::redirect::see_other;
 use axum::body::Body;
@@ -120,12 +120,7 @@ pub(crate) async fn answer(
 pub(crate) fn is_wanted(path: &str, request: &Request<Body>) -> Option<Parts> {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_person = request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
-    (is_person && !path.starts_with("/api/")).then(|| {
-        let mut parts = Request::new(()).into_parts().0;
-        parts.uri = request.uri().clone();
-        parts.headers = request.headers().clone();
-        parts
-    })
+    (is_person && !path.starts_with("/api/")).then(|| without_body(request))
 }
 
 /// Answers with a page that tells a failure to a person at a browser, in place of an answer for programs.

@@ -69,12 +69,13 @@ impl Api {
         Api::start_with(business, ServerOptions { front, has_users: true, ..options }, keys)
     }
 
-    /// Starts a server whose business has these values in its configuration.
-    pub fn configured(business: &BusinessFolder, config: &[(&str, &str)]) -> Api {
+    /// Starts a server whose business has these host names, and these values in its configuration.
+    pub fn configured(business: &BusinessFolder, names: &[&str], config: &[(&str, &str)]) -> Api {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
         let options = ServerOptions { authenticator: Some(keys.clone()), has_users: true, ..ServerOptions::default() };
         let config: Vec<_> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Api::start_configured(business, &config, options, keys)
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Api::start_configured(business, &config, ServerOptions { names, ..options }, keys)
     }
 
     /// Starts a server that keeps secrets, and is the token endpoint of a registry.

@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::raw::{Answer, Connection};
-use end_to_end::world::orchestra;
+use end_to_end::world::{orchestra, solobase};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;
@@ -41,7 +41,7 @@ fn later(api: &Api, days: i64) {
 // covers: ORC-42
 #[test]
 fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it() {
-    let api = Api::configured(orchestra(), &[("supabase_token", "secret:supabase")]);
+    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
     let body =
         json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "office@city.example"}});
     made(&api, "o1", "price_orchestra_pro", &body);
@@ -72,11 +72,13 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
     api.server.settle();
     assert_eq!((status_of(&api, "user:o1", id), restores(&api)), (json!("running"), 1), "two visits restore it once");
     assert_eq!(visit(&api, host).status, 421);
+    let unknown = visit(&api, "nobody.stagesub.com");
+    assert_eq!(unknown.status, 200, "it may be a name of the server, which was told none");
 }
 
 #[test]
 fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the_account() {
-    let api = Api::start("solobase");
+    let api = Api::configured(solobase(), &["solobase.cloud", "www.solobase.cloud"], &[]);
     let body = json!({"name": "App", "metadata": {"subdomain": "ada"}});
     made(&api, "u7", "price_professional_monthly", &body);
     let host = "ada.solobase.cloud:8443";
@@ -107,5 +109,7 @@ fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the
         );
         assert_eq!(request(&api, unknown, "*/*").code(), "not-found");
     }
-    assert_eq!(visit(&api, "solobase.cloud").status, 200, "another name leads to the server's own pages");
+    for own in ["solobase.cloud", "www.solobase.cloud", "127.0.0.1"] {
+        assert_eq!(visit(&api, own).status, 200, "{own} leads to the pages of the server");
+    }
 }

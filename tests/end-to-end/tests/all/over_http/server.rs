@@ -107,6 +107,8 @@ pub struct ServerOptions {
     pub issuers: Vec<IssuerSettings>,
     /// Address of the server for browsers.
     pub url: String,
+    /// Host names of the business.
+    pub names: Vec<String>,
 }
 
 impl Default for ServerOptions {
@@ -132,6 +134,7 @@ impl Default for ServerOptions {
             registry: None,
             issuers: Vec::new(),
             url: "http://127.0.0.1".to_owned(),
+            names: Vec::new(),
         }
     }
 }
@@ -183,6 +186,7 @@ impl Server {
             registry,
             issuers,
             url,
+            names,
         } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
@@ -226,7 +230,7 @@ impl Server {
         let routes = BusinessRoutes::new(&with.business, &config, secrets);
         let hosted = HostedSite {
             site,
-            names: Vec::new(),
+            names,
             aliases: paths.collect(),
             webhook_answers: answers.map(|own| (own.webhook.clone(), own.clone())).collect(),
             local_clock: None,
