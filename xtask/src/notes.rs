@@ -38,8 +38,9 @@ pub fn build() -> Result<PathBuf> {
     if let Some(remap) = component_builder::remap_flag() {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", remap);
     }
-    // The C code of ring needs no library of C, so the system's compiler will do.
-    if std::env::var_os(CC).is_none() && !process::succeeds(Command::new(MUSL_CC).arg("--version")) {
+    // The C code of ring needs only headers, so the system's compiler is enough.
+    let is_named = [CC, "TARGET_CC"].iter().any(|name| std::env::var_os(name).is_some());
+    if !is_named && !process::succeeds(Command::new(MUSL_CC).arg("--version")) {
         cargo.env(CC, "cc");
     }
     process::run(&mut cargo)?;

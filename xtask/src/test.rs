@@ -242,6 +242,9 @@ fn providers() -> Result<Done> {
     let module = build::start_module();
     let mut compiled = compile_providers(&packages)?;
     build::finish_module(module)?;
+    if !notes::is_possible() {
+        anyhow::bail!("the group `providers` runs the program of instances: expected Linux on x86_64");
+    }
     notes::build()?;
     notes::lint()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);

@@ -36,7 +36,7 @@ pub(crate) enum FormError {
     Broken(#[from] multer::Error),
     #[error("the form has the field `{0}`: expected `name`, `text` and `file`, each once")]
     Field(String),
-    #[error("`{0}` is not UTF-8")]
+    #[error("`{0}` is not UTF-8: expected text in UTF-8")]
     NotUtf8(&'static str),
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum FormError {
 ///
 /// Fails if the body is not a form with these fields.
 pub(crate) async fn read(kind: &str, body: Bytes) -> Result<Form, FormError> {
-    let boundary = multer::parse_boundary(kind).map_err(|_| FormError::Kind(kind.to_owned()))?;
+    let boundary = multer::parse_boundary(kind).map_err(|_| FormError::Kind(kind.chars().take(80).collect()))?;
     let stream = futures_util::stream::iter([Ok::<_, Infallible>(body)]);
     let mut parts = Multipart::new(stream, boundary);
     let (mut name, mut text, mut file) = (None, None, None);
@@ -56,7 +56,7 @@ pub(crate) async fn read(kind: &str, body: Bytes) -> Result<Form, FormError> {
             "name" if name.is_none() => name = Some(utf8("name", field).await?),
             "text" if text.is_none() => text = Some(utf8("text", field).await?),
             "file" if file.is_none() => file = Some(sent_file(field).await?),
-            _ => return Err(FormError::Field(found)),
+            _ => return Err(FormError::Field(found.chars().take(80).collect())),
         }
     }
     // Browsers send the ends of lines as CR LF.

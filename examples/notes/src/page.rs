@@ -1,6 +1,6 @@
 //! Renders the HTML pages.
 
-use crate::error::{Mistake, NotesError, TEXT_MAX};
+use crate::error::{FILE_NAME_MAX, Mistake, NotesError, TEXT_MAX};
 use crate::form::Form;
 use crate::name::{NAME_MAX, is_name};
 use crate::routes::{BODY_MAX, PER_PAGE, Site};
@@ -100,6 +100,7 @@ pub(crate) fn notes(
     for mistake in &shown.mistakes {
         errors.entry(mistake.field()).or_insert_with(|| mistake.to_string());
     }
+    let name: String = shown.sent.iter().flat_map(|sent| sent.name.chars().take(FILE_NAME_MAX)).collect();
     let page = NotesPage {
         title: &site.name,
         settings: &site.settings,
@@ -109,8 +110,9 @@ pub(crate) fn notes(
         is_full: database.is_full(),
         has_bucket,
         problem: shown.problem,
-        name: shown.sent.as_ref().map_or("", |sent| &sent.name),
-        text: shown.sent.as_ref().map_or("", |sent| &sent.text),
+        name: &name,
+        // No browser sends a longer text, and Lambda refuses long responses.
+        text: shown.sent.as_ref().filter(|sent| sent.text.len() <= 4 * TEXT_MAX).map_or("", |sent| &sent.text),
         had_file: shown.sent.as_ref().is_some_and(|sent| sent.file.is_some()),
         errors,
         name_max: NAME_MAX,

@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 /// Pages load their own style sheet, send forms to their own site, and do nothing else.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-/// A file that a browser displays all the same has no rights.
+/// If a browser displays a file in spite of this, the file may do nothing.
 const POLICY_OF_FILES: &str = "default-src 'none'; sandbox";
 
 /// Returns the response to a request that failed. The log has the reason.

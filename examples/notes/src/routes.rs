@@ -19,6 +19,7 @@ pub(crate) const PER_PAGE: u64 = 50;
 const PAGE_MAX: u64 = 1_000_000;
 
 const DATABASE_FULL: &str = "the database has reached the plan's limit";
+const BUCKET_FULL: &str = "the bucket has reached the plan's limit";
 const STYLE: &str = include_str!("pages/app.css");
 
 /// What the pages say about the instance, and the time of the request.
@@ -163,7 +164,7 @@ impl<S: Storage> App<'_, S> {
 
     async fn put(&self, name: &str, body: &Bytes) -> Result<Response<Bytes>, NotesError> {
         let Ok(text) = std::str::from_utf8(body) else {
-            return Ok(reply::text(StatusCode::BAD_REQUEST, "expected UTF-8"));
+            return Ok(reply::text(StatusCode::BAD_REQUEST, "the text is not UTF-8: expected UTF-8"));
         };
         match form::text_mistake(text) {
             Some(Mistake::TextLong(_)) => return Ok(reply::too_large(TEXT_MAX)),
@@ -179,8 +180,7 @@ impl<S: Storage> App<'_, S> {
 
     /// Deletes a note with its file. The file is deleted first: after a failure the note is there, to be deleted again.
     async fn delete(&self, name: &str) -> Result<bool, NotesError> {
-        let has_file = self.storage.get(name).await?.is_some_and(|note| note.file.is_some());
-        if has_file && self.storage.has_bucket() {
+        if self.storage.has_bucket() {
             self.storage.delete_file(name).await?;
         }
         Ok(self.storage.delete(name).await?)
@@ -188,7 +188,7 @@ impl<S: Storage> App<'_, S> {
 
     async fn file(&self, name: &str) -> Result<Response<Bytes>, NotesError> {
         let Some(note) = self.storage.get(name).await? else { return Ok(no_note()) };
-        let content = match self.storage.has_bucket() {
+        let content = match note.file.is_some() && self.storage.has_bucket() {
             true => self.storage.file(name).await?,
             false => None,
         };
@@ -220,7 +220,11 @@ impl<S: Storage> App<'_, S> {
             return self.again(StatusCode::INSUFFICIENT_STORAGE, sent, Vec::new(), Some(DATABASE_FULL)).await;
         }
         if let Some(file) = &sent.file {
-            let (bytes, free) = (file.content.len() as u64, self.storage.room_of_files().await?.free());
+            let room = self.storage.room_of_files().await?;
+            let (bytes, free) = (file.content.len() as u64, room.free());
+            if room.is_refused {
+                return self.again(StatusCode::INSUFFICIENT_STORAGE, sent, Vec::new(), Some(BUCKET_FULL)).await;
+            }
             if bytes > free {
                 let mistakes = vec![Mistake::FilesFull { bytes, free }];
                 return self.again(StatusCode::INSUFFICIENT_STORAGE, sent, mistakes, None).await;
@@ -242,12 +246,17 @@ impl<S: Storage> App<'_, S> {
             let mistakes = vec![Mistake::NameTaken(sent.name.clone())];
             return self.again(StatusCode::UNPROCESSABLE_ENTITY, sent, mistakes, None).await;
         }
-        if let Some(file) = sent.file
-            && let Err(error) = self.storage.put_file(&note.name, &file.kind, file.content).await
+        if let Some(file) = &sent.file
+            && let Err(error) = self.storage.put_file(&note.name, &file.kind, file.content.clone()).await
         {
             // The customer gets an error and sends the form again, so the name must be free.
-            self.storage.delete(&note.name).await?;
-            return Err(error.into());
+            let freed = self.storage.delete(&note.name).await;
+            return match error {
+                StorageError::BucketFull if freed.is_ok() => {
+                    self.again(StatusCode::INSUFFICIENT_STORAGE, sent, Vec::new(), Some(BUCKET_FULL)).await
+                }
+                other => Err(other.into()),
+            };
         }
         Ok(reply::see_all())
     }

@@ -60,6 +60,9 @@ pub enum StorageError {
     /// The database refuses to write because of the plan's limit.
     #[error("the database has reached the plan's limit")]
     Full,
+    /// The bucket refuses to write because of the plan's limit.
+    #[error("the bucket has reached the plan's limit")]
+    BucketFull,
     /// The database or the bucket failed.
     #[error("the {place} failed: {error}")]
     Failed {
@@ -86,7 +89,8 @@ impl StorageError {
 ///
 /// # Errors
 ///
-/// A method that writes to a full database fails with [`StorageError::Full`]. Every method fails if the database or the
+/// A method that writes to a full database fails with [`StorageError::Full`], and one that writes to a full bucket may
+/// fail with [`StorageError::BucketFull`]. Every method fails if the database or the
 /// bucket fails.
 pub trait Storage: Sync {
     /// Returns `count` notes after the first `skip`, the newest first.

@@ -7,8 +7,8 @@ use notes::{Note, Room, Site, respond};
 fn what_customers_type_is_escaped() {
     let memory = Memory::with_bucket();
     let script = "<script>alert('x')</script>";
-    let file = format!("file; filename=\"{script}.txt\"");
-    assert_eq!(post(&memory, &[("name", "a"), ("text", script), (&file, "x")]).status, 303);
+    let file = "file; filename=\"<script>alert(1).txt\"";
+    assert_eq!(post(&memory, &[("name", "a"), ("text", script), (file, "x")]).status, 303);
     let again = post(&memory, &[("name", "\"><script>"), ("text", "</textarea><script>")]);
     for page in [get(&memory, "/"), again] {
         assert!(!page.body.contains("<script") && page.body.contains("&lt;script&gt;"), "{}", page.body);

@@ -81,8 +81,8 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalErr
     }
 }
 
-/// Returns the size of the database's pages in bytes.
+/// Returns the size of the database's used pages in bytes.
 pub(crate) fn size(connection: &Connection) -> Result<u64, LocalError> {
-    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    let sql = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }

@@ -2,11 +2,13 @@
 
 use crate::error::LocalError;
 use crate::store::{Resource, ResourceStore};
-use crate::{bucket, content, database, entries};
-use notes::{Note, Room, Storage, StorageError};
+use crate::{bucket, content, database, entries, store};
+use notes::{BODY_MAX, Note, Room, Storage, StorageError};
 use rusqlite::Connection;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +27,14 @@ struct Files {
     bucket: PathBuf,
     folder: PathBuf,
     limit: Option<u64>,
+    is_refused: bool,
+}
+
+impl Files {
+    /// Returns the path of a note's file. Some file systems do not tell `a` from `A`, so the name is a hash.
+    fn path(&self, note: &str) -> PathBuf {
+        self.folder.join(hex::encode(Sha256::digest(note)))
+    }
 }
 
 impl Notebook {
@@ -43,7 +53,8 @@ impl Notebook {
         let connection = Mutex::new(entries::open(&database::file(store, &database.full_id()))?);
         let files = bucket.map(|bucket| {
             let of_bucket = bucket::files(store, &bucket.full_id());
-            Files { folder: of_bucket.join("notes"), bucket: of_bucket, limit: limit(&bucket) }
+            let is_refused = bucket.setting("writes") == Some("refused");
+            Files { folder: of_bucket.join("notes"), bucket: of_bucket, limit: limit(&bucket), is_refused }
         });
         let is_refused = database.setting("writes") == Some("refused");
         Ok(Some(Notebook { connection, database_limit: limit(&database), is_refused, files }))
@@ -100,29 +111,34 @@ impl Storage for Notebook {
     async fn room_of_files(&self) -> Result<Room, StorageError> {
         let files = self.files()?;
         let used = bucket::size(&files.bucket).map_err(StorageError::bucket)?;
-        Ok(Room { used, limit: files.limit, is_refused: false })
+        Ok(Room { used, limit: files.limit, is_refused: files.is_refused })
     }
 
     async fn put_file(&self, note: &str, _: &str, file: bytes::Bytes) -> Result<(), StorageError> {
-        let folder = &self.files()?.folder;
-        // Names of notes contain no dot, so no note has this file.
-        let new = folder.join(format!("{note}.new"));
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&new, file))
-            .and_then(|()| fs::rename(&new, folder.join(note)))
-            .map_err(StorageError::bucket)
+        let files = self.files()?;
+        fs::create_dir_all(&files.folder).map_err(StorageError::bucket)?;
+        store::write_bytes(&files.path(note), &file).map_err(StorageError::bucket)
     }
 
     async fn file(&self, note: &str) -> Result<Option<bytes::Bytes>, StorageError> {
-        match fs::read(self.files()?.folder.join(note)) {
-            Ok(file) => Ok(Some(file.into())),
+        let path = self.files()?.path(note);
+        let read = fs::File::open(&path).and_then(|file| {
+            let mut bytes = Vec::new();
+            file.take(BODY_MAX as u64 + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        match read {
+            Ok(bytes) if bytes.len() > BODY_MAX => {
+                Err(StorageError::bucket(format!("{}: expected at most {BODY_MAX} bytes", path.display())))
+            }
+            Ok(bytes) => Ok(Some(bytes.into())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StorageError::bucket(error)),
         }
     }
 
     async fn delete_file(&self, note: &str) -> Result<(), StorageError> {
-        match fs::remove_file(self.files()?.folder.join(note)) {
+        match fs::remove_file(self.files()?.path(note)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::bucket(error)),
             _ => Ok(()),
         }

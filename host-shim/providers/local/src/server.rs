@@ -9,6 +9,7 @@ use crate::store::{Resource, ResourceStore};
 use crate::{alias, entries, function};
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode, header};
@@ -108,19 +109,24 @@ fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
     }
 }
 
-async fn handle(State((store, away)): State<(ResourceStore, AwaySlot)>, parts: Parts, body: Bytes) -> Response {
+async fn handle(
+    State((store, away)): State<(ResourceStore, AwaySlot)>,
+    parts: Parts,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else { return notes::too_large(notes::BODY_MAX).map(Body::from) };
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let request = Request::from_parts(parts.clone(), body);
     let result = tokio::task::spawn_blocking(move || respond(&store, &host, request)).await;
     match result {
         Ok(Responded::Done(response)) => *response,
-        Ok(Responded::Away { holder, usual }) => match away.pages() {
+        Ok(Responded::Away { holder, without_pages }) => match away.pages() {
             // The id of a resource begins with that of its instance.
             Some(pages) => {
                 let instance = holder.id.split('/').next().unwrap_or_default();
                 pages.answer(&holder.scope, instance, parts).await
             }
-            None => *usual,
+            None => *without_pages,
         },
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"),
     }
@@ -135,7 +141,7 @@ enum Responded {
         /// The resource that has the host name.
         holder: ResourceId,
         /// The response if there are no pages for such instances.
-        usual: Box<Response>,
+        without_pages: Box<Response>,
     },
 }
 
@@ -157,8 +163,8 @@ fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Respon
     };
     if function.state == "suspended" {
         let shown = page("Suspended", "This instance is suspended. Its data is kept.", &[]);
-        let usual = Box::new(html(StatusCode::SERVICE_UNAVAILABLE, shown));
-        return Responded::Away { holder: function.full_id(), usual };
+        let without_pages = Box::new(html(StatusCode::SERVICE_UNAVAILABLE, shown));
+        return Responded::Away { holder: function.full_id(), without_pages };
     }
     serve(store, &function, request).unwrap_or_else(|error| failed(&error)).into()
 }
@@ -170,7 +176,7 @@ fn absent(store: &ResourceStore, label: &str) -> Responded {
         return usual.into();
     }
     match store.holder_of_label(label) {
-        Ok(Some(holder)) => Responded::Away { holder, usual: Box::new(usual) },
+        Ok(Some(holder)) => Responded::Away { holder, without_pages: Box::new(usual) },
         Ok(None) => usual.into(),
         Err(error) => failed(&error).into(),
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The file with the record of a resource. A folder without this file is not a resource.
 const RECORD: &str = "resource.json";
@@ -214,11 +215,18 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T
 
 /// Writes a file atomically: after a crash it has the old or the new contents.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
-    let new = path.with_extension("new");
     let text = serde_json::to_vec_pretty(value)
         .map_err(|error| LocalError::Content { path: path.to_owned(), error: error.to_string() })?;
+    write_bytes(path, &text)
+}
+
+/// Writes a file atomically and durably. Another process that writes it at the same time has another temporary file.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("{}-{number}.new", std::process::id()));
     let mut file = File::create(&new).map_err(LocalError::io(&new))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(LocalError::io(&new))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(LocalError::io(&new))?;
     fs::rename(&new, path).map_err(LocalError::io(path))
 }
 

@@ -57,6 +57,11 @@ fn with_lambdas_own(mut variables: BTreeMap<String, String>, cloud: &str) -> BTr
     variables
 }
 
+/// A file of text with a mark of its order of bytes, which is no UTF-8.
+const TEXT: &[u8] = b"\xef\xbb\xbfname;\xe4\r\n\x00";
+/// Time limit of a request.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// A client of a function's URL.
 struct Visitor {
     agent: ureq::Agent,
@@ -65,7 +70,7 @@ struct Visitor {
 
 impl Visitor {
     fn new(lambda: &Lambda, function: &str) -> Visitor {
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER));
         let agent = config.max_redirects(0).max_redirects_will_error(false).build().into();
         Visitor { agent, url: lambda.url(function) }
     }
@@ -86,10 +91,12 @@ impl Visitor {
 
     /// Sends the form of a new note with a file. Returns the response's status and body.
     fn form(&self, name: &str, text: &str, file: &[u8]) -> (u16, String) {
+        self.form_of(name, text, "file; filename=\"picture.png\"", file)
+    }
+
+    fn form_of(&self, name: &str, text: &str, of_file: &str, file: &[u8]) -> (u16, String) {
         let mut body = Vec::new();
-        for (head, content) in
-            [("name", name.as_bytes()), ("text", text.as_bytes()), ("file; filename=\"picture.png\"", file)]
-        {
+        for (head, content) in [("name", name.as_bytes()), ("text", text.as_bytes()), (of_file, file)] {
             body.extend(format!("--limit\r\nContent-Disposition: form-data; name={head}\r\n\r\n").into_bytes());
             body.extend_from_slice(content);
             body.extend(b"\r\n");
@@ -157,6 +164,11 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     assert!(status == 200 && page.contains("milk &amp; \u{fc}") && page.contains("picture.png"), "{status} {page}");
     assert_eq!(own.text("/notes/shopping"), (200, "milk & \u{fc}".to_owned()));
     assert_eq!(own.get("/notes/shopping/file"), (200, FILE.to_vec()));
+    // A file of text that is not UTF-8 comes back byte by byte.
+    let text_file = "file; filename=\"table.csv\"\r\nContent-Type: text/csv; charset=latin1";
+    assert_eq!(own.form_of("table", "", text_file, TEXT).0, 303, "{}", lambda.logs());
+    assert_eq!(own.get("/notes/table/file"), (200, TEXT.to_vec()));
+    assert_eq!(own.delete("/notes/table"), 200);
     let (status, page) = own.form("shopping", "again", FILE);
     assert!(status == 422 && page.contains("expected a name that no other note has"), "{status} {page}");
 

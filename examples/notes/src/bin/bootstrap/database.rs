@@ -118,7 +118,11 @@ async fn make_table(client: &Client) -> Result<(), tokio_postgres::Error> {
     let exists = client.query_one("SELECT to_regclass('notes') IS NOT NULL", &[]).await?;
     match exists.try_get(0)? {
         true => Ok(()),
-        false => client.batch_execute(SCHEMA).await,
+        // Two first requests at the same time would both create it, and one would fail.
+        false => {
+            let locked = format!("SELECT pg_advisory_xact_lock(hashtextextended('notes', 0)); {SCHEMA}");
+            client.batch_execute(&locked).await
+        }
     }
 }
 
@@ -127,7 +131,7 @@ async fn connect(settings: &Database) -> Result<Client, ConnectError> {
     config.host(&settings.host).port(settings.port).dbname(&settings.name);
     config.user(&settings.user).password(&settings.password).application_name("notes").options(OPTIONS);
     config.connect_timeout(CONNECT);
-    // Who names an authority expects TLS; otherwise the server decides.
+    // An operator who sets `DATABASE_CA` expects TLS. Otherwise the server decides.
     config.ssl_mode(if settings.authorities.is_some() { SslMode::Require } else { SslMode::Prefer });
     let connector = MakeRustlsConnect::new(tls(settings.authorities.as_deref())?);
     let address = || format!("{}:{}", settings.host, settings.port);

@@ -7,8 +7,10 @@ mod storage;
 use crate::storage::Cloud;
 use bytes::Bytes;
 use http::{Request, Response};
-use lambda_http::{Body, service_fn};
+use lambda_http::{Body, IntoResponse, service_fn};
 use notes::{Settings, SettingsError, Site, respond};
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,15 +49,14 @@ fn serve() -> Result<(), BootstrapError> {
 }
 
 /// Returns the response to a request. The log gets the reason of a failure.
-async fn answer(name: &str, cloud: Option<&Cloud>, request: lambda_http::Request) -> Response<Body> {
+async fn answer(name: &str, cloud: Option<&Cloud>, request: lambda_http::Request) -> Unchanged {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let site = Site { name: name.to_owned(), settings: Vec::new(), now: now.try_into().unwrap_or(i64::MAX) };
     let responded = respond(&site, cloud, plain(request)).await;
-    let response = responded.unwrap_or_else(|error| {
+    Unchanged(responded.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         notes::failed()
-    });
-    response.map(body)
+    }))
 }
 
 /// Returns the request with its body as bytes.
@@ -67,10 +68,12 @@ fn plain(request: lambda_http::Request) -> Request<Bytes> {
     })
 }
 
-/// Returns a body that Lambda sends unchanged: text as it is, and everything else in base64.
-fn body(bytes: Bytes) -> Body {
-    match String::from_utf8(bytes.into()) {
-        Ok(text) => Body::Text(text),
-        Err(error) => Body::Binary(error.into_bytes()),
+/// A response whose body goes to Lambda in base64. `lambda_http` would decode other bodies by their media type, which changes files of
+/// text.
+struct Unchanged(Response<Bytes>);
+
+impl IntoResponse for Unchanged {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0.map(|bytes| Body::Binary(bytes.into()))))
     }
 }

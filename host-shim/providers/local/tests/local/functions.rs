@@ -127,7 +127,7 @@ fn a_running_function_can_not_be_given_another_accounts_database() {
     assert_eq!((changed, machine.http("GET", &other, "/notes/note", "").0), (1, 404));
 }
 
-/// Pages that tell the instance.
+/// Pages that answer with the scope, the instance and the address.
 struct Pages;
 
 impl AwayPages for Pages {

@@ -62,18 +62,21 @@ fn a_note_with_a_file_is_kept_shown_and_deleted() {
     assert!(headers.contains("x-content-type-options: nosniff"), "{headers}");
     let health: Value = serde_json::from_str(&machine.http("GET", &acme, "/health", "").1).expect("JSON");
     assert_eq!((&health["status"], &health["notes"]), (&json!("ok"), &json!(1)));
-    let stored = machine.folder_of("u1", "bucket").join("files/notes/shopping");
-    assert_eq!(std::fs::read_to_string(&stored).expect("a file"), "milk");
+    let folder = machine.folder_of("u1", "bucket").join("files/notes");
+    let files = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    assert_eq!(files(), 1, "no temporary file stays");
     // Notes and files survive a restart.
     let machine = machine.restarted();
     assert_eq!(machine.http("GET", &acme, "/notes/shopping/file", "").1, "milk");
     assert_eq!(machine.http("POST", &acme, "/notes/shopping/delete", "").0, 303);
     assert_eq!(machine.http("GET", &acme, "/notes/shopping", "").0, 404);
-    assert!(!stored.exists());
-    machine.form(&acme, "shopping", "", Some("milk"));
-    assert!(stored.exists());
+    assert_eq!(files(), 0);
+    for (name, text) in [("shopping", "milk"), ("Shopping", "bread")] {
+        machine.form(&acme, name, "", Some(text));
+    }
+    assert_eq!((files(), machine.http("GET", &acme, "/notes/shopping/file", "").1.as_str()), (2, "milk"));
     machine.done("u1", "inst_acme/bucket/destroy", "bucket.destroy", 2, json!({}));
-    assert!(!stored.exists(), "the files go with the bucket");
+    assert_eq!(files(), 0, "the files go with the bucket");
     let (status, page) = machine.http("GET", &acme, "/", "");
     assert!(status == 200 && page.contains("shopping") && !page.contains("type=\"file\""), "{status} {page}");
 }
@@ -87,7 +90,10 @@ fn the_quota_of_the_bucket_limits_files() {
     assert!(page.contains("The file has 4 bytes: expected at most 0, the rest of the plan&#x27;s limit"), "{page}");
     assert_eq!(machine.http("GET", &acme, "/notes/a", "").0, 404);
     assert_eq!(machine.form(&acme, "a", "typed", None).0, 303, "a note needs no room in the bucket");
-    machine.done("u1", "inst_acme/bucket/change", "bucket.change", 2, json!({"quota_gb": 1}));
+    machine.done("u1", "inst_acme/bucket/change", "bucket.change", 2, json!({"quota_gb": 1, "writes": "refused"}));
+    let (status, page) = machine.form(&acme, "b", "typed", Some("milk"));
+    assert!(status == 507 && page.contains("the bucket has reached the plan"), "{status} {page}");
+    machine.done("u1", "inst_acme/bucket/change", "bucket.change", 3, json!({"writes": "allowed"}));
     assert_eq!(machine.form(&acme, "b", "typed", Some("milk")).0, 303);
     // A sparse file of 1 GiB fills the bucket.
     let large = std::fs::File::create(machine.folder_of("u1", "bucket").join("files/large")).expect("a file");
