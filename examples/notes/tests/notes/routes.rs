@@ -30,7 +30,10 @@ fn names_sizes_and_characters_have_limits() {
     assert_eq!(put(&memory, "/notes/large", &"x".repeat(64 * 1024)).status, 200);
     let refused = put(&memory, "/notes/larger", &"x".repeat(64 * 1024 + 1));
     assert_eq!(refused.status_and_body(), (413, "the body is too large: expected at most 65536 bytes"));
-    assert_eq!(send(&memory, "PUT", "/notes/bytes", &[], vec![0xff]).status_and_body(), (400, "the text is not UTF-8: expected UTF-8"));
+    assert_eq!(
+        send(&memory, "PUT", "/notes/bytes", &[], vec![0xff]).status_and_body(),
+        (400, "the text is not UTF-8: expected UTF-8")
+    );
     assert_eq!(put(&memory, "/notes/nul", "a\0b").status, 400);
     assert_eq!(put(&memory, "/notes/large", &"x".repeat(BODY_MAX + 1)).status, 413);
     assert_eq!(memory.names(), ["large", &"n".repeat(128)]);

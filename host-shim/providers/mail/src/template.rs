@@ -144,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn the_first_folder_with_a_template_has_it() {
+        let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let paths = folders.each_ref().map(|folder| folder.path().to_owned());
+        for (at, name) in [(0, "hi"), (1, "hi"), (1, "bye")] {
+            std::fs::write(paths[at].join(format!("{name}.txt")), format!("Subject: {at}")).expect("written");
+        }
+        let subject = |name: &str| fill(&paths, name, &Value::Null).expect("a text").subject;
+        assert_eq!((subject("hi"), subject("bye"), subject("none")), ("0".into(), "1".into(), "None".into()));
+    }
+
+    #[test]
     fn a_value_can_not_begin_a_header() {
         let files = [("hi.txt", "Subject: Hello {{ name }}\n\n.")];
         let text = fill_of(&files, "hi", json!({"name": "Ana\r\nBcc: all@example.com\u{0}"})).expect("a text");

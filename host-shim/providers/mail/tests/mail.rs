@@ -30,7 +30,7 @@ fn provider(transport: MailTransport, templates: Option<&Path>) -> Mail {
     let from = "Shop <shop@shop.example>".to_owned();
     Mail::new(Config {
         from,
-        templates: templates.map(Path::to_owned),
+        templates: templates.map(Path::to_owned).into_iter().collect(),
         addresses: Arc::new(TestAddressBook),
         transport,
     })
