@@ -6,7 +6,7 @@ use bytes::Bytes;
 use multer::{Field, Multipart};
 use std::convert::Infallible;
 
-/// The media type of a file whose sender told none, or none that a header may contain.
+/// The media type of a file that was sent without one, or with one that no header may contain.
 const UNKNOWN_KIND: &str = "application/octet-stream";
 /// Maximum characters of a media type.
 const KIND_MAX: usize = 127;
@@ -81,7 +81,7 @@ async fn sent_file(field: Field<'_>) -> Result<Option<SentFile>, FormError> {
 }
 
 impl Form {
-    /// Returns the mistakes that show without a look into the database.
+    /// Returns the mistakes that can be found without the database.
     pub fn mistakes(&self, has_bucket: bool) -> Vec<Mistake> {
         let mut found = Vec::new();
         if !is_name(&self.name) {

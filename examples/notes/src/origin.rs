@@ -45,6 +45,6 @@ mod tests {
         }
         assert!(foreign(&[(ORIGIN, "http://acme.localhost:1")]), "without a host nothing is equal");
         let both = [host, (ORIGIN, "http://acme.localhost:1"), (SEC_FETCH_SITE, "cross-site")];
-        assert!(foreign(&both), "the browser's own word counts more");
+        assert!(foreign(&both), "`Sec-Fetch-Site` decides if both are there");
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 pub const BODY_MAX: usize = 4 * 1024 * 1024;
 /// Notes on a page.
 pub(crate) const PER_PAGE: u64 = 50;
-/// Page that is the last for a client, whatever it asks for.
+/// Largest number of a page; a larger one counts as this one.
 const PAGE_MAX: u64 = 1_000_000;
 
 const DATABASE_FULL: &str = "the database has reached the plan's limit";

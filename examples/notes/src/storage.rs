@@ -20,9 +20,9 @@ pub struct Note {
 /// What is known of a file besides its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Name at the customer's, without folders.
+    /// Name on the customer's computer, without folders.
     pub name: String,
-    /// Media type, as the browser told it.
+    /// Media type that the browser sent.
     pub kind: String,
     /// Size in bytes.
     pub bytes: u64,
