@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{}\n{}", component.display(), host.display());
         match notes::is_possible() {
             true => println!("{}", groups.run("notes", notes::build)?.display()),
-            false => groups.skipped(&["notes"], "it is built on Linux on x86_64; to try it: cargo xtask build --notes"),
+            false => groups.skipped(&["notes"], "it is built on Linux on x86_64"),
         }
     }
     eprint!("{}", groups.summary());
