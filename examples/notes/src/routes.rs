@@ -22,7 +22,7 @@ const DATABASE_FULL: &str = "the database has reached the plan's limit";
 const BUCKET_FULL: &str = "the bucket has reached the plan's limit";
 const STYLE: &str = include_str!("pages/app.css");
 
-/// What the pages say about the instance, and the time of the request.
+/// The instance as the pages show it, and the time of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Name of the instance.

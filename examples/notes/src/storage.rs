@@ -17,7 +17,7 @@ pub struct Note {
     pub file: Option<FileInfo>,
 }
 
-/// What is known of a file besides its content.
+/// Name, media type and size of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
     /// Name on the customer's computer, without folders.

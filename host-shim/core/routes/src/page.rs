@@ -22,7 +22,7 @@ const READERS: [&str; 3] = ["public", "user", "admin"];
 pub const PAGE: &str = "page";
 /// The site, with its address, in expressions.
 pub const SITE: &str = "site";
-/// What a part of a path or a query cannot have: dots could lead to another path.
+/// The characters that are encoded in a part of a path or a query. Dots are among them, since they could lead to another path.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 /// Maximum length of an address that a page calls, in bytes.
 const ADDRESS_BYTES_MAX: usize = 2_000;

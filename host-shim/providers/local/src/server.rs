@@ -162,7 +162,7 @@ fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Respon
         Err(error) => return failed(&error).into(),
     };
     if function.state == "suspended" {
-        let shown = page("Suspended", "This instance is suspended. Its data is kept.", &[]);
+        let shown = page("Suspended", "This instance is suspended. Its data is kept.");
         let without_pages = Box::new(html(StatusCode::SERVICE_UNAVAILABLE, shown));
         return Responded::Away { holder: function.full_id(), without_pages };
     }

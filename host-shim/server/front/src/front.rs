@@ -164,7 +164,7 @@ pub(crate) struct AppState {
     pub(crate) streams: Arc<Semaphore>,
     /// True when the server stops; streams then end.
     pub(crate) stopping: Arc<watch::Sender<bool>>,
-    /// What waits for an operator, by site.
+    /// The accounts in which something waits for an operator, by site.
     pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
     /// Held while the clock is advanced.
     pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,

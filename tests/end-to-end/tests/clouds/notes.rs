@@ -43,7 +43,7 @@ fn unpacked(zip: &[u8]) -> (TempDir, PathBuf) {
     (folder, program)
 }
 
-/// What Lambda sets besides the provider's variables, and the address of the cloud in place of its network.
+/// Adds the variables that Lambda sets itself, and the address of the cloud, which stands for Lambda's network.
 fn with_lambdas_own(mut variables: BTreeMap<String, String>, cloud: &str) -> BTreeMap<String, String> {
     for (name, value) in [
         ("AWS_REGION", "us-east-1"),

@@ -115,7 +115,7 @@ pub(super) struct Progress {
     shown: Mutex<Shown>,
 }
 
-/// What a page shows of the metrics, which themselves can only be written as text.
+/// The numbers for the page of onboarding. The metrics themselves can only be written as text.
 #[derive(Debug, Default)]
 struct Shown {
     /// By site; true for instances for which a person has done something.

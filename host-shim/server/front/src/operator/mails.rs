@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Kind of the effect that sends a mail.
 const SEND: &str = "mail.send";
-/// What the HTML of a mail may load and do: nothing but its own styles and pictures, in a frame of the server's own pages.
+/// The HTML of a mail may load its own styles and pictures, nothing else, and only pages of this server may frame it.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; sandbox";
 

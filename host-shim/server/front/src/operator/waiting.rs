@@ -40,7 +40,7 @@ impl Changed {
     }
 }
 
-/// What waits in the accounts of a site.
+/// The steps and failed instances that wait in the accounts of a site.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     /// True when all accounts have been asked once.

@@ -134,7 +134,7 @@ await later("32d", told.instance);
 told.returned = new URL(page.url()).pathname;
 await story.sees("suspended");
 await story.state("instance-suspended");
-// What a visitor of the instance sees.
+// A visitor opens the address of the instance.
 const visited = async (name) => {
   const answer = await story.goto(told.address);
   await story.state(name);
