@@ -3,6 +3,7 @@
 use super::api::Api;
 use super::raw::{Answer, Connection};
 use end_to_end::world::{orchestra, solobase};
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;
@@ -59,8 +60,10 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
                 .count()
         })
     };
-    assert_eq!(restores(&api), 0);
-    // Nothing of the instance is asked for before somebody comes.
+    assert_eq!(restores(&api), 0, "nothing of the instance is asked for before somebody comes");
+    // The provider answers a second later, and the clock stands still: both visits come in between.
+    let later_answer = ScriptedAnswer::Late { after_ms: 1_000, then: Box::new(ScriptedAnswer::Ok(Value::Null)) };
+    api.script("*database/restore*", vec![later_answer]);
     let first = visit(&api, host);
     assert_eq!((first.status, first.header("retry-after"), first.header("refresh")), (503, Some("3"), Some("3")));
     assert!(first.body.contains("Being restored") && !first.body.contains("o1"), "{}", first.body);
@@ -68,7 +71,8 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
     assert!(policy.contains("style-src http://127.0.0.1;") && !policy.contains("'self'"), "{policy}");
     let body = first.body.replace("&#x2f;", "/");
     assert!(body.contains("href=\"http://127.0.0.1/assets/app.css\""), "{body}");
-    visit(&api, host);
+    assert_eq!(visit(&api, host).status, 503);
+    api.server.advance_to(api.server.now() + 1_000);
     api.server.settle();
     assert_eq!((status_of(&api, "user:o1", id), restores(&api)), (json!("running"), 1), "two visits restore it once");
     assert_eq!(visit(&api, host).status, 421);
