@@ -160,6 +160,8 @@ pub struct Changes {
     pub scope: Option<Scope>,
     /// Id of the event, stored with each fact.
     pub event_id: String,
+    /// Time of the run, stored with each row as its last change, in milliseconds since the epoch.
+    pub at: Timestamp,
     /// Rows to write; each key at most once.
     pub rows: Vec<RowWrite>,
     /// New facts.

@@ -194,6 +194,7 @@ impl Processor {
         }
         let mut changes = std::mem::take(&mut decided.prepared.changes);
         changes.event_id.clone_from(&attempt.event.id);
+        changes.at = now;
         let event = &attempt.event;
         let caller = caller_of(event);
         if let (Some(caller), Some(reply), Some(account)) = (caller, &decided.reply, &decided.account) {
