@@ -221,7 +221,10 @@ impl Changes {
     }
 
     /// Refuses changes that are invalid for every store, whatever its content.
-    pub(crate) fn check(&self) -> Stored<()> {
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` with the broken rule.
+    pub fn check(&self) -> Stored<()> {
         let refuse = |text: String| Err(StoreError::Misuse(text));
         let expects_revisions = self.expected.account_revision.is_some() || self.expected.catalog_revision.is_some();
         if self.scope.is_none() && (self.has_rows() || expects_revisions) {

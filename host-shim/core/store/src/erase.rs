@@ -6,10 +6,10 @@ use crate::rows::Run;
 use extension_contract::{Delivery, EffectReport, Outcome, Payload, Product, ProductValues, Refusal};
 
 /// Replaces an erased JSON object.
-pub(crate) const NO_JSON: &str = "{}";
+pub const NO_JSON: &str = "{}";
 
 /// Erases the payload of an event. The variant stays, so that the inbox stays readable.
-pub(crate) fn payload(payload: &mut Payload) {
+pub fn payload(payload: &mut Payload) {
     match payload {
         Payload::Provider(body) => *body = NO_JSON.into(),
         Payload::Command(json) => *json = NO_JSON.into(),
@@ -34,19 +34,19 @@ fn product(product: &mut Product) {
 }
 
 /// Erases the messages of field errors in an outcome, which may quote the input.
-pub(crate) fn outcome(outcome: &mut Option<Outcome>) {
+pub fn outcome(outcome: &mut Option<Outcome>) {
     if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = outcome {
         errors.iter_mut().for_each(|error| error.message = String::new());
     }
 }
 
 /// Erases the text of an error, if there is one.
-pub(crate) fn error(error: &mut Option<String>) {
+pub fn error(error: &mut Option<String>) {
     error.iter_mut().for_each(|text| *text = String::new());
 }
 
 /// Erases the texts of a run and its claim answers, which contain names. Time, hashes and fuel stay.
-pub(crate) fn run(run: &mut Run) {
+pub fn run(run: &mut Run) {
     outcome(&mut run.outcome);
     error(&mut run.error);
     if let Some(provenance) = &mut run.provenance {

@@ -14,6 +14,10 @@ pub enum StoreError {
     /// The unique index with this name already has the value.
     #[error("unique index `{0}` already has the value")]
     Taken(String),
+    /// Another handle is changing the same data. The open group must go back to its mark, or be rolled back; then the same
+    /// operation may succeed.
+    #[error("locked: {0}")]
+    Locked(String),
     /// The caller broke a rule of the operation. The same operation always fails: the caller must be corrected.
     #[error("misuse of the store: {0}")]
     Misuse(String),
@@ -23,7 +27,7 @@ pub enum StoreError {
 impl From<StoreError> for ContractError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(text) => ContractError::Unavailable(text),
+            StoreError::Unavailable(text) | StoreError::Locked(text) => ContractError::Unavailable(text),
             StoreError::Taken(index) => ContractError::Taken(index),
             StoreError::Misuse(text) => ContractError::Denied(text),
         }

@@ -1,7 +1,7 @@
 //! A store that lends another store for each query.
 
 use crate::error::Stored;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Placed, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
 use extension_contract::{
@@ -10,14 +10,28 @@ use extension_contract::{
 };
 
 /// Answers each query of [`Read`] from another store.
-pub(crate) trait Lend {
-    /// Calls `body` with the other store, or fails.
+pub trait Lend {
+    /// Calls `body` with the other store.
+    ///
+    /// # Errors
+    /// Fails if no store can be lent now.
     fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T>;
 }
 
 impl<L: Lend> Read for L {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         self.lend(|store| store.open(scope, named, facts))
+    }
+    fn place(
+        &self,
+        partition: &Partition,
+        claims: &[String],
+        now: Timestamp,
+        otherwise: Option<&Account>,
+        named: &[Reference],
+        facts: &[String],
+    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        self.lend(|store| store.place(partition, claims, now, otherwise, named, facts))
     }
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         self.lend(|store| store.load(scope, keys))

@@ -10,6 +10,7 @@ mod erase;
 mod error;
 pub mod fault;
 mod fork;
+pub mod implementation;
 mod lend;
 mod log;
 mod memory;
@@ -37,7 +38,7 @@ pub use memory::MemoryStore;
 pub use not_state::{Excluded, NotState};
 pub use rows::{
     ClaimRow, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE,
-    OF_HOST, OpenedRows, PROVIDER_EVENT, Provenance, Run, TIMER, TimerRow,
+    OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};

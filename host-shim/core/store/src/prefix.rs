@@ -1,7 +1,7 @@
 //! Ranges of ids that begin with a prefix, in byte order.
 
 /// Returns the smallest text that is greater than all texts with a prefix, if there is one.
-pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
+pub fn prefix_end(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
         // A range of `char` skips the surrogates, as the byte order of UTF-8 does.
@@ -15,7 +15,7 @@ pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
 
 /// Returns the bounds of a scan of the ids with a prefix that follow `after` in the direction of the scan. The lower
 /// bound is inclusive; the upper bound is exclusive, and none if the range has no end.
-pub(crate) fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
+pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
     let end = prefix_end(prefix);
     match after {
         None => (prefix.to_owned(), end),

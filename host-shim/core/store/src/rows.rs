@@ -18,6 +18,15 @@ pub struct OpenedRows {
     pub facts: Vec<bool>,
 }
 
+/// The account of an event, and what the event needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The account.
+    pub account: Account,
+    /// Its rows.
+    pub rows: OpenedRows,
+}
+
 /// Effect kind of a timer: the host delivers the timer as an event at its not-before time.
 pub const TIMER: &str = "timer.at";
 /// Effect kind of a message: the host delivers the message once, as an event, to the account in `to`.

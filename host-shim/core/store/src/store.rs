@@ -1,8 +1,8 @@
 //! The traits of all stores: queries, and the handle that writes. Each has one conformance suite for all implementations.
 
 use crate::changes::{Applied, Changes};
-use crate::error::Stored;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
+use crate::error::{StoreError, Stored};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Placed, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -26,6 +26,30 @@ pub trait Read {
     /// `catalog` holds the products and prices of the catalog that the named references and the rows' references name,
     /// each once.
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
+    /// Finds the account of an event by its claims, and reads everything that the event needs of it.
+    ///
+    /// The account is the holder of those claims that are held at `now`, or else `otherwise`. Returns the claims, and no account
+    /// if the claims have several holders, or no holder and there is none otherwise.
+    fn place(
+        &self,
+        partition: &Partition,
+        claims: &[String],
+        now: Timestamp,
+        otherwise: Option<&Account>,
+        named: &[Reference],
+        facts: &[String],
+    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        let rows = self.claims(claims)?;
+        let is_held = |row: &&ClaimRow| row.until.is_none_or(|until| until > now);
+        let mut holders = rows.iter().flatten().filter(is_held).filter_map(|row| row.holder.as_ref());
+        let first = holders.next();
+        if holders.any(|holder| Some(holder) != first) {
+            return Ok((rows, None));
+        }
+        let Some(account) = first.or(otherwise).cloned() else { return Ok((rows, None)) };
+        let opened = self.open(&partition.scope(account.clone()), named, facts)?;
+        Ok((rows, Some(Placed { account, rows: opened })))
+    }
     /// Returns rows of the scope by key, including soft-deleted products.
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
     /// Returns rows of the scope: a listing in byte order of the ids, or the outdated rows, least recently written
@@ -174,6 +198,36 @@ pub trait Store: Read + Send + Any {
     /// The effects are the first of [`Read::effects_due`], up to the first that needs no call
     /// ([`EffectRow::needs_call`]): results must be stored in the order in which their effects became due.
     fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
+
+    /// Returns true if other handles, also of other hosts, may write at the same time. Only then [`Store::apply`] fails with
+    /// `StoreError::Locked`.
+    fn has_peers(&self) -> bool {
+        false
+    }
+
+    /// Marks the point in the open group to which [`Store::undo`] goes back. A later mark replaces an earlier one.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` without a group, and for a store without peers.
+    fn mark(&mut self) -> Stored<()> {
+        Err(StoreError::Misuse("a store without peers has no marks".into()))
+    }
+
+    /// Discards the changes of the open group since its mark, also after an error. The group stays open.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` without a mark.
+    fn undo(&mut self) -> Stored<()> {
+        Err(StoreError::Misuse("a store without peers has no marks".into()))
+    }
+
+    /// Opens another handle that writes; none for a store with one writing handle.
+    ///
+    /// # Errors
+    /// As [`Store::reader`].
+    fn peer(&self) -> Stored<Option<Box<dyn Store>>> {
+        Ok(None)
+    }
 
     /// Opens a reader. Fails with `StoreError::Misuse` in an open group, and for a store that has only one handle.
     fn reader(&self) -> Stored<Box<dyn Reader>>;

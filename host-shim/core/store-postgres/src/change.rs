@@ -1,0 +1,506 @@
+//! A change as the JSON that the function `apply_change` takes.
+
+use crate::events::{Envelope, RunJson, state_columns};
+use extension_contract::{Account, Outcome, Payload, Purchase, Reference, Reply, Row, RowKey};
+use host_store::{
+    Changes, ClaimRow, EffectChange, EffectRow, EffectState, InboxChange, InboxProgress, InboxState, Lease, NewInbox,
+    RowWrite, StoreError, Stored,
+};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// A change. Members that are missing need no work.
+#[derive(Serialize)]
+struct ChangeJson<'a> {
+    locks: Vec<i64>,
+    shared: Vec<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    business: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    livemode: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<Shown<'a, Account>>,
+    event_id: &'a str,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbox: Option<StateJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expects_effects: Vec<ExpectedEffectJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expects_generations: Vec<GenerationsJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_revision: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog_revision: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expects_claims: Vec<ClaimJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purchases: Vec<UniqueJson<'a>>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    facts: BTreeSet<&'a str>,
+    /// The unique index of a value that the change itself writes twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<RowJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<ClaimJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inserts: Vec<EffectJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    updates: Vec<UpdateJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<&'a Reply>,
+    decides: bool,
+    writes: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ProgressJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<NewJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<i64>,
+}
+
+/// A value that is written as its text.
+struct Shown<'a, T>(&'a T);
+
+impl<T: std::fmt::Display> Serialize for Shown<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+#[derive(Serialize)]
+struct StateJson {
+    state: i16,
+    at: i64,
+    waits_since: Option<i64>,
+}
+
+impl StateJson {
+    fn of(state: &InboxState) -> StateJson {
+        let (state, at, waits_since) = state_columns(state);
+        StateJson { state, at, waits_since }
+    }
+}
+
+#[derive(Serialize)]
+struct ExpectedEffectJson<'a> {
+    key: &'a str,
+    generation: u32,
+    state: i16,
+    lease: u64,
+}
+
+#[derive(Serialize)]
+struct GenerationsJson<'a> {
+    key: &'a str,
+    /// `GENERATION,STATE,LEASE` of each generation, oldest first, separated by semicolons.
+    generations: String,
+}
+
+#[derive(Serialize)]
+struct ClaimJson<'a> {
+    key: &'a str,
+    there: bool,
+    holder: Option<Shown<'a, Account>>,
+    until: Option<i64>,
+    blocked: Option<i64>,
+}
+
+impl<'a> ClaimJson<'a> {
+    fn of(key: &'a str, row: Option<&'a ClaimRow>) -> ClaimJson<'a> {
+        ClaimJson {
+            key,
+            there: row.is_some(),
+            holder: row.and_then(|row| row.holder.as_ref()).map(Shown),
+            until: row.and_then(|row| row.until),
+            blocked: row.and_then(|row| row.blocked_until),
+        }
+    }
+}
+
+/// A unique value of a purchase, and the rows that the change writes.
+#[derive(Serialize)]
+struct UniqueJson<'a> {
+    index: &'static str,
+    value: &'a str,
+    keys: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    key: Shown<'a, RowKey>,
+    body: Option<BodyJson<'a>>,
+    data_version: u32,
+    live: bool,
+    shown: bool,
+    fingerprint: Option<&'a str>,
+    refs: Vec<Shown<'a, Reference>>,
+    targets: BTreeSet<String>,
+    session_id: Option<&'a str>,
+    payment_intent_id: Option<&'a str>,
+}
+
+/// The content of a row, without its kind: the key has it.
+struct BodyJson<'a>(&'a Row);
+
+impl Serialize for BodyJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Row::Product(row) => row.serialize(serializer),
+            Row::Price(row) => row.serialize(serializer),
+            Row::Purchase(row) => row.serialize(serializer),
+            Row::Subscription(row) => row.serialize(serializer),
+            Row::Record(row) => RecordJson::of(row).serialize(serializer),
+        }
+    }
+}
+
+/// A record.
+#[derive(Serialize, serde::Deserialize)]
+pub(crate) struct RecordJson<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) collection: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) version: u64,
+}
+
+impl<'a> RecordJson<'a> {
+    fn of(row: &'a extension_contract::StoredRecord) -> RecordJson<'a> {
+        RecordJson {
+            id: Cow::Borrowed(&row.id),
+            collection: Cow::Borrowed(&row.collection),
+            value: Cow::Borrowed(&row.value),
+            version: row.version,
+        }
+    }
+}
+
+impl<'a> RowJson<'a> {
+    fn of(write: &'a RowWrite) -> RowJson<'a> {
+        let RowWrite { key, row, data_version, live, references, fingerprint } = write;
+        let shown = match row {
+            Some(Row::Product(product)) => !product.deleted,
+            Some(_) => true,
+            None => false,
+        };
+        // Nobody looks for the rows that refer to the catalog.
+        let found_by = references.iter().filter(|reference| shown && !matches!(reference, Reference::Catalog(_)));
+        let purchase = match row {
+            Some(Row::Purchase(purchase)) => Some(purchase),
+            _ => None,
+        };
+        RowJson {
+            key: Shown(key),
+            body: row.as_ref().map(BodyJson),
+            data_version: *data_version,
+            live: *live,
+            shown,
+            fingerprint: fingerprint.as_deref(),
+            refs: references.iter().map(Shown).collect(),
+            targets: found_by.map(ToString::to_string).collect(),
+            session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
+            payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EffectJson<'a> {
+    key: &'a str,
+    generation: u32,
+    kind: &'a str,
+    receiver: Option<Shown<'a, Account>>,
+    payload: &'a str,
+    context: &'a str,
+    reply_to: Option<&'a str>,
+    ordering_key: Option<&'a str>,
+    not_before: Option<i64>,
+    deadline: Option<i64>,
+    retry: Option<&'a [u32]>,
+    state: i16,
+    attempts: u32,
+    due_at: i64,
+    created_at: i64,
+    caused_by: &'a str,
+    #[serde(flatten)]
+    lease: LeaseJson<'a>,
+}
+
+#[derive(Serialize)]
+struct LeaseJson<'a> {
+    lease_until: Option<i64>,
+    fence: u64,
+    token: Option<&'a str>,
+    lease_owner: Option<&'a str>,
+}
+
+impl<'a> LeaseJson<'a> {
+    fn of(lease: &'a Lease) -> LeaseJson<'a> {
+        let Lease { number, until, token, owner } = lease;
+        LeaseJson { lease_until: *until, fence: *number, token: token.as_deref(), lease_owner: owner.as_deref() }
+    }
+}
+
+impl<'a> EffectJson<'a> {
+    fn of(row: &'a EffectRow) -> EffectJson<'a> {
+        let effect = &row.effect;
+        EffectJson {
+            key: &effect.key,
+            generation: effect.generation,
+            kind: &effect.kind,
+            receiver: effect.to.as_ref().map(Shown),
+            payload: &effect.payload,
+            context: &effect.context,
+            reply_to: effect.reply_to.as_deref(),
+            ordering_key: effect.ordering_key.as_deref(),
+            not_before: effect.not_before,
+            deadline: effect.deadline,
+            retry: effect.retry.as_ref().map(|retry| &*retry.delays_ms),
+            state: state_number(row.state),
+            attempts: row.attempts,
+            due_at: row.due_at,
+            created_at: row.created_at,
+            caused_by: &row.caused_by,
+            lease: LeaseJson::of(&row.lease),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UpdateJson<'a> {
+    key: &'a str,
+    generation: u32,
+    /// True if this change inserts the effect itself.
+    inserted: bool,
+    state: i16,
+    attempts: u32,
+    due_at: i64,
+    #[serde(flatten)]
+    lease: LeaseJson<'a>,
+}
+
+#[derive(Serialize)]
+struct ProgressJson<'a> {
+    account: Option<Shown<'a, Account>>,
+    #[serde(flatten)]
+    state: StateJson,
+    failures: u32,
+    error: Option<Cow<'a, str>>,
+    outcome: Option<&'a Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct NewJson<'a> {
+    business: &'a str,
+    livemode: bool,
+    source: &'a str,
+    id: &'a str,
+    kind: &'a str,
+    received_at: i64,
+    envelope: Envelope<'a>,
+    payload_kind: i16,
+}
+
+/// A change, ready to be sent.
+pub(crate) struct Prepared<'a> {
+    pub(crate) json: String,
+    pub(crate) payload: Option<Cow<'a, [u8]>>,
+    pub(crate) raw: Option<&'a [u8]>,
+}
+
+/// Returns the number of an effect's state in the database.
+pub(crate) fn state_number(state: EffectState) -> i16 {
+    match state {
+        EffectState::Queued => 0,
+        EffectState::Running => 1,
+        EffectState::Finished => 2,
+        EffectState::Cancelled => 3,
+    }
+}
+
+/// Returns a text for people without the character that PostgreSQL cannot store.
+fn storable(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Returns the unique values of the change's purchases, and the index of a value that two of them have.
+fn purchases(changes: &Changes) -> (Vec<UniqueJson<'_>>, Option<&'static str>) {
+    type Field = fn(&Purchase) -> Option<&String>;
+    let fields: [(&'static str, Field); 2] = [
+        ("purchase.session", |row| row.values.session_id.as_ref()),
+        ("purchase.payment-intent", |row| row.values.payment_intent_id.as_ref()),
+    ];
+    let (mut found, mut taken) = (Vec::new(), None);
+    for (index, of) in fields {
+        let mut seen = BTreeSet::new();
+        for write in &changes.rows {
+            let Some(Row::Purchase(row)) = &write.row else { continue };
+            let Some(value) = of(row) else { continue };
+            let keys = changes.rows.iter().map(|write| write.key.to_string()).collect();
+            found.push(UniqueJson { index, value, keys });
+            if !seen.insert(value) {
+                taken = Some(index);
+            }
+        }
+    }
+    (found, taken)
+}
+
+/// Returns the new effects, the changes of effects, and the index of a generation that is inserted twice.
+fn effects(changes: &Changes) -> (Vec<EffectJson<'_>>, Vec<UpdateJson<'_>>, Option<&'static str>) {
+    let (mut inserts, mut updates, mut taken) = (Vec::new(), Vec::new(), None);
+    let mut inserted = BTreeSet::new();
+    for change in &changes.effects {
+        match change {
+            EffectChange::Insert(row) => {
+                if !inserted.insert((&*row.effect.key, row.effect.generation)) {
+                    taken = Some("effect.generation");
+                }
+                inserts.push(EffectJson::of(row));
+            }
+            EffectChange::Update { key, generation, state, attempts, due_at, lease } => updates.push(UpdateJson {
+                key,
+                generation: *generation,
+                inserted: inserted.contains(&(&**key, *generation)),
+                state: state_number(*state),
+                attempts: *attempts,
+                due_at: *due_at,
+                lease: LeaseJson::of(lease),
+            }),
+        }
+    }
+    (inserts, updates, taken)
+}
+
+impl<'a> ProgressJson<'a> {
+    /// Returns the progress of an event; a new event may have an account already.
+    fn of(progress: &'a InboxProgress, new: Option<&'a NewInbox>) -> ProgressJson<'a> {
+        let account = progress.account.as_ref().or(new.and_then(|new| new.event.account.as_ref()));
+        let is_waiting = matches!(progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. });
+        ProgressJson {
+            account: account.map(Shown),
+            state: StateJson::of(&progress.state),
+            failures: progress.failures,
+            error: progress.error.as_deref().map(storable),
+            outcome: progress.outcome.as_ref(),
+            waits: Some(&*progress.waits_for).filter(|waits| is_waiting && !waits.is_empty()),
+            run: progress.run.as_ref().map(RunJson::of),
+        }
+    }
+}
+
+impl<'a> NewJson<'a> {
+    fn of(new: &'a NewInbox, payload_kind: i16) -> NewJson<'a> {
+        let event = &*new.event;
+        NewJson {
+            business: &event.business,
+            livemode: new.livemode,
+            source: &event.source,
+            id: &event.id,
+            kind: &event.kind,
+            received_at: event.received_at,
+            envelope: Envelope::of(event),
+            payload_kind,
+        }
+    }
+}
+
+/// Returns the kind and the bytes of a payload.
+pub(crate) fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
+    Ok(match payload {
+        Payload::Provider(bytes) => (crate::events::PROVIDER, Cow::Borrowed(bytes)),
+        Payload::Command(json) => (crate::events::COMMAND, Cow::Borrowed(json.as_bytes())),
+        other => (crate::events::OTHER, Cow::Owned(to_json(other)?.into_bytes())),
+    })
+}
+
+/// Returns a value as JSON.
+pub(crate) fn to_json(value: &impl Serialize) -> Stored<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Misuse(format!("no JSON: {error}")))
+}
+
+/// Prepares a change.
+///
+/// # Errors
+/// Fails for a value without a form in JSON.
+pub(crate) fn prepare<'a>(schema: &str, changes: &'a Changes) -> Stored<Prepared<'a>> {
+    let (locks, shared) = crate::locks::of(schema, changes);
+    let (inserts, updates, twice) = effects(changes);
+    let (purchases, taken) = purchases(changes);
+    let expected = &changes.expected;
+    let (mut new, mut moved, mut own, mut payload, mut raw) = (None, None, None, None, None);
+    match &changes.inbox {
+        Some(InboxChange::New(event)) => {
+            let (kind, bytes) = payload_columns(&event.event.payload)?;
+            raw = Some(event.raw.as_slice()).filter(|raw| *raw != &*bytes);
+            payload = Some(bytes);
+            new = Some(NewJson::of(event, kind));
+            own = Some(ProgressJson::of(&event.progress, Some(event)));
+        }
+        Some(InboxChange::Move(change)) => {
+            moved = Some(crate::decode::column(change.seq));
+            own = Some(ProgressJson::of(&change.progress, None));
+        }
+        None => {}
+    }
+    let scope = changes.scope.as_ref();
+    let json = to_json(&ChangeJson {
+        locks,
+        shared,
+        business: scope.map(|scope| &*scope.business),
+        livemode: scope.map(|scope| scope.livemode),
+        account: scope.map(|scope| Shown(&scope.account)),
+        event_id: &changes.event_id,
+        at: changes.at,
+        inbox: expected.inbox.as_ref().map(StateJson::of),
+        expects_effects: (expected.effects.iter())
+            .map(|effect| ExpectedEffectJson {
+                key: &effect.key,
+                generation: effect.generation,
+                state: state_number(effect.state),
+                lease: effect.lease,
+            })
+            .collect(),
+        expects_generations: (expected.generations.iter())
+            .map(|effect| {
+                let each = effect.generations.iter();
+                let each = each.map(|(number, state, lease)| format!("{number},{},{lease}", state_number(*state)));
+                GenerationsJson { key: &effect.key, generations: each.collect::<Vec<_>>().join(";") }
+            })
+            .collect(),
+        account_revision: expected.account_revision,
+        catalog_revision: expected.catalog_revision,
+        expects_claims: expected.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),
+        purchases,
+        taken: taken.or(twice),
+        facts: changes.facts.iter().map(String::as_str).collect(),
+        rows: changes.rows.iter().map(RowJson::of).collect(),
+        claims: changes.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),
+        inserts,
+        updates,
+        caller: changes.reply.as_ref().map(|(caller, _)| &**caller),
+        reply: changes.reply.as_ref().map(|(_, reply)| reply),
+        decides: changes.decides(),
+        writes: scope.is_some() && changes.has_rows(),
+        data_version: changes.rows.iter().map(|write| write.data_version).max(),
+        progress: own,
+        new,
+        moved,
+    })?;
+    Ok(Prepared { json, payload, raw })
+}

@@ -1,0 +1,172 @@
+//! A connection to PostgreSQL for one plain thread: each call blocks until its answer has come.
+//!
+//! A statement that only begins something (a transaction, a savepoint) is sent together with the next query, and costs no
+//! round trip of its own. A broken connection is opened again by the next call.
+
+use crate::settings::{OpenError, Settings};
+use host_store::StoreError;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The parameters of a query.
+pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// An open connection.
+struct Link {
+    client: Client,
+    /// Drives the connection while the runtime runs.
+    task: JoinHandle<()>,
+    statements: HashMap<&'static str, Statement>,
+}
+
+/// A connection with its settings. It drives its input and output only during calls, on the thread of the caller.
+pub(crate) struct Wire {
+    runtime: Runtime,
+    settings: Settings,
+    link: RefCell<Option<Link>>,
+    /// Statements to send before the next query.
+    ahead: RefCell<String>,
+}
+
+impl Wire {
+    /// Connects.
+    pub(crate) fn connect(settings: Settings) -> Result<Wire, OpenError> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(|error| OpenError::Machine(error.to_string()))?;
+        let wire = Wire { runtime, settings, link: RefCell::new(None), ahead: RefCell::default() };
+        *wire.link.borrow_mut() = Some(wire.open()?);
+        Ok(wire)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn open(&self) -> Result<Link, OpenError> {
+        self.runtime.block_on(async {
+            let opened = tokio::time::timeout(CONNECT, self.settings.connect()).await;
+            let (client, task) = opened.map_err(|_| OpenError::Unreachable("no answer within 10 s".to_owned()))??;
+            Ok(Link { client, task, statements: HashMap::new() })
+        })
+    }
+
+    /// Returns true if there is a connection, as far as is known.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.link.borrow().as_ref().is_some_and(|link| !link.client.is_closed() && !link.task.is_finished())
+    }
+
+    /// Opens the connection again if it is broken.
+    pub(crate) fn ensure(&self) -> Result<(), StoreError> {
+        if !self.is_connected() {
+            self.ahead.borrow_mut().clear();
+            *self.link.borrow_mut() = None;
+            *self.link.borrow_mut() = Some(self.open().map_err(|error| StoreError::Unavailable(error.to_string()))?);
+        }
+        Ok(())
+    }
+
+    /// Sends a statement without an answer together with the next query.
+    pub(crate) fn send_ahead(&self, statement: &str) {
+        let mut ahead = self.ahead.borrow_mut();
+        ahead.push_str(statement);
+        ahead.push(';');
+    }
+
+    /// Returns true if statements wait for the next query.
+    pub(crate) fn has_ahead(&self) -> bool {
+        !self.ahead.borrow().is_empty()
+    }
+
+    /// Forgets the statements that wait for the next query.
+    pub(crate) fn forget_ahead(&self) {
+        self.ahead.borrow_mut().clear();
+    }
+
+    /// Runs a query, in one round trip once it is prepared.
+    pub(crate) fn query(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+        let ahead = std::mem::take(&mut *self.ahead.borrow_mut());
+        let mut link = self.link.borrow_mut();
+        let link = link.as_mut().ok_or_else(disconnected)?;
+        self.runtime
+            .block_on(async {
+                let Link { client, statements, .. } = link;
+                if !statements.contains_key(sql) {
+                    statements.insert(sql, client.prepare(sql).await?);
+                }
+                let statement = &statements[sql];
+                if ahead.is_empty() {
+                    return client.query(statement, params).await;
+                }
+                // Both are sent at once, in this order.
+                let (begun, rows) = tokio::join!(client.batch_execute(&ahead), client.query(statement, params));
+                begun.and(rows)
+            })
+            .map_err(|error| failure(&error))
+    }
+
+    /// Runs a query, then statements without parameters, in one round trip.
+    pub(crate) fn query_then(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+        statements: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut link = self.link.borrow_mut();
+        let link = link.as_mut().ok_or_else(disconnected)?;
+        self.runtime
+            .block_on(async {
+                let Link { client, statements: prepared, .. } = link;
+                if !prepared.contains_key(sql) {
+                    prepared.insert(sql, client.prepare(sql).await?);
+                }
+                let (rows, done) = tokio::join!(client.query(&prepared[sql], params), client.batch_execute(statements));
+                done.and(rows)
+            })
+            .map_err(|error| failure(&error))
+    }
+
+    /// Runs a query that returns at most one row.
+    pub(crate) fn query_one(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) fn execute(&self, statements: &str) -> Result<(), StoreError> {
+        let ahead = std::mem::take(&mut *self.ahead.borrow_mut());
+        let link = self.link.borrow();
+        let link = link.as_ref().ok_or_else(disconnected)?;
+        let all = ahead + statements;
+        self.runtime.block_on(link.client.batch_execute(&all)).map_err(|error| failure(&error))
+    }
+}
+
+fn disconnected() -> StoreError {
+    StoreError::Unavailable("no connection to PostgreSQL".to_owned())
+}
+
+/// Returns the error of the store for an error of PostgreSQL. It has no values of the statement.
+pub(crate) fn failure(error: &Error) -> StoreError {
+    let Some(found) = error.as_db_error() else { return StoreError::Unavailable(error.to_string()) };
+    let text = format!("{} (SQLSTATE {})", found.message(), found.code().code());
+    let conflicts = [
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    let texts = [SqlState::UNTRANSLATABLE_CHARACTER, SqlState::CHARACTER_NOT_IN_REPERTOIRE];
+    match found.code() {
+        code if conflicts.contains(code) => StoreError::Locked(text),
+        code if texts.contains(code) => StoreError::Misuse(format!("a text has a zero character: {text}")),
+        _ => StoreError::Unavailable(text),
+    }
+}

@@ -1,0 +1,4 @@
+//! The store in PostgreSQL against a real server.
+
+mod conformance;
+mod support;
