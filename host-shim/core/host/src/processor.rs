@@ -236,6 +236,52 @@ impl Processor {
         }
     }
 
+    /// Runs `body` in the open group as one step. If another host is changing the same data, the step is undone and the group
+    /// committed; then the step runs again, first in a new group, where it may wait for the other host.
+    ///
+    /// # Errors
+    /// Fails with the error of `body`, also if [`CONFLICTS_MAX`] steps in a row met another host, or if the store fails.
+    pub(crate) fn step<T>(
+        &mut self,
+        mut body: impl FnMut(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if !self.store().has_peers() {
+            return body(self);
+        }
+        let mut conflicts = 0;
+        loop {
+            self.store_mut().mark()?;
+            match body(self) {
+                Err(StoreError::Locked(_)) if conflicts < CONFLICTS_MAX => {
+                    self.store_mut().undo()?;
+                    self.commit_group()?;
+                    conflicts += 1;
+                    self.begin_group()?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Creates a processor of the same business over another handle of the store that writes, for another thread. None if the
+    /// store has only one such handle.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn peer(&self, runner: Box<dyn Runner>) -> Result<Option<Processor>, StoreError> {
+        let Some(store) = self.store().peer()? else { return Ok(None) };
+        Ok(Some(Processor {
+            store: Some(store),
+            runner,
+            business: self.business.clone(),
+            deciding: self.deciding.clone(),
+            in_group: false,
+            parked_max: self.parked_max,
+            parked_connected_max: self.parked_connected_max,
+            counters: Counters::default(),
+        }))
+    }
+
     /// Accepts an event: stores, places and decides it, and runs the events that it wakes.
     ///
     /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
@@ -246,13 +292,27 @@ impl Processor {
     /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
         self.check_business(&event)?;
-        self.grouped(|processor| {
-            if let Some(duplicate) = processor.duplicate(&event)? {
-                return Ok(vec![duplicate]);
+        let (now, attempt) = (event.received_at, Attempt::first(event, raw));
+        self.grouped(|processor| processor.accept_step(&attempt, now))
+    }
+
+    /// Accepts a new event as one step. If other hosts change its account all the time, the event is stored to be decided later.
+    fn accept_step(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        match self.step(|processor| processor.accept_attempt(attempt, now)) {
+            Err(StoreError::Locked(_)) => {
+                self.store_mut().undo()?;
+                self.step(|processor| Ok(vec![processor.put_off(attempt, now)?]))
             }
-            let now = event.received_at;
-            processor.run_and_wake(Attempt::first(event, raw), None, now)
-        })
+            done => done,
+        }
+    }
+
+    /// Runs a new event, unless the inbox has it.
+    fn accept_attempt(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        match self.duplicate(attempt.event())? {
+            Some(duplicate) => Ok(vec![duplicate]),
+            None => self.run_and_wake(attempt.clone(), None, now),
+        }
     }
 
     /// Denies an event of another business, since it must not be decided with this business's catalog.
@@ -321,11 +381,13 @@ impl Processor {
                 return Ok(reports);
             }
             for seq in due {
-                let ran = self.grouped(|processor| match processor.store().inbox(seq)? {
-                    Some(row) if matches!(row.state, InboxState::Pending { .. }) => {
-                        processor.run_and_wake(Attempt::again(row), None, now)
-                    }
-                    _ => Ok(Vec::new()),
+                let ran = self.grouped(|processor| {
+                    processor.step(|processor| match processor.store().inbox(seq)? {
+                        Some(row) if matches!(row.state, InboxState::Pending { .. }) => {
+                            processor.run_and_wake(Attempt::again(row), None, now)
+                        }
+                        _ => Ok(Vec::new()),
+                    })
                 })?;
                 reports.extend(ran.into_iter().map(Report::later));
             }
@@ -349,18 +411,20 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn redrive(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
-        self.grouped(|processor| {
-            let row = processor.store().inbox(seq)?.filter(|row| processor.is_own(row));
-            let Some(row) = row else { return Ok(Vec::new()) };
-            match (&row.state, &row.outcome) {
-                _ if row.erased => return Ok(vec![Report::duplicate(&row)]),
-                (InboxState::Done, _) if refuse::by_intake(&row) => return Ok(vec![refuse::report(&row)]),
-                (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
-                (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
-                _ => {}
-            }
-            processor.run_and_wake(Attempt::redriven(row), None, now)
-        })
+        self.grouped(|processor| processor.step(|processor| processor.redrive_in_group(seq, now)))
+    }
+
+    fn redrive_in_group(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        let row = self.store().inbox(seq)?.filter(|row| self.is_own(row));
+        let Some(row) = row else { return Ok(Vec::new()) };
+        match (&row.state, &row.outcome) {
+            _ if row.erased => return Ok(vec![Report::duplicate(&row)]),
+            (InboxState::Done, _) if refuse::by_intake(&row) => return Ok(vec![refuse::report(&row)]),
+            (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
+            (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
+            _ => {}
+        }
+        self.run_and_wake(Attempt::redriven(row), None, now)
     }
 
     /// Returns rows that wait for a retry and dead letters, in order of acceptance.

@@ -9,7 +9,7 @@ use extension_contract::{
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,
 };
-use host_store::{ClaimRow, Declared, EffectRow, LogEntry, Partition, Read, Reader, Scope, Store};
+use host_store::{ClaimRow, Declared, EffectRow, LogEntry, OpenedRows, Partition, Read, Reader, Scope, Store};
 use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -191,9 +191,12 @@ impl<H: Handle> Snapshot<H> {
         }
     }
 
-    fn place_of(&mut self, placement: &Placement) -> Stored<PlacementResult> {
+    /// Places an event, and reads its account, in one query of the store.
+    fn place_of(&mut self, placement: &Placement, facts: &[String]) -> Stored<(PlacementResult, Option<OpenedRows>)> {
+        let partition = &self.context.partition;
         if let Some(account) = &self.context.account {
-            return Ok(PlacementResult::Here(account.clone()));
+            let opened = self.queries().open(&partition.scope(account.clone()), &placement.names, facts)?;
+            return Ok((PlacementResult::Here(account.clone()), Some(opened)));
         }
         let full_keys: Vec<(&String, String)> = placement
             .keys
@@ -202,8 +205,31 @@ impl<H: Handle> Snapshot<H> {
             .map(|key| (key, self.context.full_key(key)))
             .collect();
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
+        let named = placement.account.as_ref().filter(|account| self.may_name(account) && is_account(account));
+        let now = self.context.now;
+        let (claims, placed) = self.queries().place(partition, &wanted, now, named, &placement.names, facts)?;
+        let result = self.placement(placement, &full_keys, claims)?;
+        let opened = match &result {
+            PlacementResult::Here(account) => placed.filter(|placed| placed.account == *account),
+            _ => None,
+        };
+        Ok((result, opened.map(|placed| placed.rows)))
+    }
+
+    /// Returns whether an event may name its account: an event of a connected account names only the platform.
+    fn may_name(&self, account: &Account) -> bool {
+        self.context.connected_account.is_none() || *account == Account::Platform
+    }
+
+    /// Returns the result of a placement by the claims of its keys.
+    fn placement(
+        &mut self,
+        placement: &Placement,
+        full_keys: &[(&String, String)],
+        claims: Vec<Option<ClaimRow>>,
+    ) -> Stored<PlacementResult> {
         let mut holder: Option<(&str, Account)> = None;
-        for ((key, full), claim) in full_keys.iter().zip(self.queries().claims(&wanted)?) {
+        for ((key, full), claim) in full_keys.iter().zip(claims) {
             // The placement depends on these claims, also on claims without a holder.
             self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
@@ -220,9 +246,7 @@ impl<H: Handle> Snapshot<H> {
         if let Some((_, account)) = holder {
             return Ok(PlacementResult::Here(account));
         }
-        if let Some(account) = &placement.account
-            && (self.context.connected_account.is_none() || *account == Account::Platform)
-        {
+        if let Some(account) = placement.account.as_ref().filter(|account| self.may_name(account)) {
             return Ok(match is_account(account) {
                 true => PlacementResult::Here(account.clone()),
                 false => PlacementResult::Refused(Refusal::Malformed("/data/object/metadata".to_owned())),
@@ -314,11 +338,9 @@ impl<H: Handle> Imports for Snapshot<H> {
             if snapshot.context.access == Access::CatalogOnly || snapshot.place.is_some() {
                 return Err(StoreError::Denied("an account is opened once, for an event or a question".to_owned()));
             }
-            let place = snapshot.place_of(placement)?;
+            let (place, opened) = snapshot.place_of(placement, facts)?;
             snapshot.place = Some(place.clone());
-            let PlacementResult::Here(account) = place else { return Ok(Opened::Elsewhere) };
-            let scope = snapshot.context.partition.scope(account.clone());
-            let opened = snapshot.queries().open(&scope, &placement.names, facts)?;
+            let (PlacementResult::Here(account), Some(opened)) = (place, opened) else { return Ok(Opened::Elsewhere) };
             snapshot.account_revision = Some(opened.account_revision);
             snapshot.catalog_revision = Some(opened.catalog_revision);
             snapshot.remember(&opened.rows);

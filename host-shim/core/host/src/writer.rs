@@ -7,10 +7,12 @@
 mod deciders;
 mod deliver;
 mod jobs;
+mod lanes;
 
 pub use deciders::Deciders;
 pub use deliver::Delivered;
 pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, OnIntervened, Ticket};
+pub use lanes::{Lane, Lanes};
 
 use crate::outbox::{InterveneError, OutboxError};
 use crate::processor::Report;
@@ -148,6 +150,7 @@ impl Batch {
             Job::Intervene(job) => self.interventions.push(*job),
             Job::Use(body) => self.uses.push(body),
             Job::Advance { to, answer } => self.advances.push((to, answer)),
+            Job::Wake => {}
             Job::Stop => self.stop = true,
         }
     }
@@ -252,7 +255,7 @@ impl WriterLoop {
                     steps.push(GroupStep::Accept(std::mem::take(&mut arrived)));
                     steps.push(GroupStep::Redrive(seq));
                 }
-                Job::Finish { .. } | Job::Intervene(_) | Job::Use(_) | Job::Advance { .. } | Job::Stop => {}
+                Job::Finish { .. } | Job::Intervene(_) | Job::Use(_) | Job::Advance { .. } | Job::Wake | Job::Stop => {}
             }
         }
         steps.push(GroupStep::Accept(arrived));

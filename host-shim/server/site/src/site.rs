@@ -8,8 +8,8 @@ use crate::types::{ProductType, product_types};
 use extension_contract::{CommandDecl, EffectDecl};
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
-use host::processor::{Answerer, Decider, Report};
-use host::writer::{Deciders, JobError, Jobs, Listener, OnAnswer, Writer, WriterLimits};
+use host::processor::{Answerer, Decider, Processor, Report};
+use host::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAnswer, Writer, WriterLimits};
 use host::{Host, Setup, StartError};
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
@@ -51,7 +51,8 @@ pub struct SiteLimits {
     pub writer: WriterLimits,
     /// Number of threads that call providers.
     pub calls: usize,
-    /// Number of threads that decide events while the writer commits; without any, the writer decides.
+    /// Number of threads that decide events: while the writer commits, or, if the store has several handles that write, each with
+    /// commits of its own. Without any, the writer decides.
     pub deciders: usize,
     /// Number of threads that answer questions.
     pub answerers: usize,
@@ -111,7 +112,7 @@ pub struct Site {
     endpoints: Endpoints,
     clock: ClockSource,
     writer: Writer,
-    deciders: Option<Deciders>,
+    deciders: Deciding,
     questioner: Questioner,
     replies: Arc<Replies>,
     answering: Vec<JoinHandle<()>>,
@@ -135,16 +136,13 @@ impl Site {
             (declared.commands.clone(), declared.effects.clone())
         };
         let answerers = (0..limits.answerers).map(|_| Answerer::of(processor, runner())).collect::<Result<_, _>>()?;
-        let deciders = (0..limits.deciders).map(|_| Decider::of(processor, runner())).collect::<Result<Vec<_>, _>>()?;
+        let threads = Threads::of(processor, &runner, limits.deciders)?;
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
         let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
         let listener = SiteListener { queue: queue.clone(), replies: replies.clone(), observer: observer.clone() };
-        let writer = Writer::spawn(host, Box::new(listener), limits.writer)?;
+        let writer = Writer::spawn(host, Box::new(listener.clone()), limits.writer)?;
         let jobs = writer.jobs().clone();
-        let deciders = match deciders.is_empty() {
-            true => None,
-            false => Some(Deciders::spawn(deciders, &source, &jobs, limits.writer.waiting)?),
-        };
+        let deciders = threads.spawn(&listener, &source, &jobs, limits.writer)?;
         let calls = calls::spawn(queue, limits.calls, move |call| {
             let began = Instant::now();
             let reply = registry.call(&call);
@@ -204,8 +202,9 @@ impl Site {
     /// Fails if too many events wait, or if the site has stopped; the function is then not called.
     pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
         match &self.deciders {
-            Some(deciders) => deciders.try_accept_then(decoded, raw, answer),
-            None => self.jobs().try_accept_then(decoded, raw, answer),
+            Deciding::Lanes(lanes) => lanes.try_accept_then(decoded, raw, answer),
+            Deciding::Ahead(deciders) => deciders.try_accept_then(decoded, raw, answer),
+            Deciding::Writer => self.jobs().try_accept_then(decoded, raw, answer),
         }
     }
 
@@ -234,8 +233,10 @@ impl Site {
     /// none if the writer's thread has panicked.
     pub fn stop(self) -> Option<Host> {
         self.calls.stop();
-        if let Some(deciders) = self.deciders {
-            deciders.stop();
+        match self.deciders {
+            Deciding::Lanes(lanes) => lanes.stop(),
+            Deciding::Ahead(deciders) => deciders.stop(),
+            Deciding::Writer => {}
         }
         drop(self.questioner);
         for thread in self.answering {
@@ -246,7 +247,59 @@ impl Site {
     }
 }
 
+/// Who decides events.
+enum Deciding {
+    /// Lanes, each with its own commits.
+    Lanes(Lanes),
+    /// Threads that decide ahead of the writer.
+    Ahead(Deciders),
+    /// The writer.
+    Writer,
+}
+
+/// What the threads that decide need, before they start.
+enum Threads {
+    Lanes(Vec<Processor>),
+    Ahead(Vec<Decider>),
+}
+
+impl Threads {
+    fn of(processor: &Processor, runner: &MakeRunner, number: usize) -> Result<Threads, StoreError> {
+        let mut lanes = Vec::new();
+        for _ in 0..number {
+            match processor.peer(runner())? {
+                Some(lane) => lanes.push(lane),
+                None => break,
+            }
+        }
+        if lanes.is_empty() {
+            return Ok(Threads::Ahead(
+                (0..number).map(|_| Decider::of(processor, runner())).collect::<Result<_, _>>()?,
+            ));
+        }
+        Ok(Threads::Lanes(lanes))
+    }
+
+    fn spawn(
+        self,
+        listener: &SiteListener,
+        clock: &ClockSource,
+        jobs: &Jobs,
+        limits: WriterLimits,
+    ) -> io::Result<Deciding> {
+        Ok(match self {
+            Threads::Lanes(lanes) => {
+                let lanes = lanes.into_iter().map(|processor| Lane { processor, listener: Box::new(listener.clone()) });
+                Deciding::Lanes(Lanes::spawn(lanes.collect(), clock, jobs, limits)?)
+            }
+            Threads::Ahead(deciders) if deciders.is_empty() => Deciding::Writer,
+            Threads::Ahead(deciders) => Deciding::Ahead(Deciders::spawn(deciders, clock, jobs, limits.waiting)?),
+        })
+    }
+}
+
 /// Receives calls and reports of the writer.
+#[derive(Clone)]
 struct SiteListener {
     queue: Arc<CallQueue>,
     replies: Arc<Replies>,

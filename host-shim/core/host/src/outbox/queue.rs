@@ -130,7 +130,7 @@ impl Queue {
                 row.state = EffectState::Running;
                 let mut changes = marked_as(&row, row.state, row.due_at);
                 changes.expected.effects = vec![expected];
-                if is_applied(processor, &changes)? {
+                if processor.step(|processor| is_applied(processor, &changes))? {
                     taken.push(row);
                 }
             }
@@ -153,7 +153,8 @@ impl Queue {
         let reports = self.processor.grouped(|processor| {
             let mut reports = Vec::new();
             for (at, (row, transition)) in transitions.iter().enumerate() {
-                match record_one(processor, row, transition, received[at], now)? {
+                let recorded = processor.step(|processor| record_one(processor, row, transition, received[at], now));
+                match recorded? {
                     Some(own) => reports.extend(own),
                     None => stored[at] = false,
                 }

@@ -26,7 +26,14 @@ impl Processor {
             if parked.is_empty() {
                 break;
             }
-            reports.extend(self.grouped(|processor| processor.give_up_parked(&parked, now))?);
+            reports.extend(self.grouped(|processor| {
+                let mut reports = Vec::new();
+                for seq in &parked {
+                    let seqs = std::slice::from_ref(seq);
+                    reports.extend(processor.step(|processor| processor.give_up_parked(seqs, now))?);
+                }
+                Ok(reports)
+            })?);
         }
         loop {
             let deferred = self.store().deferred_before(&self.deciding.partition, before, PAGE)?;
@@ -36,9 +43,11 @@ impl Processor {
             reports.extend(self.grouped(|processor| {
                 let mut reports = Vec::new();
                 for seq in &deferred {
-                    let Some(row) = processor.store().inbox(*seq)? else { continue };
-                    let outcome = wait_timed_out(row.outcome.as_ref());
-                    reports.extend(processor.give_up(row, outcome, now)?);
+                    reports.extend(processor.step(|processor| {
+                        let Some(row) = processor.store().inbox(*seq)? else { return Ok(None) };
+                        let outcome = wait_timed_out(row.outcome.as_ref());
+                        processor.give_up(row, outcome, now)
+                    })?);
                 }
                 Ok(reports)
             })?);

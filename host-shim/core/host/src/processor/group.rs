@@ -62,6 +62,9 @@ impl Processor {
     /// As [`Processor::accept_all`].
     pub fn accept_new(&mut self, events: Vec<NewEvent>) -> Stored<Vec<Vec<Report>>> {
         events.iter().try_for_each(|new| self.check_business(&new.event))?;
+        if self.store().has_peers() {
+            return self.accept_beside_peers(events);
+        }
         self.grouped(|processor| {
             let mut reports = Vec::with_capacity(events.len());
             let mut events = VecDeque::from(events);
@@ -76,6 +79,17 @@ impl Processor {
                 }
             }
             Ok(reports)
+        })
+    }
+
+    /// Accepts events one by one: another host may change what a decision made ahead has read.
+    fn accept_beside_peers(&mut self, events: Vec<NewEvent>) -> Stored<Vec<Vec<Report>>> {
+        self.grouped(|processor| {
+            let accept = |NewEvent { event, raw, .. }: NewEvent| {
+                let (now, attempt) = (event.received_at, Attempt::first(event, raw));
+                processor.accept_step(&attempt, now)
+            };
+            events.into_iter().map(accept).collect()
         })
     }
 

@@ -3,7 +3,7 @@
 use super::report::{Disposition, Report};
 use super::run::{Attempt, DecidedRun, Recorded};
 use super::{Processor, wrong_mode};
-use extension_contract::{Event, Outcome, Refusal};
+use extension_contract::{Event, Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};
 
 /// Recorded instead of a component's hash if the intake refused an event; a redrive does not change the refusal.
@@ -18,22 +18,25 @@ impl Processor {
     /// Fails if the store fails, or with `StoreError::Misuse` for an event of another business.
     pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
         self.check_business(&event)?;
-        self.grouped(|processor| {
-            if let Some(known) = processor.known(&event)? {
-                return Ok(vec![Report::duplicate(&known)]);
+        let (now, attempt) = (event.received_at, Attempt::first(event, raw));
+        self.grouped(|processor| processor.step(|processor| processor.refuse(&attempt, &refusal, now)))
+    }
+
+    fn refuse(&mut self, attempt: &Attempt, refusal: &Refusal, now: Timestamp) -> Stored<Vec<Report>> {
+        if let Some(known) = self.known(attempt.event())? {
+            return Ok(vec![Report::duplicate(&known)]);
+        }
+        let decided = match wrong_mode(attempt.event(), self.business.livemode) {
+            Some(outcome) => DecidedRun::by_host(outcome),
+            None => {
+                DecidedRun { decided_by: Some(BY_INTAKE), ..DecidedRun::by_host(Outcome::Rejected(refusal.clone())) }
             }
-            let now = event.received_at;
-            let decided = match wrong_mode(&event, processor.business.livemode) {
-                Some(outcome) => DecidedRun::by_host(outcome),
-                None => DecidedRun { decided_by: Some(BY_INTAKE), ..DecidedRun::by_host(Outcome::Rejected(refusal)) },
-            };
-            let attempt = Attempt::first(event, raw);
-            Ok(vec![match processor.record_outcome(&attempt, decided, now, &mut Vec::new())? {
-                Recorded::Stored(report) => *report,
-                // The outcome depends on no read data.
-                Recorded::Outdated | Recorded::RunElsewhere => processor.report_elsewhere(&attempt)?,
-            }])
-        })
+        };
+        Ok(vec![match self.record_outcome(attempt, decided, now, &mut Vec::new())? {
+            Recorded::Stored(report) => *report,
+            // The outcome depends on no read data.
+            Recorded::Outdated | Recorded::RunElsewhere => self.report_elsewhere(attempt)?,
+        }])
     }
 }
 

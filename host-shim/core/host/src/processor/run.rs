@@ -166,9 +166,18 @@ impl Processor {
                 Err(failed) => return self.fail(attempt, failed, now),
             }
         }
+        self.put_off(&attempt, now)
+    }
+
+    /// Stores an event whose account others change all the time, to be decided later. The event itself is not to blame, so that
+    /// this counts as no failed attempt.
+    pub(super) fn put_off(&mut self, attempt: &Attempt, now: Timestamp) -> Stored<Report> {
         let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
         let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text).into()));
-        self.fail(attempt, FailedRun { error, account: None, logs: Vec::new() }, now)
+        let failed = FailedRun { error, account: None, logs: Vec::new() };
+        let not_before = now.saturating_add(RETRY_DELAYS_MS[0]);
+        let state = InboxState::Pending { not_before, waits_since: attempt.waits_since };
+        self.record_failure(attempt, failed, state, attempt.failures, now)
     }
 
     fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<DecidedRun, FailedRun> {
@@ -300,6 +309,18 @@ impl Processor {
             }
             None => InboxState::Dead,
         };
+        self.record_failure(&attempt, failed, state, failures, now)
+    }
+
+    /// Stores that an attempt had no outcome, and what becomes of its event.
+    fn record_failure(
+        &mut self,
+        attempt: &Attempt,
+        failed: FailedRun,
+        state: InboxState,
+        failures: u32,
+        now: Timestamp,
+    ) -> Stored<Report> {
         let dead = state == InboxState::Dead;
         let error = Some(failed.error.to_string());
         let progress = InboxProgress {
@@ -312,12 +333,12 @@ impl Processor {
             run: Some(Run { at: now, outcome: None, error, provenance: None }),
         };
         let mut changes = Changes { event_id: attempt.event.id.clone(), ..Changes::default() };
-        self.set_inbox(&mut changes, &attempt, progress);
+        self.set_inbox(&mut changes, attempt, progress);
         let seq = match self.store_mut().apply(&changes)? {
             Applied::Done { seq } => seq,
-            Applied::Conflict(_) => return self.report_elsewhere(&attempt),
+            Applied::Conflict(_) => return self.report_elsewhere(attempt),
         };
-        let mut report = self.report(&attempt, seq, failed.account, Disposition::Failed(failed.error));
+        let mut report = self.report(attempt, seq, failed.account, Disposition::Failed(failed.error));
         report.logs = failed.logs;
         report.alert = dead;
         Ok(report)

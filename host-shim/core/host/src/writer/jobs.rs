@@ -64,6 +64,8 @@ pub(super) enum Job {
     Use(HostFn),
     /// Advances the clock.
     Advance { to: Timestamp, answer: OnAdvanced },
+    /// Looks for due effects.
+    Wake,
     /// Stops the writer.
     Stop,
 }
@@ -185,6 +187,11 @@ impl Jobs {
     /// Fails if the writer has ended; the function is then not called.
     pub fn advance_then(&self, to: Timestamp, answer: OnAdvanced) -> Result<(), JobError> {
         self.send(Job::Advance { to, answer })
+    }
+
+    /// Lets the writer look for due effects soon. A writer with waiting jobs does so anyway.
+    pub(super) fn wake(&self) {
+        let _ = self.sender.try_send(Job::Wake);
     }
 
     /// Stops the writer after the jobs that were sent before.

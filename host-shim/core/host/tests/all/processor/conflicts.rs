@@ -136,7 +136,7 @@ fn a_change_of_the_catalog_is_a_conflict_and_a_change_of_another_account_is_not(
 }
 
 #[test]
-fn an_attempt_fails_after_the_maximum_number_of_conflicts() {
+fn an_event_is_put_off_after_the_maximum_number_of_conflicts() {
     let (mut processor, decisions) = disturbed(CONFLICTS_MAX, fact);
     let doing = json!({"note": ["f"], "log": "here", "take": ["name:x"]});
     let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
@@ -147,7 +147,7 @@ fn an_attempt_fails_after_the_maximum_number_of_conflicts() {
     assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].reply.is_none()), (0, 0, true));
     let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
     let not_before = T0 + RETRY_DELAYS_MS[0];
-    assert_eq!((row.state, row.failures), (InboxState::Pending { not_before, waits_since: None }, 1));
+    assert_eq!((row.state, row.failures), (InboxState::Pending { not_before, waits_since: None }, 0));
     let runs = processor.store().runs(reports[0].seq).unwrap();
     assert_eq!((runs.len(), runs[0].provenance.is_none()), (1, true));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);

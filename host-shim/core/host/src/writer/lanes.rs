@@ -1,0 +1,248 @@
+//! Which threads decide and commit side by side, if the store has several handles that write? Each lane has a processor with an
+//! extension and a handle of its own, and commits groups like the writer, which then carries out effects only.
+//!
+//! An event goes to the lane of the customer or the account that it names, so that events of one account seldom meet. Correctness
+//! does not depend on that: a commit checks what its decision has read, and the event is decided again if it has changed.
+
+use super::jobs::{JobError, Jobs, OnAnswer};
+use super::{Listener, WriterLimits};
+use crate::clock::ClockSource;
+use crate::outbox::OutboxError;
+use crate::processor::{Processor, Report};
+use extension_contract::{Event, Payload};
+use host_intake::Decoded;
+use host_store::{StoreError, Stored};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// An event that waits for its lane.
+struct Waiting {
+    decoded: Decoded,
+    raw: Vec<u8>,
+    answer: OnAnswer,
+}
+
+/// The parts of a lane: the processor, and what sees its commits.
+pub struct Lane {
+    /// Decides and commits, over a store of its own.
+    pub processor: Processor,
+    /// Receives reports and errors on the lane's thread; never calls.
+    pub listener: Box<dyn Listener>,
+}
+
+/// Threads that decide and commit side by side. They end when this value is dropped.
+pub struct Lanes {
+    senders: Vec<SyncSender<Waiting>>,
+    waiting_max: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Lanes {
+    /// Starts a thread for each lane. A commit that requests effects wakes the writer.
+    ///
+    /// # Errors
+    /// Fails if a thread cannot be created.
+    pub fn spawn(lanes: Vec<Lane>, clock: &ClockSource, jobs: &Jobs, limits: WriterLimits) -> io::Result<Lanes> {
+        let waiting_max = limits.waiting.div_ceil(lanes.len().max(1)).max(1);
+        let (mut senders, mut threads) = (Vec::new(), Vec::new());
+        for (number, lane) in lanes.into_iter().enumerate() {
+            let (sender, receiver) = sync_channel(waiting_max);
+            let running = RunningLane { lane, clock: clock.clone(), jobs: jobs.clone(), limits };
+            let run = move || running.until_stopped(&receiver);
+            threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(run)?);
+            senders.push(sender);
+        }
+        Ok(Lanes { senders, waiting_max, threads })
+    }
+
+    /// Sends an event to its lane without waiting, like [`Jobs::try_accept_then`].
+    ///
+    /// # Errors
+    /// Fails if too many events wait or the lane has ended; the function is then not called.
+    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+        let lane = lane_of(&decoded.event, self.senders.len());
+        let sender = self.senders.get(lane).ok_or(JobError::Ended)?;
+        sender.try_send(Waiting { decoded, raw, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
+            TrySendError::Disconnected(_) => JobError::Ended,
+        })
+    }
+
+    /// Commits and answers the waiting events, and ends the threads.
+    pub fn stop(self) {
+        drop(self.senders);
+        for thread in self.threads {
+            // A thread that has panicked has ended as well.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Returns the lane of an event.
+fn lane_of(event: &Event, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    key_of(event).hash(&mut hasher);
+    // A lane has the remainder of a division by a number of type `usize`.
+    (hasher.finish() % lanes.max(1) as u64) as usize
+}
+
+/// Returns what places an event first: its account, the customer of its object, or the object itself.
+fn key_of(event: &Event) -> Cow<'_, str> {
+    if let Some(account) = &event.account {
+        return Cow::Owned(account.to_string());
+    }
+    let Payload::Provider(body) = &event.payload else { return Cow::Borrowed("") };
+    let body: Body<'_> = serde_json::from_slice(body).unwrap_or_default();
+    body.data.object.key()
+}
+
+/// The parts of a provider's body that name its customer.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body<'b> {
+    #[serde(borrow)]
+    data: Data<'b>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Data<'b> {
+    #[serde(borrow)]
+    object: Object<'b>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Object<'b> {
+    #[serde(borrow)]
+    id: Option<Cow<'b, str>>,
+    #[serde(borrow)]
+    customer: Option<Customer<'b>>,
+}
+
+/// A customer is an id, or the customer itself.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Customer<'b> {
+    Id(#[serde(borrow)] Cow<'b, str>),
+    Whole {
+        #[serde(borrow)]
+        id: Cow<'b, str>,
+    },
+}
+
+impl<'b> Object<'b> {
+    fn key(self) -> Cow<'b, str> {
+        match self.customer {
+            Some(Customer::Id(id) | Customer::Whole { id }) => id,
+            None => self.id.unwrap_or_default(),
+        }
+    }
+}
+
+/// The loop of a lane.
+struct RunningLane {
+    lane: Lane,
+    clock: ClockSource,
+    jobs: Jobs,
+    limits: WriterLimits,
+}
+
+impl RunningLane {
+    fn until_stopped(mut self, waiting: &Receiver<Waiting>) {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            let until = Instant::now() + self.limits.gather;
+            while group.len() < self.limits.group {
+                match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(next) => group.push(next),
+                    Err(_) => break,
+                }
+            }
+            self.commit(group);
+        }
+    }
+
+    /// Decides events, commits them together, then answers.
+    fn commit(&mut self, group: Vec<Waiting>) {
+        let mut answers = Vec::with_capacity(group.len());
+        match self.decide(group, &mut answers) {
+            Ok(results) => {
+                results.iter().flatten().for_each(|reports| self.lane.listener.committed(reports));
+                if results.iter().flatten().flatten().any(|report| !report.effects.is_empty()) {
+                    self.jobs.wake();
+                }
+                for (answer, reports) in answers.into_iter().zip(results) {
+                    answer(reports.map_err(|denied| OutboxError::from(denied).into()));
+                }
+            }
+            Err(error) => {
+                let error = OutboxError::from(error);
+                self.lane.listener.failed(&error);
+                answers.into_iter().for_each(|answer| answer(Err(error.clone().into())));
+            }
+        }
+    }
+
+    /// Decides and commits a group. Returns the reports or the denial of each event; fills `answers` also if it fails.
+    fn decide(
+        &mut self,
+        group: Vec<Waiting>,
+        answers: &mut Vec<OnAnswer>,
+    ) -> Result<Vec<Stored<Vec<Report>>>, StoreError> {
+        let mut arrived = Vec::with_capacity(group.len());
+        for Waiting { decoded, raw, answer } in group {
+            answers.push(answer);
+            arrived.push((decoded, raw));
+        }
+        let processor = &mut self.lane.processor;
+        processor.begin_group()?;
+        let mut results = Vec::with_capacity(arrived.len());
+        for (Decoded { mut event, refusal, .. }, raw) in arrived {
+            event.received_at = self.clock.now();
+            if let Err(denied) = processor.check_business(&event) {
+                results.push(Err(denied));
+                continue;
+            }
+            let accepted = match refusal {
+                Some(refusal) => processor.accept_refused(event, raw, refusal),
+                None => processor.accept(event, raw),
+            };
+            match accepted {
+                Ok(reports) => results.push(Ok(reports)),
+                Err(error) => {
+                    // Report the first error.
+                    let _ = processor.rollback_group();
+                    return Err(error);
+                }
+            }
+        }
+        processor.commit_group().map(|()| results)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(body: &str) -> String {
+        let payload = Payload::Provider(body.as_bytes().to_vec());
+        let event = Event { payload, ..host_store::testing::samples::new_event("evt_1").event.as_ref().clone() };
+        key_of(&Event { account: None, ..event }).into_owned()
+    }
+
+    #[test]
+    fn the_customer_of_the_object_places_an_event_first() {
+        assert_eq!(key(r#"{"data":{"object":{"id":"sub_1","customer":"cus_1"}}}"#), "cus_1");
+        assert_eq!(key(r#"{"data":{"object":{"id":"sub_1","customer":{"id":"cus_\u0031","name":null}}}}"#), "cus_1");
+        assert_eq!(key(r#"{"data":{"object":{"id":"cus_1","customer":null}}}"#), "cus_1");
+        for body in ["", "[]", r#"{"data":{"object":[1]}}"#, r#"{"data":{"object":{"customer":{}}}}"#] {
+            assert_eq!(key(body), "", "{body}");
+        }
+    }
+}
