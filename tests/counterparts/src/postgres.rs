@@ -1,7 +1,9 @@
 //! A PostgreSQL server in a temporary folder.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -23,6 +25,14 @@ pub struct Postgres {
     port: u16,
 }
 
+/// The shared server, while any thread needs it.
+static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+
+thread_local! {
+    /// Keeps the shared server until the end of the thread.
+    static KEPT: RefCell<Option<Arc<Postgres>>> = const { RefCell::new(None) };
+}
+
 /// File names of the server's TLS key and certificate.
 const KEY: &str = "server.key";
 const CERTIFICATE: &str = "server.crt";
@@ -33,6 +43,15 @@ impl Postgres {
     /// Installs PostgreSQL if needed, creates a cluster and starts it.
     pub fn start() -> Postgres {
         Postgres::with(&[])
+    }
+
+    /// Returns the server that all tests of this program share. It stops when the last thread that has called this function ends.
+    pub fn shared() -> Arc<Postgres> {
+        let mut server = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = server.upgrade().unwrap_or_else(|| Arc::new(Postgres::start()));
+        *server = Arc::downgrade(&running);
+        KEPT.set(Some(running.clone()));
+        running
     }
 
     /// Like [`start`](Self::start), with TLS and a self-signed certificate for these names.
@@ -63,7 +82,8 @@ impl Postgres {
         let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
         for left in (0..STARTS).rev() {
             let mut settings = format!(
-                "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off",
+                "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off \
+                 -c track_commit_timestamp=on",
                 server.port
             );
             if !names.is_empty() {

@@ -4,6 +4,7 @@
 use test_support as _;
 
 mod hostile;
+mod lanes;
 mod outbox;
 mod processor;
 mod start;
