@@ -40,6 +40,8 @@ mod simulate;
 mod source;
 #[cfg(any(feature = "lab", feature = "serve"))]
 mod span;
+#[cfg(feature = "serve")]
+mod store;
 mod terminal;
 #[cfg(feature = "serve")]
 mod users;

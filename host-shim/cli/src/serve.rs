@@ -7,6 +7,7 @@ mod log;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
 use crate::extension::ExtensionArgs;
 use crate::refuse;
+use crate::store;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host::clock::Clock;
@@ -62,6 +63,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
+    /// Keep the accounts in the PostgreSQL database of the variable DATABASE_URL, instead of a file in the data folder; several
+    /// servers may use one database
+    #[arg(long)]
+    postgres: bool,
+
     /// The address; a proxy in front of it ends TLS [default: 127.0.0.1:8090]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
@@ -103,11 +109,13 @@ const AFTER_HELP: &str = "Environment, also from the file .env beside FILE and i
   each may be two during a rotation: NEW,OLD
   STRIPE_SECRET_KEY                                      key of Stripe's API, without --local
   HOST_SHIM_SECRETS_KEY                                  key of the stored secrets, without --local
+  DATABASE_URL                                           postgres://USER:PASSWORD@HOST/DATABASE, with --postgres
   and the variables that business.yml names
 
 Examples:
   host-shim serve my-business --local
   host-shim serve my-business --providers postgres,aws,smtp,stripe --provider-settings providers.yml
+  DATABASE_URL=postgres://host-shim@db.example.com/shop host-shim serve my-business --providers stripe --postgres
   host-shim serve --config solobase.config.yml
 
 Exit codes: 0 stopped, 1 the server cannot run, 2 bad usage or input.";
@@ -146,6 +154,10 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         let problem = "no providers: expected --local, or --providers with the names of some".to_owned();
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
+    let database = match store::database(args.postgres, file.as_ref(), &environment) {
+        Ok(database) => database,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
     let data = args.data.clone().or_else(|| file.as_ref()?.data.clone()).unwrap_or_else(|| DATA.into());
     let data = DataFolder::open(&data)?;
     let address = args.listen.or(file.as_ref().map(|file| file.listen)).unwrap_or(LISTEN);
@@ -168,7 +180,8 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             (None, Some(ServerConfig { url: Some(url), .. })) => format!("{url}{prefix}"),
             _ => local.clone(),
         };
-        let (setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
+        let (mut setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
+        setup.database.clone_from(&database);
         hosted.push(setup);
         stripes.push(stripe);
     }
@@ -276,6 +289,7 @@ fn hosted_setup(
         livemode,
         config,
         data,
+        database: None,
         providers,
         simulate,
         stripe,

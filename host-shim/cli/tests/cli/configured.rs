@@ -149,7 +149,8 @@ fn a_configuration_is_checked_without_a_start() {
     let started = run_with(&["serve", "--native", "--config", &folder.file()], b"", &[]);
     assert!(started.code == 2 && started.stderr.contains("`SIGNING_SOLOBASE`"), "the start says the same: {started:?}");
     // A value that the catalog does not allow.
-    let text = "businesses: [{folder: FIXTURES/tesslate}]\ndatabase: {type: postgresql, url: \"${URL}\"}\n";
+    let text = "businesses: [{folder: FIXTURES/tesslate}]\ndatabase: {type: postgresql, url: \"${URL}\"}\n\
+                storage: {type: s3, bucket: b, region: eu-central-1}\n";
     let folder = Configured::new(
         text,
         "CREATOR_REVENUE_SHARE=1.20\nURL=postgres://canary-7f3a\nREDIS=1\nSTRIPE_PUBLISHABLE_KEY=pk\n",

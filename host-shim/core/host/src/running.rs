@@ -18,6 +18,8 @@ use host_wasm_runner::runner::Runner;
 pub struct Setup {
     folder: BusinessFolder,
     business: Business,
+    /// Name of the host in leases, if several hosts use one store.
+    owner: Option<String>,
 }
 
 impl Setup {
@@ -37,7 +39,13 @@ impl Setup {
             catalog_hash: folder.hash(config),
             not_state: manifest.map(|manifest| manifest.not_state).unwrap_or_default(),
         };
-        Setup { folder: folder.filled(config), business }
+        Setup { folder: folder.filled(config), business, owner: None }
+    }
+
+    /// Sets the name of the host in leases; see [`Outbox::set_owner`].
+    #[must_use]
+    pub fn owned_by(self, owner: &str) -> Setup {
+        Setup { owner: Some(owner.to_owned()), ..self }
     }
 
     /// Returns the business.
@@ -138,7 +146,7 @@ impl Host {
         registry: Registry,
         mut clock: Clock,
     ) -> Result<(Host, Vec<Report>), StartError> {
-        let Setup { folder, business } = setup;
+        let Setup { folder, business, owner } = setup;
         let mut mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
         mistakes.extend(folder.routes.mistakes(runner.declarations()));
         if !mistakes.is_empty() {
@@ -147,6 +155,9 @@ impl Host {
         let processor = Processor::new(store, runner, business.clone())
             .map_err(|error| StartError::Config { business: folder.name.clone(), error })?;
         let mut outbox = Outbox::new(processor, registry);
+        if let Some(owner) = owner {
+            outbox.set_owner(owner);
+        }
         let now = clock.now();
         // The results of recovered effects are decided with the catalog of this start.
         let reports = catalog::load_if_changed(folder, &mut outbox, now)?;

@@ -31,10 +31,10 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Default port, that of `serve`.
 const PORT: u16 = 8090;
 
-/// The database of the server itself.
+/// The database of the accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
-    /// SQLite files in the data folder.
+    /// A SQLite file in the data folder.
     Sqlite,
     /// A PostgreSQL server.
     Postgresql {
@@ -130,8 +130,8 @@ impl ServerConfig {
             log_format: log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS)),
             businesses: business::read(reader, &section, defaults.clone(), &beside),
             defaults,
-            unserved: database.1.into_iter().chain(storage.1).collect(),
-            database: database.0,
+            unserved: storage.1.into_iter().collect(),
+            database,
             storage: storage.0,
         }
     }
@@ -177,30 +177,24 @@ fn not_served(section: &Section<'_>, found: &str, expected: &str) -> Option<BadI
     Some(BadInput::new(place, problem, expected))
 }
 
-fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> (Database, Option<BadInput>) {
-    let Some(section) = reader.inner(section, "database", Some(&DATABASE)) else {
-        return (Database::Sqlite, None);
-    };
+fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> Database {
+    let Some(section) = reader.inner(section, "database", Some(&DATABASE)) else { return Database::Sqlite };
     match reader.word(&section, "type", &["sqlite", "postgresql"]) {
         Some("postgresql") => {
             if section.get("url").is_none() {
                 reader.missing(&section, "url");
             }
-            let url = reader.secret(&section, "url");
-            (
-                Database::Postgresql { url },
-                not_served(&section, "postgresql", "sqlite, with its files in the folder `data`"),
-            )
+            Database::Postgresql { url: reader.secret(&section, "url") }
         }
         Some(_) => {
             only_with(reader, &section, &["url"], "postgresql");
-            (Database::Sqlite, None)
+            Database::Sqlite
         }
         None => {
             if section.get("type").is_none() {
                 reader.missing(&section, "type");
             }
-            (Database::Sqlite, None)
+            Database::Sqlite
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
 //! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
-//! milliseconds by which the clock is ahead.
+//! milliseconds by which the clock is ahead. `host` has the name of this host in the leases of a store that several hosts share.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
 use host_access::{AccessError, Keys, NewKey, Reach, Token};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Length of the vault's key in bytes.
 const VAULT_KEY_BYTES: usize = 32;
+/// Length of a host's name in bytes.
+const HOST_ID_BYTES: usize = 8;
 /// Name of the operator's key in local mode.
 const OPERATOR: &str = "operator of local mode";
 
@@ -94,6 +96,19 @@ impl DataFolder {
     /// Fails if the file cannot be used.
     pub fn keys(&self) -> Result<Keys, DataError> {
         Ok(Keys::open(&self.path("keys.db"))?)
+    }
+
+    /// Returns the name of this host, which no other host has; makes one at the first start.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or written.
+    pub fn host_id(&self) -> Result<String, DataError> {
+        let text = self.kept("host", || {
+            let mut bytes = [0; HOST_ID_BYTES];
+            getrandom::fill(&mut bytes)?;
+            Ok(hex::encode(bytes))
+        })?;
+        Ok(text.trim().to_owned())
     }
 
     /// Returns the keys of the vault in local mode; makes one at the first start.

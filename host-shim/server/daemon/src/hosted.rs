@@ -28,7 +28,8 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
-use host_store::{Partition, SqliteStore};
+use host_store::{Partition, SqliteStore, Store};
+use host_store_postgres::PostgresStore;
 use host_verify::StripeAccess;
 use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub struct HostedSetup {
     pub config: Vec<(String, String)>,
     /// The folder of the store, the providers and the sweep.
     pub data: DataFolder,
+    /// The database of the store; none for a file in the folder. Several hosts may use one database.
+    pub database: Option<host_store_postgres::Settings>,
     /// The providers; their folder is one in the data folder.
     pub providers: Options,
     /// Simulate the effects that no provider carries out, instead of refusing to start.
@@ -81,6 +84,9 @@ pub enum HostedError {
     /// The store cannot be opened.
     #[error("store.db: {0}")]
     Store(#[from] host_store::OpenError),
+    /// The database of the store cannot be used.
+    #[error("the database of the store: {0}")]
+    Database(#[from] host_store_postgres::OpenError),
     /// The providers cannot be opened.
     #[error(transparent)]
     Providers(#[from] OpenError),
@@ -210,12 +216,11 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
-    let mut store = SqliteStore::open(data.path("store.db"))?;
-    store.checkpoint_beside()?;
+    let store = open_store(&data, setup.database.as_ref())?;
     let marked = Marked::default();
     let site = Site::start(SiteSetup {
-        setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()),
-        store: Box::new(store),
+        setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()).owned_by(&data.host_id()?),
+        store,
         runner: shared.runner.clone(),
         registry: with_simulated(&opened.registry, &simulated),
         clock,
@@ -272,6 +277,19 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         cors,
     };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
+}
+
+/// Opens the store of a business.
+fn open_store(
+    data: &DataFolder,
+    database: Option<&host_store_postgres::Settings>,
+) -> Result<Box<dyn Store>, HostedError> {
+    if let Some(settings) = database {
+        return Ok(Box::new(PostgresStore::open(settings)?));
+    }
+    let mut store = SqliteStore::open(data.path("store.db"))?;
+    store.checkpoint_beside()?;
+    Ok(Box::new(store))
 }
 
 /// Returns the origin of an address: without its path.
