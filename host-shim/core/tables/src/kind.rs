@@ -7,6 +7,8 @@ use crate::view::Type;
 pub enum Kind {
     /// Accounts that have rows.
     Account,
+    /// Claims of a kind that accounts hold, such as `stripe-customer`. Only lookups have them.
+    Claim(String),
     /// Prices of the catalog.
     CatalogPrice,
     /// Products of the catalog.
@@ -27,10 +29,12 @@ pub enum Kind {
     Subscription,
 }
 
+/// Word before the kind of claims.
+pub(crate) const CLAIM: &str = "claim";
 /// Word before the collection of records.
 pub(crate) const RECORD: &str = "record";
 
-/// Kinds except records, by their names in files.
+/// Kinds except claims and records, by their names in files.
 pub(crate) const NAMES: [(&str, Kind); 9] = [
     ("account", Kind::Account),
     ("catalog_price", Kind::CatalogPrice),
@@ -163,11 +167,12 @@ impl Kind {
     pub(crate) fn members(&self) -> impl Iterator<Item = &'static Member> {
         let common: &[Member] = match self {
             Kind::Account => &const { [ACCOUNT, CREATED, UPDATED] },
+            Kind::Claim(_) => &const { [ID] },
             Kind::Effect | Kind::Measurement => &const { [ID, ACCOUNT, KEY, CREATED] },
             _ => &const { [ID, ACCOUNT, KEY, CREATED, UPDATED] },
         };
         let own: &[Member] = match self {
-            Kind::Account => &[],
+            Kind::Account | Kind::Claim(_) => &[],
             Kind::CatalogProduct | Kind::Product => PRODUCT,
             Kind::CatalogPrice => PRICE,
             Kind::Purchase => PURCHASE,
@@ -180,9 +185,14 @@ impl Kind {
         common.iter().chain(own)
     }
 
-    /// Returns true if the rows are rows of accounts or of the catalog, so that a lookup may have the kind.
+    /// Returns true if the rows are rows of accounts or of the catalog.
     pub(crate) fn is_row(&self) -> bool {
-        !matches!(self, Kind::Account | Kind::Effect | Kind::Event | Kind::Measurement)
+        !matches!(self, Kind::Account | Kind::Claim(_) | Kind::Effect | Kind::Event | Kind::Measurement)
+    }
+
+    /// Returns true if a lookup may have the kind.
+    pub(crate) fn is_looked_up(&self) -> bool {
+        self.is_row() || matches!(self, Kind::Claim(_))
     }
 
     /// Returns true if the rows are those of the catalog, which everybody may read as long as they are active.

@@ -9,7 +9,7 @@
 
 use crate::kind::Kind;
 use crate::space;
-use crate::sql::{self, Sql, key_conditions, measurements, name, text};
+use crate::sql::{self, Sql, claim_keys, key_conditions, measurements, name, text};
 use crate::view::{Tables, View, Wanted};
 use host_store::Partition;
 use std::collections::BTreeSet;
@@ -55,6 +55,8 @@ pub const STORE_TABLES: [&str; 12] = [
 /// The columns that readers of views need.
 const GRANTS: [(&str, &str); 2] =
     [("scopes", "id, partition, account"), ("rows", "scope, key, body, shown, written, created_at, updated_at")];
+/// The columns of claims that readers of their own rows need.
+const CLAIM_GRANTS: &str = "key, holder";
 /// The columns of events that administrators and services read: none has a payload.
 const EVENT_GRANTS: &str =
     "seq, partition, source, id, kind, received_at, account, state, at, failures, error, outcome, runs, run";
@@ -89,7 +91,7 @@ fn comment(partition: &Partition) -> String {
 pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<String, NameError> {
     let space = checked_space(partition, roles)?;
     let schema = name(&space);
-    let sql = Sql::Postgres(&schema);
+    let sql = Sql::Postgres(&schema, partition);
     let mut script = vec![
         "BEGIN".to_owned(),
         format!("SELECT pg_advisory_xact_lock({LOCK})"),
@@ -108,7 +110,7 @@ pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<Strin
             sql::query(sql, view)
         ));
     }
-    script.extend(policies(&schema, &space, &kinds, roles));
+    script.extend(policies(&schema, partition, &kinds, roles));
     script.extend(grants(&schema, tables, roles));
     script.push("COMMIT".to_owned());
     Ok(joined(&script))
@@ -126,12 +128,21 @@ pub fn down(partition: &Partition, roles: &Roles) -> Result<String, NameError> {
         "SELECT FROM pg_namespace AS n WHERE obj_description(n.oid, 'pg_namespace') LIKE 'views of tables.yml: %'";
     let revoke = |role: &String| {
         let of_role = |table: &str| format!("EXECUTE format('REVOKE ALL ON {table} FROM %I', {});", text(role));
-        let tables: String = ["rows", "scopes", "events"].map(of_role).join(" ");
+        let tables: String = ["claims", "events", "rows", "scopes"].map(of_role).join(" ");
         format!("IF EXISTS (SELECT FROM pg_roles WHERE rolname = {}) THEN {tables} END IF;", text(role))
     };
     let revokes: String = each(roles).map(revoke).join("\n    ");
-    let cleared = format!("DO $do$ BEGIN\n  IF NOT EXISTS ({others}) THEN\n    {revokes}\n  END IF;\nEND $do$");
+    let cleared = block(&format!("BEGIN\n  IF NOT EXISTS ({others}) THEN\n    {revokes}\n  END IF;\nEND"));
     Ok(joined(&["BEGIN".to_owned(), lock, remove_schema(partition, &space), cleared, "COMMIT".to_owned()]))
+}
+
+/// Returns a block of PL/pgSQL between tags that its text does not contain.
+fn block(body: &str) -> String {
+    let mut tag = "$do$".to_owned();
+    while body.contains(&tag) {
+        tag.insert(3, 'o');
+    }
+    format!("DO {tag} {body} {tag}")
 }
 
 fn joined(script: &[String]) -> String {
@@ -158,8 +169,8 @@ fn checked_space(partition: &Partition, roles: &Roles) -> Result<String, NameErr
 /// somebody else's objects use.
 fn remove_schema(partition: &Partition, space: &str) -> String {
     let (schema, comment, policies) = (text(space), text(&comment(partition)), text(&format!("{space}:%")));
-    format!(
-        "DO $do$ DECLARE
+    block(&format!(
+        "DECLARE
   o record;
   space oid := (SELECT oid FROM pg_namespace WHERE nspname = {schema});
 BEGIN
@@ -177,15 +188,15 @@ BEGIN
     EXECUTE format('DROP FUNCTION %s', o.of);
   END LOOP;
   EXECUTE format('DROP SCHEMA %I', {schema});
-END $do$"
-    )
+END"
+    ))
 }
 
 /// Turns on row-level security for all tables of the store. Their owner, which the host is, is not subject to it.
 fn secure() -> String {
     let tables = STORE_TABLES.map(text).join(", ");
-    format!(
-        "DO $do$ DECLARE
+    block(&format!(
+        "DECLARE
   o record;
 BEGIN
   FOR o IN SELECT c.oid::regclass AS of FROM pg_class AS c
@@ -193,8 +204,8 @@ BEGIN
         AND NOT c.relrowsecurity AND c.relname IN ({tables}) LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', o.of);
   END LOOP;
-END $do$"
-    )
+END"
+    ))
 }
 
 /// The functions of a schema: the partition, the catalog's scope, whether the reader sees all rows, and the reader's own scopes.
@@ -273,7 +284,8 @@ fn effect_kinds(view: &View) -> impl Iterator<Item = &str> {
 }
 
 /// The policies of the tables for the rows that the views of a business show.
-fn policies(schema: &str, space: &str, kinds: &[Kind], roles: &Roles) -> Vec<String> {
+fn policies(schema: &str, business: &Partition, kinds: &[Kind], roles: &Roles) -> Vec<String> {
+    let space = space(business);
     let users = [&roles.user];
     let everybody = [&roles.anonymous, &roles.user];
     let trusted = [&roles.admin, &roles.service];
@@ -310,6 +322,19 @@ fn policies(schema: &str, space: &str, kinds: &[Kind], roles: &Roles) -> Vec<Str
         let using = format!("scope = {catalog} AND ({}) AND {is_active}", any_of(of_catalog));
         add("rows", "catalog", &everybody, using);
     }
+    let claims: Vec<String> = kinds
+        .iter()
+        .filter_map(|kind| match kind {
+            Kind::Claim(name) => Some(claim_keys(business, name, "claims")),
+            _ => None,
+        })
+        .collect();
+    if !claims.is_empty() {
+        let claims = claims.join(" OR ");
+        let holders = format!("SELECT s.account FROM scopes AS s WHERE s.id = ANY ({own})");
+        add("claims", "own", &users, format!("({claims}) AND holder IN ({holders})"));
+        add("claims", "all", &trusted, claims);
+    }
     if kinds.contains(&Kind::Event) {
         add("events", "all", &trusted, format!("partition = {partition}"));
     }
@@ -319,18 +344,18 @@ fn policies(schema: &str, space: &str, kinds: &[Kind], roles: &Roles) -> Vec<Str
 /// Creates a policy for those of the roles that exist.
 fn policy(policy: &str, table: &str, roles: &[&String], using: &str) -> String {
     let roles: Vec<String> = roles.iter().map(|role| text(role)).collect();
-    format!(
-        "DO $do$ DECLARE
+    block(&format!(
+        "DECLARE
   roles text := (SELECT string_agg(quote_ident(rolname), ', ') FROM pg_roles WHERE rolname IN ({}));
 BEGIN
   IF roles IS NOT NULL THEN
     EXECUTE {} || roles || {};
   END IF;
-END $do$",
+END",
         roles.join(", "),
         text(&format!("CREATE POLICY {policy} ON {table} FOR SELECT TO ")),
         text(&format!(" USING ({using})"))
-    )
+    ))
 }
 
 /// The grants to each role.
@@ -348,10 +373,13 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
         .map(|(_, view)| format!("SELECT ON {schema}.{view}"))
         .collect();
     let always = [format!("USAGE ON SCHEMA {schema}"), format!("EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema}")];
+    let claims = vec![format!("SELECT ({CLAIM_GRANTS}) ON claims")];
     let anonymous = [always.to_vec(), of_tables(), views(&is_public)].concat();
-    let user = [always.to_vec(), of_tables(), of_owner.clone(), views(&|view| view.kind != Kind::Event)].concat();
+    let user =
+        [always.to_vec(), of_tables(), claims.clone(), of_owner.clone(), views(&|view| view.kind != Kind::Event)]
+            .concat();
     let events = vec![format!("SELECT ({EVENT_GRANTS}) ON events")];
-    let trusted = [always.to_vec(), of_tables(), of_owner, events, views(&|_| true)].concat();
+    let trusted = [always.to_vec(), of_tables(), claims, of_owner, events, views(&|_| true)].concat();
     let mut script = vec![format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC")];
     // A platform may grant all of a new table to its roles.
     script.push(revoke_tables(&[&roles.anonymous, &roles.user, &roles.admin]));
@@ -362,11 +390,11 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
             .iter()
             .map(|grant| format!("    EXECUTE format({}, {});", text(&format!("GRANT {grant} TO %I")), text(role)))
             .collect();
-        script.push(format!(
-            "DO $do$ BEGIN\n  IF EXISTS (SELECT FROM pg_roles WHERE rolname = {}) THEN\n{}\n  END IF;\nEND $do$",
+        script.push(block(&format!(
+            "BEGIN\n  IF EXISTS (SELECT FROM pg_roles WHERE rolname = {}) THEN\n{}\n  END IF;\nEND",
             text(role),
             granted.join("\n")
-        ));
+        )));
     }
     script
 }
@@ -375,8 +403,8 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
 fn revoke_tables(roles: &[&String]) -> String {
     let roles: Vec<String> = roles.iter().map(|role| text(role)).collect();
     let tables = STORE_TABLES.map(text).join(", ");
-    format!(
-        "DO $do$ DECLARE
+    block(&format!(
+        "DECLARE
   o record;
 BEGIN
   FOR o IN SELECT DISTINCT c.oid::regclass AS of, r.rolname FROM pg_class AS c, aclexplode(c.relacl) AS a
@@ -385,7 +413,7 @@ BEGIN
         AND c.relname IN ({tables}) AND r.rolname IN ({}) AND r.oid <> c.relowner LOOP
     EXECUTE format('REVOKE ALL ON %s FROM %I', o.of, o.rolname);
   END LOOP;
-END $do$",
+END",
         roles.join(", ")
-    )
+    ))
 }

@@ -1,6 +1,6 @@
 //! Reads `tables.yml` and tells every mistake with its line.
 
-use crate::kind::{Kind, NAMES, RECORD};
+use crate::kind::{CLAIM, Kind, NAMES, RECORD};
 use crate::path::{NoPath, Path};
 use crate::view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
 use host_yaml::bad_input::{BadInput, Place};
@@ -32,7 +32,12 @@ pub(crate) fn read(check: &Checker, file: &Node) -> Checked<Tables> {
 fn read_view(check: &Checker, entry: &Entry) -> Checked<View> {
     let name = read_name(check, entry);
     let mut fields = check.fields(format!("`{}`", entry.key), &entry.value)?;
-    let of = fields.need("of").and_then(|node| read_kind(check, node));
+    let of = fields.need("of").and_then(|node| match read_kind(check, node)? {
+        Kind::Claim(_) => {
+            Err(check.bad(node.place(), "a view cannot be of claims", "another kind; claims can be in `with`"))
+        }
+        kind => Ok(kind),
+    });
     let open_accounts = fields.optional("open_accounts", |node| check.truth("open_accounts", node));
     let (with, conditions, columns) = (fields.take("with"), fields.take_entry("where"), fields.need("columns"));
     fields.finish()?;
@@ -83,17 +88,18 @@ fn read_name(check: &Checker, entry: &Entry) -> Checked<String> {
 
 fn read_kind(check: &Checker, node: &Node) -> Checked<Kind> {
     let text = check.text("of", node)?;
-    if let Some(collection) = text.strip_prefix(RECORD) {
-        let collection = collection.trim_start();
+    if let Some((word, name)) = text.split_once(' ').filter(|(word, _)| [CLAIM, RECORD].contains(word)) {
         let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
-        return match !collection.is_empty() && collection.bytes().all(is_name) {
-            true => Ok(Kind::Record(collection.to_owned())),
-            false => Err(check.bad(node.place(), format!("`of: {text}`"), "`record COLLECTION`")),
+        return match (!name.is_empty() && name.bytes().all(is_name), word) {
+            (true, RECORD) => Ok(Kind::Record(name.to_owned())),
+            (true, _) => Ok(Kind::Claim(name.to_owned())),
+            (false, _) => Err(check.bad(node.place(), format!("`of: {text}`"), format!("`{word} NAME`"))),
         };
     }
     let known = NAMES.iter().find(|(name, _)| *name == text).map(|(_, kind)| kind.clone());
     known.ok_or_else(|| {
-        let expected = format!("one of {}, record COLLECTION", NAMES.map(|(name, _)| name).join(", "));
+        let expected =
+            format!("one of {}, record COLLECTION, or in `with` claim KIND", NAMES.map(|(name, _)| name).join(", "));
         let bad = BadInput::new(node.place(), format!("`of: {text}`"), expected);
         check.note(bad.guessing(&text, NAMES.map(|(name, _)| name)))
     })
@@ -161,7 +167,7 @@ fn read_lookups(check: &Checker, kind: &Kind, clause: &Node) -> Checked<Vec<Look
         let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
         let of = fields.need("of").and_then(|node| {
             let kind = read_kind(check, node)?;
-            match kind.is_row() {
+            match kind.is_looked_up() {
                 true => Ok(kind),
                 false => Err(check.bad(
                     node.place(),
@@ -170,12 +176,13 @@ fn read_lookups(check: &Checker, kind: &Kind, clause: &Node) -> Checked<Vec<Look
                 )),
             }
         });
-        let condition_lines = fields.need("where");
+        let condition_lines = fields.take("where");
         fields.finish()?;
         let of = of?;
         let outer = Rows { kind, lookups: &lookups };
         let own = Rows { kind: &of, lookups: &[] };
-        let conditions = read_conditions(check, condition_lines?, &own, Some(&outer))?;
+        let conditions = condition_lines.map(|lines| read_conditions(check, lines, &own, Some(&outer)));
+        let conditions = conditions.transpose()?.unwrap_or_default();
         lookups.push(Lookup { name, kind: of, conditions });
     }
     Ok(lookups)

@@ -7,7 +7,7 @@ mod source;
 
 pub(crate) use measurement::postgres as measurements;
 pub(crate) use query::query;
-pub(crate) use source::key_conditions;
+pub(crate) use source::{claim_keys, key_conditions};
 
 use crate::path::Step;
 use host_store::Partition;
@@ -18,7 +18,7 @@ pub(crate) enum Sql<'p> {
     /// SQLite: conditions name the business.
     Sqlite(&'p Partition),
     /// PostgreSQL: functions and views in this schema select the rows of the business.
-    Postgres(&'p str),
+    Postgres(&'p str, &'p Partition),
 }
 
 /// Quotes a name.
@@ -31,13 +31,20 @@ pub(crate) fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-impl Sql<'_> {
+impl<'p> Sql<'p> {
+    /// Returns the business in a mode.
+    pub(crate) fn partition(self) -> &'p Partition {
+        match self {
+            Sql::Sqlite(partition) | Sql::Postgres(_, partition) => partition,
+        }
+    }
+
     /// Returns the member of a JSON value, as JSON.
     pub(crate) fn member(self, json: &str, steps: &[Step]) -> String {
         match self {
             _ if steps.is_empty() => json.to_owned(),
             Sql::Sqlite(_) => format!("{json} -> {}", self.path(steps)),
-            Sql::Postgres(_) => format!("jsonb_extract_path({json}, {})", self.path(steps)),
+            Sql::Postgres(..) => format!("jsonb_extract_path({json}, {})", self.path(steps)),
         }
     }
 
@@ -51,7 +58,7 @@ impl Sql<'_> {
                 };
                 text(&format!("${}", steps.iter().map(step).collect::<String>()))
             }
-            Sql::Postgres(_) => {
+            Sql::Postgres(..) => {
                 let step = |step: &Step| match step {
                     Step::Name(name) => text(name),
                     Step::Index(index) => text(&index.to_string()),

@@ -33,15 +33,15 @@ impl Sql<'_> {
             (Sql::Sqlite(_), Type::Timestamp, Type::Timestamp) => {
                 format!("strftime('%Y-%m-%dT%H:%M:%fZ', ({sql}) / 1000.0, 'unixepoch')")
             }
-            (Sql::Postgres(_), Type::Timestamp, Type::Timestamp) => format!("to_timestamp(({sql}) / 1000.0)"),
+            (Sql::Postgres(..), Type::Timestamp, Type::Timestamp) => format!("to_timestamp(({sql}) / 1000.0)"),
             (Sql::Sqlite(_), Type::Integer | Type::Timestamp, Type::Integer | Type::Timestamp)
-            | (Sql::Postgres(_), Type::Integer | Type::Timestamp, Type::Integer) => sql.to_owned(),
+            | (Sql::Postgres(..), Type::Integer | Type::Timestamp, Type::Integer) => sql.to_owned(),
             (_, own, wanted) if own == wanted => sql.to_owned(),
             (Sql::Sqlite(_), Type::Boolean, Type::Text) => format!("iif({sql}, 'true', 'false')"),
             (Sql::Sqlite(_), _, Type::Text) => format!("CAST({sql} AS TEXT)"),
-            (Sql::Postgres(_), _, Type::Text) => format!("({sql})::text"),
+            (Sql::Postgres(..), _, Type::Text) => format!("({sql})::text"),
             (Sql::Sqlite(_), _, Type::Json) => format!("json_quote({sql})"),
-            (Sql::Postgres(_), _, Type::Json) => format!("to_jsonb({sql})"),
+            (Sql::Postgres(..), _, Type::Json) => format!("to_jsonb({sql})"),
             _ => "NULL".to_owned(),
         }
     }
@@ -69,7 +69,7 @@ impl Sql<'_> {
                     }
                 }
             }
-            Sql::Postgres(_) => match wanted {
+            Sql::Postgres(..) => match wanted {
                 Type::Text if steps.is_empty() => format!("({json})::text"),
                 Type::Text => format!("jsonb_extract_path_text({json}, {})", self.path(steps)),
                 Type::Integer => {
@@ -91,7 +91,7 @@ impl Sql<'_> {
                 "(SELECT sum(n.value) FROM json_each({json}, {}) AS n WHERE n.type IN ('integer', 'real'))",
                 self.path(steps)
             ),
-            Sql::Postgres(_) => {
+            Sql::Postgres(..) => {
                 let member = self.member(json, steps);
                 format!(
                     "(SELECT trunc(sum((n.value)::numeric))::bigint FROM jsonb_each(CASE WHEN jsonb_typeof({member}) = 'object' \
@@ -107,7 +107,7 @@ impl Sql<'_> {
             Sql::Sqlite(_) => {
                 format!("(SELECT p.value ->> 1 FROM json_each({json}) AS p WHERE p.value ->> 0 = {first} LIMIT 1)")
             }
-            Sql::Postgres(_) => {
+            Sql::Postgres(..) => {
                 format!("(SELECT p ->> 1 FROM jsonb_array_elements({json}) AS p WHERE p ->> 0 = {first} LIMIT 1)")
             }
         }
@@ -119,7 +119,7 @@ impl Sql<'_> {
             (Wanted::Text(value), _) => text(value),
             (Wanted::Integer(value), _) => value.to_string(),
             (Wanted::Boolean(value), Sql::Sqlite(_)) => u8::from(*value).to_string(),
-            (Wanted::Boolean(value), Sql::Postgres(_)) => value.to_string(),
+            (Wanted::Boolean(value), Sql::Postgres(..)) => value.to_string(),
             // A path is resolved by the query.
             (Wanted::Null | Wanted::Member(_), _) => "NULL".to_owned(),
         }
@@ -132,7 +132,7 @@ impl Sql<'_> {
                 Type::Integer | Type::Boolean => format!("CAST({sql} AS INTEGER)"),
                 Type::Text | Type::Json | Type::Timestamp => format!("CAST({sql} AS TEXT)"),
             },
-            Sql::Postgres(_) => {
+            Sql::Postgres(..) => {
                 let name = match column_type {
                     Type::Text => "text",
                     Type::Integer => "bigint",

@@ -7,7 +7,7 @@ use super::Sql;
 pub(super) fn rows(sql: Sql<'_>) -> String {
     match sql {
         Sql::Sqlite(_) => format!("({SQLITE})"),
-        Sql::Postgres(schema) => format!("{schema}.host_measurements"),
+        Sql::Postgres(schema, _) => format!("{schema}.host_measurements"),
     }
 }
 

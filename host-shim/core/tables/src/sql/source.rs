@@ -30,7 +30,7 @@ impl<'k> Source<'k> {
         let mut filters = Vec::new();
         let of_business = match sql {
             Sql::Sqlite(partition) => of_partition(partition, "s"),
-            Sql::Postgres(schema) => format!("s.partition = {schema}.host_partition()"),
+            Sql::Postgres(schema, _) => format!("s.partition = {schema}.host_partition()"),
         };
         let from = match kind {
             Kind::Account => {
@@ -42,7 +42,7 @@ impl<'k> Source<'k> {
                     filters.push(of_partition(partition, "r"));
                     "events AS r JOIN inbox AS i ON i.seq = r.seq".to_owned()
                 }
-                Sql::Postgres(schema) => {
+                Sql::Postgres(schema, _) => {
                     filters.push(format!("r.partition = {schema}.host_partition()"));
                     "events AS r".to_owned()
                 }
@@ -52,13 +52,13 @@ impl<'k> Source<'k> {
                     filters.push(of_business);
                     "effects AS r JOIN effect_texts AS t ON t.seq = r.seq JOIN scopes AS s ON s.id = r.scope".to_owned()
                 }
-                Sql::Postgres(schema) => format!("{schema}.host_effects AS r JOIN scopes AS s ON s.id = r.scope"),
+                Sql::Postgres(schema, _) => format!("{schema}.host_effects AS r JOIN scopes AS s ON s.id = r.scope"),
             },
             Kind::Measurement => {
                 match sql {
                     Sql::Sqlite(_) => filters.push(of_business),
                     // The view itself has only rows of the business.
-                    Sql::Postgres(_) => {}
+                    Sql::Postgres(..) => {}
                 }
                 format!("{} AS r JOIN scopes AS s ON s.id = r.scope", measurement::rows(sql))
             }
@@ -85,7 +85,13 @@ impl<'k> Source<'k> {
                 "{alias}.scope = (SELECT p.id FROM scopes AS p WHERE {} AND p.account = 'platform')",
                 of_partition(partition, "p")
             ),
-            (true, Sql::Postgres(schema)) => format!("{alias}.scope = {schema}.host_catalog()"),
+            (true, Sql::Postgres(schema, _)) => format!("{alias}.scope = {schema}.host_catalog()"),
+        };
+        let of = match (kind, sql) {
+            (Kind::Claim(name), _) => {
+                format!("{alias}.holder = {scope}.account AND {}", claim_keys(sql.partition(), name, alias))
+            }
+            _ => of,
         };
         let from = format!("{} AS {alias}", table(sql, kind));
         let mut source =
@@ -99,29 +105,33 @@ impl<'k> Source<'k> {
         let scope = &self.scope;
         let of = match self.sql {
             Sql::Sqlite(_) => "records AS c WHERE c.collection = 'account' AND c.id = 'closed'",
-            Sql::Postgres(_) => "rows AS c WHERE c.key = 'record:account:closed'",
+            Sql::Postgres(..) => "rows AS c WHERE c.key = 'record:account:closed'",
         };
         format!("NOT EXISTS (SELECT 1 FROM {of} AND c.scope = {scope}.id)")
     }
 
-    /// Returns the order of rows: the one that was changed last is first.
+    /// Returns the order of rows: the one that was changed last is first. Nobody knows when a claim was taken.
     pub(super) fn newest_first(&self) -> String {
-        let (alias, id) = (&self.alias, if matches!(self.sql, Sql::Sqlite(_)) { "id" } else { "key" });
-        format!("{alias}.written DESC, {alias}.{id}")
+        let alias = &self.alias;
+        match (self.kind, self.sql) {
+            (Kind::Claim(_), _) => format!("{alias}.key"),
+            (_, Sql::Sqlite(_)) => format!("{alias}.written DESC, {alias}.id"),
+            (_, Sql::Postgres(..)) => format!("{alias}.written DESC, {alias}.key"),
+        }
     }
 
     /// Returns the conditions of the rows of the kind among all rows of their table.
     fn of_kind(&self) -> Vec<String> {
         let alias = &self.alias;
         match (self.sql, self.kind) {
-            (_, Kind::Account | Kind::Event | Kind::Effect | Kind::Measurement) => Vec::new(),
+            (_, Kind::Account | Kind::Claim(_) | Kind::Event | Kind::Effect | Kind::Measurement) => Vec::new(),
             (Sql::Sqlite(_), Kind::Record(collection)) => vec![format!("{alias}.collection = {}", text(collection))],
             (Sql::Sqlite(_), Kind::Product) => vec![format!("{alias}.deleted = 0")],
             (Sql::Sqlite(_), Kind::CatalogProduct) => {
                 vec![format!("{alias}.deleted = 0"), format!("{alias}.id NOT LIKE 'type:%'")]
             }
             (Sql::Sqlite(_), _) => Vec::new(),
-            (Sql::Postgres(_), kind) => key_conditions(kind, alias),
+            (Sql::Postgres(..), kind) => key_conditions(kind, alias),
         }
     }
 
@@ -141,13 +151,13 @@ impl<'k> Source<'k> {
             }
             ("attempts", _) if *self.kind == Kind::Event => match self.sql {
                 Sql::Sqlite(_) => plain("i.runs".to_owned(), Type::Integer),
-                Sql::Postgres(_) => plain(format!("{alias}.runs"), Type::Integer),
+                Sql::Postgres(..) => plain(format!("{alias}.runs"), Type::Integer),
             },
             ("error", _) if matches!(self.sql, Sql::Sqlite(_)) => plain("i.error".to_owned(), Type::Text),
             ("processed_at", _) => plain(self.processed_at(), Type::Timestamp),
             ("payload", _) => match self.sql {
                 Sql::Sqlite(_) => Value::Json("t.payload".to_owned(), path.steps.clone()),
-                Sql::Postgres(_) => Value::Json(format!("{alias}.payload"), path.steps.clone()),
+                Sql::Postgres(..) => Value::Json(format!("{alias}.payload"), path.steps.clone()),
             },
             _ => self.member(path),
         }
@@ -156,7 +166,7 @@ impl<'k> Source<'k> {
     /// Returns the value of a member that the row itself has.
     fn member(&self, path: &Path) -> Value {
         let (alias, name) = (&self.alias, path.member.name);
-        let is_in_body = matches!(self.sql, Sql::Postgres(_)) && self.kind.is_row();
+        let is_in_body = matches!(self.sql, Sql::Postgres(..)) && self.kind.is_row();
         let body = || match self.kind {
             Kind::CatalogPrice | Kind::Record(_) => {
                 (format!("({alias}.body::jsonb)"), vec![Step::Name(name.to_owned())])
@@ -222,7 +232,7 @@ impl<'k> Source<'k> {
     fn part(&self, whole: &str, steps: &[Step]) -> String {
         let at = match self.sql {
             Sql::Sqlite(_) => format!("instr({whole}, ':')"),
-            Sql::Postgres(_) => format!("strpos({whole}, ':')"),
+            Sql::Postgres(..) => format!("strpos({whole}, ':')"),
         };
         match steps.first() {
             None => whole.to_owned(),
@@ -234,7 +244,7 @@ impl<'k> Source<'k> {
     fn account(&self) -> String {
         match (self.sql, self.kind) {
             (Sql::Sqlite(_), Kind::Event) => "i.account".to_owned(),
-            (Sql::Postgres(_), Kind::Event) => "r.account".to_owned(),
+            (Sql::Postgres(..), Kind::Event) => "r.account".to_owned(),
             _ => format!("{}.account", self.scope),
         }
     }
@@ -243,7 +253,11 @@ impl<'k> Source<'k> {
         let alias = &self.alias;
         match (self.sql, self.kind) {
             (_, Kind::Effect) => format!("{alias}.key"),
-            (Sql::Postgres(_), kind) if kind.is_row() => {
+            (sql, Kind::Claim(name)) => {
+                let prefix = format!("{}//{name}:", sql.partition().name());
+                format!("substr({alias}.key, {})", prefix.chars().count() + 1)
+            }
+            (Sql::Postgres(..), kind) if kind.is_row() => {
                 format!("substr({alias}.key, {})", key_prefix(kind).len() + 1)
             }
             _ => format!("{alias}.id"),
@@ -270,7 +284,7 @@ impl<'k> Source<'k> {
                 let of = tables.map(|table| format!("SELECT {name} AS at FROM {table} WHERE scope = {scope}.id"));
                 format!("(SELECT {which}(at) FROM ({}))", of.join(" UNION ALL "))
             }
-            (Sql::Postgres(_), Kind::Account, name) => {
+            (Sql::Postgres(..), Kind::Account, name) => {
                 let which = if name == "created_at" { "min" } else { "max" };
                 format!("(SELECT {which}(a.{name}) FROM rows AS a WHERE a.scope = {}.id)", self.scope)
             }
@@ -283,14 +297,14 @@ impl<'k> Source<'k> {
     fn processed_at(&self) -> String {
         match self.sql {
             Sql::Sqlite(_) => "(SELECT u.at FROM runs AS u WHERE u.seq = i.seq AND u.n = i.runs)".to_owned(),
-            Sql::Postgres(_) => format!("({}.run ->> 'at')::bigint", self.alias),
+            Sql::Postgres(..) => format!("({}.run ->> 'at')::bigint", self.alias),
         }
     }
 
     fn status_of_event(&self) -> String {
         let (state, outcome) = match self.sql {
             Sql::Sqlite(_) => ("i.state".to_owned(), "i.outcome".to_owned()),
-            Sql::Postgres(_) => (format!("{}.state", self.alias), format!("{}.outcome::text", self.alias)),
+            Sql::Postgres(..) => (format!("{}.state", self.alias), format!("{}.outcome::text", self.alias)),
         };
         let is = |name: &str| format!("{outcome} LIKE '{{\"{name}\"%'");
         format!(
@@ -310,10 +324,17 @@ fn of_partition(partition: &Partition, alias: &str) -> String {
     format!("{alias}.business = {business} AND {alias}.livemode = {livemode}")
 }
 
+/// Returns the condition that a claim is of a kind. A range of keys, since an index serves it.
+pub(crate) fn claim_keys(partition: &Partition, kind: &str, alias: &str) -> String {
+    let key = |end: &str| text(&format!("{}//{kind}{end}", partition.name()));
+    format!("{alias}.key >= {} AND {alias}.key < {}", key(":"), key(";"))
+}
+
 /// Returns the table with the rows of a kind.
 fn table(sql: Sql<'_>, kind: &Kind) -> &'static str {
     match (sql, kind) {
-        (Sql::Postgres(_), _) => "rows",
+        (_, Kind::Claim(_)) => "claims",
+        (Sql::Postgres(..), _) => "rows",
         (_, Kind::CatalogPrice) => "prices",
         (_, Kind::Purchase) => "purchases",
         (_, Kind::Subscription) => "subscriptions",
