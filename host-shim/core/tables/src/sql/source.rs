@@ -228,16 +228,16 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns the part of a text before or after its first colon, or the whole text.
+    /// Returns the part of a text before or after its first colon, or the whole text. A text without a colon is both parts.
     fn part(&self, whole: &str, steps: &[Step]) -> String {
-        let at = match self.sql {
-            Sql::Sqlite(_) => format!("instr({whole}, ':')"),
-            Sql::Postgres(..) => format!("strpos({whole}, ':')"),
-        };
-        match steps.first() {
-            None => whole.to_owned(),
-            Some(Step::Name(name)) if name == "kind" => format!("substr({whole}, 1, {at} - 1)"),
-            Some(_) => format!("substr({whole}, {at} + 1)"),
+        match (steps.first(), self.sql) {
+            (None, _) => whole.to_owned(),
+            (Some(Step::Name(name)), Sql::Sqlite(_)) if name == "kind" => {
+                format!("substr({whole}, 1, instr({whole} || ':', ':') - 1)")
+            }
+            (Some(Step::Name(name)), Sql::Postgres(..)) if name == "kind" => format!("split_part({whole}, ':', 1)"),
+            (Some(_), Sql::Sqlite(_)) => format!("substr({whole}, instr({whole}, ':') + 1)"),
+            (Some(_), Sql::Postgres(..)) => format!("substr({whole}, strpos({whole}, ':') + 1)"),
         }
     }
 
