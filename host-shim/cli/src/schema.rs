@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_scenario::schema::{BUSINESS, CATALOG, ROUTES, SCENARIO};
+use host_scenario::schema::{BUSINESS, CATALOG, ROUTES, SCENARIO, TABLES};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -36,6 +36,8 @@ enum Name {
     Business,
     /// The HTTP API of a business (routes.yml)
     Routes,
+    /// The views of a business in its store (tables.yml)
+    Tables,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Name::Catalog => CATALOG,
         Name::Business => BUSINESS,
         Name::Routes => ROUTES,
+        Name::Tables => TABLES,
     };
     std::io::stdout().lock().write_all(text.as_bytes()).context("the schema can't be written")?;
     Ok(ExitCode::SUCCESS)

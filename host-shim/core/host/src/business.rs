@@ -1,6 +1,6 @@
 //! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds policies, permissions and
-//! the business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `templates` the mails; folders in
-//! `features` add more of these.
+//! the business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `tables.yml` the views of the
+//! store, `templates` the mails; folders in `features` add more of these, except of views.
 
 mod answers;
 mod decimal;
@@ -19,6 +19,7 @@ pub use features::business_of;
 pub use host_pages::FOLDER as PAGES_FOLDER;
 use host_pages::PageSet;
 use host_routes::RouteTable;
+use host_tables::Tables;
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use own::BusinessDeclarations;
 pub use paths::WebhookPath;
@@ -39,6 +40,9 @@ pub const CONFIG_FILE: &str = "config.yml";
 
 /// Name of the optional file with the HTTP API, in a business folder.
 pub const ROUTES_FILE: &str = "routes.yml";
+
+/// Name of the optional file with views of the store, in a business folder.
+pub const TABLES_FILE: &str = "tables.yml";
 
 /// A loaded business folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +65,8 @@ pub struct BusinessFolder {
     pub unfilled: Option<Arc<Node>>,
     /// The HTTP API.
     pub routes: Arc<RouteTable>,
+    /// The views of the store.
+    pub tables: Arc<Tables>,
 }
 
 impl BusinessFolder {
@@ -78,13 +84,19 @@ impl BusinessFolder {
         };
         placeholders::check(&lines, &own.config, &config)?;
         let routes = Arc::new(RouteTable::read(&routes, &own.config)?);
+        let tables = folder.join(TABLES_FILE);
+        let tables = match tables.is_file() {
+            true => Tables::read(&Node::parse(&tables, &read_text(&tables)?)?)?,
+            false => Tables::default(),
+        };
         let unfilled = (!placeholders::named(&lines).is_empty()).then(|| Arc::new(lines.clone()));
         let lines = placeholders::fill(&lines, &own.config, &config);
         let catalog = catalog_payload(&lines, &templates, unfilled.as_deref());
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
-        let (folder, lines) = (folder.to_owned(), Arc::new(lines));
-        let business = BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes };
+        let (folder, lines, tables) = (folder.to_owned(), Arc::new(lines), Arc::new(tables));
+        let business =
+            BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes, tables };
         // A server reads the pages when it starts; their mistakes are told with the others.
         if business.page_folders().iter().any(|folder| folder.is_dir()) {
             business.pages()?;

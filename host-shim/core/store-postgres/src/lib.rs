@@ -13,11 +13,13 @@ mod events;
 mod locks;
 mod read;
 mod schema;
+mod script;
 mod settings;
 mod store;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
 
+pub use script::run_script;
 pub use settings::{OpenError, Settings};
 pub use store::PostgresStore;

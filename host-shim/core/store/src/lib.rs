@@ -41,7 +41,7 @@ pub use rows::{
     OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
-pub use sqlite::{OpenError, SqliteStore, Synchronous};
+pub use sqlite::{OpenError, SqliteStore, Synchronous, VIEW_MARK};
 pub use state::{state_document, state_hash};
 pub use store::{Read, Reader, Store};
 

@@ -36,6 +36,7 @@ use graph::AccountGraph;
 use reader::SqliteReader;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+pub use schema::VIEW_MARK;
 use scopes::{ScopeCache, ScopeRow};
 use std::cell::Cell;
 use std::io;

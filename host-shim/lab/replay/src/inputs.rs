@@ -2,7 +2,9 @@
 
 mod raw;
 
-use host_scenario::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, business_of};
+use host_scenario::business::{
+    BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, TABLES_FILE, business_of,
+};
 use host_scenario::error::{BadInput, Place};
 use host_scenario::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ pub use raw::{LINE_BYTES_MAX, Located, RawInput, read_raw};
 pub const STDIN: &str = "-";
 /// The maximum nesting of folders.
 const DEPTH_MAX: usize = 32;
+/// The files of a business, which are no inputs.
+const OF_BUSINESS: [&str; 5] = [CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE, ROUTES_FILE, TABLES_FILE];
 /// The file that marks a folder of base bodies, which has no inputs.
 const PLACES_FILE: &str = "places.yml";
 
@@ -92,7 +96,7 @@ pub fn find(paths: &[PathBuf]) -> Result<FoundPaths, BadInput> {
             }
         } else if !path.exists() {
             return Err(no_such(path, "the folder of a business, a scenario or raw events"));
-        } else if [CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE, ROUTES_FILE].contains(&name) {
+        } else if OF_BUSINESS.contains(&name) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
             let business = business_of(folder).unwrap_or(folder).to_owned();
@@ -136,9 +140,7 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
             if !is_pages {
                 walk(&entry, depth + 1, found)?;
             }
-        } else if ![CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE, ROUTES_FILE].contains(&name)
-            && !name.ends_with(".snap.json")
-        {
+        } else if !OF_BUSINESS.contains(&name) && !name.ends_with(".snap.json") {
             let Some(input) = classify(&entry) else { continue };
             // A pipe could block forever, so a pipe is read only if the path names it, not if a folder contains it.
             if entry.metadata().is_ok_and(|found| !found.is_file()) {

@@ -5,7 +5,7 @@ use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Component, Path, PathBuf};
 
 pub use host::business::{
-    BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, business_of,
+    BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, TABLES_FILE, business_of,
 };
 
 /// Name of the default business if the fixtures folder has several.

@@ -6,5 +6,7 @@ pub const SCENARIO: &str = include_str!("../../../../docs/schemas/scenario.json"
 pub const CATALOG: &str = include_str!("../../../../docs/schemas/catalog.json");
 /// JSON Schema (2020-12) of `routes.yml`.
 pub const ROUTES: &str = include_str!("../../../../docs/schemas/routes.json");
+/// JSON Schema (2020-12) of `tables.yml`.
+pub const TABLES: &str = include_str!("../../../../docs/schemas/tables.json");
 /// JSON Schema (2020-12) of `business.yml`, with the commands and queries of this project's extension.
 pub const BUSINESS: &str = include_str!("../../../../docs/schemas/business.json");

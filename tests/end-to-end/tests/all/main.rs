@@ -14,6 +14,7 @@ mod saas_plugins;
 mod saga;
 mod schema;
 mod stripe;
+mod tables;
 mod tesslate;
 mod twobot;
 mod verify;

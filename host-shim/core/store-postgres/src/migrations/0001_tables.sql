@@ -118,7 +118,8 @@ CREATE INDEX waits_by_seq ON waits (seq);
 CREATE SEQUENCE effect_numbers;
 CREATE TABLE effects (
     seq bigint PRIMARY KEY,
-    partition integer NOT NULL REFERENCES partitions,
+    -- That of the scope, which refers to it.
+    partition integer NOT NULL,
     scope bigint NOT NULL REFERENCES scopes,
     key text COLLATE "C" NOT NULL,
     generation integer NOT NULL,

@@ -124,7 +124,7 @@ impl SqliteStore {
             }
         }
         for write in &changes.rows {
-            rows::put(connection, known.id, revision, write).map_err(unavailable)?;
+            rows::put(connection, known.id, revision, changes.at, write).map_err(unavailable)?;
         }
         for fact in &changes.facts {
             rows::put_fact(connection, known.id, fact, &changes.event_id).map_err(unavailable)?;

@@ -7,7 +7,7 @@ mod values;
 use super::text;
 use crate::changes::RowWrite;
 use crate::prefix::scan_bounds;
-use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow};
+use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow, Timestamp};
 use referrers::OldReferences;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, ToSql, params, params_from_iter};
@@ -219,8 +219,14 @@ pub(super) fn release_purchase(connection: &Connection, scope: i64, id: &str) ->
     Ok(())
 }
 
-/// Writes or removes a row at a revision of its account, and updates its references if they changed.
-pub(super) fn put(connection: &Connection, scope: i64, revision: u64, write: &RowWrite) -> Result<(), Error> {
+/// Writes or removes a row at a revision of its account and at a time, and updates its references if they changed.
+pub(super) fn put(
+    connection: &Connection,
+    scope: i64,
+    revision: u64,
+    at: Timestamp,
+    write: &RowWrite,
+) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
     let old_references = OldReferences::of(connection, scope, key)?;
     let Some(row) = row else {
@@ -235,7 +241,7 @@ pub(super) fn put(connection: &Connection, scope: i64, revision: u64, write: &Ro
     let refs = text::references_value(references)?;
     let is_shown = !matches!(row, Stored::Product(product) if product.deleted);
     old_references.replace(connection, scope, key, refs.as_deref().filter(|_| is_shown))?;
-    let metadata: [&dyn ToSql; 5] = [data_version, live, fingerprint, &revision, &refs];
+    let metadata: [&dyn ToSql; 6] = [data_version, live, fingerprint, &revision, &refs, &at];
     let metadata = metadata.iter().map(|value| value.to_sql()).collect::<Result<Vec<_>, _>>()?;
     let values = std::iter::once(ToSqlOutput::from(scope)).chain(columns).chain(metadata);
     connection.prepare_cached(&TABLES[table].put)?.execute(params_from_iter(values))?;

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -15,7 +15,11 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_awaited.sql"),
     include_str!("migrations/0009_owners.sql"),
     include_str!("migrations/0010_effect_results.sql"),
+    include_str!("migrations/0011_times.sql"),
 ];
+
+/// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.
+pub const VIEW_MARK: &str = "/* view of tables.yml */";
 
 /// Checks that a file has the newest schema, without changing it.
 pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
@@ -29,6 +33,16 @@ pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
         applied if applied < known => Err(OpenError::TooOld { found: version, known }),
         _ => Ok(()),
     }
+}
+
+/// Drops the views of `tables.yml`, since a migration may change their tables. A server creates them again when it starts.
+fn drop_views(connection: &Connection) -> Result<(), OpenError> {
+    let mut views = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' AND instr(sql, ?1) > 0")?;
+    let names: Vec<String> = views.query_map([VIEW_MARK], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    names
+        .iter()
+        .try_for_each(|name| connection.execute_batch(&format!("DROP VIEW \"{}\"", name.replace('"', "\"\""))))?;
+    Ok(())
 }
 
 /// Migrates a file to the newest schema, in one transaction.
@@ -45,6 +59,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         if tables > 0 {
             return Err(OpenError::Foreign { tables });
         }
+    }
+    if applied < known {
+        drop_views(&transaction)?;
     }
     for migration in &MIGRATIONS[applied..] {
         transaction.execute_batch(migration)?;

@@ -1,7 +1,7 @@
 //! Files of earlier schemas are migrated and keep their data.
 
 use crate::rows::InboxState;
-use crate::sqlite::SqliteStore;
+use crate::sqlite::{SqliteStore, VIEW_MARK};
 use crate::store::{Read, Store};
 use crate::testing::samples;
 use extension_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy, Row, RowKey, RowKind, StoredRow};
@@ -123,4 +123,51 @@ fn a_file_of_the_first_schema_is_migrated() {
     assert_eq!(ids(&store.open(&scope, &[], &[]).expect("read").rows), ["prod", "pur", "sub"]);
     assert_eq!(ids(&store.open(&scope, &named, &[]).expect("read").rows), ["prod", "pur", "sub", "r"]);
     assert_eq!((store.parked_count(&shop), store.revision(&scope)), (Ok(0), Ok(1)));
+}
+
+#[test]
+fn a_migration_drops_the_views_of_tables_and_leaves_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    first_schema(&path);
+    let connection = Connection::open(&path).expect("opened");
+    let views = format!(
+        "CREATE VIEW \"a \"\" b\" AS {VIEW_MARK} SELECT seq, payload FROM effects; CREATE VIEW own AS SELECT id FROM records"
+    );
+    connection.execute_batch(&views).expect("made");
+    drop(SqliteStore::open(&path).expect("a migration that removes a column of a view"));
+    let names = |connection: &Connection| -> Vec<String> {
+        let mut all = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").expect("a query");
+        all.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("names")
+    };
+    assert_eq!(names(&connection), ["own"]);
+    connection.execute_batch(&format!("CREATE VIEW new AS {VIEW_MARK} SELECT id FROM records")).expect("made");
+    drop(SqliteStore::open(&path).expect("opened again, without a migration"));
+    assert_eq!(names(&connection), ["own", "new"]);
+}
+
+#[test]
+fn a_row_has_the_times_of_its_first_and_last_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    first_schema(&path);
+    let mut store = SqliteStore::open(&path).expect("migrated");
+    for (at, id) in [(5, "new"), (9, "new"), (9, "r")] {
+        let mut changes = samples::changes(&samples::scope("user:A"), &format!("evt_{at}_{id}"));
+        changes.at = at;
+        changes.rows = vec![samples::write(Row::Record(samples::record("things", id, "{}")))];
+        store.apply(&changes).expect("applied");
+    }
+    drop(store);
+    let connection = Connection::open(&path).expect("opened");
+    let mut all = connection
+        .prepare("SELECT id, created_at, updated_at FROM records WHERE collection = 'things' ORDER BY id")
+        .expect("a query");
+    let times: Vec<(String, Option<i64>, Option<i64>)> = all
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .expect("rows")
+        .collect::<Result<_, _>>()
+        .expect("times");
+    // Nobody knows when a row of an earlier schema was created.
+    assert_eq!(times, [("new".into(), Some(5), Some(9)), ("r".into(), None, Some(9))]);
 }

@@ -7,7 +7,7 @@ use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::business::{BusinessFolder, CATALOG_FILE};
 use host_scenario::error::{BadInput, Mistakes, ReplayError};
-use host_scenario::schema::{BUSINESS, CATALOG, ROUTES};
+use host_scenario::schema::{BUSINESS, CATALOG, ROUTES, TABLES};
 use host_scenario::tree::Node;
 use instance_provisioner::PRODUCT_MEMBERS;
 use jsonschema::Validator;
@@ -108,8 +108,12 @@ fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
 
 #[test]
 fn every_catalog_of_the_project_is_valid() {
-    for (name, schema, least) in [(CATALOG_FILE, CATALOG, 5), ("business.yml", BUSINESS, 1), ("routes.yml", ROUTES, 5)]
-    {
+    for (name, schema, least) in [
+        (CATALOG_FILE, CATALOG, 5),
+        ("business.yml", BUSINESS, 1),
+        ("routes.yml", ROUTES, 5),
+        ("tables.yml", TABLES, 5),
+    ] {
         let validator = validator(&serde_json::from_str(schema).expect("JSON"));
         let files = files(name);
         assert!(files.len() >= least, "{files:?}");

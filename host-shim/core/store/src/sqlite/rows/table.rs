@@ -122,7 +122,7 @@ pub(super) struct Table {
     pub(super) of_fingerprint: String,
     /// Returns the references of the row with the id `?3`; null if the row is soft-deleted.
     pub(super) references: String,
-    /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision and references.
+    /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision, references and time.
     pub(super) put: String,
 }
 
@@ -203,14 +203,15 @@ impl TableColumns {
     }
 
     fn put(&self) -> String {
-        let metadata = ["data_version", "live", "fingerprint", "written", "refs"];
+        let metadata = ["data_version", "live", "fingerprint", "written", "refs", "updated_at"];
         let changed: Vec<&str> = self.values.iter().copied().chain(metadata).collect();
         let key: Vec<&str> = std::iter::once("scope").chain(self.key.iter().copied()).collect();
         let marks: Vec<String> = (1..=key.len() + changed.len()).map(|number| format!("?{number}")).collect();
         let set: Vec<String> = changed.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-        let (name, key) = (self.name, key.join(", "));
+        let (name, key, time) = (self.name, key.join(", "), marks.len());
+        // The last value is the time of the change. It is the creation time of a new row, too.
         format!(
-            "INSERT INTO {name} ({key}, {}) VALUES ({}) ON CONFLICT ({key}) DO UPDATE SET {}",
+            "INSERT INTO {name} ({key}, {}, created_at) VALUES ({}, ?{time}) ON CONFLICT ({key}) DO UPDATE SET {}",
             changed.join(", "),
             marks.join(", "),
             set.join(", ")

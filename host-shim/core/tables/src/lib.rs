@@ -1,0 +1,28 @@
+//! The tables of a business as data: `tables.yml`.
+//!
+//! A store keeps the rows of all businesses in a few tables of its own. [`Tables`] names views over these rows, with the names and
+//! columns that people, psql and BI tools know. [`Tables::read`] checks a file and tells every mistake with its line; [`sqlite`] and
+//! [`postgres`] write the SQL of the views, and the SQL that removes them.
+//!
+//! No text of a file is part of an SQL text unless it is quoted.
+
+mod kind;
+mod path;
+pub mod postgres;
+mod reader;
+mod sql;
+pub mod sqlite;
+mod view;
+
+pub use kind::Kind;
+pub use path::Path;
+pub use view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
+
+use host_store::{Partition, mode};
+
+/// Returns the name that distinguishes the views of a business in a mode from those of others in one store: `saas_plugins_test`. It
+/// is the prefix of the views in SQLite, and the schema in PostgreSQL.
+pub fn space(partition: &Partition) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    format!("{}_{}", partition.business.chars().map(word).collect::<String>(), mode(partition.livemode))
+}

@@ -1,0 +1,369 @@
+//! Where the rows of each kind are in a store, and where their members are.
+
+use super::expression::Value;
+use super::{Sql, measurement, text};
+use crate::kind::{Form, Kind};
+use crate::path::{Path, Step};
+use crate::view::Type;
+use host_store::Partition;
+
+/// The rows of a kind under an alias.
+pub(super) struct Source<'k> {
+    sql: Sql<'k>,
+    kind: &'k Kind,
+    alias: String,
+    /// Alias of the scope: that of the row, or of the row that looks it up.
+    scope: String,
+    /// What follows FROM.
+    pub(super) from: String,
+    /// Conditions of the kind itself.
+    pub(super) filters: Vec<String>,
+}
+
+/// Names of the states of an effect in a store, from 0.
+const EFFECT_STATES: [&str; 4] = ["queued", "running", "finished", "cancelled"];
+
+impl<'k> Source<'k> {
+    /// Returns the rows of all accounts, or of the catalog.
+    pub(super) fn all(sql: Sql<'k>, kind: &'k Kind) -> Source<'k> {
+        let (alias, scope) = ("r".to_owned(), "s".to_owned());
+        let mut filters = Vec::new();
+        let of_business = match sql {
+            Sql::Sqlite(partition) => of_partition(partition, "s"),
+            Sql::Postgres(schema, _) => format!("s.partition = {schema}.host_partition()"),
+        };
+        let from = match kind {
+            Kind::Account => {
+                filters.push(of_business);
+                "scopes AS s".to_owned()
+            }
+            Kind::Event => match sql {
+                Sql::Sqlite(partition) => {
+                    filters.push(of_partition(partition, "r"));
+                    "events AS r JOIN inbox AS i ON i.seq = r.seq".to_owned()
+                }
+                Sql::Postgres(schema, _) => {
+                    filters.push(format!("r.partition = {schema}.host_partition()"));
+                    "events AS r".to_owned()
+                }
+            },
+            Kind::Effect => match sql {
+                Sql::Sqlite(_) => {
+                    filters.push(of_business);
+                    "effects AS r JOIN effect_texts AS t ON t.seq = r.seq JOIN scopes AS s ON s.id = r.scope".to_owned()
+                }
+                Sql::Postgres(schema, _) => format!("{schema}.host_effects AS r JOIN scopes AS s ON s.id = r.scope"),
+            },
+            Kind::Measurement => {
+                match sql {
+                    Sql::Sqlite(_) => filters.push(of_business),
+                    // The view itself has only rows of the business.
+                    Sql::Postgres(..) => {}
+                }
+                format!("{} AS r JOIN scopes AS s ON s.id = r.scope", measurement::rows(sql))
+            }
+            _ => {
+                filters.push(of_business);
+                format!("{} AS r JOIN scopes AS s ON s.id = r.scope", table(sql, kind))
+            }
+        };
+        match kind {
+            Kind::Product => filters.push("s.account <> 'platform'".to_owned()),
+            kind if kind.is_catalog() => filters.push("s.account = 'platform'".to_owned()),
+            _ => {}
+        }
+        let mut source = Source { sql, kind, alias, scope, from, filters };
+        source.filters.extend(source.of_kind());
+        source
+    }
+
+    /// Returns the rows of the account of another row, or of the catalog. `scope` is the alias of the other row's scope.
+    pub(super) fn looked_up(sql: Sql<'k>, kind: &'k Kind, alias: &str, scope: &str) -> Source<'k> {
+        let of = match (kind.is_catalog(), sql) {
+            (false, _) => format!("{alias}.scope = {scope}.id"),
+            (true, Sql::Sqlite(partition)) => format!(
+                "{alias}.scope = (SELECT p.id FROM scopes AS p WHERE {} AND p.account = 'platform')",
+                of_partition(partition, "p")
+            ),
+            (true, Sql::Postgres(schema, _)) => format!("{alias}.scope = {schema}.host_catalog()"),
+        };
+        let of = match (kind, sql) {
+            (Kind::Claim(name), _) => {
+                format!("{alias}.holder = {scope}.account AND {}", claim_keys(sql.partition(), name, alias))
+            }
+            _ => of,
+        };
+        let from = format!("{} AS {alias}", table(sql, kind));
+        let mut source =
+            Source { sql, kind, alias: alias.to_owned(), scope: scope.to_owned(), from, filters: vec![of] };
+        source.filters.extend(source.of_kind());
+        source
+    }
+
+    /// Returns the condition that the account is not closed.
+    pub(super) fn is_open(&self) -> String {
+        let scope = &self.scope;
+        let of = match self.sql {
+            Sql::Sqlite(_) => "records AS c WHERE c.collection = 'account' AND c.id = 'closed'",
+            Sql::Postgres(..) => "rows AS c WHERE c.key = 'record:account:closed'",
+        };
+        format!("NOT EXISTS (SELECT 1 FROM {of} AND c.scope = {scope}.id)")
+    }
+
+    /// Returns the order of rows: the one that was changed last is first. Nobody knows when a claim was taken.
+    pub(super) fn newest_first(&self) -> String {
+        let alias = &self.alias;
+        match (self.kind, self.sql) {
+            (Kind::Claim(_), _) => format!("{alias}.key"),
+            (_, Sql::Sqlite(_)) => format!("{alias}.written DESC, {alias}.id"),
+            (_, Sql::Postgres(..)) => format!("{alias}.written DESC, {alias}.key"),
+        }
+    }
+
+    /// Returns the conditions of the rows of the kind among all rows of their table.
+    fn of_kind(&self) -> Vec<String> {
+        let alias = &self.alias;
+        match (self.sql, self.kind) {
+            (_, Kind::Account | Kind::Claim(_) | Kind::Event | Kind::Effect | Kind::Measurement) => Vec::new(),
+            (Sql::Sqlite(_), Kind::Record(collection)) => vec![format!("{alias}.collection = {}", text(collection))],
+            (Sql::Sqlite(_), Kind::Product) => vec![format!("{alias}.deleted = 0")],
+            (Sql::Sqlite(_), Kind::CatalogProduct) => {
+                vec![format!("{alias}.deleted = 0"), format!("{alias}.id NOT LIKE 'type:%'")]
+            }
+            (Sql::Sqlite(_), _) => Vec::new(),
+            (Sql::Postgres(..), kind) => key_conditions(kind, alias),
+        }
+    }
+
+    /// Returns the value of a path of the row.
+    pub(super) fn value(&self, path: &Path) -> Value {
+        let plain = |sql: String, own: Type| Value::Typed(sql, own);
+        let alias = &self.alias;
+        match (path.member.name, path.member.form) {
+            ("account", _) => Value::Typed(self.part(&self.account(), &path.steps), Type::Text),
+            ("id", Form::Parts(..)) => Value::Typed(self.part(&self.id(), &path.steps), Type::Text),
+            ("key", _) => Value::Typed(self.key(), Type::Text),
+            ("created_at" | "updated_at", _) => Value::Typed(self.time(path.member.name), Type::Timestamp),
+            ("status", _) if *self.kind == Kind::Event => plain(self.status_of_event(), Type::Text),
+            ("status", _) if *self.kind == Kind::Effect => {
+                let names = (0..).zip(EFFECT_STATES).map(|(state, name)| format!("WHEN {state} THEN '{name}'"));
+                plain(format!("CASE {alias}.state {} END", names.collect::<Vec<_>>().join(" ")), Type::Text)
+            }
+            ("attempts", _) if *self.kind == Kind::Event => match self.sql {
+                Sql::Sqlite(_) => plain("i.runs".to_owned(), Type::Integer),
+                Sql::Postgres(..) => plain(format!("{alias}.runs"), Type::Integer),
+            },
+            ("error", _) if matches!(self.sql, Sql::Sqlite(_)) => plain("i.error".to_owned(), Type::Text),
+            ("processed_at", _) => plain(self.processed_at(), Type::Timestamp),
+            ("payload", _) => match self.sql {
+                Sql::Sqlite(_) => Value::Json("t.payload".to_owned(), path.steps.clone()),
+                Sql::Postgres(..) => Value::Json(format!("{alias}.payload"), path.steps.clone()),
+            },
+            _ => self.member(path),
+        }
+    }
+
+    /// Returns the value of a member that the row itself has.
+    fn member(&self, path: &Path) -> Value {
+        let (alias, name) = (&self.alias, path.member.name);
+        let is_in_body = matches!(self.sql, Sql::Postgres(..)) && self.kind.is_row();
+        let body = || match self.kind {
+            Kind::CatalogPrice | Kind::Record(_) => {
+                (format!("({alias}.body::jsonb)"), vec![Step::Name(name.to_owned())])
+            }
+            _ => {
+                let steps = ["values", name].map(|step| Step::Name(step.to_owned()));
+                (format!("({alias}.body::jsonb)"), steps.to_vec())
+            }
+        };
+        let json = |json: String| match path.is_sum {
+            true => Value::Sum(json, path.steps.clone()),
+            false => Value::Json(json, path.steps.clone()),
+        };
+        match path.member.form {
+            Form::Json if is_in_body && name == "items" => {
+                let (body, steps) = body();
+                json(self.sql.member(&body, &steps))
+            }
+            // These are JSON texts in the body.
+            Form::Json if is_in_body => {
+                let (body, steps) = body();
+                json(format!("({})::jsonb", self.sql.typed(&Value::Json(body, steps), Type::Text)))
+            }
+            Form::Json => json(format!("{alias}.{name}")),
+            Form::Pairs => {
+                let first = path.steps.first().map(|step| match step {
+                    Step::Name(name) => name.clone(),
+                    Step::Index(index) => index.to_string(),
+                });
+                let list = match is_in_body {
+                    true => {
+                        let (body, steps) = body();
+                        self.sql.member(&body, &steps)
+                    }
+                    false => format!("{alias}.{name}"),
+                };
+                Value::Pair(list, first.unwrap_or_default())
+            }
+            Form::Plain(_) | Form::Parts(..) | Form::Struct(_) if is_in_body => {
+                let (body, mut steps) = body();
+                steps.extend(path.steps.iter().cloned());
+                match path.own_type() {
+                    // A time in a row is a number, and stays one until a column shows it.
+                    Type::Timestamp => {
+                        Value::Typed(self.sql.typed(&Value::Json(body, steps), Type::Integer), Type::Timestamp)
+                    }
+                    _ => Value::Json(body, steps),
+                }
+            }
+            Form::Struct(members) => {
+                let step = path.steps.first();
+                let is_named = |name: &str| matches!(step, Some(Step::Name(step)) if step == name);
+                let column = members.iter().find(|(name, ..)| is_named(name));
+                column.map_or(Value::Typed("NULL".to_owned(), Type::Text), |(_, column, own)| {
+                    Value::Typed(format!("{alias}.{column}"), *own)
+                })
+            }
+            Form::Plain(_) | Form::Parts(..) => Value::Typed(format!("{alias}.{name}"), path.own_type()),
+        }
+    }
+
+    /// Returns the part of a text before or after its first colon, or the whole text. A text without a colon is both parts.
+    fn part(&self, whole: &str, steps: &[Step]) -> String {
+        match (steps.first(), self.sql) {
+            (None, _) => whole.to_owned(),
+            (Some(Step::Name(name)), Sql::Sqlite(_)) if name == "kind" => {
+                format!("substr({whole}, 1, instr({whole} || ':', ':') - 1)")
+            }
+            (Some(Step::Name(name)), Sql::Postgres(..)) if name == "kind" => format!("split_part({whole}, ':', 1)"),
+            (Some(_), Sql::Sqlite(_)) => format!("substr({whole}, instr({whole}, ':') + 1)"),
+            (Some(_), Sql::Postgres(..)) => format!("substr({whole}, strpos({whole}, ':') + 1)"),
+        }
+    }
+
+    fn account(&self) -> String {
+        match (self.sql, self.kind) {
+            (Sql::Sqlite(_), Kind::Event) => "i.account".to_owned(),
+            (Sql::Postgres(..), Kind::Event) => "r.account".to_owned(),
+            _ => format!("{}.account", self.scope),
+        }
+    }
+
+    fn id(&self) -> String {
+        let alias = &self.alias;
+        match (self.sql, self.kind) {
+            (_, Kind::Effect) => format!("{alias}.key"),
+            (sql, Kind::Claim(name)) => {
+                let prefix = format!("{}//{name}:", sql.partition().name());
+                format!("substr({alias}.key, {})", prefix.chars().count() + 1)
+            }
+            (Sql::Postgres(..), kind) if kind.is_row() => {
+                format!("substr({alias}.key, {})", key_prefix(kind).len() + 1)
+            }
+            _ => format!("{alias}.id"),
+        }
+    }
+
+    /// Returns a text that no other row of the view has.
+    fn key(&self) -> String {
+        let (account, id) = (self.account(), self.id());
+        match self.kind {
+            Kind::Event => format!("{0}.source || '/' || {0}.id", self.alias),
+            Kind::Effect => format!("{account} || '/' || {id} || '/' || {}.generation", self.alias),
+            Kind::Measurement => format!("{account} || '/' || {0}.meter || '/' || {0}.id", self.alias),
+            _ => format!("{account} || '/' || {id}"),
+        }
+    }
+
+    fn time(&self, name: &str) -> String {
+        let alias = &self.alias;
+        match (self.sql, self.kind, name) {
+            (Sql::Sqlite(_), Kind::Account, name) => {
+                let (which, scope) = (if name == "created_at" { "min" } else { "max" }, &self.scope);
+                let tables = ["products", "prices", "purchases", "subscriptions", "records"];
+                let of = tables.map(|table| format!("SELECT {name} AS at FROM {table} WHERE scope = {scope}.id"));
+                format!("(SELECT {which}(at) FROM ({}))", of.join(" UNION ALL "))
+            }
+            (Sql::Postgres(..), Kind::Account, name) => {
+                let which = if name == "created_at" { "min" } else { "max" };
+                format!("(SELECT {which}(a.{name}) FROM rows AS a WHERE a.scope = {}.id)", self.scope)
+            }
+            (_, Kind::Event, "created_at") | (_, Kind::Measurement, _) => format!("{alias}.received_at"),
+            (_, Kind::Event, _) => format!("coalesce({}, {alias}.received_at)", self.processed_at()),
+            (_, _, name) => format!("{alias}.{name}"),
+        }
+    }
+
+    fn processed_at(&self) -> String {
+        match self.sql {
+            Sql::Sqlite(_) => "(SELECT u.at FROM runs AS u WHERE u.seq = i.seq AND u.n = i.runs)".to_owned(),
+            Sql::Postgres(..) => format!("({}.run ->> 'at')::bigint", self.alias),
+        }
+    }
+
+    fn status_of_event(&self) -> String {
+        let (state, outcome) = match self.sql {
+            Sql::Sqlite(_) => ("i.state".to_owned(), "i.outcome".to_owned()),
+            Sql::Postgres(..) => (format!("{}.state", self.alias), format!("{}.outcome::text", self.alias)),
+        };
+        let is = |name: &str| format!("{outcome} LIKE '{{\"{name}\"%'");
+        format!(
+            "CASE {state} WHEN 4 THEN 'failed' WHEN 3 THEN CASE WHEN {} THEN 'failed' WHEN {} OR {} OR {} THEN 'ignored' ELSE \
+             'processed' END ELSE 'received' END",
+            is("rejected"),
+            is("ignored"),
+            is("duplicate"),
+            is("stale")
+        )
+    }
+}
+
+/// Returns the condition that a row of SQLite is of a business in a mode.
+fn of_partition(partition: &Partition, alias: &str) -> String {
+    let (business, livemode) = (text(&partition.business), u8::from(partition.livemode));
+    format!("{alias}.business = {business} AND {alias}.livemode = {livemode}")
+}
+
+/// Returns the condition that a claim is of a kind. A range of keys, since an index serves it.
+pub(crate) fn claim_keys(partition: &Partition, kind: &str, alias: &str) -> String {
+    let key = |end: &str| text(&format!("{}//{kind}{end}", partition.name()));
+    format!("{alias}.key >= {} AND {alias}.key < {}", key(":"), key(";"))
+}
+
+/// Returns the table with the rows of a kind.
+fn table(sql: Sql<'_>, kind: &Kind) -> &'static str {
+    match (sql, kind) {
+        (_, Kind::Claim(_)) => "claims",
+        (Sql::Postgres(..), _) => "rows",
+        (_, Kind::CatalogPrice) => "prices",
+        (_, Kind::Purchase) => "purchases",
+        (_, Kind::Subscription) => "subscriptions",
+        (_, Kind::Record(_)) => "records",
+        _ => "products",
+    }
+}
+
+/// Returns what the keys of a kind of rows begin with in PostgreSQL.
+fn key_prefix(kind: &Kind) -> String {
+    match kind {
+        Kind::CatalogPrice => "price:".to_owned(),
+        Kind::Purchase => "purchase:".to_owned(),
+        Kind::Subscription => "subscription:".to_owned(),
+        Kind::Record(collection) => format!("record:{collection}:"),
+        _ => "product:".to_owned(),
+    }
+}
+
+/// Returns the conditions of the rows of a kind in PostgreSQL. A range of keys, since an index serves it.
+pub(crate) fn key_conditions(kind: &Kind, alias: &str) -> Vec<String> {
+    let prefix = key_prefix(kind);
+    let end = format!("{};", prefix.strip_suffix(':').unwrap_or(&prefix));
+    let mut conditions = vec![format!("{alias}.key >= {} AND {alias}.key < {}", text(&prefix), text(&end))];
+    if matches!(kind, Kind::CatalogProduct | Kind::Product) {
+        conditions.push(format!("{alias}.shown"));
+    }
+    if *kind == Kind::CatalogProduct {
+        conditions.push(format!("{alias}.key NOT LIKE 'product:type:%'"));
+    }
+    conditions
+}

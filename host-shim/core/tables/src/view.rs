@@ -1,0 +1,121 @@
+//! Views, as a file describes them.
+
+use crate::kind::Kind;
+use crate::path::Path;
+use crate::reader;
+use host_yaml::bad_input::{Mistakes, Place};
+use host_yaml::{Checker, Node};
+
+/// The views of a business, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// The views; no two have the same name.
+    pub views: Vec<View>,
+}
+
+impl Tables {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Fails with all mistakes.
+    pub fn read(file: &Node) -> Result<Tables, Mistakes> {
+        Checker::read(|check| reader::read(check, file))
+    }
+}
+
+/// A view: a row for each row of its kind that meets its conditions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Name.
+    pub name: String,
+    /// What it is a view of.
+    pub kind: Kind,
+    /// True if the rows of closed accounts are not shown.
+    pub open_accounts: bool,
+    /// Other rows that columns read from.
+    pub lookups: Vec<Lookup>,
+    /// Conditions; all must be met.
+    pub conditions: Vec<Condition>,
+    /// Columns, at least one.
+    pub columns: Vec<Column>,
+    /// Place in the file.
+    pub place: Place,
+}
+
+/// One other row of the same account or of the catalog: of those that meet the conditions, the one that was changed last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    /// Name in paths.
+    pub name: String,
+    /// Kind of the row.
+    pub kind: Kind,
+    /// Conditions; all must be met.
+    pub conditions: Vec<Condition>,
+}
+
+/// A condition: a member has one of several values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The member.
+    pub path: Path,
+    /// The values.
+    pub wanted: Vec<Wanted>,
+}
+
+/// A value of a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// The member is null or missing.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+    /// The value of a member of the view's row, or of an earlier lookup's row.
+    Member(Path),
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// The member; none counts as 0 before `minus`, and is null otherwise.
+    pub from: Option<Path>,
+    /// Members that are subtracted; a missing one counts as 0.
+    pub minus: Vec<Path>,
+    /// A text: the column then says whether the member is this text.
+    pub is: Option<String>,
+    /// Type.
+    pub column_type: Type,
+    /// Value in place of null.
+    pub default: Option<Wanted>,
+}
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Text.
+    Text,
+    /// Whole number with 64 bits.
+    Integer,
+    /// Truth value; 0 or 1 in SQLite.
+    Boolean,
+    /// JSON; its text in SQLite.
+    Json,
+    /// Moment, from milliseconds since the epoch; a text of RFC 3339 in SQLite.
+    Timestamp,
+}
+
+impl Type {
+    /// Names in files.
+    pub(crate) const NAMES: [(Type, &'static str); 5] = [
+        (Type::Boolean, "boolean"),
+        (Type::Integer, "integer"),
+        (Type::Json, "json"),
+        (Type::Text, "text"),
+        (Type::Timestamp, "timestamp"),
+    ];
+}
