@@ -24,6 +24,8 @@ mod format;
 mod inspect;
 #[cfg(feature = "serve")]
 mod keys;
+#[cfg(feature = "serve")]
+mod migrate;
 mod not_built;
 mod plan;
 #[cfg(feature = "lab")]
@@ -85,6 +87,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim plan my.yml                     list what a scenario would make, change and destroy
   host-shim drift --store x.db --providers local --world w   compare the record with the providers
   host-shim verify --store data/store.db    compare the store's money with Stripe
+  host-shim migrate --from sqlite:data/store.db --to env:DATABASE_URL   copy a store into PostgreSQL
   host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
   host-shim check-wit old.wit new.wit       check whether older components still run
   host-shim inspect my-extension.wasm       check whether this host can load a component
@@ -148,6 +151,12 @@ enum Command {
     /// Serve a business over HTTP (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Serve(not_built::Args),
+    #[cfg(feature = "serve")]
+    Migrate(migrate::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Copy the accounts of a server into another kind of store (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Migrate(not_built::Args),
     #[cfg(feature = "serve")]
     Api(api::Args),
     #[cfg(not(feature = "serve"))]
@@ -235,6 +244,10 @@ fn main() -> ExitCode {
         Command::Api(args) => api::run(&args),
         #[cfg(not(feature = "serve"))]
         Command::Api(args) => args.refuse("api"),
+        #[cfg(feature = "serve")]
+        Command::Migrate(args) => migrate::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Migrate(args) => args.refuse("migrate"),
         #[cfg(feature = "serve")]
         Command::Keys(args) => keys::run(&args),
         #[cfg(not(feature = "serve"))]

@@ -212,6 +212,11 @@ impl<'a> RowJson<'a> {
     }
 }
 
+/// Returns a row as the JSON that `apply_change` takes.
+pub(crate) fn whole_row(write: &RowWrite) -> Stored<String> {
+    to_json(&RowJson::of(write))
+}
+
 #[derive(Serialize)]
 struct EffectJson<'a> {
     key: &'a str,

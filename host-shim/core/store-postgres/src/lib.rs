@@ -6,6 +6,7 @@
 //! commits; readers of the whole log therefore stop below the oldest open transaction.
 
 mod change;
+mod copy;
 mod decode;
 mod effects;
 mod erase;

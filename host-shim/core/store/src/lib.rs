@@ -5,6 +5,7 @@
 //! [`Expected`].
 
 mod changes;
+pub mod copy;
 mod declared;
 mod erase;
 mod error;

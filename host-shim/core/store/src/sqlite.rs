@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod checkpoints;
 mod claims;
+mod copy;
 mod effects;
 mod erase;
 mod graph;
@@ -42,6 +43,7 @@ use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+pub use text::reference;
 
 /// Longest wait for another writing process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ CREATE TABLE scopes (
 -- The rows of an account: products, prices, purchases, subscriptions and records.
 -- key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON. shown: false for a soft-deleted product.
 -- refs: the row's references in its own order. targets: those by which the row is found, each once; none unless it is shown.
--- written: the account's revision at the last write. Times in milliseconds since the epoch.
+-- written: the account's revision at the last write. Times in milliseconds since the epoch; null if they are not known.
 CREATE TABLE rows (
     scope bigint NOT NULL REFERENCES scopes,
     key text COLLATE "C" NOT NULL,
@@ -33,8 +33,8 @@ CREATE TABLE rows (
     targets text[] COLLATE "C" NOT NULL,
     session_id text COLLATE "C",
     payment_intent_id text COLLATE "C",
-    created_at bigint NOT NULL,
-    updated_at bigint NOT NULL,
+    created_at bigint,
+    updated_at bigint,
     PRIMARY KEY (scope, key)
 ) WITH (fillfactor = 85);
 CREATE INDEX rows_live ON rows (scope) WHERE live AND shown;

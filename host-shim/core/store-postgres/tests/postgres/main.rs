@@ -1,4 +1,5 @@
 //! The store in PostgreSQL against a real server.
 
 mod conformance;
+mod copy;
 mod support;

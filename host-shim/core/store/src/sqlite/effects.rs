@@ -282,6 +282,17 @@ pub(super) fn has_generations(
     Ok(expected.next().is_none())
 }
 
+/// Inserts an effect of another store under its number.
+pub(super) fn insert_whole(connection: &Connection, partition: i64, scope: i64, row: &EffectRow) -> Result<(), Error> {
+    change(connection, partition, scope, &EffectChange::Insert(Box::new(row.clone())))?;
+    let (inserted, number) = (connection.last_insert_rowid(), inbox::number(row.seq));
+    connection
+        .prepare_cached("UPDATE effects SET seq = ?2, erased = ?3 WHERE seq = ?1")?
+        .execute(params![inserted, number, row.erased])?;
+    connection.prepare_cached("UPDATE effect_texts SET seq = ?2 WHERE seq = ?1")?.execute([inserted, number])?;
+    Ok(())
+}
+
 /// Writes a checked change.
 pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change: &EffectChange) -> Result<(), Error> {
     match change {

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The members of an event that no condition of a query needs, stored as JSON in one column.
 #[derive(Serialize, Deserialize)]
@@ -88,6 +89,34 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
     count_parked(connection, seq, i64::from(state == PARKED))?;
     write_waits_and_run(connection, seq, progress)?;
     Ok(Some(seq.unsigned_abs()))
+}
+
+/// Inserts an event of another store under its number, with its runs.
+pub(super) fn insert_whole(
+    connection: &Connection,
+    partition: i64,
+    row: &InboxRow,
+    runs: &[Run],
+    waits_for: &[String],
+) -> Result<(), Error> {
+    let progress = InboxProgress {
+        account: row.event.account.clone(),
+        state: row.state.clone(),
+        failures: row.failures,
+        error: row.error.clone(),
+        outcome: row.outcome.clone(),
+        waits_for: waits_for.to_vec(),
+        run: None,
+    };
+    let (event, raw) = (Arc::new(row.event.clone()), Arc::new(row.raw.clone()));
+    let new = NewInbox { event, livemode: row.livemode, raw, progress };
+    let Some(inserted) = insert(connection, partition, &new)? else { return Ok(()) };
+    let (inserted, seq) = (number(inserted), number(row.seq));
+    let erased = params![inserted, seq, runs.len(), row.erased];
+    connection.prepare_cached("UPDATE events SET seq = ?2 WHERE seq = ?1")?.execute([inserted, seq])?;
+    connection.prepare_cached("UPDATE inbox SET seq = ?2, runs = ?3, erased = ?4 WHERE seq = ?1")?.execute(erased)?;
+    connection.prepare_cached("UPDATE waits SET seq = ?2 WHERE seq = ?1")?.execute([inserted, seq])?;
+    (1_i64..).zip(runs).try_for_each(|(n, run)| write_run(connection, seq, Some(n), run))
 }
 
 /// Returns the kind and bytes of a payload as columns.
@@ -178,15 +207,22 @@ fn write_waits_and_run(connection: &Connection, seq: i64, progress: &InboxProgre
             wait.execute(params![key, seq])?;
         }
     }
-    let Some(Run { at, outcome, error, provenance }) = &progress.run else { return Ok(()) };
+    let Some(run) = &progress.run else { return Ok(()) };
+    write_run(connection, seq, None, run)
+}
+
+/// Writes the nth run of an event; without a number, the one that the column `runs` has.
+fn write_run(connection: &Connection, seq: i64, n: Option<i64>, run: &Run) -> Result<(), Error> {
+    let Run { at, outcome, error, provenance } = run;
     let provenance = provenance.as_ref();
     connection
         .prepare_cached(
             "INSERT INTO runs (seq, n, at, outcome, error, catalog_hash, component_hash, claim_answers, fuel, \
-             effects_hash) SELECT seq, runs, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM inbox WHERE seq = ?1",
+             effects_hash) SELECT ?1, coalesce(?2, runs), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM inbox WHERE seq = ?1",
         )?
         .execute(params![
             seq,
+            n,
             at,
             outcome.as_ref().map(text::to_json).transpose()?,
             error,

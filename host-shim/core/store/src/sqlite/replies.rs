@@ -14,6 +14,22 @@ pub(super) fn of(connection: &Connection, scope: i64, caller: &str) -> Result<Op
         .optional()
 }
 
+/// Returns the callers after `after` with their last replies that were not erased.
+pub(super) fn last(
+    connection: &Connection,
+    scope: i64,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<(String, Reply)>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT caller, reply FROM replies WHERE n IN (SELECT max(n) FROM replies WHERE scope = ?1 AND caller > ?2 \
+             AND reply <> '' GROUP BY caller) ORDER BY caller LIMIT ?3",
+        )?
+        .query_map(params![scope, after, text::limit(limit)], |row| Ok((row.get(0)?, text::json(row, 1)?)))?
+        .collect()
+}
+
 pub(super) fn put(connection: &Connection, scope: i64, caller: &str, reply: &Reply) -> Result<(), Error> {
     connection.prepare_cached("INSERT INTO replies (scope, caller, reply) VALUES (?1, ?2, ?3)")?.execute(params![
         scope,

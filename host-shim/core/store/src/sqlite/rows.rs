@@ -3,6 +3,7 @@
 mod referrers;
 mod table;
 mod values;
+pub(super) mod whole;
 
 use super::text;
 use crate::changes::RowWrite;

@@ -156,7 +156,8 @@ struct Target<'a>(#[serde(borrow)] Cow<'a, str>);
 /// Prefix of the text of a reference to the catalog.
 const CATALOG_PREFIX: &str = "catalog:";
 
-fn reference(text: &str) -> Option<Reference> {
+/// Parses the text of a reference.
+pub fn reference(text: &str) -> Option<Reference> {
     let (kind, rest) = text.split_once(':')?;
     Some(match kind {
         "row" => Reference::Row(row_key(rest)?),

@@ -120,6 +120,12 @@ pub(super) struct Table {
     pub(super) next_fingerprint: String,
     /// Returns write revisions and ids of rows with the fingerprint `?3`, least recent first, at most `?4`.
     pub(super) of_fingerprint: String,
+    /// Returns at most `?3` rows after the text `?2` of their keys, with what is kept of them beside their content.
+    pub(super) whole: String,
+    /// Sets the times `?4` and `?5` of the row with the id `?3`.
+    pub(super) times: String,
+    /// Number of columns of the key and the content.
+    pub(super) columns: usize,
     /// Returns the references of the row with the id `?3`; null if the row is soft-deleted.
     pub(super) references: String,
     /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision, references and time.
@@ -182,6 +188,7 @@ impl TableColumns {
         let TableColumns { name, shown, .. } = self;
         let select = self.select(kind);
         let of_kind = if kind == RECORD { "scope = ?1 AND collection = ?2" } else { "scope = ?1 AND ?2 IS NULL" };
+        let key_text = if kind == RECORD { "collection || ':' || id" } else { "id" };
         let range = |shown: &str, order: &str| {
             format!("{select} FROM {name} WHERE {of_kind}{shown} AND id >= ?3 AND id < ?4 ORDER BY id{order} LIMIT ?5")
         };
@@ -197,6 +204,12 @@ impl TableColumns {
             of_fingerprint: format!(
                 "SELECT written, id FROM {name} {indexed} AND fingerprint = ?3 ORDER BY written, id LIMIT ?4"
             ),
+            whole: format!(
+                "{select}, live, fingerprint, written, created_at, updated_at FROM {name} \
+                 WHERE scope = ?1 AND {key_text} > ?2 ORDER BY {key_text} LIMIT ?3"
+            ),
+            times: format!("UPDATE {name} SET created_at = ?4, updated_at = ?5 WHERE {of_kind} AND id = ?3"),
+            columns: self.key.len() + self.values.len(),
             references: format!("SELECT iif(true{shown}, refs, NULL) FROM {name} WHERE {of_kind} AND id = ?3"),
             put: self.put(),
         }

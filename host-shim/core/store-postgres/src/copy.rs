@@ -1,0 +1,237 @@
+//! Copies a store in PostgreSQL into another store, and another store into PostgreSQL.
+
+use crate::change::{payload_columns, state_number, to_json, whole_row};
+use crate::decode::{self, column, get, limit, stored};
+use crate::events::{Envelope, RunJson, state_columns};
+use crate::store::PostgresStore;
+use extension_contract::{Reference, Reply};
+use host_store::copy::{Part, Source, Target, WholeRow};
+use host_store::{EffectRow, InboxRow, RowWrite, Run, Scope, StoreError, Stored};
+
+/// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
+macro_rules! scope {
+    () => {
+        "(SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
+         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)"
+    };
+}
+
+impl Source for PostgresStore {
+    fn whole_rows(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<WholeRow>> {
+        let sql = concat!(
+            "SELECT r.key, r.data_version::bigint, r.body::text, r.live, r.fingerprint, r.written, r.refs, ",
+            "r.created_at, r.updated_at FROM rows r WHERE r.scope = ",
+            scope!(),
+            " AND r.key > $4 ORDER BY r.key LIMIT $5"
+        );
+        let account = scope.account.to_string();
+        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
+        let whole = |row: &tokio_postgres::Row| {
+            let found = stored(get(row, 0)?, get(row, 1)?, get(row, 2)?)?;
+            let references = get::<Vec<&str>>(row, 6)?.into_iter().map(reference).collect::<Stored<_>>()?;
+            Ok(WholeRow {
+                write: RowWrite {
+                    key: found.row.key(),
+                    row: Some(found.row),
+                    data_version: found.data_version,
+                    live: get(row, 3)?,
+                    references,
+                    fingerprint: get(row, 4)?,
+                },
+                written: decode::number(row, 5)?,
+                created_at: get(row, 7)?,
+                updated_at: get(row, 8)?,
+            })
+        };
+        rows.iter().map(whole).collect()
+    }
+
+    fn facts(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<(String, String)>> {
+        let sql = concat!(
+            "SELECT f.fact, f.event_id FROM facts f WHERE f.scope = ",
+            scope!(),
+            " AND f.fact > $4 ORDER BY f.fact LIMIT $5"
+        );
+        let account = scope.account.to_string();
+        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
+        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+    }
+
+    fn replies(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<(String, Reply)>> {
+        let sql = concat!(
+            "SELECT y.caller, y.reply::text FROM replies y WHERE y.scope = ",
+            scope!(),
+            " AND y.caller > $4 ORDER BY y.caller LIMIT $5"
+        );
+        let account = scope.account.to_string();
+        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
+        rows.iter().map(|row| Ok((get(row, 0)?, decode::json(get(row, 1)?)?))).collect()
+    }
+
+    fn waits(&self, seq: u64) -> Stored<Vec<String>> {
+        let rows = self.query("SELECT w.key FROM waits w WHERE w.seq = $1 ORDER BY w.key", &[&column(seq)])?;
+        rows.iter().map(|row| get(row, 0)).collect()
+    }
+}
+
+/// Parses the text of a reference.
+fn reference(text: &str) -> Stored<Reference> {
+    host_store::implementation::reference(text).ok_or_else(|| decode::damaged(text))
+}
+
+impl Target for PostgresStore {
+    fn put_part(&mut self, part: &Part) -> Stored<()> {
+        match part {
+            Part::Scope { scope, revision, data_version } => {
+                let version = data_version.map(i64::from);
+                let sql = "INSERT INTO scopes (partition, account, revision, data_version) \
+                           VALUES (ensure_partition($1, $2), $3, $4, $5::bigint::integer)";
+                let (account, revision) = (scope.account.to_string(), column(*revision));
+                self.query(sql, &[&scope.business, &scope.livemode, &account, &revision, &version])?;
+            }
+            Part::Row(scope, row) => self.put_row(scope, row)?,
+            Part::Fact { scope, fact, event_id } => {
+                let sql = concat!("INSERT INTO facts SELECT ", scope!(), ", $4, $5");
+                let account = scope.account.to_string();
+                self.query(sql, &[&scope.business, &scope.livemode, &account, fact, event_id])?;
+            }
+            Part::Reply { scope, caller, reply } => {
+                let sql = concat!("INSERT INTO replies SELECT ", scope!(), ", $4, $5::text::json");
+                let (account, reply) = (scope.account.to_string(), to_json(reply)?);
+                self.query(sql, &[&scope.business, &scope.livemode, &account, caller, &reply])?;
+            }
+            Part::Claim(key, row) => {
+                let holder = row.holder.as_ref().map(ToString::to_string);
+                let sql = "INSERT INTO claims VALUES ($1, $2, $3, $4)";
+                self.query(sql, &[key, &holder, &row.until, &row.blocked_until])?;
+            }
+            Part::Event { row, runs, waits_for } => self.put_event(row, runs, waits_for)?,
+            Part::Effect(row) => self.put_effect(row)?,
+        }
+        Ok(())
+    }
+
+    fn end_parts(&mut self) -> Stored<()> {
+        self.query("SELECT setval('event_numbers', max(seq)) FROM events HAVING max(seq) > 0", &[])?;
+        self.query("SELECT setval('effect_numbers', max(seq)) FROM effects HAVING max(seq) > 0", &[])?;
+        Ok(())
+    }
+}
+
+impl PostgresStore {
+    fn put_row(&self, scope: &Scope, row: &WholeRow) -> Stored<()> {
+        let json = whole_row(&row.write)?;
+        let sql = concat!(
+            "INSERT INTO rows SELECT ",
+            scope!(),
+            ", x.key, x.body, x.data_version, x.live, x.shown, x.fingerprint, $5, x.refs, x.targets, x.session_id, ",
+            "x.payment_intent_id, $6, $7 FROM json_to_record($4::text::json) AS x(key text, body json, data_version int, ",
+            "live boolean, shown boolean, fingerprint text, refs text[], targets text[], session_id text, ",
+            "payment_intent_id text)"
+        );
+        let (account, written) = (scope.account.to_string(), column(row.written));
+        let (business, livemode) = (&scope.business, &scope.livemode);
+        self.query(sql, &[business, livemode, &account, &json, &written, &row.created_at, &row.updated_at])?;
+        let sql = concat!(
+            "INSERT INTO refs SELECT ",
+            scope!(),
+            ", t, x.key FROM json_to_record($4::text::json) AS x(key text, targets text[]), unnest(x.targets) t"
+        );
+        self.query(sql, &[business, livemode, &account, &json])?;
+        Ok(())
+    }
+
+    fn put_event(&self, row: &InboxRow, runs: &[Run], waits_for: &[String]) -> Stored<()> {
+        let (kind, payload) = payload_columns(&row.event.payload)?;
+        let raw = Some(row.raw.as_slice()).filter(|raw| *raw != &*payload);
+        let (state, at, waits_since) = state_columns(&row.state);
+        let (seq, failures) = (column(row.seq), i64::from(row.failures));
+        let envelope = to_json(&Envelope::of(&row.event))?;
+        let account = row.event.account.as_ref().map(ToString::to_string);
+        let outcome = row.outcome.as_ref().map(to_json).transpose()?;
+        let count = i32::try_from(runs.len()).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let last = runs.last().map(|run| to_json(&RunJson::of(run))).transpose()?;
+        let event = &row.event;
+        let sql = "INSERT INTO events VALUES ($1, ensure_partition($2, $3), $4, $5, $6, $7, $8::text::json, $9, $10, $11, $12, \
+                   $13, $14, $15, $16::bigint::integer, $17, $18::text::json, $19, $20::text::json, $21)";
+        self.query(
+            sql,
+            &[
+                &seq,
+                &event.business,
+                &row.livemode,
+                &event.source,
+                &event.id,
+                &event.kind,
+                &event.received_at,
+                &envelope,
+                &kind,
+                &&*payload,
+                &raw,
+                &account,
+                &state,
+                &at,
+                &waits_since,
+                &failures,
+                &row.error,
+                &outcome,
+                &count,
+                &last,
+                &row.erased,
+            ],
+        )?;
+        for (n, run) in (1_i32..).zip(runs.iter().take(runs.len().saturating_sub(1))) {
+            let run = to_json(&RunJson::of(run))?;
+            self.query("INSERT INTO runs VALUES ($1, $2, $3::text::json)", &[&seq, &n, &run])?;
+        }
+        if !waits_for.is_empty() {
+            self.query("INSERT INTO waits SELECT k, $1 FROM unnest($2::text[]) k", &[&seq, &waits_for])?;
+        }
+        Ok(())
+    }
+
+    fn put_effect(&self, row: &EffectRow) -> Stored<()> {
+        let (scope, effect, lease) = (&row.scope, &row.effect, &row.lease);
+        let (account, receiver) = (scope.account.to_string(), effect.to.as_ref().map(ToString::to_string));
+        let retry = effect.retry.as_ref().map(|retry| to_json(&retry.delays_ms)).transpose()?;
+        let (seq, generation, attempts) = (column(row.seq), i64::from(effect.generation), i64::from(row.attempts));
+        let (state, fence) = (state_number(row.state), column(lease.number));
+        let sql = concat!(
+            "INSERT INTO effects SELECT $4, ensure_partition($1, $2), ",
+            scope!(),
+            ", $5, $6::bigint::integer, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::json, $16, ",
+            "$17::bigint::integer, $18, $19, $20, $21, $22, $23, $24, $25"
+        );
+        self.query(
+            sql,
+            &[
+                &scope.business,
+                &scope.livemode,
+                &account,
+                &seq,
+                &effect.key,
+                &generation,
+                &effect.kind,
+                &receiver,
+                &effect.payload,
+                &effect.context,
+                &effect.reply_to,
+                &effect.ordering_key,
+                &effect.not_before,
+                &effect.deadline,
+                &retry,
+                &state,
+                &attempts,
+                &row.due_at,
+                &row.created_at,
+                &row.caused_by,
+                &lease.until,
+                &fence,
+                &lease.token,
+                &lease.owner,
+                &row.erased,
+            ],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! Copies everything of a store into an empty store of another kind: the same numbers, revisions and times.
+
+use crate::changes::RowWrite;
+use crate::error::{StoreError, Stored};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, Run};
+use crate::scope::Scope;
+use crate::store::{Read, Store};
+use extension_contract::{Reply, Timestamp};
+
+/// Number of entries that are read at once.
+const PAGE: usize = 500;
+/// Number of parts in one commit.
+const GROUP: u64 = 2_000;
+
+/// A row with everything that a store keeps of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WholeRow {
+    /// The row, and what was written with it.
+    pub write: RowWrite,
+    /// Revision of the account at the last write.
+    pub written: u64,
+    /// Time of the first write; none if it is not known.
+    pub created_at: Option<Timestamp>,
+    /// Time of the last write; none if it is not known.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A part of a store.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "each lives for one write")]
+pub enum Part {
+    /// An account.
+    Scope {
+        /// The scope.
+        scope: Scope,
+        /// Its revision.
+        revision: u64,
+        /// The newest data version with which one of its rows was written.
+        data_version: Option<u32>,
+    },
+    /// A row of an account.
+    Row(Scope, WholeRow),
+    /// A fact of an account.
+    Fact {
+        /// The scope.
+        scope: Scope,
+        /// The fact.
+        fact: String,
+        /// Id of the event that recorded it.
+        event_id: String,
+    },
+    /// The last reply to a caller.
+    Reply {
+        /// The scope.
+        scope: Scope,
+        /// The caller.
+        caller: String,
+        /// The reply.
+        reply: Reply,
+    },
+    /// A claim or block, by its full key.
+    Claim(String, ClaimRow),
+    /// An event.
+    Event {
+        /// The event and its progress.
+        row: InboxRow,
+        /// Its runs, first to last.
+        runs: Vec<Run>,
+        /// The full keys that it waits for.
+        waits_for: Vec<String>,
+    },
+    /// An effect.
+    Effect(EffectRow),
+}
+
+/// A store that can be copied. Lists are in the order of their keys, after the key `after`.
+///
+/// # Errors
+/// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
+pub trait Source: Read {
+    /// Returns rows of a scope with all that is kept of them, by the texts of their keys.
+    fn whole_rows(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<WholeRow>>;
+    /// Returns facts of a scope with the ids of their events.
+    fn facts(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<(String, String)>>;
+    /// Returns the callers of a scope with their last replies.
+    fn replies(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<(String, Reply)>>;
+    /// Returns the full keys that an event waits for.
+    fn waits(&self, seq: u64) -> Stored<Vec<String>>;
+}
+
+/// A store into which another one can be copied.
+pub trait Target: Store {
+    /// Writes a part in the open group. A scope comes before what it has, and events and effects in the order of their numbers.
+    ///
+    /// # Errors
+    /// Fails with `StoreError::Unavailable` if the underlying storage fails.
+    fn put_part(&mut self, part: &Part) -> Stored<()>;
+    /// Lets the numbers of new events and effects begin after those that were written.
+    ///
+    /// # Errors
+    /// Fails with `StoreError::Unavailable` if the underlying storage fails.
+    fn end_parts(&mut self) -> Stored<()>;
+}
+
+/// Copies a store into an empty one. No other handle may write to either meanwhile. Calls `progress` with the number of copied parts.
+/// Returns that number.
+///
+/// # Errors
+/// `StoreError::Misuse` if the target has accounts or events; otherwise as the stores.
+pub fn copy(from: &dyn Source, to: &mut dyn Target, progress: &mut dyn FnMut(u64)) -> Stored<u64> {
+    if to.inbox_newest()? > 0 || !to.scopes(None)?.is_empty() {
+        return Err(StoreError::Misuse("the store to copy into is not empty".to_owned()));
+    }
+    let mut copy = Copying { to, copied: 0, progress };
+    copy.to.begin()?;
+    let copied = copy.all(from).and_then(|()| copy.to.end_parts()).and_then(|()| copy.to.commit());
+    if let Err(error) = copied {
+        // The first error says more.
+        let _ = copy.to.rollback();
+        return Err(error);
+    }
+    (copy.progress)(copy.copied);
+    Ok(copy.copied)
+}
+
+struct Copying<'c> {
+    to: &'c mut dyn Target,
+    copied: u64,
+    progress: &'c mut dyn FnMut(u64),
+}
+
+impl Copying<'_> {
+    fn put(&mut self, part: &Part) -> Stored<()> {
+        self.to.put_part(part)?;
+        self.copied += 1;
+        if self.copied.is_multiple_of(GROUP) {
+            self.to.commit()?;
+            (self.progress)(self.copied);
+            self.to.begin()?;
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, from: &dyn Source) -> Stored<()> {
+        for scope in from.scopes(None)? {
+            self.scope(from, &scope)?;
+        }
+        let mut claims = Vec::new();
+        from.claims_each(None, &mut |key, row| claims.push(Part::Claim(key.to_owned(), row.clone())))?;
+        claims.iter().try_for_each(|claim| self.put(claim))?;
+        let mut after = 0;
+        loop {
+            let rows = from.inbox_after(None, after, PAGE)?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
+            for row in rows {
+                let (runs, waits_for) = (from.runs(row.seq)?, from.waits(row.seq)?);
+                self.put(&Part::Event { row, runs, waits_for })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scope(&mut self, from: &dyn Source, scope: &Scope) -> Stored<()> {
+        let (revision, data_version) = (from.revision(scope)?, from.newest_data_version(scope)?);
+        self.put(&Part::Scope { scope: scope.clone(), revision, data_version })?;
+        self.pages(
+            |after| from.whole_rows(scope, after, PAGE),
+            |row| (row.write.key.to_string(), Part::Row(scope.clone(), row)),
+        )?;
+        self.pages(
+            |after| from.facts(scope, after, PAGE),
+            |(fact, event_id)| (fact.clone(), Part::Fact { scope: scope.clone(), fact, event_id }),
+        )?;
+        self.pages(
+            |after| from.replies(scope, after, PAGE),
+            |(caller, reply)| (caller.clone(), Part::Reply { scope: scope.clone(), caller, reply }),
+        )?;
+        let mut after = 0;
+        loop {
+            let effects = from.effects_of(scope, after, PAGE)?;
+            let Some(last) = effects.last() else { return Ok(()) };
+            after = last.seq;
+            effects.into_iter().try_for_each(|effect| self.put(&Part::Effect(effect)))?;
+        }
+    }
+
+    /// Copies all pages of a list. `part` returns the key of an entry and its part.
+    fn pages<T>(&mut self, read: impl Fn(&str) -> Stored<Vec<T>>, part: impl Fn(T) -> (String, Part)) -> Stored<()> {
+        let mut after = String::new();
+        loop {
+            let page = read(&after)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for entry in page {
+                let (key, part) = part(entry);
+                self.put(&part)?;
+                after = key;
+            }
+        }
+    }
+}
