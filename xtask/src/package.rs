@@ -5,11 +5,23 @@ use crate::process;
 use crate::tool::Tool;
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The tool that writes the package.
 const TOOL: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+
+/// Returns why the package cannot be tested on this machine, and how it can be; none if it can.
+pub fn untestable() -> Option<String> {
+    let needed = ["/usr/bin/dpkg", "/usr/bin/apt-get", "/lib/systemd/systemd"];
+    if let Some(missing) = needed.iter().find(|file| !Path::new(file).exists()) {
+        return Some(format!("there is no {missing}; the package is tested on Debian"));
+    }
+    let is_root = process::succeeds(Command::new("sh").args(["-c", "[ \"$(id -u)\" = 0 ]"]));
+    (!is_root).then(|| {
+        "it starts a machine, as root; to run it: sudo --preserve-env=PATH,HOME cargo xtask test package".into()
+    })
+}
 
 /// How small the package becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

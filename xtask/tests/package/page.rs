@@ -47,3 +47,12 @@ impl Page {
         assert!(self.0.is_empty(), "this test does not try {:?}", self.0);
     }
 }
+
+#[test]
+fn blocks_are_taken_in_order_with_their_chapter() {
+    let mut page = Page::read("# T\n## A\ntext\n```sh\none\ntwo\n```\n## B\n```ini\n[x]\n```\n");
+    assert_eq!(page.take("A", "sh"), "one\ntwo\n");
+    assert!(std::panic::catch_unwind(|| Page::read("## A\n```sh\n```\n").assert_is_done()).is_err(), "one is left");
+    assert_eq!(page.take("B", "ini"), "[x]\n");
+    page.assert_is_done();
+}
