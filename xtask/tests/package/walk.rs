@@ -226,6 +226,7 @@ impl Walk {
         ));
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
         assert_eq!(answer["user"]["is_operator"], true, "{answer}");
+        self.machine.run("curl --fail --silent --show-error --output /dev/null https://shop.example.com/login");
         self.key = self.run("The first operator").trim().to_owned();
         assert!(self.has("evt_1") && !self.has("evt_2"));
     }
