@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the component, the host, and the program of instances on Lambda, ready to run, in `dist/`.
 
 use crate::groups::Groups;
-use crate::{notes, process};
+use crate::{notes, package, process};
 use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use std::thread;
 /// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
 ///
 /// `notes.zip` is the program of instances on AWS Lambda (`examples/notes`). A machine other than Linux on x86_64 leaves it out,
-/// since it needs a C compiler and a linker for that system.
+/// since it needs a C compiler and a linker for that system. `--deb` also needs Debian's tools, and installs `cargo-deb` into the
+/// target folder.
 #[derive(clap::Args)]
 pub struct Options {
     /// Build the component only.
@@ -30,6 +31,9 @@ pub struct Options {
     /// Build `dist/notes.zip` only.
     #[arg(long, conflicts_with_all = ["component", "named"])]
     notes: bool,
+    /// Also make the Debian package of the server, `dist/host-shim_VERSION-1_ARCHITECTURE.deb`, with the optimised host.
+    #[arg(long, conflicts_with_all = ["component", "named", "notes"])]
+    deb: bool,
 }
 
 /// Features of the host that `cargo xtask build` makes.
@@ -51,9 +55,12 @@ pub fn run(options: &Options) -> Result<()> {
     } else if options.component {
         println!("{}", groups.run("component", component)?.display());
     } else {
-        let host = if options.release { release_host() } else { full_host() };
+        let host = if options.release || options.deb { release_host() } else { full_host() };
         let (component, host) = groups.run("component and host", || both(&host))?;
         println!("{}\n{}", component.display(), host.display());
+        if options.deb {
+            println!("{}", groups.run("package", || package::make(package::Size::Small))?.display());
+        }
         match notes::is_possible() {
             true => println!("{}", groups.run("notes", notes::build)?.display()),
             false => groups.skipped(&["notes"], "it is built on Linux on x86_64"),

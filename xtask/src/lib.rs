@@ -12,6 +12,7 @@ pub mod launch;
 pub mod live;
 pub mod mutants;
 pub mod notes;
+pub mod package;
 pub mod packages;
 pub mod process;
 pub mod replay;

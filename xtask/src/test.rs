@@ -10,7 +10,7 @@ pub use run::Passed;
 use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
-use crate::{build, cargo_component, notes, process};
+use crate::{build, cargo_component, notes, package, process};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +20,8 @@ use std::process::Command;
 ///
 /// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
-/// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
+/// full host, the Debian package on a machine with systemd, full counts of properties and kills, `cargo component` and `cargo deny`. The last
+/// lines name what was left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER
 /// makes them try this number of random cases.
@@ -51,7 +52,7 @@ struct Group {
 }
 
 /// The groups in order. Groups after `tests` use the programs that `tests` compiles.
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     plain("tests", tests),
     plain("fixtures", |_| whole(fixtures::replay(&host()?))),
@@ -63,6 +64,7 @@ const GROUPS: [Group; 13] = [
     longer("clients", clients),
     longer("providers", |_| providers()),
     longer("full-host", |_| full_host()),
+    longer("package", |_| package()),
     longer("bench", |_| whole(programs::compile(&["--package", "extension-bench"], &packages::all()?))),
     longer("workflows", |_| workflows()),
     longer("cargo-component", |_| cargo_component::check()),
@@ -260,6 +262,16 @@ fn full_host() -> Result<Done> {
     ignored(&["--features", FEATURES], "host-shim", "readme", &[])?;
     ignored(&["--features", FEATURES], "host-shim", "local_mode", &[])?;
     ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk"])
+}
+
+/// Makes the Debian package with the program of `cargo xtask build`, and follows `docs/deploying.md` on a Debian machine of its own.
+fn package() -> Result<Done> {
+    if let Some(reason) = package::untestable() {
+        return Ok(Done::Nothing(reason));
+    }
+    build::both(&build::full_host())?;
+    package::make(package::Size::Large)?;
+    ignored(&OF_XTASK, "xtask", "package", &[])
 }
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.

@@ -2,7 +2,7 @@
 //! work.
 
 use crate::{build, process};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +31,23 @@ impl Tool {
         if !in_ci() {
             return Ok(Some(format!("{} is not installed; to install it: {}", self.name, self.install_line())));
         }
+        self.install()
+    }
+
+    /// Installs the tool into the target folder, unless it can be run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the installation fails, or if the registry does not have the tool.
+    pub fn ensure(&self) -> Result<()> {
+        match self.runs() {
+            true => Ok(()),
+            false => self.install()?.map_or(Ok(()), |missing| bail!("{missing}")),
+        }
+    }
+
+    /// Installs the tool into the target folder. Returns the command that installs it elsewhere if the registry does not have it.
+    fn install(&self) -> Result<Option<String>> {
         let version = format!("{}@{}", self.name, self.version);
         if !process::succeeds(&mut process::cargo(["info", "--quiet", &version])) {
             return Ok(Some(format!("the registry has no {version}; elsewhere: {}", self.install_line())));

@@ -3,6 +3,8 @@
 #[cfg_attr(not(feature = "local-stripe"), path = "serve/local/not_built.rs")]
 mod local;
 mod log;
+#[cfg_attr(not(target_os = "linux"), path = "serve/supervisor/none.rs")]
+mod supervisor;
 
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
 use crate::extension::ExtensionArgs;
@@ -209,12 +211,14 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
     // A server whose output is closed serves all the same.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);
+    supervisor::serving();
     daemon.run(async {
         // Without signals the server runs until it is killed.
         let stopped = tokio::task::spawn_blocking(move || stop.wait()).await;
         if !matches!(stopped, Ok(Ok(()))) {
             std::future::pending::<()>().await;
         }
+        supervisor::stopping();
         eprintln!("stopping");
     });
     Ok(ExitCode::SUCCESS)

@@ -86,6 +86,25 @@ pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
     })
 }
 
+/// Returns a folder with these system packages and all that they need, as files that apt installs without a network. Installs
+/// nothing.
+pub fn apt_archives(name: &str, packages: &[&str]) -> PathBuf {
+    let home = folder().join(name);
+    exclusively(|| {
+        let download = format!(
+            "apt-get install -y --download-only -o Dir::Cache::archives={} {}",
+            home.display(),
+            packages.join(" ")
+        );
+        // The lists of packages may be missing or old.
+        install(
+            name,
+            &format!("mkdir -p {}/partial && {{ {download} || {{ apt-get update && {download}; }}; }}", home.display()),
+        );
+    });
+    home
+}
+
 /// Returns the first of these paths that exists.
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
     paths.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)

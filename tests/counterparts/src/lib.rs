@@ -17,7 +17,7 @@ mod smtp;
 mod stripe;
 mod supabase;
 
-pub use install::{apt, chromium, folder, node, program, venv};
+pub use install::{apt, apt_archives, chromium, folder, node, program, venv};
 pub use lambda::Lambda;
 pub use moto::Moto;
 pub use postgres::Postgres;

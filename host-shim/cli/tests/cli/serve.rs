@@ -23,6 +23,9 @@ mod outgoing;
 mod pages;
 #[path = "serve/pull.rs"]
 mod pull;
+#[cfg(target_os = "linux")]
+#[path = "serve/supervisor.rs"]
+mod supervisor;
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;

@@ -1,0 +1,5 @@
+//! Does nothing on systems without systemd.
+
+pub(super) fn serving() {}
+
+pub(super) fn stopping() {}
