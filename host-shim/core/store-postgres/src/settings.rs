@@ -141,7 +141,10 @@ impl FromStr for Settings {
                 return Err(OpenError::Address(text));
             }
         };
-        config.ssl_mode(mode).application_name("provisioner").connect_timeout(Duration::from_secs(5));
+        config
+            .ssl_mode(mode)
+            .application_name(&format!("provisioner {schema}"))
+            .connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
         let options = format!(
             "-c search_path={schema} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off \

@@ -95,14 +95,12 @@ impl PostgresStore {
             return body(self);
         }
         self.begin()?;
-        match body(self) {
-            Ok(value) => self.commit().map(|()| value),
-            Err(error) => {
-                // The first error says more; in both cases no change remains.
-                let _ = self.rollback();
-                Err(error)
-            }
+        let done = body(self).and_then(|value| self.commit().map(|()| value));
+        if done.is_err() {
+            // The first error says more; in both cases no change remains.
+            let _ = self.rollback();
         }
+        done
     }
 
     fn apply_in_group(&self, changes: &Changes) -> Stored<Applied> {

@@ -23,5 +23,30 @@ pub fn open() -> Box<dyn Store> {
 
 /// Runs SQL in the schema of a store; returns one line per row.
 pub fn sql(settings: &Settings, statement: &str) -> String {
-    Postgres::shared().sql("stores", &format!("SET search_path = {}; {statement}", settings.schema()))
+    let told = Postgres::shared().sql("stores", &format!("SET search_path = {}; {statement}", settings.schema()));
+    told.strip_prefix("SET\n").unwrap_or(&told).to_owned()
+}
+
+/// Returns the address of a store by a port of 127.0.0.1.
+pub fn over_tcp(settings: &Settings, port: u16) -> Settings {
+    with_password(settings, port, Postgres::shared().password())
+}
+
+/// Returns the same with another password.
+pub fn with_password(settings: &Settings, port: u16, password: &str) -> Settings {
+    let schema = settings.schema();
+    let address = format!("postgres://postgres:{password}@127.0.0.1:{port}/stores?sslmode=disable&schema={schema}");
+    address.parse().expect("an address")
+}
+
+/// Ends every connection of a store, as a restart of the server does.
+pub fn end_connections(settings: &Settings) {
+    let schema = settings.schema();
+    sql(
+        settings,
+        &format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'stores' AND pid <> pg_backend_pid() \
+             AND application_name = 'provisioner {schema}'"
+        ),
+    );
 }

@@ -1,0 +1,81 @@
+//! Broken connections: what was committed counts, also if the answer is lost, and the next call connects again.
+
+use crate::support::{address, over_tcp, with_password};
+use counterparts::{Fault, FaultProxy, Postgres, Protocol};
+use extension_contract::Row;
+use host_store::testing::samples;
+use host_store::{Applied, Changes, Read, Store, StoreError};
+use host_store_postgres::{OpenError, PostgresStore, Settings};
+
+fn change(id: &str) -> Changes {
+    let mut changes = samples::accepted(samples::new_event(id));
+    changes.scope = Some(samples::scope("user:A"));
+    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
+    changes
+}
+
+fn ids(store: &dyn Read) -> Vec<String> {
+    store.inbox_after(None, 0, 100).expect("read").into_iter().map(|row| row.event.id).collect()
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_counts_if_it_was_carried_out() {
+    let direct = address();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], Postgres::shared().port()).into(), Protocol::Plain);
+    let mut store = PostgresStore::open(&over_tcp(&direct, proxy.address().port())).expect("opened");
+    // The server commits, and the connection breaks before the answer.
+    proxy.fail_with("COMMIT", Fault::ResetAfter);
+    assert_eq!(store.apply(&change("evt_1")), Ok(Applied::Done { seq: Some(1) }));
+    assert_eq!(ids(&store), ["evt_1"], "the store has connected again");
+    // The connection breaks before the server gets the commit.
+    proxy.fail_with("COMMIT", Fault::ResetBefore);
+    let lost = store.apply(&change("evt_2"));
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+    assert_eq!(ids(&store), ["evt_1"]);
+    assert!(store.apply(&change("evt_2")).is_ok(), "sending it again is safe");
+    assert_eq!((proxy.struck(), ids(&store)), (2, vec!["evt_1".to_owned(), "evt_2".to_owned()]));
+}
+
+#[test]
+fn a_group_whose_connection_breaks_is_gone_and_the_next_group_works() {
+    let settings = address();
+    let mut store = PostgresStore::open(&settings).expect("opened");
+    store.apply(&change("evt_1")).expect("applied");
+    store.begin().expect("no group");
+    store.apply(&change("evt_2")).expect("applied");
+    crate::support::end_connections(&settings);
+    let broken = store.apply(&change("evt_3"));
+    assert!(matches!(broken, Err(StoreError::Unavailable(_))), "{broken:?}");
+    assert!(matches!(store.commit(), Err(StoreError::Unavailable(_))));
+    store.rollback().expect("a group is open");
+    assert_eq!(ids(&store), ["evt_1"]);
+    // Outside of a group, the next call connects again.
+    crate::support::end_connections(&settings);
+    let first = store.revision(&samples::scope("user:A"));
+    assert!(first.is_ok() || store.revision(&samples::scope("user:A")).is_ok(), "{first:?}");
+    store.apply(&change("evt_4")).expect("applied");
+    let mut reader = store.reader().expect("a reader");
+    reader.begin().expect("a snapshot");
+    crate::support::end_connections(&settings);
+    assert!(reader.inbox(1).is_err());
+    reader.end().expect("a snapshot is open");
+    reader.begin().expect("the reader connects again");
+    assert_eq!(ids(&*reader), ["evt_1", "evt_4"]);
+}
+
+#[test]
+fn a_wrong_address_names_the_fault_and_no_password() {
+    let refused = |text: &str| text.parse::<Settings>().expect_err(text).to_string();
+    assert!(refused("mysql://u:pa55@h/d").contains("expected `postgres://USER:PASSWORD@HOST:PORT/DATABASE`"));
+    assert!(refused("postgres://u:pa55@h/d?schema=A;b").contains("schema `A;b`"));
+    assert!(refused("postgres://u:pa55@h/d?sslmode=allow").contains("sslmode `allow`"));
+    let settings: Settings = "postgres://u:pa55@db.example.com/shop?schema=s".parse().expect("an address");
+    assert_eq!(format!("{settings} {settings:?}").matches("pa55").count(), 0);
+    assert_eq!(settings.to_string(), "postgres shop at db.example.com, schema s");
+    let none: Settings = "postgres://u:pa55@127.0.0.1:1/d?sslmode=disable".parse().expect("an address");
+    let error = PostgresStore::open(&none).err().expect("nothing listens").to_string();
+    assert!(error.starts_with("cannot connect to PostgreSQL") && !error.contains("pa55"), "{error}");
+    let wrong = with_password(&address(), Postgres::shared().port(), "wrong");
+    let error = PostgresStore::open(&wrong).err();
+    assert!(matches!(&error, Some(OpenError::Unreachable(text)) if text.contains("password")), "{error:?}");
+}
