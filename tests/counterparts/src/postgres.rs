@@ -103,6 +103,16 @@ impl Postgres {
         server
     }
 
+    /// Ends the server as a crash does, and starts it again on the same data.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        let mut restart = self.command("pg_ctl");
+        restart.arg("-D").arg(self.data()).arg("-l").arg(self.folder.path().join("log"));
+        succeeds(restart.args(["-w", "-m", "immediate", "restart"]), LIMIT);
+    }
+
     /// Returns the server's port on 127.0.0.1. Connections to this port require a password.
     pub fn port(&self) -> u16 {
         self.port

@@ -24,6 +24,9 @@ mod pages;
 #[path = "serve/pull.rs"]
 mod pull;
 #[cfg(target_os = "linux")]
+#[path = "serve/several_hosts.rs"]
+mod several_hosts;
+#[cfg(target_os = "linux")]
 #[path = "serve/supervisor.rs"]
 mod supervisor;
 
@@ -290,6 +293,10 @@ impl Running {
     }
 
     fn kill(mut self) {
+        self.kill_now();
+    }
+
+    fn kill_now(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
     }
