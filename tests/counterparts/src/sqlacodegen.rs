@@ -19,11 +19,11 @@ impl Sqlacodegen {
         Sqlacodegen(venv("sqlacodegen", &REQUIREMENTS).join("bin/sqlacodegen"))
     }
 
-    /// Returns the code for the tables and views of a schema, or of a whole database.
-    pub fn read(&self, url: &str, schema: Option<&str>) -> String {
+    /// Returns the code for the tables and views of some schemas, or of a whole database.
+    pub fn read(&self, url: &str, schemas: &[String]) -> String {
         let mut command = Command::new(&self.0);
         command.args(["--generator", "tables"]);
-        command.args(schema.map(|schema| format!("--schemas={schema}")));
+        command.args((!schemas.is_empty()).then(|| format!("--schemas={}", schemas.join(","))));
         succeeds(command.arg(url), LIMIT)
     }
 }

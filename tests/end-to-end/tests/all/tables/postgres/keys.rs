@@ -25,7 +25,7 @@ fn again(server: &Server, key: &str) -> String {
 // covers: PLG-58
 #[test]
 fn each_foreign_key_has_an_index_that_begins_with_its_columns() {
-    let server = Server::empty(true);
+    let server = Server::empty();
     let missing = "SELECT c.conrelid::regclass || '.' || c.conname FROM pg_constraint AS c WHERE c.contype = 'f'
         AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.conrelid AND i.indpred IS NULL
             AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey)";

@@ -1,7 +1,7 @@
 //! Who reads which rows: of each view, and of the tables below.
 
 use super::server::Caller::{Admin, Anonymous, Service, User};
-use super::server::{Caller, Server, named};
+use super::server::{Server, named};
 use crate::tables::story::{BUSINESSES, tables};
 use host_tables::{Kind, View, postgres::STORE_TABLES};
 use serde_json::Value;
@@ -35,32 +35,36 @@ fn each_role_reads_its_rows_of_each_view() {
     let server = Server::with(&BUSINESSES);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (business, first, second) in USERS {
-        for view in &tables(business).views {
-            let query = format!("SELECT * FROM {}", named(business, &view.name));
-            let all = server.ask(Service, &query).expect("a service reads everything");
-            assert_eq!(server.ask(Admin, &query).as_ref(), Ok(&all), "{business} {}: an administrator", view.name);
-            let told = |caller: Caller| server.ask(caller, &query);
-            for caller in [first, second, "nobody"] {
-                let found = told(User(caller));
+        let views = &tables(business).views;
+        let queries: Vec<String> =
+            views.iter().map(|view| format!("SELECT * FROM {}", named(business, &view.name))).collect();
+        let all: Vec<Vec<Value>> = server
+            .ask_all(Service, &queries)
+            .into_iter()
+            .map(|rows| rows.expect("a service reads everything"))
+            .collect();
+        let of_admin = server.ask_all(Admin, &queries);
+        assert_eq!(of_admin, all.iter().cloned().map(Ok).collect::<Vec<_>>(), "{business}: an administrator");
+        for caller in [first, second, "nobody"] {
+            for ((view, all), found) in views.iter().zip(&all).zip(server.ask_all(User(caller), &queries)) {
                 let place = format!("{business} {} as {caller}", view.name);
                 match &view.kind {
                     Kind::Event => assert!(found.is_err_and(|told| told.contains("permission denied")), "{place}"),
-                    _ if is_catalog(view) => assert_eq!(found.as_ref(), Ok(&all), "{place}"),
+                    _ if is_catalog(view) => assert_eq!(found.as_ref(), Ok(all), "{place}"),
                     _ => {
-                        let own: Vec<Value> =
-                            all.iter().filter(|row| owner(row).as_deref() == Some(caller)).cloned().collect();
+                        let is_own = |row: &&Value| owner(row).as_deref() == Some(caller);
+                        let own: Vec<Value> = all.iter().filter(is_own).cloned().collect();
                         *counts.entry(caller).or_default() += own.len();
                         assert_eq!(found, Ok(own), "{place}");
                     }
                 }
             }
+        }
+        for ((view, all), found) in views.iter().zip(&all).zip(server.ask_all(Anonymous, &queries)) {
+            let place = format!("{business} {}: anybody", view.name);
             match is_catalog(view) {
-                true => assert_eq!(told(Anonymous), Ok(all), "{business} {}: anybody", view.name),
-                false => assert!(
-                    told(Anonymous).is_err_and(|told| told.contains("permission denied")),
-                    "{business} {}: anybody",
-                    view.name
-                ),
+                true => assert_eq!(found.as_ref(), Ok(all), "{place}"),
+                false => assert!(found.is_err_and(|told| told.contains("permission denied")), "{place}"),
             }
         }
     }
@@ -104,22 +108,18 @@ const READ: [(&str, &str); 4] = [
 #[test]
 fn the_tables_below_show_no_more_than_the_views() {
     let server = Server::with(&BUSINESSES);
-    let denied = |caller: Caller, query: &str| {
-        let answer = server.ask(caller, query);
-        assert!(
-            answer.as_ref().is_err_and(|told| told.contains("permission denied")),
-            "{caller:?} {query}: {answer:?}"
-        );
-    };
     for caller in [Anonymous, User("A"), User("u1"), Admin] {
-        for table in STORE_TABLES {
-            denied(caller, &format!("SELECT * FROM provisioner.{table}"));
-        }
-        for hidden in ["payload", "raw", "envelope"] {
-            denied(caller, &format!("SELECT {hidden} FROM provisioner.events"));
-        }
-        for hidden in ["payload", "context", "token"] {
-            denied(caller, &format!("SELECT {hidden} FROM provisioner.effects"));
+        let whole = STORE_TABLES.map(|table| format!("SELECT * FROM provisioner.{table}"));
+        let hidden =
+            ["events.payload", "events.raw", "events.envelope", "effects.payload", "effects.context", "effects.token"];
+        let hidden = hidden.map(|hidden| {
+            let (table, column) = hidden.split_once('.').expect("a column");
+            format!("SELECT {column} FROM provisioner.{table}")
+        });
+        let queries = [whole.as_slice(), &hidden].concat();
+        for (query, answer) in queries.iter().zip(server.ask_all(caller, &queries)) {
+            let is_denied = answer.as_ref().is_err_and(|told| told.contains("permission denied"));
+            assert!(is_denied, "{caller:?} {query}: {answer:?}");
         }
         for change in [
             "DELETE FROM provisioner.rows",

@@ -51,14 +51,17 @@ fn word(column_type: Type) -> &'static str {
 fn sqlacodegen_reads_each_column_of_each_view() {
     let tool = Sqlacodegen::install();
     let server = Server::with(&BUSINESSES);
+    let mut filled = Filled::of("tesslate");
     for business in BUSINESSES {
-        let filled = Filled::with_views(business);
-        let in_sqlite = tool.read(&format!("sqlite:///{}", filled.path().display()), None);
-        let url = server.url.replace("postgres:///", "postgresql+psycopg:///");
-        let in_postgres = tool.read(&url, Some(&space(&partition(business))));
+        sqlite::apply(&mut filled.connection, tables(business), &partition(business)).expect("views");
+    }
+    let in_sqlite = tool.read(&format!("sqlite:///{}", filled.path().display()), &[]);
+    let url = server.url.replace("postgres:///", "postgresql+psycopg:///");
+    let in_postgres = tool.read(&url, &BUSINESSES.map(|business| space(&partition(business))));
+    for business in BUSINESSES {
         for view in &tables(business).views {
-            let of_sqlite = table_of(&in_sqlite, &sqlite::view_name(&filled.partition, &view.name));
-            let of_postgres = table_of(&in_postgres, &view.name);
+            let of_sqlite = table_of(&in_sqlite, &sqlite::view_name(&partition(business), &view.name), ")");
+            let of_postgres = table_of(&in_postgres, &view.name, &format!("schema='{}'", space(&partition(business))));
             for column in &view.columns {
                 let name = format!("Column('{}', ", column.name);
                 assert!(of_sqlite.contains(&name), "{business} {}: no {name} in {of_sqlite}", view.name);
@@ -69,8 +72,8 @@ fn sqlacodegen_reads_each_column_of_each_view() {
     }
 }
 
-/// Returns the code for one table.
-fn table_of(code: &str, name: &str) -> String {
-    let start = code.find(&format!("'{name}', metadata")).unwrap_or_else(|| panic!("no {name} in {code}"));
-    code[start..].split("\n)").next().unwrap_or_default().to_owned()
+/// Returns the code for the table that ends with a line.
+fn table_of<'c>(code: &'c str, name: &str, end: &str) -> &'c str {
+    let is_it = |block: &&str| block.contains(&format!("'{name}', metadata")) && block.contains(end);
+    code.split("\n\n").find(is_it).unwrap_or_else(|| panic!("no {name} in {code}"))
 }

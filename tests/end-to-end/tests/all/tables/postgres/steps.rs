@@ -16,7 +16,7 @@ const MADE: &str = "SELECT n.nspname, (SELECT count(*) FROM pg_class AS c WHERE 
 // covers: TES-09
 #[test]
 fn views_go_and_come_back_on_an_empty_and_on_a_filled_database() {
-    let server = Server::empty(true);
+    let server = Server::empty();
     for round in 0..2 {
         for business in BUSINESSES {
             server.up(business).expect("up");
@@ -63,7 +63,7 @@ fn a_business_that_goes_leaves_the_others() {
 
 #[test]
 fn a_server_without_the_roles_has_the_views_for_its_owner() {
-    let server = Server::empty(false);
+    let server = Server::without_roles();
     server.fill("tesslate");
     server.up("tesslate").expect("up");
     assert_eq!(server.sql(&format!("SELECT count(*) FROM {}", named("tesslate", "usage_logs"))), "4");
@@ -73,7 +73,7 @@ fn a_server_without_the_roles_has_the_views_for_its_owner() {
 
 #[test]
 fn somebody_elses_schema_and_views_are_left_alone() {
-    let server = Server::empty(true);
+    let server = Server::empty();
     server.sql("CREATE SCHEMA twobot_test; CREATE TABLE twobot_test.notes (text text)");
     for told in [server.up("twobot"), server.down("twobot")] {
         let told = told.expect_err("a schema of somebody else").to_string();
@@ -88,7 +88,7 @@ fn somebody_elses_schema_and_views_are_left_alone() {
 
 #[test]
 fn names_are_quoted_whatever_they_are() {
-    let server = Server::empty(true);
+    let server = Server::empty();
     server.sql("CREATE ROLE \"o'hara \"\" $do$\"");
     let odd = Partition { business: "o'hara $do$; -- \"x\"".to_owned(), livemode: false };
     let roles = Roles { user: "o'hara \" $do$".to_owned(), ..Roles::default() };
