@@ -14,6 +14,7 @@ mod run;
 mod s3rver;
 mod server;
 mod smtp;
+mod sqlacodegen;
 mod stripe;
 mod supabase;
 
@@ -27,5 +28,6 @@ pub use run::{run, succeeds};
 pub use s3rver::S3rver;
 pub use server::{Server, free_port};
 pub use smtp::Smtp;
+pub use sqlacodegen::Sqlacodegen;
 pub use stripe::{stripe_cli, stripe_node, stripe_python};
 pub use supabase::{Project, Supabase};

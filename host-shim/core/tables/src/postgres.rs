@@ -3,9 +3,9 @@
 //!
 //! Views run with the rights of their reader (`security_invoker`), so the policies of the tables decide which rows a reader sees: a
 //! user those of the own accounts, an administrator and a service all rows of the business, and everybody what the catalog sells.
-//! Policies show only rows of the kinds that the views have, and the grants name columns. What comes from the payloads of events and
-//! effects, which no grant has, is read through views with the rights of their owner, `host_measurements` and `host_effects`; they
-//! ask the function `host_sees` for each row.
+//! Policies show only rows of the kinds that the views have, and the grants name columns. What comes from rows of all kinds, or from
+//! the payloads of events and effects, which no grant has, is read through views with the rights of their owner: `host_accounts`,
+//! `host_measurements` and `host_effects`. They ask the function `host_sees` for each row.
 
 use crate::kind::Kind;
 use crate::space;
@@ -262,6 +262,17 @@ fn definer_views(schema: &str, tables: &Tables) -> Vec<String> {
     if tables.views.iter().any(|view| view.kind == Kind::Measurement) {
         views.push(format!("CREATE VIEW {schema}.host_measurements {with} {}", measurements(schema)));
     }
+    if tables.views.iter().any(|view| view.kind == Kind::Account) {
+        let time = |which: &str, name: &str| {
+            format!("(SELECT {which}(r.{name}) FROM rows AS r WHERE r.scope = s.id) AS {name}")
+        };
+        views.push(format!(
+            "CREATE VIEW {schema}.host_accounts {with} SELECT s.id, s.account, {}, {} FROM scopes AS s \
+             WHERE s.partition = {schema}.host_partition() AND {schema}.host_sees(s.id)",
+            time("min", "created_at"),
+            time("max", "updated_at")
+        ));
+    }
     let kinds: BTreeSet<&str> = tables.views.iter().flat_map(effect_kinds).collect();
     if !kinds.is_empty() {
         let kinds: Vec<String> = kinds.into_iter().map(text).collect();
@@ -308,11 +319,7 @@ fn policies(schema: &str, business: &Partition, kinds: &[Kind], roles: &Roles) -
     if !of_accounts.contains(&&closed) {
         of_accounts.push(&closed);
     }
-    if kinds.iter().any(|kind| matches!(kind, Kind::Account)) {
-        add("rows", "own", &users, format!("scope = ANY ({own})"));
-    } else {
-        add("rows", "own", &users, format!("scope = ANY ({own}) AND ({})", any_of(of_accounts)));
-    }
+    add("rows", "own", &users, format!("scope = ANY ({own}) AND ({})", any_of(of_accounts)));
     add("rows", "all", &trusted, format!("scope IN (SELECT s.id FROM scopes AS s WHERE s.partition = {partition})"));
     let of_catalog: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_catalog()).collect();
     if !of_catalog.is_empty() {
@@ -366,9 +373,9 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
         shown.map(|view| format!("SELECT ON {schema}.{}", name(&view.name))).collect()
     };
     let of_tables = || GRANTS.map(|(table, columns)| format!("SELECT ({columns}) ON {table}")).to_vec();
-    let of_owner: Vec<String> = [Kind::Measurement, Kind::Effect]
+    let of_owner: Vec<String> = [Kind::Account, Kind::Measurement, Kind::Effect]
         .into_iter()
-        .zip(["host_measurements", "host_effects"])
+        .zip(["host_accounts", "host_measurements", "host_effects"])
         .filter(|(kind, _)| tables.views.iter().any(|view| view.kind == *kind))
         .map(|(_, view)| format!("SELECT ON {schema}.{view}"))
         .collect();

@@ -33,10 +33,13 @@ impl<'k> Source<'k> {
             Sql::Postgres(schema, _) => format!("s.partition = {schema}.host_partition()"),
         };
         let from = match kind {
-            Kind::Account => {
-                filters.push(of_business);
-                "scopes AS s".to_owned()
-            }
+            Kind::Account => match sql {
+                Sql::Sqlite(_) => {
+                    filters.push(of_business);
+                    "scopes AS s".to_owned()
+                }
+                Sql::Postgres(schema, _) => format!("{schema}.host_accounts AS s"),
+            },
             Kind::Event => match sql {
                 Sql::Sqlite(partition) => {
                     filters.push(of_partition(partition, "r"));
@@ -284,10 +287,7 @@ impl<'k> Source<'k> {
                 let of = tables.map(|table| format!("SELECT {name} AS at FROM {table} WHERE scope = {scope}.id"));
                 format!("(SELECT {which}(at) FROM ({}))", of.join(" UNION ALL "))
             }
-            (Sql::Postgres(..), Kind::Account, name) => {
-                let which = if name == "created_at" { "min" } else { "max" };
-                format!("(SELECT {which}(a.{name}) FROM rows AS a WHERE a.scope = {}.id)", self.scope)
-            }
+            (Sql::Postgres(..), Kind::Account, name) => format!("{}.{name}", self.scope),
             (_, Kind::Event, "created_at") | (_, Kind::Measurement, _) => format!("{alias}.received_at"),
             (_, Kind::Event, _) => format!("coalesce({}, {alias}.received_at)", self.processed_at()),
             (_, _, name) => format!("{alias}.{name}"),

@@ -10,7 +10,9 @@ use host_tables::{Tables, Type, View, sqlite};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// The businesses with a story each.
@@ -24,17 +26,18 @@ pub struct Filled {
 }
 
 impl Filled {
-    /// Plays the story of a business, of which every expectation holds.
+    /// Returns a copy of the store after the story of a business, which is played once.
     pub fn of(business: &str) -> Filled {
+        static PLAYED: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db");
-        let file = root().join("tests/end-to-end/tests/all/tables").join(format!("{business}.yml"));
-        let scenario = Scenario::read(&file).expect("a story");
-        let cases = prepare(&scenario, &fixtures().shapes).expect("cases");
-        let options =
-            PlayOptions { store: StoreKind::Sqlite(path.clone()), ..PlayOptions::new(host_native::runners()) };
-        let report = play(&scenario, &cases[0], business_named(business), &options).expect("played");
-        assert!(report.held(), "{business}: {:?}", report.failures);
+        let mut played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = played.entry(business.to_owned()).or_insert_with(|| {
+            play_story(business, &path);
+            std::fs::read(&path).expect("a file")
+        });
+        std::fs::write(&path, bytes).expect("written");
+        drop(played);
         let connection = Connection::open(&path).expect("opened");
         Filled { partition: partition(business), connection, folder }
     }
@@ -67,6 +70,18 @@ impl Filled {
         });
         sorted(rows.expect("rows").collect::<Result<_, _>>().expect("values"))
     }
+}
+
+/// Plays the story of a business, of which every expectation holds.
+fn play_story(business: &str, path: &Path) {
+    let file = root().join("tests/end-to-end/tests/all/tables").join(format!("{business}.yml"));
+    let scenario = Scenario::read(&file).expect("a story");
+    let cases = prepare(&scenario, &fixtures().shapes).expect("cases");
+    let options = PlayOptions { store: StoreKind::Sqlite(path.to_owned()), ..PlayOptions::new(host_native::runners()) };
+    let report = play(&scenario, &cases[0], business_named(business), &options).expect("played");
+    assert!(report.held(), "{business}: {:?}", report.failures);
+    // The log goes into the file.
+    Connection::open(path).expect("opened").pragma_update(None, "journal_mode", "DELETE").expect("one file");
 }
 
 fn cell(cell: Cell, column_type: Type) -> Value {
