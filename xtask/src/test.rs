@@ -129,8 +129,9 @@ struct FullCount {
 
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
-const FULL_COUNTS: [FullCount; 8] = [
+const FULL_COUNTS: [FullCount; 9] = [
     FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
+    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "1000" },
     FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "3" },
     FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },

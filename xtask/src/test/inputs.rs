@@ -22,6 +22,7 @@ const VARIABLES: [&str; 10] = [
     "CONNECTIONS",
     "EXCHANGES",
     "KILLS",
+    "LANE_SEEDS",
     "ONE_PAIR_IN",
     "ONE_STORY_IN",
     "PROPTEST_CASES",
