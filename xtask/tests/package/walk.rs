@@ -48,6 +48,7 @@ fn the_lines_of_the_document_deploy_a_server_that_keeps_its_data() {
     walk.makes_an_operator();
     walk.backs_up_and_restores();
     walk.upgrades();
+    walk.moves_to_postgresql();
     walk.widens_the_unit();
     walk.survives_a_kill_and_refuses_a_wrong_configuration();
     walk.removes();
@@ -130,7 +131,7 @@ impl Walk {
         let package = package();
         let name = package.file_name().expect("a name").to_string_lossy().into_owned();
         copy(&package, &self.machine.path(&format!("/root/{name}")));
-        let archives = counterparts::apt_archives("proxy", &["caddy"]);
+        let archives = counterparts::apt_archives("proxy", &["caddy", "postgresql"]);
         for entry in fs::read_dir(archives).expect("a folder") {
             let path = entry.expect("an entry").path();
             if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|it| it == "deb")) {
@@ -275,6 +276,31 @@ impl Walk {
         for secret in [SECRET, PASSWORD, "rk_test_of_nobody"] {
             assert!(!log.contains(secret), "{secret} is in {log}");
         }
+    }
+
+    fn moves_to_postgresql(&mut self) {
+        // Where the package was installed without systemd, nobody has started it.
+        let installed = self.page.take("PostgreSQL", "sh");
+        let (install, rest) = installed.split_once('\n').expect("lines");
+        self.machine.run(&format!("{install}\nsystemctl start postgresql"));
+        let migrated = self.machine.run(rest);
+        assert!(migrated.contains("copied ") && migrated.contains(", state "), "{migrated}");
+        self.run("PostgreSQL");
+        let rows = "runuser -u postgres -- psql -d host-shim -Atc 'SELECT count(*) FROM provisioner.events'";
+        let before: u32 = self.machine.run(rows).trim().parse().expect("a number");
+        assert!(self.has("evt_1"), "the events of the file are there");
+        assert_eq!(self.deliver("evt_3", SECRET), "200");
+        let after: u32 = self.machine.run(rows).trim().parse().expect("a number");
+        assert!(after > before, "new events are in the database");
+        self.run("PostgreSQL");
+        self.assert_modes(&[("/var/backups/host-shim-*.dump", "600 root:root")]);
+        assert_eq!(self.deliver("evt_4", SECRET), "200");
+        assert!(self.has("evt_4"));
+        self.run("PostgreSQL");
+        assert!(self.has("evt_3") && !self.has("evt_4"), "the state is that of the dump");
+        assert_eq!(self.deliver("evt_4", SECRET), "200", "what is missing can be delivered again");
+        let log = self.machine.run("journalctl --unit host-shim --output cat");
+        assert!(!log.contains("postgres://"), "the address is no part of the log");
     }
 
     fn widens_the_unit(&mut self) {
