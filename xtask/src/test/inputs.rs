@@ -17,7 +17,7 @@ const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
 /// Test programs that run the program of instances on Lambda.
 const READ_NOTES: [(&str, &str); 1] = [("end-to-end", "clouds")];
 /// Variables that change what tests do, or how often.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "BUSINESS",
     "CONNECTIONS",
     "EXCHANGES",

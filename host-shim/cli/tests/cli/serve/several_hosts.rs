@@ -81,7 +81,6 @@ fn data(folder: &tempfile::TempDir, number: usize) -> PathBuf {
     folder.path().join(format!("host{number}"))
 }
 
-// covers: PLG-79
 #[test]
 fn what_two_servers_have_acknowledged_survives_kills_and_nothing_is_made_twice() {
     let mut hosts = Hosts::new();
