@@ -229,8 +229,12 @@ fn end_cancelled(processor: &mut Processor, row: &EffectRow) -> Result<bool, Sto
     }
 }
 
-/// Returns whether the stored effect still has the row's state and lease.
-fn holds_lease(processor: &Processor, row: &EffectRow) -> Result<bool, StoreError> {
+/// Returns whether the stored effect still has the row's state and lease. Beside other hosts, this also keeps it so until the end of
+/// the group: the row is written as it is, which takes the lock of its account.
+fn holds_lease(processor: &mut Processor, row: &EffectRow) -> Result<bool, StoreError> {
+    if processor.store().has_peers() {
+        return mark(processor, row, row.state, row.due_at);
+    }
     Ok(stored_row(processor, row)?.is_some_and(|it| ExpectedEffect::of(&it) == ExpectedEffect::of(row)))
 }
 

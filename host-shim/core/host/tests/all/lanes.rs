@@ -1,6 +1,7 @@
 //! Tests of lanes over PostgreSQL: side by side they reach the state of one lane that gets the events in the order of commits.
 #![allow(clippy::unwrap_used)]
 
+use crate::outbox;
 use crate::processor::events::{T0, command, lines, webhook};
 use crate::processor::toy::ToyRunner;
 use crate::processor::{self, business};
@@ -11,8 +12,9 @@ use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::{Processor, Report};
 use host::writer::{JobResult, Jobs, Lane, Lanes, Listener, Writer, WriterLimits};
+use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, Registry};
-use host_store::{MemoryStore, NotState, Store, state_hash};
+use host_store::{EffectState, MemoryStore, NotState, Store, state_hash};
 use host_store_postgres::{PostgresStore, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -233,4 +235,24 @@ fn effects_that_a_lane_requests_begin_without_waiting_for_the_writer() {
     assert!(matches!(&called, writer::ListenerEvent::Calls(calls) if calls[0].key == "m"), "{called:?}");
     lanes.stop();
     writer.stop().unwrap();
+}
+
+#[test]
+fn a_message_that_another_host_cancels_meanwhile_is_not_delivered() {
+    let (schema, scripted) = (Schema::new("cancelled"), Scripted::new());
+    let (mut first, mut second) = (outbox::over(schema.open(), &scripted), outbox::over(schema.open(), &scripted));
+    let message = json!([{"kind": "account.send", "key": "m", "to": "user:b", "payload": {}}]);
+    outbox::ask(&mut first, "c1", message);
+    // The second host has cancelled the message and not committed yet when the first finds that it is due.
+    second.processor_mut().begin_group().unwrap();
+    second.accept(command("c2", "a", T0, json!({"cancel": ["m"]})), Vec::new()).unwrap();
+    let delivering = std::thread::spawn(move || {
+        let reports = first.run_until_quiet(T0).unwrap();
+        (first, reports)
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    second.processor_mut().commit_group().unwrap();
+    let (first, reports) = delivering.join().unwrap();
+    assert_eq!(lines(&reports), [""; 0]);
+    assert_eq!(outbox::effect(&first, "m")[0].state, EffectState::Cancelled);
 }
