@@ -44,6 +44,8 @@ mod source;
 mod span;
 #[cfg(feature = "serve")]
 mod store;
+#[cfg(feature = "serve")]
+mod tables;
 mod terminal;
 #[cfg(feature = "serve")]
 mod users;
@@ -86,6 +88,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim export user:A --store x.db      write an account's recording as a scenario
   host-shim plan my.yml                     list what a scenario would make, change and destroy
   host-shim drift --store x.db --providers local --world w   compare the record with the providers
+  host-shim tables my-business --store sqlite:data/store.db   make the views of its tables.yml
   host-shim verify --store data/store.db    compare the store's money with Stripe
   host-shim migrate --from sqlite:data/store.db --to env:DATABASE_URL   copy a store into PostgreSQL
   host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
@@ -176,6 +179,12 @@ enum Command {
     #[command(disable_help_flag = true)]
     Users(not_built::Args),
     #[cfg(feature = "serve")]
+    Tables(tables::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Make or remove the views of a business in its store (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Tables(not_built::Args),
+    #[cfg(feature = "serve")]
     Verify(verify::Args),
     #[cfg(not(feature = "serve"))]
     /// Compare subscriptions, invoices, payments, refunds and transfers with Stripe (not in this program: `cargo xtask build`)
@@ -256,6 +265,10 @@ fn main() -> ExitCode {
         Command::Users(args) => users::run(&args),
         #[cfg(not(feature = "serve"))]
         Command::Users(args) => args.refuse("users"),
+        #[cfg(feature = "serve")]
+        Command::Tables(args) => tables::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Tables(args) => args.refuse("tables"),
         #[cfg(feature = "serve")]
         Command::Verify(args) => verify::run(&args),
         #[cfg(not(feature = "serve"))]

@@ -42,13 +42,13 @@ Examples:
 Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 
 /// A store of the command line.
-enum Location {
+pub(crate) enum Location {
     Sqlite(PathBuf),
     Postgres(Settings),
 }
 
 /// Reads the location of a store. No message has an address, which may have a password.
-fn location(option: &str, text: &str) -> Result<Location, String> {
+pub(crate) fn location(option: &str, text: &str) -> Result<Location, String> {
     if let Some(name) = text.strip_prefix("env:") {
         return match std::env::var(name) {
             Ok(value) if !value.starts_with("env:") => location(&format!("{option}: {name}"), &value),

@@ -22,6 +22,7 @@ use host_provider_set::Name;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use host_scenario::manifest;
+use host_tables::postgres::Roles;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
 use std::io::{self, Write};
@@ -69,6 +70,10 @@ pub(crate) struct Args {
     /// servers may use one database
     #[arg(long)]
     postgres: bool,
+
+    /// Leave the views of tables.yml in the store as they are; `host-shim tables` makes them
+    #[arg(long)]
+    no_tables: bool,
 
     /// The address; a proxy in front of it ends TLS [default: 127.0.0.1:8090]
     #[arg(long, value_name = "IP:PORT")]
@@ -160,6 +165,8 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(database) => database,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
     };
+    let views = file.as_ref().map_or_else(|| Some(Roles::default()), |file| file.views.clone());
+    let views = views.filter(|_| !args.no_tables);
     let data = args.data.clone().or_else(|| file.as_ref()?.data.clone()).unwrap_or_else(|| DATA.into());
     let data = DataFolder::open(&data)?;
     let address = args.listen.or(file.as_ref().map(|file| file.listen)).unwrap_or(LISTEN);
@@ -184,6 +191,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         };
         let (mut setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
         setup.database.clone_from(&database);
+        setup.views.clone_from(&views);
         hosted.push(setup);
         stripes.push(stripe);
     }
@@ -294,6 +302,7 @@ fn hosted_setup(
         config,
         data,
         database: None,
+        views: None,
         providers,
         simulate,
         stripe,

@@ -41,6 +41,11 @@ fn help_of_keys() {
 }
 
 #[test]
+fn help_of_tables() {
+    golden("tables-help.txt", &["tables", "--help"]);
+}
+
+#[test]
 fn help_of_verify() {
     golden("verify-help.txt", &["verify", "--help"]);
 }

@@ -21,6 +21,6 @@ mod store;
 mod tls;
 mod wire;
 
-pub use script::run_script;
+pub use script::{run_script, run_script_unless_made};
 pub use settings::{OpenError, Settings};
 pub use store::PostgresStore;

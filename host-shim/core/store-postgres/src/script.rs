@@ -11,3 +11,23 @@ use crate::wire::Wire;
 pub fn run_script(settings: &Settings, script: &str) -> Result<(), OpenError> {
     Ok(Wire::connect(settings.clone())?.execute(script)?)
 }
+
+/// Runs a script that creates a schema with a comment, unless there is one with this comment. Returns true if it ran.
+///
+/// # Errors
+/// As [`run_script`].
+pub fn run_script_unless_made(
+    settings: &Settings,
+    schema: &str,
+    comment: &str,
+    script: &str,
+) -> Result<bool, OpenError> {
+    let wire = Wire::connect(settings.clone())?;
+    let sql =
+        "SELECT FROM pg_namespace n WHERE n.nspname = $1::text AND obj_description(n.oid, 'pg_namespace') = $2::text";
+    if wire.query_one(sql, &[&schema, &comment])?.is_some() {
+        return Ok(false);
+    }
+    wire.execute(script)?;
+    Ok(true)
+}

@@ -12,6 +12,7 @@ use crate::space;
 use crate::sql::{self, Sql, claim_keys, key_conditions, measurements, name, text};
 use crate::view::{Tables, View, Wanted};
 use host_store::Partition;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The names of the roles in a database. Nothing is granted to a role that does not exist.
@@ -77,10 +78,21 @@ pub enum NameError {
 /// Maximum length of a schema's name in bytes, so that the names of its policies fit.
 const SPACE_BYTES_MAX: usize = 50;
 
-/// Returns the comment of a schema, which says whose it is.
-fn comment(partition: &Partition) -> String {
+/// Returns the beginning of the comment of a schema, which says whose it is.
+fn whose(partition: &Partition) -> String {
     let mode = host_store::mode(partition.livemode);
-    format!("views of tables.yml: {} ({mode})", partition.business)
+    format!("views of tables.yml: {} ({mode}), ", partition.business)
+}
+
+/// A script that creates views, and the comment that their schema then has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Up {
+    /// Name of the schema.
+    pub schema: String,
+    /// Comment of the schema: another script has another comment.
+    pub comment: String,
+    /// The script, one transaction.
+    pub script: String,
 }
 
 /// Returns a script that creates the views, in place of the earlier ones of the business, and secures the tables. The tables of the
@@ -88,7 +100,7 @@ fn comment(partition: &Partition) -> String {
 ///
 /// # Errors
 /// Fails if a name is too long.
-pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<String, NameError> {
+pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<Up, NameError> {
     let space = checked_space(partition, roles)?;
     let schema = name(&space);
     let sql = Sql::Postgres(&schema, partition);
@@ -98,7 +110,6 @@ pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<Strin
         remove_schema(partition, &space),
         secure(),
         format!("CREATE SCHEMA {schema}"),
-        format!("COMMENT ON SCHEMA {schema} IS {}", text(&comment(partition))),
     ];
     script.extend(functions(&schema, &space, partition, roles));
     let kinds = kinds(tables);
@@ -112,8 +123,10 @@ pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<Strin
     }
     script.extend(policies(&schema, partition, &kinds, roles));
     script.extend(grants(&schema, tables, roles));
+    let comment = format!("{}{}", whose(partition), hex::encode(Sha256::digest(joined(&script))));
+    script.push(format!("COMMENT ON SCHEMA {schema} IS {}", text(&comment)));
     script.push("COMMIT".to_owned());
-    Ok(joined(&script))
+    Ok(Up { schema: space, comment, script: joined(&script) })
 }
 
 /// Returns a script that removes the views and policies of a business. The tables stay secured: after the last business, nobody but
@@ -168,15 +181,15 @@ fn checked_space(partition: &Partition, roles: &Roles) -> Result<String, NameErr
 /// Removes the schema of a business, if there is one, with its policies. Refuses a schema of somebody else, and one with views that
 /// somebody else's objects use.
 fn remove_schema(partition: &Partition, space: &str) -> String {
-    let (schema, comment, policies) = (text(space), text(&comment(partition)), text(&format!("{space}:%")));
+    let (schema, whose, policies) = (text(space), text(&whose(partition)), text(&format!("{space}:%")));
     block(&format!(
         "DECLARE
   o record;
   space oid := (SELECT oid FROM pg_namespace WHERE nspname = {schema});
 BEGIN
   IF space IS NULL THEN RETURN; END IF;
-  IF obj_description(space, 'pg_namespace') IS DISTINCT FROM {comment} THEN
-    RAISE EXCEPTION 'the schema % is not that of %', {schema}, {comment} USING HINT = 'Rename the schema or the business.';
+  IF NOT starts_with(coalesce(obj_description(space, 'pg_namespace'), ''), {whose}) THEN
+    RAISE EXCEPTION 'the schema % is not that of %', {schema}, {whose} USING HINT = 'Rename the schema or the business.';
   END IF;
   FOR o IN SELECT polname, polrelid::regclass AS of FROM pg_policy WHERE polname LIKE {policies} LOOP
     EXECUTE format('DROP POLICY %I ON %s', o.polname, o.of);

@@ -302,3 +302,139 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
     };
     Ok(Column { name: name?, from, minus, is, column_type, default })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_yaml::bad_input::Mistakes;
+
+    fn read_text(text: &str) -> Result<Tables, Vec<String>> {
+        let node = Node::parse(std::path::Path::new("tables.yml"), text).expect("valid YAML");
+        Tables::read(&node).map_err(|Mistakes(told)| told.iter().map(ToString::to_string).collect())
+    }
+
+    fn view(clauses: &str) -> Result<Tables, Vec<String>> {
+        read_text(&format!("a:\n  {{{clauses}}}\n"))
+    }
+
+    #[test]
+    fn a_view_is_read_with_everything_that_it_has() {
+        let tables = view(
+            "of: record items, open_accounts: true, with: {plan: {of: catalog_product, where: {id: \"{value.product_id}\"}}, \
+             own: {of: claim stripe-customer}}, where: {account.kind: user, value.n: [1, true, null, x]}, columns: {a: id, \
+             b: {from: value.at, type: timestamp}, c: {from: value.n, minus: [value.m, value.back.*], default: 7}, \
+             d: {from: plan.metadata.x, is: y}, e: own.id, f: {minus: value.m}}",
+        );
+        let tables = tables.expect("a view");
+        let [view] = tables.views.as_slice() else { panic!("{tables:?}") };
+        assert_eq!(
+            (view.kind.clone(), view.open_accounts, view.lookups.len()),
+            (Kind::Record("items".into()), true, 2)
+        );
+        assert_eq!(view.conditions.iter().map(|condition| condition.wanted.len()).collect::<Vec<_>>(), [1, 4]);
+        let types: Vec<Type> = view.columns.iter().map(|column| column.column_type).collect();
+        assert_eq!(types, [Type::Text, Type::Timestamp, Type::Integer, Type::Boolean, Type::Text, Type::Integer]);
+        assert_eq!((view.columns[2].minus.len(), view.columns[2].default.clone()), (2, Some(Wanted::Integer(7))));
+        let own =
+            super::super::Tables::read(&Node::parse(std::path::Path::new("x"), "{}").expect("YAML")).expect("no views");
+        assert_eq!(own, Tables::default());
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        for (clauses, told) in [
+            ("columns: {a: id}", "has no `of`"),
+            ("of: purchase", "has no `columns`"),
+            ("of: purchases, columns: {a: id}", "did you mean `purchase`?"),
+            ("of: record, columns: {a: id}", "`of: record`"),
+            ("of: \"record a; b\", columns: {a: id}", "`record NAME`"),
+            ("of: claim stripe-customer, columns: {a: id}", "cannot be of claims"),
+            ("of: effect, columns: {a: id}", "effects of all kinds"),
+            ("of: effect, where: {kind: [x, null]}, columns: {a: id}", "effects of all kinds"),
+            ("of: purchase, columns: {}", "no columns"),
+            ("of: purchase, columns: {a: statuss}", "did you mean `status`?"),
+            ("of: purchase, columns: {a: status.x}", "ends at the value"),
+            ("of: purchase, columns: {a: total}", "`total.amount_minor` or `total.currency`"),
+            ("of: purchase, columns: {a: total.amount}", "`total.amount_minor`"),
+            ("of: purchase, columns: {a: account.name}", "`account.kind` or `account.id`"),
+            ("of: purchase, columns: {a: total.*}", "after a mapping of numbers"),
+            ("of: purchase, columns: {a: \"metadata.it's\"}", "letters, digits"),
+            ("of: purchase, columns: {a: metadata..x}", "letters, digits"),
+            ("of: catalog_product, columns: {a: filters}", "`filters.NAME`"),
+            ("of: account, columns: {a: id}", "`id` is no member"),
+            ("of: purchase, columns: {\"a b\": id}", "cannot be a name"),
+            ("of: purchase, columns: {1a: id}", "cannot be a name"),
+            ("of: purchase, columns: {host_a: id}", "cannot be a name"),
+            ("of: purchase, columns: {a: id, A: id}", "already a column"),
+            ("of: purchase, columns: {a: {type: text}}", "has no `from`"),
+            ("of: purchase, columns: {a: {from: id, type: txt}}", "did you mean `text`?"),
+            ("of: purchase, columns: {a: {from: id, default: 1}}", "another type"),
+            ("of: purchase, columns: {a: {from: id, default: null}}", "`default` is null"),
+            ("of: purchase, columns: {a: {from: id, is: x, minus: id}}", "one of them"),
+            ("of: purchase, columns: {a: {from: id, is: x, type: text}}", "no other `type`"),
+            ("of: purchase, columns: {a: {from: id, form: x}}", "unknown field `form`"),
+            ("of: purchase, wher: {}, columns: {a: id}", "did you mean `where`?"),
+            ("of: purchase, where: {id: []}, columns: {a: id}", "no values"),
+            ("of: purchase, where: {id: 1.5}, columns: {a: id}", "a whole number"),
+            ("of: purchase, where: {id: \"{status}\"}, columns: {a: id}", "only `with` compares members"),
+            ("of: purchase, with: {id: {of: price}}, columns: {a: id}", "already a member"),
+            ("of: purchase, with: {x: {of: event}}, columns: {a: id}", "can be looked up"),
+            ("of: purchase, with: {x: {of: purchase, where: {id: \"{y.id}\"}}}, columns: {a: id}", "`y` is no member"),
+            ("of: purchase, with: {x: {of: purchase}}, columns: {a: y.id}", "expected one of id"),
+        ] {
+            let mistakes = view(clauses).expect_err(clauses);
+            assert!(mistakes.iter().any(|mistake| mistake.contains(told)), "{clauses}: {mistakes:?}");
+            assert!(mistakes.iter().all(|mistake| mistake.starts_with("tables.yml:2")), "{mistakes:?}");
+        }
+        let twice = read_text("a: {of: purchase, columns: {a: id}}\nA: {of: purchase, columns: {a: id}}\n");
+        assert!(twice.expect_err("one name")[0].contains("tables.yml:2: `A` is already the name"));
+        let both =
+            read_text("a: {of: x, columns: {a: id}}\nb: {of: purchase, columns: {a: x}}\n").expect_err("two mistakes");
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn values_are_quoted_and_compared() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        drop(host_store::SqliteStore::open(&path).expect("a store"));
+        let mut connection = rusqlite::Connection::open(&path).expect("opened");
+        let odd = host_store::Partition { business: "o'hara */ --".to_owned(), livemode: true };
+        let value = r#"{"a": "it's \"; DROP TABLE records; --", "n": 2, "t": true, "x": null, "l": [{"y": 5}], "s": {"p": 1, "q": 2}}"#;
+        let rows = "INSERT INTO scopes (id, business, livemode, account) VALUES (1, 'o''hara */ --', 1, 'user:A:b');";
+        connection.execute_batch(rows).expect("a scope");
+        let row = "INSERT INTO records (scope, collection, id, value, version) VALUES (1, 'c', 'plain', ?1, 1)";
+        connection.execute(row, [value]).expect("a record");
+        for (condition, count) in [
+            ("value.a: \"it's \\\"; DROP TABLE records; --\"", 1),
+            ("value.a: \"it's\"", 0),
+            ("value.n: 2", 1),
+            ("value.n: \"2\"", 1),
+            ("value.n: [1, 3]", 0),
+            ("value.t: true", 1),
+            ("value.t: false", 0),
+            ("value.x: null", 1),
+            ("value.z: null", 1),
+            ("value.n: null", 0),
+            ("value.l.0.y: 5", 1),
+            ("value.l.1.y: null", 1),
+            ("account.kind: user", 1),
+            ("account.id: \"A:b\"", 1),
+            ("id.kind: plain", 1),
+            ("id.name: plain", 1),
+        ] {
+            let tables = view(&format!(
+                "of: record c, where: {{{condition}}}, columns: {{a: key, s: value.s.*, n: {{from: value.a, type: integer}}}}"
+            ));
+            crate::sqlite::apply(&mut connection, &tables.expect(condition), &odd).expect(condition);
+            let name = crate::sqlite::view_name(&odd, "a");
+            let found: Vec<(String, i64, Option<i64>)> = {
+                let mut all = connection.prepare(&format!("SELECT * FROM {name}")).expect(condition);
+                let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect(condition);
+                rows.collect::<Result<_, _>>().expect(condition)
+            };
+            assert_eq!(found, vec![("user:A:b/plain".to_owned(), 3, None); count], "{condition}");
+        }
+        assert_eq!(crate::sqlite::remove(&mut connection, &odd), Ok(1));
+    }
+}

@@ -6,6 +6,7 @@ use crate::extensions::{self, SecretValue};
 use crate::interpolate;
 use crate::issuers;
 use crate::reader::{Reader, Section};
+use host_tables::postgres::Roles;
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checker, Node};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,7 +24,8 @@ const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "bu
 const SERVER: [&str; 3] = ["host", "port", "url"];
 /// What an address of the server is, for people.
 const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
-const DATABASE: [&str; 2] = ["type", "url"];
+const DATABASE: [&str; 4] = ["type", "url", "tables", "roles"];
+const ROLES: [&str; 4] = ["anonymous", "user", "admin", "service"];
 const STORAGE: [&str; 3] = ["type", "bucket", "region"];
 const LOG: [&str; 2] = ["level", "format"];
 /// Default address, that of `serve`.
@@ -68,6 +70,8 @@ pub struct ServerConfig {
     pub url: Option<String>,
     /// Database of the server itself.
     pub database: Database,
+    /// The roles that read the views of `tables.yml`; none if a server leaves the views as they are.
+    pub views: Option<Roles>,
     /// Storage of the server itself.
     pub storage: Storage,
     /// The data folder; none for that of the command line.
@@ -92,7 +96,13 @@ pub fn known_keys() -> Vec<String> {
     let is_value = |name: &&&str| !["server", "database", "storage", "log", "extensions"].contains(*name);
     let mut keys: Vec<String> =
         SECTIONS.iter().chain(&DEFAULTS).filter(is_value).map(|name| (*name).to_owned()).collect();
-    for (section, names) in [("server", &SERVER[..]), ("database", &DATABASE), ("storage", &STORAGE), ("log", &LOG)] {
+    for (section, names) in [
+        ("server", &SERVER[..]),
+        ("database", &DATABASE),
+        ("database.roles", &ROLES),
+        ("storage", &STORAGE),
+        ("log", &LOG),
+    ] {
         keys.extend(below(section, names));
     }
     keys.extend(below("businesses", &business::OWN_MEMBERS));
@@ -123,6 +133,7 @@ impl ServerConfig {
         let defaults = business::read_defaults(reader, &section, &beside);
         ServerConfig {
             file: file.to_owned(),
+            views: read_views(reader, &section),
             listen: read_listen(reader, &section),
             url: read_url(reader, &section),
             data: reader.text(&section, "data").map(|data| beside.join(data)),
@@ -187,7 +198,7 @@ fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> Database {
             Database::Postgresql { url: reader.secret(&section, "url") }
         }
         Some(_) => {
-            only_with(reader, &section, &["url"], "postgresql");
+            only_with(reader, &section, &["url", "roles"], "postgresql");
             Database::Sqlite
         }
         None => {
@@ -197,6 +208,23 @@ fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> Database {
             Database::Sqlite
         }
     }
+}
+
+/// Reads whether the server makes the views, and for which roles of a database.
+fn read_views(reader: &Reader<'_>, section: &Section<'_>) -> Option<Roles> {
+    let mut roles = Roles::default();
+    // The reader of the database tells the members that nobody knows.
+    let Some(section) = reader.inner(section, "database", None) else { return Some(roles) };
+    if let Some(named) = reader.inner(&section, "roles", Some(&ROLES)) {
+        let fields = [&mut roles.anonymous, &mut roles.user, &mut roles.admin, &mut roles.service];
+        let is_name = |text: &str| (1..=63).contains(&text.len()).then(|| text.to_owned());
+        for (name, field) in ROLES.into_iter().zip(fields) {
+            if let Some(role) = reader.parsed(&named, name, "the name of a role, of at most 63 bytes", is_name) {
+                *field = role;
+            }
+        }
+    }
+    reader.truth(&section, "tables").unwrap_or(true).then_some(roles)
 }
 
 fn read_storage(reader: &Reader<'_>, section: &Section<'_>) -> (Storage, Option<BadInput>) {

@@ -10,6 +10,7 @@ use crate::invites::Invites;
 use crate::mails::Previews;
 use crate::records::Records;
 use crate::sweep::SweepSetup;
+use crate::views::{self, ViewsError};
 use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
 use host::Setup;
 use host::business::BusinessFolder;
@@ -30,6 +31,7 @@ use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore, Store};
 use host_store_postgres::PostgresStore;
+use host_tables::postgres::Roles;
 use host_verify::StripeAccess;
 use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
 use std::collections::BTreeMap;
@@ -59,6 +61,8 @@ pub struct HostedSetup {
     pub data: DataFolder,
     /// The database of the store; none for a file in the folder. Several hosts may use one database.
     pub database: Option<host_store_postgres::Settings>,
+    /// The database's roles that read the views of `tables.yml`; none if the views are left as they are.
+    pub views: Option<Roles>,
     /// The providers; their folder is one in the data folder.
     pub providers: Options,
     /// Simulate the effects that no provider carries out, instead of refusing to start.
@@ -87,6 +91,9 @@ pub enum HostedError {
     /// The database of the store cannot be used.
     #[error("the database of the store: {0}")]
     Database(#[from] host_store_postgres::OpenError),
+    /// The views of `tables.yml` cannot be made.
+    #[error("the views of tables.yml: {0}; --no-tables leaves them as they are")]
+    Views(#[from] ViewsError),
     /// The providers cannot be opened.
     #[error(transparent)]
     Providers(#[from] OpenError),
@@ -217,6 +224,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
     let store = open_store(&data, setup.database.as_ref())?;
+    if let Some(roles) = &setup.views {
+        views::make(&data.path("store.db"), setup.database.as_ref(), &business.tables, &partition, roles)?;
+    }
     let marked = Marked::default();
     let site = Site::start(SiteSetup {
         setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()).owned_by(&data.host_id()?),

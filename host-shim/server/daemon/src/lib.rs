@@ -18,6 +18,7 @@ mod prices;
 mod quarantine;
 mod records;
 mod sweep;
+pub mod views;
 mod webhooks;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};

@@ -157,7 +157,7 @@ fn purchases_of_a_user_are_rows() {
     }
 }
 
-// covers: TES-06, TES-30
+// covers: TES-06
 #[test]
 fn each_request_is_a_row_with_its_part_of_the_costs_of_its_day() {
     let filled = Filled::with_views("tesslate");

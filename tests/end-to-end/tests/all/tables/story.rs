@@ -10,15 +10,14 @@ use host_tables::{Tables, Type, View, sqlite};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// The businesses with a story each.
 pub const BUSINESSES: [&str; 5] = ["orchestra", "saas-plugins", "solobase", "tesslate", "twobot"];
 
-/// A store in SQLite after the story of a business.
+/// A store in SQLite after the stories, and one of their businesses.
 pub struct Filled {
     pub partition: Partition,
     pub connection: Connection,
@@ -26,18 +25,16 @@ pub struct Filled {
 }
 
 impl Filled {
-    /// Returns a copy of the store after the story of a business, which is played once.
+    /// Returns a copy of the store after the stories of all businesses, which are played once.
     pub fn of(business: &str) -> Filled {
-        static PLAYED: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+        static PLAYED: OnceLock<Vec<u8>> = OnceLock::new();
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db");
-        let mut played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = played.entry(business.to_owned()).or_insert_with(|| {
-            play_story(business, &path);
+        let bytes = PLAYED.get_or_init(|| {
+            BUSINESSES.iter().for_each(|business| play_story(business, &path));
             std::fs::read(&path).expect("a file")
         });
         std::fs::write(&path, bytes).expect("written");
-        drop(played);
         let connection = Connection::open(&path).expect("opened");
         Filled { partition: partition(business), connection, folder }
     }

@@ -6,15 +6,12 @@ use counterparts::Sqlacodegen;
 use host_tables::{Type, View, space, sqlite};
 use serde_json::Value;
 
-/// The rows of a view without the times of their creation, which a copy does not keep.
+/// The rows of a view with times in the form of SQLite.
 fn comparable(view: &View, rows: Vec<Value>) -> Vec<Value> {
     let rows = rows.into_iter().map(|mut row| {
         for column in view.columns.iter().filter(|column| column.column_type == Type::Timestamp) {
             let text = row[&column.name].as_str().map(|text| text.replace("+00:00", ".000Z"));
             row[&column.name] = text.map_or(Value::Null, Value::from);
-        }
-        for time in ["created_at", "createdAt", "deployed_at"] {
-            row.as_object_mut().expect("a row").remove(time);
         }
         row
     });

@@ -1,8 +1,9 @@
 //! Databases with the stores of stories on one server, and callers with roles.
 
-use crate::tables::copy::copy;
 use crate::tables::story::{Filled, partition, sorted, tables};
 use counterparts::Postgres;
+use host_store::SqliteStore;
+use host_store::copy::copy;
 use host_store_postgres::{OpenError, PostgresStore, Settings, run_script};
 use host_tables::postgres::{Roles, down, up};
 use host_tables::space;
@@ -70,22 +71,25 @@ impl Server {
         Server { postgres, database, settings, url }
     }
 
-    /// Starts a server with the stories of these businesses and their views.
+    /// Makes a store with the stories, and with the views of these businesses.
     pub fn with(businesses: &[&str]) -> Server {
         let server = Server::empty();
+        server.fill();
         for business in businesses {
-            server.fill(business);
             server.up(business).expect("views");
         }
         server
     }
 
-    pub fn fill(&self, business: &str) {
-        copy(&Filled::of(business), &mut PostgresStore::open(&self.settings).expect("a store"));
+    /// Copies the stories into the empty store.
+    pub fn fill(&self) {
+        let from = SqliteStore::open(Filled::of("twobot").path()).expect("the stories");
+        let mut to = PostgresStore::open(&self.settings).expect("a store");
+        copy(&from, &mut to, &mut |_| ()).expect("copied");
     }
 
     pub fn up(&self, business: &str) -> Result<(), OpenError> {
-        self.script(&up(tables(business), &partition(business), &Roles::default()).expect("names"))
+        self.script(&up(tables(business), &partition(business), &Roles::default()).expect("names").script)
     }
 
     pub fn down(&self, business: &str) -> Result<(), OpenError> {

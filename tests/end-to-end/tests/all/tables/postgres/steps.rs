@@ -41,7 +41,7 @@ fn views_go_and_come_back_on_an_empty_and_on_a_filled_database() {
             "0"
         );
         if round == 0 {
-            BUSINESSES.iter().for_each(|business| server.fill(business));
+            server.fill();
         }
     }
 }
@@ -50,7 +50,9 @@ fn views_go_and_come_back_on_an_empty_and_on_a_filled_database() {
 fn a_business_that_goes_leaves_the_others() {
     let server = Server::with(&["saas-plugins", "twobot"]);
     let live = Partition { livemode: true, ..partition("twobot") };
-    server.script(&up(tables("twobot"), &live, &Roles::default()).expect("names")).expect("live mode beside test mode");
+    server
+        .script(&up(tables("twobot"), &live, &Roles::default()).expect("names").script)
+        .expect("live mode beside test mode");
     let query = format!("SELECT tier FROM {} ORDER BY 1", named("twobot", "UserWorkspaceAddon"));
     let before = server.ask(User("A"), &query);
     assert_eq!(before.as_ref().map(Vec::len), Ok(2));
@@ -64,7 +66,7 @@ fn a_business_that_goes_leaves_the_others() {
 #[test]
 fn a_server_without_the_roles_has_the_views_for_its_owner() {
     let server = Server::without_roles();
-    server.fill("tesslate");
+    server.fill();
     server.up("tesslate").expect("up");
     assert_eq!(server.sql(&format!("SELECT count(*) FROM {}", named("tesslate", "usage_logs"))), "4");
     assert_eq!(server.sql("SELECT count(*) FROM pg_policy"), "0", "a policy without a role would be for everybody");
@@ -92,7 +94,7 @@ fn names_are_quoted_whatever_they_are() {
     server.sql("CREATE ROLE \"o'hara \"\" $do$\"");
     let odd = Partition { business: "o'hara $do$; -- \"x\"".to_owned(), livemode: false };
     let roles = Roles { user: "o'hara \" $do$".to_owned(), ..Roles::default() };
-    server.script(&up(tables("twobot"), &odd, &roles).expect("names")).expect("up");
+    server.script(&up(tables("twobot"), &odd, &roles).expect("names").script).expect("up");
     let may = format!("SELECT has_schema_privilege('o''hara \" $do$', '{}', 'USAGE')", space(&odd));
     assert_eq!(server.sql(&may), "t");
     server.script(&down(&odd, &roles).expect("names")).expect("down");
