@@ -423,7 +423,10 @@ impl Read for PostgresStore {
     }
 
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
-        let sql = select_events!("e.id = $1 AND e.source = $2 AND q.business = $3 AND q.livemode = $4");
+        let sql = select_events!(
+            "e.id = $1 AND e.source = $2 AND e.partition = \
+             (SELECT p.id FROM partitions p WHERE p.business = $3 AND p.livemode = $4)"
+        );
         let row = self.query_one(sql, &[&id, &source, &partition.business, &partition.livemode])?;
         row.as_ref().map(events::read).transpose()
     }

@@ -146,9 +146,11 @@ impl FromStr for Settings {
             .application_name(&format!("provisioner {schema}"))
             .connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
+        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
         let options = format!(
             "-c search_path={schema} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off \
-             -c default_transaction_isolation=read\\ committed -c client_min_messages=warning",
+             -c plan_cache_mode=force_generic_plan -c default_transaction_isolation=read\\ committed \
+             -c client_min_messages=warning",
             LOCK.as_millis(),
             IDLE.as_millis()
         );

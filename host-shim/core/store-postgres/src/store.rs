@@ -82,7 +82,14 @@ impl PostgresStore {
         } else if self.is_broken.get() {
             return Err(StoreError::Unavailable("the open group is incomplete after an earlier error".into()));
         }
-        self.wire.query(sql, params).inspect_err(|_| self.is_broken.set(self.in_group))
+        match self.wire.query(sql, params) {
+            // Only reads run outside of a group. A restart of the server is noticed by the first of them.
+            Err(_) if !self.in_group && !self.wire.is_connected() => {
+                self.wire.ensure()?;
+                self.wire.query(sql, params)
+            }
+            done => done.inspect_err(|_| self.is_broken.set(self.in_group)),
+        }
     }
 
     pub(crate) fn query_one(&self, sql: &'static str, params: Params<'_>) -> Stored<Option<Row>> {
@@ -210,8 +217,11 @@ impl Store for PostgresStore {
         }
         let has_begun = !self.wire.has_ahead() || self.held.borrow().locks;
         self.forget_group();
-        // A broken connection has rolled back.
-        if has_begun && self.wire.is_connected() { self.wire.execute("ROLLBACK") } else { Ok(()) }
+        if has_begun && self.wire.execute("ROLLBACK").is_err() {
+            // A closed connection rolls back as well.
+            self.wire.disconnect();
+        }
+        Ok(())
     }
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
@@ -298,9 +308,12 @@ impl Reader for PostgresReader {
         if !self.0.in_group {
             return Err(StoreError::Misuse("no snapshot is open".into()));
         }
-        let ended = if self.0.wire.is_connected() { self.0.wire.execute("COMMIT") } else { Ok(()) };
+        if self.0.wire.execute("COMMIT").is_err() {
+            // Nothing was written, and a closed connection ends the snapshot as well.
+            self.0.wire.disconnect();
+        }
         self.0.forget_group();
         self.0.snapshot_end.set(None);
-        ended
+        Ok(())
     }
 }

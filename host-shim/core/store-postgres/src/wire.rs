@@ -5,7 +5,7 @@
 
 use crate::settings::{OpenError, Settings};
 use host_store::StoreError;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -35,6 +35,8 @@ pub(crate) struct Wire {
     link: RefCell<Option<Link>>,
     /// Statements to send before the next query.
     ahead: RefCell<String>,
+    /// True after the server has said that it ends the connection.
+    is_ended: Cell<bool>,
 }
 
 impl Wire {
@@ -42,7 +44,8 @@ impl Wire {
     pub(crate) fn connect(settings: Settings) -> Result<Wire, OpenError> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|error| OpenError::Machine(error.to_string()))?;
-        let wire = Wire { runtime, settings, link: RefCell::new(None), ahead: RefCell::default() };
+        let wire =
+            Wire { runtime, settings, link: RefCell::new(None), ahead: RefCell::default(), is_ended: Cell::new(false) };
         *wire.link.borrow_mut() = Some(wire.open()?);
         Ok(wire)
     }
@@ -61,14 +64,30 @@ impl Wire {
 
     /// Returns true if there is a connection, as far as is known.
     pub(crate) fn is_connected(&self) -> bool {
-        self.link.borrow().as_ref().is_some_and(|link| !link.client.is_closed() && !link.task.is_finished())
+        let is_open = |link: &Link| !link.client.is_closed() && !link.task.is_finished();
+        !self.is_ended.get() && self.link.borrow().as_ref().is_some_and(is_open)
+    }
+
+    /// Closes the connection; the next call opens another one.
+    pub(crate) fn disconnect(&self) {
+        *self.link.borrow_mut() = None;
+        self.is_ended.set(false);
+    }
+
+    /// Returns the error of the store, and notes whether the server ends the connection.
+    fn failed(&self, error: &Error) -> StoreError {
+        let ends = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+        if error.code().is_some_and(|code| ends.contains(code)) {
+            self.is_ended.set(true);
+        }
+        failure(error)
     }
 
     /// Opens the connection again if it is broken.
     pub(crate) fn ensure(&self) -> Result<(), StoreError> {
         if !self.is_connected() {
             self.ahead.borrow_mut().clear();
-            *self.link.borrow_mut() = None;
+            self.disconnect();
             *self.link.borrow_mut() = Some(self.open().map_err(|error| StoreError::Unavailable(error.to_string()))?);
         }
         Ok(())
@@ -110,7 +129,7 @@ impl Wire {
                 let (begun, rows) = tokio::join!(client.batch_execute(&ahead), client.query(statement, params));
                 begun.and(rows)
             })
-            .map_err(|error| failure(&error))
+            .map_err(|error| self.failed(&error))
     }
 
     /// Runs a query, then statements without parameters, in one round trip.
@@ -131,7 +150,7 @@ impl Wire {
                 let (rows, done) = tokio::join!(client.query(&prepared[sql], params), client.batch_execute(statements));
                 done.and(rows)
             })
-            .map_err(|error| failure(&error))
+            .map_err(|error| self.failed(&error))
     }
 
     /// Runs a query that returns at most one row.
@@ -145,7 +164,7 @@ impl Wire {
         let link = self.link.borrow();
         let link = link.as_ref().ok_or_else(disconnected)?;
         let all = ahead + statements;
-        self.runtime.block_on(link.client.batch_execute(&all)).map_err(|error| failure(&error))
+        self.runtime.block_on(link.client.batch_execute(&all)).map_err(|error| self.failed(&error))
     }
 }
 

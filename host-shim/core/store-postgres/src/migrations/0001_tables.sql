@@ -16,12 +16,15 @@ CREATE TABLE scopes (
     UNIQUE (partition, account)
 );
 
+-- The tables that each event writes have no foreign keys: the checks would lock the row of the business for every event of every lane.
+-- Only `apply_change` writes them, and a copy of a store.
+
 -- The rows of an account: products, prices, purchases, subscriptions and records.
 -- key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON. shown: false for a soft-deleted product.
 -- refs: the row's references in its own order. targets: those by which the row is found, each once; none unless it is shown.
 -- written: the account's revision at the last write. Times in milliseconds since the epoch; null if they are not known.
 CREATE TABLE rows (
-    scope bigint NOT NULL REFERENCES scopes,
+    scope bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     body json NOT NULL,
     data_version integer NOT NULL,
@@ -44,14 +47,14 @@ CREATE UNIQUE INDEX rows_by_payment_intent ON rows (scope, payment_intent_id) WH
 
 -- Which rows refer to a target.
 CREATE TABLE refs (
-    scope bigint NOT NULL REFERENCES scopes,
+    scope bigint NOT NULL,
     target text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
     PRIMARY KEY (scope, target, key)
 );
 
 CREATE TABLE facts (
-    scope bigint NOT NULL REFERENCES scopes,
+    scope bigint NOT NULL,
     fact text COLLATE "C" NOT NULL,
     event_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (scope, fact)
@@ -73,7 +76,7 @@ CREATE INDEX claims_by_holder ON claims (holder, key) WHERE holder IS NOT NULL;
 CREATE SEQUENCE event_numbers;
 CREATE TABLE events (
     seq bigint PRIMARY KEY,
-    partition integer NOT NULL REFERENCES partitions,
+    partition integer NOT NULL,
     source text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
     kind text COLLATE "C" NOT NULL,
@@ -94,7 +97,6 @@ CREATE TABLE events (
     erased boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX events_by_id ON events (id, source, partition);
-CREATE INDEX events_of_partition ON events (partition, seq);
 CREATE INDEX events_of_effects ON events (seq) WHERE source = 'effects';
 CREATE INDEX events_waiting ON events (partition, state, at, seq) WHERE state < 3;
 CREATE INDEX events_failed ON events (partition, state, seq) WHERE state IN (0, 4);
@@ -118,9 +120,8 @@ CREATE INDEX waits_by_seq ON waits (seq);
 CREATE SEQUENCE effect_numbers;
 CREATE TABLE effects (
     seq bigint PRIMARY KEY,
-    -- That of the scope, which refers to it.
     partition integer NOT NULL,
-    scope bigint NOT NULL REFERENCES scopes,
+    scope bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     generation integer NOT NULL,
     kind text COLLATE "C" NOT NULL,
