@@ -139,3 +139,58 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Answer> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Starts a server that closes the connection after each answer. Returns its address and the number of answers.
+    fn closing(status: &'static str) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, answers) = (listener.local_addr().unwrap().to_string(), Arc::new(AtomicUsize::new(0)));
+        let counted = answers.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let (mut seen, mut part) = (Vec::new(), [0; 1024]);
+                while !seen.ends_with(b"\r\n\r\nab") {
+                    match stream.read(&mut part) {
+                        Ok(bytes) if bytes > 0 => seen.extend_from_slice(&part[..bytes]),
+                        // The generator has closed a connection that it does not need.
+                        _ => break,
+                    }
+                }
+                if !seen.is_empty() {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        });
+        (address, answers)
+    }
+
+    fn requests(number: usize) -> Vec<Request> {
+        (0..number).map(|_| Request::post("/", &[], b"ab")).collect()
+    }
+
+    #[test]
+    fn servers_get_requests_in_turn_on_connections_that_they_may_close() {
+        let ((one, of_one), (two, of_two)) = (closing("200 OK"), closing("200 OK"));
+        let load = Load::new(&[&one, &two], 2).unwrap();
+        assert_eq!(load.send(requests(5)).unwrap().micros.len(), 5);
+        assert_eq!((of_one.load(Ordering::SeqCst), of_two.load(Ordering::SeqCst)), (3, 2));
+        assert_eq!(load.offer(requests(1), 1000).unwrap().len(), 1);
+        assert_eq!((of_one.load(Ordering::SeqCst), of_two.load(Ordering::SeqCst)), (3, 3));
+    }
+
+    #[test]
+    fn another_status_ends_the_measurement() {
+        let (refusing, _) = closing("503 Service Unavailable");
+        let error = Load::new(&[&refusing], 1).unwrap().send(requests(1)).err().unwrap();
+        assert!(error.to_string().contains("503"), "{error}");
+    }
+}

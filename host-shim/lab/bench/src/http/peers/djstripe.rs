@@ -68,3 +68,13 @@ fn run(command: &mut Command) -> Result<String> {
     ensure!(output.status.success(), "{shown}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_version_is_the_installed_one() {
+        assert!(REQUIREMENTS.contains(&VERSION.replace(' ', "==").as_str()), "{VERSION}");
+    }
+}

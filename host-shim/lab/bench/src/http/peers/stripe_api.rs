@@ -87,3 +87,21 @@ fn subscription(objects: &Objects, id: &str) -> Option<Value> {
 async fn list() -> impl IntoResponse {
     json_of(&json!({"object": "list", "data": [], "has_more": false, "url": "/v1"}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_is_that_of_its_rounds_event() {
+        let stream = Stream { start_s: 1_800_000_000, customers: 3 };
+        let objects = Objects { stream, round: Arc::new(AtomicUsize::new(1)) };
+        let id = format!("sub_{:020}", 2);
+        let first = subscription(&objects, &id).unwrap();
+        assert_eq!((&first["id"], &first["object"]), (&json!(id), &json!("subscription")));
+        objects.round.store(2, Ordering::Relaxed);
+        let second = subscription(&objects, &id).unwrap();
+        assert_ne!(first["plan"]["id"], second["plan"]["id"]);
+        assert_eq!(subscription(&objects, "cus_1"), None);
+    }
+}

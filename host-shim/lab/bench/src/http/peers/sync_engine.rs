@@ -10,7 +10,7 @@ use counterparts::{Postgres, Server, stripe_node};
 use std::process::Command;
 
 /// Name and version, for people.
-pub const VERSION: &str = "@supabase/stripe-sync-engine 0.48.5";
+pub const VERSION: &str = "stripe-sync-engine 0.48.5";
 /// Number of processes, each with one thread and a connection pool.
 pub const WORKERS: usize = 2;
 /// Name of its database.
@@ -36,4 +36,16 @@ pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result
     let newest = format!("stripe.subscriptions WHERE last_synced_at = to_timestamp({last})");
     counts(postgres, DATABASE, &newest, stream.customers)?;
     Ok(served)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_version_is_the_installed_one() {
+        let pins = include_str!("../../../../../../local-stripe/clients/package.json");
+        let version = VERSION.rsplit(' ').next().unwrap();
+        assert!(pins.contains(&format!("\"@supabase/stripe-sync-engine\": \"{version}\"")), "{pins}");
+    }
 }
