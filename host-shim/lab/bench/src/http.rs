@@ -83,7 +83,7 @@ fn sqlite(setting: &Setting, server: &Path, stream: Stream, rounds: usize, table
     let server = start(setting, server, data.path(), None)?;
     let at_rest = server.resident_mib()?;
     let load = Load::new(&[&server.address], CONNECTIONS)?;
-    let served = Served::measure(&load, stream, STRIPE, rounds, &[server.id()], None)?;
+    let served = Served::measure(&load, stream, STRIPE, rounds, &[server.id()], None, |_| ())?;
     let after = server.resident_mib()?;
     let bare = bare_rate(setting, stream)?;
     let note = format!(

@@ -61,7 +61,8 @@ fn hosts(
     let addresses: Vec<&str> = hosts.iter().map(|host| host.address.as_str()).collect();
     let ids: Vec<u32> = hosts.iter().map(Process::id).collect();
     let load = Load::new(&addresses, CONNECTIONS)?;
-    let served = Served::measure(&load, stream, STRIPE, rounds, &ids, Some(postgres.id()))?;
+    let served =
+        Served::measure(&load, stream, STRIPE, rounds, &ids, Some(postgres.id()), |_| analyze(postgres, &name))?;
     let applied = stream.customers * (rounds + 1);
     let counted = postgres.sql(&name, &format!("SELECT {}", decided()));
     ensure!(counted.trim() == applied.to_string(), "{name}: {} events applied, expected {applied}", counted.trim());
@@ -77,6 +78,11 @@ fn hosts(
         eprintln!("{}", statements(postgres, &name, || load.send(stream.requests(STRIPE, rounds + 2)?).map(drop))?);
     }
     Ok(served)
+}
+
+/// Makes the planner know the sizes of tables, as autovacuum does within a minute of their growth.
+pub fn analyze(postgres: &Postgres, database: &str) {
+    postgres.sql(database, "ANALYZE");
 }
 
 /// Counts the applied events of the stream.

@@ -22,20 +22,9 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts the subscriptions of all customers by round 0, which is not measured, then measures these rounds.
+    /// Starts the subscriptions of all customers by round 0, which is not measured, then measures these rounds. Calls `before` with
+    /// the number of each round before it, and once more with 0 after a tenth of round 0, when the database has rows of all kinds.
     pub fn measure(
-        load: &Load,
-        stream: Stream,
-        path: &str,
-        rounds: usize,
-        servers: &[u32],
-        database: Option<u32>,
-    ) -> Result<Served> {
-        Served::measure_after(load, stream, path, rounds, servers, database, |_| ())
-    }
-
-    /// Like [`Served::measure`]; calls a function with the number of each round before it.
-    pub fn measure_after(
         load: &Load,
         stream: Stream,
         path: &str,
@@ -49,7 +38,13 @@ impl Served {
         let database: Vec<u32> = database.into_iter().collect();
         for round in 0..=rounds {
             before(round);
-            let requests = stream.requests(path, round)?;
+            let mut requests = stream.requests(path, round)?;
+            if round == 0 {
+                let others = requests.split_off(stream.customers / 10);
+                load.send(requests)?;
+                before(0);
+                requests = others;
+            }
             let begun = (time(servers)?, time(&database)?);
             let sent = load.send(requests)?;
             if round > 0 {

@@ -3,6 +3,7 @@
 use super::stripe_api::StripeApi;
 use super::{counts, file};
 use crate::http::load::Load;
+use crate::http::postgres::analyze;
 use crate::http::served::Served;
 use crate::http::{CONNECTIONS, SECRET, Stream};
 use crate::setting::Setting;
@@ -53,7 +54,11 @@ pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result
     let address = server.address().to_string();
     let load = Load::new(&[&address], CONNECTIONS)?;
     let (servers, database) = ([server.id()], Some(postgres.id()));
-    let served = Served::measure_after(&load, stream, &path, ROUNDS, &servers, database, |round| api.set_round(round));
+    let before = |round| {
+        api.set_round(round);
+        analyze(postgres, DATABASE);
+    };
+    let served = Served::measure(&load, stream, &path, ROUNDS, &servers, database, before);
     let served = served.with_context(|| server.log())?;
     let events = stream.customers * (ROUNDS + 1);
     counts(postgres, DATABASE, "djstripe_subscription", stream.customers)?;

@@ -2,6 +2,7 @@
 
 use super::{counts, file};
 use crate::http::load::Load;
+use crate::http::postgres::analyze;
 use crate::http::served::Served;
 use crate::http::{CONNECTIONS, SECRET, Stream};
 use crate::setting::Setting;
@@ -28,7 +29,8 @@ pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result
     let address = server.address().to_string();
     let load = Load::new(&[&address], CONNECTIONS)?;
     let rounds = setting.pick(4, 2);
-    let served = Served::measure(&load, stream, "/webhooks", rounds, &[server.id()], Some(postgres.id()))?;
+    let (servers, id) = ([server.id()], Some(postgres.id()));
+    let served = Served::measure(&load, stream, "/webhooks", rounds, &servers, id, |_| analyze(postgres, DATABASE))?;
     counts(postgres, DATABASE, "stripe.subscriptions", stream.customers)?;
     counts(postgres, DATABASE, "stripe.subscription_items", stream.customers)?;
     // The last event of each customer, and not only the first, has reached the row.
