@@ -150,8 +150,9 @@ mod tests {
 
     /// Starts a server that closes the connection after each answer. Returns its address and the number of answers.
     fn closing(status: &'static str) -> (String, Arc<AtomicUsize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, answers) = (listener.local_addr().unwrap().to_string(), Arc::new(AtomicUsize::new(0)));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (address, answers) =
+            (listener.local_addr().expect("an address").to_string(), Arc::new(AtomicUsize::new(0)));
         let counted = answers.clone();
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
@@ -166,7 +167,7 @@ mod tests {
                 if !seen.is_empty() {
                     counted.fetch_add(1, Ordering::SeqCst);
                     let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-                    stream.write_all(answer.as_bytes()).unwrap();
+                    stream.write_all(answer.as_bytes()).expect("the generator reads");
                 }
             }
         });
@@ -180,17 +181,17 @@ mod tests {
     #[test]
     fn servers_get_requests_in_turn_on_connections_that_they_may_close() {
         let ((one, of_one), (two, of_two)) = (closing("200 OK"), closing("200 OK"));
-        let load = Load::new(&[&one, &two], 2).unwrap();
-        assert_eq!(load.send(requests(5)).unwrap().micros.len(), 5);
+        let load = Load::new(&[&one, &two], 2).expect("a runtime");
+        assert_eq!(load.send(requests(5)).expect("answers").micros.len(), 5);
         assert_eq!((of_one.load(Ordering::SeqCst), of_two.load(Ordering::SeqCst)), (3, 2));
-        assert_eq!(load.offer(requests(1), 1000).unwrap().len(), 1);
+        assert_eq!(load.offer(requests(1), 1000).expect("answers").len(), 1);
         assert_eq!((of_one.load(Ordering::SeqCst), of_two.load(Ordering::SeqCst)), (3, 3));
     }
 
     #[test]
     fn another_status_ends_the_measurement() {
         let (refusing, _) = closing("503 Service Unavailable");
-        let error = Load::new(&[&refusing], 1).unwrap().send(requests(1)).err().unwrap();
+        let error = Load::new(&[&refusing], 1).expect("a runtime").send(requests(1)).err().expect("an error");
         assert!(error.to_string().contains("503"), "{error}");
     }
 }

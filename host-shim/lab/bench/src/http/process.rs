@@ -100,7 +100,7 @@ mod tests {
     fn a_process_has_the_time_of_its_descendants() {
         let line = |parent: u32, times: &str| format!("1 (a (b) c) S {parent} 1 1 0 -1 0 0 0 0 0 {times} 20 0 1");
         let all = [(7, 1, "1 2 3 4"), (8, 7, "10 0 0 0"), (9, 8, "0 0 0 100"), (10, 1, "1000 0 0 0")];
-        let all = all.map(|(id, parent, times)| Stat::parse(id, &line(parent, times)).unwrap());
+        let all = all.map(|(id, parent, times)| Stat::parse(id, &line(parent, times)).expect("a value"));
         assert_eq!(time_of_tree(7, &all), TICK * 120);
         assert_eq!(time_of_tree(9, &all), TICK * 100);
     }

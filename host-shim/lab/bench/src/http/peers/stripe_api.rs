@@ -97,10 +97,10 @@ mod tests {
         let stream = Stream { start_s: 1_800_000_000, customers: 3 };
         let objects = Objects { stream, round: Arc::new(AtomicUsize::new(1)) };
         let id = format!("sub_{:020}", 2);
-        let first = subscription(&objects, &id).unwrap();
+        let first = subscription(&objects, &id).expect("a value");
         assert_eq!((&first["id"], &first["object"]), (&json!(id), &json!("subscription")));
         objects.round.store(2, Ordering::Relaxed);
-        let second = subscription(&objects, &id).unwrap();
+        let second = subscription(&objects, &id).expect("a value");
         assert_ne!(first["plan"]["id"], second["plan"]["id"]);
         assert_eq!(subscription(&objects, "cus_1"), None);
     }

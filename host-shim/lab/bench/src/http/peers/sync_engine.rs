@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn the_named_version_is_the_installed_one() {
         let pins = include_str!("../../../../../../local-stripe/clients/package.json");
-        let version = VERSION.rsplit(' ').next().unwrap();
+        let version = VERSION.rsplit(' ').next().expect("a value");
         assert!(pins.contains(&format!("\"@supabase/stripe-sync-engine\": \"{version}\"")), "{pins}");
     }
 }
