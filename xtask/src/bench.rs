@@ -5,12 +5,13 @@ use crate::groups::Groups;
 use crate::process;
 use anyhow::Result;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 /// Build the component and the measuring program for release, then measure and print the table.
 ///
 /// The arguments are passed to the measuring program; `cargo xtask bench -- --help` lists them (`--quick`,
-/// `--format json`, `--only event`). The figures are reliable only if nothing else runs on the machine. With
+/// `--format json`, `--only event`, `--without-peers`). The figures are reliable only if nothing else runs on the machine. With
 /// `--profile`, print the time of each function of the component, and write a flamegraph.
 #[derive(clap::Args)]
 pub struct Options {
@@ -29,13 +30,16 @@ pub fn run(options: &Options) -> Result<()> {
     let is_profile = options.args.iter().any(|arg| arg.to_string_lossy().starts_with("--profile"));
     let component = groups.run("component", if is_profile { build::named_component } else { build::component })?;
     let (program, server) = groups.run("programs", build::bench)?;
-    groups.run("bench", || {
-        let mut command = Command::new(&program);
-        command.current_dir(component_builder::workspace_root()).arg("--component").arg(&component);
-        command.arg("--disk").arg(build::target_folder()).arg("--server").arg(&server);
-        process::run(command.args(&options.args))
-    })?;
+    groups.run("bench", || process::run(command(&program, &server, &component).args(&options.args)))?;
     // The summary goes to standard error, so that standard output has only the JSON of `--format json`.
     eprint!("{}", groups.summary());
     Ok(())
+}
+
+/// Returns the command that measures with this measuring program, server and component.
+pub(crate) fn command(program: &Path, server: &Path, component: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(component_builder::workspace_root()).arg("--component").arg(component);
+    command.arg("--disk").arg(build::target_folder()).arg("--server").arg(server);
+    command
 }

@@ -10,7 +10,7 @@ pub use run::Passed;
 use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
-use crate::{build, cargo_component, notes, package, process};
+use crate::{bench, build, cargo_component, notes, package, process};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,7 +65,7 @@ const GROUPS: [Group; 14] = [
     longer("providers", |_| providers()),
     longer("full-host", |_| full_host()),
     longer("package", |_| package()),
-    longer("bench", |_| whole(programs::compile(&["--package", "extension-bench"], &packages::all()?))),
+    longer("bench", |_| short_bench()),
     longer("workflows", |_| workflows()),
     longer("cargo-component", |_| cargo_component::check()),
     longer("deny", |_| deny()),
@@ -273,6 +273,19 @@ fn package() -> Result<Done> {
     build::both(&build::full_host())?;
     package::make(package::Size::Large)?;
     ignored(&OF_XTASK, "xtask", "package", &[])
+}
+
+/// Compiles the benchmark of the JSON reader, and measures a short stream of webhooks on both stores, with builds that are not
+/// optimised: the figures say nothing, but a wrong answer or a missing row fails.
+fn short_bench() -> Result<Done> {
+    programs::compile(&["--package", "extension-bench"], &packages::all()?)?;
+    let mut programs = process::cargo(["build", "--features", FEATURES, "--bin", "host-bench", "--bin", "host-shim"]);
+    programs::lint(&mut programs)?;
+    process::run(&mut programs)?;
+    let folder = build::target_folder().join("debug");
+    let (program, server) = (folder.join(build::program("host-bench")), folder.join(build::program("host-shim")));
+    let args = ["--quick", "--only", "http", "--without-peers"];
+    whole(process::run(bench::command(&program, &server, &build::component()?).args(args)))
 }
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.

@@ -14,10 +14,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns the folder of all installations.
 pub fn folder() -> PathBuf {
-    // The test binary is in TARGET/PROFILE/deps.
-    let this = std::env::current_exe().expect("a test has a path");
-    let target = this.ancestors().nth(3).expect("a test binary is in TARGET/PROFILE/deps").to_owned();
-    target.join("counterparts")
+    let this = std::env::current_exe().expect("a program has a path");
+    target_of(&this).expect("a program is in TARGET/PROFILE, or a test's in TARGET/PROFILE/deps").join("counterparts")
+}
+
+fn target_of(program: &Path) -> Option<&Path> {
+    let folder = program.parent()?;
+    let profile = if folder.ends_with("deps") { folder.parent()? } else { folder };
+    profile.parent()
 }
 
 /// Runs one installation at a time, also across processes.
@@ -113,4 +117,16 @@ pub fn program(paths: &[&str]) -> Option<PathBuf> {
 /// Returns the path of Chromium or Chrome; installs Chromium if neither exists.
 pub fn chromium() -> PathBuf {
     apt("chromium", || program(&["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_and_programs_of_all_profiles_share_one_folder() {
+        for program in ["/t/debug/deps/all-0123", "/t/debug/host-bench", "/t/host/host-bench"] {
+            assert_eq!(target_of(Path::new(program)), Some(Path::new("/t")), "{program}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A PostgreSQL server in a temporary folder.
 
 use std::cell::RefCell;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -33,6 +34,24 @@ thread_local! {
     static KEPT: RefCell<Option<Arc<Postgres>>> = const { RefCell::new(None) };
 }
 
+/// What a server's commits wait for.
+#[derive(Clone, Copy)]
+enum Storage<'d> {
+    /// Nothing: the folder is temporary, so nothing needs to reach the disk.
+    Volatile,
+    /// The disk of this folder.
+    Durable(&'d Path),
+}
+
+impl Storage<'_> {
+    fn settings(self) -> &'static str {
+        match self {
+            Storage::Volatile => "-c fsync=off",
+            Storage::Durable(_) => "-c fsync=on -c shared_preload_libraries=pg_stat_statements",
+        }
+    }
+}
+
 /// File names of the server's TLS key and certificate.
 const KEY: &str = "server.key";
 const CERTIFICATE: &str = "server.crt";
@@ -42,7 +61,14 @@ const PASSWORD: &str = "administrators-password";
 impl Postgres {
     /// Installs PostgreSQL if needed, creates a cluster and starts it.
     pub fn start() -> Postgres {
-        Postgres::with(&[])
+        Postgres::with(&[], Storage::Volatile)
+    }
+
+    /// Like [`start`](Self::start), with its files in a new folder in `disk` and a sync for each commit, for measurements. The server's
+    /// user must be able to reach `disk`. The server can count statements (`pg_stat_statements`), but
+    /// does not until its setting `pg_stat_statements.track` is changed.
+    pub fn durable(disk: &Path) -> Postgres {
+        Postgres::with(&[], Storage::Durable(disk))
     }
 
     /// Returns the server that all tests of this program share. It stops when the last thread that has called this function ends.
@@ -56,15 +82,19 @@ impl Postgres {
 
     /// Like [`start`](Self::start), with TLS and a self-signed certificate for these names.
     pub fn with_tls(names: &[&str]) -> Postgres {
-        Postgres::with(names)
+        Postgres::with(names, Storage::Volatile)
     }
 
-    fn with(names: &[&str]) -> Postgres {
+    fn with(names: &[&str], storage: Storage) -> Postgres {
         let bin = apt("postgresql", || {
             let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
             versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
         });
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = match storage {
+            Storage::Volatile => tempfile::tempdir(),
+            Storage::Durable(disk) => tempfile::tempdir_in(disk),
+        };
+        let folder = folder.expect("a folder");
         let mut server = Postgres { folder, bin, port: free_port() };
         let password = server.folder.path().join("password");
         std::fs::write(&password, PASSWORD).expect("the file of the password");
@@ -78,13 +108,19 @@ impl Postgres {
         let made = ["-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"];
         let mut initdb = server.command("initdb");
         succeeds(initdb.arg("-D").arg(&data).args(made).arg("--no-sync").arg("--pwfile").arg(&password), LIMIT);
-        // The folder is temporary, so nothing needs to reach the disk.
+        if matches!(storage, Storage::Durable(_)) {
+            // In the file and not on the command line, which would win over a later change.
+            let file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"));
+            let line = b"pg_stat_statements.track = none\n";
+            file.and_then(|mut file| file.write_all(line)).expect("the settings of the server");
+        }
         let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
         for left in (0..STARTS).rev() {
             let mut settings = format!(
-                "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off \
-                 -c track_commit_timestamp=on",
-                server.port
+                "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' \
+                 -c track_commit_timestamp=on {}",
+                server.port,
+                storage.settings()
             );
             if !names.is_empty() {
                 settings +=
@@ -116,6 +152,17 @@ impl Postgres {
     /// Returns the server's port on 127.0.0.1. Connections to this port require a password.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns the folder of the server's Unix socket.
+    pub fn socket(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the number of the server's process, the parent of those of its connections.
+    pub fn id(&self) -> u32 {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("a running server has this file");
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the first line is a number")
     }
 
     /// Returns the password of the administrator `postgres`, a superuser.

@@ -50,6 +50,11 @@ impl Server {
         self.address
     }
 
+    /// Returns the number of the server's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

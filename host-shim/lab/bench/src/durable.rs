@@ -11,6 +11,10 @@ use rusqlite::{Connection, params_from_iter};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+mod deciding;
+
+pub use deciding::measure as deciding;
+
 /// The rows that each event writes: table, SQL condition of the rows, and kind of write.
 const TABLES: [(&str, &str, Written); 5] = [
     ("events", "kind = 'customer.subscription.updated'", Written::Inserted),

@@ -1,144 +1,134 @@
-//! Measures signed webhooks over HTTP: a server in a process of its own, and a load generator in this process on the same
-//! cores. Beside it the engine alone, and a bare handler as the limit.
+//! Measures signed webhooks over HTTP: servers in processes of their own, and a load generator in this process on the same
+//! cores. Beside them the engine alone, a bare handler as the limit, and other programs that take the same webhooks.
 
 pub mod bare;
 mod load;
 pub mod pages;
+mod peers;
+mod postgres;
+mod process;
+mod served;
 
 use crate::corpus;
+use crate::durable;
 use crate::facts::sync_times_us;
 use crate::setting::{BUSINESS, Extension, Setting, median, micros_each, scratch};
 use crate::table::Table;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use host_store::SqliteStore;
 use load::{Load, Request};
-use std::io::{BufRead, BufReader};
+use process::{Process, processor_time};
+use served::Served;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Signing secret of the endpoint.
 const SECRET: &str = "whsec_bench";
 /// Key that encrypts the secrets of the server's data folder, which is removed after the measurement.
 const VAULT_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+/// Path of the endpoint for Stripe.
+const STRIPE: &str = "/api/webhooks/stripe";
 /// Keep-alive connections of the load generator.
 const CONNECTIONS: usize = 64;
 /// Events a second in the measurement of latencies.
 const OFFERED: usize = 1000;
-/// Processor time of one tick in `/proc/PID/stat`.
-const TICK: Duration = Duration::from_millis(10);
 
-/// A server in a process of its own; killed when dropped.
-struct Process {
-    child: Child,
-    address: String,
+/// The stream of signed webhooks, the same for all servers: an event of each customer in each round.
+#[derive(Clone, Copy)]
+struct Stream {
+    /// Time of the first events, in seconds since the epoch.
+    start_s: i64,
+    customers: usize,
 }
 
-impl Process {
-    /// Starts a program and waits until it prints its address behind `sign`.
-    fn start(command: &mut Command, sign: &str) -> Result<Process> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the server")?;
-        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.strip_prefix(sign)?.trim().to_owned()));
-        let address = address.context("the server did not start")?;
-        // The server prints further lines, and must not find its output closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Process { child, address })
+impl Stream {
+    /// Returns the stream of the first of these customers.
+    fn of_some(self, customers: usize) -> Stream {
+        Stream { customers: self.customers.min(customers), ..self }
     }
 
-    /// Processor time since the start.
-    fn processor_time(&self) -> Result<Duration> {
-        processor_time(&self.child.id().to_string())
-    }
-
-    /// Resident memory in MiB.
-    fn resident_mib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    /// Returns the signed requests of one round, in the order of the customers. Round 0 starts the subscriptions.
+    fn requests(self, path: &str, round: usize) -> Result<Vec<Request>> {
+        let now_s = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+        (0..self.customers)
+            .map(|customer| {
+                let body = corpus::body_since(self.start_s, customer, round)?;
+                let signature = host_intake::testing::sign(SECRET, now_s, &body);
+                Ok(Request::post(path, &[("Stripe-Signature", &signature)], &body))
+            })
+            .collect()
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Processor time of a process, in whole ticks.
-fn processor_time(process: &str) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name of the program may contain spaces.
-    let (_, fields) = stat.rsplit_once(") ").context("no fields in stat")?;
-    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-    Ok(TICK * ticks)
-}
-
-/// Measures the server, the engine and the bare handler.
-pub fn measure(setting: &Setting, server: &Path, table: &mut Table) -> Result<()> {
-    let customers = setting.pick(10_000, 1000);
+/// Measures the servers on both stores, the engine, the bare handler and, unless they are left out, other programs.
+pub fn measure(setting: &Setting, server: &Path, peers: bool, table: &mut Table) -> Result<()> {
     let rounds = setting.pick(8, 3);
     let start_s = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
-    let engine_us = engine(setting, start_s, customers, rounds)?;
-    let data = scratch(&setting.disk)?;
-    let server = start(setting, server, data.path())?;
-    let at_rest = server.resident_mib()?;
-    let load = Load::new(&server.address, CONNECTIONS)?;
-    load.send(requests(start_s, customers, 0)?)?;
-    let (mut rates, mut micros) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        let requests = requests(start_s, customers, round)?;
-        let before = server.processor_time()?;
-        let took = load.send(requests)?;
-        rates.push(customers as f64 / took.as_secs_f64());
-        micros.push(micros_each(server.processor_time()?.saturating_sub(before), customers));
+    let stream = Stream { start_s, customers: setting.pick(10_000, 500) };
+    durable::deciding(setting, table)?;
+    let sqlite = sqlite(setting, server, stream, rounds, table)?;
+    let postgres = postgres::measure(setting, server, stream, rounds, table)?;
+    if peers {
+        peers::measure(setting, stream, &sqlite, &postgres, table)?;
     }
-    let after = server.resident_mib()?;
-    let (rate, own_us) = (median(&mut rates), median(&mut micros));
-    let bare = bare_rate(setting, start_s, customers)?;
-    let note = format!(
-        "{CONNECTIONS} connections, {} B, {customers} accounts; {:.0} % of a bare handler's {bare:.0}/s",
-        corpus::body_bytes(),
-        100.0 * rate / bare
-    );
-    table.at_least("signed webhooks over HTTP, SQLite", rate, 7000.0, "/s", &note);
-    let note = format!("{own_us:.0} us of processor time for an event, {engine_us:.0} us of the engine alone");
-    table.at_most("HTTP: processor time / the engine's", own_us / engine_us, 1.4, "x", &note);
-    let mut latencies = load.offer(requests(start_s, customers, rounds + 1)?, OFFERED)?;
-    let p99_ms = percentile(&mut latencies, 99) / 1000.0;
-    let sync_ms = percentile(&mut sync_times_us(&setting.disk)?, 99) / 1000.0;
-    let note = format!("p50 {:.1} ms; p99 of the disk's sync {sync_ms:.1} ms", percentile(&mut latencies, 50) / 1000.0);
-    table.at_most("HTTP: p99 at 1000/s offered", p99_ms, (3.0 * sync_ms + 5.0).round(), "ms", &note);
-    table.at_most("HTTP: memory at rest", at_rest, 128.0, "MiB", "");
-    let note = format!("after {} events of {customers} accounts", customers * (rounds + 1));
-    table.plain("HTTP: memory under load", after, "MiB", &note);
     Ok(())
 }
 
-fn start(setting: &Setting, server: &Path, data: &Path) -> Result<Process> {
+/// Measures the server on SQLite.
+fn sqlite(setting: &Setting, server: &Path, stream: Stream, rounds: usize, table: &mut Table) -> Result<Served> {
+    let customers = stream.customers;
+    let engine_us = engine(setting, stream, rounds)?;
+    let data = scratch(&setting.disk)?;
+    let server = start(setting, server, data.path(), None)?;
+    let at_rest = server.resident_mib()?;
+    let load = Load::new(&[&server.address], CONNECTIONS)?;
+    let served = Served::measure(&load, stream, STRIPE, rounds, &[server.id()], None, |_| ())?;
+    let after = server.resident_mib()?;
+    let bare = bare_rate(setting, stream)?;
+    let note = format!(
+        "{CONNECTIONS} connections, {} B, {customers} accounts; p99 {:.1} ms; {:.0} % of a bare handler's {bare:.0}/s",
+        corpus::body_bytes(),
+        served.p99_ms,
+        100.0 * served.rate / bare
+    );
+    table.at_least("signed webhooks over HTTP, SQLite", served.rate, 7000.0, "/s", &note);
+    let note =
+        format!("{:.0} us of processor time for an event, {engine_us:.0} us of the engine alone", served.server_us);
+    table.at_most("HTTP: processor time / the engine's", served.server_us / engine_us, 1.4, "x", &note);
+    offered(setting, "SQLite", &load, stream, rounds + 1, table)?;
+    table.at_most("HTTP: memory at rest", at_rest, 128.0, "MiB", "");
+    let note = format!("after {} events of {customers} accounts", customers * (rounds + 1));
+    table.plain("HTTP: memory under load", after, "MiB", &note);
+    Ok(served)
+}
+
+/// Measures the latency at a steady rate.
+fn offered(setting: &Setting, store: &str, load: &Load, stream: Stream, round: usize, table: &mut Table) -> Result<()> {
+    let mut latencies = load.offer(stream.requests(STRIPE, round)?, OFFERED)?;
+    let p99_ms = percentile(&mut latencies, 99) / 1000.0;
+    let sync_ms = percentile(&mut sync_times_us(&setting.disk)?, 99) / 1000.0;
+    let note = format!("p50 {:.1} ms; p99 of the disk's sync {sync_ms:.1} ms", percentile(&mut latencies, 50) / 1000.0);
+    let what = format!("HTTP: p99 at {OFFERED}/s offered, {store}");
+    table.at_most(&what, p99_ms, (3.0 * sync_ms + 5.0).round(), "ms", &note);
+    Ok(())
+}
+
+/// Starts a server on SQLite, or on the database with this address.
+fn start(setting: &Setting, server: &Path, data: &Path, database: Option<&str>) -> Result<Process> {
     let mut command = Command::new(server);
     command.arg("serve").arg(setting.fixtures.join(BUSINESS)).arg("--component").arg(&setting.component);
     command.args(["--providers", "local", "--simulate", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     command.env("STRIPE_WEBHOOK_SECRET", SECRET).env("HOST_SHIM_SECRETS_KEY", VAULT_KEY);
+    if let Some(database) = database {
+        command.arg("--postgres").env("DATABASE_URL", database);
+    }
     Process::start(&mut command, "server    http://")
 }
 
-/// Returns the signed requests of one round, in the order of the customers.
-fn requests(start_s: i64, customers: usize, round: usize) -> Result<Vec<Request>> {
-    let now_s = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
-    (0..customers)
-        .map(|customer| {
-            let body = corpus::body_since(start_s, customer, round)?;
-            let signature = host_intake::testing::sign(SECRET, now_s, &body);
-            Ok(Request::post("/api/webhooks/stripe", &[("Stripe-Signature", &signature)], &body))
-        })
-        .collect()
-}
-
 /// Returns the engine's microseconds of processor time for an event of the same bodies.
-fn engine(setting: &Setting, start_s: i64, customers: usize, rounds: usize) -> Result<f64> {
+fn engine(setting: &Setting, stream: Stream, rounds: usize) -> Result<f64> {
+    let Stream { start_s, customers } = stream;
     let folder = scratch(&setting.disk)?;
     let store = Box::new(SqliteStore::open(folder.path().join("engine.db"))?);
     let mut host = setting.host(setting.runners(Extension::Reused), store)?;
@@ -149,25 +139,26 @@ fn engine(setting: &Setting, start_s: i64, customers: usize, rounds: usize) -> R
             Ok(host_intake::raw::read(body, BUSINESS, start_s * 1000)?.event)
         });
         let events = events.collect::<Result<Vec<_>>>()?;
-        let before = processor_time("self")?;
+        let before = processor_time(std::process::id())?;
         corpus::accept(host.processor_mut(), events)?;
         if round > 0 {
-            micros.push(micros_each(processor_time("self")?.saturating_sub(before), customers));
+            micros.push(micros_each(processor_time(std::process::id())?.saturating_sub(before), customers));
         }
     }
     Ok(median(&mut micros))
 }
 
 /// Returns the events a second of the bare handler.
-fn bare_rate(setting: &Setting, start_s: i64, customers: usize) -> Result<f64> {
+fn bare_rate(setting: &Setting, stream: Stream) -> Result<f64> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--component").arg(&setting.component).arg("--fixtures").arg(&setting.fixtures);
     command.arg("--disk").arg(&setting.disk).args(["--probe", "bare-http"]);
     let server = Process::start(&mut command, "address ")?;
-    let load = Load::new(&server.address, CONNECTIONS)?;
+    let load = Load::new(&[&server.address], CONNECTIONS)?;
     let mut rates = Vec::new();
     for round in 1..=3 {
-        rates.push(customers as f64 / load.send(requests(start_s, customers, round)?)?.as_secs_f64());
+        let sent = load.send(stream.requests(STRIPE, round)?)?;
+        rates.push(stream.customers as f64 / sent.took.as_secs_f64());
     }
     Ok(median(&mut rates))
 }

@@ -42,6 +42,9 @@ struct Options {
     /// The server's program, for `http`.
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
+    /// Measure no other programs for `http`. The others are installed from their registries, once.
+    #[arg(long)]
+    without_peers: bool,
     /// Fewer events and rounds: takes a minute, with noisier results.
     #[arg(long)]
     quick: bool,
@@ -92,7 +95,7 @@ enum What {
     Replay,
     /// Time that the host adds to the provider calls of a saga.
     Saga,
-    /// Signed webhooks over HTTP; needs `--server`.
+    /// Signed webhooks over HTTP, on SQLite and on PostgreSQL, beside other programs; needs `--server`.
     Http,
     /// The pages for browsers; needs `--server`.
     Pages,
@@ -133,7 +136,7 @@ fn main() -> Result<()> {
             What::Replay => replay::measure(&setting, &mut table),
             What::Saga => saga::measure(&setting, &mut table),
             What::Http => match &options.server {
-                Some(server) => http::measure(&setting, server, &mut table),
+                Some(server) => http::measure(&setting, server, !options.without_peers, &mut table),
                 None => Err(no_server()),
             },
             What::Pages => match &options.server {

@@ -1,11 +1,15 @@
 //! The state that all measurements share: the loaded component, the business, and hosts on empty stores.
 
 use anyhow::{Context, Result, ensure};
+use host::clock::Clock;
 use host::processor::Report;
+use host_provider_api::Registry;
+use host_provider_api::scripted::Scripted;
 use host_replay::live::LiveProviders;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
+use host_scenario::error::ReplayError;
 use host_store::Store;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode, Samples};
@@ -92,6 +96,15 @@ impl Setting {
     /// Starts a host on `store`, with the catalog loaded and synced.
     pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         self.host_in(None, runners, store)
+    }
+
+    /// Starts a host on `store` as a server does, to be given to a writer. Effects have made-up answers.
+    pub fn server_host(&self, runners: &Runners, store: Box<dyn Store>) -> Result<host::Host> {
+        let runner = runners.make()?;
+        let manifest = host_scenario::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+        let setup = host::Setup::new(self.business.clone(), false, &[], manifest);
+        let registry = Registry::with_default(Arc::new(Scripted::new()));
+        Ok(host::Host::start(&setup, store, runner, registry, Clock::manual(START_MS))?.0)
     }
 
     /// Starts a host on `store`. The providers in `live` replace the scripted provider for their effect kinds.

@@ -18,20 +18,62 @@ struct Row {
     note: String,
 }
 
+/// How many times as many events a second.
+#[derive(Clone, Copy, Serialize)]
+pub struct Ratio {
+    /// The ratio.
+    pub measured: f64,
+    /// The lower limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+}
+
+impl Ratio {
+    fn human(self) -> String {
+        let Ratio { measured, target } = self;
+        match target {
+            Some(target) => format!("{measured:.2} (>= {target}: {})", reached(Some(measured >= target))),
+            None => format!("{measured:.2}"),
+        }
+    }
+}
+
+/// A server under the load of signed webhooks, and how much faster ours is.
+#[derive(Serialize)]
+pub struct Compared {
+    /// The server.
+    pub who: String,
+    /// Number of measured events.
+    pub events: usize,
+    /// Events a second.
+    pub rate: f64,
+    /// Ours on PostgreSQL with one host ÷ this server.
+    pub postgres_to_it: Ratio,
+    /// Ours on SQLite ÷ this server.
+    pub sqlite_to_it: Ratio,
+    /// 99th percentile of the time to the answer, in milliseconds.
+    pub p99_ms: f64,
+    /// Processor time of the server for an event, in microseconds.
+    pub server_us: f64,
+    /// Processor time of the database for an event, in microseconds.
+    pub database_us: f64,
+    /// What the server does with an event.
+    pub compared: String,
+}
+
 /// All measurements.
 #[derive(Serialize)]
 pub struct Table {
     machine: Facts,
     rows: Vec<Row>,
-    left_out: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    compared: Vec<Compared>,
 }
 
 impl Table {
     /// Creates an empty table.
     pub fn new(machine: Facts) -> Table {
-        let left_out =
-            ["signed webhooks over HTTP beside stripe-sync-engine and dj-stripe: their PostgreSQL is not ours yet"];
-        Table { machine, rows: Vec::new(), left_out }
+        Table { machine, rows: Vec::new(), compared: Vec::new() }
     }
 
     /// Adds a figure with an upper limit.
@@ -47,6 +89,11 @@ impl Table {
     /// Adds a figure without a target.
     pub fn plain(&mut self, what: &str, measured: f64, unit: &str, note: &str) {
         self.add(what, measured, unit, None, None, note);
+    }
+
+    /// Adds a server that is compared with ours.
+    pub fn compare(&mut self, compared: Compared) {
+        self.compared.push(compared);
     }
 
     fn add(
@@ -73,23 +120,58 @@ impl Table {
                 value if value >= 100.0 => format!("{value:.0} {}", row.unit),
                 value => format!("{value:.2} {}", row.unit),
             };
-            let reached = match row.reached {
-                Some(true) => "ok",
-                Some(false) => "SHORT",
-                None => "",
-            };
             let target = row.target.clone().unwrap_or_default();
-            table.add_row([&row.what, &measured, &target, reached, &row.note]);
+            table.add_row([&row.what, &measured, &target, reached(row.reached), &row.note]);
         }
         let Facts { cores, cpu, kernel, disk_sync_us, load } = &self.machine;
-        let left_out: String = self.left_out.iter().map(|text| format!("left out: {text}\n")).collect();
         format!(
-            "{cores} cores of {cpu}, Linux {kernel}, disk sync {disk_sync_us:.0} us, load {load:.2} at the start\n{table}\n{left_out}"
+            "{cores} cores of {cpu}, Linux {kernel}, disk sync {disk_sync_us:.0} us, load {load:.2} at the start\n{table}\n{}",
+            self.comparison()
         )
+    }
+
+    /// The servers that are compared, or nothing.
+    fn comparison(&self) -> String {
+        if self.compared.is_empty() {
+            return String::new();
+        }
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header([
+            "the same signed webhooks",
+            "events/s",
+            "ours on PostgreSQL / it",
+            "ours on SQLite / it",
+            "p99 ms",
+            "processor us: server + PostgreSQL",
+            "events",
+            "what it does with an event",
+        ]);
+        for row in &self.compared {
+            table.add_row([
+                row.who.clone(),
+                format!("{:.0}", row.rate),
+                row.postgres_to_it.human(),
+                row.sqlite_to_it.human(),
+                format!("{:.1}", row.p99_ms),
+                format!("{:.0} + {:.0}", row.server_us, row.database_us),
+                row.events.to_string(),
+                row.compared.clone(),
+            ]);
+        }
+        format!("{table}\n")
     }
 
     /// The table as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
+    }
+}
+
+fn reached(reached: Option<bool>) -> &'static str {
+    match reached {
+        Some(true) => "ok",
+        Some(false) => "SHORT",
+        None => "",
     }
 }

@@ -1,7 +1,8 @@
 //! Measures the pages: the time to the first byte, and the time from a webhook until an open page shows what it has changed.
 
 use super::load::Load;
-use super::{Process, percentile, requests, start};
+use super::process::Process;
+use super::{STRIPE, Stream, percentile, start};
 use crate::corpus;
 use crate::setting::{Setting, scratch};
 use crate::table::Table;
@@ -88,8 +89,9 @@ pub fn measure(setting: &Setting, server: &Path, table: &mut Table) -> Result<()
     let (customers, times) = (setting.pick(10_000, 1_000), setting.pick(500, 100));
     let start_s = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let data = scratch(&setting.disk)?;
-    let process = start(setting, server, data.path())?;
-    Load::new(&process.address, super::CONNECTIONS)?.send(requests(start_s, customers, 0)?)?;
+    let process = start(setting, server, data.path(), None)?;
+    let stream = Stream { start_s, customers };
+    Load::new(&[&process.address], super::CONNECTIONS)?.send(stream.requests(STRIPE, 0)?)?;
     let mut browser = Browser::open(&process.address)?;
     let (cookie, user) = register(&mut browser)?;
     let key = std::fs::read_to_string(data.path().join("operator.key"))?;
