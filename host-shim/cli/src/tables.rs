@@ -106,11 +106,12 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (Location::Postgres(settings), false) => {
             let roles = args.roles();
-            if args.down {
-                run_script(settings, &postgres::down(&partition, &roles)?)?;
-            } else {
-                views::make(Path::new(""), Some(settings), &business.tables, &partition, &roles)?;
-            }
+            // The same views are made again, too: there may be a new role.
+            let script = match args.down {
+                true => postgres::down(&partition, &roles)?,
+                false => postgres::up(&business.tables, &partition, &roles)?.script,
+            };
+            run_script(settings, &script)?;
             told(args, business.tables.views.len(), &format!("schema {}", host_tables::space(&partition)))?;
         }
     }

@@ -29,6 +29,8 @@ mod several_hosts;
 #[cfg(target_os = "linux")]
 #[path = "serve/supervisor.rs"]
 mod supervisor;
+#[path = "serve/tables.rs"]
+mod tables;
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;

@@ -52,7 +52,7 @@ fn read_view(check: &Checker, entry: &Entry) -> Checked<View> {
     let conditions = read_conditions.transpose()?.unwrap_or_default();
     if kind == Kind::Effect && !conditions.iter().any(has_kind) {
         let problem = format!("`{}` is of effects of all kinds", entry.key);
-        return Err(check.bad(entry.place(), problem, "a `where` with the texts of `kind`"));
+        return Err(check.bad(entry.value.place(), problem, "a `where` with the texts of `kind`"));
     }
     Ok(View {
         name: name?,

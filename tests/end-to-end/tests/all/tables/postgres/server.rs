@@ -83,7 +83,8 @@ impl Server {
 
     /// Copies the stories into the empty store.
     pub fn fill(&self) {
-        let from = SqliteStore::open(Filled::of("twobot").path()).expect("the stories");
+        let filled = Filled::of("twobot");
+        let from = SqliteStore::open(filled.path()).expect("the stories");
         let mut to = PostgresStore::open(&self.settings).expect("a store");
         copy(&from, &mut to, &mut |_| ()).expect("copied");
     }
