@@ -129,14 +129,15 @@ struct FullCount {
 
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
-const FULL_COUNTS: [FullCount; 9] = [
+const FULL_COUNTS: [FullCount; 10] = [
     FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
-    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "1000" },
+    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "400" },
     FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "3" },
     FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-shim", target: "cli", variable: "CONNECTIONS", count: "10000" },
+    FullCount { package: "host-shim", target: "cli", variable: "HOST_KILLS", count: "60" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
 ];

@@ -17,10 +17,11 @@ const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
 /// Test programs that run the program of instances on Lambda.
 const READ_NOTES: [(&str, &str); 1] = [("end-to-end", "clouds")];
 /// Variables that change what tests do, or how often.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "BUSINESS",
     "CONNECTIONS",
     "EXCHANGES",
+    "HOST_KILLS",
     "KILLS",
     "LANE_SEEDS",
     "ONE_PAIR_IN",

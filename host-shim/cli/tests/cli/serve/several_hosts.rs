@@ -1,7 +1,7 @@
 //! Two servers on one PostgreSQL database: both are killed again and again, PostgreSQL is restarted, and one server's clock is five
 //! seconds ahead. Nothing that was acknowledged is lost, and nothing is made twice.
 //!
-//! The variable `KILLS` sets the number of kills, half of them of each server.
+//! The variable `HOST_KILLS` sets the number of kills, half of them of each server.
 
 use super::{CLIENTS, Customers, Running, args, assert_nothing_is_lost, environment, wait_until_quiet};
 use crate::run::run_with;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 use test_support::count;
 
-/// Kills, unless the variable `KILLS` says another number.
+/// Kills, unless the variable `HOST_KILLS` says another number.
 const KILLS_DEFAULT: usize = 10;
 /// The database is restarted after each so many kills.
 const RESTART_EVERY: usize = 5;
@@ -86,7 +86,7 @@ fn what_two_servers_have_acknowledged_survives_kills_and_nothing_is_made_twice()
     let mut hosts = Hosts::new();
     let customers = Customers::default();
     let mut servers = [0, 1].map(|number| hosts.start(number));
-    for round in 0..count("KILLS", KILLS_DEFAULT) {
+    for round in 0..count("HOST_KILLS", KILLS_DEFAULT) {
         let victim = round % 2;
         let addresses = [0, 1].map(|number| (servers[number].address.clone(), servers[number].key.clone()));
         thread::scope(|scope| {

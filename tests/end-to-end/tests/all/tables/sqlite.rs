@@ -58,8 +58,7 @@ fn a_webhook_is_one_row_with_its_status_attempts_and_times() {
     let mut found = found;
     found.sort_by_key(|row| row[0].to_string());
     assert_eq!(found, expected, "the repeated delivery of evt_1 is no row");
-    let set =
-        "UPDATE inbox SET state = ?1, outcome = ?2, error = ?3 WHERE seq = (SELECT seq FROM events WHERE id = 'evt_1')";
+    let set = "UPDATE inbox SET state = ?1, outcome = ?2, error = ?3 WHERE seq = (SELECT seq FROM events WHERE id = 'evt_1' AND business = 'saas-plugins')";
     for (state, outcome, status) in [
         (0, None, "received"),
         (1, None, "received"),
@@ -74,7 +73,7 @@ fn a_webhook_is_one_row_with_its_status_attempts_and_times() {
         let found = columns(&filled, "webhook_events", ["event_id", "status", "error"]);
         assert!(found.contains(&[json!("evt_1"), json!(status), json!("told")]), "{state} {outcome:?}: {found:?}");
     }
-    let again = "INSERT INTO events SELECT seq + 100, business, livemode, source, id, kind, 1, envelope, 0, '', NULL FROM events WHERE id = 'evt_1'";
+    let again = "INSERT INTO events SELECT seq + 100, business, livemode, source, id, kind, 1, envelope, 0, '', NULL FROM events WHERE id = 'evt_1' AND business = 'saas-plugins'";
     assert_eq!(refusal(&filled.connection, again), Some(ErrorCode::ConstraintViolation));
 }
 
@@ -292,7 +291,7 @@ fn businesses_and_modes_share_a_file_and_views_of_others_are_left_alone() {
     };
     assert_eq!(count(&filled, "twobot_test_UserWorkspaceAddon"), 3);
     assert_eq!(count(&filled, "twobot_live_UserWorkspaceAddon"), 0);
-    assert_eq!(count(&filled, "saas_plugins_test_products"), 0);
+    assert_eq!(count(&filled, "saas_plugins_test_products"), 3);
     sqlite::remove(&mut filled.connection, &live).expect("removed");
     assert_eq!(count(&filled, "twobot_test_UserWorkspaceAddon"), 3);
     filled.connection.execute_batch("CREATE VIEW twobot_live_OrgPoolBooster AS SELECT 1 AS own").expect("an own view");
