@@ -42,6 +42,7 @@ Examples:
 Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 
 /// A store of the command line.
+#[expect(clippy::large_enum_variant, reason = "a command has two of them")]
 pub(crate) enum Location {
     Sqlite(PathBuf),
     Postgres(Settings),
