@@ -141,10 +141,7 @@ impl FromStr for Settings {
                 return Err(OpenError::Address(text));
             }
         };
-        config
-            .ssl_mode(mode)
-            .application_name(&format!("provisioner {schema}"))
-            .connect_timeout(Duration::from_secs(5));
+        config.ssl_mode(mode).application_name(format!("provisioner {schema}")).connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
         // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
         let options = format!(
