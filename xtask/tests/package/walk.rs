@@ -131,13 +131,7 @@ impl Walk {
         let package = package();
         let name = package.file_name().expect("a name").to_string_lossy().into_owned();
         copy(&package, &self.machine.path(&format!("/root/{name}")));
-        let archives = counterparts::apt_archives("proxy", &["caddy", "postgresql"]);
-        for entry in fs::read_dir(archives).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|it| it == "deb")) {
-                copy(&path, &self.machine.path("/var/cache/apt/archives").join(name));
-            }
-        }
+        self.provide_archives();
         self.run("The package");
         self.assert_modes(&[
             ("/usr/bin/host-shim", "777 root:root"),
@@ -161,6 +155,18 @@ impl Walk {
         let env = machine.read(ENV);
         let key = env.lines().find_map(|line| line.strip_prefix("HOST_SHIM_SECRETS_KEY=")).expect("a key");
         assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "64 hexadecimal digits");
+    }
+
+    /// Puts the packages that the document installs where apt looks for them: the machine has no network. Some systems delete them
+    /// after each installation.
+    fn provide_archives(&self) {
+        let archives = counterparts::apt_archives("proxy", &["caddy", "postgresql"]);
+        for entry in fs::read_dir(archives).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|it| it == "deb")) {
+                copy(&path, &self.machine.path("/var/cache/apt/archives").join(name));
+            }
+        }
     }
 
     fn configures(&mut self) {
@@ -279,6 +285,7 @@ impl Walk {
     }
 
     fn moves_to_postgresql(&mut self) {
+        self.provide_archives();
         // Where the package was installed without systemd, nobody has started it.
         let installed = self.page.take("PostgreSQL", "sh");
         let (install, rest) = installed.split_once('\n').expect("lines");
