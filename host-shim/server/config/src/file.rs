@@ -105,6 +105,7 @@ pub fn known_keys() -> Vec<String> {
     ] {
         keys.extend(below(section, names));
     }
+    keys.retain(|key| key != "database.roles");
     keys.extend(below("businesses", &business::OWN_MEMBERS));
     keys.extend(extensions::known_keys());
     keys.extend(issuers::known_keys());
