@@ -1,6 +1,7 @@
 //! A PostgreSQL server in a temporary folder.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,8 @@ pub struct Postgres {
     folder: TempDir,
     bin: PathBuf,
     port: u16,
+    /// The addresses of databases that several tests share.
+    databases: Mutex<BTreeMap<String, String>>,
 }
 
 /// The shared server, while any thread needs it.
@@ -95,7 +98,7 @@ impl Postgres {
             Storage::Durable(disk) => tempfile::tempdir_in(disk),
         };
         let folder = folder.expect("a folder");
-        let mut server = Postgres { folder, bin, port: free_port() };
+        let mut server = Postgres { folder, bin, port: free_port(), databases: Mutex::default() };
         let password = server.folder.path().join("password");
         std::fs::write(&password, PASSWORD).expect("the file of the password");
         if !names.is_empty() {
@@ -208,6 +211,12 @@ impl Postgres {
     /// Returns the server's log.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Returns the URL of a database on the socket, which it creates at the first call.
+    pub fn shared_database(&self, name: &str) -> String {
+        let mut databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        databases.entry(name.to_owned()).or_insert_with(|| self.database(name)).clone()
     }
 
     /// Creates a database; returns its URL on the socket.

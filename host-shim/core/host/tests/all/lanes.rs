@@ -18,7 +18,6 @@ use host_store::{EffectState, MemoryStore, NotState, Store, state_hash};
 use host_store_postgres::{PostgresStore, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -49,10 +48,9 @@ impl Random {
 /// A store in a schema of its own, which ends with the test.
 struct Schema(Settings);
 
-fn server() -> (std::sync::Arc<Postgres>, &'static str) {
-    static DATABASE: OnceLock<String> = OnceLock::new();
+fn server() -> (std::sync::Arc<Postgres>, String) {
     let server = Postgres::shared();
-    let address = DATABASE.get_or_init(|| server.database("lanes"));
+    let address = server.shared_database("lanes");
     (server, address)
 }
 

@@ -3,15 +3,12 @@
 use counterparts::Postgres;
 use host_store::Store;
 use host_store_postgres::{PostgresStore, Settings};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Returns the address of a new, empty store.
 pub fn address() -> Settings {
-    static DATABASE: OnceLock<String> = OnceLock::new();
     static SCHEMAS: AtomicUsize = AtomicUsize::new(0);
-    let server = Postgres::shared();
-    let database = DATABASE.get_or_init(|| server.database("stores"));
+    let database = Postgres::shared().shared_database("stores");
     let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
     format!("{database}&schema=store_{number}").parse().expect("an address")
 }
