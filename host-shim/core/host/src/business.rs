@@ -3,11 +3,14 @@
 //! store, `templates` the mails; folders in `features` add more of these, except of views.
 
 mod answers;
+mod costs;
 mod decimal;
 mod features;
+mod measured;
 mod own;
 mod paths;
 mod placeholders;
+mod recorded;
 mod retry;
 mod templates;
 mod variables;
@@ -15,14 +18,18 @@ mod webhooks;
 
 use crate::bad_input::{Mistakes, read_text};
 pub use answers::WebhookAnswer;
+pub use costs::ResourceCost;
 pub use features::business_of;
 pub use host_pages::FOLDER as PAGES_FOLDER;
 use host_pages::PageSet;
 use host_routes::RouteTable;
 use host_tables::Tables;
+use host_template::MailSite;
 use host_yaml::{Checker, Entry, Node, Tree};
+pub use measured::MeasuredSize;
 pub use own::BusinessDeclarations;
 pub use paths::WebhookPath;
+pub use recorded::{RecordedEffect, Recorder};
 pub use retry::RetryDecl;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -128,6 +135,16 @@ impl BusinessFolder {
         let mut pages = PageSet::read(&self.name, &self.page_folders(), &self.own.config)?;
         pages.set_catalog(&self.catalog);
         Ok(pages)
+    }
+
+    /// Returns the business as its mails show it. The pages are at `url`, those of the console at `console`.
+    ///
+    /// # Errors
+    /// Fails with the mistakes of the pages.
+    pub fn mail_site(&self, url: &str, console: &str) -> Result<MailSite, Mistakes> {
+        let products = self.catalog["products"].as_array().into_iter().flatten();
+        let name = |product: &Value| Some((product["id"].as_str()?.to_owned(), product["name"].as_str()?.to_owned()));
+        Ok(MailSite { products: products.filter_map(name).collect(), ..self.pages()?.mail_site(url, console) })
     }
 
     /// Returns the business with changed clauses.
@@ -262,9 +279,6 @@ fn with_origin(lines: &Node, origin: &str) -> Node {
     with_policy(lines, "origins", Tree::List(origins))
 }
 
-/// Clauses of `business.yml` for the host only.
-const OF_HOST: [&str; 5] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, answers::CLAUSE, variables::CLAUSE];
-
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates. The extension does not get the
 /// configuration keys whose values stand in the catalog; it could not use them.
 fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>, unfilled: Option<&Node>) -> Value {
@@ -277,7 +291,7 @@ fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>, unfilled: 
                 document.remove(own::CONFIG);
             }
         }
-        for clause in OF_HOST {
+        for &clause in features::OF_HOST {
             document.remove(clause);
         }
         if !templates.is_empty() {
@@ -477,6 +491,35 @@ mod tests {
                 assert_eq!(business.catalog["policies"]["success_url"], "https://b.example", "{catalog}");
             }
             assert!(filled.catalog.get("b").is_none_or(|b| b == "y"), "{catalog}");
+        }
+    }
+
+    #[test]
+    fn an_effect_is_recorded_if_the_business_declares_it_and_it_makes_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        write(CATALOG_FILE, "a: 1\n");
+        let of = |recorded: &str| {
+            write(BUSINESS_FILE, &format!("resources: {{log: [track, ensure]}}\nrecorded: {recorded}\n"));
+            BusinessFolder::load(dir.path())
+        };
+        let declarations = extension_contract::Declarations::default();
+        let mistakes = |recorded: &str| {
+            let business = of(recorded).expect("a business");
+            let found = business.own.mistakes(&declarations, &business.lines);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        let business = of("{log.track: counts}").expect("a business");
+        assert_eq!((&*business.own.recorded[0].kind, &*business.own.recorded[0].about), ("log.track", "counts"));
+        assert_eq!(business.catalog.get("recorded"), None, "the extension does not see them");
+        assert_eq!(mistakes("{log.track: counts}"), "");
+        for wrong in ["{log.ensure: x}", "{log.tracks: x}", "{mail.send: x}"] {
+            let told = mistakes(wrong);
+            assert!(told.contains("business.yml:2") && told.contains("log.track"), "{told}");
+        }
+        for wrong in ["{log.track: }", "{log.track: [x]}", "[log.track]"] {
+            let mistake = of(wrong).expect_err(wrong).to_string();
+            assert!(mistake.contains("business.yml:2"), "{mistake}");
         }
     }
 

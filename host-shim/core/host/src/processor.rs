@@ -12,6 +12,7 @@ mod log_replay;
 mod refuse;
 mod report;
 mod run;
+mod together;
 mod waiting;
 mod wake;
 
@@ -21,6 +22,7 @@ pub use group::NewEvent;
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
+pub(crate) use together::Arriving;
 
 use crate::business::BusinessDeclarations;
 use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
@@ -87,6 +89,8 @@ pub struct Processor {
     business: Business,
     deciding: Arc<Deciding>,
     in_group: bool,
+    /// Number of groups to run before the changes of a group are applied together again.
+    apart_left: u32,
     parked_max: u64,
     parked_connected_max: usize,
     counters: Counters,
@@ -109,6 +113,7 @@ impl Processor {
             business,
             deciding: Arc::new(Deciding { partition, declared, provider_kinds }),
             in_group: false,
+            apart_left: 0,
             parked_max: PARKED_MAX,
             parked_connected_max: PARKED_CONNECTED_MAX,
             counters: Counters::default(),
@@ -276,6 +281,7 @@ impl Processor {
             business: self.business.clone(),
             deciding: self.deciding.clone(),
             in_group: false,
+            apart_left: 0,
             parked_max: self.parked_max,
             parked_connected_max: self.parked_connected_max,
             counters: Counters::default(),

@@ -82,18 +82,25 @@ pub struct Restriction {
     pub allowed: Vec<String>,
     /// The values or the settings that are needed, for people.
     pub expected: String,
+    /// Name of another member: a payload that has it is not restricted.
+    pub unless: Option<&'static str>,
 }
 
 impl Restriction {
     /// Returns the restriction of a member to these values.
     pub fn one_of(member: &'static str, allowed: Vec<String>) -> Restriction {
         let expected = allowed.join(", ");
-        Restriction { member, allowed, expected }
+        Restriction { member, allowed, expected, unless: None }
     }
 
     /// Returns the restriction of a member that the provider can't make with any value.
     pub fn never(member: &'static str, expected: &str) -> Restriction {
-        Restriction { member, allowed: Vec::new(), expected: expected.to_owned() }
+        Restriction { member, allowed: Vec::new(), expected: expected.to_owned(), unless: None }
+    }
+
+    /// Returns the restriction of payloads that do not have the member `other`.
+    pub fn unless(self, other: &'static str) -> Restriction {
+        Restriction { unless: Some(other), ..self }
     }
 }
 

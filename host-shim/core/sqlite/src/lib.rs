@@ -1,11 +1,7 @@
-//! What the store, the vault and the small files of a server need to open an SQLite file that several processes may open at the same
+//! What the store, the vault and the small tables of a server need to open an SQLite file that several processes may open at the same
 //! time.
 //!
 //! This crate knows no table.
-
-mod file;
-
-pub use file::{FileError, SmallFile};
 
 use rusqlite::{Connection, Error, ErrorCode};
 use std::fs::OpenOptions;

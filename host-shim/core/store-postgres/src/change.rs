@@ -3,8 +3,8 @@
 use crate::events::{Envelope, RunJson, state_columns};
 use extension_contract::{Account, Outcome, Payload, Purchase, Reference, Reply, Row, RowKey};
 use host_store::{
-    Changes, ClaimRow, EffectChange, EffectRow, EffectState, InboxChange, InboxProgress, InboxState, Lease, NewInbox,
-    RowWrite, StoreError, Stored,
+    Changes, ClaimRow, EffectChange, EffectRow, EffectState, ExpectedGenerations, InboxChange, InboxProgress,
+    InboxState, Lease, NewInbox, RowWrite, StoreError, Stored,
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -67,7 +67,7 @@ struct ChangeJson<'a> {
 }
 
 /// A value that is written as its text.
-struct Shown<'a, T>(&'a T);
+pub(crate) struct Shown<'a, T>(pub(crate) &'a T);
 
 impl<T: std::fmt::Display> Serialize for Shown<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -76,10 +76,10 @@ impl<T: std::fmt::Display> Serialize for Shown<'_, T> {
 }
 
 #[derive(Serialize)]
-struct StateJson {
-    state: i16,
-    at: i64,
-    waits_since: Option<i64>,
+pub(crate) struct StateJson {
+    pub(crate) state: i16,
+    pub(crate) at: i64,
+    pub(crate) waits_since: Option<i64>,
 }
 
 impl StateJson {
@@ -98,23 +98,31 @@ struct ExpectedEffectJson<'a> {
 }
 
 #[derive(Serialize)]
-struct GenerationsJson<'a> {
+pub(crate) struct GenerationsJson<'a> {
     key: &'a str,
     /// `GENERATION,STATE,LEASE` of each generation, oldest first, separated by semicolons.
     generations: String,
 }
 
+impl<'a> GenerationsJson<'a> {
+    pub(crate) fn of(effect: &'a ExpectedGenerations) -> GenerationsJson<'a> {
+        let each = effect.generations.iter();
+        let each = each.map(|(number, state, lease)| format!("{number},{},{lease}", state_number(*state)));
+        GenerationsJson { key: &effect.key, generations: each.collect::<Vec<_>>().join(";") }
+    }
+}
+
 #[derive(Serialize)]
-struct ClaimJson<'a> {
-    key: &'a str,
-    there: bool,
-    holder: Option<Shown<'a, Account>>,
-    until: Option<i64>,
-    blocked: Option<i64>,
+pub(crate) struct ClaimJson<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) there: bool,
+    pub(crate) holder: Option<Shown<'a, Account>>,
+    pub(crate) until: Option<i64>,
+    pub(crate) blocked: Option<i64>,
 }
 
 impl<'a> ClaimJson<'a> {
-    fn of(key: &'a str, row: Option<&'a ClaimRow>) -> ClaimJson<'a> {
+    pub(crate) fn of(key: &'a str, row: Option<&'a ClaimRow>) -> ClaimJson<'a> {
         ClaimJson {
             key,
             there: row.is_some(),
@@ -148,7 +156,7 @@ struct RowJson<'a> {
 }
 
 /// The content of a row, without its kind: the key has it.
-struct BodyJson<'a>(&'a Row);
+pub(crate) struct BodyJson<'a>(pub(crate) &'a Row);
 
 impl Serialize for BodyJson<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -183,9 +191,17 @@ impl<'a> RecordJson<'a> {
     }
 }
 
-impl<'a> RowJson<'a> {
-    fn of(write: &'a RowWrite) -> RowJson<'a> {
-        let RowWrite { key, row, data_version, live, references, fingerprint } = write;
+/// The columns of a row that follow from its content and its references.
+pub(crate) struct RowParts<'a> {
+    pub(crate) shown: bool,
+    pub(crate) targets: BTreeSet<String>,
+    pub(crate) session_id: Option<&'a str>,
+    pub(crate) payment_intent_id: Option<&'a str>,
+}
+
+impl<'a> RowParts<'a> {
+    pub(crate) fn of(write: &'a RowWrite) -> RowParts<'a> {
+        let RowWrite { row, references, .. } = write;
         let shown = match row {
             Some(Row::Product(product)) => !product.deleted,
             Some(_) => true,
@@ -197,6 +213,19 @@ impl<'a> RowJson<'a> {
             Some(Row::Purchase(purchase)) => Some(purchase),
             _ => None,
         };
+        RowParts {
+            shown,
+            targets: found_by.map(ToString::to_string).collect(),
+            session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
+            payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
+        }
+    }
+}
+
+impl<'a> RowJson<'a> {
+    fn of(write: &'a RowWrite) -> RowJson<'a> {
+        let RowWrite { key, row, data_version, live, references, fingerprint } = write;
+        let RowParts { shown, targets, session_id, payment_intent_id } = RowParts::of(write);
         RowJson {
             key: Shown(key),
             body: row.as_ref().map(BodyJson),
@@ -205,9 +234,9 @@ impl<'a> RowJson<'a> {
             shown,
             fingerprint: fingerprint.as_deref(),
             refs: references.iter().map(Shown).collect(),
-            targets: found_by.map(ToString::to_string).collect(),
-            session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
-            payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
+            targets,
+            session_id,
+            payment_intent_id,
         }
     }
 }
@@ -218,7 +247,7 @@ pub(crate) fn whole_row(write: &RowWrite) -> Stored<String> {
 }
 
 #[derive(Serialize)]
-struct EffectJson<'a> {
+pub(crate) struct EffectJson<'a> {
     key: &'a str,
     generation: u32,
     kind: &'a str,
@@ -255,7 +284,7 @@ impl<'a> LeaseJson<'a> {
 }
 
 impl<'a> EffectJson<'a> {
-    fn of(row: &'a EffectRow) -> EffectJson<'a> {
+    pub(crate) fn of(row: &'a EffectRow) -> EffectJson<'a> {
         let effect = &row.effect;
         EffectJson {
             key: &effect.key,
@@ -280,7 +309,7 @@ impl<'a> EffectJson<'a> {
 }
 
 #[derive(Serialize)]
-struct UpdateJson<'a> {
+pub(crate) struct UpdateJson<'a> {
     key: &'a str,
     generation: u32,
     /// True if this change inserts the effect itself.
@@ -292,18 +321,32 @@ struct UpdateJson<'a> {
     lease: LeaseJson<'a>,
 }
 
+impl<'a> UpdateJson<'a> {
+    /// Returns the change of a stored effect with this key, number of the generation and number of attempts.
+    pub(crate) fn of(
+        key: &'a str,
+        (generation, attempts): (u32, u32),
+        state: EffectState,
+        due_at: i64,
+        lease: &'a Lease,
+    ) -> UpdateJson<'a> {
+        let (state, lease) = (state_number(state), LeaseJson::of(lease));
+        UpdateJson { key, generation, inserted: false, state, attempts, due_at, lease }
+    }
+}
+
 #[derive(Serialize)]
-struct ProgressJson<'a> {
-    account: Option<Shown<'a, Account>>,
+pub(crate) struct ProgressJson<'a> {
+    pub(crate) account: Option<Shown<'a, Account>>,
     #[serde(flatten)]
-    state: StateJson,
-    failures: u32,
-    error: Option<Cow<'a, str>>,
-    outcome: Option<&'a Outcome>,
+    pub(crate) state: StateJson,
+    pub(crate) failures: u32,
+    pub(crate) error: Option<Cow<'a, str>>,
+    pub(crate) outcome: Option<&'a Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waits: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<RunJson<'a>>,
+    pub(crate) run: Option<RunJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -378,15 +421,10 @@ fn effects(changes: &Changes) -> (Vec<EffectJson<'_>>, Vec<UpdateJson<'_>>, Opti
                 }
                 inserts.push(EffectJson::of(row));
             }
-            EffectChange::Update { key, generation, state, attempts, due_at, lease } => updates.push(UpdateJson {
-                key,
-                generation: *generation,
-                inserted: inserted.contains(&(&**key, *generation)),
-                state: state_number(*state),
-                attempts: *attempts,
-                due_at: *due_at,
-                lease: LeaseJson::of(lease),
-            }),
+            EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
+                let own = UpdateJson::of(key, (*generation, *attempts), *state, *due_at, lease);
+                updates.push(UpdateJson { inserted: inserted.contains(&(&**key, *generation)), ..own });
+            }
         }
     }
     (inserts, updates, taken)
@@ -394,7 +432,7 @@ fn effects(changes: &Changes) -> (Vec<EffectJson<'_>>, Vec<UpdateJson<'_>>, Opti
 
 impl<'a> ProgressJson<'a> {
     /// Returns the progress of an event; a new event may have an account already.
-    fn of(progress: &'a InboxProgress, new: Option<&'a NewInbox>) -> ProgressJson<'a> {
+    pub(crate) fn of(progress: &'a InboxProgress, new: Option<&'a NewInbox>) -> ProgressJson<'a> {
         let account = progress.account.as_ref().or(new.and_then(|new| new.event.account.as_ref()));
         let is_waiting = matches!(progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. });
         ProgressJson {
@@ -481,13 +519,7 @@ pub(crate) fn prepare<'a>(schema: &str, changes: &'a Changes) -> Stored<Prepared
                 lease: effect.lease,
             })
             .collect(),
-        expects_generations: (expected.generations.iter())
-            .map(|effect| {
-                let each = effect.generations.iter();
-                let each = each.map(|(number, state, lease)| format!("{number},{},{lease}", state_number(*state)));
-                GenerationsJson { key: &effect.key, generations: each.collect::<Vec<_>>().join(";") }
-            })
-            .collect(),
+        expects_generations: (expected.generations.iter()).map(GenerationsJson::of).collect(),
         account_revision: expected.account_revision,
         catalog_revision: expected.catalog_revision,
         expects_claims: expected.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),

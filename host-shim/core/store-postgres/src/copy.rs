@@ -81,6 +81,7 @@ fn reference(text: &str) -> Stored<Reference> {
 
 impl Target for PostgresStore {
     fn put_part(&mut self, part: &Part) -> Stored<()> {
+        self.catalog_is_written.set(true);
         match part {
             Part::Scope { scope, revision, data_version } => {
                 let version = data_version.map(i64::from);

@@ -5,13 +5,17 @@
 //! reads and writes (`locks.rs`), so that the conditions still hold when it commits. Numbers of events are not in the order of
 //! commits; readers of the whole log therefore stop below the oldest open transaction.
 
+mod catalog;
 mod change;
+mod columns;
 mod copy;
 mod decode;
 mod effects;
 mod erase;
 mod events;
 mod locks;
+mod news;
+mod open;
 mod read;
 mod schema;
 mod script;
@@ -19,8 +23,10 @@ mod settings;
 mod store;
 #[cfg(feature = "tls")]
 mod tls;
+mod together;
 mod wire;
 
 pub use script::{run_script, run_script_unless_made};
 pub use settings::{OpenError, Settings};
 pub use store::PostgresStore;
+pub use wire::{Params, Wire};

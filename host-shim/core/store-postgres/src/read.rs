@@ -4,13 +4,15 @@ use crate::decode::{self, column, get, limit, number, stored};
 use crate::effects::{self, first_of_its_key, partition, select_effects};
 use crate::events::{self, select_events};
 use crate::store::PostgresStore;
+use crate::together::Together;
+use crate::wire::Params;
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, REFERENCES_MAX, Reference, Reply, Row as Content,
-    RowKey, RowKind, Selection, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, Reference, Reply, Row as Content, RowKey, RowKind,
+    Selection, StoredRow, Timestamp,
 };
 use host_store::implementation::{prefix_end, scan_bounds};
 use host_store::{ClaimRow, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use tokio_postgres::Row;
 
 /// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
@@ -70,6 +72,12 @@ fn numbers(rows: &[Row]) -> Stored<Vec<u64>> {
 }
 
 impl PostgresStore {
+    /// Runs a query that reads only rows, facts, effects and the revision of a scope.
+    fn query_of(&self, scope: &Scope, sql: &'static str, params: Params<'_>) -> Stored<Vec<Row>> {
+        self.settle_if(|batch| batch.has_scope(scope))?;
+        self.query_now(sql, params)
+    }
+
     /// Returns the number up to which the log of events may be read.
     fn log_end(&self) -> Stored<i64> {
         if let Some(end) = self.snapshot_end.get() {
@@ -115,48 +123,14 @@ impl Read for PostgresStore {
         named: &[Reference],
         facts: &[String],
     ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        let names: Vec<String> = named.iter().map(ToString::to_string).collect();
-        let account = otherwise.map(ToString::to_string);
-        let others = i32::try_from(REFERENCES_MAX).unwrap_or(i32::MAX);
-        let sql = "SELECT part, key, first, second, body FROM open_account($1, $2, $3, $4, $5, $6, $7, $8)";
-        let rows = self.query(
-            sql,
-            &[&partition.business, &partition.livemode, &claims, &now, &account, &names, &facts, &others],
-        )?;
-        let (mut held, mut known) = (HashMap::new(), HashSet::new());
-        let (mut account, mut opened, mut catalog) = (None, OpenedRows::default(), BTreeMap::new());
-        for row in &rows {
-            let key: &str = get(row, 1)?;
-            match get::<&str>(row, 0)? {
-                "l" => {
-                    let holder = get::<Option<&str>>(row, 4)?.map(decode::account).transpose()?;
-                    held.insert(key, ClaimRow { holder, until: get(row, 2)?, blocked_until: get(row, 3)? });
-                }
-                "a" => {
-                    account = Some(decode::account(key)?);
-                    opened.account_revision = number(row, 2)?;
-                    opened.catalog_revision = number(row, 3)?;
-                }
-                "r" => opened.rows.push(stored(key, get(row, 2)?, get(row, 4)?)?),
-                "c" => drop(decode::catalog_row(key, get(row, 4)?)?.map(|row| catalog.insert(key, row))),
-                _ => drop(known.insert(key)),
-            }
-        }
-        opened.rows.sort_by_cached_key(|stored| stored.row.key());
-        // Products precede prices, as in the order of keys.
-        let (products, prices): (Vec<_>, Vec<_>) =
-            catalog.into_values().partition(|row| matches!(row, CatalogRow::Product(_)));
-        opened.catalog = products.into_iter().chain(prices).collect();
-        opened.facts = facts.iter().map(|fact| known.contains(fact.as_str())).collect();
-        let claims = claims.iter().map(|key| held.get(key.as_str()).cloned()).collect();
-        Ok((claims, account.map(|account| Placed { account, rows: opened })))
+        self.open_placed(partition, claims, now, otherwise, named, facts)
     }
 
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let account = scope.account.to_string();
         let sql = select_rows!("r.key = ANY ($4)");
-        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &texts])?;
+        let rows = self.query_of(scope, sql, &[&scope.business, &scope.livemode, &account, &texts])?;
         let mut found: HashMap<RowKey, StoredRow> =
             stored_rows(&rows)?.into_iter().map(|stored| (stored.row.key(), stored)).collect();
         // A key may be asked for twice.
@@ -177,7 +151,11 @@ impl Read for PostgresStore {
                         "r.shown AND r.key >= $4 AND ($5 OR r.key > $4) AND r.key < $6 ORDER BY r.key DESC LIMIT $7"
                     ),
                 };
-                self.query(sql, &[&scope.business, &scope.livemode, &account, &from, &includes_from, &to, &most])?
+                self.query_of(
+                    scope,
+                    sql,
+                    &[&scope.business, &scope.livemode, &account, &from, &includes_from, &to, &most],
+                )?
             }
             Selection::Outdated(kind, fingerprint) => {
                 let from = kind_prefix(kind);
@@ -193,7 +171,11 @@ impl Read for PostgresStore {
                     " AND o.shown AND o.fingerprint IS NOT NULL AND o.fingerprint > $4 AND o.key >= $5 AND o.key < $6)",
                     ") r ORDER BY r.written, r.key LIMIT $7"
                 );
-                self.query(sql, &[&scope.business, &scope.livemode, &account, &fingerprint, &from, &to, &most])?
+                self.query_of(
+                    scope,
+                    sql,
+                    &[&scope.business, &scope.livemode, &account, &fingerprint, &from, &to, &most],
+                )?
             }
         };
         stored_rows(&rows)
@@ -221,7 +203,7 @@ impl Read for PostgresStore {
         }
         let sql = concat!("SELECT f.fact FROM facts f WHERE f.scope = ", scope!(), " AND f.fact = ANY ($4)");
         let account = scope.account.to_string();
-        let known = texts(&self.query(sql, &[&scope.business, &scope.livemode, &account, &facts])?)?;
+        let known = texts(&self.query_of(scope, sql, &[&scope.business, &scope.livemode, &account, &facts])?)?;
         Ok(facts.iter().map(|fact| known.contains(fact)).collect())
     }
 
@@ -233,15 +215,15 @@ impl Read for PostgresStore {
 
     fn revision(&self, scope: &Scope) -> Stored<u64> {
         let sql = concat!("SELECT s.revision FROM scopes s WHERE s.id = ", scope!());
-        let row = self.query_one(sql, &[&scope.business, &scope.livemode, &scope.account.to_string()])?;
-        row.map_or(Ok(0), |row| number(&row, 0))
+        let rows = self.query_of(scope, sql, &[&scope.business, &scope.livemode, &scope.account.to_string()])?;
+        rows.first().map_or(Ok(0), |row| number(row, 0))
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
         let sql = concat!("SELECT y.reply::text FROM replies y WHERE y.scope = ", scope!(), " AND y.caller = $4");
         let account = scope.account.to_string();
-        let row = self.query_one(sql, &[&scope.business, &scope.livemode, &account, &caller])?;
-        row.map(|row| decode::json(get(&row, 0)?)).transpose()
+        let rows = self.query_of(scope, sql, &[&scope.business, &scope.livemode, &account, &caller])?;
+        rows.first().map(|row| decode::json(get(row, 0)?)).transpose()
     }
 
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
@@ -256,7 +238,8 @@ impl Read for PostgresStore {
             return Ok(Vec::new());
         }
         let sql = "SELECT l.key, l.holder, l.until, l.blocked_until FROM claims l WHERE l.key = ANY ($1)";
-        let rows = self.query(sql, &[&full_keys])?;
+        self.settle_if(|batch| batch.has_claim(full_keys))?;
+        let rows = self.query_now(sql, &[&full_keys])?;
         let found = rows.iter().map(|row| Ok((get::<&str>(row, 0)?, decode::claim(row, 1)?)));
         let found: HashMap<&str, ClaimRow> = found.collect::<Stored<_>>()?;
         Ok(full_keys.iter().map(|key| found.get(key.as_str()).cloned()).collect())
@@ -265,7 +248,8 @@ impl Read for PostgresStore {
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
         let (space, account) = (scope.partition().name() + "/", scope.account.to_string());
         let sql = "SELECT l.key FROM claims l WHERE l.holder = $1 AND l.key ^@ $2 AND l.key ^@ $3 ORDER BY l.key";
-        texts(&self.query(sql, &[&account, &prefix, &space])?)
+        self.settle_if(|batch| batch.has_claims())?;
+        texts(&self.query_now(sql, &[&account, &prefix, &space])?)
     }
 
     fn claim_keys(&self, prefix: &str, after: Option<&str>, most: usize) -> Stored<Vec<String>> {
@@ -314,7 +298,7 @@ impl Read for PostgresStore {
                     "r.shown AND r.key >= $4 AND ($5 OR r.key > $4) AND r.key < $6 \
                      AND ($7::text IS NULL OR r.body #>> '{values,product_type}' = $7) ORDER BY r.key LIMIT $8"
                 );
-                self.query(sql, &[business, livemode, &catalog, &from, &includes_from, &to, &product_type, &most])?
+                self.query_now(sql, &[business, livemode, &catalog, &from, &includes_from, &to, &product_type, &most])?
             }
             CatalogQuery::Name(name) => {
                 let target = Reference::Name(name.clone()).to_string();
@@ -322,7 +306,7 @@ impl Read for PostgresStore {
                     "r.shown AND r.key >= $4 AND ($5 OR r.key > $4) AND r.key < $6 AND r.key IN \
                      (SELECT f.key FROM refs f WHERE f.scope = r.scope AND f.target = $7) ORDER BY r.key LIMIT $8"
                 );
-                self.query(sql, &[business, livemode, &catalog, &from, &includes_from, &to, &target, &most])?
+                self.query_now(sql, &[business, livemode, &catalog, &from, &includes_from, &to, &target, &most])?
             }
         };
         let products = stored_rows(&rows)?.into_iter().filter_map(|stored| match stored.row {
@@ -340,7 +324,7 @@ impl Read for PostgresStore {
         }
         let catalog = Account::Platform.to_string();
         let sql = select_rows!("r.key = ANY ($4)");
-        let rows = self.query(sql, &[&partition.business, &partition.livemode, &catalog, &texts])?;
+        let rows = self.query_now(sql, &[&partition.business, &partition.livemode, &catalog, &texts])?;
         let found =
             rows.iter().map(|row| Ok((get::<String>(row, 0)?, decode::catalog_row(get(row, 0)?, get(row, 2)?)?)));
         let found: HashMap<String, Option<CatalogRow>> = found.collect::<Stored<_>>()?;
@@ -351,7 +335,7 @@ impl Read for PostgresStore {
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
         let sql = select_effects!("e.scope = ", scope!(), " AND e.key = $4 ORDER BY e.seq");
         let account = scope.account.to_string();
-        self.effects(&self.query(sql, &[&scope.business, &scope.livemode, &account, &key])?)
+        self.effects(&self.query_of(scope, sql, &[&scope.business, &scope.livemode, &account, &key])?)
     }
 
     fn effects_of(&self, scope: &Scope, after: u64, most: usize) -> Stored<Vec<EffectRow>> {
@@ -423,6 +407,10 @@ impl Read for PostgresStore {
     }
 
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        let is_unknown = |it: &Together| it.is_unknown(partition, source, id);
+        if self.together.borrow().as_ref().is_some_and(is_unknown) {
+            return Ok(None);
+        }
         let sql = select_events!(
             "e.id = $1 AND e.source = $2 AND e.partition = \
              (SELECT p.id FROM partitions p WHERE p.business = $3 AND p.livemode = $4)"
@@ -492,6 +480,9 @@ impl Read for PostgresStore {
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        if self.wake_later(keys) {
+            return Ok(Vec::new());
+        }
         numbers(&self.query("SELECT DISTINCT w.seq FROM waits w WHERE w.key = ANY ($1) ORDER BY w.seq", &[&keys])?)
     }
 

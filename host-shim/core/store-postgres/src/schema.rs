@@ -4,9 +4,13 @@ use crate::settings::OpenError;
 use crate::wire::Wire;
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_tables.sql"),
+    include_str!("migrations/0002_updates.sql"),
+    include_str!("migrations/0003_changes.sql"),
+];
 /// The functions, which are created again after each migration.
-const FUNCTIONS: &str = include_str!("migrations/functions.sql");
+const FUNCTIONS: [&str; 2] = [include_str!("migrations/functions.sql"), include_str!("migrations/together.sql")];
 /// Key of the lock under which one host at a time migrates.
 const LOCK: i64 = 0x7072_6f76_6973_0001;
 
@@ -66,7 +70,9 @@ fn migrate_in_transaction(wire: &Wire) -> Result<(), OpenError> {
     for migration in &MIGRATIONS[from..] {
         wire.execute(migration)?;
     }
-    wire.execute(FUNCTIONS)?;
+    for functions in FUNCTIONS {
+        wire.execute(functions)?;
+    }
     wire.execute(&format!("UPDATE schema_version SET version = {}", known()))?;
     Ok(())
 }

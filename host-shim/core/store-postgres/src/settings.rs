@@ -75,6 +75,8 @@ impl From<host_store::StoreError> for OpenError {
 pub struct Settings {
     config: Config,
     schema: String,
+    /// Options of the address, beside those of this program.
+    own_options: Option<String>,
     /// PEM file with certificate authorities to trust beside the machine's.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only for TLS"))]
     ca: Option<std::path::PathBuf>,
@@ -141,19 +143,10 @@ impl FromStr for Settings {
                 return Err(OpenError::Address(text));
             }
         };
-        config.ssl_mode(mode).application_name(format!("provisioner {schema}")).connect_timeout(Duration::from_secs(5));
+        config.ssl_mode(mode).connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
-        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
-        let options = format!(
-            "-c search_path={schema} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off \
-             -c plan_cache_mode=force_generic_plan -c default_transaction_isolation=read\\ committed \
-             -c client_min_messages=warning",
-            LOCK.as_millis(),
-            IDLE.as_millis()
-        );
-        let options = config.get_options().map_or_else(|| options.clone(), |own| format!("{options} {own}"));
-        config.options(options);
-        Ok(Settings { config, schema, ca })
+        let own_options = config.get_options().map(str::to_owned);
+        Ok(Settings { config, schema: String::new(), own_options, ca }.in_schema(&schema))
     }
 }
 
@@ -161,6 +154,24 @@ impl Settings {
     /// Returns the schema of the store's tables.
     pub fn schema(&self) -> &str {
         &self.schema
+    }
+
+    /// Returns the settings for another schema of the database. The name has no spaces, quotes and backslashes.
+    #[must_use]
+    pub fn in_schema(&self, schema: &str) -> Settings {
+        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
+        // A host that is gone without a word must not keep its locks for the hours of the server's own setting.
+        let options = format!(
+            "-c search_path=\"{schema}\" -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off \
+             -c plan_cache_mode=force_generic_plan -c default_transaction_isolation=read\\ committed \
+             -c client_min_messages=warning -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+            LOCK.as_millis(),
+            IDLE.as_millis()
+        );
+        let options = self.own_options.as_ref().map_or_else(|| options.clone(), |own| format!("{options} {own}"));
+        let mut config = self.config.clone();
+        config.options(options).application_name(format!("provisioner {schema}"));
+        Settings { config, schema: schema.to_owned(), ..self.clone() }
     }
 
     /// Opens a connection, and returns it with the task that drives it.

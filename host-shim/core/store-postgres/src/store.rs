@@ -1,10 +1,16 @@
 //! The handle that writes, and readers: transactions, savepoints, and what becomes of a commit whose answer is lost.
 
+use crate::catalog::CatalogCache;
 use crate::settings::{OpenError, Settings};
-use crate::wire::{Params, Wire};
-use crate::{change, decode, effects, erase, locks, schema};
+use crate::together::Together;
+use crate::wire::{BEGIN, Params, Wire};
+use crate::{change, decode, effects, erase, locks, news, schema};
+use extension_contract::Account;
 use host_store::implementation::Lend;
-use host_store::{Applied, Changes, Conflict, EffectRow, LeaseRequest, Read, Reader, Store, StoreError, Stored};
+use host_store::{
+    Applied, Changes, Conflict, EffectRow, InboxChange, LeaseRequest, News, NewsPlace, Partition, Read, Reader, Store,
+    StoreError, Stored,
+};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use tokio_postgres::Row;
@@ -21,6 +27,17 @@ struct Held {
     locks: bool,
     /// True once the numbers of events that it may get are marked as open.
     open_numbers: bool,
+    /// The first new event that it has stored.
+    event: Option<StoredEvent>,
+}
+
+/// A new event of a transaction. It tells this transaction from a later one that gets the same number, because a crash of the server
+/// has lost both the transaction and the fact that its number was used.
+#[derive(Clone)]
+struct StoredEvent {
+    seq: i64,
+    source: String,
+    id: String,
 }
 
 /// A store in PostgreSQL. Any number of handles, of any number of hosts, may write at the same time.
@@ -36,6 +53,12 @@ pub struct PostgresStore {
     at_mark: Option<Held>,
     /// Number of the open group's transaction, once it has written.
     transaction: RefCell<Option<String>>,
+    /// The changes that wait, in a group in which they may.
+    pub(crate) together: RefCell<Option<Together>>,
+    /// Rows of the catalog that events have needed.
+    pub(crate) catalog: RefCell<CatalogCache>,
+    /// True after the open group has changed a catalog.
+    pub(crate) catalog_is_written: Cell<bool>,
     /// End of the log in a reader's snapshot.
     pub(crate) snapshot_end: Cell<Option<i64>>,
 }
@@ -59,7 +82,7 @@ impl PostgresStore {
     pub fn open_reader(settings: &Settings) -> Result<Box<dyn Reader>, OpenError> {
         let store = Self::of(settings)?;
         schema::check(&store.wire)?;
-        Ok(Box::new(PostgresReader(store)))
+        Ok(Box::new(PostgresReader::new(store)))
     }
 
     fn of(settings: &Settings) -> Result<Self, OpenError> {
@@ -71,12 +94,22 @@ impl PostgresStore {
             held: RefCell::default(),
             at_mark: None,
             transaction: RefCell::default(),
+            together: RefCell::default(),
+            catalog: RefCell::default(),
+            catalog_is_written: Cell::new(false),
             snapshot_end: Cell::new(None),
         })
     }
 
-    /// Runs a query. After an error in a group, only the group's rollback or the way back to its mark can follow.
+    /// Runs a query that may read what any change of the open group has written.
     pub(crate) fn query(&self, sql: &'static str, params: Params<'_>) -> Stored<Vec<Row>> {
+        self.settle_held()?;
+        self.query_now(sql, params)
+    }
+
+    /// Runs a query that reads nothing that waiting changes write. After an error in a group, only the group's rollback or the way
+    /// back to its mark can follow.
+    pub(crate) fn query_now(&self, sql: &'static str, params: Params<'_>) -> Stored<Vec<Row>> {
         if !self.in_group {
             self.wire.ensure()?;
         } else if self.is_broken.get() {
@@ -96,6 +129,36 @@ impl PostgresStore {
         Ok(self.query(sql, params)?.into_iter().next())
     }
 
+    /// Notes that the numbers of events that the transaction may get are marked as open.
+    pub(crate) fn marked_open(&self) {
+        self.held.borrow_mut().open_numbers = true;
+    }
+
+    /// Notes the new event of a change that the transaction has applied, if it is its first.
+    pub(crate) fn set_stored(&self, seq: i64, changes: &Changes) {
+        let mut held = self.held.borrow_mut();
+        if held.event.is_none()
+            && let Some(InboxChange::New(new)) = &changes.inbox
+        {
+            held.event = Some(StoredEvent { seq, source: new.event.source.clone(), id: new.event.id.clone() });
+        }
+    }
+
+    /// Notes that the transaction takes locks. Returns true if it may wait for them.
+    pub(crate) fn locks_now(&self) -> bool {
+        !std::mem::replace(&mut self.held.borrow_mut().locks, true)
+    }
+
+    /// Notes the number of the transaction.
+    pub(crate) fn set_transaction(&self, number: Option<String>) {
+        self.transaction.replace(number);
+    }
+
+    /// Lets the open group fail: only its rollback can follow.
+    pub(crate) fn break_group(&self) {
+        self.is_broken.set(true);
+    }
+
     /// Runs `body` in the open group, or in a group of its own.
     fn grouped<T>(&mut self, body: impl FnOnce(&Self) -> Stored<T>) -> Stored<T> {
         if self.in_group {
@@ -111,15 +174,31 @@ impl PostgresStore {
     }
 
     fn apply_in_group(&self, changes: &Changes) -> Stored<Applied> {
+        if self.together.borrow().is_none() {
+            return self.apply_now(changes, None);
+        }
+        if let Some(number) = self.hold(changes)? {
+            return Ok(Applied::Done { seq: Some(number.unsigned_abs()) });
+        }
+        let number = self.together.borrow_mut().as_mut().and_then(|together| together.number_of(changes));
+        // One by one, the event might be undone and decided again; a group of which some changes wait begins again as a whole.
+        self.apply_now(changes, number).map_err(|error| {
+            self.break_group();
+            StoreError::Unavailable(error.to_string())
+        })
+    }
+
+    /// Applies a change at once. A new event gets this number, or the next.
+    fn apply_now(&self, changes: &Changes, number: Option<i64>) -> Stored<Applied> {
+        let is_of_catalog = changes.scope.as_ref().is_some_and(|scope| scope.account == Account::Platform);
+        if is_of_catalog && changes.has_rows() {
+            self.catalog_is_written.set(true);
+        }
         let prepared = change::prepare(self.wire.settings().schema(), changes)?;
-        let (waits, tag) = {
-            let held = self.held.borrow();
-            (!held.locks, (!held.open_numbers).then_some(self.tag))
-        };
-        let payload = prepared.payload.as_deref();
-        self.held.borrow_mut().locks = true;
-        let sql = "SELECT result, detail, seq, xid FROM apply_change($1::text::json, $2, $3, $4, $5)";
-        let row = self.query_one(sql, &[&prepared.json, &payload, &prepared.raw, &waits, &tag])?;
+        let tag = (!self.held.borrow().open_numbers).then_some(self.tag);
+        let (payload, waits) = (prepared.payload.as_deref(), self.locks_now());
+        let sql = "SELECT result, detail, seq, xid FROM apply_change($1::text::json, $2, $3, $4, $5, $6)";
+        let row = self.query_one(sql, &[&prepared.json, &payload, &prepared.raw, &waits, &tag, &number])?;
         let row = row.ok_or_else(|| decode::damaged("apply_change has no result"))?;
         let detail = || decode::get::<Option<String>>(&row, 1).map(Option::unwrap_or_default);
         match decode::get::<&str>(&row, 0)? {
@@ -133,8 +212,9 @@ impl PostgresStore {
         }
         self.transaction.replace(decode::get(&row, 3)?);
         let seq: Option<i64> = decode::get(&row, 2)?;
-        if seq.is_some() {
-            self.held.borrow_mut().open_numbers = true;
+        if let Some(seq) = seq {
+            self.marked_open();
+            self.set_stored(seq, changes);
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
             erase::account(self, scope)?;
@@ -150,22 +230,29 @@ impl PostgresStore {
         self.held.replace(Held::default());
         self.at_mark = None;
         self.transaction.replace(None);
+        self.together.replace(None);
+        self.catalog_is_written.set(false);
     }
 
-    /// Finds out whether a transaction was committed, although the answer is lost; none if that cannot be known.
-    fn fate(&self, transaction: &str) -> Option<bool> {
+    /// Returns true if a transaction was certainly committed, although the answer is lost. Its number alone is no proof: after a crash,
+    /// the server may give it to another transaction.
+    fn is_committed(&self, transaction: &str, event: &StoredEvent) -> bool {
         let until = Instant::now() + FATE;
+        // The number of the row's own transaction is another one if the event was stored after a savepoint.
+        let sql = "SELECT pg_xact_status($1::text::xid8), EXISTS (SELECT FROM events \
+                   WHERE seq = $2 AND source = $3 AND id = $4)";
         while Instant::now() < until {
-            let sql = "SELECT pg_xact_status($1::text::xid8)";
-            let status = self.wire.ensure().and_then(|()| self.wire.query_one(sql, &[&transaction]));
-            match status.ok().flatten().and_then(|row| row.try_get::<_, Option<String>>(0).ok().flatten()).as_deref() {
-                Some("committed") => return Some(true),
-                Some("aborted") => return Some(false),
+            let params: Params<'_> = &[&transaction, &event.seq, &event.source, &event.id];
+            let found = self.wire.ensure().and_then(|()| self.wire.query_one(sql, params)).ok().flatten();
+            let status = found.as_ref().and_then(|row| decode::get::<Option<String>>(row, 0).ok().flatten());
+            match (status.as_deref(), found) {
+                (Some("committed"), Some(row)) => return decode::get(&row, 1) == Ok(true),
+                (Some("aborted"), _) => return false,
                 // The server may not have noticed yet that the connection is broken, or may be starting.
                 _ => std::thread::sleep(FATE_PAUSE),
             }
         }
-        None
+        false
     }
 }
 
@@ -184,7 +271,7 @@ impl Store for PostgresStore {
             return Err(StoreError::Misuse("a group is already open".into()));
         }
         self.wire.ensure()?;
-        self.wire.send_ahead("BEGIN");
+        self.wire.send_ahead(BEGIN);
         self.in_group = true;
         Ok(())
     }
@@ -196,16 +283,14 @@ impl Store for PostgresStore {
         if self.is_broken.get() {
             return Err(StoreError::Unavailable("the open group is incomplete after an earlier error".into()));
         }
-        let transaction = self.transaction.take();
-        if !self.wire.has_ahead() {
-            let committed = self.wire.execute("COMMIT");
-            if let Err(error) = committed {
-                let is_committed = transaction.is_some_and(|number| self.fate(&number) == Some(true));
-                if !is_committed {
-                    self.is_broken.set(true);
-                    return Err(error);
-                }
-            }
+        self.settle_held()?;
+        let transaction = self.transaction.take().zip(self.held.borrow().event.clone());
+        if !self.wire.is_to_begin()
+            && let Err(error) = self.wire.execute("COMMIT")
+            && !transaction.is_some_and(|(number, event)| self.is_committed(&number, &event))
+        {
+            self.is_broken.set(true);
+            return Err(error);
         }
         self.forget_group();
         Ok(())
@@ -215,7 +300,7 @@ impl Store for PostgresStore {
         if !self.in_group {
             return Err(StoreError::Misuse("no group is open".into()));
         }
-        let has_begun = !self.wire.has_ahead() || self.held.borrow().locks;
+        let has_begun = !self.wire.is_to_begin();
         self.forget_group();
         if has_begun && self.wire.execute("ROLLBACK").is_err() {
             // A closed connection rolls back as well.
@@ -246,7 +331,7 @@ impl Store for PostgresStore {
             return Err(StoreError::Misuse("a reader is opened outside of a group".into()));
         }
         let store = Self::of(self.wire.settings()).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Box::new(PostgresReader(store)))
+        Ok(Box::new(PostgresReader::new(store)))
     }
 
     fn peer(&self) -> Stored<Option<Box<dyn Store>>> {
@@ -258,7 +343,18 @@ impl Store for PostgresStore {
         true
     }
 
+    fn begin_together(&mut self, partition: &Partition, events: &[(&str, &str)]) -> Stored<bool> {
+        self.begin_held(partition, events).map(|()| true)
+    }
+
+    fn settle(&mut self) -> Stored<()> {
+        self.settle_held()
+    }
+
     fn mark(&mut self) -> Stored<()> {
+        if self.together.borrow().is_some() {
+            return Err(StoreError::Misuse("a group whose changes may wait has no marks".into()));
+        }
         if !self.in_group {
             return Err(StoreError::Misuse("no group is open".into()));
         }
@@ -279,12 +375,23 @@ impl Store for PostgresStore {
 }
 
 /// A reader with a connection of its own, and a transaction during a snapshot.
-struct PostgresReader(PostgresStore);
+struct PostgresReader {
+    store: PostgresStore,
+    /// Number of the connection that has read the last news.
+    news_from: Cell<u64>,
+}
+
+impl PostgresReader {
+    fn new(store: PostgresStore) -> PostgresReader {
+        let news_from = Cell::new(store.wire.number());
+        PostgresReader { store, news_from }
+    }
+}
 
 impl Lend for PostgresReader {
     fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
-        match self.0.in_group {
-            true => body(&self.0),
+        match self.store.in_group {
+            true => body(&self.store),
             false => Err(StoreError::Misuse("no snapshot is open".into())),
         }
     }
@@ -292,28 +399,46 @@ impl Lend for PostgresReader {
 
 impl Reader for PostgresReader {
     fn begin(&mut self) -> Stored<()> {
-        if self.0.in_group {
+        if self.store.in_group {
             return Err(StoreError::Misuse("a snapshot is already open".into()));
         }
-        self.0.wire.ensure()?;
+        self.store.wire.ensure()?;
         // The end of the log is read before the snapshot is taken, in the same round trip.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
-        let rows = self.0.wire.query_then("SELECT log_end($1)", &[&self.0.tag], begin)?;
-        self.0.snapshot_end.set(rows.first().map(|row| decode::get(row, 0)).transpose()?);
-        self.0.in_group = true;
+        let wire = &self.store.wire;
+        let rows = match wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin) {
+            // A restart of the server is noticed by the first query after it; nothing was read yet.
+            Err(_) if !wire.is_connected() => {
+                wire.ensure()?;
+                wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin)?
+            }
+            done => done?,
+        };
+        self.store.snapshot_end.set(rows.first().map(|row| decode::get(row, 0)).transpose()?);
+        self.store.in_group = true;
         Ok(())
     }
 
     fn end(&mut self) -> Stored<()> {
-        if !self.0.in_group {
+        if !self.store.in_group {
             return Err(StoreError::Misuse("no snapshot is open".into()));
         }
-        if self.0.wire.execute("COMMIT").is_err() {
+        if self.store.wire.execute("COMMIT").is_err() {
             // Nothing was written, and a closed connection ends the snapshot as well.
-            self.0.wire.disconnect();
+            self.store.wire.disconnect();
         }
-        self.0.forget_group();
-        self.0.snapshot_end.set(None);
+        self.store.forget_group();
+        self.store.snapshot_end.set(None);
         Ok(())
+    }
+
+    fn news(&self, partition: &Partition, after: Option<NewsPlace>, limit: usize) -> Stored<(Vec<News>, NewsPlace)> {
+        let Some(end) = self.store.snapshot_end.get() else {
+            return Err(StoreError::Misuse("no snapshot is open".into()));
+        };
+        let number = self.store.wire.number();
+        let is_same = self.news_from.replace(number) == number;
+        let after = if is_same { after } else { after.map(news::before_a_crash) };
+        news::after(&self.store, partition, after, end, decode::limit(limit))
     }
 }

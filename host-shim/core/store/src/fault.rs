@@ -1,11 +1,13 @@
-//! A store that fails at a chosen write, or at its reads. For tests and for the exploration of crashes.
+//! A store that fails at a chosen write, or at its reads and those of its readers. For tests and for the exploration of crashes.
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
 use crate::fork::fork;
 use crate::lend::Lend;
 use crate::memory::MemoryStore;
+use crate::news::{News, NewsPlace};
 use crate::rows::{EffectRow, LeaseRequest};
+use crate::scope::Partition;
 use crate::store::{Read, Reader, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,7 +82,7 @@ impl Faults {
         self.state().fault = None;
     }
 
-    /// Sets whether reads fail from now on. Does not affect writes.
+    /// Sets whether reads fail from now on, also those of readers. Does not affect writes.
     pub fn fail_reads(&self, fail: bool) {
         self.state().reads_fail = fail;
     }
@@ -152,6 +154,10 @@ impl State {
     fn check_alive(&self) -> Stored<()> {
         if self.dead { Err(StoreError::Unavailable("the store is closed after its fault".into())) } else { Ok(()) }
     }
+
+    fn check_reads(&self) -> Stored<()> {
+        if self.reads_fail { Err(StoreError::Unavailable("fault at a read".into())) } else { Ok(()) }
+    }
 }
 
 /// The store that [`Faults::open`] returns.
@@ -168,9 +174,7 @@ impl Lend for FaultStore {
     fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
         let state = self.0.state();
         state.check_alive()?;
-        if state.reads_fail {
-            return Err(StoreError::Unavailable("fault at a read".into()));
-        }
+        state.check_reads()?;
         body(&*state.store)
     }
 }
@@ -204,7 +208,33 @@ impl Store for FaultStore {
         self.0.write("lease", |state| state.store.lease_due(request))
     }
     fn reader(&self) -> Stored<Box<dyn Reader>> {
-        self.0.state().store.reader()
+        let reader = self.0.state().store.reader()?;
+        Ok(Box::new(FaultReader { reader, faults: self.0.clone() }))
+    }
+}
+
+/// A reader of the wrapped store. Its reads fail with those of the store.
+struct FaultReader {
+    reader: Box<dyn Reader>,
+    faults: Faults,
+}
+
+impl Lend for FaultReader {
+    fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
+        self.faults.state().check_reads()?;
+        body(&*self.reader)
+    }
+}
+
+impl Reader for FaultReader {
+    fn begin(&mut self) -> Stored<()> {
+        self.reader.begin()
+    }
+    fn end(&mut self) -> Stored<()> {
+        self.reader.end()
+    }
+    fn news(&self, partition: &Partition, after: Option<NewsPlace>, limit: usize) -> Stored<(Vec<News>, NewsPlace)> {
+        self.reader.news(partition, after, limit)
     }
 }
 

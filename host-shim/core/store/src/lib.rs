@@ -15,6 +15,7 @@ pub mod implementation;
 mod lend;
 mod log;
 mod memory;
+mod news;
 mod not_state;
 mod prefix;
 mod reach;
@@ -36,6 +37,7 @@ pub use error::{StoreError, Stored};
 pub use fork::fork;
 pub use log::LogEntry;
 pub use memory::MemoryStore;
+pub use news::{News, NewsPlace};
 pub use not_state::{Excluded, NotState};
 pub use rows::{
     ClaimRow, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE,

@@ -2,6 +2,7 @@
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
+use crate::news::{News, NewsPlace};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Placed, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
@@ -166,6 +167,16 @@ pub trait Reader: Read + Send {
     fn begin(&mut self) -> Stored<()>;
     /// Ends the snapshot.
     fn end(&mut self) -> Stored<()>;
+    /// Returns the events of a partition that hosts have stored or changed after a place, at most `limit` new ones, and the place
+    /// after them. Without a place, returns no event, and the place after the last one. After a crash of the database, some are told
+    /// again.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` outside of a snapshot, and for a store without peers: its only host knows what it has stored.
+    fn news(&self, partition: &Partition, after: Option<NewsPlace>, limit: usize) -> Stored<(Vec<News>, NewsPlace)> {
+        let _ = (partition, after, limit);
+        Err(StoreError::Misuse("a store without peers has no news".into()))
+    }
 }
 
 /// The handle of a store that writes.
@@ -203,6 +214,22 @@ pub trait Store: Read + Send + Any {
     /// `StoreError::Locked`.
     fn has_peers(&self) -> bool {
         false
+    }
+
+    /// Begins a group for new events of a partition, by source and id. The store may hold back its changes and apply several of them
+    /// together, until [`Store::settle`]; its reads see them nevertheless. Returns false, and begins nothing, if the store has no
+    /// such groups.
+    ///
+    /// If a change cannot be applied, the call that finds it out fails with `StoreError::Unavailable`, and so does every later one:
+    /// the caller rolls the group back, and applies its changes one by one in a group of [`Store::begin`]. The group has no marks.
+    fn begin_together(&mut self, partition: &Partition, events: &[(&str, &str)]) -> Stored<bool> {
+        let _ = (partition, events);
+        Ok(false)
+    }
+
+    /// Applies the changes that the open group holds back.
+    fn settle(&mut self) -> Stored<()> {
+        Ok(())
     }
 
     /// Marks the point in the open group to which [`Store::undo`] goes back. A later mark replaces an earlier one.

@@ -1,7 +1,10 @@
 //! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml`, routes and mails; removing
 //! the folder removes them. A name that two files define is refused, with both places.
 
-use super::{BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, own, paths, retry, templates, variables, webhooks};
+use super::{
+    BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, costs, measured, own, paths, recorded, retry, templates,
+    variables, webhooks,
+};
 use crate::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_routes::RouteFile;
 use host_yaml::{Checked, Checker, Entry, Node, Noted};
@@ -12,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// Name of the optional folder of features in a business folder.
 const FOLDER: &str = "features";
 /// Clauses of `business.yml`: policies, roles of organizations' members, configuration keys, resources, retries, webhooks and
-/// their paths, and unused variables.
-pub(super) const CLAUSES: [&str; 9] = [
+/// their paths, costs, measurements, recorded effects, and unused variables.
+pub(super) const CLAUSES: [&str; 12] = [
     super::POLICIES,
     "may",
     own::CONFIG,
@@ -22,8 +25,13 @@ pub(super) const CLAUSES: [&str; 9] = [
     webhooks::CLAUSE,
     paths::CLAUSE,
     answers::CLAUSE,
+    costs::CLAUSE,
+    measured::CLAUSE,
+    recorded::CLAUSE,
     variables::CLAUSE,
 ];
+/// The clauses of [`CLAUSES`] that the extension does not get: all but the first four.
+pub(super) const OF_HOST: &[&str] = CLAUSES.split_at(4).1;
 /// Clauses that only one file may have, since they are not collections.
 const WHOLE: [&str; 2] = [super::POLICIES, "campaigns"];
 /// Clauses that are lists of named entries, each with the member that contains the name.
@@ -230,7 +238,7 @@ mod tests {
     const BASE: (&str, &str) =
         ("catalog.yml", "campaigns: {batch: 9, every: 1m}\nentitlements: {a: {kind: flag}}\nproducts: [{id: p}]\n");
 
-    // covers: PLG-01, PLG-03
+    // covers: PLG-01, PLG-03, D-42
     #[test]
     fn a_feature_folder_adds_its_clauses_and_templates() {
         let alone = read_of(&[BASE]).expect("a business");

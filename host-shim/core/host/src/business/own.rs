@@ -2,8 +2,11 @@
 //! unused variables.
 
 use super::answers::{self, WebhookAnswer};
+use super::costs::{self, ResourceCost};
 use super::decimal::{DECIMALS_MAX, without_point};
+use super::measured::{self, MeasuredSize};
 use super::paths::{self, WebhookPath};
+use super::recorded::{self, RecordedEffect};
 use super::retry::{self, RetryDecl};
 use super::text_of;
 use super::variables;
@@ -47,6 +50,12 @@ pub struct BusinessDeclarations {
     pub webhook_answers: Vec<WebhookAnswer>,
     /// The number of decimals with which the value of a key is written, by key.
     pub decimals: BTreeMap<String, u32>,
+    /// The prices of resources at their provider.
+    pub costs: Vec<ResourceCost>,
+    /// The meters that the server itself reads at the providers.
+    pub measured: Vec<MeasuredSize>,
+    /// Effects that the server itself carries out by keeping their records.
+    pub recorded: Vec<RecordedEffect>,
     /// The reason why an environment variable is not used, by variable.
     pub unused_variables: BTreeMap<String, String>,
 }
@@ -71,6 +80,9 @@ impl BusinessDeclarations {
             let webhooks = document.member(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, webhooks));
             let webhook_paths = document.member(paths::CLAUSE).map(|paths| paths::read(check, paths));
             let answers = document.member(answers::CLAUSE).map(|answers| answers::read(check, answers));
+            let costs = document.member(costs::CLAUSE).map(|costs| costs::read(check, costs));
+            let measured = document.member(measured::CLAUSE).map(|measured| measured::read(check, measured));
+            let recorded = document.member(recorded::CLAUSE).map(|recorded| recorded::read(check, recorded));
             let unused = document.member(variables::CLAUSE).map(|unused| variables::read(check, unused));
             let config: Vec<(ConfigDecl, Option<u32>)> = config.transpose()?.unwrap_or_default();
             let decimals = |(decl, decimals): &(ConfigDecl, Option<u32>)| Some((decl.key.clone(), (*decimals)?));
@@ -82,6 +94,9 @@ impl BusinessDeclarations {
                 webhooks: webhooks.transpose()?.unwrap_or_default(),
                 webhook_paths: webhook_paths.transpose()?.unwrap_or_default(),
                 webhook_answers: answers.transpose()?.unwrap_or_default(),
+                costs: costs.transpose()?.unwrap_or_default(),
+                measured: measured.transpose()?.unwrap_or_default(),
+                recorded: recorded.transpose()?.unwrap_or_default(),
                 unused_variables: unused.transpose()?.unwrap_or_default(),
             })
         })
@@ -94,6 +109,9 @@ impl BusinessDeclarations {
         found.extend(webhooks::mistakes(&self.webhooks, &declared.config, catalog));
         found.extend(paths::mistakes(&self.webhook_paths, &self.webhooks));
         found.extend(answers::mistakes(&self.webhook_answers, &self.webhooks));
+        found.extend(costs::mistakes(&self.costs, &declared.effects));
+        found.extend(measured::mistakes(&self.measured, &declared.effects, catalog));
+        found.extend(recorded::mistakes(&self.recorded, &self.effects));
         found
     }
 
@@ -146,7 +164,7 @@ impl BusinessDeclarations {
     }
 }
 
-fn effect(resource: &str, verb: &str) -> EffectDecl {
+pub(super) fn effect(resource: &str, verb: &str) -> EffectDecl {
     let any = json!({"type": "object"}).to_string();
     EffectDecl {
         kind: format!("{resource}.{verb}"),

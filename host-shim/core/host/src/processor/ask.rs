@@ -111,12 +111,13 @@ pub trait Questions {
         &mut self,
         question: &Question,
         kind: &str,
+        filter: Option<&str>,
         at_most: usize,
     ) -> Result<(Vec<Listed>, bool), AskError> {
         let mut all: Vec<Listed> = Vec::new();
         loop {
             let after = all.last().map(|entry| entry.id.clone());
-            let page = self.ask_list(question, kind, None, &Page { after, limit: PAGE_ROWS_MAX })?;
+            let page = self.ask_list(question, kind, filter, &Page { after, limit: PAGE_ROWS_MAX })?;
             let is_last = page.len() < PAGE_ROWS_MAX as usize;
             all.extend(page);
             if is_last || all.len() >= at_most {

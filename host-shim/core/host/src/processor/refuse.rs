@@ -22,7 +22,7 @@ impl Processor {
         self.grouped(|processor| processor.step(|processor| processor.refuse(&attempt, &refusal, now)))
     }
 
-    fn refuse(&mut self, attempt: &Attempt, refusal: &Refusal, now: Timestamp) -> Stored<Vec<Report>> {
+    pub(super) fn refuse(&mut self, attempt: &Attempt, refusal: &Refusal, now: Timestamp) -> Stored<Vec<Report>> {
         if let Some(known) = self.known(attempt.event())? {
             return Ok(vec![Report::duplicate(&known)]);
         }

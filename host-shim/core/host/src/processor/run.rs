@@ -131,7 +131,11 @@ impl Attempt {
     /// Sets the attempt number, and the platform account for an internal event without an account.
     fn begin(&mut self) {
         let failures = self.failures;
-        // The event has no other owner yet, so nothing is copied.
+        let has_account = self.event.account.is_some() || matches!(self.event.payload, Payload::Provider(_));
+        if has_account && self.event.attempt == failures + 1 {
+            // An event with another owner would be copied.
+            return;
+        }
         begin(Arc::make_mut(&mut self.event), failures);
     }
 }
@@ -234,7 +238,7 @@ impl Processor {
             Ok(Applied::Done { seq }) => seq,
             Ok(Applied::Conflict(Conflict::Event)) => return Ok(Recorded::RunElsewhere),
             Ok(Applied::Conflict(Conflict::Effect | Conflict::Read)) => return Ok(Recorded::Outdated),
-            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Locked(_))) => return Err(error),
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error.into()));
                 let failed = FailedRun { error, account: decided.account, logs: decided.logs };
@@ -301,6 +305,11 @@ impl Processor {
 
     /// Stores a failed attempt, without changes.
     fn fail(&mut self, attempt: Attempt, failed: FailedRun, now: Timestamp) -> Stored<Report> {
+        if self.is_of_newer(&attempt, &failed)? {
+            let not_before = now.saturating_add(RETRY_DELAYS_MS[0]);
+            let state = InboxState::Pending { not_before, waits_since: attempt.waits_since };
+            return self.record_failure(&attempt, failed, state, attempt.failures, now);
+        }
         let failures = attempt.failures + 1;
         let delay = RETRY_DELAYS_MS.get(attempt.failures as usize).filter(|_| failures < ATTEMPTS_MAX);
         let state = match delay {
@@ -310,6 +319,23 @@ impl Processor {
             None => InboxState::Dead,
         };
         self.record_failure(&attempt, failed, state, failures, now)
+    }
+
+    /// Returns true if another host has a newer extension and has written rows of the account or the catalog with it. During an
+    /// upgrade this host cannot read them: a host with that extension decides the event, and this is no failed attempt.
+    fn is_of_newer(&self, attempt: &Attempt, failed: &FailedRun) -> Stored<bool> {
+        let (store, own) = (self.store(), self.runner.declarations().data_version);
+        let Some(account) = failed.account.as_ref().or(attempt.event.account.as_ref()).filter(|_| store.has_peers())
+        else {
+            return Ok(false);
+        };
+        let scope = self.partition().scope(account.clone());
+        for scope in [&scope, &scope.catalog()] {
+            if store.newest_data_version(scope)?.is_some_and(|newest| newest > own) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Stores that an attempt had no outcome, and what becomes of its event.

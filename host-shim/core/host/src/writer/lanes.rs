@@ -8,8 +8,8 @@ use super::jobs::{JobError, Jobs, OnAnswer};
 use super::{Listener, WriterLimits};
 use crate::clock::ClockSource;
 use crate::outbox::OutboxError;
-use crate::processor::{Processor, Report};
-use extension_contract::{Event, Payload};
+use crate::processor::{Arriving, Disposition, Processor, Report};
+use extension_contract::{Event, Outcome, Payload};
 use host_intake::Decoded;
 use host_store::{StoreError, Stored};
 use serde::Deserialize;
@@ -43,7 +43,7 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Starts a thread for each lane. A commit that requests effects wakes the writer.
+    /// Starts a thread for each lane. A commit that leaves work to the writer wakes it.
     ///
     /// # Errors
     /// Fails if a thread cannot be created.
@@ -145,6 +145,12 @@ impl<'b> Object<'b> {
     }
 }
 
+/// Returns true if a run leaves work to the writer: effects, or an event that is not decided yet.
+fn leaves_work(report: &Report) -> bool {
+    !report.effects.is_empty()
+        || matches!(report.result, Disposition::Failed(_) | Disposition::Outcome(Outcome::Deferred(_)))
+}
+
 /// The loop of a lane.
 struct RunningLane {
     lane: Lane,
@@ -158,11 +164,11 @@ impl RunningLane {
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
             let until = Instant::now() + self.limits.gather;
-            while group.len() < self.limits.group {
-                match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(next) => group.push(next),
-                    Err(_) => break,
-                }
+            group.extend(waiting.try_iter().take(self.limits.group.saturating_sub(1)));
+            if group.len() < self.limits.group {
+                // To sleep once costs less than to be woken by each event.
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+                group.extend(waiting.try_iter().take(self.limits.group - group.len()));
             }
             self.commit(group);
         }
@@ -174,7 +180,7 @@ impl RunningLane {
         match self.decide(group, &mut answers) {
             Ok(results) => {
                 results.iter().flatten().for_each(|reports| self.lane.listener.committed(reports));
-                if results.iter().flatten().flatten().any(|report| !report.effects.is_empty()) {
+                if results.iter().flatten().flatten().any(leaves_work) {
                     self.jobs.wake();
                 }
                 for (answer, reports) in answers.into_iter().zip(results) {
@@ -195,34 +201,13 @@ impl RunningLane {
         group: Vec<Waiting>,
         answers: &mut Vec<OnAnswer>,
     ) -> Result<Vec<Stored<Vec<Report>>>, StoreError> {
-        let mut arrived = Vec::with_capacity(group.len());
-        for Waiting { decoded, raw, answer } in group {
+        let mut arriving = Vec::with_capacity(group.len());
+        for Waiting { decoded: Decoded { mut event, refusal, .. }, raw, answer } in group {
             answers.push(answer);
-            arrived.push((decoded, raw));
-        }
-        let processor = &mut self.lane.processor;
-        processor.begin_group()?;
-        let mut results = Vec::with_capacity(arrived.len());
-        for (Decoded { mut event, refusal, .. }, raw) in arrived {
             event.received_at = self.clock.now();
-            if let Err(denied) = processor.check_business(&event) {
-                results.push(Err(denied));
-                continue;
-            }
-            let accepted = match refusal {
-                Some(refusal) => processor.accept_refused(event, raw, refusal),
-                None => processor.accept(event, raw),
-            };
-            match accepted {
-                Ok(reports) => results.push(Ok(reports)),
-                Err(error) => {
-                    // Report the first error.
-                    let _ = processor.rollback_group();
-                    return Err(error);
-                }
-            }
+            arriving.push(Arriving { event, raw, refusal });
         }
-        processor.commit_group().map(|()| results)
+        self.lane.processor.accept_group(arriving)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::processor::toy::ToyRunner;
 use crate::processor::{self, business};
 use crate::writer::{self, decoded};
 use counterparts::Postgres;
-use extension_contract::{Account, Event};
+use extension_contract::{Account, DeferReason, Event, Outcome};
 use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::{Processor, Report};
@@ -216,21 +216,42 @@ fn lanes_reach_the_state_of_one_lane_in_the_order_of_commits() {
     });
 }
 
-#[test]
-fn effects_that_a_lane_requests_begin_without_waiting_for_the_writer() {
-    let schema = Schema::new("wakes");
+/// Starts a lane beside a writer. A manual clock never advances by itself, so the writer looks only because the lane wakes it.
+fn beside_writer(schema: &Schema) -> (Lanes, Writer, Receiver<writer::ListenerEvent>) {
     let host = writer::host(schema.open(), Registry::new(), ToyRunner::new(1), Clock::manual(T0));
     let of_lane = host.processor().peer(Box::new(ToyRunner::new(1))).unwrap().unwrap();
     let (writer, listened) = writer::spawn_host(host, WriterLimits::default());
     let clock = Clock::manual(T0);
     let lane = Lane { processor: of_lane, listener: Box::new(Deaf) };
     let lanes = Lanes::spawn(vec![lane], clock.source(), writer.jobs(), WriterLimits::default()).unwrap();
+    (lanes, writer, listened)
+}
+
+#[test]
+fn effects_that_a_lane_requests_begin_without_waiting_for_the_writer() {
+    let schema = Schema::new("wakes");
+    let (lanes, writer, listened) = beside_writer(&schema);
     let asked = json!({"ask": [{"kind": "mail.send", "key": "m"}]});
     let reports = send(&lanes, command("c1", "a", T0, asked)).recv().unwrap().unwrap();
     assert_eq!(lines(&reports), ["c1: applied"]);
-    // A manual clock never advances by itself, so the writer looks only because the lane woke it.
     let called = listened.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(matches!(&called, writer::ListenerEvent::Calls(calls) if calls[0].key == "m"), "{called:?}");
+    lanes.stop();
+    writer.stop().unwrap();
+}
+
+#[test]
+fn an_event_that_a_lane_leaves_undecided_is_decided_without_waiting_for_the_writer() {
+    let schema = Schema::new("undecided");
+    let (lanes, writer, listened) = beside_writer(&schema);
+    send(&lanes, command("c1", "b", T0, json!({"take": ["name:1"]}))).recv().unwrap().unwrap();
+    // The claim that the event waits for is taken already, so it must run again at once.
+    let waits = Outcome::Deferred(DeferReason::Claim(vec!["name:1".to_owned()]));
+    let reports = send(&lanes, command("c2", "a", T0, json!({"outcome": waits}))).recv().unwrap().unwrap();
+    assert_eq!(lines(&reports), ["c2: deferred(claim(name:1))"]);
+    let again = listened.recv_timeout(Duration::from_secs(10)).unwrap();
+    let writer::ListenerEvent::Committed(again) = again else { panic!("{again:?}") };
+    assert_eq!(lines(&again), ["later c2: deferred(claim(name:1))"]);
     lanes.stop();
     writer.stop().unwrap();
 }

@@ -30,7 +30,8 @@ DECLARE
     v_at integer;
 BEGIN
     IF cardinality(p_claims) > 0 THEN
-        FOR v_row IN SELECT c.* FROM claims c WHERE c.key = ANY (p_claims) LOOP
+        -- One look into the index for each key, whatever the planner knows of the table.
+        FOR v_row IN SELECT c.* FROM unnest(p_claims) k, LATERAL (SELECT * FROM claims x WHERE x.key = k OFFSET 0) c LOOP
             part := 'l'; key := v_row.key; body := v_row.holder; first := v_row.until; second := v_row.blocked_until;
             RETURN NEXT;
             IF v_row.holder IS NOT NULL AND (v_row.until IS NULL OR v_row.until > p_now) THEN
@@ -166,9 +167,10 @@ BEGIN
     IF v_catalog IS NOT NULL THEN
         part := 'c'; first := NULL;
         FOR v_row IN
-            SELECT r.key, r.body FROM rows r WHERE r.scope = v_catalog AND r.key = ANY (ARRAY(
-                SELECT DISTINCT substr(t, 17) FROM unnest(v_all_refs || p_named) t
-                WHERE t LIKE 'catalog:catalog-product:%' OR t LIKE 'catalog:catalog-price:%'))
+            SELECT r.* FROM (
+                SELECT DISTINCT substr(t, 17) AS key FROM unnest(v_all_refs || p_named) t
+                WHERE t LIKE 'catalog:catalog-product:%' OR t LIKE 'catalog:catalog-price:%') n,
+            LATERAL (SELECT r.key, r.body FROM rows r WHERE r.scope = v_catalog AND r.key = n.key OFFSET 0) r
         LOOP
             key := v_row.key; body := v_row.body;
             RETURN NEXT;
@@ -182,26 +184,21 @@ END $$;
 CREATE OR REPLACE FUNCTION take_locks(p_keys bigint[], p_shared boolean[], p_waits boolean) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    FOR i IN 1 .. cardinality(p_keys) LOOP
-        IF p_waits AND p_shared[i] THEN
-            PERFORM pg_advisory_xact_lock_shared(p_keys[i]);
-        ELSIF p_waits THEN
-            PERFORM pg_advisory_xact_lock(p_keys[i]);
-        ELSIF p_shared[i] THEN
-            IF NOT pg_try_advisory_xact_lock_shared(p_keys[i]) THEN RETURN false; END IF;
-        ELSIF NOT pg_try_advisory_xact_lock(p_keys[i]) THEN
-            RETURN false;
-        END IF;
-    END LOOP;
-    RETURN true;
+    IF p_waits THEN
+        PERFORM CASE WHEN x.shared THEN pg_advisory_xact_lock_shared(x.key) ELSE pg_advisory_xact_lock(x.key) END
+            FROM unnest(p_keys, p_shared) x(key, shared);
+        RETURN true;
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM unnest(p_keys, p_shared) x(key, shared)
+        WHERE NOT CASE WHEN x.shared THEN pg_try_advisory_xact_lock_shared(x.key) ELSE pg_try_advisory_xact_lock(x.key) END);
 END $$;
 
 -- Applies the changes of an event, or none of them.
 --
--- result: `done` (with the number of a new event, and that of the transaction), a conflict (`event`, `effect`, `read`), `locked` by another transaction, `taken`
--- (by the unique index in `detail`), or `misuse` (a bug of the caller, in `detail`). p_tag marks the numbers of events that this
--- transaction may get as open; null if it has marked them.
-CREATE OR REPLACE FUNCTION apply_change(p json, p_payload bytea, p_raw bytea, p_waits boolean, p_tag bigint)
+-- result: `done` (with the number of a new event, and that of the transaction), a conflict (`event`, `effect`, `read`), `locked` by
+-- another transaction, `taken` (by the unique index in `detail`), or `misuse` (a bug of the caller, in `detail`). p_tag marks the numbers of events that this
+-- transaction may get as open; null if it has marked them. p_number is the number of a new event, if it has one.
+CREATE OR REPLACE FUNCTION apply_change(p json, p_payload bytea, p_raw bytea, p_waits boolean, p_tag bigint, p_number bigint)
 RETURNS TABLE (result text, detail text, seq bigint, xid text) LANGUAGE plpgsql AS $$
 DECLARE
     c record;
@@ -334,7 +331,7 @@ BEGIN
             PERFORM pg_advisory_xact_lock_shared((p_tag << 48) | CASE WHEN s.is_called THEN s.last_value ELSE 0 END)
                 FROM event_numbers s;
         END IF;
-        seq := nextval('event_numbers');
+        seq := coalesce(p_number, nextval('event_numbers'));
         INSERT INTO events (seq, partition, source, id, kind, received_at, envelope, payload_kind, payload, raw, account,
                 state, at, waits_since, failures, error, outcome, runs, run)
             VALUES (seq, v_of_event, n.source, n.id, n.kind, n.received_at, n.envelope, n.payload_kind, p_payload, p_raw, g.account,

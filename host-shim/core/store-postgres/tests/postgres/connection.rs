@@ -1,6 +1,6 @@
 //! Broken connections: what was committed counts, also if the answer is lost, and the next call connects again.
 
-use crate::support::{address, over_tcp, with_password};
+use crate::support::{address, forgetful, over_tcp, with_password};
 use counterparts::{Fault, FaultProxy, Postgres, Protocol};
 use extension_contract::Row;
 use host_store::testing::samples;
@@ -27,13 +27,47 @@ fn a_commit_whose_answer_is_lost_counts_if_it_was_carried_out() {
     proxy.fail_with("COMMIT", Fault::ResetAfter);
     assert_eq!(store.apply(&change("evt_1")), Ok(Applied::Done { seq: Some(1) }));
     assert_eq!(ids(&store), ["evt_1"], "the store has connected again");
+    // The same in a group of steps, each of which could be undone.
+    proxy.fail_with("COMMIT", Fault::ResetAfter);
+    store.begin().expect("no group");
+    store.mark().expect("a group");
+    store.apply(&change("evt_of_step")).expect("applied");
+    assert_eq!(store.commit(), Ok(()));
+    assert_eq!(ids(&store), ["evt_1", "evt_of_step"]);
     // The connection breaks before the server gets the commit.
     proxy.fail_with("COMMIT", Fault::ResetBefore);
     let lost = store.apply(&change("evt_2"));
     assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
-    assert_eq!(ids(&store), ["evt_1"]);
+    assert_eq!(ids(&store), ["evt_1", "evt_of_step"]);
     assert!(store.apply(&change("evt_2")).is_ok(), "sending it again is safe");
-    assert_eq!((proxy.struck(), ids(&store)), (2, vec!["evt_1".to_owned(), "evt_2".to_owned()]));
+    let stored = ["evt_1", "evt_of_step", "evt_2"].map(str::to_owned).to_vec();
+    assert_eq!((proxy.struck(), ids(&store)), (3, stored));
+}
+
+#[test]
+fn a_commit_that_a_crash_has_lost_is_not_taken_for_another_transaction_with_its_number() {
+    let (mut server, address) = forgetful();
+    let mut other = PostgresStore::open(&address).expect("opened");
+    let mut store = PostgresStore::open(&address).expect("opened");
+    let mut is_reused = false;
+    for round in 0..5 {
+        let (lost, kept) = (format!("evt_lost_{round}"), format!("evt_kept_{round}"));
+        store.begin().expect("no group");
+        store.apply(&change(&lost)).expect("applied");
+        let number = server.sql("crash", "SELECT pg_snapshot_xmin(pg_current_snapshot())");
+        // The server ends before anything of the transaction has reached a file.
+        server.restart();
+        while let Err(error) = other.apply(&change(&kept)) {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        }
+        let next = server.sql("crash", &format!("SELECT xmin FROM crash.events WHERE id = '{kept}'"));
+        is_reused |= next == number;
+        assert!(matches!(store.commit(), Err(StoreError::Unavailable(_))), "{round}");
+        store.rollback().expect("a group is open");
+        let stored = ids(&store);
+        assert!(!stored.contains(&lost) && stored.contains(&kept), "{stored:?}");
+    }
+    assert!(is_reused, "the server gives the number of the lost transaction to the next one");
 }
 
 #[test]
@@ -60,6 +94,9 @@ fn a_group_whose_connection_breaks_is_gone_and_the_next_group_works() {
     reader.end().expect("a snapshot is open");
     reader.begin().expect("the reader connects again");
     assert_eq!(ids(&*reader), ["evt_1", "evt_4"]);
+    reader.end().expect("a snapshot");
+    crate::support::end_connections(&settings);
+    reader.begin().expect("an idle reader connects again");
 }
 
 #[test]

@@ -47,3 +47,13 @@ pub fn end_connections(settings: &Settings) {
         ),
     );
 }
+
+/// Returns a server of the test's own, and the address of a store on it. What is not committed reaches no file within 10 s, so that a
+/// crash loses it together with the numbers that it was given.
+pub fn forgetful() -> (Postgres, Settings) {
+    let server = Postgres::start();
+    server.sql("postgres", "ALTER SYSTEM SET wal_writer_delay = '10s'");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let address = format!("{}&schema=crash", server.database("crash")).parse().expect("an address");
+    (server, address)
+}

@@ -9,14 +9,14 @@ use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, I
 /// An exported function of a component and, after its first call, of an instance.
 pub(super) struct Export<P, R> {
     index: ComponentExportIndex,
-    func: Option<TypedFunc<P, R>>,
+    function: Option<TypedFunc<P, R>>,
     /// Whether the type of the component's function was checked.
     is_checked: bool,
 }
 
 impl<P, R> Clone for Export<P, R> {
     fn clone(&self) -> Self {
-        Export { index: self.index, func: self.func, is_checked: self.is_checked }
+        Export { index: self.index, function: self.function, is_checked: self.is_checked }
     }
 }
 
@@ -27,24 +27,24 @@ where
 {
     /// Returns the export with a checked type, for any instance.
     fn checked(&self) -> Self {
-        Export { index: self.index, func: None, is_checked: true }
+        Export { index: self.index, function: None, is_checked: true }
     }
 
     /// Returns the function of an instance. Looks the function up at its first call, since a fresh instance calls only
     /// one function. Does not compare the type of a checked export, since this takes a large part of the time of a
     /// short call.
     pub fn of(&mut self, instance: &Instance, mut store: impl AsContextMut) -> wasmtime::Result<TypedFunc<P, R>> {
-        if let Some(func) = self.func {
-            return Ok(func);
+        if let Some(function) = self.function {
+            return Ok(function);
         }
-        let func = match instance.get_func(&mut store, self.index) {
+        let function = match instance.get_func(&mut store, self.index) {
             // SAFETY: the type of this export was compared with these parameters and results in another instance of the
             // same component, and all instances of a component have functions of the same types.
             #[allow(unsafe_code)]
-            Some(func) if self.is_checked => unsafe { TypedFunc::new_unchecked(func) },
+            Some(function) if self.is_checked => unsafe { TypedFunc::new_unchecked(function) },
             _ => instance.get_typed_func(store, self.index)?,
         };
-        Ok(*self.func.insert(func))
+        Ok(*self.function.insert(function))
     }
 }
 
@@ -110,14 +110,14 @@ impl Exports {
             return Err(missing);
         };
         Ok(Exports {
-            declare: Export { index: declare, func: None, is_checked: false },
-            validate: Export { index: validate, func: None, is_checked: false },
-            handle: Export { index: handle, func: None, is_checked: false },
-            catalog: Export { index: catalog, func: None, is_checked: false },
-            entitlements: Export { index: entitlements, func: None, is_checked: false },
-            usage: Export { index: usage, func: None, is_checked: false },
-            balances: Export { index: balances, func: None, is_checked: false },
-            list: Export { index: list, func: None, is_checked: false },
+            declare: Export { index: declare, function: None, is_checked: false },
+            validate: Export { index: validate, function: None, is_checked: false },
+            handle: Export { index: handle, function: None, is_checked: false },
+            catalog: Export { index: catalog, function: None, is_checked: false },
+            entitlements: Export { index: entitlements, function: None, is_checked: false },
+            usage: Export { index: usage, function: None, is_checked: false },
+            balances: Export { index: balances, function: None, is_checked: false },
+            list: Export { index: list, function: None, is_checked: false },
         })
     }
 

@@ -70,8 +70,8 @@ impl LiveInstance {
         R: ComponentNamedList + Lift + 'static,
     {
         arm(&mut self.store, limits)?;
-        let func = export(&mut self.exports).of(&self.instance, &mut self.store)?;
-        let answer = func.call(&mut self.store, params)?;
+        let function = export(&mut self.exports).of(&self.instance, &mut self.store)?;
+        let answer = function.call(&mut self.store, params)?;
         let fuel = match limits.fuel {
             Some(limit) => limit - self.store.get_fuel()?,
             None => 0,
