@@ -3,6 +3,7 @@
 mod empty;
 mod find;
 mod marking;
+mod measure;
 mod settings;
 mod sign;
 
@@ -62,7 +63,7 @@ pub struct BucketConfig {
 /// |---|---|---|
 /// | `bucket.ensure` | `name`, `cors` (a list of origins), `writes` (`allowed`, `refused`) | `id`, `bucket` |
 /// | `bucket.change` | `state`, which is only recorded, and the members of `ensure` | `id`, `bucket` |
-/// | `bucket.observe` | as `ensure`; with `adopt` and `outputs.bucket` | `exists`, `state`, `outputs` |
+/// | `bucket.observe` | as `ensure`; with `adopt` and `outputs.bucket` | `exists`, `state`, `outputs`, and `bytes`, the size of the current objects, up to 100 000 objects |
 /// | `bucket.destroy` | as `ensure`; deletes all objects | none |
 /// | `object.sign` | `bucket`, `key` (or `object`), `ttl_s` | `url` |
 pub struct Buckets {
@@ -101,7 +102,13 @@ impl Buckets {
             (_, "change") => self.change(call).await,
             (_, "observe") if adopts(call) => self.adopt(call).await,
             (_, "observe") => match self.seek(call).await? {
-                Lookup::Ours(name, marks) => Ok(observed(&name, &marks)),
+                Lookup::Ours(name, marks) => {
+                    let mut found = observed(&name, &marks);
+                    if let Some(bytes) = self.bytes(&name).await? {
+                        found["bytes"] = json!(bytes);
+                    }
+                    Ok(CallOutcome::Done(found))
+                }
                 _ => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             (_, "destroy") => match self.seek(call).await? {
@@ -252,7 +259,7 @@ impl Buckets {
             }
         };
         self.mark(name, &marks).await?;
-        Ok(observed(name, &marks))
+        Ok(CallOutcome::Done(observed(name, &marks)))
     }
 
     async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
@@ -292,8 +299,8 @@ fn outputs(name: &str) -> Value {
     json!({"id": name, "bucket": name})
 }
 
-fn observed(name: &str, marks: &Marks) -> CallOutcome {
-    CallOutcome::Done(json!({"exists": true, "state": marks.state, "outputs": outputs(name)}))
+fn observed(name: &str, marks: &Marks) -> Value {
+    json!({"exists": true, "state": marks.state, "outputs": outputs(name)})
 }
 
 fn tags(marks: &Marks) -> Result<Vec<Tag>, CallOutcome> {

@@ -10,6 +10,10 @@ use std::error::Error;
 /// Maximum characters of AWS's error message that an outcome includes.
 const AWS_MESSAGE_MAX: usize = 300;
 
+/// HTTP status of a throttled request, and the least status of an error on the server's side.
+const TOO_MANY: u16 = 429;
+const SERVER_ERROR: u16 = 500;
+
 /// Codes of temporary errors. Errors with status 429 or 5xx are always temporary.
 const TRANSIENT: &[&str] = &[
     "BucketAlreadyOwnedByYou",
@@ -29,23 +33,29 @@ const TRANSIENT: &[&str] = &[
     "OperationAborted",
     "PreconditionFailed",
     "PriorRequestNotComplete",
+    "PriorityInUse",
+    "RequestInProgressException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestTimeTooSkewed",
     "RequestTimeout",
     "RequestTimeoutException",
     "ResourceConflictException",
+    "ResourceInUse",
     "ResourceNotReadyException",
     "SlowDown",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
     "TooManyUpdates",
+    "UpdateInProgressException",
 ];
 
 /// Parts of messages about a role that was created or changed a moment ago: IAM's data are not everywhere at once, so
-/// Lambda may not know the role, or its rights to a network, for some seconds.
-const NEW_ROLE: [&str; 2] = ["cannot be assumed", "does not have permissions to call"];
+/// Lambda may not know the role, or its rights to a network, for some seconds. ECS makes its own role with the first
+/// service of an account.
+const NEW_ROLE: [&str; 3] =
+    ["cannot be assumed", "does not have permissions to call", "Unable to assume the service linked role"];
 
 /// Parts of codes that mean an exhausted quota. `TooManyRequests…` is temporary and is checked first.
 const QUOTA: [&str; 4] = ["QuotaExceeded", "LimitExceeded", "CodeStorageExceeded", "TooMany"];
@@ -98,10 +108,12 @@ impl Failure {
             }
             other => (String::new(), DisplayErrorContext(other).to_string()),
         };
+        // A response of a proxy between us and AWS has no body that the SDK can read, but its status counts.
         let is_service = matches!(error, SdkError::ServiceError(_));
+        let is_temporary = |status: &u16| *status == TOO_MANY || *status >= SERVER_ERROR;
         Failure {
             request,
-            status: status.filter(|_| is_service),
+            status: status.filter(|status| is_service || is_temporary(status)),
             code,
             aws_message,
             shows_aws_message: true,
@@ -147,9 +159,9 @@ impl From<Failure> for CallOutcome {
             };
         };
         let is_new_role = NEW_ROLE.iter().any(|part| failure.aws_message.contains(part));
-        if status == 429 || failure.code.contains("Throttl") {
+        if status == TOO_MANY || failure.code.contains("Throttl") {
             retry("throttled")
-        } else if status >= 500 {
+        } else if status >= SERVER_ERROR {
             retry("unavailable")
         } else if failure.is(TRANSIENT) || is_new_role {
             retry("conflict")

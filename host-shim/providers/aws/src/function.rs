@@ -1,15 +1,18 @@
 //! Functions on Lambda, each with its own URL.
 
 mod find;
-mod own_role;
+pub(crate) mod own_role;
 mod settings;
 mod url;
 
+pub(crate) use own_role::RESOURCE as FUNCTION_ROLE;
 pub use own_role::RESOURCES;
+pub(crate) use settings::ECS;
 pub use settings::{Code, FunctionConfig, FunctionRole, FunctionSize};
 
 use crate::aws::{Aws, OpenError};
 use crate::errors::{Failure, InRequest, NoneIf, incomplete, name_taken};
+use crate::lookup::{Existing, Lookup};
 use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, check_region, has_settings, output};
 use crate::poll::poll_later;
@@ -17,20 +20,18 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use host_provider_api::names::{Rules, letters};
 use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
-use own_role::RoleOf;
+use own_role::{ListedRoles, RoleOf};
 use serde_json::{Value, json};
 use settings::{CheckedConfig, Settings};
 
 const RULES: Rules = Rules { what: "function", shortest: 1, longest: 64, others: b"-_" };
-/// Prefix of derived names.
-const PREFIX: &str = "sbp-";
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
 /// First delay before a poll, in milliseconds. An update takes seconds.
 const POLL_MS: i64 = 1000;
 /// Key of the tag with the id of the code.
 const CODE: &str = "code";
 
-/// The provider of functions.
+/// The provider of functions on Lambda.
 ///
 /// | effect | payload | outputs |
 /// |---|---|---|
@@ -50,21 +51,18 @@ pub struct Functions {
 }
 
 /// An existing function.
-struct ExistingFunction {
-    name: String,
+pub(crate) struct ExistingFunction {
+    pub(crate) name: String,
     arn: String,
     marks: Option<Marks>,
     config: FunctionConfiguration,
     is_suspended: bool,
 }
 
-/// Result of looking up a resource's function.
-enum Lookup {
-    Ours(Box<ExistingFunction>, Marks),
-    /// The wanted name belongs to another resource.
-    Taken(String),
-    /// The function does not exist and is to be created under this name.
-    Absent(String),
+impl Existing for ExistingFunction {
+    fn marks(&self) -> Option<&Marks> {
+        self.marks.as_ref()
+    }
 }
 
 impl Functions {
@@ -79,7 +77,16 @@ impl Functions {
         Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), role, checked })
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
+    /// Returns the tiers of functions on Lambda, sorted.
+    pub(crate) fn tiers(&self) -> Vec<String> {
+        self.checked.tiers()
+    }
+
+    pub(crate) fn role(&self) -> &RoleOf {
+        &self.role
+    }
+
+    pub(crate) async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
             _ if call.resource() == own_role::RESOURCE => self.role_alone(call).await,
             "ensure" => {
@@ -245,8 +252,8 @@ impl Functions {
         Ok(CallOutcome::Done(json!({})))
     }
 
-    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
-        let mut roles = self.role.listed().await?;
+    /// Lists the functions. Marks their roles as used.
+    pub(crate) async fn all(&self, roles: &mut ListedRoles) -> Result<Vec<Held>, CallOutcome> {
         let mut held = Vec::new();
         for (name, _) in self.names().await? {
             if let Some(found) = self.get(&name).await?
@@ -257,6 +264,12 @@ impl Functions {
                 held.push(marks.clone().held(&name, state));
             }
         }
+        Ok(held)
+    }
+
+    async fn all_with_roles(&self) -> Result<Vec<Held>, CallOutcome> {
+        let mut roles = self.role.listed().await?;
+        let mut held = self.all(&mut roles).await?;
         held.extend(self.role.unused(roles).await?);
         held.sort();
         Ok(held)
@@ -273,11 +286,11 @@ impl Provider for Functions {
             return Vec::new();
         }
         let region = self.aws.region().to_owned();
-        vec![Restriction::one_of("tier", self.checked.tiers()), Restriction::one_of("region", vec![region])]
+        vec![Restriction::one_of("tier", self.tiers()), Restriction::one_of("region", vec![region])]
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all())
+        self.aws.list(self.all_with_roles())
     }
 }
 

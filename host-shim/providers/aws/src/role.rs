@@ -2,7 +2,7 @@
 
 mod policy;
 
-pub(crate) use policy::Grants;
+pub(crate) use policy::{Grants, Service};
 
 use crate::aws::{Aws, OpenError};
 use crate::errors::{InRequest, NoneIf, name_taken, unbuilt};
@@ -126,7 +126,7 @@ impl Roles {
         let (role, marks, is_new) = match self.get(&name).await? {
             None => {
                 let marks = Marks::of(call)?;
-                (self.create(&name, &marks).await?, marks, true)
+                (self.create(&name, &marks, &grants.service).await?, marks, true)
             }
             Some(ExistingRole { role, marks: Some(marks) }) if marks.id == id => {
                 marks.admit(call)?;
@@ -139,8 +139,11 @@ impl Roles {
             let problem = format!("the role `{name}` has the path `{path}`: expected `{expected}`; IAM moves no role");
             return Err(CallOutcome::refused("bad-settings", problem));
         }
-        let (trust, policy) = (trust().to_string(), policy(&role.arn, grants).to_string());
-        let print = fingerprint(&json!([EDITION, trust, policy, self.config.boundary_arn]).to_string());
+        let (trust, policy) = (trust(&grants.service).to_string(), policy(&role.arn, grants));
+        let policy = policy.map(|policy| policy.to_string());
+        let print = fingerprint(
+            &json!([EDITION, trust, policy.as_deref().unwrap_or_default(), self.config.boundary_arn]).to_string(),
+        );
         if marks.get(SETTINGS) == Some(&print) {
             return Ok(role.arn);
         }
@@ -151,15 +154,23 @@ impl Roles {
             known(&name, update.send().await.in_request("iam:UpdateAssumeRolePolicy").none_if(ABSENT)?)?;
             self.bound(&name, &role).await?;
         }
-        let put = self.client.put_role_policy().role_name(&name).policy_name(POLICY).policy_document(policy);
-        known(&name, put.send().await.in_request("iam:PutRolePolicy").none_if(ABSENT)?)?;
+        match policy {
+            Some(policy) => {
+                let put = self.client.put_role_policy().role_name(&name).policy_name(POLICY).policy_document(policy);
+                known(&name, put.send().await.in_request("iam:PutRolePolicy").none_if(ABSENT)?)?;
+            }
+            None => {
+                let delete = self.client.delete_role_policy().role_name(&name).policy_name(POLICY);
+                delete.send().await.in_request("iam:DeleteRolePolicy").none_if(ABSENT)?;
+            }
+        }
         self.tag(&name, &after.with(SETTINGS, &print)).await?;
         Ok(role.arn)
     }
 
-    async fn create(&self, name: &str, marks: &Marks) -> Result<Role, CallOutcome> {
+    async fn create(&self, name: &str, marks: &Marks, service: &Service<'_>) -> Result<Role, CallOutcome> {
         let create = self.client.create_role().role_name(name).path(&self.config.path);
-        let create = create.assume_role_policy_document(trust().to_string()).set_tags(Some(tags(marks)?));
+        let create = create.assume_role_policy_document(trust(service).to_string()).set_tags(Some(tags(marks)?));
         let response = create.set_permissions_boundary(self.config.boundary_arn.clone()).send().await;
         let made = response.in_request("iam:CreateRole")?.role;
         made.ok_or_else(|| crate::errors::incomplete("iam:CreateRole", "a role"))

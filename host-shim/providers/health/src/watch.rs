@@ -39,13 +39,7 @@ enum Health {
 
 impl WatchSettings {
     pub fn of(payload: &Value) -> Result<WatchSettings, BadPayload> {
-        let url = payload.get("url").and_then(Value::as_str).unwrap_or_default();
-        let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-        if !is_http || url.len() > URL_BYTES_MAX {
-            let found = payload.get("url").map_or_else(|| "missing".to_owned(), shown);
-            let expected = format!("a URL that begins with http:// or https://, at most {URL_BYTES_MAX} bytes");
-            return Err(BadPayload { member: "url", found, expected });
-        }
+        let url = url(payload)?;
         let every_s = number(payload, "every_s", EVERY_MAX)?;
         let health = match payload.get("health").and_then(Value::as_str) {
             Some("healthy") => Health::Healthy,
@@ -60,6 +54,18 @@ impl WatchSettings {
             health,
         })
     }
+}
+
+/// Returns the address of a payload.
+pub(crate) fn url(payload: &Value) -> Result<&str, BadPayload> {
+    let url = payload.get("url").and_then(Value::as_str).unwrap_or_default();
+    let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    if is_http && url.len() <= URL_BYTES_MAX {
+        return Ok(url);
+    }
+    let found = payload.get("url").map_or_else(|| "missing".to_owned(), shown);
+    let expected = format!("a URL that begins with http:// or https://, at most {URL_BYTES_MAX} bytes");
+    Err(BadPayload { member: "url", found, expected })
 }
 
 fn number(payload: &Value, member: &'static str, most: u64) -> Result<u64, BadPayload> {

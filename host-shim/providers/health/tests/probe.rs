@@ -110,6 +110,39 @@ fn a_failure_and_a_recovery_are_each_reported_once() {
     assert_eq!(server.asked(), 10);
 }
 
+fn answer(url: &str) -> Call {
+    Call { kind: "probe.answer".to_owned(), payload: json!({"url": url}), ..watch(url, "unknown") }
+}
+
+#[test]
+fn an_address_is_asked_until_it_answers() {
+    let server = Fickle::start(&[DOWN, SILENCE, OK]);
+    let mut call = answer(&format!("http://{}/health", server.address));
+    let mut waits = Vec::new();
+    // Each poll has a new provider, so only the token connects the polls.
+    while let CallOutcome::InProgress { after_ms, token } = probe_within(50).call(&call) {
+        waits.push(after_ms);
+        call.token = Some(token);
+    }
+    assert_eq!((waits, server.asked()), (vec![2_000, 4_000], 3));
+    assert_eq!(probe().call(&call), CallOutcome::Done(json!({})));
+}
+
+#[test]
+fn an_address_that_never_answers_is_given_up_and_an_address_of_no_server_is_refused_at_once() {
+    let server = Fickle::start(&[DOWN]);
+    let mut call = answer(&format!("http://{}/", server.address));
+    call.token = Some(json!({"failed": 119}).to_string());
+    let is_refused_as = |call: &Call, expected: &str| match probe().call(call) {
+        CallOutcome::Refused { code, .. } => assert_eq!(code, expected),
+        other => panic!("{other:?}"),
+    };
+    is_refused_as(&call, "no-answer");
+    is_refused_as(&Call { token: Some("mine".to_owned()), ..call }, "bad-token");
+    is_refused_as(&answer("ftp://host.example/"), "bad-payload");
+    is_refused_as(&answer("http://169.254.169.254/latest"), "address-refused");
+}
+
 #[test]
 fn a_poll_repeated_after_a_crash_counts_once() {
     let server = Fickle::start(&[DOWN]);

@@ -65,7 +65,7 @@ pub struct Request<'r> {
     /// Key or token, sent as `Authorization: Bearer …`; empty to send none.
     pub bearer: &'r str,
     /// Additional headers.
-    pub headers: &'r [(&'static str, &'r str)],
+    pub headers: &'r [(&'r str, &'r str)],
     /// Body, if the request has one.
     pub body: Option<Body>,
 }

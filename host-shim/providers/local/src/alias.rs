@@ -1,4 +1,4 @@
-//! `cdn.*` and `domain.*`: additional host names of functions.
+//! `cdn.*` and `domain.*`: additional host names of functions; and `probe.answer`, whether such a name leads to a function.
 
 use crate::error::LocalError;
 use crate::function::{self, LABEL};
@@ -25,6 +25,18 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     store.save(&Resource::new(call, outputs.clone()))?;
     store.remember_label(label, &id)?;
     Ok(CallOutcome::Done(outputs))
+}
+
+/// Returns whether the host of an address leads to a function on this machine. The address itself, such as
+/// `https://acme.example`, is that of no server here.
+pub(crate) fn answers(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
+    let url = call.text("url").unwrap_or_default();
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let label = host.split(['.', ':', '/']).next().unwrap_or_default();
+    Ok(match resolve(store, label)? {
+        Some(_) => CallOutcome::Done(json!({})),
+        None => CallOutcome::refused("no-answer", format!("no function on this machine has the name `{label}`")),
+    })
 }
 
 /// Returns the function whose own label or alias is `label`. An alias leads only to a function of the same account.

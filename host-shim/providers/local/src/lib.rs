@@ -14,6 +14,7 @@ mod entries;
 mod error;
 mod function;
 mod notebook;
+mod objects;
 mod page;
 mod provider;
 mod server;

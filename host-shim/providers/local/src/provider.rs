@@ -4,7 +4,7 @@ use crate::away::AwaySlot;
 use crate::error::LocalError;
 use crate::serving::Serving;
 use crate::store::{Resource, ResourceStore};
-use crate::{alias, backups, bucket, database, function};
+use crate::{alias, backups, bucket, database, function, objects};
 use host_provider_api::{BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Unlisted, Unreadable};
 use serde_json::json;
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Resources of [`Local`], as patterns for the registry.
-pub const PATTERNS: [&str; 5] = ["bucket", "cdn", "database", "domain", "function"];
+pub const PATTERNS: [&str; 7] = ["bucket", "cdn", "database", "domain", "function", "object", "probe.answer"];
 
 /// The file whose lock the process with a running call holds.
 const LOCK: &str = "calls.lock";
@@ -63,6 +63,15 @@ impl Local {
     }
 
     fn call_locked(&self, call: &Call) -> Result<CallOutcome, LocalError> {
+        if call.resource() == "object" {
+            return match call.verb() {
+                "sign" => objects::sign(&self.store, self.address().port(), call),
+                _ => Ok(CallOutcome::unsupported(call)),
+            };
+        }
+        if call.kind == "probe.answer" {
+            return alias::answers(&self.store, call);
+        }
         let found = self.store.find(&call.resource_id())?;
         if let Some(resource) =
             found.as_ref().filter(|resource| resource.generation > call.generation && call.verb() != "observe")
@@ -90,7 +99,11 @@ impl Local {
                 Ok(CallOutcome::Done(json!({"exists": false})))
             }
             ("observe", Some(resource)) => {
-                Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": resource.outputs})))
+                let mut found = json!({"exists": true, "state": resource.state, "outputs": resource.outputs});
+                if let Some(bytes) = self.bytes(&resource)? {
+                    found["bytes"] = json!(bytes);
+                }
+                Ok(CallOutcome::Done(found))
             }
             ("observe", None) if call.payload.get("adopt") == Some(&json!(true)) => {
                 Ok(CallOutcome::refused("cannot-adopt", "resources created by others can't be adopted on this machine"))
@@ -121,6 +134,23 @@ impl Local {
             ("migrate", _) if call.resource() == "database" => database::migrate(&self.store, call),
             ("seed", _) if call.resource() == "database" => database::seed(&self.store, call),
             _ => Ok(CallOutcome::unsupported(call)),
+        }
+    }
+
+    /// Returns the size of a database or a bucket; none for other resources.
+    fn bytes(&self, resource: &Resource) -> Result<Option<u64>, LocalError> {
+        let id = resource.full_id();
+        let path = match resource.resource.as_str() {
+            "database" => database::file(&self.store, &id),
+            "bucket" => bucket::files(&self.store, &id),
+            _ => return Ok(None),
+        };
+        let size = if path.is_dir() { bucket::size(&path) } else { path.metadata().map(|file| file.len()) };
+        match size {
+            Ok(bytes) => Ok(Some(bytes)),
+            // Nothing was written yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(0)),
+            Err(error) => Err(LocalError::Io { path, error }),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::function::LABEL;
 use crate::notebook::Notebook;
 use crate::page::{page, rows};
 use crate::store::{Resource, ResourceStore};
-use crate::{alias, entries, function};
+use crate::{alias, entries, function, objects};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -153,6 +153,20 @@ impl From<Response> for Responded {
 
 /// Returns the response of the host's function.
 fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Responded {
+    // A signed address has no name of its own: the names are those of customers.
+    if host.starts_with("127.0.0.1:")
+        && let Some(path) = request.uri().path().strip_prefix(objects::PATH)
+    {
+        let read = objects::read(store, path, request.uri().query().unwrap_or_default());
+        return match read {
+            Ok(objects::Read::File(bytes)) => file(bytes).into(),
+            Ok(objects::Read::Forbidden) => {
+                text(StatusCode::FORBIDDEN, "the address is not signed, or its time is over").into()
+            }
+            Ok(objects::Read::Absent) => text(StatusCode::NOT_FOUND, "there is no such object").into(),
+            Err(error) => failed(&error).into(),
+        };
+    }
     let Some(label) = label(host) else {
         return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost").into();
     };
@@ -195,6 +209,16 @@ fn serve(store: &ResourceStore, function: &Resource, request: Request<Bytes>) ->
     let notebook = Notebook::open(store, function)?;
     let response = Handle::current().block_on(notes::respond(&site, notebook.as_ref(), request))?;
     Ok(response.map(Body::from))
+}
+
+/// Returns the response with a file, which browsers save and do not show.
+fn file(bytes: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 fn failed(error: &LocalError) -> Response {

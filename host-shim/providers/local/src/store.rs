@@ -99,6 +99,32 @@ impl ResourceStore {
         self.folder.join(name)
     }
 
+    /// Returns the path of something in the folder, from the folder on.
+    pub fn within(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.folder).unwrap_or(path).to_owned()
+    }
+
+    /// Returns the random key in a file, if there is one.
+    pub fn key(&self, name: &str) -> Result<Option<Vec<u8>>, LocalError> {
+        let file = self.file(name);
+        let key = read::<String>(&file)?.map(hex::decode);
+        key.transpose().map_err(|error| LocalError::Content { path: file, error: error.to_string() })
+    }
+
+    /// Returns the random key in a file, and makes it if needed. Calls must be made one at a time.
+    pub fn key_or_new(&self, name: &str) -> Result<Vec<u8>, LocalError> {
+        if let Some(known) = self.key(name)? {
+            return Ok(known);
+        }
+        let file = self.file(name);
+        let mut key = [0; 32];
+        let failed =
+            |error: getrandom::Error| LocalError::Io { path: file.clone(), error: std::io::Error::other(error) };
+        getrandom::fill(&mut key).map_err(failed)?;
+        write(&file, &hex::encode(key))?;
+        Ok(key.to_vec())
+    }
+
     /// Returns the stored port of the HTTP server.
     pub fn port(&self) -> Result<Option<u16>, LocalError> {
         read(&self.file(PORT))

@@ -1,5 +1,8 @@
 //! Opens the providers AWS, B2, PostgreSQL and Supabase with their settings.
 
+#[cfg(feature = "aws")]
+mod compute;
+
 use crate::name::Name;
 use crate::open::{OpenError, ProviderBuilder};
 #[cfg(feature = "postgres")]
@@ -15,10 +18,8 @@ fn bad(name: Name, problem: impl ToString) -> OpenError {
 #[cfg(feature = "aws")]
 impl ProviderBuilder<'_> {
     pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
-        use crate::settings::AwsCode;
         use host_aws::{
-            Aws, BucketConfig, Buckets, CdnConfig, Code, DatabaseConfig, DatabaseSize, Databases, Distributions,
-            Flavor, FunctionConfig, FunctionRole, FunctionSize, Functions, RESOURCES, TenantRoles,
+            Aws, BucketConfig, Buckets, CdnConfig, DatabaseConfig, DatabaseSize, Databases, Distributions, Flavor,
         };
         let name = Name::Aws;
         let settings = self.options.settings.aws.clone();
@@ -27,12 +28,7 @@ impl ProviderBuilder<'_> {
         let key = (settings.access_key_id.as_deref(), settings.secret_access_key.as_deref());
         let config = self.aws_config(name, &settings.region, settings.endpoint.clone(), key)?;
         let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
-        let functions = settings.functions.as_ref();
-        let tenants = functions.and_then(|functions| functions.roles.as_ref()).map(|roles| {
-            let tenants = TenantRoles::new(&roles.path, roles.boundary_arn.as_deref(), &roles.operators);
-            tenants.map_err(|error| bad(name, error))
-        });
-        let tenants = tenants.transpose()?;
+        let tenants = compute::tenants(name, &settings)?;
         let buckets = BucketConfig {
             flavor: Flavor::Aws,
             cdn_account: settings.cdn_account.clone(),
@@ -46,33 +42,8 @@ impl ProviderBuilder<'_> {
             price_class: settings.price_class.clone(),
         };
         self.limited(name, &["cdn"], Arc::new(Distributions::new(&aws, cdn)));
-        if let Some(functions) = functions {
-            let size =
-                |size: &crate::settings::AwsSize| FunctionSize { memory_mb: size.memory_mb, timeout_s: size.timeout_s };
-            let functions = FunctionConfig {
-                role: match (&functions.role_arn, tenants) {
-                    (Some(arn), None) => FunctionRole::Shared(arn.clone()),
-                    (None, Some(tenants)) => FunctionRole::Own(tenants),
-                    _ => return Err(bad(name, "expected `role_arn`, a role that all functions share, or `roles`")),
-                },
-                code: match &functions.code {
-                    AwsCode::File(file) => Code::File(file.clone()),
-                    AwsCode::Object { bucket, key, version } => {
-                        Code::Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }
-                    }
-                },
-                runtime: functions.runtime.clone(),
-                handler: functions.handler.clone(),
-                size: functions.size.as_ref().map_or_else(FunctionSize::default, size),
-                tiers: functions.tiers.iter().map(|(tier, of)| (tier.clone(), size(of))).collect(),
-                environment: functions.environment.clone(),
-                secret_in_environment: functions.secret_in_environment,
-                kms_key_arn: functions.kms_key_arn.clone(),
-                subnet_ids: functions.subnet_ids.clone(),
-                security_group_ids: functions.security_group_ids.clone(),
-            };
-            let functions = Functions::new(&aws, functions).map_err(|error| bad(name, error))?;
-            self.limited(name, &RESOURCES, Arc::new(functions));
+        if let Some(compute) = compute::provider(name, &aws, &settings, tenants)? {
+            self.limited(name, &host_aws::RESOURCES, Arc::new(compute));
         }
         if let Some(databases) = &settings.databases {
             let databases = DatabaseConfig {

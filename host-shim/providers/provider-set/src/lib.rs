@@ -14,21 +14,20 @@ mod secrets;
 mod settings;
 mod stop;
 
+pub use addresses::Directory;
 pub use drift::{Drift, drift};
 pub use host_local::{AwayAnswer, AwayPages, AwaySlot};
-pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, Vault, VaultError};
+pub use host_mail::{AddressBook, AddressUnavailable, MailSite, MailTemplates, Recipient, Wanted, built_in_mails};
+pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, SHAPE as VAULT, Vault, VaultError};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};
 pub use name::Name;
-pub use open::{
-    LocalStripe, MailFolders, OpenError, Opened, Options, StripeKey, begin_secrets, open, preview_mail, secrets_of,
-    secrets_with,
-};
+pub use open::{LocalStripe, OpenError, Opened, Options, SECRETS, StripeKey, begin_secrets, open, secrets_of};
 pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{
-    AwsCode, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings,
-    PostgresServer, PostgresSettings, RegistrySettings, Settings, SettingsError, SmtpSecurity, SmtpSettings,
-    StripeSettings, SupabaseSettings,
+    AwsCode, AwsContainerSize, AwsContainers, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings,
+    LimitSettings, MailSettings, PostgresServer, PostgresSettings, RegistrySettings, ServiceSettings, Settings,
+    SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,
 };
 pub use stop::StopSignal;

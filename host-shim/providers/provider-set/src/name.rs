@@ -14,10 +14,14 @@ pub enum Name {
     Local,
     /// Health probes.
     Http,
+    /// The usage in the spend log of a LiteLLM proxy.
+    Litellm,
     /// Databases on shared PostgreSQL servers.
     Postgres,
     /// Credentials of a registry for images.
     Registry,
+    /// A business's own effects, at a service of the business.
+    Service,
     /// Mails by SMTP.
     Smtp,
     /// Stripe's API.
@@ -28,13 +32,15 @@ pub enum Name {
 
 impl Name {
     /// All providers.
-    pub const ALL: [Name; 9] = [
+    pub const ALL: [Name; 11] = [
         Name::Aws,
         Name::B2,
         Name::Http,
+        Name::Litellm,
         Name::Local,
         Name::Postgres,
         Name::Registry,
+        Name::Service,
         Name::Smtp,
         Name::Stripe,
         Name::Supabase,
@@ -46,9 +52,11 @@ impl Name {
             Name::Aws => "aws",
             Name::B2 => "b2",
             Name::Http => "http",
+            Name::Litellm => "litellm",
             Name::Local => "local",
             Name::Postgres => "postgres",
             Name::Registry => "registry",
+            Name::Service => "service",
             Name::Smtp => "smtp",
             Name::Stripe => "stripe",
             Name::Supabase => "supabase",
@@ -61,6 +69,7 @@ impl Name {
     pub fn feature(self) -> &'static str {
         match self {
             Name::B2 => "aws",
+            Name::Service => "http",
             other => other.as_str(),
         }
     }

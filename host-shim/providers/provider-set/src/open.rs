@@ -1,16 +1,15 @@
 //! Opens the requested providers with their secrets, journal and limits.
 
-use crate::addresses::SettingsAddressBook;
+use crate::addresses::{Directory, SettingsAddressBook};
 use crate::journal::Journal;
 use crate::limits::{Limited, ProviderLimits};
 use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{AwaySlot, Local, LocalError};
-use host_mail::{BadConfig, BadTemplate, Mail, MailTransport};
+use host_mail::{BadConfig, Mail, MailSite, MailTemplates, MailTransport};
 use host_provider_api::{EventList, ObjectList, Provider, Registry, RegistryTokens, Secret, Secrets};
-use host_template::MailText;
+use host_small_store::Place;
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +23,7 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 #[cfg(feature = "smtp")]
 const SMTP_CONNECTIONS: u32 = 4;
 /// File of the secrets in the providers' folder.
-const SECRETS: &str = "secrets.db";
+pub const SECRETS: &str = "secrets.db";
 
 /// Options of [`open`].
 #[derive(Clone, Debug, Default)]
@@ -39,33 +38,28 @@ pub struct Options {
     pub local_stripe: Option<LocalStripe>,
     /// Settings of the providers.
     pub settings: Settings,
-    /// Keys that encrypt the secrets in the folder. None for those in [`KEY_VARIABLE`].
+    /// Keys that encrypt the secrets. None for those in [`KEY_VARIABLE`].
     pub keys: Option<Keys>,
+    /// Place of the secrets, beside the folder. None for a file in the folder.
+    pub secrets: Option<Place>,
     /// Key of Stripe's API, in place of those that the settings name.
     pub stripe_key: Option<StripeKey>,
     /// Folders of the business's own mail templates. The folder of the settings comes before them.
     pub templates: Vec<PathBuf>,
+    /// The business as its mails show it.
+    pub site: MailSite,
+    /// Addresses of accounts that the settings do not list; none without users.
+    pub directory: Option<Directory>,
     /// Values of environment variables to which the settings refer. A variable of the process takes precedence.
     pub variables: BTreeMap<String, Secret>,
 }
 
-/// The folders of mail templates, in the order in which a template is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MailFolders(pub Vec<PathBuf>);
-
 impl Options {
-    /// Returns the folders of mail templates: that of the settings, and those of the business.
-    pub fn mail_folders(&self) -> MailFolders {
-        MailFolders(self.settings.mail.templates.iter().chain(&self.templates).cloned().collect())
+    /// Returns the templates of mails: those of the settings, and those of the business.
+    pub fn mail_templates(&self) -> MailTemplates {
+        let folders = self.settings.mail.templates.iter().chain(&self.templates).cloned().collect();
+        MailTemplates { folders, site: self.site.clone() }
     }
-}
-
-/// Fills in a mail as the provider does.
-///
-/// # Errors
-/// Fails if the template cannot be read, or a value is missing or does not fit.
-pub fn preview_mail(folders: &MailFolders, template: &str, values: &Value) -> Result<MailText, BadTemplate> {
-    host_mail::fill(&folders.0, template, values)
 }
 
 /// A key of Stripe's API in one mode.
@@ -163,11 +157,10 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("host-shim-").tempdir().map_err(OpenError::Scratch)?),
     };
-    let vault = match (&options.folder, &options.keys) {
-        (Some(folder), None) => secrets_of(folder)?,
-        (Some(folder), Some(keys)) => secrets_with(folder, keys.clone())?,
+    let vault = match &options.folder {
+        Some(folder) => secrets_of(options.secrets.as_ref(), folder, options.keys.clone())?,
         // Temporary secrets need no persistent key.
-        (None, _) => Vault::in_memory()?,
+        None => Vault::in_memory()?,
     };
     let vault = Arc::new(vault);
     let secrets: Arc<dyn Secrets> = Arc::new(CombinedSecrets::new(vault.clone(), machine_secrets(options)));
@@ -198,9 +191,11 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
             Name::Aws => builder.aws()?,
             Name::B2 => builder.b2()?,
             Name::Http => builder.http()?,
+            Name::Litellm => builder.litellm()?,
             Name::Local => builder.local(folder)?,
             Name::Postgres => builder.postgres(folder)?,
             Name::Registry => builder.registry()?,
+            Name::Service => builder.services()?,
             Name::Smtp => builder.smtp()?,
             Name::Stripe => builder.stripe()?,
             Name::Supabase => builder.supabase()?,
@@ -212,41 +207,36 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     Ok(Opened { registry, journal, vault, serves, away, events, objects, registry_tokens, _scratch: scratch })
 }
 
-/// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
+/// Opens the vault in a folder, or in another place beside the folder, with these keys or those in [`KEY_VARIABLE`]. Creates the folder
+/// and the vault if needed.
 ///
 /// # Errors
 ///
-/// Fails if the key is missing or malformed, or the folder or the vault can't be opened.
-pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
-    let keys = keys_for(folder)?;
-    Ok(Vault::open(&folder.join(SECRETS), keys)?)
+/// Fails if a key is missing or malformed, or the folder or the vault can't be opened.
+pub fn secrets_of(place: Option<&Place>, folder: &Path, keys: Option<Keys>) -> Result<Vault, OpenError> {
+    let (place, file, keys) = secrets_at(place, folder, keys)?;
+    Ok(Vault::open_at(&place, &file, keys)?)
 }
 
-/// Opens the vault in a folder with these keys. Creates the folder and the vault if needed.
+/// Begins a new vault, in place of a lost one. Returns where the older one is kept, if there is one.
 ///
 /// # Errors
 ///
-/// Fails if the folder or the vault can't be opened.
-pub fn secrets_with(folder: &Path, keys: Keys) -> Result<Vault, OpenError> {
+/// As [`secrets_of`].
+pub fn begin_secrets(place: Option<&Place>, folder: &Path) -> Result<Option<String>, OpenError> {
+    let (place, file, keys) = secrets_at(place, folder, None)?;
+    Ok(Vault::begin_at(&place, &file, keys)?.1)
+}
+
+/// Returns the place of a vault, its file in the folder, and its keys. Creates the folder if needed.
+fn secrets_at(place: Option<&Place>, folder: &Path, keys: Option<Keys>) -> Result<(Place, PathBuf, Keys), OpenError> {
+    let keys = match keys {
+        Some(keys) => keys,
+        None => Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?,
+    };
     create(folder)?;
-    Ok(Vault::open(&folder.join(SECRETS), keys)?)
-}
-
-/// Begins a new vault in a folder, in place of a lost one. Returns the new path of the older file, if there is one.
-///
-/// # Errors
-///
-/// Fails if the key is missing or malformed, or a file can't be renamed or created.
-pub fn begin_secrets(folder: &Path) -> Result<Option<PathBuf>, OpenError> {
-    let keys = keys_for(folder)?;
-    Ok(Vault::begin(&folder.join(SECRETS), keys)?.1)
-}
-
-/// Creates the folder if needed, and returns the keys in [`KEY_VARIABLE`].
-fn keys_for(folder: &Path) -> Result<Keys, OpenError> {
-    let keys = Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?;
-    create(folder)?;
-    Ok(keys)
+    let file = folder.join(SECRETS);
+    Ok((place.cloned().unwrap_or_else(|| Place::File(file.clone())), file, keys))
 }
 
 fn create(folder: &Path) -> Result<(), VaultError> {
@@ -313,14 +303,21 @@ impl ProviderBuilder<'_> {
     }
 
     /// Registers a provider within its limits.
-    #[cfg(any(feature = "aws", feature = "http", feature = "postgres", feature = "stripe", feature = "supabase"))]
+    #[cfg(any(
+        feature = "aws",
+        feature = "http",
+        feature = "litellm",
+        feature = "postgres",
+        feature = "stripe",
+        feature = "supabase"
+    ))]
     pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let limits = self.options.settings.limits_of(name.as_str());
         self.add(patterns, provider, Some(limits))
     }
 
     /// Resolves a reference in the settings.
-    #[cfg(any(feature = "aws", feature = "registry", feature = "supabase"))]
+    #[cfg(any(feature = "aws", feature = "http", feature = "litellm", feature = "registry", feature = "supabase"))]
     pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
         let found = machine_secrets(self.options).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
@@ -339,7 +336,13 @@ impl ProviderBuilder<'_> {
         let local = Local::open(&folder.join("local"), self.options.port)?;
         self.serves = Some(local.address());
         self.away = Some(local.away().clone());
-        self.add(&host_local::PATTERNS, Arc::new(local), None);
+        let objects = self.add(&host_local::PATTERNS, Arc::new(local), None);
+        #[cfg(feature = "registry")]
+        {
+            self.signers.objects = Some(objects);
+        }
+        #[cfg(not(feature = "registry"))]
+        drop(objects);
         self.mail(Name::Local, MailTransport::Folder(folder.join("mails")), None)
     }
 
@@ -347,8 +350,12 @@ impl ProviderBuilder<'_> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
             from: settings.from.clone(),
-            templates: self.options.mail_folders().0,
-            addresses: Arc::new(SettingsAddressBook::new(settings.clone(), name == Name::Local)),
+            templates: self.options.mail_templates(),
+            addresses: Arc::new(SettingsAddressBook::new(
+                settings.clone(),
+                self.options.directory.clone(),
+                name == Name::Local,
+            )),
             transport,
         });
         let mail = mail.map_err(|error: BadConfig| OpenError::Settings { name, problem: error.to_string() })?;
@@ -365,6 +372,53 @@ impl ProviderBuilder<'_> {
     #[cfg(not(feature = "http"))]
     fn http(&mut self) -> Result<(), OpenError> {
         Err(OpenError::NotBuilt(Name::Http))
+    }
+
+    /// Registers the services of the business.
+    #[cfg(feature = "http")]
+    fn services(&mut self) -> Result<(), OpenError> {
+        let problem = |problem: String| OpenError::Settings { name: Name::Service, problem };
+        let services = self.options.settings.service.clone();
+        if services.is_empty() {
+            let expected = "expected `service: [{url: …, secret: …, effects: […]}]` in the file of --provider-settings";
+            return Err(problem(expected.to_owned()));
+        }
+        for settings in services {
+            let secret = self.secret(Name::Service, &settings.secret)?;
+            let config = host_service::Config { url: settings.url, secret };
+            let service = host_service::Service::new(&config).map_err(|error| problem(error.to_string()))?;
+            let effects: Vec<&str> = settings.effects.iter().map(String::as_str).collect();
+            self.limited(Name::Service, &effects, Arc::new(service));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn services(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Service))
+    }
+
+    #[cfg(feature = "litellm")]
+    fn litellm(&mut self) -> Result<(), OpenError> {
+        use crate::settings::LitellmUsers;
+        use host_litellm::{Config, Identify, LiteLlm};
+        let name = Name::Litellm;
+        let settings = self.options.settings.litellm.clone().ok_or_else(|| OpenError::Settings {
+            name,
+            problem: "expected `litellm: {url: …}` in the file of --provider-settings".to_owned(),
+        })?;
+        let identify = match settings.users {
+            LitellmUsers::User => Identify::User,
+            LitellmUsers::EndUser => Identify::EndUser,
+        };
+        let config = Config { identify, ..Config::new(&settings.url, self.secret(name, &settings.key)?) };
+        self.limited(name, &["usage.pull"], Arc::new(LiteLlm::new(config)));
+        Ok(())
+    }
+
+    #[cfg(not(feature = "litellm"))]
+    fn litellm(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Litellm))
     }
 
     #[cfg(feature = "smtp")]

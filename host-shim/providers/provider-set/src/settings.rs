@@ -31,6 +31,10 @@ pub struct Settings {
     pub postgres: Option<PostgresSettings>,
     /// Issuer and key of the provider `registry`.
     pub registry: Option<RegistrySettings>,
+    /// Services of the provider `service`.
+    pub service: Vec<ServiceSettings>,
+    /// Proxy of the provider `litellm`.
+    pub litellm: Option<LitellmSettings>,
     /// Organization of the provider `supabase`.
     pub supabase: SupabaseSettings,
     /// Limits by provider name. A missing limit has its value in [`ProviderLimits::default`].
@@ -136,14 +140,17 @@ pub struct AwsSettings {
     /// Reference to the secret key.
     #[serde(default)]
     pub secret_access_key: Option<String>,
-    /// Settings of functions. Without them, the provider `aws` has no functions.
+    /// Settings of functions on Lambda. Without them and `containers`, the provider `aws` has no functions.
     #[serde(default)]
     pub functions: Option<AwsFunctions>,
+    /// Settings of functions of the tier `ecs`. Without them, the provider `aws` refuses this tier.
+    #[serde(default)]
+    pub containers: Option<AwsContainers>,
     /// Settings of dedicated databases. Without them, the provider `aws` has no databases.
     #[serde(default)]
     pub databases: Option<AwsDatabases>,
-    /// ARN of the distributions' certificate, in `us-east-1`. Without a certificate, distributions serve only their own
-    /// domains.
+    /// ARN of the distributions' certificate, in `us-east-1`. Without it, each distribution needs a `zone`, in which a
+    /// certificate for its host can be validated.
     #[serde(default)]
     pub certificate_arn: Option<String>,
     /// Id of the origin access control that lets distributions read private buckets.
@@ -245,6 +252,80 @@ pub struct AwsSize {
     pub memory_mb: i32,
     /// Timeout of a request in seconds, 1 to 900.
     pub timeout_s: i32,
+}
+
+/// Settings of containers on ECS.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsContainers {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// The image, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/app:7`.
+    pub image: String,
+    /// Port on which the program in the image serves HTTP.
+    pub port: u16,
+    /// Size of a container of the tier `ecs`. The payload's `memory_mb` overrides the memory of every size.
+    #[serde(default)]
+    pub size: Option<AwsContainerSize>,
+    /// Sizes by the payload's `tier`. A tier belongs to containers or to functions, not to both.
+    #[serde(default)]
+    pub tiers: BTreeMap<String, AwsContainerSize>,
+    /// Number of tasks of a running service.
+    #[serde(default = "one")]
+    pub count: i32,
+    /// Ids of the subnets of the tasks.
+    pub subnet_ids: Vec<String>,
+    /// Ids of the security groups of the tasks. They must let the load balancer reach `port`.
+    #[serde(default)]
+    pub security_group_ids: Vec<String>,
+    /// Whether the tasks have public addresses.
+    #[serde(default)]
+    pub assign_public_ip: bool,
+    /// ARN of the role with which ECS fetches the image and writes the log.
+    pub execution_role_arn: String,
+    /// ARN of the role that all programs share. Either this or `roles` is required.
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    /// Gives each program a role of its own. Functions with `roles` have the same.
+    #[serde(default)]
+    pub roles: Option<AwsRoles>,
+    /// ARN of the listener of a load balancer. It gets a rule for each container.
+    pub listener_arn: String,
+    /// Id of the network of the load balancer and the tasks.
+    pub vpc_id: String,
+    /// Domain below which each container has its host. Its wildcard points to the load balancer.
+    pub domain: String,
+    /// Path that answers the load balancer's health check with 200 to 399.
+    #[serde(default = "root")]
+    pub health_path: String,
+    /// Environment variables of every container; not for secrets.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Whether the variable `DATABASE_SECRET` gets the database's plain secret. If false, the container gets a reference
+    /// and must resolve it itself.
+    #[serde(default = "yes")]
+    pub secret_in_environment: bool,
+    /// Name of the log group that gets the output of the containers; none to have no log.
+    #[serde(default)]
+    pub log_group: Option<String>,
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+/// Size of a container, one that Fargate has.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsContainerSize {
+    /// CPU units, 256 to 16384: 1024 are one processor.
+    pub cpu: i32,
+    /// Memory in MB.
+    pub memory_mb: i32,
 }
 
 /// Settings of dedicated databases.
@@ -357,6 +438,47 @@ pub struct RegistrySettings {
     pub certificate: PathBuf,
 }
 
+/// A service of the business that carries out effects.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// Where the calls are sent: `https`, or `http` on this machine.
+    pub url: String,
+    /// Reference to the secret of Standard Webhooks, `whsec_` and base64.
+    pub secret: String,
+    /// The effects, by kind or by resource: `workspace` or `workspace.ensure`.
+    pub effects: Vec<String>,
+}
+
+/// A LiteLLM proxy, whose spend log has the use of models.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LitellmSettings {
+    /// Base URL of the proxy.
+    pub url: String,
+    /// Reference to the key of an administrator.
+    #[serde(default = "litellm_key")]
+    pub key: String,
+    /// The column of the spend log that has our users.
+    #[serde(default)]
+    pub users: LitellmUsers,
+}
+
+fn litellm_key() -> String {
+    "secret:env/LITELLM_MASTER_KEY".to_owned()
+}
+
+/// A column of the spend log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LitellmUsers {
+    /// The users of the proxy, whose keys make the requests.
+    #[default]
+    User,
+    /// The member `user` in the bodies of requests.
+    EndUser,
+}
+
 /// A Supabase organization.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -392,6 +514,8 @@ impl Settings {
         all.extend(self.smtp.iter().filter_map(|smtp| smtp.password.as_deref()));
         all.extend(self.aws.iter().filter_map(|aws| aws.secret_access_key.as_deref()));
         all.extend(self.registry.iter().map(|registry| registry.key.as_str()));
+        all.extend(self.service.iter().map(|service| service.secret.as_str()));
+        all.extend(self.litellm.iter().map(|litellm| litellm.key.as_str()));
         all.extend(self.b2.iter().map(|b2| b2.app_key.as_str()));
         all.extend(self.postgres.iter().flat_map(|it| &it.servers).map(|server| server.password.as_str()));
         all
@@ -499,6 +623,22 @@ mod tests {
             error(json!({"smtp": {"host": "h", "port": "${A}"}}), json!({"smtp": {"host": "h", "port": "hidden"}}));
         assert!(told.contains("providers.yml") && !told.contains("hidden"), "{told}");
         assert_eq!(Settings::of_json(path, json!(null), json!(null)).expect("settings"), Settings::default());
+    }
+
+    #[test]
+    fn containers_have_defaults_and_no_unknown_settings() {
+        let yaml = "aws:\n  region: eu-central-1\n  containers:\n    cluster: apps\n    image: registry.example/app:1\n    \
+            port: 8080\n    subnet_ids: [subnet-1]\n    execution_role_arn: \"arn:aws:iam::1:role/e\"\n    \
+            role_arn: \"arn:aws:iam::1:role/r\"\n    listener_arn: \"arn:aws:l\"\n    vpc_id: vpc-1\n    \
+            domain: apps.example\n    tiers: {ecs-large: {cpu: 1024, memory_mb: 4096}}\n";
+        let settings: Settings = serde_saphyr::from_str(yaml).expect("settings");
+        let containers = settings.aws.and_then(|aws| aws.containers).expect("containers");
+        assert_eq!((containers.count, containers.health_path.as_str(), containers.size), (1, "/", None));
+        assert_eq!((containers.secret_in_environment, containers.assign_public_ip), (true, false));
+        assert_eq!(containers.tiers["ecs-large"], AwsContainerSize { cpu: 1024, memory_mb: 4096 });
+        let wrong = yaml.replace("cpu:", "cpus:");
+        let told = serde_saphyr::from_str::<Settings>(&wrong).expect_err("an unknown member").to_string();
+        assert!(told.contains("cpus"), "{told}");
     }
 
     #[test]

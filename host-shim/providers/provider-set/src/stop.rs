@@ -9,6 +9,9 @@ pub struct StopSignal {
     runtime: Runtime,
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 2],
+    /// SIGHUP, which asks a server to read its secrets again.
+    #[cfg(unix)]
+    hangups: Option<tokio::signal::unix::Signal>,
 }
 
 impl StopSignal {
@@ -26,10 +29,58 @@ impl StopSignal {
                 let _entered = runtime.enter();
                 [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
             };
-            Ok(StopSignal { runtime, signals })
+            Ok(StopSignal { runtime, signals, hangups: None })
         }
         #[cfg(not(unix))]
         Ok(StopSignal { runtime })
+    }
+
+    /// Begins to listen to SIGHUP, too, which otherwise ends the program. [`wait_and_read`](Self::wait_and_read) tells of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signal can't be handled.
+    pub fn and_hangups(mut self) -> io::Result<StopSignal> {
+        #[cfg(unix)]
+        {
+            let hangup = tokio::signal::unix::SignalKind::hangup();
+            let _entered = self.runtime.enter();
+            self.hangups = Some(tokio::signal::unix::signal(hangup)?);
+        }
+        Ok(self)
+    }
+
+    /// Returns when a signal to stop has come, and calls `read` for each SIGHUP before.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signals can't be handled.
+    #[cfg(unix)]
+    pub fn wait_and_read(mut self, mut read: impl FnMut()) -> io::Result<()> {
+        use std::future::poll_fn;
+        use std::task::Poll;
+        loop {
+            let (signals, hangups) = (&mut self.signals, &mut self.hangups);
+            let is_stop = self.runtime.block_on(poll_fn(|context| {
+                let is_stop = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+                let is_hangup = hangups.as_mut().is_some_and(|signal| signal.poll_recv(context).is_ready());
+                if is_stop || is_hangup { Poll::Ready(is_stop) } else { Poll::Pending }
+            }));
+            match is_stop {
+                true => return Ok(()),
+                false => read(),
+            }
+        }
+    }
+
+    /// Returns when a signal has come. There is no SIGHUP.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signals can't be handled.
+    #[cfg(not(unix))]
+    pub fn wait_and_read(self, _read: impl FnMut()) -> io::Result<()> {
+        self.wait()
     }
 
     /// Returns when a signal has come.
@@ -38,15 +89,8 @@ impl StopSignal {
     ///
     /// Fails if the signals can't be handled.
     #[cfg(unix)]
-    pub fn wait(mut self) -> io::Result<()> {
-        use std::future::poll_fn;
-        use std::task::Poll;
-        let signals = &mut self.signals;
-        self.runtime.block_on(poll_fn(|context| {
-            let ready = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if ready { Poll::Ready(()) } else { Poll::Pending }
-        }));
-        Ok(())
+    pub fn wait(self) -> io::Result<()> {
+        self.wait_and_read(|| ())
     }
 
     /// Returns when a signal has come.

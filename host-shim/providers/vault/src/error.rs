@@ -5,9 +5,9 @@ use crate::key::KEY_VARIABLE;
 /// Reasons why a vault operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The SQLite file can't be used.
+    /// The SQLite file or the database can't be used.
     #[error("the secrets can't be read or written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Store(#[from] host_small_store::SmallError),
     /// The folder or the file's mode can't be set up.
     #[error("{path}: {error}")]
     Io {

@@ -5,7 +5,7 @@
 
 use crate::error::VaultError;
 use crate::key::{Key, Keys, NONCE_BYTES};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use host_small_store::{Place, SmallStore, Statements, values};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -22,68 +22,106 @@ pub(crate) struct Identity {
     pub begun_anew: bool,
 }
 
+/// How does a vault without an identity begin?
+pub(crate) enum Begins {
+    /// As a new one.
+    Empty,
+    /// In place of the one that is there, as an operator has asked.
+    Anew {
+        /// The vault that this host knew.
+        in_place_of: Option<String>,
+    },
+}
+
 impl Identity {
-    /// Returns the identity of the vault, and creates it in a new file. `wanted` is the mark and its id.
+    /// Returns the identity of the vault, and creates it in a new one. `wanted` is the mark and its id.
     pub fn check(
-        connection: &mut Connection,
-        path: &Path,
+        store: &SmallStore,
+        place: &Place,
         keys: &Keys,
         wanted: Option<(&Mark, &String)>,
-        begun_anew: bool,
+        begins: Begins,
     ) -> Result<Identity, VaultError> {
-        let shown = || path.display().to_string();
+        let shown = || place.to_string();
         // Of several processes that start a new vault, the first one creates the identity, and the others read it.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = transaction
-            .query_row("SELECT id, begun_anew, key_id, nonce, sealed FROM identity", [], |row| {
-                let identity = Identity { id: row.get(0)?, begun_anew: row.get(1)? };
-                Ok((identity, row.get::<_, String>(2)?, row.get::<_, Vec<u8>>(3)?, row.get::<_, Vec<u8>>(4)?))
-            })
-            .optional()?;
-        let missing = missing_keys(&transaction, keys)?;
-        if !missing.is_empty() {
-            return Err(VaultError::WrongKey { path: shown(), wanted: missing.join(", "), given: keys.ids() });
-        }
-        let is_empty = transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))?;
-        match (found, wanted) {
-            (Some((identity, ..)), Some((mark, wanted))) if identity.id != *wanted => {
-                let (mark, wanted) = (mark.shown(), wanted.clone());
-                Err(VaultError::Exchanged { path: shown(), mark, found: identity.id, wanted })
+        store.write(|tables| {
+            let begun_anew = matches!(begins, Begins::Anew { .. });
+            if let Begins::Anew { in_place_of } = begins {
+                set_rows_aside(tables, in_place_of)?;
             }
-            (Some((identity, key_id, nonce, sealed)), _) => {
-                let nonce: Option<[u8; NONCE_BYTES]> = nonce.try_into().ok();
-                let plain = nonce.and_then(|nonce| keys.find(&key_id)?.open(&nonce, &sealed, ABOUT));
-                match plain.is_some_and(|plain| plain == identity.id.as_bytes()) {
-                    true => Ok(identity),
-                    false => Err(VaultError::BadIdentity { path: shown() }),
+            let found = tables.query_one("SELECT id, begun_anew, key_id, nonce, sealed FROM identity", &[], |row| {
+                let identity = Identity { id: row.get(0)?, begun_anew: row.get(1)? };
+                Ok((identity, row.get::<String>(2)?, row.get::<Vec<u8>>(3)?, row.get::<Vec<u8>>(4)?))
+            })?;
+            let missing = missing_keys(tables, keys)?;
+            if !missing.is_empty() {
+                return Err(VaultError::WrongKey { path: shown(), wanted: missing.join(", "), given: keys.ids() });
+            }
+            let is_empty = tables.rows("SELECT 1 FROM secrets LIMIT 1", &[])?.is_empty();
+            match (found, wanted) {
+                (Some((identity, ..)), Some((mark, wanted)))
+                    if identity.id != *wanted && !is_former(tables, wanted)? =>
+                {
+                    let (mark, wanted) = (mark.shown(), wanted.clone());
+                    Err(VaultError::Exchanged { path: shown(), mark, found: identity.id, wanted })
+                }
+                (Some((identity, key_id, nonce, sealed)), _) => {
+                    let nonce: Option<[u8; NONCE_BYTES]> = nonce.try_into().ok();
+                    let plain = nonce.and_then(|nonce| keys.find(&key_id)?.open(&nonce, &sealed, ABOUT));
+                    match plain.is_some_and(|plain| plain == identity.id.as_bytes()) {
+                        true => Ok(identity),
+                        false => Err(VaultError::BadIdentity { path: shown() }),
+                    }
+                }
+                (None, Some((mark, wanted))) if is_empty => {
+                    Err(VaultError::Missing { path: shown(), mark: mark.shown(), wanted: wanted.clone() })
+                }
+                // A new vault, or a file of a version without identities.
+                (None, _) => {
+                    let mut id = [0; ID_BYTES];
+                    getrandom::fill(&mut id).map_err(|error| VaultError::Random(error.to_string()))?;
+                    let id = hex::encode(id);
+                    let key = keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
+                    let (nonce, sealed) = seal(key, &id)?;
+                    tables.execute(
+                        "INSERT INTO identity (one, id, begun_anew, key_id, nonce, sealed) VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+                        values![&id, begun_anew, key.id(), nonce, sealed],
+                    )?;
+                    Ok(Identity { id, begun_anew })
                 }
             }
-            (None, Some((mark, wanted))) if is_empty => {
-                Err(VaultError::Missing { path: shown(), mark: mark.shown(), wanted: wanted.clone() })
-            }
-            // A new file, or a file of a version without identities.
-            (None, _) => {
-                let mut id = [0; ID_BYTES];
-                getrandom::fill(&mut id).map_err(|error| VaultError::Random(error.to_string()))?;
-                let id = hex::encode(id);
-                let key = keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
-                let (nonce, sealed) = seal(key, &id)?;
-                transaction.execute(
-                    "INSERT INTO identity (one, id, begun_anew, key_id, nonce, sealed) VALUES (1, ?, ?, ?, ?, ?)",
-                    params![id, begun_anew, key.id(), nonce, sealed],
-                )?;
-                transaction.commit()?;
-                Ok(Identity { id, begun_anew })
-            }
-        }
+        })
     }
 }
 
+/// Keeps the secrets of the vault that is there, so that a new one can begin. In a new file nothing is there.
+fn set_rows_aside(tables: &impl Statements, known: Option<String>) -> Result<(), VaultError> {
+    let there: Option<String> = tables.query_one("SELECT id FROM identity", &[], |row| row.get(0))?;
+    let former = "INSERT INTO former_vaults (id) VALUES (?1) ON CONFLICT DO NOTHING";
+    for id in known.iter().chain(&there) {
+        tables.execute(former, values![id])?;
+    }
+    if let Some(there) = there {
+        tables.execute(
+            "INSERT INTO former_secrets (vault, scope, reference, name, key_id, nonce, sealed, sha256) \
+             SELECT CAST(?1 AS TEXT), scope, reference, name, key_id, nonce, sealed, sha256 FROM secrets",
+            values![there],
+        )?;
+        tables.execute("DELETE FROM secrets", &[])?;
+        tables.execute("DELETE FROM identity", &[])?;
+    }
+    Ok(())
+}
+
+/// Returns true if an operator has begun the vault that is there in place of this one.
+fn is_former(tables: &impl Statements, id: &str) -> Result<bool, VaultError> {
+    Ok(!tables.rows("SELECT 1 FROM former_vaults WHERE id = ?1", values![id])?.is_empty())
+}
+
 /// Returns the ids of keys that encrypt a row of the vault and are not given.
-fn missing_keys(connection: &Connection, keys: &Keys) -> Result<Vec<String>, VaultError> {
-    let mut used =
-        connection.prepare("SELECT key_id FROM secrets UNION SELECT key_id FROM identity ORDER BY key_id")?;
-    let used: Vec<String> = used.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+fn missing_keys(tables: &impl Statements, keys: &Keys) -> Result<Vec<String>, VaultError> {
+    let used = "SELECT key_id FROM secrets UNION SELECT key_id FROM identity ORDER BY key_id";
+    let used: Vec<String> = tables.query(used, &[], |row| row.get(0))?;
     Ok(used.into_iter().filter(|id| keys.find(id).is_none()).collect())
 }
 
@@ -96,11 +134,12 @@ fn seal(key: &Key, id: &str) -> Result<(Vec<u8>, Vec<u8>), VaultError> {
 }
 
 /// Encrypts the id with this key.
-pub(crate) fn seal_again(connection: &Connection, key: &Key) -> Result<(), VaultError> {
-    let id: String = connection.query_row("SELECT id FROM identity", [], |row| row.get(0))?;
+pub(crate) fn seal_again(tables: &impl Statements, key: &Key) -> Result<(), VaultError> {
+    let id: Option<String> = tables.query_one("SELECT id FROM identity", &[], |row| row.get(0))?;
+    let Some(id) = id else { return Ok(()) };
     let (nonce, sealed) = seal(key, &id)?;
-    let statement = "UPDATE identity SET key_id = ?, nonce = ?, sealed = ? WHERE key_id <> ?";
-    connection.execute(statement, params![key.id(), nonce, sealed, key.id()])?;
+    let statement = "UPDATE identity SET key_id = ?1, nonce = ?2, sealed = ?3 WHERE key_id <> ?1";
+    tables.execute(statement, values![key.id(), nonce, sealed])?;
     Ok(())
 }
 

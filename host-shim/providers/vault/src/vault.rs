@@ -1,24 +1,21 @@
-//! The vault: encrypted secrets in a SQLite file.
+//! The vault: encrypted secrets in a SQLite file, or in a PostgreSQL database that several hosts share.
 
 use crate::error::VaultError;
-use crate::identity::{self, Identity, Mark};
+use crate::identity::{self, Begins, Identity, Mark};
 use crate::key::{Key, Keys, NONCE_BYTES};
 use host_provider_api::names::letters;
 use host_provider_api::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::path::Path;
 
 /// Prefix of references to the vault.
 const PREFIX: &str = "secret:vault/";
 /// Maximum bytes of a stored secret. A created secret has at most half as many random bytes, since it is stored in hex.
 pub const SECRET_BYTES_MAX: usize = 16 * 1024;
-/// Time to wait for another process that writes to the file.
-const BUSY: Duration = Duration::from_secs(10);
 
-const SCHEMA: &str = "
+/// The tables as they were before they had versions; a file of that time has them already.
+const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS secrets (
     scope TEXT NOT NULL,
     reference TEXT NOT NULL,
@@ -36,8 +33,38 @@ CREATE TABLE IF NOT EXISTS identity (
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL,
     sealed BLOB NOT NULL
-) STRICT;
-";
+) STRICT;";
+/// Vaults in place of which others were begun, with their secrets.
+const FORMER: &str = "
+CREATE TABLE former_vaults (
+    id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+CREATE TABLE former_secrets (
+    vault TEXT NOT NULL REFERENCES former_vaults (id),
+    scope TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (vault, scope, reference)
+) STRICT, WITHOUT ROWID;";
+/// The tables.
+pub const SHAPE: Shape = Shape {
+    name: "vault",
+    steps: &[FIRST, FORMER],
+    tables: &[
+        ("secrets", "scope, reference"),
+        ("identity", "one"),
+        ("former_vaults", "id"),
+        ("former_secrets", "vault, scope, reference"),
+    ],
+};
+
+/// Adds a secret; the words for one that exists follow.
+const INSERT: &str =
+    "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// An entry in the list of secrets, without the secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +79,9 @@ pub struct SecretInfo {
     pub key_id: String,
 }
 
-/// A store of secrets in one SQLite file. Threads can share it.
+/// A store of secrets. Threads can share it.
 pub struct Vault {
-    connection: Mutex<Connection>,
+    store: SmallStore,
     keys: Keys,
     identity: Identity,
     mark: Option<Mark>,
@@ -69,40 +96,77 @@ struct SealedSecret {
 }
 
 impl Vault {
-    /// Opens or creates the file, with access for its owner only. A file beside it, the [`Mark`], keeps the vault's id.
+    /// Opens or creates the file, with access for its owner only. A file beside it, the *mark*, keeps the vault's id.
     ///
     /// # Errors
     ///
     /// Fails if the file can't be created or opened, if a secret is encrypted with a key that is not given, or if the
     /// folder has had a vault and this file is missing or is another vault.
     pub fn open(path: &Path, keys: Keys) -> Result<Vault, VaultError> {
-        Vault::open_file(path, keys, false)
+        Vault::open_at(&path.into(), path, keys)
     }
 
-    /// Begins a new vault in place of a lost one. An existing file keeps its contents under another name, which is
-    /// returned with the vault.
+    /// Opens or creates a vault in a place that several hosts may share. This host keeps the vault's id in a file beside the path
+    /// that a vault in a file would have.
     ///
     /// # Errors
     ///
-    /// Fails if a file can't be renamed, removed or created.
-    pub fn begin(path: &Path, keys: Keys) -> Result<(Vault, Option<PathBuf>), VaultError> {
-        let mark = Mark::beside(path);
-        let kept = identity::set_aside(path, mark.read()?.as_deref())?;
-        mark.remove()?;
-        Ok((Vault::open_file(path, keys, true)?, kept))
-    }
-
-    fn open_file(path: &Path, keys: Keys, begun_anew: bool) -> Result<Vault, VaultError> {
-        let mark = Mark::beside(path);
+    /// As [`Vault::open`].
+    pub fn open_at(place: &Place, beside: &Path, keys: Keys) -> Result<Vault, VaultError> {
+        let mark = Mark::beside(beside);
         // The mark is read first: another process may create the vault and its mark at any time, in this order.
         let wanted = mark.read()?;
-        only_for_owner(path).map_err(|error| VaultError::Io { path: path.display().to_string(), error })?;
-        let mut connection = Connection::open(path)?;
-        prepare(&connection)?;
-        let identity =
-            Identity::check(&mut connection, path, &keys, wanted.as_ref().map(|id| (&mark, id)), begun_anew)?;
-        let vault = Vault { connection: Mutex::new(connection), keys, identity, mark: Some(mark) };
-        if wanted.is_none() && !vault.list()?.is_empty() {
+        Vault::opened(place, keys, mark, wanted, Begins::Empty)
+    }
+
+    /// Begins a new vault in a file, in place of a lost one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::begin_at`].
+    pub fn begin(path: &Path, keys: Keys) -> Result<(Vault, Option<String>), VaultError> {
+        Vault::begin_at(&path.into(), path, keys)
+    }
+
+    /// Begins a new vault in place of a lost one. What is there is kept: a file under another name, secrets in a database in the
+    /// table `former_secrets`. Returns where it is kept with the vault.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file can't be renamed, removed or created, or a table can't be written.
+    pub fn begin_at(place: &Place, beside: &Path, keys: Keys) -> Result<(Vault, Option<String>), VaultError> {
+        let mark = Mark::beside(beside);
+        let wanted = mark.read()?;
+        let kept = match place {
+            Place::File(path) => identity::set_aside(path, wanted.as_deref())?.map(|path| path.display().to_string()),
+            _ => None,
+        };
+        mark.remove()?;
+        let vault = Vault::opened(place, keys, mark, None, Begins::Anew { in_place_of: wanted })?;
+        let has_former = !vault.store.rows("SELECT 1 FROM former_secrets LIMIT 1", &[])?.is_empty();
+        Ok((vault, kept.or_else(|| has_former.then(|| format!("in the table `former_secrets` of {place}")))))
+    }
+
+    fn opened(
+        place: &Place,
+        keys: Keys,
+        mark: Mark,
+        wanted: Option<String>,
+        begins: Begins,
+    ) -> Result<Vault, VaultError> {
+        if let Place::File(path) = place {
+            only_for_owner(path).map_err(|error| VaultError::Io { path: path.display().to_string(), error })?;
+        }
+        let store = SmallStore::open(place, &SHAPE)?;
+        let wants = wanted.as_ref().map(|id| (&mark, id));
+        let identity = Identity::check(&store, place, &keys, wants, begins)?;
+        let is_replaced = wanted.as_ref().is_some_and(|wanted| *wanted != identity.id);
+        let vault = Vault { store, keys, identity, mark: Some(mark) };
+        if is_replaced && let Some(mark) = &vault.mark {
+            // Another host has begun this vault in place of the one that this host knew.
+            mark.remove()?;
+        }
+        if is_replaced || (wanted.is_none() && !vault.list()?.is_empty()) {
             vault.mark()?;
         }
         Ok(vault)
@@ -115,10 +179,9 @@ impl Vault {
     /// Fails if the operating system has no random bytes.
     pub fn in_memory() -> Result<Vault, VaultError> {
         let keys = Keys::one(Key::random().map_err(|error| VaultError::Random(error.to_string()))?);
-        let mut connection = Connection::open_in_memory()?;
-        prepare(&connection)?;
-        let identity = Identity::check(&mut connection, Path::new("memory"), &keys, None, false)?;
-        Ok(Vault { connection: Mutex::new(connection), keys, identity, mark: None })
+        let store = SmallStore::open(&Place::Memory, &SHAPE)?;
+        let identity = Identity::check(&store, &Place::Memory, &keys, None, Begins::Empty)?;
+        Ok(Vault { store, keys, identity, mark: None })
     }
 
     /// Returns true for a reference to a secret of a vault, and false for variables and files of the machine.
@@ -141,10 +204,6 @@ impl Vault {
         self.mark.as_ref().map_or(Ok(()), |mark| mark.write(&self.identity.id))
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Stores a value under a name of a scope. Replaces an existing value.
     ///
     /// # Errors
@@ -157,11 +216,13 @@ impl Vault {
         let reference = reference(scope, name);
         let row = self.seal(scope, &reference, plain)?;
         self.mark()?;
-        self.connection().execute(
-            "INSERT OR REPLACE INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![scope, row.reference, name, row.key_id, row.nonce, row.sealed, row.sha256],
-        )?;
-        Ok(MadeSecret { reference: row.reference, sha256: row.sha256 })
+        let made = MadeSecret { reference: row.reference.clone(), sha256: row.sha256.clone() };
+        let put = format!(
+            "{INSERT} ON CONFLICT (scope, reference) DO UPDATE SET name = excluded.name, key_id = excluded.key_id, \
+             nonce = excluded.nonce, sealed = excluded.sealed, sha256 = excluded.sha256"
+        );
+        self.insert(&put, scope, name, row)?;
+        Ok(made)
     }
 
     /// Encrypts the secrets of older keys again, with the first key. Returns the number of these secrets.
@@ -171,27 +232,24 @@ impl Vault {
     /// Fails if a key is missing, a row was modified, or the file can't be written.
     pub fn rotate(&self) -> Result<usize, VaultError> {
         let Some(first) = self.keys.first() else { return Ok(0) };
-        let mut connection = self.connection();
-        // The transaction locks the file before it reads. Otherwise it could overwrite a value that is stored
+        // The transaction locks the secrets before it reads. Otherwise it could overwrite a value that is stored
         // concurrently.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let rows: Vec<(String, SealedSecret)> = {
-            let mut all = transaction.prepare(
-                "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ? ORDER BY scope, reference",
+        self.store.write(|secrets| {
+            let rows = secrets.query(
+                "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ?1 ORDER BY scope, reference",
+                values![first.id()],
+                |row| Ok((row.get::<String>(5)?, sealed(row)?)),
             )?;
-            let rows = all.query_map([first.id()], |row| Ok((row.get(5)?, sealed(row)?)))?;
-            rows.collect::<Result<_, _>>()?
-        };
-        for (scope, row) in &rows {
-            let renewed = self.seal(scope, &row.reference, &self.unseal(scope, row)?)?;
-            transaction.execute(
-                "UPDATE secrets SET key_id = ?, nonce = ?, sealed = ? WHERE scope = ? AND reference = ?",
-                params![renewed.key_id, renewed.nonce, renewed.sealed, scope, renewed.reference],
-            )?;
-        }
-        identity::seal_again(&transaction, first)?;
-        transaction.commit()?;
-        Ok(rows.len())
+            for (scope, row) in &rows {
+                let renewed = self.seal(scope, &row.reference, &self.unseal(scope, row)?)?;
+                secrets.execute(
+                    "UPDATE secrets SET key_id = ?1, nonce = ?2, sealed = ?3 WHERE scope = ?4 AND reference = ?5",
+                    values![renewed.key_id, renewed.nonce, renewed.sealed, scope, renewed.reference],
+                )?;
+            }
+            identity::seal_again(secrets, first)?;
+            Ok(rows.len())
+        })
     }
 
     /// Lists the secrets without their values.
@@ -200,12 +258,15 @@ impl Vault {
     ///
     /// Fails if the file can't be read.
     pub fn list(&self) -> Result<Vec<SecretInfo>, VaultError> {
-        let connection = self.connection();
-        let mut all = connection.prepare("SELECT scope, reference, name, key_id FROM secrets ORDER BY scope, name")?;
-        let rows = all.query_map([], |row| {
+        let all = "SELECT scope, reference, name, key_id FROM secrets ORDER BY scope, name";
+        Ok(self.store.query(all, &[], |row| {
             Ok(SecretInfo { scope: row.get(0)?, reference: row.get(1)?, name: row.get(2)?, key_id: row.get(3)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })?)
+    }
+
+    fn insert(&self, statement: &str, scope: &str, name: &str, row: SealedSecret) -> Result<(), SmallError> {
+        let SealedSecret { reference, key_id, nonce, sealed, sha256 } = row;
+        self.store.execute(statement, values![scope, reference, name, key_id, nonce, sealed, sha256]).map(drop)
     }
 
     fn seal(&self, scope: &str, reference: &str, plain: &str) -> Result<SealedSecret, VaultError> {
@@ -235,11 +296,8 @@ impl Vault {
     }
 
     fn find(&self, scope: &str, reference: &str) -> Result<Option<SealedSecret>, VaultError> {
-        let connection = self.connection();
-        let mut one = connection.prepare_cached(
-            "SELECT reference, key_id, nonce, sealed, sha256 FROM secrets WHERE scope = ? AND reference = ?",
-        )?;
-        Ok(one.query_row([scope, reference], sealed).optional()?)
+        let one = "SELECT reference, key_id, nonce, sealed, sha256 FROM secrets WHERE scope = ?1 AND reference = ?2";
+        Ok(self.store.query_one(one, values![scope, reference], sealed)?)
     }
 
     fn made(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, VaultError> {
@@ -253,11 +311,7 @@ impl Vault {
         let row = self.seal(scope, &reference, &hex::encode(random))?;
         self.mark()?;
         // If calls are concurrent, the value of the first call stays.
-        self.connection().execute(
-            "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (scope, reference) DO NOTHING",
-            params![scope, row.reference, name, row.key_id, row.nonce, row.sealed, row.sha256],
-        )?;
+        self.insert(&format!("{INSERT} ON CONFLICT (scope, reference) DO NOTHING"), scope, name, row)?;
         let kept = self.find(scope, &reference)?.ok_or(VaultError::Changed { reference })?;
         Ok(MadeSecret { reference: kept.reference, sha256: kept.sha256 })
     }
@@ -279,20 +333,10 @@ impl Secrets for Vault {
     }
 
     fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
-        let gone =
-            self.connection().execute("DELETE FROM secrets WHERE scope = ? AND reference = ?", [scope, reference]);
+        let delete = "DELETE FROM secrets WHERE scope = ?1 AND reference = ?2";
+        let gone = self.store.execute(delete, values![scope, reference]);
         gone.map(drop).map_err(|error| unavailable(reference, &error.into()))
     }
-}
-
-/// Sets the connection up and creates the tables.
-fn prepare(connection: &Connection) -> Result<(), VaultError> {
-    connection.busy_timeout(BUSY)?;
-    host_sqlite::use_write_ahead_log(connection, BUSY)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    connection.execute_batch(SCHEMA)?;
-    Ok(())
 }
 
 fn unavailable(reference: &str, error: &VaultError) -> SecretError {
@@ -309,7 +353,7 @@ fn about(scope: &str, reference: &str) -> Vec<u8> {
     format!("{}:{scope}{reference}", scope.len()).into_bytes()
 }
 
-fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedSecret> {
+fn sealed(row: &Row) -> Result<SealedSecret, SmallError> {
     Ok(SealedSecret {
         reference: row.get(0)?,
         key_id: row.get(1)?,

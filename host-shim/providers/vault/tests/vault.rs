@@ -23,6 +23,7 @@ fn refusal(path: &Path, keys: &str) -> VaultError {
     Vault::open(path, Keys::parse(keys).expect("keys")).err().expect("the vault is refused")
 }
 
+// covers: ORC-24
 #[test]
 fn a_secret_is_made_once_and_readable_by_its_account_only() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -246,7 +247,7 @@ fn an_exchanged_vault_is_refused_and_begin_keeps_it() {
     let (new, kept) = Vault::begin(&path, Keys::parse(&key('1')).expect("keys")).expect("a new vault");
     assert!(new.list().expect("its secrets").is_empty());
     let kept = kept.expect("the exchanged file");
-    let old = Vault::open(&kept, Keys::parse(&key('1')).expect("keys")).expect("a vault");
+    let old = Vault::open(Path::new(&kept), Keys::parse(&key('1')).expect("keys")).expect("a vault");
     assert!(old.resolve(SCOPE, &made.reference).is_ok());
 }
 
@@ -255,7 +256,8 @@ fn a_file_without_an_identity_keeps_its_secrets_and_gets_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let made = open(&path, &key('1')).make(SCOPE, "a", 32).expect("a secret");
-    Connection::open(&path).expect("the file").execute("DROP TABLE identity", []).expect("an older file");
+    let older = "DROP TABLE identity; DROP TABLE former_secrets; DROP TABLE former_vaults; PRAGMA user_version = 0";
+    Connection::open(&path).expect("the file").execute_batch(older).expect("an older file");
     std::fs::remove_file(folder.path().join("secrets.id")).expect("the mark");
     assert!(open(&path, &key('1')).resolve(SCOPE, &made.reference).is_ok());
     remove(&path);

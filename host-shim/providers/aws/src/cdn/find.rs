@@ -1,6 +1,6 @@
 //! Finds the distribution of a resource.
 
-use super::{ABSENT, DEPLOYED, Distributions, ExistingDistribution, ListEntry, comment};
+use super::{ABSENT, AND, DEPLOYED, Distributions, ExistingDistribution, ListEntry, comment};
 use crate::errors::{InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, OWNER};
 use crate::payload::{has_outputs, output};
@@ -40,6 +40,7 @@ impl Distributions {
                 hosts: one.aliases.and_then(|aliases| aliases.items).unwrap_or_default(),
                 id: one.id,
                 arn: one.arn,
+                domain: one.domain_name,
                 comment: one.comment,
                 is_enabled: one.enabled,
             }));
@@ -62,7 +63,8 @@ impl Distributions {
             let marks = found.marks.clone().filter(|marks| marks.id == id);
             marks.map(|marks| (found, marks))
         };
-        for known in [subject(call), output(call, "id")].into_iter().flatten() {
+        let polled = subject(call).and_then(|subject| subject.split(AND).next());
+        for known in [polled, output(call, "id")].into_iter().flatten() {
             if let Some(found) = self.get(known).await?.and_then(ours) {
                 return Ok(Some(found));
             }

@@ -1,7 +1,8 @@
 //! Settings of a distribution, from the configuration and the payload.
 
+use super::records::zone_id;
 use crate::errors::unbuilt;
-use crate::payload::{bad, needed};
+use crate::payload::{bad, needed, text};
 use aws_sdk_cloudfront::types::{
     Aliases, AllowedMethods, CachedMethods, CustomOriginConfig, DefaultCacheBehavior, DistributionConfig, HttpVersion,
     Method, MinimumProtocolVersion, Origin, OriginProtocolPolicy, OriginSslProtocols, Origins, PriceClass,
@@ -24,8 +25,8 @@ const ORIGIN: &str = "origin";
 /// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without a certificate, no distribution is made,
-    /// since its host could not be reached.
+    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without it, a distribution is made only with a
+    /// `zone`, in which a certificate can be validated: its host could not be reached otherwise.
     pub certificate_arn: Option<String>,
     /// Id of the origin access control that lets distributions read private buckets. Without it, they read only public
     /// buckets.
@@ -45,22 +46,41 @@ struct OriginAddress {
 pub(super) struct Settings<'c> {
     host: String,
     origin: OriginAddress,
+    zone: Option<String>,
+    certificate: Option<String>,
     config: &'c CdnConfig,
 }
 
 /// The setting that distributions with a host need, for people.
-pub(super) const CERTIFICATE: &str = "the setting `aws.certificate_arn`, a certificate in us-east-1 for this host";
+pub(super) const CERTIFICATE: &str =
+    "the setting `aws.certificate_arn`, a certificate in us-east-1 for this host, or a `zone`";
 
 impl<'c> Settings<'c> {
     pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, CallOutcome> {
         let host = HOST.check(needed(call, "host")?)?.to_owned();
         let origin = origin(needed(call, "origin")?, region)?;
+        let zone = text(call, "zone")?.map(zone_id).transpose()?.map(str::to_owned);
         // CloudFront accepts a host only with a certificate for it. Without one, nobody could reach the host.
-        if config.certificate_arn.is_none() {
+        if config.certificate_arn.is_none() && zone.is_none() {
             let problem = format!("`host` is `{host}`: expected {CERTIFICATE}");
             return Err(CallOutcome::refused("no-certificate", problem));
         }
-        Ok(Settings { host, origin, config })
+        Ok(Settings { host, origin, zone, certificate: config.certificate_arn.clone(), config })
+    }
+
+    /// Returns the id of the hosted zone that gets the host's records.
+    pub(super) fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
+    /// Returns the zone in which the certificate is to be validated; none if there is a certificate.
+    pub(super) fn zone_of_certificate(&self) -> Option<&str> {
+        self.zone().filter(|_| self.certificate.is_none())
+    }
+
+    /// Sets the certificate, which was found or requested.
+    pub(super) fn set_certificate(&mut self, arn: String) {
+        self.certificate = Some(arn);
     }
 
     /// Returns the host that the distribution serves in addition to its own domain.
@@ -108,7 +128,7 @@ impl<'c> Settings<'c> {
         let certificate = config.viewer_certificate.as_ref().and_then(|has| has.acm_certificate_arn.as_deref());
         matches!(origins, [origin] if origin.domain_name == self.origin.domain)
             && hosts.iter().map(String::as_str).eq([self.host()])
-            && certificate.filter(|arn| !arn.is_empty()) == self.config.certificate_arn.as_deref()
+            && certificate.filter(|arn| !arn.is_empty()) == self.certificate.as_deref()
     }
 
     fn origins(&self) -> Result<Origins, CallOutcome> {
@@ -163,7 +183,7 @@ impl<'c> Settings<'c> {
     }
 
     fn certificate(&self) -> Option<ViewerCertificate> {
-        let arn = self.config.certificate_arn.as_ref()?;
+        let arn = self.certificate.as_ref()?;
         let certificate = ViewerCertificate::builder().acm_certificate_arn(arn);
         let certificate = certificate.ssl_support_method(SslSupportMethod::SniOnly);
         Some(certificate.minimum_protocol_version(MinimumProtocolVersion::TlSv122021).build())
@@ -224,5 +244,8 @@ mod tests {
         let call = Call { payload: json!({"host": "a.example", "origin": "one"}), ..Call::default() };
         let refused = Settings::of(&call, &without, "eu-central-1").err();
         assert!(matches!(refused, Some(CallOutcome::Refused { code, .. }) if code == "no-certificate"));
+        let payload = json!({"host": "a.example", "origin": "one", "zone": "/hostedzone/Z1"});
+        let with_zone = Settings::of(&Call { payload, ..call }, &without, "eu-central-1").expect("settings");
+        assert_eq!((with_zone.zone(), with_zone.zone_of_certificate()), (Some("Z1"), Some("Z1")));
     }
 }

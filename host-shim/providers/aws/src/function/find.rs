@@ -1,9 +1,10 @@
 //! Finds the function of a resource.
 
-use super::{ABSENT, ExistingFunction, Functions, Lookup, PREFIX, RULES, description};
+use super::{ABSENT, ExistingFunction, Functions, RULES, description};
 use crate::errors::{InRequest, NoneIf, incomplete};
-use crate::marks::{Marks, OWNER, SUSPENDED, are_variants};
-use crate::payload::{has_outputs, output, text};
+use crate::lookup::{Lookup, names, seek};
+use crate::marks::{Marks, OWNER, SUSPENDED};
+use crate::payload::output;
 use host_provider_api::{Call, CallOutcome, ResourceId};
 
 impl Functions {
@@ -31,44 +32,20 @@ impl Functions {
         Ok(Some(ExistingFunction { name, arn, marks, config, is_suspended: reserved == Some(0) }))
     }
 
-    /// Finds the function by the recorded ARN, by the wanted name, or by the derived name. If two variants of a
-    /// resource want the same name, the second gets the derived name.
-    pub(super) async fn seek(&self, call: &Call) -> Result<Lookup, CallOutcome> {
-        let id = call.resource_id();
-        let derived = RULES.derive(PREFIX, &id)?;
-        let mut names = Vec::new();
-        if let Some(wanted) = text(call, "name")? {
-            names.push(RULES.check(wanted)?.to_owned());
-        }
-        names.push(derived);
-        let (mut free, mut taken) = (None, None);
-        for name in output(call, "arn").map(str::to_owned).into_iter().chain(names.iter().cloned()) {
-            match self.get(&name).await? {
-                None if names.contains(&name) => free = free.or(Some(name)),
-                None => {}
-                Some(found) => match found.marks.clone() {
-                    Some(marks) if marks.id == id => return Ok(Lookup::Ours(Box::new(found), marks)),
-                    Some(marks) if are_variants(&marks.id, &id) => {}
-                    _ => taken = taken.or(Some(name)),
-                },
-            }
-        }
-        // At its first `ensure`, the resource can't have a function with another name, so the list is not needed.
-        if (call.verb() != "ensure" || call.generation > 1)
-            && !has_outputs(call)
-            && let Some((found, marks)) = self.listed(&id).await?
-        {
-            return Ok(Lookup::Ours(Box::new(found), marks));
-        }
-        match (taken, free) {
-            (Some(taken), _) => Ok(Lookup::Taken(taken)),
-            (None, Some(free)) => Ok(Lookup::Absent(free)),
-            (None, None) => Ok(Lookup::Taken(names.swap_remove(0))),
-        }
+    /// Finds the function by the recorded ARN or its names.
+    pub(super) async fn seek(&self, call: &Call) -> Result<Lookup<ExistingFunction>, CallOutcome> {
+        let recorded = output(call, "arn").map(str::to_owned);
+        let get = async |name: &str| self.get(name).await;
+        seek(call, recorded, names(&RULES, call)?, get, async |id: &ResourceId| self.listed(id).await).await
+    }
+
+    /// Returns true if the call's resource is a function on Lambda.
+    pub(crate) async fn holds(&self, call: &Call) -> Result<bool, CallOutcome> {
+        Ok(matches!(self.seek(call).await?, Lookup::Ours(..)))
     }
 
     /// Finds the resource's function in the list of all functions.
-    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(ExistingFunction, Marks)>, CallOutcome> {
+    pub(crate) async fn listed(&self, id: &ResourceId) -> Result<Option<(ExistingFunction, Marks)>, CallOutcome> {
         let wanted = description(id);
         for (name, description) in self.names().await? {
             if description != wanted {

@@ -1,8 +1,9 @@
 //! Settings of a function, from the configuration and the payload.
 
 use crate::aws::OpenError;
-use crate::payload::{bad, needed, text, whole};
-use crate::role::{Grants, TenantRoles};
+use crate::environment::variables;
+use crate::payload::{text, whole};
+use crate::role::{Grants, Service, TenantRoles};
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
 use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder as UpdateCode;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
@@ -21,8 +22,8 @@ const TIMEOUT_S: (i32, i32) = (1, 900);
 
 /// The tier that every configuration has: a function on Lambda of the configured `size`.
 const LAMBDA: &str = "lambda";
-/// A tier of other businesses' platforms that Lambda can't be: containers on ECS.
-const ECS: &str = "ecs";
+/// The tier of containers on ECS, which Lambda can't be.
+pub(crate) const ECS: &str = "ecs";
 
 /// Location of the code of all functions, as a zip file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +80,8 @@ pub struct FunctionConfig {
     /// Size of a function if the payload has no `tier`, or the tier `lambda`. The payload's `memory_mb` and `timeout_s`
     /// override every size.
     pub size: FunctionSize,
-    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused. `ecs` is refused here too, since these
-    /// functions run on Lambda.
+    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused. `ecs` is refused here too, since it is
+    /// the tier of containers.
     pub tiers: BTreeMap<String, FunctionSize>,
     /// Environment variables of every function; not for secrets.
     pub environment: BTreeMap<String, String>,
@@ -111,7 +112,7 @@ impl FunctionConfig {
             }
         }
         if self.tiers.contains_key(ECS) {
-            return setting("tiers", &ECS, "tiers of functions on Lambda; containers on ECS can't be made");
+            return setting("tiers", &ECS, "tiers of functions on Lambda; containers on ECS have their own settings");
         }
         if let FunctionRole::Shared(role) = &self.role
             && !role.starts_with("arn:")
@@ -172,7 +173,8 @@ impl CheckedConfig {
         let secret = if self.config.secret_in_environment { None } else { text(call, "database_secret")? };
         let (scope, key) = (call.scope.as_str(), self.config.kms_key_arn.as_deref());
         let has_network = !self.config.subnet_ids.is_empty();
-        Ok(Grants { region, function, scope, bucket: None, secret, key, has_network })
+        let service = Service::Lambda { function, has_network, key };
+        Ok(Grants { region, service, scope, bucket: None, secret })
     }
 
     pub(super) fn settings(&self, call: &Call) -> Result<Settings, CallOutcome> {
@@ -210,35 +212,9 @@ impl CheckedConfig {
     }
 
     fn environment(&self, call: &Call) -> Result<HashMap<String, String>, CallOutcome> {
-        let mut out: HashMap<String, String> = self.config.environment.clone().into_iter().collect();
-        if let Some(bucket) = text(call, "bucket")? {
-            out.insert("BUCKET".to_owned(), bucket.to_owned());
-        }
-        if let Some(endpoint) = text(call, "database")? {
-            out.extend(self.database(call, endpoint)?);
-        }
-        Ok(out)
-    }
-
-    /// Returns the variables with which the function connects to its database. Refuses a payload with less than a
-    /// connection needs: the function would run without its database.
-    fn database(&self, call: &Call, endpoint: &str) -> Result<Vec<(String, String)>, CallOutcome> {
-        let address = endpoint.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        let (host, port) = address.ok_or_else(|| bad("database", endpoint, "`host:port`"))?;
-        let reference = needed(call, "database_secret")?;
-        let secret = match self.config.secret_in_environment {
-            true => ("DATABASE_SECRET", call.secret(reference)?.expose().to_owned()),
-            false => ("DATABASE_SECRET_REF", reference.to_owned()),
-        };
-        let variables = [
-            ("DATABASE", endpoint.to_owned()),
-            ("DATABASE_HOST", host.to_owned()),
-            ("DATABASE_PORT", port.to_owned()),
-            ("DATABASE_NAME", needed(call, "database_name")?.to_owned()),
-            ("DATABASE_USER", needed(call, "database_user")?.to_owned()),
-            secret,
-        ];
-        Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        let config = &self.config;
+        let variables = variables(call, &config.environment, config.secret_in_environment)?;
+        Ok(variables.into_iter().collect())
     }
 
     fn network(&self) -> Option<VpcConfig> {
@@ -384,46 +360,6 @@ mod tests {
         config.tiers.insert("ecs".to_owned(), FunctionSize::default());
         let error = config.checked().err().expect("no such tier").to_string();
         assert!(error.starts_with("`tiers` is `ecs`: expected"), "{error}");
-    }
-
-    #[test]
-    fn a_database_that_the_function_could_not_reach_is_refused() {
-        let whole = json!({
-            "database": "host:5432", "database_name": "d_1", "database_user": "r_1", "database_secret": "secret:vault/x",
-        });
-        let of = |payload: Value| checked().environment(&Call { payload, ..Call::default() });
-        let environment = of(whole.clone()).expect("an environment");
-        let variable = |name: &str| environment.get(name).map(String::as_str);
-        assert_eq!((variable("DATABASE_HOST"), variable("DATABASE_PORT")), (Some("host"), Some("5432")));
-        assert_eq!((variable("DATABASE_NAME"), variable("DATABASE_USER")), (Some("d_1"), Some("r_1")));
-        for (member, value) in [
-            ("database_name", Value::Null),
-            ("database_user", json!("")),
-            ("database_secret", Value::Null),
-            ("database", json!("host")),
-            ("database", json!("sqlite:abc")),
-        ] {
-            let mut payload = whole.clone();
-            payload[member] = value;
-            let Err(CallOutcome::Refused { code, message }) = of(payload) else { panic!("{member} is refused") };
-            assert!(code == "bad-payload" && message.starts_with(&format!("`{member}` is")), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_secret_stays_a_reference_unless_configured_otherwise() {
-        let payload = json!({
-            "database_secret": "secret:vault/x", "database": "host:5432", "database_name": "d_1", "database_user": "r_1",
-            "bucket": "b",
-        });
-        let call = Call { payload, ..Call::default() };
-        let environment = checked().environment(&call).expect("an environment");
-        assert_eq!(environment.get("DATABASE_SECRET_REF").map(String::as_str), Some("secret:vault/x"));
-        assert_eq!(environment.get("DATABASE").map(String::as_str), Some("host:5432"));
-        let mut plain = checked();
-        plain.config.secret_in_environment = true;
-        let unknown = plain.environment(&call);
-        assert!(matches!(unknown, Err(CallOutcome::Refused { code, .. }) if code == "secret-unknown"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The policies of a function's role: Lambda alone may use it, and it may use the function's own resources alone.
+//! The policies of a function's role: its service alone, Lambda or ECS, may use it, and it may use the function's own
+//! resources alone.
 
 use crate::marks::escape;
 use serde_json::{Value, json};
@@ -16,47 +17,66 @@ const NETWORK: [&str; 7] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
+/// The service that runs a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service<'g> {
+    /// A function on Lambda.
+    Lambda {
+        /// Name of the function.
+        function: &'g str,
+        /// Whether it is in a network of the operator.
+        has_network: bool,
+        /// ARN of the key that encrypts its environment.
+        key: Option<&'g str>,
+    },
+    /// A container on ECS. Its log and its network are matters of the role with which ECS starts it.
+    Containers,
+}
+
 /// The resources that a function may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Grants<'g> {
     /// Region of the function.
     pub region: &'g str,
-    /// Name of the function.
-    pub function: &'g str,
+    /// The service that runs it.
+    pub service: Service<'g>,
     /// Scope of the function: its business, mode and account.
     pub scope: &'g str,
     /// Name of its tenant's bucket.
     pub bucket: Option<&'g str>,
     /// Reference that the function resolves itself.
     pub secret: Option<&'g str>,
-    /// ARN of the key that encrypts its environment.
-    pub key: Option<&'g str>,
-    /// Whether it is in a network of the operator.
-    pub has_network: bool,
 }
 
-/// Builds the policy that lets Lambda, and nobody else, use the role.
-pub(super) fn trust() -> Value {
+/// Builds the policy that lets the function's service, and nobody else, use the role.
+pub(super) fn trust(service: &Service<'_>) -> Value {
+    let (sid, principal) = match service {
+        Service::Lambda { .. } => ("LambdaAlone", "lambda.amazonaws.com"),
+        Service::Containers => ("ContainersAlone", "ecs-tasks.amazonaws.com"),
+    };
     json!({"Version": "2012-10-17", "Statement": [{
-        "Sid": "LambdaAlone",
+        "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Principal": {"Service": principal},
         "Action": "sts:AssumeRole",
     }]})
 }
 
-/// Builds the policy of the role with this ARN.
-pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Value {
+/// Builds the policy of the role with this ARN. None for a function that may use nothing: IAM has no empty policies.
+pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Option<Value> {
     let mut parts = role_arn.split(':').skip(1);
     let (partition, account) = (parts.next().unwrap_or("aws"), parts.nth(2).unwrap_or_default());
-    let Grants { region, function, scope, bucket, secret, key, has_network } = *grants;
-    let group = format!("arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/{function}");
-    let mut statements = vec![json!({
-        "Sid": "OwnLog",
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": [group, format!("{group}:*")],
-    })];
+    let Grants { region, service, scope, bucket, secret } = *grants;
+    let mut statements = Vec::new();
+    if let Service::Lambda { function, .. } = service {
+        let group = format!("arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/{function}");
+        statements.push(json!({
+            "Sid": "OwnLog",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": [group, format!("{group}:*")],
+        }));
+    }
     if let Some(bucket) = bucket {
         let of_account = json!({"StringEquals": {"aws:ResourceAccount": account}});
         statements.push(json!({
@@ -86,28 +106,30 @@ pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Value {
             "Condition": {"StringEquals": {"aws:ResourceTag/scope": escape(scope)}},
         }));
     }
-    if let Some(key) = key {
-        statements.push(json!({
-            "Sid": "OwnEnvironment",
-            "Effect": "Allow",
-            "Action": "kms:Decrypt",
-            "Resource": key,
-        }));
+    if let Service::Lambda { function, has_network, key } = service {
+        if let Some(key) = key {
+            statements.push(json!({
+                "Sid": "OwnEnvironment",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": key,
+            }));
+        }
+        if has_network {
+            statements.push(json!({"Sid": "Network", "Effect": "Allow", "Action": NETWORK, "Resource": "*"}));
+            // Lambda itself uses these actions, and the function's code must not.
+            statements.push(json!({
+                "Sid": "NetworkByLambdaAlone",
+                "Effect": "Deny",
+                "Action": NETWORK,
+                "Resource": "*",
+                "Condition": {"ArnEquals": {
+                    "lambda:SourceFunctionArn": format!("arn:{partition}:lambda:{region}:{account}:function:{function}"),
+                }},
+            }));
+        }
     }
-    if has_network {
-        statements.push(json!({"Sid": "Network", "Effect": "Allow", "Action": NETWORK, "Resource": "*"}));
-        // Lambda itself uses these actions, and the function's code must not.
-        statements.push(json!({
-            "Sid": "NetworkByLambdaAlone",
-            "Effect": "Deny",
-            "Action": NETWORK,
-            "Resource": "*",
-            "Condition": {"ArnEquals": {
-                "lambda:SourceFunctionArn": format!("arn:{partition}:lambda:{region}:{account}:function:{function}"),
-            }},
-        }));
-    }
-    json!({"Version": "2012-10-17", "Statement": statements})
+    (!statements.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": statements}))
 }
 
 /// Returns the action that reads the secret of a reference, and the secret's ARN. None for a reference that AWS does
@@ -132,15 +154,8 @@ mod tests {
     const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:acme";
 
     fn least() -> Grants<'static> {
-        Grants {
-            region: "eu-central-1",
-            function: "acme",
-            scope: "shop/live/user:u",
-            bucket: None,
-            secret: None,
-            key: None,
-            has_network: false,
-        }
+        let service = Service::Lambda { function: "acme", has_network: false, key: None };
+        Grants { region: "eu-central-1", service, scope: "shop/live/user:u", bucket: None, secret: None }
     }
 
     fn log() -> Value {
@@ -155,25 +170,38 @@ mod tests {
     }
 
     #[test]
-    fn lambda_alone_may_use_a_role() {
-        let expected = json!({"Version": "2012-10-17", "Statement": [{
-            "Sid": "LambdaAlone", "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }]});
-        assert_eq!(trust(), expected);
+    fn the_service_of_a_function_alone_may_use_its_role() {
+        let expected = |sid: &str, service: &str| {
+            json!({"Version": "2012-10-17", "Statement": [{
+                "Sid": sid, "Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole",
+            }]})
+        };
+        assert_eq!(trust(&least().service), expected("LambdaAlone", "lambda.amazonaws.com"));
+        assert_eq!(trust(&Service::Containers), expected("ContainersAlone", "ecs-tasks.amazonaws.com"));
     }
 
     #[test]
     fn a_function_without_resources_may_write_its_own_log_alone() {
-        assert_eq!(policy(ROLE, &least()), json!({"Version": "2012-10-17", "Statement": [log()]}));
+        assert_eq!(policy(ROLE, &least()), Some(json!({"Version": "2012-10-17", "Statement": [log()]})));
+    }
+
+    #[test]
+    fn a_container_may_use_its_own_bucket_and_secret_alone() {
+        let container = Grants { service: Service::Containers, ..least() };
+        assert_eq!(policy(ROLE, &container), None);
+        let secret = "secret:arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-AbCdEf";
+        let whole = Grants { bucket: Some("files"), secret: Some(secret), ..container };
+        let policy = policy(ROLE, &whole).expect("a policy");
+        let sids = policy["Statement"].as_array().expect("statements").iter().filter_map(|one| one["Sid"].as_str());
+        assert_eq!(sids.collect::<Vec<_>>(), ["OwnBucket", "OwnObjects", "OwnSecret"]);
     }
 
     #[test]
     fn a_function_may_use_its_own_resources_alone() {
         let secret = "secret:arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-AbCdEf";
         let key = "arn:aws:kms:eu-central-1:123456789012:key/1";
-        let grants =
-            Grants { bucket: Some("files"), secret: Some(secret), key: Some(key), has_network: true, ..least() };
+        let service = Service::Lambda { function: "acme", has_network: true, key: Some(key) };
+        let grants = Grants { service, bucket: Some("files"), secret: Some(secret), ..least() };
         let network = [
             "ec2:AssignPrivateIpAddresses",
             "ec2:CreateNetworkInterface",
@@ -213,7 +241,7 @@ mod tests {
                 "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION}},
             },
         ]});
-        assert_eq!(policy(ROLE, &grants), expected);
+        assert_eq!(policy(ROLE, &grants), Some(expected));
     }
 
     #[test]

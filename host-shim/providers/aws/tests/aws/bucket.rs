@@ -17,6 +17,7 @@ fn admit_http(env: &TestEnv, bucket: &str) {
     env.block_on(s3.delete_bucket_policy().bucket(bucket).send()).expect("a deletion");
 }
 
+// covers: SOL-24
 #[test]
 fn buckets_conform_on_both_flavors() {
     let env = TestEnv::isolated();
@@ -101,7 +102,7 @@ fn a_state_is_recorded_and_changes_nothing_else() {
     done(&provider, &state(&ensure, 2, "suspended"));
     assert_eq!(states(&provider, "noted"), [("i_1/bucket".to_owned(), "suspended".to_owned())]);
     let seen = done(&provider, &other(&ensure, "observe", 2));
-    assert_eq!(seen, json!({"exists": true, "state": "suspended", "outputs": outputs}));
+    assert_eq!(seen, json!({"exists": true, "state": "suspended", "outputs": outputs, "bytes": 0}));
 }
 
 #[test]
@@ -216,4 +217,56 @@ fn an_object_is_signed_for_its_account_and_can_be_fetched() {
     assert!(done(&provider, &sign("rival", "platform-images", 900))["url"].is_string(), "the platform's own");
     assert_eq!(refused(&provider, &sign("signing", "signed-files", 604_801)), "bad-payload");
     assert_eq!(refused(&provider, &sign("signing", "signed-files", 0)), "bad-payload");
+}
+
+#[test]
+fn observe_reports_the_bytes_of_the_current_objects() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "measured", "i_1/bucket", 1, json!({"name": "measured-files"}));
+    done(&provider, &ensure);
+    let bytes = || done(&provider, &other(&ensure, "observe", 1))["bytes"].clone();
+    admit_http(&env, "measured-files");
+    assert_eq!(bytes(), 0);
+    let s3 = env.s3();
+    let put = |key: &str, body: &'static [u8]| {
+        let put = s3.put_object().bucket("measured-files").key(key).body(ByteStream::from_static(body));
+        env.block_on(put.send()).expect("an object");
+    };
+    put("a", b"12345");
+    put("b/c", b"123");
+    assert_eq!(bytes(), 8);
+    put("a", b"1");
+    assert_eq!(bytes(), 4, "an object counts once");
+}
+
+#[test]
+fn all_pages_of_a_bucket_are_measured_and_a_huge_one_is_not() {
+    let env = TestEnv::shared();
+    let pages = |count: usize| {
+        let mut page = 0;
+        crate::rule_proxy::RuleProxy::start(env.address(), move |request, _| {
+            if !request.line.contains("list-type=2") {
+                return None;
+            }
+            page += 1;
+            let more = match page % count {
+                0 => String::new(),
+                next => {
+                    format!("<IsTruncated>true</IsTruncated><NextContinuationToken>t{next}</NextContinuationToken>")
+                }
+            };
+            let object = "<Contents><Key>k</Key><Size>10</Size></Contents>";
+            let body = format!("<ListBucketResult>{more}{object}{object}</ListBucketResult>");
+            Some(crate::rule_proxy::answer(200, "Content-Type: application/xml\r\n", &body))
+        })
+    };
+    let ensure = call("bucket.ensure", "paged", "i_1/bucket", 1, json!({"name": "paged-files"}));
+    done(&buckets(&env.aws(), Flavor::Aws), &ensure);
+    for (count, expected) in [(1, json!(20)), (100, json!(2000)), (101, json!(null))] {
+        let proxy = pages(count);
+        let provider = buckets(&crate::support::aws(&proxy.url(), ("test", "test")), Flavor::Aws);
+        let seen = done(&provider, &other(&ensure, "observe", 1));
+        assert_eq!((&seen["exists"], &seen["bytes"]), (&json!(true), &expected), "{count} pages");
+    }
 }

@@ -8,6 +8,7 @@ use host_provider_api::{CallOutcome, Provider, conformance};
 use serde_json::json;
 use std::collections::BTreeMap;
 
+// covers: SOL-24
 #[test]
 fn distributions_conform() {
     let env = TestEnv::shared();

@@ -9,6 +9,7 @@ use host_provider_api::{BackupSchedule, CallOutcome, Provider, Secrets, conforma
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+// covers: SOL-24
 #[test]
 fn databases_conform() {
     let env = TestEnv::shared();

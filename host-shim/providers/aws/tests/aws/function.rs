@@ -7,6 +7,7 @@ use host_aws::{Code, Functions, MANAGED_BY, OWNER};
 use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
 
+// covers: SOL-24
 #[test]
 fn functions_conform() {
     let env = TestEnv::shared();

@@ -2,7 +2,9 @@
 
 mod bucket;
 mod cdn;
+mod container;
 mod database;
+mod dns;
 mod faults;
 mod function;
 mod raw;

@@ -42,3 +42,20 @@ pub fn make_role(address: SocketAddr, name: &str) -> String {
     assert!(status == 200 || answer.contains("EntityAlreadyExists"), "{answer}");
     format!("arn:aws:iam::123456789012:role/{name}")
 }
+
+/// Returns the text of the first element with this name in the response to a query of EC2.
+pub fn first_of(address: SocketAddr, service: &str, action: &str, element: &str) -> String {
+    let body = format!("Action={action}&Version=2016-11-15");
+    let signed = format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signed}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, answer) = send(address, &request);
+    assert_eq!(status, 200, "{answer}");
+    let (_, rest) = answer.split_once(&format!("<{element}>")).expect("the element");
+    rest.split('<').next().unwrap_or_default().to_owned()
+}

@@ -199,6 +199,11 @@ fn an_alias_leads_to_the_same_function() {
     let domain = made["domain"].as_str().expect("a domain");
     assert!(domain.starts_with("acme.localhost:"), "{domain}");
     assert!(machine.http("GET", domain, "/", "").1.contains("<h1>solobase-acme</h1>"));
+    let answers = |url: &str| {
+        let call = machine.call("u1", "inst_solobase-acme/address/run", "probe.answer", 1, json!({"url": url}));
+        matches!(call, CallOutcome::Done(_))
+    };
+    assert!(answers("https://acme.solobase.cloud/health") && !answers("https://other.solobase.cloud/health"));
     // An alias of another account does not lead to the function.
     let payload = json!({"host": "shop.example", "origin": format!("http://{acme}")});
     let made = machine.done("u2", "inst_shop/cdn/ensure", "cdn.ensure", 1, payload);

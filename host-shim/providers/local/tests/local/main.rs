@@ -3,6 +3,7 @@
 mod backups;
 mod functions;
 mod notebook;
+mod objects;
 mod shared;
 
 use host_local::{Local, PATTERNS};

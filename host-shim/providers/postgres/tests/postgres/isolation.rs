@@ -6,7 +6,7 @@ use ::postgres::NoTls;
 /// SQLSTATE of insufficient privilege.
 const NO_RIGHT: &str = "42501";
 
-// covers: ORC-46
+// covers: ORC-46, SOL-28
 #[test]
 fn all_escape_attempts_are_refused() {
     let stage = Stage::with(1);

@@ -69,6 +69,34 @@ fn files_run_once_in_order_with_the_tenants_rights() {
     assert!(is_refused(&changed, "migration-changed"), "{changed:?}");
 }
 
+// covers: ORC-47
+#[test]
+fn no_connection_outlives_its_step_so_that_tenants_share_none() {
+    let stage = Stage::with(1);
+    let files = files(&stage);
+    let migrations = files.migrations.clone();
+    let provider = stage.provider_with(move |config| config.migrations = Some(migrations));
+    write(&files.migrations, "001_whoami.sql", "CREATE TABLE whoami AS SELECT session_user::text AS name;");
+    let sessions = |name: &str| {
+        let of = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
+        stage.admin().query_one(&of, &[]).expect("counted").get::<_, i64>(0)
+    };
+    for id in ["inst_1", "inst_2"] {
+        let outputs = ensure(&provider, &format!("{id}/database"), 1);
+        let text = |member: &str| outputs[member].as_str().expect("a text").to_owned();
+        done(&provider, &step("database.migrate", &outputs));
+        // PostgreSQL ends a session a moment after its client has gone.
+        let mut looks = 0;
+        while sessions(&text("name")) > 0 {
+            looks += 1;
+            assert!(looks < 100, "a session in {} is still open", text("name"));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let row = stage.tenant(&outputs).query_one("SELECT name FROM whoami", &[]).expect("one row");
+        assert_eq!(row.get::<_, String>(0), text("user"), "each step has a session of its own tenant");
+    }
+}
+
 #[test]
 fn a_failed_migration_is_rolled_back_and_earlier_migrations_stay() {
     let stage = Stage::with(1);

@@ -68,6 +68,7 @@ fn a_token_repeated_by_the_api_is_not_reported() {
     assert!(!message.contains("another_token"), "{message}");
 }
 
+// covers: D-65
 #[test]
 fn a_foreign_or_missing_organization_is_refused() {
     let bench = Bench::with(|config| Config { organization: None, ..config });

@@ -22,7 +22,7 @@ fn supabase_conforms() {
     }
 }
 
-// covers: ORC-13, ORC-15
+// covers: ORC-13, ORC-15, D-64
 #[test]
 fn a_project_has_the_settings_of_the_payload_and_is_done_when_it_runs() {
     let bench = Bench::with(|config| {
