@@ -2,11 +2,13 @@
 //! A rule uses no other rule.
 
 pub(crate) mod count;
+pub(crate) mod count_by_day;
 pub(crate) mod create_instance;
 pub(crate) mod customer;
 pub(crate) mod fetch;
 pub(crate) mod inject;
 pub(crate) mod listed;
+pub(crate) mod measurement;
 pub(crate) mod membership;
 pub(crate) mod permission;
 pub(crate) mod put_product;
@@ -15,3 +17,4 @@ pub(crate) mod spend;
 pub(crate) mod step_failed;
 pub(crate) mod task;
 pub(crate) mod unattended;
+pub(crate) mod usage_pull;

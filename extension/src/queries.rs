@@ -25,6 +25,8 @@ use crate::model::records::purchase::Details;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
+use crate::model::records::usage_request::{UsageRequest, between, time_key};
+use crate::model::records::usage_sync::UsageSync;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -149,14 +151,15 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     let settings = standing.settings.clone();
     let measured = |meter: Option<&String>| summary.measured.get(meter?).copied();
     let mut out = Vec::new();
-    for (key, (allowed, sources)) in &standing.allowed {
+    for (key, allowance) in &standing.allowed {
+        let allowed = allowance.amount;
+        let sources: Vec<String> = allowance.sources.iter().map(|(source, _)| source.clone()).collect();
         let (ends_at, period_end) = times(&standing, key);
         if let Some(decl) = declared(&settings.entitlements, key).filter(|d| d.kind == EntitlementKind::Counter) {
             let period = period_of(&standing, key, decl, desk.now);
             let used = desk.account.get::<Counter>(key)?.map_or(0, |counter| counter.used(period.start));
             let resets_at = Some(period.end);
-            let sources = sources.clone();
-            out.push(Entitlement { key: key.clone(), allowed: *allowed, used, resets_at, ends_at, sources });
+            out.push(Entitlement { key: key.clone(), allowed, used, resets_at, ends_at, sources });
             continue;
         }
         let consumed = summary.consumed.get(key).copied().unwrap_or(0);
@@ -164,11 +167,11 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
         let used = consumed.saturating_add(measured(meter).unwrap_or(0));
         out.push(Entitlement {
             key: key.clone(),
-            allowed: *allowed,
+            allowed,
             used,
             resets_at: period_end.filter(|_| meter.is_some_and(|meter| is_sum(&settings.meters, meter))),
             ends_at,
-            sources: sources.clone(),
+            sources,
         });
     }
     Ok(out)
@@ -274,12 +277,14 @@ pub(crate) fn list(
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
         "payouts" => RowKind::Record(Payouts::COLLECTION.to_owned()),
+        "usage_sync" => RowKind::Record(UsageSync::COLLECTION.to_owned()),
+        "usage_requests" => return requests(host, filter, page),
         "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
         | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
                 "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
-                 earnings, payouts, sales, tasks, tokens, usage_days, access_log or campaigns"
+                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log or campaigns"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
@@ -302,6 +307,7 @@ pub(crate) fn list(
             let is_shown = match kind {
                 "tasks" => status.is_some(),
                 "payouts" => id == Payouts::ID,
+                "usage_sync" => id == UsageSync::ID,
                 _ => true,
             };
             if is_shown
@@ -315,6 +321,28 @@ pub(crate) fn list(
             return Ok(out);
         }
     }
+}
+
+/// Returns a page of the log of requests, the oldest first. The filter is `START/END` in milliseconds; the end is not included.
+fn requests(host: &mut dyn Imports, filter: Option<&str>, page: &Page) -> Result<Vec<Listed>, Problem> {
+    let wrong = |text: &str| {
+        let message = format!("`{text}` has another form: expected START/END in milliseconds");
+        let error = FieldError { path: "/filter".to_owned(), code: FieldErrorCode::BadFormat, message };
+        Problem::Refused(Refusal::Invalid(vec![error]))
+    };
+    let times = filter.map(|text| between(text).ok_or_else(|| wrong(text))).transpose()?;
+    let after = page.after.clone().or_else(|| times.map(|(start, _)| time_key(start)));
+    let kind = RowKind::Record(UsageRequest::COLLECTION.to_owned());
+    let listing = Listing { kind, prefix: String::new(), descending: false, after };
+    let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| Problem::Failed(error.into()))?;
+    let end = times.map(|(_, end)| time_key(end));
+    let rows = found.into_iter().take_while(|stored| end.as_deref().is_none_or(|end| stored.row.id() < end));
+    let mut out = Vec::new();
+    for stored in rows {
+        let (id, _, value) = entry(&stored.row).map_err(Problem::Failed)?;
+        out.push(Listed { id, value });
+    }
+    Ok(out)
 }
 
 /// Returns id, status and JSON of a row for a list.

@@ -14,6 +14,7 @@ mod instance;
 mod instances;
 mod ledger;
 mod membership;
+mod meter_events;
 mod money_requests;
 mod payouts;
 mod purchases;
@@ -23,6 +24,7 @@ mod settled;
 mod splits;
 mod tokens;
 mod usage_invoice;
+mod usage_pulls;
 mod usage_shares;
 
 use crate::catalog::desk::Desk;
@@ -52,7 +54,9 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     comparison::reconcile(desk, &standing, &mut desired)?;
     membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
+    usage_pulls::reconcile(desk, &mut desired)?;
     usage_invoice::reconcile(desk, &mut desired)?;
+    meter_events::reconcile(desk, &mut desired)?;
     usage_shares::reconcile(desk)?;
     splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;

@@ -15,6 +15,7 @@ mod event;
 mod instance;
 mod invoice;
 mod listing;
+mod meter_event;
 mod metering;
 mod money_result;
 mod payment;
@@ -35,6 +36,7 @@ mod thin;
 mod timer;
 mod token;
 mod usage;
+mod usage_pull;
 
 use crate::actions::fetch::{malformed, read_answer};
 use crate::actions::unattended::unattended_result;
@@ -145,11 +147,13 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::ConnectLink) => return connect::link_created(report),
         Some(Concern::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
-            match report.answer.is_ok() {
-                true => outcome,
-                false => unattended_result(desk, report)?,
-            }
+            told_if_refused(desk, report, outcome)?
         }
+        Some(Concern::MeterEvent { day }) => {
+            let outcome = meter_event::answered(desk, day, report)?;
+            told_if_refused(desk, report, outcome)?
+        }
+        Some(concern @ Concern::UsagePull { .. }) => return usage_pull::pulled(desk, concern, report),
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
@@ -164,6 +168,14 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         None => unattended_result(desk, report)?,
     };
     Ok(outcome.into())
+}
+
+/// Tells operators of a refusal. Returns the outcome of the answer otherwise.
+fn told_if_refused(desk: &mut Desk<'_>, report: &EffectReport, outcome: Outcome) -> Ruled<Outcome> {
+    match report.answer.is_ok() {
+        true => Ok(outcome),
+        false => unattended_result(desk, report),
+    }
 }
 
 /// The type of a fetched object.

@@ -62,6 +62,7 @@ mod tests {
         format!("{text}T00:00:00Z").parse::<Timestamp>().unwrap().as_second()
     }
 
+    //
     #[test]
     fn months_are_clamped_to_their_last_day_and_return_to_the_anchor() {
         let anchor = at("2026-01-31");

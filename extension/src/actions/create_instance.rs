@@ -1,7 +1,8 @@
 //! Creates an instance within the account's plans and entitlements.
 
+use crate::catalog::amount::fits;
 use crate::catalog::desk::Desk;
-use crate::catalog::instance::{Instance, consumed};
+use crate::catalog::instance::{Instance, consumed, covered_key};
 use crate::catalog::making::insert;
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::schema::TypeDecl;
@@ -82,6 +83,29 @@ pub(crate) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) ->
     }
 }
 
+/// Sets the fields of `source_of`: to the first add-on whose amount has room once that of the account's plans is used up.
+fn name_sources(desk: &mut Desk<'_>, proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
+    let decl = proposed.decl.clone();
+    let wanted = consumed(&decl, &proposed.metadata);
+    let named = decl.fields.iter().filter_map(|field| Some((field, field.source_of.as_ref()?)));
+    for (field, key) in named {
+        let (Some(allowance), Some(amount)) = (standing.allowed.get(key), wanted.get(key)) else { continue };
+        let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
+        let covered = |source: &str| summary.covered.get(&covered_key(key, source)).copied().unwrap_or(0);
+        let add_ons = allowance.add_ons();
+        let by_add_ons = add_ons.iter().fold(0i64, |sum, (source, _)| sum.saturating_add(covered(source)));
+        let by_plans = summary.consumed.get(key).copied().unwrap_or(0).saturating_sub(by_add_ons);
+        if fits(by_plans.saturating_add(*amount), allowance.by_plans) {
+            continue;
+        }
+        let has_room = |(source, allowed): &&(String, i64)| fits(covered(source).saturating_add(*amount), *allowed);
+        if let Some((source, _)) = add_ons.iter().find(has_room) {
+            proposed.metadata.insert(field.name.clone(), json!(source));
+        }
+    }
+    Ok(())
+}
+
 /// Creates an instance as part of another command, and returns its id.
 pub(crate) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
     let proposed = normalise_provisioned(desk, body)?;
@@ -109,6 +133,7 @@ pub(crate) fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> R
     let standing = standing(desk)?;
     check_room(desk, &proposed.decl, &proposed.metadata, &standing, None)?;
     match_plan(&mut proposed, &standing)?;
+    name_sources(desk, &mut proposed, &standing)?;
     let seed = desk.event_hash();
     insert(desk, proposed, None, &seed)
 }

@@ -3,10 +3,12 @@
 //! A published price is immutable: another amount requires another price.
 
 mod sync;
+mod unique;
 
 use super::listed;
 use crate::catalog::desk::Desk;
 use crate::catalog::in_force::{self, Change};
+use crate::catalog::instance::names;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::price_rows::{grants_of, price_rows};
@@ -21,7 +23,7 @@ use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
-pub(crate) use sync::request_missing;
+pub(crate) use sync::{Wanted, request_missing};
 
 /// Returns the values of one of the catalog's own rows.
 pub(crate) fn catalog_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
@@ -141,6 +143,9 @@ pub(crate) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
 pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> Ruled<()> {
     let metadata = decode("products", id, &before.metadata)?;
     let decl = desk.catalog.type_named(&before.product_type)?;
+    if let Some(decl) = &decl {
+        unique::release(desk, names(decl, &metadata))?;
+    }
     if let Some(owner) = decl.and_then(|decl| listed::owner(&decl, &metadata)) {
         listed::notify_owner(desk, owner, id, before.name.clone(), ListingStatus::Unlisted, None)?;
     }
@@ -162,6 +167,7 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
         Some(current) => sync::keep_provider_ids(current, &mut proposed)?,
         None => false,
     };
+    unique::take(desk, &proposed.decl, stored.as_deref(), &proposed.metadata)?;
     put_in_force(desk, stored.as_deref(), &mut proposed)?;
     let currency = desk.catalog.settings()?.currency.clone();
     for price in price_rows(&proposed, id, &currency)? {
@@ -174,7 +180,9 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
     }
     save(desk, id, &proposed.values)?;
     if wants_sync {
-        sync::request_missing(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
+        let at_provider = Some(&proposed.provider_metadata).filter(|metadata| !metadata.is_empty());
+        let wanted = Wanted { values: &proposed.values, metadata: &proposed.metadata, at_provider };
+        sync::request_missing(desk, id, wanted, reply_to)?;
     }
     Ok(wants_sync)
 }

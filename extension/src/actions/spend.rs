@@ -9,7 +9,8 @@ use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
-use crate::model::time::{DAY_MS, month_of, rfc3339};
+use crate::model::records::usage_request::UsageRequest;
+use crate::model::time::{DAY_MS, date, day_of, month_of, rfc3339};
 use extension_contract::*;
 
 /// The cost of a measurement, in millionths of the currency's unit.
@@ -21,17 +22,23 @@ pub(crate) struct Cost {
     seller: Option<(String, i64)>,
 }
 
+impl Cost {
+    /// Returns the total cost in millionths of the currency's unit.
+    pub fn micros(&self) -> i64 {
+        self.all
+    }
+}
+
 /// Returns the cost of a measurement. Fails if there is no price for it.
 pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || {
-        let values: Vec<&str> = rate.micros.keys().map(String::as_str).collect();
+        let values: Vec<&str> = rate.priced().collect();
         let text = format!("rate of {} for {} `{value}`: expected {}", usage.meter, rate.by, one_of(&values));
         Refusal::NotFound(text)
     };
-    let micros = rate.micros.get(value).ok_or_else(known)?;
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
-    let of_meter = usage.quantity.checked_mul(*micros).ok_or_else(beyond)?;
+    let of_meter = rate.cost_micros(value, usage.quantity).ok_or_else(known)?.ok_or_else(beyond)?;
     let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
     let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
     // An unknown product has no seller.
@@ -66,12 +73,15 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
         requests: 1,
         covered_micros,
     };
-    let id = rfc3339(usage.at)[..10].to_owned();
+    let id = date(usage.at);
     let mut day = desk.account.fetch::<UsageDay>(&id)?.unwrap_or_default();
-    day.start = usage.at.div_euclid(DAY_MS) * DAY_MS;
+    day.start = day_of(usage.at);
     day.uses.add(used.clone());
     desk.account.put(&id, day);
     let (id, mut month) = open_month(desk, usage.at)?;
+    if rate.log {
+        log(desk, usage, cost, &used, &id)?;
+    }
     month.uses.add(used);
     if let Some((product, micros)) = &cost.seller {
         let part = month.sellers.entry(product.clone()).or_default();
@@ -79,6 +89,22 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     }
     month.credits_micros = month.credits_micros.saturating_add(covered_micros);
     desk.account.put(&id, month);
+    Ok(())
+}
+
+/// Adds a measurement to the row of its request in the log.
+fn log(desk: &mut Desk<'_>, usage: &Usage, cost: &Cost, used: &Use, month: &str) -> Ruled<()> {
+    let id = UsageRequest::id_of(usage.at, &usage.id);
+    let mut request = desk.account.fetch::<UsageRequest>(&id)?.unwrap_or_default();
+    (request.request, request.at, request.month) = (usage.id.clone(), usage.at, month.to_owned());
+    request.attributes.extend(usage.attributes.iter().cloned());
+    let quantity = request.quantities.entry(usage.meter.clone()).or_default();
+    *quantity = quantity.saturating_add(usage.quantity);
+    request.cost_micros = request.cost_micros.saturating_add(used.cost_micros);
+    request.covered_micros = request.covered_micros.saturating_add(used.covered_micros);
+    let of_seller = cost.seller.as_ref().map_or(0, |(_, micros)| *micros);
+    request.seller_micros = request.seller_micros.saturating_add(of_seller);
+    desk.account.put(&id, request);
     Ok(())
 }
 

@@ -15,6 +15,11 @@ pub const UNLIMITED: i64 = -1;
 /// The word for an unlimited amount in a catalog.
 pub(crate) const UNLIMITED_WORD: &str = "unlimited";
 
+/// Returns whether an amount is within an allowed amount.
+pub(crate) fn fits(amount: i64, allowed: i64) -> bool {
+    allowed == UNLIMITED || amount <= allowed
+}
+
 /// An amount. A number is a constant, `unlimited` is unlimited, and a text with braces is a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

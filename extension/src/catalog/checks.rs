@@ -117,6 +117,13 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     for (key, amount) in &decl.consumes {
         check_amount(decl, amount, "instance", &format!("{path}/consumes/{}", escaped(key)))?;
     }
+    for (index, field) in decl.fields.iter().enumerate() {
+        if let Some(key) = field.source_of.as_ref().filter(|key| !decl.consumes.contains_key(*key)) {
+            let consumed: Vec<&str> = decl.consumes.keys().map(String::as_str).collect();
+            let message = format!("the type does not consume `{key}`: expected {}", one_of(&consumed));
+            return Err(wrong_field(&format!("{path}/fields/{index}/source_of"), FieldErrorCode::NotAllowed, message));
+        }
+    }
     for (index, left) in decl.on_paid.iter().enumerate() {
         check_amount(decl, &left.credit, "product", &format!("{path}/on_paid/{index}/credit"))?;
     }
@@ -590,6 +597,15 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         if let Some((value, _)) = rate.micros.iter().find(|(_, micros)| **micros < 0) {
             let place = format!("{path}/micros/{}", escaped(value));
             return Err(wrong_field(&place, FieldErrorCode::OutOfRange, "expected at least 0"));
+        }
+        if rate.priced().next().is_none() {
+            let message = "expected `micros` or `per_million` with a price for each value of `by`";
+            return Err(wrong_field(&format!("{path}/micros"), FieldErrorCode::Missing, message));
+        }
+        if let Some(value) = rate.per_million.keys().find(|value| rate.micros.contains_key(*value)) {
+            let place = format!("{path}/per_million/{}", escaped(value));
+            let message = format!("`{value}` has a price in `micros`, too: expected one price");
+            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
         }
         if rate.pay.is_empty() {
             return Err(wrong_field(&format!("{path}/pay"), FieldErrorCode::Missing, "expected credits or invoice"));

@@ -1,6 +1,6 @@
 //! The built-in configuration keys, and which effects product types may use.
 
-use crate::model::effects::{EFFECTS, OBJECT_SIGN, built_in};
+use crate::model::effects::{EFFECTS, OBJECT_SIGN, PROBE_ANSWER, built_in};
 use extension_contract::ConfigType;
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ pub(crate) const CONFIG: [ConfigRow; 4] = [
 /// Verbs of the lifecycle of a resource. Other verbs are steps.
 pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
-/// Prefixes of the effects that product types may not use.
-const HOST_PREFIXES: [&str; 4] = ["object", "probe", "secret", "stripe"];
+/// Prefixes of the effects that product types may not use, but for the step `probe.answer`.
+const HOST_PREFIXES: [&str; 5] = ["object", "probe", "secret", "stripe", "usage"];
 
 /// A business's own resources with their verbs.
 pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
@@ -46,7 +46,8 @@ pub(crate) fn is_built_in(resource: &str) -> bool {
 /// Returns the effects that a step may run.
 pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     let is_step = |kind: &&str| {
-        kind.split_once('.').is_some_and(|(part, verb)| !HOST_PREFIXES.contains(&part) && !VERBS.contains(&verb))
+        let is_of_host = |part: &str| HOST_PREFIXES.contains(&part) && *kind != PROBE_ANSWER;
+        kind.split_once('.').is_some_and(|(part, verb)| !is_of_host(part) && !VERBS.contains(&verb))
     };
     let built_in = EFFECTS.iter().map(|effect| effect.kind).filter(is_step).map(str::to_owned);
     let of_own = own.iter().flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (resource, verb)));

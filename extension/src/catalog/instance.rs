@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::desk::Desk;
-use super::schema::TypeDecl;
+use super::schema::{Field, TypeDecl};
 use super::settings::Settings;
 use super::template::Scope;
 use crate::model::account::Account;
@@ -217,6 +217,7 @@ impl Instance {
         }
         if self.counts() {
             out.consumed = consumed(&self.decl, &self.metadata);
+            out.covered = covered(&self.decl, &self.metadata, &out.consumed);
             for key in self.decl.provisions.iter().filter_map(|decl| decl.quota.as_ref()) {
                 let meter = self.settings.entitlements.get(key).and_then(|decl| decl.meter.as_ref());
                 if let Some(amount) = meter.and_then(|meter| usage?.get(meter)?.as_i64()) {
@@ -276,11 +277,30 @@ pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i
     gather(decl.consumes.iter().filter_map(of))
 }
 
+/// Returns the consumption of a product that add-ons cover, by entitlement and source.
+fn covered(decl: &TypeDecl, metadata: &Object, consumed: &BTreeMap<String, i64>) -> BTreeMap<String, i64> {
+    let of = |field: &Field| {
+        let (key, source) = (field.source_of.as_ref()?, metadata.get(&field.name)?.as_str()?);
+        Some((covered_key(key, source), *consumed.get(key)?))
+    };
+    gather(decl.fields.iter().filter_map(of))
+}
+
+/// Returns the key of the summary for the consumption of an entitlement that a source covers.
+pub(crate) fn covered_key(entitlement: &str, source: &str) -> String {
+    format!("{entitlement} {source}")
+}
+
 /// Returns the claim keys of a product's unique fields.
 pub(crate) fn names(decl: &TypeDecl, metadata: &Object) -> Vec<String> {
+    unique_fields(decl, metadata).into_iter().map(|(_, key)| key).collect()
+}
+
+/// Returns the unique fields of a product that have a value, with their claim keys.
+pub(crate) fn unique_fields<'d>(decl: &'d TypeDecl, metadata: &Object) -> Vec<(&'d Field, String)> {
     let unique = decl.fields.iter().filter_map(|field| {
         let (space, value) = (field.space(&decl.name)?, metadata.get(&field.name)?.as_str()?);
-        Some(String::from(ClaimKey::Name { space: &space, value }))
+        Some((field, String::from(ClaimKey::Name { space: &space, value })))
     });
     unique.collect()
 }

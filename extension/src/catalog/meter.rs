@@ -28,6 +28,9 @@ pub struct MeterDecl {
     /// Attributes of a measurement, beside `instance`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
+    /// Event name of a meter at Stripe, which gets the sum of each day. Stripe prices it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meter_event: Option<String>,
 }
 
 /// Meters by name.

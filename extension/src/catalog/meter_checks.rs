@@ -8,6 +8,9 @@ use super::words::{escaped, one_of};
 use crate::model::halt::{Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
 
+/// Maximum number of characters of an event name at Stripe.
+const EVENT_NAME_MAX: usize = 100;
+
 /// The clauses that name meters.
 pub(crate) struct Named<'c> {
     /// Rates, by meter.
@@ -69,6 +72,9 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
             return wrong(&path, format!("`{name}` measures `{other}` already: expected another meter"));
         }
     }
+    for (name, decl) in declared {
+        check_meter_event(name, decl, named)?;
+    }
     let of_types = |name: &str| named.types.iter().any(|decl| decl.meters.iter().any(|meter| meter.meter == name));
     for name in declared.keys() {
         let path = format!("/meters/{}", escaped(name));
@@ -85,6 +91,23 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
                 format!("nothing names the meter `{name}`: expected a rate, an entitlement or a type that names it"),
             );
         }
+    }
+    Ok(())
+}
+
+/// Checks that what Stripe's meter gets is a sum, and that nobody else bills it.
+fn check_meter_event(name: &str, decl: &MeterDecl, named: &Named<'_>) -> Ruled<()> {
+    let Some(event) = &decl.meter_event else { return Ok(()) };
+    let path = format!("/meters/{}/meter_event", escaped(name));
+    if event.is_empty() || event.chars().count() > EVENT_NAME_MAX {
+        let message = format!("expected 1 to {EVENT_NAME_MAX} characters");
+        return Err(wrong_field(&path, FieldErrorCode::OutOfRange, message));
+    }
+    if decl.formula != Formula::Sum {
+        return wrong(&path, "the newest measurement counts, and days are no sums: expected `formula: sum`".to_owned());
+    }
+    if named.rates.contains_key(name) {
+        return wrong(&path, format!("`{name}` has a rate, and would be paid twice: expected a meter without a rate"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::price::Interval;
 use super::product::Proposed;
 use super::rate::Rates;
-use super::schema::{Field, FieldType, TypeDecl};
+use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
@@ -58,6 +58,14 @@ pub(super) fn check_field(field: &Field, path: &str) -> Ruled<()> {
         (field.format.is_some() && !is_text, "format", "only texts have it: expected `type: string`"),
         (!field.reserved.is_empty() && !is_word, "reserved", "only texts have it: expected `type: string`"),
         (field.lowercase && !is_word, "lowercase", "only texts have it: expected `type: string`"),
+        (field.from_name && !is_text, "from_name", "only texts have it: expected `type: string`"),
+        (field.from_name && field.default.is_some(), "default", "the name is the default: expected `from_name` alone"),
+        (field.source_of.is_some() && !is_text, "source_of", "a source is a text: expected `type: string`"),
+        (
+            field.source_of.is_some() && (field.set_by != SetBy::Service || field.required || field.default.is_some()),
+            "source_of",
+            "nobody gives the value: expected `set_by: service`, and neither `required` nor `default`",
+        ),
         (!field.options.is_empty() && of != FieldType::Enum, "options", "only an enum has it: expected `type: enum`"),
         (
             field.options.is_empty() && of == FieldType::Enum,

@@ -5,7 +5,7 @@ use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
-use super::words::{escaped, one_of};
+use super::words::{escaped, one_of, slug};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
 use extension_contract::*;
@@ -26,6 +26,8 @@ pub(crate) struct Proposed {
     pub is_default: bool,
     /// Whether the values wait for an operator's approval before usage costs them.
     pub waits: bool,
+    /// The product's metadata at the payment provider, for its creation there.
+    pub provider_metadata: Map<String, Value>,
 }
 
 impl Proposed {
@@ -121,6 +123,9 @@ fn normalise_with(
     }
     let decl = find_type(catalog, body, &metadata, current.map(|(_, values)| values))?;
     rewrite(&decl, &mut metadata)?;
+    if current.is_none() {
+        take_from_name(&decl, body, &mut metadata);
+    }
     resolve_plan(catalog, &decl, &mut metadata)?;
     let stored = match current {
         Some((id, values)) => Some(decode::<Map<String, Value>>("products", id, &values.metadata)?),
@@ -136,7 +141,7 @@ fn normalise_with(
             "expected at least 1 byte",
         ));
     }
-    check_stripe_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
+    let provider_metadata = provider_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
     let mut common = CommonMembers::read(body, current, &settings.currency)?;
@@ -164,7 +169,17 @@ fn normalise_with(
     };
     let is_given = body.get("id").is_some_and(|id| !id.is_null());
     let id = is_given.then(|| required_text(body, "id")).transpose()?;
-    Ok(Proposed { id, decl, values, metadata, is_default, waits: false })
+    Ok(Proposed { id, decl, values, metadata, is_default, waits: false, provider_metadata })
+}
+
+/// Gives a new product the fields that it has no value for and that its name can give.
+fn take_from_name(decl: &TypeDecl, body: &Map<String, Value>, metadata: &mut Map<String, Value>) {
+    let Some(name) = body.get("name").and_then(Value::as_str) else { return };
+    for field in decl.fields.iter().filter(|field| field.from_name) {
+        if metadata.get(&field.name).is_none_or(Value::is_null) {
+            metadata.insert(field.name.clone(), Value::from(slug(name)));
+        }
+    }
 }
 
 /// Moves the error of an unknown field to the place where a product's body has the key: beside the members of a product, which
@@ -277,14 +292,15 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
 /// Member of a product with its metadata at the payment provider.
 const STRIPE_METADATA: &str = "stripe_metadata";
 
-/// Checks that the metadata at the provider, which consists of texts, agrees with the metadata of the catalog (BOT-11).
-fn check_stripe_metadata(
+/// Returns the metadata at the provider, which consists of texts. Fails if it does not agree with the metadata of the catalog
+/// (BOT-11).
+fn provider_metadata(
     decl: &TypeDecl,
     provider_metadata: Option<&Value>,
     metadata: &Map<String, Value>,
-) -> Ruled<()> {
+) -> Ruled<Map<String, Value>> {
     let provider_metadata = match provider_metadata {
-        None | Some(Value::Null) => return Ok(()),
+        None | Some(Value::Null) => return Ok(Map::new()),
         Some(Value::Object(provider_metadata)) => provider_metadata,
         Some(_) => {
             return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "expected an object"));
@@ -305,7 +321,7 @@ fn check_stripe_metadata(
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
     }
-    Ok(())
+    Ok(provider_metadata.clone())
 }
 
 /// Checks that a body with one price does not contradict the first of the product's `prices`, which would have precedence.

@@ -1,7 +1,9 @@
 //! The clause `rates`: prices of measured usage, and how it is paid.
 
 use super::condition::Condition;
+use super::per_million::PerMillion;
 use super::template::field_of;
+use crate::model::json::is_false;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,18 +65,41 @@ pub struct Rate {
     /// The attribute of a measurement that determines the price.
     pub by: String,
     /// Price of one unit in millionths of the currency's unit, by the values of the attribute in `by`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub micros: BTreeMap<String, i64>,
+    /// Price of a million units, by other values of the attribute in `by`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub per_million: BTreeMap<String, PerMillion>,
     /// The additional fee if a measurement names a seller's product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller: Option<Seller>,
     /// Other attributes by which totals are split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
+    /// Whether each request has a row in the log.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub log: bool,
     /// Means of payment, in order of use.
     pub pay: Vec<PaidBy>,
     /// Terms of the invoice for the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<InvoiceTerms>,
+}
+
+impl Rate {
+    /// Returns the cost of a quantity by the meter's price, in millionths of the currency's unit; `None` if the value of the attribute
+    /// in `by` has no price. The cost is `None` if it exceeds 64 bits.
+    pub(crate) fn cost_micros(&self, value: &str, quantity: i64) -> Option<Option<i64>> {
+        match self.micros.get(value) {
+            Some(micros) => Some(quantity.checked_mul(*micros)),
+            None => self.per_million.get(value).map(|price| price.cost_micros(quantity)),
+        }
+    }
+
+    /// Returns the values that have a price.
+    pub(crate) fn priced(&self) -> impl Iterator<Item = &str> {
+        self.micros.keys().chain(self.per_million.keys()).map(String::as_str)
+    }
 }
 
 /// Rates by meter.

@@ -9,6 +9,7 @@ use super::names::BUSINESS;
 use super::rate::Rates;
 use super::reaction::{Events, Reaction, Templates};
 use super::span::{Delay, Span};
+use super::usage_source::UsageSource;
 use crate::model::json::{Object, decode, encode};
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Fallible, Grant};
@@ -107,6 +108,8 @@ policies! {
         meters: Meters = Meters::new();
         /// Rates of measured usage, stored because every measurement needs it.
         rates: Rates = Rates::new();
+        /// Source of measurements, stored because every decision may read its log.
+        usage_source: Option<UsageSource> = None;
         /// Permissions of an organization's roles, stored because every command needs it.
         may: Roles = Roles::new();
         /// The business's own configuration keys, stored because types refer to them.

@@ -22,6 +22,12 @@ pub(crate) fn is_word(name: &str) -> bool {
         && name.len() <= WORD_BYTES
 }
 
+/// Returns the words of a name in lower case: letters and digits, with `_` between words.
+pub(crate) fn slug(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_").to_lowercase()
+}
+
 /// Escapes a key as a part of a JSON Pointer.
 pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

@@ -25,13 +25,33 @@ pub(crate) struct AccountStanding {
     pub plans: BTreeMap<String, PlanInForce>,
     /// Lost plan, by family without a plan in force.
     pub lost: BTreeMap<String, LostPlan>,
-    /// Allowed amount and the ids of its sources, by entitlement key.
-    pub allowed: BTreeMap<String, (i64, Vec<String>)>,
+    /// Allowed amounts, by entitlement key.
+    pub allowed: BTreeMap<String, Allowance>,
     /// Items limited to one per account, with the subscription or purchase that grants each.
     pub items: BTreeMap<String, Holder>,
     /// When a grant of the entitlement was last lost or reduced, by entitlement key: that of an add-on, or of a plan whose family
     /// has no plan in force any more.
     pub grants_lost: BTreeMap<String, Timestamp>,
+}
+
+/// The allowed amount of an entitlement.
+#[derive(Default)]
+pub(crate) struct Allowance {
+    /// Sum of the sources' amounts.
+    pub amount: i64,
+    /// Part of the sum that the plans in force grant.
+    pub by_plans: i64,
+    /// Sources with their amounts: plans first, then add-ons.
+    pub sources: Vec<(String, i64)>,
+    /// Number of the sources that are plans.
+    of_plans: usize,
+}
+
+impl Allowance {
+    /// Returns the add-ons that are sources, with their amounts.
+    pub fn add_ons(&self) -> &[(String, i64)] {
+        self.sources.get(self.of_plans..).unwrap_or_default()
+    }
 }
 
 /// The subscription or purchase that grants an item limited to one per account.
@@ -56,13 +76,12 @@ impl AccountStanding {
 
     /// Returns the allowed amount of an entitlement.
     pub fn allows(&self, key: &str) -> i64 {
-        self.allowed.get(key).map_or(0, |(amount, _)| *amount)
+        self.allowed.get(key).map_or(0, |allowance| allowance.amount)
     }
 
     /// Returns whether an amount is within the allowed amount of an entitlement.
     pub fn has_room(&self, key: &str, amount: i64) -> bool {
-        let allowed = self.allows(key);
-        allowed == UNLIMITED || amount <= allowed
+        amount::fits(amount, self.allows(key))
     }
 
     /// Returns the facts about a subscription.
@@ -119,9 +138,12 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     if closed_at.is_some() {
         plans.in_force.clear();
     }
-    let mut allowed = BTreeMap::new();
+    let mut allowed: BTreeMap<String, Allowance> = BTreeMap::new();
     for plan in plans.in_force.values() {
         add_grants(&mut allowed, &plan.grants, 1, &plan.source);
+    }
+    for allowance in allowed.values_mut() {
+        (allowance.by_plans, allowance.of_plans) = (allowance.amount, allowance.sources.len());
     }
     let items = items(&subscriptions, &bought)?;
     let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
@@ -215,10 +237,10 @@ fn items(subscriptions: &[SubscriptionFacts], bought: &[OneTimeItem]) -> Ruled<B
     Ok(out)
 }
 
-fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, grants: &[Grant], quantity: i64, source: &str) {
+fn add_grants(allowed: &mut BTreeMap<String, Allowance>, grants: &[Grant], quantity: i64, source: &str) {
     for grant in grants {
-        let (held, sources) = allowed.entry(grant.key.clone()).or_insert((0, Vec::new()));
-        *held = amount::add(*held, grant.amount, quantity);
-        sources.push(source.to_owned());
+        let allowance = allowed.entry(grant.key.clone()).or_default();
+        allowance.amount = amount::add(allowance.amount, grant.amount, quantity);
+        allowance.sources.push((source.to_owned(), amount::add(0, grant.amount, quantity)));
     }
 }

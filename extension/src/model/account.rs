@@ -287,6 +287,24 @@ impl<'h> Account<'h> {
         Ok(held)
     }
 
+    /// Returns the state of a claim, with the changes of this decision.
+    pub fn claim_state(&mut self, key: &str) -> Ruled<ClaimState> {
+        let changed = self.claims.iter().rev().find_map(|change| match change {
+            ClaimChange::Take { key: taken, .. } if taken == key => Some(ClaimState::Mine),
+            ClaimChange::Release { key: released, .. } if released == key => Some(ClaimState::Free),
+            _ => None,
+        });
+        match changed {
+            Some(state) => Ok(state),
+            None => Ok(self.reader.claims_take(&[key.to_owned()])?.into_iter().next().unwrap_or(ClaimState::Free)),
+        }
+    }
+
+    /// Takes a claim that is free.
+    pub fn take_claim(&mut self, key: String) {
+        self.claims.push(ClaimChange::Take { key, until: None });
+    }
+
     /// Takes the first free claim and returns its key, or `None` if no claim is free.
     pub fn claim_one_of(&mut self, keys: &[String]) -> Ruled<Option<String>> {
         let states = self.reader.claims_take(keys)?;

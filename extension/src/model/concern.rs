@@ -4,6 +4,7 @@
 use super::json::encode;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
+use super::records::meter_day::MeterDay;
 use super::records::payment::Payment;
 use super::records::subscription::history_of;
 use super::records::to_record;
@@ -74,6 +75,25 @@ pub(crate) enum Concern {
         /// The month.
         #[serde(rename = "id")]
         month: String,
+    },
+    /// A report of usage to a meter at Stripe.
+    MeterEvent {
+        /// The row of the meter and the day.
+        #[serde(rename = "id")]
+        day: String,
+    },
+    /// A page of usage from its source.
+    UsagePull {
+        /// Number of the pull.
+        #[serde(rename = "id")]
+        number: i64,
+        /// Number of the page, from 1.
+        #[serde(rename = "part")]
+        page: i64,
+        /// Beginning of the pulled time.
+        from: Timestamp,
+        /// End of the pulled time.
+        to: Timestamp,
     },
     /// A payout transfer.
     Transfer {
@@ -161,6 +181,7 @@ impl Concern {
             }
             Concern::Token { token, .. } | Concern::Redeem { token, .. } => vec![to_record(Token::COLLECTION, token)],
             Concern::UsageInvoice { month } => vec![to_record(UsageMonth::COLLECTION, month)],
+            Concern::MeterEvent { day } => vec![to_record(MeterDay::COLLECTION, day)],
             Concern::Registration
             | Concern::CustomerForPortal { .. }
             | Concern::Portal
@@ -168,6 +189,7 @@ impl Concern {
             | Concern::ConnectLink
             | Concern::Thin { .. }
             | Concern::SessionOf { .. }
+            | Concern::UsagePull { .. }
             | Concern::Transfer { .. } => Vec::new(),
         }
     }
@@ -238,6 +260,8 @@ mod tests {
             r#"{"about":"connect"}"#,
             r#"{"about":"connect_link"}"#,
             r#"{"about":"usage_invoice","id":"2026-01"}"#,
+            r#"{"about":"meter_event","id":"requests:2026-01-31"}"#,
+            r#"{"about":"usage_pull","id":3,"part":2,"from":5,"to":7}"#,
             r#"{"about":"transfer","id":"usd"}"#,
             r#"{"about":"refund","id":"pur_1","amount_minor":5}"#,
             r#"{"about":"token","id":"tok_1"}"#,

@@ -111,6 +111,8 @@ effects! {
     "mail.send" as MAIL_SEND ["template", "to", "values"] -> [], MAIL;
     /// Signs the address of an object, for a token that is redeemed.
     "object.sign" as OBJECT_SIGN ["ttl_s", "expires_at"] -> [], PROMPT;
+    /// Waits until an address answers (a step).
+    "probe.answer" as PROBE_ANSWER ["url"] -> [], PROMPT;
     /// Watches the health of an instance until it changes.
     "probe.watch" as PROBE_WATCH ["url", "every_s", "fail_after", "recover_after"] -> ["health"], PATIENT;
     /// Creates a secret and shows it once to the caller.
@@ -129,6 +131,8 @@ effects! {
     "stripe.customer.create" as CUSTOMER_CREATE ["metadata"] -> ["id"], PATIENT;
     /// Invoices a month of usage.
     "stripe.invoice.create" as INVOICE_CREATE ["customer", "month", "currency", "lines", "total_minor"] -> [], PATIENT, moves money;
+    /// Reports a quantity of usage to a meter.
+    "stripe.meter_event.create" as METER_EVENT_CREATE ["event_name", "customer", "value", "at"] -> [], PATIENT, moves money;
     /// Creates a session of the customer portal.
     "stripe.portal.create" as PORTAL_CREATE ["customer", "return_url"] -> ["url"], PROMPT;
     /// Creates a price of the catalog.
@@ -145,6 +149,8 @@ effects! {
     "stripe.subscription.update" as SUBSCRIPTION_UPDATE ["subscription", "item", "price"] -> [], PATIENT;
     /// Pays out shares to a connected account.
     "stripe.transfer.create" as TRANSFER_CREATE ["destination", "amount_minor", "currency", "transfer_group"] -> [], PATIENT, moves money;
+    /// Reads a page of the log of a usage source, such as a proxy of models: the requests of a user between two times, the oldest first.
+    "usage.pull" as USAGE_PULL ["user", "from", "to", "page", "size", "quantities", "attributes"] -> ["requests", "more"], PROMPT;
     /// Makes a user for an address, unless there is one, and a link by which the address's owner can use the account (a step).
     "user.invite" ["email"] -> ["link"], PROMPT;
 }

@@ -140,6 +140,10 @@ mails! {
     TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end"];
     /// A counter has reached a percentage of `alerts`.
     USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at"];
+    /// The log of the usage source has requests without a price (`rates`). They are counted once there is one.
+    USAGE_UNPRICED = "usage_unpriced" to Admin ["meter", "by", "value"];
+    /// The log of the usage source could not be read. It is read again at the next regular time.
+    USAGE_UNREAD = "usage_unread" to Admin ["counted_until", "code"];
 }
 
 #[cfg(test)]

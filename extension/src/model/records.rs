@@ -16,6 +16,7 @@ pub(crate) mod invoice;
 pub(crate) mod item;
 pub(crate) mod listing;
 pub(crate) mod lot;
+pub(crate) mod meter_day;
 pub(crate) mod money_requests;
 pub(crate) mod payment;
 pub(crate) mod payouts;
@@ -31,6 +32,8 @@ pub(crate) mod subscription_schedule;
 pub(crate) mod summary;
 pub(crate) mod token;
 pub(crate) mod usage;
+pub(crate) mod usage_request;
+pub(crate) mod usage_sync;
 
 use extension_contract::{RecordKey, Reference, RowKey};
 

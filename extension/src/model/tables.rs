@@ -16,6 +16,7 @@ use super::records::invoice::Invoice;
 use super::records::item::Item;
 use super::records::listing::ListingRow;
 use super::records::lot::Lot;
+use super::records::meter_day::MeterDay;
 use super::records::money_requests::MoneyRequests;
 use super::records::payment::Payment;
 use super::records::payouts::Payouts;
@@ -31,6 +32,8 @@ use super::records::subscription_schedule::SubscriptionSchedule;
 use super::records::summary::Summary;
 use super::records::token::{Access, Token};
 use super::records::usage::{UsageDay, UsageMonth};
+use super::records::usage_request::UsageRequest;
+use super::records::usage_sync::UsageSync;
 use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table};
 use extension_contract::{RecordKey, Row, RowKey, StoredRow};
@@ -145,6 +148,8 @@ tables! {
         accesses: Access,
         usage_days: UsageDay,
         usage_months: UsageMonth,
+        usage_requests: UsageRequest,
+        meter_days: MeterDay,
         entries: Entry,
     }
     // One row of an account each, in the collection `account`. It is always live, so a row that was not returned does not exist.
@@ -157,6 +162,7 @@ tables! {
         closed: Closed,
         customer_request: CustomerRequest,
         money_requests: MoneyRequests,
+        usage_sync: UsageSync,
     }
     // One row of an account each, which is read by its key.
     settled_singletons: {

@@ -9,6 +9,9 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Milliseconds in an hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
+/// Bytes of a date in RFC 3339.
+const DATE_BYTES: usize = 10;
+
 /// First and last millisecond that RFC 3339 can express, of the years 0000 to 9999.
 const FIRST: Timestamp = -62_167_219_200_000;
 const LAST: Timestamp = 253_402_300_799_999;
@@ -61,6 +64,18 @@ fn days_to(year: i64, month: i64) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * DAYS_OF_400_YEARS + day_of_era - DAYS_BEFORE_1970
+}
+
+/// Returns the first moment of the day (UTC) that contains a time.
+pub(crate) fn day_of(at: Timestamp) -> Timestamp {
+    at.saturating_sub(at.rem_euclid(DAY_MS))
+}
+
+/// Returns the date of a time: `2026-01-31`.
+pub(crate) fn date(at: Timestamp) -> String {
+    let mut text = rfc3339(at);
+    text.truncate(DATE_BYTES);
+    text
 }
 
 /// Returns the start of the calendar month (UTC) that contains a time, and the start of the next month. Clamps times

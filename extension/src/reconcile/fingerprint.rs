@@ -5,7 +5,7 @@ use super::room::Room;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
-use crate::derive::standing::AccountStanding;
+use crate::derive::standing::{AccountStanding, Allowance};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;
@@ -35,7 +35,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
         let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription);
     }
     // Flags do not affect resources.
-    for (key, (amount, _)) in &standing.allowed {
+    for (key, Allowance { amount, .. }) in &standing.allowed {
         let decl = declared(&standing.settings.entitlements, key);
         if decl.is_some_and(|decl| decl.kind != EntitlementKind::Flag) {
             let _ = write!(text, "|allowed {key} {amount}");

@@ -1,7 +1,8 @@
 //! Invoices a month's usage once, a day after the month's end. Amounts below the minimum are carried over (TES-68,
-//!
+//! If a source reports the usage, the invoice waits until the month is counted, at most three days.
 
 use super::schedule::DesiredSchedule;
+use crate::actions::usage_pull;
 use crate::catalog::desk::Desk;
 use crate::catalog::rate::{PaidBy, Rates};
 use crate::derive::customer::customer;
@@ -16,6 +17,9 @@ use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use serde_json::{Value, json};
 
+/// Time from a month's end to its invoice if the source of the usage does not answer.
+const SOURCE_WAITS_MS: i64 = 3 * DAY_MS;
+
 /// Closes the months that are over, and sets timers for the other months.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     // The order of the ids is chronological.
@@ -24,9 +28,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
         return Ok(());
     }
     let rates = desk.catalog.settings()?.rates.clone();
+    let counted_until = usage_pull::counted_until(desk)?;
     for id in months {
         let Some(month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| !month.closed) else { continue };
-        let due = month.end.saturating_add(DAY_MS);
+        let is_counted = counted_until.is_none_or(|until| until >= month.end);
+        let due = month.end.saturating_add(if is_counted { DAY_MS } else { SOURCE_WAITS_MS });
         match due <= desk.now {
             true => close(desk, &id, month, &rates, desired)?,
             false => desired.timer(desk.now, TimerKey::UsageInvoice { due }, due),

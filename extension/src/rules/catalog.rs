@@ -19,6 +19,7 @@ use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::check_reactions;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
+use crate::catalog::usage_source::UsageSource;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::type_row_id;
@@ -48,6 +49,8 @@ struct Document<'a> {
     meters: Meters,
     #[serde(default)]
     rates: Rates,
+    #[serde(default)]
+    usage_source: Option<UsageSource>,
     #[serde(default)]
     may: Roles,
     /// Configuration keys with their declarations for the host.
@@ -122,11 +125,15 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_roles(&document.may, commands)?;
     check_rates(&document.rates, &entitlements, &types)?;
+    if let Some(source) = &document.usage_source {
+        source.check(&document.rates, &config)?;
+    }
     let mut settings = Settings {
         defaults: known.defaults.clone(),
         entitlements,
         meters,
         rates: document.rates,
+        usage_source: document.usage_source,
         may: document.may,
         config,
         resources,

@@ -1,7 +1,10 @@
 //! All commands, each as one entry: who may give it, its payload, its reply and its rule. The dispatch, the manifest, the checks of
 //! roles and `docs/commands.md` come from this table.
 
-use super::{account, campaign, connect, instance, listing, metering, purchase, refund, spending, step, token};
+use super::{
+    account, campaign, connect, instance, listing, meter_event, metering, purchase, refund, spending, step, token,
+    usage_pull,
+};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
@@ -354,6 +357,24 @@ pub(crate) static COMMANDS: &[Command] = &[
         payload: "`month` (`2026-01`)",
         does: "requests the usage invoice of the month again after Stripe has refused it",
         rule: Some(spending::invoice_again),
+        ..USUAL
+    },
+    Command {
+        kind: "usage.report",
+        required: &["meter", "day"],
+        members: Members::Only(&["meter", "day"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`meter`, `day` (`2026-01-31`)",
+        does: "reports the day's usage to Stripe's meter again after Stripe has refused it",
+        reply: Some("`{meter, quantity, requests}`"),
+        rule: Some(meter_event::again),
+    },
+    Command {
+        kind: "usage.sync",
+        does: "reads the log of the usage source (`usage_source`) now; refused while it is being read",
+        reply: Some("`{new, cost_micros, unpriced, synced_at}`"),
+        rule: Some(|desk, _| usage_pull::sync(desk)),
         ..USUAL
     },
     Command {

@@ -122,8 +122,8 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Returns whether an account has a paid subscription or purchase in force, apart from default plans.
 fn has_paid(standing: &AccountStanding) -> bool {
     let is_default =
-        |source: &String| standing.plans.values().any(|plan| plan.price_id.is_none() && plan.source == *source);
-    standing.allowed.values().any(|(_, sources)| sources.iter().any(|source| !is_default(source)))
+        |source: &str| standing.plans.values().any(|plan| plan.price_id.is_none() && plan.source == *source);
+    standing.allowed.values().any(|allowance| allowance.sources.iter().any(|(source, _)| !is_default(source)))
 }
 
 /// Handles the result of the host's generation of a token.

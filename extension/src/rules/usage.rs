@@ -2,6 +2,8 @@
 //! measurements of an instance are also stored in its metadata, as sums per billing period and as the newest gauges.
 
 use crate::actions::count;
+use crate::actions::count_by_day::count_by_day;
+use crate::actions::measurement::{BEHIND_MAX_DAYS, Window, fact_of};
 use crate::actions::spend::{self, Cost};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
@@ -11,12 +13,13 @@ use crate::catalog::rate::Rate;
 use crate::catalog::schema::Meter;
 use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::{UNLIMITED, standing};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
-use crate::model::keys::FactKey;
 use crate::model::records::instance::ArchiveMode;
 use crate::model::records::summary::Summary;
-use crate::model::time::{plus_days, rfc3339};
+use crate::model::records::usage_request::UsageRequest;
+use crate::model::time::rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,17 +34,9 @@ enum Subject<'u> {
     Instance(&'u str, Meter, Option<(String, EntitlementDecl)>),
 }
 
-/// Time by which a sender's clock may be ahead, in milliseconds: as at Stripe's meters.
-const AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
-/// Days for which usage can be reported afterwards: as at Stripe's meters.
-const BEHIND_MAX_DAYS: u32 = 35;
-
 /// Fails if a measurement that is not counted yet has a time outside of the window in which usage is billed.
 fn check_time(desk: &mut Desk<'_>, usage: &Usage) -> Ruled<()> {
-    let now = desk.now;
-    if (usage.at > now.saturating_add(AHEAD_MAX_MS) || plus_days(usage.at, BEHIND_MAX_DAYS) < now)
-        && !desk.account.is_known(&fact_of(usage))?
-    {
+    if Window::at(desk.now).place(usage.at).is_ne() && !desk.account.is_known(&fact_of(usage))? {
         let text = format!(
             "time of {}: expected at most {BEHIND_MAX_DAYS} days ago and at most 5 minutes ahead, found {}",
             usage.id,
@@ -50,11 +45,6 @@ fn check_time(desk: &mut Desk<'_>, usage: &Usage) -> Ruled<()> {
         return Err(Refusal::Malformed(text).into());
     }
     Ok(())
-}
-
-/// Returns the fact that a measurement was counted.
-fn fact_of(usage: &Usage) -> String {
-    FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string()
 }
 
 /// Fails if a measurement has an impossible quantity or id.
@@ -102,12 +92,18 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         checked.push((Subject::Instance(id, meter, counter), usage));
     }
     // The whole batch is checked before any measurement is recorded.
+    let logged = checked.iter().filter(|(subject, _)| matches!(subject, Subject::Paid(rate, _) if rate.log));
+    let rows: Vec<String> = gather(logged.map(|(_, usage)| UsageRequest::id_of(usage.at, &usage.id)));
+    if !rows.is_empty() {
+        desk.account.load::<UsageRequest>(&rows)?;
+    }
     let mut has_news = false;
     for (subject, usage) in checked {
         if !desk.account.record_fact(&fact_of(usage))? {
             continue;
         }
         has_news = true;
+        count_by_day(desk, usage)?;
         match subject {
             Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
             Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,

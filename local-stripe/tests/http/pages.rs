@@ -59,6 +59,7 @@ async fn a_declined_session_can_be_paid_in_payment_and_subscription_mode() {
     }
 }
 
+// covers: BOT-44
 #[tokio::test]
 async fn three_d_secure_can_fail_and_succeed() {
     let (_server, client) = Client::start(Options::default()).await;

@@ -45,21 +45,34 @@ fn generation(metadata: &Object) -> u32 {
     metadata.get("sync_generation").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
+/// A product that the provider should have.
+pub(crate) struct Wanted<'p> {
+    /// Its values.
+    pub values: &'p ProductValues,
+    /// The metadata in `values`, as an object.
+    pub metadata: &'p Object,
+    /// Its metadata at the provider.
+    pub at_provider: Option<&'p Object>,
+}
+
 /// Requests the next missing object: the product first, then its prices one by one.
 pub(crate) fn request_missing(
     desk: &mut Desk<'_>,
     id: &str,
-    values: &ProductValues,
-    metadata: &Object,
+    wanted: Wanted<'_>,
     reply_to: Option<String>,
 ) -> Ruled<()> {
+    let Wanted { values, metadata, at_provider } = wanted;
     let ordering_key = Some(format!("sync:{id}"));
     let about = |interval: Option<Interval>| Concern::Sync {
         product: id.to_owned(),
         interval: interval.map(|interval| interval.name().to_owned()),
     };
     let Some(product) = metadata.get("stripe_product_id").and_then(Value::as_str) else {
-        let payload = json!({"product": id, "name": values.name, "description": values.description});
+        let mut payload = json!({"product": id, "name": values.name, "description": values.description});
+        if let Some(at_provider) = at_provider {
+            payload["metadata"] = json!(at_provider);
+        }
         let key = EffectKey::SyncProduct { product: id.to_owned() };
         let effect = request(&key, &payload, Some(&about(None)))?;
         desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });

@@ -98,6 +98,13 @@ pub struct Field {
     /// Whether text is stored in lower case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lowercase: bool,
+    /// Whether a new product without a value gets the words of its name: `Small site` gives `small_site`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_name: bool,
+    /// The consumed entitlement whose source is the value: the id of the purchase or subscription of an add-on, or no value if the
+    /// account's plan covers the consumption. This component sets the value of a new product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_of: Option<String>,
     /// Default value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,

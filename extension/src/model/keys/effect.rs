@@ -3,9 +3,9 @@
 use super::timer::TimerKey;
 use crate::model::effects::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
-    CUSTOMER_CREATE, INVOICE_CREATE, MAIL_SEND, PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE,
-    PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE, TIMER_AT,
-    TRANSFER_CREATE,
+    CUSTOMER_CREATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH,
+    PRODUCT_CREATE, PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE,
+    TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use extension_contract::Timestamp;
 
@@ -96,6 +96,10 @@ effect_keys! {
         Told { event: Id } = "told:{event}", asks PROVIDER_EVENT;
         /// The invoice for a month of usage. `again` is the number of retries after Stripe refused the invoice.
         UsageInvoice { month: String, again: i64 } = "usage-invoice:{month}/{again}", or "usage-invoice:{month}" if *again == 0, asks INVOICE_CREATE;
+        /// A report of a meter's quantity of a day. `again` is the number of answered reports of the day before.
+        MeterEvent { meter: String, day: String, again: i64 } = "meter-event:{meter}:{day}/{again}", or "meter-event:{meter}:{day}" if *again == 0, asks METER_EVENT_CREATE;
+        /// A page of the nth pull of the account's usage.
+        UsagePull { number: i64, page: i64 } = "usage-pull:{number}/{page}", asks USAGE_PULL;
         /// The nth message to another account about its share of a sale; `told` is n.
         Share { sale: Id, told: i64 } = "share:{sale}:{told}", asks ACCOUNT_SEND;
         /// A request to list a product in the catalog, by the requesting event.

@@ -76,6 +76,10 @@ timers! {
         OverLimit = "over-limit",
         /// One day after the end of a month, when the month's usage is invoiced.
         UsageInvoice = "close-usage",
+        /// An hour after the end of a day, when Stripe's meters get the day's usage.
+        MeterEvents = "meter-events",
+        /// The next pull of the account's usage from its source.
+        UsagePull = "pull-usage",
         /// The end of the hold period of a share.
         Payout = "payout",
         /// The comparison of subscriptions that had no event until `due`.

@@ -15,6 +15,9 @@ pub(crate) struct Contribution {
     /// Consumption by entitlement; empty once the instance is gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub consumed: BTreeMap<String, i64>,
+    /// Consumption that an add-on covers, by entitlement and the add-on's purchase or subscription: `ENTITLEMENT SOURCE`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub covered: BTreeMap<String, i64>,
     /// Last measured contents of the instance's resources, by the entitlement that they count against.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, i64>,
@@ -32,6 +35,9 @@ pub(crate) struct Summary {
     /// Consumption by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub consumed: BTreeMap<String, i64>,
+    /// Consumption that add-ons cover, by entitlement and source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub covered: BTreeMap<String, i64>,
     /// Contents by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, i64>,
@@ -72,6 +78,7 @@ impl Summary {
             sums.retain(|_, sum| *sum != 0);
         };
         shift(|sums| &mut sums.consumed, |part| &part.consumed);
+        shift(|sums| &mut sums.covered, |part| &part.covered);
         shift(|sums| &mut sums.held, |part| &part.held);
         shift(|sums| &mut sums.measured, |part| &part.measured);
     }

@@ -6,6 +6,7 @@ pub mod connect;
 pub mod customer;
 pub mod invoice;
 mod lines;
+pub mod meter_event;
 pub mod refund;
 pub mod retrieve;
 pub mod subscription;

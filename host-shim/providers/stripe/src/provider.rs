@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::config::{Config, Mode};
 use crate::failure::Failed;
-use crate::kinds::{catalog, checkout, connect, customer, invoice, refund, retrieve, subscription};
+use crate::kinds::{catalog, checkout, connect, customer, invoice, meter_event, refund, retrieve, subscription};
 use host_http::Client;
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 15] = [
+const HANDLERS: [(&str, Handler); 16] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -19,6 +19,7 @@ const HANDLERS: [(&str, Handler); 15] = [
     ("stripe.credit.create", customer::credit),
     ("stripe.customer.create", customer::create),
     ("stripe.invoice.create", invoice::create),
+    ("stripe.meter_event.create", meter_event::create),
     ("stripe.portal.create", customer::portal),
     ("stripe.price.create", catalog::price),
     ("stripe.product.create", catalog::product),

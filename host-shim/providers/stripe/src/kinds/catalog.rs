@@ -15,7 +15,7 @@ use stripe_product::product::CreateProduct;
 /// Stripe's error code if an object with the requested id exists.
 const EXISTS: &str = "resource_already_exists";
 
-/// `stripe.product.create`: takes `name`, `description`, `product` (id of the product in the catalog, stored as
+/// `stripe.product.create`: takes `name`, `description`, `metadata`, `product` (id of the product in the catalog, stored as
 /// metadata); returns `id`. The returned id is derived from the effect, so a repeated call can't create a second
 /// product.
 pub(crate) fn product(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {

@@ -15,7 +15,7 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
-pub const CASES: [Case; 14] = [
+pub const CASES: [Case; 15] = [
     Case {
         kind: "stripe.account.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}}),
@@ -42,6 +42,7 @@ pub const CASES: [Case; 14] = [
         listed: |_| Some(("/v1/customers".to_owned(), vec![])),
     },
     Case { kind: "stripe.invoice.create", payload: invoice, listed: |_| Some(("/v1/invoices".to_owned(), vec![])) },
+    Case { kind: "stripe.meter_event.create", payload: meter_event, listed: |_| None },
     Case {
         kind: "stripe.portal.create",
         payload: |bench| json!({"customer": customer(bench), "return_url": "https://shop.example/billing"}),
@@ -160,6 +161,17 @@ pub fn invoice(bench: &Bench) -> Value {
             {"meter": "tokens", "attributes": {"model": "small"}, "quantity": 90_000, "cost_micros": 4_000_000},
         ],
     })
+}
+
+/// A report to a meter that only this customer uses, at the time of the customer's creation.
+pub fn meter_event(bench: &Bench) -> Value {
+    let customer = customer(bench);
+    let event_name = format!("requests_{customer}");
+    let form = [("display_name", "Requests"), ("event_name", &event_name), ("default_aggregation[formula]", "sum")];
+    bench.make("/v1/billing/meters", &form);
+    let created = bench.direct("GET", &format!("/v1/customers/{customer}"), &[])["created"].as_i64();
+    let at = jiff::Timestamp::from_second(created.expect("a time")).expect("a time");
+    json!({"event_name": event_name, "customer": customer, "value": 700, "at": at.to_string()})
 }
 
 fn cancel(bench: &Bench) -> Value {

@@ -1,7 +1,8 @@
 //! Tests that each kind creates the requested object. The tests fetch the object from the local Stripe.
 
 use crate::bench::{Bench, call, text};
-use crate::cases::{CASES, Case, checkout, invoice, payment, subscription};
+use crate::cases::{CASES, Case, checkout, invoice, meter_event, payment, subscription};
+use host_provider_api::Call;
 use host_stripe::KINDS;
 use serde_json::{Value, json};
 
@@ -171,6 +172,24 @@ fn a_usage_invoice_excludes_pending_items() {
     bench.make("/v1/invoiceitems", &[("customer", &customer), ("amount", "999"), ("currency", "usd")]);
     let id = text(&bench.done(&call("stripe.invoice.create", payload)), "id");
     assert_eq!(bench.direct("GET", &format!("/v1/invoices/{id}"), &[])["total"], 700);
+}
+
+#[test]
+fn usage_that_is_reported_twice_counts_once_and_a_further_report_is_added() {
+    let bench = Bench::start();
+    let payload = meter_event(&bench);
+    let report = call("stripe.meter_event.create", payload.clone());
+    assert_eq!(bench.done(&report), bench.done(&report), "the same identifier");
+    let further = Call { key: format!("{}/1", report.key), ..report };
+    bench.done(&further);
+    let meters = bench.direct("GET", "/v1/billing/meters", &[]);
+    let meter = text(&meters["data"][0], "id");
+    let at = payload["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+    let (from, to) = ((at / 60 * 60).to_string(), (at / 60 * 60 + 60).to_string());
+    let customer = text(&payload, "customer");
+    let filter = [("customer", customer.as_str()), ("start_time", &from), ("end_time", &to)];
+    let sums = bench.direct("GET", &format!("/v1/billing/meters/{meter}/event_summaries"), &filter);
+    assert_eq!(sums["data"][0]["aggregated_value"].as_f64(), Some(1_400.0), "{sums}");
 }
 
 #[test]

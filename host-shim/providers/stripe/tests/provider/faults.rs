@@ -86,8 +86,8 @@ fn accounts_transfers_and_refunds_survive_each_fault() {
 }
 
 #[test]
-fn invoices() {
-    every_fault(&["stripe.invoice.create"]);
+fn invoices_and_reports_of_usage() {
+    every_fault(&["stripe.invoice.create", "stripe.meter_event.create"]);
 }
 
 #[test]

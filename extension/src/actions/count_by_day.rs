@@ -1,0 +1,22 @@
+//! Counts by day the measurements that Stripe's meters get (S127).
+
+use crate::catalog::desk::Desk;
+use crate::model::halt::Ruled;
+use crate::model::records::meter_day::MeterDay;
+use crate::model::time::day_of;
+use extension_contract::Usage;
+
+/// Counts a measurement in the day of its time, if its meter is reported to Stripe.
+pub(crate) fn count_by_day(desk: &mut Desk<'_>, usage: &Usage) -> Ruled<()> {
+    let settings = desk.catalog.settings()?;
+    if settings.meters.get(&usage.meter).is_none_or(|decl| decl.meter_event.is_none()) {
+        return Ok(());
+    }
+    let start = day_of(usage.at);
+    let id = MeterDay::id_of(&usage.meter, start);
+    let mut day = desk.account.fetch::<MeterDay>(&id)?.unwrap_or_default();
+    (day.meter, day.start) = (usage.meter.clone(), start);
+    day.counted = day.counted.saturating_add(usage.quantity);
+    desk.account.put(&id, day);
+    Ok(())
+}

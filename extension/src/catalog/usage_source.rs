@@ -1,0 +1,78 @@
+//! The clause `usage_source`: a system that counts the account's requests, such as a proxy of models, and whose log is read at
+//! regular times.
+
+use super::condition::Condition;
+use super::declared::CONFIG;
+use super::meter::Meters;
+use super::rate::Rates;
+use super::span::Span;
+use super::words::{escaped, one_of};
+use crate::model::gather::sort_by;
+use crate::model::halt::{Ruled, wrong_field};
+use extension_contract::FieldErrorCode;
+use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Maximum number of meters: the measurements of a page are looked up in one call of the host.
+const METERS_MAX: usize = 4;
+
+/// The source of measurements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageSource {
+    /// Time between two reads of the log of an account.
+    pub every: Span,
+    /// The meter of each quantity of a request, for example `input: input_tokens`.
+    pub meters: BTreeMap<String, String>,
+    /// The configuration key without whose value nothing is read (`config.KEY`).
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+}
+
+impl UsageSource {
+    /// Returns the configuration key that must have a value.
+    pub(crate) fn setting(&self) -> Option<&str> {
+        self.condition.as_ref()?.config_key()
+    }
+
+    /// Returns the attributes of the meters, sorted.
+    pub(crate) fn attributes<'m>(&self, meters: &'m Meters) -> Vec<&'m str> {
+        let decls = self.meters.values().filter_map(|name| meters.get(name));
+        let mut attributes: Vec<&str> = decls.flat_map(|decl| &decl.attributes).map(String::as_str).collect();
+        sort_by(&mut attributes, |one, other| one.cmp(other));
+        attributes.dedup();
+        attributes
+    }
+
+    /// Checks the names of the clause. Each meter has a rate, since the requests of the log are paid.
+    pub(crate) fn check(&self, rates: &Rates, config: &[String]) -> Ruled<()> {
+        let wrong = |path: &str, message: String| Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        if !(1..=METERS_MAX).contains(&self.meters.len()) {
+            let message = format!("expected the meters of 1 to {METERS_MAX} quantities");
+            return Err(wrong_field("/usage_source/meters", FieldErrorCode::OutOfRange, message));
+        }
+        for (quantity, meter) in &self.meters {
+            let path = format!("/usage_source/meters/{}", escaped(quantity));
+            if !rates.contains_key(meter) {
+                let known: Vec<&str> = rates.keys().map(String::as_str).collect();
+                return wrong(&path, format!("`{meter}` has no rate: expected {}", one_of(&known)));
+            }
+            if self.meters.values().filter(|other| *other == meter).count() > 1 {
+                return wrong(
+                    &path,
+                    format!("`{meter}` is the meter of two quantities: expected one quantity for each meter"),
+                );
+            }
+        }
+        let Some(condition) = &self.condition else { return Ok(()) };
+        let settings: Vec<&str> =
+            CONFIG.iter().map(|(key, ..)| *key).chain(config.iter().map(String::as_str)).collect();
+        if self.setting().is_some_and(|key| settings.contains(&key)) {
+            return Ok(());
+        }
+        let keys: Vec<String> = settings.iter().map(|key| format!("config.{key}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        wrong("/usage_source/if", format!("`{condition}` is not declared: expected {}", one_of(&keys)))
+    }
+}

@@ -1,0 +1,47 @@
+//! The usage of a meter on a day, and what Stripe's meter has got of it.
+
+use super::json_record;
+use crate::model::json::{is_false, is_zero};
+use crate::model::time::date;
+use extension_contract::Timestamp;
+use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
+
+/// The usage of a meter on a day. Its id is the meter and the day: `requests:2026-01-31`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(default)]
+pub(crate) struct MeterDay {
+    /// The meter.
+    pub meter: String,
+    /// The first moment of the day.
+    pub start: Timestamp,
+    /// Quantity that was measured.
+    pub counted: i64,
+    /// Quantity that Stripe's meter has accepted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reported: i64,
+    /// Quantity of the request that is in flight or was refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub asked: i64,
+    /// Number of requests that were answered. Each request has an identifier of its own at Stripe.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub answered: i64,
+    /// Whether Stripe refused the last request, so that the quantity is not billed until an operator reports it again.
+    #[serde(skip_serializing_if = "is_false")]
+    pub refused: bool,
+}
+
+impl MeterDay {
+    /// Returns the id of the row of a meter and a day.
+    pub fn id_of(meter: &str, start: Timestamp) -> String {
+        format!("{meter}:{}", date(start))
+    }
+
+    /// Returns the quantity that Stripe's meter has not got and is not asked to take.
+    pub fn rest(&self) -> i64 {
+        self.counted.saturating_sub(self.reported).saturating_sub(self.asked)
+    }
+}
+
+// A day without a rest changes only if usage comes late.
+json_record!(MeterDay, "meter_days", live: |day| day.asked != 0 || day.rest() > 0, references: |_| Vec::new());
