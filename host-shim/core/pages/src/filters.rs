@@ -1,13 +1,9 @@
 //! The filters of pages, beside those of the template language.
 
-use crate::locale::Locale;
+use host_template::{Locale, words as words_of};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
-
-/// Words that are written in upper-case letters.
-const ACRONYMS: [&str; 16] =
-    ["api", "cdn", "cpu", "db", "gb", "id", "ip", "kb", "mb", "ram", "sla", "ssl", "sso", "tb", "url", "vm"];
 
 pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
@@ -77,19 +73,6 @@ fn pretty(value: &Value) -> String {
 /// `{{ "api_requests" | words }}`: a name as words.
 fn words(value: &Value) -> String {
     words_of(value.as_str().unwrap_or_default())
-}
-
-fn words_of(name: &str) -> String {
-    let words = name.split(['_', '-', '.', ' ']).filter(|word| !word.is_empty());
-    let words = words.enumerate().map(|(at, word)| match (ACRONYMS.contains(&word), at) {
-        (true, _) => word.to_uppercase(),
-        (false, 0) => {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-        }
-        (false, _) => word.to_owned(),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the name of an entitlement without the unit at its end, which stands beside the number: `Storage` for `storage_gb`.

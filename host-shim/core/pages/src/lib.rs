@@ -6,12 +6,11 @@
 mod built_in;
 mod error;
 mod filters;
-mod locale;
 mod set;
 mod site;
 mod source;
 
 pub use error::PageError;
-pub use locale::Locale;
+pub use host_template::Locale;
 pub use set::{AWAY_PAGE, Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet, files_below};
 pub use site::SiteWords;

@@ -8,7 +8,7 @@ use crate::source::Source;
 use extension_contract::ConfigDecl;
 use host_provider_api::html::escaped;
 use host_routes::{Nav, PageAction, PageHead, PageParts, PageReader, Who, decoded};
-use host_template::Bounded;
+use host_template::{Bounded, MailSite};
 use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_yaml::{Checked, Checker, Node};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
@@ -248,6 +248,29 @@ impl PageSet {
         &self.words
     }
 
+    /// Returns the business as its mails show it. The pages are at `url`, those of the console at `console`, both without a slash at
+    /// the end.
+    pub fn mail_site(&self, url: &str, console: &str) -> MailSite {
+        let usual = MailSite::new(self.words.title.clone(), url);
+        let path = |name: &str| self.named(name).map(|page| page.head.pattern.to_string());
+        let theme = self.asset("theme.css").map(|theme| String::from_utf8_lossy(&theme.bytes).into_owned());
+        let colour = |name: &str| theme.as_deref().and_then(|theme| colour(theme, name)).map(str::to_owned);
+        let (accent, accent_text) = match colour("--accent:") {
+            Some(accent) => (accent, colour("--accent-text:").unwrap_or(usual.accent_text)),
+            None => (usual.accent, usual.accent_text),
+        };
+        MailSite {
+            support: self.words.support.clone(),
+            billing: path("billing").unwrap_or_else(|| "/".to_owned()),
+            dashboard: path("dashboard").unwrap_or_else(|| "/".to_owned()),
+            instance: path("instance").filter(|path| path.contains("{id}")),
+            console: format!("{console}/admin"),
+            accent,
+            accent_text,
+            ..usual
+        }
+    }
+
     /// Returns the pages.
     pub fn pages(&self) -> &[Page] {
         &self.pages
@@ -475,6 +498,15 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     Ok(found)
 }
 
+/// Returns the first colour of a variable in a style, if it is written as `#rrggbb`.
+fn colour<'t>(theme: &'t str, variable: &str) -> Option<&'t str> {
+    let rest = theme.split_once(variable)?.1.trim_start();
+    let colour = rest.split([';', '}']).next()?.trim();
+    let is_colour =
+        colour.len() == 7 && colour.starts_with('#') && colour[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_colour.then_some(colour)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -537,6 +569,12 @@ mod tests {
         let login = shown(&set, "login", json!({"problem": {"title": "No"}, "site": {"title": "The <Shop>"}}));
         assert!(login.contains("!No") && login.contains("The &lt;Shop&gt;"), "{login}");
         assert!(set.asset("theme.css").is_some());
+        let site = set.mail_site("https://shop.example", "https://host.example");
+        assert_eq!(site.accent, MailSite::default().accent, "a colour by its name is not taken");
+        assert_eq!((site.billing.as_str(), site.instance.as_deref()), ("/billing", Some("/instances/{id}")));
+        assert_eq!(site.console, "https://host.example/admin");
+        let theme = ":root { --accent-text: #0a0a0a; --accent: #0b6b66 } @media { :root { --accent: #ffffff; } }";
+        assert_eq!((colour(theme, "--accent:"), colour(theme, "--accent-text:")), (Some("#0b6b66"), Some("#0a0a0a")));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use names::{LISTS, QUERIES};
 pub use page::{Nav, PAGE, PageAction, PageGet, PageHead, PageParts, PageReader, SITE, address, read_form};
 pub use path::{Method, Pattern, decoded};
 pub use reader::title;
-pub use reads::{NEXT, PAGE_ROWS_MAX, ROW, Read, ReadFrom, Sort};
+pub use reads::{NEXT, PAGE_ROWS_MAX, REQUESTS, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};
 pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
 pub use types::{Field, Type, Types};

@@ -4,7 +4,7 @@
 pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
 
 /// Kinds of the query `list`.
-pub const LISTS: [&str; 17] = [
+pub const LISTS: [&str; 19] = [
     "access_log",
     "campaigns",
     "earned",
@@ -22,6 +22,8 @@ pub const LISTS: [&str; 17] = [
     "tasks",
     "tokens",
     "usage_days",
+    "usage_requests",
+    "usage_sync",
 ];
 
 /// Codes of refusals.

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 pub const ROW: &str = "row";
 /// Name of the value that leads to the next page.
 pub const NEXT: &str = "next";
+/// The list of single requests, which may be long and is therefore read between two times.
+pub const REQUESTS: &str = "usage_requests";
 /// Maximum rows of a page.
 pub const PAGE_ROWS_MAX: i64 = 100;
 /// Rows of a page without `limit`.
@@ -31,6 +33,13 @@ pub enum ReadFrom {
     Entitlements,
     /// The account's usage between two times.
     Usage {
+        /// Beginning, as RFC 3339.
+        start: Form,
+        /// End, as RFC 3339.
+        end: Form,
+    },
+    /// The log of the account's requests between two times.
+    Requests {
         /// Beginning, as RFC 3339.
         start: Form,
         /// End, as RFC 3339.
@@ -75,7 +84,9 @@ impl Read {
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.only.iter().flat_map(Expression::names).collect();
         match &self.from {
-            ReadFrom::Usage { start, end } => names.extend(start.names().into_iter().chain(end.names())),
+            ReadFrom::Usage { start, end } | ReadFrom::Requests { start, end } => {
+                names.extend(start.names().into_iter().chain(end.names()))
+            }
             ReadFrom::Rows(rows) => names.extend(rows.names()),
             _ => {}
         }
@@ -97,8 +108,9 @@ fn read(check: &Checker, entry: &Entry) -> Checked<Read> {
     let name = entry.key.clone();
     if entry.value.entries().is_none() {
         let from = source(check, &entry.value)?;
-        let wanted = "`{from: usage, start: …, end: …}`";
-        let from = simple(from).ok_or_else(|| check.bad(entry.value.place(), "`usage` has no time", wanted))?;
+        let wanted = format!("`{{from: {from}, start: …, end: …}}`");
+        let problem = format!("`{from}` has no time");
+        let from = simple(from).ok_or_else(|| check.bad(entry.value.place(), problem, wanted.as_str()))?;
         return Ok(Read { name, from, only: None, sort: None, is_one: false, none: None, is_paged: false });
     }
     let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
@@ -113,10 +125,14 @@ fn read(check: &Checker, entry: &Entry) -> Checked<Read> {
     let is_paged = fields.optional("paged", |node| check.truth("paged", node));
     let from = match from? {
         (_, Some(rows)) => ReadFrom::Rows(rows),
-        ("usage", _) => {
+        (timed @ ("usage" | REQUESTS), _) => {
             let start = fields.need("start").and_then(|node| Form::read(check, node));
             let end = fields.need("end").and_then(|node| Form::read(check, node));
-            ReadFrom::Usage { start: start?, end: end? }
+            let (start, end) = (start?, end?);
+            match timed {
+                REQUESTS => ReadFrom::Requests { start, end },
+                _ => ReadFrom::Usage { start, end },
+            }
         }
         (other, _) => simple(other).unwrap_or(ReadFrom::Catalog),
     };
@@ -147,10 +163,10 @@ fn source(check: &Checker, node: &Node) -> Checked<&'static str> {
     })
 }
 
-/// Returns the source with a name; none for `usage`, which needs more.
+/// Returns the source with a name; none for those that need times.
 fn simple(name: &str) -> Option<ReadFrom> {
     match name {
-        "usage" => None,
+        "usage" | REQUESTS => None,
         "accounts" => Some(ReadFrom::Accounts),
         "balances" => Some(ReadFrom::Balances),
         "catalog" => Some(ReadFrom::Catalog),

@@ -252,7 +252,8 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
     if let Tree::Text(_) = &entry.value.value {
         let from = path(&entry.value)?;
         let column_type = from.own_type();
-        return Ok(Column { name: name?, from: Some(from), minus: Vec::new(), is: None, column_type, default: None });
+        let (name, from) = (name?, Some(from));
+        return Ok(Column { name, from, minus: Vec::new(), is: None, present: None, column_type, default: None });
     }
     let mut fields = check.fields(format!("`{}`", entry.key), &entry.value)?;
     let from = fields.optional("from", path);
@@ -261,6 +262,7 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
         None => path(node).map(|one| vec![one]),
     });
     let is = fields.optional("is", |node| check.filled_text("is", node));
+    let present = fields.optional("present", |node| check.filled_text("present", node));
     let said = fields.optional("type", |node| {
         let word = check.word("type", node, &Type::NAMES.map(|(_, name)| name))?;
         let known = Type::NAMES.iter().find(|(_, name)| *name == word).map(|(known, _)| *known);
@@ -272,7 +274,11 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
     });
     fields.finish()?;
     let (from, minus, is, said, default) = (from?, minus?.unwrap_or_default(), is?, said?, default?);
+    let present = present?;
     let place = || entry.place();
+    if present.is_some() && (is.is_some() || !minus.is_empty() || said.is_some_and(|said| said != Type::Text)) {
+        return Err(check.bad(place(), "`present` gives a text", "neither `is`, `minus` nor another `type`"));
+    }
     let column_type = match (&from, minus.is_empty(), &is, said) {
         (None, true, ..) => return Err(check.bad(place(), format!("`{}` has no `from`", entry.key), "a member")),
         (None, false, Some(_), _) | (Some(_), false, Some(_), _) => {
@@ -280,6 +286,7 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
         }
         (_, _, Some(_), None | Some(Type::Boolean)) => Type::Boolean,
         (_, false, _, None | Some(Type::Integer)) => Type::Integer,
+        (Some(_), true, None, None) if present.is_some() => Type::Text,
         (Some(from), true, None, said) => said.unwrap_or_else(|| from.own_type()),
         (_, _, _, Some(_)) => {
             return Err(check.bad(place(), "`is` gives a boolean, and `minus` an integer", "no other `type`"));
@@ -300,7 +307,7 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
         },
         None => None,
     };
-    Ok(Column { name: name?, from, minus, is, column_type, default })
+    Ok(Column { name: name?, from, minus, is, present, column_type, default })
 }
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ pub struct Column {
     pub minus: Vec<Path>,
     /// A text: the column then says whether the member is this text.
     pub is: Option<String>,
+    /// The text in place of each value of the member.
+    pub present: Option<String>,
     /// Type.
     pub column_type: Type,
     /// Value in place of null.

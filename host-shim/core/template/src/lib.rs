@@ -3,14 +3,27 @@
 //! when it loads the business; the mail provider fills them in.
 
 mod bounded;
+mod built_in;
 mod error;
+mod filters;
+mod guard;
+mod layout;
+mod locale;
 mod mail;
+mod marked;
 mod old;
+mod site;
 mod statement;
 mod template;
+mod words;
 
 pub use bounded::Bounded;
+pub use built_in::{built_in, built_in_mails, without_template};
 pub use error::{Form, TemplateError};
-pub use mail::{FILE_BYTES_MAX, MailTemplate, MailText, TEXT_BYTES_MAX, is_name};
+pub use layout::{LAYOUT, check_layout};
+pub use locale::Locale;
+pub use mail::{FILE_BYTES_MAX, MailTemplate, MailText, TEXT_BYTES_MAX, is_language, is_name};
+pub use site::{MailContext, MailSite};
 pub use statement::{Statement, of_files};
 pub use template::Template;
+pub use words::words;

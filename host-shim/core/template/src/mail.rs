@@ -1,6 +1,9 @@
 //! The templates of one mail: subject, text and optionally HTML.
 
 use crate::error::{Form, TemplateError};
+use crate::layout::framed;
+use crate::marked;
+use crate::site::MailContext;
 use crate::template::Template;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -9,8 +12,12 @@ use std::collections::BTreeSet;
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Maximum size of a filled-in mail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Maximum size of a mail's HTML in its frame, in bytes: marks make a text longer.
+const HTML_BYTES_MAX: usize = 4 * TEXT_BYTES_MAX;
 /// Maximum bytes of a template's name.
 const NAME_MAX: usize = 100;
+/// What a whole document in HTML contains; other HTML is put into the frame.
+const WHOLE: &str = "<html";
 /// Prefix of the first line of a text.
 const SUBJECT: &str = "Subject: ";
 
@@ -20,12 +27,18 @@ pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_right)
 }
 
+/// Returns true if a mail can have a variant of this language: two letters, as `de`.
+pub fn is_language(language: &str) -> bool {
+    language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 /// The parsed templates of a mail.
 #[derive(Debug)]
 pub struct MailTemplate<'s> {
     subject: Template<'s>,
     plain: Template<'s>,
-    html: Option<Template<'s>>,
+    /// The HTML, and whether it is a whole document.
+    html: Option<(Template<'s>, bool)>,
     /// Lines of the file before the text.
     lines_before: usize,
 }
@@ -38,7 +51,7 @@ pub struct MailText {
     /// Plain text.
     pub plain: String,
     /// HTML.
-    pub html: Option<String>,
+    pub html: String,
 }
 
 impl<'s> MailTemplate<'s> {
@@ -61,11 +74,11 @@ impl<'s> MailTemplate<'s> {
         let lines_before = 1 + usize::from(body.is_some());
         let html = html.map(|html| {
             check_length(html, Form::Html)?;
-            Template::parse(html, Form::Html)
+            Ok((Template::parse(html, Form::Html)?, html.to_ascii_lowercase().contains(WHOLE)))
         });
         Ok(MailTemplate {
             subject: Template::parse(subject, Form::Plain)?,
-            plain: Template::parse(body.unwrap_or(rest), Form::Plain).map_err(|error| error.moved(lines_before))?,
+            plain: Template::parse_marked(body.unwrap_or(rest)).map_err(|error| error.moved(lines_before))?,
             html: html.transpose()?,
             lines_before,
         })
@@ -73,19 +86,35 @@ impl<'s> MailTemplate<'s> {
 
     /// Returns the placeholders of all parts.
     pub fn placeholders(&self) -> BTreeSet<String> {
-        let parts = [Some(&self.subject), Some(&self.plain), self.html.as_ref()];
+        let parts = [Some(&self.subject), Some(&self.plain), self.html.as_ref().map(|(html, _)| html)];
         parts.into_iter().flatten().flat_map(Template::placeholders).collect()
     }
 
-    /// Fills in all parts.
+    /// Fills in all parts. A mail without HTML of its own has that of its text. `layout` is the frame of the business; none is the
+    /// built-in one. `language` is that of the text.
     ///
     /// # Errors
     /// [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the mail is too long.
-    pub fn fill(&self, values: &Map<String, Value>) -> Result<MailText, TemplateError> {
-        let subject = self.subject.fill(values, TEXT_BYTES_MAX)?;
-        let plain = self.plain.fill(values, TEXT_BYTES_MAX).map_err(|error| error.moved(self.lines_before))?;
-        let left = TEXT_BYTES_MAX - plain.len();
-        let html = self.html.as_ref().map(|html| html.fill(values, left)).transpose()?;
+    pub fn fill(
+        &self,
+        values: &Map<String, Value>,
+        context: &MailContext<'_>,
+        layout: Option<&str>,
+        language: &str,
+    ) -> Result<MailText, TemplateError> {
+        let values = context.with(values);
+        let subject = self.subject.fill(&values, TEXT_BYTES_MAX)?;
+        let text = self.plain.fill(&values, TEXT_BYTES_MAX).map_err(|error| error.moved(self.lines_before))?;
+        let plain = marked::plain(&text);
+        let left = TEXT_BYTES_MAX - plain.len().min(TEXT_BYTES_MAX);
+        let (html, is_whole) = match &self.html {
+            Some((html, is_whole)) => (html.fill(&values, left)?, *is_whole),
+            None => (marked::html(&text), false),
+        };
+        let html = match is_whole {
+            true => html,
+            false => framed(layout, &subject, &html, language, context, HTML_BYTES_MAX)?,
+        };
         Ok(MailText { subject, plain, html })
     }
 }
@@ -100,11 +129,18 @@ fn check_length(text: &str, form: Form) -> Result<(), TemplateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::locale::Locale;
+    use crate::site::MailSite;
     use serde_json::json;
 
     fn fill(text: &str, html: Option<&str>, values: Value) -> Result<MailText, String> {
         let values = values.as_object().expect("an object");
-        let text = MailTemplate::parse(text, html).and_then(|template| template.fill(values));
+        let site = MailSite::new("The <Shop>".to_owned(), "https://shop.example");
+        let instances = &[("inst_1".to_owned(), "My site".to_owned())].into();
+        let (account, locale) = ("user:u1", Locale::tagged("de"));
+        let context =
+            MailContext { site: &site, template: "hello", is_for_operators: false, account, instances, locale };
+        let text = MailTemplate::parse(text, html).and_then(|template| template.fill(values, &context, None, "de"));
         text.map_err(|error| error.to_string())
     }
 
@@ -113,10 +149,44 @@ mod tests {
         let text = "Subject: To {{ name }}\n\nHello {{ name }}\n\n";
         let result = fill(text, Some("<p>{{ name }}</p>\n"), json!({"name": "<A>"})).expect("a mail");
         assert_eq!((result.subject.as_str(), result.plain.as_str()), ("To <A>", "Hello <A>\n\n"));
-        assert_eq!(result.html.as_deref(), Some("<p>&lt;A&gt;</p>\n"));
+        assert!(
+            result.html.contains("<p>&lt;A&gt;</p>\n") && result.html.contains("The &lt;Shop&gt;"),
+            "{}",
+            result.html
+        );
         for (text, plain) in [("Subject: x", ""), ("Subject: x\r\n\r\ny\r\n", "y\r\n"), ("Subject: x\ny", "y")] {
-            assert_eq!(fill(text, None, json!({})).map(|text| (text.plain, text.html)), Ok((plain.to_owned(), None)));
+            assert_eq!(fill(text, None, json!({})).map(|text| text.plain), Ok(plain.to_owned()));
         }
+        let whole = fill("Subject: x", Some("<!doctype html><HTML><p>{{ a }}"), json!({"a": "&"})).expect("a mail");
+        assert_eq!(whole.html, "<!doctype html><HTML><p>&amp;", "a whole document has no frame");
+    }
+
+    #[test]
+    fn a_text_has_the_business_the_links_and_the_writing_of_the_recipient() {
+        let text = "Subject: {{ site.title }}: {{ sum_minor | money(currency) }}\n\nPaid on {{ at | date }}, due {{ at | time }}.\n\n\
+            {% if number %}\nInvoice {{ number }}.\n{% endif %}\n- Key: {{ key | words }}\n\n[Open]({{ links.billing }})\n\
+            {% for fact in more | facts %}\n- {{ fact.name }}: {{ fact.value }}\n{% endfor %}";
+        let values = json!({
+            "sum_minor": 123_450, "currency": "eur", "at": "2026-01-31T23:59:59Z", "key": "api_requests", "number": null,
+            "more": {"is_new": true, "left": [1, "[x](https://evil.example)"], "in": {"fee_minor": 5, "currency": "usd"}, "none": null},
+        });
+        let mail = fill(text, None, values).expect("a mail");
+        assert_eq!(mail.subject, "The <Shop>: 1.234,50\u{a0}€");
+        assert_eq!(
+            mail.plain,
+            "Paid on 31.01.2026, due 31.01.2026, 23:59 UTC.\n\n- Key: API requests\n\nOpen: https://shop.example/billing\n\
+             \n- In fee: 0,05\u{a0}$\n\n- Is new: yes\n\n- Left: 1, [x](https://evil.example)\n"
+        );
+        assert!(mail.html.contains("href=\"https://shop.example/billing\">Open</a>"), "{}", mail.html);
+        assert!(mail.html.contains("lang=\"de\"") && !mail.html.contains("href=\"https://evil"), "{}", mail.html);
+        let sample = fill(
+            text,
+            None,
+            json!({"sum_minor": "[sum]", "currency": "[currency]", "at": "[at]", "key": "[key]", "more": {}}),
+        );
+        let sample = sample.expect("a sample");
+        assert_eq!(sample.subject, "The <Shop>: [sum]", "a value that is no amount is shown as it is");
+        assert!(sample.plain.starts_with("Paid on [at], due [at]."), "{}", sample.plain);
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use crate::bounded::Bounded;
 use crate::error::{Form, TemplateError};
+use crate::filters;
+use crate::guard::guarded;
 use crate::old;
+use crate::site::NAMES;
 use crate::statement::{Statement, of_files};
 use host_provider_api::html::escaped;
 use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,6 +25,8 @@ const SHOWN_MAX: usize = 80;
 const SAMPLE: &str = "1";
 /// Name of the only template of an environment.
 const NAME: &str = "template";
+/// The way in which the values of a text with marks are written.
+const MARKED: &str = "marked";
 
 /// A parsed text with placeholders.
 #[derive(Debug)]
@@ -37,6 +43,19 @@ impl<'s> Template<'s> {
     /// [`TemplateError`] if the text is not a template, has a placeholder in the former spelling `{name}`, or names an unknown
     /// filter or test. An unknown filter in a branch that texts as values do not reach is found by [`Template::fill`].
     pub fn parse(text: &'s str, form: Form) -> Result<Self, TemplateError> {
+        let escape = match form {
+            Form::Plain => AutoEscape::None,
+            Form::Html => AutoEscape::Html,
+        };
+        Template::parse_as(text, form, escape)
+    }
+
+    /// Parses a text with the marks of [`crate::marked`]. The values in it are guarded: they make no marks.
+    pub(crate) fn parse_marked(text: &'s str) -> Result<Self, TemplateError> {
+        Template::parse_as(text, Form::Plain, AutoEscape::Custom(MARKED))
+    }
+
+    fn parse_as(text: &'s str, form: Form, escape: AutoEscape) -> Result<Self, TemplateError> {
         if let Some((line, placeholder)) = old::find(text) {
             let problem = format!("`{{{placeholder}}}` is not a placeholder");
             return Err(TemplateError::new(form, line, problem, format!("`{{{{ {placeholder} }}}}`")));
@@ -49,13 +68,12 @@ impl<'s> Template<'s> {
         let mut environment = Environment::new();
         environment.set_debug(false);
         environment.set_keep_trailing_newline(true);
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // A condition may ask for a value that does not apply; a placeholder needs one.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_fuel(Some(STEPS_MAX));
-        environment.set_auto_escape_callback(move |_| match form {
-            Form::Plain => AutoEscape::None,
-            Form::Html => AutoEscape::Html,
-        });
+        environment.set_auto_escape_callback(move |_| escape);
         environment.set_formatter(write_value);
+        filters::add(&mut environment);
         environment.add_template(NAME, text).map_err(|error| {
             let problem = error.detail().unwrap_or("it is not a template").to_owned();
             TemplateError::new(form, error.line().unwrap_or(1), problem, "a template, such as `Hello {{ name }}`")
@@ -65,8 +83,16 @@ impl<'s> Template<'s> {
         Ok(template)
     }
 
-    /// Returns the placeholders whose values the template needs. A member of a value has the names with dots between them.
+    /// Returns the placeholders whose values the template needs. A member of a value has the names with dots between them. What
+    /// every template may use, such as `site.title`, is not among them.
     pub fn placeholders(&self) -> BTreeSet<String> {
+        let mut placeholders = self.all_placeholders();
+        placeholders.retain(|name| !NAMES.contains(&name.as_str()));
+        placeholders
+    }
+
+    /// Returns all placeholders.
+    pub(crate) fn all_placeholders(&self) -> BTreeSet<String> {
         let Ok(template) = self.environment.get_template(NAME) else { return BTreeSet::new() };
         let mut placeholders: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
         for (name, _) in self.environment.globals() {
@@ -84,7 +110,19 @@ impl<'s> Template<'s> {
         self.render(values, bytes_max).map_err(|error| self.explained(&error, values, bytes_max))
     }
 
-    fn render(&self, values: &Map<String, Value>, bytes_max: usize) -> Result<String, Error> {
+    /// Fills in the placeholders of a frame around a content in HTML.
+    pub(crate) fn fill_around(
+        &self,
+        values: &Map<String, Value>,
+        content: &str,
+        bytes_max: usize,
+    ) -> Result<String, TemplateError> {
+        let content = minijinja::Value::from_safe_string(content.to_owned());
+        let all = context! { content, ..minijinja::Value::from_serialize(values) };
+        self.render(&all, bytes_max).map_err(|error| self.explained(&error, values, bytes_max))
+    }
+
+    fn render(&self, values: &impl Serialize, bytes_max: usize) -> Result<String, Error> {
         let mut out = Bounded::new(bytes_max);
         self.environment.get_template(NAME)?.render_captured_to(values, &mut out)?;
         out.into_text().ok_or_else(|| Error::from(ErrorKind::WriteFailure))
@@ -94,7 +132,7 @@ impl<'s> Template<'s> {
     /// function is a placeholder without a value.
     fn check_names(&self) -> Result<(), TemplateError> {
         let mut sample = Map::new();
-        self.placeholders().iter().for_each(|placeholder| add_sample(&mut sample, placeholder));
+        self.all_placeholders().iter().for_each(|placeholder| add_sample(&mut sample, placeholder));
         match self.render(&sample, SAMPLE_BYTES_MAX) {
             Err(error) if is_unknown_name(error.kind()) => Err(self.explained(&error, &sample, SAMPLE_BYTES_MAX)),
             _ => Ok(()),
@@ -168,6 +206,7 @@ fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &minijinja::V
     };
     match state.auto_escape() {
         AutoEscape::Html if !value.is_safe() => out.write_str(&escaped(&text))?,
+        AutoEscape::Custom(MARKED) if !value.is_safe() => out.write_str(&guarded(&text))?,
         _ => out.write_str(&text)?,
     }
     Ok(())
@@ -203,6 +242,7 @@ mod tests {
             ("{% for part in list %}{{ part }};{% endfor %}", "1;a;"),
             ("{% if truth %}yes{% else %}no{% endif %} {{ text | upper }}", "yes <A> {{ B }}"),
             ("{{ missing | default('none') }}{% if missing is defined %}!{% endif %}", "none"),
+            ("{% if missing %}!{% endif %}{{ missing or number }}", "3"),
             ("a { color: red } {a b} { {\r\n\n", "a { color: red } {a b} { {\r\n\n"),
             ("", ""),
         ] {
@@ -236,7 +276,6 @@ mod tests {
         for (text, expression, line) in [
             ("a\n{{ name }}", "name", 2),
             ("{{ user.name }}", "user.name", 1),
-            ("{% if name %}{% endif %}", "name", 1),
             ("{{ name | upper }}", "name", 1),
             ("{{ user.name | upper }}", "user.name", 1),
             ("{{ user['name'] }}", "user['name']", 1),

@@ -1,5 +1,6 @@
 //! Settings of the mail provider: sender, templates, recipients' addresses and transport.
 
+use crate::template::MailTemplates;
 #[cfg(feature = "smtp")]
 use host_provider_api::Secret;
 use std::path::PathBuf;
@@ -23,9 +24,8 @@ pub struct BadConfig {
 pub struct Config {
     /// Sender: an address, optionally with a name. Its domain is the domain of every `Message-ID`.
     pub from: String,
-    /// Folders of the templates, `NAME.txt` and `NAME.html`; the first with a `NAME.txt` has the template. A mail
-    /// without a template lists its values line by line.
-    pub templates: Vec<PathBuf>,
+    /// Templates, and the business that all mails show.
+    pub templates: MailTemplates,
     /// Looks up the addresses of `account` and `admin`.
     pub addresses: Arc<dyn AddressBook>,
     /// Transport of mails.
@@ -88,13 +88,35 @@ pub struct AddressUnavailable(
     pub String,
 );
 
-/// Resolves the recipients `account` and `admin` to addresses.
+/// A recipient of mails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// Address.
+    pub address: String,
+    /// Language tag, such as `de-CH`; none if it is not known.
+    pub language: Option<String>,
+}
+
+impl Recipient {
+    /// Makes a recipient whose language is not known.
+    pub fn new(address: impl Into<String>) -> Recipient {
+        Recipient { address: address.into(), language: None }
+    }
+}
+
+/// Resolves recipients to addresses.
 pub trait AddressBook: Send + Sync {
-    /// Returns addresses. `to` is `account` (the owner or the administrators of the account in `scope`,
-    /// `business/mode/account`) or `admin` (the operators). If there is no address, the mail is refused.
+    /// Returns recipients. `to` is `account` (the owner or the owners of the account in `scope`, `business/mode/account`),
+    /// `admin` (the operators), or an address, which is returned with its language. If nobody is returned, the mail is refused.
     ///
     /// # Errors
     ///
     /// Fails if the lookup is temporarily impossible; the mail is then retried.
-    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable>;
+    fn recipients(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, AddressUnavailable>;
+
+    /// Returns the name of an instance of the account in `scope`; none if it is not known.
+    fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
+        let _ = (scope, instance);
+        None
+    }
 }

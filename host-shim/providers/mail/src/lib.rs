@@ -12,10 +12,11 @@ mod smtp;
 mod template;
 mod write;
 
-pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport};
+pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport, Recipient};
 #[cfg(feature = "smtp")]
 pub use config::{Password, Security, Smtp};
-pub use template::{BadTemplate, fill};
+pub use host_template::{MailSite, MailText};
+pub use template::{BadTemplate, MailTemplates, Wanted, built_in_mails};
 
 use deliver::Delivery;
 use host_provider_api::scripted::SIMULATED_SECRET;
@@ -23,11 +24,15 @@ use host_provider_api::{Call, CallOutcome, Provider};
 use lettre::Address;
 use lettre::message::Mailbox;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Beginning of references to secrets in the server's vault.
 const OF_THE_VAULT: &str = "secret:vault/";
+/// Name of the operators as recipients.
+const OPERATORS: &str = "admin";
+/// Maximum number of instances whose names are looked up for one mail.
+const INSTANCES_MAX: usize = 20;
 /// Maximum recipients of one mail.
 const RECIPIENTS_MAX: usize = 50;
 
@@ -40,7 +45,7 @@ const RECIPIENTS_MAX: usize = 50;
 pub struct Mail {
     from: Mailbox,
     domain: String,
-    templates: Vec<PathBuf>,
+    templates: MailTemplates,
     addresses: Arc<dyn AddressBook>,
     delivery: Delivery,
 }
@@ -68,9 +73,19 @@ impl Mail {
 
     fn send(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let recipients = self.recipients(call)?;
-        let template = call.text("template").unwrap_or_default();
         let values = values(call)?;
-        let text = template::fill(&self.templates, template, &values)
+        let instances = self.instances(&call.scope, &values);
+        let wanted = Wanted {
+            template: call.text("template").unwrap_or_default(),
+            is_for_operators: call.text("to") == Some(OPERATORS),
+            account: call.scope.splitn(3, '/').nth(2).unwrap_or_default(),
+            instances: &instances,
+            language: recipients.iter().find_map(|(_, language)| language.as_deref()),
+        };
+        let recipients: Vec<Address> = recipients.iter().map(|(address, _)| address.clone()).collect();
+        let text = self
+            .templates
+            .fill(&wanted, &values)
             .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);
@@ -80,15 +95,18 @@ impl Mail {
         Ok(CallOutcome::Done(json!({"message_id": message_id})))
     }
 
-    fn recipients(&self, call: &Call) -> Result<Vec<Address>, CallOutcome> {
+    /// Returns the names of the instances that a mail is about.
+    fn instances(&self, scope: &str, values: &Value) -> BTreeMap<String, String> {
+        let beyond = values["beyond"].as_array().into_iter().flatten().take(INSTANCES_MAX);
+        let ids = values.get("instance").into_iter().chain(beyond).filter_map(Value::as_str);
+        ids.filter_map(|id| Some((id.to_owned(), self.addresses.instance_name(scope, id)?))).collect()
+    }
+
+    /// Returns the addresses, each with its language.
+    fn recipients(&self, call: &Call) -> Result<Vec<(Address, Option<String>)>, CallOutcome> {
         let to = call.text("to").unwrap_or_default();
-        let found = match to {
-            "account" | "admin" => {
-                let addresses = self.addresses.addresses(&call.scope, to);
-                addresses.map_err(|error| CallOutcome::retry("address-unavailable", error.to_string()))?
-            }
-            address => vec![address.to_owned()],
-        };
+        let found = self.addresses.recipients(&call.scope, to);
+        let found = found.map_err(|error| CallOutcome::retry("address-unavailable", error.to_string()))?;
         if found.is_empty() {
             return Err(CallOutcome::refused("no-address", format!("`to` is `{to}`, but no address is known for it")));
         }
@@ -96,7 +114,11 @@ impl Mail {
             let problem = format!("`to` is {} addresses: expected {RECIPIENTS_MAX} at most", found.len());
             return Err(CallOutcome::refused("bad-address", problem));
         }
-        found.iter().map(|address| address.parse::<Address>().map_err(|_| bad_address(address))).collect()
+        let parsed = |found: &Recipient| match found.address.parse() {
+            Ok(address) => Ok((address, found.language.clone())),
+            Err(_) => Err(bad_address(&found.address)),
+        };
+        found.iter().map(parsed).collect()
     }
 }
 

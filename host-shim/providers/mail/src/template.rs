@@ -1,7 +1,11 @@
 //! Fills in the templates of mails.
 
-use host_template::{FILE_BYTES_MAX, Form, MailTemplate, MailText, TEXT_BYTES_MAX, TemplateError, is_name};
+use host_template::{
+    FILE_BYTES_MAX, Form, LAYOUT, Locale, MailContext, MailSite, MailTemplate, MailText, TemplateError, built_in,
+    is_name, without_template,
+};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -37,37 +41,97 @@ pub enum BadTemplate {
     },
 }
 
-/// Fills in a template: that of the first folder that has it. A mail without a template lists its values.
-///
-/// # Errors
-/// Fails if a file cannot be read, or a value is missing or does not fit.
-pub fn fill(folders: &[PathBuf], name: &str, values: &Value) -> Result<MailText, BadTemplate> {
-    if !is_name(name) {
-        return Err(BadTemplate::Name(name.chars().take(80).collect()));
-    }
-    let nothing = Map::new();
-    let values = match values {
-        Value::Object(values) => values,
-        Value::Null => &nothing,
-        Value::Array(_) => return Err(BadTemplate::Values("a list")),
-        _ => return Err(BadTemplate::Values("a single value")),
-    };
-    let read = |folder: &Path, form: Form| {
-        let file = folder.join(format!("{name}.{}", form.extension()));
-        read(&file).map_err(|problem| BadTemplate::File { name: name.to_owned(), form, problem })
-    };
-    let mut found = None;
-    for folder in folders.iter().map(PathBuf::as_path) {
-        if let Some(text) = read(folder, Form::Plain)? {
-            found = Some((text, read(folder, Form::Html)?));
-            break;
+/// A business's templates, and what all of its mails show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailTemplates {
+    /// Folders of the templates, in the order in which a template is looked for.
+    pub folders: Vec<PathBuf>,
+    /// The business.
+    pub site: MailSite,
+}
+
+/// A mail to fill in, besides its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'w> {
+    /// Name of the template.
+    pub template: &'w str,
+    /// True if the operators get the mail.
+    pub is_for_operators: bool,
+    /// The account that the mail is about.
+    pub account: &'w str,
+    /// Names of the instances that the mail is about, by id, as far as they are known.
+    pub instances: &'w BTreeMap<String, String>,
+    /// Language tag of the recipient, such as `de-CH`; none if it is not known.
+    pub language: Option<&'w str>,
+}
+
+/// The text of a template, and the HTML and the frame beside it.
+struct Found {
+    text: String,
+    html: Option<String>,
+    language: &'static str,
+}
+
+/// Language of the texts without a language in their names.
+const USUAL_LANGUAGE: &str = "en";
+
+impl MailTemplates {
+    /// Fills in a mail: by the first folder that has the template in the recipient's language or without one, or else by the built-in
+    /// template. A mail without any template lists its values.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read, or a value is missing or does not fit.
+    pub fn fill(&self, wanted: &Wanted<'_>, values: &Value) -> Result<MailText, BadTemplate> {
+        let name = wanted.template;
+        if !is_name(name) {
+            return Err(BadTemplate::Name(name.chars().take(80).collect()));
         }
+        let nothing = Map::new();
+        let values = match values {
+            Value::Object(values) => values,
+            Value::Null => &nothing,
+            Value::Array(_) => return Err(BadTemplate::Values("a list")),
+            _ => return Err(BadTemplate::Values("a single value")),
+        };
+        let locale = wanted.language.map_or_else(Locale::usual, Locale::accepted);
+        let found = self.find(name, locale.language())?;
+        let layout = self.layout()?;
+        let context = MailContext {
+            site: &self.site,
+            template: name,
+            is_for_operators: wanted.is_for_operators,
+            account: wanted.account,
+            instances: wanted.instances,
+            locale,
+        };
+        let text = MailTemplate::parse(&found.text, found.html.as_deref())
+            .and_then(|template| template.fill(values, &context, layout.as_deref(), found.language))
+            .map_err(|error| BadTemplate::Template { name: name.to_owned(), error })?;
+        Ok(MailText { subject: one_line(&text.subject), ..text })
     }
-    let Some((text, html)) = found else { return Ok(by_default(name, values)) };
-    let text = MailTemplate::parse(&text, html.as_deref())
-        .and_then(|template| template.fill(values))
-        .map_err(|error| BadTemplate::Template { name: name.to_owned(), error })?;
-    Ok(MailText { subject: one_line(&text.subject), ..text })
+
+    fn find(&self, name: &str, language: &'static str) -> Result<Found, BadTemplate> {
+        for folder in &self.folders {
+            for (file, language) in [(format!("{name}.{language}"), language), (name.to_owned(), USUAL_LANGUAGE)] {
+                if let Some(text) = file_of(folder, &file, Form::Plain)? {
+                    return Ok(Found { text, html: file_of(folder, &file, Form::Html)?, language });
+                }
+            }
+        }
+        let text = built_in(name).unwrap_or_else(without_template).to_owned();
+        Ok(Found { text, html: None, language: USUAL_LANGUAGE })
+    }
+
+    /// Returns the frame of the first folder that has one.
+    fn layout(&self) -> Result<Option<String>, BadTemplate> {
+        let mut folders = self.folders.iter();
+        folders.find_map(|folder| file_of(folder, LAYOUT, Form::Html).transpose()).transpose()
+    }
+}
+
+fn file_of(folder: &Path, name: &str, form: Form) -> Result<Option<String>, BadTemplate> {
+    let file = folder.join(format!("{name}.{}", form.extension()));
+    read(&file).map_err(|problem| BadTemplate::File { name: name.to_owned(), form, problem })
 }
 
 /// Returns the contents of the file; none if the file does not exist.
@@ -85,29 +149,12 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Returns the text of a mail without a template file. The subject is the template's name; the body lists the values.
-fn by_default(name: &str, values: &Map<String, Value>) -> MailText {
-    let words = name.replace('_', " ");
-    let mut letters = words.trim().chars();
-    let subject = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    let line = |(name, value): (&String, &Value)| format!("{}: {}\n", one_line(&name.replace('_', " ")), shown(value));
-    let mut plain: String = values.iter().map(line).collect();
-    if plain.len() > TEXT_BYTES_MAX {
-        let mut end = TEXT_BYTES_MAX;
-        while !plain.is_char_boundary(end) {
-            end -= 1;
-        }
-        plain.truncate(end);
-    }
-    MailText { subject, plain, html: None }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
+/// Returns the built-in mails in the order of their names, each with its placeholders.
+pub fn built_in_mails() -> impl Iterator<Item = (&'static str, Vec<String>)> {
+    host_template::built_in_mails().filter_map(|name| {
+        let template = MailTemplate::parse(built_in(name)?, None).ok()?;
+        Some((name, template.placeholders().into_iter().collect()))
+    })
 }
 
 /// Replaces control characters in a header's text with spaces, so that a value can't begin another header.
@@ -121,37 +168,73 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    static NO_NAMES: BTreeMap<String, String> = BTreeMap::new();
+
+    fn wanted<'w>(template: &'w str, language: Option<&'w str>) -> Wanted<'w> {
+        Wanted { template, is_for_operators: false, account: "user:u1", instances: &NO_NAMES, language }
+    }
+
+    fn templates(folders: &[&Path]) -> MailTemplates {
+        let folders = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        MailTemplates { folders, site: MailSite::new("Shop".to_owned(), "https://shop.example") }
+    }
+
     fn fill_of(files: &[(&str, &str)], name: &str, values: Value) -> Result<MailText, BadTemplate> {
         let folder = tempfile::tempdir().expect("a folder");
         for (file, text) in files {
             std::fs::write(folder.path().join(file), text).expect("written");
         }
-        fill(&[folder.path().to_owned()], name, &values)
+        templates(&[folder.path()]).fill(&wanted(name, None), &values)
     }
 
     #[test]
     fn placeholders_are_filled_once_and_escaped_in_html() {
         let files = [
             ("hi.txt", "Subject: Hello {{ name }}\n\nDear {{name}}, you have {{ count }}. {a b} {\n"),
-            ("hi.html", "<style>p { color: red }</style><p title=\"{{ name }}\">{{ name }}</p>"),
+            ("hi.html", "<html><style>p { color: red }</style><p title=\"{{ name }}\">{{ name }}</p>"),
         ];
         let text = fill_of(&files, "hi", json!({"name": "<Ana> & {{ count }}'\"", "count": 3})).expect("a text");
         assert_eq!(text.subject, "Hello <Ana> & {{ count }}'\"");
         assert_eq!(text.plain, "Dear <Ana> & {{ count }}'\", you have 3. {a b} {\n");
         let name = "&lt;Ana&gt; &amp; {{ count }}&#39;&quot;";
-        let html = format!("<style>p {{ color: red }}</style><p title=\"{name}\">{name}</p>");
-        assert_eq!(text.html, Some(html));
+        let html = format!("<html><style>p {{ color: red }}</style><p title=\"{name}\">{name}</p>");
+        assert_eq!(text.html, html);
     }
 
     #[test]
-    fn the_first_folder_with_a_template_has_it() {
+    fn the_first_folder_with_a_template_has_it_and_in_it_the_language_of_the_recipient() {
         let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
-        let paths = folders.each_ref().map(|folder| folder.path().to_owned());
-        for (at, name) in [(0, "hi"), (1, "hi"), (1, "bye")] {
-            std::fs::write(paths[at].join(format!("{name}.txt")), format!("Subject: {at}")).expect("written");
+        let files = [
+            (0, "hi.txt"),
+            (0, "hi.de.txt"),
+            (1, "hi.txt"),
+            (1, "hi.fr.txt"),
+            (1, "bye.txt"),
+            (1, "receipt.de.txt"),
+            (1, "layout.html"),
+        ];
+        for (at, name) in files {
+            let text = if name == "layout.html" {
+                "<html lang={{ language }}>{{ content }}".to_owned()
+            } else {
+                format!("Subject: {at} {name}")
+            };
+            std::fs::write(folders[at].path().join(name), text).expect("written");
         }
-        let subject = |name: &str| fill(&paths, name, &Value::Null).expect("a text").subject;
-        assert_eq!((subject("hi"), subject("bye"), subject("none")), ("0".into(), "1".into(), "None".into()));
+        let templates = templates(&[folders[0].path(), folders[1].path()]);
+        let values = json!({"amount_paid_minor": 1500, "currency": "usd", "invoice": "in_1"});
+        for (name, language, subject, html) in [
+            ("hi", None, "0 hi.txt", "<html lang=en>"),
+            ("hi", Some("de-AT"), "0 hi.de.txt", "<html lang=de>"),
+            ("hi", Some("fr"), "0 hi.txt", "<html lang=en>"),
+            ("bye", Some("de"), "1 bye.txt", "<html lang=en>"),
+            ("receipt", Some("de"), "1 receipt.de.txt", "<html lang=de>"),
+            ("receipt", Some("fr"), "Your receipt from Shop: 15,00\u{a0}$", "<html lang=en><p>"),
+            ("receipt", None, "Your receipt from Shop: $15.00", "<html lang=en><p>"),
+        ] {
+            let text = templates.fill(&wanted(name, language), &values).expect("a text");
+            assert_eq!((text.subject.as_str(), text.html.starts_with(html)), (subject, true), "{name} {language:?}");
+        }
     }
 
     #[test]
@@ -162,15 +245,23 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_without_a_template_lists_its_values() {
-        let values = json!({"login_url": "https://a.example/login", "days": 3});
-        let expected = MailText {
-            subject: "Orchestra welcome".to_owned(),
-            plain: "days: 3\nlogin url: https://a.example/login\n".to_owned(),
-            html: None,
-        };
-        assert_eq!(fill_of(&[], "orchestra_welcome", values.clone()).expect("a text"), expected);
-        assert_eq!(fill(&[], "orchestra_welcome", &values).expect("a text"), expected);
+    fn a_mail_without_a_template_lists_its_values_in_words() {
+        let values = json!({
+            "login_url": "https://a.example/login", "days": 3, "ends_at": "2026-01-31T10:00:00Z",
+            "of": {"user": "Ada", "tags": ["a", "b"]}, "none": null,
+        });
+        let text = fill_of(&[], "orchestra_welcome", values).expect("a text");
+        assert_eq!(text.subject, "Shop: Orchestra welcome");
+        assert_eq!(
+            text.plain,
+            "Shop has news for you: Orchestra welcome.\n\n- Days: 3\n- Ends at: Jan 31, 2026, 10:00 UTC\n- Of tags: a, b\n- Of user: Ada\n\n\
+             Login URL: https://a.example/login\n\nOpen Shop: https://shop.example/dashboard\n"
+        );
+        assert!(
+            text.html.contains("<a class=\"button\" href=\"https://a.example/login\">Login URL</a>"),
+            "{}",
+            text.html
+        );
     }
 
     #[test]
@@ -193,44 +284,5 @@ mod tests {
         let error =
             fill_of(&[("a.txt", &text)], "a", json!({"x": "y".repeat(2_000)})).expect_err("too long").to_string();
         assert!(error.starts_with("template a.txt:3: it is too long when filled: expected"), "{error}");
-    }
-
-    /// The bytes are those of the releases before, whose placeholders were `{name}`.
-    #[test]
-    fn the_mails_of_the_fixtures_keep_their_bytes() {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/saas-plugins");
-        let of = |folder: &str, name: &str, values: Value| {
-            let text = fill(&[fixture.join(folder)], name, &values).expect("a mail");
-            (text.subject, text.plain, text.html)
-        };
-        let dashboard = "https://plugins.example/dashboard";
-        let expected = (
-            "Welcome".to_owned(),
-            format!(
-                "You are registered with o'neil+a/b@example.com. Choose what to run on your dashboard: {dashboard}\n"
-            ),
-            Some(format!(
-                "<p>You are registered with <b>o&#39;neil+a/b@example.com</b>.</p>\n\
-                 <p><a href=\"{dashboard}\">Choose what to run</a></p>\n"
-            )),
-        );
-        assert_eq!(of("templates", "welcome", json!({"email": "o'neil+a/b@example.com"})), expected);
-        let plain = "Downloads that it paid for can't be begun any more. Your subscription was sub_1.\n".to_owned();
-        let expected = ("Your subscription has ended".to_owned(), plain, None);
-        assert_eq!(of("templates", "goodbye", json!({"subscription": "sub_1"})), expected);
-        let link = "https://plugins.example/unsubscribe/user:u1";
-        let expected = (
-            "Spring & more".to_owned(),
-            format!(
-                "There is a new release. Choose what to run on your dashboard: {dashboard}\n\n\
-                 You get this since you have an account. If you want no more of it: {link}\n"
-            ),
-            Some(format!(
-                "<p>There is a new release.</p>\n<p><a href=\"{dashboard}\">Choose what to run</a></p>\n\
-                 <p><small><a href=\"{link}\">No more of these</a></small></p>\n"
-            )),
-        );
-        let values = json!({"campaign": "Spring & more", "unsubscribe": "user:u1"});
-        assert_eq!(of("features/campaigns/templates", "news", values), expected);
     }
 }

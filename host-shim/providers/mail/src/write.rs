@@ -30,13 +30,8 @@ impl Mail<'_> {
             mail = mail.to(Mailbox::new(None, to.clone()));
         }
         let plain = SinglePart::plain(self.text.plain.clone());
-        match &self.text.html {
-            None => mail.singlepart(plain),
-            Some(html) => {
-                // With a random boundary, the message of a repeated call would differ from the first message.
-                let both = MultiPart::alternative().boundary(self.id);
-                mail.multipart(both.singlepart(plain).singlepart(SinglePart::html(html.clone())))
-            }
-        }
+        // With a random boundary, the message of a repeated call would differ from the first message.
+        let both = MultiPart::alternative().boundary(self.id);
+        mail.multipart(both.singlepart(plain).singlepart(SinglePart::html(self.text.html.clone())))
     }
 }

@@ -1,7 +1,10 @@
 //! Delivery to a real SMTP server and into a folder; mails are parsed by another library.
 
 use counterparts::{Fault, FaultProxy, Protocol, Smtp as Sink};
-use host_mail::{AddressBook, AddressUnavailable, Config, Mail, MailTransport, Password, Security, Smtp};
+use host_mail::{
+    AddressBook, AddressUnavailable, Config, Mail, MailSite, MailTemplates, MailTransport, Password, Recipient,
+    Security, Smtp,
+};
 use host_provider_api::{Call, CallOutcome, Provider, Secret, SecretAccess, Secrets};
 use host_vault::Vault;
 use serde_json::{Value, json};
@@ -16,13 +19,20 @@ const TIMEOUT: Duration = Duration::from_millis(700);
 /// An address book with one address of one account and two addresses of the operators.
 struct TestAddressBook;
 impl AddressBook for TestAddressBook {
-    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable> {
+    fn recipients(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, AddressUnavailable> {
         match (scope, to) {
-            ("shop/test/user:u", "account") => Ok(vec!["ana@example.com".to_owned()]),
+            ("shop/test/user:u", "account") => {
+                Ok(vec![Recipient { address: "ana@example.com".to_owned(), language: Some("de-CH".to_owned()) }])
+            }
             ("shop/test/user:later", _) => Err(AddressUnavailable("the directory is down".to_owned())),
-            (_, "admin") => Ok(vec!["ops@example.com".to_owned(), "night@example.com".to_owned()]),
-            _ => Ok(Vec::new()),
+            (_, "admin") => Ok(["ops@example.com", "night@example.com"].map(Recipient::new).to_vec()),
+            (_, "account") => Ok(Vec::new()),
+            (_, address) => Ok(vec![Recipient::new(address)]),
         }
+    }
+
+    fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
+        ((scope, instance) == ("shop/test/user:u", "inst_1")).then(|| "Ana's site".to_owned())
     }
 }
 
@@ -30,7 +40,10 @@ fn provider(transport: MailTransport, templates: Option<&Path>) -> Mail {
     let from = "Shop <shop@shop.example>".to_owned();
     Mail::new(Config {
         from,
-        templates: templates.map(Path::to_owned).into_iter().collect(),
+        templates: MailTemplates {
+            folders: templates.map(Path::to_owned).into_iter().collect(),
+            site: MailSite::new("Shop".to_owned(), "https://shop.example"),
+        },
         addresses: Arc::new(TestAddressBook),
         transport,
     })
@@ -83,6 +96,7 @@ fn templates() -> tempfile::TempDir {
     folder
 }
 
+// covers: PLG-65
 #[test]
 fn a_mail_arrives_with_text_and_html() {
     let (sink, templates) = (Sink::start(None), templates());
@@ -103,24 +117,34 @@ fn a_mail_arrives_with_text_and_html() {
     let plain = found["parts"]["text/plain"].as_str().expect("a text").replace("\r\n", "\n");
     assert_eq!(plain.trim_end(), "Hallo Zoë <b>,\nhier entlang: https://a.example/?x=1&y=2");
     let html = found["parts"]["text/html"].as_str().expect("a second form");
-    assert_eq!(html.trim_end(), "<p>Hallo Zoë &lt;b&gt;, <a href=\"https://a.example/?x=1&amp;y=2\">hier</a></p>");
+    assert!(html.contains("<p>Hallo Zoë &lt;b&gt;, <a href=\"https://a.example/?x=1&amp;y=2\">hier</a></p>"), "{html}");
+    assert!(html.starts_with("<!doctype html>") && html.contains(">Shop</td>"), "in the frame: {html}");
 }
 
 #[test]
-fn a_mail_without_a_template_is_plain_and_goes_to_all_operators() {
+fn a_built_in_mail_names_the_instance_and_goes_to_all_operators_or_in_the_language_of_the_account() {
     let sink = Sink::start(None);
-    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), None);
-    let payload =
-        json!({"template": "step_failed", "to": "admin", "values": {"effect": "inst_1/migrate", "code": "x"}});
+    let folder = tempfile::tempdir().expect("a folder");
+    let german = "Subject: Ihre Quittung\n\n{{ amount_paid_minor | money(currency) }}\n";
+    std::fs::write(folder.path().join("receipt.de.txt"), german).expect("the text");
+    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), Some(folder.path()));
+    let values = json!({"instance": "inst_1", "step": "server/migrate", "code": "x"});
+    let payload = json!({"template": "step_failed", "to": "admin", "values": values});
     assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
-    assert_eq!(code(&provider.call(&mail("b", "account"))), "done");
+    let values = json!({"invoice": "in_1", "amount_paid_minor": 123_450, "currency": "chf"});
+    let payload = json!({"template": "receipt", "to": "account", "values": values});
+    assert_eq!(code(&provider.call(&Call { payload, ..mail("b", "") })), "done");
     let mails = sink.mails();
     let (first, second) = (read(&sink, &mails[0]), read(&sink, &mails[1]));
     assert_eq!(header(&first, "X-Envelope-To"), ["ops@example.com", "night@example.com"]);
-    assert_eq!(header(&first, "Subject"), ["Step failed"]);
+    assert_eq!(header(&first, "Subject"), ["A step of Ana's site failed"]);
     let plain = first["parts"]["text/plain"].as_str().expect("a text").replace("\r\n", "\n");
-    assert_eq!(plain.trim_end(), "code: x\neffect: inst_1/migrate");
+    assert!(plain.contains("- Account: user:u\n- Instance: inst_1\n- Step: server/migrate\n- Error: x\n"), "{plain}");
+    assert!(plain.contains("https://shop.example/admin/accounts/user:u"), "{plain}");
     assert_eq!(header(&second, "X-Envelope-To"), ["ana@example.com"]);
+    assert_eq!(header(&second, "Subject"), ["Ihre Quittung"]);
+    let plain = second["parts"]["text/plain"].as_str().expect("a text");
+    assert_eq!(plain.trim_end(), "CHF\u{a0}1’234.50", "as Switzerland writes it");
 }
 
 #[test]
@@ -188,15 +212,19 @@ fn an_unencrypted_connection_is_limited_to_this_machine() {
         let transport = MailTransport::Smtp(Smtp { host: host.to_owned(), ..smtp(([127, 0, 0, 1], 25).into(), None) });
         let config = Config {
             from: "a@b.example".to_owned(),
-            templates: Vec::new(),
+            templates: MailTemplates::default(),
             addresses: Arc::new(TestAddressBook),
             transport,
         };
         assert_eq!(Mail::new(config).is_ok(), is_right, "{host}");
     }
     let transport = MailTransport::Folder("mails".into());
-    let config =
-        Config { from: "nobody".to_owned(), templates: Vec::new(), addresses: Arc::new(TestAddressBook), transport };
+    let config = Config {
+        from: "nobody".to_owned(),
+        templates: MailTemplates::default(),
+        addresses: Arc::new(TestAddressBook),
+        transport,
+    };
     let outcome = Mail::new(config).err().expect("no address").to_string();
     assert!(outcome.starts_with("`from` is `nobody`: expected "), "{outcome}");
     // A server without TLS gets no mail if the connection requires STARTTLS.
@@ -207,6 +235,7 @@ fn an_unencrypted_connection_is_limited_to_this_machine() {
     assert_eq!(sink.mails().len(), 0);
 }
 
+// covers: PLG-65
 #[test]
 fn a_mail_is_written_once_into_a_folder() {
     let (folder, templates) = (tempfile::tempdir().expect("a folder"), templates());
@@ -253,7 +282,7 @@ fn a_secret_of_the_account_stands_in_the_mail_and_others_are_refused() {
     assert!(!format!("{sent:?}").contains("hidden"), "{sent:?}");
     let files = || std::fs::read_dir(folder.path()).expect("the folder").map(|file| file.expect("a file").path());
     let text = std::fs::read_to_string(files().next().expect("a mail")).expect("text");
-    assert!(text.replace("=\r\n", "").replace("=3D", "=").contains("link: https://a.example/?token=hidden"), "{text}");
+    assert!(text.replace("=\r\n", "").replace("=3D", "=").contains("Link: https://a.example/?token=hidden"), "{text}");
     assert_eq!(code(&send("b", &foreign.reference)), "secret-unknown", "another account's");
     for machine in ["secret:env/PATH", "secret:file/key", "https://plain.example"] {
         assert_eq!(code(&send("c", machine)), "bad-secret", "{machine}");
@@ -261,7 +290,7 @@ fn a_secret_of_the_account_stands_in_the_mail_and_others_are_refused() {
     assert_eq!(files().count(), 1);
     assert_eq!(code(&send("d", "secret:scripted/0f")), "done", "a simulated step has made it up");
     let simulated =
-        files().any(|file| std::fs::read_to_string(file).expect("text").contains("link: secret:scripted/0f"));
+        files().any(|file| std::fs::read_to_string(file).expect("text").contains("Link: secret:scripted/0f"));
     assert!(simulated, "it stands for itself");
 }
 

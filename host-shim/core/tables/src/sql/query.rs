@@ -34,7 +34,13 @@ impl Rows<'_> {
     fn column(&self, column: &Column) -> String {
         let counted = |path: &Path| format!("coalesce({}, 0)", self.value(path, Type::Integer));
         let value = match (&column.from, column.minus.as_slice(), &column.is) {
-            (Some(from), [], None) => self.value(from, column.column_type),
+            (Some(from), [], None) => match &column.present {
+                Some(text) => {
+                    let literal = self.sql.literal(&Wanted::Text(text.clone()));
+                    format!("CASE WHEN {} IS NOT NULL THEN {literal} END", self.value(from, Type::Text))
+                }
+                None => self.value(from, column.column_type),
+            },
             (Some(from), _, Some(is)) => {
                 let literal = self.sql.literal(&Wanted::Text(is.clone()));
                 format!(

@@ -1,4 +1,4 @@
-//! How money, numbers and dates look where the reader is. The words of the pages are those of their files.
+//! How money, numbers and dates look where the reader is. The words of pages and mails are those of their files.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -87,7 +87,7 @@ impl Locale {
     }
 
     /// Returns the way with this tag, or the usual one.
-    pub(crate) fn tagged(tag: &str) -> Locale {
+    pub fn tagged(tag: &str) -> Locale {
         LOCALES.iter().find(|locale| locale.tag == tag).copied().unwrap_or(LOCALES[0])
     }
 
@@ -141,6 +141,17 @@ impl Locale {
     /// Writes the day of a time in milliseconds since the epoch, in UTC; none if it is out of range.
     pub fn date_of(&self, time_ms: i64) -> Option<String> {
         Timestamp::from_millisecond(time_ms).ok().map(|time| self.day(time))
+    }
+
+    /// Writes the day and the minute of a time as RFC 3339, in UTC; none if the text is not one.
+    pub fn minute(&self, time: &str) -> Option<String> {
+        let time: Timestamp = time.parse().ok()?;
+        Some(format!("{}, {}", self.day(time), time.to_zoned(TimeZone::UTC).strftime("%H:%M UTC")))
+    }
+
+    /// Returns the language of a tag: `de` of `de-CH`.
+    pub fn language(&self) -> &'static str {
+        self.tag.split('-').next().unwrap_or(self.tag)
     }
 
     fn day(&self, time: Timestamp) -> String {

@@ -1,0 +1,41 @@
+//! Marks the characters of values, so that a value cannot make a list, a link or a new line of a text.
+
+/// First character of the private area in which the guarded characters are: `!` is U+E021.
+const BASE: u32 = 0xE000;
+/// Number of the guarded characters: those of ASCII.
+const COUNT: u32 = 0x80;
+
+/// Returns a value whose special characters are guarded.
+pub(crate) fn guarded(value: &str) -> String {
+    let guard = |letter: char| match letter {
+        letter if u32::from(letter).wrapping_sub(BASE) < COUNT => char::REPLACEMENT_CHARACTER,
+        letter if letter.is_ascii_punctuation() || letter.is_ascii_control() => {
+            char::from_u32(BASE + u32::from(letter)).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+        letter => letter,
+    };
+    value.chars().map(guard).collect()
+}
+
+/// Returns a text with its guarded characters as they were.
+pub(crate) fn unguarded(text: &str) -> String {
+    let restore = |letter: char| match u32::from(letter).checked_sub(BASE) {
+        Some(code) if code < COUNT => char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+        _ => letter,
+    };
+    text.chars().map(restore).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guarded_value_has_no_special_character_and_becomes_itself_again() {
+        let value = "- [a](https://b.example)\n: é <x>";
+        let guarded = guarded(value);
+        assert!(!guarded.contains(|letter: char| letter.is_ascii_punctuation() || letter == '\n'), "{guarded}");
+        assert_eq!(unguarded(&guarded), value);
+        assert_eq!(super::guarded("\u{E021}"), "\u{FFFD}", "a value brings no guarded characters of its own");
+    }
+}
