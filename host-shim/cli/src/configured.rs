@@ -43,8 +43,16 @@ pub(crate) struct Overrides {
 
 /// Reads the configuration file, with the variables of the process and of `.env` beside the file.
 pub(crate) fn read_file(file: &Path) -> Result<(ServerConfig, Environment), Vec<BadInput>> {
+    read_file_with(file, Environment::of_this_process())
+}
+
+/// Reads the configuration file, with these variables and those of `.env` beside the file.
+pub(crate) fn read_file_with(
+    file: &Path,
+    environment: Environment,
+) -> Result<(ServerConfig, Environment), Vec<BadInput>> {
     let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let environment = Environment::of_this_process().with_folder(beside)?;
+    let environment = environment.with_folder(beside)?;
     Ok((ServerConfig::read(file, &environment)?, environment))
 }
 

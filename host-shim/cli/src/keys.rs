@@ -1,5 +1,6 @@
 //! `host-shim keys make|list|revoke --data DIR`.
 
+use crate::database::DatabaseArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::refuse;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 
 /// Make, list and revoke the API keys of a server
 ///
-/// A key acts as a user, a service or an operator of one business in one mode. The file has only a hash of it, so that `make`
-/// prints it once. A revoked key stops working at once, also on a running server.
+/// A key acts as a user, a service or an operator of one business in one mode. Only a hash of it is kept, so that `make` prints it
+/// once. A revoked key stops working at once, also on running servers.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// The data folder of `serve`
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +91,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim keys make solobase --subject backend --name 'shop backend'
   host-shim keys list
   host-shim keys revoke 5f2a9c01d3e4
+  DATABASE_URL=postgres://host-shim@db.example.com/shop host-shim keys --postgres list
 
 Exit codes: 0 done, 1 the file can't be read or written, or there is no such key, 2 bad usage.";
 
@@ -100,7 +105,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let problem = format!("{}: no such folder; expected the data folder of `serve`", args.data.display());
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let keys = DataFolder::open(&args.data)?.keys()?;
+    let database = match args.database.settings() {
+        Ok(database) => database,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
+    let keys = DataFolder::open(&args.data, database.as_ref())?.keys()?;
     let now = Clock::system().latest();
     match &args.action {
         Action::Make(make) => writeln!(out, "{}", keys.make(&make.key(), now)?.expose())?,

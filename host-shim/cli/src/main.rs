@@ -12,6 +12,8 @@ mod configured;
 #[cfg(feature = "lab")]
 mod coverage;
 #[cfg(feature = "providers")]
+mod database;
+#[cfg(feature = "providers")]
 mod drift;
 #[cfg(feature = "lab")]
 mod estimate;

@@ -1,23 +1,28 @@
 //! `host-shim migrate --from STORE --to STORE`.
 
+mod beside;
+
 use crate::ended;
 use crate::progress;
 use crate::refuse;
 use anyhow::Context;
+use beside::Parts;
 use clap::Parser;
 use host_scenario::error::ReplayError;
 use host_store::copy::{Source, Target, copy};
 use host_store::{NotState, SqliteStore, Store, state_hash};
 use host_store_postgres::{PostgresStore, Settings};
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Copy the accounts of a server from a SQLite file into a PostgreSQL database, or back
+/// Copy what a server keeps from its data folder into a PostgreSQL database, or back
 ///
-/// Everything is copied: accounts, events with their runs, open effects and claims. Stop the server first: nothing may write to
-/// either store meanwhile. The new store must be empty. At the end both stores are read once more, and must have the same state.
-/// API keys, users, secrets and webhook endpoints stay in the data folder.
+/// Everything is copied: accounts, events with their runs, open effects and claims. If the file is the `store.db` of a data folder, API
+/// keys, users, secrets and webhook endpoints are copied with it, and the folder notes where everything is now. Stop the server first:
+/// nothing may write to either store meanwhile. The new store must be empty. At the end both stores are read once more, and must have
+/// the same state.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -46,6 +51,16 @@ Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 pub(crate) enum Location {
     Sqlite(PathBuf),
     Postgres(Settings),
+}
+
+/// Writes the file or the database, without a password.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Sqlite(file) => write!(f, "{}", file.display()),
+            Location::Postgres(settings) => write!(f, "{settings}"),
+        }
+    }
 }
 
 /// Reads the location of a store. No message has an address, which may have a password.
@@ -82,20 +97,33 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     match (from, to) {
-        (Location::Sqlite(from), Location::Postgres(to)) => copied(&sqlite(from)?, PostgresStore::open(&to)?),
-        (Location::Postgres(from), Location::Sqlite(to)) => copied(&PostgresStore::open(&from)?, sqlite(to)?),
-        (Location::Postgres(from), Location::Postgres(to)) => {
-            copied(&PostgresStore::open(&from)?, PostgresStore::open(&to)?)
+        (Location::Sqlite(file), Location::Postgres(to)) => {
+            let from = sqlite(file.clone())?;
+            let parts = Parts::of(&from, &file, &to)?;
+            parts.iter().try_for_each(Parts::copy_into_database)?;
+            copied(&from, PostgresStore::open(&to)?)?;
+            parts.iter().try_for_each(Parts::note_database)?;
         }
-        (Location::Sqlite(from), Location::Sqlite(to)) => copied(&sqlite(from)?, sqlite(to)?),
+        (Location::Postgres(from), Location::Sqlite(file)) => {
+            let store = PostgresStore::open(&from)?;
+            let parts = Parts::of(&store, &file, &from)?;
+            parts.iter().try_for_each(Parts::copy_into_files)?;
+            copied(&store, sqlite(file)?)?;
+            parts.iter().try_for_each(Parts::note_files)?;
+        }
+        (Location::Postgres(from), Location::Postgres(to)) => {
+            copied(&PostgresStore::open(&from)?, PostgresStore::open(&to)?)?;
+        }
+        (Location::Sqlite(from), Location::Sqlite(to)) => copied(&sqlite(from)?, sqlite(to)?)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn sqlite(file: PathBuf) -> anyhow::Result<SqliteStore> {
     SqliteStore::open(&file).with_context(|| file.display().to_string())
 }
 
-fn copied(from: &(impl Source + Store), mut to: impl Target) -> anyhow::Result<ExitCode> {
+fn copied(from: &(impl Source + Store), mut to: impl Target) -> anyhow::Result<()> {
     let bar = progress::count_of("");
     bar.set_message("parts of the store");
     let parts = copy(from, &mut to, &mut |copied| bar.set_position(copied));
@@ -108,6 +136,5 @@ fn copied(from: &(impl Source + Store), mut to: impl Target) -> anyhow::Result<E
         "the copy has another state: {new}, expected {old}. Use the old store on, and report this"
     );
     let mut out = io::stdout().lock();
-    writeln!(out, "copied {parts} parts, state {new}").context("the report can't be written")?;
-    Ok(ExitCode::SUCCESS)
+    writeln!(out, "copied {parts} parts, state {new}").context("the report can't be written")
 }

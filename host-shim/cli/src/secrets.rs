@@ -1,13 +1,15 @@
 //! `host-shim secrets begin|list|put|remove|rotate --world DIR`.
 
+use crate::database::DatabaseArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_provider_api::Secrets;
-use host_provider_set::{OpenError, SECRET_BYTES_MAX, begin_secrets, secrets_of};
+use host_provider_set::{OpenError, SECRET_BYTES_MAX, Vault, begin_secrets, secrets_of};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
+use host_small_store::Place;
 use serde_json::json;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -15,8 +17,9 @@ use std::process::ExitCode;
 
 /// List, store, remove and re-encrypt the secrets of a world folder
 ///
-/// Secrets that a host makes for instances, and secrets that people store, are in a file of the world folder, encrypted
-/// with the key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command prints a value.
+/// Secrets that a host makes for instances, and secrets that people store, are in a file of the world folder, or with --postgres in
+/// the database. They are encrypted with the key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command
+/// prints a value.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -75,6 +78,24 @@ struct WorldFolder {
     /// The folder of `replay --world`
     #[arg(long = "world", value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Name of the business, with --postgres: the database may have the secrets of several
+    #[arg(long, value_name = "NAME", required_if_eq("postgres", "true"))]
+    business: Option<String>,
+}
+
+impl WorldFolder {
+    /// Returns the place of the secrets; none for a file in the folder.
+    fn place(&self) -> anyhow::Result<Option<Place>> {
+        let database = self.database.settings().map_err(anyhow::Error::msg)?;
+        let owner = self.business.clone().unwrap_or_default();
+        Ok(database.map(|settings| Place::Postgres { settings, owner }))
+    }
+
+    fn vault(&self) -> anyhow::Result<Vault> {
+        Ok(secrets_of(self.place()?.as_ref(), &self.folder, None)?)
+    }
 }
 
 /// The owner of a secret.
@@ -115,12 +136,12 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
     match &args.action {
-        Action::Begin { world } => match begin_secrets(&world.folder)? {
-            Some(kept) => writeln!(out, "begun; the older file is {}", printable(&kept.display().to_string()))?,
+        Action::Begin { world } => match begin_secrets(world.place()?.as_ref(), &world.folder)? {
+            Some(kept) => writeln!(out, "begun; the older secrets are kept: {}", printable(&kept))?,
             None => writeln!(out, "begun")?,
         },
         Action::List { world, format } => {
-            for one in secrets_of(&world.folder)?.list()? {
+            for one in world.vault()?.list()? {
                 match format {
                     Format::Json => {
                         let line = json!({"reference": one.reference, "scope": one.scope, "name": one.name, "key": one.key_id});
@@ -138,18 +159,18 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
                 Ok(plain) => plain,
                 Err(problem) => return usage(problem),
             };
-            let made = secrets_of(&world.folder)?.put(&owner.scope, name, &plain)?;
+            let made = world.vault()?.put(&owner.scope, name, &plain)?;
             writeln!(out, "{}", made.reference)?;
         }
         Action::Remove { world, owner, reference } => {
-            let vault = secrets_of(&world.folder)?;
+            let vault = world.vault()?;
             if !vault.list()?.iter().any(|one| one.scope == owner.scope && one.reference == *reference) {
                 return usage(format!("`{reference}` is not a secret of {}", owner.scope));
             }
             vault.forget(&owner.scope, reference)?;
         }
         Action::Rotate { world } => {
-            let renewed = secrets_of(&world.folder)?.rotate()?;
+            let renewed = world.vault()?.rotate()?;
             writeln!(out, "{renewed} re-encrypted")?;
         }
     }

@@ -3,6 +3,7 @@
 #[cfg_attr(not(feature = "local-stripe"), path = "serve/local/not_built.rs")]
 mod local;
 mod log;
+mod renew;
 #[cfg_attr(not(target_os = "linux"), path = "serve/supervisor/none.rs")]
 mod supervisor;
 
@@ -25,6 +26,7 @@ use host_scenario::manifest;
 use host_tables::postgres::Roles;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
+use renew::Renewer;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -66,8 +68,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Keep the accounts in the PostgreSQL database of the variable DATABASE_URL, instead of a file in the data folder; several
-    /// servers may use one database
+    /// Keep accounts, users, keys, secrets and webhook endpoints in the PostgreSQL database of the variable DATABASE_URL, instead of
+    /// files in the data folder; several servers may use one database
     #[arg(long)]
     postgres: bool,
 
@@ -79,7 +81,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
 
-    /// Providers that carry out effects [default with --local: local,http,stripe]
+    /// Providers that carry out effects [default with --local: http,stripe,local]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     providers: Vec<Name>,
 
@@ -168,7 +170,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     let views = file.as_ref().map_or_else(|| Some(Roles::default()), |file| file.views.clone());
     let views = views.filter(|_| !args.no_tables);
     let data = args.data.clone().or_else(|| file.as_ref()?.data.clone()).unwrap_or_else(|| DATA.into());
-    let data = DataFolder::open(&data)?;
+    let data = DataFolder::open(&data, database.as_ref())?;
     let address = args.listen.or(file.as_ref().map(|file| file.listen)).unwrap_or(LISTEN);
     let listener = bound(address).with_context(|| address.to_string())?;
     let address = listener.local_addr()?;
@@ -178,7 +180,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     for business in businesses {
         // With a file, a second business can be added without moving the data of the first one.
         let own = match file.is_some() {
-            true => DataFolder::open(&data.path(&business.prepared.business.name))?,
+            true => DataFolder::open(&data.path(&business.prepared.business.name), database.as_ref())?,
             false => data.clone(),
         };
         let prefix = if is_one { String::new() } else { format!("/{}", business.prepared.business.name) };
@@ -190,7 +192,6 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             _ => local.clone(),
         };
         let (mut setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
-        setup.database.clone_from(&database);
         setup.views.clone_from(&views);
         hosted.push(setup);
         stripes.push(stripe);
@@ -216,13 +217,21 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     // A script may send a signal as soon as the address is printed, so signals are handled before that.
-    let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
+    let signals = host_provider_set::StopSignal::listen().and_then(host_provider_set::StopSignal::and_hangups);
+    let signals = signals.context("signals cannot be handled")?;
+    let renewer = Renewer {
+        file: args.config.clone(),
+        environment,
+        overrides: args.overrides(),
+        declarations: runner.declarations().clone(),
+        renewal: daemon.renewal(),
+    };
     // A server whose output is closed serves all the same.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);
     supervisor::serving();
     daemon.run(async {
         // Without signals the server runs until it is killed.
-        let stopped = tokio::task::spawn_blocking(move || stop.wait()).await;
+        let stopped = tokio::task::spawn_blocking(move || signals.wait_and_read(|| renewer.renew())).await;
         if !matches!(stopped, Ok(Ok(()))) {
             std::future::pending::<()>().await;
         }
@@ -301,7 +310,6 @@ fn hosted_setup(
         livemode,
         config,
         data,
-        database: None,
         views: None,
         providers,
         simulate,

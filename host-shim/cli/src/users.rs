@@ -1,12 +1,13 @@
 //! `host-shim users add --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
 
+use crate::database::DatabaseArgs;
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host::clock::Clock;
-use host_daemon::data::DataFolder;
+use host_daemon::data::{DataFolder, PROVIDERS, USERS};
 use host_identity::{Hasher, NewUser, Refused, Users, add_user};
-use host_provider_set::KEY_VARIABLE;
+use host_provider_set::{KEY_VARIABLE, SECRETS};
 use host_scenario::error::ReplayError;
 use host_store::Partition;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -27,7 +28,8 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim users add --email ada@example.com --admin < password
   pass show shop/ada | host-shim users add --email ada@example.com --admin --live
-  host-shim users rotate-key my-business --live";
+  host-shim users rotate-key my-business --live
+  host-shim users add --email ada@example.com --admin --postgres --business my-business < password";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -48,6 +50,8 @@ struct RotateKey {
     /// The data folder of the business, as of `serve`
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 /// A user to add.
@@ -68,6 +72,11 @@ struct Add {
     /// The data folder of the business, as of `serve`
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Name of the business, with --postgres: the database may have the users of several
+    #[arg(long, value_name = "NAME", required_if_eq("postgres", "true"))]
+    business: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -77,31 +86,37 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn rotate(RotateKey { business, live, data }: &RotateKey) -> anyhow::Result<ExitCode> {
-    let data = DataFolder::open(data)?;
+fn rotate(RotateKey { business, live, data, database }: &RotateKey) -> anyhow::Result<ExitCode> {
+    let database = match database.settings() {
+        Ok(database) => database,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
+    let data = DataFolder::open(data, database.as_ref())?;
     // A server in local mode keeps the vault's key in its data folder.
     let keys = match std::env::var_os(KEY_VARIABLE) {
         Some(_) => None,
         None => Some(data.vault_keys()?),
     };
-    let folder = data.path("providers");
-    let vault = match keys {
-        None => host_provider_set::secrets_of(&folder)?,
-        Some(keys) => host_provider_set::secrets_with(&folder, keys)?,
-    };
+    let place = data.database().map(|_| data.place(SECRETS, business));
+    let vault = host_provider_set::secrets_of(place.as_ref(), &data.path(PROVIDERS), keys)?;
     let name = host_daemon::rotate_session_key(&vault, &Partition { business: business.clone(), livemode: *live })?;
     writeln!(io::stdout(), "{name} signs from the next start of the server on")
         .context("the name cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(Add { email, name, admin, live, data }: &Add) -> anyhow::Result<ExitCode> {
+fn add(Add { email, name, admin, live, data, database, business }: &Add) -> anyhow::Result<ExitCode> {
     if io::stdin().is_terminal() {
         let how = "read -rs password && printf '%s\\n' \"$password\" | host-shim users add …";
         let problem = format!("a password would be shown as it is typed; expected it in the standard input:\n  {how}");
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let users = Users::open(&DataFolder::open(data)?.path("users.db"))?;
+    let database = match database.settings() {
+        Ok(database) => database,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
+    let owner = business.as_deref().unwrap_or_default();
+    let users = Users::open(DataFolder::open(data, database.as_ref())?.place(USERS, owner))?;
     let hasher = Hasher::start(1, 1).context("a thread cannot be started")?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).context("no password in the standard input")?;

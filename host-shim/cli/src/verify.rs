@@ -1,9 +1,10 @@
-//! `host-shim verify --store FILE`.
+//! `host-shim verify --store STORE`.
 
 use crate::EXIT_FAILED;
 use crate::ended;
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
+use crate::migrate::{Location, location};
 use crate::progress;
 use crate::refuse;
 use anyhow::Context;
@@ -13,7 +14,8 @@ use host::processor::Answerer;
 use host_provider_set::{Name, Options, Settings, open};
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
-use host_store::{Partition, SqliteStore, mode};
+use host_store::{Partition, Reader, SqliteStore, mode};
+use host_store_postgres::PostgresStore;
 use host_verify::{Difference, Facts, Progress, StripeAccess, Verified, Verifier, What};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
@@ -31,9 +33,9 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The SQLite file of a server, `store.db` in its data folder
-    #[arg(long, value_name = "FILE")]
-    store: PathBuf,
+    /// The store of a server: the SQLite file `store.db` of its data folder, or its database as env:DATABASE_URL
+    #[arg(long, value_name = "STORE")]
+    store: String,
 
     /// Compare with Stripe's live mode instead of its test mode
     #[arg(long)]
@@ -63,6 +65,7 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   STRIPE_TEST_KEY=rk_test_… host-shim verify --store data/store.db
   host-shim verify --store data/store.db --live --provider-settings providers.yml --format json
+  host-shim verify --store env:DATABASE_URL
 
 The key needs to read only.
 
@@ -73,15 +76,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let file = args.store.display();
     let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
-    if !args.store.is_file() {
-        return usage(format!("{file}: no such file; expected a store of a server"));
+    let is_file =
+        !["env:", "sqlite:", "postgres://", "postgresql://"].iter().any(|start| args.store.starts_with(start));
+    let store = match is_file {
+        true => Location::Sqlite(PathBuf::from(&args.store)),
+        false => match location("--store", &args.store) {
+            Ok(store) => store,
+            Err(problem) => return usage(problem),
+        },
+    };
+    if let Location::Sqlite(file) = &store
+        && !file.is_file()
+    {
+        return usage(format!("{}: no such file; expected a store of a server", file.display()));
     }
-    let partitions = partitions(args)?;
+    let partitions = partitions(args, &store)?;
     if partitions.is_empty() {
         let business = args.business.as_deref().map(|name| format!(" of `{name}`")).unwrap_or_default();
-        return usage(format!("{file}: no accounts{business} in {} mode", mode(args.live)));
+        return usage(format!("{store}: no accounts{business} in {} mode", mode(args.live)));
     }
     let settings = match &args.provider_settings {
         Some(path) => Settings::read(path)?,
@@ -95,7 +108,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let mut differing = 0;
     for partition in partitions {
-        let reader = SqliteStore::open_reader(&args.store).with_context(|| file.to_string())?;
+        let reader = reader(&store)?;
         let mut answerer = Answerer::over(reader, runners.make()?, partition.clone())?;
         let mut verifier = Verifier {
             answerer: &mut answerer,
@@ -114,9 +127,17 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if differing == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
+/// Opens a store that a server may write meanwhile.
+fn reader(store: &Location) -> anyhow::Result<Box<dyn Reader>> {
+    match store {
+        Location::Sqlite(file) => SqliteStore::open_reader(file).with_context(|| store.to_string()),
+        Location::Postgres(settings) => PostgresStore::open_reader(settings).with_context(|| store.to_string()),
+    }
+}
+
 /// Returns the businesses of the store in the requested mode.
-fn partitions(args: &Args) -> anyhow::Result<BTreeSet<Partition>> {
-    let mut reader = SqliteStore::open_reader(&args.store).with_context(|| args.store.display().to_string())?;
+fn partitions(args: &Args, store: &Location) -> anyhow::Result<BTreeSet<Partition>> {
+    let mut reader = reader(store)?;
     reader.begin()?;
     let scopes = reader.scopes(None)?;
     reader.end()?;

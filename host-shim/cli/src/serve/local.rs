@@ -20,10 +20,11 @@ const DELIVERY: Duration = Duration::from_secs(30);
 /// Pause between two looks for undelivered webhooks.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Returns the providers of local mode. Health is watched only if the program has the client for it.
+/// Returns the providers of local mode. Health is watched only if the program has the client for it. The provider of this machine
+/// comes last, since it knows which addresses are here.
 pub(super) fn providers() -> Vec<Name> {
     let watch = cfg!(feature = "http").then_some(Name::Http);
-    [Name::Local, Name::Stripe].into_iter().chain(watch).collect()
+    watch.into_iter().chain([Name::Stripe, Name::Local]).collect()
 }
 
 /// A local Stripe with its own threads.

@@ -214,7 +214,7 @@ expect:
         ),
         (
             "13: `tent.enusre` is no effect kind",
-            "tent.destroy, tent.ensure, timer.at, user.invite; did you mean `tent.ensure`?",
+            "tent.destroy, tent.ensure, timer.at, usage.pull, user.invite; did you mean `tent.ensure`?",
         ),
         ("16: `mail.sned` is no effect kind", "did you mean `mail.send`?"),
         ("17: `account.sned` is no effect kind", "did you mean `account.send`?"),

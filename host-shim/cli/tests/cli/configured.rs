@@ -71,7 +71,45 @@ fn operator_key(data: &Path) -> String {
     fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned()
 }
 
-// covers: SOL-45, SOL-46, S04
+// covers: S04
+#[cfg(unix)]
+#[test]
+fn a_server_reads_its_secrets_again_when_it_gets_a_signal() {
+    let folder = Configured::new(TWO, &variables());
+    let log = folder.path("log");
+    let server = Running::start_args(&["serve", "--native", "--config", &folder.file()], &[], &log);
+    let mut number = 0;
+    let mut status = |secret: &str| {
+        number += 1;
+        let body = subscription(&format!("evt_{number}")).to_string();
+        let line = "POST /solobase/api/webhooks/stripe";
+        send(&server.address, line, &signature(secret, &body), &body).expect("an answer").0
+    };
+    let told = |text: &str| fs::read_to_string(&log).expect("a log").matches(text).count();
+    let read_again = |secrets: &str, text: &str| {
+        let before = told(text);
+        folder.write(".env", &variables().replace(SIGNING_SOLOBASE, secrets));
+        server.hang_up();
+        let begun = std::time::Instant::now();
+        while told(text) == before {
+            assert!(begun.elapsed() < crate::serve::WAIT, "{text}: {}", fs::read_to_string(&log).expect("a log"));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let (old, new, done) = (SIGNING_SOLOBASE, "whsec_canary_of_tomorrow_7f3a", "were read again");
+    assert_eq!((status(old), status(new)), (200, 400));
+    // Two secrets in one value are valid during a rotation.
+    read_again(&format!("{old},{new}"), done);
+    assert_eq!((status(old), status(new)), (200, 200));
+    read_again("", "the secrets stay as they are");
+    assert_eq!((status(old), status(new)), (200, 200), "a mistake in the file changes nothing");
+    read_again(new, done);
+    assert_eq!((status(old), status(new)), (400, 200));
+    server.stop();
+    assert_eq!(told("canary"), 0, "no secret is in the log");
+}
+
+// covers: SOL-45, SOL-46, S04, D-100, D-101, Q-83
 #[test]
 fn two_businesses_of_one_file_share_a_server_and_nothing_else() {
     let folder = Configured::new(TWO, &variables());

@@ -9,7 +9,7 @@ import type {
 declare const process: { argv: string[] };
 declare const console: { log(text: string): void };
 
-/** The methods that the application calls (TES-90); `syncUsage` needs a provider of usage. */
+/** The methods that the application calls (TES-90). */
 const methods = [
   "getConfig", "getSubscription", "subscribe", "cancelSubscription", "getCreditsBalance", "purchaseCredits", "getUsage",
   "getTransactions", "getEarnings", "connectStripe", "deployProject", "undeployProject", "getPortal", "getCreditsHistory",
@@ -98,6 +98,9 @@ const limits: DeploymentLimitsResponse = await api.getDeploymentLimits();
 equal(limits, { tier: "premium", deployed: 1, included: 5, purchased: 0, available: 4 }, "the limits");
 const usage: UsageSummaryResponse = await api.getUsage();
 equal([usage.tokens, usage.by_model], [0, []], "the use");
+const noProxy: unknown = await api.syncUsage().catch((error: unknown) => error);
+if (!(noProxy instanceof ApiError)) throw new Error(`expected an error of the API: ${noProxy}`);
+equal([noProxy.status, noProxy.code], [404, "no_proxy"], "nothing to read");
 const portal = await api.getPortal();
 if (!portal.portal_url.startsWith("http")) throw new Error(`not a link: ${portal.portal_url}`);
 

@@ -11,13 +11,14 @@ mod names;
 mod shape;
 mod stand_in;
 
-use extension_contract::{Account, Event, Payload};
+use extension_contract::{ADDRESS_CLAIMS, Account, Event, Payload, address_hash};
 use names::Names;
 use regex::Regex;
 use serde_json::Value;
 use shape::Shapes;
 use stand_in::StandIns;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Minimum length of a value that is searched within other texts.
 const WITHIN_MIN: usize = 4;
@@ -47,6 +48,8 @@ pub struct Personal {
     stand_ins: StandIns,
     /// Pattern of the values that are searched within texts; none until all values are learned.
     within: Option<Regex>,
+    /// The hash in the claim of each mail address, with the hash of the address's stand-in.
+    address_hashes: BTreeMap<String, String>,
     /// Whether ids may be derived from personal texts.
     ids: bool,
 }
@@ -59,6 +62,7 @@ impl Personal {
             shapes: Shapes::new(),
             stand_ins: StandIns::new(salt),
             within: None,
+            address_hashes: BTreeMap::new(),
             ids: false,
         }
     }
@@ -117,6 +121,8 @@ impl Personal {
     /// lower case, are replaced in ids, too.
     pub fn ready(&mut self, ids: bool) {
         self.ids = ids;
+        let addresses = self.stand_ins.all().filter(|(address, _)| address.contains('@'));
+        self.address_hashes = addresses.map(|(address, other)| (address_hash(address), address_hash(other))).collect();
         let mut values: Vec<&str> =
             self.stand_ins.originals().filter(|text| is_distinctive(text) || self.stand_ins.has_shape(text)).collect();
         values.sort_by_key(|text| std::cmp::Reverse(text.len()));
@@ -128,6 +134,11 @@ impl Personal {
 
     /// Replaces all known values in a text.
     pub fn text(&self, text: &str) -> String {
+        if let Some((before, hash)) = text.rsplit_once(ADDRESS_CLAIMS)
+            && let Some(other) = self.address_hashes.get(hash)
+        {
+            return format!("{before}{ADDRESS_CLAIMS}{other}");
+        }
         let within = match &self.within {
             Some(within) => within.replace_all(text, |found: &regex::Captures<'_>| {
                 let whole = found.get(0).map(|found| (found.start(), found.end())).unwrap_or_default();

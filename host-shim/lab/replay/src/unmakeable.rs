@@ -21,6 +21,11 @@ pub fn unmakeable(business: &BusinessFolder, config: &BTreeMap<String, String>, 
     for provision in catalog.provisions() {
         for restriction in live.restrictions(&provision.resource) {
             let pointer = format!("{}/with/{}", provision.pointer, restriction.member);
+            // A text with placeholders counts as there, since its value is known only during a call.
+            let other = restriction.unless.map(|other| format!("{}/with/{other}", provision.pointer));
+            if other.is_some_and(|other| !catalog.values(&provision, &other, true).is_empty()) {
+                continue;
+            }
             let never = restriction.allowed.is_empty();
             for value in catalog.values(&provision, &pointer, never) {
                 if !restriction.allowed.contains(&value.text) {

@@ -414,6 +414,8 @@ impl Catalog {
         out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
         out.rates = members(&document["rates"])
             .map(|(meter, clause)| Rate { seller: seller(&clause["seller"], document, &types), ..rate(meter, clause) })
+            // The oracle knows whole prices of one unit only.
+            .filter(|rate| !rate.micros.is_empty())
             .collect();
         let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
@@ -428,7 +430,11 @@ impl Catalog {
             Some((text(&rule["event"])?, then?))
         };
         out.follows = list(&document["reactions"]).filter_map(follows).collect();
-        let mut templates = members(&document["templates"]).map(|(name, _)| name);
+        // A campaign has no other values.
+        let fits = |(_, places): &(&String, &Value)| {
+            list(places).all(|place| ["campaign", "unsubscribe"].iter().any(|value| place == value))
+        };
+        let mut templates = members(&document["templates"]).filter(fits).map(|(name, _)| name);
         let is_own = |name: &&String| !out.follows.iter().any(|(_, then)| *then == format!("mail:{name}"));
         out.campaign = templates.find(is_own).filter(|_| !document["campaigns"].is_null()).cloned();
         out.facts = members(&document["events"]).map(fact).collect();

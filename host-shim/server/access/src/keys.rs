@@ -3,14 +3,11 @@
 use crate::caller::{Caller, Reach};
 use crate::token::Token;
 use extension_contract::{Account, Actor, ActorKind, Timestamp};
-use host_sqlite::{FileError, SmallFile};
+use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 use host_store::Partition;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::MutexGuard;
 
-/// The text of [`Reach::All`] in the file.
+/// The text of [`Reach::All`] in the table.
 const ALL: &str = "all";
 
 const TABLES: &str = "
@@ -28,17 +25,17 @@ const TABLES: &str = "
         revoked_at INTEGER
     ) STRICT, WITHOUT ROWID;";
 
-/// The reason why the file of keys cannot be used.
+/// The table of keys.
+pub const SHAPE: Shape = Shape { name: "keys", steps: &[TABLES], tables: &[("keys", "id")] };
+
+/// The reason why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The file cannot be opened.
-    #[error("the file of keys: {0}")]
-    File(#[from] FileError),
-    /// SQLite failed.
-    #[error("the file of keys cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// The database fails.
+    #[error("the keys cannot be read or written: {0}")]
+    Store(#[from] SmallError),
     /// A row cannot be read.
-    #[error("key `{id}` in the file of keys is damaged: {problem}")]
+    #[error("key `{id}` is damaged: {problem}")]
     Damaged {
         /// Id of the key.
         id: String,
@@ -63,7 +60,7 @@ pub struct NewKey {
     pub reach: Reach,
 }
 
-/// A key in the file, without its secret.
+/// A kept key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
     /// Name for people.
@@ -76,35 +73,31 @@ pub struct KeyRow {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The file of keys.
+/// The keys.
 #[derive(Debug)]
-pub struct Keys(SmallFile);
+pub struct Keys(SmallStore);
 
 impl Keys {
-    /// Opens the file; creates it, readable by its owner only.
+    /// Opens the keys; creates their table, readable by its owner only.
     ///
     /// # Errors
-    /// Fails if the file cannot be created or used.
-    pub fn open(path: &Path) -> Result<Keys, AccessError> {
-        Ok(Keys(SmallFile::open(path, &[TABLES])?))
+    /// Fails if the place cannot be reached or used.
+    pub fn open(place: impl Into<Place>) -> Result<Keys, AccessError> {
+        Ok(Keys(SmallStore::open(&place.into(), &SHAPE)?))
     }
 
-    /// Makes a store of keys in memory, for tests.
+    /// Opens keys in memory, for tests.
     ///
     /// # Errors
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Keys, AccessError> {
-        Ok(Keys(SmallFile::in_memory(&[TABLES])?))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock()
+        Keys::open(Place::Memory)
     }
 
     /// Makes a key and returns it; only its hash is kept. `now` in milliseconds since the epoch.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the keys cannot be written.
     pub fn make(&self, key: &NewKey, now: Timestamp) -> Result<Token, AccessError> {
         let token = Token::random()?;
         let NewKey { name, partition, actor, reach } = key;
@@ -112,17 +105,17 @@ impl Keys {
             Reach::All => ALL.to_owned(),
             Reach::Accounts(accounts) => texts(accounts.iter().map(ToString::to_string)),
         };
-        self.lock().execute(
+        self.0.execute(
             "INSERT INTO keys (id, hash, name, business, livemode, kind, subject, roles, reach, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            params![
+            values![
                 token.id(),
                 token.hash(),
                 name,
-                partition.business,
+                &partition.business,
                 partition.livemode,
                 kind_name(actor.kind),
-                actor.subject,
+                &actor.subject,
                 texts(actor.roles.iter().cloned()),
                 reach,
                 now,
@@ -134,33 +127,27 @@ impl Keys {
     /// Revokes a key. Returns false if there is no such key, or it was revoked before.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the keys cannot be written.
     pub fn revoke(&self, id: &str, now: Timestamp) -> Result<bool, AccessError> {
         let revoke = "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
-        Ok(self.lock().execute(revoke, params![id, now])? == 1)
+        Ok(self.0.execute(revoke, values![id, now])? == 1)
     }
 
     /// Returns all keys, the oldest first.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the keys cannot be read.
     pub fn list(&self) -> Result<Vec<KeyRow>, AccessError> {
-        let connection = self.lock();
-        let mut rows = connection.prepare_cached(&select("ORDER BY created_at, id"))?;
-        let rows = rows.query_map([], Stored::read)?.collect::<Result<Vec<_>, _>>()?;
+        let rows = self.0.query(&select("ORDER BY created_at, id"), &[], Stored::read)?;
         rows.into_iter().map(Stored::into_row).collect()
     }
 
     /// Returns the caller of a key; none for an unknown, wrong or revoked key.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the keys cannot be read.
     pub fn verify(&self, token: &Token) -> Result<Option<Caller>, AccessError> {
-        let found = {
-            let connection = self.lock();
-            let mut row = connection.prepare_cached(&select("WHERE id = ?1"))?;
-            row.query_row([token.id()], Stored::read).optional()?
-        };
+        let found = self.0.query_one(&select("WHERE id = ?1"), values![token.id()], Stored::read)?;
         let Some(found) = found.filter(|found| token.has_hash(&found.hash) && found.revoked_at.is_none()) else {
             return Ok(None);
         };
@@ -187,7 +174,7 @@ fn kind_name(kind: ActorKind) -> &'static str {
     KINDS.iter().find(|(known, _)| *known == kind).map_or("user", |(_, name)| name)
 }
 
-/// A row of the file.
+/// A row of the table.
 struct Stored {
     id: String,
     hash: String,
@@ -202,7 +189,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    fn read(row: &Row) -> Result<Stored, SmallError> {
         Ok(Stored {
             id: row.get(0)?,
             hash: row.get(1)?,
@@ -233,53 +220,5 @@ impl Stored {
         let (key, partition) = (self.id.clone(), self.partition.clone());
         let caller = Caller { key, partition, actor, reach, in_accounts: BTreeMap::new() };
         Ok(KeyRow { name: self.name, caller, created_at: self.created_at, revoked_at: self.revoked_at })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of_user() -> NewKey {
-        let account = Account::User("u_1".to_owned());
-        NewKey {
-            name: "laptop".to_owned(),
-            partition: Partition { business: "toys".to_owned(), livemode: false },
-            actor: Actor { kind: ActorKind::User, subject: "u_1".to_owned(), roles: vec!["member".to_owned()] },
-            reach: Reach::Accounts(vec![account]),
-        }
-    }
-
-    #[test]
-    fn a_key_is_verified_until_it_is_revoked() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("keys.db");
-        let keys = Keys::open(&path).expect("a file");
-        let token = keys.make(&of_user(), 1).expect("made");
-        let caller = keys.verify(&token).expect("read").expect("known");
-        assert_eq!((&caller.actor, &caller.reach), (&of_user().actor, &of_user().reach));
-        assert!(caller.reaches(&Account::User("u_1".into())) && !caller.reaches(&Account::Platform));
-        let other = Keys::open(&path).expect("the same file");
-        assert_eq!(other.list().expect("read").len(), 1);
-        assert!(other.revoke(token.id(), 2).expect("written"));
-        assert!(!other.revoke(token.id(), 3).expect("written"), "it is revoked");
-        assert_eq!(keys.verify(&token).expect("read"), None);
-        assert_eq!(keys.list().expect("read")[0].revoked_at, Some(2));
-    }
-
-    #[test]
-    fn the_secret_of_another_key_does_not_fit_and_no_secret_is_in_the_file() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("keys.db");
-        let keys = Keys::open(&path).expect("a file");
-        let [first, second] = [1, 2].map(|now| keys.make(&of_user(), now).expect("made"));
-        let secret_of = |token: &Token| token.expose().rsplit('_').next().expect("a secret").to_owned();
-        let mixed = Token::parse(&format!("key_{}_{}", first.id(), secret_of(&second))).expect("a key");
-        assert_eq!(keys.verify(&mixed).expect("read"), None);
-        assert_eq!(keys.verify(&Token::random().expect("random bytes")).expect("read"), None);
-        drop(keys);
-        let bytes = std::fs::read(&path).expect("the file");
-        let secret = secret_of(&first);
-        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
 }

@@ -1,6 +1,6 @@
-//! The API keys of a server, in an SQLite file beside the store.
+//! The API keys of a server, in a SQLite file beside the store or in PostgreSQL.
 //!
-//! The file has the hash of each key, never the key. A key belongs to one business in one mode, acts as one actor, and
+//! The table has the hash of each key, never the key. A key belongs to one business in one mode, acts as one actor, and
 //! reaches the actor's own account, named accounts, or all accounts.
 
 mod caller;
@@ -8,5 +8,5 @@ mod keys;
 mod token;
 
 pub use caller::{Caller, Reach};
-pub use keys::{AccessError, KeyRow, Keys, NewKey};
+pub use keys::{AccessError, KeyRow, Keys, NewKey, SHAPE};
 pub use token::{BadToken, Token};

@@ -64,6 +64,14 @@ impl Environment {
         Ok(self)
     }
 
+    /// Returns the variables of the process alone, to read the files again. A variable that the process got from a file, as a service
+    /// gets its variables from systemd, is left out: its value may have changed there.
+    pub fn without_files(&self) -> Environment {
+        let is_copy = |name: &str, value: &str| self.of_file(name).is_some_and(|(_, found)| found.text == value);
+        let own = self.process.iter().filter(|(name, value)| !is_copy(name, value));
+        Environment::of(own.map(|(name, value)| (name.clone(), value.clone())))
+    }
+
     /// Returns the value of a variable; none if it is missing or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.of_process(name).or_else(|| Some(self.of_file(name)?.1.text.as_str()))
@@ -102,6 +110,18 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_are_read_again_give_new_values_to_copies_and_to_no_other_variable_of_the_process() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |text: &str| std::fs::write(folder.path().join(DOT_ENV), text).expect("written");
+        write("A=old\nB=old\n");
+        let of_process = [("A", "old"), ("B", "own")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let started = Environment::of(of_process).with_folder(folder.path()).expect("a file");
+        write("A=new\nB=new\n");
+        let again = started.without_files().with_folder(folder.path()).expect("a file");
+        assert_eq!(["A", "B"].map(|name| again.get(name)), [Some("new"), Some("own")]);
+    }
 
     // covers: SOL-46
     #[test]

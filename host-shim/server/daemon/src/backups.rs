@@ -9,15 +9,14 @@ mod schedule;
 
 use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
+use crate::reports::{Measurement, NotReported, Reports};
 use board::{Answered, Board, DueBackup, MadeBackup};
 use host::clock::ClockSource;
-use host::writer::{JobError, Jobs};
 use host_front::{BackupEntry, BackupList, Metrics};
-use host_intake::raw::{self, InputError};
 use host_provider_api::names::letters;
 use host_provider_api::{BackupExpiry, CallOutcome, Registry, Reply};
 use schedule::{HOUR_S, Scheduled};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,17 +27,6 @@ const METER: &str = "backups";
 const AFTER_FAILURE: Duration = Duration::from_mins(1);
 /// Seconds between two searches for expired backups.
 const EXPIRE_EVERY_S: i64 = HOUR_S;
-
-/// The reason why a measurement was not sent.
-#[derive(Debug, thiserror::Error)]
-enum NotReported {
-    /// The measurement cannot be read.
-    #[error(transparent)]
-    Unread(#[from] InputError),
-    /// The site does not take it.
-    #[error(transparent)]
-    NotAccepted(#[from] JobError),
-}
 
 /// The progress of the backups, for the thread and for operators.
 pub(crate) struct Backups {
@@ -69,7 +57,7 @@ pub(crate) struct BackupSetup {
     pub(crate) backups: Arc<Backups>,
     pub(crate) metrics: Arc<Metrics>,
     /// Takes the measurements; none if the catalog does not have the meter.
-    pub(crate) reports: Option<Jobs>,
+    pub(crate) reports: Option<Reports>,
     /// Time between two searches for backups that are due.
     pub(crate) every: Duration,
     /// Time of the last search for expired backups by the host's clock, in seconds since the epoch.
@@ -153,12 +141,9 @@ impl BackupSetup {
 
     /// Reports a backup. A second report has the same id, so it changes nothing.
     fn report(&self, due: &DueBackup, made: &MadeBackup) -> Result<(), NotReported> {
-        let Some(jobs) = &self.reports else { return Ok(()) };
-        let partition = self.records.partition();
-        let measurement = measurement(due, made, partition.livemode).to_string();
-        let decoded = raw::read(measurement.into_bytes(), &partition.business, self.backups.clock.now())?;
-        jobs.accept(decoded, Vec::new())?.wait()?;
-        Ok(())
+        let Some(reports) = &self.reports else { return Ok(()) };
+        let id = format!("backup:{}:{}", letters(&due.of.id), due.slot);
+        reports.send(Measurement { id: &id, resource: &due.of.id, meter: METER, quantity: 1, at_s: made.at_s })
     }
 
     /// Deletes expired backups, once an hour by the host's clock.
@@ -197,19 +182,6 @@ impl BackupSetup {
     }
 }
 
-/// Returns the measurement of a backup. The instance is the first part of the resource's id: `inst_1/database`.
-fn measurement(due: &DueBackup, made: &MadeBackup, livemode: bool) -> Value {
-    let id = format!("backup:{}:{}", letters(&due.of.id), due.slot);
-    let account = due.of.id.scope.rsplit_once('/').map_or("", |(_, account)| account);
-    let instance = due.of.id.id.split_once('/').map_or(due.of.id.id.as_str(), |(instance, _)| instance);
-    json!({
-        "id": id,
-        "account": account,
-        "livemode": livemode,
-        "usage": [{"id": id, "meter": METER, "quantity": 1, "at": made.at_s, "attributes": {"instance": instance}}],
-    })
-}
-
 /// Returns true if a product type of the catalog has the meter of backups.
 pub(crate) fn is_measured(catalog: &Value) -> bool {
     let types = catalog["product_types"].as_array().into_iter().flatten();
@@ -238,26 +210,7 @@ impl BackupList for Backups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use extension_contract::{Account, Payload};
-    use host_provider_api::ResourceId;
-
-    #[test]
-    fn a_backup_is_a_measurement_of_its_instance() {
-        let id =
-            ResourceId { scope: "b/live/user:ada".into(), resource: "database".into(), id: "orch_1/database".into() };
-        let of = Scheduled::new(id.clone(), (24, 7), true, json!({}));
-        let due = DueBackup { of, slot: 490_000, token: None };
-        let made = MadeBackup { at_s: 1_767_225_600, id: None };
-        let bytes = measurement(&due, &made, true).to_string().into_bytes();
-        let decoded = raw::read(bytes, "b", 0).expect("an event");
-        assert_eq!((decoded.refusal, decoded.event.livemode), (None, Some(true)));
-        assert_eq!(decoded.event.id, format!("backup:{}:490000", letters(&id)), "a second report has the same id");
-        assert_eq!(decoded.event.account, Some(Account::User("ada".to_owned())));
-        let Payload::Usage(batch) = decoded.event.payload else { panic!("expected a measurement") };
-        assert_eq!((batch.len(), batch[0].meter.as_str(), batch[0].quantity), (1, METER, 1));
-        assert_eq!((batch[0].at, batch[0].id.as_str()), (1_767_225_600_000, decoded.event.id.as_str()));
-        assert_eq!(batch[0].attributes, [("instance".to_owned(), "orch_1".to_owned())]);
-    }
+    use serde_json::json;
 
     #[test]
     fn backups_are_measured_if_a_product_type_has_their_meter() {

@@ -10,11 +10,11 @@ const STRIPE: &str = "stripe.";
 const OF_HOST: [&str; 4] = [host_store::TIMER, host_store::MESSAGE, host_store::PROVIDER_EVENT, host_store::ERASE];
 
 /// Returns the kinds, in order. `declarations` are those of the extension and the business together, `catalog` is the
-/// catalog's document. A resource that the catalog never names cannot be requested.
+/// catalog's document. What the catalog never names, by its resource or by its kind, cannot be requested.
 pub fn uncovered(declarations: &Declarations, catalog: &Value, registry: &Registry) -> Vec<String> {
     let is_needed = |kind: &str| {
         let resource = kind.rsplit_once('.').map_or(kind, |(resource, _)| resource);
-        !OF_HOST.contains(&kind) && (kind.starts_with(STRIPE) || names(catalog, resource))
+        !OF_HOST.contains(&kind) && (kind.starts_with(STRIPE) || names(catalog, resource) || names(catalog, kind))
     };
     let kinds = declarations.effects.iter().map(|effect| effect.kind.as_str());
     let mut found: Vec<String> =
@@ -59,18 +59,21 @@ mod tests {
             "database.destroy",
             "bucket.ensure",
             "registry.enrol",
+            "object.sign",
+            "object.copy",
             "stripe.refund.create",
             "timer.at",
             "account.send",
         ]);
-        let catalog = json!({"product_types": [{"provisions": ["database"], "registry": {}}]});
+        let catalog =
+            json!({"product_types": [{"provisions": ["database"], "registry": {}, "redeem": {"run": "object.sign"}}]});
         let mut registry = Registry::new();
         assert_eq!(
             uncovered(&declarations, &catalog, &registry),
-            ["database.destroy", "database.ensure", "registry.enrol", "stripe.refund.create"],
+            ["database.destroy", "database.ensure", "object.sign", "registry.enrol", "stripe.refund.create"],
             "the host carries out timers and messages, and no bucket is named"
         );
-        registry.register(&["database", "stripe"], Arc::new(Scripted::new()));
+        registry.register(&["database", "object.sign", "stripe"], Arc::new(Scripted::new()));
         assert_eq!(uncovered(&declarations, &catalog, &registry), ["registry.enrol"]);
     }
 }

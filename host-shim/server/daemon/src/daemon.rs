@@ -6,8 +6,10 @@ use crate::backups::BackupSetup;
 use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
+use crate::measuring::MeasuringSetup;
 use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
+use crate::renewal::Renewal;
 use crate::sweep::SweepSetup;
 use crate::webhooks::WebhookSetup;
 use host::manifest::Manifest;
@@ -81,6 +83,7 @@ pub struct Daemon {
     sweeps: Vec<SweepSetup>,
     drifts: Vec<DriftSetup>,
     backups: Vec<BackupSetup>,
+    measuring: Vec<MeasuringSetup>,
     sends: Vec<WebhookSetup>,
     locks: Vec<File>,
 }
@@ -97,7 +100,7 @@ impl Daemon {
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
         let (mut opened, mut locks, mut sends) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut sweeps, mut drifts, mut backups) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sweeps, mut drifts, mut backups, mut measuring) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
@@ -111,6 +114,7 @@ impl Daemon {
             sweeps.extend(parts.sweep);
             drifts.extend(parts.drift);
             backups.extend(parts.backups);
+            measuring.extend(parts.measuring);
         }
         let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
@@ -122,7 +126,20 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, backups, sends, locks })
+        Ok(Daemon {
+            runtime,
+            front,
+            listener,
+            address,
+            opened,
+            businesses,
+            sweeps,
+            drifts,
+            backups,
+            measuring,
+            sends,
+            locks,
+        })
     }
 
     /// Returns the address.
@@ -133,6 +150,11 @@ impl Daemon {
     /// Returns the businesses, in the order of the setup.
     pub fn businesses(&self) -> &[StartedBusiness] {
         &self.businesses
+    }
+
+    /// Returns what replaces the secrets of webhooks while the server runs.
+    pub fn renewal(&self) -> Renewal {
+        Renewal { front: self.front.clone() }
     }
 
     /// Returns the prices that a business sells; none if the server has no business of this name.
@@ -149,17 +171,19 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, sends, locks, .. } = self;
+        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, measuring, sends, locks, .. } = self;
         let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
         let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
         let saving = backups.into_iter().map(|mut it| Background::start("backups", move |stop| it.work(stop)));
+        let measuring = measuring.into_iter().map(|mut it| Background::start("measuring", move |stop| it.work(stop)));
         let telling = sends.into_iter().map(|mut it| Background::start("webhooks", move |stop| it.work(stop)));
         let complain = |error: &io::Error| {
-            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups or sends webhooks");
+            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups, measures or sends webhooks");
         };
         let started = sweeping
             .chain(comparing)
             .chain(saving)
+            .chain(measuring)
             .chain(telling)
             .filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();

@@ -4,11 +4,16 @@
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
 //! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
 //! milliseconds by which the clock is ahead. `host` has the name of this host in the leases of a store that several hosts share.
+//!
+//! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
+//! `database` notes this, so that no command uses files that nobody reads.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
 use host_access::{AccessError, Keys, NewKey, Reach, Token};
 use host_provider_set::KeyError;
+use host_small_store::Place;
 use host_store::Partition;
+use host_store_postgres::Settings;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -18,6 +23,18 @@ use std::path::{Path, PathBuf};
 const VAULT_KEY_BYTES: usize = 32;
 /// Length of a host's name in bytes.
 const HOST_ID_BYTES: usize = 8;
+/// The file that notes in which database the accounts are.
+const DATABASE: &str = "database";
+/// The file of the accounts.
+pub const STORE: &str = "store.db";
+/// The file of API keys.
+pub const KEYS: &str = "keys.db";
+/// The file of users.
+pub const USERS: &str = "users.db";
+/// The folder of local resources and of the vault's file.
+pub const PROVIDERS: &str = "providers";
+/// Owner of the API keys in a database, which are those of all businesses.
+pub const SERVER: &str = "server";
 /// Name of the operator's key in local mode.
 const OPERATOR: &str = "operator of local mode";
 
@@ -41,6 +58,26 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder belongs to a host with a database.
+    #[error(
+        "{path}: the accounts of this server are in the {database}: use --postgres with the variable DATABASE_URL, or \
+         `database` in the configuration"
+    )]
+    InDatabase {
+        /// The folder.
+        path: PathBuf,
+        /// The database, without a password.
+        database: String,
+    },
+    /// The folder has accounts in a file, and the server is to use a database.
+    #[error(
+        "{path}: this file has the accounts of this server: copy it with \
+         `host-shim migrate --from sqlite:{path} --to env:DATABASE_URL`, or remove it"
+    )]
+    InFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The key of the vault is not one.
     #[error("vault.key: {0}")]
     VaultKey(#[from] KeyError),
@@ -49,22 +86,64 @@ pub enum DataError {
     Random(#[from] getrandom::Error),
 }
 
-/// The data folder.
+/// The data folder, and the database that has a part of the data.
 #[derive(Clone, Debug)]
-pub struct DataFolder(PathBuf);
+pub struct DataFolder {
+    folder: PathBuf,
+    database: Option<Settings>,
+}
 
 impl DataFolder {
     /// Opens the folder; creates it if it is missing.
     ///
     /// # Errors
-    /// Fails if the folder cannot be created.
-    pub fn open(path: &Path) -> Result<DataFolder, DataError> {
+    /// Fails if the folder cannot be created, or if its accounts are in another place than the database or the files.
+    pub fn open(path: &Path, database: Option<&Settings>) -> Result<DataFolder, DataError> {
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.create(path).map_err(|error| file_error(path, error))?;
-        Ok(DataFolder(path.to_owned()))
+        let data = DataFolder { folder: path.to_owned(), database: database.cloned() };
+        let note = data.path(DATABASE);
+        match (fs::read_to_string(&note), database) {
+            (Ok(known), None) => Err(DataError::InDatabase { path: data.folder, database: known.trim().to_owned() }),
+            (Err(error), _) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&note, error)),
+            (Err(_), Some(_)) if data.path(STORE).exists() => Err(DataError::InFile { path: data.path(STORE) }),
+            (Err(_), Some(settings)) => {
+                write_private(&note, &settings.to_string())?;
+                Ok(data)
+            }
+            (Ok(_), Some(_)) | (Err(_), None) => Ok(data),
+        }
+    }
+
+    /// Notes in which place the accounts are, after they were moved.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be written or removed.
+    pub fn moved(path: &Path, database: Option<&Settings>) -> Result<(), DataError> {
+        let note = path.join(DATABASE);
+        match database {
+            Some(settings) => write_private(&note, &settings.to_string()),
+            None => match fs::remove_file(&note) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&note, error)),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Returns the database; none if everything is in files.
+    pub fn database(&self) -> Option<&Settings> {
+        self.database.as_ref()
+    }
+
+    /// Returns the place of small tables: that of their owner in the database, or a file.
+    pub fn place(&self, file: &str, owner: &str) -> Place {
+        match &self.database {
+            Some(settings) => Place::Postgres { settings: settings.clone(), owner: owner.to_owned() },
+            None => Place::File(self.path(file)),
+        }
     }
 
     /// Keeps other servers away from the folder, until the returned file is closed. A killed server leaves no lock.
@@ -80,22 +159,22 @@ impl DataFolder {
         let file = options.open(&path).map_err(|error| file_error(&path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(DataError::InUse { path: self.0.clone() }),
+            Err(TryLockError::WouldBlock) => Err(DataError::InUse { path: self.folder.clone() }),
             Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
         }
     }
 
     /// Returns the path of a file or folder in it.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.folder.join(name)
     }
 
-    /// Opens the file of API keys.
+    /// Opens the API keys.
     ///
     /// # Errors
-    /// Fails if the file cannot be used.
+    /// Fails if they cannot be read.
     pub fn keys(&self) -> Result<Keys, DataError> {
-        Ok(Keys::open(&self.path("keys.db"))?)
+        Ok(Keys::open(self.place(KEYS, SERVER))?)
     }
 
     /// Returns the name of this host, which no other host has; makes one at the first start.
@@ -255,7 +334,7 @@ mod tests {
     #[test]
     fn a_folder_has_one_server_at_a_time() {
         let dir = tempfile::tempdir().expect("a folder");
-        let data = DataFolder::open(dir.path()).expect("a folder");
+        let data = DataFolder::open(dir.path(), None).expect("a folder");
         let lock = data.lock().expect("the first server");
         let refused = data.lock().expect_err("a second server");
         assert!(matches!(&refused, DataError::InUse { path } if path == dir.path()), "{refused}");
@@ -264,9 +343,27 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_in_one_place_until_they_are_moved() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let database: Settings = "postgres://ada:secret@db/shop?sslmode=disable".parse().expect("an address");
+        DataFolder::open(dir.path(), None).expect("a folder");
+        fs::write(dir.path().join(STORE), "").expect("a store");
+        let refused = DataFolder::open(dir.path(), Some(&database)).expect_err("accounts in a file");
+        assert!(matches!(refused, DataError::InFile { .. }), "{refused}");
+        DataFolder::moved(dir.path(), Some(&database)).expect("written");
+        let data = DataFolder::open(dir.path(), Some(&database)).expect("a host of the database");
+        assert!(matches!(data.place(USERS, "toys"), Place::Postgres { owner, .. } if owner == "toys"));
+        let refused = DataFolder::open(dir.path(), None).expect_err("accounts in a database").to_string();
+        assert!(refused.contains("postgres shop at db: use --postgres") && !refused.contains("secret"), "{refused}");
+        DataFolder::moved(dir.path(), None).expect("removed");
+        let data = DataFolder::open(dir.path(), None).expect("a host with files");
+        assert!(matches!(data.place(USERS, "toys"), Place::File(path) if path.ends_with(USERS)));
+    }
+
+    #[test]
     fn keys_are_made_once_and_readable_by_their_owner_only() {
         let dir = tempfile::tempdir().expect("a folder");
-        let data = DataFolder::open(&dir.path().join("data")).expect("a folder");
+        let data = DataFolder::open(&dir.path().join("data"), None).expect("a folder");
         let keys = data.keys().expect("a file");
         let partition = Partition { business: "toys".to_owned(), livemode: false };
         let first = data.operator_key(&keys, &partition, 1).expect("a key");

@@ -2,18 +2,21 @@
 
 use crate::backups::{self, BackupSetup, Backups};
 use crate::cover::uncovered;
-use crate::data::{DataError, DataFolder};
+use crate::data::{DataError, DataFolder, PROVIDERS, STORE};
 use crate::drift::DriftSetup;
 use crate::identity::{self, IdentityStartError};
 use crate::inspect::Inspector;
 use crate::invites::Invites;
 use crate::mails::Previews;
+use crate::measuring::{MeasuringSetup, Told};
+use crate::recipients::Recipients;
 use crate::records::Records;
+use crate::reports::Reports;
 use crate::sweep::SweepSetup;
 use crate::views::{self, ViewsError};
 use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
 use host::Setup;
-use host::business::BusinessFolder;
+use host::business::{BusinessFolder, Recorder};
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
@@ -27,9 +30,9 @@ use host_intake::{EndpointSecrets, SecretConfig};
 use host_issuers::{Issuer, IssuerSettings};
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
-use host_provider_set::{OpenError, Opened, Options};
+use host_provider_set::{Directory, OpenError, Opened, Options, SECRETS};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
-use host_store::{Partition, SqliteStore, Store};
+use host_store::{Partition, SqliteStore, Store, mode};
 use host_store_postgres::PostgresStore;
 use host_tables::postgres::Roles;
 use host_verify::StripeAccess;
@@ -37,11 +40,15 @@ use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Name of Stripe's webhook.
 const STRIPE: &str = "stripe";
+/// Time between two measurements of the sizes of resources (SOL-31).
+const MEASURE_EVERY: Duration = Duration::from_mins(5);
+/// The same on a laptop, where somebody waits for it.
+const MEASURE_EVERY_LOCAL: Duration = Duration::from_secs(5);
 
 /// Everything that one business of a server needs. No two businesses of a server may share a folder.
 pub struct HostedSetup {
@@ -57,10 +64,8 @@ pub struct HostedSetup {
     pub livemode: bool,
     /// Configuration values; they override those of the business.
     pub config: Vec<(String, String)>,
-    /// The folder of the store, the providers and the sweep.
+    /// The folder of the store, the providers and the sweep, and the database that several hosts may share.
     pub data: DataFolder,
-    /// The database of the store; none for a file in the folder. Several hosts may use one database.
-    pub database: Option<host_store_postgres::Settings>,
     /// The database's roles that read the views of `tables.yml`; none if the views are left as they are.
     pub views: Option<Roles>,
     /// The providers; their folder is one in the data folder.
@@ -165,6 +170,7 @@ pub(crate) struct StartedParts {
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,
     pub(crate) backups: Option<BackupSetup>,
+    pub(crate) measuring: Option<MeasuringSetup>,
     /// Tells webhook endpoints what changes.
     pub(crate) sends: WebhookSetup,
     /// Keeps other servers away from the data folder.
@@ -176,39 +182,45 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
     let is_local = local_clock.is_some();
     let lock = data.lock()?;
-    let providers =
-        Options { folder: Some(data.path("providers")), templates: business.template_folders(), ..setup.providers };
-    let mails = Previews { folders: providers.mail_folders(), templates: business.templates.clone() };
-    let mut opened = host_provider_set::open(&providers)?;
     let configured = business.filled(&setup.config);
+    // In local mode the pages are those of the server itself.
+    let origin = configured.origins().into_iter().next().filter(|_| !is_local);
+    let base = origin.unwrap_or_else(|| setup.url.clone());
+    let users = identity::users(&business, &data)?;
+    let recipients = Arc::new(Recipients { users: users.clone(), livemode, records: OnceLock::new() });
+    let providers = Options {
+        folder: Some(data.path(PROVIDERS)),
+        secrets: data.database().map(|_| data.place(SECRETS, &business.name)),
+        templates: business.template_folders(),
+        site: configured.mail_site(&base, &setup.url).map_err(HostedError::Pages)?,
+        directory: Some(Directory(recipients.clone())),
+        ..setup.providers
+    };
+    let mails = Previews { templates: providers.mail_templates(), own: business.templates.clone() };
+    let mut opened = host_provider_set::open(&providers)?;
     let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
     let business = match origin_of(&setup.url) {
         Some(origin) if is_local || origin.starts_with("https://") => business.with_origin(origin),
         _ => business,
     };
-    // In local mode the pages are those of the server itself.
-    let origin = configured.origins().into_iter().next().filter(|_| !is_local);
-    let base = origin.unwrap_or_else(|| setup.url.clone());
-    let links = identity::open(&configured, livemode, &data, &opened.vault, base)?;
+    let links = identity::open(&configured, livemode, users, &opened.vault, base)?;
     opened.registry.register(&["user"], Arc::new(Invites { links: links.clone(), clock: clock.source().clone() }));
+    // A provider that the operator names for such an effect takes precedence.
+    let recorded = business.own.recorded.iter().map(|effect| effect.kind.as_str());
+    let recorded: Vec<&str> = recorded.filter(|kind| !opened.registry.takes(kind)).collect();
+    opened.registry.register(&recorded, Arc::new(Recorder));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
     if !simulate && !simulated.is_empty() {
         return Err(HostedError::Uncovered { kinds: simulated });
     }
     let is_measured = backups::is_measured(&business.catalog);
-    let endpoints = Endpoints {
-        business: business.name.clone(),
-        stripe: match setup.stripe.is_empty() {
-            true => None,
-            false => Some(EndpointSecrets::new(setup.stripe, TOLERANCE_S_DEFAULT)?),
-        },
-        webhooks: webhooks(&business, &setup.webhooks)?,
-    };
+    let endpoints = endpoints(&business, setup.stripe, &setup.webhooks)?;
     let (now, first_s) = (clock.now(), clock.source().signatures().div_euclid(1_000));
     let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
+    let (costs, measured) = (business.own.costs.clone(), business.own.measured.clone());
     let answers = business.own.webhook_answers.iter().map(|own| (own.webhook.clone(), own.clone()));
     let webhook_answers = answers.collect();
     let partition = Partition { business: business.name.clone(), livemode };
@@ -223,9 +235,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
-    let store = open_store(&data, setup.database.as_ref())?;
+    let store = open_store(&data)?;
     if let Some(roles) = &setup.views {
-        views::make(&data.path("store.db"), setup.database.as_ref(), &business.tables, &partition, roles)?;
+        views::make(&data.path(STORE), data.database(), &business.tables, &partition, roles)?;
     }
     let marked = Marked::default();
     let site = Site::start(SiteSetup {
@@ -246,17 +258,28 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), data.clone(), first_s));
     let sweep = sweep.transpose()?;
     let records = Arc::new(Records::new(site.partition().clone(), site.questioner().clone()));
+    // This is the only place that sets them.
+    let _ = recipients.records.set(Arc::downgrade(&records));
     let inspector = Arc::new(Inspector::new(records.clone(), opened.registry.clone(), opened.vault.clone()));
     let drift = drift(site.partition(), &inspector, shared);
+    let measured_records = records.clone();
     let backups = (!shared.backups_every.is_zero()).then(|| BackupSetup {
         records,
         registry: opened.registry.clone(),
         backups: Arc::new(Backups::new(site.clock().clone())),
         metrics: shared.metrics.clone(),
-        reports: is_measured.then(|| site.jobs().clone()),
+        reports: is_measured.then(|| reports(&site)),
         every: shared.backups_every,
         expired_s: None,
         late: 0,
+    });
+    let measuring = (!measured.is_empty()).then(|| MeasuringSetup {
+        records: measured_records,
+        registry: opened.registry.clone(),
+        sizes: measured,
+        reports: reports(&site),
+        every: if is_local { MEASURE_EVERY_LOCAL } else { MEASURE_EVERY },
+        told: Told::default(),
     });
     let mut tools = Tools::new(stripe_access(&opened), Some(inspector));
     tools.mails = Some(Arc::new(mails));
@@ -277,6 +300,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         aliases,
         webhook_answers,
         local_clock,
+        costs,
         routes,
         users,
         url: setup.url,
@@ -286,18 +310,15 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         registry,
         cors,
     };
-    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, sends, lock }))
+    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, measuring, sends, lock }))
 }
 
 /// Opens the store of a business.
-fn open_store(
-    data: &DataFolder,
-    database: Option<&host_store_postgres::Settings>,
-) -> Result<Box<dyn Store>, HostedError> {
-    if let Some(settings) = database {
+fn open_store(data: &DataFolder) -> Result<Box<dyn Store>, HostedError> {
+    if let Some(settings) = data.database() {
         return Ok(Box::new(PostgresStore::open(settings)?));
     }
-    let mut store = SqliteStore::open(data.path("store.db"))?;
+    let mut store = SqliteStore::open(data.path(STORE))?;
     store.checkpoint_beside()?;
     Ok(Box::new(store))
 }
@@ -309,10 +330,16 @@ fn origin_of(url: &str) -> Option<&str> {
     url.get(..end)
 }
 
-/// Opens the webhooks that a business sends. Each mode has a file.
+/// Returns the file of the webhooks that a business sends in a mode, and their owner in a database.
+pub fn webhooks_of(partition: &Partition) -> (String, String) {
+    let mode = mode(partition.livemode);
+    (format!("webhooks-{mode}.db"), format!("{}:{mode}", partition.business))
+}
+
+/// Opens the webhooks that a business sends.
 fn own_webhooks(site: &Site, data: &DataFolder, opened: &Opened, is_local: bool) -> Result<SiteWebhooks, HostedError> {
-    let mode = if site.partition().livemode { "live" } else { "test" };
-    let webhooks = Arc::new(Webhooks::open(&data.path(&format!("webhooks-{mode}.db")))?);
+    let (file, owner) = webhooks_of(site.partition());
+    let webhooks = Arc::new(Webhooks::open(data.place(&file, &owner))?);
     Ok(SiteWebhooks { webhooks, secrets: opened.vault.clone(), is_local })
 }
 
@@ -333,6 +360,11 @@ fn sends(site: &Site, own: &SiteWebhooks, marked: Marked) -> WebhookSetup {
     }
 }
 
+/// Returns what takes measurements of a site's resources.
+fn reports(site: &Site) -> Reports {
+    Reports { jobs: site.jobs().clone(), partition: site.partition().clone(), clock: site.clock().clone() }
+}
+
 /// Returns the comparison at regular times, unless there is to be none.
 fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts) -> Option<DriftSetup> {
     let (every, metrics) = (shared.drift_every, shared.metrics.clone());
@@ -348,6 +380,19 @@ fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts
 fn stripe_access(opened: &Opened) -> Option<StripeAccess> {
     let (objects, events) = (opened.objects.clone()?, opened.events.clone()?);
     Some(StripeAccess { objects, events, registry: opened.registry.clone() })
+}
+
+/// Returns the endpoints of a business with these secrets.
+pub(crate) fn endpoints(
+    business: &BusinessFolder,
+    stripe: Vec<SecretConfig>,
+    secrets: &BTreeMap<String, String>,
+) -> Result<Endpoints, HostedError> {
+    let stripe = match stripe.is_empty() {
+        true => None,
+        false => Some(EndpointSecrets::new(stripe, TOLERANCE_S_DEFAULT)?),
+    };
+    Ok(Endpoints { business: business.name.clone(), stripe, webhooks: webhooks(business, secrets)? })
 }
 
 /// Returns the webhooks that have a secret.

@@ -1,6 +1,6 @@
 //! Opens the users of a business: their file, the threads that hash passwords, and the keys of sessions, which are in the vault.
 
-use crate::data::DataFolder;
+use crate::data::{DataFolder, USERS};
 use extension_contract::{Account, Timestamp};
 use host::business::BusinessFolder;
 use host_identity::{
@@ -52,11 +52,16 @@ pub enum IdentityStartError {
     Thread(#[from] io::Error),
 }
 
-/// Opens the users. Links by mail lead to pages below `base`.
+/// Opens the file of the users.
+pub(crate) fn users(business: &BusinessFolder, data: &DataFolder) -> Result<Arc<Users>, IdentityStartError> {
+    Ok(Arc::new(Users::open(data.place(USERS, &business.name))?))
+}
+
+/// Makes the users' sessions and links. Links by mail lead to pages below `base`.
 pub(crate) fn open(
     business: &BusinessFolder,
     livemode: bool,
-    data: &DataFolder,
+    users: Arc<Users>,
     vault: &Arc<Vault>,
     base: String,
 ) -> Result<LinkMaker, IdentityStartError> {
@@ -71,7 +76,6 @@ pub(crate) fn open(
     });
     let seeds: Vec<(String, Vec<u8>)> = seeds.collect::<Result<_, IdentityStartError>>()?;
     let signer = Signer::new(&partition.name(), &seeds)?;
-    let users = Arc::new(Users::open(&data.path("users.db"))?);
     let identity = Identity::new(partition, users, Hasher::start(HASHERS, HASHES_WAITING)?, signer);
     Ok(LinkMaker::new(identity, vault.clone(), base))
 }

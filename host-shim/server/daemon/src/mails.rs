@@ -1,28 +1,42 @@
 //! Shows operators the mails of a business as they look.
 
-use host_front::{MailPreview, MailPreviews};
-use host_provider_set::{MailFolders, preview_mail};
+use host_front::{MailKind, MailPreview, MailPreviews, ShownMail};
+use host_provider_set::{MailTemplates, Wanted, built_in_mails};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The templates of a business.
+/// The mails of a business.
 pub(crate) struct Previews {
-    /// Folders of the templates.
-    pub(crate) folders: MailFolders,
-    /// Placeholders by template.
-    pub(crate) templates: BTreeMap<String, Value>,
+    /// The templates.
+    pub(crate) templates: MailTemplates,
+    /// Placeholders of the business's own templates, by name.
+    pub(crate) own: BTreeMap<String, Value>,
 }
 
 impl MailPreviews for Previews {
-    fn templates(&self) -> Vec<(String, Vec<String>)> {
-        let texts = |places: &Value| {
-            places.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        self.templates.iter().map(|(name, places)| (name.clone(), texts(places))).collect()
+    fn kinds(&self) -> Vec<MailKind> {
+        let mut kinds: BTreeMap<String, MailKind> = built_in_mails()
+            .map(|(name, placeholders)| {
+                (name.to_owned(), MailKind { template: name.to_owned(), placeholders, is_own: false })
+            })
+            .collect();
+        for (name, places) in &self.own {
+            let texts = places.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+            let kind = MailKind { template: name.clone(), placeholders: texts.collect(), is_own: true };
+            kinds.insert(name.clone(), kind);
+        }
+        kinds.into_values().collect()
     }
 
-    fn preview(&self, template: &str, values: &Value) -> Result<MailPreview, String> {
-        let text = preview_mail(&self.folders, template, values).map_err(|error| error.to_string())?;
+    fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String> {
+        let wanted = Wanted {
+            template: mail.template,
+            is_for_operators: mail.to == "admin",
+            account: mail.account,
+            instances: &BTreeMap::new(),
+            language: None,
+        };
+        let text = self.templates.fill(&wanted, values).map_err(|error| error.to_string())?;
         Ok(MailPreview { subject: text.subject, plain: text.plain, html: text.html })
     }
 }

@@ -17,7 +17,7 @@ impl Quarantine for QuarantineFolder {
     /// Keeps the bytes under their hash. The delivery is answered in the same way if they cannot be kept.
     fn keep(&self, quarantined: &Quarantined) {
         let path = self.0.path(FOLDER);
-        let kept = DataFolder::open(&path).and_then(|folder| {
+        let kept = DataFolder::open(&path, None).and_then(|folder| {
             let files = fs::read_dir(&path).map_or(0, Iterator::count);
             match files < FILES_MAX {
                 true => write_private_bytes(&folder.path(&quarantined.sha256), &quarantined.bytes),
@@ -46,7 +46,7 @@ mod tests {
             receive("toys", &secrets, [signature.as_bytes()], body.clone(), 1_000_000).expect_err("no object");
         let Refused::Quarantined(quarantined) = refused else { panic!("{refused:?}") };
         let dir = tempfile::tempdir().expect("a folder");
-        let folder = QuarantineFolder(DataFolder::open(dir.path()).expect("a folder"));
+        let folder = QuarantineFolder(DataFolder::open(dir.path(), None).expect("a folder"));
         folder.keep(&quarantined);
         folder.keep(&quarantined);
         let path = dir.path().join(FOLDER);

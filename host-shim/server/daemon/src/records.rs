@@ -3,7 +3,9 @@
 //! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
 //! for long. What was read before is kept.
 
+use extension_contract::Account;
 use host::outbox::Recorded;
+use host::read::product;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
 use std::sync::mpsc::sync_channel;
@@ -43,6 +45,18 @@ impl Records {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         while self.read_page(&mut recorded)? {}
         Ok(recorded)
+    }
+
+    /// Returns the name of a product of an account; none if it has none, or if the site is busy.
+    pub(crate) fn product_name(&self, account: Account, id: &str) -> Option<String> {
+        let (scope, id) = (self.partition.scope(account), id.to_owned());
+        let (sender, answer) = sync_channel(1);
+        let asked = self.questioner.try_ask(move |answerer| {
+            let found = answerer.read(|store| product(store, &scope, &id)).ok().flatten();
+            // The reader may have ended.
+            let _ = sender.send(found.map(|product| product.values.name));
+        });
+        asked.ok().and_then(|()| answer.recv().ok()).flatten().filter(|name| !name.is_empty())
     }
 
     /// Reads the next page of records. Returns false at the end.

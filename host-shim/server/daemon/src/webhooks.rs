@@ -1,7 +1,8 @@
 //! Finds what has changed in the accounts of a business, for its webhook endpoints, and sends it.
 //!
-//! A commit marks its account. The thread of this file reads what a marked account has now and compares it with what was told last. After
-//! a start it compares the revisions of all accounts, so that a commit just before a kill is told as well.
+//! A commit, of this host or of another one, marks its account. The thread of this file reads what a marked account has now and compares
+//! it with what was told last. After a start it compares the revisions of all accounts, so that a commit just before a kill is told as
+//! well. Of several hosts one tells and sends; if its connection to the database ends, another one goes on as after a start.
 
 use crate::background::Stop;
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
@@ -73,6 +74,11 @@ impl Observer for Marking {
         self.marked.add(accounts.filter(|account| *account != Account::Platform));
     }
 
+    fn elsewhere(&self, accounts: &[Account]) {
+        self.inner.elsewhere(accounts);
+        self.marked.add(accounts.iter().filter(|account| **account != Account::Platform).cloned());
+    }
+
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
         self.inner.called(call, reply, took);
     }
@@ -108,8 +114,13 @@ impl WebhookSetup {
         }
     }
 
-    /// Returns false if nobody wants to be told of anything.
+    /// Returns false if nobody wants to be told of anything, or another host tells.
     fn tell(&mut self, stop: &Stop) -> Result<bool, NotTold> {
+        if !self.webhooks.leads()? {
+            self.is_caught_up = false;
+            drop(self.marked.take());
+            return Ok(false);
+        }
         if !self.webhooks.has_endpoints()? {
             if self.webhooks.has_baseline()? {
                 self.webhooks.forget_baseline()?;
@@ -190,7 +201,7 @@ impl WebhookSetup {
             let revision = answerer.read(|store| store.revision(&scope))?;
             let mut seen = Seen { revision, ..Seen::default() };
             for list in Seen::lists() {
-                let (rows, _) = answerer.ask_whole_list(&question, list, ROWS_MAX)?;
+                let (rows, _) = answerer.ask_whole_list(&question, list, None, ROWS_MAX)?;
                 seen.lists.insert(list, rows.into_iter().map(|row| (row.id, parsed(&row.value))).collect());
             }
             seen.entitlements = answerer.ask_entitlements(&question)?.iter().map(host_front::entitlement).collect();

@@ -92,7 +92,7 @@ async fn find(
     let (at, scope) = (site.site.clock().now(), site.site.partition().scope(account.clone()));
     ask(site, move |answerer| -> Result<_, Problem> {
         let question = Question { account, actor: Actor::system(), at };
-        let (rows, _) = answerer.ask_whole_list(&question, "instances", INSTANCES_MAX)?;
+        let (rows, _) = answerer.ask_whole_list(&question, "instances", None, INSTANCES_MAX)?;
         let found = rows.iter().map(|row| parsed(&row.value)).find(is_wanted);
         let revision = answerer.read(|store| store.revision(&scope))?;
         Ok(found.map(|instance| (Away::of(&instance), revision)))

@@ -247,7 +247,8 @@ pub(crate) async fn send(
     let caller = decoded.event.reply_to.clone().unwrap_or_else(|| id.clone());
     let (sender, reply) = oneshot::channel();
     let waits_until = tokio::time::Instant::now() + app.limits.reply;
-    let ticket = hosted.site.replies().wait(&caller, Box::new(move |reply| drop(sender.send(reply))));
+    let answer = Box::new(move |reply| drop(sender.send(reply)));
+    let ticket = hosted.site.replies().wait(&caller, sent.account.as_ref(), answer);
     let _waiting = Waiting { hosted, caller, ticket };
     let reports = accept(&hosted.site, decoded, raw).await?;
     let Some(first) = reports.first() else { return Err(Problem::unavailable("the command was not reported")) };

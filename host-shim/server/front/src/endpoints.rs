@@ -177,8 +177,12 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
     if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, is_local)) {
         wrong("/url".to_owned(), error.to_string());
     }
-    if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
-        wrong("/description".to_owned(), format!("expected at most {DESCRIPTION_CHARS_MAX} characters"));
+    let fits = |text: &String| text.chars().count() <= DESCRIPTION_CHARS_MAX && !text.contains('\0');
+    if description.as_ref().is_some_and(|text| !fits(text)) {
+        wrong(
+            "/description".to_owned(),
+            format!("expected at most {DESCRIPTION_CHARS_MAX} characters, none of them zero"),
+        );
     }
     let types = given
         .get("types")

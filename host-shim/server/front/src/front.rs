@@ -30,7 +30,7 @@ use axum::http::{Method, Request, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
-use host::business::WebhookAnswer;
+use host::business::{ResourceCost, WebhookAnswer};
 use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
@@ -94,6 +94,8 @@ pub struct HostedSite {
     pub webhook_answers: BTreeMap<String, WebhookAnswer>,
     /// Lets operators advance the clock, in local mode only.
     pub local_clock: Option<Arc<dyn LocalClock>>,
+    /// What resources cost at their provider.
+    pub costs: Vec<ResourceCost>,
     /// The routes of the business.
     pub routes: BusinessRoutes,
     /// The users of the business; none if it has no users of its own.

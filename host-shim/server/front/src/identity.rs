@@ -30,6 +30,7 @@ use host::business::BusinessFolder;
 use host_identity::{Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
+use host_pages::Locale;
 use host_routes::Type;
 use serde_json::{Map, Value, json};
 use session::Session;
@@ -96,6 +97,7 @@ pub(crate) async fn register(
     let new = NewUser { email: text("email"), password: text("password"), name, is_operator: false };
     let now = hosted.site.clock().now();
     let registered = answer(|then| users.identity().register(new, now, then)).await?;
+    note_language(users, &registered.user, &headers);
     announce(&hosted, users, &registered.user).await;
     mails::ask_to_confirm(&hosted, &registered.user).await;
     Ok(Answered::of(201, shown(&registered)))
@@ -117,6 +119,7 @@ pub(crate) async fn log_in(
     app.rates.login_of(&format!("{}/{}", hosted.site.partition().name(), email.trim().to_lowercase()))?;
     let now = hosted.site.clock().now();
     let logged_in = answer(|then| users.identity().log_in(&email, password, now, then)).await?;
+    note_language(users, &logged_in.user, &headers);
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
@@ -228,6 +231,14 @@ fn shown(logged_in: &LoggedIn) -> Value {
         "token": logged_in.token,
         "expires_at": host::time::text(logged_in.expires_at),
     })
+}
+
+/// Notes the language of a user's browser, in which the mails are. A failure is logged: the next login notes it again.
+fn note_language(users: &SiteUsers, user: &User, headers: &HeaderMap) {
+    let Some(accepted) = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return };
+    if let Err(error) = users.identity().users().speaks(&user.id, Locale::accepted(accepted).tag) {
+        tracing::warn!(%error, user = user.id, "the language of a user was not noted");
+    }
 }
 
 /// Announces a user to the business: sends the fact, if it is declared, and the command that makes the customer. A failure is logged,

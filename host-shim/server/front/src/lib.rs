@@ -43,7 +43,7 @@ pub use endpoints::SiteWebhooks;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
 pub use identity::SiteUsers;
 pub use metrics::Metrics;
-pub use operator::mails::{MailPreview, MailPreviews};
+pub use operator::mails::{MailKind, MailPreview, MailPreviews, ShownMail};
 pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
 pub use pages::SitePages;
 pub use rate::Rate;

@@ -3,6 +3,7 @@
 
 pub(crate) mod onboarding;
 mod progress;
+mod unhandled;
 
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
@@ -12,6 +13,7 @@ use crate::query;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use extension_contract::Account;
 use host::outbox::OutboxError;
 use host::processor::Report;
 use host_provider_api::{Call, CallOutcome, Reply};
@@ -28,6 +30,7 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use unhandled::Unhandled;
 
 /// Media type of OpenMetrics.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -101,6 +104,7 @@ pub struct Metrics {
     registry: Registry,
     events: Family<EventLabels, Counter>,
     alerts: Family<EventLabels, Counter>,
+    unhandled: Unhandled,
     calls: Family<CallLabels, Counter>,
     call_seconds: Family<KindLabels, Histogram>,
     requests: Family<RequestLabels, Counter>,
@@ -154,6 +158,7 @@ impl Default for Metrics {
             missed.clone(),
         );
         let progress = Progress::register(&mut registry);
+        let unhandled = Unhandled::register(&mut registry);
         let (drift, drift_checks) = (Family::default(), Family::default());
         registry.register("drift", "Resources that differ from their records, by kind of difference", drift.clone());
         registry.register("drift_checks", "Comparisons of resources with records, by result", drift_checks.clone());
@@ -169,6 +174,7 @@ impl Default for Metrics {
             registry,
             events,
             alerts,
+            unhandled,
             calls,
             call_seconds,
             requests,
@@ -319,12 +325,18 @@ impl Observer for SiteMetrics {
                 self.metrics.alerts.get_or_create(&labels).inc();
             }
             self.metrics.events.get_or_create(&labels).inc();
+            self.metrics.unhandled.note(&self.partition, report);
         }
         self.metrics.changed.add(&self.partition, reports.iter().filter_map(|report| report.account.clone()));
         self.metrics.progress.note(&self.partition, reports);
         if !reports.is_empty() {
             self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
         }
+    }
+
+    fn elsewhere(&self, accounts: &[Account]) {
+        self.metrics.changed.add(&self.partition, accounts.iter().cloned());
+        self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
@@ -352,10 +364,10 @@ impl Observer for SiteMetrics {
 /// Counts the resources of a site in the background, if it is time. The next reading of the metrics has the numbers.
 fn count_resources(app: &AppState, hosted: &HostedSite) {
     let Some(turn) = app.turn_to_count(hosted) else { return };
-    let (metrics, partition) = (app.metrics.clone(), hosted.site.partition().clone());
+    let (metrics, partition, costs) = (app.metrics.clone(), hosted.site.partition().clone(), hosted.costs.clone());
     // The task ends by itself; nobody waits for it.
     drop(tokio::task::spawn_blocking(move || match turn.check.resources() {
-        Ok(counts) => metrics.progress.resources(&partition, &counts),
+        Ok(counts) => metrics.progress.resources(&partition, &counts, &costs),
         Err(error) => tracing::warn!(business = partition.name(), error, "the resources could not be counted"),
     }));
 }

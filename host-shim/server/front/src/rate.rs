@@ -140,6 +140,7 @@ mod tests {
         address(Some(Peer(peer.parse().expect("an address"))), &headers).expect("an address").to_string()
     }
 
+    //
     #[test]
     fn only_a_proxy_on_this_machine_names_its_client() {
         assert_eq!(of("192.0.2.1:5", &[]), "192.0.2.1");

@@ -16,7 +16,7 @@ use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::rate::{self, Peer};
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
 use host::business::BusinessFolder;
@@ -110,6 +110,10 @@ pub(crate) async fn answer(
         Ok(answered) => answered.into_response(),
         Err(problem) => Problem::answered(problem.into_response(), &route.errors),
     };
+    if route.method == Method::Get && route.command.is_some() {
+        // A command makes something, for example a link that works once: no cache may answer in its place.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
     response
 }

@@ -2,14 +2,16 @@
 
 use crate::address::Address;
 use crate::hasher::{Busy, Hasher};
-use crate::links::{Link, LinkKind};
+use crate::links::{self, Link, LinkKind};
+use crate::organizations;
 use crate::password::weakness;
 use crate::signer::Signer;
-use crate::users::{User, Users, UsersError};
+use crate::users::{self, User, Users, UsersError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use extension_contract::{Account, Actor, ActorKind, FieldError, FieldErrorCode, Timestamp};
 use host_access::{Caller, Reach};
+use host_small_store::{SmallError, Statements};
 use host_store::Partition;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ const LINK_BYTES: usize = 32;
 /// The reason why users cannot be served now.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The file of users cannot be used.
+    /// The users cannot be read or written.
     #[error(transparent)]
     Users(#[from] UsersError),
     /// Too many passwords wait.
@@ -39,6 +41,12 @@ pub enum IdentityError {
     /// The system has no random bytes.
     #[error("no random bytes")]
     NoRandom,
+}
+
+impl From<SmallError> for IdentityError {
+    fn from(error: SmallError) -> Self {
+        IdentityError::Users(error.into())
+    }
 }
 
 /// The reason why a user is not registered or logged in.
@@ -108,7 +116,7 @@ impl Identity {
         &self.partition
     }
 
-    /// Returns the file of users.
+    /// Returns the users.
     pub fn users(&self) -> &Users {
         &self.users
     }
@@ -171,7 +179,7 @@ impl Identity {
     /// Returns the user of a token and the id of the session; none if the token is not valid or the session has ended.
     ///
     /// # Errors
-    /// Fails if the file of users cannot be read.
+    /// Fails if the users cannot be read.
     pub fn user(&self, token: &str, now: Timestamp) -> Result<Option<(User, String)>, UsersError> {
         let Some((user, session)) = self.signer.verify(token, now) else { return Ok(None) };
         let found = self.users.of_session(self.partition.livemode, &session, now)?;
@@ -181,7 +189,7 @@ impl Identity {
     /// Returns the caller of a token: a user in the own accounts and organizations, or an operator.
     ///
     /// # Errors
-    /// Fails if the file of users cannot be read.
+    /// Fails if the users cannot be read.
     pub fn caller(&self, token: &str, now: Timestamp) -> Result<Option<Caller>, UsersError> {
         let Some((user, _)) = self.user(token, now)? else { return Ok(None) };
         let as_user = |id: &str, roles| Actor { kind: ActorKind::User, subject: id.to_owned(), roles };
@@ -222,7 +230,7 @@ impl Identity {
     /// Returns the link of a token, if it is of one of these kinds.
     ///
     /// # Errors
-    /// Fails if the link is unknown, was used or has expired, or if the file cannot be read.
+    /// Fails if the link is unknown, was used or has expired, or if the users cannot be read.
     pub fn link(&self, token: &str, kinds: &[LinkKind], now: Timestamp) -> Result<Link, Refused> {
         let link = self.users.link(self.partition.livemode, token, now)?;
         link.filter(|link| kinds.contains(&link.kind)).ok_or(Refused::NoLink)
@@ -231,12 +239,9 @@ impl Identity {
     /// Uses up a link.
     ///
     /// # Errors
-    /// Fails if the link was used before, or if the file cannot be written.
+    /// Fails if the link was used before, or if the users cannot be written.
     pub fn use_link(&self, token: &str) -> Result<(), Refused> {
-        match self.users.use_link(self.partition.livemode, token)? {
-            true => Ok(()),
-            false => Err(Refused::NoLink),
-        }
+        used_up(&self.users.0, self.partition.livemode, token)
     }
 
     /// Sets the password of the user whose address a link proves, ends all sessions and logs the user in. The owner of an account that
@@ -266,7 +271,8 @@ impl Identity {
         Ok(())
     }
 
-    /// Gives the address's user the password and the account of a link, and makes the user if there is none.
+    /// Gives the address's user the password and the account of a link, and makes the user if there is none. If it fails, the link
+    /// is not used up.
     fn owner_of(
         &self,
         link: &Link,
@@ -275,50 +281,55 @@ impl Identity {
         hash: &str,
         now: Timestamp,
     ) -> Result<User, Refused> {
-        self.use_link(token)?;
         let livemode = self.partition.livemode;
-        match (self.users.by_address(livemode, address)?, &link.account) {
-            (Some((user, _)), account) => {
-                self.users.set_password(&user.id, hash, now)?;
-                let is_further = link.kind == LinkKind::Claim && *account != Account::User(user.id.clone());
-                if is_further {
-                    self.users.add_account(livemode, account, &user.id)?;
+        self.users.0.write(|rows| {
+            used_up(rows, livemode, token)?;
+            match (users::by_address(rows, livemode, address)?, &link.account) {
+                (Some((user, _)), account) => {
+                    users::set_password(rows, &user.id, hash, now)?;
+                    let is_further = link.kind == LinkKind::Claim && *account != Account::User(user.id.clone());
+                    if is_further {
+                        organizations::add_account(rows, livemode, account, &user.id)?;
+                    }
+                    Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
                 }
-                Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
-            }
-            (None, Account::User(id)) if link.kind == LinkKind::Claim => {
-                let user = User {
-                    id: id.clone(),
-                    livemode,
-                    email: address.as_str().to_owned(),
-                    name: None,
-                    is_operator: link.roles.iter().any(|role| role == OPERATOR),
-                    created_at: now,
-                    announced_at: None,
-                    confirmed_at: Some(now),
-                };
-                match self.users.add(&user, hash)? {
-                    true => Ok(user),
-                    false => Err(Refused::Taken),
+                (None, Account::User(id)) if link.kind == LinkKind::Claim => {
+                    let user = User {
+                        id: id.clone(),
+                        livemode,
+                        email: address.as_str().to_owned(),
+                        name: None,
+                        is_operator: link.roles.iter().any(|role| role == OPERATOR),
+                        created_at: now,
+                        announced_at: None,
+                        confirmed_at: Some(now),
+                    };
+                    match users::add(rows, &user, hash)? {
+                        true => Ok(user),
+                        false => Err(Refused::Taken),
+                    }
                 }
+                (None, _) => Err(Refused::NoLink),
             }
-            (None, _) => Err(Refused::NoLink),
-        }
+        })
     }
 
     /// Notes that the address of a link's user is proved.
     ///
     /// # Errors
-    /// Fails if the link cannot be used, or if the file cannot be written.
+    /// Fails if the link cannot be used, or if the users cannot be written.
     pub fn confirm(&self, token: &str, now: Timestamp) -> Result<User, Refused> {
+        let livemode = self.partition.livemode;
         let link = self.link(token, &[LinkKind::Confirm], now)?;
         let Account::User(id) = &link.account else { return Err(Refused::NoLink) };
-        let user = self.users.by_id(self.partition.livemode, id)?.map(|(user, _)| user);
-        // The link proves the address to which it went, and no later one.
-        let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
-        self.use_link(token)?;
-        self.users.confirmed(&user.id, now)?;
-        Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+        self.users.0.write(|rows| {
+            let user = users::by_id(rows, livemode, id)?.map(|(user, _)| user);
+            // The link proves the address to which it went, and no later one.
+            let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
+            used_up(rows, livemode, token)?;
+            users::confirmed(rows, &user.id, now)?;
+            Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+        })
     }
 
     /// Tells whether a password is the user's. The function receives the answer on another thread.
@@ -334,12 +345,20 @@ impl Identity {
     /// Ends the session of a token.
     ///
     /// # Errors
-    /// Fails if the file of users cannot be written.
+    /// Fails if the users cannot be written.
     pub fn log_out(&self, token: &str, now: Timestamp) -> Result<(), UsersError> {
         match self.signer.verify(token, now) {
             Some((_, session)) => self.users.end(&session, now),
             None => Ok(()),
         }
+    }
+}
+
+/// Uses up a link that was not used before.
+fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Result<(), Refused> {
+    match links::use_link(rows, livemode, token)? {
+        true => Ok(()),
+        false => Err(Refused::NoLink),
     }
 }
 
@@ -413,131 +432,4 @@ pub fn random(prefix: &str) -> Result<String, IdentityError> {
     let mut bytes = [0; ID_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoRandom)?;
     Ok(format!("{prefix}{}", hex::encode(bytes)))
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::organizations::Organization;
-
-    const DAY: i64 = 24 * 3_600_000;
-
-    pub(crate) fn identity() -> Identity {
-        let partition = Partition { business: "shop".into(), livemode: false };
-        let signer = Signer::new("shop/test", &[("k1".into(), vec![7; 32])]).expect("a signer");
-        let users = Arc::new(Users::in_memory().expect("a file"));
-        Identity::new(partition, users, Hasher::start(1, 8).expect("a thread"), signer)
-    }
-
-    pub(crate) fn register(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
-        let (sender, answer) = channel();
-        let new = NewUser { email: email.into(), password: password.into(), name: None, is_operator: false };
-        identity.register(new, 0, move |told| sender.send(told).expect("a receiver"))?;
-        answer.recv().expect("an answer")
-    }
-
-    fn log_in(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
-        let (sender, answer) = channel();
-        identity.log_in(email, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
-        answer.recv().expect("an answer")
-    }
-
-    #[test]
-    fn a_user_registers_logs_in_and_out() {
-        let identity = identity();
-        let first = register(&identity, "Ada@Example.com", "correct horse").expect("registered");
-        assert_eq!((first.user.email.as_str(), first.expires_at), ("ada@example.com", 14 * DAY));
-        assert!(matches!(register(&identity, "ada@example.com", "another horse"), Err(Refused::Taken)));
-        for (email, password) in
-            [("ada@example.com", "wrong horse 1"), ("bob@example.com", "correct horse"), ("ada", "correct horse")]
-        {
-            assert!(matches!(log_in(&identity, email, password), Err(Refused::Wrong)), "{email}");
-        }
-        let second = log_in(&identity, "ADA@example.com", "correct horse").expect("logged in");
-        assert_ne!(first.token, second.token);
-        let caller = identity.caller(&second.token, DAY).expect("read").expect("a caller");
-        assert_eq!(caller.reach, Reach::Accounts(vec![Account::User(first.user.id.clone())]));
-        assert_eq!((caller.actor.kind, caller.is_operator()), (ActorKind::User, false));
-        identity.log_out(&second.token, DAY).expect("written");
-        assert_eq!(identity.caller(&second.token, DAY).expect("read"), None);
-        assert!(identity.caller(&first.token, DAY).expect("read").is_some(), "another session goes on");
-        assert_eq!(identity.caller(&first.token, 14 * DAY).expect("read"), None, "it has expired");
-    }
-
-    fn set_password(identity: &Identity, token: &str, password: &str) -> Result<LoggedIn, Refused> {
-        let (sender, answer) = channel();
-        identity.set_password(token, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
-        answer.recv().expect("an answer")
-    }
-
-    fn link(identity: &Identity, kind: LinkKind, account: &str) -> String {
-        let token = identity.link_token().expect("random");
-        let (email, account) = ("ada@example.com".to_owned(), Account::User(account.into()));
-        let link = Link { kind, livemode: false, email, account, roles: Vec::new() };
-        identity.users().add_link(&token, &link, None, DAY).expect("written");
-        token
-    }
-
-    #[test]
-    fn a_link_sets_a_password_and_ends_the_sessions_of_whoever_had_the_old_one() {
-        let identity = identity();
-        let first = register(&identity, "ada@example.com", "correct horse").expect("registered");
-        let token = link(&identity, LinkKind::Reset, &first.user.id);
-        assert!(
-            matches!(set_password(&identity, &token, "short"), Err(Refused::Invalid(_))),
-            "a weak one uses nothing up"
-        );
-        let second = set_password(&identity, &token, "battery staple").expect("set");
-        assert_eq!((second.user.id.clone(), second.user.confirmed_at), (first.user.id.clone(), Some(DAY)));
-        assert_eq!(identity.caller(&first.token, DAY).expect("read"), None, "the session has ended");
-        assert!(identity.caller(&second.token, DAY).expect("read").is_some());
-        assert!(matches!(set_password(&identity, &token, "battery staple 2"), Err(Refused::NoLink)), "it was used");
-        assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
-        let confirm = link(&identity, LinkKind::Confirm, &first.user.id);
-        assert!(
-            matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)),
-            "of another kind"
-        );
-        assert_eq!(identity.confirm(&confirm, DAY).expect("confirmed").id, first.user.id);
-        assert!(matches!(identity.confirm(&confirm, DAY), Err(Refused::NoLink)));
-    }
-
-    #[test]
-    fn the_account_of_a_checkout_goes_to_the_owner_of_its_address() {
-        let identity = identity();
-        let claimed =
-            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_made"), "battery staple").expect("set");
-        assert_eq!((claimed.user.id.as_str(), claimed.user.confirmed_at), ("usr_made", Some(DAY)));
-        // A user who registered before gets the account beside the own one.
-        let again =
-            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_later"), "battery staple 2").expect("set");
-        assert_eq!(again.user.id, "usr_made");
-        let caller = identity.caller(&again.token, DAY).expect("read").expect("a caller");
-        let later = Account::User("usr_later".into());
-        assert_eq!(caller.reach, Reach::Accounts(vec![Account::User("usr_made".into()), later.clone()]));
-        assert_eq!(caller.own_account(), Some(&Account::User("usr_made".into())));
-        assert_eq!(caller.actor_in(&later).subject, "usr_later");
-    }
-
-    #[test]
-    fn a_member_has_the_roles_of_the_organization_only_there() {
-        let identity = identity();
-        let ada = register(&identity, "ada@example.com", "correct horse").expect("registered");
-        let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 0 };
-        identity.users().found(false, &choir, &ada.user.id).expect("written");
-        let caller = identity.caller(&ada.token, DAY).expect("read").expect("a caller");
-        assert_eq!(caller.actor_in(&Account::Organization("org_1".into())).roles, ["owner"]);
-        assert_eq!(caller.actor_in(&Account::User(ada.user.id)).roles, Vec::<String>::new());
-    }
-
-    #[test]
-    fn wrong_values_are_told_by_field() {
-        let identity = identity();
-        let paths = |email: &str, password: &str| match register(&identity, email, password) {
-            Err(Refused::Invalid(errors)) => errors.into_iter().map(|error| error.path).collect::<Vec<_>>(),
-            other => panic!("{:?}", other.err()),
-        };
-        assert_eq!(paths("ada", "correct horse"), ["/email"]);
-        assert_eq!(paths("ada@example.com", "short"), ["/password"]);
-    }
 }

@@ -13,7 +13,7 @@ const NAME_BYTES: usize = 8;
 /// The reason why a link is not made.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The file of users cannot be used, or the system has no random bytes.
+    /// The users cannot be read or written, or the system has no random bytes.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The vault cannot be used.
@@ -54,7 +54,7 @@ impl LinkMaker {
     /// Makes a link and returns the reference of its address. Deletes what is left of links that work no more.
     ///
     /// # Errors
-    /// Fails if the vault or the file of users cannot be written.
+    /// Fails if the vault or the users cannot be written.
     pub fn make(&self, link: &Link, now: Timestamp) -> Result<String, LinkError> {
         let users = self.identity.users();
         for forgotten in users.forget_links(link.livemode, now).map_err(IdentityError::from)? {

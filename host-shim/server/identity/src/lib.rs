@@ -12,6 +12,7 @@ mod letters;
 mod links;
 mod organizations;
 mod password;
+mod recipients;
 mod signer;
 mod users;
 
@@ -23,5 +24,6 @@ pub use letters::{LinkError, LinkMaker};
 pub use links::{ForgottenLink, Link, LinkKind};
 pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
+pub use recipients::Mailed;
 pub use signer::{Signer, SignerError};
-pub use users::{User, Users, UsersError};
+pub use users::{SHAPE, User, Users, UsersError};

@@ -1,11 +1,8 @@
-//! The file of users and sessions of one business. Passwords are hashes in it, and sessions have no secret: their tokens are signed.
+//! The users and sessions of one business. Passwords are kept as hashes, and sessions have no secret: their tokens are signed.
 
 use crate::address::Address;
 use extension_contract::Timestamp;
-use host_sqlite::{FileError, SmallFile};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
-use std::path::Path;
-use std::sync::MutexGuard;
+use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
 /// The tables, as version 1 had them.
 const TABLES: &str = "
@@ -22,12 +19,12 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE sessions (
         id TEXT PRIMARY KEY,
-        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        \"user\" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
         created_at INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,
         ended_at INTEGER
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX sessions_of_user ON sessions (user);
+    CREATE INDEX sessions_of_user ON sessions (\"user\");
     CREATE INDEX sessions_by_end ON sessions (expires_at);
     CREATE INDEX users_to_announce ON users (id) WHERE announced_at IS NULL;";
 /// Addresses that their owners have proved, links by mail, organizations with their members, and further accounts of users.
@@ -53,31 +50,41 @@ const LINKS: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE members (
         organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        \"user\" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
         roles TEXT NOT NULL,
         joined_at INTEGER NOT NULL,
-        PRIMARY KEY (organization, user)
+        PRIMARY KEY (organization, \"user\")
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX members_of_user ON members (user);
+    CREATE INDEX members_of_user ON members (\"user\");
     CREATE TABLE further_accounts (
         account TEXT NOT NULL,
         livemode INTEGER NOT NULL,
-        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        \"user\" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
         PRIMARY KEY (account, livemode)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX further_accounts_of_user ON further_accounts (user);";
-/// The steps of the file's tables.
-const STEPS: [&str; 3] = [TABLES, LINKS, crate::issued::TABLE];
+    CREATE INDEX further_accounts_of_user ON further_accounts (\"user\");";
 
-/// The reason why the file of users cannot be used.
+/// The tables of users.
+pub const SHAPE: Shape = Shape {
+    name: "users",
+    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::recipients::COLUMN],
+    tables: &[
+        ("users", "id"),
+        ("sessions", "id"),
+        ("links", "hash"),
+        ("organizations", "id"),
+        ("members", "organization, \"user\""),
+        ("further_accounts", "account, livemode"),
+        ("issued", "livemode, issuer, subject"),
+    ],
+};
+
+/// The reason why the users cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
-    /// The file cannot be opened.
-    #[error("the file of users: {0}")]
-    File(#[from] FileError),
-    /// SQLite failed.
-    #[error("the file of users cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// The database fails.
+    #[error("the users cannot be read or written: {0}")]
+    Store(#[from] SmallError),
 }
 
 /// A user, without the password.
@@ -101,15 +108,15 @@ pub struct User {
     pub confirmed_at: Option<Timestamp>,
 }
 
-/// The file of users.
+/// The users.
 #[derive(Debug)]
-pub struct Users(SmallFile);
+pub struct Users(pub(crate) SmallStore);
 
 /// The columns of a user.
 pub(crate) const COLUMNS: &str =
     "users.id, livemode, email, name, is_operator, users.created_at, announced_at, confirmed_at";
 
-pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(crate) fn user(row: &Row) -> Result<User, SmallError> {
     Ok(User {
         id: row.get(0)?,
         livemode: row.get(1)?,
@@ -122,248 +129,200 @@ pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
+fn with_password(row: &Row) -> Result<(User, String), SmallError> {
+    Ok((user(row)?, row.get(8)?))
+}
+
+/// Adds a user. Returns false if a user has the address.
+pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result<bool, SmallError> {
+    let added = rows.execute(
+        "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        values![
+            &user.id,
+            user.livemode,
+            &user.email,
+            user.name.as_deref(),
+            password,
+            user.is_operator,
+            user.created_at,
+            user.announced_at,
+            user.confirmed_at
+        ],
+    )?;
+    Ok(added == 1)
+}
+
+/// Returns the user with an address, and the hash of the password.
+pub(crate) fn by_address(
+    rows: &impl Statements,
+    livemode: bool,
+    address: &Address,
+) -> Result<Option<(User, String)>, SmallError> {
+    let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND email = ?2");
+    rows.query_one(&query, values![livemode, address.as_str()], with_password)
+}
+
+/// Returns a user, and the hash of the password.
+pub(crate) fn by_id(rows: &impl Statements, livemode: bool, id: &str) -> Result<Option<(User, String)>, SmallError> {
+    let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND id = ?2");
+    rows.query_one(&query, values![livemode, id], with_password)
+}
+
+/// Notes that a user has proved the address.
+pub(crate) fn confirmed(rows: &impl Statements, id: &str, now: Timestamp) -> Result<(), SmallError> {
+    let confirm = "UPDATE users SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
+    rows.execute(confirm, values![id, now])?;
+    Ok(())
+}
+
+/// Sets the password of a user who has proved the address, and ends all sessions.
+pub(crate) fn set_password(rows: &impl Statements, id: &str, password: &str, now: Timestamp) -> Result<(), SmallError> {
+    let set = "UPDATE users SET password = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE id = ?1";
+    rows.execute(set, values![id, password, now])?;
+    let end = "UPDATE sessions SET ended_at = ?2 WHERE \"user\" = ?1 AND ended_at IS NULL";
+    rows.execute(end, values![id, now])?;
+    Ok(())
+}
+
 impl Users {
-    /// Opens the file; creates it, readable by its owner only.
+    /// Opens the users; creates their tables, readable by their owner only.
     ///
     /// # Errors
-    /// Fails if the file cannot be created or used.
-    pub fn open(path: &Path) -> Result<Users, UsersError> {
-        Ok(Users(SmallFile::open(path, &STEPS)?))
+    /// Fails if the place cannot be reached or used.
+    pub fn open(place: impl Into<Place>) -> Result<Users, UsersError> {
+        Ok(Users(SmallStore::open(&place.into(), &SHAPE)?))
     }
 
-    /// Makes a file in memory, for tests.
+    /// Opens users in memory, for tests.
     ///
     /// # Errors
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Users, UsersError> {
-        Ok(Users(SmallFile::in_memory(&STEPS)?))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock()
+        Users::open(Place::Memory)
     }
 
     /// Adds a user. Returns false if a user has the address.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn add(&self, user: &User, password: &str) -> Result<bool, UsersError> {
-        let added = self.lock().execute(
-            "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                user.id,
-                user.livemode,
-                user.email,
-                user.name,
-                password,
-                user.is_operator,
-                user.created_at,
-                user.announced_at,
-                user.confirmed_at
-            ],
-        );
-        match added {
-            Ok(_) => Ok(true),
-            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(add(&self.0, user, password)?)
     }
 
     /// Returns the user with an address, and the hash of the password; an empty hash is that of no password.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn by_address(&self, livemode: bool, address: &Address) -> Result<Option<(User, String)>, UsersError> {
-        let connection = self.lock();
-        let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND email = ?2");
-        let mut one = connection.prepare_cached(&query)?;
-        Ok(one.query_row(params![livemode, address.as_str()], |row| Ok((user(row)?, row.get(8)?))).optional()?)
+        Ok(by_address(&self.0, livemode, address)?)
     }
 
     /// Returns a user, and the hash of the password.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn by_id(&self, livemode: bool, id: &str) -> Result<Option<(User, String)>, UsersError> {
-        let connection = self.lock();
-        let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND id = ?2");
-        let mut one = connection.prepare_cached(&query)?;
-        Ok(one.query_row(params![livemode, id], |row| Ok((user(row)?, row.get(8)?))).optional()?)
+        Ok(by_id(&self.0, livemode, id)?)
     }
 
     /// Notes that a user has proved the address.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn confirmed(&self, id: &str, now: Timestamp) -> Result<(), UsersError> {
-        let confirm = "UPDATE users SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
-        self.lock().execute(confirm, params![id, now])?;
-        Ok(())
+        Ok(confirmed(&self.0, id, now)?)
     }
 
     /// Sets the password of a user who has proved the address, and ends all sessions.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn set_password(&self, id: &str, password: &str, now: Timestamp) -> Result<(), UsersError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
-        let set = "UPDATE users SET password = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE id = ?1";
-        both.execute(set, params![id, password, now])?;
-        both.execute("UPDATE sessions SET ended_at = ?2 WHERE user = ?1 AND ended_at IS NULL", params![id, now])?;
-        both.commit()?;
-        Ok(())
+        self.0.write(|rows| Ok(set_password(rows, id, password, now)?))
     }
 
     /// Deletes a user with the sessions, memberships and links.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn delete(&self, user: &User) -> Result<(), UsersError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
-        both.execute(
-            "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2",
-            params![user.livemode, user.email],
-        )?;
-        both.execute("DELETE FROM users WHERE id = ?1", [&user.id])?;
-        both.commit()?;
-        Ok(())
+        self.0.write(|rows| {
+            let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2";
+            rows.execute(end, values![user.livemode, &user.email])?;
+            rows.execute("DELETE FROM users WHERE id = ?1", values![&user.id])?;
+            Ok(())
+        })
     }
 
     /// Returns the users of a mode.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn all(&self, livemode: bool) -> Result<Vec<User>, UsersError> {
-        let connection = self.lock();
         let query = format!("SELECT {COLUMNS} FROM users WHERE livemode = ?1 ORDER BY id");
-        let mut all = connection.prepare_cached(&query)?;
-        let users = all.query_map([livemode], user)?.collect::<Result<_, _>>()?;
-        Ok(users)
+        Ok(self.0.query(&query, values![livemode], user)?)
     }
 
     /// Returns true if a mode has an operator.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn has_operator(&self, livemode: bool) -> Result<bool, UsersError> {
-        let any = "SELECT EXISTS (SELECT 1 FROM users WHERE livemode = ?1 AND is_operator)";
-        Ok(self.lock().query_row(any, [livemode], |row| row.get(0))?)
+        let any = "SELECT EXISTS (SELECT 1 FROM users WHERE livemode = ?1 AND is_operator = 1)";
+        Ok(self.0.query_one(any, values![livemode], |row| row.get(0))?.unwrap_or(false))
     }
 
     /// Returns the users of a mode that the business does not know yet.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn unannounced(&self, livemode: bool) -> Result<Vec<User>, UsersError> {
-        let connection = self.lock();
         let query = format!("SELECT {COLUMNS} FROM users WHERE announced_at IS NULL AND livemode = ?1 ORDER BY id");
-        let mut all = connection.prepare_cached(&query)?;
-        let users = all.query_map([livemode], user)?.collect::<Result<_, _>>()?;
-        Ok(users)
+        Ok(self.0.query(&query, values![livemode], user)?)
     }
 
     /// Notes that the business knows a user.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn announced(&self, id: &str, now: Timestamp) -> Result<(), UsersError> {
-        self.lock().execute("UPDATE users SET announced_at = ?2 WHERE id = ?1", params![id, now])?;
+        self.0.execute("UPDATE users SET announced_at = ?2 WHERE id = ?1", values![id, now])?;
         Ok(())
     }
 
     /// Begins a session, and forgets sessions that have expired.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn begin(&self, session: &str, user: &str, now: Timestamp, expires_at: Timestamp) -> Result<(), UsersError> {
-        let connection = self.lock();
-        connection.execute("DELETE FROM sessions WHERE expires_at < ?1", [now])?;
-        connection.execute(
-            "INSERT INTO sessions (id, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            params![session, user, now, expires_at],
-        )?;
-        Ok(())
+        self.0.write(|rows| {
+            rows.execute("DELETE FROM sessions WHERE expires_at < ?1", values![now])?;
+            let begin = "INSERT INTO sessions (id, \"user\", created_at, expires_at) VALUES (?1, ?2, ?3, ?4)";
+            rows.execute(begin, values![session, user, now, expires_at])?;
+            Ok(())
+        })
     }
 
     /// Returns the user of a session; none for a session that has ended, has expired or does not exist.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the users cannot be read.
     pub fn of_session(&self, livemode: bool, session: &str, now: Timestamp) -> Result<Option<User>, UsersError> {
-        let connection = self.lock();
         let query = format!(
-            "SELECT {COLUMNS} FROM users JOIN sessions ON sessions.user = users.id \
+            "SELECT {COLUMNS} FROM users JOIN sessions ON sessions.\"user\" = users.id \
              WHERE sessions.id = ?1 AND livemode = ?2 AND expires_at > ?3 AND ended_at IS NULL"
         );
-        let mut one = connection.prepare_cached(&query)?;
-        Ok(one.query_row(params![session, livemode, now], user).optional()?)
+        Ok(self.0.query_one(&query, values![session, livemode, now], user)?)
     }
 
     /// Ends a session.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the users cannot be written.
     pub fn end(&self, session: &str, now: Timestamp) -> Result<(), UsersError> {
         let end = "UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
-        self.lock().execute(end, params![session, now])?;
+        self.0.execute(end, values![session, now])?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ada() -> User {
-        User {
-            id: "usr_1".into(),
-            livemode: false,
-            email: "ada@example.com".into(),
-            name: Some("Ada".into()),
-            is_operator: false,
-            created_at: 1,
-            announced_at: None,
-            confirmed_at: None,
-        }
-    }
-
-    #[test]
-    fn an_address_belongs_to_one_user_of_a_mode() {
-        let users = Users::in_memory().expect("a file");
-        assert!(users.add(&ada(), "hash").expect("written"));
-        assert!(!users.add(&User { id: "usr_2".into(), ..ada() }, "other").expect("written"), "the address is taken");
-        assert!(users.add(&User { id: "usr_3".into(), livemode: true, ..ada() }, "live").expect("written"));
-        let address = Address::parse("Ada@Example.com").expect("an address");
-        assert_eq!(users.by_address(false, &address).expect("read"), Some((ada(), "hash".into())));
-        assert_eq!(users.by_address(true, &address).expect("read").map(|(user, _)| user.id), Some("usr_3".into()));
-        let other = Address::parse("bob@example.com").expect("an address");
-        assert_eq!(users.by_address(false, &other).expect("read"), None);
-    }
-
-    #[test]
-    fn a_session_ends_by_itself_and_when_its_user_leaves() {
-        let users = Users::in_memory().expect("a file");
-        users.add(&ada(), "hash").expect("written");
-        users.begin("s1", "usr_1", 100, 200).expect("written");
-        users.begin("s2", "usr_1", 100, 200).expect("written");
-        let of =
-            |session: &str, livemode, now| users.of_session(livemode, session, now).expect("read").map(|user| user.id);
-        assert_eq!(of("s1", false, 199), Some("usr_1".into()));
-        assert_eq!((of("s1", false, 200), of("s1", true, 150), of("s3", false, 150)), (None, None, None));
-        users.end("s1", 150).expect("written");
-        assert_eq!((of("s1", false, 160), of("s2", false, 160)), (None, Some("usr_1".into())));
-    }
-
-    #[test]
-    fn a_user_is_announced_once() {
-        let users = Users::in_memory().expect("a file");
-        users.add(&ada(), "hash").expect("written");
-        assert_eq!(users.unannounced(false).expect("read"), [ada()]);
-        assert_eq!(users.unannounced(true).expect("read"), []);
-        users.announced("usr_1", 5).expect("written");
-        assert_eq!(users.unannounced(false).expect("read"), []);
     }
 }

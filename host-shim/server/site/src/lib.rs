@@ -5,8 +5,9 @@
 //! ([`replies`]); and sweeps for lost deliveries ([`sweep`]). It knows no HTTP.
 
 pub mod calls;
+pub mod news;
 pub mod questions;
-pub mod replies;
+mod replies;
 mod site;
 pub mod sweep;
 mod types;

@@ -1,11 +1,12 @@
 //! Starts, serves and stops a site.
 
 use crate::calls::{self, CallQueue, CallThreads};
+use crate::news::{Follower, Following, Own};
 use crate::questions::{self, Questioner};
 use crate::replies::Replies;
 use crate::sweep::Sweeper;
 use crate::types::{ProductType, product_types};
-use extension_contract::{CommandDecl, EffectDecl};
+use extension_contract::{Account, CommandDecl, EffectDecl};
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
 use host::processor::{Answerer, Decider, Processor, Report};
@@ -18,7 +19,7 @@ use host_store::{Partition, Store, StoreError};
 use host_wasm_runner::runner::Runner;
 use std::io;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,10 @@ pub trait Observer: Send + Sync {
     /// Sees committed runs.
     fn committed(&self, reports: &[Report]) {
         let _ = reports;
+    }
+    /// Sees accounts about which another host has decided something.
+    fn elsewhere(&self, accounts: &[Account]) {
+        let _ = accounts;
     }
     /// Sees the answer to a call of a provider, and how long the call took.
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
@@ -109,7 +114,8 @@ pub struct Site {
     commands: Vec<CommandDecl>,
     effects: Vec<EffectDecl>,
     types: Vec<ProductType>,
-    endpoints: Endpoints,
+    /// Replaced as a whole when secrets change.
+    endpoints: RwLock<Arc<Endpoints>>,
     clock: ClockSource,
     writer: Writer,
     deciders: Deciding,
@@ -117,6 +123,7 @@ pub struct Site {
     replies: Arc<Replies>,
     answering: Vec<JoinHandle<()>>,
     calls: CallThreads,
+    following: Option<Following>,
 }
 
 impl Site {
@@ -139,10 +146,18 @@ impl Site {
         let threads = Threads::of(processor, &runner, limits.deciders)?;
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
         let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
-        let listener = SiteListener { queue: queue.clone(), replies: replies.clone(), observer: observer.clone() };
+        let own = Own::default();
+        let follower = Follower::of(processor, own.clone(), replies.clone(), observer.clone())?;
+        let listener = SiteListener {
+            queue: queue.clone(),
+            replies: replies.clone(),
+            observer: observer.clone(),
+            own: follower.is_some().then_some(own),
+        };
         let writer = Writer::spawn(host, Box::new(listener.clone()), limits.writer)?;
         let jobs = writer.jobs().clone();
         let deciders = threads.spawn(&listener, &source, &jobs, limits.writer)?;
+        let following = follower.map(Follower::spawn).transpose()?;
         let calls = calls::spawn(queue, limits.calls, move |call| {
             let began = Instant::now();
             let reply = registry.call(&call);
@@ -155,7 +170,7 @@ impl Site {
             commands,
             effects,
             types: product_types(&setup.business().catalog),
-            endpoints,
+            endpoints: RwLock::new(Arc::new(endpoints)),
             clock: source,
             writer,
             deciders,
@@ -163,6 +178,7 @@ impl Site {
             replies,
             answering,
             calls,
+            following,
         })
     }
 
@@ -187,8 +203,13 @@ impl Site {
     }
 
     /// Returns the webhook endpoints.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    pub fn endpoints(&self) -> Arc<Endpoints> {
+        self.endpoints.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the webhook endpoints. Deliveries that are being checked are checked with those of before.
+    pub fn set_endpoints(&self, endpoints: Endpoints) {
+        *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(endpoints);
     }
 
     /// Returns the source of the site's time.
@@ -233,6 +254,7 @@ impl Site {
     /// none if the writer's thread has panicked.
     pub fn stop(self) -> Option<Host> {
         self.calls.stop();
+        self.following.into_iter().for_each(Following::stop);
         match self.deciders {
             Deciding::Lanes(lanes) => lanes.stop(),
             Deciding::Ahead(deciders) => deciders.stop(),
@@ -304,6 +326,8 @@ struct SiteListener {
     queue: Arc<CallQueue>,
     replies: Arc<Replies>,
     observer: Arc<dyn Observer>,
+    /// The events of this host, if there may be other hosts.
+    own: Option<Own>,
 }
 
 impl Listener for SiteListener {
@@ -312,6 +336,9 @@ impl Listener for SiteListener {
     }
 
     fn committed(&mut self, reports: &[Report]) {
+        if let Some(own) = &self.own {
+            own.add(reports);
+        }
         self.replies.tell(reports);
         self.observer.committed(reports);
     }

@@ -2,10 +2,10 @@
 //! all attempts have failed.
 
 use crate::endpoints::{Endpoint, EndpointStatus, all};
-use crate::file::{Webhooks, WebhooksError};
 use crate::retry;
+use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use host_small_store::{Row, SmallError, Statements, values};
 use serde_json::{Value, json};
 
 /// Time for which messages are kept, in milliseconds: 30 days.
@@ -129,10 +129,10 @@ pub(crate) fn time_text(ms: Timestamp) -> String {
 
 /// Adds a message for the endpoints that want its type. A disabled endpoint misses it.
 pub(crate) fn add_message(
-    connection: &Connection,
+    rows: &impl Statements,
     new: &NewMessage<'_>,
     endpoints: &[Endpoint],
-) -> rusqlite::Result<()> {
+) -> Result<(), SmallError> {
     let wanted: Vec<&Endpoint> =
         endpoints.iter().filter(|endpoint| endpoint.gets(new.account, new.event_type)).collect();
     if wanted.is_empty() {
@@ -140,50 +140,66 @@ pub(crate) fn add_message(
     }
     let account = new.account.to_string();
     let body = json!({"type": new.event_type, "timestamp": time_text(new.at), "account": account, "data": new.data});
-    connection.execute(
-        "INSERT INTO messages (id, account, type, at, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![new.id, account, new.event_type, new.at, body.to_string()],
-    )?;
-    let seq = connection.last_insert_rowid();
-    let mut add = connection.prepare_cached(
-        "INSERT INTO deliveries (endpoint, message, account, state, attempts, next_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+    let seq: Option<i64> = rows.query_one(
+        "INSERT INTO messages (id, account, type, at, body) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING seq",
+        values![new.id, &account, new.event_type, new.at, body.to_string()],
+        |row| row.get(0),
     )?;
     for endpoint in wanted {
         let state = match endpoint.status() {
             EndpointStatus::Enabled => DeliveryState::Pending,
             EndpointStatus::Disabled => DeliveryState::Failed,
         };
-        add.execute(params![endpoint.id, seq, account, state.name(), new.at])?;
+        rows.execute(
+            "INSERT INTO deliveries (endpoint, message, account, state, attempts, next_at) \
+             VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+            values![&endpoint.id, seq, &account, state.name(), new.at],
+        )?;
     }
     Ok(())
+}
+
+fn due(row: &Row) -> Result<Due, SmallError> {
+    Ok(Due { seq: row.get(0)?, message: row.get(1)?, body: row.get(2)? })
+}
+
+fn delivery(row: &Row) -> Result<Delivery, SmallError> {
+    Ok(Delivery {
+        seq: row.get(0)?,
+        message: row.get(1)?,
+        event_type: row.get(2)?,
+        account: row.get(3)?,
+        at: row.get(4)?,
+        state: DeliveryState::parse(&row.get::<String>(5)?).unwrap_or(DeliveryState::Failed),
+        next_at: row.get(6)?,
+        attempts: Vec::new(),
+    })
+}
+
+fn attempt(row: &Row) -> Result<Attempt, SmallError> {
+    Ok(Attempt { at: row.get(0)?, took_ms: row.get(1)?, status: row.get(2)?, error: row.get(3)? })
 }
 
 impl Webhooks {
     /// Adds a message to one endpoint, whatever types it wants: a test by a person.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn test(&self, endpoint: &Endpoint, message: &str, now: Timestamp) -> Result<(), WebhooksError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
         let account = endpoint.account.clone().unwrap_or(Account::Platform);
         let data = json!({"endpoint": endpoint.id});
         let new = NewMessage { id: message, account: &account, event_type: "endpoint.test", at: now, data };
-        add_message(&both, &new, &[Endpoint { types: Vec::new(), ..endpoint.clone() }])?;
-        both.commit()?;
-        Ok(())
+        self.0.write(|rows| Ok(add_message(rows, &new, &[Endpoint { types: Vec::new(), ..endpoint.clone() }])?))
     }
 
     /// Returns the endpoints that have something due.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn with_due(&self, now: Timestamp) -> Result<Vec<Endpoint>, WebhooksError> {
-        let connection = self.lock();
-        let mut due = connection
-            .prepare_cached("SELECT DISTINCT endpoint FROM deliveries WHERE state = 'pending' AND next_at <= ?1")?;
-        let due: Vec<String> = due.query_map([now], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        let endpoints = all(&connection)?.into_iter();
+        let due = "SELECT DISTINCT endpoint FROM deliveries WHERE state = 'pending' AND next_at <= ?1";
+        let due: Vec<String> = self.0.query(due, values![now], |row| row.get(0))?;
+        let endpoints = all(&self.0)?.into_iter();
         Ok(endpoints.filter(|endpoint| endpoint.disabled_at.is_none() && due.contains(&endpoint.id)).collect())
     }
 
@@ -191,66 +207,73 @@ impl Webhooks {
     /// order.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> Result<Vec<Due>, WebhooksError> {
-        let connection = self.lock();
-        let mut all = connection.prepare_cached(
-            "SELECT oldest, messages.id, body FROM \
-             (SELECT min(message) AS oldest FROM deliveries WHERE endpoint = ?1 AND state = 'pending' GROUP BY account) \
-             JOIN deliveries ON deliveries.endpoint = ?1 AND deliveries.message = oldest \
-             JOIN messages ON messages.seq = oldest WHERE next_at <= ?2 ORDER BY oldest LIMIT ?3",
-        )?;
-        let read = |row: &Row<'_>| Ok(Due { seq: row.get(0)?, message: row.get(1)?, body: row.get(2)? });
+        let all = "SELECT oldest, messages.id, body FROM \
+                   (SELECT min(message) AS oldest FROM deliveries \
+                    WHERE endpoint = ?1 AND state = 'pending' GROUP BY account) AS first \
+                   JOIN deliveries ON deliveries.endpoint = ?1 AND deliveries.message = oldest \
+                   JOIN messages ON messages.seq = oldest WHERE next_at <= ?2 ORDER BY oldest LIMIT ?3";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(all.query_map(params![endpoint, now, limit], read)?.collect::<Result<_, _>>()?)
+        Ok(self.0.query(all, values![endpoint, now, limit], due)?)
     }
 
     /// Notes an attempt, and says what comes of it.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn tell(&self, endpoint: &str, seq: i64, attempt: &Attempt) -> Result<Told, WebhooksError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
-        let of = "SELECT attempts, (SELECT count(*) FROM attempts WHERE endpoint = ?1 AND message = ?2) \
-                  FROM deliveries WHERE endpoint = ?1 AND message = ?2";
-        let known =
-            both.query_row(of, params![endpoint, seq], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)));
-        // The endpoint may have been deleted in the meantime.
-        let Some((before, logged)) = known.optional()? else { return Ok(Told::Failed) };
-        both.execute(
-            "INSERT INTO attempts (endpoint, message, number, at, took_ms, status, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![endpoint, seq, logged + 1, attempt.at, attempt.took_ms, attempt.status, attempt.error],
-        )?;
-        let attempts = before.saturating_add(1);
-        let ended_at = attempt.at.saturating_add(attempt.took_ms);
-        let next = retry::after(attempts).map(|delay| ended_at.saturating_add(delay));
-        let (state, told) = match (attempt.is_success(), next) {
-            (true, _) => (DeliveryState::Delivered, Told::Arrived),
-            (false, Some(_)) => (DeliveryState::Pending, Told::Later),
-            (false, None) => (DeliveryState::Failed, Told::Failed),
-        };
-        both.execute(
-            "UPDATE deliveries SET state = ?3, attempts = ?4, next_at = ?5 WHERE endpoint = ?1 AND message = ?2",
-            params![endpoint, seq, state.name(), attempts, next.unwrap_or(ended_at)],
-        )?;
-        let since = match attempt.is_success() {
-            true => "UPDATE endpoints SET failing_since = NULL WHERE id = ?1 AND ?2 >= 0",
-            false => "UPDATE endpoints SET failing_since = coalesce(failing_since, ?2) WHERE id = ?1",
-        };
-        both.execute(since, params![endpoint, attempt.at])?;
-        let since: Option<Timestamp> =
-            both.query_row("SELECT failing_since FROM endpoints WHERE id = ?1", [endpoint], |row| row.get(0))?;
-        both.commit()?;
-        let is_over = since.is_some_and(|since| ended_at.saturating_sub(since) >= retry::FAILING_MS);
-        Ok(if attempt.is_gone() || is_over { Told::Disable } else { told })
+        self.0.write(|rows| {
+            let of = "SELECT attempts, (SELECT count(*) FROM attempts WHERE endpoint = ?1 AND message = ?2) \
+                      FROM deliveries WHERE endpoint = ?1 AND message = ?2";
+            let known: Option<(u32, u32)> =
+                rows.query_one(of, values![endpoint, seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            // The endpoint may have been deleted in the meantime.
+            let Some((before, logged)) = known else { return Ok(Told::Failed) };
+            rows.execute(
+                "INSERT INTO attempts (endpoint, message, number, at, took_ms, status, error) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                values![
+                    endpoint,
+                    seq,
+                    logged.saturating_add(1),
+                    attempt.at,
+                    attempt.took_ms,
+                    attempt.status,
+                    attempt.error.as_deref()
+                ],
+            )?;
+            let attempts = before.saturating_add(1);
+            let ended_at = attempt.at.saturating_add(attempt.took_ms);
+            let next = retry::after(attempts).map(|delay| ended_at.saturating_add(delay));
+            let (state, told) = match (attempt.is_success(), next) {
+                (true, _) => (DeliveryState::Delivered, Told::Arrived),
+                (false, Some(_)) => (DeliveryState::Pending, Told::Later),
+                (false, None) => (DeliveryState::Failed, Told::Failed),
+            };
+            rows.execute(
+                "UPDATE deliveries SET state = ?3, attempts = ?4, next_at = ?5 WHERE endpoint = ?1 AND message = ?2",
+                values![endpoint, seq, state.name(), attempts, next.unwrap_or(ended_at)],
+            )?;
+            match attempt.is_success() {
+                true => rows.execute("UPDATE endpoints SET failing_since = NULL WHERE id = ?1", values![endpoint])?,
+                false => rows.execute(
+                    "UPDATE endpoints SET failing_since = coalesce(failing_since, ?2) WHERE id = ?1",
+                    values![endpoint, attempt.at],
+                )?,
+            };
+            let since = "SELECT failing_since FROM endpoints WHERE id = ?1";
+            let since: Option<Option<Timestamp>> = rows.query_one(since, values![endpoint], |row| row.get(0))?;
+            let is_over = since.flatten().is_some_and(|since| ended_at.saturating_sub(since) >= retry::FAILING_MS);
+            Ok(if attempt.is_gone() || is_over { Told::Disable } else { told })
+        })
     }
 
     /// Returns a page of the log of an endpoint, the newest message first. `before` is the number of the last message of the page
     /// before.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn log(
         &self,
         endpoint: &str,
@@ -258,35 +281,16 @@ impl Webhooks {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Delivery>, WebhooksError> {
-        let connection = self.lock();
-        let mut all = connection.prepare_cached(
-            "SELECT seq, id, type, messages.account, at, state, next_at FROM deliveries JOIN messages ON seq = message \
-             WHERE endpoint = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR seq < ?3) ORDER BY seq DESC LIMIT ?4",
-        )?;
-        let read = |row: &Row<'_>| {
-            Ok(Delivery {
-                seq: row.get(0)?,
-                message: row.get(1)?,
-                event_type: row.get(2)?,
-                account: row.get(3)?,
-                at: row.get(4)?,
-                state: DeliveryState::parse(&row.get::<_, String>(5)?).unwrap_or(DeliveryState::Failed),
-                next_at: row.get(6)?,
-                attempts: Vec::new(),
-            })
-        };
+        let all = "SELECT seq, id, type, messages.account, at, state, next_at \
+                   FROM deliveries JOIN messages ON seq = message \
+                   WHERE endpoint = ?1 AND (CAST(?2 AS TEXT) IS NULL OR state = CAST(?2 AS TEXT)) \
+                   AND (CAST(?3 AS BIGINT) IS NULL OR seq < CAST(?3 AS BIGINT)) ORDER BY seq DESC LIMIT ?4";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows: Vec<Delivery> = all
-            .query_map(params![endpoint, state.map(DeliveryState::name), before, limit], read)?
-            .collect::<Result<_, _>>()?;
-        let mut attempts = connection.prepare_cached(
-            "SELECT at, took_ms, status, error FROM attempts WHERE endpoint = ?1 AND message = ?2 ORDER BY number",
-        )?;
+        let state = state.map(DeliveryState::name);
+        let mut rows = self.0.query(all, values![endpoint, state, before, limit], delivery)?;
+        let of = "SELECT at, took_ms, status, error FROM attempts WHERE endpoint = ?1 AND message = ?2 ORDER BY number";
         for row in &mut rows {
-            let read = |row: &Row<'_>| {
-                Ok(Attempt { at: row.get(0)?, took_ms: row.get(1)?, status: row.get(2)?, error: row.get(3)? })
-            };
-            row.attempts = attempts.query_map(params![endpoint, row.seq], read)?.collect::<Result<_, _>>()?;
+            row.attempts = self.0.query(of, values![endpoint, row.seq], attempt)?;
         }
         Ok(rows)
     }
@@ -294,29 +298,29 @@ impl Webhooks {
     /// Sends a message again, whether it has arrived or not. Returns false if the endpoint has no such message.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn resend(&self, endpoint: &str, message: &str, now: Timestamp) -> Result<bool, WebhooksError> {
         let again = "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ?3 \
                      WHERE endpoint = ?1 AND message = (SELECT seq FROM messages WHERE id = ?2)";
-        Ok(self.lock().execute(again, params![endpoint, message, now])? == 1)
+        Ok(self.0.execute(again, values![endpoint, message, now])? == 1)
     }
 
     /// Sends all failed messages since a time again. Returns their number.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn resend_failed(&self, endpoint: &str, since: Timestamp, now: Timestamp) -> Result<usize, WebhooksError> {
         let again = "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ?3 WHERE endpoint = ?1 \
                      AND state = 'failed' AND message IN (SELECT seq FROM messages WHERE at >= ?2)";
-        Ok(self.lock().execute(again, params![endpoint, since, now])?)
+        Ok(self.0.execute(again, values![endpoint, since, now])?)
     }
 
     /// Deletes messages that are older than 30 days, a part of them at a time.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn clean(&self, now: Timestamp) -> Result<usize, WebhooksError> {
         let delete = "DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE at < ?1 LIMIT ?2)";
-        Ok(self.lock().execute(delete, params![now.saturating_sub(KEPT_MS), CLEANED_ROWS])?)
+        Ok(self.0.execute(delete, values![now.saturating_sub(KEPT_MS), CLEANED_ROWS])?)
     }
 }

@@ -1,10 +1,10 @@
-//! What has changed in an account, and how it is told. The file keeps a hash of each object as it was told last.
+//! What has changed in an account, and how it is told. The tables keep a hash of each object as it was told last.
 
 use crate::deliveries::{NewMessage, add_message};
 use crate::endpoints::{Endpoint, all};
-use crate::file::{Webhooks, WebhooksError};
+use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};
-use rusqlite::params;
+use host_small_store::{Statements, values};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -104,52 +104,55 @@ impl Webhooks {
     /// Returns true if somebody wants to be told of something.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn has_endpoints(&self) -> Result<bool, WebhooksError> {
-        Ok(self.lock().query_row("SELECT EXISTS (SELECT 1 FROM endpoints)", [], |row| row.get(0))?)
+        Ok(!self.0.rows("SELECT 1 FROM endpoints LIMIT 1", &[])?.is_empty())
     }
 
     /// Returns true if the state of all accounts was noted when the first endpoint was made.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn has_baseline(&self) -> Result<bool, WebhooksError> {
-        Ok(self.lock().query_row("SELECT EXISTS (SELECT 1 FROM baseline)", [], |row| row.get(0))?)
+        Ok(!self.0.rows("SELECT 1 FROM baseline LIMIT 1", &[])?.is_empty())
     }
 
     /// Notes that the state of all accounts is known from now on.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn set_baseline(&self) -> Result<(), WebhooksError> {
-        self.lock().execute("INSERT INTO baseline (begun) VALUES (1)", [])?;
+        self.0.execute("INSERT INTO baseline (begun) VALUES (1)", &[])?;
         Ok(())
     }
 
     /// Forgets what was told, when nobody wants to be told any more.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn forget_baseline(&self) -> Result<(), WebhooksError> {
-        let all = "DELETE FROM baseline; DELETE FROM objects; DELETE FROM accounts; DELETE FROM messages;";
-        Ok(self.lock().execute_batch(all)?)
+        self.0.write(|rows| {
+            for table in ["baseline", "objects", "accounts", "messages"] {
+                rows.execute(&format!("DELETE FROM {table}"), &[])?;
+            }
+            Ok(())
+        })
     }
 
     /// Returns the revision of an account when it was told last; none if it never was.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn told_revisions(&self) -> Result<BTreeMap<String, u64>, WebhooksError> {
-        let connection = self.lock();
-        let mut all = connection.prepare_cached("SELECT account, revision FROM accounts")?;
-        Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        let all = "SELECT account, revision FROM accounts";
+        Ok(self.0.query(all, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
     }
 
     /// Tells what has changed in an account since it was told last: the messages and the new state are written together. Without
     /// `is_told`, only the state is noted. `id` makes the ids of messages.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn take(
         &self,
         account: &Account,
@@ -158,37 +161,35 @@ impl Webhooks {
         now: Timestamp,
         mut id: impl FnMut() -> String,
     ) -> Result<usize, WebhooksError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
         let name = account.to_string();
-        let before: Hashes = {
-            let mut known = both.prepare_cached("SELECT kind, id, hash FROM objects WHERE account = ?1")?;
-            known.query_map([&name], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?.collect::<Result<_, _>>()?
-        };
-        let (changes, after) = differences(&before, seen);
-        let endpoints: Vec<Endpoint> = if is_told { all(&both)? } else { Vec::new() };
-        let told = if endpoints.is_empty() { &[][..] } else { &changes[..] };
-        for change in told {
-            let (event_type, data, id) = (change.event_type.as_str(), change.data.clone(), id());
-            add_message(&both, &NewMessage { id: &id, account, event_type, at: now, data }, &endpoints)?;
-        }
-        {
-            let mut put = both
-                .prepare_cached("INSERT OR REPLACE INTO objects (account, kind, id, hash) VALUES (?1, ?2, ?3, ?4)")?;
+        self.0.write(|rows| {
+            let before = "SELECT kind, id, hash FROM objects WHERE account = ?1";
+            let before =
+                rows.query(before, values![&name], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<String>(2)?)))?;
+            let before: Hashes = before.into_iter().collect();
+            let (changes, after) = differences(&before, seen);
+            let endpoints: Vec<Endpoint> = if is_told { all(rows)? } else { Vec::new() };
+            let told = if endpoints.is_empty() { &[][..] } else { &changes[..] };
+            for change in told {
+                let (event_type, data, id) = (change.event_type.as_str(), change.data.clone(), id());
+                add_message(rows, &NewMessage { id: &id, account, event_type, at: now, data }, &endpoints)?;
+            }
+            let put = "INSERT INTO objects (account, kind, id, hash) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (account, kind, id) DO UPDATE SET hash = excluded.hash";
             for ((kind, id), hash) in after.iter().filter(|(key, hash)| before.get(key) != Some(hash)) {
-                put.execute(params![name, kind, id, hash])?;
+                rows.execute(put, values![&name, kind, id, hash])?;
             }
-            let mut delete = both.prepare_cached("DELETE FROM objects WHERE account = ?1 AND kind = ?2 AND id = ?3")?;
+            let delete = "DELETE FROM objects WHERE account = ?1 AND kind = ?2 AND id = ?3";
             for (kind, id) in before.keys().filter(|key| !after.contains_key(key)) {
-                delete.execute(params![name, kind, id])?;
+                rows.execute(delete, values![&name, kind, id])?;
             }
-        }
-        both.execute(
-            "INSERT OR REPLACE INTO accounts (account, revision) VALUES (?1, ?2)",
-            params![name, seen.revision],
-        )?;
-        both.commit()?;
-        Ok(told.len())
+            rows.execute(
+                "INSERT INTO accounts (account, revision) VALUES (?1, ?2) \
+                 ON CONFLICT (account) DO UPDATE SET revision = excluded.revision",
+                values![&name, seen.revision],
+            )?;
+            Ok(told.len())
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Endpoints: where messages go, which types, and whether they arrive.
 
 use crate::deliveries::{DeliveryState, NewMessage, add_message, time_text};
-use crate::file::{Webhooks, WebhooksError};
+use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use host_small_store::{Row, SmallError, Statements, values};
 use serde_json::{Value, json};
 
 /// Time for which the secret before a rotation still signs, in milliseconds: a day.
@@ -73,7 +73,7 @@ pub struct Changes {
 const COLUMNS: &str =
     "id, account, url, types, description, secret, old_secret, old_until, disabled_at, failing_since, created_at";
 
-fn endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
+fn endpoint(row: &Row) -> Result<Endpoint, SmallError> {
     // The program itself writes the texts.
     let account: Option<String> = row.get(1)?;
     let types: String = row.get(3)?;
@@ -97,26 +97,25 @@ fn texts(types: &[String]) -> String {
 }
 
 /// Returns all endpoints, in the order of their ids.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Endpoint>> {
-    let mut all = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM endpoints ORDER BY id"))?;
-    all.query_map([], endpoint)?.collect()
+pub(crate) fn all(rows: &impl Statements) -> Result<Vec<Endpoint>, SmallError> {
+    rows.query(&format!("SELECT {COLUMNS} FROM endpoints ORDER BY id"), &[], endpoint)
 }
 
 impl Webhooks {
     /// Adds an endpoint.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn add_endpoint(&self, endpoint: &Endpoint) -> Result<(), WebhooksError> {
-        self.lock().execute(
+        self.0.execute(
             "INSERT INTO endpoints (id, account, url, types, description, secret, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                endpoint.id,
+            values![
+                &endpoint.id,
                 endpoint.account.as_ref().map(ToString::to_string),
-                endpoint.url,
+                &endpoint.url,
                 texts(&endpoint.types),
-                endpoint.description,
-                endpoint.secret,
+                &endpoint.description,
+                &endpoint.secret,
                 endpoint.created_at
             ],
         )?;
@@ -126,30 +125,29 @@ impl Webhooks {
     /// Returns all endpoints, in the order of their ids.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, WebhooksError> {
-        Ok(all(&self.lock())?)
+        Ok(all(&self.0)?)
     }
 
     /// Returns an endpoint.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, WebhooksError> {
-        let connection = self.lock();
-        let mut one = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1"))?;
-        Ok(one.query_row([id], endpoint).optional()?)
+        let one = format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1");
+        Ok(self.0.query_one(&one, values![id], endpoint)?)
     }
 
     /// Changes an endpoint.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn change_endpoint(&self, id: &str, changes: &Changes) -> Result<(), WebhooksError> {
-        self.lock().execute(
+        self.0.execute(
             "UPDATE endpoints SET url = coalesce(?2, url), types = coalesce(?3, types), description = coalesce(?4, description) \
              WHERE id = ?1",
-            params![id, changes.url, changes.types.as_deref().map(texts), changes.description],
+            values![id, changes.url.as_deref(), changes.types.as_deref().map(texts), changes.description.as_deref()],
         )?;
         Ok(())
     }
@@ -158,68 +156,62 @@ impl Webhooks {
     /// signs no more.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn rotate(&self, id: &str, secret: &str, now: Timestamp) -> Result<Option<String>, WebhooksError> {
-        let connection = self.lock();
-        let oldest: Option<Option<String>> = connection
-            .query_row("SELECT old_secret FROM endpoints WHERE id = ?1", [id], |row| row.get(0))
-            .optional()?;
-        connection.execute(
-            "UPDATE endpoints SET old_secret = secret, old_until = ?3, secret = ?2 WHERE id = ?1",
-            params![id, secret, now.saturating_add(OLD_SECRET_MS)],
-        )?;
-        Ok(oldest.flatten())
+        self.0.write(|rows| {
+            let oldest = "SELECT old_secret FROM endpoints WHERE id = ?1";
+            let oldest: Option<Option<String>> = rows.query_one(oldest, values![id], |row| row.get(0))?;
+            let rotate = "UPDATE endpoints SET old_secret = secret, old_until = ?3, secret = ?2 WHERE id = ?1";
+            rows.execute(rotate, values![id, secret, now.saturating_add(OLD_SECRET_MS)])?;
+            Ok(oldest.flatten())
+        })
     }
 
     /// Deletes an endpoint with its deliveries.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn delete_endpoint(&self, id: &str) -> Result<(), WebhooksError> {
-        self.lock().execute("DELETE FROM endpoints WHERE id = ?1", [id])?;
+        self.0.execute("DELETE FROM endpoints WHERE id = ?1", values![id])?;
         Ok(())
     }
 
     /// Disables an endpoint: what waits for it fails, and can be sent again later. Returns false if it was disabled before.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn disable(&self, id: &str, now: Timestamp) -> Result<bool, WebhooksError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
-        let disable = "UPDATE endpoints SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL";
-        let is_new = both.execute(disable, params![id, now])? == 1;
-        both.execute(
-            "UPDATE deliveries SET state = ?2 WHERE endpoint = ?1 AND state = ?3",
-            params![id, DeliveryState::Failed.name(), DeliveryState::Pending.name()],
-        )?;
-        both.commit()?;
-        Ok(is_new)
+        self.0.write(|rows| {
+            let disable = "UPDATE endpoints SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL";
+            let is_new = rows.execute(disable, values![id, now])? == 1;
+            rows.execute(
+                "UPDATE deliveries SET state = ?2 WHERE endpoint = ?1 AND state = ?3",
+                values![id, DeliveryState::Failed.name(), DeliveryState::Pending.name()],
+            )?;
+            Ok(is_new)
+        })
     }
 
     /// Enables an endpoint, and tells it how many messages it has missed. Returns false if it was enabled before.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the tables cannot be written.
     pub fn enable(&self, endpoint: &Endpoint, message: &str, now: Timestamp) -> Result<bool, WebhooksError> {
-        let mut connection = self.lock();
-        let both = connection.transaction()?;
-        let enable =
-            "UPDATE endpoints SET disabled_at = NULL, failing_since = NULL WHERE id = ?1 AND disabled_at IS NOT NULL";
-        if both.execute(enable, [&endpoint.id])? == 0 {
-            return Ok(false);
-        }
-        let missed: u64 = both.query_row(
-            "SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND state = ?2",
-            params![endpoint.id, DeliveryState::Failed.name()],
-            |row| row.get(0),
-        )?;
         let disabled_at = endpoint.disabled_at.unwrap_or(now);
-        let data = json!({"endpoint": endpoint.id, "disabled_at": time_text(disabled_at), "missed": missed});
         let account = endpoint.account.clone().unwrap_or(Account::Platform);
-        let new = NewMessage { id: message, account: &account, event_type: "endpoint.recovered", at: now, data };
-        add_message(&both, &new, &[Endpoint { disabled_at: None, types: Vec::new(), ..endpoint.clone() }])?;
-        both.commit()?;
-        Ok(true)
+        self.0.write(|rows| {
+            let enable = "UPDATE endpoints SET disabled_at = NULL, failing_since = NULL \
+                          WHERE id = ?1 AND disabled_at IS NOT NULL";
+            if rows.execute(enable, values![&endpoint.id])? == 0 {
+                return Ok(false);
+            }
+            let missed = "SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND state = ?2";
+            let missed: Option<u64> =
+                rows.query_one(missed, values![&endpoint.id, DeliveryState::Failed.name()], |row| row.get(0))?;
+            let data = json!({"endpoint": endpoint.id, "disabled_at": time_text(disabled_at), "missed": missed});
+            let new = NewMessage { id: message, account: &account, event_type: "endpoint.recovered", at: now, data };
+            add_message(rows, &new, &[Endpoint { disabled_at: None, types: Vec::new(), ..endpoint.clone() }])?;
+            Ok(true)
+        })
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::deliveries::{Attempt, Told};
 use crate::endpoints::Endpoint;
-use crate::file::{Webhooks, WebhooksError};
 use crate::send::Transport;
 use crate::sign::signature;
+use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::Timestamp;
 use host_provider_api::Secrets;
 use std::collections::BTreeSet;
@@ -49,7 +49,7 @@ impl Sender {
     /// Starts a thread for each endpoint that has something due and no thread.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the tables cannot be read.
     pub fn begin(&self) -> Result<(), WebhooksError> {
         for endpoint in self.webhooks.with_due(self.notices.now())? {
             let is_new = self.busy().insert(endpoint.id.clone());

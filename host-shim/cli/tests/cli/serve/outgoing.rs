@@ -19,13 +19,13 @@ const NODE: [&str; 1] = ["standardwebhooks@1.1.1"];
 const PYTHON: [&str; 1] = ["standardwebhooks==1.1.0"];
 
 /// A message as it arrived: its headers, with names in lower case, and its body.
-struct Message {
-    headers: Value,
-    body: String,
+pub(super) struct Message {
+    pub(super) headers: Value,
+    pub(super) body: String,
 }
 
 /// Answers every request with 204, and passes it on.
-fn receive() -> (String, Receiver<Message>) {
+pub(super) fn receive() -> (String, Receiver<Message>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hooks", listener.local_addr().expect("an address"));
     let (sender, messages) = channel();
@@ -91,8 +91,7 @@ impl Sending {
 
     /// The user `u1` buys a plan and pays at the local Stripe, which tells of the subscription.
     fn subscribe(&self) {
-        let plan = json!({"plan": "starter"});
-        let bought = self.server.post("/api/commands/purchase.create?account=user:u1", &plan, 200);
+        let bought = begin_purchase(&self.server, "user:u1");
         let url = bought["checkout_url"].as_str().expect("an address").trim_start_matches("http://");
         let (address, path) = url.split_once('/').expect("a path");
         let form = "email=ada%40example.com&number=4242+4242+4242+4242&expiry=12+%2F+40&cvc=123&name=Ada";
@@ -101,9 +100,24 @@ impl Sending {
     }
 }
 
+/// An account begins to buy a plan. After a start, the plan can be bought as soon as its price is made at the local Stripe.
+pub(super) fn begin_purchase(server: &Running, account: &str) -> Value {
+    let line = format!("POST /api/commands/purchase.create?account={account}");
+    let headers = format!("Authorization: Bearer {}\r\n", server.key);
+    for _ in 0..100 {
+        let (status, body) = server.send(&line, &headers, r#"{"plan": "starter"}"#).expect("an answer");
+        match status {
+            200 => return serde_json::from_str(&body).expect("JSON"),
+            409 if body.contains("plan_unavailable") => thread::sleep(Duration::from_millis(100)),
+            _ => panic!("{status} {body}"),
+        }
+    }
+    panic!("the plan cannot be bought within 10 s")
+}
+
 impl Running {
     /// Sends a request of the operator.
-    fn post(&self, path: &str, body: &Value, expected: u16) -> Value {
+    pub(super) fn post(&self, path: &str, body: &Value, expected: u16) -> Value {
         let authorization = format!("Authorization: Bearer {}\r\n", self.key);
         let answer = self.send(&format!("POST {path}"), &authorization, &body.to_string());
         let (status, body) = answer.expect("an answer");
@@ -157,7 +171,7 @@ fn a_subscription_is_told_to_the_endpoint_and_its_delivery_is_in_the_log() {
 #[test]
 fn what_was_committed_just_before_a_kill_is_told_after_it() {
     let sending = Sending::start(&["purchase.created"]);
-    sending.server.post("/api/commands/purchase.create?account=user:u1", &json!({"plan": "starter"}), 200);
+    begin_purchase(&sending.server, "user:u1");
     let Sending { server, messages, folder, .. } = sending;
     server.kill();
     let server = local(&folder.path().join("data"));

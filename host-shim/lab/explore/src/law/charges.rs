@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::money::{INVOICE, Movement};
 
+/// Units to which the prices of `per_million` apply.
+const MILLION: i128 = 1_000_000;
+/// Effect that reads the log of a usage source.
+const PULL: &str = "usage.pull";
 /// Millionths of the currency's unit in one minor unit of a currency with two decimals.
 const MINOR: i128 = 10_000;
 
@@ -44,6 +48,8 @@ struct Product {
 pub(super) struct Charges {
     /// Rates of the catalog by meter.
     rates: History<Value>,
+    /// Meters of the usage source, by the names in its log.
+    pulled: Map<String, Value>,
     /// Types of products that wait for approval.
     approved: BTreeSet<String>,
     products: BTreeMap<String, Product>,
@@ -63,7 +69,7 @@ impl Charges {
         let erased = rows.iter().filter(|row| row.erased);
         charges.erased = erased.filter_map(|row| row.event.account.clone()).collect();
         // Without use nothing may be charged, whatever the prices are. Most stories have none.
-        if rows.iter().any(|row| matches!(row.event.payload, Payload::Usage(_))) {
+        if rows.iter().any(|row| matches!(row.event.payload, Payload::Usage(_)) || row.event.kind == PULL) {
             rows.iter().for_each(|row| charges.read(row));
         }
         Ok(charges)
@@ -90,13 +96,38 @@ impl Charges {
             Payload::Usage(all) => {
                 let Some(account) = &event.account else { return };
                 for one in all {
-                    if self.measured.insert((account.clone(), one.meter.clone(), one.id.clone())) {
-                        let price = self.price(&one.meter, &one.attributes, one.at);
-                        *self.most.entry(account.clone()).or_default() += i128::from(one.quantity) * i128::from(price);
-                    }
+                    let cost = self.cost(&one.meter, &one.attributes, one.at, one.quantity);
+                    self.measure(account, &one.meter, &one.id, cost.unwrap_or(0));
                 }
             }
+            Payload::EffectResult(report) if event.kind == PULL => {
+                let (Some(account), Ok(answer)) = (&event.account, &report.answer) else { return };
+                self.log(account, &serde_json::from_str(answer).unwrap_or_default());
+            }
             _ => {}
+        }
+    }
+
+    /// Counts a measurement once.
+    fn measure(&mut self, account: &Account, meter: &str, id: &str, cost: i128) {
+        if self.measured.insert((account.clone(), meter.to_owned(), id.to_owned())) {
+            *self.most.entry(account.clone()).or_default() += cost;
+        }
+    }
+
+    /// Reads a page of the usage source's log. Requests without a price are read again once there is one.
+    fn log(&mut self, account: &Account, page: &Value) {
+        for request in page["requests"].as_array().into_iter().flatten() {
+            let at = request["at"].as_str().and_then(host::time::parse).unwrap_or_default();
+            let attributes: Vec<(String, String)> =
+                serde_json::from_value::<BTreeMap<_, _>>(request["attributes"].clone())
+                    .map_or_else(|_| Vec::new(), |known| known.into_iter().collect());
+            for (name, meter) in self.pulled.clone() {
+                let (meter, quantity) = (meter.as_str().unwrap_or_default(), request["quantities"][&name].as_i64());
+                if let Some(cost) = self.cost(meter, &attributes, at, quantity.unwrap_or(0)) {
+                    self.measure(account, meter, request["id"].as_str().unwrap_or_default(), cost);
+                }
+            }
         }
     }
 
@@ -134,6 +165,8 @@ impl Charges {
         let sellers =
             rates.as_object().into_iter().flatten().filter_map(|(_, rate)| of_product(&rate["seller"]["micros"]));
         self.fields.extend(sellers.map(str::to_owned));
+        let pulled = catalog.get("usage_source").and_then(|source| source["meters"].as_object());
+        self.pulled = pulled.cloned().unwrap_or_default();
         // The first catalog has always been in force.
         let since = if self.rates.0.is_empty() { Timestamp::MIN } else { at };
         self.rates.0.push((since, rates));
@@ -165,18 +198,26 @@ impl Charges {
         }
     }
 
-    /// The price of one unit in millionths; 0 for a meter without a rate.
-    fn price(&self, meter: &str, attributes: &[(String, String)], at: Timestamp) -> i64 {
-        let Some(rate) = self.rates.at(at).map(|rates| &rates[meter]) else { return 0 };
+    /// The cost of a quantity in millionths; none without a price.
+    fn cost(&self, meter: &str, attributes: &[(String, String)], at: Timestamp, quantity: i64) -> Option<i128> {
+        let rate = self.rates.at(at).map(|rates| &rates[meter])?;
         let attribute = |name: &Value| {
             let found = attributes.iter().find(|(known, _)| Some(known.as_str()) == name.as_str());
             found.map_or("", |(_, value)| value.as_str())
         };
-        let of_meter = rate["micros"][attribute(&rate["by"])].as_i64().unwrap_or(0);
+        let of_unit = rate["micros"][attribute(&rate["by"])].as_i64();
+        let of_million = rate["per_million"][attribute(&rate["by"])].as_str().and_then(millionths);
         let seller = &rate["seller"];
         let product = self.products.get(attribute(&seller["by"]));
         let history = product.and_then(|product| product.in_force.get(of_product(&seller["micros"])?));
-        of_meter.saturating_add(history.and_then(|history| history.at(at)).copied().unwrap_or(0))
+        let of_seller = history.and_then(|history| history.at(at)).copied();
+        if of_unit.is_none() && of_million.is_none() && of_seller.is_none() {
+            return None;
+        }
+        let quantity = i128::from(quantity);
+        let whole = quantity * (i128::from(of_unit.unwrap_or(0)) + i128::from(of_seller.unwrap_or(0)));
+        // A part of a millionth is rounded half up.
+        Some(whole + (quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION))
     }
 
     /// Returns the first account that is charged more than its use costs: in the recorded use or in the requested invoices.
@@ -210,6 +251,12 @@ impl Charges {
         }
         Ok(None)
     }
+}
+
+/// Returns a decimal such as `2.50` in millionths.
+fn millionths(text: &str) -> Option<i128> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    Some(whole.parse::<i128>().ok()? * MILLION + format!("{part:0<6}").parse::<i128>().ok()?)
 }
 
 /// Returns the field in a template that consists of one placeholder of a product: `micros` of `{product.micros}`.

@@ -107,6 +107,19 @@ fn equal_values_get_equal_stand_ins_and_another_salt_gives_others() {
     assert!(mails([8; 32]).iter().all(|mail| !first.contains(mail)));
 }
 
+#[test]
+fn the_hash_in_an_address_claim_is_replaced_with_the_address() {
+    let email = "anna.canary@firm.example.org";
+    let story = format!(
+        "name: x\ngiven: {{account: user:A}}\nevents:\n  - {{command: account.confirm, by: admin, payload: {{email: {email}}}}}\n"
+    );
+    let played = played_text(&story, "tesslate");
+    let exported = played.export(&played.scopes()[0], Some(SALT));
+    assert_eq!(exported.verdict, Verdict::Same, "{}", exported.text);
+    assert!(!exported.text.contains(email), "{}", exported.text);
+    assert!(!exported.text.contains(&extension_contract::address_hash(email)), "{}", exported.text);
+}
+
 fn regex_of_mails() -> regex::Regex {
     regex::Regex::new(r"[a-z.]+@[a-z]{8}\.example").expect("a pattern")
 }

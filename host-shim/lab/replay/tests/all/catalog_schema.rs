@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// Texts of [`WHOLE`], each with a replacement that has an unknown name. Only the reader can refuse it, because a
 /// business may declare names.
-const UNKNOWN: [(&str, &str); 30] = [
+const UNKNOWN: [(&str, &str); 32] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
@@ -29,6 +29,8 @@ const UNKNOWN: [(&str, &str); 30] = [
     ("if: allowed.calls", "if: allowed.cals"),
     ("{meter: visits, of", "{meter: visit, of"),
     ("group: [agent]", "group: [agnt]"),
+    ("{input: words}", "{input: wrods}"),
+    ("\"if\": config.enabled", "\"if\": config.enabledd"),
     ("kind: counter, meter: calls", "kind: counter, meter: cals"),
     ("{meter: backups, within: 26h}", "{meter: logins, within: 26h}"),
     ("{meter: backups, within: 26h}", "{meter: visits, within: 26h}"),
@@ -147,7 +149,7 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 37] = [
+const OBJECTS: [(&str, &str); 38] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/$defs/meterDecl", "/meters/tokens"),
@@ -162,6 +164,7 @@ const OBJECTS: [(&str, &str); 37] = [
     ("/$defs/event", "/events/user.registered"),
     ("/$defs/reaction", "/reactions/0"),
     ("/properties/campaigns", "/campaigns"),
+    ("/properties/usage_source", "/usage_source"),
     ("/$defs/token", "/product_types/1/tokens/0"),
     ("/$defs/redeem", "/product_types/1/tokens/0/redeem"),
     ("/$defs/buy", "/product_types/1/buy"),

@@ -46,12 +46,15 @@ entitlements:
   may_owe: {kind: flag}
 meters:
   tokens: {unit: token, formula: sum, attributes: [model, agent]}
+  words: {attributes: [model]}
   calls: {}
   seats: {formula: last}
-  visits: {}
+  visits: {meter_event: visits}
   backups: {formula: last}
 rates:
   tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: "{product.token_micros}"}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: allowed.may_owe}}
+  words: {by: model, per_million: {large: "2.50"}, log: true, pay: [credits]}
+usage_source: {every: 1h, meters: {input: words}, "if": config.enabled}
 events:
   user.registered: {fields: [{name: email, type: string, required: true}]}
 reactions:
@@ -129,7 +132,7 @@ products:
 "#;
 
 /// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
-pub const BROKEN: [(&str, &str); 108] = [
+pub const BROKEN: [(&str, &str); 114] = [
     ("policies:", "policys:"),
     ("product_types:", "types:"),
     ("grace: 7d", "grace: -7d"),
@@ -142,6 +145,12 @@ pub const BROKEN: [(&str, &str); 108] = [
     ("alerts: [80, 100]", "alerts: [80, 101]"),
     ("micros: {large: 12}", "micros: {large: -12}"),
     ("micros: {large: 12}, ", ""),
+    ("per_million: {large: \"2.50\"}", "per_million: {large: 2.5}"),
+    ("per_million: {large: \"2.50\"}", "per_million: {large: \"0.1234567\"}"),
+    ("log: true, pay", "log: some, pay"),
+    ("every: 1h", "every: hour"),
+    ("meters: {input: words}", "meters: {}"),
+    ("\"if\": config.enabled", "\"if\": plan"),
     ("pay: [credits, invoice]", "pay: []"),
     ("pay: [credits, invoice]", "pay: [credits]"),
     (", invoice: {min: 50, limit: 5000, if: allowed.may_owe}", ""),

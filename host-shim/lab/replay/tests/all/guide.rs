@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
+// covers: SOL-63
 #[test]
 fn the_examples_of_the_guide_are_in_the_fixtures() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");

@@ -64,7 +64,7 @@ impl Provider for Small {
                 Restriction::one_of("region", texts(&["north"])),
                 Restriction::one_of("name", texts(&["fixed"])),
             ],
-            "cdn" => vec![Restriction::never("host", "a certificate")],
+            "cdn" => vec![Restriction::never("host", "a certificate").unless("zone")],
             _ => Vec::new(),
         }
     }
@@ -111,6 +111,13 @@ fn a_resource_that_is_left_out_or_made_by_a_person_is_not_reported() {
     let by_hand = CATALOG.replace("resource: function, with", "resource: function, or_manual: {how: [Make it]}, with");
     let by_hand = folder(&by_hand, "{}\n");
     assert_eq!(mistakes(by_hand.path(), Some(&small(&["function", "cdn"]))), [""; 0]);
+}
+
+#[test]
+fn a_member_that_another_one_makes_possible_is_not_reported_beside_it() {
+    let with_zone = CATALOG.replace("origin: \"{run.url}\"", "origin: \"{run.url}\", zone: \"{config.cdn_zone_id}\"");
+    let with_zone = folder(&with_zone, "cdn_zone_id: zone-1\n");
+    assert_eq!(mistakes(with_zone.path(), Some(&small(&["function", "cdn"]))), [HUGE, SOUTH]);
 }
 
 #[test]

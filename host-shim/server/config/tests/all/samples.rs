@@ -28,7 +28,7 @@ fn the_sample_of_each_business_lists_exactly_the_variables_that_a_server_reads()
     assert_eq!(with_sample, ["orchestra", "saas-plugins", "solobase", "solobase-upstream", "tesslate", "twobot"]);
 }
 
-// covers: TES-01, TES-02, BOT-43, ORC-60
+// covers: TES-01, TES-02, BOT-43, ORC-60, D-74, D-103
 #[test]
 fn the_variables_of_the_requirements_are_in_the_samples() {
     for (business, names) in [
@@ -76,4 +76,19 @@ fn the_sample_of_the_documentation_loads() {
     let names = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_KEY_OF_TWOBOT", "STRIPE_SECRET_OF_TWOBOT"];
     let config = folder.read(sample, &environment(&names.map(|name| (name, "x")))).expect("a right sample");
     assert_eq!((config.businesses.len(), config.unserved().len(), config.listen.port()), (2, 0, 8080));
+}
+
+// covers: PLG-28
+#[test]
+fn the_plugin_shop_listens_on_the_port_of_its_source_behind_a_proxy() {
+    let text = fs::read_to_string(fixtures().join("../docs/businesses/saas-plugins.md")).expect("a document");
+    let sample = text.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("a sample");
+    let folder = Folder::new();
+    let config = folder.read(sample, &environment(&[])).expect("a right sample");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
+    let [business] = config.businesses.as_slice() else { panic!("one business") };
+    assert_eq!(
+        (business.folder.as_path(), business.hosts.as_slice()),
+        (&*folder.path("./saas-plugins"), &["plugins.example".to_owned()][..])
+    );
 }

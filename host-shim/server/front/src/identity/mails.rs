@@ -1,7 +1,7 @@
 //! `/api/auth/reset`, `/password`, `/confirm` and `/confirmation`: links by mail, which prove an address or set a password.
 
 use super::session::Session;
-use super::{LOGIN, Then, accepted, announce, answer, given, shown, user_shown};
+use super::{LOGIN, Then, accepted, announce, answer, given, note_language, shown, user_shown};
 use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
@@ -155,6 +155,7 @@ pub(crate) async fn password(
     let (token, password) = (text(&given, "token"), text(&given, "password").to_owned());
     let now = hosted.site.clock().now();
     let logged_in = answer(|then: Then| users.identity().set_password(token, password, now, then)).await?;
+    note_language(users, &logged_in.user, &headers);
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }

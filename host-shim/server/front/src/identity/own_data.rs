@@ -37,7 +37,7 @@ pub(crate) async fn export(session: Session) -> Result<Answered, Problem> {
         let lists = asked(&session.hosted, move |answerer| {
             LISTS
                 .into_iter()
-                .map(|kind| Ok((kind, whole_list(answerer, &question, kind)?)))
+                .map(|kind| Ok((kind, whole_list(answerer, &question, kind, None)?)))
                 .collect::<Result<Vec<_>, _>>()
         });
         let mut shown = Map::new();

@@ -5,6 +5,7 @@
 use super::SiteLabels;
 use super::onboarding::Ready;
 use extension_contract::{Account, Outcome, Payload, Timestamp};
+use host::business::ResourceCost;
 use host::processor::Report;
 use host::read;
 use host::view::parsed;
@@ -68,6 +69,15 @@ struct ResourceLabels {
     resource: String,
 }
 
+/// The labels of what resources cost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CostLabels {
+    #[prometheus(flatten)]
+    site: SiteLabels,
+    resource: String,
+    currency: String,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StepLabels {
     #[prometheus(flatten)]
@@ -109,6 +119,7 @@ pub(super) struct Progress {
     dead: Family<SiteLabels, Gauge>,
     overlooked: Counter,
     resources: Family<ResourceLabels, Gauge>,
+    costs: Family<CostLabels, Gauge>,
     /// The kinds of resources that a site has had.
     kinds: Mutex<BTreeSet<(Partition, String)>>,
     /// The instances that became ready, and the kinds of resources that were to be created, for a page.
@@ -140,10 +151,12 @@ impl Progress {
             dead: Family::default(),
             overlooked: Counter::default(),
             resources: Family::default(),
+            costs: Family::default(),
             kinds: Mutex::default(),
             shown: Mutex::default(),
         };
-        let Progress { provisioning, onboarding, created, manual, parked, dead, overlooked, resources, .. } = &progress;
+        let Progress { provisioning, onboarding, created, manual, parked, dead, overlooked, resources, costs, .. } =
+            &progress;
         registry.register(
             "provisioning_seconds",
             "Time from the creation of an instance, or its payment, until it runs",
@@ -156,6 +169,7 @@ impl Progress {
         );
         registry.register("resources_created", "Resources that were to be created, by result", created.clone());
         registry.register("resources", "Resources that exist according to the records", resources.clone());
+        registry.register("resource_cost_minor", "Cost of the resources in a month, in minor units", costs.clone());
         registry.register("manual_steps", "Steps that a person does instead of a provider, by state", manual.clone());
         registry.register("parked_events", "Events that no account takes yet", parked.clone());
         registry.register("dead_events", "Dead letters, counted up to 1000", dead.clone());
@@ -227,8 +241,14 @@ impl Progress {
         notes.into_iter().rev().take(room).for_each(|note| waiting.push_front((partition.clone(), note)));
     }
 
-    /// Notes the number of resources that exist, by their kind.
-    pub(super) fn resources(&self, partition: &Partition, counts: &BTreeMap<String, usize>) {
+    /// Notes the number of resources that exist, by their kind, and what they cost.
+    pub(super) fn resources(&self, partition: &Partition, counts: &BTreeMap<String, usize>, costs: &[ResourceCost]) {
+        for cost in costs {
+            let (resource, currency) = (cost.resource.clone(), cost.currency.clone());
+            let labels = CostLabels { site: SiteLabels::of(partition), resource, currency };
+            let count = counts.get(&cost.resource).copied().unwrap_or(0);
+            self.costs.get_or_create(&labels).set(cost.monthly(count));
+        }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.extend(counts.keys().map(|kind| (partition.clone(), kind.clone())));
         for (_, kind) in kinds.iter().filter(|(of, _)| of == partition) {
@@ -396,6 +416,25 @@ mod tests {
         assert_eq!(mail_of("mail:step_waiting:admin:orch_a:database"), Some(("step_waiting", "orch_a:database")));
         assert_eq!(mail_of("inst_a/database/ensure"), None);
         assert_eq!(mail_of("mail:receipt"), None);
+    }
+
+    // covers: ORC-62
+    #[test]
+    fn the_databases_of_orchestra_cost_what_the_business_says() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/orchestra");
+        let costs = host::business::BusinessFolder::load(&folder).expect("a business").own.costs;
+        let partition = Partition { business: "orchestra".to_owned(), livemode: true };
+        let mut registry = Registry::default();
+        let progress = Progress::register(&mut registry);
+        let told = |databases: usize| {
+            progress.resources(&partition, &[("database".to_owned(), databases)].into(), &costs);
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("metrics");
+            let line = text.lines().find(|line| line.starts_with("resource_cost_minor{")).expect("a cost").to_owned();
+            assert!(line.contains(r#"resource="database",currency="usd""#), "{line}");
+            line.rsplit(' ').next().map(str::to_owned)
+        };
+        assert_eq!([2, 3, 10].map(told), ["0", "5500", "12500"].map(|amount| Some(amount.to_owned())));
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn entries(
                 return Ok((found, last));
             }
             let question = Question { account, actor: Actor::system(), at };
-            let (rows, _) = answerer.ask_whole_list(&question, "instances", ENTRIES_MAX)?;
+            let (rows, _) = answerer.ask_whole_list(&question, "instances", None, ENTRIES_MAX)?;
             found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
                 entry["account"] = json!(name);
                 entry

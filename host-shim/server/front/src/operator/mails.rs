@@ -1,4 +1,4 @@
-//! Mails as they look: `GET /api/operator/mails` lists the templates of the business, `…/mails/TEMPLATE` fills one in with samples, and
+//! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
 use crate::extract::{Asked, Named, Operator};
@@ -14,6 +14,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+/// The account in samples.
+const SAMPLE_ACCOUNT: &str = "user:sample";
+/// The time in samples.
+const SAMPLE_TIME: &str = "2026-01-31T09:00:00Z";
 /// Kind of the effect that sends a mail.
 const SEND: &str = "mail.send";
 /// The HTML of a mail may load its own styles and pictures, nothing else, and only pages of this server may frame it.
@@ -27,20 +31,42 @@ pub struct MailPreview {
     pub subject: String,
     /// Plain text.
     pub plain: String,
-    /// HTML; none for a mail of plain text.
-    pub html: Option<String>,
+    /// HTML.
+    pub html: String,
+}
+
+/// A mail of a business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailKind {
+    /// Name of the template.
+    pub template: String,
+    /// What is filled in.
+    pub placeholders: Vec<String>,
+    /// True if the business has written the mail itself.
+    pub is_own: bool,
+}
+
+/// A mail to show, besides its values.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownMail<'m> {
+    /// Name of the template.
+    pub template: &'m str,
+    /// The recipient.
+    pub to: &'m str,
+    /// The account that the mail is about.
+    pub account: &'m str,
 }
 
 /// Shows mails as they look.
 pub trait MailPreviews: Send + Sync {
-    /// Returns the templates of the business with their placeholders, in order.
-    fn templates(&self) -> Vec<(String, Vec<String>)>;
+    /// Returns the mails of the business in the order of their names, the built-in ones among them.
+    fn kinds(&self) -> Vec<MailKind>;
 
-    /// Fills in a template, or lists the values if there is no such template.
+    /// Fills in a mail, or lists the values if there is no template.
     ///
     /// # Errors
     /// Fails if a value is missing or does not fit; the text is for people.
-    fn preview(&self, template: &str, values: &Value) -> Result<MailPreview, String>;
+    fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
 }
 
 /// The query of a mail.
@@ -57,8 +83,10 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
 ) -> Result<Json<Value>, Problem> {
-    let templates = previews(&app, &hosted)?.templates();
-    let shown = templates.iter().map(|(name, places)| json!({"template": name, "placeholders": places}));
+    let kinds = previews(&app, &hosted)?.kinds();
+    let shown = kinds
+        .iter()
+        .map(|mail| json!({"template": mail.template, "placeholders": mail.placeholders, "is_own": mail.is_own}));
     Ok(Json(json!({"mails": shown.collect::<Vec<_>>()})))
 }
 
@@ -70,11 +98,47 @@ pub(crate) async fn sample(
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
     let previews = previews(&app, &hosted)?;
-    let found = previews.templates().into_iter().find(|(name, _)| *name == template);
-    let (_, places) = found.ok_or_else(|| Problem::not_found(format!("no template `{template}`")))?;
-    let values: Map<String, Value> =
-        places.into_iter().map(|name| (name.clone(), json!(format!("[{}]", name.replace('_', " "))))).collect();
-    answer(&*previews, &template, &Value::Object(values), &wanted)
+    let found = previews.kinds().into_iter().find(|mail| mail.template == template);
+    let found = found.ok_or_else(|| Problem::not_found(format!("no mail `{template}`")))?;
+    let mut values = Map::new();
+    for name in &found.placeholders {
+        add_sample(&mut values, name, name);
+    }
+    let mail = ShownMail { template: &template, to: "account", account: SAMPLE_ACCOUNT };
+    answer(&*previews, mail, &Value::Object(values), &wanted)
+}
+
+/// Returns the sample of a value: one of its kind, as its name tells, or else its name in brackets.
+fn sample_of(name: &str, whole: &str) -> Value {
+    let words = format!("[{}]", whole.replace(['_', '.'], " "));
+    let is_time = |name: &str| name.ends_with("_at") || name.ends_with("_end");
+    match name {
+        "at" | "due" | "until" => json!(SAMPLE_TIME),
+        name if is_time(name) => json!(SAMPLE_TIME),
+        name if name.ends_with("_minor") => json!(1_500),
+        "currency" => json!("usd"),
+        "percent" => json!(80),
+        "used" => json!(800),
+        "allowed" => json!(1_000),
+        "products" | "beyond" | "asks" => json!([words]),
+        "details" | "given" | "error" => json!({"name": words}),
+        _ => json!(words),
+    }
+}
+
+/// Adds a value at a placeholder with dots between its names: the whole name in brackets.
+fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
+    let Some((first, rest)) = placeholder.split_once('.') else {
+        values.entry(placeholder).or_insert_with(|| sample_of(placeholder, whole));
+        return;
+    };
+    let value = values.entry(first).or_insert_with(|| json!({}));
+    if !value.is_object() {
+        *value = json!({});
+    }
+    if let Value::Object(members) = value {
+        add_sample(members, rest, whole);
+    }
 }
 
 /// Carries out `GET /api/operator/effects/SEQ/mail`. Secrets are not filled in.
@@ -94,8 +158,10 @@ pub(crate) async fn of_effect(
     let mut values = payload["values"].as_object().cloned().unwrap_or_default();
     let secrets = payload["secrets"].as_object().into_iter().flatten();
     values.extend(secrets.map(|(name, _)| (name.clone(), json!(format!("[{}]", name.replace('_', " "))))));
-    let template = payload["template"].as_str().unwrap_or_default();
-    answer(&*previews, template, &Value::Object(values), &wanted)
+    let [template, to] = ["template", "to"].map(|name| payload[name].as_str().unwrap_or_default());
+    let account = row.scope.account.to_string();
+    let mail = ShownMail { template, to, account: &account };
+    answer(&*previews, mail, &Value::Object(values), &wanted)
 }
 
 fn previews(app: &AppState, hosted: &HostedSite) -> Result<Arc<dyn MailPreviews>, Problem> {
@@ -103,15 +169,19 @@ fn previews(app: &AppState, hosted: &HostedSite) -> Result<Arc<dyn MailPreviews>
     found.ok_or_else(|| Problem::not_found("this server shows no mails"))
 }
 
-fn answer(previews: &dyn MailPreviews, template: &str, values: &Value, wanted: &Wanted) -> Result<Response, Problem> {
-    let mail = previews.preview(template, values);
+fn answer(
+    previews: &dyn MailPreviews,
+    mail: ShownMail<'_>,
+    values: &Value,
+    wanted: &Wanted,
+) -> Result<Response, Problem> {
+    let shown = previews.preview(mail, values);
     let MailPreview { subject, plain, html } =
-        mail.map_err(|problem| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-template", problem))?;
+        shown.map_err(|problem| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-template", problem))?;
     if !wanted.html {
-        let body = json!({"template": template, "subject": subject, "plain": plain, "has_html": html.is_some()});
+        let body = json!({"template": mail.template, "subject": subject, "plain": plain, "has_html": true});
         return Ok(Json(body).into_response());
     }
-    let html = html.ok_or_else(|| Problem::not_found("the mail has no HTML"))?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),

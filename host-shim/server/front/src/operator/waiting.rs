@@ -122,7 +122,7 @@ fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Resul
     let name = account.to_string();
     let question = Question { account, actor: Actor::system(), at };
     let mut list = |kind: &str| -> Result<Vec<Value>, AskError> {
-        let (rows, _) = answerer.ask_whole_list(&question, kind, ENTRIES_MAX)?;
+        let (rows, _) = answerer.ask_whole_list(&question, kind, None, ENTRIES_MAX)?;
         let with_account = |mut entry: Value| {
             entry["account"] = json!(name);
             entry

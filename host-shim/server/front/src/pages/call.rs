@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// Maximum length of an answer in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Headers of the browser's request that the call has as well.
-const KEPT: [header::HeaderName; 4] = [header::AUTHORIZATION, header::COOKIE, header::HOST, header::USER_AGENT];
+const KEPT: [header::HeaderName; 5] =
+    [header::ACCEPT_LANGUAGE, header::AUTHORIZATION, header::COOKIE, header::HOST, header::USER_AGENT];
 /// The address of the browser, which a proxy in front of the server tells.
 const FORWARDED: &str = "x-forwarded-for";
 

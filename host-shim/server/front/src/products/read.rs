@@ -34,7 +34,7 @@ impl Asking {
     /// Returns the entries of a list of an account, each with its id.
     pub(super) async fn listed(&self, account: Account, kind: &'static str) -> Result<Vec<Value>, Problem> {
         let question = self.question(account);
-        let found = asked(&self.hosted, move |answerer| whole_list(answerer, &question, kind)).await?;
+        let found = asked(&self.hosted, move |answerer| whole_list(answerer, &question, kind, None)).await?;
         found.ok_or_else(|| too_many(kind))
     }
 
@@ -115,8 +115,9 @@ pub(crate) fn whole_list(
     answerer: &mut Answerer,
     question: &Question,
     kind: &str,
+    filter: Option<&str>,
 ) -> Result<Option<Vec<Value>>, AskError> {
-    let (rows, is_whole) = answerer.ask_whole_list(question, kind, SEARCHED_MAX)?;
+    let (rows, is_whole) = answerer.ask_whole_list(question, kind, filter, SEARCHED_MAX)?;
     let own = rows.iter().filter(|row| !row.id.starts_with(TYPE_ROW));
     Ok(is_whole.then(|| own.map(|row| parsed(&row.value)).collect()))
 }

@@ -12,7 +12,7 @@ use host::processor::{Answerer, AskError, Questions};
 use host::time;
 use host_access::Caller;
 use host_identity::Identity;
-use host_routes::{Absent, Form, NEXT, ROW, Read, ReadFrom, Scope, Sort, ValueError};
+use host_routes::{Absent, Form, NEXT, REQUESTS, ROW, Read, ReadFrom, Scope, Sort, ValueError};
 use host_store::Partition;
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
@@ -114,12 +114,18 @@ fn one(
             let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, &scope));
             answerer.ask_usage(question, start?, end?)?.iter().map(show::usage).collect()
         }
+        ReadFrom::Requests { start, end } => {
+            let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, &scope));
+            let between = format!("{}/{}", start?, end?);
+            let rows = whole_list(answerer, question, REQUESTS, Some(&between))?;
+            rows.ok_or_else(|| NoAnswer::Problem(too_many(REQUESTS)))?
+        }
         ReadFrom::Rows(rows) => match rows.value(&scope)? {
             Some(Value::Array(rows)) => rows,
             _ => Vec::new(),
         },
         ReadFrom::List(kind) => {
-            whole_list(answerer, question, kind)?.ok_or_else(|| NoAnswer::Problem(too_many(kind)))?
+            whole_list(answerer, question, kind, None)?.ok_or_else(|| NoAnswer::Problem(too_many(kind)))?
         }
     };
     let mut rows = wanted(read, rows, &scope)?;

@@ -70,8 +70,8 @@ told.onboarding = (await story.text("main")).replaceAll(/\s+/g, " ");
 // The mail that told the customer of the instance, as it looked.
 await story.goto(`${server}/admin/accounts/user%3Aada`);
 await story.followText("Look at the mail", "a");
-told.mail = await story.text("main pre");
-await story.state("mail-without-template");
+told.mail = await page.$eval("main pre", (text) => text.textContent);
+await story.state("sent-mail");
 await story.goto(`${server}/admin`);
 const clock = async () => Date.parse(`${(await story.text("#clock strong")).replace(" ", "T")}Z`);
 const before = await clock();

@@ -81,7 +81,7 @@ await story.state("forbidden");
 await story.followText("Log out");
 for (const name of ["bob", "eve"]) {
   const body = { email: `${name}@example.com`, password: "correct horse battery", name: name === "bob" ? "Bob" : "Eve" };
-  await fetch(`${server}/api/auth/register`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  await fetch(`${server}/api/auth/register`, { method: "POST", headers: { "content-type": "application/json", "accept-language": name === "eve" ? "de-DE,de;q=0.9" : "en" }, body: JSON.stringify(body) });
 }
 
 await story.goto(link);
@@ -124,7 +124,7 @@ await story.follow('.campaigns form[action$="/do/cancel_campaign"] button');
 await story.sees("Canceled", ".campaigns");
 told.canceled = await card("New release");
 await story.followText("Mails", ".nav a");
-told.mails = await page.$$eval("tbody a", (links) => links.map((link) => link.innerText));
+told.mails = await page.$$eval("tbody tr", (rows) => rows.map((row) => [...row.cells].slice(0, 2).map((cell) => cell.innerText)));
 await story.state("mails");
 await story.followText("Welcome", "a");
 told.mail = [await story.text("#subject"), await page.$eval("iframe", (frame) => frame.src.slice(location.origin.length))];
@@ -132,5 +132,9 @@ told.html = await page.evaluate(async (address) => (await fetch(address)).text()
 await story.state("mail");
 // The mails that were really sent.
 const mails = readdirSync(join(data, "providers", "mails")).filter((name) => name.endsWith(".eml"));
-told.subjects = [...new Set(mails.map((name) => /^Subject: (.*)$/m.exec(readFileSync(join(data, "providers", "mails", name), "utf8"))[1].trim()))].sort();
+const head = (text, name) => new RegExp(`^${name}: (.*)$`, "m").exec(text)[1].trim();
+told.sentMails = mails.map((name) => {
+  const text = readFileSync(join(data, "providers", "mails", name), "utf8");
+  return [head(text, "To"), head(text, "Subject")];
+});
 await story.end();

@@ -108,6 +108,8 @@ await story.state("billing-free");
 await story.goto(`${server}/billing/usage`);
 await story.sees("No usage in these days");
 await story.state("usage-empty");
+await story.followText("Synchronise now", "main button");
+await story.sees("The use of models does not come from a proxy");
 
 // Projects: a wrong short name, the limit of Free, and the upgrade that it leads to.
 await newProject("Shop", "No!");

@@ -1,9 +1,6 @@
-//! The file of endpoints, messages and deliveries of one business in one mode.
+//! The tables of endpoints, messages and deliveries of one business in one mode.
 
-use host_sqlite::{FileError, SmallFile};
-use rusqlite::Connection;
-use std::path::Path;
-use std::sync::MutexGuard;
+use host_small_store::{Place, Shape, SmallError, SmallStore};
 
 const TABLES: &str = "
     CREATE TABLE endpoints (
@@ -64,39 +61,55 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE baseline (begun INTEGER NOT NULL) STRICT;";
 
-/// The reason why the file cannot be used.
+/// The tables of webhooks.
+pub const SHAPE: Shape = Shape {
+    name: "webhooks",
+    steps: &[TABLES],
+    tables: &[
+        ("endpoints", "id"),
+        ("messages", "seq"),
+        ("deliveries", "endpoint, message"),
+        ("attempts", "endpoint, message, number"),
+        ("accounts", "account"),
+        ("objects", "account, kind, id"),
+        ("baseline", "begun"),
+    ],
+};
+
+/// The reason why the webhooks cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhooksError {
-    /// The file cannot be opened.
-    #[error("the file of webhooks: {0}")]
-    File(#[from] FileError),
-    /// SQLite failed.
-    #[error("the file of webhooks cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// The database fails.
+    #[error("the webhooks cannot be read or written: {0}")]
+    Store(#[from] SmallError),
 }
 
-/// The file.
+/// The tables.
 #[derive(Debug)]
-pub struct Webhooks(SmallFile);
+pub struct Webhooks(pub(crate) SmallStore);
 
 impl Webhooks {
-    /// Opens the file; creates it, readable by its owner only.
+    /// Opens the tables; creates them, readable by their owner only.
     ///
     /// # Errors
-    /// Fails if the file cannot be created or used.
-    pub fn open(path: &Path) -> Result<Webhooks, WebhooksError> {
-        Ok(Webhooks(SmallFile::open(path, &[TABLES])?))
+    /// Fails if the place cannot be reached or used.
+    pub fn open(place: impl Into<Place>) -> Result<Webhooks, WebhooksError> {
+        Ok(Webhooks(SmallStore::open(&place.into(), &SHAPE)?))
     }
 
-    /// Makes a file in memory, for tests.
+    /// Opens tables in memory, for tests.
     ///
     /// # Errors
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Webhooks, WebhooksError> {
-        Ok(Webhooks(SmallFile::in_memory(&[TABLES])?))
+        Webhooks::open(Place::Memory)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock()
+    /// Returns true if this host is the one that sends, of all that share the tables.
+    ///
+    /// # Errors
+    /// Fails if the database fails.
+    pub fn leads(&self) -> Result<bool, WebhooksError> {
+        Ok(self.0.lead()?)
     }
 }

@@ -1,0 +1,66 @@
+# What every story uses. The arguments are the address of the server, the key of its operator, its data folder, and the address of the local
+# Stripe.
+set -euo pipefail
+server=$1
+operator=$2
+data=$3
+stripe=$4
+
+# Sends a request as the caller in `token`: METHOD PATH [BODY].
+ask() {
+  curl --silent --show-error --fail-with-body --request "$1" "$server$2" ${token:+--header "Authorization: Bearer $token"} ${3:+--data "$3"}
+}
+# Prints the status of the answer to such a request.
+status() {
+  curl --silent --output /dev/null --write-out '%{http_code}' --request "$1" "$server$2" ${token:+--header "Authorization: Bearer $token"} ${3:+--data "$3"}
+}
+# Prints the first member with this name whose value is a text.
+field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+# Fails unless a text contains another one: TEXT PART.
+contains() {
+  if [[ $1 != *"$2"* ]]; then
+    echo "expected $2 in: $1" >&2
+    exit 1
+  fi
+}
+# Fails unless two texts are the same: WHAT FOUND EXPECTED.
+same() {
+  if [[ $2 != "$3" ]]; then
+    echo "$1 is $2, expected $3" >&2
+    exit 1
+  fi
+}
+# Asks until the answer contains a text: PATH TEXT.
+until_contains() {
+  for _ in $(seq 300); do
+    if answer=$(ask GET "$1" 2> /dev/null) && [[ $answer == *"$2"* ]]; then return; fi
+    sleep 0.1
+  done
+  echo "no $2 at $1: $answer" >&2
+  exit 1
+}
+# Waits for a mail that contains a text: TEXT.
+until_mailed() {
+  for _ in $(seq 300); do
+    # Mails break long lines after a `=`.
+    for mail in "$data"/providers/mails/*; do
+      if [[ -f $mail ]] && [[ $(sed -z 's/=\r\n//g; s/=3D/=/g' "$mail") == *"$1"* ]]; then return; fi
+    done
+    sleep 0.1
+  done
+  echo "no mail with: $1" >&2
+  exit 1
+}
+# Prints the newest checkout at the local Stripe, on one line without spaces.
+last_checkout() {
+  curl --silent --show-error --fail "$stripe/v1/checkout/sessions?limit=1" --user sk_test_local: | tr -d ' \n'
+}
+# Registers a user, who asks from then on: EMAIL.
+register() {
+  token=$(token='' ask POST /api/auth/register "{\"email\": \"$1\", \"password\": \"correct horse battery\"}" | field token)
+}
+# Pays a checkout of the local Stripe with a card that succeeds: URL EMAIL.
+pay() {
+  curl --silent --show-error --fail --output /dev/null "$1" --data "email=$2" \
+    --data 'number=4242424242424242' --data-urlencode 'expiry=12 / 40' --data 'cvc=123' --data 'name=Ada'
+}

@@ -1,0 +1,67 @@
+//! The five businesses with the payloads of their descriptions, from the first request to the last effect, at a server in local mode: a local
+//! Stripe, and providers on this machine. Each story is a script that needs nothing but curl.
+
+use super::{Running, args, environment, log_of};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Time limit of a story.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Returns the path of curl.
+fn curl() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("curl")).find(|program| program.is_file())
+}
+
+/// Plays the story of a business. Returns its last line.
+fn play(business: &str, script: &str, more: &[&str]) -> String {
+    counterparts::apt("curl", curl);
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    // With a token of Supabase, the database of an orchestra waits for no person; the provider `local` makes it here.
+    let environment = [&environment()[..], &[("SUPABASE_ACCESS_TOKEN", "sbp_test")]].concat();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    program.args(args(business, &data, &[&["--local"], more].concat())).envs(environment);
+    let (mut server, lines) = Running::spawn_and_read(program, &log_of(&data));
+    server.key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
+    let stripe = lines.iter().find_map(|line| line.strip_prefix("stripe")).expect("a local Stripe").trim();
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/serve/clients/sources");
+    let mut bash = Command::new("bash");
+    bash.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(&data).arg(stripe);
+    let out = counterparts::succeeds(&mut bash, LIMIT);
+    server.stop();
+    out.trim().to_owned()
+}
+
+// covers: SOL-06, SOL-10, SOL-26
+#[test]
+fn an_administrator_of_solobase_makes_a_plan_and_a_user_gets_an_instance() {
+    assert_eq!(play("solobase", "solobase.sh", &[]), "a plan was made and bought, and its instance runs");
+}
+
+// covers: BOT-20, BOT-22, BOT-23, BOT-24
+#[test]
+fn a_user_of_2bot_buys_an_add_on_and_an_organization_a_booster() {
+    // The application of 2Bot makes its workspaces, and it is not here.
+    assert_eq!(play("twobot", "twobot.sh", &["--simulate"]), "an add-on, a plan and a booster were bought");
+}
+
+// covers: PLG-23, PLG-34, PLG-44
+#[test]
+fn a_customer_of_the_plugin_shop_subscribes_and_downloads() {
+    assert_eq!(play("saas-plugins", "plugins.sh", &[]), "a product was bought, a token issued, and a campaign sent");
+}
+
+// covers: ORC-03, ORC-06, ORC-08
+#[test]
+fn a_checkout_of_orchestras_site_leads_to_a_database_and_a_link() {
+    assert_eq!(play("orchestra", "orchestra.sh", &[]), "an orchestra has its database");
+}
+
+// covers: TES-26, TES-51, TES-53
+#[test]
+fn a_user_of_tesslate_buys_credits_and_a_plan_and_deploys() {
+    assert_eq!(play("tesslate", "tesslate.sh", &[]), "a user bought credits and a plan, and two projects run");
+}

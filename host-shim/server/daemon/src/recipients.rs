@@ -1,0 +1,50 @@
+//! Who gets the mails of an account: the users of the server, with the addresses of their registration.
+
+use crate::records::Records;
+use extension_contract::Account;
+use host_identity::{Address, Users, UsersError};
+use host_provider_set::{AddressBook, AddressUnavailable, Recipient};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// The users as an address book.
+pub(crate) struct Recipients {
+    pub(crate) users: Arc<Users>,
+    pub(crate) livemode: bool,
+    /// The records of the business, once it has started. They end with the site.
+    pub(crate) records: OnceLock<Weak<Records>>,
+}
+
+impl Recipients {
+    fn found(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, UsersError> {
+        match to {
+            "admin" => Ok(Vec::new()),
+            "account" => {
+                let Some(account) = account_of(scope) else { return Ok(Vec::new()) };
+                let found = self.users.mailed(self.livemode, &account)?.into_iter();
+                Ok(found.map(|user| Recipient { address: user.email, language: user.language }).collect())
+            }
+            address => {
+                let parsed = Address::parse(address);
+                let language = parsed.map(|address| self.users.language_of(self.livemode, &address)).transpose()?;
+                Ok(vec![Recipient { address: address.to_owned(), language: language.flatten() }])
+            }
+        }
+    }
+}
+
+/// Returns the account of a scope, `business/mode/account`.
+fn account_of(scope: &str) -> Option<Account> {
+    scope.splitn(3, '/').nth(2)?.parse().ok()
+}
+
+impl AddressBook for Recipients {
+    fn recipients(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, AddressUnavailable> {
+        // The message of the database may contain an address.
+        self.found(scope, to).map_err(|_| AddressUnavailable("the users cannot be read".to_owned()))
+    }
+
+    fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
+        let records = self.records.get()?.upgrade()?;
+        records.product_name(account_of(scope)?, instance)
+    }
+}

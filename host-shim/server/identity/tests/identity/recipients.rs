@@ -1,0 +1,52 @@
+//! Who gets the mails of an account.
+
+use crate::{all_users, person};
+use extension_contract::Account;
+use host_identity::{Address, Link, LinkKind, Mailed, Organization, Users};
+
+fn mailed(users: &Users, account: &Account) -> Vec<(String, Option<String>)> {
+    let found = users.mailed(false, account).expect("read").into_iter();
+    found.map(|Mailed { email, language }| (email, language)).collect()
+}
+
+#[test]
+fn mails_go_to_the_address_of_the_registration_in_the_language_of_the_last_login() {
+    for users in all_users() {
+        for id in ["ada", "bob", "eve"] {
+            assert!(users.add(&person(id), "").expect("written"));
+        }
+        let ada = Account::User("ada".into());
+        assert_eq!(mailed(&users, &ada), [("ada@example.com".into(), None)]);
+        users.speaks("ada", "en-GB").expect("written");
+        users.speaks("ada", "de-CH").expect("written");
+        assert_eq!(mailed(&users, &ada), [("ada@example.com".into(), Some("de-CH".into()))]);
+        let language =
+            |address: &str| users.language_of(false, &Address::parse(address).expect("an address")).expect("read");
+        assert_eq!(language("ada@example.com").as_deref(), Some("de-CH"));
+        assert_eq!((language("bob@example.com"), language("none@example.com")), (None, None));
+        assert_eq!(users.mailed(true, &ada).expect("read"), [], "of another mode");
+        assert_eq!(mailed(&users, &Account::Platform), []);
+        let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 5 };
+        users.found(false, &choir, "ada").expect("written");
+        users.join("org_1", "bob", &["member".into()], 6).expect("written");
+        users.join("org_1", "eve", &["owner".into()], 7).expect("written");
+        let owners: Vec<String> =
+            mailed(&users, &Account::Organization("org_1".into())).into_iter().map(|(email, _)| email).collect();
+        assert_eq!(owners, ["ada@example.com", "eve@example.com"], "the owners of an organization");
+    }
+}
+
+#[test]
+fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_over() {
+    for users in all_users() {
+        let made = Account::User("usr_made".into());
+        assert_eq!(mailed(&users, &made), []);
+        let email = "buyer@example.com".to_owned();
+        let link = Link { kind: LinkKind::Claim, livemode: false, email, account: made.clone(), roles: Vec::new() };
+        users.add_link("t1", &link, None, 0).expect("written");
+        assert_eq!(mailed(&users, &made), [("buyer@example.com".into(), None)]);
+        assert!(users.add(&person("ada"), "").expect("written"));
+        assert!(users.add_account(false, &made, "ada").expect("written"));
+        assert_eq!(mailed(&users, &made), [("ada@example.com".into(), None)]);
+    }
+}

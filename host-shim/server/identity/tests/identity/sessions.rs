@@ -1,0 +1,130 @@
+//! Registrations, logins, and links that set passwords.
+
+use crate::{identities, person, register};
+use extension_contract::{Account, ActorKind};
+use host_access::Reach;
+use host_identity::{Identity, Link, LinkKind, LoggedIn, Organization, Refused};
+use std::sync::mpsc::channel;
+
+const DAY: i64 = 24 * 3_600_000;
+
+fn log_in(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn, Refused> {
+    let (sender, answer) = channel();
+    identity.log_in(email, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
+    answer.recv().expect("an answer")
+}
+
+#[test]
+fn a_user_registers_logs_in_and_out() {
+    for identity in identities() {
+        let first = register(&identity, "Ada@Example.com", "correct horse").expect("registered");
+        assert_eq!((first.user.email.as_str(), first.expires_at), ("ada@example.com", 14 * DAY));
+        assert!(matches!(register(&identity, "ada@example.com", "another horse"), Err(Refused::Taken)));
+        for (email, password) in
+            [("ada@example.com", "wrong horse 1"), ("bob@example.com", "correct horse"), ("ada", "correct horse")]
+        {
+            assert!(matches!(log_in(&identity, email, password), Err(Refused::Wrong)), "{email}");
+        }
+        let second = log_in(&identity, "ADA@example.com", "correct horse").expect("logged in");
+        assert_ne!(first.token, second.token);
+        let caller = identity.caller(&second.token, DAY).expect("read").expect("a caller");
+        assert_eq!(caller.reach, Reach::Accounts(vec![Account::User(first.user.id.clone())]));
+        assert_eq!((caller.actor.kind, caller.is_operator()), (ActorKind::User, false));
+        identity.log_out(&second.token, DAY).expect("written");
+        assert_eq!(identity.caller(&second.token, DAY).expect("read"), None);
+        assert!(identity.caller(&first.token, DAY).expect("read").is_some(), "another session goes on");
+        assert_eq!(identity.caller(&first.token, 14 * DAY).expect("read"), None, "it has expired");
+    }
+}
+
+fn set_password(identity: &Identity, token: &str, password: &str) -> Result<LoggedIn, Refused> {
+    let (sender, answer) = channel();
+    identity.set_password(token, password.into(), DAY, move |told| sender.send(told).expect("a receiver"))?;
+    answer.recv().expect("an answer")
+}
+
+fn link(identity: &Identity, kind: LinkKind, account: &str) -> String {
+    let token = identity.link_token().expect("random");
+    let (email, account) = ("ada@example.com".to_owned(), Account::User(account.into()));
+    let link = Link { kind, livemode: false, email, account, roles: Vec::new() };
+    identity.users().add_link(&token, &link, None, DAY).expect("written");
+    token
+}
+
+#[test]
+fn a_link_sets_a_password_and_ends_the_sessions_of_whoever_had_the_old_one() {
+    for identity in identities() {
+        let first = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let token = link(&identity, LinkKind::Reset, &first.user.id);
+        assert!(
+            matches!(set_password(&identity, &token, "short"), Err(Refused::Invalid(_))),
+            "a weak one uses nothing up"
+        );
+        let second = set_password(&identity, &token, "battery staple").expect("set");
+        assert_eq!((second.user.id.clone(), second.user.confirmed_at), (first.user.id.clone(), Some(DAY)));
+        assert_eq!(identity.caller(&first.token, DAY).expect("read"), None, "the session has ended");
+        assert!(identity.caller(&second.token, DAY).expect("read").is_some());
+        assert!(matches!(set_password(&identity, &token, "battery staple 2"), Err(Refused::NoLink)), "it was used");
+        assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
+        let confirm = link(&identity, LinkKind::Confirm, &first.user.id);
+        assert!(
+            matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)),
+            "of another kind"
+        );
+        assert_eq!(identity.confirm(&confirm, DAY).expect("confirmed").id, first.user.id);
+        assert!(matches!(identity.confirm(&confirm, DAY), Err(Refused::NoLink)));
+    }
+}
+
+#[test]
+fn the_account_of_a_checkout_goes_to_the_owner_of_its_address() {
+    for identity in identities() {
+        let claimed =
+            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_made"), "battery staple").expect("set");
+        assert_eq!((claimed.user.id.as_str(), claimed.user.confirmed_at), ("usr_made", Some(DAY)));
+        // A user who registered before gets the account beside the own one.
+        let again =
+            set_password(&identity, &link(&identity, LinkKind::Claim, "usr_later"), "battery staple 2").expect("set");
+        assert_eq!(again.user.id, "usr_made");
+        let caller = identity.caller(&again.token, DAY).expect("read").expect("a caller");
+        let later = Account::User("usr_later".into());
+        assert_eq!(caller.reach, Reach::Accounts(vec![Account::User("usr_made".into()), later.clone()]));
+        assert_eq!(caller.own_account(), Some(&Account::User("usr_made".into())));
+        assert_eq!(caller.actor_in(&later).subject, "usr_later");
+    }
+}
+
+#[test]
+fn a_link_that_leads_to_the_account_of_another_address_is_not_used_up() {
+    for identity in identities() {
+        assert!(identity.users().add(&person("usr_made"), "").expect("written"));
+        let token = link(&identity, LinkKind::Claim, "usr_made");
+        for _ in 0..2 {
+            assert!(matches!(set_password(&identity, &token, "battery staple"), Err(Refused::Taken)));
+        }
+    }
+}
+
+#[test]
+fn a_member_has_the_roles_of_the_organization_only_there() {
+    for identity in identities() {
+        let ada = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 0 };
+        identity.users().found(false, &choir, &ada.user.id).expect("written");
+        let caller = identity.caller(&ada.token, DAY).expect("read").expect("a caller");
+        assert_eq!(caller.actor_in(&Account::Organization("org_1".into())).roles, ["owner"]);
+        assert_eq!(caller.actor_in(&Account::User(ada.user.id)).roles, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn wrong_values_are_told_by_field() {
+    for identity in identities() {
+        let paths = |email: &str, password: &str| match register(&identity, email, password) {
+            Err(Refused::Invalid(errors)) => errors.into_iter().map(|error| error.path).collect::<Vec<_>>(),
+            other => panic!("{:?}", other.err()),
+        };
+        assert_eq!(paths("ada", "correct horse"), ["/email"]);
+        assert_eq!(paths("ada@example.com", "short"), ["/password"]);
+    }
+}
