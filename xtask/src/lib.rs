@@ -9,6 +9,7 @@ pub mod cargo_component;
 pub mod coverage;
 pub mod groups;
 pub mod launch;
+pub mod lines;
 pub mod live;
 pub mod mutants;
 pub mod notes;

@@ -130,14 +130,14 @@ struct FullCount {
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
 const FULL_COUNTS: [FullCount; 10] = [
-    FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
-    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "400" },
+    FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "2" },
+    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "100" },
     FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "3" },
     FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-shim", target: "cli", variable: "CONNECTIONS", count: "10000" },
-    FullCount { package: "host-shim", target: "cli", variable: "HOST_KILLS", count: "60" },
+    FullCount { package: "host-shim", target: "cli", variable: "HOST_KILLS", count: "20" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
 ];
@@ -212,7 +212,7 @@ fn deny() -> Result<Done> {
 }
 
 /// Crates that call clouds, and the counterparts that replace clouds in tests.
-const PROVIDERS: [&str; 9] = [
+const PROVIDERS: [&str; 10] = [
     "counterparts",
     "end-to-end",
     "host-aws",
@@ -220,6 +220,7 @@ const PROVIDERS: [&str; 9] = [
     "host-mail",
     "host-postgres",
     "host-health",
+    "host-service",
     "host-stripe",
     "host-supabase",
 ];
@@ -237,7 +238,8 @@ pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
 }
 
 /// Test programs of the crates of `PROVIDERS` that start real servers. The libraries' own tests run with them.
-const WITH_SERVERS: [&str; 8] = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
+const WITH_SERVERS: [&str; 9] =
+    ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy", "service"];
 
 /// Tests and lints the providers. The tests install and start real servers. Some tests have time limits of a second, so nothing
 /// else runs beside them.
@@ -289,7 +291,7 @@ fn short_bench() -> Result<Done> {
     whole(process::run(bench::command(&program, &server, &build::component()?).args(args)))
 }
 
-/// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.
+/// Tests the files that other programs read: GitHub Actions, Terraform, Prometheus and Grafana.
 fn workflows() -> Result<Done> {
     ignored(&OF_XTASK, "xtask", "workflows", &[])
 }

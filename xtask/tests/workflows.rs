@@ -1,7 +1,8 @@
-//! Tests the files for GitHub Actions: both follow the published schemas, and the shell lines of the action replay a
-//! business.
+//! Tests the files that other programs read. Those for GitHub Actions follow the published schemas, and the shell lines of the action
+//! replay a business. Terraform's files parse, and Prometheus accepts each expression of the alerts and of the dashboard.
 
-use counterparts::venv;
+use counterparts::{apt, program, venv};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,4 +47,51 @@ fn the_action_replays_a_business_and_fails_on_a_folder_that_does_not_exist() {
     let (succeeded, output) = replay("fixtures/example-sites");
     assert!(succeeded && output.contains("::notice"), "{output}");
     assert!(!replay("fixtures/no-such-business").0);
+}
+
+#[test]
+#[ignore = "installs a parser of Terraform's language; `cargo xtask test workflows` runs this"]
+fn a_parser_of_its_language_reads_the_files_of_terraform() {
+    let python = venv("hcl2", &["python-hcl2==7.3.1"]).join("bin/python");
+    let script = "import glob, hcl2, sys\n\
+        for name in sorted(glob.glob(sys.argv[1] + '/*.tf')):\n\
+        \twith open(name) as file:\n\
+        \t\tprint(name, *hcl2.load(file))";
+    let mut command = Command::new(python);
+    let output = command.args(["-c", script]).arg(root().join("deploy/terraform")).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = String::from_utf8_lossy(&output.stdout);
+    assert!(read.lines().count() > 8 && read.contains("server.tf resource"), "{read}");
+}
+
+/// Lets `promtool` check a file of rules.
+fn check_rules(file: &Path) {
+    let promtool = apt("prometheus", || program(&["/usr/bin/promtool", "/usr/local/bin/promtool"]));
+    let output = Command::new(promtool).args(["check", "rules"]).arg(file).output().expect("promtool runs");
+    let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{}: {told}", file.display());
+}
+
+#[test]
+#[ignore = "installs Prometheus; `cargo xtask test workflows` runs this"]
+fn prometheus_accepts_the_alerts_and_the_expressions_of_the_dashboard() {
+    check_rules(&root().join("docs/alerts.yml"));
+    let dashboard = std::fs::read_to_string(root().join("docs/dashboard.json")).expect("the dashboard");
+    let dashboard: Value = serde_json::from_str(&dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let expressions: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("an expression")).collect();
+    assert!(panels.len() > 10 && expressions.len() >= panels.len(), "{} expressions", expressions.len());
+    // Each expression becomes a rule of a file, since promtool checks rules only.
+    let rules: Vec<Value> = expressions
+        .iter()
+        .enumerate()
+        .map(|(at, expr)| serde_json::json!({"record": format!("dashboard:{at}"), "expr": expr}))
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rules.yml");
+    // JSON is YAML as well.
+    let text = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string();
+    std::fs::write(&file, text).expect("written");
+    check_rules(&file);
 }

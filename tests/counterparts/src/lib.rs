@@ -1,11 +1,12 @@
 //! Real servers for tests: installed once into `target/counterparts`, started per test on a free port of 127.0.0.1, and
-//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`], which can't
-//! be installed, is a double built from its published schema.
+//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`] and
+//! [`LiteLlm`], which can't be installed, are doubles built from their published APIs.
 //!
 //! Everything here is for tests, so it panics on errors instead of returning them.
 
 mod install;
 mod lambda;
+mod litellm;
 mod moto;
 mod postgres;
 pub mod proxy;
@@ -20,6 +21,7 @@ mod supabase;
 
 pub use install::{apt, apt_archives, chromium, folder, node, program, venv};
 pub use lambda::Lambda;
+pub use litellm::LiteLlm;
 pub use moto::Moto;
 pub use postgres::Postgres;
 pub use proxy::{Fault, FaultProxy, Protocol};

@@ -1,7 +1,7 @@
 //! A test double of the project endpoints of Supabase's management API, built from the API's published schema (OpenAPI,
 //! `api_v1`). It checks the token and request bodies; a change of a project takes several polls.
 
-mod http;
+pub(crate) mod http;
 
 use crate::postgres::Postgres;
 use serde_json::{Map, Value, json};

@@ -25,5 +25,7 @@ mod saga;
 #[allow(dead_code)]
 #[path = "all/over_http/server.rs"]
 mod server;
+#[path = "clouds/service.rs"]
+mod service;
 #[path = "clouds/site.rs"]
 mod site;

@@ -49,6 +49,7 @@ fn the_lines_of_the_document_deploy_a_server_that_keeps_its_data() {
     walk.backs_up_and_restores();
     walk.upgrades();
     walk.moves_to_postgresql();
+    walk.adds_a_host();
     walk.widens_the_unit();
     walk.survives_a_kill_and_refuses_a_wrong_configuration();
     walk.removes();
@@ -122,7 +123,11 @@ impl Walk {
     }
 
     fn property(&self, name: &str) -> String {
-        self.machine.run(&format!("systemctl show --property {name} --value host-shim")).trim().to_owned()
+        self.property_of(name, "host-shim")
+    }
+
+    fn property_of(&self, name: &str, unit: &str) -> String {
+        self.machine.run(&format!("systemctl show --property {name} --value {unit}")).trim().to_owned()
     }
 
     fn installs(&mut self) {
@@ -310,6 +315,27 @@ impl Walk {
         assert!(!log.contains("postgres://"), "the address is no part of the log");
     }
 
+    fn adds_a_host(&mut self) {
+        let health = self.run("Two hosts");
+        assert_eq!(serde_json::from_str::<Value>(&health).expect("JSON")["status"], "ok");
+        self.assert_modes(&[("/var/lib/host-shim/8091", "700 host-shim:host-shim")]);
+        self.run("Two hosts");
+        let verified = self.machine.run("systemd-analyze verify host-shim@8091.service 2>&1");
+        assert_eq!(verified, "", "systemd finds nothing wrong in the unit");
+        for (stopped, id) in [("host-shim", "evt_5"), ("host-shim@8091", "evt_6")] {
+            self.machine.run(&format!("systemctl stop {stopped}"));
+            assert_eq!(self.deliver(id, SECRET), "200", "the other server answers");
+            assert!(self.has("evt_1") && self.has(id), "with the same keys and accounts");
+            self.machine.run(&format!("systemctl start {stopped}"));
+        }
+        let before = [self.property_of("MainPID", "host-shim"), self.property_of("MainPID", "host-shim@8091")];
+        let package = self.machine.run("ls /root/host-shim_*.deb");
+        self.machine.run(&format!("dpkg --install {}", package.trim()));
+        let after = [self.property_of("MainPID", "host-shim"), self.property_of("MainPID", "host-shim@8091")];
+        assert!(before.iter().zip(&after).all(|(before, after)| before != after), "both run the new program");
+        assert!(self.has("evt_5") && self.has("evt_6"));
+    }
+
     fn widens_the_unit(&mut self) {
         let lines = self.page.take("The limits of the unit", "ini");
         let writes = |file: &str| {
@@ -326,7 +352,13 @@ impl Walk {
 
     fn survives_a_kill_and_refuses_a_wrong_configuration(&self) {
         self.machine.run("systemctl kill --signal KILL host-shim");
-        assert!(self.has("evt_1"), "the proxy holds the request until the server is back");
+        assert!(self.has("evt_1"), "the other server answers");
+        self.machine.run(
+            "for _ in $(seq 100); do
+                 [ \"$(systemctl show --property NRestarts --value host-shim)\" = 1 ] && systemctl --quiet is-active host-shim && break
+                 sleep 0.1
+             done",
+        );
         assert_eq!(self.property("NRestarts"), "1");
         let config = self.machine.read(CONFIG);
         self.machine.write(CONFIG, &config.replace("mode: test", "mode: nonsense"));

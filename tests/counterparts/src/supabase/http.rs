@@ -1,4 +1,4 @@
-//! A minimal HTTP server for the double: one request per connection.
+//! A minimal HTTP server for doubles: one request per connection.
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::net::TcpStream;
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
 /// An HTTP request.
-pub(super) struct Request {
+pub(crate) struct Request {
     pub method: String,
     pub path: String,
     query: String,
@@ -18,6 +18,11 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Returns the query, undecoded.
+    pub fn whole_query(&self) -> &str {
+        &self.query
+    }
+
     /// Returns a query parameter, undecoded.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query
@@ -29,7 +34,7 @@ impl Request {
 }
 
 /// Serves the request of a connection. An error closes the connection.
-pub(super) fn serve(client: &TcpStream, answer: impl FnOnce(&Request) -> (u16, Value)) {
+pub(crate) fn serve(client: &TcpStream, answer: impl FnOnce(&Request) -> (u16, Value)) {
     let Some(request) = read(client) else { return };
     let (status, body) = answer(&request);
     let body = body.to_string();

@@ -73,7 +73,7 @@ fn limits_of_tesslate_come_from_variables() {
     changes("tesslate", "PREMIUM_MAX_DEPLOYS", "8", &premium("deploys: 8"));
 }
 
-// covers: TES-01
+// covers: TES-01, D-95
 #[test]
 fn prices_packs_and_shares_of_tesslate_come_from_variables() {
     for (variable, pack, price) in [
@@ -95,7 +95,7 @@ fn prices_packs_and_shares_of_tesslate_come_from_variables() {
     changes("tesslate", "PREMIUM_SUBSCRIPTION_PRICE", "700", &premium);
 }
 
-// covers: BOT-43
+// covers: BOT-43, D-106
 #[test]
 fn the_address_of_twobot_comes_from_a_variable() {
     let story = format!(
@@ -106,7 +106,7 @@ fn the_address_of_twobot_comes_from_a_variable() {
     changes("twobot", "NEXT_PUBLIC_APP_URL", "http://localhost:3000", &story);
 }
 
-// covers: ORC-60
+// covers: ORC-60, D-63
 #[test]
 fn the_databases_of_orchestra_need_the_token_of_a_variable() {
     let values = values("orchestra", "SUPABASE_ACCESS_TOKEN", "hidden");

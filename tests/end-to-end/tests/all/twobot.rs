@@ -1,4 +1,5 @@
-//! 2Bot as data: the figures of the requirements, and permissions in organizations.
+//! 2Bot as data: the figures of the requirements, permissions in organizations, and its products at Stripe.
 
+mod at_stripe;
 mod figures;
 mod roles;

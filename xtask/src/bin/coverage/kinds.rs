@@ -19,8 +19,13 @@ pub enum Kind {
 
 /// Beginnings of the paths of tests that talk to the running server.
 const SERVER: [&str; 2] = ["tests/end-to-end/tests/all/over_http", "host-shim/cli/tests"];
-/// Beginnings of the paths of tests of providers, and of what is in a real database.
-const PROVIDER: [&str; 3] = ["host-shim/providers", "tests/counterparts", "tests/end-to-end/tests/all/tables/postgres"];
+/// Beginnings of the paths of tests of providers, and of what is in a real database or at a Stripe server.
+const PROVIDER: [&str; 4] = [
+    "host-shim/providers",
+    "tests/counterparts",
+    "tests/end-to-end/tests/all/tables/postgres",
+    "tests/end-to-end/tests/all/twobot/at_stripe.rs",
+];
 /// Beginnings of the paths of tests that replay events.
 const REPLAY: [&str; 3] = ["fixtures", "tests/end-to-end", "host-shim/lab"];
 

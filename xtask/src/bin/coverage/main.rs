@@ -6,16 +6,21 @@
 //!
 //! An id with a verification code (`code` in `fixtures/ids.txt`) is covered if each letter of the code has a case of that kind, see
 //! [`kinds`].
+//!
+//! An id that no case covers needs a row in a document of `docs/decisions` ([`answers`]). `docs/requirements.tsv` has a line for each id
+//! ([`requirements`]).
 
+mod answers;
 mod assertions;
 mod cases;
 mod ids;
 mod kinds;
 mod lines;
+mod requirements;
 mod source;
 
+use answers::Answer;
 use anyhow::{Context, Result, bail};
-use cases::Case;
 use clap::Parser;
 use ids::Ids;
 use kinds::Kind;
@@ -29,7 +34,8 @@ use xtask::test::{Passed, kept};
 /// List which id is covered by which test and scenario of the last `cargo xtask test`.
 ///
 /// It fails on an unknown id, on a case that names ids and does not cover them, if nothing covers an id that
-/// `fixtures/ids.txt` requires, and if a covered id has no case for a letter of its code.
+/// `fixtures/ids.txt` requires, if a covered id has no case for a letter of its code, if an id has neither a case nor an answer in
+/// `docs/decisions`, and if `docs/requirements.tsv` is not current. `--write` writes that file from the sources.
 ///
 /// With `--lines`, list the lines of the extension's Rust code that no scenario reaches when the extension runs
 /// natively. This needs `llvm-profdata` and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; if
@@ -40,11 +46,15 @@ use xtask::test::{Passed, kept};
     name = "cargo xtask coverage --",
     after_help = "Examples:
   cargo xtask coverage                                       which id is covered by which case
+  cargo xtask coverage -- --write                            write docs/requirements.tsv
   cargo xtask coverage -- --lines                            lines of the extension that no fixture reaches
   cargo xtask coverage -- --lines --min 90 fixtures/solobase fail if one business reaches fewer than 90 %
   cargo xtask coverage -- --lines --format json > lines.json a line a file, then a summary"
 )]
 struct Options {
+    /// Write `docs/requirements.tsv` from the sources, without results of tests.
+    #[arg(long, conflicts_with = "lines")]
+    write: bool,
     /// List the lines of the extension that are not reached.
     #[arg(long)]
     lines: bool,
@@ -78,11 +88,24 @@ fn run(options: &Options) -> Result<()> {
         let Options { paths, min, format, .. } = options;
         return lines::run(&lines::Options { paths, format: *format, min: *min });
     }
+    let root = component_builder::workspace_root();
+    let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
+    let answers = answers::read(&root, "docs/decisions")?;
+    let packages = packages::all()?;
+    let table = requirements::render(&ids, &requirements::cases(&root, &packages)?, &answers);
+    let file = root.join(requirements::FILE);
+    if options.write {
+        return fs::write(&file, table).with_context(|| format!("cannot write {}", file.display()));
+    }
     let missing = "run `cargo xtask test` first: it keeps what passed";
     let passed = fs::read(kept("passed.json")).context(missing)?;
     let passed: Vec<Passed> = serde_json::from_slice(&passed).context(missing)?;
     let cases = fs::read_to_string(kept("cases.jsonl")).context(missing)?;
-    show(&passed, &cases::parse(&cases)?)
+    let mut showings = cases::showings(&cases::parse(&cases)?);
+    showings.extend(of_tests(&root, &packages, &passed)?);
+    let mut coverage = combine(&ids, &answers, &showings);
+    coverage.problems.extend(requirements::difference(&fs::read_to_string(&file).unwrap_or_default(), &table));
+    show(&coverage, &passed)
 }
 
 /// Returns true if a test of this target ran.
@@ -97,12 +120,7 @@ fn has_passed(passed: &[Passed], package: &str, target: &Target, path: &str) -> 
 }
 
 /// Prints which cases cover which ids. Fails if there is a problem.
-fn show(passed: &[Passed], cases: &[Case]) -> Result<()> {
-    let root = component_builder::workspace_root();
-    let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
-    let mut showings = cases::showings(cases);
-    showings.extend(of_tests(&root, &packages::all()?, passed)?);
-    let coverage = combine(&ids, &showings);
+fn show(coverage: &Coverage, passed: &[Passed]) -> Result<()> {
     print!("{}", coverage.render());
     println!("{} tests passed", passed.iter().map(|one| one.tests.len()).sum::<usize>());
     if coverage.problems.is_empty() { Ok(()) } else { bail!("{} problems of coverage", coverage.problems.len()) }
@@ -227,7 +245,9 @@ struct Coverage {
     rows: Vec<Row>,
     /// Cases that do not cover their ids yet, because they are known failures.
     notes: Vec<String>,
-    /// Unknown ids, cases that do not cover their ids, and required ids that no case covers.
+    /// Answers to ids that no case covers, one line for each.
+    answers: Vec<String>,
+    /// Unknown ids, cases and answers that do not cover their ids, and ids that nothing covers.
     problems: Vec<String>,
     /// Ids that no scenario can cover and that no test covers, one line for each reason.
     left: Vec<String>,
@@ -235,7 +255,7 @@ struct Coverage {
     parts: Vec<String>,
 }
 
-fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
+fn combine(ids: &Ids, answers: &BTreeMap<String, Answer>, showings: &[Showing]) -> Coverage {
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let mut kinds: BTreeMap<&str, BTreeSet<Kind>> = BTreeMap::new();
     let (mut notes, mut problems) = (Vec::new(), Vec::new());
@@ -274,6 +294,20 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
     for id in ids.required.iter().filter(|id| !rows.contains_key(id.as_str())) {
         problems.push(format!("nothing shows {id}, which is required"));
     }
+    for (id, answer) in answers {
+        if !ids.contains(id) {
+            problems.push(format!("{}: unknown id `{id}`", answer.place));
+        }
+        problems.extend(answer.fault().map(|fault| format!("{}: the row of {id} {fault}", answer.place)));
+    }
+    let is_left = |id: &str| ids.left.values().any(|left| left.contains(id));
+    for id in ids.known.iter().filter(|id| !rows.contains_key(id.as_str()) && !is_left(id)) {
+        if !answers.contains_key(id) {
+            problems.push(format!("nothing shows {id}; expected a case, or a row in a document of docs/decisions"));
+        }
+    }
+    let only_answered = answers.iter().filter(|(id, _)| ids.contains(id) && !rows.contains_key(id.as_str()));
+    let answers = only_answered.map(|(id, answer)| format!("{id} is answered in {}", answer.place)).collect();
     let of_left = ids.left.iter().map(|(what, ids)| {
         let open: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !rows.contains_key(id)).collect();
         format!("left for {what} ({}): {}", open.len(), open.join(" "))
@@ -281,7 +315,7 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
     let left = of_left.collect();
     let shown = ids.parts.iter().filter(|(id, _)| rows.contains_key(id.as_str()));
     let parts = shown.map(|(id, what)| format!("{id} is shown but for this: {what}")).collect();
-    Coverage { rows: rows.into_values().collect(), notes, problems, left, parts }
+    Coverage { rows: rows.into_values().collect(), notes, answers, problems, left, parts }
 }
 
 impl Coverage {
@@ -293,13 +327,15 @@ impl Coverage {
         for row in &self.rows {
             text.push_str(&format!("{:width$}  {:>10}  {}\n", row.id, row.assertions, row.cases.join(", ")));
         }
-        for line in self.left.iter().chain(&self.parts).chain(&self.notes).chain(&self.problems) {
+        for line in self.answers.iter().chain(&self.left).chain(&self.parts).chain(&self.notes).chain(&self.problems) {
             text.push_str(line);
             text.push('\n');
         }
         let (rows, notes, problems) = (self.rows.len(), self.notes.len(), self.problems.len());
-        let parts = self.parts.len();
-        text.push_str(&format!("{rows} ids shown, {parts} of them in part, {notes} not yet, {problems} problems\n"));
+        let (parts, answers) = (self.parts.len(), self.answers.len());
+        text.push_str(&format!(
+            "{rows} ids shown, {parts} of them in part, {answers} answered, {notes} not yet, {problems} problems\n"
+        ));
         text
     }
 }
@@ -309,7 +345,7 @@ mod tests {
     use super::*;
 
     fn ids() -> Ids {
-        Ids::parse("required SOL-01 S17\nknown S18\n").expect("ids")
+        Ids::parse("required SOL-01 S17\nhttp S18\n").expect("ids")
     }
 
     fn showing(ids: &[&str], standing: Standing) -> Showing {
@@ -322,10 +358,33 @@ mod tests {
         }
     }
 
+    fn no_answers() -> BTreeMap<String, Answer> {
+        BTreeMap::new()
+    }
+
+    #[test]
+    fn an_id_needs_a_case_or_a_whole_row_of_a_decision() {
+        let ids = Ids::parse("known Q-11 Q-12 Q-13\n").expect("ids");
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("a.md"), "| Q-12 | a | b | c |\n| Q-13 | a | b | |\n| Q-99 | a | b | c |\n")
+            .expect("written");
+        let answers = answers::read(folder.path(), ".").expect("answers");
+        let found = combine(&ids, &answers, &[]);
+        assert_eq!(found.answers, ["Q-12 is answered in ./a.md:1", "Q-13 is answered in ./a.md:2"]);
+        assert_eq!(
+            found.problems,
+            [
+                "./a.md:2: the row of Q-13 has 2 cells that say something; expected 3: question, decision, where it is held",
+                "./a.md:3: unknown id `Q-99`",
+                "nothing shows Q-11; expected a case, or a row in a document of docs/decisions",
+            ]
+        );
+    }
+
     #[test]
     fn covered_ids_have_their_cases_and_the_sum_of_assertions() {
         let shows = [showing(&["SOL-01", "S17"], Standing::Shows), showing(&["S17", "S18"], Standing::Shows)];
-        let found = combine(&ids(), &shows);
+        let found = combine(&ids(), &no_answers(), &shows);
         assert_eq!(found.problems, Vec::<String>::new());
         let rows: Vec<(&str, usize, usize)> =
             found.rows.iter().map(|row| (row.id.as_str(), row.cases.len(), row.assertions)).collect();
@@ -334,29 +393,30 @@ mod tests {
 
     #[test]
     fn each_letter_of_a_code_needs_a_case_of_its_kind() {
-        let ids = Ids::parse("known S17 S18 S19\ncode UE S17 S18 S19\npart S18 the pages\n").expect("ids");
+        let ids = Ids::parse("http S17 S18 S19\ncode UE S17 S18 S19\npart S18 the pages\n").expect("ids");
         let at = |file: &str, ids: &[&str]| Showing { file: file.into(), ..showing(ids, Standing::Shows) };
         let replayed = at("fixtures/a.yml", &["S17", "S18"]);
         let expected = ["S17 has no case of the kind E; expected one, or a line `part S17 …` with what is missing"];
-        assert_eq!(combine(&ids, std::slice::from_ref(&replayed)).problems, expected);
+        assert_eq!(combine(&ids, &no_answers(), std::slice::from_ref(&replayed)).problems, expected);
         let served = at("tests/end-to-end/tests/all/over_http/a.rs", &["S17"]);
-        assert_eq!(combine(&ids, &[replayed, served]).problems, Vec::<String>::new());
+        assert_eq!(combine(&ids, &no_answers(), &[replayed, served]).problems, Vec::<String>::new());
     }
 
     #[test]
     fn ids_that_no_scenario_can_cover_are_listed_until_a_test_covers_them() {
         let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
-        let found = combine(&ids, &[showing(&["TES-21"], Standing::Shows)]);
+        let found = combine(&ids, &no_answers(), &[showing(&["TES-21"], Standing::Shows)]);
         assert_eq!(found.left, ["left for http (1): TES-20", "left for pages (1): TES-80"]);
         assert!(found.render().contains("left for pages (1): TES-80\n"));
     }
 
     #[test]
     fn the_part_of_an_id_that_can_not_be_covered_is_listed_if_the_id_is_covered() {
-        let ids = Ids::parse("known S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
-        let found = combine(&ids, &[showing(&["S17"], Standing::Shows)]);
+        let ids = Ids::parse("http S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
+        let found = combine(&ids, &no_answers(), &[showing(&["S17"], Standing::Shows)]);
         assert_eq!(found.parts, ["S17 is shown but for this: the pages"]);
-        let text = "S17 is shown but for this: the pages\n1 ids shown, 1 of them in part, 0 not yet, 0 problems\n";
+        let text =
+            "S17 is shown but for this: the pages\n1 ids shown, 1 of them in part, 0 answered, 0 not yet, 0 problems\n";
         assert!(found.render().ends_with(text), "{}", found.render());
     }
 
@@ -366,6 +426,7 @@ mod tests {
         let later = Standing::NotYet("it is known to fail in v1".into());
         let found = combine(
             &ids(),
+            &no_answers(),
             &[showing(&["S99"], Standing::Shows), showing(&["S17"], wrong), showing(&["SOL-01"], later)],
         );
         assert_eq!(found.notes, ["x.yml:2: case does not show SOL-01 yet: it is known to fail in v1"]);
@@ -379,7 +440,7 @@ mod tests {
             ]
         );
         assert!(
-            found.render().ends_with("0 ids shown, 0 of them in part, 1 not yet, 4 problems\n"),
+            found.render().ends_with("0 ids shown, 0 of them in part, 0 answered, 1 not yet, 4 problems\n"),
             "{}",
             found.render()
         );

@@ -11,8 +11,8 @@ use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
 use host_front::FrontLimits;
 use host_issuers::IssuerSettings;
-use host_provider_api::RegistryTokens;
 use host_provider_api::scripted::{Entry, Scripted, ScriptedAnswer};
+use host_provider_api::{Provider, Registry, RegistryTokens};
 use host_store::{MemoryStore, Partition};
 use host_vault::Vault;
 use jsonschema::Validator;
@@ -76,6 +76,22 @@ impl Api {
         let config: Vec<_> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         Api::start_configured(business, &config, ServerOptions { names, ..options }, keys)
+    }
+
+    /// Starts a server with these values in its configuration, and a provider of these effects.
+    pub fn with_provider(
+        business: &BusinessFolder,
+        config: &[(&str, &str)],
+        pattern: &str,
+        provider: Arc<dyn Provider>,
+    ) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), has_users: true, ..ServerOptions::default() };
+        let front = FrontLimits { reply: Duration::from_secs(5), ..options.front };
+        let mut providers = Registry::new();
+        providers.register(&[pattern], provider);
+        let config: Vec<_> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Api::start_configured(business, &config, ServerOptions { front, providers, ..options }, keys)
     }
 
     /// Starts a server that keeps secrets, and is the token endpoint of a registry.

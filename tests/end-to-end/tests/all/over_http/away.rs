@@ -39,7 +39,7 @@ fn later(api: &Api, days: i64) {
     api.server.settle();
 }
 
-// covers: ORC-42
+// covers: ORC-42, Q-55
 #[test]
 fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it() {
     let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);

@@ -204,6 +204,7 @@ fn a_check_says_what_is_left_and_what_to_buy() {
     );
 }
 
+// covers: PLG-24
 #[test]
 fn the_server_says_whether_it_works() {
     let served = Served::start();

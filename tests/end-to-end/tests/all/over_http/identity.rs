@@ -32,7 +32,7 @@ fn told(api: &Api, kind: &'static str) -> usize {
     })
 }
 
-// covers: PLG-20, PLG-21, PLG-70
+// covers: PLG-20, PLG-21, PLG-70, PLG-74
 #[test]
 fn a_user_registers_and_uses_the_api_with_the_token() {
     let api = Api::start("saas-plugins");
@@ -135,7 +135,7 @@ fn only_pages_of_the_business_may_call_the_api_from_a_browser() {
     assert_eq!(asked.header("access-control-allow-credentials"), None, "no cookies");
 }
 
-// covers: PLG-72
+// covers: PLG-72, PLG-74
 #[test]
 fn the_eleventh_login_in_a_minute_is_refused() {
     let api = Api::with_logins("saas-plugins", 10);

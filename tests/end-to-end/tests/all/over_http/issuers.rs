@@ -172,7 +172,7 @@ fn request(api: &Api, line: &str, headers: &[(&str, &str)]) -> Answer {
     Connection::open(api.server.address()).request(line, headers, b"")
 }
 
-// covers: PLG-70
+// covers: PLG-70, D-44
 #[test]
 fn a_token_of_an_issuer_is_a_key_until_it_is_changed_has_expired_or_is_of_somebody_else() {
     let issuer = Issuer::start();

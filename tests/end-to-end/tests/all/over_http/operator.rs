@@ -1,6 +1,8 @@
 //! The operator's API: what happened, what is stuck, and what an account has.
 
 use super::commands::Served;
+use super::raw::Connection;
+use super::webhooks::event;
 use extension_contract::ActorKind;
 use serde_json::{Value, json};
 
@@ -126,6 +128,31 @@ fn the_metrics_count_what_happened_and_name_no_account() {
     assert_eq!(refused, 1, "{}", answer.body);
     assert_eq!(value(r#"host_shim_requests_total{route="/api/commands/{name}",status="200"}"#), 1);
     assert!(!answer.body.contains("ada"), "{}", answer.body);
+}
+
+// covers: S70
+#[test]
+fn an_event_of_a_type_that_nothing_handles_is_counted_by_its_type() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    for (id, kind) in
+        [("evt_1", "radar.early_fraud_warning.created"), ("evt_2", "moon.landed"), ("evt_3", "moon.landed")]
+    {
+        let body = String::from_utf8(event(id)).expect("a text").replace("customer.updated", kind);
+        let signature = served.server.signature(body.as_bytes());
+        let headers = [("Stripe-Signature", signature.as_str())];
+        let answer =
+            Connection::open(served.server.address()).request("POST /api/webhooks/stripe", &headers, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    served.server.settle();
+    let answer = served.send("GET /metrics", &admin, &[], &Value::Null);
+    for (kind, count) in [("radar.early_fraud_warning.created", 1), ("moon.landed", 2)] {
+        let line = format!(
+            r#"host_shim_unhandled_events_total{{business="solobase",mode="test",source="stripe",type="{kind}"}} {count}"#
+        );
+        assert!(answer.body.lines().any(|found| found == line), "{line} in {}", answer.body);
+    }
 }
 
 /// Returns the only open effect of a kind.

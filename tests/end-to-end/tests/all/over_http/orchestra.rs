@@ -29,7 +29,7 @@ fn waiting() -> (Api, Arc<Vault>) {
     (api, vault)
 }
 
-// covers: ORC-31, ORC-32, ORC-33, ORC-34
+// covers: ORC-31, ORC-32, ORC-33, ORC-34, D-61, D-70
 #[test]
 fn an_operator_sees_the_steps_and_enters_the_address_of_the_database() {
     let (api, vault) = waiting();
@@ -104,7 +104,7 @@ fn checkout(payment_status: &str) -> Vec<u8> {
     bodies(&story).remove(0)
 }
 
-// covers: ORC-01, ORC-04, ORC-05
+// covers: ORC-01, ORC-04, ORC-05, PLG-36, D-48, D-69
 #[test]
 fn stripe_is_answered_in_the_words_of_the_business_before_the_database_exists() {
     let api = Api::start("orchestra");
@@ -125,16 +125,34 @@ fn stripe_is_answered_in_the_words_of_the_business_before_the_database_exists() 
     assert_eq!(deliver(&api.server.signature(&body)).body, "Success", "the same event again");
 }
 
-// covers: ORC-08
+// covers: ORC-08, ORC-18, ORC-47
 #[test]
-fn the_proxy_routes_only_hosts_of_orchestras() {
+fn a_host_name_leads_to_the_database_of_its_orchestra_and_to_no_other() {
     let (api, _) = waiting();
     let proxy = api.service();
     let found = api.get("/api/hosts/Philharmonic", &proxy);
     assert_eq!((&found["subdomain"], &found["status"]), (&json!("philharmonic"), &json!("provisioning")));
+    assert_eq!(found["database_host"], json!(null), "there is none yet");
     for unknown in ["nobody", "www", "a--b"] {
         let answer = api.send(&format!("GET /api/hosts/{unknown}"), &proxy, &NOTHING);
         assert_eq!(answer.status, 404, "{unknown}: {answer:?}");
     }
     assert_eq!(api.send("GET /api/hosts/philharmonic", &api.user("o1"), &NOTHING).code(), "forbidden");
+    for (subdomain, host) in [("philharmonic", "db.one.example"), ("chamber", "db.two.example")] {
+        let line = format!("POST /api/admin/provisions/{subdomain}/database-url");
+        let url = URL.replace("db.one.example", host);
+        api.send(&line, &api.operator(), &json!({"url": url})).ok();
+        api.server.settle();
+    }
+    // An application keeps its connections by this database, so that no two orchestras share one.
+    let database = |subdomain: &str| {
+        let found = api.get(&format!("/api/hosts/{subdomain}"), &proxy);
+        assert_eq!(found["status"], "running");
+        let text = |name: &str| found[name].as_str().unwrap_or_else(|| panic!("{name} of {found}")).to_owned();
+        (text("database_host"), text("database_secret_ref"))
+    };
+    let (one, two) = (database("philharmonic"), database("chamber"));
+    assert_eq!((&*one.0, &*two.0), ("db.one.example", "db.two.example"));
+    assert_ne!(one.1, two.1);
+    assert!(one.1.starts_with("secret:") && !one.1.contains("hunter2"), "{one:?}");
 }

@@ -2,8 +2,9 @@
 
 use super::api::Api;
 use super::raw::{Answer, Connection};
-use end_to_end::world::saas_plugins;
+use end_to_end::world::{START_MS, saas_plugins, tesslate};
 use host::business::BusinessFolder;
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::json;
 use std::fs;
 
@@ -128,6 +129,34 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
     // Without a session, a form leads to the login, and from there back to its page.
     let anonymous = send(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_starter");
     assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
+}
+
+// covers: TES-82, TES-104
+#[test]
+fn the_usage_page_synchronises_and_lists_each_request() {
+    let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);
+    let request = json!({
+        "id": "r1", "at": "2026-01-01T00:10:00Z", "quantities": {"input": 12_345, "output": 678}, "attributes": {"model": "large"},
+    });
+    api.answer("usage-pull:*", json!({"requests": [request], "more": false}));
+    let ada = register(&api, "ada@example.com");
+    let page = |path: &str| get(&api, path, &[("Cookie", &ada)]).body;
+    api.server.advance_to(START_MS + 30 * 60_000);
+    let before = page("/billing/usage");
+    assert!(before.contains("Synchronise now") && before.contains("Not synchronised yet."), "{before}");
+    assert!(!before.contains("12,345"), "{before}");
+    let sent = send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    assert_eq!((sent.status, sent.header("location")), (303, Some("/billing/usage?said=sync_usage")), "{sent:?}");
+    let after = page("/billing/usage?said=sync_usage");
+    for text in ["The usage is up to date.", "Last synchronised", "00:30 UTC", "12,345", "678", "13,023", "00:10"] {
+        assert!(after.contains(text), "{text}: {after}");
+    }
+    // The second form while the log is still being read.
+    api.script("usage-pull:2/1", vec![ScriptedAnswer::Never]);
+    send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    let refused = send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
 }
 
 // covers: PLG-01, PLG-03

@@ -107,7 +107,7 @@ fn everybody_reads_the_plans_and_pages_of_them() {
     }
 }
 
-// covers: SOL-16
+// covers: SOL-16, Q-33
 #[test]
 fn each_refusal_of_an_instance_has_the_name_of_the_business() {
     let shop = Shop::start();
@@ -137,6 +137,14 @@ fn each_refusal_of_an_instance_has_the_name_of_the_business() {
     let command = json!({"name": "App", "metadata": {"subdomain": "third"}});
     let refused = shop.send("POST /api/commands/instance.create", &shop.ada, &command);
     assert_eq!((refused.status, refused.code()), told(409, "instance_limit"));
+    let consume = |amount: u32| {
+        let body = json!({"key": "api_requests_monthly", "amount": amount});
+        shop.send("POST /api/commands/usage.consume", &shop.ada, &body)
+    };
+    let whole = consume(1_000_000);
+    assert_eq!(whole.status, 200, "{}", whole.body);
+    let beyond = consume(1);
+    assert_eq!((beyond.status, beyond.code()), told(429, "request_limit"));
 }
 
 // covers: SOL-13

@@ -81,6 +81,7 @@ fn is(status: u16, text: &str) -> (u16, String) {
     (status, text.to_owned())
 }
 
+// covers: D-46
 #[test]
 fn a_token_gives_the_granted_part_of_what_is_asked_for_once() {
     let api = shop();

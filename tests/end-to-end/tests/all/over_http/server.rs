@@ -234,6 +234,7 @@ impl Server {
             aliases: paths.collect(),
             webhook_answers: answers.map(|own| (own.webhook.clone(), own.clone())).collect(),
             local_clock: None,
+            costs: with.business.own.costs.clone(),
             routes,
             users,
             url,

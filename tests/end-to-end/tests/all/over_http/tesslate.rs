@@ -2,20 +2,30 @@
 
 use super::api::{Api, NOTHING, wrong};
 use crate::writer::support::bodies;
+use counterparts::LiteLlm as Proxy;
 use end_to_end::world::{START_MS, tesslate};
+use host_litellm::{Config, LiteLlm};
+use host_provider_api::Secret;
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A server whose Stripe answers.
 fn studio() -> Api {
     let api = Api::start("tesslate");
+    answers(&api);
+    api
+}
+
+/// Sets the answers of Stripe and of the provider of containers.
+fn answers(api: &Api) {
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     api.answer("checkout:*", json!({"session_id": "cs_1", "url": "https://checkout.example/cs_1"}));
     api.answer("portal:*", json!({"url": "https://billing.example/p"}));
     api.answer("connect:*", json!({"id": "acct_zoe"}));
     api.answer("connect-link:*", json!({"url": "https://connect.example/setup"}));
     api.answer("*container*", json!({"url": "https://one.example", "arn": "arn:one"}));
-    api
 }
 
 /// Makes Ada a Premium user.
@@ -88,12 +98,15 @@ fn a_plan_counts_with_the_answer_to_its_webhook() {
     assert_eq!(api.get("/api/billing/subscription", &api.user("ada"))["tier"], "premium");
 }
 
-// covers: TES-24
+// covers: TES-24, D-93
 #[test]
-fn the_portal_needs_no_customer_before() {
+fn the_portal_needs_no_customer_before_and_no_cache_keeps_its_link() {
     let api = studio();
     let ada = api.user("ada");
-    assert_eq!(api.get("/api/billing/portal", &ada), json!({"portal_url": "https://billing.example/p"}));
+    let answer = api.ask("GET /api/billing/portal", &ada, &NOTHING);
+    assert_eq!(&*answer.body, r#"{"portal_url":"https://billing.example/p"}"#);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(api.ask("GET /api/billing/config", "", &NOTHING).header("cache-control"), None);
 }
 
 // covers: TES-25, TES-26, TES-27, TES-31
@@ -177,7 +190,7 @@ fn a_user_sees_the_use_of_models_and_agents() {
     let expected = json!({
         "start_date": "2026-01-01", "end_date": "2026-01-02",
         // 110 tokens of the large model for 12, 50 of the small one for 2, and 10 for each token of the agent.
-        "tokens": 160, "requests": 3, "cost_micros": 110 * 12 + 50 * 2 + 100 * 10, "covered_micros": 0,
+        "tokens": 160, "input_tokens": 0, "output_tokens": 0, "requests": 3, "cost_micros": 110 * 12 + 50 * 2 + 100 * 10, "covered_micros": 0,
         "by_model": [
             {"model": "large", "tokens": 110, "requests": 2, "cost_micros": 110 * 12 + 100 * 10},
             {"model": "small", "tokens": 50, "requests": 1, "cost_micros": 100},
@@ -186,24 +199,120 @@ fn a_user_sees_the_use_of_models_and_agents() {
             {"agent": null, "tokens": 60, "requests": 2, "cost_micros": 10 * 12 + 50 * 2},
             {"agent": "agent_quill", "tokens": 100, "requests": 1, "cost_micros": 100 * 22},
         ],
+        "by_day": [
+            {"date": "2026-01-02", "tokens": 60, "requests": 2, "cost_micros": 10 * 12 + 50 * 2},
+            {"date": "2026-01-01", "tokens": 100, "requests": 1, "cost_micros": 100 * 22},
+        ],
+        "synced_at": null,
     });
     assert_eq!(usage, expected);
     assert_eq!(api.get("/api/billing/usage?start_date=2026-01-02&end_date=2026-01-02", &ada)["tokens"], 60, "one day");
-    let log = api.get("/api/billing/usage/logs", &ada);
-    let days: Vec<&str> =
-        log["days"].as_array().expect("days").iter().map(|day| day["date"].as_str().expect("a day")).collect();
-    assert_eq!(days, ["2026-01-02", "2026-01-01"], "the newest first");
-    let first = json!({"model": "large", "agent": "agent_quill", "tokens": 100, "requests": 1, "cost_micros": 2200});
-    assert_eq!(log["days"][1]["lines"], json!([first]));
-    let small = api.get("/api/billing/usage/logs?model=small&start_date=2026-01-02", &ada);
-    assert_eq!(small["days"].as_array().map(Vec::len), Some(1));
-    assert_eq!(small["days"][0]["lines"].as_array().map(Vec::len), Some(1));
-    let agent = api.get("/api/billing/usage/logs?agent=agent_quill&end_date=2026-01-01", &ada);
-    assert_eq!(agent["days"][0]["lines"], json!([first]));
+    let of_small = api.get("/api/billing/usage?model=small", &ada);
+    assert_eq!(of_small["tokens"], 160, "the totals are those of all models");
+    let days: Vec<i64> =
+        of_small["by_day"].as_array().expect("days").iter().filter_map(|day| day["tokens"].as_i64()).collect();
+    assert_eq!(days, [50, 0]);
+    let ids = |path: &str| -> Vec<String> {
+        let log = api.get(path, &ada);
+        let requests = log["requests"].as_array().expect("a list").iter();
+        requests.map(|request| request["request_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(ids("/api/billing/usage/logs"), ["r3", "r2", "r1"], "a line for each request, the newest first");
+    let first = json!({
+        "request_id": "r1", "at": "2026-01-01T10:00:00Z", "model": "large", "agent": "agent_quill", "tokens": 100,
+        "input_tokens": 0, "output_tokens": 0, "cost_micros": 2200, "covered_micros": 0,
+    });
+    assert_eq!(api.get("/api/billing/usage/logs?agent=agent_quill", &ada), json!({"requests": [first], "next": null}));
+    assert_eq!(ids("/api/billing/usage/logs?model=small&start_date=2026-01-02"), ["r2"]);
+    assert_eq!(ids("/api/billing/usage/logs?end_date=2026-01-01"), ["r1"], "the end is the whole day");
+    assert_eq!(ids("/api/billing/usage/logs?start_date=2026-01-02"), ["r3", "r2"]);
+    let page = api.get("/api/billing/usage/logs?limit=2", &ada);
+    let next = page["next"].as_str().expect("a further page");
+    assert_eq!(ids(&format!("/api/billing/usage/logs?limit=2&after={next}")), ["r1"]);
+    let nobody = api.get("/api/billing/usage/logs", &api.user("bob"));
+    assert_eq!(nobody, json!({"requests": [], "next": null}), "another user");
     assert_eq!(
         wrong(&api.send("GET /api/billing/usage?start_date=2026-02-30", &ada, &NOTHING)),
         [("/start_date".into(), "bad-format".into())]
     );
+}
+
+// covers: TES-06, TES-29, TES-63, TES-103
+#[test]
+fn a_user_synchronises_the_use_of_a_proxy() {
+    let proxy = Proxy::start();
+    let provider = LiteLlm::new(Config::new(&proxy.url(), Secret::new(Proxy::KEY)));
+    let api = Api::with_provider(tesslate(), &[("usage_proxy", &proxy.url())], "usage.pull", Arc::new(provider));
+    let ada = api.user("ada");
+    api.server.advance_to(START_MS + 36 * 3_600_000);
+    let tags = json!({"request_tags": ["agent:agent_quill"]});
+    proxy.log("r1", "ada", "2026-01-01T10:00:00Z", "large", (1_000, 200), &tags);
+    proxy.log("r2", "ada", "2026-01-01T11:00:00.5Z", "small", (10, 1), &json!({}));
+    proxy.log("b1", "bob", "2026-01-01T11:00:00Z", "small", (1_000_000, 1), &json!({}));
+    let sync = || api.send("POST /api/billing/usage/sync", &ada, &NOTHING);
+    // 1000 at 2.50 and 200 at 10.00 of a million, and 10 for each token of the agent; 10 at 0.15 and 1 at 0.60, each rounded.
+    let cost = (2_500 + 2_000 + 1_200 * 10) + (2 + 1);
+    let at = "2026-01-02T12:00:00Z";
+    assert_eq!(sync().ok(), json!({"new": 2, "cost_micros": cost, "unpriced": 0, "synced_at": at}));
+    assert_eq!(sync().ok()["new"], 0, "the same requests again");
+    api.server.advance_to(START_MS + 38 * 3_600_000);
+    // Meanwhile the log was read every hour. This request began before the last read, and was slow.
+    proxy.log("r3", "ada", "2026-01-02T13:30:00Z", "large", (1, 1), &json!({}));
+    assert_eq!(sync().ok()["new"], 1);
+    let since = proxy.queries().last().cloned().expect("a query");
+    assert!(since.contains("start_date=2026-01-02%2013%3A00%3A00"), "an hour before the cursor: {since}");
+    let usage = api.get("/api/billing/usage", &ada);
+    assert_eq!(
+        (&usage["input_tokens"], &usage["output_tokens"], &usage["requests"]),
+        (&json!(1_011), &json!(202), &json!(3))
+    );
+    assert_eq!(usage["synced_at"], "2026-01-02T14:00:00Z");
+    assert_eq!(
+        usage["by_agent"][1],
+        json!({"agent": "agent_quill", "tokens": 1_200, "requests": 1, "cost_micros": 16_500})
+    );
+    let log = api.get("/api/billing/usage/logs?agent=agent_quill", &ada);
+    let line = json!({
+        "request_id": "r1", "at": "2026-01-01T10:00:00Z", "model": "large", "agent": "agent_quill", "tokens": 1_200,
+        "input_tokens": 1_000, "output_tokens": 200, "cost_micros": 16_500, "covered_micros": 0,
+    });
+    assert_eq!(log["requests"], json!([line]));
+    assert_eq!(api.send("POST /api/billing/usage/sync", "", &NOTHING).status, 401);
+}
+
+// covers: TES-29
+#[test]
+fn a_proxy_that_refuses_and_a_business_without_one_have_codes_of_their_own() {
+    let proxy = Proxy::start();
+    let provider = LiteLlm::new(Config::new(&proxy.url(), Secret::new("sk-wrong")));
+    let api = Api::with_provider(tesslate(), &[("usage_proxy", &proxy.url())], "usage.pull", Arc::new(provider));
+    let refused = api.send("POST /api/billing/usage/sync", &api.user("ada"), &NOTHING);
+    assert_eq!((refused.status, refused.code()), (424, "proxy_unreachable"));
+    let without = studio();
+    let refused = without.send("POST /api/billing/usage/sync", &without.user("ada"), &NOTHING);
+    assert_eq!((refused.status, refused.code()), (404, "no_proxy"));
+}
+
+// covers: TES-29
+#[test]
+fn a_user_has_one_synchronisation_at_a_time() {
+    let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);
+    let (ada, bob) = (api.user("ada"), api.user("bob"));
+    let page = json!({"requests": [], "more": false});
+    api.script(
+        "usage-pull:1/1",
+        vec![ScriptedAnswer::Late { after_ms: 60_000, then: Box::new(ScriptedAnswer::Ok(page.clone())) }],
+    );
+    let first = api.send("POST /api/billing/usage/sync", &ada, &NOTHING).status;
+    assert_eq!(first, 202, "the log is being read");
+    let second = api.send("POST /api/billing/usage/sync", &ada, &NOTHING);
+    assert_eq!((second.status, second.code()), (409, "sync_is_running"));
+    let of_another = api.send("POST /api/billing/usage/sync", &bob, &NOTHING).status;
+    assert_eq!(of_another, 202, "each user has a synchronisation");
+    api.server.advance_to(START_MS + 120_000);
+    api.server.settle();
+    api.answer("usage-pull:2/1", page);
+    assert_eq!(api.send("POST /api/billing/usage/sync", &ada, &NOTHING).ok()["new"], 0);
 }
 
 // covers: TES-32, TES-33
@@ -308,14 +417,13 @@ fn a_free_user_is_sent_to_premium_and_a_premium_user_to_a_slot() {
     }
 }
 
-// covers: TES-90, TES-91
+// covers: TES-90, TES-91, D-84
 #[test]
 fn the_client_has_the_methods_and_types_that_the_application_uses() {
     let text = host_openapi::typescript(&tesslate().routes, "billingApi");
     let interface = text.split("export interface BillingApi {").nth(1).and_then(|rest| rest.split("\n}").next());
     let methods = interface.expect("an interface").lines().filter_map(|line| line.trim().split_once('('));
     let methods: BTreeSet<&str> = methods.map(|(name, _)| name).filter(|name| !name.starts_with("/**")).collect();
-    // `syncUsage` is missing: nothing reads the usage of a LiteLLM proxy.
     let expected = [
         "cancelSubscription",
         "connectStripe",
@@ -335,6 +443,7 @@ fn the_client_has_the_methods_and_types_that_the_application_uses() {
         "purchaseCredits",
         "purchaseDeploySlot",
         "subscribe",
+        "syncUsage",
         "undeployProject",
     ];
     assert_eq!(methods, expected.into());
@@ -356,7 +465,9 @@ fn the_client_has_the_methods_and_types_that_the_application_uses() {
 
 #[test]
 fn every_route_of_the_document_has_answered_in_these_tests() {
-    let api = studio();
+    let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);
+    answers(&api);
+    api.answer("usage-pull:*", json!({"requests": [], "more": false}));
     let ada = api.user("ada");
     premium(&api);
     api.send("POST /api/projects", &ada, &json!({"name": "one", "slug": "one"})).ok();
@@ -366,6 +477,7 @@ fn every_route_of_the_document_has_answered_in_these_tests() {
         "DELETE /api/projects/one/deploy",
         "POST /api/billing/cancel",
         "POST /api/billing/connect",
+        "POST /api/billing/usage/sync",
         "POST /api/projects/deployment/purchase-slot",
         "POST /api/marketplace/agents/agent_lint/purchase",
     ] {

@@ -167,6 +167,7 @@ fn each_answer_has_an_id_of_its_own_which_no_client_chooses() {
     assert!(ids[0] != ids[1] && !ids.contains(&"mine".to_owned()), "{ids:?}");
 }
 
+// covers: D-69
 #[test]
 fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
@@ -179,6 +180,21 @@ fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
     assert!(answer.header("retry-after").is_some());
     assert_eq!(deliver(&server, LINE, &headers, &body).status, 200, "the next attempt");
+}
+
+// covers: PLG-24
+#[test]
+fn the_health_names_the_part_that_fails() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
+    server.settle();
+    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    assert_eq!(health().status, 200);
+    faults.fail_reads(true);
+    let failing = health();
+    assert_eq!((failing.status, &*failing.body), (503, r#"{"failing":["solobase/test: store"],"status":"failing"}"#));
+    faults.fail_reads(false);
+    assert_eq!(health().status, 200, "the store can be read again");
 }
 
 /// A writer that does nothing until it is released.

@@ -46,7 +46,7 @@ fn survives(setup: &Setup, parts: &[Part], expected: &World, write: u64, moment:
 }
 
 /// Property 4: a kill at any write, then redelivery.
-// covers: S21
+// covers: S21, D-40, D-41
 #[test]
 fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     let kills = proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 8);

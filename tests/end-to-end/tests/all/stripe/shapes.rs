@@ -68,7 +68,7 @@ fn as_in_clover(event: &mut Value) {
     }
 }
 
-// covers: S79
+// covers: S79, D-108, Q-89
 #[test]
 fn one_story_in_four_shapes_ends_in_one_state_with_the_same_effects() {
     let old = played("2020-08-27", |_| ());

@@ -131,15 +131,21 @@ fn purchases_of_a_user_are_rows() {
         "credit_balance",
     ];
     let billing = columns(&filled, "user_billing", billing);
-    let ada = [json!("A"), json!("cus_A"), json!("sub_p"), json!("premium"), json!(1), json!(500)];
+    let ada = [json!("A"), json!("cus_A"), json!("sub_p"), json!("premium"), json!(2), json!(500)];
     let bob = [json!("B"), json!("cus_B"), Value::Null, json!("free"), json!(0), json!(0)];
     assert!(billing.contains(&ada) && billing.contains(&bob), "{billing:?}");
     let creators = columns(&filled, "user_billing", ["user_id", "creator_stripe_account_id"]);
     assert!(creators.contains(&[json!("zoe"), json!("acct_zoe")]), "{creators:?}");
-    let projects = columns(&filled, "projects", ["user_id", "slug", "is_deployed", "url"]);
-    assert_eq!(projects, [[json!("A"), json!("one"), json!(true), json!("https://one.example")]]);
-    let slots = columns(&filled, "deploy_slots", ["user_id", "stripe_payment_intent_id", "status", "quantity"]);
-    assert_eq!(slots, [[json!("A"), json!("pi_3"), json!("paid"), json!(1)]]);
+    let projects = ["user_id", "slug", "is_deployed", "url", "deploy_type", "stripe_payment_intent_id"];
+    let projects = columns(&filled, "projects", projects);
+    let project = |slug: &str, deploy_type: &str, payment: Value| {
+        [json!("A"), json!(slug), json!(true), json!("https://one.example"), json!(deploy_type), payment]
+    };
+    // The plan covers one project, and the slot another.
+    assert_eq!(projects, [project("one", "included", Value::Null), project("two", "purchased", json!("pi_3"))]);
+    let slots =
+        columns(&filled, "deploy_slots", ["user_id", "stripe_payment_intent_id", "status", "quantity", "project_id"]);
+    assert_eq!(slots, [[json!("A"), json!("pi_3"), json!("paid"), json!(1), json!("dep_two")]]);
     let mut agents = columns(&filled, "agent_access", ["agent_id", "pricing_type", "status"]);
     agents.sort_by_key(|row| row[0].to_string());
     assert_eq!(
@@ -160,12 +166,12 @@ fn purchases_of_a_user_are_rows() {
 #[test]
 fn each_request_is_a_row_with_its_part_of_the_costs_of_its_day() {
     let filled = Filled::with_views("tesslate");
-    let mut found = columns(
-        &filled,
-        "usage_logs",
-        ["request_id", "user_id", "model", "agent_id", "tokens", "cost_micros", "creator_fee_micros"],
-    );
-    found.sort_by_key(|row| row[0].to_string());
+    let found = |view: &str, quantity: &str| {
+        let names = ["request_id", "user_id", "model", "agent_id", quantity, "cost_micros", "creator_fee_micros"];
+        let mut found = columns(&filled, view, names);
+        found.sort_by_key(|row| row[0].to_string());
+        found
+    };
     let row = |id: &str, model: &str, agent: Option<&str>, tokens: i64, cost: i64, fee: Option<i64>| {
         [json!(id), json!("A"), json!(model), json!(agent), json!(tokens), json!(cost), json!(fee)]
     };
@@ -176,7 +182,9 @@ fn each_request_is_a_row_with_its_part_of_the_costs_of_its_day() {
         row("req_3", "small", quill, 30, 360, Some(300)),
         row("req_4", "small", None, 7, 14, None),
     ];
-    assert_eq!(found, expected, "the repeated req_1 with another quantity is no row");
+    for (view, quantity) in [("usage_logs", "tokens"), ("usage_reports", "quantity")] {
+        assert_eq!(found(view, quantity), expected, "{view}: the repeated req_1 with another quantity is no row");
+    }
     let sum: i64 = filled
         .connection
         .query_row(
@@ -248,7 +256,7 @@ fn each_column_has_the_type_that_the_file_says() {
     }
 }
 
-// covers: TES-09
+// covers: TES-09, TES-103
 #[test]
 fn views_go_and_come_back_on_an_empty_and_on_a_filled_file() {
     for business in BUSINESSES {

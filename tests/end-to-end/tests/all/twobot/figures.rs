@@ -78,7 +78,7 @@ fn the_boosters_equal_the_table() {
     }
 }
 
-// covers: BOT-04
+// covers: BOT-04, BOT-12
 #[test]
 fn a_booster_is_twice_an_add_on_with_three_times_its_storage() {
     let boosters = products("org_pool_booster");
@@ -92,7 +92,7 @@ fn a_booster_is_twice_an_add_on_with_three_times_its_storage() {
     }
 }
 
-// covers: BOT-05, D-30
+// covers: BOT-05, D-30, BOT-35
 #[test]
 fn a_year_costs_ten_months() {
     let both = products("workspace_addon").into_iter().chain(products("org_pool_booster"));

@@ -29,7 +29,7 @@ fn is_catalog(view: &View) -> bool {
     matches!(view.kind, Kind::CatalogProduct | Kind::CatalogPrice)
 }
 
-// covers: PLG-57, PLG-71
+// covers: PLG-57, PLG-71, D-43
 #[test]
 fn each_role_reads_its_rows_of_each_view() {
     let server = Server::with(&BUSINESSES);
@@ -165,6 +165,40 @@ fn the_tables_below_show_no_more_than_the_views() {
     let keys = server.ask(User("u1"), "SELECT key FROM provisioner.rows WHERE key LIKE 'record:tokens:%'");
     assert_eq!(keys, Ok(Vec::new()));
     assert_ne!(server.sql("SELECT count(*) FROM rows WHERE key LIKE 'record:tokens:%'"), "0");
+}
+
+// covers: PLG-57
+#[test]
+fn the_views_with_the_rights_of_their_owner_show_own_rows_only() {
+    let server = Server::with(&BUSINESSES);
+    for (view, scope, first, second) in [
+        ("tesslate_test.host_accounts", "id", "A", "B"),
+        ("tesslate_test.host_measurements", "scope", "A", "B"),
+        ("saas_plugins_test.host_accounts", "id", "u1", "u2"),
+        ("saas_plugins_test.host_effects", "scope", "u1", "u2"),
+    ] {
+        let query = format!("SELECT DISTINCT {scope} AS scope FROM {view}");
+        let all = server.ask(Admin, &query).expect("an administrator reads everything");
+        assert_eq!(server.ask(Service, &query).as_ref(), Ok(&all), "{view}: a service");
+        for caller in [first, second, "nobody"] {
+            let own = format!(
+                "SELECT s.id FROM scopes AS s JOIN partitions AS p ON p.id = s.partition WHERE s.account = 'user:{caller}' \
+                 AND p.business = '{}'",
+                if view.starts_with("tesslate") { "tesslate" } else { "saas-plugins" }
+            );
+            let own: Vec<Value> =
+                server.sql(&own).lines().map(|id| serde_json::from_str(id).expect("a number")).collect();
+            let found = server.ask(User(caller), &query).expect("own rows");
+            assert!(found.iter().all(|row| own.contains(&row["scope"])), "{view} as {caller}: {found:?}, own {own:?}");
+            assert_eq!(
+                found.is_empty(),
+                caller == "nobody" || !all.iter().any(|row| own.contains(&row["scope"])),
+                "{view}"
+            );
+        }
+        let told = server.ask(Anonymous, &query);
+        assert!(told.as_ref().is_err_and(|told| told.contains("permission denied")), "{view}: {told:?}");
+    }
 }
 
 // covers: PLG-57

@@ -1,0 +1,66 @@
+//! Terraform's files describe the machine of a server, with exactly the rights at AWS that the document for operators lists. A test of
+//! `workflows.rs` lets a parser of the language read them.
+
+use super::{Document, files};
+
+/// The resources that a server at AWS needs.
+const RESOURCES: [(&str, &str); 6] = [
+    ("aws_instance", "server"),
+    ("aws_ebs_volume", "data"),
+    ("aws_db_instance", "database"),
+    ("aws_s3_bucket", "backups"),
+    ("aws_secretsmanager_secret", "server"),
+    ("aws_iam_role_policy", "provider"),
+];
+
+/// Returns the rights that the document lists for AWS, such as `s3:GetObject`.
+fn documented(text: &str) -> Vec<String> {
+    let (_, list) = text.split_once("**AWS**").expect("the rights");
+    let (list, _) = list.split_once("Without `s3:GetBucketTagging`").expect("the end of the rights");
+    let mut rights = Vec::new();
+    for part in list.split("\n- **").skip(1) {
+        let (service, names) = part.split_once("**").expect("a service");
+        let whole = |name: &str| match name.contains(':') {
+            true => name.to_owned(),
+            false => format!("{}:{name}", service.to_lowercase()),
+        };
+        rights.extend(names.split('`').skip(1).step_by(2).map(whole));
+    }
+    rights.sort();
+    rights.dedup();
+    rights
+}
+
+/// Returns the rights in the lists `actions` of a block of Terraform.
+fn granted(text: &str, block: &str) -> Vec<String> {
+    let (_, text) = text.split_once(block).expect("the block");
+    let text = text.split("\n}\n").next().unwrap_or(text);
+    let lists = text.split("actions").skip(1).filter_map(|rest| rest.split_once('[')?.1.split(']').next());
+    let mut rights: Vec<String> =
+        lists.flat_map(|list| list.split('"').skip(1).step_by(2)).map(str::to_owned).collect();
+    rights.sort();
+    rights.dedup();
+    rights
+}
+
+// covers: SOL-48
+#[test]
+fn terraform_describes_the_server_with_the_rights_of_the_document() {
+    let all: String = files("deploy/terraform", ".tf").iter().map(|file| Document::read(file).text).collect();
+    for (of, name) in RESOURCES {
+        assert!(all.contains(&format!("resource \"{of}\" \"{name}\" {{")), "{of}.{name}");
+    }
+    let documented = documented(&Document::read("docs/operating.md").text);
+    assert!(documented.len() > 50, "{documented:?}");
+    assert_eq!(granted(&all, "data \"aws_iam_policy_document\" \"provider\" {"), documented);
+    let readme = Document::read("deploy/terraform/README.md").text;
+    assert!(readme.contains("never applied"), "the reader learns that nobody applied it");
+}
+
+#[test]
+fn rights_are_read_from_both() {
+    let text = "**AWS**, for:\n\n- **S3**: `GetObject`,\n  `a:B`\n- **RDS**: `Stop`\n\nWithout `s3:GetBucketTagging`";
+    assert_eq!(documented(text), ["a:B", "rds:Stop", "s3:GetObject"]);
+    let block = "x {\n  actions = [\n \"s3:GetObject\",\n ]\n  actions = [\"a:B\"]\n}\ny {\n  actions = [\"c:D\"]\n}\n";
+    assert_eq!(granted(block, "x {"), ["a:B", "s3:GetObject"]);
+}
