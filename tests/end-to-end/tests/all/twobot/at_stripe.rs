@@ -43,8 +43,15 @@ impl AtStripe {
         page["data"].as_array().expect("a list").clone()
     }
 
+    /// Creates an object and returns it.
+    fn make(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let response = self.server.handle(&own_request("POST", path, form));
+        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        json_of(&response)
+    }
+
     /// Starts a host of a business and lets it make what is missing at Stripe.
-    fn start_host(&self, business: &BusinessFolder, store: &Path) {
+    fn start_host(&self, business: &BusinessFolder, store: &Path) -> Host {
         let provider = Stripe::new(Config {
             test_key: Some(Secret::new("sk_test_bots")),
             url: self.server.url(),
@@ -58,6 +65,7 @@ impl AtStripe {
         let (mut host, _) = Host::start(&setup, store, runner, registry, Clock::manual(START_MS)).expect("a host");
         let now = host.clock_mut().now();
         host.outbox_mut().advance_to(now).expect("carried out");
+        host
     }
 }
 
@@ -130,4 +138,63 @@ fn the_ten_products_and_their_twenty_prices_are_made_at_stripe_and_equal_the_cat
     // Another start on the same store makes nothing again.
     stripe.start_host(&business, &store);
     assert_eq!((stripe.list("products").len(), stripe.list("prices").len()), (products.len(), prices.len()));
+}
+
+/// Delivers a webhook's body or a command, and carries out its effects.
+fn deliver(host: &mut Host, body: &Value) {
+    let (business, now) = (twobot().name.as_str(), host.clock_mut().now());
+    let bytes = body.to_string().into_bytes();
+    let decoded = host_intake::raw::read(bytes.clone(), business, now).expect("a readable event");
+    let reports = host.accept(decoded, bytes).expect("the store has no fault");
+    assert_eq!(reports[0].result.name(), "applied", "{body}: {reports:?}");
+    host.outbox_mut().run_until_quiet(now).expect("carried out");
+}
+
+// covers: BOT-23
+#[test]
+fn a_booster_is_paid_by_the_organizations_customer_in_a_session_that_names_both() {
+    let stripe = AtStripe::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("twobot");
+    fs::create_dir(&copy).expect("made");
+    let mut host = stripe.start_host(&without_ids(&copy), &folder.path().join("store.db"));
+    let (products, prices) = (stripe.list("products"), stripe.list("prices"));
+    let price = |product: &str| {
+        let there = products.iter().find(|it| it["metadata"]["product"] == product).expect("a product");
+        let monthly = |it: &&Value| it["product"] == there["id"] && it["recurring"]["interval"] == "month";
+        prices.iter().find(monthly).expect("a price")["id"].as_str().expect("an id").to_owned()
+    };
+    let card = "pm_card_visa";
+    let form = [("payment_method", card), ("invoice_settings[default_payment_method]", card)];
+    let customer = stripe.make("/v1/customers", &form)["id"].as_str().expect("an id").to_owned();
+    let plan = price("org_growth");
+    let form = [("customer", &*customer), ("items[0][price]", &plan), ("metadata[organization_id]", "O")];
+    stripe.make("/v1/subscriptions", &form);
+    let events = stripe.list("events");
+    let created = events.iter().find(|event| event["type"] == "customer.subscription.created").expect("an event");
+    deliver(&mut host, created);
+    let buy = json!({"id": "buy_1", "command": "purchase.create", "account": "organization:O",
+        "timestamp": START_MS / 1_000, "actor": {"kind": "user", "id": "M", "roles": ["owner"]},
+        "payload": {"product_type": "org_pool_booster", "item": "ORG_MEDIUM", "interval": "month"}});
+    deliver(&mut host, &buy);
+
+    let sessions = stripe.list("checkout/sessions");
+    let [session] = sessions.as_slice() else { panic!("{} sessions", sessions.len()) };
+    assert_eq!((&session["mode"], &session["customer"]), (&json!("subscription"), &json!(customer)));
+    let metadata = &session["metadata"];
+    assert_eq!((&metadata["organization_id"], &metadata["booster_id"]), (&json!("O"), &json!("ORG_MEDIUM")));
+    let page = "https://app.2bot.example/dashboard/settings/organization/billing/workspace";
+    assert_eq!(session["success_url"], format!("{page}?success=true"));
+    assert_eq!(session["cancel_url"], format!("{page}?canceled=true"));
+    let id = session["id"].as_str().expect("an id");
+    let lines = stripe.server.handle(&own_request("GET", &format!("/v1/checkout/sessions/{id}/line_items"), &[]));
+    let lines = json_of(&lines);
+    let sold: Vec<(&Value, &Value)> =
+        lines["data"].as_array().expect("a list").iter().map(|line| (&line["price"]["id"], &line["quantity"])).collect();
+    assert_eq!(sold, [(&json!(price("org_pool_booster_medium")), &json!(1))]);
+    // The subscription that the session creates has the same metadata.
+    stripe.make(&format!("/v1/payment_pages/{id}/confirm"), &[("payment_method", card)]);
+    let bought = stripe.list("subscriptions");
+    let booster = bought.iter().find(|it| it["metadata"]["booster_id"] == "ORG_MEDIUM").expect("a subscription");
+    assert_eq!((&booster["metadata"]["organization_id"], &booster["customer"]), (&json!("O"), &json!(customer)));
 }
