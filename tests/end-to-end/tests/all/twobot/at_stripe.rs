@@ -189,8 +189,12 @@ fn a_booster_is_paid_by_the_organizations_customer_in_a_session_that_names_both(
     let id = session["id"].as_str().expect("an id");
     let lines = stripe.server.handle(&own_request("GET", &format!("/v1/checkout/sessions/{id}/line_items"), &[]));
     let lines = json_of(&lines);
-    let sold: Vec<(&Value, &Value)> =
-        lines["data"].as_array().expect("a list").iter().map(|line| (&line["price"]["id"], &line["quantity"])).collect();
+    let sold: Vec<(&Value, &Value)> = lines["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| (&line["price"]["id"], &line["quantity"]))
+        .collect();
     assert_eq!(sold, [(&json!(price("org_pool_booster_medium")), &json!(1))]);
     // The subscription that the session creates has the same metadata.
     stripe.make(&format!("/v1/payment_pages/{id}/confirm"), &[("payment_method", card)]);
