@@ -119,27 +119,57 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 pub const FEATURES: &str = "host-shim/lab,host-shim/local-stripe,host-shim/native,host-shim/registry,host-shim/serve";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
-/// An environment variable with a count that `--all` raises for one test program.
+/// Tests of one program that `--all` runs again with higher counts.
 struct FullCount {
     package: &'static str,
     target: &'static str,
-    variable: &'static str,
-    count: &'static str,
+    /// Environment variables with the counts.
+    variables: &'static [(&'static str, &'static str)],
+    /// Beginnings of the paths of the tests that read the variables.
+    tests: &'static [&'static str],
 }
 
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
-const FULL_COUNTS: [FullCount; 10] = [
-    FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "2" },
-    FullCount { package: "host", target: "all", variable: "LANE_SEEDS", count: "100" },
-    FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "3" },
-    FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
-    FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
-    FullCount { package: "host-replay", target: "all", variable: "ONE_STORY_IN", count: "1" },
-    FullCount { package: "host-shim", target: "cli", variable: "CONNECTIONS", count: "10000" },
-    FullCount { package: "host-shim", target: "cli", variable: "HOST_KILLS", count: "20" },
-    FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
-    FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
+const FULL_COUNTS: [FullCount; 6] = [
+    FullCount {
+        package: "end-to-end",
+        target: "all",
+        variables: &[("ONE_STORY_IN", "4")],
+        tests: &[
+            "businesses::",
+            "properties::",
+            "providers::killed::",
+            "saga::",
+            "tesslate::credits::",
+            "tesslate::splits::",
+        ],
+    },
+    FullCount {
+        package: "host-explore",
+        target: "explore",
+        variables: &[("ONE_STORY_IN", "4")],
+        tests: &["fixtures::"],
+    },
+    FullCount { package: "host-record", target: "record", variables: &[("ONE_STORY_IN", "1")], tests: &["fixtures::"] },
+    FullCount {
+        package: "host-replay",
+        target: "all",
+        variables: &[("ONE_PAIR_IN", "3"), ("ONE_STORY_IN", "1")],
+        tests: &["all_mistakes::", "catalog_schema::"],
+    },
+    FullCount {
+        package: "host-shim",
+        target: "cli",
+        variables: &[("CONNECTIONS", "10000"), ("HOST_KILLS", "20"), ("KILLS", "60")],
+        tests: &[
+            "kill::",
+            "serve::connections::",
+            "serve::several_hosts::",
+            "serve::what_a_server_has_acknowledged_survives_kills",
+        ],
+    },
+    FullCount { package: "local-stripe", target: "http", variables: &[("KILLS", "60")], tests: &["state::"] },
 ];
 /// Environment variable with the folder of Stripe's example objects, which are not part of the repository. If it is
 /// set, a test of the local Stripe compares its objects with them.
@@ -155,12 +185,13 @@ fn tests(options: &Options) -> Result<Done> {
     // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, with other
     // features. If all were compiled together, every macro would be compiled again.
     compiled.add(programs::compile(&OF_XTASK, &packages)?);
-    if options.all {
-        raise_counts(&mut compiled);
-    }
     let component = || build::encode(&encoder, &build::finish_module(module)?).map(drop);
     let summary = run::run(&compiled, &packages, component)?;
     run::keep(&summary.passed)?;
+    if options.all {
+        compiled.tests = with_full_counts(&compiled.tests)?;
+        run::run(&compiled, &packages, || Ok(()))?;
+    }
     Ok(match std::env::var_os(OBJECTS).filter(|folder| !folder.is_empty()) {
         Some(_) => Done::Whole,
         None => Done::InPart(format!(
@@ -169,12 +200,16 @@ fn tests(options: &Options) -> Result<Done> {
     })
 }
 
-fn raise_counts(compiled: &mut programs::Compiled) {
-    for program in &mut compiled.tests {
-        let counts =
-            FULL_COUNTS.iter().filter(|full| full.package == program.package && full.target == program.target.name);
-        program.variables.extend(counts.map(|full| (full.variable, full.count)));
-    }
+/// Returns the programs of [`FULL_COUNTS`], with their counts and tests.
+fn with_full_counts(programs: &[programs::Program]) -> Result<Vec<programs::Program>> {
+    let with = |full: &FullCount| {
+        let is_it =
+            |program: &&programs::Program| program.package == full.package && program.target.name == full.target;
+        let program =
+            programs.iter().find(is_it).with_context(|| format!("no test program {} {}", full.package, full.target))?;
+        Ok(programs::Program { variables: full.variables.to_vec(), only: full.tests, ..program.clone() })
+    };
+    FULL_COUNTS.iter().map(with).collect()
 }
 
 /// Returns the path of the host that the tests were compiled with. Compiles the host if needed.
@@ -260,12 +295,13 @@ fn providers() -> Result<Done> {
     whole(run::run(&compiled, &packages, || Ok(())))
 }
 
-/// Builds the program of `cargo xtask build`, runs every command of the README with it, tries local mode, and fills a disk.
+/// Builds the program of `cargo xtask build`, runs every command of the README with it, tries local mode, fills a disk, and plays the stories of
+/// the five businesses on PostgreSQL and simulated clouds.
 fn full_host() -> Result<Done> {
     build::both(&build::full_host())?;
     ignored(&["--features", FEATURES], "host-shim", "readme", &[])?;
     ignored(&["--features", FEATURES], "host-shim", "local_mode", &[])?;
-    ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk"])
+    ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk", "serve::sources"])
 }
 
 /// Makes the Debian package with the program of `cargo xtask build`, and follows `docs/deploying.md` on a Debian machine of its own.

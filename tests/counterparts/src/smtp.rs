@@ -88,6 +88,11 @@ impl Smtp {
         self.server.address()
     }
 
+    /// Returns the folder in which mails arrive.
+    pub fn folder(&self) -> &std::path::Path {
+        self.server.folder()
+    }
+
     /// Returns the files of the received mails, in order. Each begins with a line `X-Envelope-To: …` per recipient.
     pub fn mails(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.server.folder()).expect("the folder of the mails");

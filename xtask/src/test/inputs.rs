@@ -75,7 +75,7 @@ impl Inputs {
     /// The hash of one program's inputs.
     pub fn of(&self, program: &Program, compiled: &Compiled, packages: &[Package]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.data, self.env, &program.variables).hash(&mut hasher);
+        (self.data, self.env, &program.variables, program.only).hash(&mut hasher);
         identity(&program.executable).hash(&mut hasher);
         // Cargo lists them in another order if it compiles one of them.
         let binaries: BTreeSet<_> = compiled.binaries.get(&program.package).into_iter().flatten().collect();

@@ -25,6 +25,8 @@ pub struct Program {
     pub folder: PathBuf,
     /// Variables that it gets besides the environment, for example counts.
     pub variables: Vec<(&'static str, &'static str)>,
+    /// Beginnings of the paths of the tests to run; all tests if there is none.
+    pub only: &'static [&'static str],
 }
 
 impl Program {
@@ -32,16 +34,18 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
-        command.envs(self.variables.iter().copied());
+        command.envs(self.variables.iter().copied()).args(self.only);
         command
     }
 
-    /// Crate and target, for people.
+    /// Crate, target and counts, for people.
     pub fn title(&self) -> String {
-        match self.target.kind.iter().any(|kind| kind == "test") {
-            true => format!("{} {}", self.package, self.target.name),
-            false => self.package.clone(),
+        let mut title = self.package.clone();
+        if self.target.kind.iter().any(|kind| kind == "test") {
+            title = format!("{title} {}", self.target.name);
         }
+        let counts = self.variables.iter().map(|(name, count)| format!(" {name}={count}"));
+        counts.fold(title, |title, count| title + &count)
     }
 }
 
@@ -154,7 +158,7 @@ impl Compiled {
         };
         if message.profile.is_some_and(|profile| profile.test) {
             let (package, folder) = (package.name.clone(), package.folder().to_owned());
-            self.tests.push(Program { package, target, executable, folder, variables: Vec::new() });
+            self.tests.push(Program { package, target, executable, folder, variables: Vec::new(), only: &[] });
         } else {
             self.binaries.entry(package.name.clone()).or_default().push(executable);
         }

@@ -180,7 +180,8 @@ impl Runs {
         let mut queue = Vec::new();
         for (program, key) in programs {
             let name = program.executable.file_name().context("a program has a name")?;
-            let stamp = stamps.join(name).with_extension("json");
+            let kind = if program.only.is_empty() { "json" } else { "counts.json" };
+            let stamp = stamps.join(name).with_extension(kind);
             let last = fs::read(&stamp).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
             match last {
                 Some(last) if last.inputs == key => lock(&self.skipped).push(last.passed),
@@ -254,7 +255,13 @@ impl Ended {
     fn of(program: &Program) -> Ended {
         let start = Instant::now();
         let result = output(program);
-        let (succeeded, output) = result.unwrap_or_else(|error| (false, format!("{error:#}")));
+        let (mut succeeded, mut output) = result.unwrap_or_else(|error| (false, format!("{error:#}")));
+        let unused = program.only.iter().filter(|start| !tests(&output).any(|test| test.starts_with(**start)));
+        let unused: Vec<&str> = unused.copied().collect();
+        if succeeded && !unused.is_empty() {
+            succeeded = false;
+            output = format!("{} has no test whose path begins with {}", program.title(), unused.join(" or "));
+        }
         Ended { succeeded, output, took: start.elapsed() }
     }
 

@@ -8,6 +8,8 @@ use host_store::StoreError;
 use host_store_postgres::{Settings, Wire};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
+use std::panic::resume_unwind;
+use std::thread;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -149,11 +151,13 @@ impl Postgres {
     }
 }
 
-/// Runs something that waits for an answer. On a thread of an asynchronous runtime, other tasks go on meanwhile on another thread.
-pub(crate) fn waiting<T>(body: impl FnOnce() -> T) -> T {
+/// Runs something that waits for an answer. On a thread of an asynchronous runtime, other tasks go on meanwhile on another thread. The only
+/// thread of a runtime, such as that of a provider's call, may not wait itself: another thread does.
+pub(crate) fn waiting<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(body),
-        _ => body(),
+        Ok(_) => thread::scope(|scope| scope.spawn(body).join().unwrap_or_else(|panic| resume_unwind(panic))),
+        Err(_) => body(),
     }
 }
 

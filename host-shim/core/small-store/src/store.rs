@@ -111,7 +111,10 @@ impl SmallStore {
     ///
     /// # Errors
     /// Fails if `body` fails, or the database fails.
-    pub fn write<T, E: From<SmallError>>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn write<T: Send, E: From<SmallError> + Send>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E> {
         match &self.0 {
             Back::Sqlite(connection) => {
                 let mut connection = lock(connection);

@@ -159,7 +159,7 @@ impl Webhooks {
         seen: &Seen,
         is_told: bool,
         now: Timestamp,
-        mut id: impl FnMut() -> String,
+        mut id: impl FnMut() -> String + Send,
     ) -> Result<usize, WebhooksError> {
         let name = account.to_string();
         self.0.write(|rows| {

@@ -1,6 +1,9 @@
 //! The five businesses with the payloads of their descriptions, from the first request to the last effect, at a server in local mode: a local
 //! Stripe, and providers on this machine. Each story is a script that needs nothing but curl.
 
+#[path = "sources/clouds.rs"]
+mod clouds;
+
 use super::{Running, args, environment, log_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,27 +12,59 @@ use std::time::Duration;
 /// Time limit of a story.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Number of lines of a server's log that a failed story prints.
+const LOG_LINES: usize = 60;
+
 /// Returns the path of curl.
 fn curl() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join("curl")).find(|program| program.is_file())
 }
 
-/// Plays the story of a business. Returns its last line.
+/// What a story's script is told of the servers besides the host.
+struct Around<'a> {
+    /// The folder in which mails arrive.
+    mails: &'a Path,
+    /// The address of a simulated cloud; none if objects are files of the provider `local`.
+    cloud: Option<String>,
+}
+
+/// Plays the story of a business on this machine. Returns its last line.
 fn play(business: &str, script: &str, more: &[&str]) -> String {
-    counterparts::apt("curl", curl);
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     // With a token of Supabase, the database of an orchestra waits for no person; the provider `local` makes it here.
     let environment = [&environment()[..], &[("SUPABASE_ACCESS_TOKEN", "sbp_test")]].concat();
     let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
     program.args(args(business, &data, &[&["--local"], more].concat())).envs(environment);
-    let (mut server, lines) = Running::spawn_and_read(program, &log_of(&data));
+    let mails = data.join("providers/mails");
+    tell(program, &data, script, &Around { mails: &mails, cloud: None })
+}
+
+/// Prints the end of a server's log if the test fails.
+struct LogIfFailed(PathBuf);
+
+impl Drop for LogIfFailed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.0).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            println!("the end of the log:\n{}", lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+        }
+    }
+}
+
+/// Starts a server and plays a story on it. Returns its last line.
+fn tell(program: Command, data: &Path, script: &str, around: &Around<'_>) -> String {
+    counterparts::apt("curl", curl);
+    let _log = LogIfFailed(log_of(data));
+    let (mut server, lines) = Running::spawn_and_read(program, &log_of(data));
     server.key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
     let stripe = lines.iter().find_map(|line| line.strip_prefix("stripe")).expect("a local Stripe").trim();
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/serve/clients/sources");
     let mut bash = Command::new("bash");
-    bash.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(&data).arg(stripe);
+    bash.arg(scripts.join(script)).arg(format!("http://{}", server.address)).arg(&server.key).arg(data).arg(stripe);
+    bash.arg(around.mails).args(&around.cloud);
     let out = counterparts::succeeds(&mut bash, LIMIT);
     server.stop();
     out.trim().to_owned()

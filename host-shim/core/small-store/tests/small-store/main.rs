@@ -247,3 +247,19 @@ fn an_error_has_no_value_of_the_statement() {
     }
     assert_eq!(Value::from(Some("x")), Value::Text("x".to_owned()));
 }
+
+#[test]
+fn the_only_thread_of_a_runtime_and_one_of_several_may_write_and_read() {
+    let places = Places::new();
+    let runtimes = [tokio::runtime::Builder::new_current_thread(), tokio::runtime::Builder::new_multi_thread()];
+    for (mut builder, owner) in runtimes.into_iter().zip(["one", "several"]) {
+        let runtime = builder.build().expect("a runtime");
+        for place in places.all(owner) {
+            runtime.block_on(async {
+                let store = SmallStore::open(&place, &SHAPE).expect("a store");
+                store.write(|transaction| add(transaction, "ada", false)).expect("written");
+                assert_eq!(users(&store), ["ada"]);
+            });
+        }
+    }
+}

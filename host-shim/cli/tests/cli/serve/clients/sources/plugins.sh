@@ -23,8 +23,7 @@ contains "$(ask GET /api/docker/downloads)" '"action":"token_issued"'
 contains "$(ask GET /api/stripe/portal)" '"portal_url":"http'
 
 # A file of the shop: the token gives an address, and the address the file, once and for a quarter of an hour.
-mkdir -p "$data/providers/local/objects/sample-files/manuals"
-echo 'the manual' > "$data/providers/local/objects/sample-files/manuals/sample manual.pdf"
+put_object sample-files 'manuals/sample manual.pdf' 'the manual'
 pay "$(ask POST /api/stripe/checkout '{"product_id": "prod_sample_manual", "interval": "month"}' | field checkout_url)" ada@example.com
 until_contains /api/subscriptions/me '"product_id":"prod_sample_manual"'
 token=$(ask POST /api/files/token '{"product_id": "prod_sample_manual"}' | field token)

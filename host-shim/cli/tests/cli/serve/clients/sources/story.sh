@@ -1,14 +1,22 @@
-# What every story uses. The arguments are the address of the server, the key of its operator, its data folder, and the address of the local
-# Stripe.
-set -euo pipefail
+# What every story uses. The arguments are the address of the server, the key of its operator, its data folder, the address of the local
+# Stripe, the folder in which mails arrive, and the address of a simulated cloud, if the providers use one.
+set -Eeuo pipefail
+trap 'echo "line $LINENO of $0: $BASH_COMMAND" >&2' ERR
 server=$1
 operator=$2
 data=$3
 stripe=$4
+mails=$5
+cloud=${6:-}
 
 # Sends a request as the caller in `token`: METHOD PATH [BODY].
 ask() {
-  curl --silent --show-error --fail-with-body --request "$1" "$server$2" ${token:+--header "Authorization: Bearer $token"} ${3:+--data "$3"}
+  local answer
+  if ! answer=$(curl --silent --show-error --fail-with-body --request "$1" "$server$2" ${token:+--header "Authorization: Bearer $token"} ${3:+--data "$3"}); then
+    echo "$1 $2: $answer" >&2
+    return 1
+  fi
+  echo "$answer"
 }
 # Prints the status of the answer to such a request.
 status() {
@@ -37,19 +45,32 @@ until_contains() {
     sleep 0.1
   done
   echo "no $2 at $1: $answer" >&2
+  echo "open effects: $(token=$operator ask GET /api/operator/effects)" >&2
   exit 1
 }
 # Waits for a mail that contains a text: TEXT.
 until_mailed() {
   for _ in $(seq 300); do
     # Mails break long lines after a `=`.
-    for mail in "$data"/providers/mails/*; do
+    for mail in "$mails"/*; do
       if [[ -f $mail ]] && [[ $(sed -z 's/=\r\n//g; s/=3D/=/g' "$mail") == *"$1"* ]]; then return; fi
     done
     sleep 0.1
   done
   echo "no mail with: $1" >&2
   exit 1
+}
+# Puts an object into a bucket of the business: BUCKET KEY TEXT.
+put_object() {
+  if [[ -n $cloud ]]; then
+    curl --silent --show-error --fail --output /dev/null --request PUT "$cloud/$1"
+    curl --silent --show-error --fail --output /dev/null --request PUT "$cloud/$1/${2// /%20}" \
+      --header 'Content-Type: application/octet-stream' --data "$3"
+  else
+    local file="$data/providers/local/objects/$1/$2"
+    mkdir -p "$(dirname "$file")"
+    echo -n "$3" > "$file"
+  fi
 }
 # Prints the newest checkout at the local Stripe, on one line without spaces.
 last_checkout() {
