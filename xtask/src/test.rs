@@ -149,7 +149,7 @@ const FULL_COUNTS: [FullCount; 6] = [
         package: "host-explore",
         target: "explore",
         variables: &[("ONE_STORY_IN", "4")],
-        tests: &["fixtures::"],
+        tests: &["explore::fixtures::no_law_breaks_when_provider_calls_fail_and_the_host_is_killed"],
     },
     FullCount { package: "host-record", target: "record", variables: &[("ONE_STORY_IN", "1")], tests: &["fixtures::"] },
     FullCount {
