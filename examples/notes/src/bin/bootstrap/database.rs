@@ -107,6 +107,8 @@ impl Connection {
 }
 
 async fn works(client: &Client, used: Instant) -> bool {
+    // The connection's task reads first whether the server has ended the connection.
+    tokio::task::yield_now().await;
     if client.is_closed() || used.elapsed() < IDLE {
         return !client.is_closed();
     }
