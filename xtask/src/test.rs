@@ -148,10 +148,10 @@ const FULL_COUNTS: [FullCount; 6] = [
     FullCount {
         package: "host-explore",
         target: "explore",
-        variables: &[("ONE_STORY_IN", "4")],
+        variables: &[("ONE_STORY_IN", "8")],
         tests: &["explore::fixtures::no_law_breaks_when_provider_calls_fail_and_the_host_is_killed"],
     },
-    FullCount { package: "host-record", target: "record", variables: &[("ONE_STORY_IN", "1")], tests: &["fixtures::"] },
+    FullCount { package: "host-record", target: "record", variables: &[("ONE_STORY_IN", "3")], tests: &["fixtures::"] },
     FullCount {
         package: "host-replay",
         target: "all",
@@ -314,17 +314,14 @@ fn package() -> Result<Done> {
     ignored(&OF_XTASK, "xtask", "package", &[])
 }
 
-/// Compiles the benchmark of the JSON reader, and measures a short stream of webhooks on both stores, with builds that are not
-/// optimised: the figures say nothing, but a wrong answer or a missing row fails.
+/// Measures a short stream of webhooks on both stores, with the programs that `tests` compiles, as it does the benchmark of the JSON reader.
+/// They are not optimised: the figures say nothing, but a wrong answer or a missing row fails.
 fn short_bench() -> Result<Done> {
-    programs::compile(&["--package", "extension-bench"], &packages::all()?)?;
-    let mut programs = process::cargo(["build", "--features", FEATURES, "--bin", "host-bench", "--bin", "host-shim"]);
-    programs::lint(&mut programs)?;
-    process::run(&mut programs)?;
-    let folder = build::target_folder().join("debug");
-    let (program, server) = (folder.join(build::program("host-bench")), folder.join(build::program("host-shim")));
+    let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
+    let program = compiled.binary("host-bench", "host-bench").context("cargo built no host-bench")?;
+    let server = compiled.binary("host-shim", "host-shim").context("cargo built no host-shim")?;
     let args = ["--quick", "--only", "http", "--without-peers"];
-    whole(process::run(bench::command(&program, &server, &build::component()?).args(args)))
+    whole(process::run(bench::command(program, server, &build::component()?).args(args)))
 }
 
 /// Tests the files that other programs read: GitHub Actions, Terraform, Prometheus and Grafana.

@@ -1,5 +1,5 @@
 //! Injects faults into the requests of creating and deleting a resource; repeating the call must succeed. Each request has a
-//! third of the faults, and each fault is in a third of the requests; with `EXCHANGES=all` each fault is in each request.
+//! fifth of the faults, and each fault is in a fifth of the requests; with `EXCHANGES=all` each fault is in each request.
 
 use crate::dns::without_certificate;
 use crate::support::{
@@ -27,7 +27,7 @@ const FAULTS: [Fault; 9] = [
 ];
 
 /// A fault of this many is injected into a request.
-const SAMPLE: usize = 3;
+const SAMPLE: usize = 5;
 
 /// Creates and deletes the resource of `ensure` once per sampled fault and request; `direct` inspects the server.
 fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider, ensure: &Call) {
