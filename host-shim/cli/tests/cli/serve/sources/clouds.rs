@@ -78,35 +78,30 @@ fn play(business: &str, script: &str, more: &[&str]) -> String {
     told
 }
 
-// covers: SOL-06, SOL-10, SOL-26
 #[test]
 #[ignore = "needs the program of `cargo xtask build`"]
 fn an_administrator_of_solobase_makes_a_plan_and_a_user_gets_an_instance() {
     assert_eq!(play("solobase", "solobase.sh", &[]), "a plan was made and bought, and its instance runs");
 }
 
-// covers: BOT-20, BOT-22, BOT-24
 #[test]
 #[ignore = "needs the program of `cargo xtask build`"]
 fn a_user_of_2bot_buys_an_add_on_and_an_organization_a_booster() {
     assert_eq!(play("twobot", "twobot.sh", &["--simulate"]), "an add-on, a plan and a booster were bought");
 }
 
-// covers: PLG-23, PLG-34, PLG-44
 #[test]
 #[ignore = "needs the program of `cargo xtask build`"]
 fn a_customer_of_the_plugin_shop_subscribes_and_downloads() {
     assert_eq!(play("saas-plugins", "plugins.sh", &[]), "a product was bought, a token issued, and a campaign sent");
 }
 
-// covers: ORC-03, ORC-06, ORC-08
 #[test]
 #[ignore = "needs the program of `cargo xtask build`"]
 fn a_checkout_of_orchestras_site_leads_to_a_database_and_a_link() {
     assert_eq!(play("orchestra", "orchestra.sh", &[]), "an orchestra has its database");
 }
 
-// covers: TES-26, TES-51, TES-53
 #[test]
 #[ignore = "needs the program of `cargo xtask build`"]
 fn a_user_of_tesslate_buys_credits_and_a_plan_and_deploys() {
