@@ -1,10 +1,11 @@
 //! A change as the JSON that the function `apply_change` takes.
 
-use crate::events::{Envelope, RunJson, state_columns};
-use extension_contract::{Account, Outcome, Payload, Purchase, Reference, Reply, Row, RowKey};
+use extension_contract::{Account, Outcome, Purchase, Reference, Reply, Row, RowKey};
+pub(crate) use host_store::implementation::json::{BodyJson, RowParts, payload_columns, state_number, to_json};
+use host_store::implementation::json::{Envelope, RunJson, state_columns};
 use host_store::{
     Changes, ClaimRow, EffectChange, EffectRow, EffectState, ExpectedGenerations, InboxChange, InboxProgress,
-    InboxState, Lease, NewInbox, RowWrite, StoreError, Stored,
+    InboxState, Lease, NewInbox, RowWrite, Stored,
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -155,73 +156,6 @@ struct RowJson<'a> {
     payment_intent_id: Option<&'a str>,
 }
 
-/// The content of a row, without its kind: the key has it.
-pub(crate) struct BodyJson<'a>(pub(crate) &'a Row);
-
-impl Serialize for BodyJson<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Row::Product(row) => row.serialize(serializer),
-            Row::Price(row) => row.serialize(serializer),
-            Row::Purchase(row) => row.serialize(serializer),
-            Row::Subscription(row) => row.serialize(serializer),
-            Row::Record(row) => RecordJson::of(row).serialize(serializer),
-        }
-    }
-}
-
-/// A record.
-#[derive(Serialize, serde::Deserialize)]
-pub(crate) struct RecordJson<'a> {
-    pub(crate) id: Cow<'a, str>,
-    pub(crate) collection: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) value: Cow<'a, str>,
-    pub(crate) version: u64,
-}
-
-impl<'a> RecordJson<'a> {
-    fn of(row: &'a extension_contract::StoredRecord) -> RecordJson<'a> {
-        RecordJson {
-            id: Cow::Borrowed(&row.id),
-            collection: Cow::Borrowed(&row.collection),
-            value: Cow::Borrowed(&row.value),
-            version: row.version,
-        }
-    }
-}
-
-/// The columns of a row that follow from its content and its references.
-pub(crate) struct RowParts<'a> {
-    pub(crate) shown: bool,
-    pub(crate) targets: BTreeSet<String>,
-    pub(crate) session_id: Option<&'a str>,
-    pub(crate) payment_intent_id: Option<&'a str>,
-}
-
-impl<'a> RowParts<'a> {
-    pub(crate) fn of(write: &'a RowWrite) -> RowParts<'a> {
-        let RowWrite { row, references, .. } = write;
-        let shown = match row {
-            Some(Row::Product(product)) => !product.deleted,
-            Some(_) => true,
-            None => false,
-        };
-        // Nobody looks for the rows that refer to the catalog.
-        let found_by = references.iter().filter(|reference| shown && !matches!(reference, Reference::Catalog(_)));
-        let purchase = match row {
-            Some(Row::Purchase(purchase)) => Some(purchase),
-            _ => None,
-        };
-        RowParts {
-            shown,
-            targets: found_by.map(ToString::to_string).collect(),
-            session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
-            payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
-        }
-    }
-}
-
 impl<'a> RowJson<'a> {
     fn of(write: &'a RowWrite) -> RowJson<'a> {
         let RowWrite { key, row, data_version, live, references, fingerprint } = write;
@@ -368,16 +302,6 @@ pub(crate) struct Prepared<'a> {
     pub(crate) raw: Option<&'a [u8]>,
 }
 
-/// Returns the number of an effect's state in the database.
-pub(crate) fn state_number(state: EffectState) -> i16 {
-    match state {
-        EffectState::Queued => 0,
-        EffectState::Running => 1,
-        EffectState::Finished => 2,
-        EffectState::Cancelled => 3,
-    }
-}
-
 /// Returns a text for people without the character that PostgreSQL cannot store.
 fn storable(text: &str) -> Cow<'_, str> {
     match text.contains('\0') {
@@ -461,20 +385,6 @@ impl<'a> NewJson<'a> {
             payload_kind,
         }
     }
-}
-
-/// Returns the kind and the bytes of a payload.
-pub(crate) fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
-    Ok(match payload {
-        Payload::Provider(bytes) => (crate::events::PROVIDER, Cow::Borrowed(bytes)),
-        Payload::Command(json) => (crate::events::COMMAND, Cow::Borrowed(json.as_bytes())),
-        other => (crate::events::OTHER, Cow::Owned(to_json(other)?.into_bytes())),
-    })
-}
-
-/// Returns a value as JSON.
-pub(crate) fn to_json(value: &impl Serialize) -> Stored<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Misuse(format!("no JSON: {error}")))
 }
 
 /// Prepares a change.

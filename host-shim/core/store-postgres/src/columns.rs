@@ -4,11 +4,11 @@ use crate::change::{
     BodyJson, ClaimJson, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
 };
 use crate::decode::{column, get};
-use crate::events::Envelope;
 use crate::locks;
 use crate::store::PostgresStore;
 use crate::together::{Batch, HeldChange};
 use extension_contract::Reply;
+use host_store::implementation::json::Envelope;
 use host_store::{Changes, EffectChange, Partition, Stored};
 use serde::Serialize;
 use std::borrow::Cow;

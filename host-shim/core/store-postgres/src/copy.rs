@@ -2,10 +2,10 @@
 
 use crate::change::{payload_columns, state_number, to_json, whole_row};
 use crate::decode::{self, column, get, limit, stored};
-use crate::events::{Envelope, RunJson, state_columns};
 use crate::store::PostgresStore;
 use extension_contract::{Reference, Reply};
 use host_store::copy::{Part, Source, Target, WholeRow};
+use host_store::implementation::json::{Envelope, RunJson, state_columns};
 use host_store::{EffectRow, InboxRow, RowWrite, Run, Scope, StoreError, Stored};
 
 /// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.

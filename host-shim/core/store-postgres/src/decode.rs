@@ -1,16 +1,11 @@
 //! Reads columns: accounts, scopes, JSON, and the rows of an account.
 
-use crate::change::RecordJson;
-use extension_contract::{Account, CatalogRow, Row as Content, RowKey, StoredRecord, StoredRow};
-use host_store::{ClaimRow, Scope, StoreError, Stored};
-use serde::Deserialize;
+use extension_contract::{Account, CatalogRow, Row as Content, RowKey};
+use host_store::implementation::json::content;
+pub(crate) use host_store::implementation::json::{damaged, from_json as json, stored};
+use host_store::{ClaimRow, Scope, Stored};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
-
-/// Returns the error for a row that this program cannot have written.
-pub(crate) fn damaged(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(format!("damaged row: {what}"))
-}
 
 /// Reads a column.
 pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Stored<T> {
@@ -55,41 +50,10 @@ pub(crate) fn scope(row: &Row, column: usize) -> Stored<Scope> {
     Ok(Scope { business: get(row, column)?, livemode: get(row, column + 1)?, account })
 }
 
-/// Parses JSON.
-pub(crate) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Stored<T> {
-    serde_json::from_str(text).map_err(damaged)
-}
-
 /// Reads a claim from the columns holder, until and blocked.
 pub(crate) fn claim(row: &Row, column: usize) -> Stored<ClaimRow> {
     let holder = maybe_account(row, column)?;
     Ok(ClaimRow { holder, until: get(row, column + 1)?, blocked_until: get(row, column + 2)? })
-}
-
-/// Reads the content of a row.
-fn content(key: &str, body: &str) -> Stored<Content> {
-    let kind = key.split(':').next().unwrap_or_default();
-    Ok(match kind {
-        "product" => Content::Product(json(body)?),
-        "price" => Content::Price(json(body)?),
-        "purchase" => Content::Purchase(json(body)?),
-        "subscription" => Content::Subscription(json(body)?),
-        "record" => {
-            let RecordJson { id, collection, value, version } = json(body)?;
-            Content::Record(StoredRecord {
-                collection: collection.into_owned(),
-                id: id.into_owned(),
-                value: value.into_owned(),
-                version,
-            })
-        }
-        _ => return Err(damaged(key)),
-    })
-}
-
-/// Returns a stored row from its columns.
-pub(crate) fn stored(key: &str, data_version: i64, body: &str) -> Stored<StoredRow> {
-    Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: content(key, body)? })
 }
 
 /// Returns a row of the catalog from its columns; none for a row that is not part of the catalog.

@@ -1,8 +1,9 @@
 //! The columns of effects, and the queries for effects that may begin.
 
-use crate::decode::{damaged, get, json, maybe_account, number, scope, small};
+use crate::decode::{get, json, maybe_account, number, scope, small};
 use extension_contract::{Effect, RetryPolicy};
-use host_store::{EffectRow, EffectState, Lease, Stored};
+use host_store::implementation::json::effect_state;
+use host_store::{EffectRow, Lease, Stored};
 use tokio_postgres::Row;
 
 /// Columns of an effect in the table `e`, with its scope `s` and partition `q`.
@@ -106,13 +107,7 @@ pub(crate) fn read(row: &Row) -> Stored<EffectRow> {
             deadline: get(row, 13)?,
             retry: delays_ms.map(|delays_ms| RetryPolicy { delays_ms }),
         },
-        state: match get::<i16>(row, 15)? {
-            0 => EffectState::Queued,
-            1 => EffectState::Running,
-            2 => EffectState::Finished,
-            3 => EffectState::Cancelled,
-            other => return Err(damaged(other)),
-        },
+        state: effect_state(get(row, 15)?)?,
         attempts: small(row, 16)?,
         due_at: get(row, 17)?,
         created_at: get(row, 18)?,

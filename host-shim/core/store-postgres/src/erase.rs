@@ -2,9 +2,10 @@
 
 use crate::change::{payload_columns, to_json};
 use crate::decode::{column, get, json};
-use crate::events::{self, RunJson, select_events};
+use crate::events::{self, select_events};
 use crate::store::PostgresStore;
 use host_store::implementation::erase;
+use host_store::implementation::json::RunJson;
 use host_store::{InboxRow, Scope, Stored};
 
 /// Number of events that are read at once.

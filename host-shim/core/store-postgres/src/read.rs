@@ -10,6 +10,7 @@ use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, Reference, Reply, Row as Content, RowKey, RowKind,
     Selection, StoredRow, Timestamp,
 };
+use host_store::implementation::json::{self, RunJson};
 use host_store::implementation::{prefix_end, scan_bounds};
 use host_store::{ClaimRow, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored};
 use std::collections::HashMap;
@@ -457,7 +458,7 @@ impl Read for PostgresStore {
         let sql = "SELECT u.run::text FROM (SELECT n, run FROM runs WHERE seq = $1 \
                    UNION ALL SELECT runs, run FROM events WHERE seq = $1 AND run IS NOT NULL) u ORDER BY u.n";
         let rows = self.query(sql, &[&column(seq)])?;
-        rows.iter().map(|row| Ok(decode::json::<events::RunJson<'_>>(get(row, 0)?)?.into_run())).collect()
+        rows.iter().map(|row| Ok(decode::json::<RunJson<'_>>(get(row, 0)?)?.into_run())).collect()
     }
 
     fn inbox_due(&self, partition: &Partition, now: Timestamp, most: usize) -> Stored<Vec<u64>> {
@@ -487,11 +488,11 @@ impl Read for PostgresStore {
     }
 
     fn parked_before(&self, partition: &Partition, before: Timestamp, most: usize) -> Stored<Vec<u64>> {
-        self.waiting(partition, events::PARKED, before, most)
+        self.waiting(partition, json::PARKED, before, most)
     }
 
     fn deferred_before(&self, partition: &Partition, before: Timestamp, most: usize) -> Stored<Vec<u64>> {
-        self.waiting(partition, events::DEFERRED, before, most)
+        self.waiting(partition, json::DEFERRED, before, most)
     }
 
     fn parked_count(&self, partition: &Partition) -> Stored<u64> {
@@ -510,7 +511,7 @@ impl Read for PostgresStore {
              AND e.state IN (0, 4) AND e.state = $3 AND e.seq > $4 ORDER BY e.seq LIMIT $5"
         );
         let (after, most) = (column(after), limit(most));
-        self.events(&self.query(sql, &[&partition.business, &partition.livemode, &events::DEAD, &after, &most])?)
+        self.events(&self.query(sql, &[&partition.business, &partition.livemode, &json::DEAD, &after, &most])?)
     }
 
     fn failed(&self, partition: &Partition, after: u64, most: usize) -> Stored<Vec<InboxRow>> {

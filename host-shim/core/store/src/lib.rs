@@ -12,16 +12,19 @@ mod error;
 pub mod fault;
 mod fork;
 pub mod implementation;
+mod json;
 mod lend;
 mod log;
 mod memory;
 mod news;
 mod not_state;
+mod parse;
 mod prefix;
 mod reach;
 mod refusal;
 mod rows;
 mod scope;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;
 mod store;
@@ -44,6 +47,7 @@ pub use rows::{
     OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
+#[cfg(feature = "sqlite")]
 pub use sqlite::{OpenError, SqliteStore, Synchronous, VIEW_MARK};
 pub use state::{state_document, state_hash};
 pub use store::{Read, Reader, Store};

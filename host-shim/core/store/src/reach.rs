@@ -9,7 +9,7 @@ use std::sync::Arc;
 const PAGE: usize = 64;
 
 /// The rows of an account as a graph of their references.
-pub(crate) trait Graph {
+pub trait Graph {
     /// A row with its references.
     type Row;
     /// Returns a row by its key.
@@ -22,10 +22,10 @@ pub(crate) trait Graph {
 }
 
 /// Rows by key.
-pub(crate) type Rows<R> = BTreeMap<Arc<RowKey>, R>;
+pub type Rows<R> = BTreeMap<Arc<RowKey>, R>;
 
 /// Returns the live rows and the rows that `Read::open` adds to them.
-pub(crate) fn reach<G: Graph>(graph: &G, live: Rows<G::Row>, named: &[Reference]) -> Stored<Rows<G::Row>> {
+pub fn reach<G: Graph>(graph: &G, live: Rows<G::Row>, named: &[Reference]) -> Stored<Rows<G::Row>> {
     let mut walk = Walk { graph, live: live.keys().cloned().collect(), found: live, room: REFERENCES_MAX };
     walk.walk_from_named(named)?;
     walk.walk_from_live()?;
@@ -33,7 +33,7 @@ pub(crate) fn reach<G: Graph>(graph: &G, live: Rows<G::Row>, named: &[Reference]
 }
 
 /// Returns the catalog keys among these references, each once, without settings.
-pub(crate) fn catalog_keys<'a>(references: impl Iterator<Item = &'a Reference>) -> BTreeSet<&'a CatalogKey> {
+pub fn catalog_keys<'a>(references: impl Iterator<Item = &'a Reference>) -> BTreeSet<&'a CatalogKey> {
     references
         .filter_map(|reference| match reference {
             Reference::Catalog(key @ (CatalogKey::Product(_) | CatalogKey::Price(_))) => Some(key),

@@ -8,14 +8,16 @@ use std::collections::BTreeSet;
 
 /// A field whose value is unique among the purchases of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UniqueField {
+pub enum UniqueField {
+    /// The checkout session.
     Session,
+    /// The payment intent.
     PaymentIntent,
 }
 
 impl UniqueField {
     /// All fields, in order of their discriminants.
-    pub(crate) const ALL: [UniqueField; 2] = [UniqueField::Session, UniqueField::PaymentIntent];
+    pub const ALL: [UniqueField; 2] = [UniqueField::Session, UniqueField::PaymentIntent];
 
     fn index(self) -> &'static str {
         match self {
@@ -25,7 +27,7 @@ impl UniqueField {
     }
 
     /// Returns the value of the field in a purchase.
-    pub(crate) fn of(self, row: &Purchase) -> Option<&String> {
+    pub fn of(self, row: &Purchase) -> Option<&String> {
         match self {
             UniqueField::Session => row.values.session_id.as_ref(),
             UniqueField::PaymentIntent => row.values.payment_intent_id.as_ref(),
@@ -34,7 +36,7 @@ impl UniqueField {
 }
 
 /// Looks up existing rows in the scope of a change.
-pub(crate) trait Lookup {
+pub trait Lookup {
     /// Returns the purchase with a value in a unique field.
     fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>>;
     /// Returns whether the scope has a fact.
@@ -47,7 +49,7 @@ pub(crate) trait Lookup {
 
 /// Refuses a change that takes a unique value of another row, repeats a fact or a generation of an effect, or updates a
 /// missing row.
-pub(crate) fn check(changes: &Changes, existing: &impl Lookup) -> Stored<()> {
+pub fn check(changes: &Changes, existing: &impl Lookup) -> Stored<()> {
     check_purchases(changes, existing, UniqueField::Session)?;
     check_purchases(changes, existing, UniqueField::PaymentIntent)?;
     for fact in &changes.facts {

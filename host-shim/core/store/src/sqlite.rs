@@ -43,7 +43,6 @@ use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-pub use text::reference;
 
 /// Longest wait for another writing process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

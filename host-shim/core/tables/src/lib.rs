@@ -11,6 +11,7 @@ mod path;
 pub mod postgres;
 mod reader;
 mod sql;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod view;
 

@@ -4,12 +4,19 @@
 //! business.
 
 pub mod around;
+#[cfg(feature = "wasmtime")]
 mod bindings;
+#[cfg(feature = "wasmtime")]
 pub mod cache;
+#[cfg(feature = "wasmtime")]
 mod convert;
+#[cfg(feature = "wasmtime")]
 pub mod inspect;
+#[cfg(feature = "wasmtime")]
 pub mod names;
 pub mod native;
 pub mod runner;
+#[cfg(feature = "wasmtime")]
 mod stubs;
+#[cfg(feature = "wasmtime")]
 pub mod wasm;

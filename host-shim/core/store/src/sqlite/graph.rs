@@ -1,8 +1,9 @@
 //! The graph of one account's rows, read from the database.
 
 use super::rows::{self, LoadedRow};
-use super::{text, unavailable};
+use super::unavailable;
 use crate::error::{StoreError, Stored};
+use crate::parse::row_key;
 use crate::reach::{Graph, Rows, reach};
 use extension_contract::{Account, Reference, RowKey};
 use rusqlite::Connection;
@@ -39,7 +40,7 @@ impl Graph for AccountGraph<'_> {
         let texts = rows::referrers(self.connection, self.scope, &target, after, limit).map_err(unavailable)?;
         texts
             .into_iter()
-            .map(|text| match text::row_key(&text) {
+            .map(|text| match row_key(&text) {
                 Some(key) => Ok((text, key)),
                 None => Err(StoreError::Unavailable(format!("damaged row: `{text}`"))),
             })

@@ -7,6 +7,7 @@ pub(super) mod whole;
 
 use super::text;
 use crate::changes::RowWrite;
+use crate::parse::row_key;
 use crate::prefix::scan_bounds;
 use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow, Timestamp};
 use referrers::OldReferences;
@@ -180,7 +181,7 @@ pub(super) fn products_named(
     let target = Reference::Name(name.to_owned());
     let mut found = Vec::new();
     for text in referrers(connection, scope, &target, Some(&after), limit)? {
-        let Some(key @ RowKey::Product(_)) = text::row_key(&text) else { break };
+        let Some(key @ RowKey::Product(_)) = row_key(&text) else { break };
         if let Some(LoadedRow { stored: StoredRow { row: Stored::Product(row), .. }, .. }) =
             one(connection, scope, &Account::Platform, &key)?
         {

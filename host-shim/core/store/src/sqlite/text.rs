@@ -1,8 +1,8 @@
 //! Conversions between column values and enumerations, hashes, references and bounds.
 
+use crate::parse::reference;
 use extension_contract::{
-    Account, BillingInterval, CatalogKey, IntervalUnit, Money, PurchaseStatus, RecordKey, Reference, RowKey,
-    SnapshotRank, SubscriptionStatus,
+    Account, BillingInterval, IntervalUnit, Money, PurchaseStatus, Reference, SnapshotRank, SubscriptionStatus,
 };
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Error, Row};
@@ -155,39 +155,3 @@ struct Target<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Prefix of the text of a reference to the catalog.
 const CATALOG_PREFIX: &str = "catalog:";
-
-/// Parses the text of a reference.
-pub fn reference(text: &str) -> Option<Reference> {
-    let (kind, rest) = text.split_once(':')?;
-    Some(match kind {
-        "row" => Reference::Row(row_key(rest)?),
-        "catalog" => {
-            let (kind, id) = rest.split_once(':')?;
-            Reference::Catalog(match kind {
-                "catalog-product" => CatalogKey::Product(id.to_owned()),
-                "catalog-price" => CatalogKey::Price(id.to_owned()),
-                "setting" => CatalogKey::Setting(id.to_owned()),
-                _ => return None,
-            })
-        }
-        "name" => Reference::Name(rest.to_owned()),
-        _ => return None,
-    })
-}
-
-/// Parses the `Display` form of a `RowKey`.
-pub(super) fn row_key(text: &str) -> Option<RowKey> {
-    let (kind, id) = text.split_once(':')?;
-    let owned = id.to_owned();
-    Some(match kind {
-        "product" => RowKey::Product(owned),
-        "price" => RowKey::Price(owned),
-        "purchase" => RowKey::Purchase(owned),
-        "subscription" => RowKey::Subscription(owned),
-        "record" => {
-            let (collection, id) = id.split_once(':')?;
-            RowKey::Record(RecordKey { collection: collection.to_owned(), id: id.to_owned() })
-        }
-        _ => return None,
-    })
-}

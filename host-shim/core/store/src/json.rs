@@ -1,0 +1,313 @@
+//! How do stores that keep JSON write rows, events and runs? One form for all of them.
+
+use crate::changes::RowWrite;
+use crate::error::{StoreError, Stored};
+use crate::rows::{EffectState, InboxState, Provenance, Run};
+use extension_contract::{
+    Actor, Event, Outcome, Payload, ProviderFacts, Reference, Row, StoredRecord, StoredRow, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// Number of the state of a pending event.
+pub const PENDING: i16 = 0;
+/// Number of the state of a parked event.
+pub const PARKED: i16 = 1;
+/// Number of the state of a deferred event.
+pub const DEFERRED: i16 = 2;
+/// Number of the state of an event with a final outcome.
+pub const DONE: i16 = 3;
+/// Number of the state of a dead letter.
+pub const DEAD: i16 = 4;
+
+/// Kind of a payload that is a provider's bytes.
+const PROVIDER: i16 = 0;
+/// Kind of a payload that is a command's JSON.
+const COMMAND: i16 = 1;
+/// Kind of any other payload, as JSON.
+const OTHER: i16 = 2;
+
+/// Returns the error for a row that no store of this project can have written.
+pub fn damaged(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(format!("damaged row: {what}"))
+}
+
+/// Returns a value as JSON.
+///
+/// # Errors
+/// `StoreError::Misuse` for a value without a form in JSON.
+pub fn to_json(value: &impl Serialize) -> Stored<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Misuse(format!("no JSON: {error}")))
+}
+
+/// Parses JSON.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Stored<T> {
+    serde_json::from_str(text).map_err(damaged)
+}
+
+/// The content of a row, without its kind: the key has it.
+pub struct BodyJson<'a>(pub &'a Row);
+
+impl Serialize for BodyJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Row::Product(row) => row.serialize(serializer),
+            Row::Price(row) => row.serialize(serializer),
+            Row::Purchase(row) => row.serialize(serializer),
+            Row::Subscription(row) => row.serialize(serializer),
+            Row::Record(row) => RecordJson::of(row).serialize(serializer),
+        }
+    }
+}
+
+/// A record.
+#[derive(Serialize, Deserialize)]
+struct RecordJson<'a> {
+    id: Cow<'a, str>,
+    collection: Cow<'a, str>,
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+    version: u64,
+}
+
+impl<'a> RecordJson<'a> {
+    fn of(row: &'a StoredRecord) -> RecordJson<'a> {
+        RecordJson {
+            id: Cow::Borrowed(&row.id),
+            collection: Cow::Borrowed(&row.collection),
+            value: Cow::Borrowed(&row.value),
+            version: row.version,
+        }
+    }
+}
+
+/// Reads the content of a row. `key` is the text of the row's key, or begins with its kind and a colon.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn content(key: &str, body: &str) -> Stored<Row> {
+    let kind = key.split(':').next().unwrap_or_default();
+    Ok(match kind {
+        "product" => Row::Product(from_json(body)?),
+        "price" => Row::Price(from_json(body)?),
+        "purchase" => Row::Purchase(from_json(body)?),
+        "subscription" => Row::Subscription(from_json(body)?),
+        "record" => {
+            let RecordJson { id, collection, value, version } = from_json(body)?;
+            Row::Record(StoredRecord {
+                collection: collection.into_owned(),
+                id: id.into_owned(),
+                value: value.into_owned(),
+                version,
+            })
+        }
+        _ => return Err(damaged(key)),
+    })
+}
+
+/// Returns a stored row from the text of its key, its version and its content.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn stored(key: &str, data_version: i64, body: &str) -> Stored<StoredRow> {
+    Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: content(key, body)? })
+}
+
+/// The columns of a row that follow from its content and its references.
+pub struct RowParts<'a> {
+    /// False for a soft-deleted product and for a deleted record.
+    pub shown: bool,
+    /// Texts of the references by which the row is found, each once.
+    pub targets: BTreeSet<String>,
+    /// Checkout session of a purchase.
+    pub session_id: Option<&'a str>,
+    /// Payment intent of a purchase.
+    pub payment_intent_id: Option<&'a str>,
+}
+
+impl<'a> RowParts<'a> {
+    /// Returns the columns of a written row.
+    pub fn of(write: &'a RowWrite) -> RowParts<'a> {
+        let RowWrite { row, references, .. } = write;
+        let shown = match row {
+            Some(Row::Product(product)) => !product.deleted,
+            Some(_) => true,
+            None => false,
+        };
+        // Nobody looks for the rows that refer to the catalog.
+        let found_by = references.iter().filter(|reference| shown && !matches!(reference, Reference::Catalog(_)));
+        let purchase = match row {
+            Some(Row::Purchase(purchase)) => Some(purchase),
+            _ => None,
+        };
+        RowParts {
+            shown,
+            targets: found_by.map(ToString::to_string).collect(),
+            session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
+            payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
+        }
+    }
+}
+
+/// The members of an event that no condition of a query needs.
+#[derive(Serialize, Deserialize)]
+pub struct Envelope<'a> {
+    /// Mode that the event names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub livemode: Option<bool>,
+    /// Number of the delivery.
+    pub attempt: u32,
+    /// Actor.
+    pub actor: Cow<'a, Actor>,
+    /// Caller of a command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Cow<'a, str>>,
+    /// What the provider says of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Cow<'a, ProviderFacts>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Returns the members of an event.
+    pub fn of(event: &'a Event) -> Envelope<'a> {
+        Envelope {
+            livemode: event.livemode,
+            attempt: event.attempt,
+            actor: Cow::Borrowed(&event.actor),
+            reply_to: event.reply_to.as_deref().map(Cow::Borrowed),
+            provider: event.provider.as_ref().map(Cow::Borrowed),
+        }
+    }
+}
+
+/// A run.
+#[derive(Serialize, Deserialize)]
+pub struct RunJson<'a> {
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Cow<'a, Outcome>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog_hash: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component_hash: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_answers: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuel: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effects_hash: Option<Cow<'a, str>>,
+}
+
+impl<'a> RunJson<'a> {
+    /// Returns the form of a run.
+    pub fn of(run: &'a Run) -> RunJson<'a> {
+        let provenance = run.provenance.as_ref();
+        RunJson {
+            at: run.at,
+            outcome: run.outcome.as_ref().map(Cow::Borrowed),
+            error: run.error.as_deref().map(Cow::Borrowed),
+            catalog_hash: provenance.map(|it| Cow::Borrowed(&*it.catalog_hash)),
+            component_hash: provenance.map(|it| Cow::Borrowed(&*it.component_hash)),
+            claim_answers: provenance.map(|it| Cow::Borrowed(&*it.claim_answers)),
+            fuel: provenance.map(|it| it.fuel),
+            effects_hash: provenance.map(|it| Cow::Borrowed(&*it.effects_hash)),
+        }
+    }
+
+    /// Returns the run.
+    pub fn into_run(self) -> Run {
+        let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned).unwrap_or_default();
+        Run {
+            at: self.at,
+            outcome: self.outcome.map(Cow::into_owned),
+            error: self.error.map(Cow::into_owned),
+            provenance: self.catalog_hash.map(|catalog_hash| Provenance {
+                catalog_hash: catalog_hash.into_owned(),
+                component_hash: text(self.component_hash),
+                claim_answers: text(self.claim_answers),
+                fuel: self.fuel.unwrap_or_default(),
+                effects_hash: text(self.effects_hash),
+            }),
+        }
+    }
+}
+
+/// Returns a state, its time, and the start of an interrupted wait as columns.
+pub fn state_columns(state: &InboxState) -> (i16, Timestamp, Option<Timestamp>) {
+    match state {
+        InboxState::Pending { not_before, waits_since } => (PENDING, *not_before, *waits_since),
+        InboxState::Parked { since } => (PARKED, *since, None),
+        InboxState::Deferred { since } => (DEFERRED, *since, None),
+        InboxState::Done => (DONE, 0, None),
+        InboxState::Dead => (DEAD, 0, None),
+    }
+}
+
+/// Returns a state from its columns.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn state_of(state: i16, at: Timestamp, waits_since: Option<Timestamp>) -> Stored<InboxState> {
+    Ok(match state {
+        PENDING => InboxState::Pending { not_before: at, waits_since },
+        PARKED => InboxState::Parked { since: at },
+        DEFERRED => InboxState::Deferred { since: at },
+        DONE => InboxState::Done,
+        DEAD => InboxState::Dead,
+        other => return Err(damaged(other)),
+    })
+}
+
+/// Returns the number of an effect's state.
+pub fn state_number(state: EffectState) -> i16 {
+    match state {
+        EffectState::Queued => 0,
+        EffectState::Running => 1,
+        EffectState::Finished => 2,
+        EffectState::Cancelled => 3,
+    }
+}
+
+/// Returns an effect's state by its number.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn effect_state(number: i16) -> Stored<EffectState> {
+    Ok(match number {
+        0 => EffectState::Queued,
+        1 => EffectState::Running,
+        2 => EffectState::Finished,
+        3 => EffectState::Cancelled,
+        other => return Err(damaged(other)),
+    })
+}
+
+/// Returns the kind and the bytes of a payload.
+///
+/// # Errors
+/// `StoreError::Misuse` for a payload without a form in JSON.
+pub fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
+    Ok(match payload {
+        Payload::Provider(bytes) => (PROVIDER, Cow::Borrowed(bytes)),
+        Payload::Command(json) => (COMMAND, Cow::Borrowed(json.as_bytes())),
+        other => (OTHER, Cow::Owned(to_json(other)?.into_bytes())),
+    })
+}
+
+/// Returns a payload from its kind and its bytes.
+///
+/// # Errors
+/// `StoreError::Unavailable` for a damaged row.
+pub fn payload_of(kind: i16, bytes: Vec<u8>) -> Stored<Payload> {
+    Ok(match kind {
+        PROVIDER => Payload::Provider(bytes),
+        COMMAND => Payload::Command(String::from_utf8(bytes).map_err(damaged)?),
+        _ => serde_json::from_slice(&bytes).map_err(damaged)?,
+    })
+}
