@@ -1,0 +1,130 @@
+//! The store: groups, changes and leases.
+
+use crate::group::{Group, Head};
+use crate::record::Record;
+use crate::service::{Service, ServiceError};
+use crate::tables::{SETTINGS, TABLES};
+use crate::wire::{BatchRequest, EnsureTableRequest};
+use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Store, StoreError, Stored};
+use std::sync::Arc;
+
+/// Whether the platform's database service applies several writes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// It has `database.batch`.
+    Yes,
+    /// It has not: commits are written as intents.
+    No,
+}
+
+/// A store in the tables of a Solobase platform.
+pub struct SolobaseStore {
+    pub(crate) group: Group,
+}
+
+impl SolobaseStore {
+    /// Creates a store over a service. The tables must exist: [`SolobaseStore::make_tables`].
+    pub fn new(service: Arc<dyn Service + Send + Sync>, batches: Batches) -> Self {
+        let mut group = Group::new(service);
+        group.has_batches = batches == Batches::Yes;
+        SolobaseStore { group }
+    }
+
+    /// Makes the tables that are missing, and finds out whether the service has batches.
+    ///
+    /// # Errors
+    /// Fails with the platform's error.
+    pub fn make_tables(service: &dyn Service) -> Result<Batches, ServiceError> {
+        let written = |error: rmp_serde::encode::Error| ServiceError {
+            code: "Internal".to_owned(),
+            message: format!("a request cannot be written: {error}"),
+        };
+        for table in TABLES {
+            let request = EnsureTableRequest { table: table.definition() };
+            service.call("database.ensure_table", &rmp_serde::to_vec_named(&request).map_err(written)?)?;
+        }
+        let nothing = rmp_serde::to_vec_named(&BatchRequest { ops: Vec::new() }).map_err(written)?;
+        Ok(match service.call("database.batch", &nothing) {
+            Ok(_) => Batches::Yes,
+            Err(_) => Batches::No,
+        })
+    }
+
+    /// Returns the number of the last commit.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn commits(&self) -> Stored<u64> {
+        Ok(self.group.current()?.number.unsigned_abs())
+    }
+
+    /// Returns true if another commit came since the open group began: what the group has read may then be of two states.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn is_outrun(&self) -> Stored<bool> {
+        Ok(self.group.read_head()?.unwrap_or_default().number != self.group.base)
+    }
+
+    /// Reads a setting of the block.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn setting(&self, name: &str) -> Stored<Option<String>> {
+        self.group.find(&SETTINGS, name)?.map(|row| row.text("body").map(str::to_owned)).transpose()
+    }
+
+    /// Sets a setting in the open group.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn set_setting(&mut self, name: &str, body: &str) -> Stored<()> {
+        self.group.set(&SETTINGS, Record::new(name.to_owned()).with("body", body))
+    }
+
+    /// Runs `body` in the open group, or in a group of its own.
+    fn grouped<T>(&mut self, body: impl FnOnce(&mut Group) -> Stored<T>) -> Stored<T> {
+        if self.group.is_open {
+            return body(&mut self.group);
+        }
+        self.group.begin()?;
+        match body(&mut self.group) {
+            Ok(value) => self.group.commit().map(|()| value),
+            Err(error) => {
+                self.group.clear();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Store for SolobaseStore {
+    fn begin(&mut self) -> Stored<()> {
+        self.group.begin()
+    }
+
+    fn commit(&mut self) -> Stored<()> {
+        self.group.commit()
+    }
+
+    fn rollback(&mut self) -> Stored<()> {
+        if !self.group.is_open {
+            return Err(StoreError::Misuse("no group is open".into()));
+        }
+        self.group.clear();
+        self.group.head = Head::default();
+        Ok(())
+    }
+
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
+        self.grouped(|group| group.apply(changes))
+    }
+
+    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        self.grouped(|group| group.lease(request))
+    }
+
+    fn reader(&self) -> Stored<Box<dyn Reader>> {
+        Err(StoreError::Misuse("the database service has no snapshots for readers".into()))
+    }
+}

@@ -1,0 +1,3 @@
+//! The stand-in host, and what runs on it.
+
+mod store;
