@@ -28,6 +28,7 @@ use host_template::MailSite;
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use measured::MeasuredSize;
 pub use own::BusinessDeclarations;
+pub(crate) use own::CLAUSES;
 pub use paths::WebhookPath;
 pub use recorded::{RecordedEffect, Recorder};
 pub use retry::RetryDecl;

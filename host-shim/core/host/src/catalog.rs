@@ -27,13 +27,10 @@ pub(crate) fn load_if_changed(
     outbox: &mut Outbox,
     now: Timestamp,
 ) -> Result<Vec<Report>, StartError> {
-    let processor = outbox.processor();
-    let last = last_load(processor.store(), processor.partition(), &business.name)?;
-    if last.as_ref().is_some_and(|(_, row)| is_in_force(processor, row)) {
+    let Some(load) = next_load(outbox.processor(), &business.name, &business.catalog.to_string(), now)? else {
         return Ok(Vec::new());
-    }
-    let number = last.map_or(1, |(number, _)| number + 1);
-    let reports = outbox.accept(load(business, processor.partition(), number, now), Vec::new())?;
+    };
+    let reports = outbox.accept(load, Vec::new())?;
     match reports.first() {
         Some(report) if report.result.outcome().is_none() => Err(StartError::Extension {
             business: business.name.clone(),
@@ -44,6 +41,21 @@ pub(crate) fn load_if_changed(
         }
         _ => Ok(reports),
     }
+}
+
+/// Returns the event that loads a catalog, or none if it is in force.
+pub(crate) fn next_load(processor: &Processor, name: &str, catalog: &str, now: Timestamp) -> Stored<Option<Event>> {
+    let last = last_load(processor.store(), processor.partition(), name)?;
+    if last.as_ref().is_some_and(|(_, row)| is_in_force(processor, row)) {
+        return Ok(None);
+    }
+    let number = last.map_or(1, |(number, _)| number + 1);
+    Ok(Some(load(name, catalog, processor.partition(), number, now)))
+}
+
+/// Returns true if the extension accepted a load.
+pub fn is_accepted(report: &Report) -> bool {
+    was_accepted(report.result.outcome())
 }
 
 /// Returns true if an event is the load of a catalog by a starting host, and not a command.
@@ -57,9 +69,9 @@ fn load_id(business: &str, number: u64) -> String {
     format!("catalog:{business}:{number}")
 }
 
-fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Timestamp) -> Event {
+fn load(name: &str, catalog: &str, partition: &Partition, number: u64, now: Timestamp) -> Event {
     Event {
-        id: load_id(&business.name, number),
+        id: load_id(name, number),
         source: SOURCE.to_owned(),
         kind: KIND.to_owned(),
         business: partition.business.clone(),
@@ -70,7 +82,7 @@ fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Time
         actor: Actor { kind: ActorKind::Admin, subject: SUBJECT.to_owned(), roles: Vec::new() },
         reply_to: None,
         provider: None,
-        payload: Payload::Command(business.catalog.to_string()),
+        payload: Payload::Command(catalog.to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`business`] loads a
 //! business folder, [`view`] returns the state as JSON, [`writer`] is the thread that serves several callers.
 
+pub mod bundle;
 pub mod business;
 pub mod catalog;
 mod check;
@@ -15,11 +16,12 @@ pub mod processor;
 mod provider_event;
 pub mod read;
 mod running;
+pub mod show;
 pub mod snapshot;
 pub mod time;
 pub mod view;
 pub mod writer;
 
-pub use catalog::is_load_at_start;
+pub use catalog::{is_accepted, is_load_at_start};
 pub use host_yaml::{bad_input, guess};
 pub use running::{Arrived, Host, Saved, Setup, StartError};

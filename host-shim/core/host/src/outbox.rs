@@ -9,12 +9,14 @@ mod at_once;
 mod done;
 mod events;
 mod intervene;
+mod lent;
 mod policy;
 mod queue;
 mod recorded;
 mod saved;
 
 pub use done::each_done;
+pub use lent::{Lent, LentReply};
 pub use intervene::{InterveneError, Intervention, OpenEffect};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
@@ -167,6 +169,11 @@ impl Outbox {
     /// Returns the latest time that a caller has passed, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
+    }
+
+    /// Sets the time after which [`Outbox::next_time`] searches.
+    pub fn set_clock(&mut self, now: Timestamp) {
+        self.clock = self.clock.max(now);
     }
 
     /// Consumes the outbox and returns processor and providers. Outstanding answers are lost, as in a crash.
@@ -331,20 +338,12 @@ impl Outbox {
     fn begin_due(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
         let first = self.queue.due(now, self.fire_timers, 1)?;
         let Some(needs_call) = first.first().map(|row| row.needs_call(now)) else { return Ok(Begun::default()) };
-        let mut begun = Begun::default();
-        let mut planned = Vec::new();
         if !needs_call {
             let due = self.queue.due(now, self.fire_timers, ROUND)?;
-            for row in due.into_iter().take_while(|row| !row.needs_call(now)) {
-                begun.add(&row);
-                planned.push(match is_hosts_own(&row.effect.kind) {
-                    true => PlannedTransition { row, transition: EffectTransition::Deliver, agenda: None },
-                    false => timed_out(row),
-                });
-            }
-            begun.reports = self.apply(planned, now)?;
-            return Ok(begun);
+            return self.end_without_call(due, now);
         }
+        let mut begun = Begun::default();
+        let mut planned = Vec::new();
         for row in self.queue.lease_due(&self.owner, now, self.fire_timers, ROUND)? {
             begun.add(&row);
             match self.call(&row) {
@@ -354,6 +353,20 @@ impl Outbox {
                 }
                 Err(failure) => planned.push(ended(row, Err(failure))),
             }
+        }
+        begun.reports = self.apply(planned, now)?;
+        Ok(begun)
+    }
+
+    /// Ends the first of these due effects, up to one that needs a call: timers, messages, and effects after their deadlines.
+    fn end_without_call(&mut self, due: Vec<EffectRow>, now: Timestamp) -> Result<Begun, OutboxError> {
+        let (mut begun, mut planned) = (Begun::default(), Vec::new());
+        for row in due.into_iter().take_while(|row| !row.needs_call(now)) {
+            begun.add(&row);
+            planned.push(match is_hosts_own(&row.effect.kind) {
+                true => PlannedTransition { row, transition: EffectTransition::Deliver, agenda: None },
+                false => timed_out(row),
+            });
         }
         begun.reports = self.apply(planned, now)?;
         Ok(begun)

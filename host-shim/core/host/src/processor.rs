@@ -378,14 +378,24 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn retry_due(&mut self, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        self.retry_due_at_most(now, usize::MAX)
+    }
+
+    /// Does the same with at most this number of pending events.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn retry_due_at_most(&mut self, now: Timestamp, at_most: usize) -> Result<Vec<Report>, StoreError> {
         let mut reports = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeSet<u64> = BTreeSet::new();
         loop {
             let due: Vec<u64> = self.store().inbox_due(&self.deciding.partition, now, 100)?;
-            let due: Vec<u64> = due.into_iter().filter(|seq| seen.insert(*seq)).collect();
+            let room = at_most.saturating_sub(seen.len());
+            let due: Vec<u64> = due.into_iter().filter(|seq| !seen.contains(seq)).take(room).collect();
             if due.is_empty() {
                 return Ok(reports);
             }
+            seen.extend(&due);
             for seq in due {
                 let ran = self.grouped(|processor| {
                     processor.step(|processor| match processor.store().inbox(seq)? {

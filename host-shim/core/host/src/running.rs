@@ -52,6 +52,11 @@ impl Setup {
     pub fn business(&self) -> &BusinessFolder {
         &self.folder
     }
+
+    /// Returns the business as a processor has it.
+    pub fn processor_business(&self) -> &Business {
+        &self.business
+    }
 }
 
 /// The reason why a host does not start.

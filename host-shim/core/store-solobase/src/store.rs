@@ -3,7 +3,8 @@
 use crate::group::{Group, Head};
 use crate::record::Record;
 use crate::service::{Service, ServiceError};
-use crate::tables::{SETTINGS, TABLES};
+use crate::query::Query;
+use crate::tables::{CLAIMS, EFFECTS, EVENTS, FACTS, REFS, REPLIES, ROWS, SETTINGS, TABLES, WAITS};
 use crate::wire::{BatchRequest, EnsureTableRequest};
 use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Store, StoreError, Stored};
 use std::sync::Arc;
@@ -28,6 +29,16 @@ impl SolobaseStore {
         let mut group = Group::new(service);
         group.has_batches = batches == Batches::Yes;
         SolobaseStore { group }
+    }
+
+    /// Returns whether the service has batches.
+    pub fn batches(&self) -> Batches {
+        if self.group.has_batches { Batches::Yes } else { Batches::No }
+    }
+
+    /// Returns true if the service has batches.
+    pub fn has_batches(&self) -> bool {
+        self.group.has_batches
     }
 
     /// Makes the tables that are missing, and finds out whether the service has batches.
@@ -74,12 +85,47 @@ impl SolobaseStore {
         self.group.find(&SETTINGS, name)?.map(|row| row.text("body").map(str::to_owned)).transpose()
     }
 
+    /// Reads settings of the block, in one list.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn settings(&self, names: &[&str]) -> Stored<Vec<Option<String>>> {
+        let ids: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let rows = self.group.find_all(&SETTINGS, &ids)?;
+        rows.iter().map(|row| row.as_ref().map(|row| row.text("body").map(str::to_owned)).transpose()).collect()
+    }
+
     /// Sets a setting in the open group.
     ///
     /// # Errors
     /// Fails if the service fails.
     pub fn set_setting(&mut self, name: &str, body: &str) -> Stored<()> {
         self.group.set(&SETTINGS, Record::new(name.to_owned()).with("body", body))
+    }
+
+    /// Removes a setting in the open group.
+    ///
+    /// # Errors
+    /// Fails if the service fails.
+    pub fn clear_setting(&mut self, name: &str) -> Stored<()> {
+        self.group.put(&SETTINGS, name, None)
+    }
+
+    /// Removes all accounts, claims, events and effects, in a group of its own. For the tables of a block that has only loaded its
+    /// catalog.
+    ///
+    /// # Errors
+    /// Fails if the service fails, or with `StoreError::Locked` beside another commit.
+    pub fn remove_all(&mut self) -> Stored<()> {
+        self.grouped(|group| {
+            for table in [&ROWS, &REFS, &FACTS, &REPLIES, &CLAIMS, &EVENTS, &WAITS, &EFFECTS] {
+                for row in group.select(&Query::of(table))? {
+                    group.put(table, &row.id, None)?;
+                }
+            }
+            (group.head.events, group.head.effects) = (0, 0);
+            Ok(())
+        })
     }
 
     /// Runs `body` in the open group, or in a group of its own.

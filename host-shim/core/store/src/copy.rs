@@ -1,5 +1,11 @@
 //! Copies everything of a store into an empty store of another kind: the same numbers, revisions and times.
 
+mod lines;
+mod pages;
+
+pub use lines::{line_of, part_of};
+pub use pages::{Cursor, page};
+
 use crate::changes::RowWrite;
 use crate::error::{StoreError, Stored};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, Run};

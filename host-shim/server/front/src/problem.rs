@@ -2,8 +2,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as ExtensionProblem, Refusal};
+use extension_contract::{Failure, Problem as ExtensionProblem, Refusal};
 use host::processor::AskError;
+use host::show;
 use host::writer::JobError;
 use host_routes::ErrorMap;
 use host_site::questions::NotAsked;
@@ -138,17 +139,9 @@ impl Problem {
 
     /// The extension refused a command or a question.
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
-        let problem = Problem::new(status_of(refusal), refusal.code(), refusal.detail());
-        let problem = Problem { refusal: Some(Box::new(refusal.clone())), ..problem };
-        match refusal {
-            Refusal::Invalid(errors) => problem.with("errors", wrong_fields(errors)),
-            Refusal::QuotaExceeded(quota) => problem
-                .with("quota", json!(quota.quota))
-                .with("allowed", json!(quota.allowed))
-                .with("used", json!(quota.used))
-                .with("upgrade", json!(quota.upgrade)),
-            _ => problem,
-        }
+        let status = StatusCode::from_u16(show::refusal_status(refusal)).unwrap_or(StatusCode::CONFLICT);
+        let problem = Problem::new(status, refusal.code(), refusal.detail());
+        Problem { refusal: Some(Box::new(refusal.clone())), more: show::refusal_members(refusal), ..problem }
     }
 
     /// The answer has no body that could reveal anything about the failure, except that the caller may try again.
@@ -168,36 +161,6 @@ struct Refused {
 /// Returns the refusal behind an answer.
 pub(crate) fn refusal_of(response: &Response) -> Option<&Refusal> {
     response.extensions().get::<Refused>().map(|refused| &*refused.refusal)
-}
-
-fn wrong_fields(errors: &[FieldError]) -> Value {
-    let shown =
-        |error: &FieldError| json!({"pointer": error.path, "code": code_of(error.code), "detail": error.message});
-    errors.iter().map(shown).collect()
-}
-
-fn code_of(code: FieldErrorCode) -> Value {
-    serde_json::to_value(code).unwrap_or_default()
-}
-
-fn status_of(refusal: &Refusal) -> StatusCode {
-    match refusal {
-        Refusal::Malformed(_) | Refusal::WrongShape(_) => StatusCode::BAD_REQUEST,
-        Refusal::Invalid(_) | Refusal::UnknownStatus(_) | Refusal::UnknownPrice(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
-        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-        Refusal::RequirementUnmet(_) | Refusal::InsufficientBalance(_) | Refusal::NoEntitlement(_) => {
-            StatusCode::PAYMENT_REQUIRED
-        }
-        Refusal::Unclaimed
-        | Refusal::ModeMismatch
-        | Refusal::AmountMismatch(_)
-        | Refusal::Inconsistent(_)
-        | Refusal::AlreadyOwned(_)
-        | Refusal::QuotaExceeded(_)
-        | Refusal::NameTaken(_)
-        | Refusal::BadTransition(_) => StatusCode::CONFLICT,
-    }
 }
 
 impl From<JobError> for Problem {

@@ -5,7 +5,7 @@ use crate::access;
 use crate::extract::{Asked, Called, Named};
 use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::show;
+use host::show;
 use axum::Json;
 use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};

@@ -17,6 +17,19 @@ use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The clauses that [`BusinessDeclarations::read`] reads.
+pub(crate) const CLAUSES: [&str; 10] = [
+    CONFIG,
+    RESOURCES,
+    retry::CLAUSE,
+    webhooks::CLAUSE,
+    paths::CLAUSE,
+    answers::CLAUSE,
+    costs::CLAUSE,
+    measured::CLAUSE,
+    recorded::CLAUSE,
+    variables::CLAUSE,
+];
 /// Name of the clause of configuration keys.
 pub(super) const CONFIG: &str = "config";
 /// Name of the clause of resources.
@@ -65,7 +78,7 @@ impl BusinessDeclarations {
     ///
     /// # Errors
     /// Fails with all mistakes in these clauses.
-    pub(super) fn read(document: &Node) -> Result<BusinessDeclarations, Mistakes> {
+    pub fn read(document: &Node) -> Result<BusinessDeclarations, Mistakes> {
         Checker::read(|check| {
             let config =
                 document.member(CONFIG).map(|config| check.each(check.map(CONFIG, config)?, |of| key(check, of)));

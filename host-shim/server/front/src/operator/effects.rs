@@ -4,7 +4,7 @@ use super::{account, limit};
 use crate::extract::{Asked, Operator};
 use crate::problem::Problem;
 use crate::query::read;
-use crate::show::page;
+use host::show::page;
 use axum::Json;
 use host::time;
 use host::view::parsed;

@@ -4,7 +4,7 @@ use super::{SEARCHED_MAX, account, limit};
 use crate::extract::{Asked, Named, Operator};
 use crate::problem::Problem;
 use crate::query::read;
-use crate::show::page;
+use host::show::page;
 use axum::Json;
 use extension_contract::{Account, Outcome, Payload};
 use host::processor::Report;

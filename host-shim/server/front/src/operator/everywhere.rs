@@ -6,7 +6,7 @@ use crate::extract::{Asked, Operator};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::{asked, read};
-use crate::show::page;
+use host::show::page;
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Actor, Question};

@@ -1,6 +1,6 @@
 //! How do products, purchases and subscriptions look in the platform's API? Amounts are whole minor units.
 
-use crate::show;
+use host::show;
 use extension_contract::{IntervalUnit, Offer, SubscriptionStatus};
 use host::view::parsed;
 use serde_json::{Map, Value, json};

@@ -5,7 +5,7 @@ use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::products::{offer, too_many, whole_list};
 use crate::query::ask;
-use crate::show;
+use host::show;
 use axum::http::StatusCode;
 use extension_contract::{Account, Actor, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};

@@ -1,0 +1,44 @@
+//! What the block tells the platform about itself before it is called: its name, and the rights that it needs.
+
+use crate::app::{self, CONFIG_PREFIX};
+use host_store_solobase::TABLES;
+use serde_json::{Value, json};
+
+/// Name of the block: its organization and its own name.
+pub const NAME: &str = "extensions/instance-provisioner";
+
+/// Returns the description of the block.
+pub fn info() -> Value {
+    let collections: Vec<String> = TABLES.iter().map(|table| table.full_name()).collect();
+    let keys: Vec<Value> = app::KEYS
+        .iter()
+        .map(|(key, description)| json!({"key": format!("{CONFIG_PREFIX}{key}"), "description": description}))
+        .collect();
+    let names: Vec<&Value> = keys.iter().map(|key| &key["key"]).collect();
+    json!({
+        "name": NAME,
+        "version": env!("CARGO_PKG_VERSION"),
+        "interface": "http-handler@v1",
+        "summary": "Decides about plans, subscriptions and the provisioning of customer instances",
+        "instance_mode": "PerExecution",
+        "requires": ["wafer-run/database", "wafer-run/config"],
+        "category": "Feature",
+        "can_disable": true,
+        "default_enabled": true,
+        "collections": collections,
+        "config_keys": keys,
+        "capabilities": {
+            "collections": {"Only": collections},
+            "storage_folders": "None",
+            "network": "None",
+            "config": {"Only": names},
+            "vector_indexes": "None",
+            "callable_blocks": {"Only": ["wafer-run/database", "wafer-run/config"]},
+            "raw_sql": false,
+            "ddl": true,
+            "schema": true,
+            "crypto": false,
+            "headers": {"readable": [], "writable": [], "masked": []},
+        },
+    })
+}

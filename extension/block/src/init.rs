@@ -1,0 +1,108 @@
+//! `Init`: makes the tables, checks the whole configuration, and loads the catalog. All faults are told at once.
+
+use crate::app::{BUNDLE, BUSINESS, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, key, processor};
+use crate::platform::Platform;
+use crate::routes::secrets;
+use host::bundle::Bundle;
+use host_store::{Store, StoreError};
+use host_store_solobase::SolobaseStore;
+
+/// Maximum number of attempts beside other calls.
+const ATTEMPTS_MAX: usize = 8;
+
+/// Handles a lifecycle event. Only `Init` does something.
+///
+/// # Errors
+/// Fails with the faults, one on each line.
+pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
+    if event != "Init" {
+        return Ok(());
+    }
+    let (bundle, faults) = configuration(platform);
+    let Some(bundle) = bundle.filter(|_| faults.is_empty()) else { return Err(faults.join("\n")) };
+    let batches = SolobaseStore::make_tables(&*platform.database).map_err(|error| {
+        format!("the tables cannot be made: {error}; the block needs `database.ensure_table` and the capability `ddl`")
+    })?;
+    for _ in 0..ATTEMPTS_MAX {
+        let mut store = SolobaseStore::new(platform.database.clone(), batches);
+        match prepare(platform, &mut store, &bundle) {
+            Err(InitError::Store(StoreError::Locked(_))) => {}
+            done => return done.map_err(|error| error.to_string()),
+        }
+    }
+    Err("other calls changed the tables all the time".to_owned())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum InitError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Reads the configuration; returns the business and all faults.
+fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut value = |name: &str| match (platform.config)(&key(name)) {
+        Ok(value) => value,
+        Err(error) => {
+            faults.push(format!("{} cannot be read: {error}", key(name)));
+            String::new()
+        }
+    };
+    let (bundle, stripe, service) = (value(BUNDLE), value(STRIPE_SECRET), value(SERVICE_KEY));
+    let mut fault = |name: &str, text: String| faults.push(format!("{}: {text}", key(name)));
+    if service.len() < KEY_BYTES_MIN {
+        let found = if service.is_empty() { "is not set".to_owned() } else { format!("has {} bytes", service.len()) };
+        fault(SERVICE_KEY, format!("{found}; expected at least {KEY_BYTES_MIN} bytes"));
+    }
+    let parsed = match bundle.is_empty() {
+        true => Err("is not set; expected the text that `host-shim bundle` writes".to_owned()),
+        false => serde_json::from_str::<Bundle>(&bundle)
+            .map_err(|error| format!("is not a business: {error}; expected the text that `host-shim bundle` writes")),
+    };
+    let bundle = match parsed {
+        Ok(bundle) => {
+            match stripe.is_empty() {
+                true => fault(STRIPE_SECRET, "is not set; expected the endpoint's secret, for example `whsec_…`".into()),
+                false => {
+                    if let Err(error) = secrets(&stripe, bundle.livemode) {
+                        fault(STRIPE_SECRET, error);
+                    }
+                }
+            }
+            if let Err(mistakes) = bundle.business(host_store::NotState::default()) {
+                fault(BUNDLE, mistakes.to_string());
+            }
+            Some(bundle)
+        }
+        Err(text) => {
+            fault(BUNDLE, text);
+            None
+        }
+    };
+    (bundle, faults)
+}
+
+/// Writes the settings, and loads the catalog if it is another one.
+fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
+    let state = State { batches: store.has_batches(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let json = |value: Result<String, serde_json::Error>| value.map_err(|error| InitError::Refused(error.to_string()));
+    store.begin()?;
+    store.set_setting(STATE, &json(serde_json::to_string(&state))?)?;
+    let without_catalog = Bundle { catalog: String::new(), ..bundle.clone() };
+    store.set_setting(BUSINESS, &json(serde_json::to_string(&without_catalog))?)?;
+    store.commit()?;
+    let store = SolobaseStore::new(platform.database.clone(), store.batches());
+    let mut processor = processor(store, bundle).map_err(|error| InitError::Refused(error.to_string()))?;
+    let Some(load) = bundle.load(&processor, platform.now)? else { return Ok(()) };
+    let reports = processor.accept(load, Vec::new())?;
+    match reports.first() {
+        Some(report) if !host::is_accepted(report) => {
+            let reason = report.result.reason().unwrap_or_default();
+            Err(InitError::Refused(format!("{}: the extension refuses the catalog: {reason}", key(BUNDLE))))
+        }
+        _ => Ok(()),
+    }
+}

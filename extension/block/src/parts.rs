@@ -1,0 +1,102 @@
+//! The requests and answers between the block and `host-shim outbox`.
+
+use extension_contract::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Maximum number of calls that are lent at once.
+pub const CALLS_MAX: usize = 16;
+
+/// `POST /outbox/lease`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// Name of the worker. It must be the same after a restart, and no other worker may have it.
+    pub owner: String,
+    /// Maximum number of calls; at most [`CALLS_MAX`].
+    pub limit: usize,
+}
+
+/// A call for the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LentCall {
+    /// Kind of the effect.
+    pub kind: String,
+    /// Account that requested the effect.
+    pub account: String,
+    /// Key of the effect.
+    pub key: String,
+    /// Generation of the effect.
+    pub generation: u32,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// Arguments of the effect.
+    pub payload: Value,
+    /// Token of work in progress.
+    pub token: Option<String>,
+    /// Time by which the effect ends without an answer, in milliseconds since the epoch.
+    pub deadline: Option<Timestamp>,
+    /// Number of the lease.
+    pub lease: u64,
+}
+
+/// The answer to a [`Lease`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Leased {
+    /// Name of the business.
+    pub business: String,
+    /// True for real money.
+    pub livemode: bool,
+    /// Calls to make, each with an answer within five minutes.
+    pub calls: Vec<LentCall>,
+    /// True if more is due now.
+    pub more: bool,
+    /// Time at which something is due next, in milliseconds since the epoch.
+    pub next: Option<Timestamp>,
+}
+
+/// An answer of the worker to a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// Account, key, generation and lease of the call.
+    pub account: String,
+    /// Key of the effect.
+    pub key: String,
+    /// Generation of the effect.
+    pub generation: u32,
+    /// Number of the lease.
+    pub lease: u64,
+    /// What the provider says.
+    pub outcome: AnswerOutcome,
+}
+
+/// What a provider says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerOutcome {
+    /// Done, with these outputs.
+    Done(Value),
+    /// Started; the call is repeated with the token.
+    InProgress {
+        /// Milliseconds until then.
+        after_ms: i64,
+        /// Token of the work.
+        token: String,
+    },
+    /// Failed; another attempt may succeed.
+    Retry {
+        /// Milliseconds until then, if the provider named them.
+        after_ms: Option<i64>,
+        /// Code for programs.
+        code: String,
+        /// Text for operators.
+        message: String,
+    },
+    /// Failed for good.
+    Refused {
+        /// Code for programs.
+        code: String,
+        /// Text for operators.
+        message: String,
+    },
+}

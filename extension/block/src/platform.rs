@@ -1,0 +1,17 @@
+//! What the block needs of the platform.
+
+use extension_contract::Timestamp;
+use host_store_solobase::{Service, ServiceError};
+use std::sync::Arc;
+
+/// The platform, as one call sees it.
+pub struct Platform<'p> {
+    /// The database service.
+    pub database: Arc<dyn Service + Send + Sync>,
+    /// Reads a configuration value by its full key; empty if it is not set.
+    pub config: &'p dyn Fn(&str) -> Result<String, ServiceError>,
+    /// The time, in milliseconds since the epoch.
+    pub now: Timestamp,
+    /// Writes a line into the platform's log: its level and its text.
+    pub log: &'p dyn Fn(&str, &str),
+}

@@ -1,0 +1,89 @@
+//! Moves all data between the platform's tables and a store of `host-shim`, a page at a time. Each line of a page is one part.
+
+use super::{Answered, Failed, service};
+use crate::app::{self, BUNDLE, IMPORTING, key};
+use crate::http::{Request, Response};
+use crate::platform::Platform;
+use host::bundle::Bundle;
+use host_store::copy::{Cursor, Target, line_of, page, part_of};
+use host_store::{Read, Store};
+use host_store_solobase::SolobaseStore;
+use serde_json::json;
+
+/// Maximum number of parts of a page: a call has a limited amount of fuel.
+const PARTS: usize = 40;
+
+/// Returns a page of all data: its lines, and the cursor of the next page; none at the end.
+pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
+    service(platform, request)?;
+    let cursor = match request.query("cursor") {
+        None => Cursor::START,
+        Some(text) => serde_json::from_str(text)
+            .map_err(|_| Response::error(400, "query", "`cursor` is not that of a page before"))?,
+    };
+    let mut store = SolobaseStore::new(platform.database.clone(), app::settings(platform)?.batches);
+    store.begin()?;
+    let (parts, next) = page(&store, cursor, PARTS)?;
+    if store.is_outrun()? {
+        return Err(Failed::Outrun);
+    }
+    let lines: Vec<String> = parts.iter().map(line_of).collect::<Result<_, _>>()?;
+    let next = if next == Cursor::End { None } else { serde_json::to_string(&next).ok() };
+    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.commits()?})))
+}
+
+/// Writes a page of data into the tables. The first page has `begin=true`: the tables may have nothing but a catalog, which is
+/// removed. The last page has `end=true`: afterwards the block works again.
+pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
+    service(platform, request)?;
+    let lines: Vec<String> = super::body(request)?;
+    let mut parts = Vec::with_capacity(lines.len());
+    for line in &lines {
+        parts.push(part_of(line).map_err(|error| Response::error(400, "malformed", error.to_string()))?);
+    }
+    let mut store = SolobaseStore::new(platform.database.clone(), app::settings(platform)?.batches);
+    let is_on = |name: &str| request.query(name) == Some("true");
+    if is_on("begin") {
+        empty(&mut store)?;
+    } else if store.setting(IMPORTING)?.is_none() {
+        return Err(Response::error(409, "not-importing", "expected `begin=true` with the first page").into());
+    }
+    store.begin()?;
+    store.set_setting(IMPORTING, "true")?;
+    for part in &parts {
+        store.put_part(part)?;
+    }
+    if is_on("end") {
+        store.clear_setting(IMPORTING)?;
+    }
+    store.commit()?;
+    if is_on("end") {
+        load(platform, store)?;
+    }
+    Ok(Response::ok(json!({"parts": parts.len()})))
+}
+
+/// Removes the catalog of a block that has nothing else.
+fn empty(store: &mut SolobaseStore) -> Result<(), Failed> {
+    let accounts = store.scopes(None)?;
+    let events = store.inbox_after(None, 0, PARTS)?;
+    let is_catalog = events.len() < PARTS && events.iter().all(|row| host::is_load_at_start(&row.event));
+    let others = accounts.iter().filter(|scope| scope.account != extension_contract::Account::Platform).count();
+    if others > 0 || !is_catalog {
+        let text = "the tables have data; expected a block that has only loaded its catalog";
+        return Err(Response::error(409, "not-empty", text).into());
+    }
+    Ok(store.remove_all()?)
+}
+
+/// Loads the catalog, if the imported one is another.
+fn load(platform: &Platform<'_>, store: SolobaseStore) -> Result<(), Failed> {
+    let unreadable = || Response::unavailable("the configuration cannot be read");
+    let bundle = (platform.config)(&key(BUNDLE)).map_err(|_| unreadable())?;
+    let bundle: Bundle = serde_json::from_str(&bundle).map_err(|_| unreadable())?;
+    let mut processor = app::processor(store, &bundle)?;
+    if let Some(load) = bundle.load(&processor, platform.now)? {
+        processor.accept(load, Vec::new())?;
+    }
+    Ok(())
+}

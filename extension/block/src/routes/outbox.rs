@@ -1,0 +1,106 @@
+//! The outbox over HTTP: a worker takes calls under leases and reports back. A tick carries out what needs no worker.
+
+use super::{Answered, Failed, body, service};
+use crate::app::App;
+use crate::http::{Request, Response};
+use crate::parts::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
+use crate::platform::Platform;
+use host::outbox::LentReply;
+use host::processor::Report;
+use host_provider_api::{Call, CallOutcome, Reply};
+use host_store::Scope;
+use serde_json::json;
+
+/// Maximum number of events that one request decides beside its own: a call has a limited amount of fuel.
+const DECIDED_MAX: usize = 4;
+
+/// Carries out what is due and needs no worker, within the limit of one request. Returns true if more may be due.
+fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
+    let mut decided = 0;
+    let mut add = |reports: &[Report]| {
+        decided += reports.len();
+        decided >= DECIDED_MAX
+    };
+    if add(&app.processor().retry_due_at_most(platform.now, DECIDED_MAX)?) {
+        return Ok(true);
+    }
+    loop {
+        let reports = app.outbox.deliver_due(platform.now, 1)?;
+        if reports.is_empty() {
+            break;
+        }
+        if add(&reports) {
+            return Ok(true);
+        }
+    }
+    Ok(add(&app.processor().expire(platform.now)?))
+}
+
+/// Does what is due: retries of events, timers, messages, ends of waits.
+pub(super) fn tick(platform: &Platform<'_>, request: &Request) -> Answered {
+    service(platform, request)?;
+    let mut app = App::open(platform)?;
+    let more = carry_out(platform, &mut app)?;
+    app.outbox.set_clock(platform.now);
+    let next = app.outbox.next_time()?;
+    Ok(Response::ok(json!({"more": more, "next": next})))
+}
+
+fn lent(call: Call, scope_of: &str) -> LentCall {
+    LentCall {
+        account: call.scope.strip_prefix(scope_of).unwrap_or(&call.scope).to_owned(),
+        kind: call.kind,
+        key: call.key,
+        generation: call.generation,
+        attempt: call.attempt,
+        payload: call.payload,
+        token: call.token,
+        deadline: call.deadline,
+        lease: call.lease,
+    }
+}
+
+/// Lends calls to a worker. What needs no worker is carried out first; while more of it is due, no call is lent.
+pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
+    service(platform, request)?;
+    let Lease { owner, limit } = body(request)?;
+    let mut app = App::open(platform)?;
+    app.outbox.set_owner(&owner);
+    let mut more = carry_out(platform, &mut app)?;
+    let limit = limit.clamp(1, CALLS_MAX);
+    let lent_calls = if more { Vec::new() } else { app.outbox.lend(platform.now, limit)?.calls };
+    more |= lent_calls.len() == limit;
+    app.outbox.set_clock(platform.now);
+    let next = app.outbox.next_time()?;
+    let prefix = app.processor().partition().name() + "/";
+    let (business, livemode) = (app.bundle.name.clone(), app.bundle.livemode);
+    let calls = lent_calls.into_iter().map(|call| lent(call, &prefix)).collect();
+    let leased = Leased { business, livemode, calls, more, next };
+    Ok(Response::ok(json!(leased)))
+}
+
+/// Takes the answers of a worker. A request should have few: each is decided at once.
+pub(super) fn answers(platform: &Platform<'_>, request: &Request) -> Answered {
+    service(platform, request)?;
+    let answers: Vec<Answer> = body(request)?;
+    if answers.len() > DECIDED_MAX {
+        let text = format!("{} answers, expected at most {DECIDED_MAX}", answers.len());
+        return Err(Response::error(400, "malformed", text).into());
+    }
+    let mut app = App::open(platform)?;
+    let partition = app.processor().partition().clone();
+    let mut replies = Vec::with_capacity(answers.len());
+    for Answer { account, key, generation, lease, outcome } in answers {
+        let wrong = |_| Response::error(400, "malformed", format!("`{account}` is no account"));
+        let scope: Scope = partition.scope(account.parse().map_err(wrong)?);
+        let outcome = match outcome {
+            AnswerOutcome::Done(outputs) => CallOutcome::Done(outputs),
+            AnswerOutcome::InProgress { after_ms, token } => CallOutcome::InProgress { after_ms, token },
+            AnswerOutcome::Retry { after_ms, code, message } => CallOutcome::Retry { after_ms, code, message },
+            AnswerOutcome::Refused { code, message } => CallOutcome::Refused { code, message },
+        };
+        replies.push(LentReply { scope, key, generation, lease, reply: Reply::Answer(outcome) });
+    }
+    let reports = app.outbox.take_answers(replies, platform.now)?;
+    Ok(Response::ok(json!({"decided": reports.len()})))
+}

@@ -1,0 +1,93 @@
+//! Signed webhooks. The signature is checked here, by the same code as in `host-shim`.
+
+use super::{Answered, Failed};
+use crate::app::{App, STRIPE_SECRET, key};
+use crate::http::{Request, Response};
+use crate::platform::Platform;
+use host::bundle::Bundle;
+use host_intake::headers::Headers;
+use host_intake::request::{Endpoints, PATH, Request as Delivery, Taken};
+use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::webhook::Key;
+use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use serde_json::json;
+
+/// Name of Stripe's endpoint.
+const STRIPE: &str = "stripe";
+
+/// Returns the secrets of Stripe's endpoint: up to four, separated by commas, so that one can be rolled.
+///
+/// # Errors
+/// Fails with a text without a secret.
+pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, String> {
+    let config = |(n, secret): (usize, &str)| SecretConfig {
+        name: if n == 0 { "platform".to_owned() } else { format!("platform-{n}") },
+        mode: Mode::of(livemode),
+        connect: None,
+        secret: secret.to_owned(),
+    };
+    EndpointSecrets::new(text.split(',').enumerate().map(config).collect(), TOLERANCE_S_DEFAULT)
+        .map_err(|error| error.to_string())
+}
+
+fn read(platform: &Platform<'_>, name: &str) -> Result<String, Failed> {
+    (platform.config)(&key(name)).map_err(|_| Response::unavailable("the configuration cannot be read").into())
+}
+
+/// Returns the endpoint of a name, with its secret.
+fn endpoints(platform: &Platform<'_>, app: &mut App, name: &str) -> Result<Endpoints, Failed> {
+    let Bundle { name: business, livemode, .. } = &app.bundle;
+    let mut endpoints = Endpoints { business: business.clone(), stripe: None, webhooks: Vec::new() };
+    if name == STRIPE {
+        endpoints.stripe = secrets(&read(platform, STRIPE_SECRET)?, *livemode).ok();
+        return Ok(endpoints);
+    }
+    let own = app.processor().business().own.webhooks.iter().find(|own| own.webhook.name == name).cloned();
+    if let Some(own) = own
+        && let Ok(key) = Key::new(&own.webhook.scheme, &read(platform, &own.secret.to_ascii_uppercase())?)
+    {
+        endpoints.webhooks.push((own.webhook, key));
+    }
+    Ok(endpoints)
+}
+
+/// Takes a delivery.
+pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> Answered {
+    let mut app = App::open(platform)?;
+    let endpoints = endpoints(platform, &mut app, name)?;
+    let headers: Vec<(&str, &[u8])> = request
+        .meta
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("http.header.")?, value.as_bytes())))
+        .collect();
+    let path = format!("{PATH}{name}");
+    let delivery =
+        Delivery { method: request.method(), path: &path, headers: Headers(&headers), body: request.body.clone() };
+    let reply = endpoints.answer(delivery, platform.now);
+    match reply.taken {
+        Taken::Event(decoded, raw) => {
+            let reports = match decoded.refusal {
+                Some(refusal) => app.processor().accept_refused(decoded.event, raw, refusal)?,
+                None => app.processor().accept(decoded.event, raw)?,
+            };
+            let outcome = reports.first().map_or("unknown", |report| report.result.name());
+            Ok(Response::ok(json!({"received": true, "outcome": outcome})))
+        }
+        Taken::Quarantined(_) => {
+            (platform.log)("warn", &format!("a signed delivery to {name} is no JSON object"));
+            Ok(Response::error(reply.status, "malformed", "body not valid"))
+        }
+        Taken::Nothing("ignored") => Ok(Response::ok(json!({"received": true, "outcome": "ignored"}))),
+        Taken::Nothing(counted) => {
+            (platform.log)("info", &format!("a delivery to {name} was refused: {counted}"));
+            let (code, message) = match reply.status {
+                404 => ("not-found", "no such endpoint, or it has no secret"),
+                405 => ("method", "expected POST"),
+                413 => ("too-large", "the body is too long"),
+                415 => ("content-encoding", "expected a body without an encoding"),
+                _ => ("unauthorized", "signature not valid"),
+            };
+            Ok(Response::error(reply.status, code, message))
+        }
+    }
+}

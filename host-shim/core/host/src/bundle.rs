@@ -1,0 +1,77 @@
+//! What is a business, prepared for a host that cannot read folders? One JSON document, which [`Bundle::of`] makes where the folder
+//! is, and [`Bundle::business`] reads where it is not. All checks of the folder are made before.
+
+use crate::bad_input::Mistakes;
+use crate::business::{BusinessDeclarations, CLAUSES};
+use crate::catalog;
+use crate::processor::{Business, Processor};
+use crate::running::Setup;
+use extension_contract::{Event, Timestamp};
+use host_store::{NotState, Stored};
+use host_yaml::Node;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A business, prepared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// Name of the business.
+    pub name: String,
+    /// True for real money.
+    pub livemode: bool,
+    /// Configuration as text, by declared key; secrets are references.
+    pub config: BTreeMap<String, String>,
+    /// The clauses of `business.yml` for the host.
+    pub clauses: Value,
+    /// SHA-256 of catalog and configuration, hex.
+    pub catalog_hash: String,
+    /// Payload of `catalog.load`, as text.
+    pub catalog: String,
+}
+
+impl Bundle {
+    /// Prepares a business.
+    pub fn of(setup: &Setup) -> Bundle {
+        let (folder, business) = (setup.business(), setup.processor_business());
+        let document = folder.lines.json();
+        let clause = |name: &&str| Some(((*name).to_owned(), document.get(*name)?.clone()));
+        Bundle {
+            name: business.name.clone(),
+            livemode: business.livemode,
+            config: business.config.clone(),
+            clauses: Value::Object(CLAUSES.iter().filter_map(clause).collect::<Map<_, _>>()),
+            catalog_hash: business.catalog_hash.clone(),
+            catalog: folder.catalog.to_string(),
+        }
+    }
+
+    /// Returns the business of a processor.
+    ///
+    /// # Errors
+    /// Fails with the mistakes of the clauses, which only another version of this program can have written.
+    pub fn business(&self, not_state: NotState) -> Result<Business, Mistakes> {
+        let own = match Node::from_json(&self.clauses) {
+            Some(clauses) => BusinessDeclarations::read(&clauses)?,
+            None => BusinessDeclarations::default(),
+        };
+        Ok(Business {
+            name: self.name.clone(),
+            livemode: self.livemode,
+            config: self.config.clone(),
+            own,
+            catalog_hash: self.catalog_hash.clone(),
+            not_state,
+        })
+    }
+
+    /// Returns the event that loads the catalog; none if the last load was accepted with the same catalog and configuration by the
+    /// same extension.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn load(&self, processor: &Processor, now: Timestamp) -> Stored<Option<Event>> {
+        catalog::next_load(processor, &self.name, &self.catalog, now)
+    }
+}

@@ -1,0 +1,130 @@
+//! How are effects carried out by a worker on another machine? The outbox lends calls, each under a lease in the store, and takes the
+//! answers later. Nothing of it is in memory between two requests, unlike [`Outbox::begin`] and [`Outbox::finish`].
+
+use super::agenda::{AgendaState, id_of};
+use super::queue::EffectTransition;
+use super::{LEASE_MS, Outbox, OutboxError, call_of};
+use crate::processor::Report;
+use extension_contract::Timestamp;
+use host_provider_api::{Call, Reply, SecretAccess};
+use host_store::{EffectRow, EffectState, Scope};
+
+/// Maximum number of due effects that are searched for one that needs no worker.
+const SEARCHED_MAX: usize = 1_000;
+
+/// Calls for a worker.
+#[derive(Debug, Default)]
+pub struct Lent {
+    /// The calls, each under a lease.
+    pub calls: Vec<Call>,
+    /// Reports of what the outbox itself has carried out.
+    pub reports: Vec<Report>,
+}
+
+/// An answer of a worker to a call.
+#[derive(Debug)]
+pub struct LentReply {
+    /// Scope that requested the effect.
+    pub scope: Scope,
+    /// Key of the effect.
+    pub key: String,
+    /// Generation of the effect.
+    pub generation: u32,
+    /// Number of the lease under which the call was made.
+    pub lease: u64,
+    /// The answer.
+    pub reply: Reply,
+}
+
+impl Outbox {
+    /// Carries out one round of what is due and needs no worker: timers, messages, expired leases and deadlines. Returns the reports.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or in an open group.
+    pub fn deliver_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Report>, OutboxError> {
+        if self.processor().in_group() {
+            return Err(OutboxError::GroupOpen);
+        }
+        self.clock = self.clock.max(now);
+        let is_past = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+        for row in self.queue.running()? {
+            let is_over = is_past(row.effect.deadline) || (is_past(row.lease.until) && row.lease.token.is_none());
+            if is_over && !self.agenda.has(&row) {
+                self.agenda.add(row, AgendaState::Called);
+            }
+        }
+        let mut ended = Vec::new();
+        while ended.len() < limit {
+            let Some(event) = self.agenda.pop(now, |event| !event.is_call()) else { break };
+            ended.push(event);
+        }
+        if !ended.is_empty() {
+            return Ok(self.handle_agenda(ended, now)?.reports);
+        }
+        // Without a worker, the calls before them must not hold up timers.
+        let due = self.queue.due(now, self.fire_timers, SEARCHED_MAX)?;
+        let own = due.into_iter().filter(|row| !row.needs_call(now)).take(limit).collect();
+        Ok(self.end_without_call(own, now)?.reports)
+    }
+
+    /// Lends calls that are due: polls of providers that still work, and new attempts. Call [`Outbox::deliver_due`] until it returns
+    /// no report first.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or in an open group.
+    pub fn lend(&mut self, now: Timestamp, limit: usize) -> Result<Lent, OutboxError> {
+        if self.processor().in_group() {
+            return Err(OutboxError::GroupOpen);
+        }
+        self.clock = self.clock.max(now);
+        let mut lent = Lent::default();
+        let is_due = |row: &EffectRow| row.lease.token.is_some() && row.lease.until.is_some_and(|until| until <= now);
+        let (owner, until) = (self.owner.clone(), now.saturating_add(LEASE_MS));
+        let polls: Vec<EffectRow> = self.queue.running()?.into_iter().filter(is_due).take(limit).collect();
+        let polls = self.queue.take(polls, |row| {
+            row.lease.until = Some(until);
+            row.lease.owner = Some(owner.clone());
+        })?;
+        let mut late = Vec::new();
+        for mut row in self.queue.awaited()?.into_iter().filter(is_due) {
+            if self.is_worth_polling(&row, now)? && lent.calls.len() + polls.len() < limit {
+                lent.calls.extend(call_of(&row, SecretAccess::default()));
+                row.lease.until = Some(until);
+                late.push((row, EffectTransition::Await));
+            }
+        }
+        self.queue.record(&late, now)?;
+        let room = limit.saturating_sub(lent.calls.len() + polls.len());
+        let leased = self.queue.lease_due(&self.owner, now, self.fire_timers, room)?;
+        let mut refused = Vec::new();
+        for row in polls.into_iter().chain(leased) {
+            match call_of(&row, SecretAccess::default()) {
+                Ok(call) => lent.calls.push(call),
+                Err(failure) => refused.push(super::ended(row, Err(failure))),
+            }
+        }
+        lent.reports = self.apply(refused, now)?;
+        Ok(lent)
+    }
+
+    /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn take_answers(&mut self, answers: Vec<LentReply>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
+        let mut replies = Vec::new();
+        for LentReply { scope, key, generation, lease, reply } in answers {
+            let Some(row) = self.queue.row(&scope, &key, generation)? else { continue };
+            let Ok(mut call) = call_of(&row, SecretAccess::default()) else { continue };
+            call.lease = lease;
+            let id = id_of(&call);
+            if row.state == EffectState::Running && row.lease.number == lease {
+                self.agenda.take(&id);
+                self.agenda.add(row.clone(), AgendaState::Called);
+            }
+            self.called.insert((id, lease), row);
+            replies.push((call, reply));
+        }
+        self.finish(replies, now)
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads the parts of a store a page at a time, where nothing stays in memory between two pages.
+
+use super::{Part, Source};
+use crate::error::{StoreError, Stored};
+use serde::{Deserialize, Serialize};
+
+/// Where the next page begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cursor {
+    /// An account, by its place among all accounts.
+    Scope(usize),
+    /// The rows of an account after a key.
+    Rows(usize, String),
+    /// The facts of an account after a fact.
+    Facts(usize, String),
+    /// The replies of an account after a caller.
+    Replies(usize, String),
+    /// The effects of an account after a number.
+    Effects(usize, u64),
+    /// The claims after a key.
+    Claims(Option<String>),
+    /// The events after a number.
+    Events(u64),
+    /// Nothing is left.
+    End,
+}
+
+impl Cursor {
+    /// The beginning.
+    pub const START: Cursor = Cursor::Scope(0);
+}
+
+/// Reads the parts from a place on, about `limit` of them; returns the place after them. The parts come in the order that
+/// [`Target::put_part`](super::Target::put_part) expects.
+///
+/// # Errors
+/// Fails if the store fails, or if an account of the cursor does not exist.
+pub fn page(from: &dyn Source, cursor: Cursor, limit: usize) -> Stored<(Vec<Part>, Cursor)> {
+    let (mut parts, mut cursor) = (Vec::new(), cursor);
+    let scopes = match cursor {
+        Cursor::Claims(_) | Cursor::Events(_) | Cursor::End => Vec::new(),
+        _ => from.scopes(None)?,
+    };
+    let scope = |at: usize| {
+        let missing = || StoreError::Misuse(format!("the cursor names account {at}, there are {}", scopes.len()));
+        scopes.get(at).ok_or_else(missing)
+    };
+    while parts.len() < limit {
+        let room = limit - parts.len();
+        cursor = match cursor {
+            Cursor::Scope(at) if at >= scopes.len() => Cursor::Claims(None),
+            Cursor::Scope(at) => {
+                let scope = scope(at)?;
+                let (revision, data_version) = (from.revision(scope)?, from.newest_data_version(scope)?);
+                parts.push(Part::Scope { scope: scope.clone(), revision, data_version });
+                Cursor::Rows(at, String::new())
+            }
+            Cursor::Rows(at, after) => {
+                let scope = scope(at)?;
+                let rows = from.whole_rows(scope, &after, room)?;
+                let next = rows.last().map(|row| row.write.key.to_string());
+                parts.extend(rows.into_iter().map(|row| Part::Row(scope.clone(), row)));
+                next.map_or(Cursor::Facts(at, String::new()), |next| Cursor::Rows(at, next))
+            }
+            Cursor::Facts(at, after) => {
+                let scope = scope(at)?;
+                let facts = from.facts(scope, &after, room)?;
+                let next = facts.last().map(|(fact, _)| fact.clone());
+                let part = |(fact, event_id)| Part::Fact { scope: scope.clone(), fact, event_id };
+                parts.extend(facts.into_iter().map(part));
+                next.map_or(Cursor::Replies(at, String::new()), |next| Cursor::Facts(at, next))
+            }
+            Cursor::Replies(at, after) => {
+                let scope = scope(at)?;
+                let replies = from.replies(scope, &after, room)?;
+                let next = replies.last().map(|(caller, _)| caller.clone());
+                let part = |(caller, reply)| Part::Reply { scope: scope.clone(), caller, reply };
+                parts.extend(replies.into_iter().map(part));
+                next.map_or(Cursor::Effects(at, 0), |next| Cursor::Replies(at, next))
+            }
+            Cursor::Effects(at, after) => {
+                let effects = from.effects_of(scope(at)?, after, room)?;
+                let next = effects.last().map(|row| row.seq);
+                parts.extend(effects.into_iter().map(Part::Effect));
+                next.map_or(Cursor::Scope(at + 1), |next| Cursor::Effects(at, next))
+            }
+            Cursor::Claims(after) => {
+                let keys = from.claim_keys("", after.as_deref(), room)?;
+                let rows = from.claims(&keys)?;
+                let next = keys.last().cloned();
+                parts.extend(keys.into_iter().zip(rows).filter_map(|(key, row)| Some(Part::Claim(key, row?))));
+                next.map_or(Cursor::Events(0), |next| Cursor::Claims(Some(next)))
+            }
+            Cursor::Events(after) => {
+                let rows = from.inbox_after(None, after, room)?;
+                let next = rows.last().map(|row| row.seq);
+                for row in rows {
+                    let (runs, waits_for) = (from.runs(row.seq)?, from.waits(row.seq)?);
+                    parts.push(Part::Event { row, runs, waits_for });
+                }
+                next.map_or(Cursor::End, Cursor::Events)
+            }
+            Cursor::End => return Ok((parts, Cursor::End)),
+        };
+    }
+    Ok((parts, cursor))
+}
