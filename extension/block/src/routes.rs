@@ -190,6 +190,7 @@ fn route(platform: &Platform<'_>, request: &Request) -> Answered {
         ("GET", ["entitlements"]) => queries::get(platform, request, "entitlements"),
         ("POST", ["events"]) => events::take(platform, request),
         ("GET", ["events"]) => events::list(platform, request),
+        ("POST", ["events", seq, "redrive"]) => events::redrive(platform, request, seq),
         ("POST", ["outbox", "lease"]) => outbox::lease(platform, request),
         ("POST", ["outbox", "answers"]) => outbox::answers(platform, request),
         ("POST", ["tick"]) => outbox::tick(platform, request),

@@ -245,6 +245,11 @@ impl Database {
         Ok(Database { connection: Mutex::new(connection), has_batch })
     }
 
+    /// Returns true if the service has `database.batch`.
+    pub fn has_batch(&self) -> bool {
+        self.has_batch
+    }
+
     /// Returns the tables that a request names, for the check of a caller's rights.
     ///
     /// # Errors

@@ -52,3 +52,16 @@ pub(super) fn list(platform: &Platform<'_>, request: &Request) -> Answered {
     let next = (rows.len() == PAGE).then(|| rows.last().map(|row| row.seq)).flatten();
     Ok(Response::ok(json!({"events": rows.iter().map(shown).collect::<Vec<_>>(), "next": next})))
 }
+
+/// Runs an event again, on behalf of an operator.
+pub(super) fn redrive(platform: &Platform<'_>, request: &Request, seq: &str) -> Answered {
+    service(platform, request)?;
+    let number = seq.parse::<u64>();
+    let number = number.map_err(|_| super::not_found(format!("no event `{seq}`")))?;
+    let mut app = App::open(platform)?;
+    let reports = app.processor().redrive(number, platform.now)?;
+    match reports.is_empty() {
+        true => Err(super::not_found(format!("no event {number}")).into()),
+        false => Ok(outcome(&reports)),
+    }
+}

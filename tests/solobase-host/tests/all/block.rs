@@ -1,6 +1,6 @@
 //! The block under wasmi.
 
-use crate::stand_in::{self, SECRET, SERVICE, bundle, repository, stand_in};
+use crate::stand_in::{self, SECRET, SERVICE, bundle, repository, stand_in_of};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -25,7 +25,7 @@ fn body_of(result: &Value) -> Value {
 #[ignore = "builds the block: the group `block`"]
 fn a_first_command() {
     let bundle = bundle(&repository("fixtures/solobase"), false, &[]);
-    let platform = stand_in(&bundle, NOW, true);
+    let platform = stand_in_of(&bundle, NOW, true);
     let meta = |path: &str, method: &str| {
         vec![
             ("http.method".to_owned(), method.to_owned()),

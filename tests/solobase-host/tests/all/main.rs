@@ -1,5 +1,7 @@
 //! The stand-in host, and what runs on it.
 
 mod block;
+mod player;
+mod scenarios;
 mod stand_in;
 mod store;

@@ -4,7 +4,9 @@ use extension_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
 use host::Setup;
 use host::bundle::Bundle;
 use host::business::BusinessFolder;
+use host::manifest::Manifest;
 use host_store::implementation::json::to_json;
+use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
 use solobase_host::database::Database;
 use solobase_host::guest::Guest;
 use solobase_host::services::Services;
@@ -40,8 +42,32 @@ pub struct StandIn {
     pub guest: Arc<Guest>,
 }
 
+impl StandIn {
+    /// Opens a store over the platform's tables, beside the block.
+    pub fn store(&self) -> SolobaseStore {
+        let batches = if self.services.database.has_batch() { Batches::Yes } else { Batches::No };
+        SolobaseStore::new(Arc::new(Beside(self.services.clone())), batches)
+    }
+}
+
+/// The database service, called without the block.
+struct Beside(Arc<Services>);
+
+impl Service for Beside {
+    fn call(&self, kind: &str, request: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let answer = self.0.database.call(kind, request);
+        answer.map_err(|error| ServiceError { code: error.code.to_owned(), message: error.message })
+    }
+}
+
+/// Returns what the extension's manifest says of the state.
+pub fn manifest() -> Manifest {
+    let file = repository("manifest.yml");
+    Manifest::parse(&file, &std::fs::read_to_string(&file).expect("read")).expect("a manifest")
+}
+
 /// Loads the block with a business. Its `Init` runs at `now_ms`.
-pub fn stand_in(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
+pub fn stand_in_of(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
     let config = BTreeMap::from([
         (key(BUNDLE), to_json(bundle).expect("JSON")),
         (key(STRIPE_SECRET), SECRET.to_owned()),
@@ -51,8 +77,7 @@ pub fn stand_in(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
     let services = Arc::new(Services::new(database, config, now_ms));
     let name = extension_block::NAME.to_owned();
     let guest = Arc::new(Guest::of(module(), name, services.clone(), None).expect("loaded"));
-    let (result, used) = guest.lifecycle("Init").expect("run");
+    let (result, _) = guest.lifecycle("Init").expect("run");
     assert_eq!(result, serde_json::json!({"Ok": null}), "{:?}", services.lines());
-    println!("init: {used:?}");
     StandIn { services, guest }
 }

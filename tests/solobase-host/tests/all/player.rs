@@ -1,0 +1,222 @@
+//! Plays a case of a scenario through the block, over HTTP.
+
+use crate::block::signature;
+use crate::scenarios::Left;
+use crate::stand_in::{SERVICE, StandIn, manifest, stand_in_of};
+use extension_block::parts::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
+use extension_contract::Timestamp;
+use host::Setup;
+use host::bundle::Bundle;
+use host_provider_api::scripted::Scripted;
+use host_provider_api::{Call, CallOutcome, Registry, Reply, SecretAccess};
+use host_replay::claim::held_claim;
+use host_replay::library::Story;
+use host_scenario::model::{Action, Answers, Holding, Step};
+use host_scenario::prepare::{Case, PreparedEvent};
+use host_store::{Partition, Read, Store};
+use serde_json::Value;
+use solobase_host::server::Server;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::Runtime;
+
+/// Where the platform's program has mounted the block.
+const MOUNT: &str = "provisioner";
+
+/// Milliseconds after which nothing happens in a scenario: 100 years.
+const NEVER_MS: i64 = 100 * 365 * 86_400_000;
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"))
+}
+
+/// A player of one case.
+pub struct Player {
+    platform: StandIn,
+    server: Server,
+    client: ureq::Agent,
+    scripted: Scripted,
+    partition: Partition,
+    now: Timestamp,
+}
+
+impl Player {
+    /// Plays a case and returns what it leaves.
+    pub fn play(story: &Story, case: &Case) -> Left {
+        let given = &story.scenario.given;
+        let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
+        let mut player = Player::start(&Bundle::of(&setup), given.clock, true);
+        player.settle();
+        player.script(&given.answers);
+        for (key, account) in &given.claims {
+            player.hold_claim(key, &Holding::By(account.clone()));
+        }
+        for (at, step) in story.scenario.steps.iter().enumerate() {
+            if case.happens[at] {
+                player.step(step, case.deliveries[at].as_ref(), case.clocks[at]);
+            }
+        }
+        player.left()
+    }
+
+    /// Prepares a platform with a business.
+    pub fn start(bundle: &Bundle, now: Timestamp, has_batch: bool) -> Player {
+        let platform = stand_in_of(bundle, now, has_batch);
+        let server = runtime().block_on(solobase_host::server::serve(platform.guest.clone(), MOUNT, BTreeMap::new()));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Player {
+            platform,
+            server: server.expect("a port"),
+            client: config.into(),
+            scripted: Scripted::new(),
+            partition: Partition { business: bundle.name.clone(), livemode: bundle.livemode },
+            now,
+        }
+    }
+
+    /// Returns what the run has left in the platform's tables.
+    pub fn left(&self) -> Left {
+        let store = self.platform.store();
+        let not_state = manifest().not_state;
+        let state = host_store::state_hash(&[&store], &not_state).expect("a state");
+        Left::of(&store, state).expect("read")
+    }
+
+    fn script(&self, answers: &[Answers]) {
+        for Answers { pattern, list, .. } in answers {
+            self.scripted.script(pattern.clone(), list.clone());
+        }
+    }
+
+    fn hold_claim(&self, key: &str, holding: &Holding) {
+        self.platform.store().apply(&held_claim(&self.partition, key, holding)).expect("written");
+    }
+
+    /// Sends a request of a service; returns status and body.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+        let mut request = self.client.post(format!("{}/b/{MOUNT}{path}", self.server.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.send(body).expect("an answer");
+        let text = answer.body_mut().read_to_string().expect("a text");
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    fn service(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.post(path, &[("x-service-key", SERVICE)], body.to_string().as_bytes());
+        assert_eq!(status, 200, "{path} {answer}");
+        answer
+    }
+
+    /// Carries out what is due, until nothing is; returns the time at which something is due next.
+    pub fn settle(&self) -> Option<Timestamp> {
+        loop {
+            let lease = Lease { owner: "the worker".to_owned(), limit: CALLS_MAX };
+            let leased = self.service("/outbox/lease", &serde_json::to_value(lease).expect("JSON"));
+            let leased: Leased = serde_json::from_value(leased).expect("a lease");
+            for call in &leased.calls {
+                if let Some(answer) = self.answer(call) {
+                    self.service("/outbox/answers", &serde_json::to_value([answer]).expect("JSON"));
+                }
+            }
+            if leased.calls.is_empty() && !leased.more {
+                return leased.next;
+            }
+        }
+    }
+
+    /// Calls the scenario's provider; none for a call without an answer.
+    fn answer(&self, lent: &LentCall) -> Option<Answer> {
+        let call = Call {
+            kind: lent.kind.clone(),
+            scope: format!("{}/{}", self.partition.name(), lent.account),
+            key: lent.key.clone(),
+            generation: lent.generation,
+            attempt: lent.attempt,
+            payload: lent.payload.clone(),
+            token: lent.token.clone(),
+            deadline: lent.deadline,
+            lease: lent.lease,
+            secrets: SecretAccess::default(),
+        };
+        let outcome = match Registry::with_default(Arc::new(self.scripted.clone())).call(&call) {
+            Reply::Answer(outcome) => outcome,
+            // A call without an end, such as a watch, is work in progress for a worker.
+            Reply::Silence { lease_ms: None } => CallOutcome::InProgress { after_ms: NEVER_MS, token: "endless".to_owned() },
+            Reply::Silence { lease_ms: Some(_) } => return None,
+        };
+        let outcome = match outcome {
+            CallOutcome::Done(outputs) => AnswerOutcome::Done(outputs),
+            CallOutcome::InProgress { after_ms, token } => AnswerOutcome::InProgress { after_ms, token },
+            CallOutcome::Retry { after_ms, code, message } => AnswerOutcome::Retry { after_ms, code, message },
+            CallOutcome::Refused { code, message } => AnswerOutcome::Refused { code, message },
+        };
+        Some(Answer {
+            account: lent.account.clone(),
+            key: lent.key.clone(),
+            generation: lent.generation,
+            lease: lent.lease,
+            outcome,
+        })
+    }
+
+    fn set_now(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.platform.services.set_now(self.now);
+    }
+
+    /// Advances the clock; what becomes due meanwhile runs at its time.
+    pub fn advance_to(&mut self, until: Timestamp) {
+        let mut next = self.settle();
+        while let Some(at) = next.filter(|at| *at < until) {
+            self.set_now(at);
+            next = self.settle();
+        }
+        self.set_now(until);
+        self.settle();
+    }
+
+    fn step(&mut self, step: &Step, delivery: Option<&PreparedEvent>, clock: Timestamp) {
+        if self.now < clock {
+            self.advance_to(clock);
+        }
+        match &step.action {
+            Action::Answers(answers) => self.script(answers),
+            Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding)),
+            Action::Redrive(id) => self.redrive(id),
+            _ => {
+                if let Some(delivery) = delivery {
+                    self.deliver(delivery);
+                }
+            }
+        }
+        if !step.hold {
+            self.settle();
+        }
+    }
+
+    fn redrive(&self, id: &str) {
+        let store = self.platform.store();
+        let rows = store.inbox_after(None, 0, usize::MAX).expect("read");
+        if let Some(row) = rows.iter().find(|row| row.event.id == id) {
+            self.service(&format!("/events/{}/redrive", row.seq), &Value::Null);
+        }
+    }
+
+    fn deliver(&self, delivery: &PreparedEvent) {
+        let body = &delivery.bytes;
+        assert!(delivery.webhook.is_none(), "the business has no webhooks of other providers");
+        let read = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let is_stripes = ["event", "v2.core.event"].contains(&read["object"].as_str().unwrap_or_default());
+        let (status, answer) = match is_stripes {
+            true => {
+                let signature = signature(body, self.now);
+                self.post("/webhooks/stripe", &[("stripe-signature", &signature)], body)
+            }
+            false => self.post("/events", &[("x-service-key", SERVICE)], body),
+        };
+        assert!(status < 500 && status != 401, "{status} {answer}");
+    }
+}
