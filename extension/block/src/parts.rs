@@ -15,6 +15,9 @@ pub struct Lease {
     pub owner: String,
     /// Maximum number of calls; at most [`CALLS_MAX`].
     pub limit: usize,
+    /// True for the first request of a worker that has started again: the calls that it had are lent once more.
+    #[serde(default)]
+    pub restarted: bool,
 }
 
 /// A call for the worker.
@@ -76,6 +79,11 @@ pub struct Answer {
 pub enum AnswerOutcome {
     /// Done, with these outputs.
     Done(Value),
+    /// No answer yet: the worker still makes the call.
+    Working {
+        /// Milliseconds until the end of the lease; none for a call without an end, such as a watch.
+        lease_ms: Option<i64>,
+    },
     /// Started; the call is repeated with the token.
     InProgress {
         /// Milliseconds until then.

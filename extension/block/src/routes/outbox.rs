@@ -63,13 +63,16 @@ fn lent(call: Call, scope_of: &str) -> LentCall {
 /// Lends calls to a worker. What needs no worker is carried out first; while more of it is due, no call is lent.
 pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
-    let Lease { owner, limit } = body(request)?;
+    let Lease { owner, limit, restarted } = body(request)?;
     let mut app = App::open(platform)?;
     app.outbox.set_owner(&owner);
-    let mut more = carry_out(platform, &mut app)?;
     let limit = limit.clamp(1, CALLS_MAX);
-    let lent_calls = if more { Vec::new() } else { app.outbox.lend(platform.now, limit)?.calls };
-    more |= lent_calls.len() == limit;
+    let again = if restarted { app.outbox.lend_again(platform.now)?.calls } else { Vec::new() };
+    let mut more = carry_out(platform, &mut app)?;
+    let room = limit.saturating_sub(again.len());
+    let mut lent_calls = if more { Vec::new() } else { app.outbox.lend(platform.now, room)?.calls };
+    lent_calls.splice(0..0, again);
+    more |= lent_calls.len() >= limit;
     app.outbox.set_clock(platform.now);
     let next = app.outbox.next_time()?;
     let prefix = app.processor().partition().name() + "/";
@@ -93,13 +96,16 @@ pub(super) fn answers(platform: &Platform<'_>, request: &Request) -> Answered {
     for Answer { account, key, generation, lease, outcome } in answers {
         let wrong = |_| Response::error(400, "malformed", format!("`{account}` is no account"));
         let scope: Scope = partition.scope(account.parse().map_err(wrong)?);
-        let outcome = match outcome {
-            AnswerOutcome::Done(outputs) => CallOutcome::Done(outputs),
-            AnswerOutcome::InProgress { after_ms, token } => CallOutcome::InProgress { after_ms, token },
-            AnswerOutcome::Retry { after_ms, code, message } => CallOutcome::Retry { after_ms, code, message },
-            AnswerOutcome::Refused { code, message } => CallOutcome::Refused { code, message },
+        let reply = match outcome {
+            AnswerOutcome::Working { lease_ms } => Reply::Silence { lease_ms },
+            AnswerOutcome::Done(outputs) => Reply::Answer(CallOutcome::Done(outputs)),
+            AnswerOutcome::InProgress { after_ms, token } => Reply::Answer(CallOutcome::InProgress { after_ms, token }),
+            AnswerOutcome::Retry { after_ms, code, message } => {
+                Reply::Answer(CallOutcome::Retry { after_ms, code, message })
+            }
+            AnswerOutcome::Refused { code, message } => Reply::Answer(CallOutcome::Refused { code, message }),
         };
-        replies.push(LentReply { scope, key, generation, lease, reply: Reply::Answer(outcome) });
+        replies.push(LentReply { scope, key, generation, lease, reply });
     }
     let reports = app.outbox.take_answers(replies, platform.now)?;
     Ok(Response::ok(json!({"decided": reports.len()})))

@@ -23,9 +23,6 @@ use tokio::runtime::Runtime;
 /// Where the platform's program has mounted the block.
 const MOUNT: &str = "provisioner";
 
-/// Milliseconds after which nothing happens in a scenario: 100 years.
-const NEVER_MS: i64 = 100 * 365 * 86_400_000;
-
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"))
@@ -39,6 +36,8 @@ pub struct Player {
     scripted: Scripted,
     partition: Partition,
     now: Timestamp,
+    /// True if the worker has not asked since its start.
+    restarted: bool,
 }
 
 impl Player {
@@ -72,6 +71,7 @@ impl Player {
             scripted: Scripted::new(),
             partition: Partition { business: bundle.name.clone(), livemode: bundle.livemode },
             now,
+            restarted: false,
         }
     }
 
@@ -111,15 +111,15 @@ impl Player {
     }
 
     /// Carries out what is due, until nothing is; returns the time at which something is due next.
-    pub fn settle(&self) -> Option<Timestamp> {
+    pub fn settle(&mut self) -> Option<Timestamp> {
         loop {
-            let lease = Lease { owner: "the worker".to_owned(), limit: CALLS_MAX };
+            let restarted = std::mem::take(&mut self.restarted);
+            let lease = Lease { owner: "the worker".to_owned(), limit: CALLS_MAX, restarted };
             let leased = self.service("/outbox/lease", &serde_json::to_value(lease).expect("JSON"));
             let leased: Leased = serde_json::from_value(leased).expect("a lease");
             for call in &leased.calls {
-                if let Some(answer) = self.answer(call) {
-                    self.service("/outbox/answers", &serde_json::to_value([answer]).expect("JSON"));
-                }
+                let answer = serde_json::to_value([self.answer(call)]).expect("JSON");
+                self.service("/outbox/answers", &answer);
             }
             if leased.calls.is_empty() && !leased.more {
                 return leased.next;
@@ -127,8 +127,8 @@ impl Player {
         }
     }
 
-    /// Calls the scenario's provider; none for a call without an answer.
-    fn answer(&self, lent: &LentCall) -> Option<Answer> {
+    /// Calls the scenario's provider.
+    fn answer(&self, lent: &LentCall) -> Answer {
         let call = Call {
             kind: lent.kind.clone(),
             scope: format!("{}/{}", self.partition.name(), lent.account),
@@ -141,24 +141,22 @@ impl Player {
             lease: lent.lease,
             secrets: SecretAccess::default(),
         };
-        let outcome = match Registry::with_default(Arc::new(self.scripted.clone())).call(&call) {
-            Reply::Answer(outcome) => outcome,
-            // A call without an end, such as a watch, is work in progress for a worker.
-            Reply::Silence { lease_ms: None } => CallOutcome::InProgress { after_ms: NEVER_MS, token: "endless".to_owned() },
-            Reply::Silence { lease_ms: Some(_) } => return None,
-        };
-        let outcome = match outcome {
-            CallOutcome::Done(outputs) => AnswerOutcome::Done(outputs),
-            CallOutcome::InProgress { after_ms, token } => AnswerOutcome::InProgress { after_ms, token },
-            CallOutcome::Retry { after_ms, code, message } => AnswerOutcome::Retry { after_ms, code, message },
-            CallOutcome::Refused { code, message } => AnswerOutcome::Refused { code, message },
-        };
-        Some(Answer {
+        let answered = |outcome| Answer {
             account: lent.account.clone(),
             key: lent.key.clone(),
             generation: lent.generation,
             lease: lent.lease,
             outcome,
+        };
+        let outcome = match Registry::with_default(Arc::new(self.scripted.clone())).call(&call) {
+            Reply::Answer(outcome) => outcome,
+            Reply::Silence { lease_ms } => return answered(AnswerOutcome::Working { lease_ms }),
+        };
+        answered(match outcome {
+            CallOutcome::Done(outputs) => AnswerOutcome::Done(outputs),
+            CallOutcome::InProgress { after_ms, token } => AnswerOutcome::InProgress { after_ms, token },
+            CallOutcome::Retry { after_ms, code, message } => AnswerOutcome::Retry { after_ms, code, message },
+            CallOutcome::Refused { code, message } => AnswerOutcome::Refused { code, message },
         })
     }
 
@@ -186,6 +184,8 @@ impl Player {
             Action::Answers(answers) => self.script(answers),
             Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding)),
             Action::Redrive(id) => self.redrive(id),
+            // The block has no state; its worker starts again.
+            Action::Restart => self.restarted = true,
             _ => {
                 if let Some(delivery) = delivery {
                     self.deliver(delivery);

@@ -107,6 +107,28 @@ impl Outbox {
         Ok(lent)
     }
 
+    /// Lends the calls once more that this worker had before it stopped, each under a new lease: nobody knows what became of them.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or in an open group.
+    pub fn lend_again(&mut self, now: Timestamp) -> Result<Lent, OutboxError> {
+        if self.processor().in_group() {
+            return Err(OutboxError::GroupOpen);
+        }
+        let (owner, until) = (self.owner.clone(), now.saturating_add(LEASE_MS));
+        let is_own = |row: &EffectRow| {
+            let is_waiting = row.lease.token.is_some() && row.lease.until.is_some_and(|until| until > now);
+            row.lease.owner.as_deref() == Some(&owner) && !is_waiting
+        };
+        let own = self.queue.running()?.into_iter().filter(is_own).collect();
+        let taken = self.queue.take(own, |row| {
+            row.lease.number += 1;
+            row.lease.until = Some(until);
+        })?;
+        let calls = taken.iter().filter_map(|row| call_of(row, SecretAccess::default()).ok()).collect();
+        Ok(Lent { calls, reports: Vec::new() })
+    }
+
     /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored.
     ///
     /// # Errors
