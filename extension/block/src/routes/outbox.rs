@@ -41,8 +41,7 @@ pub(super) fn tick(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let mut app = App::open(platform)?;
     let more = carry_out(platform, &mut app)?;
-    app.outbox.set_clock(platform.now);
-    let next = app.outbox.next_time()?;
+    let next = app.outbox.next_lent(platform.now)?;
     Ok(Response::ok(json!({"more": more, "next": next})))
 }
 
@@ -73,8 +72,7 @@ pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     let mut lent_calls = if more { Vec::new() } else { app.outbox.lend(platform.now, room)?.calls };
     lent_calls.splice(0..0, again);
     more |= lent_calls.len() >= limit;
-    app.outbox.set_clock(platform.now);
-    let next = app.outbox.next_time()?;
+    let next = app.outbox.next_lent(platform.now)?;
     let prefix = app.processor().partition().name() + "/";
     let (business, livemode) = (app.bundle.name.clone(), app.bundle.livemode);
     let calls = lent_calls.into_iter().map(|call| lent(call, &prefix)).collect();

@@ -171,11 +171,6 @@ impl Outbox {
         self.clock
     }
 
-    /// Sets the time after which [`Outbox::next_time`] searches.
-    pub fn set_clock(&mut self, now: Timestamp) {
-        self.clock = self.clock.max(now);
-    }
-
     /// Consumes the outbox and returns processor and providers. Outstanding answers are lost, as in a crash.
     pub fn into_parts(self) -> (Processor, Registry) {
         (self.queue.into_processor(), self.registry)

@@ -2,7 +2,7 @@
 
 use crate::block::signature;
 use crate::scenarios::Left;
-use crate::stand_in::{SERVICE, StandIn, manifest, stand_in_of};
+use crate::stand_in::{SERVICE, StandIn, stand_in_of};
 use extension_block::parts::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use extension_contract::Timestamp;
 use host::Setup;
@@ -77,10 +77,7 @@ impl Player {
 
     /// Returns what the run has left in the platform's tables.
     pub fn left(&self) -> Left {
-        let store = self.platform.store();
-        let not_state = manifest().not_state;
-        let state = host_store::state_hash(&[&store], &not_state).expect("a state");
-        Left::of(&store, state).expect("read")
+        Left::of(&self.platform.store()).expect("read")
     }
 
     fn script(&self, answers: &[Answers]) {

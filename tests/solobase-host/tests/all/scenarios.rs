@@ -3,7 +3,7 @@
 //! run.
 
 use crate::player::Player;
-use crate::stand_in::repository;
+use crate::stand_in::{manifest, repository};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::play::{PlayOptions, play_and_look};
 use host_store::{Read, Stored};
@@ -18,13 +18,18 @@ const THREADS: usize = 2;
 #[derive(Debug, PartialEq)]
 pub struct Left {
     pub state: String,
+    /// The state itself, for messages.
+    pub document: String,
     pub outcomes: BTreeMap<String, String>,
     pub effects: BTreeMap<String, String>,
 }
 
 impl Left {
     /// Reads what a run has left in a store.
-    pub fn of(store: &dyn Read, state: String) -> Stored<Left> {
+    pub fn of(store: &dyn Read) -> Stored<Left> {
+        let not_state = manifest().not_state;
+        let state = host_store::state_hash(&[store], &not_state)?;
+        let document = format!("{:#}", host_store::state_document(&[store], &not_state)?);
         let (mut outcomes, mut effects) = (BTreeMap::new(), BTreeMap::new());
         for row in store.inbox_after(None, 0, usize::MAX)? {
             let outcome = row.outcome.as_ref().map(|outcome| (outcome.name(), outcome.reason()));
@@ -43,7 +48,7 @@ impl Left {
                 );
             }
         }
-        Ok(Left { state, outcomes, effects })
+        Ok(Left { state, document, outcomes, effects })
     }
 }
 
@@ -61,7 +66,7 @@ fn difference(story: &Story, at: usize) -> Vec<String> {
     let options = PlayOptions::new(host_native::runners());
     let mut component = None;
     play_and_look(&story.scenario, case, &story.business, &options, &mut |rig| {
-        component = Some(Left::of(rig.store(), rig.state()?)?);
+        component = Some(Left::of(rig.store())?);
         Ok(())
     })
     .expect("played");
@@ -73,7 +78,8 @@ fn difference(story: &Story, at: usize) -> Vec<String> {
     let block = Player::play(story, case);
     let mut found = Vec::new();
     if block.state != component.state {
-        found.push(format!("state {}, {} expected", block.state, component.state));
+        let differ = block.document.lines().zip(component.document.lines()).find(|(one, other)| one != other);
+        found.push(format!("state {}, {} expected: {differ:?}", block.state, component.state));
     }
     found.extend(differences("outcome of", &block.outcomes, &component.outcomes));
     found.extend(differences("effect", &block.effects, &component.effects));

@@ -129,6 +129,19 @@ impl Outbox {
         Ok(Lent { calls, reports: Vec::new() })
     }
 
+    /// Returns the time after `now` at which something is due next: an effect, a retry of an event, a poll, the end of a lease, or a
+    /// deadline.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn next_lent(&self, now: Timestamp) -> Result<Option<Timestamp>, OutboxError> {
+        let of_row = |row: EffectRow| [row.lease.until, row.effect.deadline].into_iter().flatten();
+        let running = self.queue.running()?.into_iter().flat_map(of_row);
+        let late = self.queue.awaited()?.into_iter().filter_map(|row| row.lease.until);
+        let due = [self.queue.next_due(now)?, self.processor().next_retry(now)?].into_iter().flatten();
+        Ok(running.chain(late).chain(due).filter(|at| *at > now).min())
+    }
+
     /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored.
     ///
     /// # Errors
