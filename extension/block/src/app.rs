@@ -126,7 +126,9 @@ impl App {
         if importing {
             return Err(AppError::Importing);
         }
-        let processor = processor(SolobaseStore::new(platform.database.clone(), batches), &bundle)?;
+        let store = SolobaseStore::new(platform.database.clone(), batches);
+        store.recover()?;
+        let processor = processor(store, &bundle)?;
         Ok(App { outbox: Outbox::new(processor, Registry::default()), bundle })
     }
 

@@ -1,5 +1,6 @@
 //! The database service `wafer-run/database` on SQLite. Requests and answers are MessagePack.
 
+use rusqlite::backup::Backup;
 use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ impl From<rusqlite::Error> for CallError {
         }
     }
 }
+
+/// A copy of all tables.
+pub struct Saved(Connection);
 
 /// The database service.
 pub struct Database {
@@ -243,6 +247,27 @@ impl Database {
             None => Connection::open_in_memory()?,
         };
         Ok(Database { connection: Mutex::new(connection), has_batch })
+    }
+
+    /// Copies all tables.
+    ///
+    /// # Errors
+    /// Fails if SQLite fails.
+    pub fn save(&self) -> Result<Saved, CallError> {
+        let mut copy = Connection::open_in_memory()?;
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Backup::new(&connection, &mut copy)?.step(-1)?;
+        Ok(Saved(copy))
+    }
+
+    /// Replaces all tables by a copy.
+    ///
+    /// # Errors
+    /// Fails if SQLite fails.
+    pub fn restore(&self, saved: &Saved) -> Result<(), CallError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Backup::new(&saved.0, &mut connection)?.step(-1)?;
+        Ok(())
     }
 
     /// Returns true if the service has `database.batch`.

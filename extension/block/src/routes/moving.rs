@@ -29,7 +29,7 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
     }
     let lines: Vec<String> = parts.iter().map(line_of).collect::<Result<_, _>>()?;
     let next = if next == Cursor::End { None } else { serde_json::to_string(&next).ok() };
-    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.commits()?})))
+    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.recover()?})))
 }
 
 /// Writes a page of data into the tables. The first page has `begin=true`: the tables may have nothing but a catalog, which is

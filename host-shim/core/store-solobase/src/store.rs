@@ -61,11 +61,12 @@ impl SolobaseStore {
         })
     }
 
+    /// Applies what a crash has left of the last commit. Each group does so at its beginning; reads outside of groups need it before.
     /// Returns the number of the last commit.
     ///
     /// # Errors
     /// Fails if the service fails.
-    pub fn commits(&self) -> Stored<u64> {
+    pub fn recover(&self) -> Stored<u64> {
         Ok(self.group.current()?.number.unsigned_abs())
     }
 

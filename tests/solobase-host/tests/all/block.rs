@@ -16,7 +16,7 @@ pub fn signature(body: &[u8], at_ms: i64) -> String {
     format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-fn body_of(result: &Value) -> Value {
+pub fn body_of(result: &Value) -> Value {
     let bytes: Vec<u8> = serde_json::from_value(result["response"]["data"].clone()).expect("bytes");
     serde_json::from_slice(&bytes).expect("JSON")
 }

@@ -1,6 +1,7 @@
 //! The stand-in host, and what runs on it.
 
 mod block;
+mod kills;
 mod player;
 mod scenarios;
 mod stand_in;

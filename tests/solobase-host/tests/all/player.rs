@@ -15,7 +15,9 @@ use host_scenario::model::{Action, Answers, Holding, Step};
 use host_scenario::prepare::{Case, PreparedEvent};
 use host_store::{Partition, Read, Store};
 use serde_json::Value;
+use solobase_host::guest::GuestError;
 use solobase_host::server::Server;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
@@ -38,6 +40,8 @@ pub struct Player {
     now: Timestamp,
     /// True if the worker has not asked since its start.
     restarted: bool,
+    /// Number of kills of the guest; none if it is never killed.
+    kills: Cell<Option<usize>>,
 }
 
 impl Player {
@@ -45,7 +49,26 @@ impl Player {
     pub fn play(story: &Story, case: &Case) -> Left {
         let given = &story.scenario.given;
         let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
-        let mut player = Player::start(&Bundle::of(&setup), given.clock, true);
+        Player::start(&Bundle::of(&setup), given.clock, true).finish(story, case)
+    }
+
+    /// Plays a case, in which the guest is killed at every call of a service. Returns the number of kills.
+    pub fn play_killing(story: &Story, case: &Case, has_batch: bool) -> usize {
+        let given = &story.scenario.given;
+        let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
+        let player = Player::start(&Bundle::of(&setup), given.clock, has_batch);
+        player.kills.set(Some(0));
+        let kills = Cell::new(0);
+        player.play_on(story, case, |player| kills.set(player.kills.get().unwrap_or_default()));
+        kills.get()
+    }
+
+    fn finish(self, story: &Story, case: &Case) -> Left {
+        self.play_on(story, case, Player::left)
+    }
+
+    fn play_on<T>(self, story: &Story, case: &Case, look: impl FnOnce(&Player) -> T) -> T {
+        let (mut player, given) = (self, &story.scenario.given);
         player.settle();
         player.script(&given.answers);
         for (key, account) in &given.claims {
@@ -56,7 +79,7 @@ impl Player {
                 player.step(step, case.deliveries[at].as_ref(), case.clocks[at]);
             }
         }
-        player.left()
+        look(&player)
     }
 
     /// Prepares a platform with a business.
@@ -72,6 +95,7 @@ impl Player {
             partition: Partition { business: bundle.name.clone(), livemode: bundle.livemode },
             now,
             restarted: false,
+            kills: Cell::new(None),
         }
     }
 
@@ -90,8 +114,43 @@ impl Player {
         self.platform.store().apply(&held_claim(&self.partition, key, holding)).expect("written");
     }
 
-    /// Sends a request of a service; returns status and body.
-    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+    /// Sends a request; returns status and body. If the guest is to be killed, it is killed at each call first, each time on the same
+    /// tables; `again` is the body with which the caller repeats its request.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8], again: &[u8]) -> (u16, Value) {
+        if self.kills.get().is_none() {
+            return self.request(path, headers, body);
+        }
+        let database = &self.platform.services.database;
+        let before = database.save().expect("saved");
+        self.platform.services.take_used();
+        let answer = self.request(path, headers, body);
+        let calls = self.platform.services.take_used().iter().map(|used| used.calls).sum::<u64>();
+        let (expected, after) = (self.left(), database.save().expect("saved"));
+        for (call, is_after) in (0..calls).flat_map(|call| [(call, false), (call, true)]) {
+            database.restore(&before).expect("restored");
+            self.request_killed(path, headers, body, (call, is_after));
+            self.request(path, headers, again);
+            let left = self.left();
+            let of = format!("{path} killed {} call {call}", if is_after { "after" } else { "before" });
+            assert_eq!((&left.outcomes, &left.effects), (&expected.outcomes, &expected.effects), "{of}");
+            assert_eq!(left.document, expected.document, "{of}");
+            self.kills.set(self.kills.get().map(|kills| kills + 1));
+        }
+        database.restore(&after).expect("restored");
+        answer
+    }
+
+    fn request_killed(&self, path: &str, headers: &[(&str, &str)], body: &[u8], kill: (u64, bool)) {
+        let mut meta = vec![
+            ("http.method".to_owned(), "POST".to_owned()),
+            ("http.path".to_owned(), format!("/b/{MOUNT}{path}")),
+        ];
+        meta.extend(headers.iter().map(|(name, value)| (format!("http.header.{name}"), (*value).to_owned())));
+        let died = self.platform.guest.handle("POST:", &meta, body, Some(kill));
+        assert!(matches!(died, Err(GuestError::Trap(_))), "{path} was not killed at {kill:?}");
+    }
+
+    fn request(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
         let mut request = self.client.post(format!("{}/b/{MOUNT}{path}", self.server.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -101,8 +160,9 @@ impl Player {
         (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    fn service(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.post(path, &[("x-service-key", SERVICE)], body.to_string().as_bytes());
+    fn service(&self, path: &str, body: &Value, again: &Value) -> Value {
+        let (body, again) = (body.to_string(), again.to_string());
+        let (status, answer) = self.post(path, &[("x-service-key", SERVICE)], body.as_bytes(), again.as_bytes());
         assert_eq!(status, 200, "{path} {answer}");
         answer
     }
@@ -111,12 +171,15 @@ impl Player {
     pub fn settle(&mut self) -> Option<Timestamp> {
         loop {
             let restarted = std::mem::take(&mut self.restarted);
-            let lease = Lease { owner: "the worker".to_owned(), limit: CALLS_MAX, restarted };
-            let leased = self.service("/outbox/lease", &serde_json::to_value(lease).expect("JSON"));
+            let lease = |restarted| {
+                let lease = Lease { owner: "the worker".to_owned(), limit: CALLS_MAX, restarted };
+                serde_json::to_value(lease).expect("JSON")
+            };
+            let leased = self.service("/outbox/lease", &lease(restarted), &lease(true));
             let leased: Leased = serde_json::from_value(leased).expect("a lease");
             for call in &leased.calls {
                 let answer = serde_json::to_value([self.answer(call)]).expect("JSON");
-                self.service("/outbox/answers", &answer);
+                self.service("/outbox/answers", &answer, &answer);
             }
             if leased.calls.is_empty() && !leased.more {
                 return leased.next;
@@ -198,7 +261,7 @@ impl Player {
         let store = self.platform.store();
         let rows = store.inbox_after(None, 0, usize::MAX).expect("read");
         if let Some(row) = rows.iter().find(|row| row.event.id == id) {
-            self.service(&format!("/events/{}/redrive", row.seq), &Value::Null);
+            self.service(&format!("/events/{}/redrive", row.seq), &Value::Null, &Value::Null);
         }
     }
 
@@ -210,9 +273,9 @@ impl Player {
         let (status, answer) = match is_stripes {
             true => {
                 let signature = signature(body, self.now);
-                self.post("/webhooks/stripe", &[("stripe-signature", &signature)], body)
+                self.post("/webhooks/stripe", &[("stripe-signature", &signature)], body, body)
             }
-            false => self.post("/events", &[("x-service-key", SERVICE)], body),
+            false => self.post("/events", &[("x-service-key", SERVICE)], body, body),
         };
         assert!(status < 500 && status != 401, "{status} {answer}");
     }

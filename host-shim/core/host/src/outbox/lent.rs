@@ -2,12 +2,13 @@
 //! answers later. Nothing of it is in memory between two requests, unlike [`Outbox::begin`] and [`Outbox::finish`].
 
 use super::agenda::{AgendaState, id_of};
+use super::events::result;
 use super::queue::EffectTransition;
 use super::{LEASE_MS, Outbox, OutboxError, call_of};
 use crate::processor::Report;
-use extension_contract::Timestamp;
-use host_provider_api::{Call, Reply, SecretAccess};
-use host_store::{EffectRow, EffectState, Scope};
+use extension_contract::{Payload, Timestamp};
+use host_provider_api::{Call, CallOutcome, Reply, SecretAccess};
+use host_store::{EFFECT_RESULTS, EffectRow, EffectState, Scope};
 
 /// Maximum number of due effects that are searched for one that needs no worker.
 const SEARCHED_MAX: usize = 1_000;
@@ -142,7 +143,19 @@ impl Outbox {
         Ok(running.chain(late).chain(due).filter(|at| *at > now).min())
     }
 
-    /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored.
+    /// Returns true if the result of an ended effect is this success: the worker did not learn that its answer was stored.
+    fn is_recorded(&self, row: &EffectRow, reply: &Reply) -> Result<bool, OutboxError> {
+        let Reply::Answer(CallOutcome::Done(outputs)) = reply else { return Ok(false) };
+        let id = result(row, Ok(outputs.clone()), false, row.due_at).id;
+        let recorded = self.processor().store().event(&row.scope.partition(), EFFECT_RESULTS, &id)?;
+        Ok(recorded.is_some_and(|recorded| match recorded.event.payload {
+            Payload::EffectResult(report) => report.answer == Ok(outputs.to_string()),
+            _ => false,
+        }))
+    }
+
+    /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored, and so is one that was
+    /// taken before.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -150,6 +163,9 @@ impl Outbox {
         let mut replies = Vec::new();
         for LentReply { scope, key, generation, lease, reply } in answers {
             let Some(row) = self.queue.row(&scope, &key, generation)? else { continue };
+            if self.is_recorded(&row, &reply)? {
+                continue;
+            }
             let Ok(mut call) = call_of(&row, SecretAccess::default()) else { continue };
             call.lease = lease;
             let id = id_of(&call);

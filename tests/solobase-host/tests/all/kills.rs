@@ -1,0 +1,33 @@
+//! The guest is killed at each call of a service, before the call and after it. The caller sends its request again, as Stripe, a
+//! worker and a client do; rows, outcomes and effects are then those of an undisturbed run.
+
+use crate::player::Player;
+use crate::stand_in::repository;
+use host_replay::library::{Sources, stories};
+
+/// A customer pays, an instance is provisioned, and the subscription ends. A step is retried.
+const STORIES: [&str; 2] = ["requirements/cancelled-while-provisioning.yml", "requirements/restart-between.yml"];
+
+/// Plays the stories with all kills; returns their number.
+fn kills(has_batch: bool) -> usize {
+    let fixtures = repository("fixtures");
+    let files: Vec<_> = STORIES.iter().map(|file| fixtures.join("solobase/scenarios").join(file)).collect();
+    let sources = Sources { business: None, fixtures: Some(fixtures) };
+    let stories = stories(&files, sources, &host_native::runners()).expect("valid fixtures");
+    assert_eq!(stories.len(), STORIES.len());
+    stories.iter().map(|story| Player::play_killing(story, &story.cases[0], has_batch)).sum()
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_kill_at_any_call_changes_nothing_with_batches() {
+    let kills = kills(true);
+    assert!(kills > 500, "{kills}");
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_kill_at_any_call_changes_nothing_with_intents() {
+    let kills = kills(false);
+    assert!(kills > 1_000, "{kills}");
+}
