@@ -30,7 +30,8 @@ impl Request {
 
     /// Returns the path below the block's own path, `/b/NAME`.
     pub(crate) fn path(&self) -> &str {
-        let path = self.meta("http.path").or_else(|| self.kind.split_once(':').map(|(_, path)| path)).unwrap_or_default();
+        let path =
+            self.meta("http.path").or_else(|| self.kind.split_once(':').map(|(_, path)| path)).unwrap_or_default();
         let below = path.strip_prefix("/b/").map(|rest| rest.find('/').map_or("", |at| &rest[at..]));
         below.unwrap_or(path)
     }

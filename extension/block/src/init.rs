@@ -65,7 +65,9 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
     let bundle = match parsed {
         Ok(bundle) => {
             match stripe.is_empty() {
-                true => fault(STRIPE_SECRET, "is not set; expected the endpoint's secret, for example `whsec_…`".into()),
+                true => {
+                    fault(STRIPE_SECRET, "is not set; expected the endpoint's secret, for example `whsec_…`".into())
+                }
                 false => {
                     if let Err(error) = secrets(&stripe, bundle.livemode) {
                         fault(STRIPE_SECRET, error);

@@ -56,7 +56,9 @@ impl From<AppError> for Failed {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Store(error) => error.into(),
-            error @ (AppError::NotPrepared | AppError::Importing | AppError::Damaged(_)) => Response::unavailable(error.to_string()).into(),
+            error @ (AppError::NotPrepared | AppError::Importing | AppError::Damaged(_)) => {
+                Response::unavailable(error.to_string()).into()
+            }
         }
     }
 }

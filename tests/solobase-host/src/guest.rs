@@ -158,7 +158,13 @@ fn stream<'c>(caller: &'c mut Caller<'_, State>, handle: i64) -> Option<&'c mut 
 }
 
 /// Opens a stream; a negative number is an error.
-fn stream_init(mut caller: Caller<'_, State>, name: i32, name_len: i32, message: i32, message_len: i32) -> Result<i64, Error> {
+fn stream_init(
+    mut caller: Caller<'_, State>,
+    name: i32,
+    name_len: i32,
+    message: i32,
+    message_len: i32,
+) -> Result<i64, Error> {
     #[derive(serde::Deserialize)]
     struct Message {
         kind: String,
@@ -320,7 +326,10 @@ impl Guest {
         let mut guest = Guest { engine, module, linker, services, rights: Rights::none(), name };
         let info = guest.info()?;
         if info["name"] != guest.name.as_str() {
-            return Err(load(&format!("the block calls itself {}, `wafer.toml` calls it {}", info["name"], guest.name)));
+            return Err(load(&format!(
+                "the block calls itself {}, `wafer.toml` calls it {}",
+                info["name"], guest.name
+            )));
         }
         let declared = Rights::of(&guest.name, &info["capabilities"]).map_err(|error| load(&error))?;
         guest.rights = granted.map_or(declared.clone(), |granted| declared.within(&granted));
@@ -333,7 +342,12 @@ impl Guest {
     }
 
     /// Calls a function of a new instance with bytes, and returns the bytes of its answer.
-    fn call(&self, function: &str, frame: Option<&[u8]>, kill: Option<(u64, bool)>) -> Result<(Vec<u8>, Used), GuestError> {
+    fn call(
+        &self,
+        function: &str,
+        frame: Option<&[u8]>,
+        kill: Option<(u64, bool)>,
+    ) -> Result<(Vec<u8>, Used), GuestError> {
         let trap = |error: Error| GuestError::Trap(format!("{error:?}"));
         let state = State {
             services: self.services.clone(),

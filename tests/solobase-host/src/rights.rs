@@ -59,7 +59,8 @@ impl Rights {
     /// # Errors
     /// Fails with a text for rights that no block may have.
     pub fn of(name: &str, declared: &Value) -> Result<Rights, String> {
-        let rights: Rights = serde_json::from_value(declared.clone()).map_err(|error| format!("capabilities: {error}"))?;
+        let rights: Rights =
+            serde_json::from_value(declared.clone()).map_err(|error| format!("capabilities: {error}"))?;
         let prefix = name.replace('-', "_").replace('/', "__") + "__";
         match &rights.collections {
             Allowed::Any => Err("a block may not have all tables".to_owned()),

@@ -57,8 +57,7 @@ pub(super) fn send(platform: &Platform<'_>, request: &Request, kind: &str) -> An
 
 fn text(request: &Request) -> Result<String, Failed> {
     let malformed = |detail: String| Response::error(400, "malformed", detail);
-    let document =
-        host_intake::body::parse_object(&request.body).map_err(|error| malformed(error.to_string()))?;
+    let document = host_intake::body::parse_object(&request.body).map_err(|error| malformed(error.to_string()))?;
     if let Some(pointer) = document.duplicate() {
         return Err(malformed(format!("the member {pointer} occurs twice")).into());
     }

@@ -16,8 +16,8 @@ mod recorded;
 mod saved;
 
 pub use done::each_done;
-pub use lent::{Lent, LentReply};
 pub use intervene::{InterveneError, Intervention, OpenEffect};
+pub use lent::{Lent, LentReply};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
 pub use saved::Saved;

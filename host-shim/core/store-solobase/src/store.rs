@@ -1,9 +1,9 @@
 //! The store: groups, changes and leases.
 
 use crate::group::{Group, Head};
+use crate::query::Query;
 use crate::record::Record;
 use crate::service::{Service, ServiceError};
-use crate::query::Query;
 use crate::tables::{CLAIMS, EFFECTS, EVENTS, FACTS, REFS, REPLIES, ROWS, SETTINGS, TABLES, WAITS};
 use crate::wire::{BatchRequest, EnsureTableRequest};
 use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Store, StoreError, Stored};

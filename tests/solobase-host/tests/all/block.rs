@@ -1,9 +1,17 @@
-//! The block under wasmi.
+//! The block's own answers: its configuration, its limits, its callers, and requests beside each other.
 
-use crate::stand_in::{self, SECRET, SERVICE, bundle, repository, stand_in_of};
+use crate::player::Player;
+use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository};
+use extension_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use solobase_host::database::Database;
+use solobase_host::guest::{FUEL, Guest};
+use solobase_host::services::Services;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
 
 /// A time of the tests: 2026-01-01.
 const NOW: i64 = 1_767_225_600_000;
@@ -16,34 +24,150 @@ pub fn signature(body: &[u8], at_ms: i64) -> String {
     format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-pub fn body_of(result: &Value) -> Value {
-    let bytes: Vec<u8> = serde_json::from_value(result["response"]["data"].clone()).expect("bytes");
-    serde_json::from_slice(&bytes).expect("JSON")
+/// The result of `Init` with a configuration.
+fn init(config: BTreeMap<String, String>) -> Value {
+    let services = Arc::new(Services::new(Database::open(None, true).expect("opened"), config, NOW));
+    Guest::of(module(), NAME.to_owned(), services, None).expect("loaded").lifecycle("Init").expect("run").0
 }
 
 #[test]
 #[ignore = "builds the block: the group `block`"]
-fn a_first_command() {
-    let bundle = bundle(&repository("fixtures/solobase"), false, &[]);
-    let platform = stand_in_of(&bundle, NOW, true);
-    let meta = |path: &str, method: &str| {
-        vec![
-            ("http.method".to_owned(), method.to_owned()),
-            ("http.path".to_owned(), path.to_owned()),
-            ("auth.user_id".to_owned(), "ada".to_owned()),
-            ("auth.user_roles".to_owned(), "user".to_owned()),
-        ]
+fn init_tells_all_faults_at_once() {
+    let faults = |config: BTreeMap<String, String>| init(config)["Err"]["message"].as_str().expect("faults").to_owned();
+    let of_none = faults(BTreeMap::new());
+    for name in [BUNDLE, SERVICE_KEY] {
+        assert!(of_none.contains(&format!("{}: is not set", key(name))), "{of_none}");
+    }
+    let mut config = configuration();
+    config.insert(key(SERVICE_KEY), "short".to_owned());
+    config.insert(key(STRIPE_SECRET), "whsec_ with a space".to_owned());
+    let of_some = faults(config);
+    assert_eq!(of_some.lines().count(), 2, "{of_some}");
+    assert!(of_some.contains("has 5 bytes; expected at least 32 bytes"), "{of_some}");
+    assert!(of_some.contains("contains whitespace"), "{of_some}");
+    assert!(!of_some.contains("with a space"), "a secret is not told");
+    let mut config = configuration();
+    config.insert(key(BUNDLE), "{\"name\": 1}".to_owned());
+    assert!(faults(config).contains("expected the text that `host-shim bundle` writes"));
+    assert_eq!(init(configuration()), json!({"Ok": null}));
+}
+
+fn player() -> Player {
+    Player::start(&bundle(&repository("fixtures/solobase"), false, &[]), NOW, true)
+}
+
+fn error(answer: (u16, Value)) -> (u16, String) {
+    (answer.0, answer.1["error"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn only_signed_webhooks_and_known_callers_are_taken() {
+    let player = player();
+    let body = json!({"id": "evt_1", "object": "event", "type": "invoice.paid"}).to_string().into_bytes();
+    let post = |path: &str, headers: &[(&str, &str)]| error(player.post(path, headers, &body, &body));
+    let (right, old) = (signature(&body, NOW), signature(&body, NOW - 3_600_000));
+    assert_eq!(post("/webhooks/stripe", &[("stripe-signature", &right)]).0, 200);
+    for headers in [&[][..], &[("stripe-signature", old.as_str())], &[("stripe-signature", "t=1,v1=00")]] {
+        assert_eq!(post("/webhooks/stripe", headers), (400, "unauthorized".to_owned()), "{headers:?}");
+    }
+    assert_eq!(post("/webhooks/other", &[("stripe-signature", &right)]), (404, "not-found".to_owned()));
+    for path in ["/events", "/tick", "/outbox/lease", "/outbox/answers", "/import", "/commands/purchase.create"] {
+        assert_eq!(post(path, &[]), (401, "unauthorized".to_owned()), "{path}");
+        assert_eq!(post(path, &[("x-service-key", "another")]), (401, "unauthorized".to_owned()), "{path}");
+    }
+    // An event of Stripe's without its signature is not authentic, whoever brings it.
+    assert_eq!(post("/events", &[("x-service-key", SERVICE)]), (400, "malformed".to_owned()));
+    // A user of the platform is no service.
+    assert_eq!(post("/tick", &[("authorization", "Bearer ada")]), (403, "forbidden".to_owned()));
+    let foreign = post("/commands/purchase.create?account=user:bob", &[("authorization", "Bearer ada")]);
+    assert_eq!(foreign, (403, "forbidden".to_owned()));
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn the_longest_body_fits_into_the_fuel_of_a_call() {
+    let player = player();
+    let event = |length: usize| {
+        let text = json!({"id": "evt_long", "object": "event", "type": "invoice.paid", "filler": ""}).to_string();
+        let filler = "\u{e9}".repeat((length - text.len()) / 2) + if (length - text.len()) % 2 == 1 { "x" } else { "" };
+        text.replace("\"filler\":\"\"", &format!("\"filler\":\"{filler}\"")).into_bytes()
     };
-    let (result, used) = platform.guest.handle("GET:/b/p/catalog", &meta("/b/p/catalog", "GET"), b"", None).expect("run");
-    println!("{used:?} {}", body_of(&result));
-    let body = json!({"plan": "starter"}).to_string();
-    let path = "/b/p/commands/purchase.create";
-    let (result, used) = platform.guest.handle("POST:", &meta(path, "POST"), body.as_bytes(), None).expect("run");
-    println!("{used:?} {}", body_of(&result));
-    let mut service = meta("/b/p/outbox/lease", "POST");
-    service.push(("http.header.x-service-key".to_owned(), SERVICE.to_owned()));
-    let body = json!({"owner": "test", "limit": 8}).to_string();
-    let (result, used) = platform.guest.handle("POST:", &service, body.as_bytes(), None).expect("run");
-    println!("{used:?} {}", body_of(&result));
-    println!("{:?} {}", platform.services.lines(), stand_in::module().len());
+    let body = event(BODY_BYTES_MAX);
+    assert_eq!(body.len(), BODY_BYTES_MAX);
+    player.take_used();
+    let answer = player.post("/webhooks/stripe", &[("stripe-signature", &signature(&body, NOW))], &body, &body);
+    let used = player.take_used();
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    let fuel = used.iter().map(|used| used.fuel).max().unwrap_or_default();
+    println!("a body of {BODY_BYTES_MAX} bytes: {used:?}");
+    assert!(fuel < FUEL / 2, "{fuel}");
+    let body = event(BODY_BYTES_MAX + 1);
+    let answer = player.post("/webhooks/stripe", &[("stripe-signature", &signature(&body, NOW))], &body, &body);
+    assert_eq!(error(answer), (413, "too-large".to_owned()));
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn requests_beside_each_other_are_all_decided() {
+    const REQUESTS: usize = 12;
+    let player = player();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let send = |n: usize| {
+            let body = json!({
+                "id": format!("cmd_{n}"), "command": "purchase.create", "account": format!("user:u{n}"),
+                "actor": {"kind": "user", "id": format!("u{n}")}, "payload": {"plan": "hobby"},
+            });
+            let body = body.to_string().into_bytes();
+            let again = || player.request("/events", &[("x-service-key", SERVICE)], &body).0;
+            // A client sends a request again that was answered with 503.
+            std::iter::repeat_with(again).take(20).find(|status| *status != 503).unwrap_or(503)
+        };
+        let threads: Vec<_> = (0..REQUESTS).map(|n| scope.spawn(move || send(n))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(statuses, [200; REQUESTS]);
+    let left = player.left();
+    for n in 0..REQUESTS {
+        let outcome = &left.outcomes[&format!("api cmd_{n}")];
+        assert!(outcome.contains("\"applied\""), "{outcome}");
+    }
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn the_health_says_that_effects_wait() {
+    let mut player = player();
+    let health = |player: &Player| player.get("/health", &[]);
+    // The catalog has requested a product at Stripe, and no worker has come yet.
+    assert_eq!(health(&player).0, 200);
+    player.set_now(NOW + 120_000);
+    let (status, body) = health(&player);
+    assert_eq!((status, body["status"].as_str()), (503, Some("effects-wait")), "{body}");
+    player.settle();
+    assert_eq!(health(&player).0, 200);
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_user_buys_over_the_product_routes() {
+    let mut player = player();
+    player.settle();
+    let ada = [("authorization", "Bearer ada"), ("idempotency-key", "one")];
+    let (status, catalog) = player.get("/catalog", &[]);
+    assert_eq!((status, catalog["offers"][0]["product"]["id"].as_str()), (200, Some("prod_hobby")), "{catalog}");
+    let body = json!({"plan_id": "prod_hobby"}).to_string().into_bytes();
+    let (status, answer) = player.post("/purchases", &ada, &body, &body);
+    assert_eq!(status, 202, "{answer}");
+    player.settle();
+    let (status, reply) = player.get(&format!("/{}", answer["location"].as_str().expect("a path")), &ada);
+    assert_eq!(status, 200, "{reply}");
+    assert!(reply["checkout_url"].is_string(), "{reply}");
+    // The same request again has the same reply, and buys nothing more.
+    assert_eq!(player.post("/purchases", &ada, &body, &body), (200, reply));
+    let (_, purchases) = player.get("/purchases", &ada);
+    assert_eq!(purchases["purchases"].as_array().map(Vec::len), Some(1), "{purchases}");
+    let other = json!({"plan_id": "prod_professional"}).to_string().into_bytes();
+    assert_eq!(error(player.post("/purchases", &ada, &other, &other)), (409, "reused-key".to_owned()));
+    assert_eq!(error(player.get("/purchases", &[("authorization", "Bearer bob")])), (200, String::new()));
 }

@@ -3,6 +3,7 @@
 mod block;
 mod kills;
 mod player;
+mod rights;
 mod scenarios;
 mod stand_in;
 mod store;

@@ -15,10 +15,10 @@ use host_scenario::model::{Action, Answers, Holding, Step};
 use host_scenario::prepare::{Case, PreparedEvent};
 use host_store::{Partition, Read, Store};
 use serde_json::Value;
-use solobase_host::guest::GuestError;
+use solobase_host::guest::{GuestError, Used};
 use solobase_host::server::Server;
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
 
@@ -41,7 +41,7 @@ pub struct Player {
     /// True if the worker has not asked since its start.
     restarted: bool,
     /// Number of kills of the guest; none if it is never killed.
-    kills: Cell<Option<usize>>,
+    kills: Option<AtomicUsize>,
 }
 
 impl Player {
@@ -57,10 +57,8 @@ impl Player {
         let given = &story.scenario.given;
         let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
         let player = Player::start(&Bundle::of(&setup), given.clock, has_batch);
-        player.kills.set(Some(0));
-        let kills = Cell::new(0);
-        player.play_on(story, case, |player| kills.set(player.kills.get().unwrap_or_default()));
-        kills.get()
+        let player = Player { kills: Some(AtomicUsize::new(0)), ..player };
+        player.play_on(story, case, |player| player.kills.as_ref().map_or(0, |kills| kills.load(Ordering::Relaxed)))
     }
 
     fn finish(self, story: &Story, case: &Case) -> Left {
@@ -85,7 +83,9 @@ impl Player {
     /// Prepares a platform with a business.
     pub fn start(bundle: &Bundle, now: Timestamp, has_batch: bool) -> Player {
         let platform = stand_in_of(bundle, now, has_batch);
-        let server = runtime().block_on(solobase_host::server::serve(platform.guest.clone(), MOUNT, BTreeMap::new()));
+        let user = |name: &str| (name.to_owned(), (name.to_owned(), "user".to_owned()));
+        let users = BTreeMap::from([user("ada"), user("bob")]);
+        let server = runtime().block_on(solobase_host::server::serve(platform.guest.clone(), MOUNT, users));
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Player {
             platform,
@@ -95,7 +95,7 @@ impl Player {
             partition: Partition { business: bundle.name.clone(), livemode: bundle.livemode },
             now,
             restarted: false,
-            kills: Cell::new(None),
+            kills: None,
         }
     }
 
@@ -117,9 +117,7 @@ impl Player {
     /// Sends a request; returns status and body. If the guest is to be killed, it is killed at each call first, each time on the same
     /// tables; `again` is the body with which the caller repeats its request.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8], again: &[u8]) -> (u16, Value) {
-        if self.kills.get().is_none() {
-            return self.request(path, headers, body);
-        }
+        let Some(kills) = &self.kills else { return self.request(path, headers, body) };
         let database = &self.platform.services.database;
         let before = database.save().expect("saved");
         self.platform.services.take_used();
@@ -134,23 +132,38 @@ impl Player {
             let of = format!("{path} killed {} call {call}", if is_after { "after" } else { "before" });
             assert_eq!((&left.outcomes, &left.effects), (&expected.outcomes, &expected.effects), "{of}");
             assert_eq!(left.document, expected.document, "{of}");
-            self.kills.set(self.kills.get().map(|kills| kills + 1));
+            kills.fetch_add(1, Ordering::Relaxed);
         }
         database.restore(&after).expect("restored");
         answer
     }
 
     fn request_killed(&self, path: &str, headers: &[(&str, &str)], body: &[u8], kill: (u64, bool)) {
-        let mut meta = vec![
-            ("http.method".to_owned(), "POST".to_owned()),
-            ("http.path".to_owned(), format!("/b/{MOUNT}{path}")),
-        ];
+        let mut meta =
+            vec![("http.method".to_owned(), "POST".to_owned()), ("http.path".to_owned(), format!("/b/{MOUNT}{path}"))];
         meta.extend(headers.iter().map(|(name, value)| (format!("http.header.{name}"), (*value).to_owned())));
         let died = self.platform.guest.handle("POST:", &meta, body, Some(kill));
         assert!(matches!(died, Err(GuestError::Trap(_))), "{path} was not killed at {kill:?}");
     }
 
-    fn request(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+    /// Gets a path; returns status and body.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+        let mut request = self.client.get(format!("{}/b/{MOUNT}{path}", self.server.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.call().expect("an answer");
+        let text = answer.body_mut().read_to_string().expect("a text");
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Returns what the calls of the block have used, and forgets it.
+    pub fn take_used(&self) -> Vec<Used> {
+        self.platform.services.take_used()
+    }
+
+    /// Sends a request, without any kill.
+    pub fn request(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
         let mut request = self.client.post(format!("{}/b/{MOUNT}{path}", self.server.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -220,7 +233,8 @@ impl Player {
         })
     }
 
-    fn set_now(&mut self, now: Timestamp) {
+    /// Sets the clock; nothing runs.
+    pub fn set_now(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.platform.services.set_now(self.now);
     }

@@ -93,8 +93,7 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
     let fixtures = repository("fixtures");
     let sources = Sources { business: None, fixtures: Some(fixtures.clone()) };
     let only = std::env::var("ONLY_SCENARIO").unwrap_or_default();
-    let mut stories =
-        stories(&[fixtures.join("solobase")], sources, &host_native::runners()).expect("valid fixtures");
+    let mut stories = stories(&[fixtures.join("solobase")], sources, &host_native::runners()).expect("valid fixtures");
     stories.retain(|story| story.scenario.file.display().to_string().contains(&only));
     let next = AtomicUsize::new(0);
     let differing: Vec<String> = thread::scope(|scope| {

@@ -66,13 +66,23 @@ pub fn manifest() -> Manifest {
     Manifest::parse(&file, &std::fs::read_to_string(&file).expect("read")).expect("a manifest")
 }
 
-/// Loads the block with a business. Its `Init` runs at `now_ms`.
-pub fn stand_in_of(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
-    let config = BTreeMap::from([
+/// Returns the configuration of a block with a business.
+fn configured(bundle: &Bundle) -> BTreeMap<String, String> {
+    BTreeMap::from([
         (key(BUNDLE), to_json(bundle).expect("JSON")),
         (key(STRIPE_SECRET), SECRET.to_owned()),
         (key(SERVICE_KEY), SERVICE.to_owned()),
-    ]);
+    ])
+}
+
+/// Returns the configuration of a block with the business `solobase`.
+pub fn configuration() -> BTreeMap<String, String> {
+    configured(&bundle(&repository("fixtures/solobase"), false, &[]))
+}
+
+/// Loads the block with a business. Its `Init` runs at `now_ms`.
+pub fn stand_in_of(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
+    let config = configured(bundle);
     let database = Database::open(None, has_batch).expect("opened");
     let services = Arc::new(Services::new(database, config, now_ms));
     let name = extension_block::NAME.to_owned();

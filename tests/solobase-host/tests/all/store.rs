@@ -1,9 +1,14 @@
 //! The store over the database service: the conformance suite of stores, with batches and without.
 
-use host_store::Store;
+use host_store::testing::random::{query_results, run, step};
+use host_store::testing::samples;
+use host_store::{MemoryStore, Read, Store, StoreError};
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use solobase_host::database::Database;
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
 
 /// The database service, called without a guest.
 struct Direct(Database);
@@ -23,3 +28,105 @@ fn open(has_batch: bool) -> Box<dyn Store> {
 
 host_store::store_conformance!(with_batches, open(true));
 host_store::store_conformance!(with_intents, open(false));
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_returns_the_same_results_as_the_store_in_memory(steps in vec(step(), 1..24), has_batch: bool) {
+        let mut memory = MemoryStore::new();
+        let mut tables = open(has_batch);
+        for step in &steps {
+            prop_assert_eq!(run(&mut memory, step), run(&mut *tables, step), "{:?}", step);
+            prop_assert_eq!(query_results(&memory), query_results(&*tables), "after {:?}", step);
+        }
+    }
+}
+
+/// Two stores over the same tables, as two calls of a block.
+fn pair(has_batch: bool) -> (SolobaseStore, SolobaseStore) {
+    let service = Arc::new(Direct(Database::open(None, has_batch).expect("opened")));
+    let batches = SolobaseStore::make_tables(&*service).expect("made");
+    (SolobaseStore::new(service.clone(), batches), SolobaseStore::new(service, batches))
+}
+
+/// A change of a new account.
+fn account(name: &str) -> host_store::Changes {
+    let mut changes = samples::changes(&samples::scope(name), "evt_1");
+    changes.facts.insert("paid".to_owned());
+    changes
+}
+
+#[test]
+fn of_two_groups_beside_each_other_one_commits() {
+    for has_batch in [true, false] {
+        let (mut one, mut other) = pair(has_batch);
+        one.begin().expect("begun");
+        other.begin().expect("begun");
+        one.apply(&account("user:A")).expect("applied");
+        // Also a change of another account is decided again: events of all accounts are numbered together.
+        other.apply(&account("user:B")).expect("applied");
+        other.commit().expect("committed");
+        assert!(one.is_outrun().expect("read"));
+        assert!(matches!(one.commit(), Err(StoreError::Locked(_))));
+        assert_eq!(one.known(&samples::scope("user:A"), &["paid".to_owned()]), Ok(vec![false]), "nothing is left");
+        one.begin().expect("begun");
+        assert!(!one.is_outrun().expect("read"));
+        one.apply(&account("user:A")).expect("applied");
+        one.commit().expect("committed");
+        for (store, name) in [(&one, "user:B"), (&other, "user:A")] {
+            assert_eq!(store.known(&samples::scope(name), &["paid".to_owned()]), Ok(vec![true]));
+        }
+        assert_eq!(other.recover(), Ok(2));
+    }
+}
+
+/// A service whose calls of one kind fail from some call on, as if the guest were gone.
+struct Failing {
+    within: Arc<Direct>,
+    /// Number of calls that still succeed.
+    left: Mutex<Cell<usize>>,
+}
+
+impl Service for Failing {
+    fn call(&self, kind: &str, request: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let left = self.left.lock().expect("no panic");
+        if left.get() == 0 {
+            return Err(ServiceError { code: "Unavailable".to_owned(), message: "gone".to_owned() });
+        }
+        left.set(left.get() - 1);
+        self.within.call(kind, request)
+    }
+}
+
+/// A slow writer applies an intent that another call has already applied, after a third call has changed the same rows.
+#[test]
+fn a_late_writer_of_an_intent_overwrites_nothing() {
+    for calls in 0..40 {
+        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
+        let mut first = SolobaseStore::new(slow.clone(), batches);
+        let written =
+            first.begin().and_then(|()| first.apply(&account("user:A")).map(drop)).and_then(|()| first.commit());
+        // The next call applies what is left, and changes the same account.
+        let mut next = SolobaseStore::new(within.clone(), batches);
+        let mut changes = samples::changes(&samples::scope("user:A"), "evt_2");
+        changes.facts.insert("refunded".to_owned());
+        next.apply(&changes).expect("applied");
+        let known = next.known(&samples::scope("user:A"), &["paid".to_owned(), "refunded".to_owned()]);
+        let known = known.expect("read");
+        assert!(known[1]);
+        assert!(written.is_err() || known[0], "a commit that succeeded is there");
+        let revision = next.revision(&samples::scope("user:A")).expect("read");
+        assert_eq!(revision, if known[0] { 2 } else { 1 }, "after {calls} calls");
+        if written.is_ok() {
+            return;
+        }
+    }
+    panic!("the commit needs more calls than expected");
+}

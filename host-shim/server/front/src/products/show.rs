@@ -1,7 +1,7 @@
 //! How do products, purchases and subscriptions look in the platform's API? Amounts are whole minor units.
 
-use host::show;
 use extension_contract::{IntervalUnit, Offer, SubscriptionStatus};
+use host::show;
 use host::view::parsed;
 use serde_json::{Map, Value, json};
 
