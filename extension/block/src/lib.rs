@@ -16,7 +16,6 @@ pub mod frame;
 mod http;
 mod info;
 mod init;
-pub mod parts;
 mod platform;
 mod routes;
 

@@ -29,16 +29,31 @@ use std::process::ExitCode;
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The account: user:ID, organization:ID or platform
-    #[arg(value_name = "ACCOUNT", required_unless_present = "event", value_parser = parse_account)]
+    #[arg(
+        value_name = "ACCOUNT",
+        required_unless_present = "event",
+        value_parser = parse_account,
+    )]
+    #[cfg_attr(feature = "serve", arg(required_unless_present_any = ["event", "all"]))]
     account: Option<Account>,
+
+    /// Export all data instead, as lines of JSON that `import` reads
+    #[cfg(feature = "serve")]
+    #[arg(long, conflicts_with_all = ["account", "event"])]
+    all: bool,
+
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    block: crate::outbox::BlockArgs,
 
     /// Export the account of this event
     #[arg(long, value_name = "ID", conflicts_with = "account")]
     event: Option<String>,
 
-    /// The SQLite file of `replay --store` or of a host
-    #[arg(long, value_name = "FILE")]
-    store: PathBuf,
+    /// The SQLite file of `replay --store` or of a host; with --all also sqlite:FILE, postgres://… or env:NAME
+    #[arg(long, value_name = "FILE", required = true)]
+    #[cfg_attr(feature = "serve", arg(required = false, required_unless_present = "solobase"))]
+    store: Option<PathBuf>,
 
     /// The business: its name in the fixtures, or a folder with catalog.yml [default: the name in the store]
     #[arg(long, value_name = "NAME|DIR")]
@@ -77,6 +92,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim export user:A --store x.db -o story.yml       export one account
   host-shim export --event evt_1 --store x.db --plain     export the account of an event
   host-shim replay story.yml                              replay the export
+  host-shim export --all --store x.db -o all.jsonl        export all data, for `import`
 
 Erased data is not exported, and the file says so. Do not give a file written with --plain to anyone
 who may not read your customers' data.
@@ -95,6 +111,10 @@ fn parse_config(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "serve")]
+    if args.all {
+        return crate::moving::export_all(args.store.as_deref(), &args.block, args.output.as_deref());
+    }
     if args.format == Format::Json && args.output.is_none() {
         eprintln!("error: --format json writes the scenario to a file; expected --output FILE");
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
@@ -122,11 +142,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn exported(args: &Args) -> Result<Export, ExportError> {
     let bar = spinner();
-    if !args.store.is_file() {
+    let Some(file) = &args.store else {
+        return Err(ReplayError::Usage("expected --store FILE: only --all reads from a block".to_owned()).into());
+    };
+    if !file.is_file() {
         let cause = io::Error::from(io::ErrorKind::NotFound);
-        return Err(ReplayError::File { path: args.store.clone(), cause }.into());
+        return Err(ReplayError::File { path: file.clone(), cause }.into());
     }
-    let store = open(&StoreKind::Sqlite(args.store.clone()))?;
+    let store = open(&StoreKind::Sqlite(file.clone()))?;
     let scope = scope(args, store.as_ref())?;
     let business = business(args, &scope)?;
     // Without a file, the scenario is probably written into the working folder.

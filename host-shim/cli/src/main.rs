@@ -2,6 +2,8 @@
 
 #[cfg(feature = "serve")]
 mod api;
+#[cfg(feature = "serve")]
+mod bundle;
 mod check;
 #[cfg(feature = "lab")]
 mod check_wit;
@@ -28,7 +30,11 @@ mod inspect;
 mod keys;
 #[cfg(feature = "serve")]
 mod migrate;
+#[cfg(feature = "serve")]
+mod moving;
 mod not_built;
+#[cfg(feature = "serve")]
+mod outbox;
 mod plan;
 #[cfg(feature = "lab")]
 mod profile;
@@ -92,6 +98,8 @@ const AFTER_HELP: &str = "Examples:
   host-shim drift --store x.db --providers local --world w   compare the record with the providers
   host-shim tables my-business --store sqlite:data/store.db   make the views of its tables.yml
   host-shim verify --store data/store.db    compare the store's money with Stripe
+  host-shim bundle my-business              prepare a business for a block on a Solobase platform
+  host-shim outbox --solobase URL --providers stripe   carry out the effects of that block
   host-shim migrate --from sqlite:data/store.db --to env:DATABASE_URL   copy a store into PostgreSQL
   host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
   host-shim check-wit old.wit new.wit       check whether older components still run
@@ -162,6 +170,24 @@ enum Command {
     /// Copy the accounts of a server into another kind of store (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Migrate(not_built::Args),
+    #[cfg(feature = "serve")]
+    Bundle(bundle::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Prepare a business for a block on a Solobase platform (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Bundle(not_built::Args),
+    #[cfg(feature = "serve")]
+    Outbox(Box<outbox::Args>),
+    #[cfg(not(feature = "serve"))]
+    /// Carry out the effects of a block on a Solobase platform (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Outbox(not_built::Args),
+    #[cfg(feature = "serve")]
+    Import(moving::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Read all data into a store or a block (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Import(not_built::Args),
     #[cfg(feature = "serve")]
     Api(api::Args),
     #[cfg(not(feature = "serve"))]
@@ -251,6 +277,18 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         #[cfg(not(feature = "serve"))]
         Command::Serve(args) => args.refuse("serve"),
+        #[cfg(feature = "serve")]
+        Command::Bundle(args) => bundle::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Bundle(args) => args.refuse("bundle"),
+        #[cfg(feature = "serve")]
+        Command::Outbox(args) => outbox::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Outbox(args) => args.refuse("outbox"),
+        #[cfg(feature = "serve")]
+        Command::Import(args) => moving::import(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Import(args) => args.refuse("import"),
         #[cfg(feature = "serve")]
         Command::Api(args) => api::run(&args),
         #[cfg(not(feature = "serve"))]

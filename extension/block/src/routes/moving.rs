@@ -18,8 +18,10 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let cursor = match request.query("cursor") {
         None => Cursor::START,
-        Some(text) => serde_json::from_str(text)
-            .map_err(|_| Response::error(400, "query", "`cursor` is not that of a page before"))?,
+        Some(text) => hex::decode(text)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| Response::error(400, "query", "`cursor` is not that of a page before"))?,
     };
     let mut store = SolobaseStore::new(platform.database.clone(), app::settings(platform)?.batches);
     store.begin()?;
@@ -28,7 +30,7 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
         return Err(Failed::Outrun);
     }
     let lines: Vec<String> = parts.iter().map(line_of).collect::<Result<_, _>>()?;
-    let next = if next == Cursor::End { None } else { serde_json::to_string(&next).ok() };
+    let next = if next == Cursor::End { None } else { serde_json::to_vec(&next).ok().map(hex::encode) };
     Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.recover()?})))
 }
 

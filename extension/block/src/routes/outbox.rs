@@ -3,7 +3,7 @@
 use super::{Answered, Failed, body, service};
 use crate::app::App;
 use crate::http::{Request, Response};
-use crate::parts::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
+use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use crate::platform::Platform;
 use host::outbox::LentReply;
 use host::processor::Report;

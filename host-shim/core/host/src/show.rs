@@ -103,7 +103,8 @@ pub fn refusal_members(refusal: &Refusal) -> Map<String, Value> {
     members
 }
 
-fn wrong_fields(errors: &[FieldError]) -> Value {
+/// Returns wrong values, each with the pointer to it, a code and a text.
+pub fn wrong_fields(errors: &[FieldError]) -> Value {
     let shown = |error: &FieldError| json!({"pointer": error.path, "code": error.code, "detail": error.message});
     errors.iter().map(shown).collect()
 }

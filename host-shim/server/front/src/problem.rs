@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Failure, Problem as ExtensionProblem, Refusal};
+use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as ExtensionProblem, Refusal};
 use host::processor::AskError;
 use host::show;
 use host::writer::JobError;
@@ -116,7 +116,7 @@ impl Problem {
     pub(crate) fn invalid(part: &'static str, errors: &[FieldError]) -> Self {
         let detail = format!("some values of the {part} are wrong");
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
-        problem.with("in", json!(part)).with("errors", wrong_fields(errors))
+        problem.with("in", json!(part)).with("errors", show::wrong_fields(errors))
     }
 
     /// Returns an answer as it is, or, if it is the answer to a refused request, the answer that a business gives to it.

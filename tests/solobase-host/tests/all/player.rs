@@ -3,7 +3,7 @@
 use crate::block::signature;
 use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, StandIn, stand_in_of};
-use extension_block::parts::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
+use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use extension_contract::Timestamp;
 use host::Setup;
 use host::bundle::Bundle;

@@ -1,4 +1,5 @@
-//! The requests and answers between the block and `host-shim outbox`.
+//! The requests and answers between an outbox on another machine and its worker: a block of a Solobase platform, and
+//! `host-shim outbox`.
 
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};

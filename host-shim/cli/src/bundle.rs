@@ -1,0 +1,62 @@
+//! `host-shim bundle BUSINESS`.
+
+use crate::ended;
+use clap::Parser;
+use host::Setup;
+use host::bundle::Bundle;
+use host_scenario::business::BusinessFolder;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Prepare a business for a block on a Solobase platform
+///
+/// The block cannot read a folder. This prints the whole business as one JSON text, after all checks of the folder: it is the value of
+/// the configuration key EXTENSIONS__INSTANCE_PROVISIONER__BUSINESS. It has no secret.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The folder of the business, with catalog.yml
+    #[arg(value_name = "BUSINESS")]
+    business: PathBuf,
+
+    /// Use live mode: real money
+    #[arg(long)]
+    live: bool,
+
+    /// A configuration value that overrides config.yml; repeatable
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
+    config: Vec<(String, String)>,
+
+    /// The file to write [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "Example:
+  host-shim bundle my-business --config cdn_zone_id=Z1 -o business.json
+
+Exit codes: 0 written, 1 the file can't be written, 2 bad usage or input.";
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "expected KEY=VALUE".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ended(try_run(args), false)
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let folder = match BusinessFolder::load(&args.business) {
+        Ok(folder) => folder,
+        Err(mistakes) => return Ok(crate::refuse(&mistakes.into())),
+    };
+    let bundle = Bundle::of(&Setup::new(folder, args.live, &args.config, None));
+    let text = serde_json::to_string(&bundle)? + "\n";
+    match &args.output {
+        Some(file) => std::fs::write(file, text)?,
+        None => io::stdout().lock().write_all(text.as_bytes())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

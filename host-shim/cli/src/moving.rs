@@ -1,0 +1,121 @@
+//! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
+
+use crate::migrate::{Location, location};
+use crate::outbox::BlockArgs;
+use crate::{ended, refuse};
+use anyhow::Context;
+use clap::Parser;
+use host_scenario::error::ReplayError;
+use host_solobase::moving::{export_block, export_store, import_block, import_store};
+use host_store::SqliteStore;
+use host_store_postgres::PostgresStore;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Read all data that `export --all` has written into an empty store, or into a block on a Solobase platform
+///
+/// The copy has the state of the original; otherwise the command fails. Nothing else may write meanwhile.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The empty store: sqlite:FILE, postgres://… or env:NAME
+    #[arg(long, value_name = "STORE", conflicts_with = "solobase", required_unless_present = "solobase")]
+    store: Option<String>,
+
+    #[command(flatten)]
+    block: BlockArgs,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim export --all --store sqlite:data/store.db -o all.jsonl
+  SOLOBASE_SERVICE_KEY=… host-shim import all.jsonl --solobase https://example.com/b/provisioner
+  SOLOBASE_SERVICE_KEY=… host-shim export --all --solobase https://example.com/b/provisioner -o all.jsonl
+  host-shim import all.jsonl --store env:DATABASE_URL
+
+The file has everything, also personal data. Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
+
+/// The place of all data.
+enum Place {
+    Store(Location),
+    Block(host_solobase::Block),
+}
+
+fn place(store: Option<&str>, block: &BlockArgs) -> Result<Place, String> {
+    if let Some(block) = block.block()? {
+        return Ok(Place::Block(block));
+    }
+    let text = store.ok_or_else(|| "expected --store STORE or --solobase URL".to_owned())?;
+    // `export` has always taken the name of a file.
+    match Path::new(text).is_file() {
+        true => Ok(Place::Store(Location::Sqlite(text.into()))),
+        false => location("--store", text).map(Place::Store),
+    }
+}
+
+pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
+    ended(try_import(args), false)
+}
+
+fn try_import(args: &Args) -> anyhow::Result<ExitCode> {
+    let to = match place(args.store.as_deref(), &args.block) {
+        Ok(to) => to,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
+    let file = match File::open(&args.file) {
+        Ok(file) => file,
+        Err(cause) => return Ok(refuse(&ReplayError::File { path: args.file.clone(), cause })),
+    };
+    let mut file = BufReader::new(file);
+    let (parts, state) = match to {
+        Place::Block(block) => import_block(&mut file, &block)?,
+        Place::Store(Location::Sqlite(path)) => {
+            let mut store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+            import_store(&mut file, &mut store)?
+        }
+        Place::Store(Location::Postgres(settings)) => import_store(&mut file, &mut PostgresStore::open(&settings)?)?,
+    };
+    println!("imported {parts} parts, state {state}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes all data of a store or of a block.
+pub(crate) fn export_all(
+    store: Option<&Path>,
+    block: &BlockArgs,
+    output: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    ended(try_export(store, block, output), false)
+}
+
+fn try_export(store: Option<&Path>, block: &BlockArgs, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let text = store.map(|store| store.to_string_lossy().into_owned());
+    let from = match place(text.as_deref(), block) {
+        Ok(from) => from,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
+    if let Place::Store(Location::Sqlite(file)) = &from
+        && !file.is_file()
+    {
+        let cause = io::Error::from(io::ErrorKind::NotFound);
+        return Ok(refuse(&ReplayError::File { path: file.clone(), cause }));
+    }
+    let mut out: Box<dyn Write> = match output {
+        Some(file) => Box::new(BufWriter::new(File::create(file).with_context(|| file.display().to_string())?)),
+        None => Box::new(io::stdout().lock()),
+    };
+    let (parts, state) = match from {
+        Place::Block(block) => export_block(&block, &mut out)?,
+        Place::Store(Location::Sqlite(path)) => {
+            export_store(&SqliteStore::open(&path).with_context(|| path.display().to_string())?, &mut out)?
+        }
+        Place::Store(Location::Postgres(settings)) => export_store(&PostgresStore::open(&settings)?, &mut out)?,
+    };
+    eprintln!("exported {parts} parts, state {state}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,92 @@
+//! The block at an address.
+
+use host_http::{Body, Client, ExchangeLimits, Method, Request};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Header with the service key.
+const KEY_HEADER: &str = "x-service-key";
+/// Limits of an exchange. An interpreted block needs some time for an event.
+const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 << 20 };
+
+/// The reason why a request to the block failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError {
+    /// No answer came. What was done is not known.
+    #[error("{path}: no answer: {reason}")]
+    Silent {
+        /// Path of the request.
+        path: String,
+        /// The reason, without the key.
+        reason: String,
+    },
+    /// The block refused the request.
+    #[error("{path}: {status} {code}: {message}")]
+    Refused {
+        /// Path of the request.
+        path: String,
+        /// HTTP status.
+        status: u16,
+        /// The block's code.
+        code: String,
+        /// The block's text.
+        message: String,
+    },
+    /// The answer is not the block's.
+    #[error("{path}: the answer is not the block's: {problem}")]
+    Foreign {
+        /// Path of the request.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl BlockError {
+    /// Returns true if the same request may succeed soon.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            BlockError::Silent { .. } => true,
+            BlockError::Refused { status, .. } => *status == 429 || *status >= 500,
+            BlockError::Foreign { .. } => false,
+        }
+    }
+}
+
+/// A block, with the key of a service.
+pub struct Block {
+    client: Client,
+    key: String,
+}
+
+impl Block {
+    /// Names a block: the address of its route, for example `https://example.com/b/provisioner`, and its service key.
+    pub fn new(url: &str, key: String) -> Block {
+        Block { client: Client::new(url.trim_end_matches('/'), LIMITS), key }
+    }
+
+    /// Sends a request and returns the answer.
+    ///
+    /// # Errors
+    /// Fails if no answer comes, or if it is not a success.
+    pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, BlockError> {
+        let request = Request {
+            method,
+            path,
+            bearer: "",
+            headers: &[(KEY_HEADER, self.key.as_str())],
+            body: body.map(|body| Body::Json(body.to_string())),
+        };
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let silent = |error: host_http::CallError| BlockError::Silent { path: path.clone(), reason: error.to_string() };
+        let reply = self.client.send(&request).map_err(silent)?;
+        let foreign = |problem: String| BlockError::Foreign { path: path.clone(), problem };
+        let answer: Result<Value, _> = serde_json::from_slice(&reply.body);
+        if reply.is_success() {
+            return answer.map_err(|error| foreign(error.to_string()));
+        }
+        let answer = answer.unwrap_or_default();
+        let text = |name: &str| answer[name].as_str().unwrap_or("?").to_owned();
+        Err(BlockError::Refused { path: path.clone(), status: reply.status, code: text("error"), message: text("message") })
+    }
+}
