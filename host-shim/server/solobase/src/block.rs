@@ -87,6 +87,11 @@ impl Block {
         }
         let answer = answer.unwrap_or_default();
         let text = |name: &str| answer[name].as_str().unwrap_or("?").to_owned();
-        Err(BlockError::Refused { path: path.clone(), status: reply.status, code: text("error"), message: text("message") })
+        Err(BlockError::Refused {
+            path: path.clone(),
+            status: reply.status,
+            code: text("error"),
+            message: text("message"),
+        })
     }
 }

@@ -8,4 +8,4 @@ pub mod moving;
 mod worker;
 
 pub use block::{Block, BlockError};
-pub use worker::{Round, Worker};
+pub use worker::{Round, Worker, answer};

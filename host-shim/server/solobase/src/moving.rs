@@ -91,10 +91,7 @@ pub fn export_block(block: &Block, out: &mut dyn Write) -> Result<(u64, String),
 }
 
 /// Visits the lines of a block, with the number of commits at the time of their page.
-fn each_line(
-    block: &Block,
-    visit: &mut dyn FnMut(&str, u64) -> Result<(), MovingError>,
-) -> Result<(), MovingError> {
+fn each_line(block: &Block, visit: &mut dyn FnMut(&str, u64) -> Result<(), MovingError>) -> Result<(), MovingError> {
     let mut path = "/export".to_owned();
     loop {
         let answer = block.send(Method::Get, &path, None)?;

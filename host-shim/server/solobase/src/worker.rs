@@ -46,18 +46,18 @@ impl Worker {
     pub fn round(&mut self) -> Result<Round, BlockError> {
         let lease = Lease { owner: self.name.clone(), limit: CALLS_MAX, restarted: self.is_new };
         let leased = self.block.send(Method::Post, "/outbox/lease", Some(&json!(lease)))?;
-        let leased: Leased = serde_json::from_value(leased).map_err(|error| BlockError::Foreign {
-            path: "/outbox/lease".to_owned(),
-            problem: error.to_string(),
-        })?;
+        let leased: Leased = serde_json::from_value(leased)
+            .map_err(|error| BlockError::Foreign { path: "/outbox/lease".to_owned(), problem: error.to_string() })?;
         self.is_new = false;
         let mode = if leased.livemode { "live" } else { "test" };
         let space = format!("{}/{mode}", leased.business);
         let registry = &self.registry;
         let answers: Vec<Answer> = thread::scope(|scope| {
             let made: Vec<_> =
-                leased.calls.iter().map(|lent| (lent, scope.spawn(|| make(registry, &space, lent)))).collect();
-            made.into_iter().map(|(lent, made)| answered(lent, made.join().unwrap_or_else(|_| panicked()))).collect()
+                leased.calls.iter().map(|lent| (lent, scope.spawn(|| answer(registry, &space, lent)))).collect();
+            let joined =
+                made.into_iter().map(|(lent, made)| made.join().unwrap_or_else(|_| answered(lent, panicked())));
+            joined.collect()
         });
         let mut calls = Vec::with_capacity(answers.len());
         for (lent, answer) in leased.calls.iter().zip(&answers) {
@@ -82,7 +82,8 @@ impl Worker {
     }
 }
 
-fn make(registry: &Registry, space: &str, lent: &LentCall) -> AnswerOutcome {
+/// Makes a call with the provider of its kind and returns the answer for the block. `space` is the name of business and mode.
+pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
     let call = Call {
         kind: lent.kind.clone(),
         scope: format!("{space}/{}", lent.account),
@@ -95,7 +96,7 @@ fn make(registry: &Registry, space: &str, lent: &LentCall) -> AnswerOutcome {
         lease: lent.lease,
         secrets: registry.secret_access(),
     };
-    match registry.call(&call) {
+    let outcome = match registry.call(&call) {
         Reply::Answer(CallOutcome::Done(outputs)) => AnswerOutcome::Done(outputs),
         Reply::Answer(CallOutcome::InProgress { after_ms, token }) => AnswerOutcome::InProgress { after_ms, token },
         Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
@@ -103,7 +104,8 @@ fn make(registry: &Registry, space: &str, lent: &LentCall) -> AnswerOutcome {
         }
         Reply::Answer(CallOutcome::Refused { code, message }) => AnswerOutcome::Refused { code, message },
         Reply::Silence { lease_ms } => AnswerOutcome::Working { lease_ms },
-    }
+    };
+    answered(lent, outcome)
 }
 
 /// The outcome of a call whose thread panicked: nobody knows what was done.

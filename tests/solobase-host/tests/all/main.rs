@@ -2,6 +2,7 @@
 
 mod block;
 mod kills;
+mod moving;
 mod player;
 mod rights;
 mod scenarios;

@@ -3,21 +3,23 @@
 use crate::block::signature;
 use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, StandIn, stand_in_of};
-use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use extension_contract::Timestamp;
 use host::Setup;
 use host::bundle::Bundle;
+use host::remote::{CALLS_MAX, Lease, Leased};
+use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
-use host_provider_api::{Call, CallOutcome, Registry, Reply, SecretAccess};
 use host_replay::claim::held_claim;
 use host_replay::library::Story;
 use host_scenario::model::{Action, Answers, Holding, Step};
 use host_scenario::prepare::{Case, PreparedEvent};
+use host_solobase::{Block, Worker};
 use host_store::{Partition, Read, Store};
 use serde_json::Value;
 use solobase_host::guest::{GuestError, Used};
 use solobase_host::server::Server;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
@@ -38,10 +40,17 @@ pub struct Player {
     scripted: Scripted,
     partition: Partition,
     now: Timestamp,
+    /// The worker that makes the calls, as `host-shim outbox` has it; without it the calls are made one after the other, since the
+    /// answers of a scenario may depend on their order.
+    worker: Option<Worker>,
     /// True if the worker has not asked since its start.
     restarted: bool,
     /// Number of kills of the guest; none if it is never killed.
     kills: Option<AtomicUsize>,
+}
+
+fn registry(scripted: &Scripted) -> Registry {
+    Registry::with_default(Arc::new(scripted.clone()))
 }
 
 impl Player {
@@ -66,18 +75,48 @@ impl Player {
     }
 
     fn play_on<T>(self, story: &Story, case: &Case, look: impl FnOnce(&Player) -> T) -> T {
-        let (mut player, given) = (self, &story.scenario.given);
-        player.settle();
-        player.script(&given.answers);
+        let mut player = self;
+        player.prepare(story);
+        player.play_steps(story, case, 0..story.scenario.steps.len());
+        look(&player)
+    }
+
+    /// Makes what a story gives before its first step.
+    pub fn prepare(&mut self, story: &Story) {
+        let given = &story.scenario.given;
+        self.settle();
+        self.script(&given.answers);
         for (key, account) in &given.claims {
-            player.hold_claim(key, &Holding::By(account.clone()));
+            self.hold_claim(key, &Holding::By(account.clone()));
         }
-        for (at, step) in story.scenario.steps.iter().enumerate() {
+    }
+
+    /// Plays some steps of a case.
+    pub fn play_steps(&mut self, story: &Story, case: &Case, steps: Range<usize>) {
+        for at in steps {
             if case.happens[at] {
-                player.step(step, case.deliveries[at].as_ref(), case.clocks[at]);
+                self.step(&story.scenario.steps[at], case.deliveries[at].as_ref(), case.clocks[at]);
             }
         }
-        look(&player)
+    }
+
+    /// Returns a player on another platform, which goes on with the same providers at the same time.
+    pub fn moved(&self, bundle: &Bundle) -> Player {
+        Player { scripted: self.scripted.clone(), ..Player::start(bundle, self.now, true) }
+    }
+
+    /// Lets a worker make the calls.
+    pub fn set_worker(&mut self) {
+        self.worker = Some(self.new_worker());
+    }
+
+    fn new_worker(&self) -> Worker {
+        Worker::new(self.block(), registry(&self.scripted), "the worker")
+    }
+
+    /// Returns the block, as `host-shim` reaches it.
+    pub fn block(&self) -> Block {
+        Block::new(&format!("{}/b/{MOUNT}", self.server.url), SERVICE.to_owned())
     }
 
     /// Prepares a platform with a business.
@@ -86,14 +125,16 @@ impl Player {
         let user = |name: &str| (name.to_owned(), (name.to_owned(), "user".to_owned()));
         let users = BTreeMap::from([user("ada"), user("bob")]);
         let server = runtime().block_on(solobase_host::server::serve(platform.guest.clone(), MOUNT, users));
+        let server = server.expect("a port");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Player {
             platform,
-            server: server.expect("a port"),
+            server,
             client: config.into(),
             scripted: Scripted::new(),
             partition: Partition { business: bundle.name.clone(), livemode: bundle.livemode },
             now,
+            worker: None,
             restarted: false,
             kills: None,
         }
@@ -182,6 +223,13 @@ impl Player {
 
     /// Carries out what is due, until nothing is; returns the time at which something is due next.
     pub fn settle(&mut self) -> Option<Timestamp> {
+        while let Some(worker) = &mut self.worker {
+            let round = worker.round().expect("a round");
+            if round.calls.is_empty() && !round.more {
+                return round.next;
+            }
+        }
+        let registry = registry(&self.scripted);
         loop {
             let restarted = std::mem::take(&mut self.restarted);
             let lease = |restarted| {
@@ -191,46 +239,14 @@ impl Player {
             let leased = self.service("/outbox/lease", &lease(restarted), &lease(true));
             let leased: Leased = serde_json::from_value(leased).expect("a lease");
             for call in &leased.calls {
-                let answer = serde_json::to_value([self.answer(call)]).expect("JSON");
+                let answer = host_solobase::answer(&registry, &self.partition.name(), call);
+                let answer = serde_json::to_value([answer]).expect("JSON");
                 self.service("/outbox/answers", &answer, &answer);
             }
             if leased.calls.is_empty() && !leased.more {
                 return leased.next;
             }
         }
-    }
-
-    /// Calls the scenario's provider.
-    fn answer(&self, lent: &LentCall) -> Answer {
-        let call = Call {
-            kind: lent.kind.clone(),
-            scope: format!("{}/{}", self.partition.name(), lent.account),
-            key: lent.key.clone(),
-            generation: lent.generation,
-            attempt: lent.attempt,
-            payload: lent.payload.clone(),
-            token: lent.token.clone(),
-            deadline: lent.deadline,
-            lease: lent.lease,
-            secrets: SecretAccess::default(),
-        };
-        let answered = |outcome| Answer {
-            account: lent.account.clone(),
-            key: lent.key.clone(),
-            generation: lent.generation,
-            lease: lent.lease,
-            outcome,
-        };
-        let outcome = match Registry::with_default(Arc::new(self.scripted.clone())).call(&call) {
-            Reply::Answer(outcome) => outcome,
-            Reply::Silence { lease_ms } => return answered(AnswerOutcome::Working { lease_ms }),
-        };
-        answered(match outcome {
-            CallOutcome::Done(outputs) => AnswerOutcome::Done(outputs),
-            CallOutcome::InProgress { after_ms, token } => AnswerOutcome::InProgress { after_ms, token },
-            CallOutcome::Retry { after_ms, code, message } => AnswerOutcome::Retry { after_ms, code, message },
-            CallOutcome::Refused { code, message } => AnswerOutcome::Refused { code, message },
-        })
     }
 
     /// Sets the clock; nothing runs.
@@ -259,7 +275,12 @@ impl Player {
             Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding)),
             Action::Redrive(id) => self.redrive(id),
             // The block has no state; its worker starts again.
-            Action::Restart => self.restarted = true,
+            Action::Restart => {
+                self.restarted = true;
+                if self.worker.is_some() {
+                    self.worker = Some(self.new_worker());
+                }
+            }
             _ => {
                 if let Some(delivery) = delivery {
                     self.deliver(delivery);

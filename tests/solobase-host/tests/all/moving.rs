@@ -1,0 +1,107 @@
+//! All data moves from a block to a store and back, in the middle of a story, and the story goes on there. A worker as that of
+//! `host-shim outbox` makes the calls.
+
+use crate::player::Player;
+use crate::scenarios::Left;
+use crate::stand_in::repository;
+use host::Setup;
+use host::bundle::Bundle;
+use host_replay::library::{Sources, Story, stories};
+use host_solobase::BlockError;
+use host_solobase::moving::{MovingError, export_block, export_store, import_block, import_store};
+use host_store::SqliteStore;
+
+/// Stories that have running effects, timers and refusals in their middle.
+const STORIES: [&str; 3] = [
+    "requirements/cancelled-while-provisioning.yml",
+    "requirements/restart-between.yml",
+    "requirements/cancel-archive-restore-terminate.yml",
+];
+
+fn story(file: &str) -> (Story, Bundle) {
+    let fixtures = repository("fixtures");
+    let file = fixtures.join("solobase/scenarios").join(file);
+    let sources = Sources { business: None, fixtures: Some(fixtures) };
+    let mut stories = stories(&[file], sources, &host_native::runners()).expect("valid fixtures");
+    let story = stories.pop().expect("a story");
+    let given = &story.scenario.given;
+    let bundle = Bundle::of(&Setup::new((*story.business).clone(), given.livemode, &given.config, None));
+    (story, bundle)
+}
+
+/// Returns all lines of a block, and the hash of its state.
+fn exported(player: &Player) -> (Vec<u8>, String) {
+    let mut lines = Vec::new();
+    let (parts, state) = export_block(&player.block(), &mut lines).expect("exported");
+    assert_eq!(parts, lines.iter().filter(|byte| **byte == b'\n').count() as u64);
+    (lines, state)
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_story_goes_on_after_its_data_moved_to_a_store_and_back() {
+    for file in STORIES {
+        let (story, bundle) = story(file);
+        let (case, steps) = (&story.cases[0], story.scenario.steps.len());
+        let mut undisturbed = Player::start(&bundle, story.scenario.given.clock, true);
+        undisturbed.set_worker();
+        undisturbed.prepare(&story);
+        undisturbed.play_steps(&story, case, 0..steps);
+        for at in 0..steps {
+            let mut first = Player::start(&bundle, story.scenario.given.clock, true);
+            first.set_worker();
+            first.prepare(&story);
+            first.play_steps(&story, case, 0..at);
+            let (lines, state) = exported(&first);
+            let mut store = SqliteStore::open_in_memory().expect("a store");
+            assert_eq!(import_store(&mut &*lines, &mut store).expect("imported").1, state, "{file} {at}");
+            assert_eq!(Left::of(&store).expect("read"), first.left(), "{file} {at}");
+            let mut again = Vec::new();
+            assert_eq!(export_store(&store, &mut again).expect("exported").1, state, "{file} {at}");
+            let mut second = first.moved(&bundle);
+            assert_eq!(import_block(&mut &*again, &second.block()).expect("imported").1, state, "{file} {at}");
+            assert_eq!(second.left(), first.left(), "{file} {at}");
+            second.set_worker();
+            second.play_steps(&story, case, at..steps);
+            assert_eq!(second.left(), undisturbed.left(), "{file} {at}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn data_is_imported_only_into_an_empty_store_or_block() {
+    let (story, bundle) = story(STORIES[0]);
+    let mut player = Player::start(&bundle, story.scenario.given.clock, true);
+    player.prepare(&story);
+    player.play_steps(&story, &story.cases[0], 0..story.scenario.steps.len());
+    let (lines, _) = exported(&player);
+    let before = player.left();
+    let refused = import_block(&mut &*lines, &player.block()).expect_err("not empty");
+    assert!(
+        matches!(&refused, MovingError::Block(BlockError::Refused { status: 409, code, .. }) if code == "not-empty"),
+        "{refused}"
+    );
+    assert_eq!(player.left(), before);
+    let mut store = SqliteStore::open_in_memory().expect("a store");
+    import_store(&mut &*lines, &mut store).expect("imported");
+    let refused = import_store(&mut &*lines, &mut store).expect_err("not empty");
+    assert!(refused.to_string().contains("is not empty"), "{refused}");
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_line_that_is_no_part_is_named_and_nothing_is_imported() {
+    let (story, bundle) = story(STORIES[0]);
+    let player = Player::start(&bundle, story.scenario.given.clock, true);
+    let (mut lines, state) = exported(&player);
+    lines.extend(b"{\"Commit\": 1}\n");
+    let line = lines.iter().filter(|byte| **byte == b'\n').count();
+    let empty = Player::start(&bundle, story.scenario.given.clock, true);
+    let refused = import_block(&mut &*lines, &empty.block()).expect_err("no part");
+    assert!(refused.to_string().starts_with(&format!("line {line}: ")), "{refused}");
+    assert_eq!(exported(&empty).1, state, "the block has its own catalog");
+    let mut store = SqliteStore::open_in_memory().expect("a store");
+    assert!(import_store(&mut &*lines, &mut store).is_err());
+    assert_eq!(export_store(&store, &mut Vec::new()).expect("exported").0, 0);
+}
