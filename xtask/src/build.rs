@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-/// Build `dist/instance-provisioner.wasm`, `dist/host-shim`, with every command and provider, and `dist/notes.zip`.
+/// Build `dist/instance-provisioner.wasm`, `dist/host-shim`, with every command and provider, `dist/block.wasm` and `dist/notes.zip`.
 ///
 /// The component is always optimised; the host only with `--release`. Without it, the host uses the builds of dependencies that
 /// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
+///
+/// `block.wasm` is the extension for a Solobase platform, with `wafer.toml` and the registry's `manifest.json` beside it: `docs/solobase.md`.
 ///
 /// `notes.zip` is the program of instances on AWS Lambda (`examples/notes`). A machine other than Linux on x86_64 leaves it out,
 /// since it needs a C compiler and a linker for that system. `--deb` also needs Debian's tools, and installs `cargo-deb` into the
@@ -22,7 +24,7 @@ pub struct Options {
     #[arg(long)]
     component: bool,
     /// Optimise the host, too. Takes about 20 minutes on two cores the first time.
-    #[arg(long, conflicts_with_all = ["component", "named", "notes"])]
+    #[arg(long, conflicts_with_all = ["component", "named", "notes", "block"])]
     release: bool,
     /// Build the component with the names of its functions instead, for `host-shim profile`, into the target folder: the
     /// same code, and larger.
@@ -31,8 +33,14 @@ pub struct Options {
     /// Build `dist/notes.zip` only.
     #[arg(long, conflicts_with_all = ["component", "named"])]
     notes: bool,
-    /// Also make the Debian package of the server, `dist/host-shim_VERSION-1_ARCHITECTURE.deb`, with the optimised host.
+    /// Build `dist/block.wasm` only.
     #[arg(long, conflicts_with_all = ["component", "named", "notes"])]
+    block: bool,
+    /// The address at which `block.wasm` will be published, for `dist/manifest.json` [default: block.wasm]
+    #[arg(long, value_name = "URL")]
+    block_url: Option<String>,
+    /// Also make the Debian package of the server, `dist/host-shim_VERSION-1_ARCHITECTURE.deb`, with the optimised host.
+    #[arg(long, conflicts_with_all = ["component", "named", "notes", "block"])]
     deb: bool,
 }
 
@@ -52,12 +60,15 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{}", groups.run("component", named_component)?.display());
     } else if options.notes {
         println!("{}", groups.run("notes", notes::build)?.display());
+    } else if options.block {
+        println!("{}", groups.run("block", || block(options))?.display());
     } else if options.component {
         println!("{}", groups.run("component", component)?.display());
     } else {
         let host = if options.release || options.deb { release_host() } else { full_host() };
         let (component, host) = groups.run("component and host", || both(&host))?;
         println!("{}\n{}", component.display(), host.display());
+        println!("{}", groups.run("block", || block(options))?.display());
         if options.deb {
             println!("{}", groups.run("package", || package::make(package::Size::Small))?.display());
         }
@@ -68,6 +79,11 @@ pub fn run(options: &Options) -> Result<()> {
     }
     eprint!("{}", groups.summary());
     Ok(())
+}
+
+/// Builds the block with the files that a platform reads beside it, and returns the path of the module.
+fn block(options: &Options) -> Result<PathBuf> {
+    Ok(component_builder::block_package(&dist(), options.block_url.as_deref())?)
 }
 
 /// The folder of finished programs.

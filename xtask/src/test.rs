@@ -11,16 +11,17 @@ use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
 use crate::{bench, build, cargo_component, notes, package, process};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
 ///
 /// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
-/// full host, the Debian package on a machine with systemd, full counts of properties and kills, `cargo component` and `cargo deny`. The last
+/// full host, the Debian package on a machine with systemd, the block for a Solobase platform, full counts of properties and kills, `cargo component` and `cargo deny`. The last
 /// lines name what was left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER
@@ -52,7 +53,7 @@ struct Group {
 }
 
 /// The groups in order. Groups after `tests` use the programs that `tests` compiles.
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 15] = [
     plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     plain("tests", tests),
     plain("fixtures", |_| whole(fixtures::replay(&host()?))),
@@ -65,6 +66,7 @@ const GROUPS: [Group; 14] = [
     longer("providers", |_| providers()),
     longer("full-host", |_| full_host()),
     longer("package", |_| package()),
+    longer("block", |_| block()),
     longer("bench", |_| short_bench()),
     longer("workflows", |_| workflows()),
     longer("cargo-component", |_| cargo_component::check()),
@@ -302,6 +304,22 @@ fn full_host() -> Result<Done> {
     ignored(&["--features", FEATURES], "host-shim", "readme", &[])?;
     ignored(&["--features", FEATURES], "host-shim", "local_mode", &[])?;
     ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk", "serve::sources"])
+}
+
+/// Crates of the block for a Solobase platform, and the stand-in for the platform's host.
+const OF_BLOCK: [&str; 3] = ["extension-block", "host-store-solobase", "solobase-host"];
+
+/// Builds the block, and tests it on a stand-in for a Solobase platform: its store, every scenario of one business, a kill at each call of
+/// a service, and the way of all data to `host-shim` and back.
+fn block() -> Result<Done> {
+    let built = thread::spawn(component_builder::block);
+    let packages = OF_BLOCK.iter().flat_map(|name| ["--package", *name]);
+    let compiled = programs::compile(&packages.collect::<Vec<_>>(), &packages::all()?);
+    built.join().map_err(|_| anyhow!("the build of the block panicked"))??;
+    for program in compiled?.tests {
+        process::run(program.command().arg("--include-ignored"))?;
+    }
+    Ok(Done::Whole)
 }
 
 /// Makes the Debian package with the program of `cargo xtask build`, and follows `docs/deploying.md` on a Debian machine of its own.

@@ -26,13 +26,17 @@ pub const BUNDLE: &str = "BUSINESS";
 pub const STRIPE_SECRET: &str = "STRIPE_WEBHOOK_SECRET";
 /// Key of the key by which services call the block.
 pub const SERVICE_KEY: &str = "SERVICE_KEY";
+/// Key of the secrets of the business's other webhooks: a JSON object by the names of `secret` in `webhooks` of `business.yml`. The
+/// block must tell the platform its keys before it knows its business, so all secrets have one.
+pub const WEBHOOK_SECRETS: &str = "WEBHOOK_SECRETS";
 /// Minimum length of the service key in bytes.
 pub const KEY_BYTES_MIN: usize = 32;
 /// The configuration keys, with their descriptions.
-pub(crate) const KEYS: [(&str, &str); 3] = [
+pub(crate) const KEYS: [(&str, &str); 4] = [
     (BUNDLE, "The business, as `host-shim bundle` writes it"),
     (STRIPE_SECRET, "Signs Stripe's webhooks"),
     (SERVICE_KEY, "Header x-service-key of `host-shim outbox` and of services; at least 32 bytes"),
+    (WEBHOOK_SECRETS, "Secrets of the webhooks of `business.yml`: a JSON object, by the names of `secret`"),
 ];
 
 /// Setting with the numbers that a call needs first.

@@ -1,8 +1,10 @@
 //! `Init`: makes the tables, checks the whole configuration, and loads the catalog. All faults are told at once.
 
-use crate::app::{BUNDLE, BUSINESS, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, key, processor};
+use crate::app::{
+    BUNDLE, BUSINESS, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, WEBHOOK_SECRETS, key, processor,
+};
 use crate::platform::Platform;
-use crate::routes::secrets;
+use crate::routes::{own_key, own_secrets, secrets};
 use host::bundle::Bundle;
 use host_store::{Store, StoreError};
 use host_store_solobase::SolobaseStore;
@@ -51,7 +53,8 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
             String::new()
         }
     };
-    let (bundle, stripe, service) = (value(BUNDLE), value(STRIPE_SECRET), value(SERVICE_KEY));
+    let (bundle, stripe, service, others) =
+        (value(BUNDLE), value(STRIPE_SECRET), value(SERVICE_KEY), value(WEBHOOK_SECRETS));
     let mut fault = |name: &str, text: String| faults.push(format!("{}: {text}", key(name)));
     if service.len() < KEY_BYTES_MIN {
         let found = if service.is_empty() { "is not set".to_owned() } else { format!("has {} bytes", service.len()) };
@@ -74,8 +77,13 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
                     }
                 }
             }
-            if let Err(mistakes) = bundle.business(host_store::NotState::default()) {
-                fault(BUNDLE, mistakes.to_string());
+            match (bundle.business(host_store::NotState::default()), own_secrets(&others)) {
+                (Err(mistakes), _) => fault(BUNDLE, mistakes.to_string()),
+                (_, Err(text)) => fault(WEBHOOK_SECRETS, text),
+                (Ok(business), Ok(secrets)) => {
+                    let missing = business.own.webhooks.iter().filter_map(|own| own_key(own, &secrets).err());
+                    missing.for_each(|text| fault(WEBHOOK_SECRETS, text));
+                }
             }
             Some(bundle)
         }

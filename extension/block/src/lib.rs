@@ -19,7 +19,7 @@ mod init;
 mod platform;
 mod routes;
 
-pub use app::{BUNDLE, KEY_BYTES_MIN, SERVICE_KEY, STRIPE_SECRET, key};
+pub use app::{BUNDLE, KEY_BYTES_MIN, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 pub use http::{BODY_BYTES_MAX, Request, Response};
 pub use info::{NAME, info};
 pub use init::lifecycle;

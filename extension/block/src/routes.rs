@@ -9,7 +9,7 @@ mod products;
 mod queries;
 mod webhooks;
 
-pub(crate) use webhooks::secrets;
+pub(crate) use webhooks::{own_key, own_secrets, secrets};
 
 use crate::app::{AppError, SERVICE_KEY, is_key, key};
 use crate::http::{BODY_BYTES_MAX, Request, Response};

@@ -4,6 +4,10 @@
 //! The target has no WASI, so a component can't import it. `cargo xtask` and the tests both build components with this
 //! crate, so the tests use the shipped component.
 
+mod block_package;
+
+pub use block_package::{PackageError, block_package};
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +21,7 @@ pub const PROVISIONER: &str = "extension-component";
 /// Compiler flags for a component. Vector instructions, which wasmtime supports, make skipping through JSON faster.
 /// With the usual inlining, the component would have 3.9 MB instead of 2.5 MB, and be no faster.
 const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=15"];
+
 /// Crate of the block that this repository ships.
 pub const BLOCK: &str = "extension-block";
 

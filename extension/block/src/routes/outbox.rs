@@ -3,10 +3,10 @@
 use super::{Answered, Failed, body, service};
 use crate::app::App;
 use crate::http::{Request, Response};
-use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use crate::platform::Platform;
 use host::outbox::LentReply;
 use host::processor::Report;
+use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::Scope;
 use serde_json::json;

@@ -1,16 +1,18 @@
 //! Signed webhooks. The signature is checked here, by the same code as in `host-shim`.
 
 use super::{Answered, Failed};
-use crate::app::{App, STRIPE_SECRET, key};
+use crate::app::{App, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use crate::http::{Request, Response};
 use crate::platform::Platform;
 use host::bundle::Bundle;
+use host::business::WebhookDecl;
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request as Delivery, Taken};
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Name of Stripe's endpoint.
 const STRIPE: &str = "stripe";
@@ -30,6 +32,29 @@ pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, Str
         .map_err(|error| error.to_string())
 }
 
+/// Returns the secrets of the webhooks of `business.yml`, by the names of `secret`.
+///
+/// # Errors
+/// Fails with a text without a secret.
+pub(crate) fn own_secrets(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let expected = "expected a JSON object, by the names of `secret` in `webhooks` of `business.yml`";
+    match text.is_empty() {
+        true => Ok(BTreeMap::new()),
+        // The error of the parser may name a secret.
+        false => serde_json::from_str(text).map_err(|_| format!("is not readable; {expected}")),
+    }
+}
+
+/// Returns the key of a webhook.
+///
+/// # Errors
+/// Fails with a text without a secret.
+pub(crate) fn own_key(own: &WebhookDecl, secrets: &BTreeMap<String, String>) -> Result<Key, String> {
+    let WebhookDecl { webhook, secret, .. } = own;
+    let given = secrets.get(secret).ok_or_else(|| format!("has no `{secret}`, for the webhook `{}`", webhook.name))?;
+    Key::new(&webhook.scheme, given).map_err(|error| format!("`{secret}`: {error}"))
+}
+
 fn read(platform: &Platform<'_>, name: &str) -> Result<String, Failed> {
     (platform.config)(&key(name)).map_err(|_| Response::unavailable("the configuration cannot be read").into())
 }
@@ -44,7 +69,7 @@ fn endpoints(platform: &Platform<'_>, app: &mut App, name: &str) -> Result<Endpo
     }
     let own = app.processor().business().own.webhooks.iter().find(|own| own.webhook.name == name).cloned();
     if let Some(own) = own
-        && let Ok(key) = Key::new(&own.webhook.scheme, &read(platform, &own.secret.to_ascii_uppercase())?)
+        && let Ok(key) = own_secrets(&read(platform, WEBHOOK_SECRETS)?).and_then(|secrets| own_key(&own, &secrets))
     {
         endpoints.webhooks.push((own.webhook, key));
     }

@@ -2,14 +2,17 @@
 
 use crate::player::Player;
 use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository};
-use extension_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
+use extension_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use hmac::{Hmac, KeyInit, Mac};
+use host::bundle::Bundle;
+use host_intake::webhook::{Key, Scheme};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use solobase_host::database::Database;
 use solobase_host::guest::{FUEL, Guest};
 use solobase_host::services::Services;
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 use std::thread;
 
@@ -50,6 +53,55 @@ fn init_tells_all_faults_at_once() {
     config.insert(key(BUNDLE), "{\"name\": 1}".to_owned());
     assert!(faults(config).contains("expected the text that `host-shim bundle` writes"));
     assert_eq!(init(configuration()), json!({"Ok": null}));
+}
+
+/// Prepares the business `solobase` with a webhook of an identity provider.
+fn with_webhook() -> Bundle {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["catalog.yml", "business.yml", "config.yml"] {
+        let from = repository("fixtures/solobase").join(name);
+        if let Ok(text) = fs::read_to_string(from) {
+            let secret =
+                "\nconfig:\n  identity_secret: {type: secret, description: Signs the webhooks of identities}\n";
+            fs::write(folder.path().join(name), text.replace("\nconfig:\n", secret)).expect("written");
+        }
+    }
+    let webhook = json!({"identity": {"scheme": "standard", "secret": "identity_secret", "events": [
+        {"when": {"type": "user.created"}, "event": "user.registered", "account": "user:{user.id}"}]}});
+    let file = folder.path().join("business.yml");
+    let text = fs::read_to_string(&file).expect("read");
+    fs::write(&file, format!("{text}\nwebhooks: {webhook}\n")).expect("written");
+    bundle(folder.path(), false, &[])
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_webhook_of_the_business_is_taken_with_its_signature_and_init_misses_its_secret() {
+    const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5";
+    let mut config = configuration();
+    config.insert(key(BUNDLE), serde_json::to_string(&with_webhook()).expect("JSON"));
+    let fault = |config: &BTreeMap<String, String>| init(config.clone())["Err"]["message"].to_string();
+    assert!(fault(&config).contains("has no `identity_secret`, for the webhook `identity`"), "{}", fault(&config));
+    config.insert(key(WEBHOOK_SECRETS), SECRET.to_owned());
+    assert!(fault(&config).contains("is not readable") && !fault(&config).contains(SECRET), "{}", fault(&config));
+    config.insert(key(WEBHOOK_SECRETS), json!({"identity_secret": SECRET}).to_string());
+    let services = Arc::new(Services::new(Database::open(None, true).expect("opened"), config, NOW));
+    let guest = Guest::of(module(), NAME.to_owned(), services, None).expect("loaded");
+    assert_eq!(guest.lifecycle("Init").expect("run").0, json!({"Ok": null}));
+
+    let body = json!({"type": "user.created", "user": {"id": "eve"}}).to_string();
+    let key = Key::new(&Scheme::Standard, SECRET).expect("a key");
+    let status = |signed: &str| {
+        let path = "/b/provisioner/webhooks/identity";
+        let mut meta = vec![("http.method".to_owned(), "POST".to_owned()), ("http.path".to_owned(), path.to_owned())];
+        let headers = Scheme::Standard.sign(&key, "msg_1", NOW, signed.as_bytes());
+        meta.extend(headers.into_iter().map(|(name, value)| (format!("http.header.{name}"), value)));
+        let (answer, _) = guest.handle(&format!("POST:{path}"), &meta, body.as_bytes(), None).expect("an answer");
+        let meta = answer["response"]["meta"].as_array().cloned().unwrap_or_default();
+        meta.into_iter().find(|entry| entry["key"] == "resp.status").map(|entry| entry["value"].clone())
+    };
+    assert_eq!(status("another body"), Some(json!("400")));
+    assert_eq!(status(&body), Some(json!("200")));
 }
 
 fn player() -> Player {

@@ -3,6 +3,7 @@
 mod block;
 mod kills;
 mod moving;
+mod package;
 mod player;
 mod rights;
 mod scenarios;
