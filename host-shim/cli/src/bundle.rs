@@ -1,18 +1,22 @@
 //! `host-shim bundle BUSINESS`.
 
-use crate::ended;
+use crate::extension::ExtensionArgs;
+use crate::{ended, refuse};
 use clap::Parser;
 use host::Setup;
 use host::bundle::Bundle;
+use host_config::catalog_faults;
+use host_replay::runners::Workload;
 use host_scenario::business::BusinessFolder;
+use host_scenario::error::{Mistakes, ReplayError};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Prepare a business for a block on a Solobase platform
 ///
-/// The block cannot read a folder. This prints the whole business as one JSON text, after all checks of the folder: it is the value of
-/// the configuration key EXTENSIONS__INSTANCE_PROVISIONER__BUSINESS. It has no secret.
+/// The block cannot read a folder. This prints the whole business as one JSON text, after all checks of the folder and its catalog: it is
+/// the value of the configuration key EXTENSIONS__INSTANCE_PROVISIONER__BUSINESS. It has no secret.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -27,6 +31,9 @@ pub(crate) struct Args {
     /// A configuration value that overrides config.yml; repeatable
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
 
     /// The file to write [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -48,15 +55,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let folder = match BusinessFolder::load(&args.business) {
-        Ok(folder) => folder,
-        Err(mistakes) => return Ok(crate::refuse(&mistakes.into())),
+    let setup = match checked(args) {
+        Ok(setup) => setup,
+        Err(error) => return Ok(refuse(&error)),
     };
-    let bundle = Bundle::of(&Setup::new(folder, args.live, &args.config, None));
+    let bundle = Bundle::of(&setup);
     let text = serde_json::to_string(&bundle)? + "\n";
     match &args.output {
         Some(file) => std::fs::write(file, text)?,
         None => io::stdout().lock().write_all(text.as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the folder, and lets the extension check the catalog.
+fn checked(args: &Args) -> Result<Setup, ReplayError> {
+    let folder = BusinessFolder::load(&args.business)?;
+    let runner = args.extension.runners(false, Workload::Scenarios)?.make()?;
+    let setup = Setup::new(folder, args.live, &args.config, None);
+    match catalog_faults(&setup, runner) {
+        mistakes if mistakes.is_empty() => Ok(setup),
+        mistakes => Err(Mistakes(mistakes).into()),
+    }
 }

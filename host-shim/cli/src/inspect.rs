@@ -1,5 +1,7 @@
 //! `host-shim inspect FILE.wasm`.
 
+mod manifest;
+
 use crate::EXIT_BAD_INPUT;
 use clap::Parser;
 use host_wasm_runner::cache::ComponentCache;
@@ -7,10 +9,12 @@ use host_wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Report what a component imports and exports, and whether this host can load it
+/// Report what a component imports and exports, what its manifest permits, and whether this host can load it
 ///
 /// Shows imports, exports, contract version and size; if the component can't be loaded, also what is missing or has
-/// another version, and what to do. Exit codes: 0 it can be loaded, 1 it can't, 2 the file can't be read.
+/// another version, and what to do. Also shows the manifest: the file manifest.yml in the component's folder, or the
+/// one of the shipped extension; and all that the component imports or declares and the manifest doesn't permit.
+/// Exit codes: 0 it can be loaded, 1 it can't or its manifest doesn't permit it, 2 the file can't be read.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
 pub(crate) struct Args {
@@ -45,7 +49,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         list.iter().for_each(|entry| println!("  {entry}"));
     }
     match inspection.loadable {
-        Ok(()) => {
+        Ok(declarations) => {
+            if !manifest::print(&args.file, &declarations, &inspection.imports) {
+                println!("this host can't load it: its manifest doesn't permit it");
+                return Ok(ExitCode::from(1));
+            }
             println!("this host can load it");
             Ok(ExitCode::SUCCESS)
         }

@@ -85,11 +85,7 @@ fn try_import(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes all data of a store or of a block.
-pub(crate) fn export_all(
-    store: Option<&Path>,
-    block: &BlockArgs,
-    output: Option<&Path>,
-) -> anyhow::Result<ExitCode> {
+pub(crate) fn export_all(store: Option<&Path>, block: &BlockArgs, output: Option<&Path>) -> anyhow::Result<ExitCode> {
     ended(try_export(store, block, output), false)
 }
 

@@ -22,7 +22,6 @@ use host_intake::{Mode, SecretConfig};
 use host_provider_set::Name;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
-use host_scenario::manifest;
 use host_tables::postgres::Roles;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
@@ -147,7 +146,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     log::start(format.unwrap_or(LogFormat::Text), level.unwrap_or(LogLevel::Info));
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let runner = runners.make()?;
-    let manifest = manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+    let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
     let businesses = configured(file.as_ref(), &environment, &args.overrides(), runner.declarations());
     let businesses = match (businesses, file.as_ref().map(ServerConfig::unserved).unwrap_or_default()) {
         (Ok(businesses), []) if businesses.iter().all(|one| one.lacking.is_empty()) => businesses,

@@ -29,6 +29,8 @@ mod github;
 mod guide;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[cfg(unix)]
 #[path = "cli/kill.rs"]
 mod kill;
@@ -49,5 +51,7 @@ mod secrets;
 #[path = "cli/serve.rs"]
 #[cfg(unix)]
 mod serve;
+#[path = "cli/solobase.rs"]
+mod solobase;
 #[path = "cli/verify.rs"]
 mod verify;

@@ -134,15 +134,14 @@ impl World {
         let runner = self.setup.runners.make().expect("a runner");
         let mut config = self.setup.business.config.clone();
         config.extend(self.setup.config.iter().cloned());
-        let manifest = host_scenario::manifest::of(&runner.declarations().name).expect("the project's own manifest");
-        let not_state = manifest.unwrap_or_default().not_state;
+        let manifest = host_scenario::manifest::of(runner.declarations()).expect("the project's own manifest");
         let business = Business {
             name: self.setup.business.name.clone(),
             livemode: false,
             config,
             own: self.setup.business.own.clone(),
             catalog_hash: "catalog".to_owned(),
-            not_state,
+            manifest: manifest.unwrap_or_default(),
         };
         let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
         self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));

@@ -11,7 +11,6 @@ use host_replay::check::Checked;
 use host_replay::report::printable;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::BadInput;
-use host_scenario::manifest;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,7 +36,7 @@ fn found(file: &Path, runners: &Runners) -> Result<(Vec<ConfiguredBusiness>, Vec
     let failed =
         |error: String| vec![BadInput::new(host_scenario::error::Place::file(file), error, "an extension that runs")];
     let runner = runners.make().map_err(|error| failed(error.to_string()))?;
-    let manifest = manifest::of(&runner.declarations().name)?;
+    let manifest = runners.manifest(runner.declarations())?;
     let (read, environment) = read_file(file)?;
     let mut mistakes = read.unserved().to_vec();
     let businesses = match configured(Some(&read), &environment, &Overrides::default(), runner.declarations()) {

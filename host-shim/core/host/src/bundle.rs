@@ -4,6 +4,7 @@
 use crate::bad_input::Mistakes;
 use crate::business::{BusinessDeclarations, CLAUSES};
 use crate::catalog;
+use crate::manifest::Manifest;
 use crate::processor::{Business, Processor};
 use crate::running::Setup;
 use extension_contract::{Event, Timestamp};
@@ -62,7 +63,7 @@ impl Bundle {
             config: self.config.clone(),
             own,
             catalog_hash: self.catalog_hash.clone(),
-            not_state,
+            manifest: Manifest { not_state, ..Manifest::default() },
         })
     }
 

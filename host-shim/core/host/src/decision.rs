@@ -12,7 +12,7 @@ use extension_contract::{
 };
 use host_store::{
     Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedGenerations, Lease, MESSAGE,
-    PROVIDER_EVENT, RowWrite, Scope, TIMER,
+    PROVIDER_EVENT, Permission, Permitted, RowWrite, Scope, TIMER,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -141,8 +141,10 @@ fn rows<H: Handle>(
     let mut keys = BTreeSet::new();
     let unread: Vec<RowKey> =
         changes.iter().map(|change| &change.key).filter(|key| !snapshot.versions.contains_key(*key)).cloned().collect();
+    let permitted = snapshot.context.declared.permitted();
     for change in &changes {
         contract(check::id("row id", change.key.id()))?;
+        check_permission(permitted, &change.key)?;
         if !keys.insert(&change.key) {
             return Err(contract_error(format!("{} is changed twice", change.key)));
         }
@@ -170,6 +172,21 @@ fn rows<H: Handle>(
         row_write(snapshot, scope, data_version, change, stored)
     });
     written.collect()
+}
+
+/// Fails if the manifest does not permit the extension to write a row.
+fn check_permission(permitted: &Permitted, key: &RowKey) -> Result<(), DecisionError> {
+    let (kind, permission) = match key {
+        RowKey::Product(_) => ("product", Permission::ProductsWrite),
+        RowKey::Price(_) => ("price", Permission::ProductsWrite),
+        RowKey::Purchase(_) => ("purchase", Permission::ProductsWrite),
+        RowKey::Subscription(_) => ("subscription", Permission::SubscriptionsWrite),
+        RowKey::Record(_) => return Ok(()),
+    };
+    match permitted.has(permission) {
+        true => Ok(()),
+        false => Err(contract_error(format!("{kind} `{}` is written without the permission `{permission}`", key.id()))),
+    }
 }
 
 fn check_reference(reference: &Reference) -> Result<(), StoreError> {
@@ -283,9 +300,15 @@ fn claims<H: Handle>(
     prepared: &mut PreparedDecision,
 ) -> Result<(), DecisionError> {
     let now = snapshot.context.now;
+    let may_take = snapshot.context.declared.permitted().has(Permission::ClaimsTake);
     for change in changes {
         let (ClaimChange::Take { key, .. } | ClaimChange::Release { key, .. }) = change;
         contract(check::id("claim key", key))?;
+        if !may_take {
+            let verb = if matches!(change, ClaimChange::Take { .. }) { "takes" } else { "releases" };
+            let permission = Permission::ClaimsTake;
+            return Err(contract_error(format!("it {verb} claim `{key}` without the permission `{permission}`")));
+        }
         let full = snapshot.context.full_key(key);
         let row = match (prepared.changes.claims.get(&full), snapshot.claims.get(&full)) {
             (Some(row), _) | (None, Some(row)) => row.clone(),
@@ -404,6 +427,7 @@ impl<H: Handle> EffectChanges<'_, H> {
 
     fn check(&self, effect: &Effect) -> Result<(), DecisionError> {
         let invalid = |text: &str| Err(contract_error(format!("{} `{}`: {text}", effect.kind, effect.key)));
+        let declared = &self.snapshot.context.declared;
         match effect.kind.as_str() {
             TIMER if effect.not_before.is_none() => return invalid("a timer needs a not-before"),
             MESSAGE if effect.to.is_none() => return invalid("a message needs a receiver"),
@@ -417,8 +441,17 @@ impl<H: Handle> EffectChanges<'_, H> {
                 return invalid("the catalog's account is not erased, expected a user or an organization");
             }
             TIMER | MESSAGE | ERASE => {}
-            kind if !self.snapshot.context.declared.declares_effect(kind) => {
+            kind if !declared.declares_effect(kind) => {
                 return Err(contract_error(format!("unknown effect kind `{kind}`")));
+            }
+            kind if !declared.permitted().has(Permission::EffectsEnqueue) => {
+                let permission = Permission::EffectsEnqueue;
+                return Err(contract_error(format!(
+                    "effect `{kind}` is requested without the permission `{permission}`"
+                )));
+            }
+            kind if !declared.permitted().permits_effect(kind) => {
+                return Err(contract_error(format!("effect `{kind}` is not permitted by the manifest")));
             }
             _ => {}
         }

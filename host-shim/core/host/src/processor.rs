@@ -25,10 +25,11 @@ pub use report::{Disposition, EffectRef, Report};
 pub(crate) use together::Arriving;
 
 use crate::business::BusinessDeclarations;
+use crate::manifest::Manifest;
 use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
 use decide::Deciding;
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, Timestamp};
-use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store, StoreError};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, Partition, Scope, Store, StoreError};
 use host_wasm_runner::runner::{Runner, SharedImports};
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,8 +64,8 @@ pub struct Business {
     pub own: BusinessDeclarations,
     /// SHA-256 of catalog and configuration, hex; recorded with every outcome.
     pub catalog_hash: String,
-    /// JSON members of the rows that are excluded from the state, from the extension's manifest.
-    pub not_state: NotState,
+    /// The extension's manifest. The default restricts nothing.
+    pub manifest: Manifest,
 }
 
 /// Counters of evicted and postponed events.
@@ -103,8 +104,11 @@ impl Processor {
     /// Fails if the configuration does not match the declared keys.
     pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
         let declarations = business.own.beside(runner.declarations());
-        let declared =
-            Arc::new(Declared::new(&declarations, &business.config)?.without_state(business.not_state.clone()));
+        let Manifest { not_state, permitted, .. } = &business.manifest;
+        // The operator permits the effects of the business.
+        let permitted = permitted.clone().with_effects(business.own.effects.iter().map(|decl| decl.kind.as_str()));
+        let declared = Declared::new(&declarations, &business.config)?;
+        let declared = Arc::new(declared.without_state(not_state.clone()).permitting(permitted));
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {

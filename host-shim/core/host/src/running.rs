@@ -5,7 +5,7 @@ use crate::bad_input::BadInput;
 use crate::business::BusinessFolder;
 use crate::catalog;
 use crate::clock::Clock;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, NotPermitted};
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Ahead, Business, NewEvent, Processor, Report};
 use host_intake::Decoded;
@@ -24,7 +24,7 @@ pub struct Setup {
 
 impl Setup {
     /// Creates a setup: a business, its mode (true for real money), configuration overrides and the extension's
-    /// manifest. Without a manifest, the state contains all members of the extension's rows.
+    /// manifest. Without a manifest, the extension is not restricted, and the state contains all members of its rows.
     pub fn new(
         folder: BusinessFolder,
         livemode: bool,
@@ -37,7 +37,7 @@ impl Setup {
             config: folder.config_with(config),
             own: folder.own.clone(),
             catalog_hash: folder.hash(config),
-            not_state: manifest.map(|manifest| manifest.not_state).unwrap_or_default(),
+            manifest: manifest.unwrap_or_default(),
         };
         Setup { folder: folder.filled(config), business, owner: None }
     }
@@ -82,6 +82,9 @@ pub enum StartError {
         /// The mistake.
         error: ConfigError,
     },
+    /// The extension's manifest does not permit its component.
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
     /// The store failed, or effects request effects without end.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -143,7 +146,7 @@ impl Host {
     /// the catalog's load. Due effects wait for [`Outbox::begin`] or [`Outbox::run_until_quiet`].
     ///
     /// # Errors
-    /// Fails if the catalog or the configuration is wrong, or if the extension or the store fails.
+    /// Fails if the manifest does not permit the extension, if the catalog or the configuration is wrong, or if the extension or the store fails.
     pub fn start(
         setup: &Setup,
         store: Box<dyn Store>,
@@ -152,6 +155,7 @@ impl Host {
         mut clock: Clock,
     ) -> Result<(Host, Vec<Report>), StartError> {
         let Setup { folder, business, owner } = setup;
+        business.manifest.check(runner.declarations(), runner.imports())?;
         let mut mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
         mistakes.extend(folder.routes.mistakes(runner.declarations()));
         if !mistakes.is_empty() {

@@ -1,6 +1,7 @@
 //! An index of an extension's declarations, with the configuration of one business.
 
 use crate::not_state::NotState;
+use crate::permitted::Permitted;
 use extension_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -38,6 +39,7 @@ pub struct Declared {
     effects: HashMap<String, RetryPolicy>,
     config: BTreeMap<String, Option<ConfigValue>>,
     not_state: NotState,
+    permitted: Permitted,
 }
 
 impl Declared {
@@ -64,6 +66,7 @@ impl Declared {
             effects: declarations.effects.iter().map(|decl| (decl.kind.clone(), decl.retry.clone())).collect(),
             config,
             not_state: NotState::default(),
+            permitted: Permitted::default(),
         })
     }
 
@@ -75,6 +78,16 @@ impl Declared {
     /// Returns the JSON members that are excluded from the state.
     pub fn not_state(&self) -> &NotState {
         &self.not_state
+    }
+
+    /// Sets what the manifest permits.
+    pub fn permitting(self, permitted: Permitted) -> Self {
+        Declared { permitted, ..self }
+    }
+
+    /// Returns what the manifest permits; all without a manifest.
+    pub fn permitted(&self) -> &Permitted {
+        &self.permitted
     }
 
     /// Returns the collections of records that the extension may write.

@@ -19,6 +19,7 @@ mod memory;
 mod news;
 mod not_state;
 mod parse;
+mod permitted;
 mod prefix;
 mod reach;
 mod refusal;
@@ -42,6 +43,7 @@ pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use news::{News, NewsPlace};
 pub use not_state::{Excluded, NotState};
+pub use permitted::{Permission, Permitted};
 pub use rows::{
     ClaimRow, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE,
     OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TimerRow,

@@ -35,6 +35,10 @@ impl Runner for Around {
         self.inner.declarations()
     }
 
+    fn imports(&self) -> &[String] {
+        self.inner.imports()
+    }
+
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
         self.inner.validate(imports, candidate)
     }

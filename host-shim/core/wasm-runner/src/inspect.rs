@@ -3,6 +3,7 @@
 use crate::cache::ComponentCache;
 use crate::stubs;
 use crate::wasm::{CallLimits, LoadError, LoadedComponent};
+use extension_contract::Declarations;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use wasmparser::{Encoding, Parser, Payload};
@@ -28,8 +29,8 @@ pub struct Inspection {
     pub wit_version: Vec<String>,
     /// Size of the component in bytes.
     pub size: usize,
-    /// Whether this host can load the component, or the reason why not.
-    pub loadable: Result<(), LoadError>,
+    /// The declarations of the component, or the reason why this host cannot load it.
+    pub loadable: Result<Declarations, LoadError>,
 }
 
 /// The reason why a file cannot be inspected.
@@ -78,10 +79,11 @@ pub fn inspect(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<Inspectio
     Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable: loadable(bytes, cache) })
 }
 
-/// Fails with the reason if this host cannot load a component. Compiling the whole component takes many seconds, so
+/// Returns the declarations of a component, or the reason why this host cannot load it. Compiling the whole component takes many seconds, so
 /// this function first compiles only the functions that `manifest.declare` can call.
-fn loadable(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<(), LoadError> {
-    let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), cache).map(|_| ());
+fn loadable(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<Declarations, LoadError> {
+    let declarations = |loaded: LoadedComponent| loaded.declarations().clone();
+    let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), cache).map(declarations);
     match stubs::with_stubs(bytes).map(|stubbed| load(&stubbed)) {
         // Perhaps `manifest.declare` called a stub through a table that it filled itself, so the whole component is
         // needed.

@@ -147,6 +147,7 @@ struct Shared {
     limits: CallLimits,
     hash: String,
     declarations: Declarations,
+    imports: Vec<String>,
     origin: Origin,
     samples: Option<Arc<Samples>>,
 }
@@ -193,7 +194,7 @@ impl LoadedComponent {
         samples: Option<Arc<Samples>>,
         optimisation: OptLevel,
     ) -> Result<Self, LoadError> {
-        check(bytes)?;
+        let imports = check(bytes)?;
         // The engine checks the epoch at each loop and call, which costs time. A fuel limit makes it superfluous.
         let has_epochs = limits.fuel.is_none() || samples.is_some();
         let engine =
@@ -217,7 +218,7 @@ impl LoadedComponent {
         if samples.is_some() {
             start_epoch(samples::EVERY)?;
         }
-        let shared = Shared { engine, pre, exports, limits, hash, declarations, origin, samples };
+        let shared = Shared { engine, pre, exports, limits, hash, declarations, imports, origin, samples };
         Ok(LoadedComponent { shared: Arc::new(shared) })
     }
 
@@ -229,6 +230,11 @@ impl LoadedComponent {
     /// Returns the declarations of the component.
     pub fn declarations(&self) -> &Declarations {
         &self.shared.declarations
+    }
+
+    /// Returns the names of the component's imports, in order of the file.
+    pub fn imports(&self) -> &[String] {
+        &self.shared.imports
     }
 
     /// Returns the SHA-256 of the component's bytes, hex.
@@ -247,8 +253,8 @@ impl LoadedComponent {
     }
 }
 
-/// Checks the size, the format and the imports of a component without compiling it.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
+/// Checks the size, the format and the imports of a component without compiling it. Returns the names of its imports.
+pub(crate) fn check(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
     if bytes.len() > COMPONENT_BYTES_MAX {
         return Err(LoadError::TooLarge { bytes: bytes.len(), limit: COMPONENT_BYTES_MAX });
     }
@@ -256,8 +262,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
         InspectError::CoreModule => LoadError::CoreModule,
         other => LoadError::Malformed(other.to_string()),
     })?;
-    let imports: Vec<String> = names.imports.into_iter().filter(|name| !inspect::is_world_import(name)).collect();
-    if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
+    let is_foreign = |name: &&String| !inspect::is_world_import(name);
+    let imports: Vec<String> = names.imports.iter().filter(is_foreign).cloned().collect();
+    if imports.is_empty() { Ok(names.imports) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
 fn new_engine(limits: &CallLimits, has_epochs: bool, optimisation: OptLevel) -> wasmtime::Result<Engine> {

@@ -101,7 +101,7 @@ impl Setting {
     /// Starts a host on `store` as a server does, to be given to a writer. Effects have made-up answers.
     pub fn server_host(&self, runners: &Runners, store: Box<dyn Store>) -> Result<host::Host> {
         let runner = runners.make()?;
-        let manifest = host_scenario::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+        let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
         let setup = host::Setup::new(self.business.clone(), false, &[], manifest);
         let registry = Registry::with_default(Arc::new(Scripted::new()));
         Ok(host::Host::start(&setup, store, runner, registry, Clock::manual(START_MS))?.0)

@@ -43,7 +43,7 @@ impl<E: Engine> Side<E> {
     pub fn new(runners: &Runners, start: impl FnOnce(Runners) -> Result<E, ReplayError>) -> Result<Self, ReplayError> {
         let decisions = Decisions::default();
         let (inner, notes) = (runners.clone(), decisions.clone());
-        let watched = Runners::new(runners.name(), move || {
+        let watched = runners.with_make(move || {
             let notes = notes.clone();
             Ok(Box::new(Around::new(inner.make()?, move |inner, imports, event| {
                 let ran = inner.handle(imports, event);

@@ -12,7 +12,6 @@ use host::processor::{Business, Processor, Report, difference_from_record, is_re
 use host_replay::library::Library;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
-use host_scenario::manifest;
 use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Read, Scope};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -92,14 +91,14 @@ pub fn compare(
 
 fn processor(business: &BusinessFolder, livemode: bool, runners: &Runners) -> Result<Processor, ReplayError> {
     let runner = runners.make()?;
-    let not_state = manifest::of(&runner.declarations().name)?.map(|manifest| manifest.not_state).unwrap_or_default();
+    let manifest = runners.manifest(runner.declarations())?.unwrap_or_default();
     let of = Business {
         name: business.name.clone(),
         livemode,
         config: business.config_with(&[]),
         own: business.own.clone(),
         catalog_hash: business.hash(&[]),
-        not_state,
+        manifest,
     };
     Processor::new(Box::new(MemoryStore::new()), runner, of)
         .map_err(|error| ReplayError::Config { business: business.name.clone(), error })

@@ -110,6 +110,10 @@ impl Runner for Metered {
         self.inner.declarations()
     }
 
+    fn imports(&self) -> &[String] {
+        self.inner.imports()
+    }
+
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
         self.meter.call(&heading(event), || self.inner.handle(imports, event))
     }

@@ -7,7 +7,7 @@ use host_replay::inputs::STDIN;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::play::CaseReport;
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
-use host_replay::runners::Runners;
+use host_replay::runners::{Runners, manifest_of};
 use host_scenario::error::ReplayError;
 use host_scenario::model::Scenario;
 use host_wasm_runner::cache::ComponentCache;
@@ -169,10 +169,12 @@ impl Side {
                 .map_err(|error| wrong(error.to_string()))?;
         let named = has_function_names(&bytes).map_err(|error| wrong(error.to_string()))?;
         let (hash, meter, name) = (loaded.hash().to_owned(), Meter::new(samples), file.display().to_string());
+        let manifest = manifest_of(file, &loaded)?;
         let runners = Runners::new(name.clone(), {
             let meter = meter.clone();
             move || Ok(Box::new(meter.around(Box::new(loaded.runner(Mode::Reused)))))
         });
+        let runners = runners.with_manifest(manifest);
         Ok(Side { file: name, hash, named, runners, meter })
     }
 

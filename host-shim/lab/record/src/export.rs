@@ -14,7 +14,6 @@ use host_replay::play::{PlayOptions, play_and_look};
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
-use host_scenario::manifest;
 use host_scenario::model::Scenario;
 use host_scenario::model::write::ScenarioText;
 use host_scenario::prepare::prepare;
@@ -155,14 +154,14 @@ impl<'a> Exporter<'a> {
             });
         }
         let runner = runners.make()?;
-        let manifest = manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+        let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
         let of_host = Business {
             name: business.name.clone(),
             livemode: scope.livemode,
             config: business.config_with(config),
             own: business.own.clone(),
             catalog_hash: business.hash(config),
-            not_state: manifest.map(|manifest| manifest.not_state).unwrap_or_default(),
+            manifest: manifest.unwrap_or_default(),
         };
         let recorded = Processor::new(store, runner, of_host)
             .map_err(|error| ReplayError::Config { business: business.name.clone(), error })?;

@@ -13,7 +13,6 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::{Memory, Resource, Scripted};
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
-use host_scenario::manifest;
 use host_scenario::model::{Answers, Holding, Kill};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{MemoryStore, Partition, Read, SqliteStore, Store};
@@ -177,7 +176,7 @@ impl Rig {
         let setup = match &self.starts_with {
             Some(setup) => setup,
             None => {
-                let manifest = manifest::of(&runner.declarations().name)?;
+                let manifest = runners.manifest(runner.declarations())?;
                 self.starts_with.insert(host::Setup::new(business.clone(), *livemode, config, manifest))
             }
         };

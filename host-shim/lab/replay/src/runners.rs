@@ -1,6 +1,9 @@
 //! Makes the runners that call an extension component. `host-native` makes runners that call the linked library.
 
-use host_scenario::error::ReplayError;
+use extension_contract::Declarations;
+use host::manifest::Manifest;
+use host_scenario::error::{Mistakes, ReplayError};
+use host_scenario::manifest;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::runner::Runner;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
@@ -26,6 +29,8 @@ pub struct Runners {
     make: Arc<Make>,
     /// Makes runners with a new instance of the component for every event; none if the runners have no instances.
     make_fresh: Option<Arc<Make>>,
+    /// The manifest of the component's folder; none if it has none.
+    manifest: Option<Arc<Manifest>>,
 }
 
 impl Runners {
@@ -34,14 +39,15 @@ impl Runners {
         name: impl Into<String>,
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
     ) -> Self {
-        Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
+        Runners { name: name.into(), make: Arc::new(make), make_fresh: None, manifest: None }
     }
 
     /// Loads a component and compiles it once. With `fresh`, each event has a new instance.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be read or is not a component that the host can load.
+    /// Fails if the file can't be read or is not a component that the host can load, or if its manifest is malformed or does not
+    /// permit it.
     pub fn component(file: &Path, fresh: bool, workload: Workload) -> Result<Self, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
         let load = match workload {
@@ -50,7 +56,8 @@ impl Runners {
         };
         let loaded = load(&bytes, CallLimits::default(), ComponentCache::of_user().as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
-        Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
+        let manifest = manifest_of(file, &loaded)?;
+        Ok(Runners { manifest: manifest.map(Arc::new), ..Runners::loaded(file.display().to_string(), loaded, fresh) })
     }
 
     /// Returns a factory of runners of a loaded component; `name` is for reports.
@@ -59,7 +66,35 @@ impl Runners {
             |loaded: LoadedComponent, mode| -> Arc<Make> { Arc::new(move || Ok(Box::new(loaded.runner(mode)))) };
         let make_fresh = making(loaded.clone(), Mode::Fresh);
         let make = if fresh { make_fresh.clone() } else { making(loaded, Mode::Reused) };
-        Runners { name: name.into(), make, make_fresh: Some(make_fresh) }
+        Runners { name: name.into(), make, make_fresh: Some(make_fresh), manifest: None }
+    }
+
+    /// Returns a factory with the same name and manifest, that makes runners with `make`.
+    #[must_use]
+    pub fn with_make(
+        &self,
+        make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
+    ) -> Runners {
+        Runners { make: Arc::new(make), make_fresh: None, ..self.clone() }
+    }
+
+    /// Returns the factory with the manifest of the component's folder.
+    #[must_use]
+    pub fn with_manifest(self, manifest: Option<Manifest>) -> Runners {
+        Runners { manifest: manifest.map(Arc::new), ..self }
+    }
+
+    /// Returns the manifest: the one of the component's folder, or the shipped one if the declarations are those of the shipped
+    /// extension.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the shipped manifest is malformed.
+    pub fn manifest(&self, declared: &Declarations) -> Result<Option<Manifest>, Mistakes> {
+        match &self.manifest {
+            Some(manifest) => Ok(Some((**manifest).clone())),
+            None => manifest::of(declared),
+        }
     }
 
     /// Returns a factory whose runners have a new instance for every event. Runners without instances stay the same.
@@ -82,6 +117,22 @@ impl Runners {
     pub fn make(&self) -> Result<Box<dyn Runner>, ReplayError> {
         (self.make)()
     }
+}
+
+/// Returns the manifest of a loaded component.
+///
+/// # Errors
+///
+/// Fails if the manifest is malformed or does not permit the component.
+pub fn manifest_of(file: &Path, loaded: &LoadedComponent) -> Result<Option<Manifest>, ReplayError> {
+    let Some(found) = manifest::of_component(file, loaded.declarations())? else { return Ok(None) };
+    found.manifest.check(loaded.declarations(), loaded.imports()).map_err(|error| {
+        let place = found.file.as_deref().unwrap_or(file);
+        ReplayError::NotPermitted(
+            error.lines().into_iter().map(|line| format!("{}: {line}", place.display())).collect(),
+        )
+    })?;
+    Ok(Some(found.manifest))
 }
 
 impl fmt::Debug for Runners {

@@ -30,6 +30,9 @@ pub enum ReplayError {
         /// The names of the businesses in the fixtures.
         known: Vec<String>,
     },
+    /// The manifest does not permit the extension: a line for each problem.
+    #[error("{}", .0.join("\n"))]
+    NotPermitted(Vec<String>),
     /// Options that can't be combined.
     #[error("{0}")]
     Usage(String),
@@ -62,6 +65,7 @@ impl ReplayError {
     pub fn messages(&self) -> Vec<String> {
         match self {
             ReplayError::Input(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            ReplayError::NotPermitted(lines) => lines.clone(),
             other => vec![other.to_string()],
         }
     }
@@ -89,6 +93,7 @@ impl From<StartError> for ReplayError {
         match error {
             StartError::Catalog(mistakes) => ReplayError::Input(mistakes),
             StartError::Config { business, error } => ReplayError::Config { business, error },
+            StartError::NotPermitted(error) => ReplayError::NotPermitted(error.lines()),
             StartError::Extension { .. } => ReplayError::Host(error.to_string()),
             StartError::Outbox(error) => error.into(),
         }

@@ -183,7 +183,7 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let business = &options.business;
     let named = || business.name.clone();
     let runner = options.runners.make()?;
-    let manifest = host_scenario::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+    let manifest = options.runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
     let setup = host::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
     if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|currency| *currency != "usd") {

@@ -2,11 +2,13 @@
 //! convert to [`host_provider_api::CallOutcome`]. The client does not retry, since the outbox retries under the same
 //! key.
 
+mod address;
 mod client;
 mod date;
 mod failure;
 mod redact;
 
+pub use address::is_address;
 pub use client::{Body, Client, ExchangeLimits, Method, Reply, Request, tls};
 pub use failure::{CallError, retry_after_ms};
 pub use redact::Redacted;

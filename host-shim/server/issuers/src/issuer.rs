@@ -3,7 +3,7 @@
 use crate::fetch::{self, IssuerError, text};
 use crate::keys::{Keys, Verified};
 use crate::roles;
-use crate::settings::{IssuerSettings, is_address};
+use crate::settings::IssuerSettings;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use host_access::Caller;
@@ -77,7 +77,7 @@ impl Issuer {
         let malformed = IssuerError::Malformed { what: "document", expected: "`jwks_uri`" };
         let url = match &self.settings.keys {
             Some(url) => url.clone(),
-            None => text(&self.document()?, "jwks_uri").filter(|url| is_address(url)).ok_or(malformed)?,
+            None => text(&self.document()?, "jwks_uri").filter(|url| host_http::is_address(url)).ok_or(malformed)?,
         };
         let set = fetch::object("keys", &url, "")?;
         match self.keys().replace(&set, Instant::now()) {

@@ -114,7 +114,7 @@ impl Issuer {
         redirect: &str,
     ) -> Result<Map<String, Value>, IssuerError> {
         let login = self.settings().login.as_ref().ok_or(IssuerError::NoLogin)?;
-        let endpoint = text(document, "token_endpoint").filter(|url| crate::settings::is_address(url));
+        let endpoint = text(document, "token_endpoint").filter(|url| host_http::is_address(url));
         let endpoint = endpoint.ok_or(IssuerError::Malformed { what: "document", expected: "`token_endpoint`" })?;
         let mut form = Serializer::new(String::new());
         form.extend_pairs([
@@ -152,7 +152,7 @@ impl Issuer {
         answer: &Map<String, Value>,
         subject: String,
     ) -> Result<Person, IssuerError> {
-        let endpoint = text(document, "userinfo_endpoint").filter(|url| crate::settings::is_address(url));
+        let endpoint = text(document, "userinfo_endpoint").filter(|url| host_http::is_address(url));
         let (Some(endpoint), Some(token)) = (endpoint, text(answer, "access_token")) else {
             return Ok(Person { subject, email: None, name: None });
         };

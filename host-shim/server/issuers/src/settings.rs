@@ -1,7 +1,6 @@
 //! The settings of an issuer, and what is wrong with them.
 
 use host_provider_api::Secret;
-use url::{Host, Url};
 
 /// Maximum length of a name in bytes.
 const NAME_BYTES_MAX: usize = 40;
@@ -67,10 +66,10 @@ impl IssuerSettings {
     /// Fails with the first mistake.
     pub fn check(&self) -> Result<(), SettingsError> {
         match &self.keys {
-            Some(keys) if !is_address(keys) => return Err(SettingsError::NotAnAddress("keys")),
+            Some(keys) if !host_http::is_address(keys) => return Err(SettingsError::NotAnAddress("keys")),
             // Without an address, there is no document and no page for logging in.
             Some(_) if self.login.is_none() => {}
-            _ if !is_address(&self.issuer) => return Err(SettingsError::NotAnAddress("issuer")),
+            _ if !host_http::is_address(&self.issuer) => return Err(SettingsError::NotAnAddress("issuer")),
             _ => {}
         }
         if self.audience.is_none() && self.login.is_none() {
@@ -89,19 +88,6 @@ impl IssuerSettings {
 fn is_name(text: &str) -> bool {
     let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
-}
-
-/// True for an address with TLS, or of this machine: whoever can change the keys on their way can be anybody.
-pub(crate) fn is_address(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
-    let is_own = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own);
-    is_safe && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The block at an address.
 
-use host_http::{Body, Client, ExchangeLimits, Method, Request};
+use host_http::{Body, Client, ExchangeLimits, Method, Request, is_address};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -53,6 +53,15 @@ impl BlockError {
     }
 }
 
+/// An address that is not a block's.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{url}` is not the address of a block; expected https://HOST/b/NAME, or http:// on this machine only, since it carries a key"
+)]
+pub struct BadAddress {
+    url: String,
+}
+
 /// A block, with the key of a service.
 pub struct Block {
     client: Client,
@@ -61,8 +70,15 @@ pub struct Block {
 
 impl Block {
     /// Names a block: the address of its route, for example `https://example.com/b/provisioner`, and its service key.
-    pub fn new(url: &str, key: String) -> Block {
-        Block { client: Client::new(url.trim_end_matches('/'), LIMITS), key }
+    ///
+    /// # Errors
+    /// Fails if the address has a query, or if the key would leave this machine without TLS.
+    pub fn new(url: &str, key: String) -> Result<Block, BadAddress> {
+        let url = url.trim_end_matches('/');
+        if !is_address(url) || url.contains('?') {
+            return Err(BadAddress { url: url.to_owned() });
+        }
+        Ok(Block { client: Client::new(url, LIMITS), key })
     }
 
     /// Sends a request and returns the answer.

@@ -7,5 +7,5 @@ mod block;
 pub mod moving;
 mod worker;
 
-pub use block::{Block, BlockError};
+pub use block::{BadAddress, Block, BlockError};
 pub use worker::{Round, Worker, answer};

@@ -116,7 +116,7 @@ impl Player {
 
     /// Returns the block, as `host-shim` reaches it.
     pub fn block(&self) -> Block {
-        Block::new(&format!("{}/b/{MOUNT}", self.server.url), SERVICE.to_owned())
+        Block::new(&format!("{}/b/{MOUNT}", self.server.url), SERVICE.to_owned()).expect("an address")
     }
 
     /// Prepares a platform with a business.

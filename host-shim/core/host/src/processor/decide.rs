@@ -7,12 +7,16 @@ use super::run::{DecidedRun, FailedRun};
 use super::waiting::connected_account;
 use super::{Processor, wrong_mode};
 use crate::decision::{self, DecisionError, PreparedDecision};
+use crate::manifest::WEBHOOK_OF_STRIPE;
 use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, PlacementResult, Snapshot};
 use extension_contract::{Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Timestamp};
 use host_store::{Declared, InboxState, Partition, Reader, StoreError};
 use host_wasm_runner::runner::{Ran, RunError, Runner, Used};
 use std::collections::HashSet;
 use std::sync::Arc;
+
+/// The source of Stripe's events.
+const STRIPE: &str = "stripe";
 
 /// The business, its mode and its declarations: all that a decision needs beside the store and the extension.
 #[derive(Debug)]
@@ -120,6 +124,9 @@ impl Deciding {
                 return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
             }
         }
+        if hook_of(event).is_some_and(|hook| !self.declared.permitted().has_hook(hook)) {
+            return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+        }
         let snapshot = Snapshot::new(handle, self.context(event));
         let (snapshot, answer) = snapshot.call_with(|imports| runner.handle(imports, event));
         let checked = check(&snapshot, runner.declarations().data_version, answer);
@@ -188,6 +195,15 @@ impl Deciding {
             access: Access::Account,
             declared: self.declared.clone(),
         }
+    }
+}
+
+/// Returns the hook of an event, as manifests name it; none for an event that needs no hook, for example a command.
+fn hook_of(event: &Event) -> Option<&str> {
+    match event.payload {
+        Payload::Product(_) => Some(&event.kind),
+        Payload::Provider(_) if event.source == STRIPE => Some(WEBHOOK_OF_STRIPE),
+        _ => None,
     }
 }
 

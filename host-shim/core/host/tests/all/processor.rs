@@ -8,6 +8,7 @@ mod group;
 mod log_replay;
 mod modes;
 mod partitions;
+mod permitted;
 mod placing;
 mod products;
 mod questions;

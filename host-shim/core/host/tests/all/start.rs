@@ -4,3 +4,4 @@
 use crate::processor::{events, toy};
 
 mod catalog;
+mod manifest;

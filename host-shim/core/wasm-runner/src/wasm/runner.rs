@@ -183,6 +183,10 @@ impl Runner for WasmRunner {
         self.loaded.declarations()
     }
 
+    fn imports(&self) -> &[String] {
+        self.loaded.imports()
+    }
+
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
         let params = (candidate.clone().cross(),);
         self.run_question(imports, |exports| &mut exports.validate, params, bounds::product_values)

@@ -34,7 +34,7 @@ fn the_component_imports_only_its_world() {
     let exports = ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.2.0"));
     assert_eq!(inspection.exports, exports);
     assert_eq!(inspection.wit_version, ["0.2.0"]);
-    assert_eq!(inspection.loadable, Ok(()));
+    assert_eq!(inspection.loadable.map(|declarations| declarations.name), Ok("instance-provisioner".to_owned()));
 }
 
 #[test]

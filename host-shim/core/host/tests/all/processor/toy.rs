@@ -24,6 +24,8 @@ pub struct Story {
     pub prices: Vec<String>,
     /// Prices to sell; only in the account `platform`.
     pub sell: Vec<String>,
+    /// Subscriptions to write.
+    pub subscribe: Vec<String>,
     /// Claims to take.
     pub take: Vec<String>,
     /// Claims to take without reading them first.
@@ -193,6 +195,9 @@ impl Play<'_> {
         for id in &story.sell {
             self.decision.changes.push(sold(id));
         }
+        for id in &story.subscribe {
+            self.write(RowKey::Subscription(id.clone()), subscribed(self.event.received_at))?;
+        }
         self.decision.cancel.clone_from(&story.cancel);
         for ask in &story.ask {
             self.decision.effects.push(effect(ask));
@@ -240,6 +245,20 @@ fn sold(id: &str) -> Change {
     };
     let (key, write) = (RowKey::Price(id.to_owned()), Write::Price(price));
     Change { key, expected: 0, write, live: false, references: Vec::new(), fingerprint: None }
+}
+
+fn subscribed(at: Timestamp) -> Write {
+    Write::Subscription(SubscriptionValues {
+        customer_id: "cus_1".into(),
+        status: SubscriptionStatus::Active,
+        items: Vec::new(),
+        cancel_at_period_end: false,
+        cancel_at: None,
+        trial_end: None,
+        grace_end: None,
+        snapshot: Snapshot { at, rank: SnapshotRank::Created, event_id: String::new() },
+        metadata: "{}".into(),
+    })
 }
 
 fn text_of(value: &Value) -> Json {
