@@ -8,7 +8,7 @@ use clap::Parser;
 use host_scenario::error::ReplayError;
 use host_solobase::moving::{export_block, export_store, import_block, import_store};
 use host_store::SqliteStore;
-use host_store_postgres::PostgresStore;
+use host_store_postgres::{PostgresStore, Settings};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -42,7 +42,8 @@ The file has everything, also personal data. Exit codes: 0 copied, 1 the copy fa
 
 /// The place of all data.
 enum Place {
-    Store(Location),
+    Sqlite(PathBuf),
+    Postgres(Box<Settings>),
     Block(host_solobase::Block),
 }
 
@@ -52,10 +53,13 @@ fn place(store: Option<&str>, block: &BlockArgs) -> Result<Place, String> {
     }
     let text = store.ok_or_else(|| "expected --store STORE or --solobase URL".to_owned())?;
     // `export` has always taken the name of a file.
-    match Path::new(text).is_file() {
-        true => Ok(Place::Store(Location::Sqlite(text.into()))),
-        false => location("--store", text).map(Place::Store),
+    if Path::new(text).is_file() {
+        return Ok(Place::Sqlite(text.into()));
     }
+    Ok(match location("--store", text)? {
+        Location::Sqlite(file) => Place::Sqlite(file),
+        Location::Postgres(settings) => Place::Postgres(Box::new(settings)),
+    })
 }
 
 pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
@@ -74,11 +78,11 @@ fn try_import(args: &Args) -> anyhow::Result<ExitCode> {
     let mut file = BufReader::new(file);
     let (parts, state) = match to {
         Place::Block(block) => import_block(&mut file, &block)?,
-        Place::Store(Location::Sqlite(path)) => {
+        Place::Sqlite(path) => {
             let mut store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
             import_store(&mut file, &mut store)?
         }
-        Place::Store(Location::Postgres(settings)) => import_store(&mut file, &mut PostgresStore::open(&settings)?)?,
+        Place::Postgres(settings) => import_store(&mut file, &mut PostgresStore::open(&settings)?)?,
     };
     println!("imported {parts} parts, state {state}");
     Ok(ExitCode::SUCCESS)
@@ -95,7 +99,7 @@ fn try_export(store: Option<&Path>, block: &BlockArgs, output: Option<&Path>) ->
         Ok(from) => from,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
     };
-    if let Place::Store(Location::Sqlite(file)) = &from
+    if let Place::Sqlite(file) = &from
         && !file.is_file()
     {
         let cause = io::Error::from(io::ErrorKind::NotFound);
@@ -107,10 +111,10 @@ fn try_export(store: Option<&Path>, block: &BlockArgs, output: Option<&Path>) ->
     };
     let (parts, state) = match from {
         Place::Block(block) => export_block(&block, &mut out)?,
-        Place::Store(Location::Sqlite(path)) => {
+        Place::Sqlite(path) => {
             export_store(&SqliteStore::open(&path).with_context(|| path.display().to_string())?, &mut out)?
         }
-        Place::Store(Location::Postgres(settings)) => export_store(&PostgresStore::open(&settings)?, &mut out)?,
+        Place::Postgres(settings) => export_store(&PostgresStore::open(&settings)?, &mut out)?,
     };
     eprintln!("exported {parts} parts, state {state}");
     Ok(ExitCode::SUCCESS)
