@@ -53,6 +53,7 @@ impl Package {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    workspace_default_members: Vec<String>,
 }
 
 /// Returns all crates of the workspace.
@@ -61,10 +62,24 @@ struct Metadata {
 ///
 /// Fails if cargo can't read a manifest.
 pub fn all() -> Result<Vec<Package>> {
+    Ok(metadata()?.packages)
+}
+
+/// Returns the names of the crates that a plain `cargo build` builds.
+///
+/// # Errors
+///
+/// Fails if cargo can't read a manifest.
+pub fn default_members() -> Result<Vec<String>> {
+    let Metadata { packages, workspace_default_members } = metadata()?;
+    let is_default = |package: &Package| workspace_default_members.contains(&package.id);
+    Ok(packages.into_iter().filter(is_default).map(|package| package.name).collect())
+}
+
+fn metadata() -> Result<Metadata> {
     let output = process::cargo(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     if !output.status.success() {
         bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("unexpected output of `cargo metadata`")?;
-    Ok(metadata.packages)
+    serde_json::from_slice(&output.stdout).context("unexpected output of `cargo metadata`")
 }

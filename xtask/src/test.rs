@@ -313,10 +313,12 @@ const OF_BLOCK: [&str; 3] = ["extension-block", "host-store-solobase", "solobase
 /// a service, and the way of all data to `host-shim` and back.
 fn block() -> Result<Done> {
     let built = thread::spawn(component_builder::block);
-    let packages = OF_BLOCK.iter().flat_map(|name| ["--package", *name]);
-    let compiled = programs::compile(&packages.collect::<Vec<_>>(), &packages::all()?);
+    // With the crates of the group `tests` beside them, these crates use the same builds of their dependencies.
+    let names: Vec<String> = packages::default_members()?.into_iter().chain(OF_BLOCK.map(str::to_owned)).collect();
+    let selected = names.iter().flat_map(|name| ["--package", name.as_str()]);
+    let compiled = programs::compile(&selected.chain(["--features", FEATURES]).collect::<Vec<_>>(), &packages::all()?);
     built.join().map_err(|_| anyhow!("the build of the block panicked"))??;
-    for program in compiled?.tests {
+    for program in compiled?.tests.iter().filter(|program| OF_BLOCK.contains(&program.package.as_str())) {
         process::run(program.command().arg("--include-ignored"))?;
     }
     Ok(Done::Whole)

@@ -386,7 +386,7 @@ fn list(connection: &Connection, request: &ListRequest) -> Result<Vec<u8>, CallE
         request.offset.max(0)
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map(params_from_iter(&values), |row| record(row, &names))?;
     let records = rows.collect::<Result<Vec<_>, _>>()?;
     let total_count = match request.skip_count {
@@ -401,7 +401,7 @@ fn list(connection: &Connection, request: &ListRequest) -> Result<Vec<u8>, CallE
 
 fn one(connection: &Connection, collection: &str, id: &str) -> Result<Option<Value>, CallError> {
     let mut statement = connection.prepare_cached(&format!("SELECT * FROM {} WHERE id = ?", name(collection)?))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     Ok(statement.query_row([id], |row| record(row, &names)).optional()?)
 }
 
