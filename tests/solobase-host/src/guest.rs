@@ -336,6 +336,13 @@ impl Guest {
         Ok(guest)
     }
 
+    /// Returns a guest of the same module on another platform.
+    pub fn on(&self, services: Arc<Services>) -> Guest {
+        let Guest { engine, module, linker, rights, name, .. } = self;
+        let (engine, module, linker) = (engine.clone(), module.clone(), linker.clone());
+        Guest { engine, module, linker, services, rights: rights.clone(), name: name.clone() }
+    }
+
     /// Returns the rights: what the block declares, within what the operator grants.
     pub fn rights(&self) -> &Rights {
         &self.rights

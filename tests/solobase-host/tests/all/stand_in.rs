@@ -85,8 +85,10 @@ pub fn stand_in_of(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
     let config = configured(bundle);
     let database = Database::open(None, has_batch).expect("opened");
     let services = Arc::new(Services::new(database, config, now_ms));
-    let name = extension_block::NAME.to_owned();
-    let guest = Arc::new(Guest::of(module(), name, services.clone(), None).expect("loaded"));
+    // wasmi translates the module once for all tests.
+    static GUEST: OnceLock<Guest> = OnceLock::new();
+    let load = || Guest::of(module(), extension_block::NAME.to_owned(), services.clone(), None).expect("loaded");
+    let guest = Arc::new(GUEST.get_or_init(load).on(services.clone()));
     let (result, _) = guest.lifecycle("Init").expect("run");
     assert_eq!(result, serde_json::json!({"Ok": null}), "{:?}", services.lines());
     StandIn { services, guest }
