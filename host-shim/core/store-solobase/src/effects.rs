@@ -114,8 +114,9 @@ impl Group {
     fn write_effect(&self, row: Record) -> Stored<()> {
         let ordering_key = row.maybe_text("ordering_key")?.map(str::to_owned);
         let scope = row.text("scope")?.to_owned();
-        self.set(&EFFECTS, row)?;
-        let Some(ordering_key) = ordering_key else { return Ok(()) };
+        let Some(ordering_key) = ordering_key else { return self.set(&EFFECTS, row) };
+        // It is not the first unless the lines below say so; of the others, only the first two can change places.
+        self.set(&EFFECTS, row.with("front", false))?;
         let open = Query::of(&EFFECTS).eq("scope", scope).eq("ordering_key", ordering_key).eq("open", true);
         for (place, row) in self.select(&open.sort("seq").limit(2))?.into_iter().enumerate() {
             let front = place == 0;

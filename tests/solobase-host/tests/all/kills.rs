@@ -9,25 +9,25 @@ use host_replay::library::{Sources, stories};
 const STORIES: [&str; 2] = ["requirements/cancelled-while-provisioning.yml", "requirements/restart-between.yml"];
 
 /// Plays the stories with all kills; returns their number.
-fn kills(has_batch: bool) -> usize {
+fn kills(names: &[&str], has_batch: bool) -> usize {
     let fixtures = repository("fixtures");
-    let files: Vec<_> = STORIES.iter().map(|file| fixtures.join("solobase/scenarios").join(file)).collect();
+    let files: Vec<_> = names.iter().map(|file| fixtures.join("solobase/scenarios").join(file)).collect();
     let sources = Sources { business: None, fixtures: Some(fixtures) };
     let stories = stories(&files, sources, &host_native::runners()).expect("valid fixtures");
-    assert_eq!(stories.len(), STORIES.len());
+    assert_eq!(stories.len(), names.len());
     stories.iter().map(|story| Player::play_killing(story, &story.cases[0], has_batch)).sum()
 }
 
 #[test]
 #[ignore = "builds the block: the group `block`"]
 fn a_kill_at_any_call_changes_nothing_with_batches() {
-    let kills = kills(true);
+    let kills = kills(&STORIES, true);
     assert!(kills > 500, "{kills}");
 }
 
 #[test]
 #[ignore = "builds the block: the group `block`"]
 fn a_kill_at_any_call_changes_nothing_with_intents() {
-    let kills = kills(false);
-    assert!(kills > 1_000, "{kills}");
+    let kills = kills(&STORIES[1..], false);
+    assert!(kills > 300, "{kills}");
 }

@@ -179,6 +179,11 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     update(&mut *store, "user:A", "a2", EffectState::Cancelled, 1000);
     queue(&mut *store, "user:A", "a3", Some("db"), 1000);
     assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
+    queue(&mut *store, "user:A", "a4", Some("db"), 1000);
+    queue(&mut *store, "user:A", "a5", Some("db"), 1000);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
+    update(&mut *store, "user:A", "a3", EffectState::Finished, 1000);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a4"]);
 }
 
 /// Queued and running effects are listed by account and by partition; running effects also separately, for a starting
