@@ -12,11 +12,7 @@ use host_solobase::moving::{MovingError, export_block, export_store, import_bloc
 use host_store::SqliteStore;
 
 /// Stories that have running effects, timers and refusals in their middle.
-const STORIES: [&str; 3] = [
-    "requirements/cancelled-while-provisioning.yml",
-    "requirements/restart-between.yml",
-    "requirements/cancel-archive-restore-terminate.yml",
-];
+const STORIES: [&str; 2] = ["requirements/restart-between.yml", "requirements/cancel-archive-restore-terminate.yml"];
 
 fn story(file: &str) -> (Story, Bundle) {
     let fixtures = repository("fixtures");
