@@ -52,7 +52,7 @@ pub fn key(name: &str) -> String {
     format!("{CONFIG_PREFIX}{name}")
 }
 
-/// What `Init` has found out.
+/// The facts about platform and tables that `Init` stores for later calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// True if the database service has batches.

@@ -1,4 +1,4 @@
-//! What the block tells the platform about itself before it is called: its name, and the rights that it needs.
+//! The description of the block for the platform: its name, and the rights that it needs.
 
 use crate::app::{self, CONFIG_PREFIX};
 use host_store_solobase::TABLES;

@@ -1,4 +1,4 @@
-//! What the block needs of the platform.
+//! The services of the platform that the block uses.
 
 use extension_contract::Timestamp;
 use host_store_solobase::{Service, ServiceError};

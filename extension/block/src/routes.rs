@@ -103,7 +103,7 @@ fn not_found(what: impl Into<String>) -> Response {
     Response::error(404, "not-found", what)
 }
 
-/// Who calls.
+/// The caller of a route.
 struct Caller {
     actor: Actor,
     /// The caller's own account; none for a service.

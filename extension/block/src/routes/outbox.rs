@@ -6,8 +6,8 @@ use crate::http::{Request, Response};
 use crate::platform::Platform;
 use host::outbox::LentReply;
 use host::processor::Report;
-use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
-use host_provider_api::{Call, CallOutcome, Reply};
+use host::remote::{Answer, CALLS_MAX, Lease, Leased, LentCall};
+use host_provider_api::Call;
 use host_store::Scope;
 use serde_json::json;
 
@@ -91,18 +91,9 @@ pub(super) fn answers(platform: &Platform<'_>, request: &Request) -> Answered {
     let mut app = App::open(platform)?;
     let partition = app.processor().partition().clone();
     let mut replies = Vec::with_capacity(answers.len());
-    for Answer { account, key, generation, lease, outcome } in answers {
+    for Answer { account, key, generation, lease, reply } in answers {
         let wrong = |_| Response::error(400, "malformed", format!("`{account}` is no account"));
         let scope: Scope = partition.scope(account.parse().map_err(wrong)?);
-        let reply = match outcome {
-            AnswerOutcome::Working { lease_ms } => Reply::Silence { lease_ms },
-            AnswerOutcome::Done(outputs) => Reply::Answer(CallOutcome::Done(outputs)),
-            AnswerOutcome::InProgress { after_ms, token } => Reply::Answer(CallOutcome::InProgress { after_ms, token }),
-            AnswerOutcome::Retry { after_ms, code, message } => {
-                Reply::Answer(CallOutcome::Retry { after_ms, code, message })
-            }
-            AnswerOutcome::Refused { code, message } => Reply::Answer(CallOutcome::Refused { code, message }),
-        };
         replies.push(LentReply { scope, key, generation, lease, reply });
     }
     let reports = app.outbox.take_answers(replies, platform.now)?;

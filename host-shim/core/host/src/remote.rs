@@ -2,6 +2,7 @@
 //! `host-shim outbox`.
 
 use extension_contract::Timestamp;
+use host_provider_api::Reply;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,42 +71,6 @@ pub struct Answer {
     pub generation: u32,
     /// Number of the lease.
     pub lease: u64,
-    /// What the provider says.
-    pub outcome: AnswerOutcome,
-}
-
-/// What a provider says.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AnswerOutcome {
-    /// Done, with these outputs.
-    Done(Value),
-    /// No answer yet: the worker still makes the call.
-    Working {
-        /// Milliseconds until the end of the lease; none for a call without an end, such as a watch.
-        lease_ms: Option<i64>,
-    },
-    /// Started; the call is repeated with the token.
-    InProgress {
-        /// Milliseconds until then.
-        after_ms: i64,
-        /// Token of the work.
-        token: String,
-    },
-    /// Failed; another attempt may succeed.
-    Retry {
-        /// Milliseconds until then, if the provider named them.
-        after_ms: Option<i64>,
-        /// Code for programs.
-        code: String,
-        /// Text for operators.
-        message: String,
-    },
-    /// Failed for good.
-    Refused {
-        /// Code for programs.
-        code: String,
-        /// Text for operators.
-        message: String,
-    },
+    /// The provider's reply; silence while the worker still makes the call.
+    pub reply: Reply,
 }

@@ -3,6 +3,7 @@
 use crate::names::BadName;
 use crate::resource::ResourceId;
 use crate::secrets::{MadeSecret, Secret, SecretAccess, SecretError};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One attempt to carry out an effect, or one poll of an attempt that is in progress.
@@ -89,7 +90,8 @@ impl Call {
 }
 
 /// The result of one call.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CallOutcome {
     /// Done, with the outputs that the kind declares: a JSON object without plain secrets.
     Done(Value),
@@ -132,7 +134,8 @@ impl CallOutcome {
 }
 
 /// The reply to a call: an answer, or silence.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reply {
     /// The provider answered.
     Answer(CallOutcome),

@@ -152,17 +152,7 @@ impl Group {
     /// Inserts an event of another store under its number.
     pub(crate) fn insert_whole(&mut self, row: &InboxRow, runs: &[Run], waits_for: &[String]) -> Stored<()> {
         self.head.events = self.head.events.max(i64::try_from(row.seq).map_err(damaged)?);
-        let progress = InboxProgress {
-            account: row.event.account.clone(),
-            state: row.state.clone(),
-            failures: row.failures,
-            error: row.error.clone(),
-            outcome: row.outcome.clone(),
-            waits_for: waits_for.to_vec(),
-            run: None,
-        };
-        let (event, raw) = (row.event.clone().into(), row.raw.clone().into());
-        let new = NewInbox { event, livemode: row.livemode, raw, progress };
+        let new = NewInbox::copied(row, waits_for);
         let record = with_progress(new_row(row.seq, &new)?, &new.progress, runs)?.with("erased", row.erased);
         self.replace_waits(None, &record)?;
         self.set(&EVENTS, record)

@@ -5,7 +5,7 @@ use crate::wire::{ColumnDef, IndexDef, TableDef};
 /// Prefix of the names of all tables: the block's organization and name, as the platform requires.
 pub const PREFIX: &str = "extensions__instance_provisioner__";
 
-/// What a column contains.
+/// The type of the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A whole number.

@@ -1,7 +1,7 @@
 //! The changes of one event, which a store applies atomically, and the conditions under which it applies them.
 
 use crate::error::{StoreError, Stored};
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, Run};
 use crate::scope::Scope;
 use extension_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,6 +129,23 @@ pub struct InboxProgress {
     pub waits_for: Vec<String>,
     /// The run that ended in this state; none if the host itself changed the row.
     pub run: Option<Run>,
+}
+
+impl NewInbox {
+    /// Returns the insertion of a row of another store. The row's number, its runs and `erased` are not part of it.
+    pub fn copied(row: &InboxRow, waits_for: &[String]) -> NewInbox {
+        let progress = InboxProgress {
+            account: row.event.account.clone(),
+            state: row.state.clone(),
+            failures: row.failures,
+            error: row.error.clone(),
+            outcome: row.outcome.clone(),
+            waits_for: waits_for.to_vec(),
+            run: None,
+        };
+        let (event, raw) = (Arc::new(row.event.clone()), Arc::new(row.raw.clone()));
+        NewInbox { event, livemode: row.livemode, raw, progress }
+    }
 }
 
 /// A change to the outbox.

@@ -166,7 +166,7 @@ pub struct Envelope<'a> {
     /// Caller of a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Cow<'a, str>>,
-    /// What the provider says of the event.
+    /// Facts of the provider about the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Cow<'a, ProviderFacts>>,
 }

@@ -1,10 +1,11 @@
 //! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has ended.
 
 use crate::block::{Block, BlockError};
-use host::remote::{Answer, AnswerOutcome, CALLS_MAX, Lease, Leased, LentCall};
+use host::remote::{Answer, CALLS_MAX, Lease, Leased, LentCall};
 use host_http::Method;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use serde_json::json;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -53,16 +54,14 @@ impl Worker {
         let space = format!("{}/{mode}", leased.business);
         let registry = &self.registry;
         let answers: Vec<Answer> = thread::scope(|scope| {
-            let made: Vec<_> =
-                leased.calls.iter().map(|lent| (lent, scope.spawn(|| answer(registry, &space, lent)))).collect();
-            let joined =
-                made.into_iter().map(|(lent, made)| made.join().unwrap_or_else(|_| answered(lent, panicked())));
-            joined.collect()
+            let made: Vec<_> = leased.calls.iter().map(|lent| scope.spawn(|| answer(registry, &space, lent))).collect();
+            // The registry turns the panic of a provider into an answer.
+            made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
         let mut calls = Vec::with_capacity(answers.len());
         for (lent, answer) in leased.calls.iter().zip(&answers) {
             self.report(answer)?;
-            calls.push((format!("{} {} {}", lent.kind, lent.account, lent.key), name_of(&answer.outcome)));
+            calls.push((format!("{} {} {}", lent.kind, lent.account, lent.key), name_of(&answer.reply)));
         }
         Ok(Round { calls, more: leased.more, next: leased.next })
     }
@@ -96,43 +95,21 @@ pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
         lease: lent.lease,
         secrets: registry.secret_access(),
     };
-    let outcome = match registry.call(&call) {
-        Reply::Answer(CallOutcome::Done(outputs)) => AnswerOutcome::Done(outputs),
-        Reply::Answer(CallOutcome::InProgress { after_ms, token }) => AnswerOutcome::InProgress { after_ms, token },
-        Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
-            AnswerOutcome::Retry { after_ms, code, message }
-        }
-        Reply::Answer(CallOutcome::Refused { code, message }) => AnswerOutcome::Refused { code, message },
-        Reply::Silence { lease_ms } => AnswerOutcome::Working { lease_ms },
-    };
-    answered(lent, outcome)
-}
-
-/// The outcome of a call whose thread panicked: nobody knows what was done.
-fn panicked() -> AnswerOutcome {
-    AnswerOutcome::Retry {
-        after_ms: None,
-        code: "provider-panicked".to_owned(),
-        message: "the provider panicked; what it did is not known".to_owned(),
-    }
-}
-
-fn answered(lent: &LentCall, outcome: AnswerOutcome) -> Answer {
     Answer {
         account: lent.account.clone(),
         key: lent.key.clone(),
         generation: lent.generation,
         lease: lent.lease,
-        outcome,
+        reply: registry.call(&call),
     }
 }
 
-fn name_of(outcome: &AnswerOutcome) -> &'static str {
-    match outcome {
-        AnswerOutcome::Done(_) => "done",
-        AnswerOutcome::Working { .. } => "working",
-        AnswerOutcome::InProgress { .. } => "in progress",
-        AnswerOutcome::Retry { .. } => "failed, retried",
-        AnswerOutcome::Refused { .. } => "failed",
+fn name_of(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Answer(CallOutcome::Done(_)) => "done",
+        Reply::Answer(CallOutcome::InProgress { .. }) => "in progress",
+        Reply::Answer(CallOutcome::Retry { .. }) => "failed, retried",
+        Reply::Answer(CallOutcome::Refused { .. }) => "failed",
+        Reply::Silence { .. } => "working",
     }
 }

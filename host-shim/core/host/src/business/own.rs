@@ -4,6 +4,7 @@
 use super::answers::{self, WebhookAnswer};
 use super::costs::{self, ResourceCost};
 use super::decimal::{DECIMALS_MAX, without_point};
+use super::features;
 use super::measured::{self, MeasuredSize};
 use super::paths::{self, WebhookPath};
 use super::recorded::{self, RecordedEffect};
@@ -17,19 +18,8 @@ use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The clauses that [`BusinessDeclarations::read`] reads.
-pub(crate) const CLAUSES: [&str; 10] = [
-    CONFIG,
-    RESOURCES,
-    retry::CLAUSE,
-    webhooks::CLAUSE,
-    paths::CLAUSE,
-    answers::CLAUSE,
-    costs::CLAUSE,
-    measured::CLAUSE,
-    recorded::CLAUSE,
-    variables::CLAUSE,
-];
+/// The clauses that [`BusinessDeclarations::read`] reads: all but the policies and roles.
+pub(crate) const CLAUSES: &[&str] = features::CLAUSES.split_at(2).1;
 /// Name of the clause of configuration keys.
 pub(super) const CONFIG: &str = "config";
 /// Name of the clause of resources.

@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::changes::{InboxMove, InboxProgress, NewInbox};
+use crate::json;
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use extension_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
@@ -10,7 +11,6 @@ use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// The members of an event that no condition of a query needs, stored as JSON in one column.
 #[derive(Serialize, Deserialize)]
@@ -29,11 +29,11 @@ const PAYLOAD_PROVIDER: i64 = 0;
 const PAYLOAD_COMMAND: i64 = 1;
 const PAYLOAD_OTHER: i64 = 2;
 
-pub(super) const PENDING: i64 = 0;
-pub(super) const PARKED: i64 = 1;
-pub(super) const DEFERRED: i64 = 2;
-const DONE: i64 = 3;
-pub(super) const DEAD: i64 = 4;
+pub(super) const PENDING: i64 = json::PENDING as i64;
+pub(super) const PARKED: i64 = json::PARKED as i64;
+pub(super) const DEFERRED: i64 = json::DEFERRED as i64;
+const DONE: i64 = json::DONE as i64;
+pub(super) const DEAD: i64 = json::DEAD as i64;
 
 /// Inserts an event; returns its number, or none if the event exists.
 pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) -> Result<Option<u64>, Error> {
@@ -99,18 +99,7 @@ pub(super) fn insert_whole(
     runs: &[Run],
     waits_for: &[String],
 ) -> Result<(), Error> {
-    let progress = InboxProgress {
-        account: row.event.account.clone(),
-        state: row.state.clone(),
-        failures: row.failures,
-        error: row.error.clone(),
-        outcome: row.outcome.clone(),
-        waits_for: waits_for.to_vec(),
-        run: None,
-    };
-    let (event, raw) = (Arc::new(row.event.clone()), Arc::new(row.raw.clone()));
-    let new = NewInbox { event, livemode: row.livemode, raw, progress };
-    let Some(inserted) = insert(connection, partition, &new)? else { return Ok(()) };
+    let Some(inserted) = insert(connection, partition, &NewInbox::copied(row, waits_for))? else { return Ok(()) };
     let (inserted, seq) = (number(inserted), number(row.seq));
     let erased = params![inserted, seq, runs.len(), row.erased];
     connection.prepare_cached("UPDATE events SET seq = ?2 WHERE seq = ?1")?.execute([inserted, seq])?;
@@ -189,13 +178,8 @@ fn count_parked(connection: &Connection, seq: i64, more: i64) -> Result<(), Erro
 
 /// Returns a state, its time, and the start of an interrupted wait as columns.
 fn state_columns(state: &InboxState) -> (i64, Timestamp, Option<Timestamp>) {
-    match state {
-        InboxState::Pending { not_before, waits_since } => (PENDING, *not_before, *waits_since),
-        InboxState::Parked { since } => (PARKED, *since, None),
-        InboxState::Deferred { since } => (DEFERRED, *since, None),
-        InboxState::Done => (DONE, 0, None),
-        InboxState::Dead => (DEAD, 0, None),
-    }
+    let (state, at, waits_since) = json::state_columns(state);
+    (i64::from(state), at, waits_since)
 }
 
 /// Writes the keys that a row waits for, and its last run. The column `runs` of the inbox row must already contain the
