@@ -17,7 +17,7 @@ const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
 /// Test programs that run the program of instances on Lambda.
 const READ_NOTES: [(&str, &str); 1] = [("end-to-end", "clouds")];
 /// Variables that change what tests do, or how often.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 13] = [
     "BUSINESS",
     "CONNECTIONS",
     "EXCHANGES",
@@ -27,6 +27,7 @@ const VARIABLES: [&str; 12] = [
     "ONE_PAIR_IN",
     "ONE_STORY_IN",
     "PROPTEST_CASES",
+    "PROPTEST_RNG_SEED",
     "STRIPE_OBJECTS",
     "UPDATE_DOCS",
     "UPDATE_GOLDEN",

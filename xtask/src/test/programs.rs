@@ -12,6 +12,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The number of random cases of each property.
+const CASES: &str = "PROPTEST_CASES";
+/// The seed of the cases, which proptest reads. Without a number of random cases it is fixed, so that each run tries the same cases.
+const SEED: &str = "PROPTEST_RNG_SEED";
+
 /// A program whose tests are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -34,6 +39,9 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        if [CASES, SEED].iter().all(|variable| std::env::var_os(variable).is_none()) {
+            command.env(SEED, "1");
+        }
         command.envs(self.variables.iter().copied()).args(self.only);
         command
     }

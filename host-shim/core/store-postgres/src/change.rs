@@ -40,9 +40,11 @@ struct ChangeJson<'a> {
     purchases: Vec<UniqueJson<'a>>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     facts: BTreeSet<&'a str>,
-    /// The unique index of a value that the change itself writes twice.
+    /// The unique index of a purchase's value that the change itself writes twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken: Option<&'static str>,
+    /// True if the change itself inserts a generation of an effect twice. Then `inserts` and `updates` end before the second insert.
+    twice: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rows: Vec<RowJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -248,6 +250,8 @@ pub(crate) struct UpdateJson<'a> {
     generation: u32,
     /// True if this change inserts the effect itself.
     inserted: bool,
+    /// The number of inserts that come before this update in the change. The first refused effect decides about the refusal.
+    after: usize,
     state: i16,
     attempts: u32,
     due_at: i64,
@@ -265,7 +269,7 @@ impl<'a> UpdateJson<'a> {
         lease: &'a Lease,
     ) -> UpdateJson<'a> {
         let (state, lease) = (state_number(state), LeaseJson::of(lease));
-        UpdateJson { key, generation, inserted: false, state, attempts, due_at, lease }
+        UpdateJson { key, generation, inserted: false, after: 0, state, attempts, due_at, lease }
     }
 }
 
@@ -333,25 +337,27 @@ fn purchases(changes: &Changes) -> (Vec<UniqueJson<'_>>, Option<&'static str>) {
     (found, taken)
 }
 
-/// Returns the new effects, the changes of effects, and the index of a generation that is inserted twice.
-fn effects(changes: &Changes) -> (Vec<EffectJson<'_>>, Vec<UpdateJson<'_>>, Option<&'static str>) {
-    let (mut inserts, mut updates, mut taken) = (Vec::new(), Vec::new(), None);
+/// Returns the new effects, the changes of effects, and whether a generation is inserted twice. Nothing after the second insert
+/// is returned, because that insert refuses the change.
+fn effects(changes: &Changes) -> (Vec<EffectJson<'_>>, Vec<UpdateJson<'_>>, bool) {
+    let (mut inserts, mut updates) = (Vec::new(), Vec::new());
     let mut inserted = BTreeSet::new();
     for change in &changes.effects {
         match change {
             EffectChange::Insert(row) => {
                 if !inserted.insert((&*row.effect.key, row.effect.generation)) {
-                    taken = Some("effect.generation");
+                    return (inserts, updates, true);
                 }
                 inserts.push(EffectJson::of(row));
             }
             EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let own = UpdateJson::of(key, (*generation, *attempts), *state, *due_at, lease);
-                updates.push(UpdateJson { inserted: inserted.contains(&(&**key, *generation)), ..own });
+                let is_inserted = inserted.contains(&(&**key, *generation));
+                updates.push(UpdateJson { inserted: is_inserted, after: inserts.len(), ..own });
             }
         }
     }
-    (inserts, updates, taken)
+    (inserts, updates, false)
 }
 
 impl<'a> ProgressJson<'a> {
@@ -434,7 +440,8 @@ pub(crate) fn prepare<'a>(schema: &str, changes: &'a Changes) -> Stored<Prepared
         catalog_revision: expected.catalog_revision,
         expects_claims: expected.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),
         purchases,
-        taken: taken.or(twice),
+        taken,
+        twice,
         facts: changes.facts.iter().map(String::as_str).collect(),
         rows: changes.rows.iter().map(RowJson::of).collect(),
         claims: changes.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),

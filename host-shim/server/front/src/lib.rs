@@ -33,6 +33,7 @@ mod routes;
 mod serve;
 mod stream;
 mod trace;
+mod tries;
 mod webhook;
 
 pub use access::Authenticator;

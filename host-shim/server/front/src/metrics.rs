@@ -10,6 +10,7 @@ use crate::front::{AppState, HostedSite};
 use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
+use crate::tries::Tries;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -123,6 +124,8 @@ pub struct Metrics {
     changed: Changed,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
+    /// Why effects are tried again.
+    tries: Tries,
 }
 
 /// Buckets of durations: 1 ms to 17 minutes.
@@ -191,6 +194,7 @@ impl Default for Metrics {
             backups,
             late_backups,
             commits,
+            tries: Tries::default(),
         }
     }
 }
@@ -285,6 +289,11 @@ impl Metrics {
         }
     }
 
+    /// Returns why effects are tried again.
+    pub(crate) fn tries(&self) -> &Tries {
+        &self.tries
+    }
+
     /// Returns the text of all metrics.
     fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
@@ -340,6 +349,12 @@ impl Observer for SiteMetrics {
     }
 
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
+        self.metrics.tries.note(call, reply);
+        if let Reply::Answer(CallOutcome::Retry { code, .. }) = reply {
+            let (business, attempt) = (self.partition.name(), call.attempt);
+            // The provider's words are for operators only: they may name a person.
+            tracing::warn!(business, kind = call.kind, key = call.key, attempt, code, "an attempt failed");
+        }
         let result = match reply {
             Reply::Answer(CallOutcome::Done(_)) => "done",
             Reply::Answer(CallOutcome::Refused { .. }) => "refused",

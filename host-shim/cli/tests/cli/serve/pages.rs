@@ -2,7 +2,9 @@
 //! `cargo xtask test clients` at two widths in two colour schemes. `SHOTS=FOLDER` photographs them.
 
 use super::{Running, args, environment, log_of};
+use crate::run::fixtures;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -150,16 +152,54 @@ fn what_goes_wrong_is_told_where_it_helps() {
 #[test]
 fn what_a_provider_refused_is_tried_again_by_a_click_and_the_customers_page_goes_on() {
     let told = play("solobase", "recover.mjs");
+    assert_has(&told, "again", &["function.ensure", "user:", "Queued", "Is a directory", "Try now"]);
+    assert_eq!((text(&told, "now"), &told["goesOn"]), ("The next attempt begins now.", &json!(true)));
     assert_eq!((text(&told, "failed"), text(&told, "status")), ("Error", "Running"));
     assert_has(&told, "stuck", &["Choir", "inst_choir"]);
     assert_eq!((text(&told, "tried"), &told["live"]), ("The failed steps are tried again.", &json!(true)));
 }
 
+/// Returns the names of the forms in the heads of the pages and blocks of a folder.
+fn forms(folder: &Path) -> BTreeSet<String> {
+    let (mut found, mut is_form) = (BTreeSet::new(), false);
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            found.extend(forms(&entry));
+        } else if entry.extension().is_some_and(|ending| ending == "html") {
+            let text = std::fs::read_to_string(&entry).expect("a page");
+            let head =
+                text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map_or("", |(head, _)| head);
+            for line in head.lines() {
+                match line.strip_prefix("  ") {
+                    Some(name) if is_form && !name.starts_with(' ') => {
+                        found.extend(name.split_once(':').map(|(name, _)| name.to_owned()));
+                    }
+                    Some(_) => {}
+                    None => is_form = line == "do:",
+                }
+            }
+        }
+    }
+    found
+}
+
 #[test]
 #[ignore = "takes minutes; `cargo xtask test clients` runs it"]
-fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes() {
+fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes_and_every_form_was_sent() {
+    let mut sent: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (business, script) in STORIES {
-        play_with(business, script, true);
+        let told = play_with(business, script, true);
+        let names = told["forms"].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
+        sent.entry(business).or_default().extend(names);
+    }
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/pages/built-in");
+    let of_all: BTreeSet<String> = sent.values().flatten().cloned().collect();
+    let missing: Vec<_> = forms(&pages).difference(&of_all).cloned().collect();
+    assert_eq!(missing, Vec::<String>::new(), "the built-in forms that no story has sent with success");
+    for (business, sent) in sent {
+        let own = fixtures().join(business).join("pages");
+        let missing: Vec<_> = forms(&own).difference(&sent).cloned().collect();
+        assert_eq!(missing, Vec::<String>::new(), "the forms of {business} that no story has sent with success");
     }
 }
 

@@ -218,7 +218,7 @@ BEGIN
         locks bigint[], shared boolean[], business text, livemode boolean, account text, event_id text, at bigint,
         inbox json, expects_effects json, expects_generations json, account_revision bigint, catalog_revision bigint,
         expects_claims json, purchases json, taken text, facts text[], rows json, claims json, inserts json, updates json, caller text,
-        reply json, decides boolean, writes boolean, data_version integer, progress json, new json, moved bigint);
+        reply json, twice boolean, decides boolean, writes boolean, data_version integer, progress json, new json, moved bigint);
     IF NOT take_locks(c.locks, c.shared, p_waits) THEN
         result := 'locked'; RETURN NEXT; RETURN;
     END IF;
@@ -288,17 +288,21 @@ BEGIN
         AND EXISTS (SELECT FROM facts f WHERE f.scope = v_scope AND f.fact = ANY (c.facts)) THEN
         result := 'taken'; detail := 'fact';
     END IF;
-    IF result IS NULL AND c.inserts IS NOT NULL AND EXISTS (
-        SELECT FROM json_to_recordset(c.inserts) AS x(key text, generation int)
-            JOIN effects e ON e.scope = v_scope AND e.key = x.key AND e.generation = x.generation) THEN
-        result := 'taken'; detail := 'effect.generation';
+    IF result IS NULL AND (c.inserts IS NOT NULL OR c.updates IS NOT NULL) THEN
+        -- The first of the effects that is refused, in the order of the change: an update comes after `after` inserts.
+        SELECT r.result, r.detail INTO result, detail FROM (
+            SELECT 2 * x.n AS place, 'taken' AS result, 'effect.generation' AS detail
+                FROM ROWS FROM (json_to_recordset(c.inserts) AS (key text, generation int)) WITH ORDINALITY x(key, generation, n)
+                JOIN effects e ON e.scope = v_scope AND e.key = x.key AND e.generation = x.generation
+            UNION ALL
+            SELECT 2 * x.after + 1, 'misuse', format('no effect `%s` of generation %s', x.key, x.generation)
+                FROM json_to_recordset(c.updates) AS x(key text, generation int, inserted boolean, after bigint)
+                LEFT JOIN effects e ON e.scope = v_scope AND e.key = x.key AND e.generation = x.generation
+                WHERE e.key IS NULL AND NOT x.inserted
+        ) r ORDER BY r.place LIMIT 1;
     END IF;
-    IF result IS NULL AND c.updates IS NOT NULL THEN
-        SELECT format('no effect `%s` of generation %s', x.key, x.generation) INTO detail
-            FROM json_to_recordset(c.updates) AS x(key text, generation int, inserted boolean)
-            LEFT JOIN effects e ON e.scope = v_scope AND e.key = x.key AND e.generation = x.generation
-            WHERE e.key IS NULL AND NOT x.inserted LIMIT 1;
-        IF FOUND THEN result := 'misuse'; END IF;
+    IF result IS NULL AND c.twice THEN
+        result := 'taken'; detail := 'effect.generation';
     END IF;
     IF result IS NULL AND c.moved IS NOT NULL AND NOT EXISTS (SELECT FROM events e WHERE e.seq = c.moved) THEN
         result := 'misuse'; detail := format('no inbox row %s', c.moved);

@@ -82,6 +82,7 @@ macro_rules! store_conformance {
             open_effects_of_all_accounts_are_listed_by_pages,
             an_effect_is_read_by_its_number_in_every_state,
             an_effect_is_inserted_once_and_updated_only_if_it_exists,
+            the_first_refused_effect_decides_about_the_error,
             a_lost_lease_or_another_state_of_an_effect_is_a_conflict,
             another_generation_state_or_lease_is_a_conflict,
             an_erased_account_keeps_ids_amounts_and_times,

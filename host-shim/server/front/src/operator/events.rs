@@ -2,9 +2,11 @@
 
 use super::{SEARCHED_MAX, account, limit};
 use crate::extract::{Asked, Named, Operator};
+use crate::front::AppState;
 use crate::problem::Problem;
 use crate::query::read;
 use axum::Json;
+use axum::extract::State;
 use extension_contract::{Account, Outcome, Payload};
 use host::processor::Report;
 use host::show::page;
@@ -162,7 +164,11 @@ fn payload(row: &InboxRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/events/SEQ`: the event, its runs, and the effects that it requested.
-pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Operator { hosted, .. }: Operator,
+    Named(seq): Named<u64>,
+) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     let found = read(&hosted, move |store| {
         let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
@@ -179,7 +185,7 @@ pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(seq): Named<u64
     answer["payload"] = payload(&row);
     answer["erased"] = json!(row.erased);
     answer["runs"] = runs.iter().map(run).collect();
-    answer["effects"] = effects.iter().map(super::effects::summary).collect();
+    answer["effects"] = effects.iter().map(|row| super::effects::summary(row, app.metrics.tries())).collect();
     Ok(Json(answer))
 }
 

@@ -186,11 +186,20 @@ fn an_operator_retries_adopts_and_abandons_effects_that_have_not_ended() {
     };
     let ada = register("ada");
     assert_eq!((&ada["state"], &ada["attempts"]), (&json!("queued"), &json!(1)), "{ada}");
+    let failure = json!({"attempt": 1, "code": "throttled", "message": "later"});
+    assert_eq!((&ada["last_failure"], &ada["actions"]), (&failure, &json!(["retry", "adopt", "abandon"])));
+    let tried = get(&served, "/api/operator/effects?tried=true", &admin);
+    assert_eq!(tried, json!({"effects": [ada], "next": null}), "what has not been tried is left out");
     served.script(true);
     let retried = act(&ada, "retry", &Value::Null);
     assert_eq!(retried.status, 200, "{retried:?}");
     served.server.settle();
     assert_eq!(state("ada"), "finished", "before its next attempt was due");
+    let effects = get(&served, "/api/operator/effects?account=user:ada", &admin);
+    let ended = &effects["effects"][0];
+    assert_eq!((&ended["last_failure"], &ended["actions"]), (&Value::Null, &json!([])));
+    let both = served.send("GET /api/operator/effects?account=user:ada&tried=true", &admin, &[], &Value::Null);
+    assert_eq!((both.status, both.code().as_str()), (400, "query"));
 
     let bob = register("bob");
     for (action, body) in [

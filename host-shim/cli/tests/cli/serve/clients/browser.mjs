@@ -25,7 +25,12 @@ class Story {
   constructor(browser, page) {
     this.browser = browser;
     this.page = page;
-    this.told = { states: [], serious: [], console: [] };
+    this.told = { states: [], serious: [], console: [], forms: [] };
+    page.on("response", (response) => {
+      const form = new URL(response.url()).pathname.match(/^\/do\/(\w+)$/)?.[1];
+      // A form that was refused is shown again, with the status of the refusal.
+      if (form && response.status() < 400 && !this.told.forms.includes(form)) this.told.forms.push(form);
+    });
     page.on("console", (message) => {
       if (message.type() === "error") this.told.console.push(`${page.url()}: ${message.text()}`);
     });

@@ -1,4 +1,5 @@
-// A provider refuses for good: the console shows the instance, one click tries again, and the customer's open page goes on.
+// A provider fails, and later refuses for good: the console shows the effect and then the instance, one click tries again, and the
+// customer's open page goes on.
 import { open } from "./browser.mjs";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,14 +8,9 @@ const [server, , link, data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
-// The bucket that the instance needs is somebody else's, so that the provider refuses it for good.
-const taken = join(data, "providers/local/resources/bucketofsomebodyelse");
-const bucket = {
-  scope: "solobase/test/user:somebody", resource: "bucket", id: "inst_other/bucket", state: "running", generation: 1,
-  outputs: { bucket: "solobase-choir", id: "other" }, settings: { name: "solobase-choir" },
-};
-mkdirSync(taken, { recursive: true });
-writeFileSync(join(taken, "resource.json"), JSON.stringify(bucket));
+// The provider cannot write who has the name of the first instance: a folder is in the way.
+const inTheWay = join(data, "providers/local/labels/solobase-opera.json");
+mkdirSync(inTheWay, { recursive: true });
 
 await story.goto(`${server}/register?return_to=/pricing`);
 await story.type("#f-email", "ada@example.com");
@@ -26,13 +22,13 @@ for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 
 }
 await story.follow("form button[type=submit], form button:not([type])");
 await story.sees("your plan is active");
-await story.goto(`${server}/instances/new`);
-await story.type("#f-name", "Choir");
-await story.type('[name="metadata.subdomain"]', "choir");
-await story.followText("Create", "main button");
-await story.sees("It could not be made");
-told.failed = await story.text(".tag");
-await story.state("instance-failed");
+const create = async (name, subdomain) => {
+  await story.goto(`${server}/instances/new`);
+  await story.type("#f-name", name);
+  await story.type('[name="metadata.subdomain"]', subdomain);
+  await story.followText("Create", "main button");
+};
+await create("Opera", "opera");
 await page.evaluate(() => (window.isTheSamePage = true));
 
 // The operator is another person at another browser.
@@ -40,10 +36,32 @@ const operator = await story.beside();
 await operator.goto(link);
 await operator.type("#f-password", "correct horse battery");
 await operator.followText("Save the password");
+await operator.sees("Is a directory");
+told.again = (await operator.text("#effects")).replaceAll(/\s+/g, " ");
+await operator.state("overview-tried-again");
+rmSync(inTheWay, { recursive: true });
+await operator.followText("Try now");
+told.now = await operator.text("[role=status]");
+await story.sees("Open opera");
+told.goesOn = await page.evaluate(() => window.isTheSamePage === true);
+
+// The bucket that the next instance needs is somebody else's.
+const other = join(data, "providers/local/resources/bucketofsomebodyelse");
+const bucket = {
+  scope: "solobase/test/user:somebody", resource: "bucket", id: "inst_other/bucket", state: "running", generation: 1,
+  outputs: { bucket: "solobase-choir", id: "other" }, settings: { name: "solobase-choir" },
+};
+mkdirSync(other, { recursive: true });
+writeFileSync(join(other, "resource.json"), JSON.stringify(bucket));
+await create("Choir", "choir");
+await story.sees("It could not be made");
+told.failed = await story.text(".tag");
+await story.state("instance-failed");
+await page.evaluate(() => (window.isTheSamePage = true));
 await operator.sees("choir");
 told.stuck = await operator.text("#failed");
 await operator.state("overview-failed");
-rmSync(taken, { recursive: true });
+rmSync(other, { recursive: true });
 await operator.followText("Try again");
 told.tried = await operator.text("[role=status]");
 await operator.sees("No instance has failed");

@@ -251,6 +251,28 @@ pub fn an_effect_is_inserted_once_and_updated_only_if_it_exists(open: Open<'_>) 
     assert_eq!(store.effect(&scope, "third").expect("read")[0].seq, 3);
 }
 
+/// Of several refused effects of a change, the first one decides about the error.
+pub fn the_first_refused_effect_decides_about_the_error(open: Open<'_>) {
+    let mut store = open();
+    let scope = samples::scope("user:A");
+    queue(&mut *store, "user:A", "k", None, 1000);
+    let insert = |key: &str| samples::insert(samples::queued(&scope, samples::effect("mail.send", key), 1000));
+    let update = |key: &str| samples::update(key, EffectState::Running, 1, 0);
+    let taken = || Err(StoreError::Taken("effect.generation".into()));
+    let missing = |key: &str| Err(StoreError::Misuse(format!("no effect `{key}` of generation 1")));
+    for (effects, refused) in [
+        (vec![insert("k"), update("missing")], taken()),
+        (vec![update("missing"), insert("k")], missing("missing")),
+        (vec![insert("new"), update("missing"), insert("new")], missing("missing")),
+        (vec![insert("new"), insert("new"), update("missing")], taken()),
+        (vec![update("new"), insert("new"), update("other")], missing("new")),
+        (vec![insert("new"), update("new"), update("other"), update("missing")], missing("other")),
+    ] {
+        let changes = Changes { effects, ..samples::changes(&scope, "evt_2") };
+        assert_eq!(store.apply(&changes), refused, "{:?}", changes.effects);
+    }
+}
+
 /// All effects of an account, including ended effects, are listed by pages in order of their requests.
 pub fn effects_of_an_account_are_listed_in_every_state(open: Open<'_>) {
     let mut store = open();
