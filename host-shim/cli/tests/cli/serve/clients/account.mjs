@@ -1,7 +1,7 @@
 // A user's story: an organization with an invited member, a webhook endpoint with its secret and log, the own data, and the end of the account.
-import { open } from "./browser.mjs";
+import { linkIn, open } from "./browser.mjs";
 
-const [server] = process.argv.slice(2);
+const [server, , , data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
@@ -24,6 +24,22 @@ await story.type("#f-role", "owner");
 await story.followText("Invite", "main button");
 told.invited = await story.text("[role=status]");
 
+// The invited one registers by the mail and joins, with a browser of the own; the founder lets the member go.
+const bob = await story.beside();
+await bob.goto(await linkIn(data, "bob@example.com", "/auth/invitation"));
+await bob.followText("Sign up", "main a");
+await bob.type("#f-email", "bob@example.com");
+await bob.type("#f-password", "correct horse battery");
+await bob.followText("Sign up", "main button");
+await bob.state("invitation");
+await bob.followText("Join the organization");
+told.joined = await bob.text();
+await page.reload({ waitUntil: "load" });
+told.members = await page.$$eval("tbody tr", (rows) => rows.length);
+await story.state("organization");
+await story.follow("tbody tr:last-child button");
+told.removed = await story.text("[role=status]");
+
 await page.click("summary");
 await story.followText("Close the organization", "button");
 await story.sees("No organization yet");
@@ -40,6 +56,17 @@ await story.follow("h2 a");
 await story.followText("Send a test");
 await story.sees("endpoint.test");
 await story.state("endpoint");
+await story.followText("Send again");
+told.resent = await story.text("[role=status]");
+await story.followText("Send failed messages again");
+told.resentAll = await story.text("[role=status]");
+await story.followText("New secret");
+told.rotated = (await story.text("[role=status] code")).startsWith("whsec_");
+await story.state("endpoint-secret");
+await story.followText("Disable");
+told.disabled = await story.text(".tag");
+await story.followText("Enable");
+told.enabled = await story.text(".tag");
 await page.click("summary");
 await story.followText("Delete the endpoint");
 await story.sees("No endpoint yet");
@@ -47,12 +74,34 @@ await story.sees("No endpoint yet");
 await story.followText("Account", ".nav a");
 await story.state("account");
 told.confirmed = (await story.text()).includes("Not confirmed");
+const first = await linkIn(data, "ada@example.com", "/auth/confirm");
+await story.followText("Mail the link again");
+told.mailed = await story.text("[role=status]");
+await story.goto(await linkIn(data, "ada@example.com", "/auth/confirm", first));
+await story.state("confirm");
+await story.followText("Confirm my address");
+told.proved = await story.text("[role=status]");
+await story.state("confirmed");
+
+// A new password by a mail, after which the other one no longer works.
+await story.goto(`${server}/forgot`);
+await story.state("forgot");
+await story.type("#f-email", "ada@example.com");
+await story.followText("Mail me a link");
+told.forgot = await story.text("[role=status]");
+await story.goto(await linkIn(data, "ada@example.com", "/auth/reset"));
+await story.type("#f-password", "a new horse battery");
+await story.state("reset");
+await story.followText("Save the password");
+told.reset = new URL(page.url()).pathname;
+await story.followText("Account", ".nav a");
 await page.click("summary");
 await story.type("#f-password", "wrong horse battery");
 await story.followText("Delete my account");
 told.kept = new URL(page.url()).pathname;
-await page.click("summary");
-await story.type("#f-password", "correct horse battery");
+told.wrong = await story.text("main .error, main [role=alert]");
+await story.state("account-not-deleted");
+await story.type("#f-password", "a new horse battery");
 await story.followText("Delete my account");
 told.left = new URL(page.url()).pathname;
 await story.goto(`${server}/dashboard`);

@@ -1,7 +1,7 @@
 // A browser for the stories of the pages: Chromium, driven by puppeteer. Each shown state is held against axe-core: with the variable WHOLE
 // at two widths in two colour schemes, which are photographed if SHOTS names a folder, and otherwise at the width of a phone.
 import { createRequire } from "node:module";
-import { readFileSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const require = createRequire(`${process.env.PACKAGES}/node_modules/`);
@@ -9,10 +9,26 @@ const puppeteer = require("puppeteer-core");
 const isWhole = Boolean(process.env.WHOLE || process.env.SHOTS);
 const axe = readFileSync(require.resolve("axe-core"), "utf8");
 
-export async function open() {
+// Returns the link below a path in a mail to an address, but for the known link. Waits until there is such a mail.
+export async function linkIn(data, address, path, known) {
+  const folder = join(data, "providers", "mails");
+  for (let tries = 0; tries < 300; tries += 1) {
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".eml")) : [];
+    const mails = names.map((name) => readFileSync(join(folder, name), "utf8").replaceAll(/=\r?\n/g, "").replaceAll("=3D", "="));
+    const own = mails.filter((mail) => new RegExp(`^To: .*${address}`, "m").test(mail));
+    const links = own.flatMap((mail) => mail.match(new RegExp(`http://[^\\s"<>]*${path}[^\\s"<>]*`)) ?? []);
+    const link = links.find((link) => link !== known);
+    if (link) return link;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no mail to ${address} with a link to ${path}`);
+}
+
+// `args` are further arguments of Chromium.
+export async function open(...args) {
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US", "--force-color-profile=srgb"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US", "--force-color-profile=srgb", ...args],
     env: { ...process.env, LANGUAGE: "en_US" },
   });
   const page = await browser.newPage();
@@ -53,17 +69,28 @@ class Story {
   }
 
   text(selector = "main") {
-    return this.page.$eval(selector, (element) => element.innerText);
+    return this.awaits(selector, this.page.$eval(selector, (element) => element.innerText));
   }
 
   // Waits until the page shows a text, without loading it again.
   async sees(text, selector = "main") {
-    await this.page.waitForFunction(
+    const seen = this.page.waitForFunction(
       (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase()),
       {},
       text,
       selector,
     );
+    await this.awaits(`\`${text}\` in ${selector}`, seen);
+  }
+
+  // Awaits something; if it fails, the error has what was expected, and what the page shows instead.
+  async awaits(expected, promise) {
+    try {
+      return await promise;
+    } catch (error) {
+      const shown = await this.page.$eval("body", (body) => body.innerText).catch(() => "nothing");
+      throw new Error(`expected ${expected} at ${this.page.url()}, which shows: ${shown}`, { cause: error });
+    }
   }
 
   async type(selector, text) {
@@ -74,7 +101,24 @@ class Story {
   // Clicks, and waits until another page is loaded.
   async follow(selector) {
     // A locator finds the element anew if the page replaces it meanwhile.
-    await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), this.page.locator(selector).click()]);
+    await this.awaits(selector, Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), this.page.locator(selector).click()]));
+  }
+
+  // Opens a `<details>`, fills in its form and sends it, in the same moment: an event may show the part of the page anew.
+  async confirm(button, selector = "main", fields = {}) {
+    const sent = this.page.waitForNavigation({ waitUntil: "load" });
+    const clicked = this.page.$$eval(
+      `${selector} details button`,
+      (buttons, wanted, typed) => {
+        const found = buttons.find(({ textContent }) => textContent.trim() === wanted);
+        found.closest("details").open = true;
+        for (const [name, text] of Object.entries(typed)) found.form.elements[name].value = text;
+        found.click();
+      },
+      button,
+      fields,
+    );
+    await this.awaits(`${button} in ${selector}`, Promise.all([sent, clicked]));
   }
 
   async followText(text, tag = "button") {

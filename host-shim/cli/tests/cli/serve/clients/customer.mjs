@@ -106,6 +106,18 @@ for (const name of ["bob", "eve"]) {
 told.limit = await story.text("[role=alert]");
 told.upgrade = await page.$eval("[role=alert] a", (link) => link.innerText);
 await story.state("limit");
+// The second one is deleted, after its name was written.
+await story.goto(`${server}/instances/inst_bob`);
+for (const name of ["Rob", "bob"]) {
+  if (name === "Rob") await page.click("details.card.apart summary");
+  await story.type("#f-confirm", name);
+  await story.followText("Delete the instance");
+  if (name === "bob") continue;
+  told.notDeleted = await story.text("#e-confirm");
+  await story.state("instance-not-deleted");
+}
+told.deleted = new URL(page.url()).pathname;
+await story.sees("1 of 2", "#usage");
 await story.goto(`${server}/instances/new`);
 await story.type("#f-name", "Again");
 await story.goto(`${server}/billing`);

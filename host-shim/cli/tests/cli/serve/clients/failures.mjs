@@ -43,7 +43,9 @@ told.without = await story.text("[role=alert]");
 await story.state("no-plan");
 
 await story.goto(`${server}/pricing`);
-await story.followText("Subscribe to Hobby");
+await page.click("#compare summary");
+await story.state("plans-compared");
+await story.follow('#compare form:has(input[value="hobby"]) button, #compare form:has(input[value="prod_hobby"]) button');
 async function pay(number) {
   for (const [name, text] of [["email", "ada@example.com"], ["number", number], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
     if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);

@@ -51,6 +51,8 @@ await story.follow("tbody a");
 told.event = await story.text();
 await page.click("summary");
 await story.state("event");
+await story.followText("Run again");
+told.redriven = await story.text("[role=status]");
 await story.followText("user:ada", "a");
 told.account = decodeURIComponent(new URL(page.url()).pathname);
 await story.sees("running");

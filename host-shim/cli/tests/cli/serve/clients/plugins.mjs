@@ -71,6 +71,9 @@ told.log = await page.$$eval("#downloads tbody tr", (rows) => rows.map((row) => 
 await story.follow(form("issue_file_token", "prod_sample_manual"));
 told.file = (await story.text(".lines")).replace(server, "SERVER");
 await story.state("file-token");
+await story.goto(`${server}/dashboard/downloads`);
+await story.follow("#tokens tbody tr button");
+told.revoked = [flat(await story.text("[role=status]")), (await page.$$("#tokens tbody tr button")).length];
 
 for (const path of ["/admin", "/admin/customers", "/admin/campaigns"]) {
   const answer = await page.goto(`${server}${path}`, { waitUntil: "load" });

@@ -39,6 +39,14 @@ await operator.followText("Save the password");
 await operator.sees("Is a directory");
 told.again = (await operator.text("#effects")).replaceAll(/\s+/g, " ");
 await operator.state("overview-tried-again");
+// The operator gives up, and the customer tries again.
+await operator.confirm("Give up", "#effects", { reason: "The disk is full" });
+told.gaveUp = await operator.text("[role=status]");
+await story.sees("It could not be made");
+await operator.sees("The disk is full", "#failed");
+await story.followText("Try again");
+await page.evaluate(() => (window.isTheSamePage = true));
+await operator.sees("Is a directory");
 rmSync(inTheWay, { recursive: true });
 await operator.followText("Try now");
 told.now = await operator.text("[role=status]");
@@ -61,6 +69,12 @@ await page.evaluate(() => (window.isTheSamePage = true));
 await operator.sees("choir");
 told.stuck = await operator.text("#failed");
 await operator.state("overview-failed");
+// It fails once more when the operator tries it again at the account, and goes on when the bucket is free.
+await operator.follow("#failed td a");
+await operator.followText("Try again");
+told.triedAtAccount = await operator.text("[role=status]");
+await operator.goto(`${server}/admin`);
+await operator.sees("choir", "#failed");
 rmSync(other, { recursive: true });
 await operator.followText("Try again");
 told.tried = await operator.text("[role=status]");

@@ -1,0 +1,142 @@
+// A story of Orchestra with simulated databases: an operator enters the database that a person made, the customer's page goes on, nobody comes
+// for a month, and a visit or the owner wakes the orchestra.
+import { open } from "./browser.mjs";
+
+const [server, key, link] = process.argv.slice(2);
+const host = "philharmonic.stagesub.com";
+// The proxy in front of a server leads the names of orchestras to it.
+const story = await open(`--host-resolver-rules=MAP *.stagesub.com ${new URL(server).host}`);
+const { page, told } = story;
+const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
+
+async function advance(span) {
+  await fetch(`${server}/api/operator/clock`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ advance: span }),
+  });
+}
+
+async function logIn(other, email) {
+  await other.type("#f-email", email);
+  await other.type("#f-password", "correct horse battery");
+  await other.followText("Log in", "main button");
+}
+
+async function api(path, body) {
+  const answer = await fetch(`${server}${path}?account=user:bob`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+// Pays a checkout of another customer.
+async function payElsewhere(address, fields) {
+  const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
+  if (answer.status >= 400) throw new Error(`the payment: ${answer.status}`);
+}
+
+await story.goto(`${server}/register?return_to=/pricing`);
+await story.type("#f-name", "Ada");
+await story.type("#f-email", "ada@example.com");
+await story.type("#f-password", "correct horse battery");
+await story.followText("Sign up", "main button");
+await story.followText("Subscribe to Pro");
+for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
+  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
+}
+await story.follow("form button[type=submit], form button:not([type])");
+await story.sees("Name your orchestra");
+await story.type("#f-name", "City Philharmonic");
+await story.type('[name="metadata.subdomain"]', "philharmonic");
+await story.followText("Set up the orchestra");
+await story.sees("A person makes your database");
+await page.evaluate(() => (window.isTheSamePage = true));
+
+// An operator lets the provider try, which can't, and enters the database.
+const operator = await story.beside();
+await operator.goto(link);
+await operator.type("#f-password", "correct horse battery");
+await operator.followText("Save the password");
+await operator.sees("Database of orch_philharmonic");
+await operator.state("overview-step");
+await operator.followText("Let the provider try again");
+told.returned = await operator.text("[role=status]");
+await operator.sees("Database of orch_philharmonic");
+await operator.followText("Provisions", ".nav a");
+await operator.followText("philharmonic", "tbody a");
+await operator.followText("Let the provider try again");
+told.again = await operator.text("[role=status]");
+await operator.type("#f-url", "postgres://orchestra:hunter22@db.example:5432/name");
+await operator.followText("Enter the database");
+told.entered = await operator.text("[role=status]");
+await story.sees("ready");
+told.live = await page.evaluate(() => window.isTheSamePage === true);
+await story.state("welcome-ready");
+await operator.followText("Onboarding", ".nav a");
+told.onboarding = flat(await operator.text());
+await operator.state("onboarding-by-hand");
+
+// The database of another orchestra is reported on the overview.
+const { checkout_url } = await api("/api/commands/purchase.create", { plan: "pro" });
+await payElsewhere(checkout_url, { email: "bob@example.com", number: "4242 4242 4242 4242", expiry: "12 / 40", cvc: "123", name: "Bob" });
+for (let tries = 0; ; tries += 1) {
+  try {
+    await api("/api/commands/instance.create", { name: "Opera", metadata: { subdomain: "opera", contact_email: "bob@example.com" } });
+    break;
+  } catch (error) {
+    // The webhook of the payment is on its way.
+    if (tries > 50) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+await operator.goto(`${server}/admin`);
+await operator.sees("Database of orch_opera");
+await operator.type('[name="outputs.endpoint"]', "opera.db.example");
+await operator.type('[name="outputs.secret_ref"]', "secret:opera");
+await operator.followText("Report as done");
+told.reported = await operator.text("[role=status]");
+await operator.sees("No step waits for a person");
+
+// Nobody comes for a month.
+const visitor = await story.beside();
+async function visit() {
+  const answer = await visitor.goto(`http://${host}/`);
+  return [answer.status(), await visitor.text("h1")];
+}
+told.running = await visit();
+await visitor.state("away-elsewhere");
+await visitor.goto("about:blank");
+await story.goto("about:blank");
+await operator.goto("about:blank");
+await advance("31d");
+await story.goto(`${server}/instances/orch_philharmonic`);
+await logIn(story, "ada@example.com");
+await story.sees("Nobody used it for a while");
+await story.state("instance-idle");
+// The first visit wakes it. A person makes its database again, and the page asks by itself until it is there.
+told.visited = await visit();
+await visitor.state("away-restoring");
+told.visitor = flat(await visitor.text("body"));
+await operator.goto(`${server}/admin/provisions/philharmonic`);
+await logIn(operator, "operator@local.invalid");
+await operator.type("#f-url", "postgres://orchestra:hunter22@other.example:5432/name");
+await operator.followText("Enter the database");
+await visitor.sees("Not at this server", "body");
+await story.goto(`${server}/instances/orch_philharmonic`);
+await story.sees("running");
+
+// Another month, and the owner wakes it.
+await story.goto("about:blank");
+await visitor.goto("about:blank");
+await advance("31d");
+await story.goto(`${server}/instances/orch_philharmonic`);
+await logIn(story, "ada@example.com");
+await story.sees("Nobody used it for a while");
+await story.followText("Restore");
+told.restored = await story.text("[role=status]");
+await story.sees("restoring", ".tag");
+await story.end();
