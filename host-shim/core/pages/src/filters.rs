@@ -4,6 +4,7 @@ use host_template::{Locale, words as words_of};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
@@ -166,8 +167,17 @@ fn tone(status: &Value) -> &'static str {
     }
 }
 
+fn name_of(step: &Json) -> &str {
+    step["name"].as_str().unwrap_or_default()
+}
+
+/// Returns the names of the steps after which a step comes.
+fn names_before(step: &Json) -> impl Iterator<Item = &str> {
+    list(&step["after"]).iter().filter_map(Json::as_str)
+}
+
 /// `{{ instance | steps(catalog) }}`: the steps of an instance in their order, each with its label, its state and its colour. A step is done
-/// when its results are among the instance's resources.
+/// when its results are among the instance's resources, or when a step that comes after it is done or in its phase.
 fn steps(instance: &Value, catalog: &Value) -> Value {
     let (instance, catalog) = (json(instance), json(catalog));
     let Some(decl) = type_named(&catalog, &instance["product_type"]) else {
@@ -182,17 +192,32 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
     };
     // A step with a condition that does not hold is none of this instance's, unless a person does it then.
     let is_own = |step: &&Json| step["if"].is_null() || !step["or_manual"].is_null() || has_all(step);
-    let rows = list(&decl["provisions"]).iter().filter(is_own).map(|step| {
-        let has_all = has_all(step);
+    let phase = instance["metadata"]["phase"].as_str();
+    let is_now = |step: &Json| phase.is_some_and(|phase| step["phase"] == phase);
+    let all = list(&decl["provisions"]);
+    // Nothing waits for a step that is left out.
+    let mut done: BTreeSet<&str> = all.iter().filter(|step| has_all(step) || !is_own(step)).map(name_of).collect();
+    loop {
+        let reached = all.iter().filter(|step| is_now(step) || done.contains(name_of(step)));
+        let before: Vec<&str> = reached.flat_map(names_before).filter(|name| !done.contains(name)).collect();
+        if before.is_empty() {
+            break;
+        }
+        done.extend(before);
+    }
+    let rows = all.iter().filter(is_own).map(|step| {
+        let may_begin = names_before(step).all(|name| done.contains(name));
         // `bucket/ensure` is a call of the step `bucket`.
-        let has_failed = failed.and_then(|call| call.split(['/', '@']).next()).is_some_and(|name| step["name"] == name);
+        let has_failed =
+            failed.and_then(|call| call.split(['/', '@']).next()).is_some_and(|name| name == name_of(step));
         let (state, tone) = match instance["status"].as_str() {
-            _ if has_all || is_running => ("done", "good"),
+            _ if done.contains(name_of(step)) || is_running => ("done", "good"),
             Some("error") if has_failed => ("failed", "bad"),
-            Some("provisioning" | "restoring") => ("in progress", "warn"),
+            Some("provisioning" | "restoring") if may_begin => ("in progress", "warn"),
+            Some("provisioning" | "restoring") => ("waits", ""),
             _ => ("", ""),
         };
-        serde_json::json!({"name": step["name"], "label": words_of(step["name"].as_str().unwrap_or_default()), "state": state, "tone": tone})
+        serde_json::json!({"name": name_of(step), "label": words_of(name_of(step)), "state": state, "tone": tone})
     });
     Value::from_serialize(rows.collect::<Vec<_>>())
 }
@@ -319,6 +344,16 @@ mod tests {
         values["instance"]["status"] = json!("error");
         values["instance"]["metadata"] = json!({"error": {"step": "c/ensure"}});
         assert_eq!(shown(steps, values.clone()), "A b done;C failed;");
+        values["catalog"]["product_types"][2]["provisions"] = json!([
+            {"name": "a", "outputs": {"x": "y"}}, {"name": "b", "after": ["a"]}, {"name": "c", "phase": "filling", "after": ["b"]},
+            {"name": "d", "after": ["c"]},
+        ]);
+        values["instance"] = json!({"product_type": "site", "status": "provisioning", "resources": {}});
+        assert_eq!(shown(steps, values.clone()), "A in progress;B waits;C waits;D waits;");
+        values["instance"]["resources"] = json!({"x": 1});
+        assert_eq!(shown(steps, values.clone()), "A done;B in progress;C waits;D waits;");
+        values["instance"]["metadata"] = json!({"phase": "filling"});
+        assert_eq!(shown(steps, values.clone()), "A done;B done;C in progress;D waits;");
         let fields = "{% for input in catalog | instance_types | first | form_fields %}{{ input.name }} {{ input.type }} {{ input.hint }};{% endfor %}";
         assert_eq!(
             shown(fields, values),

@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::raw::{Answer, Connection};
-use end_to_end::world::{START_MS, saas_plugins, tesslate};
+use end_to_end::world::{START_MS, orchestra, saas_plugins, tesslate};
 use host::business::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::json;
@@ -132,6 +132,31 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
 }
 
 // covers: TES-82, TES-104
+// covers: ORC-31
+#[test]
+fn a_step_other_than_the_database_is_reported_by_a_form() {
+    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
+    let fails = ScriptedAnswer::Final { code: "broken".to_owned(), message: "a table is there".to_owned() };
+    api.script("*migrate*", vec![fails]);
+    api.stripe(
+        "{stripe: customer.subscription.created, id: evt_o1, set: {id: sub_o1, customer: cus_o1, metadata: {user_id: o1}, \
+         price: price_orchestra_pro, period: {start: 1767225600, end: 1798761600}}}",
+    );
+    let body = json!({"name": "City", "metadata": {"subdomain": "city", "contact_email": "office@city.example"}});
+    api.plain("POST /api/commands/instance.create?account=user:o1", &api.operator(), &body);
+    api.server.settle();
+    let authorization = format!("Bearer {}", api.operator());
+    let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
+    let page = get(&api, "/admin/provisions/city", &operator);
+    assert!(page.body.contains("Migrate") && page.body.contains("/do/finish_step"), "{}", page.body);
+    let form = "_page=/admin/provisions/city&account=user:o1&id=orch_city&step=migrate";
+    let sent = send(&api, "finish_step", &operator, form);
+    assert_eq!((sent.status, sent.header("location")), (303, Some("/admin/provisions/city?said=finish_step")));
+    api.server.settle();
+    let page = get(&api, "/admin/provisions/city", &operator);
+    assert!(page.body.contains("No step waits for a person") && page.body.contains("Ready"), "{}", page.body);
+}
+
 #[test]
 fn the_usage_page_synchronises_and_lists_each_request() {
     let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);

@@ -76,7 +76,8 @@ class Story {
   async sees(text, selector = "main") {
     const seen = this.page.waitForFunction(
       (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase()),
-      {},
+      // A page that nothing is drawn of has no animation frames, at which puppeteer would look otherwise.
+      { polling: 100 },
       text,
       selector,
     );

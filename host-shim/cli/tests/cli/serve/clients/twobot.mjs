@@ -55,6 +55,11 @@ await story.followText("End Workspace MICRO");
 told.ended = await story.text("[role=status]");
 await story.sees("Ends", "table[aria-label=Bought]");
 await story.state("workspace-ended");
+const portal = async (action) => {
+  await story.follow(`form[action$="/do/${action}"] button`);
+  return new URL(page.url()).origin !== server;
+};
+told.portals = [await portal("workspace_portal")];
 
 await story.goto(organization);
 told.organizations = await story.text("h1");
@@ -85,6 +90,7 @@ told.boosterPaid = here();
 await story.sees("16 GB", ".figures");
 told.pool = await figures();
 await story.state("organization-boosted");
+told.portals.push(await portal("organization_portal"));
 // The address of BOT-23 names no organization.
 await story.goto(`${organization}?success=true`);
 told.unnamedSuccess = await story.text("[role=status]");
@@ -97,6 +103,8 @@ await story.goto(`${server}/dashboard`);
 await story.state("dashboard");
 await story.goto(`${server}/pricing`);
 await story.state("pricing");
+await story.follow('form[action$="/do/subscribe"] button');
+told.subscribed = new URL(page.url()).pathname.startsWith("/c/pay/");
 await story.goto(`${organization}?account=organization:org_0123`);
 told.foreign = await story.text();
 await story.end();
