@@ -131,7 +131,6 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
     assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
 }
 
-// covers: TES-82, TES-104
 // covers: ORC-31
 #[test]
 fn a_step_other_than_the_database_is_reported_by_a_form() {
@@ -157,6 +156,7 @@ fn a_step_other_than_the_database_is_reported_by_a_form() {
     assert!(page.body.contains("No step waits for a person") && page.body.contains("Ready"), "{}", page.body);
 }
 
+// covers: TES-82, TES-104
 #[test]
 fn the_usage_page_synchronises_and_lists_each_request() {
     let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);
