@@ -352,8 +352,8 @@ impl Observer for SiteMetrics {
         self.metrics.tries.note(call, reply);
         if let Reply::Answer(CallOutcome::Retry { code, .. }) = reply {
             let (business, attempt) = (self.partition.name(), call.attempt);
-            // The provider's words are for operators only: they may name a person.
-            tracing::warn!(business, kind = call.kind, key = call.key, attempt, code, "an attempt failed");
+            // The provider's words and the key are for operators only: they may name a person.
+            tracing::warn!(business, kind = call.kind, attempt, code, "an attempt failed");
         }
         let result = match reply {
             Reply::Answer(CallOutcome::Done(_)) => "done",

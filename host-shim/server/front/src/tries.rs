@@ -80,3 +80,63 @@ impl Tries {
         self.known().tries.get(&id).map(|(_, failed)| failed.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_provider_api::SecretAccess;
+    use serde_json::json;
+
+    const SCOPE: &str = "shop/test/user:A";
+
+    fn call(key: &str, attempt: u32) -> Call {
+        Call {
+            kind: "mail.send".to_owned(),
+            scope: SCOPE.to_owned(),
+            key: key.to_owned(),
+            generation: 1,
+            attempt,
+            payload: json!({}),
+            token: None,
+            deadline: None,
+            lease: 1,
+            secrets: SecretAccess::default(),
+        }
+    }
+
+    fn code_of(tries: &Tries, key: &str) -> Option<(u32, String)> {
+        let known = tries.known();
+        let failed = known.tries.get(&(SCOPE.to_owned(), key.to_owned(), 1));
+        failed.map(|(_, failed)| (failed.attempt, failed.code.clone()))
+    }
+
+    #[test]
+    fn the_last_failed_attempt_is_known_until_the_effect_ends() {
+        let tries = Tries::default();
+        let fails =
+            |attempt: u32, code: &str| tries.note(&call("k", attempt), &CallOutcome::retry(code, "later").into());
+        fails(1, "throttled");
+        fails(2, "timeout");
+        assert_eq!(code_of(&tries, "k"), Some((2, "timeout".to_owned())));
+        assert_eq!(code_of(&tries, "other"), None);
+        tries.note(&call("k", 3), &Reply::Silence { lease_ms: None });
+        assert_eq!(code_of(&tries, "k"), Some((2, "timeout".to_owned())), "silence says nothing");
+        tries.note(&call("k", 3), &CallOutcome::Done(json!({})).into());
+        assert_eq!(code_of(&tries, "k"), None);
+        assert!(tries.known().order.is_empty());
+    }
+
+    #[test]
+    fn the_effect_that_failed_first_is_forgotten_beyond_the_limit() {
+        let tries = Tries::default();
+        for number in 0..KNOWN_MAX {
+            tries.note(&call(&format!("k{number}"), 1), &CallOutcome::retry("busy", "").into());
+        }
+        tries.note(&call("k0", 2), &CallOutcome::retry("busy", "").into());
+        tries.note(&call("new", 1), &CallOutcome::retry("busy", "").into());
+        let known = |key: &str| code_of(&tries, key).is_some();
+        assert_eq!((known("k0"), known("k1"), known("k2"), known("new")), (true, false, true, true));
+        let all = tries.known();
+        assert_eq!((all.tries.len(), all.order.len()), (KNOWN_MAX, KNOWN_MAX));
+    }
+}

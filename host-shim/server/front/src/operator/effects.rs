@@ -34,7 +34,7 @@ pub(crate) struct Wanted {
 
 /// Returns an effect as JSON. Secrets in the payload are references.
 pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
-    let failed = tries.of(row).filter(|_| row.state.is_open());
+    let failed = tries.of(row).filter(|_| row.state.is_open() && !row.erased);
     let is_providers = !OF_HOST.contains(&&*row.effect.kind);
     json!({
         "seq": row.seq,
