@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { card } from "./api.mjs";
 
 const require = createRequire(`${process.env.PACKAGES}/node_modules/`);
 const puppeteer = require("puppeteer-core");
@@ -76,7 +77,7 @@ class Story {
   async sees(text, selector = "main") {
     const seen = this.page.waitForFunction(
       (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase()),
-      // A page that nothing is drawn of has no animation frames, at which puppeteer would look otherwise.
+      // By default puppeteer looks at each animation frame, and a hidden page has none.
       { polling: 100 },
       text,
       selector,
@@ -94,6 +95,14 @@ class Story {
     }
   }
 
+  // Fills in the checkout on the page with a card, and pays.
+  async pay(number) {
+    for (const [name, text] of Object.entries(card("ada@example.com", "Ada", number))) {
+      if (await this.page.$(`input[name=${name}]`)) await this.type(`input[name=${name}]`, text);
+    }
+    await this.follow("form button[type=submit], form button:not([type])");
+  }
+
   async type(selector, text) {
     await this.page.$eval(selector, (input) => (input.value = ""));
     await this.page.type(selector, text);
@@ -107,6 +116,7 @@ class Story {
 
   // Opens a `<details>`, fills in its form and sends it, in the same moment: an event may show the part of the page anew.
   async confirm(button, selector = "main", fields = {}) {
+    await this.page.waitForSelector(`${selector} details button`);
     const sent = this.page.waitForNavigation({ waitUntil: "load" });
     const clicked = this.page.$$eval(
       `${selector} details button`,

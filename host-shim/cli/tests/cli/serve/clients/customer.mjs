@@ -1,20 +1,14 @@
 // A customer's story at a server in local mode: from the prices to a running instance, and to the end of the plan.
 import { get } from "node:http";
 import { fileURLToPath } from "node:url";
+import { operatorOf } from "./api.mjs";
 import { open } from "./browser.mjs";
 
 const [server, key] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
-async function operator(path, body) {
-  const answer = await fetch(`${server}${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-}
+const operator = operatorOf(server, key);
 
 await story.goto(`${server}/`);
 await story.state("start");
@@ -46,10 +40,7 @@ await story.state("dashboard-empty");
 await story.goto(`${server}/pricing`);
 await story.followText("Subscribe to Starter");
 told.checkout = new URL(page.url()).pathname.startsWith("/c/pay/");
-for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
-  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
-}
-await story.follow("form button[type=submit], form button:not([type])");
+await story.pay();
 told.paid = page.url().replace(server, "");
 await story.sees("your plan is active");
 await story.state("dashboard-paid");
@@ -136,7 +127,7 @@ await story.state("billing-canceled");
 async function later(advance, path) {
   // An open page would go to the login by itself.
   await story.goto("about:blank");
-  await operator("/api/operator/clock", { advance });
+  await operator.advance(advance);
   await story.goto(`${server}${path}`);
   await story.type("#f-email", "ada@example.com");
   await story.type("#f-password", "correct horse battery");

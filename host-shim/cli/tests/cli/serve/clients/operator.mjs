@@ -1,35 +1,14 @@
 // An operator's story at a server in local mode: the first login by the link, what is stuck, an event from its arrival to its effects, and an
 // account whose instance is suspended and resumed by a click.
+import { operatorOf } from "./api.mjs";
 import { open } from "./browser.mjs";
 
 const [server, key, link] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
-async function api(path, body, account = "user:ada") {
-  const answer = await fetch(`${server}${path}?account=${account}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
 // A customer has bought a plan and an instance.
-const { checkout_url } = await api("/api/commands/purchase.create", { plan: "starter" });
-const form = { email: "ada@example.com", number: "4242 4242 4242 4242", expiry: "12 / 40", cvc: "123", name: "Ada" };
-await fetch(checkout_url, { method: "POST", body: new URLSearchParams(form), redirect: "manual" });
-for (let tries = 0; ; tries += 1) {
-  try {
-    await api("/api/commands/instance.create", { name: "App", metadata: { subdomain: "ada" } });
-    break;
-  } catch (error) {
-    // The webhook of the payment is on its way.
-    if (tries > 50) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+await operatorOf(server, key).have("user:ada", "starter", { name: "App", metadata: { subdomain: "ada" } });
 
 await story.goto(`${server}/admin`);
 told.anonymous = new URL(page.url()).pathname;

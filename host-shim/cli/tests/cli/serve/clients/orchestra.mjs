@@ -1,5 +1,6 @@
 // The story of Orchestra at a server in local mode: a user pays and names an orchestra. Nothing configures the provider of databases, so the
 // database waits for a person, and an operator sees it, enters an address that is refused, and lets its time run out.
+import { operatorOf } from "./api.mjs";
 import { open } from "./browser.mjs";
 
 const [server, key, link] = process.argv.slice(2);
@@ -31,10 +32,7 @@ await story.state("welcome-unpaid");
 await story.followText("See the plans", "main a");
 await story.state("pricing");
 await story.followText("Subscribe to Pro");
-for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
-  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
-}
-await story.follow("form button[type=submit], form button:not([type])");
+await story.pay();
 told.paid = here();
 await story.sees("Name your orchestra");
 await story.state("welcome-paid");
@@ -78,11 +76,7 @@ told.refused = flat(await story.text("[role=alert]"));
 told.atField = await story.text("#e-url");
 told.kept = (await page.content()).includes("hunter22");
 await story.state("provision-refused");
-await fetch(`${server}/api/operator/clock`, {
-  method: "POST",
-  headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-  body: JSON.stringify({ advance: "25h" }),
-});
+await operatorOf(server, key).advance("25h");
 await story.goto(`${server}/admin/provisions`);
 await story.sees("Overdue");
 told.late = await row().then((cells) => [cells[3], ...cells.slice(4).map((cell) => cell.replaceAll(/\d+ min/g, "N min"))]);

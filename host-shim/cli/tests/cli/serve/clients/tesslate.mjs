@@ -1,19 +1,12 @@
 // A story of Tesslate Studio: a user of Free who reaches the limits, buys credits, Premium, a slot and agents, and cancels again.
+import { operatorOf, payAt } from "./api.mjs";
 import { open } from "./browser.mjs";
 
 const [server, key] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
-async function api(method, path, body) {
-  const answer = await fetch(`${server}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: body && JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
+const api = operatorOf(server, key).call;
 
 // The twentieth day of a month: the usage of the days before it is of the same month.
 const now = new Date();
@@ -21,39 +14,12 @@ const today = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 20,
 await api("POST", "/api/operator/clock", { to: today.toISOString() });
 
 const path = () => new URL(page.url()).pathname;
-const card = { email: "ada@example.com", number: "4242 4242 4242 4242", expiry: "12 / 40", cvc: "123", name: "Ada" };
-
-// Fills in the checkout on the page, and pays.
-async function pay() {
-  for (const [name, text] of Object.entries(card)) {
-    if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
-  }
-  await story.follow("form button[type=submit], form button:not([type])");
-}
 
 async function newProject(name, slug) {
   await story.goto(`${server}/dashboard`);
   await story.type("#f-name", name);
   await story.type('[name="metadata.slug"]', slug);
   await story.followText("Create the project", "main button");
-}
-
-// Opens a confirmation, and confirms it in the same moment: an event may show the part of the page anew and close it.
-async function confirm(selector, button, typed) {
-  await page.waitForSelector(selector);
-  const confirmed = page.waitForNavigation({ waitUntil: "load" });
-  await page.$eval(
-    selector,
-    (part, wanted, text) => {
-      const button = [...part.querySelectorAll("details button")].find(({ innerText, textContent }) => (innerText || textContent).trim() === wanted);
-      button.closest("details").open = true;
-      if (text) button.form.elements.confirm.value = text;
-      button.click();
-    },
-    button,
-    typed,
-  );
-  await confirmed;
 }
 
 // Sends a form of the projects once more, as an old page that is still open would.
@@ -152,7 +118,7 @@ await story.goto(`${server}/billing/success?session_id=${pending.session}`);
 await page.evaluate(() => (window.isTheSamePage = true));
 told.waiting = await story.text("#bought");
 await story.state("success-waiting");
-await fetch(checkout, { method: "POST", body: new URLSearchParams(card), redirect: "manual" });
+await payAt(checkout);
 await story.sees("1,000 credits", "#bought");
 told.live = await page.evaluate(() => window.isTheSamePage === true);
 told.arrived = await story.text("#bought");
@@ -203,11 +169,11 @@ await story.followText("Buy", "#agents button");
 await story.goto(`${server}/agents`);
 told.unpaid = await page.$$eval("#agents .tag", (tags) => tags.map((tag) => tag.innerText));
 await story.followText("Go on to the payment");
-await pay();
+await story.pay();
 await story.sees("Smith has arrived", "#bought");
 await story.goto(`${server}/agents`);
 await story.followText("Subscribe");
-await pay();
+await story.pay();
 await story.sees("Muse has arrived", "#bought");
 await story.goto(`${server}/agents`);
 told.owned = await page.$$eval("#agents .tag", (tags) => tags.map((tag) => tag.innerText));
@@ -216,7 +182,7 @@ await story.state("agents-owned");
 // Premium, from the plans to Stripe and back.
 await story.goto(`${server}/billing/plans`);
 await story.followText("Upgrade to Premium");
-await pay();
+await story.pay();
 told.paid = path();
 await story.sees("You have Premium now", "#bought");
 await story.state("success-premium");
@@ -231,13 +197,13 @@ await story.state("project-limit-premium");
 // A deleted project leaves room for another one. A wrong name deletes nothing.
 await story.goto(`${server}/dashboard`);
 await page.waitForFunction(() => document.querySelectorAll("#projects .tag.good").length === 5);
-await confirm("[aria-labelledby=p-prj_wiki]", "Undeploy Wiki");
+await story.confirm("Undeploy Wiki", "[aria-labelledby=p-prj_wiki]");
 await page.waitForSelector("[aria-labelledby=p-prj_wiki] [name=confirm]");
-await confirm("[aria-labelledby=p-prj_wiki]", "Delete Wiki", "Wikipedia");
+await story.confirm("Delete Wiki", "[aria-labelledby=p-prj_wiki]", { confirm: "Wikipedia" });
 told.notDeleted = await story.text("[aria-labelledby=p-prj_wiki] .error");
 await story.state("project-not-deleted");
 await story.goto(`${server}/dashboard`);
-await confirm("[aria-labelledby=p-prj_wiki]", "Delete Wiki", "Wiki");
+await story.confirm("Delete Wiki", "[aria-labelledby=p-prj_wiki]", { confirm: "Wiki" });
 told.deleted = await story.text("[role=status]");
 await newProject("Last", "last");
 await api("POST", `/api/projects/last/deploy?${account}`, {});
@@ -247,7 +213,7 @@ await sendAgain("deploy", { slug: "game" });
 told.slotRequired = await story.text("[role=alert]");
 await story.state("slot-required");
 await story.followText("Buy a slot", "[role=alert] button");
-await pay();
+await story.pay();
 await story.sees("You can deploy 6 projects now", "#bought");
 await story.state("success-slot");
 await story.goto(`${server}/dashboard`);
@@ -264,7 +230,7 @@ await story.state("billing-premium");
 await story.followText("Payment methods and receipts");
 told.portal = new URL(page.url()).origin !== server;
 await story.goto(`${server}/billing`);
-await confirm("#agent-subscriptions", "Cancel Muse");
+await story.confirm("Cancel Muse", "#agent-subscriptions");
 told.agentCancelled = await story.text("[role=status]");
 await story.sees("Ends", "#agent-subscriptions .tag");
 await story.goto(`${server}/agents`);

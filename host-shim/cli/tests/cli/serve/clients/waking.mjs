@@ -1,5 +1,6 @@
 // A story of Orchestra with simulated databases: an operator enters the database that a person made, the customer's page goes on, nobody comes
 // for a month, and a visit or the owner wakes the orchestra.
+import { operatorOf } from "./api.mjs";
 import { open } from "./browser.mjs";
 
 const [server, key, link] = process.argv.slice(2);
@@ -8,35 +9,12 @@ const host = "philharmonic.stagesub.com";
 const story = await open(`--host-resolver-rules=MAP *.stagesub.com ${new URL(server).host}`);
 const { page, told } = story;
 const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
-
-async function advance(span) {
-  await fetch(`${server}/api/operator/clock`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify({ advance: span }),
-  });
-}
+const api = operatorOf(server, key);
 
 async function logIn(other, email) {
   await other.type("#f-email", email);
   await other.type("#f-password", "correct horse battery");
   await other.followText("Log in", "main button");
-}
-
-async function api(path, body) {
-  const answer = await fetch(`${server}${path}?account=user:bob`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
-// Pays a checkout of another customer.
-async function payElsewhere(address, fields) {
-  const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
-  if (answer.status >= 400) throw new Error(`the payment: ${answer.status}`);
 }
 
 await story.goto(`${server}/register?return_to=/pricing`);
@@ -45,10 +23,7 @@ await story.type("#f-email", "ada@example.com");
 await story.type("#f-password", "correct horse battery");
 await story.followText("Sign up", "main button");
 await story.followText("Subscribe to Pro");
-for (const [name, text] of [["email", "ada@example.com"], ["number", "4242 4242 4242 4242"], ["expiry", "12 / 40"], ["cvc", "123"], ["name", "Ada"]]) {
-  if (await page.$(`input[name=${name}]`)) await story.type(`input[name=${name}]`, text);
-}
-await story.follow("form button[type=submit], form button:not([type])");
+await story.pay();
 await story.sees("Name your orchestra");
 await story.type("#f-name", "City Philharmonic");
 await story.type('[name="metadata.subdomain"]', "philharmonic");
@@ -81,18 +56,7 @@ told.onboarding = flat(await operator.text());
 await operator.state("onboarding-by-hand");
 
 // The database of another orchestra is reported on the overview.
-const { checkout_url } = await api("/api/commands/purchase.create", { plan: "pro" });
-await payElsewhere(checkout_url, { email: "bob@example.com", number: "4242 4242 4242 4242", expiry: "12 / 40", cvc: "123", name: "Bob" });
-for (let tries = 0; ; tries += 1) {
-  try {
-    await api("/api/commands/instance.create", { name: "Opera", metadata: { subdomain: "opera", contact_email: "bob@example.com" } });
-    break;
-  } catch (error) {
-    // The webhook of the payment is on its way.
-    if (tries > 50) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+await api.have("user:bob", "pro", { name: "Opera", metadata: { subdomain: "opera", contact_email: "bob@example.com" } });
 await operator.goto(`${server}/admin`);
 await operator.sees("Database of orch_opera");
 await operator.type('[name="outputs.endpoint"]', "opera.db.example");
@@ -112,7 +76,7 @@ await visitor.state("away-elsewhere");
 await visitor.goto("about:blank");
 await story.goto("about:blank");
 await operator.goto("about:blank");
-await advance("31d");
+await api.advance("31d");
 await story.goto(`${server}/instances/orch_philharmonic`);
 await logIn(story, "ada@example.com");
 await story.sees("Nobody used it for a while");
@@ -132,7 +96,7 @@ await story.sees("running");
 // Another month, and the owner wakes it.
 await story.goto("about:blank");
 await visitor.goto("about:blank");
-await advance("31d");
+await api.advance("31d");
 await story.goto(`${server}/instances/orch_philharmonic`);
 await logIn(story, "ada@example.com");
 await story.sees("Nobody used it for a while");
