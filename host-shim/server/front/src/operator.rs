@@ -27,6 +27,8 @@ const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
 /// Maximum number of rows that a search reads for one page. A page may be empty although more pages follow.
 const SEARCHED_MAX: usize = 10_000;
+/// Rows per query of a search.
+const PAGE: usize = 500;
 
 fn limit(given: Option<usize>) -> Result<usize, Problem> {
     query::limit(given.unwrap_or(LIMIT_DEFAULT), LIMIT_MAX)

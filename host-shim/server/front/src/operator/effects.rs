@@ -1,7 +1,7 @@
 //! Effects: those of an account, or all that have not ended.
 
 use super::intervene::ACTIONS;
-use super::{SEARCHED_MAX, account, limit};
+use super::{PAGE, SEARCHED_MAX, account, limit};
 use crate::extract::{Asked, Operator};
 use crate::front::AppState;
 use crate::problem::Problem;
@@ -15,9 +15,6 @@ use host::view::parsed;
 use host_store::{EffectRow, OF_HOST, Partition, Read, Stored, TIMER};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// Rows per query of a search.
-const PAGE: usize = 500;
 
 /// The query of a list of effects.
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! Events with their outcomes, runs and effects; events that an operator runs again.
 
-use super::{SEARCHED_MAX, account, limit};
+use super::{PAGE, SEARCHED_MAX, account, limit};
 use crate::extract::{Asked, Named, Operator};
 use crate::front::AppState;
 use crate::problem::Problem;
@@ -16,9 +16,6 @@ use host_store::{EffectRow, InboxRow, InboxState, Partition, Read, Run, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-
-/// Rows per query of a search.
-const PAGE: usize = 500;
 
 /// The query of a list of events.
 #[derive(Debug, Default, Deserialize)]

@@ -17,7 +17,7 @@ use host::writer::JobError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What an operator may do with an open effect of a provider.
+/// Names of the actions that an operator may carry out on an open effect of a provider.
 pub(super) const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
 /// Maximum length of the reason for an abandonment, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
