@@ -5,7 +5,7 @@ use super::raw::{Answer, Connection};
 use end_to_end::world::{START_MS, orchestra, saas_plugins, tesslate};
 use host::business::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 
 const PASSWORD: &str = "correct+horse+battery";
@@ -182,6 +182,95 @@ fn the_usage_page_synchronises_and_lists_each_request() {
     let refused = send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
+}
+
+/// A purchase that waits for its checkout.
+struct Bought {
+    purchase: String,
+    session: String,
+    /// Price in cents.
+    price: u32,
+}
+
+/// Ada, who buys by commands.
+struct Shopper {
+    api: Api,
+    authorization: String,
+}
+
+impl Shopper {
+    fn start(business: &str) -> Shopper {
+        let api = Api::start(business);
+        api.answer("account-customer:*", json!({"id": "cus_ada"}));
+        let authorization = format!("Bearer {}", api.user("ada"));
+        Shopper { api, authorization }
+    }
+
+    /// Opens a checkout. `item` names the product among those of its type.
+    fn buys(&self, product_type: &str, item: Value, price: u32) -> Bought {
+        self.api.sells();
+        let command = "POST /api/commands/purchase.create?account=user:ada";
+        let wanted = json!({"product_type": product_type, "item": item});
+        let reply = self.api.plain(command, &self.api.user("ada"), &wanted);
+        let text = |name: &str| reply[name].as_str().unwrap_or_else(|| panic!("no {name}: {reply}")).to_owned();
+        Bought { purchase: text("purchase_id"), session: text("session_id"), price }
+    }
+
+    /// Delivers an event of a checkout. All these events happen in the same second.
+    fn is_told(&self, kind: &str, status: &str, bought: &Bought) {
+        let Bought { purchase, session, price } = bought;
+        self.api.stripe(&format!(
+            "{{stripe: {kind}, base: checkout.session, id: evt_{session}, set: {{id: {session}, customer: cus_ada, mode: payment, \
+             subscription: null, payment_intent: pi_{session}, payment_status: {status}, amount_subtotal: {price}, \
+             amount_total: {price}, metadata: {{purchase_id: {purchase}, user_id: ada}}}}}}"
+        ));
+    }
+
+    /// Returns the page to which a checkout returns.
+    fn page(&self, query: &str) -> String {
+        let headers = [("Authorization", self.authorization.as_str())];
+        get(&self.api, &format!("/billing/success{query}"), &headers).body
+    }
+
+    fn page_of(&self, bought: &Bought) -> String {
+        self.page(&format!("?session_id={}", bought.session))
+    }
+}
+
+// covers: TES-83
+#[test]
+fn the_page_after_a_checkout_is_about_this_checkout_even_if_two_were_paid_in_one_second() {
+    let ada = Shopper::start("tesslate");
+    let packs = [("small", 500), ("large", 5000), ("medium", 1000)]
+        .map(|(pack, price)| (pack, ada.buys("credit_pack", json!(pack), price)));
+    let assert_says = |text: &str| {
+        for (pack, bought) in &packs {
+            let page = ada.page_of(bought).to_lowercase();
+            assert!(page.contains(&format!("the payment for {pack} pack {text}")), "{pack}: {page}");
+        }
+    };
+    assert_says("is on its way");
+    for (_, bought) in &packs {
+        ada.is_told("checkout.session.completed", "paid", bought);
+    }
+    assert_says("has arrived");
+}
+
+#[test]
+fn the_built_in_page_after_a_checkout_waits_for_this_checkout() {
+    let ada = Shopper::start("podcasts");
+    assert!(ada.page("").contains("One moment"), "{}", ada.page(""));
+    let first = ada.buys("credit_pack", json!(1000), 1000);
+    let second = ada.buys("theme", json!("night"), 500);
+    ada.is_told("checkout.session.completed", "paid", &second);
+    let waits = ada.page_of(&first);
+    let again = format!("session_id={}\">Look again", first.session);
+    assert!(waits.contains("One moment") && waits.contains(&again), "{waits}");
+    assert!(ada.page_of(&second).contains("Thank you"), "{}", ada.page_of(&second));
+    assert!(ada.page("").contains("Thank you"), "a purchase is paid: {}", ada.page(""));
+    ada.is_told("checkout.session.expired", "unpaid", &first);
+    let expired = ada.page_of(&first);
+    assert!(expired.contains("This payment has the status “cancelled” now."), "{expired}");
 }
 
 // covers: PLG-01, PLG-03

@@ -171,10 +171,14 @@ told.unpaid = await page.$$eval("#agents .tag", (tags) => tags.map((tag) => tag.
 await story.followText("Go on to the payment");
 await story.pay();
 await story.sees("Smith has arrived", "#bought");
+const smith = page.url();
 await story.goto(`${server}/agents`);
 await story.followText("Subscribe");
 await story.pay();
 await story.sees("Muse has arrived", "#bought");
+// Each page of thanks is about its own checkout, whatever was paid since.
+await story.goto(smith);
+await story.sees("Smith has arrived", "#bought");
 await story.goto(`${server}/agents`);
 told.owned = await page.$$eval("#agents .tag", (tags) => tags.map((tag) => tag.innerText));
 await story.state("agents-owned");
