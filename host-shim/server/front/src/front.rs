@@ -499,6 +499,7 @@ fn router(app: AppState) -> Router {
         .route("/api/auth/confirmation", post(mails::confirmation).fallback(wrong_method("POST")))
         .route("/api/auth/export", get(own_data::export).fallback(get_only))
         .route("/api/auth/erase", post(own_data::erase).fallback(wrong_method("POST")))
+        .route("/api/auth/invitation", get(organizations::invited).fallback(get_only))
         .route("/api/auth/join", post(organizations::join).fallback(wrong_method("POST")))
         .route(
             "/api/auth/organizations",

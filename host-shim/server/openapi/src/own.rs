@@ -74,6 +74,7 @@ const TYPES: &[(&str, &[&str])] = &[
     ("ServerMember", &["user: ServerMemberUser", "roles: string[]"]),
     ("ServerMembers", &["members: ServerMember[]"]),
     ("ServerInvitation", &["email: string", "role: string"]),
+    ("ServerInvited", &["organization: string", "roles: string[]", "email: string"]),
     ("ServerExport", &["user: ServerUser", "organizations: json", "accounts: json"]),
     (
         "ServerEndpoint",
@@ -175,6 +176,8 @@ const PATHS: &[Own] = &[
     own("DELETE /api/auth/organizations/{id}/members/{user}", "Removes a member.", (200, "ServerNothing")),
     own("POST /api/auth/organizations/{id}/invitations", "Invites an address by mail.", (202, "ServerInvitation"))
         .body(&["email: string", "role: string"]),
+    own("GET /api/auth/invitation", "What the invitation of a link is for.", (200, "ServerInvited"))
+        .query(&["token: string"]),
     own("POST /api/auth/join", "Accepts an invitation by the token of its link.", (200, "ServerJoined"))
         .body(&["token: string"]),
     own("GET /.well-known/jwks.json", "The public keys of the tokens.", (200, "json")).public(),

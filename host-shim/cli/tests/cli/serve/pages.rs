@@ -142,7 +142,9 @@ fn a_user_has_a_team_webhooks_and_the_own_data() {
     let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
     assert_eq!((text("organization"), text("role")), ("Choir", "Expected owner, member, viewer."));
     assert_eq!(text("invited"), "The invitation is on its way.");
+    assert_has(&told, "invitation", &["Join Choir", "with the role owner"]);
     assert!(text("joined").contains("Choir"), "{told}");
+    assert_has(&told, "usedInvitation", &["does not work for bob@example.com", "Ask an owner of the organization"]);
     assert_eq!((&told["members"], text("removed")), (&json!(2), "The member is removed."));
     assert_eq!((&told["secret"], &told["again"]), (&json!(true), &json!(false)), "a secret is shown once");
     let resent = ("The message is sent again.", "The failed messages are sent again.");

@@ -1,10 +1,10 @@
-//! `/api/auth/organizations/…` and `/api/auth/join`: organizations, their members, and invitations by mail.
+//! `/api/auth/organizations/…`, `/api/auth/invitation` and `/api/auth/join`: organizations, their members, and invitations by mail.
 
 use super::mails::{command, send, text};
 use super::session::Session;
 use super::{given, user_shown};
 use crate::command::Answered;
-use crate::extract::Named;
+use crate::extract::{Asked, Named};
 use crate::front::AppState;
 use crate::problem::Problem;
 use axum::body::Body;
@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{Account, FieldErrorCode};
 use host_identity::{Address, Link, LinkKind, OWNER, Organization, Removed, Users, UsersError, random};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Maximum length of a name in characters.
@@ -157,7 +158,33 @@ pub(crate) async fn invite(
     Ok(Answered::of(202, json!({"email": link.email, "role": role})))
 }
 
-/// Carries out `POST /api/auth/join`: the user accepts an invitation, which must have gone to the user's own address.
+/// The query of `GET /api/auth/invitation`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Invited {
+    token: String,
+}
+
+/// Returns an invitation that still works and went to the user's own address, and its organization.
+fn invitation(session: &Session, token: &str) -> Result<(Link, Organization), Problem> {
+    let identity = session.users()?.identity();
+    let link = identity.link(token, &[LinkKind::Invitation], session.hosted.site.clock().now())?;
+    if link.email != session.user.email {
+        return Err(Problem::forbidden("the invitation went to another address"));
+    }
+    let Account::Organization(id) = &link.account else { return Err(Problem::not_found("no organization")) };
+    let organization = identity.users().organization(session.user.livemode, id)?;
+    let organization = organization.ok_or_else(|| Problem::not_found("the organization was dissolved"))?;
+    Ok((link, organization))
+}
+
+/// Carries out `GET /api/auth/invitation`: tells the user what an invitation is for.
+pub(crate) async fn invited(session: Session, Asked(asked): Asked<Invited>) -> Result<Answered, Problem> {
+    let (link, organization) = invitation(&session, &asked.token)?;
+    Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))
+}
+
+/// Carries out `POST /api/auth/join`: the user accepts an invitation.
 pub(crate) async fn join(
     State(app): State<AppState>,
     session: Session,
@@ -165,16 +192,9 @@ pub(crate) async fn join(
     body: Body,
 ) -> Result<Answered, Problem> {
     let given = given(&app, &headers, body, &["token"], &[]).await?;
-    let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
-    let link = identity.link(text(&given, "token"), &[LinkKind::Invitation], now)?;
-    if link.email != session.user.email {
-        return Err(Problem::forbidden("the invitation went to another address"));
-    }
-    let Account::Organization(id) = &link.account else { return Err(Problem::not_found("no organization")) };
-    let organization = identity.users().organization(session.user.livemode, id)?;
-    let organization = organization.ok_or_else(|| Problem::not_found("the organization was dissolved"))?;
-    identity.use_link(text(&given, "token"))?;
-    identity.users().join(id, &session.user.id, &link.roles, now)?;
+    let (link, organization) = invitation(&session, text(&given, "token"))?;
+    session.users()?.identity().use_link(text(&given, "token"))?;
+    session.file()?.join(&organization.id, &session.user.id, &link.roles, session.hosted.site.clock().now())?;
     let (organization, roles) = session.organization(&organization.id)?;
     let mut shown = organization_shown(&organization, &roles);
     shown["user"] = user_shown(&session.user);

@@ -160,12 +160,19 @@ fn members_of_an_organization_do_what_their_roles_allow() {
     let [(_, mail)] = <[_; 1]>::try_from(server.mails("organization_invitation", "bob@example.com")).expect("one mail");
     assert_eq!(mail["values"], json!({"organization": "Choir", "role": "billing"}));
     let join = json!({"token": token});
-    assert_eq!(code("POST /api/auth/join", &eve, &join), (403, "forbidden".into()), "it went to another address");
+    let invitation = format!("GET /api/auth/invitation?token={token}");
+    let shown = json!({"organization": "Choir", "roles": ["billing"], "email": "bob@example.com"});
+    assert_eq!(server.ok(&invitation, &bob, &NOTHING), shown);
+    for (line, body) in [("POST /api/auth/join", &join), (invitation.as_str(), &NOTHING)] {
+        assert_eq!(code(line, &eve, body), (403, "forbidden".into()), "it went to another address");
+    }
     let seen = format!("GET /api/entitlements?account={account}");
     assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403);
     server.api.server.advance_to(server.api.server.now() + 1);
     assert_eq!(server.ok("POST /api/auth/join", &bob, &join)["roles"], json!(["billing"]));
-    assert_eq!(code("POST /api/auth/join", &bob, &join), (410, "link-ended".into()));
+    for (line, body) in [("POST /api/auth/join", &join), (invitation.as_str(), &NOTHING)] {
+        assert_eq!(code(line, &bob, body), (410, "link-ended".into()));
+    }
     assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 200);
     // `billing` may open the portal, and makes no workspaces.
     let create = format!("POST /api/commands/product.create?account={account}");

@@ -6,9 +6,7 @@ const story = await open();
 const { page, told } = story;
 
 await story.goto(`${server}/register`);
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com");
 
 await story.followText("Team", ".nav a");
 await story.state("team-empty");
@@ -26,14 +24,17 @@ told.invited = await story.text("[role=status]");
 
 // The invited one registers by the mail and joins, with a browser of the own; the founder lets the member go.
 const bob = await story.beside();
-await bob.goto(await linkIn(data, "bob@example.com", "/auth/invitation"));
+const invitation = await linkIn(data, "bob@example.com", "/auth/invitation");
+await bob.goto(invitation);
 await bob.followText("Sign up", "main a");
-await bob.type("#f-email", "bob@example.com");
-await bob.type("#f-password", "correct horse battery");
-await bob.followText("Sign up", "main button");
+await bob.signUp("bob@example.com");
+told.invitation = await bob.text();
 await bob.state("invitation");
 await bob.followText("Join the organization");
 told.joined = await bob.text();
+await bob.goto(invitation);
+told.usedInvitation = await bob.text();
+await bob.state("invitation-used");
 await page.reload({ waitUntil: "load" });
 told.members = await page.$$eval("tbody tr", (rows) => rows.length);
 await story.state("organization");

@@ -8,6 +8,8 @@ import { card } from "./api.mjs";
 const require = createRequire(`${process.env.PACKAGES}/node_modules/`);
 const puppeteer = require("puppeteer-core");
 const isWhole = Boolean(process.env.WHOLE || process.env.SHOTS);
+// The password of everybody in the stories.
+export const PASSWORD = "correct horse battery";
 const axe = readFileSync(require.resolve("axe-core"), "utf8");
 
 // Returns the link below a path in a mail to an address, but for the known link. Waits until there is such a mail.
@@ -75,14 +77,20 @@ class Story {
 
   // Waits until the page shows a text, without loading it again.
   async sees(text, selector = "main") {
-    const seen = this.page.waitForFunction(
-      (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase()),
-      // By default puppeteer looks at each animation frame, and a hidden page has none.
-      { polling: 100 },
-      text,
-      selector,
-    );
-    await this.awaits(`\`${text}\` in ${selector}`, seen);
+    const shows = (wanted, where) => document.querySelector(where)?.innerText.toLowerCase().includes(wanted.toLowerCase());
+    await this.until(`\`${text}\` in ${selector}`, shows, text, selector);
+  }
+
+  // Waits until the page has this number of elements, without loading it again.
+  async counts(number, selector) {
+    const has = (wanted, where) => document.querySelectorAll(where).length === wanted;
+    await this.until(`${number} of ${selector}`, has, number, selector);
+  }
+
+  // Waits until something is true on the page.
+  async until(expected, isTrue, ...args) {
+    // By default puppeteer looks at each animation frame, and a hidden page has none.
+    await this.awaits(expected, this.page.waitForFunction(isTrue, { polling: 100 }, ...args));
   }
 
   // Awaits something; if it fails, the error has what was expected, and what the page shows instead.
@@ -101,6 +109,30 @@ class Story {
       if (await this.page.$(`input[name=${name}]`)) await this.type(`input[name=${name}]`, text);
     }
     await this.follow("form button[type=submit], form button:not([type])");
+  }
+
+  // Sends the form of a registration.
+  async signUp(email, name) {
+    if (name) await this.type("#f-name", name);
+    await this.#enter("Sign up", email);
+  }
+
+  // Sends the form of a login.
+  async logIn(email) {
+    await this.#enter("Log in", email);
+  }
+
+  async #enter(button, email) {
+    await this.type("#f-email", email);
+    await this.type("#f-password", PASSWORD);
+    await this.followText(button, "main button");
+  }
+
+  // Opens the link of an account that waits for its password, and sets it.
+  async claim(link) {
+    await this.goto(link);
+    await this.type("#f-password", PASSWORD);
+    await this.followText("Save the password");
   }
 
   async type(selector, text) {

@@ -2,7 +2,7 @@
 import { get } from "node:http";
 import { fileURLToPath } from "node:url";
 import { operatorOf } from "./api.mjs";
-import { open } from "./browser.mjs";
+import { PASSWORD, open } from "./browser.mjs";
 
 const [server, key] = process.argv.slice(2);
 const story = await open();
@@ -31,7 +31,7 @@ await story.type("#f-password", "short");
 await story.followText("Sign up", "main button");
 told.weak = await story.text("#e-password");
 await story.state("register-weak");
-await story.type("#f-password", "correct horse battery");
+await story.type("#f-password", PASSWORD);
 await story.followText("Sign up", "main button");
 told.registered = new URL(page.url()).pathname;
 await story.goto(`${server}/dashboard`);
@@ -129,9 +129,7 @@ async function later(advance, path) {
   await story.goto("about:blank");
   await operator.advance(advance);
   await story.goto(`${server}${path}`);
-  await story.type("#f-email", "ada@example.com");
-  await story.type("#f-password", "correct horse battery");
-  await story.followText("Log in", "main button");
+  await story.logIn("ada@example.com");
 }
 await later("32d", told.instance);
 told.returned = new URL(page.url()).pathname;

@@ -10,9 +10,7 @@ const { page, told } = story;
 await operatorOf(server, key).have("user:bob", "hobby", { name: "Bob", metadata: { subdomain: "choir" } });
 
 await story.goto(`${server}/register?return_to=/pricing`);
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com");
 
 // Without a plan, nothing can be made; the page says what to buy.
 await story.goto(`${server}/instances/new`);

@@ -1,7 +1,7 @@
 // An operator's story at a server in local mode: the first login by the link, what is stuck, an event from its arrival to its effects, and an
 // account whose instance is suspended and resumed by a click.
 import { operatorOf } from "./api.mjs";
-import { open } from "./browser.mjs";
+import { PASSWORD, open } from "./browser.mjs";
 
 const [server, key, link] = process.argv.slice(2);
 const story = await open();
@@ -14,7 +14,7 @@ await story.goto(`${server}/admin`);
 told.anonymous = new URL(page.url()).pathname;
 await story.goto(link);
 await story.state("claim");
-await story.type("#f-password", "correct horse battery");
+await story.type("#f-password", PASSWORD);
 await story.followText("Save the password");
 told.first = new URL(page.url()).pathname;
 await story.sees("Everything works");

@@ -10,9 +10,7 @@ const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
 const here = () => page.url().replace(server, "");
 
 // The first operator finds nothing to do.
-await story.goto(link);
-await story.type("#f-password", "correct horse battery");
-await story.followText("Save the password");
+await story.claim(link);
 await story.followText("Provisions", ".nav a");
 told.none = flat(await story.text(".empty"));
 await story.state("provisions-empty");
@@ -22,10 +20,7 @@ await story.goto(`${server}/welcome`);
 told.anonymous = flat(await story.text("main"));
 await story.state("welcome-anonymous");
 await story.goto(`${server}/register?return_to=/welcome`);
-await story.type("#f-name", "Ada");
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com", "Ada");
 told.registered = here();
 told.unpaid = await story.text("h1");
 await story.state("welcome-unpaid");
@@ -55,9 +50,7 @@ told.forbidden = answer.status();
 await story.followText("Log out");
 
 await story.goto(`${server}/login?return_to=/admin`);
-await story.type("#f-email", "operator@local.invalid");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Log in", "main button");
+await story.logIn("operator@local.invalid");
 await story.followText("Provisions", ".nav a");
 const row = () => page.$$eval("tbody td", (cells) => cells.map((cell) => cell.innerText)).then((cells) => cells.map(flat));
 await story.sees("philharmonic");

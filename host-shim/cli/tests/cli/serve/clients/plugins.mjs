@@ -1,7 +1,7 @@
 // The story of a shop of plugins at a server in local mode: a user buys software and makes tokens for it, and an operator writes to the customers.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { open } from "./browser.mjs";
+import { PASSWORD, open } from "./browser.mjs";
 
 const [server, , link, data] = process.argv.slice(2);
 const story = await open();
@@ -20,10 +20,7 @@ told.products = await page.$$eval(".product h2", (heads) => heads.map((head) => 
 await story.state("products");
 await story.goto(`${server}/register?return_to=/dashboard`);
 await story.state("register");
-await story.type("#f-name", "Ada");
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com", "Ada");
 told.registered = here();
 told.empty = flat(await story.text(".empty"));
 await story.state("dashboard-empty");
@@ -83,13 +80,11 @@ told.reason = flat(await story.text());
 await story.state("forbidden");
 await story.followText("Log out");
 for (const name of ["bob", "eve"]) {
-  const body = { email: `${name}@example.com`, password: "correct horse battery", name: name === "bob" ? "Bob" : "Eve" };
+  const body = { email: `${name}@example.com`, password: PASSWORD, name: name === "bob" ? "Bob" : "Eve" };
   await fetch(`${server}/api/auth/register`, { method: "POST", headers: { "content-type": "application/json", "accept-language": name === "eve" ? "de-DE,de;q=0.9" : "en" }, body: JSON.stringify(body) });
 }
 
-await story.goto(link);
-await story.type("#f-password", "correct horse battery");
-await story.followText("Save the password");
+await story.claim(link);
 await story.followText("Customers", ".nav a");
 told.customers = await page.$$eval("tbody tr", (rows) => rows.map((row) => `${row.children[0].innerText} ${row.children[1].innerText}`).sort());
 await story.state("customers");

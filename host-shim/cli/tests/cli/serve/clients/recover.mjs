@@ -13,9 +13,7 @@ const inTheWay = join(data, "providers/local/labels/solobase-opera.json");
 mkdirSync(inTheWay, { recursive: true });
 
 await story.goto(`${server}/register?return_to=/pricing`);
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com");
 await story.followText("Subscribe to Starter");
 await story.pay();
 await story.sees("your plan is active");
@@ -30,9 +28,7 @@ await page.evaluate(() => (window.isTheSamePage = true));
 
 // The operator is another person at another browser.
 const operator = await story.beside();
-await operator.goto(link);
-await operator.type("#f-password", "correct horse battery");
-await operator.followText("Save the password");
+await operator.claim(link);
 await operator.sees("Is a directory");
 told.again = (await operator.text("#effects")).replaceAll(/\s+/g, " ");
 await operator.state("overview-tried-again");

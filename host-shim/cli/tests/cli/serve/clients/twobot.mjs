@@ -19,10 +19,7 @@ const form = (action, tier) => `form[action$="/do/${action}"]:has(input[value="$
 await story.goto(personal);
 told.anonymous = new URL(page.url()).pathname;
 await story.followText("Sign up", "main a");
-await story.type("#f-name", "Ada");
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com", "Ada");
 told.registered = here();
 told.reset = (await story.text(".figures")).includes("counted anew on");
 told.empty = await figures();

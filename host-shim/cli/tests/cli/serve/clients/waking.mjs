@@ -11,17 +11,8 @@ const { page, told } = story;
 const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
 const api = operatorOf(server, key);
 
-async function logIn(other, email) {
-  await other.type("#f-email", email);
-  await other.type("#f-password", "correct horse battery");
-  await other.followText("Log in", "main button");
-}
-
 await story.goto(`${server}/register?return_to=/pricing`);
-await story.type("#f-name", "Ada");
-await story.type("#f-email", "ada@example.com");
-await story.type("#f-password", "correct horse battery");
-await story.followText("Sign up", "main button");
+await story.signUp("ada@example.com", "Ada");
 await story.followText("Subscribe to Pro");
 await story.pay();
 await story.sees("Name your orchestra");
@@ -33,9 +24,7 @@ await page.evaluate(() => (window.isTheSamePage = true));
 
 // An operator lets the provider try, which can't, and enters the database.
 const operator = await story.beside();
-await operator.goto(link);
-await operator.type("#f-password", "correct horse battery");
-await operator.followText("Save the password");
+await operator.claim(link);
 await operator.sees("Database of orch_philharmonic");
 await operator.state("overview-step");
 await operator.followText("Let the provider try again");
@@ -71,22 +60,25 @@ async function visit() {
   const answer = await visitor.goto(`http://${host}/`);
   return [answer.status(), await visitor.text("h1")];
 }
+// Lets a month pass without any page open. All logins end meanwhile, and the owner finds the orchestra asleep.
+async function sleeps() {
+  for (const one of [story, visitor, operator]) await one.goto("about:blank");
+  await api.advance("31d");
+  await story.goto(`${server}/instances/orch_philharmonic`);
+  await story.logIn("ada@example.com");
+  await story.sees("Nobody used it for a while");
+}
+
 told.running = await visit();
 await visitor.state("away-elsewhere");
-await visitor.goto("about:blank");
-await story.goto("about:blank");
-await operator.goto("about:blank");
-await api.advance("31d");
-await story.goto(`${server}/instances/orch_philharmonic`);
-await logIn(story, "ada@example.com");
-await story.sees("Nobody used it for a while");
+await sleeps();
 await story.state("instance-idle");
 // The first visit wakes it. A person makes its database again, and the page asks by itself until it is there.
 told.visited = await visit();
 await visitor.state("away-restoring");
 told.visitor = flat(await visitor.text("body"));
 await operator.goto(`${server}/admin/provisions/philharmonic`);
-await logIn(operator, "operator@local.invalid");
+await operator.logIn("operator@local.invalid");
 await operator.type("#f-url", "postgres://orchestra:hunter22@other.example:5432/name");
 await operator.followText("Enter the database");
 await visitor.sees("Not at this server", "body");
@@ -94,12 +86,7 @@ await story.goto(`${server}/instances/orch_philharmonic`);
 await story.sees("running");
 
 // Another month, and the owner wakes it.
-await story.goto("about:blank");
-await visitor.goto("about:blank");
-await api.advance("31d");
-await story.goto(`${server}/instances/orch_philharmonic`);
-await logIn(story, "ada@example.com");
-await story.sees("Nobody used it for a while");
+await sleeps();
 await story.followText("Restore");
 told.restored = await story.text("[role=status]");
 await story.sees("restoring", ".tag");
