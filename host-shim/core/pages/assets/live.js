@@ -12,8 +12,21 @@
     copy.querySelectorAll("details").forEach((details) => (details.open = false));
     return copy.innerHTML;
   };
+  // True if a person has written or chosen something that is not sent yet.
+  const isChanged = (input) => {
+    if (input.type === "hidden") return false;
+    if (input instanceof HTMLSelectElement) {
+      const first = [...input.options].findIndex((option) => option.defaultSelected);
+      return input.selectedIndex !== Math.max(first, 0);
+    }
+    return input.type === "checkbox" || input.type === "radio" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue;
+  };
+  // A form that a person is filling in is not replaced.
+  const isInUse = (part) =>
+    part.contains(document.activeElement?.closest("form")) || [...part.querySelectorAll("input, textarea, select")].some(isChanged);
   let isBusy = false;
   let isAgain = false;
+  let isBehind = false;
   const refresh = async () => {
     if (isBusy) {
       isAgain = true;
@@ -27,10 +40,13 @@
         return;
       }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      isBehind = false;
       for (const part of parts()) {
         const next = fresh.getElementById(part.id);
-        // A form that a person is filling in is not replaced.
-        if (next && html(next) !== html(part) && !part.contains(document.activeElement?.closest("form"))) {
+        if (!next || html(next) === html(part)) continue;
+        if (isInUse(part)) {
+          isBehind = true;
+        } else {
           const opened = [...part.querySelectorAll("details")].map((details) => details.open);
           part.replaceChildren(...next.childNodes);
           part.querySelectorAll("details").forEach((details, at) => (details.open = opened[at] ?? false));
@@ -54,5 +70,7 @@
     isFirst = false;
   };
   stream.onmessage = refresh;
+  // Whoever leaves a form sees what has changed meanwhile.
+  addEventListener("focusout", () => isBehind && setTimeout(refresh));
   addEventListener("pagehide", () => stream.close());
 })();

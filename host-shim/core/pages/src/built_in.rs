@@ -23,6 +23,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "blocks/plan_comparison.html",
     "blocks/pricing.html",
     "blocks/problem.html",
+    "blocks/returned.html",
     "blocks/set_password.html",
     "blocks/steps.html",
     "blocks/subscription.html",

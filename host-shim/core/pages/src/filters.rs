@@ -13,6 +13,7 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("date", date);
     environment.add_filter("json", pretty);
     environment.add_filter("time", time);
+    environment.add_filter("millis", millis);
     environment.add_filter("words", words);
     environment.add_filter("on_sale", on_sale);
     environment.add_filter("plan_lines", plan_lines);
@@ -57,13 +58,22 @@ fn date(value: &Value, locale: &str) -> String {
     day.unwrap_or_default()
 }
 
-/// `{{ event.received_at | time }}`: a time to the second, in UTC; a text or milliseconds. Nothing for no time.
-fn time(value: &Value) -> String {
-    let time = match value.as_str() {
+/// Reads a time: a text or milliseconds.
+fn timestamp(value: &Value) -> Option<jiff::Timestamp> {
+    match value.as_str() {
         Some(text) => text.parse().ok(),
         None => i64::try_from(value.clone()).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
-    };
-    time.map(|time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+    }
+}
+
+/// `{{ event.received_at | time }}`: a time to the second, in UTC; a text or milliseconds. Nothing for no time.
+fn time(value: &Value) -> String {
+    timestamp(value).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}
+
+/// `{{ now | millis }}`: a time in milliseconds since the epoch; a text or milliseconds. `none` for no time.
+fn millis(value: &Value) -> Value {
+    timestamp(value).map_or(Value::from(()), |time| Value::from(time.as_millisecond()))
 }
 
 /// `{{ event.payload | json }}`: a value as lines of JSON.
@@ -300,6 +310,7 @@ mod tests {
             ("{{ 9999 | micros('usd', 'en-US') }}, {{ 0 | micros('usd', 'en-US') }}", "less than $0.01, $0.00"),
             ("{{ -1509999 | micros('kwd', 'de') }}[{{ none | micros('usd', 'de') }}]", "−1,509\u{a0}KWD[]"),
             ("{{ at | date('en-US') }}", "Jan 31, 2026"),
+            ("{{ at | millis }} {{ 5 | millis }} {{ none | millis is none }}", "1769853600000 5 True"),
             ("{{ count | number('fr') }}", "1\u{202f}000\u{202f}000"),
             ("{{ 'api_requests' | words }}", "API requests"),
             (

@@ -75,7 +75,8 @@ impl Scope {
 
     fn with_value(&self, name: &str, value: minijinja::Value) -> Scope {
         let own: minijinja::Value = [(name.to_owned(), value)].into_iter().collect();
-        Scope(merge_maps([own, self.0.clone()]))
+        // Of two maps with the same key, the last one counts.
+        Scope(merge_maps([self.0.clone(), own]))
     }
 }
 
@@ -201,6 +202,14 @@ mod tests {
     fn value(text: &str, names: Value) -> Result<Option<Value>, String> {
         let value = Expression::parse(text).and_then(|expression| expression.value(&scope(names)));
         value.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_later_name_hides_an_earlier_one() {
+        let later = scope(json!({"caller": {"id": "ada"}, "now": 1})).with("caller", json!({"account": "user:ada"}));
+        let value = |text: &str| Expression::parse(text).expect("an expression").value(&later).expect("a value");
+        assert_eq!(value("caller.account"), Some(json!("user:ada")));
+        assert_eq!((value("caller.id"), value("now")), (None, Some(json!(1))));
     }
 
     #[test]

@@ -93,7 +93,9 @@ async fn find(
     ask(site, move |answerer| -> Result<_, Problem> {
         let question = Question { account, actor: Actor::system(), at };
         let (rows, _) = answerer.ask_whole_list(&question, "instances", None, INSTANCES_MAX)?;
-        let found = rows.iter().map(|row| parsed(&row.value)).find(is_wanted);
+        // A deleted instance may have had the name before.
+        let wanted = rows.iter().map(|row| parsed(&row.value)).filter(is_wanted);
+        let found = wanted.min_by_key(|instance| instance["status"] == "terminated");
         let revision = answerer.read(|store| store.revision(&scope))?;
         Ok(found.map(|instance| (Away::of(&instance), revision)))
     })

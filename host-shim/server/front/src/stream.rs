@@ -2,6 +2,7 @@
 //!
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now.
+//! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
 use crate::extract::{Asked, Called};
 use crate::front::{AppState, HostedSite};
@@ -49,6 +50,10 @@ struct Reading {
     /// True when the server stops.
     stopping: watch::Receiver<bool>,
     is_unnamed: bool,
+    /// Changes with each failed attempt of an effect.
+    tries: watch::Receiver<u64>,
+    /// True if something was committed, or an attempt failed, since the last message.
+    is_woken: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -80,6 +85,8 @@ pub(crate) async fn get(
         commits,
         stopping,
         is_unnamed: asked.unnamed,
+        tries: app.metrics.tries().watch(),
+        is_woken: false,
         _permit: permit,
     };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
@@ -90,7 +97,9 @@ impl Reading {
     /// Waits for the next event that the caller may see; none when the server stops or the store fails.
     async fn next(&mut self) -> Option<Event> {
         loop {
+            let is_page_of_operators = self.is_unnamed && self.caller.is_operator();
             if let Some(row) = self.waiting.pop_front() {
+                self.is_woken = false;
                 let id = row.seq.to_string();
                 let event = Event::default().id(id).data(summary(&row).to_string());
                 return Some(if self.is_unnamed { event } else { event.event(&row.event.kind) });
@@ -105,10 +114,15 @@ impl Reading {
             };
             self.waiting = rows.into_iter().filter(is_seen).collect();
             if self.waiting.is_empty() && !may_have_more {
+                if std::mem::take(&mut self.is_woken) && is_page_of_operators {
+                    return Some(Event::default().data("{}"));
+                }
                 tokio::select! {
                     changed = self.commits.changed() => changed.ok()?,
+                    changed = self.tries.changed(), if is_page_of_operators => changed.ok()?,
                     _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 }
+                self.is_woken = true;
             }
         }
     }

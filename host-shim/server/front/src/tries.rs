@@ -5,6 +5,7 @@ use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::EffectRow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// Maximum effects whose last attempt is known. Beyond it, the one that failed first is forgotten.
 const KNOWN_MAX: usize = 1_000;
@@ -54,11 +55,15 @@ impl Known {
 
 /// The last failed attempts of a server's effects.
 #[derive(Debug, Default)]
-pub(crate) struct Tries(Mutex<Known>);
+pub(crate) struct Tries {
+    known: Mutex<Known>,
+    /// Changes with each failed attempt.
+    failed: watch::Sender<u64>,
+}
 
 impl Tries {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes the answer to a call. An answer that ends the effect is the end of what is known about it.
@@ -68,10 +73,16 @@ impl Tries {
             Reply::Answer(CallOutcome::Retry { code, message, .. }) => {
                 let failed = FailedTry { attempt: call.attempt, code: code.clone(), message: message.clone() };
                 self.known().note(id, failed);
+                self.failed.send_modify(|number| *number += 1);
             }
             Reply::Answer(CallOutcome::Done(_) | CallOutcome::Refused { .. }) => self.known().forget(&id),
             Reply::Answer(CallOutcome::InProgress { .. }) | Reply::Silence { .. } => {}
         }
+    }
+
+    /// Returns what changes with each failed attempt.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.failed.subscribe()
     }
 
     /// Returns the last failed attempt of an effect.

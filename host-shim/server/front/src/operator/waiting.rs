@@ -129,8 +129,14 @@ fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Resul
         };
         Ok(rows.iter().map(|row| with_account(parsed(&row.value))).collect())
     };
-    let tasks = list("tasks")?;
-    let failed = list("instances")?.into_iter().filter(|instance| instance["status"] == FAILED).collect();
+    let (mut tasks, instances) = (list("tasks")?, list("instances")?);
+    for task in &mut tasks {
+        let of = instances.iter().find(|instance| instance["id"] == task["id"]);
+        for name in ["name", "subdomain"] {
+            task[name] = of.map_or(Value::Null, |instance| instance[name].clone());
+        }
+    }
+    let failed = instances.into_iter().filter(|instance| instance["status"] == FAILED).collect();
     Ok((name, OfAccount { tasks, failed }))
 }
 

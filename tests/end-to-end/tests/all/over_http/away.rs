@@ -39,6 +39,28 @@ fn later(api: &Api, days: i64) {
     api.server.settle();
 }
 
+#[test]
+fn a_name_that_was_given_back_leads_to_its_new_instance() {
+    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
+    let body =
+        json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "office@city.example"}});
+    made(&api, "o1", "price_orchestra_pro", &body);
+    let delete = "POST /api/commands/instance.delete?account=user:o1";
+    api.plain(delete, &api.operator(), &json!({"id": "orch_philharmonic", "confirm": "City"}));
+    api.server.settle();
+    // A deleted orchestra keeps its name for thirty days.
+    later(&api, 31);
+    let create = "POST /api/commands/instance.create?account=user:o1";
+    let new = api.plain(create, &api.operator(), &body);
+    api.server.settle();
+    assert_ne!(new["id"], "orch_philharmonic", "{new}");
+    assert_eq!(status_of(&api, "user:o1", "orch_philharmonic"), "terminated");
+    let visited = visit(&api, "philharmonic.stagesub.com");
+    assert_eq!((visited.status, visited.body.contains("Not at this server")), (421, true), "{visited:?}");
+    assert_eq!(api.get("/api/hosts/philharmonic", &api.service())["status"], "running");
+    assert_eq!(api.get("/api/admin/provisions/philharmonic", &api.operator())["instance"], new["id"]);
+}
+
 // covers: ORC-42, Q-55
 #[test]
 fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it() {

@@ -36,10 +36,12 @@ fn an_operator_sees_the_steps_and_enters_the_address_of_the_database() {
     let operator = api.operator();
     let provision = api.get("/api/admin/provisions/philharmonic", &operator);
     assert_eq!((&provision["phase"], &provision["status"]), (&json!("awaiting_manual"), &json!("provisioning")));
+    assert_eq!((&provision["instance"], &provision["account"]), (&json!("orch_philharmonic"), &json!("user:o1")));
     let step = &provision["steps"][0];
     assert_eq!((&step["step"], &step["status"]), (&json!("database"), &json!("waiting")));
     assert_eq!(step["how"][0], "Create a project at https://supabase.com/dashboard", "the steps are listed");
     assert_eq!(step["due_at"], "2026-01-02T00:00:00Z", "a day after the payment");
+    assert_eq!((&step["opened_at"], &step["code"]), (&json!("2026-01-01T00:00:00Z"), &json!("not-configured")));
     let line = "POST /api/admin/provisions/philharmonic/database-url";
     api.script(
         "orch_philharmonic/database/observe",

@@ -184,6 +184,10 @@ fn the_usage_page_synchronises_and_lists_each_request() {
     assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
 }
 
+/// Ada's subscription to a plan with a bigger and a smaller one beside it.
+const STARTER: &str = "{stripe: customer.subscription.created, id: evt_s, set: {id: sub_s, customer: cus_ada, metadata: {user_id: ada}, \
+     price: }}";
+
 /// A purchase that waits for its checkout.
 struct Bought {
     purchase: String,
@@ -226,10 +230,13 @@ impl Shopper {
         ));
     }
 
+    fn at(&self, path: &str) -> String {
+        get(&self.api, path, &[("Authorization", self.authorization.as_str())]).body
+    }
+
     /// Returns the page to which a checkout returns.
     fn page(&self, query: &str) -> String {
-        let headers = [("Authorization", self.authorization.as_str())];
-        get(&self.api, &format!("/billing/success{query}"), &headers).body
+        self.at(&format!("/billing/success{query}"))
     }
 
     fn page_of(&self, bought: &Bought) -> String {
@@ -271,6 +278,81 @@ fn the_built_in_page_after_a_checkout_waits_for_this_checkout() {
     ada.is_told("checkout.session.expired", "unpaid", &first);
     let expired = ada.page_of(&first);
     assert!(expired.contains("This payment has the status “cancelled” now."), "{expired}");
+}
+
+// covers: SOL-55
+#[test]
+fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
+    let ada = Shopper::start("podcasts");
+    let (pack, theme) = ("Ten dollars of transcription", "Night");
+    let abandoned = ada.buys("credit_pack", json!(1000), 1000);
+    let bought = ada.buys("theme", json!("night"), 500);
+    let dashboard = || ada.at("/dashboard?success=true");
+    assert!(dashboard().contains("The payment is on its way to us."), "{}", dashboard());
+    ada.is_told("checkout.session.completed", "paid", &bought);
+    let arrived = dashboard();
+    assert!(arrived.contains(&format!("the payment has arrived for: {theme}.")), "{arrived}");
+    assert!(arrived.contains(&format!("Not paid yet: {pack}.")), "{arrived}");
+    ada.is_told("checkout.session.expired", "unpaid", &abandoned);
+    assert!(!dashboard().contains("Not paid yet"), "{}", dashboard());
+    // Somebody who comes back to the address later is not thanked for an old payment.
+    ada.api.server.advance_to(ada.api.server.now() + 3_600_000);
+    assert!(!dashboard().contains("Thank you") && !dashboard().contains("on its way"), "{}", dashboard());
+}
+
+#[test]
+fn whoever_changes_the_plan_reads_when_the_change_counts() {
+    for (plan, at, told) in [
+        ("prod_hobby", "period_end", "The change counts when the paid period ends."),
+        ("prod_professional", "now", "The change counts now."),
+    ] {
+        let ada = Shopper::start("solobase");
+        ada.api.stripe(STARTER);
+        let headers = [OWN.as_slice(), &[("Authorization", ada.authorization.as_str())]].concat();
+        let sent = send(&ada.api, "subscribe", &headers, &format!("_page=/pricing&plan={plan}"));
+        assert_eq!((sent.status, sent.header("location")), (303, Some(&*format!("/billing?changed={at}"))), "{sent:?}");
+        let billing = ada.at(&format!("/billing?changed={at}"));
+        assert!(billing.contains(told), "{billing}");
+    }
+}
+
+#[test]
+fn an_instance_tells_its_owner_why_it_is_suspended() {
+    let ada = Shopper::start("solobase");
+    ada.api.stripe(STARTER);
+    let body = json!({"name": "App", "metadata": {"subdomain": "choir"}});
+    let made = ada.api.plain("POST /api/commands/instance.create?account=user:ada", &ada.api.operator(), &body);
+    ada.api.server.settle();
+    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
+    let suspend = "POST /api/commands/instance.suspend?account=user:ada";
+    ada.api.plain(suspend, &ada.api.operator(), &json!({"id": id}));
+    ada.api.server.settle();
+    let page = ada.at(&format!("/instances/{id}"));
+    assert!(page.contains("Solobase has suspended it.") && !page.contains("Look at the billing"), "{page}");
+}
+
+#[test]
+fn a_refused_report_of_a_step_shows_the_error_at_its_own_field() {
+    let api = Api::start("orchestra");
+    for (user, subdomain) in [("o1", "city"), ("o2", "town")] {
+        api.stripe(&format!(
+            "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, metadata: {{user_id: {user}}}, \
+             price: price_orchestra_pro}}}}"
+        ));
+        let body =
+            json!({"name": subdomain, "metadata": {"subdomain": subdomain, "contact_email": "office@x.example"}});
+        api.plain(&format!("POST /api/commands/instance.create?account=user:{user}"), &api.operator(), &body);
+        api.server.settle();
+    }
+    let authorization = format!("Bearer {}", api.operator());
+    let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
+    let form = "_page=/admin&account=user:o2&id=orch_town&step=database&outputs.secret_ref=secret:town\
+                &outputs.endpoint=postgres%3A%2F%2Fu%3Apw%40h%2Fdb";
+    let refused = send(&api, "complete_step", &operator, form);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let marked = |id: &str| refused.body.contains(&format!("<p class=\"error\" id=\"e-{id}\">"));
+    assert!(marked("orch_town-endpoint") && !marked("orch_city-endpoint"), "{}", refused.body);
+    assert_eq!(refused.body.matches("u:pw@h").count(), 1, "only the form that was sent keeps its text");
 }
 
 // covers: PLG-01, PLG-03

@@ -1,7 +1,9 @@
 //! Events as they happen: server-sent events, resumed where the client left off.
 
+use super::api::Api;
 use super::commands::Served;
 use extension_contract::ActorKind;
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,9 +17,13 @@ struct Stream {
 
 impl Stream {
     fn open(served: &Served, key: &str, headers: &str) -> Stream {
-        let mut connection = TcpStream::connect(served.server.address()).expect("a connection");
+        Stream::open_at(served.server.address(), "/api/events", key, headers)
+    }
+
+    fn open_at(address: &str, path: &str, key: &str, headers: &str) -> Stream {
+        let mut connection = TcpStream::connect(address).expect("a connection");
         connection.set_read_timeout(Some(Duration::from_secs(15))).expect("set");
-        let head = format!("GET /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{headers}\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{headers}\r\n");
         connection.write_all(head.as_bytes()).expect("sent");
         let mut stream = Stream { connection, read: String::new() };
         stream.until("\r\n\r\n");
@@ -78,6 +84,27 @@ fn a_stream_is_resumed_after_the_last_event_that_the_client_has() {
     let wrong = served.send("GET /api/events", &ada, &[("Last-Event-ID", "x")], &Value::Null);
     assert_eq!((wrong.status, wrong.code().as_str()), (400, "last-event-id"));
     assert_eq!(served.send("GET /api/events", "key_0", &[], &json!(null)).status, 401);
+}
+
+#[test]
+fn the_pages_of_operators_are_told_of_a_failed_attempt_and_those_of_users_are_not() {
+    let api = Api::start("solobase");
+    let busy = || ScriptedAnswer::Retryable { code: "busy".to_owned(), message: "later".to_owned() };
+    api.script("account-customer:*", vec![busy(), busy()]);
+    api.plain(
+        "POST /api/commands/account.register?account=user:ada",
+        &api.operator(),
+        &json!({"email": "ada@x.example"}),
+    );
+    api.server.settle();
+    let path = "/api/events?unnamed=true";
+    let mut of_operator = Stream::open_at(api.server.address(), path, &api.operator(), "");
+    let mut of_ada = Stream::open_at(api.server.address(), path, &api.user("ada"), "");
+    api.server.advance_to(api.server.now() + 600_000);
+    api.server.settle();
+    assert!(of_operator.until("data: {}\n"), "{}", of_operator.read);
+    api.plain("POST /api/commands/mail.subscribe?account=user:ada", &api.operator(), &json!({}));
+    assert!(of_ada.until("mail.subscribe") && !of_ada.read.contains("data: {}\n"), "{}", of_ada.read);
 }
 
 #[test]

@@ -385,6 +385,11 @@ fn projects_are_deployed_within_the_limits_of_the_tier() {
     let again = api.send("DELETE /api/projects/five/deploy", &ada, &NOTHING).ok();
     assert_eq!(again["deployed_projects_count"], 4, "a second time changes nothing");
     assert_eq!(deploy("five").ok()["deployed_projects_count"], 5, "a stopped project is deployed again");
+    api.server.settle();
+    api.send("DELETE /api/projects/five/deploy", &ada, &NOTHING).ok();
+    api.server.settle();
+    limits(4, "premium", 5, 0);
+    assert_eq!(deploy("five").ok()["deployed_projects_count"], 5, "and once more");
     let slot = api.send("POST /api/projects/deployment/purchase-slot", &ada, &NOTHING).ok();
     assert_eq!(slot, json!({"checkout_url": "https://checkout.example/cs_1"}));
 }

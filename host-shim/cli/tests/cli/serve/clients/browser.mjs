@@ -136,6 +136,7 @@ class Story {
   }
 
   async type(selector, text) {
+    await this.awaits(selector, this.page.waitForSelector(selector));
     await this.page.$eval(selector, (input) => (input.value = ""));
     await this.page.type(selector, text);
   }

@@ -42,7 +42,7 @@ await story.followText("Subscribe to Starter");
 told.checkout = new URL(page.url()).pathname.startsWith("/c/pay/");
 await story.pay();
 told.paid = page.url().replace(server, "");
-await story.sees("your plan is active");
+await story.sees("the payment has arrived for: Starter");
 await story.state("dashboard-paid");
 
 await story.followText("Create an instance", "a");
@@ -143,6 +143,7 @@ const visited = async (name) => {
 };
 told.awaySuspended = await visited("away-suspended");
 await later("40d", told.instance);
+await story.sees("archived", ".tag");
 told.status = await story.text(".tag");
 await story.state("instance-after-40-days");
 told.awayArchived = await visited("away-archived");

@@ -16,7 +16,7 @@ await story.goto(`${server}/register?return_to=/pricing`);
 await story.signUp("ada@example.com");
 await story.followText("Subscribe to Starter");
 await story.pay();
-await story.sees("your plan is active");
+await story.sees("the payment has arrived for: Starter");
 const create = async (name, subdomain) => {
   await story.goto(`${server}/instances/new`);
   await story.type("#f-name", name);
@@ -59,7 +59,7 @@ await story.sees("It could not be made");
 told.failed = await story.text(".tag");
 await story.state("instance-failed");
 await page.evaluate(() => (window.isTheSamePage = true));
-await operator.sees("choir");
+await operator.sees("choir", "#failed");
 told.stuck = await operator.text("#failed");
 await operator.state("overview-failed");
 // It fails once more when the operator tries it again at the account, and goes on when the bucket is free.
