@@ -184,9 +184,12 @@ fn the_usage_page_synchronises_and_lists_each_request() {
     assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
 }
 
-/// Ada's subscription to a plan with a bigger and a smaller one beside it.
-const STARTER: &str = "{stripe: customer.subscription.created, id: evt_s, set: {id: sub_s, customer: cus_ada, metadata: {user_id: ada}, \
-     price: }}";
+/// Returns the event that gives Ada a plan of Solobase, by the plan's price.
+fn subscribed(price: &str) -> String {
+    format!(
+        "{{stripe: customer.subscription.created, id: evt_s, set: {{id: sub_s, customer: cus_ada, metadata: {{user_id: ada}}, price: {price}}}}}"
+    )
+}
 
 /// A purchase that waits for its checkout.
 struct Bought {
@@ -302,12 +305,13 @@ fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
 
 #[test]
 fn whoever_changes_the_plan_reads_when_the_change_counts() {
-    for (plan, at, told) in [
-        ("prod_hobby", "period_end", "The change counts when the paid period ends."),
-        ("prod_professional", "now", "The change counts now."),
+    let (hobby, professional) = ("price_xyz789", "price_professional_monthly");
+    for (price, plan, at, told) in [
+        (professional, "prod_hobby", "period_end", "The change counts when the paid period ends."),
+        (hobby, "prod_professional", "now", "The change counts now."),
     ] {
         let ada = Shopper::start("solobase");
-        ada.api.stripe(STARTER);
+        ada.api.stripe(&subscribed(price));
         let headers = [OWN.as_slice(), &[("Authorization", ada.authorization.as_str())]].concat();
         let sent = send(&ada.api, "subscribe", &headers, &format!("_page=/pricing&plan={plan}"));
         assert_eq!((sent.status, sent.header("location")), (303, Some(&*format!("/billing?changed={at}"))), "{sent:?}");
@@ -319,7 +323,7 @@ fn whoever_changes_the_plan_reads_when_the_change_counts() {
 #[test]
 fn an_instance_tells_its_owner_why_it_is_suspended() {
     let ada = Shopper::start("solobase");
-    ada.api.stripe(STARTER);
+    ada.api.stripe(&subscribed("price_professional_monthly"));
     let body = json!({"name": "App", "metadata": {"subdomain": "choir"}});
     let made = ada.api.plain("POST /api/commands/instance.create?account=user:ada", &ada.api.operator(), &body);
     ada.api.server.settle();

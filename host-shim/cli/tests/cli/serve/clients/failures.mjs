@@ -30,7 +30,7 @@ await story.pay("4000 0027 6000 3184");
 told.secure = (await story.text("body")).includes("3-D Secure");
 await story.follow("form button[type=submit], form button:not([type])");
 told.paid = page.url().replace(server, "");
-await story.sees("the payment has arrived for: Starter");
+await story.sees("the payment has arrived for: Hobby");
 
 await story.goto(`${server}/instances/new`);
 await story.type("#f-name", "App");
