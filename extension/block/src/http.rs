@@ -1,11 +1,8 @@
 //! Requests and responses, as the platform passes them: a kind, a list of texts, and bytes.
 
 use extension_contract::{Account, Actor, ActorKind};
+pub use host::remote::BODY_BYTES_MAX;
 use serde_json::{Map, Value, json};
-
-/// Maximum length of a body in bytes. The platform gives a block 100 000 000 units of fuel for a call, and a body comes as a list of
-/// numbers in JSON.
-pub const BODY_BYTES_MAX: usize = 128 * 1024;
 
 /// A request.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! `host-shim outbox --solobase URL`.
 
 use crate::world::WorldArgs;
-use crate::{ended, refuse};
+use crate::{EXIT_FAILED, ended, refuse};
 use clap::{Args as ClapArgs, Parser};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
@@ -63,7 +63,7 @@ const AFTER_HELP: &str = "Example:
   SOLOBASE_SERVICE_KEY=… host-shim outbox --solobase https://example.com/b/provisioner \\
     --providers stripe,aws,smtp --provider-settings providers.yml
 
-Exit codes: 0 nothing is due (--once), 1 the block failed, 2 bad usage or input.";
+Exit codes: 0 nothing is due (--once), 1 the block failed or did not take an answer (--once), 2 bad usage or input.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), false)
@@ -80,7 +80,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         return usage("no providers; expected --providers with those that carry out the effects".to_owned());
     };
     let mut worker = Worker::new(block, opened.registry.clone(), &args.owner);
-    let mut failed_ms = 1_000;
+    let (mut failed_ms, mut all_reported) = (1_000, true);
     loop {
         match worker.round() {
             Ok(round) => {
@@ -90,11 +90,19 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
                     writeln!(out, "{outcome}: {}", printable(call))?;
                 }
                 out.flush()?;
+                for (call, reason) in &round.unreported {
+                    eprintln!(
+                        "warning: the block did not take the answer of {}: {}",
+                        printable(call),
+                        printable(reason)
+                    );
+                }
+                all_reported &= round.unreported.is_empty();
                 if round.more || !round.calls.is_empty() {
                     continue;
                 }
                 if args.once {
-                    return Ok(ExitCode::SUCCESS);
+                    return Ok(if all_reported { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) });
                 }
                 thread::sleep(Duration::from_millis(wait_ms(round.next)));
             }

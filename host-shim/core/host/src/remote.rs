@@ -9,6 +9,10 @@ use serde_json::Value;
 /// Maximum number of calls that are lent at once.
 pub const CALLS_MAX: usize = 16;
 
+/// Maximum length of a body that a block takes, in bytes. The platform gives a block 100 000 000 units of fuel for a call, and a body
+/// comes as a list of numbers in JSON.
+pub const BODY_BYTES_MAX: usize = 128 * 1024;
+
 /// `POST /outbox/lease`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,12 +2,17 @@
 
 use host_http::{Body, Client, ExchangeLimits, Method, Request, is_address};
 use serde_json::Value;
+use std::thread;
 use std::time::Duration;
 
 /// Header with the service key.
 const KEY_HEADER: &str = "x-service-key";
 /// Limits of an exchange. An interpreted block needs some time for an event.
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 << 20 };
+/// Number of times that a request is sent whose failure may pass.
+pub(crate) const TRIES_MAX: u32 = 4;
+/// Wait before a request is sent again, in milliseconds; doubled each time.
+const AGAIN_MS: u64 = 500;
 
 /// The reason why a request to the block failed.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +84,28 @@ impl Block {
             return Err(BadAddress { url: url.to_owned() });
         }
         Ok(Block { client: Client::new(url, LIMITS), key })
+    }
+
+    /// Sends a request, up to `tries` times while it may succeed soon. The block must be able to take it twice.
+    ///
+    /// # Errors
+    /// As [`Block::send`].
+    pub(crate) fn send_again(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        tries: u32,
+    ) -> Result<Value, BlockError> {
+        let mut wait = AGAIN_MS;
+        for _ in 1..tries {
+            match self.send(method, path, body) {
+                Err(error) if error.is_transient() => thread::sleep(Duration::from_millis(wait)),
+                done => return done,
+            }
+            wait *= 2;
+        }
+        self.send(method, path, body)
     }
 
     /// Sends a request and returns the answer.

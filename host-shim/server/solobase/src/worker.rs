@@ -1,18 +1,12 @@
 //! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has ended.
 
-use crate::block::{Block, BlockError};
-use host::remote::{Answer, CALLS_MAX, Lease, Leased, LentCall};
+use crate::block::{Block, BlockError, TRIES_MAX};
+use host::remote::{Answer, BODY_BYTES_MAX, CALLS_MAX, Lease, Leased, LentCall};
 use host_http::Method;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use serde_json::json;
 use std::panic::resume_unwind;
 use std::thread;
-use std::time::Duration;
-
-/// Number of times that a report is sent.
-const REPORTS_MAX: u32 = 4;
-/// Wait before the report is sent again, in milliseconds; doubled each time.
-const REPORT_AGAIN_MS: u64 = 500;
 
 /// A worker of a block.
 pub struct Worker {
@@ -28,6 +22,9 @@ pub struct Worker {
 pub struct Round {
     /// The calls that were made, as kind, account and key, each with the name of its outcome.
     pub calls: Vec<(String, &'static str)>,
+    /// The calls of these whose answers the block did not take, each with the reason. They are made again when their leases have
+    /// ended.
+    pub unreported: Vec<(String, String)>,
     /// True if more is due now.
     pub more: bool,
     /// Time at which something is due next, in milliseconds since the epoch.
@@ -43,7 +40,7 @@ impl Worker {
     /// Carries out one round: lets the block do what needs no worker, takes calls, makes them at the same time, and reports back.
     ///
     /// # Errors
-    /// Fails if the block does not answer, or refuses a request. Calls that were made and not reported are repeated later.
+    /// Fails if the block lends no calls. An answer that the block does not take holds up no other answer.
     pub fn round(&mut self) -> Result<Round, BlockError> {
         let lease = Lease { owner: self.name.clone(), limit: CALLS_MAX, restarted: self.is_new };
         let leased = self.block.send(Method::Post, "/outbox/lease", Some(&json!(lease)))?;
@@ -58,26 +55,21 @@ impl Worker {
             // The registry turns the panic of a provider into an answer.
             made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
-        let mut calls = Vec::with_capacity(answers.len());
+        let (mut calls, mut unreported) = (Vec::with_capacity(answers.len()), Vec::new());
+        let mut tries = TRIES_MAX;
         for (lent, answer) in leased.calls.iter().zip(&answers) {
-            self.report(answer)?;
-            calls.push((format!("{} {} {}", lent.kind, lent.account, lent.key), name_of(&answer.reply)));
-        }
-        Ok(Round { calls, more: leased.more, next: leased.next })
-    }
-
-    /// Sends an answer, again if the block does not take it.
-    fn report(&self, answer: &Answer) -> Result<(), BlockError> {
-        let body = json!([answer]);
-        let mut wait = REPORT_AGAIN_MS;
-        for _ in 1..REPORTS_MAX {
-            match self.block.send(Method::Post, "/outbox/answers", Some(&body)) {
-                Err(error) if error.is_transient() => thread::sleep(Duration::from_millis(wait)),
-                done => return done.map(drop),
+            let call = format!("{} {} {}", lent.kind, lent.account, lent.key);
+            let body = json!([answer]);
+            if let Err(error) = self.block.send_again(Method::Post, "/outbox/answers", Some(&body), tries) {
+                if error.is_transient() {
+                    // The block is down: longer waits would only let the other leases end.
+                    tries = 1;
+                }
+                unreported.push((call.clone(), error.to_string()));
             }
-            wait *= 2;
+            calls.push((call, name_of(&answer.reply)));
         }
-        self.block.send(Method::Post, "/outbox/answers", Some(&body)).map(drop)
+        Ok(Round { calls, unreported, more: leased.more, next: leased.next })
     }
 }
 
@@ -95,13 +87,24 @@ pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
         lease: lent.lease,
         secrets: registry.secret_access(),
     };
-    Answer {
+    let answer = Answer {
         account: lent.account.clone(),
         key: lent.key.clone(),
         generation: lent.generation,
         lease: lent.lease,
         reply: registry.call(&call),
+    };
+    fitting(answer)
+}
+
+/// Replaces a reply that is too long for the block by a failure: the block would refuse it each time.
+fn fitting(answer: Answer) -> Answer {
+    let bytes = json!([answer]).to_string().len();
+    if bytes <= BODY_BYTES_MAX {
+        return answer;
     }
+    let text = format!("the provider's answer takes {bytes} bytes, the block takes at most {BODY_BYTES_MAX}");
+    Answer { reply: CallOutcome::refused("answer-too-large", text).into(), ..answer }
 }
 
 fn name_of(reply: &Reply) -> &'static str {

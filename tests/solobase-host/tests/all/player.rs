@@ -225,6 +225,7 @@ impl Player {
     pub fn settle(&mut self) -> Option<Timestamp> {
         while let Some(worker) = &mut self.worker {
             let round = worker.round().expect("a round");
+            assert!(round.unreported.is_empty(), "{:?}", round.unreported);
             if round.calls.is_empty() && !round.more {
                 return round.next;
             }
