@@ -13,7 +13,8 @@ use serde_json::json;
 /// Maximum number of parts of a page: a call has a limited amount of fuel.
 const PARTS: usize = 40;
 
-/// Returns a page of all data: its lines, and the cursor of the next page; none at the end.
+/// Returns a page of all data: its lines, the cursor of the next page (none at the end), and the number of the commit whose state was
+/// read.
 pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let cursor = match request.query("cursor") {
@@ -31,7 +32,7 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
     }
     let lines: Vec<String> = parts.iter().map(line_of).collect::<Result<_, _>>()?;
     let next = if next == Cursor::End { None } else { serde_json::to_vec(&next).ok().map(hex::encode) };
-    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.recover()?})))
+    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.base()})))
 }
 
 /// Writes a page of data into the tables. The first page has `begin=true`: the tables may have nothing but a catalog, which is

@@ -59,7 +59,8 @@ impl Group {
         }
     }
 
-    fn commit_row(&self, number: i64) -> Stored<Option<Record>> {
+    /// Returns the row of a commit; none if nobody has committed under this number.
+    pub(crate) fn commit_row(&self, number: i64) -> Stored<Option<Record>> {
         Ok(self.list(&Query::of(&COMMITS).eq("id", id_of(number)), 1)?.pop())
     }
 

@@ -70,12 +70,18 @@ impl SolobaseStore {
         Ok(self.group.current()?.number.unsigned_abs())
     }
 
-    /// Returns true if another commit came since the open group began: what the group has read may then be of two states.
+    /// Returns the number of the last commit before the open group: that of the state which the group reads.
+    pub fn base(&self) -> u64 {
+        self.group.base.unsigned_abs()
+    }
+
+    /// Returns true if another commit came since the open group began: what the group has read may then be of two states. A commit
+    /// comes with its row in `commits`. The number in `head` rises later, when the changes of an intent are applied.
     ///
     /// # Errors
     /// Fails if the service fails.
     pub fn is_outrun(&self) -> Stored<bool> {
-        Ok(self.group.read_head()?.unwrap_or_default().number != self.group.base)
+        Ok(self.group.commit_row(self.group.base + 1)?.is_some())
     }
 
     /// Reads a setting of the block.

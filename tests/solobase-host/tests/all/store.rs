@@ -72,6 +72,7 @@ fn of_two_groups_beside_each_other_one_commits() {
         other.apply(&account("user:B")).expect("applied");
         other.commit().expect("committed");
         assert!(one.is_outrun().expect("read"));
+        assert_eq!((one.base(), other.recover()), (0, Ok(1)), "the group reads the state before the other commit");
         assert!(matches!(one.commit(), Err(StoreError::Locked(_))));
         assert_eq!(one.known(&samples::scope("user:A"), &["paid".to_owned()]), Ok(vec![false]), "nothing is left");
         one.begin().expect("begun");
@@ -101,6 +102,26 @@ impl Service for Failing {
         left.set(left.get() - 1);
         self.within.call(kind, request)
     }
+}
+
+/// The rows of an intent change one by one, so a reader is outrun as soon as the intent is there.
+#[test]
+fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
+    for calls in 0..40 {
+        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let mut reader = SolobaseStore::new(within.clone(), batches);
+        reader.begin().expect("begun");
+        let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
+        let written = SolobaseStore::new(slow, batches).apply(&account("user:A"));
+        let is_outrun = reader.is_outrun().expect("read");
+        let commits = SolobaseStore::new(within, batches).recover().expect("recovered");
+        assert_eq!(is_outrun, commits == 1, "after {calls} calls");
+        if written.is_ok() {
+            return;
+        }
+    }
+    panic!("the commit needs more calls than expected");
 }
 
 /// A slow writer applies an intent that another call has already applied, after a third call has changed the same rows.
