@@ -4,7 +4,7 @@ use crate::group::{Group, Head, Held, HeldRows, unavailable};
 use crate::query::Query;
 use crate::record::{Columns, Record, Value};
 use crate::service::ServiceError;
-use crate::tables::{COMMITS, GONE, HEAD, Table, WRITTEN_BY, table};
+use crate::tables::{COMMITS, GONE, HEAD, Kind, Table, WRITTEN_BY, table};
 use crate::wire::{BatchRequest, BatchWrite, OnConflict, UpsertRequest};
 use host_store::implementation::json::{damaged, from_json, to_json};
 use host_store::{StoreError, Stored};
@@ -47,16 +47,31 @@ impl Group {
         Ok(())
     }
 
-    /// Returns the numbers after the last commit, whose changes are applied.
+    /// Returns the numbers after the last commit, whose changes are applied and whose intent is empty.
     pub(crate) fn current(&self) -> Stored<Head> {
         loop {
             let head = self.read_head()?.unwrap_or_default();
             if !head.intent {
                 return Ok(head);
             }
-            let Some(intent) = self.commit_row(head.number + 1)? else { return Ok(head) };
-            self.apply_intent(head, &intent)?;
+            let ids = [head.number, head.number + 1].map(|number| Value::from(id_of(number)));
+            let rows = self.list(&Query::of(&COMMITS).among("id", ids.to_vec()), 2)?;
+            let of = |number: i64| rows.iter().find(|row| row.id == id_of(number));
+            if let Some(last) = of(head.number)
+                && last.maybe_text("body")?.is_some()
+            {
+                // A crash came after the changes were applied.
+                self.empty_intent(head.number)?;
+            }
+            let Some(intent) = of(head.number + 1) else { return Ok(head) };
+            self.apply_intent(head, intent)?;
         }
+    }
+
+    /// Removes the changes of an intent, which are applied.
+    fn empty_intent(&self, number: i64) -> Stored<()> {
+        let done = Record::new(String::new()).with("body", Value::Null);
+        self.update_now(&Query::of(&COMMITS).eq("id", id_of(number)), &done).map(drop)
     }
 
     /// Returns the row of a commit; none if nobody has committed under this number.
@@ -164,8 +179,7 @@ impl Group {
             }
             let head = Head { number, events, effects, intent: true };
             self.update_now(&Query::of(&HEAD).eq("number", before.number), &head.record())?;
-            let done = Record::new(String::new()).with("body", Value::Null);
-            self.update_now(&Query::of(&COMMITS).eq("id", id_of(number)), &done)?;
+            self.empty_intent(number)?;
         }
         Ok(())
     }
@@ -197,8 +211,7 @@ impl Group {
         let table = table(&name).ok_or_else(|| damaged(&name))?;
         let older = Query::all(table).eq("id", id.clone()).lt(WRITTEN_BY, number);
         let Some(columns) = columns else {
-            let gone = Record::new(String::new()).with(GONE, true).with(WRITTEN_BY, number);
-            return self.update_now(&older, &gone).map(drop);
+            return self.update_now(&older, &blank(table, number)).map(drop);
         };
         let row = row_of(table, number, &id, &columns);
         if self.update_now(&older, &row)? == 0
@@ -216,6 +229,21 @@ fn row_of(table: &Table, number: i64, id: &str, columns: &BTreeMap<String, Value
     let mut row = Record::new(id.to_owned()).with(GONE, false).with(WRITTEN_BY, number);
     for (column, _) in table.columns {
         row.columns.0.push((column, columns.get(*column).cloned().unwrap_or(Value::Null)));
+    }
+    row
+}
+
+/// Returns the columns of a deleted row. The row keeps its id, so that a late writer does not create it again, and nothing of its
+/// content.
+fn blank(table: &Table, number: i64) -> Record {
+    let mut row = Record::new(String::new()).with(GONE, true).with(WRITTEN_BY, number);
+    for (column, kind) in table.columns {
+        let nothing = match kind {
+            Kind::Int => Value::Int(0),
+            Kind::Text => Value::Text(String::new()),
+            Kind::MaybeInt | Kind::MaybeText => Value::Null,
+        };
+        row.columns.set(column, nothing);
     }
     row
 }

@@ -3,7 +3,7 @@
 use host_store::testing::random::{query_results, run, step};
 use host_store::testing::samples;
 use host_store::{MemoryStore, Read, Store, StoreError};
-use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
+use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore, TABLES};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use solobase_host::database::Database;
@@ -117,6 +117,39 @@ fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
         let is_outrun = reader.is_outrun().expect("read");
         let commits = SolobaseStore::new(within, batches).recover().expect("recovered");
         assert_eq!(is_outrun, commits == 1, "after {calls} calls");
+        if written.is_ok() {
+            return;
+        }
+    }
+    panic!("the commit needs more calls than expected");
+}
+
+/// Returns everything that the tables contain, also in rows that are deleted.
+fn content(service: &Direct) -> String {
+    let mut all = String::new();
+    for table in TABLES {
+        let request = serde_json::json!({"collection": table.full_name()});
+        let request = rmp_serde::to_vec_named(&request).expect("a request");
+        all.push_str(&String::from_utf8_lossy(&service.call("database.list", &request).expect("listed")));
+    }
+    all
+}
+
+#[test]
+fn a_deleted_text_is_nowhere_in_the_tables() {
+    const TEXT: &str = "a text of ada";
+    for calls in 0..40 {
+        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
+        let mut first = SolobaseStore::new(slow, batches);
+        let written = first.begin().and_then(|()| first.set_setting("note", TEXT)).and_then(|()| first.commit());
+        assert!(written.is_err() || content(&within).contains(TEXT));
+        let mut next = SolobaseStore::new(within.clone(), batches);
+        next.begin().expect("begun");
+        next.clear_setting("note").expect("cleared");
+        next.commit().expect("committed");
+        assert!(!content(&within).contains(TEXT), "after {calls} calls");
         if written.is_ok() {
             return;
         }
