@@ -1,7 +1,8 @@
 //! `Init`: makes the tables, checks the whole configuration, and loads the catalog. All faults are told at once.
 
 use crate::app::{
-    BUNDLE, BUSINESS, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, WEBHOOK_SECRETS, key, processor,
+    BUNDLE, BUSINESS, IMPORTING, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, WEBHOOK_SECRETS, key,
+    processor,
 };
 use crate::platform::Platform;
 use crate::routes::{own_key, own_secrets, secrets};
@@ -35,10 +36,13 @@ pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
     Err("other calls changed the tables all the time".to_owned())
 }
 
+/// The reason why the tables cannot be prepared.
 #[derive(Debug, thiserror::Error)]
-enum InitError {
+pub(crate) enum InitError {
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The business, or its catalog, is not valid.
     #[error("{0}")]
     Refused(String),
 }
@@ -95,7 +99,7 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
     (bundle, faults)
 }
 
-/// Writes the settings, and loads the catalog if it is another one.
+/// Writes the settings, and loads the catalog if it is another one. While data is imported, the end of the import loads it.
 fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
     let state = State { batches: store.has_batches(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let json = |value: Result<String, serde_json::Error>| value.map_err(|error| InitError::Refused(error.to_string()));
@@ -103,8 +107,19 @@ fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) 
     store.set_setting(STATE, &json(serde_json::to_string(&state))?)?;
     let without_catalog = Bundle { catalog: String::new(), ..bundle.clone() };
     store.set_setting(BUSINESS, &json(serde_json::to_string(&without_catalog))?)?;
+    let is_importing = store.setting(IMPORTING)?.is_some();
     store.commit()?;
-    let store = SolobaseStore::new(platform.database.clone(), store.batches());
+    if is_importing {
+        return Ok(());
+    }
+    load_catalog(platform, SolobaseStore::new(platform.database.clone(), store.batches()), bundle)
+}
+
+/// Loads the catalog of a business, if it is another one than the last.
+///
+/// # Errors
+/// Fails if the store fails, or if the extension refuses the catalog.
+pub(crate) fn load_catalog(platform: &Platform<'_>, store: SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
     let mut processor = processor(store, bundle).map_err(|error| InitError::Refused(error.to_string()))?;
     let Some(load) = bundle.load(&processor, platform.now)? else { return Ok(()) };
     let reports = processor.accept(load, Vec::new())?;

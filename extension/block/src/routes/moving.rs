@@ -3,6 +3,7 @@
 use super::{Answered, Failed, service};
 use crate::app::{self, BUNDLE, IMPORTING, key};
 use crate::http::{Request, Response};
+use crate::init::{InitError, load_catalog};
 use crate::platform::Platform;
 use host::bundle::Bundle;
 use host_store::copy::{Cursor, Target, line_of, page, part_of};
@@ -12,6 +13,8 @@ use serde_json::json;
 
 /// Maximum number of parts of a page: a call has a limited amount of fuel.
 const PARTS: usize = 40;
+/// Maximum number of rows that a request removes. Without batches each is a call of the service, and an event may be long.
+const REMOVED_MAX: usize = 20;
 
 /// Returns a page of all data: its lines, the cursor of the next page (none at the end), and the number of the commit whose state was
 /// read.
@@ -35,8 +38,9 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
     Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.base()})))
 }
 
-/// Writes a page of data into the tables. The first page has `begin=true`: the tables may have nothing but a catalog, which is
-/// removed. The last page has `end=true`: afterwards the block works again.
+/// Writes a page of data into the tables. The first request has `begin=true`: it removes what an interrupted import has left, or the
+/// catalog of a block that has nothing else. While its answer has `more`, it is sent again. The last request has `end=true`:
+/// afterwards the block works again. Each request may come twice.
 pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let lines: Vec<String> = super::body(request)?;
@@ -44,39 +48,51 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     for line in &lines {
         parts.push(part_of(line).map_err(|error| Response::error(400, "malformed", error.to_string()))?);
     }
-    let mut store = SolobaseStore::new(platform.database.clone(), app::settings(platform)?.batches);
+    let batches = app::settings(platform)?.batches;
+    let mut store = SolobaseStore::new(platform.database.clone(), batches);
     let is_on = |name: &str| request.query(name) == Some("true");
     if is_on("begin") {
-        empty(&mut store)?;
-    } else if store.setting(IMPORTING)?.is_none() {
-        return Err(Response::error(409, "not-importing", "expected `begin=true` with the first page").into());
+        begin(&mut store)?;
+        if store.remove_some(REMOVED_MAX)? {
+            return Ok(Response::ok(json!({"parts": 0, "more": true})));
+        }
     }
     store.begin()?;
-    store.set_setting(IMPORTING, "true")?;
+    if store.setting(IMPORTING)?.is_none() {
+        return match is_on("end") && parts.is_empty() {
+            // This end has come before.
+            true => Ok(Response::ok(json!({"parts": 0}))),
+            false => Err(Response::error(409, "not-importing", "expected `begin=true` with the first page").into()),
+        };
+    }
     for part in &parts {
         store.put_part(part)?;
     }
-    if is_on("end") {
-        store.clear_setting(IMPORTING)?;
-    }
     store.commit()?;
     if is_on("end") {
-        load(platform, store)?;
+        load(platform, SolobaseStore::new(platform.database.clone(), batches))?;
+        store.begin()?;
+        store.clear_setting(IMPORTING)?;
+        store.commit()?;
     }
     Ok(Response::ok(json!({"parts": parts.len()})))
 }
 
-/// Removes the catalog of a block that has nothing else.
-fn empty(store: &mut SolobaseStore) -> Result<(), Failed> {
-    let accounts = store.scopes(None)?;
-    let events = store.inbox_after(None, 0, PARTS)?;
-    let is_catalog = events.len() < PARTS && events.iter().all(|row| host::is_load_at_start(&row.event));
-    let others = accounts.iter().filter(|scope| scope.account != extension_contract::Account::Platform).count();
-    if others > 0 || !is_catalog {
-        let text = "the tables have data; expected a block that has only loaded its catalog";
-        return Err(Response::error(409, "not-empty", text).into());
+/// Begins an import into a block that has nothing but its catalog, or into one whose import was interrupted.
+fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
+    store.begin()?;
+    if store.setting(IMPORTING)?.is_none() {
+        let accounts = store.scopes(None)?;
+        let events = store.inbox_after(None, 0, PARTS)?;
+        let is_catalog = events.len() < PARTS && events.iter().all(|row| host::is_load_at_start(&row.event));
+        let others = accounts.iter().filter(|scope| scope.account != extension_contract::Account::Platform).count();
+        if others > 0 || !is_catalog {
+            let text = "the tables have data; expected a block that has only loaded its catalog";
+            return Err(Response::error(409, "not-empty", text).into());
+        }
+        store.set_setting(IMPORTING, "true")?;
     }
-    Ok(store.remove_all()?)
+    Ok(store.commit()?)
 }
 
 /// Loads the catalog, if the imported one is another.
@@ -84,9 +100,8 @@ fn load(platform: &Platform<'_>, store: SolobaseStore) -> Result<(), Failed> {
     let unreadable = || Response::unavailable("the configuration cannot be read");
     let bundle = (platform.config)(&key(BUNDLE)).map_err(|_| unreadable())?;
     let bundle: Bundle = serde_json::from_str(&bundle).map_err(|_| unreadable())?;
-    let mut processor = app::processor(store, &bundle)?;
-    if let Some(load) = bundle.load(&processor, platform.now)? {
-        processor.accept(load, Vec::new())?;
-    }
-    Ok(())
+    load_catalog(platform, store, &bundle).map_err(|error| match error {
+        InitError::Store(error) => Failed::from(error),
+        InitError::Refused(text) => Response::error(409, "catalog-refused", text).into(),
+    })
 }

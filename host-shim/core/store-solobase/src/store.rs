@@ -118,20 +118,23 @@ impl SolobaseStore {
         self.group.put(&SETTINGS, name, None)
     }
 
-    /// Removes all accounts, claims, events and effects, in a group of its own. For the tables of a block that has only loaded its
-    /// catalog.
+    /// Removes up to `limit` rows of accounts, claims, events and effects, in a group of its own; new events and effects are then
+    /// numbered from 1. Returns true if there may be more. For tables whose data nobody needs.
     ///
     /// # Errors
     /// Fails if the service fails, or with `StoreError::Locked` beside another commit.
-    pub fn remove_all(&mut self) -> Stored<()> {
+    pub fn remove_some(&mut self, limit: usize) -> Stored<bool> {
         self.grouped(|group| {
+            let mut left = limit;
             for table in [&ROWS, &REFS, &FACTS, &REPLIES, &CLAIMS, &EVENTS, &WAITS, &EFFECTS] {
-                for row in group.select(&Query::of(table))? {
+                let rows = group.select(&Query::of(table).limit(left))?;
+                left -= rows.len();
+                for row in rows {
                     group.put(table, &row.id, None)?;
                 }
             }
             (group.head.events, group.head.effects) = (0, 0);
-            Ok(())
+            Ok(left == 0)
         })
     }
 

@@ -1,10 +1,10 @@
 //! Copies all data: a store or a block to lines of JSON, and lines to a store or a block. Each line is one part of the data.
 
-use crate::block::{Block, BlockError};
+use crate::block::{Block, BlockError, TRIES_MAX};
 use host_http::Method;
 use host_store::copy::{Cursor, Source, Target, line_of, page, part_of};
 use host_store::{NotState, SqliteStore, Store, StoreError, state_hash};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::{self, BufRead, Write};
 
 /// Parts of a page of a store.
@@ -94,7 +94,7 @@ pub fn export_block(block: &Block, out: &mut dyn Write) -> Result<(u64, String),
 fn each_line(block: &Block, visit: &mut dyn FnMut(&str, u64) -> Result<(), MovingError>) -> Result<(), MovingError> {
     let mut path = "/export".to_owned();
     loop {
-        let answer = block.send(Method::Get, &path, None)?;
+        let answer = block.send_again(Method::Get, &path, None, TRIES_MAX)?;
         let commits = answer["commits"].as_u64().unwrap_or_default();
         for line in answer["lines"].as_array().into_iter().flatten() {
             visit(line.as_str().unwrap_or_default(), commits)?;
@@ -145,8 +145,8 @@ pub fn import_store(file: &mut dyn BufRead, store: &mut impl Target) -> Result<(
     Ok((read, state_hash(&[&*store], &NotState::default())?))
 }
 
-/// Reads all data into a block that has nothing but its catalog; returns the number of parts and the hash of the state, which is read
-/// back from the block.
+/// Reads all data into a block that has nothing but its catalog, or whose import was interrupted; returns the number of parts and the
+/// hash of the state, which is read back from the block.
 ///
 /// # Errors
 /// Fails if the file or the block fails, or if the block has data.
@@ -175,9 +175,11 @@ pub fn import_block(file: &mut dyn BufRead, block: &Block) -> Result<(u64, Strin
     })?;
     original.end_parts()?;
     original.commit()?;
-    for (at, page) in pages.iter().enumerate() {
-        let path = if at == 0 { "/import?begin=true" } else { "/import" };
-        block.send(Method::Post, path, Some(&json!(page)))?;
+    let send = |path: &str, lines: &[String]| block.send_again(Method::Post, path, Some(&json!(lines)), TRIES_MAX);
+    // Each request removes a part of what the block has.
+    while send("/import?begin=true", &[])?["more"] == true {}
+    for page in &pages {
+        send("/import", page)?;
     }
     // The end of the import loads the catalog, so the state is compared before.
     let expected = state_hash(&[&original], &NotState::default())?;
@@ -185,7 +187,7 @@ pub fn import_block(file: &mut dyn BufRead, block: &Block) -> Result<(u64, Strin
     if found != expected {
         return Err(MovingError::Differs { copy: found, original: expected });
     }
-    block.send(Method::Post, "/import?end=true", Some(&Value::Array(Vec::new())))?;
+    send("/import?end=true", &[])?;
     Ok((read, expected))
 }
 

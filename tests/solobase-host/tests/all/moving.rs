@@ -3,13 +3,14 @@
 
 use crate::player::Player;
 use crate::scenarios::Left;
-use crate::stand_in::repository;
+use crate::stand_in::{SERVICE, repository};
 use host::Setup;
 use host::bundle::Bundle;
 use host_replay::library::{Sources, Story, stories};
 use host_solobase::BlockError;
 use host_solobase::moving::{MovingError, export_block, export_store, import_block, import_store};
 use host_store::SqliteStore;
+use serde_json::{Value, json};
 
 /// Stories that have running effects, timers and refusals in their middle.
 const STORIES: [&str; 2] = ["requirements/restart-between.yml", "requirements/cancel-archive-restore-terminate.yml"];
@@ -83,6 +84,60 @@ fn data_is_imported_only_into_an_empty_store_or_block() {
     import_store(&mut &*lines, &mut store).expect("imported");
     let refused = import_store(&mut &*lines, &mut store).expect_err("not empty");
     assert!(refused.to_string().contains("is not empty"), "{refused}");
+}
+
+/// Sends lines to a block as a program that moves data does.
+fn import(player: &Player, query: &str, lines: &[&str]) -> (u16, Value) {
+    let body = json!(lines).to_string().into_bytes();
+    player.request(&format!("/import{query}"), &[("x-service-key", SERVICE)], &body)
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn an_interrupted_import_is_begun_again() {
+    let (story, bundle) = story(STORIES[0]);
+    let mut player = Player::start(&bundle, story.scenario.given.clock, true);
+    player.prepare(&story);
+    player.play_steps(&story, &story.cases[0], 0..story.scenario.steps.len());
+    let (lines, state) = exported(&player);
+    let text = String::from_utf8(lines).expect("UTF-8");
+    let first: Vec<&str> = text.lines().take(10).collect();
+    let target = player.moved(&bundle);
+    // A program begins, and dies after a page.
+    while import(&target, "?begin=true", &[]).1["more"] == true {}
+    assert_eq!(import(&target, "", &first).0, 200);
+    assert_eq!(target.get("/health", &[]).0, 503);
+    // The platform starts the block again: it loads no catalog beside a part of the data.
+    let part = exported(&target).1;
+    assert_eq!(target.init(), json!({"Ok": null}));
+    assert_eq!(exported(&target).1, part);
+    assert_eq!(import_block(&mut text.as_bytes(), &target.block()).expect("imported").1, state);
+    assert_eq!(target.left(), player.left());
+    assert_eq!(target.get("/health", &[]), player.get("/health", &[]));
+    // The end may come twice, but a page only while data is imported.
+    assert_eq!(import(&target, "?end=true", &[]).0, 200);
+    assert_eq!(import(&target, "", &first).0, 409);
+    assert_eq!(target.left(), player.left());
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn an_import_does_not_end_with_a_catalog_that_is_refused() {
+    let (story, bundle) = story(STORIES[0]);
+    let player = Player::start(&bundle, story.scenario.given.clock, true);
+    let (lines, state) = exported(&player);
+    let target = player.moved(&bundle);
+    let catalog = json!({"product_typos": []}).to_string();
+    target.configure(&Bundle { catalog, catalog_hash: "another".to_owned(), ..bundle.clone() });
+    let refused = import_block(&mut &*lines, &target.block()).expect_err("the catalog is not valid");
+    assert!(
+        matches!(&refused, MovingError::Block(BlockError::Refused { status: 409, code, .. }) if code == "catalog-refused"),
+        "{refused}"
+    );
+    assert_eq!(target.get("/health", &[]).0, 503);
+    target.configure(&bundle);
+    assert_eq!(import_block(&mut &*lines, &target.block()).expect("imported").1, state);
+    assert_eq!(target.get("/health", &[]).0, 200);
 }
 
 #[test]

@@ -187,6 +187,17 @@ impl Player {
         assert!(matches!(died, Err(GuestError::Trap(_))), "{path} was not killed at {kill:?}");
     }
 
+    /// Sets the block's business, as it is read by the next `Init` and at the end of an import.
+    pub fn configure(&self, bundle: &Bundle) {
+        let text = serde_json::to_string(bundle).expect("JSON");
+        self.platform.services.set_config(&extension_block::key(extension_block::BUNDLE), &text);
+    }
+
+    /// Lets the platform start the block again; returns the result of `Init`.
+    pub fn init(&self) -> Value {
+        self.platform.guest.lifecycle("Init").expect("run").0
+    }
+
     /// Gets a path; returns status and body.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
         let mut request = self.client.get(format!("{}/b/{MOUNT}{path}", self.server.url));
