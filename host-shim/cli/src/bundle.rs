@@ -4,7 +4,7 @@ use crate::extension::ExtensionArgs;
 use crate::{ended, refuse};
 use clap::Parser;
 use host::Setup;
-use host::bundle::Bundle;
+use host::bundle::{Bundle, plain_secrets};
 use host_config::catalog_faults;
 use host_replay::runners::Workload;
 use host_scenario::business::BusinessFolder;
@@ -16,7 +16,8 @@ use std::process::ExitCode;
 /// Prepare a business for a block on a Solobase platform
 ///
 /// The block cannot read a folder. This prints the whole business as one JSON text, after all checks of the folder and its catalog: it is
-/// the value of the configuration key EXTENSIONS__INSTANCE_PROVISIONER__BUSINESS. It has no secret.
+/// the value of the configuration key EXTENSIONS__INSTANCE_PROVISIONER__BUSINESS. A secret must be a reference in it, as
+/// secret:config/KEY; the value of a secret is refused.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -68,11 +69,20 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the folder, and lets the extension check the catalog.
+/// Reads the folder, looks for secrets, and lets the extension check the catalog.
 fn checked(args: &Args) -> Result<Setup, ReplayError> {
     let folder = BusinessFolder::load(&args.business)?;
     let runner = args.extension.runners(false, Workload::Scenarios)?.make()?;
     let setup = Setup::new(folder, args.live, &args.config, None);
+    let plain = plain_secrets(&setup, runner.declarations());
+    if !plain.is_empty() {
+        let problem = |key: &String| {
+            format!(
+                "configuration key `{key}` is a secret; expected no value, or a reference such as `secret:config/{key}`"
+            )
+        };
+        return Err(ReplayError::Usage(plain.iter().map(problem).collect::<Vec<_>>().join("; ")));
+    }
     match catalog_faults(&setup, runner) {
         mistakes if mistakes.is_empty() => Ok(setup),
         mistakes => Err(Mistakes(mistakes).into()),

@@ -24,6 +24,18 @@ fn a_business_is_bundled_after_all_checks_of_its_folder() {
 }
 
 #[test]
+fn a_plain_secret_gets_into_no_bundle() {
+    let folder = fixtures().join("solobase").display().to_string();
+    let ran = run(&["bundle", "--native", &folder, "--config", "b2_app_key=K005-plain"], b"");
+    assert!(ran.code == 2 && ran.stdout.is_empty(), "{ran:?}");
+    assert!(ran.stderr.contains("`b2_app_key` is a secret") && !ran.stderr.contains("K005-plain"), "{}", ran.stderr);
+    let ran = run(&["bundle", "--native", &folder, "--config", "b2_app_key=secret:config/b2_app_key"], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let bundle: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(bundle["config"]["b2_app_key"], "secret:config/b2_app_key");
+}
+
+#[test]
 fn all_data_moves_between_stores_with_the_same_state() {
     let (folder, postgres) = (tempfile::tempdir().expect("a folder"), Postgres::start());
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -7,12 +7,25 @@ use crate::catalog;
 use crate::manifest::Manifest;
 use crate::processor::{Business, Processor};
 use crate::running::Setup;
-use extension_contract::{Event, Timestamp};
+use extension_contract::{ConfigDecl, ConfigType, Declarations, Event, Timestamp};
+use host_provider_api::SECRET_PREFIX;
 use host_store::{NotState, Stored};
 use host_yaml::Node;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// Returns the keys of the secrets that a setup has in plain text, and not as references. A bundle of it would have these secrets.
+/// `extension`: the declarations of the extension, which those of the business extend.
+pub fn plain_secrets(setup: &Setup, extension: &Declarations) -> Vec<String> {
+    let business = setup.processor_business();
+    let is_plain = |decl: &ConfigDecl| {
+        let given = business.config.get(&decl.key);
+        decl.value_type == ConfigType::Secret && given.is_some_and(|text| !text.starts_with(SECRET_PREFIX))
+    };
+    let declared = business.own.beside(extension).config;
+    declared.into_iter().filter(is_plain).map(|decl| decl.key).collect()
+}
 
 /// A business, prepared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
