@@ -6,7 +6,7 @@ use crate::http::{Request, Response};
 use crate::platform::Platform;
 use serde_json::json;
 
-/// Milliseconds after which a due effect waits too long: a worker asks every few seconds.
+/// Milliseconds after which a due effect, or one whose lease has ended, waits too long: a worker asks every few seconds.
 const WAIT_MAX_MS: i64 = 60_000;
 
 /// Answers with 200, or with 503 and the reason.
@@ -18,7 +18,10 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
     };
     let partition = app.processor().partition().clone();
     let due = app.store().effects_due(&partition, platform.now, true, 1)?;
-    let waits_ms = due.first().map_or(0, |row| (platform.now - row.due_at).max(0));
+    // A worker that leases effects and dies leaves them running: what it does not report or poll in time waits too.
+    let running = app.store().effects_running(&partition)?;
+    let times = due.iter().map(|row| row.due_at).chain(running.iter().filter_map(|row| row.lease.until));
+    let waits_ms = times.map(|at| platform.now.saturating_sub(at)).max().map_or(0, |waits_ms| waits_ms.max(0));
     let status = if waits_ms > WAIT_MAX_MS { "effects-wait" } else { "ok" };
     let mut body = json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "effects_wait_ms": waits_ms});
     if status != "ok" {

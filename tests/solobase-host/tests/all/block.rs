@@ -5,6 +5,7 @@ use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository
 use extension_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use hmac::{Hmac, KeyInit, Mac};
 use host::bundle::Bundle;
+use host::outbox::LEASE_MS;
 use host_intake::webhook::{Key, Scheme};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -196,6 +197,28 @@ fn the_health_says_that_effects_wait() {
     player.set_now(NOW + 120_000);
     let (status, body) = health(&player);
     assert_eq!((status, body["status"].as_str()), (503, Some("effects-wait")), "{body}");
+    player.settle();
+    assert_eq!(health(&player).0, 200);
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn the_health_says_that_a_worker_took_effects_and_died() {
+    let mut player = player();
+    let health = |player: &Player| player.get("/health", &[]);
+    let body = json!({"owner": "a worker that dies", "limit": 16}).to_string().into_bytes();
+    let lease = |player: &Player| player.request("/outbox/lease", &[("x-service-key", SERVICE)], &body).1;
+    let mut leased = 0;
+    while let Some(calls) = lease(&player)["calls"].as_array().filter(|calls| !calls.is_empty()) {
+        leased += calls.len();
+    }
+    assert!(leased > 0);
+    player.set_now(NOW + 120_000);
+    assert_eq!(health(&player).0, 200, "the leases have not ended");
+    player.set_now(NOW + LEASE_MS + 120_000);
+    let (status, body) = health(&player);
+    assert_eq!((status, body["status"].as_str()), (503, Some("effects-wait")), "{body}");
+    assert_eq!(body["effects_wait_ms"], 120_000);
     player.settle();
     assert_eq!(health(&player).0, 200);
 }
