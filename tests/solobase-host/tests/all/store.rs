@@ -157,9 +157,9 @@ fn a_deleted_text_is_nowhere_in_the_tables() {
     panic!("the commit needs more calls than expected");
 }
 
-/// A slow writer applies an intent that another call has already applied, after a third call has changed the same rows.
+/// A writer dies in its commit. The next call applies what is left of it, and changes the same account.
 #[test]
-fn a_late_writer_of_an_intent_overwrites_nothing() {
+fn what_a_writer_has_left_is_applied_before_the_next_commit() {
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
         let batches = SolobaseStore::make_tables(&*within).expect("made");
@@ -181,6 +181,72 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
         if written.is_ok() {
             return;
         }
+    }
+    panic!("the commit needs more calls than expected");
+}
+
+/// Writes the settings of the test below, as a call beside another.
+fn write_later(within: &Arc<Direct>) {
+    let mut store = SolobaseStore::new(within.clone(), Batches::No);
+    store.begin().expect("begun");
+    for name in ["kept", "new", "cleared"] {
+        store.set_setting(name, "later").expect("set");
+    }
+    store.commit().expect("committed");
+}
+
+/// A service with a slow caller: before one of its calls, another call of the block commits.
+struct Slow {
+    within: Arc<Direct>,
+    /// Number of calls before the other commit; none if it is not to come, or has come.
+    pause: Mutex<Option<usize>>,
+}
+
+impl Service for Slow {
+    fn call(&self, kind: &str, request: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let mut pause = self.pause.lock().expect("no panic");
+        match *pause {
+            Some(0) => {
+                *pause = None;
+                write_later(&self.within);
+            }
+            Some(calls) => *pause = Some(calls - 1),
+            None => {}
+        }
+        self.within.call(kind, request)
+    }
+}
+
+/// A slow writer pauses in its commit. Another call meanwhile applies its intent and writes the same rows anew. Then the writer goes on
+/// with the rows that it had before it.
+#[test]
+fn a_late_writer_of_an_intent_overwrites_nothing() {
+    for calls in 0..40 {
+        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let slow = Arc::new(Slow { within: within.clone(), pause: Mutex::new(None) });
+        let mut writer = SolobaseStore::new(slow.clone(), batches);
+        writer.begin().expect("begun");
+        writer.set_setting("kept", "before").expect("set");
+        writer.set_setting("cleared", "before").expect("set");
+        writer.commit().expect("committed");
+        writer.begin().expect("begun");
+        writer.set_setting("kept", "slow").expect("set");
+        writer.set_setting("new", "slow").expect("set");
+        writer.clear_setting("cleared").expect("cleared");
+        *slow.pause.lock().expect("no panic") = Some(calls);
+        let written = writer.commit();
+        let has_paused = slow.pause.lock().expect("no panic").is_none();
+        if !has_paused {
+            assert!(calls > 5, "the commit has more calls than {calls}");
+            return;
+        }
+        // Before its intent is there, the writer is outrun; afterwards it has committed.
+        assert_eq!(written.is_ok(), calls > 0, "after {calls} calls: {written:?}");
+        let reader = SolobaseStore::new(within, batches);
+        assert_eq!(reader.recover(), Ok(if calls > 0 { 3 } else { 2 }));
+        let settings = reader.settings(&["kept", "new", "cleared"]).expect("read");
+        assert_eq!(settings, vec![Some("later".to_owned()); 3], "after {calls} calls");
     }
     panic!("the commit needs more calls than expected");
 }
