@@ -4,7 +4,7 @@ use super::{Answered, Failed, body, service};
 use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use host::outbox::LentReply;
+use host::outbox::{Delivered, LentReply};
 use host::processor::Report;
 use host::remote::{Answer, CALLS_MAX, Lease, Leased, LentCall};
 use host_provider_api::Call;
@@ -25,7 +25,10 @@ fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
         return Ok(true);
     }
     loop {
-        let reports = app.outbox.deliver_due(platform.now, 1)?;
+        let Delivered { reports, more } = app.outbox.deliver_due(platform.now, 1)?;
+        if more {
+            return Ok(true);
+        }
         if reports.is_empty() {
             break;
         }

@@ -17,7 +17,7 @@ mod saved;
 
 pub use done::each_done;
 pub use intervene::{InterveneError, Intervention, OpenEffect};
-pub use lent::{Lent, LentReply};
+pub use lent::{Delivered, Lent, LentReply};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
 pub use saved::Saved;

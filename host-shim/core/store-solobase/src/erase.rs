@@ -13,10 +13,18 @@ use host_store::{Scope, Stored};
 impl Group {
     /// Erases the done and dead events of an account, its ended effects, and its replies.
     pub(crate) fn erase(&self, scope: &Scope) -> Stored<()> {
+        self.erase_some(scope, usize::MAX).map(drop)
+    }
+
+    /// Erases up to `limit` of them. Returns true if there may be more.
+    pub(crate) fn erase_some(&self, scope: &Scope, limit: usize) -> Stored<bool> {
+        let mut left = limit;
         let ended = vec![Value::Int(i64::from(DONE)), Value::Int(i64::from(DEAD))];
         let of_account =
             Query::of(&EVENTS).eq("space", scope.partition().name()).eq("account", scope.account.to_string());
-        for row in self.select(&of_account.among("state", ended).eq("erased", false).sort("seq"))? {
+        let events = self.select(&of_account.among("state", ended).eq("erased", false).sort("seq").limit(left))?;
+        left -= events.len();
+        for row in events {
             let mut event = read(&row)?;
             erase::payload(&mut event.event.payload);
             erase::error(&mut event.error);
@@ -35,14 +43,18 @@ impl Group {
             self.set(&EVENTS, erased)?;
         }
         let ended = Query::of(&EFFECTS).eq("scope", scope.name()).eq("open", false).eq("erased", false);
-        for row in self.select(&ended.sort("seq"))? {
+        let effects = self.select(&ended.sort("seq").limit(left))?;
+        left -= effects.len();
+        for row in effects {
             let mut effect: Effect = from_json(row.text("body")?)?;
             (effect.payload, effect.context) = (NO_JSON.to_owned(), NO_JSON.to_owned());
             self.set(&EFFECTS, row.with("body", to_json(&effect)?).with("erased", true))?;
         }
-        for row in self.select(&Query::of(&REPLIES).eq("scope", scope.name()).sort("ord"))? {
+        let replies = self.select(&Query::of(&REPLIES).eq("scope", scope.name()).sort("ord").limit(left))?;
+        left -= replies.len();
+        for row in replies {
             self.put(&REPLIES, &row.id, None)?;
         }
-        Ok(())
+        Ok(left == 0)
     }
 }

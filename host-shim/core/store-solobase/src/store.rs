@@ -6,8 +6,11 @@ use crate::record::Record;
 use crate::service::{Service, ServiceError};
 use crate::tables::{CLAIMS, EFFECTS, EVENTS, FACTS, REFS, REPLIES, ROWS, SETTINGS, TABLES, WAITS};
 use crate::wire::{BatchRequest, EnsureTableRequest};
-use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Store, StoreError, Stored};
+use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Scope, Store, StoreError, Stored};
 use std::sync::Arc;
+
+/// Maximum number of events, effects and replies of an account that are erased at once: a call of a block has a limited amount of fuel.
+const ERASED_MAX: usize = 20;
 
 /// Whether the platform's database service applies several writes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +177,10 @@ impl Store for SolobaseStore {
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         self.grouped(|group| group.apply(changes))
+    }
+
+    fn erase_part(&mut self, scope: &Scope) -> Stored<bool> {
+        self.grouped(|group| group.erase_some(scope, ERASED_MAX))
     }
 
     fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {

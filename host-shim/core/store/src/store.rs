@@ -203,6 +203,13 @@ pub trait Store: Read + Send + Any {
     /// the inbox has an event of the same business, mode, source and id.
     fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
 
+    /// Erases a part of what [`Changes::erase`] erases, for a store whose calls are limited. Returns true if there may be more. A store
+    /// that erases an account at once does nothing here.
+    fn erase_part(&mut self, scope: &Scope) -> Stored<bool> {
+        let _ = scope;
+        Ok(false)
+    }
+
     /// Chooses due effects that need a provider, marks them as running under new leases of the owner, and returns them, in one
     /// step: no other host can take one of them. Each has one started attempt more, and no token.
     ///

@@ -7,6 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use host::bundle::Bundle;
 use host::outbox::LEASE_MS;
 use host_intake::webhook::{Key, Scheme};
+use host_store::testing::samples;
+use host_store::{EffectState, InboxProgress, InboxState, Partition, Read, Store};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use solobase_host::database::Database;
@@ -221,6 +223,39 @@ fn the_health_says_that_a_worker_took_effects_and_died() {
     assert_eq!(body["effects_wait_ms"], 120_000);
     player.settle();
     assert_eq!(health(&player).0, 200);
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_long_history_is_erased_in_several_requests() {
+    let mut player = player();
+    player.settle();
+    let partition = Partition { business: "solobase".to_owned(), livemode: false };
+    let scope = partition.scope("user:ann".parse().expect("an account"));
+    let mut store = player.store();
+    for n in 0..50 {
+        let mut new = samples::new_event(&format!("evt_{n}"));
+        Arc::make_mut(&mut new.event).business = "solobase".to_owned();
+        new.progress = InboxProgress { account: Some(scope.account.clone()), ..samples::progress(InboxState::Done) };
+        store.apply(&samples::accepted(new)).expect("applied");
+    }
+    let mut changes = samples::changes(&scope, "evt_0");
+    let erasure = samples::effect("account.erase", "erase-account");
+    changes.effects = vec![samples::insert(samples::queued(&scope, erasure, NOW))];
+    store.apply(&changes).expect("applied");
+    let mut erased = Vec::new();
+    loop {
+        let (status, answer) = player.request("/tick", &[("x-service-key", SERVICE)], b"");
+        assert_eq!(status, 200, "{answer}");
+        let events = player.store().inbox_after(Some(&partition), 0, usize::MAX).expect("read");
+        erased.push(events.iter().filter(|row| row.erased).count());
+        if answer["more"] == false {
+            break;
+        }
+    }
+    assert_eq!(erased, [20, 40, 50]);
+    let effects = player.store().effect(&scope, "erase-account").expect("read");
+    assert_eq!(effects.iter().map(|row| row.state).collect::<Vec<_>>(), [EffectState::Finished]);
 }
 
 #[test]

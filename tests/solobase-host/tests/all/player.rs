@@ -15,6 +15,7 @@ use host_scenario::model::{Action, Answers, Holding, Step};
 use host_scenario::prepare::{Case, PreparedEvent};
 use host_solobase::{Block, Worker};
 use host_store::{Partition, Read, Store};
+use host_store_solobase::SolobaseStore;
 use serde_json::Value;
 use solobase_host::guest::{GuestError, Used};
 use solobase_host::server::Server;
@@ -138,6 +139,11 @@ impl Player {
             restarted: false,
             kills: None,
         }
+    }
+
+    /// Opens a store over the platform's tables, beside the block.
+    pub fn store(&self) -> SolobaseStore {
+        self.platform.store()
     }
 
     /// Returns what the run has left in the platform's tables.

@@ -2,7 +2,7 @@
 
 use host_store::testing::random::{query_results, run, step};
 use host_store::testing::samples;
-use host_store::{MemoryStore, Read, Store, StoreError};
+use host_store::{Changes, EffectRow, EffectState, InboxProgress, InboxState, MemoryStore, Read, Store, StoreError};
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore, TABLES};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ fn pair(has_batch: bool) -> (SolobaseStore, SolobaseStore) {
 }
 
 /// A change of a new account.
-fn account(name: &str) -> host_store::Changes {
+fn account(name: &str) -> Changes {
     let mut changes = samples::changes(&samples::scope(name), "evt_1");
     changes.facts.insert("paid".to_owned());
     changes
@@ -249,4 +249,38 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
         assert_eq!(settings, vec![Some("later".to_owned()); 3], "after {calls} calls");
     }
     panic!("the commit needs more calls than expected");
+}
+
+/// A history of 25 events and 25 effects is erased, in parts of 20 or at once.
+#[test]
+fn a_history_that_is_erased_in_parts_is_as_one_that_is_erased_at_once() {
+    for has_batch in [true, false] {
+        let [at_once, in_parts] = [false, true].map(|is_in_parts| {
+            let (mut store, _) = pair(has_batch);
+            let scope = samples::scope("user:A");
+            for n in 0..25 {
+                let mut new = samples::new_event(&format!("evt_{n}"));
+                let account = Some(scope.account.clone());
+                new.progress = InboxProgress { account, ..samples::progress(InboxState::Done) };
+                store.apply(&samples::accepted(new)).expect("applied");
+                let row = samples::queued(&scope, samples::effect("mail.send", &format!("mail_{n}")), 2000);
+                let mut changes = samples::changes(&scope, "evt_0");
+                changes.effects = vec![samples::insert(EffectRow { state: EffectState::Finished, ..row })];
+                store.apply(&changes).expect("applied");
+            }
+            if is_in_parts {
+                let mut parts = 1;
+                while store.erase_part(&scope).expect("erased") {
+                    parts += 1;
+                }
+                assert_eq!(parts, 3);
+            } else {
+                store.apply(&Changes { erase: true, ..samples::changes(&scope, "evt_0") }).expect("applied");
+            }
+            let events = store.inbox_after(None, 0, usize::MAX).expect("read");
+            (events, store.effects_of(&scope, 0, usize::MAX).expect("read"))
+        });
+        assert!(at_once.0.iter().all(|row| row.erased) && at_once.1.iter().all(|row| row.erased));
+        assert_eq!(at_once, in_parts, "{has_batch}");
+    }
 }

@@ -8,10 +8,19 @@ use super::{LEASE_MS, Outbox, OutboxError, call_of};
 use crate::processor::Report;
 use extension_contract::{Payload, Timestamp};
 use host_provider_api::{Call, CallOutcome, Reply, SecretAccess};
-use host_store::{EFFECT_RESULTS, EffectRow, EffectState, Scope};
+use host_store::{EFFECT_RESULTS, ERASE, EffectRow, EffectState, Scope};
 
 /// Maximum number of due effects that are searched for one that needs no worker.
 const SEARCHED_MAX: usize = 1_000;
+
+/// What the outbox itself has carried out.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// The reports.
+    pub reports: Vec<Report>,
+    /// True if only a part of an erasure was carried out, and its rest is due now.
+    pub more: bool,
+}
 
 /// Calls for a worker.
 #[derive(Debug, Default)]
@@ -38,11 +47,12 @@ pub struct LentReply {
 }
 
 impl Outbox {
-    /// Carries out one round of what is due and needs no worker: timers, messages, expired leases and deadlines. Returns the reports.
+    /// Carries out one round of what is due and needs no worker: timers, messages, erasures, expired leases and deadlines. An erasure
+    /// may take several rounds: see [`Store::erase_part`](host_store::Store::erase_part).
     ///
     /// # Errors
     /// Fails if the store fails, or in an open group.
-    pub fn deliver_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Report>, OutboxError> {
+    pub fn deliver_due(&mut self, now: Timestamp, limit: usize) -> Result<Delivered, OutboxError> {
         if self.processor().in_group() {
             return Err(OutboxError::GroupOpen);
         }
@@ -60,12 +70,17 @@ impl Outbox {
             ended.push(event);
         }
         if !ended.is_empty() {
-            return Ok(self.handle_agenda(ended, now)?.reports);
+            return Ok(Delivered { reports: self.handle_agenda(ended, now)?.reports, more: false });
         }
         // Without a worker, the calls before them must not hold up timers.
         let due = self.queue.due(now, self.fire_timers, SEARCHED_MAX)?;
-        let own = due.into_iter().filter(|row| !row.needs_call(now)).take(limit).collect();
-        Ok(self.end_without_call(own, now)?.reports)
+        let own: Vec<EffectRow> = due.into_iter().filter(|row| !row.needs_call(now)).take(limit).collect();
+        for row in own.iter().filter(|row| row.effect.kind == ERASE) {
+            if self.queue.erase_part(row)? {
+                return Ok(Delivered { reports: Vec::new(), more: true });
+            }
+        }
+        Ok(Delivered { reports: self.end_without_call(own, now)?.reports, more: false })
     }
 
     /// Lends calls that are due: polls of providers that still work, and new attempts. Call [`Outbox::deliver_due`] until it returns

@@ -138,6 +138,14 @@ impl Queue {
         })
     }
 
+    /// Erases a part of the account of a due effect, if the store does not erase an account at once. Returns true if there may be more.
+    pub(super) fn erase_part(&mut self, row: &EffectRow) -> Result<bool, StoreError> {
+        self.processor.grouped(|processor| {
+            // The effect may have been cancelled since it was read.
+            Ok(holds_lease(processor, row)? && processor.store_mut().erase_part(&row.scope)?)
+        })
+    }
+
     /// Stores transitions: results and rows in one group. Returns the reports, and for each transition whether it was
     /// stored: a transition under a lost lease ends nothing.
     pub(super) fn record(
