@@ -1,12 +1,14 @@
-//! The health of the block, for everybody: is it prepared, and does something wait for a worker?
+//! The health of the block, for everybody: is it prepared, and does due work wait?
 
 use super::{Answered, Failed};
 use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
+use extension_contract::Timestamp;
 use serde_json::json;
 
-/// Milliseconds after which a due effect, or one whose lease has ended, waits too long: a worker asks every few seconds.
+/// Milliseconds after which a due effect, one whose lease has ended, or the retry of an event waits too long: a worker asks every few
+/// seconds.
 const WAIT_MAX_MS: i64 = 60_000;
 
 /// Answers with 200, or with 503 and the reason.
@@ -21,11 +23,19 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
     // A worker that leases effects and dies leaves them running: what it does not report or poll in time waits too.
     let running = app.store().effects_running(&partition)?;
     let times = due.iter().map(|row| row.due_at).chain(running.iter().filter_map(|row| row.lease.until));
-    let waits_ms = times.map(|at| platform.now.saturating_sub(at)).max().map_or(0, |waits_ms| waits_ms.max(0));
-    let status = if waits_ms > WAIT_MAX_MS { "effects-wait" } else { "ok" };
-    let mut body = json!({"status": status, "version": env!("CARGO_PKG_VERSION"), "effects_wait_ms": waits_ms});
+    let wait_of = |at: Timestamp| platform.now.saturating_sub(at).max(0);
+    let effects_ms = times.map(wait_of).max().unwrap_or_default();
+    let events_ms = app.store().inbox_next_due(&partition, 0)?.map_or(0, wait_of);
+    let status = match (effects_ms > WAIT_MAX_MS, events_ms > WAIT_MAX_MS) {
+        (true, _) => "effects-wait",
+        (false, true) => "events-wait",
+        (false, false) => "ok",
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let mut body =
+        json!({"status": status, "version": version, "effects_wait_ms": effects_ms, "events_wait_ms": events_ms});
     if status != "ok" {
-        body["message"] = json!("effects wait: run `host-shim outbox --solobase URL`, and call `tick` regularly");
+        body["message"] = json!("due work waits: run `host-shim outbox --solobase URL`, or call `tick` regularly");
     }
     Ok(Response::of(if status == "ok" { 200 } else { 503 }, body))
 }

@@ -227,6 +227,23 @@ fn the_health_says_that_a_worker_took_effects_and_died() {
 
 #[test]
 #[ignore = "builds the block: the group `block`"]
+fn the_health_says_that_a_retry_waits() {
+    let mut player = player();
+    player.settle();
+    let mut new = samples::new_event("evt_1");
+    Arc::make_mut(&mut new.event).business = "solobase".to_owned();
+    new.progress = samples::progress(InboxState::Pending { not_before: NOW + 60_000, waits_since: None });
+    player.store().apply(&samples::accepted(new)).expect("applied");
+    player.set_now(NOW + 120_000);
+    assert_eq!(player.get("/health", &[]).0, 200, "a worker may come soon");
+    player.set_now(NOW + 120_001);
+    let (status, body) = player.get("/health", &[]);
+    assert_eq!((status, body["status"].as_str()), (503, Some("events-wait")), "{body}");
+    assert_eq!(body["events_wait_ms"], 60_001);
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
 fn a_long_history_is_erased_in_several_requests() {
     let mut player = player();
     player.settle();
