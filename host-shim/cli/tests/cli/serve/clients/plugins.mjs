@@ -30,14 +30,19 @@ await story.goto(`${server}/dashboard/billing`);
 await story.state("billing-empty");
 
 // By the month, once, and a file.
-for (const [product, interval] of [["prod_sample_editor", "month"], ["prod_sample_tool", "once"], ["prod_sample_manual", "month"]]) {
+for (const [product, name, interval] of [
+  ["prod_sample_editor", "Sample Editor", "month"],
+  ["prod_sample_tool", "Sample Tool", "once"],
+  ["prod_sample_manual", "Sample Manual", "month"],
+]) {
   await story.goto(`${server}/pricing`);
   await story.follow(form("buy", product, interval));
   await story.pay();
   told.paid = here();
-  await story.sees("the payment has arrived");
+  await story.sees(name, "#paid .note.good");
 }
-await story.sees("Sample Tool");
+await story.sees("Sample Tool", "#bought");
+await story.sees("Sample Manual", "#plan");
 await story.state("billing");
 told.once = flat(await page.$eval('[aria-label="Bought once"] tbody', (rows) => rows.innerText)).replace(/ \w+ \d+, \d+ /, " DAY ");
 await story.goto(`${server}/pricing`);

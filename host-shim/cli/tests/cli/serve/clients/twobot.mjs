@@ -40,6 +40,7 @@ told.paid = here();
 await story.sees("the payment has arrived");
 told.success = await story.text("[role=status]");
 await story.sees("Unlimited", ".figures");
+await story.sees("Active", "#bought");
 told.bought = await figures();
 told.had = await tiers("table[aria-label=Bought]").then((rows) => rows.map((row) => row.replaceAll(/Renews on .*? \|/g, "Renews |")));
 told.unsold = (await tiers())[0];
