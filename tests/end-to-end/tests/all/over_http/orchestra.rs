@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 const URL: &str = "postgres://postgres:hunter2@db.one.example:5432/postgres";
 
-/// A server on which the orchestra `philharmonic` waits for its database.
-fn waiting() -> (Api, Arc<Vault>) {
+/// A server on which the orchestras `philharmonic` and `chamber` wait for their databases.
+pub(super) fn waiting() -> (Api, Arc<Vault>) {
     let vault = Arc::new(Vault::in_memory().expect("a vault"));
     let api = Api::with(orchestra(), Some(vault.clone()));
     for (user, subdomain) in [("o1", "philharmonic"), ("o2", "chamber")] {

@@ -1,6 +1,7 @@
 //! The pages over HTTP: who sees them, what a form may do, and where it leads. `cli serve::pages` uses them in a browser.
 
 use super::api::Api;
+use super::orchestra::waiting;
 use super::raw::{Answer, Connection};
 use end_to_end::world::{START_MS, orchestra, saas_plugins, tesslate};
 use host::business::BusinessFolder;
@@ -337,25 +338,15 @@ fn an_instance_tells_its_owner_why_it_is_suspended() {
 
 #[test]
 fn a_refused_report_of_a_step_shows_the_error_at_its_own_field() {
-    let api = Api::start("orchestra");
-    for (user, subdomain) in [("o1", "city"), ("o2", "town")] {
-        api.stripe(&format!(
-            "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, metadata: {{user_id: {user}}}, \
-             price: price_orchestra_pro}}}}"
-        ));
-        let body =
-            json!({"name": subdomain, "metadata": {"subdomain": subdomain, "contact_email": "office@x.example"}});
-        api.plain(&format!("POST /api/commands/instance.create?account=user:{user}"), &api.operator(), &body);
-        api.server.settle();
-    }
+    let (api, _) = waiting();
     let authorization = format!("Bearer {}", api.operator());
     let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
-    let form = "_page=/admin&account=user:o2&id=orch_town&step=database&outputs.secret_ref=secret:town\
+    let form = "_page=/admin&account=user:o2&id=orch_chamber&step=database&outputs.secret_ref=secret:chamber\
                 &outputs.endpoint=postgres%3A%2F%2Fu%3Apw%40h%2Fdb";
     let refused = send(&api, "complete_step", &operator, form);
     assert_eq!(refused.status, 422, "{refused:?}");
     let marked = |id: &str| refused.body.contains(&format!("<p class=\"error\" id=\"e-{id}\">"));
-    assert!(marked("orch_town-endpoint") && !marked("orch_city-endpoint"), "{}", refused.body);
+    assert!(marked("orch_chamber-endpoint") && !marked("orch_philharmonic-endpoint"), "{}", refused.body);
     assert_eq!(refused.body.matches("u:pw@h").count(), 1, "only the form that was sent keeps its text");
 }
 
