@@ -70,7 +70,7 @@
     isFirst = false;
   };
   stream.onmessage = refresh;
-  // Whoever leaves a form sees what has changed meanwhile.
+  // When a person leaves a form, the page replaces the parts that it did not replace before.
   addEventListener("focusout", () => isBehind && setTimeout(refresh));
   addEventListener("pagehide", () => stream.close());
 })();

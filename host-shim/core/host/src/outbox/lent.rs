@@ -13,7 +13,7 @@ use host_store::{EFFECT_RESULTS, ERASE, EffectRow, EffectState, Scope};
 /// Maximum number of due effects that are searched for one that needs no worker.
 const SEARCHED_MAX: usize = 1_000;
 
-/// What the outbox itself has carried out.
+/// The result of a round in which the outbox carried out due work that needs no worker.
 #[derive(Debug, Default)]
 pub struct Delivered {
     /// The reports.

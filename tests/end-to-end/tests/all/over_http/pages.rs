@@ -302,6 +302,8 @@ fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
     // Somebody who comes back to the address later is not thanked for an old payment.
     ada.api.server.advance_to(ada.api.server.now() + 3_600_000);
     assert!(!dashboard().contains("Thank you") && !dashboard().contains("on its way"), "{}", dashboard());
+    let left = ada.at("/dashboard?canceled=true");
+    assert!(left.contains("Nothing was paid") && left.contains("Back to the plans"), "{left}");
 }
 
 #[test]
