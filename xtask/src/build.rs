@@ -134,9 +134,18 @@ pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
     built?;
     let folder = target_folder().join(host.folder);
     let component = encode(&folder.join(program(ENCODER)), &module)?;
+    Ok((component, install_host(&folder.join(program(HOST)))?))
+}
+
+/// Puts a host into `dist` and returns its path there.
+///
+/// # Errors
+///
+/// `dist` cannot be written.
+pub fn install_host(built: &Path) -> Result<PathBuf> {
     let path = dist().join(program(HOST));
-    install(&path, |to| fs::copy(folder.join(program(HOST)), to).map(|_| ()))?;
-    Ok((component, path))
+    install(&path, |to| fs::copy(built, to).map(drop))?;
+    Ok(path)
 }
 
 /// Name of the component's file.
@@ -146,13 +155,18 @@ const HOST: &str = "host-shim";
 /// Name of the program that wraps a module as a component.
 pub const ENCODER: &str = "encode-component";
 
+/// The component's path in `dist`.
+pub fn dist_component() -> PathBuf {
+    dist().join(COMPONENT)
+}
+
 /// Builds the component and returns its path.
 ///
 /// # Errors
 ///
 /// It does not compile, or `dist` cannot be written.
 pub fn component() -> Result<PathBuf> {
-    component_with(component_builder::PROFILE, &dist().join(COMPONENT))
+    component_with(component_builder::PROFILE, &dist_component())
 }
 
 /// Builds the component with the names of its functions and returns its path.
@@ -193,7 +207,7 @@ pub fn finish_module(build: ModuleBuild) -> Result<PathBuf> {
 ///
 /// The module is no component's core, or `dist` cannot be written.
 pub fn encode(encoder: &Path, module: &Path) -> Result<PathBuf> {
-    encode_to(encoder, module, &dist().join(COMPONENT))
+    encode_to(encoder, module, &dist_component())
 }
 
 fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {

@@ -3,7 +3,7 @@
 use crate::groups::{Done, Groups};
 use crate::tool::Tool;
 use crate::{build, process, test};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
@@ -47,7 +47,9 @@ pub fn check() -> Result<Done> {
             .env_remove("RUSTFLAGS"),
     )?;
     let component = folder.join(target).join("component").join(package.replace('-', "_")).with_extension("wasm");
-    let status = Command::new(test::host()?).arg("inspect").arg(&component).status()?;
+    let compiled = test::everything()?;
+    let host = compiled.binary("host-shim", "host-shim").context("cargo built no host-shim")?;
+    let status = Command::new(host).arg("inspect").arg(&component).status()?;
     if !status.success() {
         bail!("the host does not load {}, built by cargo-component", component.display());
     }

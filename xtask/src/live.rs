@@ -1,6 +1,6 @@
 //! `cargo xtask live`: plays a story, from a signed checkout to a destroyed instance, on servers that it starts.
 
-use crate::{packages, process, test};
+use crate::{process, test};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
@@ -44,7 +44,7 @@ impl Place {
 /// Fails if a test fails or does not compile.
 pub fn run(options: &Options) -> Result<()> {
     let places = if options.places.is_empty() { Place::value_variants() } else { &options.places };
-    let compiled = test::compile_providers(&packages::all()?)?;
+    let compiled = test::everything()?;
     let program = compiled.tests.iter().find(|program| program.target.name == "clouds");
     let mut command = program.context("cargo built no tests of clouds")?.command();
     command.args(["--nocapture", "--test-threads", "1"]);

@@ -51,14 +51,3 @@ pub fn build() -> Result<PathBuf> {
     install(&path, |to| process::run(Command::new(pack).arg(built).arg(to)).map_err(std::io::Error::other))?;
     Ok(path)
 }
-
-/// Lints the program. Apart from the host, which uses the same SDK with another implementation of TLS: built together, the
-/// SDKs of clouds would be compiled again.
-///
-/// # Errors
-///
-/// It does not compile, or a lint warns.
-pub fn lint() -> Result<()> {
-    let arguments = ["clippy", "--package", "notes", "--features", "lambda", "--bins", "--", "--deny", "warnings"];
-    process::run(&mut process::cargo(arguments))
-}

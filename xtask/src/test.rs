@@ -8,12 +8,13 @@ mod run;
 pub use run::Passed;
 
 use crate::groups::{Done, Groups};
-use crate::packages::{self, Package};
+use crate::packages;
 use crate::tool::Tool;
 use crate::{bench, build, cargo_component, notes, package, process};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs::File;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
@@ -24,8 +25,9 @@ use std::thread;
 /// full host, the Debian package on a machine with systemd, the block for a Solobase platform, full counts of properties and kills, `cargo component` and `cargo deny`. The last
 /// lines name what was left out and how to run it.
 ///
-/// Groups run in order, and the first group that fails ends the run. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER
-/// makes them try this number of random cases.
+/// Groups run in order, and the first group that fails ends the run. With `--all`, groups that mostly compile run beside groups that mostly
+/// wait for browsers and servers; their output follows at the end. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER makes
+/// them try this number of random cases.
 #[derive(clap::Args)]
 pub struct Options {
     /// Run these groups only.
@@ -47,38 +49,46 @@ pub fn kept(name: &str) -> PathBuf {
 /// A group of checks.
 struct Group {
     name: &'static str,
-    /// True if the group runs only with `--all` or if its name is given.
-    only_in_all: bool,
+    when: When,
     step: fn(&Options) -> Result<Done>,
 }
 
-/// The groups in order. Groups after `tests` use the programs that `tests` compiles.
-const GROUPS: [Group; 15] = [
-    plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
-    plain("tests", tests),
-    plain("fixtures", |_| whole(fixtures::replay(&host()?))),
-    plain("coverage", |_| coverage()),
-    longer("doc-tests", |_| {
-        whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
-    }),
-    longer("guests", |_| guests()),
-    longer("clients", clients),
-    longer("providers", |_| providers()),
-    longer("full-host", |_| full_host()),
-    longer("package", |_| package()),
-    longer("block", |_| block()),
-    longer("bench", |_| short_bench()),
-    longer("workflows", |_| workflows()),
-    longer("cargo-component", |_| cargo_component::check()),
-    longer("deny", |_| deny()),
-];
-
-const fn plain(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group {
-    Group { name, only_in_all: false, step }
+/// When a group runs. Every group also runs if its name is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// In every run.
+    Always,
+    /// With `--all`.
+    InAll,
+    /// With `--all`, beside the groups that run in order. Such a group mostly compiles, while the others mostly wait.
+    Beside,
 }
 
-const fn longer(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group {
-    Group { name, only_in_all: true, step }
+/// The groups in order. Groups after `coverage` use the programs of [`everything`].
+const GROUPS: [Group; 17] = [
+    group("fmt", When::Always, |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
+    group("tests", When::Always, tests),
+    group("fixtures", When::Always, |_| whole(fixtures::replay(&host()?))),
+    group("coverage", When::Always, |_| coverage()),
+    group("compile", When::InAll, |_| whole(everything())),
+    group("clients", When::InAll, clients),
+    group("providers", When::InAll, |_| providers()),
+    group("full-host", When::InAll, |_| full_host()),
+    group("package", When::InAll, |_| package()),
+    group("workflows", When::InAll, |_| workflows()),
+    group("notes", When::Beside, |_| notes()),
+    group("block", When::Beside, |_| block()),
+    group("guests", When::Beside, |_| guests()),
+    group("doc-tests", When::Beside, |_| {
+        whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
+    }),
+    group("cargo-component", When::Beside, |_| cargo_component::check()),
+    group("deny", When::Beside, |_| deny()),
+    group("bench", When::Beside, |_| short_bench()),
+];
+
+const fn group(name: &'static str, when: When, step: fn(&Options) -> Result<Done>) -> Group {
+    Group { name, when, step }
 }
 
 /// Runs the command.
@@ -89,22 +99,65 @@ const fn longer(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let is_wanted = |group: &Group| match options.groups.is_empty() {
-        true => options.all || !group.only_in_all,
+        true => options.all || group.when == When::Always,
         false => options.groups.iter().any(|name| name == group.name),
     };
     let (wanted, others): (Vec<_>, Vec<_>) = GROUPS.iter().partition(|group| is_wanted(group));
+    let splits = options.all && options.groups.is_empty();
+    let (aside, in_order): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|group| splits && group.when == When::Beside);
+    let mut waiting = names(&aside);
+    let mut beside = None;
     let mut result = Ok(());
-    for (at, group) in wanted.iter().enumerate() {
+    for (at, group) in in_order.iter().enumerate() {
         result = groups.run_or_tell(group.name, || (group.step)(options));
         if result.is_err() {
-            groups.skipped(&names(&wanted[at + 1..]), &format!("`{}` failed before", group.name));
+            let rest = [names(&in_order[at + 1..]), std::mem::take(&mut waiting)].concat();
+            groups.skipped(&rest, &format!("`{}` failed before", group.name));
             break;
         }
+        // The other groups use what this one has compiled.
+        if group.name == "compile" && !waiting.is_empty() {
+            beside = Some(Beside::start(&std::mem::take(&mut waiting))?);
+        }
+    }
+    if let Some(beside) = beside {
+        result = result.and(groups.run("beside", || beside.end()));
     }
     let rest = names(&others);
     groups.skipped(&rest, &format!("not asked for; to run them: cargo xtask test {}", rest.join(" ")));
     println!("\n{}", groups.summary());
     result
+}
+
+/// Groups that another process of this program runs.
+struct Beside {
+    process: Child,
+    /// The file with its output, which is printed whole at the end.
+    output: PathBuf,
+}
+
+impl Beside {
+    fn start(names: &[&str]) -> Result<Beside> {
+        eprintln!("== beside the next groups: {}", names.join(", "));
+        let output = run::folder().join("beside.txt");
+        let file = File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+        let mut command = Command::new(std::env::current_exe().context("the path of this program is not known")?);
+        command.arg("test").args(names).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let process = command.spawn().context("cannot start this program again")?;
+        Ok(Beside { process, output })
+    }
+
+    /// Waits for the end of the groups and prints their output.
+    fn end(mut self) -> Result<()> {
+        let status = self.process.wait()?;
+        let mut output = File::open(&self.output)?;
+        std::io::copy(&mut output, &mut std::io::stdout())?;
+        if !status.success() {
+            bail!("a group that ran beside the others failed; its output is above");
+        }
+        Ok(())
+    }
 }
 
 fn names(groups: &[&Group]) -> Vec<&'static str> {
@@ -117,8 +170,11 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 }
 
 /// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
-/// the same features, so that nothing is compiled twice.
-pub const FEATURES: &str = "host-shim/lab,host-shim/local-stripe,host-shim/native,host-shim/registry,host-shim/serve";
+/// the same features, so that nothing is compiled twice; TLS to PostgreSQL and SMTP are here for [`everything`].
+pub const FEATURES: &str = "host-daemon/tls,host-mail/smtp,host-shim/lab,host-shim/local-stripe,host-shim/native,\
+    host-shim/registry,host-shim/serve";
+/// Features of [`everything`] besides [`FEATURES`].
+const ALL_FEATURES: &str = "end-to-end/providers,host-shim/full,notes/lambda";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
 /// Tests of one program that `--all` runs again with higher counts.
@@ -262,61 +318,84 @@ const PROVIDERS: [&str; 10] = [
     "host-supabase",
 ];
 
-/// Compiles the crates of `PROVIDERS` and their tests. `cargo xtask build` uses the same builds of the SDKs of clouds, which take
-/// minutes to compile.
+/// Crates of the block for a Solobase platform, and the stand-in for the platform's host.
+const OF_BLOCK: [&str; 3] = ["extension-block", "host-store-solobase", "solobase-host"];
+
+/// Returns the arguments that select the packages and features of [`everything`].
+///
+/// # Errors
+///
+/// Fails if cargo can't read a manifest.
+pub fn selection_of_everything() -> Result<Vec<String>> {
+    let names = packages::default_members()?
+        .into_iter()
+        .chain([PROVIDERS.as_slice(), &OF_BLOCK].concat().into_iter().map(str::to_owned));
+    let packages = names.flat_map(|name| ["--package".to_owned(), name]);
+    Ok(packages.chain(["--features".to_owned(), format!("{FEATURES},{ALL_FEATURES}")]).collect())
+}
+
+/// Compiles and lints all programs and tests, with the SDKs of clouds, in one pass, and puts the component and the full host into `dist`. What
+/// the group `tests` has compiled is not compiled again: cargo compiles a crate for each set of features, and both use the same sets
+/// (`xtask/shared-features`).
 ///
 /// # Errors
 ///
 /// Something does not compile, or a lint warns.
-pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
-    let names = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    let others = ["--features", "end-to-end/providers,host-mail/smtp"];
-    programs::compile(&names.chain(others).collect::<Vec<_>>(), packages)
+pub fn everything() -> Result<programs::Compiled> {
+    let module = build::start_module();
+    let selection = selection_of_everything()?;
+    let compiled = programs::compile(&selection.iter().map(String::as_str).collect::<Vec<_>>(), &packages::all()?);
+    let module = build::finish_module(module)?;
+    let compiled = compiled?;
+    let program =
+        |package: &str, name: &str| compiled.binary(package, name).with_context(|| format!("cargo built no {name}"));
+    build::encode(program("component-builder", build::ENCODER)?, &module)?;
+    build::install_host(program("host-shim", "host-shim")?)?;
+    Ok(compiled)
 }
 
 /// Test programs of the crates of `PROVIDERS` that start real servers. The libraries' own tests run with them.
 const WITH_SERVERS: [&str; 9] =
     ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy", "service"];
 
-/// Tests and lints the providers. The tests install and start real servers. Some tests have time limits of a second, so nothing
-/// else runs beside them.
+/// Tests the providers. The tests install and start real servers, and the program of instances on Lambda.
 fn providers() -> Result<Done> {
-    let packages = packages::all()?;
-    let module = build::start_module();
-    let mut compiled = compile_providers(&packages)?;
-    build::finish_module(module)?;
     if !notes::is_possible() {
-        anyhow::bail!("the group `providers` runs the program of instances: expected Linux on x86_64");
+        bail!("the group `providers` runs the program of instances: expected Linux on x86_64");
     }
+    let mut compiled = everything()?;
     notes::build()?;
-    notes::lint()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
     compiled.tests.retain(|program| {
-        is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())
+        PROVIDERS.contains(&program.package.as_str())
+            && (is_kind(program, "lib")
+                || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str()))
     });
-    whole(run::run(&compiled, &packages, || Ok(())))
+    whole(run::run(&compiled, &packages::all()?, || Ok(())))
 }
 
-/// Builds the program of `cargo xtask build`, runs every command of the README with it, tries local mode, fills a disk, and plays the stories of
-/// the five businesses on PostgreSQL and simulated clouds.
+/// Builds the program of instances on Lambda, which the group `providers` runs.
+fn notes() -> Result<Done> {
+    if !notes::is_possible() {
+        return Ok(Done::Nothing("the program of instances is built on Linux on x86_64".into()));
+    }
+    whole(notes::build())
+}
+
+/// Runs every command of the README with the full host, tries local mode, fills a disk, and plays the stories of the five businesses on
+/// PostgreSQL and simulated clouds.
 fn full_host() -> Result<Done> {
-    build::both(&build::full_host())?;
-    ignored(&["--features", FEATURES], "host-shim", "readme", &[])?;
-    ignored(&["--features", FEATURES], "host-shim", "local_mode", &[])?;
-    ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk", "serve::sources"])
+    let compiled = everything()?;
+    ignored(&compiled, "host-shim", "readme", &[])?;
+    ignored(&compiled, "host-shim", "local_mode", &[])?;
+    ignored(&compiled, "host-shim", "cli", &["serve::full_disk", "serve::sources"])
 }
-
-/// Crates of the block for a Solobase platform, and the stand-in for the platform's host.
-const OF_BLOCK: [&str; 3] = ["extension-block", "host-store-solobase", "solobase-host"];
 
 /// Builds the block, and tests it on a stand-in for a Solobase platform: its store, every scenario of one business, a kill at each call of
 /// a service, and the way of all data to `host-shim` and back.
 fn block() -> Result<Done> {
     let built = thread::spawn(component_builder::block);
-    // With the crates of the group `tests` beside them, these crates use the same builds of their dependencies.
-    let names: Vec<String> = packages::default_members()?.into_iter().chain(OF_BLOCK.map(str::to_owned)).collect();
-    let selected = names.iter().flat_map(|name| ["--package", name.as_str()]);
-    let compiled = programs::compile(&selected.chain(["--features", FEATURES]).collect::<Vec<_>>(), &packages::all()?);
+    let compiled = everything();
     built.join().map_err(|_| anyhow!("the build of the block panicked"))??;
     for program in compiled?.tests.iter().filter(|program| OF_BLOCK.contains(&program.package.as_str())) {
         process::run(program.command().arg("--include-ignored"))?;
@@ -324,35 +403,38 @@ fn block() -> Result<Done> {
     Ok(Done::Whole)
 }
 
-/// Makes the Debian package with the program of `cargo xtask build`, and follows `docs/deploying.md` on a Debian machine of its own.
+/// Makes the Debian package with the full host, and follows `docs/deploying.md` on a Debian machine of its own.
 fn package() -> Result<Done> {
     if let Some(reason) = package::untestable() {
         return Ok(Done::Nothing(reason));
     }
-    build::both(&build::full_host())?;
+    everything()?;
     package::make(package::Size::Large)?;
-    ignored(&OF_XTASK, "xtask", "package", &[])
+    ignored(&of_xtask()?, "xtask", "package", &[])
 }
 
 /// Measures a short stream of webhooks on both stores, with the programs that `tests` compiles, as it does the benchmark of the JSON reader.
 /// They are not optimised: the figures say nothing, but a wrong answer or a missing row fails.
 fn short_bench() -> Result<Done> {
-    let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
+    let compiled = everything()?;
     let program = compiled.binary("host-bench", "host-bench").context("cargo built no host-bench")?;
     let server = compiled.binary("host-shim", "host-shim").context("cargo built no host-shim")?;
     let args = ["--quick", "--only", "http", "--without-peers"];
-    whole(process::run(bench::command(program, server, &build::component()?).args(args)))
+    whole(process::run(bench::command(program, server, &build::dist_component()).args(args)))
 }
 
 /// Tests the files that other programs read: GitHub Actions, Terraform, Prometheus and Grafana.
 fn workflows() -> Result<Done> {
-    ignored(&OF_XTASK, "xtask", "workflows", &[])
+    ignored(&of_xtask()?, "xtask", "workflows", &[])
 }
 
-/// Runs the ignored tests of one program, which the group `tests` compiles with the same arguments; of these only those whose
-/// path has one of `names`, if there are some.
-fn ignored(args: &[&str], package: &str, target: &str, names: &[&str]) -> Result<Done> {
-    let compiled = programs::compile(args, &packages::all()?)?;
+/// Compiles `xtask` with its tests, as the group `tests` does.
+fn of_xtask() -> Result<programs::Compiled> {
+    programs::compile(&OF_XTASK, &packages::all()?)
+}
+
+/// Runs the ignored tests of one program; of these only those whose path has one of `names`, if there are some.
+fn ignored(compiled: &programs::Compiled, package: &str, target: &str, names: &[&str]) -> Result<Done> {
     let is_it = |program: &&programs::Program| program.package == package && program.target.name == target;
     let program = compiled.tests.iter().find(is_it).with_context(|| format!("cargo built no test program {target}"))?;
     whole(process::run(program.command().arg("--ignored").args(names)))
@@ -365,7 +447,7 @@ fn clients(options: &Options) -> Result<Done> {
         process::cargo(["test", "--package", "local-stripe", "--features", "client-tests", "--test", "clients"]);
     programs::lint(&mut command)?;
     let without = options.without.join(",");
-    let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
+    let compiled = everything()?;
     let is_it = |program: &&programs::Program| program.package == "host-shim" && program.target.name == "cli";
     let server = compiled.tests.iter().find(is_it).context("cargo built no test program cli")?;
     let mut server = server.command();

@@ -1,5 +1,5 @@
-//! Tests that `cargo xtask`, `cargo xtask replay` and `cargo xtask test` share the builds of their dependencies. Cargo compiles a
-//! dependency again for each other set of features.
+//! Tests that `cargo xtask`, `cargo xtask replay`, `cargo xtask test` and its longer groups share the builds of their dependencies. Cargo
+//! compiles a dependency again for each other set of features.
 
 use component_builder::workspace_root as root;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,4 +53,10 @@ fn the_commands_share_the_builds_of_dependencies() {
     let advice = "request the same features in xtask/shared-features/Cargo.toml";
     assert_eq!(different(&xtask, &host), [""; 0], "compiled again for `cargo xtask replay`: {advice}");
     assert_eq!(of_tests, [""; 0], "compiled again for `cargo xtask test`: {advice}");
+
+    let selection = xtask::test::selection_of_everything().expect("cargo lists the packages");
+    let selection: Vec<&str> = selection.iter().map(String::as_str).collect();
+    let everything = builds(&[["--edges", "normal,build,dev"].as_slice(), &selection].concat());
+    assert!(everything.len() > tests.len(), "the longer groups need the SDKs of clouds");
+    assert_eq!(different(&tests, &everything), [""; 0], "compiled again for `cargo xtask test --all`: {advice}");
 }

@@ -5,7 +5,8 @@ use crate::identity::Identity;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Credentials as Plain, Region};
+use aws_sdk_s3::config::{Credentials as Plain, Region, SharedHttpClient};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use host_provider_api::{CallOutcome, Secret, Unlisted};
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +17,12 @@ use tokio::runtime::{Builder, Runtime};
 const NAME: &str = "aws";
 /// Number of threads that run requests.
 const THREADS: usize = 2;
+
+/// Returns the HTTPS client of the SDKs. It uses `ring`, as the rest of the program does; the SDKs' default would bring a second library of
+/// cryptography, which takes a minute to compile.
+pub fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
 
 /// Timeouts of one request and of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +149,7 @@ impl Aws {
             .operation_attempt_timeout(times.operation)
             .operation_timeout(times.operation);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(https())
             .region(Region::new(config.region.clone()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build());

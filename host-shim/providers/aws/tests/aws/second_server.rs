@@ -14,6 +14,7 @@ fn a_signed_url_is_accepted_by_another_server() {
     let key = aws_sdk_s3::config::Credentials::new(server.key().0, server.key().1, None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+        .http_client(host_aws::https())
         .region(aws_sdk_s3::config::Region::new(crate::support::REGION))
         .credentials_provider(key)
         .endpoint_url(server.url())

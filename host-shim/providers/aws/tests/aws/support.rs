@@ -142,6 +142,7 @@ impl TestEnv {
     pub fn sdk(&self) -> aws_config::SdkConfig {
         let key = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
         let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .http_client(host_aws::https())
             .region(aws_sdk_s3::config::Region::new(REGION))
             .credentials_provider(key)
             .endpoint_url(self.moto.url());
