@@ -6,20 +6,25 @@ use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::Parser;
+use host::outbox::use_of;
 use host_provider_api::{Held, ResourceId};
-use host_provider_set::{Drift, drift, remove, unreadable_secrets};
+use host_provider_set::{Drift, Referrer, drift, remove, settle, unreadable_secrets};
 use host_replay::recorded::{recorded, recorded_secrets};
 use host_replay::rig::{StoreKind, open};
 use host_scenario::error::ReplayError;
+use host_store::StoreError;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Report differences between a store's record and the providers' resources
 ///
-/// An orphan exists but is not recorded; a lost resource is recorded but does not exist; a broken resource has a record
-/// that can't be read; a secret is in a record, but not in the vault. Changes nothing except with --destroy.
+/// An orphan exists, and nothing in the store refers to it; an unsettled resource exists, and the result of the effect that refers to
+/// it is not known; a lost resource is recorded but does not exist; a broken resource has a record that can't be read; a secret is in
+/// a record, but not in the vault. Only the businesses and modes that the store has are compared. Changes nothing except with
+/// --destroy and --yes.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -30,9 +35,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     world: WorldArgs,
 
-    /// Destroy this orphan, named as in the report: bucket:inst_acme/bucket; repeatable
+    /// Show what would be destroyed with this orphan, named as in the report: bucket:inst_acme/bucket; repeatable
     #[arg(long, value_name = "RESOURCE:ID")]
     destroy: Vec<String>,
+
+    /// Destroy the orphans of --destroy
+    #[arg(long, requires = "destroy")]
+    yes: bool,
 
     /// The report format; json prints one line per difference, then a summary
     #[arg(long, value_enum, value_parser = formats(&[HUMAN, JSON]), default_value_t = Format::Human)]
@@ -43,6 +52,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --providers local --world w --store x.db my.yml
   host-shim drift --store x.db --providers local --world w
   host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket
+  host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket --yes
 
 Exit codes: 0 no difference, 1 a difference, or a provider can't list its resources, 2 bad usage or
 input.";
@@ -62,21 +72,41 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         )));
     };
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
-    let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
     let held = opened.registry.held()?;
+    // The store is read last: what exists then was requested before.
+    let spaces: BTreeSet<String> =
+        store.scopes(None)?.iter().map(|scope| format!("{}/", scope.partition().name())).collect();
+    let (held, foreign): (Vec<Held>, Vec<Held>) =
+        held.into_iter().partition(|held| spaces.iter().any(|space| held.id.scope.starts_with(space)));
     let unreadable = opened.registry.unreadable()?;
-    let mut found = drift(&recorded, &held, &unreadable, |resource| live.takes(&format!("{resource}.ensure")));
+    let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
+    let found = drift(&recorded, &held, &unreadable, |resource| live.takes(&format!("{resource}.ensure")));
+    let mut found = settle(found, |id| -> Result<_, StoreError> {
+        Ok(use_of(&*store, id)?.map(|used| match used.state.is_open() {
+            true => Referrer::Open,
+            false => Referrer::Ended(used.to_string()),
+        }))
+    })?;
     found.extend(unreadable_secrets(&opened.vault, &recorded_secrets(&*store)?));
-    let orphans = match named(&found, &args.destroy) {
-        Ok(orphans) => orphans,
-        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
-    };
+    let orphans = named(&found, &args.destroy, |name| {
+        let of_name = held.iter().filter(|held| held.id.to_string() == name);
+        let used = of_name.map(|held| use_of(&*store, &held.id)).find_map(Result::transpose);
+        Ok(used.transpose()?.map(|used| used.to_string()))
+    })?;
     let mut out = io::stdout().lock();
     for one in &orphans {
+        if !args.yes {
+            eprintln!(
+                "would destroy {}  {}  {}; nothing refers to it; --yes destroys it",
+                one.id, one.id.scope, one.name
+            );
+            continue;
+        }
         remove(&opened.registry, one, args.world.patience()).with_context(|| one.id.to_string())?;
         eprintln!("destroyed {}  {}  {}", one.id, one.id.scope, one.name);
     }
-    let is_there = |one: &&Drift| !matches!(one, Drift::Orphan(held) if orphans.contains(held));
+    let gone: &[Held] = if args.yes { &orphans } else { &[] };
+    let is_there = |one: &&Drift| !matches!(one, Drift::Orphan(held) if gone.contains(held));
     let found: Vec<&Drift> = found.iter().filter(is_there).collect();
     for one in &found {
         match args.format {
@@ -85,7 +115,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         .context("the report can't be written")?;
     }
-    let there = held.len() - orphans.len();
+    let there = held.len() - gone.len();
+    if !foreign.is_empty() {
+        eprintln!("{} more belong to a business or mode that this store does not have", foreign.len());
+    }
     match args.format {
         Format::Json => writeln!(
             out,
@@ -100,27 +133,28 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// Returns the orphans with these names, each once.
-fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
-    let orphans = found.iter().filter_map(|one| match one {
-        Drift::Orphan(held) => Some(held),
-        _ => None,
-    });
-    let orphans: Vec<&Held> = orphans.collect();
+/// Returns the orphans with these names, each once. `used_by` describes what refers to the existing resources with a name.
+fn named(
+    found: &[Drift],
+    names: &[String],
+    used_by: impl Fn(&str) -> Result<Option<String>, StoreError>,
+) -> Result<Vec<Held>, ReplayError> {
+    let orphans: Vec<&Held> = found.iter().filter_map(Drift::orphan).collect();
     let mut wanted: Vec<Held> = Vec::new();
     for name in names {
         let mut of_name = orphans.iter().filter(|held| held.id.to_string() == *name);
         let Some(orphan) = of_name.next() else {
             let known: Vec<String> = orphans.iter().map(|held| held.id.to_string()).collect();
-            let known = if known.is_empty() {
-                "there are no orphans".to_owned()
-            } else {
-                format!("expected one of {}", known.join(", "))
+            let problem = match used_by(name)? {
+                Some(by) => format!("`{name}` is in use, by {by}; delete its instance instead"),
+                None if known.is_empty() => format!("`{name}` is not an orphan; there are no orphans"),
+                None => format!("`{name}` is not an orphan; expected one of {}", known.join(", ")),
             };
-            return Err(format!("`{name}` is not an orphan; {known}"));
+            return Err(ReplayError::Usage(problem));
         };
         if of_name.next().is_some() {
-            return Err(format!("several accounts have an orphan `{name}`; destroy it at its provider"));
+            let problem = format!("several accounts have an orphan `{name}`; destroy it at its provider");
+            return Err(ReplayError::Usage(problem));
         }
         if !wanted.contains(orphan) {
             wanted.push((*orphan).clone());
@@ -146,6 +180,7 @@ struct DriftParts<'d> {
 fn parts(one: &Drift) -> DriftParts<'_> {
     let parts = match one {
         Drift::Orphan(held) | Drift::Twice(held) => held_parts(held),
+        Drift::Unsettled { held, by } => DriftParts { problem: Some(by), ..held_parts(held) },
         Drift::Lost { state, .. } => DriftParts { recorded: Some(state), ..DriftParts::default() },
         Drift::Otherwise { held, recorded } => DriftParts { recorded: Some(recorded), ..held_parts(held) },
         Drift::Broken { found, .. } => {
@@ -199,9 +234,10 @@ mod tests {
     #[test]
     fn an_orphan_name_of_two_accounts_is_refused() {
         let names = ["bucket:inst_1/bucket".to_owned()];
-        let refused = named(&[orphan("u1"), orphan("u2")], &names).expect_err("one of two");
-        assert!(refused.contains("several accounts"), "{refused}");
+        let refused = named(&[orphan("u1"), orphan("u2")], &names, |_| Ok(None)).expect_err("one of two");
+        assert!(refused.to_string().contains("several accounts"), "{refused}");
         let twice = [names[0].clone(), names[0].clone()];
-        assert_eq!(named(&[orphan("u1")], &twice).map(|found| found.len()), Ok(1), "it is destroyed once");
+        let found = named(&[orphan("u1")], &twice, |_| Ok(None)).expect("an orphan");
+        assert_eq!(found.len(), 1, "it is destroyed once");
     }
 }

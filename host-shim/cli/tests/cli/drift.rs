@@ -38,15 +38,57 @@ fn an_orphan_is_reported_and_destroyed_only_by_its_name() {
     let wrong = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_other/bucket"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
     assert!(wrong.stderr.contains("is not an orphan; expected one of bucket:inst_acme/bucket"), "{}", wrong.stderr);
-    let one = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket"]);
+    let shown = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket"]);
+    assert!(shown.stderr.contains("would destroy bucket:inst_acme/bucket"), "{}", shown.stderr);
+    assert!(shown.stdout.ends_with("0 recorded, 3 there, 3 differences\n"), "{}", shown.stdout);
+    let one = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket", "--yes"]);
     assert!(one.stderr.contains("destroyed bucket:inst_acme/bucket"), "{}", one.stderr);
     assert!(one.stdout.ends_with("0 recorded, 2 there, 2 differences\n"), "{}", one.stdout);
     // A recorded resource can't be destroyed.
-    let recorded = drift(folder.path(), "store.db", &["--destroy", "database:inst_acme/database"]);
+    let recorded = drift(folder.path(), "store.db", &["--destroy", "database:inst_acme/database", "--yes"]);
     assert_eq!(recorded.code, 2, "{recorded:?}");
+    assert!(
+        recorded.stderr.contains("is in use, by inst_acme/database/ensure, generation 1, finished"),
+        "{recorded:?}"
+    );
     let lost = drift(folder.path(), "store.db", &["--format", "json"]);
     let kinds: Vec<String> = lost.lines().iter().filter_map(|line| line["drift"].as_str().map(str::to_owned)).collect();
     assert_eq!((lost.code, kinds), (1, vec!["lost".to_owned()]));
+}
+
+#[test]
+fn compute_that_has_replaced_another_under_its_name_is_recorded_and_cannot_be_destroyed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut upgrade = subscription("evt_2");
+    upgrade["type"] = "customer.subscription.updated".into();
+    upgrade["created"] = (upgrade["created"].as_i64().expect("a time") + 3_600).into();
+    for price in ["price", "plan"] {
+        upgrade["data"]["object"]["items"]["data"][0][price]["id"] = "price_professional_monthly".into();
+    }
+    play(folder.path(), "store.db", &[subscription("evt_1"), create(), upgrade], true);
+    let agrees = drift(folder.path(), "store.db", &[]);
+    assert_eq!((agrees.code, agrees.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{agrees:?}");
+    let refused = drift(folder.path(), "store.db", &["--destroy", "function:inst_acme/compute@ecs", "--yes"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("is in use, by inst_acme/compute@ecs/ensure, generation 1, finished"),
+        "{refused:?}"
+    );
+    let after = drift(folder.path(), "store.db", &[]);
+    assert_eq!(after.stdout, agrees.stdout, "nothing was destroyed");
+}
+
+#[test]
+fn resources_of_a_business_that_the_store_does_not_have_are_not_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    play(folder.path(), "empty.db", &[], false);
+    // The store of another business, or of the other mode, knows nothing of these resources.
+    let report = drift(folder.path(), "empty.db", &["--destroy", "bucket:inst_acme/bucket", "--yes"]);
+    assert_eq!(report.code, 2, "{report:?}");
+    let report = drift(folder.path(), "empty.db", &[]);
+    assert_eq!((report.code, report.stdout.as_str()), (0, "0 recorded, 0 there, 0 differences\n"), "{report:?}");
+    assert!(report.stderr.contains("3 more belong to a business or mode that this store does not have"), "{report:?}");
 }
 
 fn create() -> serde_json::Value {

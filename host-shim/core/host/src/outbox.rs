@@ -14,6 +14,7 @@ mod policy;
 mod queue;
 mod recorded;
 mod saved;
+mod uses;
 
 pub use done::each_done;
 pub use intervene::{InterveneError, Intervention, OpenEffect};
@@ -21,6 +22,7 @@ pub use lent::{Delivered, Lent, LentReply};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
 pub use saved::Saved;
+pub use uses::{ResourceUse, use_of};
 
 use crate::processor::{NewEvent, Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};

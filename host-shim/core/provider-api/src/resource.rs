@@ -3,8 +3,12 @@
 use crate::call::Call;
 use std::fmt;
 
+/// Marks the id of a resource that appeared after a person had made another one: `inst_1/database@late-2` is the database that
+/// the second generation of `inst_1/database` made.
+const LATE: &str = "@late-";
+
 /// Verbs that may be the last part of an effect's key.
-const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
+pub const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
 /// The id of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +36,12 @@ impl ResourceId {
             _ => call.key.as_str(),
         };
         ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: id.to_owned() }
+    }
+
+    /// Returns under which id, and with which generation, a late resource was made; none for any other resource.
+    pub fn made_late_as(&self) -> Option<(ResourceId, u32)> {
+        let (id, generation) = self.id.rsplit_once(LATE)?;
+        Some((ResourceId { id: id.to_owned(), ..self.clone() }, generation.parse().ok()?))
     }
 }
 
@@ -80,5 +90,16 @@ mod tests {
         assert_eq!(of("inst_1/compute@lambda/change"), "inst_1/compute@lambda");
         assert_eq!(of("inst_1/database"), "inst_1/database");
         assert_eq!(of("inst_1/ensured"), "inst_1/ensured");
+    }
+
+    #[test]
+    fn a_late_resource_names_the_id_and_the_generation_that_made_it() {
+        let of = |id: &str| {
+            let id = ResourceId { scope: "b/test/user:u".into(), resource: "database".into(), id: id.into() };
+            id.made_late_as().map(|(made_as, generation)| (made_as.id, generation))
+        };
+        assert_eq!(of("inst_1/database@late-2"), Some(("inst_1/database".to_owned(), 2)));
+        assert_eq!(of("inst_1/compute@ecs@late-3"), Some(("inst_1/compute@ecs".to_owned(), 3)));
+        assert_eq!((of("inst_1/compute@ecs"), of("inst_1/database@late-x")), (None, None));
     }
 }

@@ -6,8 +6,15 @@ use std::collections::BTreeMap;
 /// A difference between the records and the providers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Drift {
-    /// The resource exists but is not recorded. It costs money and serves nobody.
+    /// The resource exists, is not recorded, and nothing refers to it. It costs money and serves nobody.
     Orphan(Held),
+    /// The resource exists and an effect refers to it, but no result says that the resource was made.
+    Unsettled {
+        /// The resource as reported by its provider.
+        held: Held,
+        /// The effect that refers to it.
+        by: String,
+    },
     /// The resource is recorded but does not exist.
     Lost {
         /// Id of the resource.
@@ -44,12 +51,13 @@ pub enum Drift {
 
 impl Drift {
     /// The names of all kinds.
-    pub const KINDS: [&str; 6] = ["orphan", "lost", "otherwise", "twice", "broken", "secret"];
+    pub const KINDS: [&str; 7] = ["orphan", "unsettled", "lost", "otherwise", "twice", "broken", "secret"];
 
     /// Returns the name of the kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Drift::Orphan(_) => "orphan",
+            Drift::Unsettled { .. } => "unsettled",
             Drift::Lost { .. } => "lost",
             Drift::Otherwise { .. } => "otherwise",
             Drift::Twice(_) => "twice",
@@ -58,14 +66,59 @@ impl Drift {
         }
     }
 
+    /// Returns the resource if it is an orphan.
+    pub fn orphan(&self) -> Option<&Held> {
+        match self {
+            Drift::Orphan(held) => Some(held),
+            _ => None,
+        }
+    }
+
     /// Returns the id of the resource; none for an unreadable record that belongs to no recorded resource.
     pub fn id(&self) -> Option<&ResourceId> {
         match self {
-            Drift::Orphan(held) | Drift::Otherwise { held, .. } | Drift::Twice(held) => Some(&held.id),
+            Drift::Orphan(held)
+            | Drift::Unsettled { held, .. }
+            | Drift::Otherwise { held, .. }
+            | Drift::Twice(held) => Some(&held.id),
             Drift::Lost { id, .. } | Drift::Secret { id, .. } => Some(id),
             Drift::Broken { id, .. } => id.as_ref(),
         }
     }
+}
+
+/// What refers to a resource that is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Referrer {
+    /// An effect that has not ended, so the resource is being made, changed or destroyed.
+    Open,
+    /// An effect that has ended, described for operators.
+    Ended(String),
+}
+
+/// Looks for what refers to each orphan. A resource with an open effect is no difference; one with an ended effect is unsettled
+/// and not an orphan.
+///
+/// # Errors
+///
+/// Fails with the first error of `referrer`.
+pub fn settle<E>(
+    found: Vec<Drift>,
+    mut referrer: impl FnMut(&ResourceId) -> Result<Option<Referrer>, E>,
+) -> Result<Vec<Drift>, E> {
+    let mut kept = Vec::with_capacity(found.len());
+    for one in found {
+        kept.extend(match one {
+            Drift::Orphan(held) => match referrer(&held.id)? {
+                None => Some(Drift::Orphan(held)),
+                Some(Referrer::Open) => None,
+                Some(Referrer::Ended(by)) => Some(Drift::Unsettled { held, by }),
+            },
+            other => Some(other),
+        });
+    }
+    kept.sort();
+    Ok(kept)
 }
 
 /// Returns all differences, sorted. `recorded` contains the state of each resource that was created and not destroyed.
@@ -147,6 +200,22 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(drift(&recorded[..1], &reported[..1], &[], |_| true), []);
+    }
+
+    #[test]
+    fn an_orphan_is_what_nothing_refers_to() {
+        let [orphan, made, unknown] = ["orphan", "made", "unknown"].map(|name| held(id("bucket", name), "running"));
+        let found = vec![orphan.clone(), made, unknown.clone()].into_iter().map(Drift::Orphan).collect();
+        let settled = settle(found, |id| -> Result<_, ()> {
+            Ok(match id.id.as_str() {
+                "made" => Some(Referrer::Open),
+                "unknown" => Some(Referrer::Ended("unknown/ensure".to_owned())),
+                _ => None,
+            })
+        });
+        let expected = vec![Drift::Orphan(orphan), Drift::Unsettled { held: unknown, by: "unknown/ensure".to_owned() }];
+        assert_eq!(settled, Ok(expected));
+        assert_eq!(settle(vec![Drift::Orphan(held(id("bucket", "b"), "running"))], |_| Err("store")), Err("store"));
     }
 
     #[test]

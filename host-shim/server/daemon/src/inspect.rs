@@ -1,9 +1,10 @@
 //! Compares the providers' resources with the records, when an operator asks and at regular times.
 
 use crate::records::{Records, UnreadRecords};
+use host::outbox::ResourceUse;
 use host_front::{DriftCheck, DriftEntry};
 use host_provider_api::{Held, Registry, Unlisted};
-use host_provider_set::{Drift, Vault, drift, unreadable_secrets};
+use host_provider_set::{Drift, Referrer, Vault, drift, settle, unreadable_secrets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,8 +42,13 @@ impl Inspector {
         let recorded = self.records.read()?;
         let states: Vec<_> = recorded.resources().into_iter().map(|it| (it.id, it.state)).collect();
         let takes = |resource: &str| self.registry.takes(&format!("{resource}.ensure"));
-        let mut found = drift(&states, &held, &unreadable, takes);
-        found.extend(unreadable_secrets(&self.vault, &recorded.secrets()));
+        let found = drift(&states, &held, &unreadable, takes);
+        let secrets = recorded.secrets();
+        drop(recorded);
+        let orphans: Vec<_> = found.iter().filter_map(Drift::orphan).map(|held| held.id.clone()).collect();
+        let uses = if orphans.is_empty() { BTreeMap::new() } else { self.records.uses(orphans)? };
+        let mut found = settle(found, |id| Ok::<_, InspectError>(uses.get(id).map(referrer)))?;
+        found.extend(unreadable_secrets(&self.vault, &secrets));
         Ok(found)
     }
 }
@@ -63,6 +69,10 @@ impl DriftCheck for Inspector {
     }
 }
 
+fn referrer(used: &ResourceUse) -> Referrer {
+    if used.state.is_open() { Referrer::Open } else { Referrer::Ended(used.to_string()) }
+}
+
 fn entry(one: &Drift) -> DriftEntry {
     let id = one.id();
     let of = DriftEntry {
@@ -74,7 +84,10 @@ fn entry(one: &Drift) -> DriftEntry {
     };
     let held = |held: &Held| (Some(held.name.clone()), Some(held.state.clone()));
     let (name, is) = match one {
-        Drift::Orphan(it) | Drift::Twice(it) | Drift::Otherwise { held: it, .. } => held(it),
+        Drift::Orphan(it)
+        | Drift::Twice(it)
+        | Drift::Unsettled { held: it, .. }
+        | Drift::Otherwise { held: it, .. } => held(it),
         Drift::Broken { found, .. } => (Some(found.name.clone()), None),
         Drift::Secret { reference, .. } => (Some(reference.clone()), None),
         Drift::Lost { .. } => (None, None),
@@ -86,6 +99,7 @@ fn entry(one: &Drift) -> DriftEntry {
     let problem = match one {
         Drift::Broken { found, .. } => Some(found.problem.clone()),
         Drift::Secret { problem, .. } => Some(problem.clone()),
+        Drift::Unsettled { by, .. } => Some(by.clone()),
         _ => None,
     };
     DriftEntry { name, is, recorded, problem, ..of }

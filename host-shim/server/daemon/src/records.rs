@@ -4,10 +4,12 @@
 //! for long. What was read before is kept.
 
 use extension_contract::Account;
-use host::outbox::Recorded;
+use host::outbox::{Recorded, ResourceUse, use_of};
 use host::read::product;
+use host_provider_api::ResourceId;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
+use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +47,20 @@ impl Records {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         while self.read_page(&mut recorded)? {}
         Ok(recorded)
+    }
+
+    /// Returns what refers to each of these resources.
+    pub(crate) fn uses(&self, ids: Vec<ResourceId>) -> Result<BTreeMap<ResourceId, ResourceUse>, UnreadRecords> {
+        let (sender, answer) = sync_channel(1);
+        self.questioner.try_ask(move |answerer| {
+            let found = answerer.read(|store| {
+                let found = ids.into_iter().map(|id| Ok(use_of(store, &id)?.map(|used| (id, used))));
+                found.filter_map(Result::transpose).collect::<Result<_, StoreError>>()
+            });
+            // The reader may have ended.
+            let _ = sender.send(found);
+        })?;
+        Ok(answer.recv().map_err(|_| NotAsked::Ended)??)
     }
 
     /// Returns the name of a product of an account; none if it has none, or if the site is busy.

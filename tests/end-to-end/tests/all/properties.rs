@@ -6,6 +6,7 @@
 mod conservation;
 mod corpus;
 mod crash;
+mod drift;
 mod duplication;
 mod interleaving;
 mod permutation;

@@ -40,7 +40,7 @@ impl Inventory {
     }
 
     pub(super) fn ensure(&mut self, call: &Call, outputs: Value) -> Value {
-        let id = self.find(call).unwrap_or_else(|| ResourceId::of(call));
+        let id = ResourceId::of(call);
         let resource = self.resources.entry(id.clone()).or_insert_with(|| Resource {
             id,
             state: "running".to_owned(),
@@ -48,8 +48,11 @@ impl Inventory {
             outputs,
             settings: Map::new(),
         });
-        resource.generation = call.generation;
-        resource.settings.extend(settings(call));
+        // The late result of an earlier generation changes nothing.
+        if resource.generation <= call.generation {
+            resource.generation = call.generation;
+            resource.settings.extend(settings(call));
+        }
         resource.outputs.clone()
     }
 
@@ -69,8 +72,12 @@ impl Inventory {
         Some(outputs)
     }
 
+    /// Removes a resource, unless a later generation has made it again.
     pub(super) fn destroy(&mut self, call: &Call) {
-        if let Some(id) = self.find(call) {
+        let Some(id) = self.find(call) else { return };
+        let is_later = self.resources.get(&id).is_some_and(|it| it.generation > call.generation);
+        // The requests for a late resource have generations of their own.
+        if !is_later || id != ResourceId::of(call) {
             self.resources.remove(&id);
         }
     }
@@ -102,23 +109,16 @@ impl Inventory {
         }
     }
 
-    /// Finds the resource by the id in the effect's key. Without such a resource, finds a resource of the same scope
-    /// and kind with an output (`id`, `arn`, `bucket`, `name`) that equals the member of the same name of the payload or of
-    /// the payload's `outputs`.
+    /// Finds the resource of a call by its id. Names and other outputs identify nothing: two variants of a resource may have
+    /// the same name. A late resource is the one that the creation with its generation made, unless something has replaced or
+    /// changed it since.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = ResourceId::of(call);
         if self.resources.contains_key(&own) {
             return Some(own);
         }
-        let named = |resource: &Resource| {
-            ["id", "arn", "bucket", "name"].iter().any(|name| {
-                let output = resource.outputs.get(name).and_then(Value::as_str);
-                let told = call.payload.get("outputs").and_then(|outputs| outputs.get(name)).and_then(Value::as_str);
-                output.is_some() && (output == call.text(name) || output == told)
-            })
-        };
-        let same_kind = |id: &ResourceId| id.scope == call.scope && id.resource == call.resource();
-        self.resources.iter().find(|(id, resource)| same_kind(id) && named(resource)).map(|(id, _)| id.clone())
+        let (made_as, generation) = own.made_late_as()?;
+        self.resources.get(&made_as).filter(|resource| resource.generation == generation).map(|_| made_as)
     }
 }
 
@@ -126,4 +126,56 @@ fn settings(call: &Call) -> Map<String, Value> {
     let mut settings = call.payload.as_object().cloned().unwrap_or_default();
     settings.remove("state");
     settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of a function whose name at its provider is always the same.
+    fn call(id: &str, verb: &str, generation: u32) -> Call {
+        let key = format!("inst_1/{id}/{verb}");
+        let (kind, scope) = (format!("function.{verb}"), "b/test/user:u".to_owned());
+        let payload = json!({"name": "app", "outputs": {"name": "app"}});
+        Call { kind, scope, key, generation, attempt: 1, payload, lease: 1, ..Call::default() }
+    }
+
+    fn ids(inventory: &Inventory) -> Vec<(String, u32)> {
+        inventory.all().into_iter().map(|resource| (resource.id.id, resource.generation)).collect()
+    }
+
+    #[test]
+    fn variants_with_one_name_are_two_resources() {
+        let (mut inventory, outputs) = (Inventory::default(), json!({"name": "app"}));
+        inventory.ensure(&call("compute@lambda", "ensure", 1), outputs.clone());
+        inventory.ensure(&call("compute@ecs", "ensure", 1), outputs);
+        let both = [("inst_1/compute@ecs".to_owned(), 1), ("inst_1/compute@lambda".to_owned(), 1)];
+        assert_eq!(ids(&inventory), both);
+        assert_eq!(inventory.change(&call("compute@other", "change", 1)), None, "it does not exist");
+        inventory.destroy(&call("compute@lambda", "destroy", 2));
+        assert_eq!(ids(&inventory), both[..1]);
+    }
+
+    #[test]
+    fn a_late_resource_is_destroyed_unless_another_has_taken_its_place() {
+        let outputs = || json!({"name": "app"});
+        let late = call("compute@late-2", "destroy", 1);
+        let mut inventory = Inventory::default();
+        inventory.ensure(&call("compute", "ensure", 2), outputs());
+        inventory.destroy(&late);
+        assert_eq!(ids(&inventory), []);
+        // A person has made another one, and the provider has adopted it.
+        inventory.ensure(&call("compute", "ensure", 3), outputs());
+        inventory.ensure(&call("compute", "ensure", 2), outputs());
+        inventory.destroy(&late);
+        assert_eq!(ids(&inventory), [("inst_1/compute".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn the_late_result_of_an_earlier_destruction_removes_nothing() {
+        let mut inventory = Inventory::default();
+        inventory.ensure(&call("compute", "ensure", 3), json!({}));
+        inventory.destroy(&call("compute", "destroy", 2));
+        assert_eq!(ids(&inventory), [("inst_1/compute".to_owned(), 3)]);
+    }
 }
