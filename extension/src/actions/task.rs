@@ -16,6 +16,7 @@ pub(crate) const MACHINE: &str = "machine";
 /// Marks the resource as present.
 pub(crate) fn done(resource: &mut ResourceState, is_restoring: bool) {
     resource.status = ResourceStatus::Present;
+    resource.may_exist = false;
     resource.restore_due |= is_restoring && resource.backup.is_some();
 }
 

@@ -125,6 +125,33 @@ pub(crate) fn field_of<'t>(template: &'t str, source: &str) -> Option<&'t str> {
     (word == source && !field.contains(['{', '}', '.'])).then_some(field)
 }
 
+/// Returns the fields of `source` that a template names, each with the value that a filled-in template shows for it. Finds a
+/// field only where it is the single placeholder of its text.
+pub(crate) fn fields_shown<'t>(template: &'t Value, filled: &Value, source: &str) -> Vec<(&'t str, Value)> {
+    match (template, filled) {
+        (Value::String(text), _) => field_shown(text, filled, source).into_iter().collect(),
+        (Value::Array(templates), Value::Array(filled)) if templates.len() == filled.len() => {
+            templates.iter().zip(filled).flat_map(|(template, filled)| fields_shown(template, filled, source)).collect()
+        }
+        (Value::Object(templates), Value::Object(filled)) => {
+            let both = templates.iter().filter_map(|(key, template)| Some((template, filled.get(key)?)));
+            both.flat_map(|(template, filled)| fields_shown(template, filled, source)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn field_shown<'t>(text: &'t str, filled: &Value, source: &str) -> Option<(&'t str, Value)> {
+    if let Some(field) = field_of(text, source) {
+        return Some((field, filled.clone()));
+    }
+    let (before, rest) = text.split_once('{')?;
+    let (place, after) = rest.split_once('}')?;
+    let field = place.strip_prefix(source)?.strip_prefix('.')?;
+    let value = filled.as_str()?.strip_prefix(before)?.strip_suffix(after)?;
+    (!after.contains('{') && !field.contains('.')).then(|| (field, Value::String(value.to_owned())))
+}
+
 fn add_places<'t>(template: &'t Value, found: &mut Vec<&'t str>) {
     match template {
         Value::String(text) => found.extend(places_of(text)),
@@ -148,6 +175,18 @@ mod tests {
         assert_eq!(scope.fill(&json!("{instance.n}")), Ok(json!(3)));
         assert_eq!(scope.fill(&json!({"a": ["{id}/{instance.deep.x}"]})), Ok(json!({"a": ["inst_1/y"]})));
         assert_eq!(scope.fill(&json!("{instance.other}")), Err("instance.other".to_owned()));
+    }
+
+    #[test]
+    fn a_filled_in_template_shows_the_fields_that_stand_alone_in_a_text() {
+        let template = json!({"region": "{instance.region}", "name": "app-{instance.label}", "keep": {"days": "{instance.days}"},
+            "both": "{instance.label}-{instance.region}", "plan": "{plan.tier}", "all": ["{instance.zone}"], "new": "{instance.new}"});
+        let filled = json!({"region": "eu", "name": "app-one", "keep": {"days": 30}, "both": "one-eu", "plan": "free", "all": ["a"]});
+        let mut shown = fields_shown(&template, &filled, "instance");
+        shown.sort_by_key(|(field, _)| *field);
+        let expected = [("days", json!(30)), ("label", json!("one")), ("region", json!("eu")), ("zone", json!("a"))];
+        assert_eq!(shown, expected);
+        assert_eq!(fields_shown(&json!("app-{instance.label}"), &json!("other"), "instance"), []);
     }
 
     #[test]

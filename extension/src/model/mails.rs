@@ -62,6 +62,8 @@ mails! {
     CAMPAIGN_FAILED = "campaign_failed" to Admin ["campaign", "name", "template"];
     /// A change of plan expired unpaid.
     CHANGE_EXPIRED = "change_expired" to Account ["subscription", "at"];
+    /// A provider refused a change of an instance, so the fields have their former values again.
+    CHANGE_REFUSED = "change_refused" to Account ["instance", "fields", "code"];
     /// A delayed payment of a checkout failed.
     DELAYED_PAYMENT_FAILED = "delayed_payment_failed" to Account ["session", "purchase"];
     /// The comparison with Stripe (`compare_after`) found and corrected a difference.

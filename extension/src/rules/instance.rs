@@ -190,7 +190,9 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.unstick();
         // Resources with a manual task are created automatically again.
         for resource in record.resources.values_mut().filter(|resource| is_by_hand(resource)) {
-            *resource = std::mem::take(resource).gone();
+            let may_exist = resource.task.as_ref().is_some_and(|task| task.may_exist);
+            let status = if may_exist { ResourceStatus::Unknown } else { ResourceStatus::Absent };
+            *resource = ResourceState { status, ..std::mem::take(resource).gone() };
         }
     } else if !record.is_compensated() {
         // Resources that could not be freed must be freed before the instance starts again.

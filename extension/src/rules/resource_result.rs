@@ -39,13 +39,13 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     let claims = task::claim_names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
-        (Err(failure), true) => step_failed(desk, &mut instance, name, verb, failure)?,
+        (Err(failure), true) => step_failed(desk, &mut instance, name, verb, failure, report.attempts)?,
         // A late success after the resource was given up. The resource is recorded, and the reconciliation keeps or
         // frees it.
         (Ok(answer), false) if verb == Verb::Ensure && resource.status.is_missing() => {
             let blocked = resource.blocked && resource.status == ResourceStatus::Absent;
-            let found =
-                ResourceState { status: ResourceStatus::Present, outputs: outputs(answer)?, blocked, ..resource };
+            let (status, outputs) = (ResourceStatus::Present, outputs(answer)?);
+            let found = ResourceState { status, outputs, blocked, may_exist: false, ..resource };
             instance.record.generation.gone.remove(name);
             instance.record.resources.insert(name.to_owned(), found);
         }
@@ -77,12 +77,15 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Ensure => {
             resource.status = ResourceStatus::Present;
             resource.outputs = outputs;
-            resource.suspended = false;
+            (resource.suspended, resource.may_exist) = (false, false);
             resource.restore_due |= is_restoring && resource.backup.is_some();
         }
         Verb::Change => {
             resource.status = ResourceStatus::Present;
             resource.suspended = resource.suspending;
+            if let Some(inputs) = resource.requested.take() {
+                resource.inputs = inputs;
+            }
             // `suspended` contains the state. If `state` were an output, the output would depend on the history.
             resource.outputs.extend(outputs.into_iter().filter(|(name, _)| name != "state"));
         }
@@ -97,7 +100,7 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
                 code: "not-verified".to_owned(),
                 message: "the backup is not verified".to_owned(),
             };
-            return step_failed(desk, instance, name, verb, &failure);
+            return step_failed(desk, instance, name, verb, &failure, 1);
         }
         Verb::Restore => {
             resource.status = ResourceStatus::Present;
@@ -129,7 +132,8 @@ fn is_made_by_person(resource: &ResourceState) -> bool {
 fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
     let restore_due = resource.restore_due || instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
     let task = resource.task.clone().map(|task| Task { done_by: Some(task::MACHINE.to_owned()), ..*task }.into());
-    let found = ResourceState { status: ResourceStatus::Present, outputs, task, restore_due, ..resource };
+    let status = ResourceStatus::Present;
+    let found = ResourceState { status, outputs, task, restore_due, may_exist: false, ..resource };
     instance.record.resources.insert(name.to_owned(), found);
 }
 
@@ -152,12 +156,13 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
     let health = answer.get("health").and_then(Value::as_str).unwrap_or("unknown");
     if ["healthy", "unhealthy"].contains(&health) && instance.text("health_status") != Some(health) {
         instance.record.watching = None;
+        let was_unhealthy = instance.text("health_status") == Some("unhealthy");
         instance.set("health_status", json!(health));
         let values = json!({"instance": instance.id, "health": health});
         if health == "unhealthy" {
             send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY, &reference, &values)?;
             send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY_FOR_OPERATORS, &reference, &values)?;
-        } else {
+        } else if was_unhealthy {
             send_once(&mut desk.account, &mails::INSTANCE_RECOVERED, &reference, &values)?;
         }
         instance.save(&mut desk.account)?;

@@ -112,9 +112,15 @@ pub(crate) struct ResourceState {
     /// Value of `suspended` after the request in flight.
     #[serde(skip_serializing_if = "is_false")]
     pub suspending: bool,
-    /// Inputs of the last `ensure` or `change` of the resource.
+    /// Inputs in force: those of the `ensure` in flight, or of the last `ensure` or `change` that was carried out.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub inputs: Object,
+    /// Inputs of the `change` in flight, unless it changes only the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested: Option<Object>,
+    /// Whether an earlier request may have made the resource that the `ensure` in flight makes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub may_exist: bool,
     /// Outputs of the resource's provider.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub outputs: Object,
@@ -145,6 +151,8 @@ impl ResourceState {
             status: ResourceStatus::Absent,
             suspended: false,
             inputs: Object::new(),
+            requested: None,
+            may_exist: false,
             outputs: Object::new(),
             handed_over: false,
             restore_due: false,

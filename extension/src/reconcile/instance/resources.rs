@@ -302,7 +302,8 @@ fn make(
         if decl.suspends {
             payload.insert("state".to_owned(), json!("running"));
         }
-        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, inputs, ..known.clone() };
+        let requested = Some(inputs);
+        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, requested, ..known.clone() };
         ask(desk, instance, decl, name, next, Verb::Change, payload)?;
         return Ok(false);
     }
@@ -323,6 +324,7 @@ fn make(
     };
     let next = ResourceState {
         status: ResourceStatus::Making,
+        may_exist: known.status == ResourceStatus::Unknown,
         inputs: inputs.clone(),
         suspending: false,
         stock,
@@ -344,7 +346,7 @@ fn lacks_output(
     let is_present = known.status == ResourceStatus::Present;
     if !known.blocked {
         let verb = if is_present { Verb::Change } else { decl.first_verb() };
-        step_failed(desk, instance, name, verb, &missing.into())?;
+        step_failed(desk, instance, name, verb, &missing.into(), 1)?;
     }
     Ok(is_present)
 }
@@ -448,7 +450,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
                 instance.record.effects = Effects::Begun;
                 return Ok(false);
             }
-            true
+            !known.may_exist
         }
         // A step, and a manual resource that nobody made, need no effect.
         ResourceStatus::Present | ResourceStatus::ByHand if decl.is_step() => true,

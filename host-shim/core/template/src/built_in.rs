@@ -16,6 +16,7 @@ mails![
     "archive_soon",
     "campaign_failed",
     "change_expired",
+    "change_refused",
     "delayed_payment_failed",
     "difference_corrected",
     "dispute_opened",

@@ -47,9 +47,12 @@ fn time(state: &State<'_, '_>, value: &Value) -> String {
     value.as_str().and_then(|time| locale(state).minute(time)).unwrap_or_else(|| value.to_string())
 }
 
-/// `{{ key | words }}`: a name as words.
+/// `{{ key | words }}`: a name as words, or several names.
 fn words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), words_of)
+    match (value.kind(), value.try_iter()) {
+        (ValueKind::Seq, Ok(names)) => names.map(|name| words(&name)).collect::<Vec<_>>().join(", "),
+        _ => value.as_str().map_or_else(|| value.to_string(), words_of),
+    }
 }
 
 /// `{{ plan | product }}`: the name of a product of the catalog, or the names of several.
