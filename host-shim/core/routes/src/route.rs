@@ -42,6 +42,9 @@ impl Who {
     }
 }
 
+/// The command that redeems a token.
+const REDEEM: &str = "token.redeem";
+
 /// A route.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
@@ -94,6 +97,18 @@ pub struct Route {
 }
 
 impl Route {
+    /// Returns true if the command redeems the token of the caller. It then decides whether the token still counts.
+    pub fn redeems_token(&self) -> bool {
+        let Form::Map(members) = &self.payload else { return false };
+        let is_callers = |name: &str| {
+            let of_caller = format!("caller.token.{name}");
+            members
+                .iter()
+                .any(|(own, form)| own == name && matches!(form, Form::Value(it) if it.text().trim() == of_caller))
+        };
+        self.command.as_deref() == Some(REDEEM) && is_callers("id") && is_callers("sha256")
+    }
+
     /// Returns the names that the expressions of the route use.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let secrets = self.secrets.iter().map(|(_, form)| form);

@@ -10,9 +10,8 @@ use crate::command;
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::query::read;
 use crate::rate;
-use crate::routes::bearer;
+use crate::routes::bearer::{self, Bearer};
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -20,18 +19,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use extension_contract::{Account, Refusal};
-use host_access::Caller;
 use host_provider_api::RegistryToken;
-use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
+use serde_json::json;
 
 /// The header that asks a client without a valid token for one.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"registry\", charset=\"UTF-8\"");
 /// The command that redeems a download token.
 const REDEEM: &str = "token.redeem";
-/// Records of download tokens, and the status of one that can be redeemed.
-const TOKENS: &str = "tokens";
-const ISSUED: &str = "issued";
 /// The kind of resources of a scope that are repositories, and the action that a grant allows.
 const REPOSITORY: &str = "repository";
 const PULL: &str = "pull";
@@ -90,24 +84,21 @@ async fn answer(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Re
         return Err(Problem::not_found("the server has no registry: it needs the provider `registry`"));
     };
     let password = password(&parts.headers);
-    let caller = bearer::caller_with(app, hosted, parts, password.as_deref()).await?;
-    // The caller above has found them, too.
-    let id_and_hash = password.as_deref().and_then(bearer::id_and_hash);
-    let (id, sha256) = id_and_hash.ok_or_else(|| unauthorized("the token is unknown"))?;
+    let bearer = bearer::find(app, hosted, parts, password.as_deref()).await?;
     let asked = Asked::read(parts)?;
     if asked.service != tokens.service() {
         return Err(Problem::bad("service", format!("expected `service={}` in the query", tokens.service())));
     }
-    let account = access::account(&caller, None)?;
+    let account = access::account(&bearer.caller, None)?;
     let without_access = || {
         let signed = tokens.without_access(&account.to_string());
         signed.ok_or_else(|| Problem::unavailable("the token cannot be signed now"))
     };
     if asked.pulls.is_empty() {
-        check(hosted, &account, id, &sha256).await?;
+        bearer.valid()?;
         return without_access();
     }
-    let (repository, granted) = redeem(app, hosted, parts, caller, &account, id, &sha256).await?;
+    let (repository, granted) = redeem(app, hosted, parts, bearer, &account).await?;
     match asked.pulls.contains(&repository) {
         true => Ok(granted),
         false => without_access(),
@@ -124,30 +115,15 @@ fn password(headers: &HeaderMap) -> Option<String> {
     Some(password.to_owned())
 }
 
-/// Checks a download token without redeeming it.
-async fn check(hosted: &HostedSite, account: &Account, id: &str, sha256: &str) -> Result<(), Problem> {
-    let (scope, wanted) = (hosted.site.partition().scope(account.clone()), id.to_owned());
-    let row = read(hosted, move |store| host::read::record(store, &scope, TOKENS, &wanted)).await?;
-    let row: Value = row.and_then(|row| serde_json::from_str(&row.value).ok()).unwrap_or_default();
-    let kept = row["sha256"].as_str().unwrap_or_default();
-    let is_right = bool::from(kept.as_bytes().ct_eq(sha256.as_bytes()));
-    let is_valid = row["expires_at"].as_i64().is_some_and(|end| end > hosted.site.clock().now());
-    match is_right && is_valid && row["status"] == ISSUED {
-        true => Ok(()),
-        false => Err(unauthorized("the token is unknown, has ended, or was redeemed")),
-    }
-}
-
 /// Redeems a download token. Returns the repository of the grant, and the token that it is.
 async fn redeem(
     app: &AppState,
     hosted: &HostedSite,
     parts: &Parts,
-    caller: Caller,
+    bearer: Bearer,
     account: &Account,
-    id: &str,
-    sha256: &str,
 ) -> Result<(String, RegistryToken), Problem> {
+    let Bearer { caller, id, sha256, .. } = bearer;
     let mut payload = json!({"id": id, "sha256": sha256});
     if let Some(ip) = rate::client(parts.extensions.get().copied(), &parts.headers) {
         payload["ip"] = json!(ip.to_string());
