@@ -330,7 +330,10 @@ fn greet(out: &mut impl Write, daemon: &Daemon, stripes: &[Option<Arc<LocalStrip
         }
         if let Some(stripe) = stripe {
             writeln!(out, "stripe    {}", stripe.url())?;
-            writeln!(out, "key       {}", business.operator_key)?;
+            match &business.operator_key {
+                Some(key) => writeln!(out, "key       {key}")?,
+                None => writeln!(out, "key       revoked (remove operator.key from the data folder for a new one)")?,
+            }
             if let Some(link) = &business.first_operator {
                 writeln!(out, "operator  {link}")?;
             }

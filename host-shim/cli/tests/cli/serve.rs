@@ -208,6 +208,36 @@ fn whoever_starts_a_server_in_local_mode_becomes_its_operator_by_a_link() {
     server.stop();
 }
 
+/// Makes an API key of an operator of a running server, as a person does outside of local mode.
+pub fn operator_key(data: &Path, business: &str, database: Option<&str>) -> String {
+    let data = data.display().to_string();
+    let make = ["keys", "make", business, "--kind", "admin", "--subject", "root", "--data", &data];
+    let made = match database {
+        Some(url) => run_with(&[&make[..], &["--postgres"]].concat(), b"", &[("DATABASE_URL", url)]),
+        None => run_with(&make, b"", &[]),
+    };
+    assert_eq!(made.code, 0, "{made:?}");
+    made.stdout.trim().to_owned()
+}
+
+#[test]
+fn outside_of_local_mode_no_operators_key_lies_in_the_data_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let status = |server: &Running, key: &str| {
+        let authorization = format!("Authorization: Bearer {}\r\n", key.trim());
+        server.send("GET /api/operator/accounts", &authorization, "").expect("an answer").0
+    };
+    let local = Running::start_args(&args("solobase", &data, &["--local"]), &environment(), &log_of(&data));
+    let key = std::fs::read_to_string(data.join("operator.key")).expect("a key of local mode");
+    assert_eq!(status(&local, &key), 200);
+    local.stop();
+    let server = Running::start(&data);
+    assert_eq!((status(&server, &key), status(&server, &server.key)), (401, 200), "only a person's key counts");
+    assert!(!data.join("operator.key").exists());
+    server.stop();
+}
+
 /// Returns the path of the log of a server with this data folder.
 fn log_of(data: &Path) -> PathBuf {
     data.parent().expect("a folder").join("log")
@@ -266,11 +296,16 @@ impl Running {
         Running::spawn_without_key(program, log)
     }
 
-    /// Starts a server by a command. `data` returns the data folder of the process as this process sees it.
+    /// Starts a server by a command, and makes a key of an operator. `data` returns the data folder of the process as this process
+    /// sees it.
     fn spawn(command: Command, log: &Path, data: impl FnOnce(&Child) -> PathBuf) -> Running {
+        let folder = command.get_args().skip_while(|arg| *arg != "serve").nth(1).map(PathBuf::from);
+        let business =
+            folder.as_deref().and_then(Path::file_name).and_then(OsStr::to_str).expect("a business").to_owned();
+        let database = command.get_envs().find_map(|(name, url)| url.filter(|_| name == "DATABASE_URL"));
+        let database = database.map(|url| url.to_str().expect("an address").to_owned());
         let mut server = Running::spawn_without_key(command, log);
-        let key = std::fs::read_to_string(data(&server.child).join("operator.key")).expect("the operator's key");
-        key.trim().clone_into(&mut server.key);
+        server.key = operator_key(&data(&server.child), &business, database.as_deref());
         server
     }
 

@@ -2,14 +2,15 @@
 //!
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
-//! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
-//! milliseconds by which the clock is ahead. `host` has the name of this host in the leases of a store that several hosts share.
+//! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the
+//! vault, `clock`, the milliseconds by which the clock is ahead, and `operator.key`, an API key for the operator: a server outside of
+//! local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
 //!
 //! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
 //! `database` notes this, so that no command uses files that nobody reads.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
-use host_access::{AccessError, Keys, NewKey, Reach, Token};
+use host_access::{AccessError, KeyRow, Keys, NewKey, Reach, Token};
 use host_provider_set::KeyError;
 use host_small_store::Place;
 use host_store::Partition;
@@ -35,7 +36,8 @@ pub const USERS: &str = "users.db";
 pub const PROVIDERS: &str = "providers";
 /// Owner of the API keys in a database, which are those of all businesses.
 pub const SERVER: &str = "server";
-/// Name of the operator's key in local mode.
+/// The file of the operator's key in local mode, and the name of that key.
+const OPERATOR_KEY: &str = "operator.key";
 const OPERATOR: &str = "operator of local mode";
 
 /// The reason why the data folder cannot be used.
@@ -94,7 +96,7 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder; creates it if it is missing.
+    /// Opens the folder; creates it if it is missing. Only its owner may use it and the files in it, whoever made them.
     ///
     /// # Errors
     /// Fails if the folder cannot be created, or if its accounts are in another place than the database or the files.
@@ -104,6 +106,8 @@ impl DataFolder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.create(path).map_err(|error| file_error(path, error))?;
+        #[cfg(unix)]
+        only_for_owner(path)?;
         let data = DataFolder { folder: path.to_owned(), database: database.cloned() };
         let note = data.path(DATABASE);
         match (fs::read_to_string(&note), database) {
@@ -203,23 +207,52 @@ impl DataFolder {
         Ok(host_provider_set::Keys::parse(text.trim())?)
     }
 
-    /// Returns an API key of the operator in local mode; makes one at the first start, and if it was revoked.
+    /// Returns an API key of the operator in local mode; makes one at the first start. None if it was revoked: no key takes its place
+    /// as long as its file is there.
     ///
     /// # Errors
     /// Fails if a file cannot be read or written.
-    pub fn operator_key(&self, keys: &Keys, partition: &Partition, now: Timestamp) -> Result<String, DataError> {
-        let path = self.path("operator.key");
+    pub fn operator_key(
+        &self,
+        keys: &Keys,
+        partition: &Partition,
+        now: Timestamp,
+    ) -> Result<Option<String>, DataError> {
+        let path = self.path(OPERATOR_KEY);
         if let Ok(text) = fs::read_to_string(&path)
             && let Ok(token) = Token::parse(text.trim())
-            && keys.verify(&token)?.is_some_and(|caller| caller.partition == *partition)
         {
-            return Ok(token.expose());
+            let is_it = |row: &KeyRow| row.caller.key == token.id() && row.caller.partition == *partition;
+            match keys.list()?.into_iter().find(is_it) {
+                Some(row) if row.revoked_at.is_some() => return Ok(None),
+                Some(_) => return Ok(Some(token.expose())),
+                // The keys of another business, or of a database that is no more.
+                None => {}
+            }
         }
         let actor = Actor { kind: ActorKind::Admin, subject: "operator".to_owned(), roles: Vec::new() };
         let new = NewKey { name: OPERATOR.to_owned(), partition: partition.clone(), actor, reach: Reach::All };
         let token = keys.make(&new, now)?;
         write_private(&path, &token.expose())?;
-        Ok(token.expose())
+        Ok(Some(token.expose()))
+    }
+
+    /// Revokes the operator's keys of local mode, and removes the file of such a key: outside of local mode a key has a person who
+    /// made it, and its text lies nowhere.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be removed, or the keys cannot be read or written.
+    pub fn end_operator_key(&self, keys: &Keys, partition: &Partition, now: Timestamp) -> Result<(), DataError> {
+        let is_of_local_mode = |row: &KeyRow| row.name == OPERATOR && row.caller.partition == *partition;
+        for row in keys.list()?.into_iter().filter(|row| is_of_local_mode(row) && row.revoked_at.is_none()) {
+            keys.revoke(&row.caller.key, now)?;
+            tracing::warn!(key = row.caller.key, "the operator's key of local mode was revoked");
+        }
+        let path = self.path(OPERATOR_KEY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&path, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the milliseconds by which the clock of local mode is ahead of the system clock.
@@ -307,6 +340,42 @@ fn file_error(path: &Path, error: io::Error) -> DataError {
     DataError::File { path: path.to_owned(), error }
 }
 
+/// Takes a folder and the files in it from everyone but their owner.
+#[cfg(unix)]
+fn only_for_owner(folder: &Path) -> Result<(), DataError> {
+    let failed = |error| file_error(folder, error);
+    narrow(folder, &fs::metadata(folder).map_err(failed)?)?;
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        // SQLite's files come and go; a folder within this one cannot be reached.
+        if let Ok(found) = fs::symlink_metadata(&path)
+            && found.is_file()
+        {
+            narrow(&path, &found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a file or folder from everyone but its owner.
+#[cfg(unix)]
+fn narrow(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = found.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
+        // It belongs to another user, as the root of a volume may.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(path = %path.display(), "others may read this: it belongs to another user");
+            Ok(())
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path, error)),
+        _ => Ok(()),
+    }
+}
+
 fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     write_private_bytes(path, format!("{text}\n").as_bytes())
 }
@@ -361,16 +430,59 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_local_mode_ends_with_local_mode_and_a_revoked_one_does_not_come_back() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::open(dir.path(), None).expect("a folder");
+        let keys = data.keys().expect("a file");
+        let [toys, books] = ["toys", "books"].map(|name| Partition { business: name.to_owned(), livemode: false });
+        let works = |text: &str| keys.verify(&Token::parse(text).expect("a key")).expect("read").is_some();
+        let make = |partition, now| data.operator_key(&keys, partition, now).expect("written");
+
+        let first = make(&toys, 1).expect("a key");
+        keys.revoke(Token::parse(&first).expect("a key").id(), 2).expect("revoked");
+        assert_eq!(make(&toys, 3), None, "a restart brings no other key");
+        assert!(keys.list().expect("read").iter().all(|row| row.revoked_at.is_some()));
+        fs::remove_file(data.path(OPERATOR_KEY)).expect("removed");
+        let second = make(&toys, 4).expect("an operator who removes the file wants a key");
+        assert!(works(&second) && !works(&first));
+
+        data.end_operator_key(&keys, &books, 5).expect("nothing of this business");
+        assert!(works(&second), "it is another business's");
+        let third = make(&toys, 6).expect("a key, since the file is gone");
+        data.end_operator_key(&keys, &toys, 7).expect("ended");
+        assert!(!works(&second) && !works(&third) && !data.path(OPERATOR_KEY).exists());
+        let actor = Actor { kind: ActorKind::Admin, subject: "ada".to_owned(), roles: Vec::new() };
+        let new = NewKey { name: "ada".to_owned(), partition: toys.clone(), actor, reach: Reach::All };
+        let own = keys.make(&new, 8).expect("made").expose();
+        data.end_operator_key(&keys, &toys, 9).expect("ended again");
+        assert!(works(&own), "the key of a person stays");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_may_read_is_taken_from_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        let (store, program) = (dir.path().join(STORE), dir.path().join("program"));
+        for (path, wide) in [(&store, 0o644), (&program, 0o755)] {
+            fs::write(path, "").expect("written");
+            set(path, wide);
+        }
+        set(dir.path(), 0o755);
+        DataFolder::open(dir.path(), None).expect("a folder");
+        assert_eq!([mode(dir.path()), mode(&store), mode(&program)], [0o700, 0o600, 0o700]);
+    }
+
+    #[test]
     fn keys_are_made_once_and_readable_by_their_owner_only() {
         let dir = tempfile::tempdir().expect("a folder");
         let data = DataFolder::open(&dir.path().join("data"), None).expect("a folder");
         let keys = data.keys().expect("a file");
         let partition = Partition { business: "toys".to_owned(), livemode: false };
-        let first = data.operator_key(&keys, &partition, 1).expect("a key");
-        assert_eq!(data.operator_key(&keys, &partition, 2).expect("a key"), first);
-        let token = Token::parse(&first).expect("a key");
-        keys.revoke(token.id(), 3).expect("revoked");
-        assert_ne!(data.operator_key(&keys, &partition, 4).expect("a key"), first, "a revoked key is replaced");
+        let first = data.operator_key(&keys, &partition, 1).expect("read");
+        assert_eq!(data.operator_key(&keys, &partition, 2).expect("read"), first);
         data.vault_keys().expect("a key");
         let text = fs::read_to_string(data.path("vault.key")).expect("a file");
         data.vault_keys().expect("the same key");

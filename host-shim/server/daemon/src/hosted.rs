@@ -153,8 +153,8 @@ pub struct StartedBusiness {
     pub name: String,
     /// Address at which its local provider serves databases, buckets and functions.
     pub serves: Option<SocketAddr>,
-    /// API key of its operator.
-    pub operator_key: String,
+    /// API key of its operator in local mode, unless it was revoked.
+    pub operator_key: Option<String>,
     /// Link by which the first operator sets a password, in local mode.
     pub first_operator: Option<String>,
     /// Kinds of effects that are simulated.
@@ -287,7 +287,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let started = StartedBusiness {
         name: site.partition().business.clone(),
         serves: opened.serves,
-        operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
+        operator_key: match is_local {
+            true => data.operator_key(&shared.keys, site.partition(), now)?,
+            false => data.end_operator_key(&shared.keys, site.partition(), now).map(|()| None)?,
+        },
         first_operator,
         simulated,
     };

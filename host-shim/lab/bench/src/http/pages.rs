@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Pages that everybody sees.
@@ -94,7 +95,9 @@ pub fn measure(setting: &Setting, server: &Path, table: &mut Table) -> Result<()
     Load::new(&[&process.address], super::CONNECTIONS)?.send(stream.requests(STRIPE, 0)?)?;
     let mut browser = Browser::open(&process.address)?;
     let (cookie, user) = register(&mut browser)?;
-    let key = std::fs::read_to_string(data.path().join("operator.key"))?;
+    let mut keys = Command::new(server);
+    keys.args(["keys", "make", super::BUSINESS, "--kind", "admin", "--subject", "root", "--data"]).arg(data.path());
+    let key = String::from_utf8(keys.output()?.stdout)?;
     let operator = format!("Authorization: Bearer {}\r\n", key.trim());
     for (whose, paths, headers) in
         [("everybody", PUBLIC.as_slice(), ""), ("a user", &OWN, cookie.as_str()), ("an operator", &OPERATOR, &operator)]
