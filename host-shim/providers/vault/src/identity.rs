@@ -103,8 +103,8 @@ fn set_rows_aside(tables: &impl Statements, known: Option<String>) -> Result<(),
     }
     if let Some(there) = there {
         tables.execute(
-            "INSERT INTO former_secrets (vault, scope, reference, name, key_id, nonce, sealed, sha256) \
-             SELECT CAST(?1 AS TEXT), scope, reference, name, key_id, nonce, sealed, sha256 FROM secrets",
+            "INSERT INTO former_secrets (vault, scope, reference, name, key_id, nonce, sealed) \
+             SELECT CAST(?1 AS TEXT), scope, reference, name, key_id, nonce, sealed FROM secrets",
             values![there],
         )?;
         tables.execute("DELETE FROM secrets", &[])?;

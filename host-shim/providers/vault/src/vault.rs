@@ -23,7 +23,6 @@ CREATE TABLE IF NOT EXISTS secrets (
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL,
     sealed BLOB NOT NULL,
-    sha256 TEXT NOT NULL,
     PRIMARY KEY (scope, reference)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (
@@ -47,7 +46,6 @@ CREATE TABLE former_secrets (
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL,
     sealed BLOB NOT NULL,
-    sha256 TEXT NOT NULL,
     PRIMARY KEY (vault, scope, reference)
 ) STRICT, WITHOUT ROWID;";
 /// The tables.
@@ -64,7 +62,7 @@ pub const SHAPE: Shape = Shape {
 
 /// Adds a secret; the words for one that exists follow.
 const INSERT: &str =
-    "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 /// An entry in the list of secrets, without the secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +90,6 @@ struct SealedSecret {
     key_id: String,
     nonce: Vec<u8>,
     sealed: Vec<u8>,
-    sha256: String,
 }
 
 impl Vault {
@@ -216,10 +213,10 @@ impl Vault {
         let reference = reference(scope, name);
         let row = self.seal(scope, &reference, plain)?;
         self.mark()?;
-        let made = MadeSecret { reference: row.reference.clone(), sha256: row.sha256.clone() };
+        let made = made(&reference, plain);
         let put = format!(
             "{INSERT} ON CONFLICT (scope, reference) DO UPDATE SET name = excluded.name, key_id = excluded.key_id, \
-             nonce = excluded.nonce, sealed = excluded.sealed, sha256 = excluded.sha256"
+             nonce = excluded.nonce, sealed = excluded.sealed"
         );
         self.insert(&put, scope, name, row)?;
         Ok(made)
@@ -236,9 +233,9 @@ impl Vault {
         // concurrently.
         self.store.write(|secrets| {
             let rows = secrets.query(
-                "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ?1 ORDER BY scope, reference",
+                "SELECT reference, key_id, nonce, sealed, scope FROM secrets WHERE key_id <> ?1 ORDER BY scope, reference",
                 values![first.id()],
-                |row| Ok((row.get::<String>(5)?, sealed(row)?)),
+                |row| Ok((row.get::<String>(4)?, sealed(row)?)),
             )?;
             for (scope, row) in &rows {
                 let renewed = self.seal(scope, &row.reference, &self.unseal(scope, row)?)?;
@@ -265,8 +262,8 @@ impl Vault {
     }
 
     fn insert(&self, statement: &str, scope: &str, name: &str, row: SealedSecret) -> Result<(), SmallError> {
-        let SealedSecret { reference, key_id, nonce, sealed, sha256 } = row;
-        self.store.execute(statement, values![scope, reference, name, key_id, nonce, sealed, sha256]).map(drop)
+        let SealedSecret { reference, key_id, nonce, sealed } = row;
+        self.store.execute(statement, values![scope, reference, name, key_id, nonce, sealed]).map(drop)
     }
 
     fn seal(&self, scope: &str, reference: &str, plain: &str) -> Result<SealedSecret, VaultError> {
@@ -275,13 +272,7 @@ impl Vault {
         let key = self.keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
         let sealed = key.seal(&nonce, plain.as_bytes(), &about(scope, reference));
         let sealed = sealed.ok_or(VaultError::Size { found: plain.len(), expected: "less".to_owned() })?;
-        Ok(SealedSecret {
-            reference: reference.to_owned(),
-            key_id: key.id().to_owned(),
-            nonce: nonce.to_vec(),
-            sealed,
-            sha256: hex::encode(Sha256::digest(plain.as_bytes())),
-        })
+        Ok(SealedSecret { reference: reference.to_owned(), key_id: key.id().to_owned(), nonce: nonce.to_vec(), sealed })
     }
 
     fn unseal(&self, scope: &str, row: &SealedSecret) -> Result<String, VaultError> {
@@ -296,7 +287,7 @@ impl Vault {
     }
 
     fn find(&self, scope: &str, reference: &str) -> Result<Option<SealedSecret>, VaultError> {
-        let one = "SELECT reference, key_id, nonce, sealed, sha256 FROM secrets WHERE scope = ?1 AND reference = ?2";
+        let one = "SELECT reference, key_id, nonce, sealed FROM secrets WHERE scope = ?1 AND reference = ?2";
         Ok(self.store.query_one(one, values![scope, reference], sealed)?)
     }
 
@@ -312,8 +303,8 @@ impl Vault {
         self.mark()?;
         // If calls are concurrent, the value of the first call stays.
         self.insert(&format!("{INSERT} ON CONFLICT (scope, reference) DO NOTHING"), scope, name, row)?;
-        let kept = self.find(scope, &reference)?.ok_or(VaultError::Changed { reference })?;
-        Ok(MadeSecret { reference: kept.reference, sha256: kept.sha256 })
+        let kept = self.find(scope, &reference)?.ok_or_else(|| VaultError::Changed { reference: reference.clone() })?;
+        Ok(made(&reference, &self.unseal(scope, &kept)?))
     }
 }
 
@@ -354,13 +345,12 @@ fn about(scope: &str, reference: &str) -> Vec<u8> {
 }
 
 fn sealed(row: &Row) -> Result<SealedSecret, SmallError> {
-    Ok(SealedSecret {
-        reference: row.get(0)?,
-        key_id: row.get(1)?,
-        nonce: row.get(2)?,
-        sealed: row.get(3)?,
-        sha256: row.get(4)?,
-    })
+    Ok(SealedSecret { reference: row.get(0)?, key_id: row.get(1)?, nonce: row.get(2)?, sealed: row.get(3)? })
+}
+
+/// Returns a secret with its hash. The hash is not stored: whoever has the file could guess a value that a person chose.
+fn made(reference: &str, plain: &str) -> MadeSecret {
+    MadeSecret { reference: reference.to_owned(), sha256: hex::encode(Sha256::digest(plain.as_bytes())) }
 }
 
 /// Creates the file, or takes the access to an existing file from everyone but its owner.
