@@ -385,7 +385,7 @@ struct CommonMembers {
 
 impl CommonMembers {
     fn read(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<CommonMembers> {
-        let name = text(body, "name")?.or_else(|| current.map(|values| values.name.clone()));
+        let name = line(body, "name")?.or_else(|| current.map(|values| values.name.clone()));
         let active = match body.get("active") {
             None | Some(Value::Null) => current.is_none_or(|values| values.active),
             Some(Value::Bool(active)) => *active,
@@ -473,10 +473,21 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     }
 }
 
-/// Reads a required text member. Fails if the text is empty or longer than an id.
+/// Reads an optional text of one line, such as a name, which goes into subjects and titles.
+pub(crate) fn line(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>> {
+    match text(body, key)? {
+        Some(text) if text.chars().any(char::is_control) => {
+            let message = "expected one line without control characters";
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::BadFormat, message))
+        }
+        line => Ok(line),
+    }
+}
+
+/// Reads a required text of one line. Fails if the text is empty or longer than an id.
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {
     let path = format!("/{key}");
-    match text(body, key)? {
+    match line(body, key)? {
         None => Err(wrong_field(&path, FieldErrorCode::Missing, "required")),
         Some(text) if text.is_empty() || text.len() > ID_BYTES => {
             Err(wrong_field(&path, FieldErrorCode::OutOfRange, format!("expected 1 to {ID_BYTES} bytes")))
@@ -496,4 +507,23 @@ pub(crate) fn return_url(body: &Map<String, Value>, field: &str, origins: &[Stri
     }
     let message = format!("expected an origin of {}", origins.join(", "));
     Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_and_ids_are_one_line() {
+        let of = |value: Value| json!({"name": value}).as_object().cloned().unwrap_or_default();
+        for wrong in ["a\nb", "a\r\nBcc: b@example.com", "a\u{0}", "\u{85}", "a\tb"] {
+            for result in [line(&of(json!(wrong)), "name"), required_text(&of(json!(wrong)), "name").map(Some)] {
+                let Err(Halt::Refused(Refusal::Invalid(errors))) = result else { panic!("{wrong:?} is accepted") };
+                assert_eq!((errors[0].path.as_str(), errors[0].code), ("/name", FieldErrorCode::BadFormat));
+            }
+        }
+        assert!(matches!(line(&of(json!("Zoë – 日本 🎻")), "name"), Ok(Some(_))));
+        assert!(matches!(line(&of(Value::Null), "name"), Ok(None)));
+    }
 }

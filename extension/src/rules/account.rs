@@ -4,7 +4,7 @@
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
 use crate::catalog::desk::Desk;
-use crate::catalog::product::{required_text, return_url, text};
+use crate::catalog::product::{line, required_text, return_url};
 use crate::derive::customer::customer as known_customer;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -22,7 +22,7 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if known_customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact).into());
     }
-    let payload = json!({"metadata": owner(desk)?, "email": text(body, "email")?, "name": text(body, "name")?});
+    let payload = json!({"metadata": owner(desk)?, "email": line(body, "email")?, "name": line(body, "name")?});
     customer::register(desk, &payload)?;
     Ok(Outcome::Applied.into())
 }

@@ -103,7 +103,7 @@ impl<'s> MailTemplate<'s> {
         language: &str,
     ) -> Result<MailText, TemplateError> {
         let values = context.with(values);
-        let subject = self.subject.fill(&values, TEXT_BYTES_MAX)?;
+        let subject = one_line(&self.subject.fill(&values, TEXT_BYTES_MAX)?);
         let text = self.plain.fill(&values, TEXT_BYTES_MAX).map_err(|error| error.moved(self.lines_before))?;
         let plain = marked::plain(&text);
         let left = TEXT_BYTES_MAX - plain.len().min(TEXT_BYTES_MAX);
@@ -117,6 +117,11 @@ impl<'s> MailTemplate<'s> {
         };
         Ok(MailText { subject, plain, html })
     }
+}
+
+/// Returns a subject in one line, whatever the values in it are.
+fn one_line(subject: &str) -> String {
+    subject.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn check_length(text: &str, form: Form) -> Result<(), TemplateError> {
@@ -149,6 +154,8 @@ mod tests {
         let text = "Subject: To {{ name }}\n\nHello {{ name }}\n\n";
         let result = fill(text, Some("<p>{{ name }}</p>\n"), json!({"name": "<A>"})).expect("a mail");
         assert_eq!((result.subject.as_str(), result.plain.as_str()), ("To <A>", "Hello <A>\n\n"));
+        let lines = fill(text, None, json!({"name": "A\r\nBcc: b@example.com\0"})).expect("a mail");
+        assert_eq!(lines.subject, "To A Bcc: b@example.com", "a subject is one line");
         assert!(
             result.html.contains("<p>&lt;A&gt;</p>\n") && result.html.contains("The &lt;Shop&gt;"),
             "{}",

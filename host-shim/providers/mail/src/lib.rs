@@ -89,7 +89,7 @@ impl Mail {
             .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);
-        let mail = write::Mail { from: &self.from, to: &recipients, id: &id, message_id: &message_id, text: &text };
+        let mail = write::Mail { from: &self.from, to: &recipients, message_id: &message_id, text: &text };
         let mail = mail.message().map_err(|error| CallOutcome::refused("bad-mail", error.to_string()))?;
         self.delivery.deliver(call, &id, &mail)?;
         Ok(CallOutcome::Done(json!({"message_id": message_id})))

@@ -215,3 +215,18 @@ fn the_server_says_whether_it_works() {
     let wrong = Connection::open(served.server.address()).request("DELETE /health", &[], b"");
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, HEAD")));
 }
+
+#[test]
+fn the_name_of_an_instance_is_one_line() {
+    let served = Served::start();
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let make = |name: &str| {
+        let body = json!({"name": name, "metadata": {"subdomain": "ada"}});
+        served.send("POST /api/commands/instance.create", &ada, &[], &body)
+    };
+    for name in ["a\nb", "a\r\n\r\n<p>"] {
+        let refused = make(name);
+        assert_eq!((refused.status, refused.code().as_str()), (422, "invalid"), "{name:?}");
+        assert!(refused.body.contains("\"pointer\":\"/name\""), "{}", refused.body);
+    }
+}
