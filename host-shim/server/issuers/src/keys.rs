@@ -1,6 +1,8 @@
 //! The public keys of an issuer. They are fetched again when they are old, or when a token has an unknown key (rotation), but not often:
 //! anybody can send a token with an unknown key.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use serde_json::{Map, Value};
@@ -69,6 +71,9 @@ impl Keys {
     /// Verifies a token for an audience.
     pub(crate) fn verify(&self, token: &str, issuer: &str, audience: &str, now: Instant) -> Verified {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return Verified::Invalid };
+        if has_critical(token) {
+            return Verified::Invalid;
+        }
         let age = self.fetched.map(|fetched| now.duration_since(fetched));
         let is_waiting = self.tried.is_some_and(|tried| now.duration_since(tried) < PAUSE);
         let is_usable = age.is_some_and(|age| age < FRESH || (is_waiting && age < USABLE));
@@ -96,6 +101,13 @@ impl Key {
         expected.set_required_spec_claims(&["aud", "exp", "iss", "sub"]);
         decode(token, &self.decoding, &expected).ok().map(|token| token.claims)
     }
+}
+
+/// Returns true if a token's header names extensions that must be understood (RFC 7515, 4.1.11). This program understands none.
+fn has_critical(token: &str) -> bool {
+    let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let header: Option<Map<String, Value>> = header.and_then(|header| serde_json::from_slice(&header).ok());
+    header.is_none_or(|header| header.contains_key("crit"))
 }
 
 /// Reads a key; none if it is not one for signatures, or of an unknown kind.
@@ -138,9 +150,8 @@ mod tests {
     const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
     fn public(seed: u8) -> String {
-        use base64::Engine;
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a key");
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(pair.public_key())
+        URL_SAFE_NO_PAD.encode(pair.public_key())
     }
 
     fn set(keys: &[(&str, u8)]) -> Map<String, Value> {
@@ -204,6 +215,11 @@ mod tests {
         }
         let many = json!({"iss": "https://id.example", "aud": ["shop", "api"], "sub": "u1", "exp": now_s() - 30});
         assert!(is_valid(&keys, &signed(Some("a"), 1, &many), now), "one of several audiences, clocks differ a little");
+        let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"EdDSA","kid":"a","crit":["b64"],"b64":true}"#);
+        let rest = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims().to_string()));
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).expect("a key");
+        let critical = format!("{rest}.{}", URL_SAFE_NO_PAD.encode(pair.sign(rest.as_bytes())));
+        assert_eq!(verify(&keys, &critical, now), Verified::Invalid, "it has to be understood, and is not");
         for garbage in ["", "a.b.c", "x"] {
             assert_eq!(verify(&keys, garbage, now), Verified::Invalid);
         }

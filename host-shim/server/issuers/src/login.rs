@@ -97,8 +97,7 @@ impl Issuer {
             .ok_or(IssuerError::Malformed { what: "answer to the code", expected: "`id_token`" })?;
         let claims = self.claims(&token, &login.client_id)?;
         let is_of_this_login = text(&claims, "nonce").is_some_and(|nonce| nonce == seed.part("nonce"));
-        // With several audiences, `azp` names the one that the token is for.
-        let is_for_us = claims.get("azp").is_none_or(|azp| *azp == login.client_id);
+        let is_for_us = is_for_us(&claims, &login.client_id);
         let subject = text(&claims, "sub").filter(|_| is_of_this_login && is_for_us).ok_or(IssuerError::BadToken)?;
         match text(&claims, "email").is_some() {
             true => Ok(person(subject, &claims)),
@@ -164,6 +163,13 @@ impl Issuer {
     }
 }
 
+/// Returns true if a token is for a client and for nobody else. With several audiences, `azp` must name the one that asked for it
+/// (OpenID Connect Core 1.0, 3.1.3.7).
+fn is_for_us(claims: &Map<String, Value>, client: &str) -> bool {
+    let has_several = claims.get("aud").and_then(Value::as_array).is_some_and(|audiences| audiences.len() > 1);
+    claims.get("azp").map_or(!has_several, |azp| azp == client)
+}
+
 /// Returns true unless the issuer's document says that the client's secret must be in the body.
 fn takes_basic(document: &Map<String, Value>) -> bool {
     let methods = document.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
@@ -173,4 +179,27 @@ fn takes_basic(document: &Map<String, Value>) -> bool {
 fn person(subject: String, claims: &Map<String, Value>) -> Person {
     let is_proved = claims.get("email_verified") == Some(&Value::Bool(true));
     Person { subject, email: text(claims, "email").filter(|_| is_proved), name: text(claims, "name") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_token_for_several_counts_only_for_the_one_that_asked_for_it() {
+        for (claims, expected) in [
+            (json!({"aud": "us"}), true),
+            (json!({"aud": ["us"]}), true),
+            (json!({"aud": ["us"], "azp": "us"}), true),
+            (json!({"aud": ["us", "others"], "azp": "us"}), true),
+            (json!({"aud": ["us", "others"]}), false),
+            (json!({"aud": ["us", "others"], "azp": "others"}), false),
+            (json!({"aud": "us", "azp": "others"}), false),
+            (json!({"aud": "us", "azp": null}), false),
+        ] {
+            let claims = claims.as_object().expect("claims");
+            assert_eq!(is_for_us(claims, "us"), expected, "{claims:?}");
+        }
+    }
 }
