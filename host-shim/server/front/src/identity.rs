@@ -132,11 +132,23 @@ pub(crate) async fn log_out(Hosted(hosted): Hosted, method: Method, headers: Hea
     let token = token(&hosted, &method, &headers)?;
     let token = token.ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
     users.identity().log_out(token, hosted.site.clock().now()).map_err(Problem::from)?;
+    Ok(logged_out(&hosted, &headers))
+}
+
+/// Carries out `POST /api/auth/logout/everywhere`: ends all sessions of the user, also those on machines that somebody else has.
+pub(crate) async fn log_out_everywhere(session: Session, headers: HeaderMap) -> Result<Response, Problem> {
+    let now = session.hosted.site.clock().now();
+    session.users()?.identity().log_out_everywhere(&session.user, now).map_err(Problem::from)?;
+    Ok(logged_out(&session.hosted, &headers))
+}
+
+/// Returns the answer to a logout, which takes the cookie from the browser.
+fn logged_out(hosted: &HostedSite, headers: &HeaderMap) -> Response {
     let mut response = Answered::ok(json!({})).into_response();
-    if let Some(cookie) = cookie::end_session(&hosted, &headers) {
+    if let Some(cookie) = cookie::end_session(hosted, headers) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(response)
+    response
 }
 
 /// Carries out `GET /api/auth/me`: the user of the token.

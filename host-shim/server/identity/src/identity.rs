@@ -136,7 +136,7 @@ impl Identity {
         now: Timestamp,
         then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
     ) -> Result<(), Refused> {
-        let address = checked(&new).map_err(Refused::Invalid)?;
+        let address = checked(&new, &self.partition.business).map_err(Refused::Invalid)?;
         let identity = self.clone();
         let NewUser { password, name, is_operator, .. } = new;
         self.hasher.hash(password, move |hash| {
@@ -258,7 +258,7 @@ impl Identity {
     ) -> Result<(), Refused> {
         let link = self.link(token, &[LinkKind::Claim, LinkKind::Reset], now)?;
         let address = Address::parse(&link.email).ok_or(Refused::NoLink)?;
-        if let Some(why) = weakness(&password, &address) {
+        if let Some(why) = weakness(&password, &address, &self.partition.business) {
             let code = FieldErrorCode::NotAllowed;
             return Err(Refused::Invalid(vec![FieldError { path: "/password".to_owned(), code, message: why }]));
         }
@@ -352,6 +352,14 @@ impl Identity {
             None => Ok(()),
         }
     }
+
+    /// Ends all sessions of a user.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be written.
+    pub fn log_out_everywhere(&self, user: &User, now: Timestamp) -> Result<(), UsersError> {
+        Ok(users::end_all(&self.users.0, &user.id, now)?)
+    }
 }
 
 /// Uses up a link that was not used before.
@@ -367,7 +375,7 @@ fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Result<(), Re
 /// # Errors
 /// Fails as a registration.
 pub fn add_user(users: &Users, hasher: &Hasher, livemode: bool, new: NewUser, now: Timestamp) -> Result<User, Refused> {
-    let address = checked(&new).map_err(Refused::Invalid)?;
+    let address = checked(&new, "").map_err(Refused::Invalid)?;
     let (sender, hashed) = channel();
     // The receiver waits below.
     hasher.hash(new.password, move |hash| drop(sender.send(hash)))?;
@@ -401,15 +409,15 @@ fn add(
     }
 }
 
-/// Returns the address of a new user, or the wrong values.
-fn checked(new: &NewUser) -> Result<Address, Vec<FieldError>> {
+/// Returns the address of a new user of a business, or the wrong values.
+fn checked(new: &NewUser, business: &str) -> Result<Address, Vec<FieldError>> {
     let wrong = |path: &str, code, message: String| FieldError { path: path.to_owned(), code, message };
     let address = Address::parse(&new.email);
     let mut errors = Vec::new();
     match &address {
         None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "expected an e-mail address".to_owned())),
         Some(address) => {
-            let weak = weakness(&new.password, address);
+            let weak = weakness(&new.password, address, business);
             errors.extend(weak.map(|why| wrong("/password", FieldErrorCode::NotAllowed, why)));
         }
     }

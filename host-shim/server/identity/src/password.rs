@@ -1,53 +1,31 @@
-//! Is a password strong enough? Length counts (NIST SP 800-63B); what everybody guesses first is refused.
+//! Decides whether a password is strong enough. Its length counts (NIST SP 800-63B), and so does the number of guesses that it withstands:
+//! zxcvbn estimates it from common passwords, words, names, dates and patterns of the keyboard, the address and the name of the business.
 
 use crate::address::Address;
+use zxcvbn::{Score, zxcvbn};
 
 /// Minimum length of a password in characters.
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// Maximum length of a password in characters: longer ones would only cost time.
 pub const PASSWORD_CHARS_MAX: usize = 200;
-/// Beginnings that guesses have, in lower case.
-const GUESSED: [&str; 16] = [
-    "0123456789",
-    "1234567890",
-    "123456789",
-    "password",
-    "passw0rd",
-    "qwertyuiop",
-    "qwerty123",
-    "iloveyou",
-    "letmein",
-    "welcome",
-    "abcdefghij",
-    "administrator",
-    "changeme",
-    "football",
-    "baseball",
-    "starwars",
-];
-/// Number of further characters with which a guessed beginning is still weak.
-const FURTHER: usize = 4;
-/// Minimum number of different characters.
-const DIFFERENT_MIN: usize = 5;
+/// Minimum strength: at least 10^8 guesses.
+const SCORE_MIN: Score = Score::Three;
 
-/// Returns why a password is weak; none for a password that may be used.
-pub fn weakness(password: &str, address: &Address) -> Option<String> {
-    let (chars, lower) = (password.chars().count(), password.to_lowercase());
+/// Returns why a password is weak; none for a password that may be used. `business` is a name that is guessed first, too.
+pub fn weakness(password: &str, address: &Address, business: &str) -> Option<String> {
+    let chars = password.chars().count();
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
         return Some(format!("expected {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters"));
     }
-    let mut different: Vec<char> = lower.chars().collect();
-    different.sort_unstable();
-    different.dedup();
-    if different.len() < DIFFERENT_MIN {
-        return Some(format!("expected at least {DIFFERENT_MIN} different characters"));
+    let parts = address.as_str().split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    let guessed_first: Vec<&str> = parts.chain([address.as_str(), address.name(), business]).collect();
+    let estimate = zxcvbn(password, &guessed_first);
+    if estimate.score() >= SCORE_MIN {
+        return None;
     }
-    let is_guessed = |guess: &str| lower.starts_with(guess) && chars <= guess.chars().count() + FURTHER;
-    if GUESSED.iter().any(|guess| is_guessed(guess)) {
-        return Some("expected a password that is not among the first guesses".to_owned());
-    }
-    let is_own = lower == address.as_str() || (address.name().chars().count() >= 4 && is_guessed(address.name()));
-    is_own.then(|| "expected a password that is not the address".to_owned())
+    let warning = estimate.feedback().and_then(|feedback| feedback.warning());
+    let why = warning.map_or_else(|| "This is easy to guess.".to_owned(), |warning| warning.to_string());
+    Some(format!("expected a password that is harder to guess. {why}"))
 }
 
 #[cfg(test)]
@@ -63,16 +41,36 @@ mod tests {
             "aaaaaaaaaaaa",
             "abababababab",
             "Password1234",
+            "password12345",
+            "P@ssw0rd1234",
+            "letmein12345",
+            "monkey12345",
+            "adminadmin",
+            "qwertyqwerty!",
             "1234567890",
+            "27.11.2026",
             "qwertyuiop",
+            "1q2w3e4r5t",
+            "tesslate2026",
+            "TesslateTesslate",
             "ada.lovelace@example.com",
             "Ada.Lovelace1",
+            "lovelace2026",
         ] {
-            assert!(weakness(weak, &address).is_some(), "{weak}");
+            assert!(weakness(weak, &address, "tesslate").is_some(), "{weak}");
         }
-        for strong in ["correct horse battery", "Tr0ub4dor&3x", "password is what I never use"] {
-            assert_eq!(weakness(strong, &address), None, "{strong}");
+        for strong in [
+            "correct horse battery",
+            "battery staple",
+            "kT9-fmq2-Xw",
+            "Tr0ub4dor&3x",
+            "password is what I never use",
+            "8301 7745 9026 1138",
+            "ein sehr schönes Wörtchen",
+            "éàéàéà wörter é",
+        ] {
+            assert_eq!(weakness(strong, &address, "tesslate"), None, "{strong}");
         }
-        assert!(weakness(&"long sentence ".repeat(20), &address).is_some());
+        assert!(weakness(&"long sentence ".repeat(20), &address, "tesslate").is_some());
     }
 }

@@ -180,6 +180,11 @@ pub(crate) fn confirmed(rows: &impl Statements, id: &str, now: Timestamp) -> Res
 pub(crate) fn set_password(rows: &impl Statements, id: &str, password: &str, now: Timestamp) -> Result<(), SmallError> {
     let set = "UPDATE users SET password = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE id = ?1";
     rows.execute(set, values![id, password, now])?;
+    end_all(rows, id, now)
+}
+
+/// Ends all sessions of a user.
+pub(crate) fn end_all(rows: &impl Statements, id: &str, now: Timestamp) -> Result<(), SmallError> {
     let end = "UPDATE sessions SET ended_at = ?2 WHERE \"user\" = ?1 AND ended_at IS NULL";
     rows.execute(end, values![id, now])?;
     Ok(())

@@ -139,6 +139,7 @@ const PATHS: &[Own] = &[
         .public()
         .body(&["email: string", "password: string"]),
     own("POST /api/auth/logout", "Ends the session of the token.", (200, "ServerNothing")),
+    own("POST /api/auth/logout/everywhere", "Ends all sessions of the user.", (200, "ServerNothing")),
     own("GET /api/auth/me", "The user of the token.", (200, "ServerUser")),
     own("GET /api/auth/oidc", "The issuers at which a browser can log in.", (200, "ServerLogins")).public(),
     own(

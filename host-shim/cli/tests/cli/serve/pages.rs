@@ -30,8 +30,9 @@ const STORIES: [(&str, &str); 10] = [
     ("orchestra", "waking.mjs"),
 ];
 /// The forms that no story can send with success, each with the test that sends it.
-const ELSEWHERE: [(&str, &str); 2] = [
+const ELSEWHERE: [(&str, &str); 3] = [
     ("finish_step", "over_http::pages::a_step_other_than_the_database_is_reported_by_a_form"),
+    ("log_out_everywhere", "over_http::pages::a_user_logs_out_on_all_devices_by_a_form"),
     ("sync_usage", "over_http::pages::the_usage_page_synchronises_and_lists_each_request"),
 ];
 
