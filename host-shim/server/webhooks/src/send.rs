@@ -63,10 +63,11 @@ impl Transport for HttpSender {
     }
 }
 
-/// A name leads to an address that is not one of the public internet.
+/// A name is unknown, or leads to an address that is not one of the public internet. It is not told which, since that would list the
+/// names of the server's own network.
 #[derive(Debug, thiserror::Error)]
-#[error("the name leads to an address that is not one of the public internet")]
-struct PrivateAddress;
+#[error("the name leads to no address of the public internet")]
+struct NoPublicAddress;
 
 /// Resolves names, and leaves out addresses that are not public.
 #[derive(Debug)]
@@ -82,11 +83,17 @@ impl Resolver for PublicResolver {
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
+        let found = self.inner.resolve(uri, config, timeout);
+        if self.is_local {
+            return found;
+        }
         // The connection goes to one of these addresses: the name is not resolved again.
-        match self.is_local || found.iter().all(|address| !is_private(address.ip())) {
-            true => Ok(found),
-            false => Err(ureq::Error::Other(Box::new(PrivateAddress))),
+        match found {
+            Ok(found) if found.iter().all(|address| !is_private(address.ip())) => Ok(found),
+            Ok(_) | Err(ureq::Error::HostNotFound | ureq::Error::Io(_)) => {
+                Err(ureq::Error::Other(Box::new(NoPublicAddress)))
+            }
+            Err(other) => Err(other),
         }
     }
 }
@@ -104,7 +111,10 @@ mod tests {
         let url = format!("http://localhost:{port}/hooks");
         let sent = HttpSender::new(false).send(&url, &[], "{}");
         assert_eq!(sent.status, None);
-        assert!(sent.error.expect("an error").contains("not one of the public internet"));
+        // No part of a name has more than 63 letters, so nobody is asked for this one.
+        let unknown = HttpSender::new(false).send(&format!("http://{}.example/hooks", "a".repeat(64)), &[], "{}");
+        assert_eq!(sent, unknown, "nobody learns which names the own network has");
+        assert!(sent.error.expect("an error").contains("no address of the public internet"));
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
             let mut bytes = [0; 4096];
