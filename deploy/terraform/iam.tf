@@ -10,13 +10,28 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 
+data "aws_caller_identity" "current" {}
+
+locals {
+  account = data.aws_caller_identity.current.account_id
+
+  # What the server makes has such a name, or else the tag with which it marks everything.
+  functions     = [for name in var.resource_names : "arn:aws:lambda:*:${local.account}:function:${name}"]
+  buckets       = [for name in var.resource_names : "arn:aws:s3:::${name}"]
+  services      = [for name in var.resource_names : "arn:aws:ecs:*:${local.account}:service/*/${name}"]
+  target_groups = [for name in var.resource_names : "arn:aws:elasticloadbalancing:*:${local.account}:targetgroup/${name}/*"]
+  databases     = [for name in var.resource_names : "arn:aws:rds:*:${local.account}:db:${name}"]
+  snapshots     = [for name in var.resource_names : "arn:aws:rds:*:${local.account}:snapshot:${name}"]
+  zones         = [for zone in coalescelist(var.distribution_zone_ids, [var.zone_id]) : "arn:aws:route53:::hostedzone/${zone}"]
+  mark          = { key = "managed-by", value = "solobase-provisioner" }
+}
+
 data "aws_iam_policy_document" "provider" {
   statement {
     sid = "Functions"
 
     actions = [
       "lambda:GetFunction",
-      "lambda:ListFunctions",
       "lambda:CreateFunction",
       "lambda:UpdateFunctionConfiguration",
       "lambda:UpdateFunctionCode",
@@ -31,14 +46,13 @@ data "aws_iam_policy_document" "provider" {
       "lambda:TagResource",
       "lambda:ListTags",
     ]
-    resources = ["*"]
+    resources = local.functions
   }
 
   statement {
     sid = "Buckets"
 
     actions = [
-      "s3:ListAllMyBuckets",
       "s3:CreateBucket",
       "s3:DeleteBucket",
       "s3:GetBucketTagging",
@@ -53,27 +67,67 @@ data "aws_iam_policy_document" "provider" {
       "s3:ListBucket",
       "s3:ListBucketVersions",
       "s3:ListBucketMultipartUploads",
+    ]
+    resources = local.buckets
+  }
+
+  statement {
+    sid = "Objects"
+
+    actions = [
       "s3:GetObject",
       "s3:DeleteObject",
       "s3:DeleteObjectVersion",
       "s3:AbortMultipartUpload",
     ]
-    resources = ["*"]
+    resources = [for bucket in local.buckets : "${bucket}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(var.function_code_arns) == 0 ? [] : [var.function_code_arns]
+
+    content {
+      sid       = "CodeOfFunctions"
+      actions   = ["s3:GetObject"]
+      resources = statement.value
+    }
   }
 
   statement {
-    sid = "Distributions"
+    sid       = "NewDistributions"
+    actions   = ["cloudfront:CreateDistribution", "cloudfront:TagResource"]
+    resources = ["arn:aws:cloudfront::${local.account}:distribution/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/${local.mark.key}"
+      values   = [local.mark.value]
+    }
+  }
+
+  statement {
+    sid = "OwnDistributions"
 
     actions = [
-      "cloudfront:ListDistributions",
       "cloudfront:GetDistribution",
-      "cloudfront:CreateDistribution",
       "cloudfront:UpdateDistribution",
       "cloudfront:DeleteDistribution",
       "cloudfront:TagResource",
-      "cloudfront:ListTagsForResource",
     ]
-    resources = ["*"]
+    resources = ["arn:aws:cloudfront::${local.account}:distribution/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/${local.mark.key}"
+      values   = [local.mark.value]
+    }
+  }
+
+  statement {
+    # The server finds its own among all by the tags.
+    sid       = "TagsOfDistributions"
+    actions   = ["cloudfront:ListTagsForResource"]
+    resources = ["arn:aws:cloudfront::${local.account}:distribution/*"]
   }
 
   statement {
@@ -82,35 +136,56 @@ data "aws_iam_policy_document" "provider" {
     actions = [
       "ecs:CreateService",
       "ecs:DescribeServices",
-      "ecs:ListServices",
       "ecs:UpdateService",
       "ecs:DeleteService",
       "ecs:TagResource",
-      "ecs:RegisterTaskDefinition",
-      "ecs:DescribeTaskDefinition",
-      "ecs:ListTaskDefinitions",
-      "ecs:DeregisterTaskDefinition",
-      "ecs:DeleteTaskDefinitions",
     ]
-    resources = ["*"]
+    resources = local.services
   }
 
   statement {
-    sid = "HostsOfContainers"
+    sid       = "RevisionsOfContainers"
+    actions   = ["ecs:TagResource", "ecs:DeleteTaskDefinitions"]
+    resources = [for name in var.resource_names : "arn:aws:ecs:*:${local.account}:task-definition/${name}:*"]
+  }
+
+  statement {
+    sid = "TargetGroups"
 
     actions = [
       "elasticloadbalancing:CreateTargetGroup",
-      "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:ModifyTargetGroup",
       "elasticloadbalancing:DeleteTargetGroup",
-      "elasticloadbalancing:CreateRule",
-      "elasticloadbalancing:DescribeRules",
-      "elasticloadbalancing:ModifyRule",
-      "elasticloadbalancing:DeleteRule",
       "elasticloadbalancing:AddTags",
-      "elasticloadbalancing:DescribeTags",
     ]
-    resources = ["*"]
+    resources = local.target_groups
+  }
+
+  statement {
+    sid     = "NewHostsOfContainers"
+    actions = ["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"]
+    resources = [
+      "arn:aws:elasticloadbalancing:*:${local.account}:listener/app/*",
+      "arn:aws:elasticloadbalancing:*:${local.account}:listener-rule/app/*",
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/${local.mark.key}"
+      values   = [local.mark.value]
+    }
+  }
+
+  statement {
+    sid       = "OwnHostsOfContainers"
+    actions   = ["elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule", "elasticloadbalancing:AddTags"]
+    resources = ["arn:aws:elasticloadbalancing:*:${local.account}:listener-rule/app/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/${local.mark.key}"
+      values   = [local.mark.value]
+    }
   }
 
   statement {
@@ -120,28 +195,26 @@ data "aws_iam_policy_document" "provider" {
       "route53:GetHostedZone",
       "route53:ListResourceRecordSets",
       "route53:ChangeResourceRecordSets",
-      "route53:GetChange",
     ]
-    resources = ["*"]
+    resources = local.zones
   }
 
   statement {
-    sid = "CertificatesOfDistributions"
+    sid       = "ChangesOfRecords"
+    actions   = ["route53:GetChange"]
+    resources = ["arn:aws:route53:::change/*"]
+  }
 
-    actions = [
-      "acm:RequestCertificate",
-      "acm:DescribeCertificate",
-      "acm:ListCertificates",
-      "acm:ListTagsForCertificate",
-      "acm:AddTagsToCertificate",
-    ]
-    resources = ["*"]
+  statement {
+    sid       = "CertificatesOfDistributions"
+    actions   = ["acm:DescribeCertificate", "acm:ListTagsForCertificate", "acm:AddTagsToCertificate"]
+    resources = ["arn:aws:acm:*:${local.account}:certificate/*"]
   }
 
   statement {
     sid       = "FirstContainer"
     actions   = ["iam:CreateServiceLinkedRole"]
-    resources = ["*"]
+    resources = ["arn:aws:iam::${local.account}:role/aws-service-role/ecs.amazonaws.com/*"]
 
     condition {
       test     = "StringEquals"
@@ -154,30 +227,65 @@ data "aws_iam_policy_document" "provider" {
     sid = "Databases"
 
     actions = [
-      "rds:DescribeDBInstances",
       "rds:CreateDBInstance",
       "rds:ModifyDBInstance",
       "rds:StartDBInstance",
       "rds:StopDBInstance",
       "rds:DeleteDBInstance",
       "rds:CreateDBSnapshot",
-      "rds:DescribeDBSnapshots",
       "rds:RestoreDBInstanceFromDBSnapshot",
       "rds:AddTagsToResource",
       "rds:ListTagsForResource",
     ]
-    resources = ["*"]
+    resources = concat(local.databases, local.snapshots)
+  }
+
+  statement {
+    # A new instance is in a subnet group, and has parameters and options.
+    sid     = "SettingsOfDatabases"
+    actions = ["rds:CreateDBInstance", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"]
+    resources = [
+      "arn:aws:rds:*:${local.account}:subgrp:*",
+      "arn:aws:rds:*:${local.account}:pg:*",
+      "arn:aws:rds:*:${local.account}:og:*",
+    ]
   }
 
   statement {
     sid       = "RoleOfFunctions"
     actions   = ["iam:PassRole"]
     resources = concat([var.function_role_arn], var.container_role_arns)
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]
+    }
   }
 
+  # AWS knows no narrower resource for these. They list and describe, and the requests that change something here leave a revision of a
+  # container or a certificate behind, and nothing else.
   statement {
-    sid       = "NetworkOfFunctions"
-    actions   = ["ec2:Describe*"]
+    sid = "Lists"
+
+    actions = [
+      "lambda:ListFunctions",
+      "s3:ListAllMyBuckets",
+      "cloudfront:ListDistributions",
+      "ecs:ListServices",
+      "ecs:RegisterTaskDefinition",
+      "ecs:DescribeTaskDefinition",
+      "ecs:ListTaskDefinitions",
+      "ecs:DeregisterTaskDefinition",
+      "elasticloadbalancing:DescribeTargetGroups",
+      "elasticloadbalancing:DescribeRules",
+      "elasticloadbalancing:DescribeTags",
+      "acm:RequestCertificate",
+      "acm:ListCertificates",
+      "rds:DescribeDBInstances",
+      "rds:DescribeDBSnapshots",
+      "ec2:Describe*",
+    ]
     resources = ["*"]
   }
 }
@@ -187,6 +295,29 @@ data "aws_iam_policy_document" "own" {
     sid       = "Backups"
     actions   = ["s3:PutObject", "s3:GetObject", "s3:ListBucket"]
     resources = [aws_s3_bucket.backups.arn, "${aws_s3_bucket.backups.arn}/*"]
+  }
+
+  # Whoever takes the server over does not destroy its backups: a replaced object stays as an older version, too.
+  statement {
+    sid    = "BackupsStay"
+    effect = "Deny"
+
+    actions = [
+      "s3:DeleteBucket",
+      "s3:DeleteObject",
+      "s3:DeleteObjectVersion",
+      "s3:PutBucketPolicy",
+      "s3:PutBucketVersioning",
+      "s3:PutLifecycleConfiguration",
+    ]
+    resources = [aws_s3_bucket.backups.arn, "${aws_s3_bucket.backups.arn}/*"]
+  }
+
+  statement {
+    sid       = "DatabaseStays"
+    effect    = "Deny"
+    actions   = ["rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:StopDBInstance"]
+    resources = [aws_db_instance.database.arn]
   }
 
   statement {

@@ -25,6 +25,14 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "backups" {
   }
 }
 
+resource "aws_s3_bucket_versioning" "backups" {
+  bucket = aws_s3_bucket.backups.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "backups" {
   bucket = aws_s3_bucket.backups.id
 
@@ -36,6 +44,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "backups" {
 
     expiration {
       days = 90
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 90
     }
   }
 }

@@ -53,3 +53,26 @@ variable "container_role_arns" {
   type        = list(string)
   default     = []
 }
+
+variable "resource_names" {
+  description = "Patterns of the names of what the server makes; add those that the catalog gives to functions, buckets and containers"
+  type        = list(string)
+  default     = ["sbp-*"]
+
+  validation {
+    condition     = alltrue([for name in var.resource_names : length(split("*", name)[0]) >= 4])
+    error_message = "Each pattern needs at least four letters before its *, so that it fits nothing else in the account."
+  }
+}
+
+variable "function_code_arns" {
+  description = "Objects with the code of functions, such as arn:aws:s3:::my-code/*"
+  type        = list(string)
+  default     = []
+}
+
+variable "distribution_zone_ids" {
+  description = "Route 53 zones of the host names of distributions; none is the zone of the server"
+  type        = list(string)
+  default     = []
+}

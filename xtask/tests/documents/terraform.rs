@@ -43,6 +43,35 @@ fn granted(text: &str, block: &str) -> Vec<String> {
     rights
 }
 
+/// Returns the rights that a block of Terraform grants for everything in the account.
+fn granted_for_all(text: &str, block: &str) -> Vec<String> {
+    let (_, text) = text.split_once(block).expect("the block");
+    let text = text.split("\n}\n").next().unwrap_or(text);
+    let all = text.split("statement").filter(|statement| statement.contains("resources = [\"*\"]"));
+    all.flat_map(|statement| granted(&format!("x {{{statement}"), "x {")).collect()
+}
+
+#[test]
+fn the_role_of_the_server_changes_only_what_the_server_makes_and_keeps_the_backups() {
+    let iam = Document::read("deploy/terraform/iam.tf").text;
+    let [provider, own] = ["provider", "own"].map(|name| format!("data \"aws_iam_policy_document\" \"{name}\" {{"));
+    let for_all = granted_for_all(&iam, &provider);
+    assert!(for_all.len() > 10, "{for_all:?}");
+    for right in &for_all {
+        let (_, name) = right.split_once(':').expect("a service");
+        // AWS knows no resources for the last three, and none of them destroys what somebody else has.
+        let allowed = ["List", "Describe", "RegisterTaskDefinition", "DeregisterTaskDefinition", "RequestCertificate"];
+        assert!(allowed.iter().any(|allowed| name.starts_with(allowed)), "{right} for everything in the account");
+    }
+    assert!(granted_for_all(&iam, &own).is_empty());
+    for right in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration", "rds:DeleteDBInstance"] {
+        let denied = iam
+            .split("statement {")
+            .filter(|statement| statement.contains("effect    = \"Deny\"") || statement.contains("effect = \"Deny\""));
+        assert!(denied.into_iter().any(|statement| statement.contains(&format!("\"{right}\""))), "{right} is denied");
+    }
+}
+
 // covers: SOL-48
 #[test]
 fn terraform_describes_the_server_with_the_rights_of_the_document() {
