@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use extension_contract::{Account, Actor, ActorKind};
 use host::clock::Clock;
 use host::time;
-use host_access::{KeyRow, NewKey, Reach};
+use host_access::{KeyRow, NewKey, Reach, SERVER};
 use host_daemon::data::DataFolder;
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 /// Make, list and revoke the API keys of a server
 ///
-/// A key acts as a user, a service or an operator of one business in one mode. Only a hash of it is kept, so that `make` prints it
+/// A key acts as a user, a service or an operator of one business in one mode, or reads the metrics of the whole server. Only a hash of it is kept, so that `make` prints it
 /// once. A revoked key stops working at once, also on running servers.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
@@ -57,8 +57,11 @@ enum Action {
 #[derive(Debug, Parser)]
 struct Make {
     /// The business
-    #[arg(value_name = "BUSINESS")]
-    business: String,
+    #[arg(value_name = "BUSINESS", required_unless_present = "server")]
+    business: Option<String>,
+    /// For the whole server: the key reads the metrics of all its businesses, and nothing else
+    #[arg(long, conflicts_with_all = ["business", "kind", "roles", "accounts", "live"])]
+    server: bool,
     /// The actor as which the key acts
     #[arg(long, value_enum, default_value_t = Kind::Service)]
     kind: Kind,
@@ -89,6 +92,7 @@ enum Kind {
 const AFTER_HELP: &str = "Examples:
   host-shim keys make solobase --kind user --subject ada
   host-shim keys make solobase --subject backend --name 'shop backend'
+  host-shim keys make --server --subject prometheus
   host-shim keys list
   host-shim keys revoke 5f2a9c01d3e4
   DATABASE_URL=postgres://host-shim@db.example.com/shop host-shim keys --postgres list
@@ -140,13 +144,17 @@ impl Make {
             Kind::Admin => ActorKind::Admin,
         };
         let reach = match (kind, self.accounts.is_empty()) {
+            _ if self.server => Reach::Accounts(Vec::new()),
             (ActorKind::User, true) => Reach::Accounts(vec![Account::User(self.subject.clone())]),
             (_, true) => Reach::All,
             (_, false) => Reach::Accounts(self.accounts.clone()),
         };
         NewKey {
             name: self.name.clone().unwrap_or_else(|| self.subject.clone()),
-            partition: Partition { business: self.business.clone(), livemode: self.live },
+            partition: Partition {
+                business: self.business.clone().unwrap_or_else(|| SERVER.to_owned()),
+                livemode: self.live,
+            },
             actor: Actor { kind, subject: self.subject.clone(), roles: self.roles.clone() },
             reach,
         }
@@ -155,6 +163,7 @@ impl Make {
 
 fn reach(row: &KeyRow) -> String {
     match &row.caller.reach {
+        _ if row.caller.is_of_server() => "metrics".to_owned(),
         Reach::All => "all accounts".to_owned(),
         Reach::Accounts(accounts) => accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     }

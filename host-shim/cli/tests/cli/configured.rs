@@ -5,7 +5,7 @@ use crate::serve::{Running, send};
 use host_intake::testing::sign;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
@@ -67,10 +67,6 @@ fn signature(secret: &str, body: &str) -> String {
     format!("Stripe-Signature: {}\r\n", sign(secret, now as i64, body.as_bytes()))
 }
 
-fn operator_key(data: &Path) -> String {
-    fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned()
-}
-
 // covers: S04
 #[cfg(unix)]
 #[test]
@@ -116,7 +112,7 @@ fn two_businesses_of_one_file_share_a_server_and_nothing_else() {
     let data = folder.path("data");
     let log = folder.path("log");
     let server = Running::start_args(&["serve", "--native", "--config", &folder.file()], &[], &log);
-    let keys = ["solobase", "twobot"].map(|name| operator_key(&data.join(name)));
+    let keys = ["solobase", "twobot"].map(|name| crate::serve::operator_key(&data, name, None));
     let call = |line: &str, headers: &str, body: &str| send(&server.address, line, headers, body).expect("an answer");
     let events = |business: usize| {
         let line = format!("GET /{}/api/operator/events", ["solobase", "twobot"][business]);
@@ -161,7 +157,26 @@ fn two_businesses_of_one_file_share_a_server_and_nothing_else() {
     assert!(list.contains("\"status\":\"provisioning\""), "{list}");
     let (_, effects) = call("GET /solobase/api/operator/effects?account=user:u1", &authorization, "");
     assert!(!effects.contains("database.ensure") && !effects.contains("bucket.ensure"), "{effects}");
-    let (_, metrics) = call("GET /metrics", &authorization, "");
+    // An operator reads the metrics of the own business; a key of the server those of all, and nothing else.
+    let read = |path: &str, key: &str| call(&format!("GET {path}"), &format!("Authorization: Bearer {key}\r\n"), "");
+    let shown = |text: &str| ["solobase", "twobot"].map(|name| text.contains(&format!("business=\"{name}\"")));
+    for (number, path) in ["/solobase/metrics", "/twobot/metrics"].iter().enumerate() {
+        let (status, text) = read(path, &keys[number]);
+        assert_eq!((status, shown(&text)), (200, [number == 0, number == 1]), "{text}");
+        assert!(text.ends_with("# EOF\n") && !text.contains("host_shim_requests_total{"), "{text}");
+        assert_eq!(read(path, &keys[1 - number]).0, 401);
+    }
+    let folder_of_keys = data.display().to_string();
+    let made = ["keys", "make", "--server", "--subject", "prometheus", "--data", &folder_of_keys];
+    let made = run_with(&made, b"", &[]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let of_server = made.stdout.trim();
+    let (status, metrics) = read("/metrics", of_server);
+    assert_eq!((status, shown(&metrics)), (200, [true, true]), "{metrics}");
+    assert!(metrics.contains("host_shim_requests_total{"), "{metrics}");
+    for path in ["/solobase/api/operator/accounts", "/twobot/api/events", "/solobase/api/entitlements"] {
+        assert_eq!(read(path, of_server).0, 401, "{path}");
+    }
     server.stop();
     for name in ["solobase", "twobot"] {
         assert!(data.join(name).join("store.db").is_file(), "each has a store of its own");

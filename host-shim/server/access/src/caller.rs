@@ -4,6 +4,9 @@ use extension_contract::{Account, Actor, ActorKind};
 use host_store::Partition;
 use std::collections::BTreeMap;
 
+/// The business of a key of the whole server. No business can have this name.
+pub const SERVER: &str = "*";
+
 /// The accounts that a caller may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -48,6 +51,11 @@ impl Caller {
     /// Returns the actor as which the caller acts in an account.
     pub fn actor_in(&self, account: &Account) -> Actor {
         self.in_accounts.get(account).unwrap_or(&self.actor).clone()
+    }
+
+    /// Returns true for the key of a whole server, which reaches nothing of a business and reads the metrics of all.
+    pub fn is_of_server(&self) -> bool {
+        self.partition.business == SERVER
     }
 
     /// Returns true for an operator of the platform.

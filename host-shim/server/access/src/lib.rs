@@ -7,6 +7,6 @@ mod caller;
 mod keys;
 mod token;
 
-pub use caller::{Caller, Reach};
+pub use caller::{Caller, Reach, SERVER};
 pub use keys::{AccessError, KeyRow, Keys, NewKey, SHAPE};
 pub use token::{BadToken, Token};

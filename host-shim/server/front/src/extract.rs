@@ -4,6 +4,7 @@ use crate::access;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Method;
 use axum::http::request::Parts;
 use host_access::Caller;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,17 @@ impl FromRequestParts<AppState> for Called {
 
 /// Returns the caller of a request, within the rate limits.
 pub(crate) async fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Caller, Problem> {
-    match access::caller(&*app.authenticator, hosted, &parts.method, &parts.headers).await {
+    caller_of(app, hosted, parts, &parts.method).await
+}
+
+/// Returns the caller of a request that is judged by this method, within the rate limits.
+pub(crate) async fn caller_of(
+    app: &AppState,
+    hosted: &HostedSite,
+    parts: &Parts,
+    method: &Method,
+) -> Result<Caller, Problem> {
+    match access::caller(&*app.authenticator, hosted, method, &parts.headers).await {
         Ok(caller) => app.rates.key(&caller.key).map(|()| caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(problem) => {

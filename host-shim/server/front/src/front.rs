@@ -18,7 +18,8 @@ use crate::pages::{self, SitePages};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
-use crate::stream::{self, STREAMS_MAX};
+use crate::stream;
+use crate::streams::Streams;
 use crate::trace::{self, Requests};
 use crate::{command, event, health, products, query, registry, webhook};
 use axum::Router;
@@ -44,7 +45,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::Instrument;
@@ -66,11 +67,14 @@ pub struct FrontLimits {
     pub stranger: Rate,
     /// Registrations and logins in a minute: of one address, and logins of one user.
     pub logins: u32,
+    /// Time after which the caller of an open stream is found again.
+    pub recheck: Duration,
 }
 
 impl Default for FrontLimits {
     /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up; 500 requests a
-    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once; 10 logins a minute.
+    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once; 10 logins a minute;
+    /// 30 s until the caller of a stream is found again.
     fn default() -> Self {
         FrontLimits {
             body: Duration::from_secs(10),
@@ -78,6 +82,7 @@ impl Default for FrontLimits {
             key: Rate { per_second: 500, burst: 1_000 },
             stranger: Rate { per_second: 10, burst: 100 },
             logins: 10,
+            recheck: Duration::from_secs(30),
         }
     }
 }
@@ -162,8 +167,8 @@ pub(crate) struct AppState {
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// The tools of operators' requests, by site.
     pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
-    /// Room for further streams.
-    pub(crate) streams: Arc<Semaphore>,
+    /// The open streams.
+    pub(crate) streams: Arc<Streams>,
     /// True when the server stops; streams then end.
     pub(crate) stopping: Arc<watch::Sender<bool>>,
     /// The accounts in which something waits for an operator, by site.
@@ -196,7 +201,7 @@ impl Front {
         let waiting = Arc::new(waiting.collect());
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
         let (advancing, quarantine) = (Arc::default(), Arc::new(()));
-        let (streams, stopping) = (Arc::new(Semaphore::new(STREAMS_MAX)), Arc::new(watch::Sender::new(false)));
+        let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
         let app = AppState {
             sites,
             authenticator,
@@ -485,6 +490,7 @@ fn router(app: AppState) -> Router {
         .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))
         .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
         .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
+        .route("/api/auth/logout/everywhere", post(identity::log_out_everywhere).fallback(wrong_method("POST")))
         .route("/api/auth/me", get(identity::me).fallback(get_only))
         .route("/api/auth/oidc", get(issuers::list).fallback(get_only))
         // A `HEAD` would begin a login, and use up the answer of one.

@@ -32,6 +32,7 @@ mod registry;
 mod routes;
 mod serve;
 mod stream;
+mod streams;
 mod trace;
 mod tries;
 mod webhook;

@@ -5,18 +5,21 @@ pub(crate) mod onboarding;
 mod progress;
 mod unhandled;
 
+use crate::access;
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
 use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
 use crate::tries::Tries;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
 use host::outbox::OutboxError;
 use host::processor::Report;
+use host_access::Caller;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_site::Observer;
 use host_store::{Partition, mode};
@@ -294,11 +297,14 @@ impl Metrics {
         &self.tries
     }
 
-    /// Returns the text of all metrics.
-    fn text(&self) -> Result<String, std::fmt::Error> {
+    /// Returns the text of the metrics: of all, or only those of one business.
+    fn text(&self, of: Option<&str>) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
-        Ok(text)
+        Ok(match of {
+            Some(business) => only_of(&text, business),
+            None => text,
+        })
     }
 
     /// Returns the observer of a site.
@@ -387,13 +393,62 @@ fn count_resources(app: &AppState, hosted: &HostedSite) {
     }));
 }
 
-/// Carries out `GET /metrics`, for operators: the numbers tell how a business goes.
-pub(crate) async fn get(State(app): State<AppState>, _: Operator) -> Result<Response, Problem> {
-    for hosted in app.sites.iter() {
+/// Whose metrics a caller reads.
+pub(crate) enum Reader {
+    /// Those of all businesses, and of the server.
+    Server,
+    /// Those of one business.
+    Business(Arc<HostedSite>),
+}
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let key = access::bearer(&parts.headers).map(|key| app.authenticator.caller(key)).transpose()?.flatten();
+        if let Some(key) = key.filter(Caller::is_of_server) {
+            app.rates.key(&key.key)?;
+            return Ok(Reader::Server);
+        }
+        let Operator { hosted, .. } = Operator::from_request_parts(parts, app).await?;
+        // The operator of the only business is that of the server.
+        Ok(if app.sites.len() == 1 { Reader::Server } else { Reader::Business(hosted) })
+    }
+}
+
+/// Returns the lines about one business. A label's value has no plain quotation mark, so none looks like another label.
+fn only_of(text: &str, business: &str) -> String {
+    let labels = ["{", ","].map(|before| format!("{before}business=\"{business}\""));
+    let is_of = |line: &&str| line.starts_with('#') || labels.iter().any(|label| line.contains(label));
+    text.lines().filter(is_of).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Carries out `GET /metrics`: the numbers tell how a business goes, so each operator reads those of the own business only.
+pub(crate) async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Problem> {
+    let of = match &reader {
+        Reader::Server => None,
+        Reader::Business(hosted) => Some(hosted),
+    };
+    for hosted in app.sites.iter().filter(|site| of.is_none_or(|of| Arc::ptr_eq(of, site))) {
         // The other metrics can be read even if the store cannot.
         while app.metrics.look(hosted).await == Ok(LOOKED_MAX) {}
         count_resources(&app, hosted);
     }
-    let text = app.metrics.text().map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
+    let business = of.map(|hosted| hosted.site.partition().business.as_str());
+    let text = app.metrics.text(business).map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_reads_the_lines_about_the_own_business_only() {
+        let text = "# TYPE a counter\na_total{business=\"shop\",mode=\"test\"} 1\na_total{kind=\"x\",business=\"shop-2\"} 2\n\
+                    b{le=\"1\",business=\"shop\"} 3\nc 4\nd{type=\"business=\\\"shop\\\"\",business=\"x\"} 5\n# EOF\n";
+        let own =
+            "# TYPE a counter\na_total{business=\"shop\",mode=\"test\"} 1\nb{le=\"1\",business=\"shop\"} 3\n# EOF\n";
+        assert_eq!(only_of(text, "shop"), own);
+    }
 }

@@ -106,11 +106,18 @@ pub(crate) async fn answer(
     path: Vec<(String, String)>,
     request: Request<Body>,
 ) -> Response {
+    let sends_by_get = route.method == Method::Get && route.command.is_some();
+    if sends_by_get && request.method() == axum::http::Method::HEAD {
+        // Whoever asks for the headers of an answer does not expect a command.
+        let mut response = Problem::method(Method::Get.name()).into_response();
+        response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
+        return response;
+    }
     let mut response = match carry_out(app, hosted, route, path, request).await {
         Ok(answered) => answered.into_response(),
         Err(problem) => Problem::answered(problem.into_response(), &route.errors),
     };
-    if route.method == Method::Get && route.command.is_some() {
+    if sends_by_get {
         // A command makes something, for example a link that works once: no cache may answer in its place.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -2,15 +2,22 @@
 //!
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now.
+//!
+//! A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
+//! session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
+//! themselves.
+//!
 //! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
+use crate::access::{self, Authenticator};
 use crate::extract::{Asked, Called};
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
 use crate::query::read;
+use crate::streams::OpenStream;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use host_access::Caller;
@@ -19,10 +26,10 @@ use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-/// Maximum number of open streams of a server.
-pub(crate) const STREAMS_MAX: usize = 1024;
 /// Header with the number of the last event that the client has.
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Rows per query.
@@ -43,6 +50,12 @@ pub(crate) struct StreamQuery {
 struct Reading {
     hosted: Arc<HostedSite>,
     caller: Caller,
+    /// Finds the caller again, by the headers of the request.
+    authenticator: Arc<dyn Authenticator>,
+    headers: HeaderMap,
+    /// When the caller is to be found again at the latest, and the time from one to the next.
+    check_at: Instant,
+    recheck: Duration,
     after: u64,
     waiting: VecDeque<InboxRow>,
     /// Changes with each commit of a site.
@@ -54,7 +67,7 @@ struct Reading {
     tries: watch::Receiver<u64>,
     /// True if something was committed, or an attempt failed, since the last message.
     is_woken: bool,
-    _permit: OwnedSemaphorePermit,
+    _open: OpenStream,
 }
 
 pub(crate) async fn get(
@@ -63,8 +76,7 @@ pub(crate) async fn get(
     Asked(asked): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let permit = app.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::unavailable("too many streams are open"))?;
+    let open = app.streams.begin(&caller)?;
     // Subscribed before the first read, so that no commit between them is missed.
     let (commits, stopping) = (app.metrics.commits(), app.stopping.subscribe());
     let after = match headers.get(LAST_EVENT_ID) {
@@ -80,6 +92,10 @@ pub(crate) async fn get(
     let reading = Reading {
         hosted,
         caller,
+        authenticator: app.authenticator.clone(),
+        headers,
+        check_at: Instant::now() + app.limits.recheck,
+        recheck: app.limits.recheck,
         after,
         waiting: VecDeque::new(),
         commits,
@@ -87,17 +103,28 @@ pub(crate) async fn get(
         is_unnamed: asked.unnamed,
         tries: app.metrics.tries().watch(),
         is_woken: false,
-        _permit: permit,
+        _open: open,
     };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
 impl Reading {
-    /// Waits for the next event that the caller may see; none when the server stops or the store fails.
+    /// Finds the caller again. Returns false if the caller has no right to the stream any more, or has other rights.
+    async fn is_still_called(&mut self) -> bool {
+        self.check_at = Instant::now() + self.recheck;
+        let found = access::caller(&*self.authenticator, &self.hosted, &Method::GET, &self.headers).await;
+        found.is_ok_and(|caller| caller == self.caller)
+    }
+
+    /// Waits for the next event that the caller may see; none when the caller's right or the server ends, or the store fails.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let is_page_of_operators = self.is_unnamed && self.caller.is_operator();
+            // A slow client gets the last events of a page long after they were read.
+            if self.check_at <= Instant::now() && !self.is_still_called().await {
+                return None;
+            }
             if let Some(row) = self.waiting.pop_front() {
                 self.is_woken = false;
                 let id = row.seq.to_string();
@@ -113,13 +140,20 @@ impl Reading {
                 row.event.account.as_ref().map_or(self.caller.is_operator(), |account| self.caller.reaches(account))
             };
             self.waiting = rows.into_iter().filter(is_seen).collect();
+            if !self.waiting.is_empty() && !self.is_still_called().await {
+                return None;
+            }
             if self.waiting.is_empty() && !may_have_more {
                 if std::mem::take(&mut self.is_woken) && is_page_of_operators {
+                    if !self.is_still_called().await {
+                        return None;
+                    }
                     return Some(Event::default().data("{}"));
                 }
                 tokio::select! {
                     changed = self.commits.changed() => changed.ok()?,
                     changed = self.tries.changed(), if is_page_of_operators => changed.ok()?,
+                    () = sleep_until(self.check_at) => continue,
                     _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 }
                 self.is_woken = true;

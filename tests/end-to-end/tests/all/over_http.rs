@@ -21,6 +21,7 @@ mod products;
 mod rates;
 mod raw;
 mod registry;
+mod rights;
 mod saas_plugins;
 mod server;
 mod stream;

@@ -6,7 +6,7 @@ use crate::products;
 use crate::rate::Peer;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use extension_contract::Refusal;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
@@ -17,6 +17,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Headers of the browser's request that the call has as well.
 const KEPT: [header::HeaderName; 5] =
     [header::ACCEPT_LANGUAGE, header::AUTHORIZATION, header::COOKIE, header::HOST, header::USER_AGENT];
+/// The header in which a browser says which page makes a request.
+const SITE: &str = "sec-fetch-site";
 /// The address of the browser, which a proxy in front of the server tells.
 const FORWARDED: &str = "x-forwarded-for";
 
@@ -43,7 +45,14 @@ pub(super) async fn call(
     let path = products::canonical(path).unwrap_or_else(|| path.to_owned());
     let uri = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
     let text = body.map(ToString::to_string).unwrap_or_default();
-    let mut request = Request::builder().method(method).uri(uri).header("sec-fetch-site", "same-origin");
+    let mut request = Request::builder().method(method).uri(uri);
+    // A form comes from a page of this server, which was checked. What a page reads is asked for by whoever led the browser there.
+    for value in from.headers.get_all(SITE).iter().filter(|_| method == Method::GET) {
+        request = request.header(SITE, value);
+    }
+    if method != Method::GET {
+        request = request.header(SITE, "same-origin");
+    }
     for name in KEPT.into_iter().chain([header::HeaderName::from_static(FORWARDED)]) {
         for value in from.headers.get_all(&name) {
             request = request.header(&name, value);

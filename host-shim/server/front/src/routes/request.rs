@@ -6,6 +6,7 @@ use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::read as read_store;
 use crate::rate::Peer;
+use axum::http::Method;
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host::read::holder;
@@ -39,13 +40,25 @@ pub(super) async fn caller(
         return Ok(None);
     }
     if route.who == Who::Token {
-        return bearer::caller(app, hosted, parts).await.map(Some);
+        let bearer = bearer::find(app, hosted, parts, access::bearer(&parts.headers)).await?;
+        // The command tells why a token that it redeems gives nothing any more.
+        let caller = if route.redeems_token() { Ok(bearer.caller) } else { bearer.valid() };
+        return caller.map(Some);
     }
-    let caller = crate::extract::caller(app, hosted, parts).await?;
+    let caller = crate::extract::caller_of(app, hosted, parts, &effect_of(route)).await?;
     match route.who {
         Who::Admin if !caller.is_operator() => Err(Problem::forbidden("only an operator may do this")),
         Who::Service if !caller.is_service() => Err(Problem::forbidden("only a service may do this")),
         _ => Ok(Some(caller)),
+    }
+}
+
+/// Returns the method by which a request is judged: a route with a command changes something, whatever its own method. So no page
+/// of another server sends the command by leading a browser to the route.
+fn effect_of(route: &Route) -> Method {
+    match (&route.command, route.method) {
+        (None, host_routes::Method::Get) => Method::GET,
+        _ => Method::POST,
     }
 }
 

@@ -8,7 +8,7 @@ use extension_contract::{Account, Actor, ActorKind};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
-use host_access::{Keys, NewKey, Reach};
+use host_access::{Keys, NewKey, Reach, Token};
 use host_front::FrontLimits;
 use host_issuers::IssuerSettings;
 use host_provider_api::scripted::{Entry, Scripted, ScriptedAnswer};
@@ -125,6 +125,20 @@ impl Api {
         Api::start_with(business_named(business), options, keys)
     }
 
+    /// Starts a server that keeps secrets, trusts issuers, and finds the callers of open streams again after this time.
+    pub fn rechecking(business: &str, vault: Arc<Vault>, issuers: Vec<IssuerSettings>, recheck: Duration) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions {
+            authenticator: Some(keys.clone()),
+            vault: Some(vault),
+            has_users: true,
+            issuers,
+            ..ServerOptions::default()
+        };
+        let front = FrontLimits { recheck, reply: Duration::from_secs(5), ..options.front };
+        Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
+    }
+
     /// Starts a server whose users may log in this often in a minute.
     pub fn with_logins(business: &str, logins: u32) -> Api {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
@@ -190,7 +204,13 @@ impl Api {
         self.scripted.script(pattern, answers);
     }
 
-    fn key(&self, kind: ActorKind, subject: &str, roles: &[&str], reach: Reach) -> String {
+    /// Revokes a key.
+    pub fn revoke(&self, key: &str) {
+        let id = Token::parse(key).expect("a key").id().to_owned();
+        assert!(self.keys.revoke(&id, 2).expect("written"));
+    }
+
+    pub fn key(&self, kind: ActorKind, subject: &str, roles: &[&str], reach: Reach) -> String {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let actor = Actor { kind, subject: subject.to_owned(), roles };
         let partition = Partition { business: self.business.clone(), livemode: false };

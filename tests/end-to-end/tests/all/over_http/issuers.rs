@@ -37,22 +37,22 @@ struct Told {
 }
 
 #[derive(Clone)]
-struct Issuer {
+pub struct Issuer {
     url: String,
     told: Arc<Mutex<Told>>,
 }
 
-fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-fn signed(seed: u8, claims: &Value) -> String {
+pub fn signed(seed: u8, claims: &Value) -> String {
     let header = Header { kid: Some(format!("k{seed}")), ..Header::new(Algorithm::EdDSA) };
     encode(&header, claims, &EncodingKey::from_ed_der(&[&PKCS8[..], &[seed; 32]].concat())).expect("signed")
 }
 
 impl Issuer {
-    fn start() -> Issuer {
+    pub fn start() -> Issuer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let issuer = Issuer { url, told: Arc::default() };
@@ -125,7 +125,7 @@ impl Issuer {
         change(&mut self.told.lock().expect("no panic"));
     }
 
-    fn settings(&self) -> IssuerSettings {
+    pub fn settings(&self) -> IssuerSettings {
         let values = |text: &str| vec![text.to_owned()];
         IssuerSettings {
             issuer: self.url.clone(),
@@ -144,7 +144,7 @@ impl Issuer {
         }
     }
 
-    fn claims(&self, subject: &str) -> Value {
+    pub fn claims(&self, subject: &str) -> Value {
         json!({"iss": self.url, "aud": "shop-api", "sub": subject, "exp": now_s() + 600})
     }
 }

@@ -9,32 +9,36 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 const OTHER: &str = "another horse battery";
 
 /// A server whose mails and secrets the test reads.
-struct Mailed {
-    api: Api,
+pub struct Mailed {
+    pub api: Api,
     vault: Arc<Vault>,
 }
 
 impl Mailed {
     fn start(business: &str) -> Mailed {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
-        Mailed { api: Api::with(business_named(business), Some(vault.clone())), vault }
+        Mailed::of(Api::with(business_named(business), Some(vault.clone())), vault)
+    }
+
+    pub fn of(api: Api, vault: Arc<Vault>) -> Mailed {
+        Mailed { api, vault }
     }
 
     fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.api.ask(&format!("POST {path}"), key, body)
     }
 
-    fn ok(&self, line: &str, key: &str, body: &Value) -> Value {
+    pub fn ok(&self, line: &str, key: &str, body: &Value) -> Value {
         let answer = self.api.ask(line, key, body);
         assert!((200..300).contains(&answer.status), "{line}: {answer:?}");
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
-    fn register(&self, email: &str) -> (String, String) {
+    pub fn register(&self, email: &str) -> (String, String) {
         let body = self.ok("POST /api/auth/register", "", &json!({"email": email, "password": PASSWORD}));
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         (text(&body["token"]), text(&body["user"]["id"]))
@@ -51,7 +55,7 @@ impl Mailed {
     }
 
     /// Returns the token of the link in a mail of a template to an address. A mail may be sent after its request was answered.
-    fn token(&self, template: &str, to: &str, number: usize) -> String {
+    pub fn token(&self, template: &str, to: &str, number: usize) -> String {
         let until = Instant::now() + Duration::from_secs(10);
         let (scope, payload) = loop {
             if let Some(mail) = self.mails(template, to).get(number - 1) {

@@ -3,11 +3,14 @@
 use super::api::Api;
 use super::orchestra::waiting;
 use super::raw::{Answer, Connection};
-use end_to_end::world::{START_MS, orchestra, saas_plugins, tesslate};
+use super::saas_plugins::copy;
+use end_to_end::world::{START_MS, orchestra, root, saas_plugins, tesslate};
 use host::business::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 const PASSWORD: &str = "correct+horse+battery";
 /// The headers of a form on a page of the server.
@@ -370,4 +373,65 @@ fn a_feature_brings_pages_and_takes_them_with_it() {
     fs::remove_dir_all(business.join("features/my-feature")).expect("removed");
     let without = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
     assert_eq!(get(&without, "/my-feature", &[]).status, 404);
+}
+
+#[test]
+fn a_route_that_sends_a_command_is_not_carried_out_because_another_page_leads_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let business = folder.path().join("saas-plugins");
+    copy(&root().join("fixtures/saas-plugins"), &business);
+    let page = "---\npath: /to-stripe\ntitle: To Stripe\nwho: user\nget: {portal: /api/stripe/portal}\n---\n\
+                <a href=\"{{ portal.portal_url }}\">Go</a>\n";
+    fs::create_dir_all(business.join("pages")).expect("a folder");
+    fs::write(business.join("pages/to_stripe.html"), page).expect("written");
+    let api = Api::with(&BusinessFolder::load(&business).expect("no mistake"), None);
+    api.answer("account-customer:*", json!({"id": "cus_ada"}));
+    api.answer("portal:*", json!({"url": "https://billing.example/p"}));
+    let ada = register(&api, "ada@example.com");
+    let opened = || api.journal().iter().filter(|entry| entry.call.key.starts_with("portal:")).count();
+    let from = |site: &str, line: &str| {
+        let headers = [("Cookie", ada.as_str()), ("Sec-Fetch-Site", site)];
+        Connection::open(api.server.address()).request(line, &headers, b"").status
+    };
+    for site in ["cross-site", "same-site"] {
+        for path in ["/api/stripe/portal", "/to-stripe"] {
+            assert_eq!(from(site, &format!("GET {path}")), 403, "{path} {site}");
+        }
+        assert_eq!(from(site, "GET /api/subscriptions/me"), 200, "whoever leads there, nothing is changed");
+    }
+    let without = Connection::open(api.server.address()).request("GET /api/stripe/portal", &[("Cookie", &ada)], b"");
+    assert_eq!((without.status, without.code().as_str()), (403, "cross-origin"));
+    assert_eq!(opened(), 0);
+    for path in ["/api/stripe/portal", "/to-stripe"] {
+        assert_eq!(from("same-origin", &format!("GET {path}")), 200, "{path}");
+    }
+    let before = opened();
+    assert!(before > 0);
+    let mut head = TcpStream::connect(api.server.address()).expect("a connection");
+    let asked = format!(
+        "HEAD /api/stripe/portal HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+        api.user("bob")
+    );
+    head.write_all(asked.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    head.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: GET\r\n"), "{answer}");
+    assert_eq!(opened(), before);
+}
+
+#[test]
+fn a_user_logs_out_on_all_devices_by_a_form() {
+    let api = Api::start("solobase");
+    let ada = register(&api, "ada@example.com");
+    let form = format!("_page=/login&email=ada@example.com&password={PASSWORD}&return_to=/dashboard");
+    let other = send(&api, "log_in", &OWN, &form);
+    let other = other.header("set-cookie").and_then(|set| set.split(';').next()).expect("a session").to_owned();
+    let page = get(&api, "/account", &[("Cookie", &ada)]);
+    assert!(page.status == 200 && page.body.contains("/do/log_out_everywhere"), "{page:?}");
+    let sent = send(&api, "log_out_everywhere", &own(&ada), "_page=/account");
+    assert_eq!((sent.status, sent.header("location")), (303, Some("/login")), "{sent:?}");
+    assert!(sent.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")), "{sent:?}");
+    for cookie in [&ada, &other] {
+        assert_eq!(get(&api, "/account", &[("Cookie", cookie)]).status, 303);
+    }
 }

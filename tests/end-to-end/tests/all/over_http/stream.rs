@@ -10,9 +10,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// An open stream.
-struct Stream {
+pub struct Stream {
     connection: TcpStream,
-    read: String,
+    pub read: String,
 }
 
 impl Stream {
@@ -20,7 +20,7 @@ impl Stream {
         Stream::open_at(served.server.address(), "/api/events", key, headers)
     }
 
-    fn open_at(address: &str, path: &str, key: &str, headers: &str) -> Stream {
+    pub fn open_at(address: &str, path: &str, key: &str, headers: &str) -> Stream {
         let mut connection = TcpStream::connect(address).expect("a connection");
         connection.set_read_timeout(Some(Duration::from_secs(15))).expect("set");
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{headers}\r\n");
@@ -33,7 +33,7 @@ impl Stream {
     }
 
     /// Reads until the text has come, or returns false at the end of the stream.
-    fn until(&mut self, wanted: &str) -> bool {
+    pub fn until(&mut self, wanted: &str) -> bool {
         let mut bytes = [0; 4096];
         while !self.read.contains(wanted) {
             match self.connection.read(&mut bytes).expect("a stream that goes on") {
