@@ -232,8 +232,12 @@ fn outside_of_local_mode_no_operators_key_lies_in_the_data_folder() {
     let key = std::fs::read_to_string(data.join("operator.key")).expect("a key of local mode");
     assert_eq!(status(&local, &key), 200);
     local.stop();
-    let server = Running::start(&data);
-    assert_eq!((status(&server, &key), status(&server, &server.key)), (401, 200), "only a person's key counts");
+    let vault = std::fs::read_to_string(data.join("vault.key")).expect("the key of the vault in local mode");
+    let variables = [(SECRETS_KEY.0, vault.trim()), ("STRIPE_WEBHOOK_SECRET", SECRET)];
+    let outside = args("solobase", &data, &["--providers", "local", "--simulate"]);
+    let server = Running::start_args(&outside, &variables, &log_of(&data));
+    let own = operator_key(&data, "solobase", None);
+    assert_eq!((status(&server, &key), status(&server, &own)), (401, 200), "only a person's key counts");
     assert!(!data.join("operator.key").exists());
     server.stop();
 }

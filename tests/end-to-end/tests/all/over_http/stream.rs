@@ -36,6 +36,8 @@ impl Stream {
     pub fn until(&mut self, wanted: &str) -> bool {
         let mut bytes = [0; 4096];
         while !self.read.contains(wanted) {
+            // The server sends an empty comment when nothing has happened for some time.
+            assert!(self.read.matches("\n:\n\n").count() < 2, "nothing comes and nothing ends: {}", self.read);
             match self.connection.read(&mut bytes).expect("a stream that goes on") {
                 0 => return false,
                 count => self.read.push_str(&String::from_utf8_lossy(&bytes[..count])),
