@@ -16,5 +16,6 @@ pub(crate) mod session_lookup;
 pub(crate) mod spend;
 pub(crate) mod step_failed;
 pub(crate) mod task;
+pub(crate) mod unanswered;
 pub(crate) mod unattended;
 pub(crate) mod usage_pull;

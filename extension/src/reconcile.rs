@@ -15,9 +15,9 @@ mod instances;
 mod ledger;
 mod membership;
 mod meter_events;
-mod money_requests;
 mod payouts;
 mod purchases;
+mod requests;
 mod room;
 mod schedule;
 mod settled;
@@ -61,7 +61,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;
     erasure::reconcile(desk, &standing, &mut desired)?;
-    money_requests::reconcile(desk)?;
+    requests::reconcile(desk)?;
     Ok(desired)
 }
 

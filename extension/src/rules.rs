@@ -17,7 +17,6 @@ mod invoice;
 mod listing;
 mod meter_event;
 mod metering;
-mod money_result;
 mod payment;
 mod price;
 mod product_event;
@@ -35,6 +34,7 @@ mod sync_result;
 mod thin;
 mod timer;
 mod token;
+mod unknown_result;
 mod usage;
 mod usage_pull;
 
@@ -122,7 +122,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
 }
 
 fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
-    if let Some(verdict) = money_result::without_decision(desk, report)? {
+    if let Some(verdict) = unknown_result::without_decision(desk, report)? {
         return Ok(verdict);
     }
     let outcome = match about {

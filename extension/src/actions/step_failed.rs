@@ -39,6 +39,7 @@ pub(crate) fn step_failed(
     let was_tried = std::mem::take(&mut resource.may_exist) || attempts > 1;
     let is_refused = is_final && !was_tried;
     let requested = resource.requested.take();
+    resource.unanswered = false;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,
         Verb::Ensure => ResourceStatus::Unknown,

@@ -355,6 +355,16 @@ impl<'h> Account<'h> {
         self.cancel.extend(keys);
     }
 
+    /// Returns those of these effects that the decision cancels before they have begun.
+    pub fn called_off_of<'k>(&self, keys: impl Iterator<Item = &'k String>) -> Ruled<Vec<String>> {
+        let keys: Vec<String> = keys.filter(|key| self.cancel.contains(key)).cloned().collect();
+        if keys.is_empty() {
+            return Ok(keys);
+        }
+        let begun = self.reader.begun(&keys)?;
+        Ok(keys.into_iter().zip(begun).filter(|(_, begun)| !begun).map(|(key, _)| key).collect())
+    }
+
     /// Returns whether the decision changes a row, fact, claim or price, or requests an effect.
     pub fn is_changed(&self) -> Ruled<bool> {
         Ok(!self.effects.is_empty()

@@ -164,6 +164,12 @@ pub(crate) const PROVIDER_EVENT: &str = "provider.event";
 /// Kind of a timer.
 pub(crate) const TIMER_AT: &str = "timer.at";
 
+/// Returns whether the result of effects of this kind is awaited. The host carries out its own effects at once, a watch lasts as long
+/// as nothing changes, a mail about a mail would not arrive either, and an event that needs a fetch asks for it again.
+pub(crate) fn is_awaited(kind: &str) -> bool {
+    ![ACCOUNT_SEND, ACCOUNT_ERASE, PROVIDER_EVENT, TIMER_AT, PROBE_WATCH, MAIL_SEND, RETRIEVE].contains(&kind)
+}
+
 /// Returns the built-in effect of a kind.
 pub(crate) fn built_in(kind: &str) -> Option<&'static BuiltIn> {
     EFFECTS.iter().find(|effect| effect.kind == kind)

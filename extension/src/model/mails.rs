@@ -72,6 +72,8 @@ mails! {
     DISPUTE_OPENED = "dispute_opened" to Admin ["dispute", "payment", "amount_minor", "currency"];
     /// An effect failed for good, and nobody else hears of it.
     EFFECT_FAILED = "effect_failed" to Admin ["effect", "kind", "code"];
+    /// An effect has had no result for a day. It is requested again.
+    EFFECT_UNANSWERED = "effect_unanswered" to Admin ["effect", "kind"];
     /// Stripe could not finalize an invoice.
     FINALIZATION_FAILED = "finalization_failed" to Admin ["invoice", "subscription", "customer"];
     /// An unused instance will be archived (`lifecycle.idle`), at each time of the policy `notice` before.

@@ -17,11 +17,11 @@ use super::records::item::Item;
 use super::records::listing::ListingRow;
 use super::records::lot::Lot;
 use super::records::meter_day::MeterDay;
-use super::records::money_requests::MoneyRequests;
 use super::records::payment::Payment;
 use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
+use super::records::requests::Requests;
 use super::records::returned::Returned;
 use super::records::sale::Sale;
 use super::records::schedule::OpenSchedule;
@@ -161,7 +161,7 @@ tables! {
         comparisons: Comparison,
         closed: Closed,
         customer_request: CustomerRequest,
-        money_requests: MoneyRequests,
+        requests: Requests,
         usage_sync: UsageSync,
     }
     // One row of an account each, which is read by its key.

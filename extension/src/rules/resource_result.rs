@@ -2,6 +2,7 @@
 
 use crate::actions::step_failed::step_failed;
 use crate::actions::task;
+use crate::actions::unanswered::{is_past_deadline, tell_operators};
 use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
@@ -34,10 +35,16 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     };
     instance.record.effects = Effects::Begun;
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
-    let is_awaited = resource.generation == report.generation && resource.status == expected;
+    // A success of an earlier request also counts for the request that repeats it, but a change may now have other inputs.
+    let is_repeated = resource.unanswered && verb != Verb::Change && report.answer.is_ok();
+    let is_awaited = resource.status == expected && (resource.generation == report.generation || is_repeated);
+    let has_limit = verb == first && instance.decl.resource(name).is_some_and(|decl| decl.within.is_some());
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
     let claims = task::claim_names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
+        (Err(failure), true) if is_past_deadline(failure) && !has_limit && verb != Verb::Observe => {
+            request_anew(desk, &mut instance, name, verb, report)?;
+        }
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => step_failed(desk, &mut instance, name, verb, failure, report.attempts)?,
         // A late success after the resource was given up. The resource is recorded, and the reconciliation keeps or
@@ -70,9 +77,36 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     Ok(Verdict::answered(answer))
 }
 
+/// Handles a request that has had no result until its deadline: the operators hear of it once, and the reconciliation requests again
+/// what the instance needs now.
+fn request_anew(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    name: &str,
+    verb: Verb,
+    report: &EffectReport,
+) -> Ruled<()> {
+    let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
+    // A request that never began only waited for a host.
+    let has_begun = report.attempts > 0;
+    let may_exist = std::mem::take(&mut resource.may_exist) || has_begun;
+    resource.status = match verb {
+        Verb::Ensure if may_exist => ResourceStatus::Unknown,
+        Verb::Ensure | Verb::Run => ResourceStatus::Absent,
+        _ => ResourceStatus::Present,
+    };
+    resource.requested = None;
+    resource.restore_due |= verb == Verb::Restore;
+    if has_begun && !std::mem::replace(&mut resource.unanswered, true) {
+        tell_operators(desk, report)?;
+    }
+    Ok(())
+}
+
 fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, outputs: Object) -> Ruled<()> {
     let is_restoring = instance.is(InstanceStatus::Restoring);
     let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
+    resource.unanswered = false;
     match verb {
         Verb::Ensure => {
             resource.status = ResourceStatus::Present;

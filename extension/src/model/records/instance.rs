@@ -106,6 +106,9 @@ pub(crate) struct ResourceState {
     pub status: ResourceStatus,
     /// Generation; rises with each request.
     pub generation: u32,
+    /// Whether an earlier request has had no result until its deadline, so that the request in flight repeats it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unanswered: bool,
     /// Whether the resource is stopped and keeps its data.
     #[serde(skip_serializing_if = "is_false")]
     pub suspended: bool,
@@ -153,6 +156,7 @@ impl ResourceState {
             inputs: Object::new(),
             requested: None,
             may_exist: false,
+            unanswered: false,
             outputs: Object::new(),
             handed_over: false,
             restore_due: false,

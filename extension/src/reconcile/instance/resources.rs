@@ -22,8 +22,12 @@ use crate::model::keys::EffectKey;
 use crate::model::records::instance::{
     Deletion, Effects, InstanceStatus, ResourceState, ResourceStatus, Stage, Task, is_late,
 };
+use crate::model::time::DAY_MS;
 use extension_contract::{ConfigValue, Effect, EffectFailure, EffectFailureClass};
 use serde_json::{Value, json};
+
+/// Milliseconds after which the result of a request about a resource counts as unknown. It is then requested again.
+const ANSWERED_WITHIN_MS: i64 = DAY_MS;
 
 /// The desired state of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -493,7 +497,10 @@ fn ask(
         generation: next.generation,
         ordering_key: Some(format!("{}/{name}", instance.id)),
         reply_to: desk.reply_to.filter(|_| verb == Verb::Observe).cloned(),
-        deadline: decl.within.filter(|_| verb == decl.first_verb()).map(|within| within.after(desk.now)),
+        deadline: Some(match decl.within.filter(|_| verb == decl.first_verb()) {
+            Some(within) => within.after(desk.now),
+            None => desk.now.saturating_add(ANSWERED_WITHIN_MS),
+        }),
         ..request(&key(&instance.id, Some(decl), name, verb), &payload, Some(&about))?
     };
     instance.record.request_effect();

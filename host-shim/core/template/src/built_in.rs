@@ -21,6 +21,7 @@ mails![
     "difference_corrected",
     "dispute_opened",
     "effect_failed",
+    "effect_unanswered",
     "finalization_failed",
     "idle_soon",
     "instance_delayed",

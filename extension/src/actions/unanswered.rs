@@ -1,0 +1,23 @@
+//! Requests that have had no result until their deadline.
+
+use crate::catalog::desk::Desk;
+use crate::model::halt::Ruled;
+use crate::model::mails;
+use crate::model::notice::send_once;
+use extension_contract::{EffectFailure, EffectFailureClass, EffectReport};
+use serde_json::json;
+
+/// Code of the host for an effect whose deadline has passed.
+const DEADLINE: &str = "deadline";
+
+/// Returns whether an effect ended because its deadline passed, and not because its attempts failed.
+pub(crate) fn is_past_deadline(failure: &EffectFailure) -> bool {
+    failure.class == EffectFailureClass::TimedOut && failure.code == DEADLINE
+}
+
+/// Tells the operators of a request without a result.
+pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
+    let values = json!({"effect": report.key, "kind": desk.kind});
+    let reference = format!("{}:{}", report.key, report.generation);
+    send_once(&mut desk.account, &mails::EFFECT_UNANSWERED, &reference, &values)
+}
