@@ -12,10 +12,14 @@ fn drift(folder: &Path, store: &str, more: &[&str]) -> Ran {
 
 /// Replays events into a store, with or without a world folder.
 fn play(folder: &Path, store: &str, events: &[serde_json::Value], has_world: bool) {
+    play_of("solobase", folder, store, events, has_world);
+}
+
+fn play_of(business: &str, folder: &Path, store: &str, events: &[serde_json::Value], has_world: bool) {
     let path = |name: &str| folder.join(name).display().to_string();
     std::fs::write(folder.join("events.jsonl"), lines(events)).expect("written");
     let (store, world, events) = (path(store), path("world"), path("events.jsonl"));
-    let mut args = vec!["replay", "--native", "--business", "solobase", "--store", &store];
+    let mut args = vec!["replay", "--native", "--business", business, "--store", &store];
     if has_world {
         args.extend(["--providers", "local", "--world", &world]);
     }
@@ -82,11 +86,10 @@ fn compute_that_has_replaced_another_under_its_name_is_recorded_and_cannot_be_de
 fn resources_of_a_business_that_the_store_does_not_have_are_not_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
-    play(folder.path(), "empty.db", &[], false);
-    // The store of another business, or of the other mode, knows nothing of these resources.
-    let report = drift(folder.path(), "empty.db", &["--destroy", "bucket:inst_acme/bucket", "--yes"]);
-    assert_eq!(report.code, 2, "{report:?}");
-    let report = drift(folder.path(), "empty.db", &[]);
+    play_of("tesslate", folder.path(), "other.db", &[subscription("evt_1")], false);
+    let refused = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket", "--yes"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let report = drift(folder.path(), "other.db", &[]);
     assert_eq!((report.code, report.stdout.as_str()), (0, "0 recorded, 0 there, 0 differences\n"), "{report:?}");
     assert!(report.stderr.contains("3 more belong to a business or mode that this store does not have"), "{report:?}");
 }

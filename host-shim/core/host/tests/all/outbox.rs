@@ -14,6 +14,7 @@ mod partitions;
 mod recovery;
 mod time;
 mod two_hosts;
+mod uses;
 
 use events::{T0, command, lines};
 use extension_contract::{EffectReport, Timestamp};
