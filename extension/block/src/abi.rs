@@ -161,8 +161,14 @@ fn config(key: &str) -> Result<String, ServiceError> {
     }
     let failed = |error: String| ServiceError { code: "Internal".to_owned(), message: error };
     let request = rmp_serde::to_vec_named(&Get { key }).map_err(|error| failed(error.to_string()))?;
-    let answer = call("wafer-run/config", "config.get", &request)?;
-    rmp_serde::from_slice::<Got>(&answer).map(|got| got.value).map_err(|error| failed(error.to_string()))
+    match call("wafer-run/config", "config.get", &request) {
+        Ok(answer) => {
+            rmp_serde::from_slice::<Got>(&answer).map(|got| got.value).map_err(|error| failed(error.to_string()))
+        }
+        // The key is not set.
+        Err(error) if error.code == "NotFound" => Ok(String::new()),
+        Err(error) => Err(error),
+    }
 }
 
 fn now() -> i64 {

@@ -31,12 +31,13 @@ pub const SERVICE_KEY: &str = "SERVICE_KEY";
 pub const WEBHOOK_SECRETS: &str = "WEBHOOK_SECRETS";
 /// Minimum length of the service key in bytes.
 pub const KEY_BYTES_MIN: usize = 32;
-/// The configuration keys, with their descriptions.
-pub(crate) const KEYS: [(&str, &str); 4] = [
-    (BUNDLE, "The business, as `host-shim bundle` writes it"),
-    (STRIPE_SECRET, "Signs Stripe's webhooks"),
-    (SERVICE_KEY, "Header x-service-key of `host-shim outbox` and of services; at least 32 bytes"),
-    (WEBHOOK_SECRETS, "Secrets of the webhooks of `business.yml`: a JSON object, by the names of `secret`"),
+/// The configuration keys, each with its description and the type of its field on the platform's pages. The platform masks a value
+/// only if its type is `password`.
+pub(crate) const KEYS: [(&str, &str, &str); 4] = [
+    (BUNDLE, "The business, as `host-shim bundle` writes it", "textarea"),
+    (STRIPE_SECRET, "Signs Stripe's webhooks", "password"),
+    (SERVICE_KEY, "Header x-service-key of `host-shim outbox` and of services; at least 32 bytes", "password"),
+    (WEBHOOK_SECRETS, "Secrets of the webhooks of `business.yml`: a JSON object, by the names of `secret`", "password"),
 ];
 
 /// Setting with the numbers that a call needs first.

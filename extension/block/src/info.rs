@@ -10,10 +10,15 @@ pub const NAME: &str = "extensions/instance-provisioner";
 /// Returns the description of the block.
 pub fn info() -> Value {
     let collections: Vec<String> = TABLES.iter().map(|table| table.full_name()).collect();
-    let keys: Vec<Value> = app::KEYS
-        .iter()
-        .map(|(key, description)| json!({"key": format!("{CONFIG_PREFIX}{key}"), "description": description}))
-        .collect();
+    // The platform reads only the name of a collection; `Init` makes the table.
+    let tables: Vec<Value> = collections.iter().map(|name| json!({"name": name, "fields": []})).collect();
+    // Every key is optional for the platform. It looks for a required one in its environment alone, where a value from its own pages
+    // is not, and refuses `Init` at the first that is missing; the block's `Init` names all of them.
+    let key = |(key, description, input_type): &(&str, &str, &str)| {
+        let key = format!("{CONFIG_PREFIX}{key}");
+        json!({"key": key, "description": description, "input_type": input_type, "optional": true})
+    };
+    let keys: Vec<Value> = app::KEYS.iter().map(key).collect();
     let names: Vec<&Value> = keys.iter().map(|key| &key["key"]).collect();
     json!({
         "name": NAME,
@@ -25,7 +30,7 @@ pub fn info() -> Value {
         "category": "Feature",
         "can_disable": true,
         "default_enabled": true,
-        "collections": collections,
+        "collections": tables,
         "config_keys": keys,
         "capabilities": {
             "collections": {"Only": collections},

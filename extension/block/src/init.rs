@@ -24,7 +24,10 @@ pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
     let (bundle, faults) = configuration(platform);
     let Some(bundle) = bundle.filter(|_| faults.is_empty()) else { return Err(faults.join("\n")) };
     let batches = SolobaseStore::make_tables(&*platform.database).map_err(|error| {
-        format!("the tables cannot be made: {error}; the block needs `database.ensure_table` and the capability `ddl`")
+        format!(
+            "the tables cannot be made: {error}; the block needs `database.ensure_table` and the capability `schema`, or on a \
+             platform without it `database.ddl` and the capability `ddl`"
+        )
     })?;
     for _ in 0..ATTEMPTS_MAX {
         let mut store = SolobaseStore::new(platform.database.clone(), batches);

@@ -12,7 +12,7 @@ use host_intake::testing::sign;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::{Runners, Workload};
 use serde_json::json;
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;
 use solobase_host::services::Services;
 use std::collections::BTreeMap;
@@ -43,17 +43,17 @@ fn body(number: usize) -> Vec<u8> {
 }
 
 /// Returns the seconds of the block, the fuel of a webhook, and the calls of services.
-fn block(business: &BusinessFolder, folder: &Path, has_batch: bool) -> Result<(f64, u64, u64)> {
+fn block(business: &BusinessFolder, folder: &Path, period: Period) -> Result<(f64, u64, u64)> {
     let bundle = Bundle::of(&Setup::new(business.clone(), false, &[], None));
     let config = BTreeMap::from([
         (key(BUNDLE), serde_json::to_string(&bundle)?),
         (key(STRIPE_SECRET), SECRET.to_owned()),
         (key(SERVICE_KEY), "a service key of the measurement".to_owned()),
     ]);
-    let database = Database::open(Some(&folder.join(format!("block-{has_batch}.db"))), has_batch)?;
+    let database = Database::open(Some(&folder.join("block.db")), period)?;
     let services = Arc::new(Services::new(database, config, NOW));
     let module = std::fs::read(component_builder::block()?)?;
-    let guest = Guest::of(&module, NAME.to_owned(), services.clone(), None)?;
+    let guest = Guest::of(&module, NAME, services.clone(), None)?;
     ensure!(guest.lifecycle("Init")?.0 == json!({"Ok": null}), "{:?}", services.lines());
     let (mut fuel, mut calls) = (0, 0);
     let start = Instant::now();
@@ -119,12 +119,12 @@ fn main() -> Result<()> {
         rate(beside),
         1_000.0 * beside / EVENTS as f64
     );
-    for has_batch in [true, false] {
+    for period in Period::ALL {
         let (seconds, fuel, calls) =
-            fastest(|found: &(f64, u64, u64)| found.0, |folder| block(&business, folder, has_batch))?;
+            fastest(|found: &(f64, u64, u64)| found.0, |folder| block(&business, folder, period))?;
         println!(
             "block under wasmi, {}: {:.0} events/s, {:.2} ms an event, {fuel} fuel, {calls} calls of services; the component is {:.1} times as fast",
-            if has_batch { "with batches" } else { "with intents" },
+            if period == Period::SinceRewrite { "with batches" } else { "with intents" },
             rate(seconds),
             1_000.0 * seconds / EVENTS as f64,
             seconds / beside,

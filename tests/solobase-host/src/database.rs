@@ -1,4 +1,4 @@
-//! The database service `wafer-run/database` on SQLite. Requests and answers are MessagePack.
+//! The database service `wafer-run/database` on SQLite, with a strict schema. Requests and answers are MessagePack.
 
 use rusqlite::backup::Backup;
 use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
@@ -12,6 +12,25 @@ use std::sync::{Mutex, PoisonError};
 const PAGE_MAX: i64 = 250;
 /// Maximum number of writes of a batch.
 const WRITES_MAX: usize = 1000;
+/// Maximum length of a name in bytes: PostgreSQL cuts a longer one off.
+const NAME_BYTES_MAX: usize = 63;
+/// What the service writes into `created_at` and `updated_at`. Nothing reads these columns, so the time stands still.
+const STAMP: &str = "2026-01-01T00:00:00+00:00";
+
+/// A period of the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// Before the rewrite of September 2026: blocks make tables with `database.ddl`, and there are no batches.
+    BeforeRewrite,
+    /// Since the rewrite: `database.ensure_table` makes tables, `database.batch` applies several writes at once, and no block may run
+    /// `database.ddl`.
+    SinceRewrite,
+}
+
+impl Period {
+    /// Both periods.
+    pub const ALL: [Period; 2] = [Period::BeforeRewrite, Period::SinceRewrite];
+}
 
 /// A failed call: the platform's name of the error, and a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +62,7 @@ pub struct Saved(Connection);
 /// The database service.
 pub struct Database {
     connection: Mutex<Connection>,
-    has_batch: bool,
+    period: Period,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +145,13 @@ enum BatchWrite {
 }
 
 #[derive(Deserialize)]
+struct DdlRequest {
+    query: String,
+    #[serde(default)]
+    args: Vec<Value>,
+}
+
+#[derive(Deserialize)]
 struct EnsureTableRequest {
     table: TableDef,
 }
@@ -174,10 +200,10 @@ impl ToSql for Column<'_> {
     }
 }
 
-/// Returns a quoted name; a name of other characters is refused.
+/// Returns a quoted name; a name of other characters, or a longer one, is refused.
 fn name(text: &str) -> Result<String, CallError> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    match !text.is_empty() && text.chars().all(is_word) {
+    match !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(is_word) {
         true => Ok(format!("\"{text}\"")),
         false => Err(fail("InvalidArgument", format!("`{text}` is no name"))),
     }
@@ -218,7 +244,7 @@ fn record(row: &rusqlite::Row<'_>, names: &[String]) -> rusqlite::Result<Value> 
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => json!(number),
             ValueRef::Real(number) => json!(number),
-            ValueRef::Text(text) | ValueRef::Blob(text) => json!(String::from_utf8_lossy(text)),
+            ValueRef::Text(text) | ValueRef::Blob(text) => text_value(&String::from_utf8_lossy(text)),
         };
         if name == "id" {
             id = value.as_str().unwrap_or_default().to_owned();
@@ -226,6 +252,22 @@ fn record(row: &rusqlite::Row<'_>, names: &[String]) -> rusqlite::Result<Value> 
         data.insert(name.clone(), value);
     }
     Ok(json!({"id": id, "data": data}))
+}
+
+/// Returns a stored text as the platform does: a text that looks like JSON, and is JSON, as its value.
+fn text_value(text: &str) -> Value {
+    let is_between = |first, last| text.starts_with(first) && text.ends_with(last);
+    let parsed = (is_between('{', '}') || is_between('[', ']')).then(|| serde_json::from_str(text).ok()).flatten();
+    parsed.unwrap_or_else(|| json!(text))
+}
+
+/// Returns the columns of a write with the times that the platform adds.
+fn stamped(data: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    let mut data = data.clone();
+    for name in names {
+        data.entry(*name).or_insert_with(|| json!(STAMP));
+    }
+    data
 }
 
 fn decoded<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, CallError> {
@@ -237,16 +279,16 @@ fn encoded(answer: &impl Serialize) -> Result<Vec<u8>, CallError> {
 }
 
 impl Database {
-    /// Opens a database in memory, or in a file. `has_batch`: newer hosts have `database.batch`.
+    /// Opens a database in memory, or in a file.
     ///
     /// # Errors
     /// Fails if SQLite cannot open the file.
-    pub fn open(path: Option<&Path>, has_batch: bool) -> Result<Database, CallError> {
+    pub fn open(path: Option<&Path>, period: Period) -> Result<Database, CallError> {
         let connection = match path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
-        Ok(Database { connection: Mutex::new(connection), has_batch })
+        Ok(Database { connection: Mutex::new(connection), period })
     }
 
     /// Copies all tables.
@@ -270,9 +312,9 @@ impl Database {
         Ok(())
     }
 
-    /// Returns true if the service has `database.batch`.
-    pub fn has_batch(&self) -> bool {
-        self.has_batch
+    /// Returns the period of the platform.
+    pub fn period(&self) -> Period {
+        self.period
     }
 
     /// Returns the tables that a request names, for the check of a caller's rights.
@@ -292,6 +334,7 @@ impl Database {
                 };
                 Ok(ops.into_iter().map(of).collect())
             }
+            "database.ddl" => Ok(Vec::new()),
             "database.ensure_table" => Ok(vec![decoded::<EnsureTableRequest>(body)?.table.name]),
             "database.upsert" => Ok(vec![decoded::<UpsertRequest>(body)?.collection]),
             _ => Ok(vec![decoded::<DataRequest>(body)?.collection]),
@@ -304,8 +347,15 @@ impl Database {
     /// Fails with the platform's error.
     pub fn call(&self, kind: &str, body: &[u8]) -> Result<Vec<u8>, CallError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_rewritten = self.period == Period::SinceRewrite;
         match kind {
-            "database.ensure_table" => ensure_table(&connection, decoded(body)?),
+            "database.ensure_table" if is_rewritten => ensure_table(&connection, decoded(body)?),
+            "database.ddl" if is_rewritten => Err(fail("PermissionDenied", "no block may run raw DDL")),
+            "database.ddl" => {
+                let DdlRequest { query, args } = decoded(body)?;
+                let rows = connection.execute(&query, params_from_iter(args.iter().map(Column)))?;
+                encoded(&json!({"rows_affected": rows}))
+            }
             "database.list" => list(&connection, &decoded(body)?),
             "database.get" => get(&connection, &decoded(body)?),
             "database.count" => count(&connection, &decoded(body)?),
@@ -330,7 +380,7 @@ impl Database {
                 encoded(&json!({"count": update_where(&connection, &collection, &filters, &data)?}))
             }
             "database.upsert" => encoded(&json!({"rows_affected": upsert(&connection, &decoded(body)?)?})),
-            "database.batch" if self.has_batch => {
+            "database.batch" if is_rewritten => {
                 let BatchRequest { ops } = decoded(body)?;
                 if ops.len() > WRITES_MAX {
                     return Err(fail("InvalidArgument", format!("{} writes, at most {WRITES_MAX}", ops.len())));
@@ -420,6 +470,7 @@ fn count(connection: &Connection, request: &ListRequest) -> Result<Vec<u8>, Call
 
 /// Inserts a row; returns it.
 fn create(connection: &Connection, collection: &str, data: &Map<String, Value>) -> Result<Value, CallError> {
+    let data = stamped(data, &["created_at", "updated_at"]);
     let Some(id) = data.get("id").and_then(Value::as_str) else {
         return Err(fail("InvalidArgument", "a row needs an id"));
     };
@@ -450,7 +501,8 @@ fn update(
     data: &Map<String, Value>,
 ) -> Result<Option<Value>, CallError> {
     let (mut values, of_id) = (Vec::new(), json!(id));
-    let sql = format!("UPDATE {} SET {} WHERE id = ?", name(collection)?, assignments(data, &mut values)?);
+    let data = stamped(data, &["updated_at"]);
+    let sql = format!("UPDATE {} SET {} WHERE id = ?", name(collection)?, assignments(&data, &mut values)?);
     values.push(Column(&of_id));
     connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     one(connection, collection, id)
@@ -468,7 +520,8 @@ fn update_where(
     data: &Map<String, Value>,
 ) -> Result<usize, CallError> {
     let mut values = Vec::new();
-    let assignments = assignments(data, &mut values)?;
+    let data = stamped(data, &["updated_at"]);
+    let assignments = assignments(&data, &mut values)?;
     let conditions = conditions(filters, &mut values)?;
     let sql = format!("UPDATE {} SET {assignments}{conditions}", name(collection)?);
     Ok(connection.prepare_cached(&sql)?.execute(params_from_iter(values))?)

@@ -1,6 +1,7 @@
 //! Runs a block under wasmi, as the platform does: a new instance for each call, with limits of fuel and memory, and no right that
 //! the block has not declared.
 
+use crate::info::BlockInfo;
 use crate::rights::Rights;
 use crate::services::Services;
 use serde_json::{Value, json};
@@ -44,6 +45,9 @@ pub enum GuestError {
     /// `wafer.toml` or the module cannot be read.
     #[error("{0}")]
     Load(String),
+    /// A required configuration key has no value. The guest was not called.
+    #[error("the required configuration key `{0}` has no value")]
+    Config(String),
     /// The guest trapped, ran out of fuel or memory, or was killed.
     #[error("the guest failed: {0}")]
     Trap(String),
@@ -118,8 +122,8 @@ pub struct Guest {
     linker: Linker<State>,
     services: Arc<Services>,
     rights: Rights,
-    /// Name of the block, from `wafer.toml`.
-    pub name: String,
+    /// What the block says about itself.
+    pub info: BlockInfo,
 }
 
 fn memory(caller: &Caller<'_, State>) -> Result<Memory, Error> {
@@ -208,25 +212,25 @@ fn stream_finish(mut caller: Caller<'_, State>, handle: i64) -> Result<i32, Erro
     let Some(stream) = stream(&mut caller, handle) else { return Ok(-5) };
     let answered = rights.check(&stream.block, &stream.kind, &stream.request);
     let answered = answered.and_then(|()| services.call(&stream.block, &stream.kind, &stream.request));
-    let code = match answered {
-        Ok(answer) => {
-            stream.answer = answer;
-            0
-        }
+    match answered {
+        Ok(answer) => stream.answer = answer,
         Err(error) => {
             let body = json!({"code": error.code, "message": error.message, "meta": []});
             stream.error = Some((number_of(error.code), body.to_string()));
-            -i32::try_from(number_of(error.code)).unwrap_or(2)
         }
-    };
+    }
     if kill {
         return Err(Error::new("killed after a call of a service"));
     }
-    Ok(code)
+    // An error of the service comes with the first part of its answer.
+    Ok(0)
 }
 
 fn stream_read(mut caller: Caller<'_, State>, handle: i64) -> Result<i64, Error> {
     let Some(stream) = stream(&mut caller, handle) else { return Ok(-5) };
+    if let Some((number, _)) = stream.error {
+        return Ok(-number);
+    }
     let chunk: Vec<u8> = stream.answer[stream.read..].iter().take(CHUNK_BYTES).copied().collect();
     stream.read += chunk.len();
     if chunk.is_empty() { Ok(0) } else { give(&mut caller, &chunk) }
@@ -303,8 +307,7 @@ impl Guest {
             return Err(load(&"`abi` is not 1"));
         }
         let module = std::fs::read(folder.join("block.wasm")).map_err(|error| load(&error))?;
-        let guest = Guest::of(&module, name, services, granted)?;
-        Ok(guest)
+        Guest::of(&module, &name, services, granted)
     }
 
     /// Loads a module.
@@ -313,7 +316,7 @@ impl Guest {
     /// As [`Guest::load`].
     pub fn of(
         module: &[u8],
-        name: String,
+        name: &str,
         services: Arc<Services>,
         granted: Option<Rights>,
     ) -> Result<Guest, GuestError> {
@@ -323,24 +326,20 @@ impl Guest {
         let engine = Engine::new(&config);
         let module = Module::new(&engine, module).map_err(|error| load(&error))?;
         let linker = linker(&engine).map_err(|error| load(&error))?;
-        let mut guest = Guest { engine, module, linker, services, rights: Rights::none(), name };
-        let info = guest.info()?;
-        if info["name"] != guest.name.as_str() {
-            return Err(load(&format!(
-                "the block calls itself {}, `wafer.toml` calls it {}",
-                info["name"], guest.name
-            )));
-        }
-        let declared = Rights::of(&guest.name, &info["capabilities"]).map_err(|error| load(&error))?;
+        let (rights, info) = (Rights::none(), BlockInfo::default());
+        let mut guest = Guest { engine, module, linker, services, rights, info };
+        let (info, _) = guest.call("__wafer_info", None, None)?;
+        guest.info = BlockInfo::read(&info, name).map_err(|error| load(&error))?;
+        let declared = guest.info.capabilities.clone().of_block(name).map_err(|error| load(&error))?;
         guest.rights = granted.map_or(declared.clone(), |granted| declared.within(&granted));
         Ok(guest)
     }
 
     /// Returns a guest of the same module on another platform.
     pub fn on(&self, services: Arc<Services>) -> Guest {
-        let Guest { engine, module, linker, rights, name, .. } = self;
+        let Guest { engine, module, linker, rights, info, .. } = self;
         let (engine, module, linker) = (engine.clone(), module.clone(), linker.clone());
-        Guest { engine, module, linker, services, rights: rights.clone(), name: name.clone() }
+        Guest { engine, module, linker, services, rights: rights.clone(), info: info.clone() }
     }
 
     /// Returns the rights: what the block declares, within what the operator grants.
@@ -401,19 +400,14 @@ impl Guest {
         serde_json::from_slice(answer).map_err(|error| GuestError::Answer(error.to_string()))
     }
 
-    /// Returns what the block tells about itself.
-    ///
-    /// # Errors
-    /// Fails if the guest fails.
-    pub fn info(&self) -> Result<Value, GuestError> {
-        Guest::json(&self.call("__wafer_info", None, None)?.0)
-    }
-
     /// Calls the block's lifecycle. The result is `{"Ok": null}` or `{"Err": error}`.
     ///
     /// # Errors
-    /// Fails if the guest fails.
+    /// Fails if the guest fails, or before it is called if a required configuration key has no value.
     pub fn lifecycle(&self, event: &str) -> Result<(Value, Used), GuestError> {
+        if let Some(key) = self.info.missing_key(&self.services) {
+            return Err(GuestError::Config(key.to_owned()));
+        }
         let frame = json!({"event_type": event, "data": []}).to_string();
         let (answer, used) = self.call("__wafer_lifecycle", Some(frame.as_bytes()), None)?;
         Ok((Guest::json(&answer)?, used))

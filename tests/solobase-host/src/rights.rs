@@ -2,7 +2,6 @@
 
 use crate::database::{CallError, Database, fail};
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A list of names.
@@ -45,6 +44,7 @@ pub struct Rights {
     config: Allowed,
     callable_blocks: Allowed,
     ddl: bool,
+    schema: bool,
     raw_sql: bool,
 }
 
@@ -54,21 +54,19 @@ impl Rights {
         Rights::default()
     }
 
-    /// Reads the rights that a block declares. Its tables begin with its own name.
+    /// Returns the rights as those of a block, whose tables begin with its own name.
     ///
     /// # Errors
     /// Fails with a text for rights that no block may have.
-    pub fn of(name: &str, declared: &Value) -> Result<Rights, String> {
-        let rights: Rights =
-            serde_json::from_value(declared.clone()).map_err(|error| format!("capabilities: {error}"))?;
+    pub fn of_block(self, name: &str) -> Result<Rights, String> {
         let prefix = name.replace('-', "_").replace('/', "__") + "__";
-        match &rights.collections {
+        match &self.collections {
             Allowed::Any => Err("a block may not have all tables".to_owned()),
             Allowed::Only(tables) => match tables.iter().find(|table| !table.starts_with(&prefix)) {
                 Some(table) => Err(format!("the table `{table}` is not of {name}: expected the prefix `{prefix}`")),
-                None => Ok(rights),
+                None => Ok(self),
             },
-            Allowed::None => Ok(rights),
+            Allowed::None => Ok(self),
         }
     }
 
@@ -81,6 +79,7 @@ impl Rights {
             config: self.config.within(&granted.config),
             callable_blocks: self.callable_blocks.within(&granted.callable_blocks),
             ddl: self.ddl && granted.ddl,
+            schema: self.schema && granted.schema,
             raw_sql: self.raw_sql && granted.raw_sql,
         }
     }
@@ -105,6 +104,12 @@ impl Rights {
         rights
     }
 
+    /// Returns the same rights without those to make tables.
+    #[must_use]
+    pub fn without_schema(&self) -> Rights {
+        Rights { ddl: false, schema: false, ..self.clone() }
+    }
+
     /// Returns true if the block may call another one.
     pub fn may_call(&self, block: &str) -> bool {
         self.callable_blocks.has(block)
@@ -117,11 +122,13 @@ impl Rights {
     pub fn check(&self, block: &str, kind: &str, request: &[u8]) -> Result<(), CallError> {
         match block {
             "wafer-run/database" => {
-                if kind == "database.ensure_table" && !self.ddl {
-                    return Err(fail("PermissionDenied", "the right `ddl` is missing"));
-                }
-                if kind.ends_with("_raw") && !self.raw_sql {
-                    return Err(fail("PermissionDenied", "the right `raw_sql` is missing"));
+                let missing = match kind {
+                    "database.ensure_table" => Some("schema").filter(|_| !self.schema),
+                    "database.ddl" => Some("ddl").filter(|_| !self.ddl),
+                    _ => Some("raw_sql").filter(|_| kind.ends_with("_raw") && !self.raw_sql),
+                };
+                if let Some(right) = missing {
+                    return Err(fail("PermissionDenied", format!("the right `{right}` is missing")));
                 }
                 let named = Database::collections(kind, request)?;
                 match named.iter().find(|table| !self.collections.has(table)) {

@@ -43,6 +43,11 @@ impl Services {
         locked(&self.config).insert(key.to_owned(), value.to_owned());
     }
 
+    /// Returns true if a configuration key has a value.
+    pub(crate) fn has_config(&self, key: &str) -> bool {
+        locked(&self.config).contains_key(key)
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms.load(Ordering::Relaxed)
     }
@@ -78,7 +83,8 @@ impl Services {
             ("wafer-run/database", kind) => self.database.call(kind, request),
             ("wafer-run/config", "config.get") => {
                 let Key { key } = rmp_serde::from_slice(request).map_err(|error| fail("InvalidArgument", error))?;
-                let value = locked(&self.config).get(&key).cloned().unwrap_or_default();
+                let value = locked(&self.config).get(&key).cloned();
+                let value = value.ok_or_else(|| fail("NotFound", format!("no value for the key `{key}`")))?;
                 rmp_serde::to_vec_named(&json!({"value": value})).map_err(|error| fail("Internal", error))
             }
             _ => Err(fail("NotFound", format!("no block `{block}` with `{kind}`"))),

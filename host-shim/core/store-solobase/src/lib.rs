@@ -18,6 +18,8 @@ mod effects;
 mod erase;
 mod events;
 mod group;
+mod make;
+mod mark;
 mod open;
 mod query;
 mod read;

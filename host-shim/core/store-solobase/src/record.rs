@@ -1,5 +1,6 @@
 //! A row of a table: its id, and values of its known columns.
 
+use crate::mark::{marked, unmarked};
 use crate::tables;
 use extension_contract::Timestamp;
 use host_store::Stored;
@@ -8,7 +9,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// A value of a column. Null comes first in the order, then numbers, then texts.
+/// A value of a column. Null comes first in the order, then numbers, then texts. A request or an answer has its texts with the
+/// [mark](crate::mark).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     Null,
@@ -21,7 +23,7 @@ impl Serialize for Value {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Int(number) => serializer.serialize_i64(*number),
-            Value::Text(text) => serializer.serialize_str(text),
+            Value::Text(text) => serializer.serialize_str(&marked(text)),
         }
     }
 }
@@ -50,10 +52,7 @@ impl<'de> Deserialize<'de> for Value {
                 i64::try_from(number).map(Value::Int).map_err(E::custom)
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Text(text.to_owned()))
-            }
-            fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
-                Ok(Value::Text(text))
+                Ok(Value::Text(unmarked(text).to_owned()))
             }
         }
         deserializer.deserialize_any(Any)

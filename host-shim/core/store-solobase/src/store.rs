@@ -3,9 +3,8 @@
 use crate::group::{Group, Head};
 use crate::query::Query;
 use crate::record::Record;
-use crate::service::{Service, ServiceError};
-use crate::tables::{CLAIMS, EFFECTS, EVENTS, FACTS, REFS, REPLIES, ROWS, SETTINGS, TABLES, WAITS};
-use crate::wire::{BatchRequest, EnsureTableRequest};
+use crate::service::Service;
+use crate::tables::{CLAIMS, EFFECTS, EVENTS, FACTS, REFS, REPLIES, ROWS, SETTINGS, WAITS};
 use host_store::{Applied, Changes, EffectRow, LeaseRequest, Reader, Scope, Store, StoreError, Stored};
 use std::sync::Arc;
 
@@ -42,26 +41,6 @@ impl SolobaseStore {
     /// Returns true if the service has batches.
     pub fn has_batches(&self) -> bool {
         self.group.has_batches
-    }
-
-    /// Makes the tables that are missing, and finds out whether the service has batches.
-    ///
-    /// # Errors
-    /// Fails with the platform's error.
-    pub fn make_tables(service: &dyn Service) -> Result<Batches, ServiceError> {
-        let written = |error: rmp_serde::encode::Error| ServiceError {
-            code: "Internal".to_owned(),
-            message: format!("a request cannot be written: {error}"),
-        };
-        for table in TABLES {
-            let request = EnsureTableRequest { table: table.definition() };
-            service.call("database.ensure_table", &rmp_serde::to_vec_named(&request).map_err(written)?)?;
-        }
-        let nothing = rmp_serde::to_vec_named(&BatchRequest { ops: Vec::new() }).map_err(written)?;
-        Ok(match service.call("database.batch", &nothing) {
-            Ok(_) => Batches::Yes,
-            Err(_) => Batches::No,
-        })
     }
 
     /// Applies what a crash has left of the last commit. Each group does so at its beginning; reads outside of groups need it before.

@@ -1,9 +1,12 @@
 //! The tables, their columns and indexes.
 
-use crate::wire::{ColumnDef, IndexDef, TableDef};
+use crate::wire::{ColumnDef, ColumnKind, IndexDef, TableDef};
 
 /// Prefix of the names of all tables: the block's organization and name, as the platform requires.
 pub const PREFIX: &str = "extensions__instance_provisioner__";
+
+/// Prefix of the names of all indexes. It is shorter than [`PREFIX`], since the platform refuses names of more than 63 bytes.
+const INDEX_PREFIX: &str = "instance_provisioner__";
 
 /// The type of the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub enum Kind {
 /// A column: its name and what it contains.
 pub type Column = (&'static str, Kind);
 
-/// A table. Each has also the column `id`, and the two columns of [`COMMON`].
+/// A table. Each has also the column `id`, the two columns of [`COMMON`] and the two of [`STAMPS`].
 #[derive(Debug)]
 pub struct Table {
     /// Name without [`PREFIX`].
@@ -40,6 +43,9 @@ impl PartialEq for Table {
 
 /// Columns of every table: 1 for a deleted row, and the number of the commit that wrote the row.
 pub(crate) const COMMON: [Column; 2] = [(GONE, Kind::Int), (WRITTEN_BY, Kind::Int)];
+/// Columns of every table in which the platform itself notes when a row was created and last updated. Platforms with a strict schema
+/// refuse each write to a table without them.
+const STAMPS: [&str; 2] = ["created_at", "updated_at"];
 pub(crate) const GONE: &str = "gone";
 pub(crate) const WRITTEN_BY: &str = "written_by";
 
@@ -213,25 +219,27 @@ impl Table {
         format!("{PREFIX}{}", self.name)
     }
 
-    /// Returns the definition for `database.ensure_table`.
+    /// Returns the definition of the table for the platform.
     pub(crate) fn definition(&self) -> TableDef {
-        let id = ColumnDef { name: "id", kind: "text", nullable: false, primary_key: true };
         let column = |(name, kind): &Column| {
             let (kind, nullable) = match kind {
-                Kind::Int => ("int64", false),
-                Kind::MaybeInt => ("int64", true),
-                Kind::Text => ("text", false),
-                Kind::MaybeText => ("text", true),
+                Kind::Int => (ColumnKind::Int64, false),
+                Kind::MaybeInt => (ColumnKind::Int64, true),
+                Kind::Text => (ColumnKind::Text, false),
+                Kind::MaybeText => (ColumnKind::Text, true),
             };
             ColumnDef { name, kind, nullable, primary_key: false }
         };
         let index = |columns: &&'static [&'static str]| IndexDef {
-            name: format!("{}_{}", self.full_name(), columns.join("_")),
+            name: format!("{INDEX_PREFIX}{}_{}", self.name, columns.join("_")),
             columns: columns.to_vec(),
         };
+        let id = ColumnDef { name: "id", kind: ColumnKind::Text, nullable: false, primary_key: true };
+        let own = self.columns.iter().chain(&COMMON).map(column);
+        let stamps = STAMPS.iter().map(|name| column(&(name, Kind::MaybeText)));
         TableDef {
             name: self.full_name(),
-            columns: std::iter::once(id).chain(self.columns.iter().chain(&COMMON).map(column)).collect(),
+            columns: std::iter::once(id).chain(own).chain(stamps).collect(),
             indexes: self.indexes.iter().map(index).collect(),
         }
     }

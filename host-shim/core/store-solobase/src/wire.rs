@@ -105,10 +105,18 @@ pub(crate) struct TableDef {
     pub(crate) indexes: Vec<IndexDef>,
 }
 
+/// The type of a column, as `database.ensure_table` names it.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ColumnKind {
+    Int64,
+    Text,
+}
+
 #[derive(Serialize)]
 pub(crate) struct ColumnDef {
     pub(crate) name: &'static str,
-    pub(crate) kind: &'static str,
+    pub(crate) kind: ColumnKind,
     pub(crate) nullable: bool,
     pub(crate) primary_key: bool,
 }
@@ -117,4 +125,10 @@ pub(crate) struct ColumnDef {
 pub(crate) struct IndexDef {
     pub(crate) name: String,
     pub(crate) columns: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DdlRequest {
+    pub(crate) query: String,
+    pub(crate) args: [u8; 0],
 }

@@ -11,7 +11,7 @@ use host_store::testing::samples;
 use host_store::{EffectState, InboxProgress, InboxState, Partition, Read, Store};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use solobase_host::guest::{FUEL, Guest};
 use solobase_host::services::Services;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub fn signature(body: &[u8], at_ms: i64) -> String {
 
 /// The result of `Init` with a configuration.
 fn init(config: BTreeMap<String, String>) -> Value {
-    let services = Arc::new(Services::new(Database::open(None, true).expect("opened"), config, NOW));
-    Guest::of(module(), NAME.to_owned(), services, None).expect("loaded").lifecycle("Init").expect("run").0
+    let services = Arc::new(Services::new(Database::open(None, Period::SinceRewrite).expect("opened"), config, NOW));
+    Guest::of(module(), NAME, services, None).expect("loaded").lifecycle("Init").expect("run").0
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn a_webhook_of_the_business_is_taken_with_its_signature_and_init_misses_its_sec
     config.insert(key(WEBHOOK_SECRETS), SECRET.to_owned());
     assert!(fault(&config).contains("is not readable") && !fault(&config).contains(SECRET), "{}", fault(&config));
     config.insert(key(WEBHOOK_SECRETS), json!({"identity_secret": SECRET}).to_string());
-    let services = Arc::new(Services::new(Database::open(None, true).expect("opened"), config, NOW));
-    let guest = Guest::of(module(), NAME.to_owned(), services, None).expect("loaded");
+    let services = Arc::new(Services::new(Database::open(None, Period::SinceRewrite).expect("opened"), config, NOW));
+    let guest = Guest::of(module(), NAME, services, None).expect("loaded");
     assert_eq!(guest.lifecycle("Init").expect("run").0, json!({"Ok": null}));
 
     let body = json!({"type": "user.created", "user": {"id": "eve"}}).to_string();
@@ -108,7 +108,7 @@ fn a_webhook_of_the_business_is_taken_with_its_signature_and_init_misses_its_sec
 }
 
 fn player() -> Player {
-    Player::start(&bundle(&repository("fixtures/solobase"), false, &[]), NOW, true)
+    Player::start(&bundle(&repository("fixtures/solobase"), false, &[]), NOW, Period::SinceRewrite)
 }
 
 fn error(answer: (u16, Value)) -> (u16, String) {

@@ -1,16 +1,16 @@
 //! All data moves from a block to a store and back, in the middle of a story, and the story goes on there. A worker as that of
 //! `host-shim outbox` makes the calls.
 
-use crate::player::Player;
+use crate::player::{Player, bundle_of};
 use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, repository};
-use host::Setup;
 use host::bundle::Bundle;
 use host_replay::library::{Sources, Story, stories};
 use host_solobase::BlockError;
 use host_solobase::moving::{MovingError, export_block, export_store, import_block, import_store};
 use host_store::SqliteStore;
 use serde_json::{Value, json};
+use solobase_host::database::Period;
 
 /// Stories that have running effects, timers and refusals in their middle.
 const STORIES: [&str; 2] = ["requirements/restart-between.yml", "requirements/cancel-archive-restore-terminate.yml"];
@@ -21,8 +21,7 @@ fn story(file: &str) -> (Story, Bundle) {
     let sources = Sources { business: None, fixtures: Some(fixtures) };
     let mut stories = stories(&[file], sources, &host_native::runners()).expect("valid fixtures");
     let story = stories.pop().expect("a story");
-    let given = &story.scenario.given;
-    let bundle = Bundle::of(&Setup::new((*story.business).clone(), given.livemode, &given.config, None));
+    let bundle = bundle_of(&story);
     (story, bundle)
 }
 
@@ -40,12 +39,12 @@ fn a_story_goes_on_after_its_data_moved_to_a_store_and_back() {
     for file in STORIES {
         let (story, bundle) = story(file);
         let (case, steps) = (&story.cases[0], story.scenario.steps.len());
-        let mut undisturbed = Player::start(&bundle, story.scenario.given.clock, true);
+        let mut undisturbed = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
         undisturbed.set_worker();
         undisturbed.prepare(&story);
         undisturbed.play_steps(&story, case, 0..steps);
         for at in 0..steps {
-            let mut first = Player::start(&bundle, story.scenario.given.clock, true);
+            let mut first = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
             first.set_worker();
             first.prepare(&story);
             first.play_steps(&story, case, 0..at);
@@ -69,7 +68,7 @@ fn a_story_goes_on_after_its_data_moved_to_a_store_and_back() {
 #[ignore = "builds the block: the group `block`"]
 fn data_is_imported_only_into_an_empty_store_or_block() {
     let (story, bundle) = story(STORIES[0]);
-    let mut player = Player::start(&bundle, story.scenario.given.clock, true);
+    let mut player = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
     player.prepare(&story);
     player.play_steps(&story, &story.cases[0], 0..story.scenario.steps.len());
     let (lines, _) = exported(&player);
@@ -96,7 +95,7 @@ fn import(player: &Player, query: &str, lines: &[&str]) -> (u16, Value) {
 #[ignore = "builds the block: the group `block`"]
 fn an_interrupted_import_is_begun_again() {
     let (story, bundle) = story(STORIES[0]);
-    let mut player = Player::start(&bundle, story.scenario.given.clock, true);
+    let mut player = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
     player.prepare(&story);
     player.play_steps(&story, &story.cases[0], 0..story.scenario.steps.len());
     let (lines, state) = exported(&player);
@@ -124,7 +123,7 @@ fn an_interrupted_import_is_begun_again() {
 #[ignore = "builds the block: the group `block`"]
 fn an_import_does_not_end_with_a_catalog_that_is_refused() {
     let (story, bundle) = story(STORIES[0]);
-    let player = Player::start(&bundle, story.scenario.given.clock, true);
+    let player = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
     let (lines, state) = exported(&player);
     let target = player.moved(&bundle);
     let catalog = json!({"product_typos": []}).to_string();
@@ -144,11 +143,11 @@ fn an_import_does_not_end_with_a_catalog_that_is_refused() {
 #[ignore = "builds the block: the group `block`"]
 fn a_line_that_is_no_part_is_named_and_nothing_is_imported() {
     let (story, bundle) = story(STORIES[0]);
-    let player = Player::start(&bundle, story.scenario.given.clock, true);
+    let player = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
     let (mut lines, state) = exported(&player);
     lines.extend(b"{\"Commit\": 1}\n");
     let line = lines.iter().filter(|byte| **byte == b'\n').count();
-    let empty = Player::start(&bundle, story.scenario.given.clock, true);
+    let empty = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
     let refused = import_block(&mut &*lines, &empty.block()).expect_err("no part");
     assert!(refused.to_string().starts_with(&format!("line {line}: ")), "{refused}");
     assert_eq!(exported(&empty).1, state, "the block has its own catalog");

@@ -2,18 +2,32 @@
 
 use crate::stand_in::{configuration, manifest};
 use component_builder::block_package;
+use extension_block::{BUNDLE, NAME};
+use host_store_solobase::TABLES;
 use serde_json::Value;
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;
+use solobase_host::info::{BlockInfo, InputType};
 use solobase_host::services::Services;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 fn load(folder: &Path) -> Result<Guest, String> {
-    let database = Database::open(None, true).expect("opened");
+    let database = Database::open(None, Period::SinceRewrite).expect("opened");
     let services = Arc::new(Services::new(database, configuration(), 0));
     Guest::load(folder, services, None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_platform_reads_what_the_block_says_about_itself() {
+    let info = BlockInfo::read(extension_block::info().to_string().as_bytes(), NAME).expect("a description");
+    assert_eq!(info.collections.len(), TABLES.len());
+    for key in &info.config_keys {
+        let expected = if key.key == extension_block::key(BUNDLE) { InputType::Textarea } else { InputType::Password };
+        // The platform would look for a required key in its environment only.
+        assert_eq!((key.optional, key.input_type), (true, expected), "{}", key.key);
+    }
 }
 
 #[test]
@@ -26,16 +40,15 @@ fn the_folder_of_the_block_loads_with_name_and_version_of_the_manifest() {
     names.sort();
     assert_eq!(names, ["block.wasm", "manifest.json", "wafer.toml"]);
     let guest = load(folder.path()).expect("loaded");
-    let info = guest.info().expect("told");
-    assert_eq!(guest.name, extension_block::NAME);
+    let info = &guest.info;
+    assert_eq!(info.name, NAME);
     let text = fs::read_to_string(folder.path().join("manifest.json")).expect("read");
     let registry: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(registry["name"], info["name"]);
-    assert_eq!(registry["latest"], info["version"]);
-    assert_eq!(registry["summary"], info["summary"]);
-    assert_eq!(guest.name.split_once('/').map(|(_, name)| name), Some(manifest().name.as_str()));
-    let version = info["version"].as_str().expect("a text");
-    assert_eq!(registry["versions"][version]["wasm_url"], "https://example.com/block.wasm");
+    assert_eq!(registry["name"], info.name);
+    assert_eq!(registry["latest"], info.version);
+    assert_eq!(registry["summary"], info.summary);
+    assert_eq!(info.name.split_once('/').map(|(_, name)| name), Some(manifest().name.as_str()));
+    assert_eq!(registry["versions"][&info.version]["wasm_url"], "https://example.com/block.wasm");
 
     let file = folder.path().join("wafer.toml");
     let text = fs::read_to_string(&file).expect("read");

@@ -16,7 +16,8 @@ use host_scenario::prepare::{Case, PreparedEvent};
 use host_solobase::{Block, Worker};
 use host_store::{Partition, Read, Store};
 use host_store_solobase::SolobaseStore;
-use serde_json::Value;
+use serde_json::{Value, json};
+use solobase_host::database::Period;
 use solobase_host::guest::{GuestError, Used};
 use solobase_host::server::Server;
 use std::collections::BTreeMap;
@@ -54,25 +55,23 @@ fn registry(scripted: &Scripted) -> Registry {
     Registry::with_default(Arc::new(scripted.clone()))
 }
 
+/// Prepares the business of a story.
+pub fn bundle_of(story: &Story) -> Bundle {
+    let given = &story.scenario.given;
+    Bundle::of(&Setup::new((*story.business).clone(), given.livemode, &given.config, None))
+}
+
 impl Player {
-    /// Plays a case and returns what it leaves.
-    pub fn play(story: &Story, case: &Case) -> Left {
-        let given = &story.scenario.given;
-        let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
-        Player::start(&Bundle::of(&setup), given.clock, true).finish(story, case)
+    /// Plays a case on a platform of a period, and returns what it leaves.
+    pub fn play(story: &Story, case: &Case, period: Period) -> Left {
+        Player::start(&bundle_of(story), story.scenario.given.clock, period).play_on(story, case, Player::left)
     }
 
     /// Plays a case, in which the guest is killed at every call of a service. Returns the number of kills.
-    pub fn play_killing(story: &Story, case: &Case, has_batch: bool) -> usize {
-        let given = &story.scenario.given;
-        let setup = Setup::new((*story.business).clone(), given.livemode, &given.config, None);
-        let player = Player::start(&Bundle::of(&setup), given.clock, has_batch);
+    pub fn play_killing(story: &Story, case: &Case, period: Period) -> usize {
+        let player = Player::start(&bundle_of(story), story.scenario.given.clock, period);
         let player = Player { kills: Some(AtomicUsize::new(0)), ..player };
         player.play_on(story, case, |player| player.kills.as_ref().map_or(0, |kills| kills.load(Ordering::Relaxed)))
-    }
-
-    fn finish(self, story: &Story, case: &Case) -> Left {
-        self.play_on(story, case, Player::left)
     }
 
     fn play_on<T>(self, story: &Story, case: &Case, look: impl FnOnce(&Player) -> T) -> T {
@@ -103,7 +102,16 @@ impl Player {
 
     /// Returns a player on another platform, which goes on with the same providers at the same time.
     pub fn moved(&self, bundle: &Bundle) -> Player {
-        Player { scripted: self.scripted.clone(), ..Player::start(bundle, self.now, true) }
+        Player { scripted: self.scripted.clone(), ..Player::start(bundle, self.now, Period::SinceRewrite) }
+    }
+
+    /// Returns a player on the same platform after its rewrite: the same tables, providers and time. The block has started again.
+    pub fn upgraded(&self, bundle: &Bundle) -> Player {
+        let saved = self.platform.services.database.save().expect("saved");
+        let player = self.moved(bundle);
+        player.platform.services.database.restore(&saved).expect("restored");
+        assert_eq!(player.init(), json!({"Ok": null}), "{:?}", player.platform.services.lines());
+        player
     }
 
     /// Lets a worker make the calls.
@@ -121,8 +129,8 @@ impl Player {
     }
 
     /// Prepares a platform with a business.
-    pub fn start(bundle: &Bundle, now: Timestamp, has_batch: bool) -> Player {
-        let platform = stand_in_of(bundle, now, has_batch);
+    pub fn start(bundle: &Bundle, now: Timestamp, period: Period) -> Player {
+        let platform = stand_in_of(bundle, now, period);
         let user = |name: &str| (name.to_owned(), (name.to_owned(), "user".to_owned()));
         let users = BTreeMap::from([user("ada"), user("bob")]);
         let server = runtime().block_on(solobase_host::server::serve(platform.guest.clone(), MOUNT, users));

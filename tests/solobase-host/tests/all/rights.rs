@@ -3,7 +3,7 @@
 use crate::stand_in::{configuration, module};
 use extension_block::NAME;
 use serde_json::{Value, json};
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use solobase_host::guest::{Guest, GuestError};
 use solobase_host::rights::Rights;
 use solobase_host::services::Services;
@@ -12,15 +12,19 @@ use std::sync::Arc;
 
 fn services() -> Arc<Services> {
     let config: BTreeMap<String, String> = configuration();
-    Arc::new(Services::new(Database::open(None, true).expect("opened"), config, 1_767_225_600_000))
+    Arc::new(Services::new(Database::open(None, Period::SinceRewrite).expect("opened"), config, 1_767_225_600_000))
 }
 
 /// A guest of the name `org/guest` with these rights, whose `__wafer_handle` is `body`.
 fn guest(capabilities: &Value, body: &str) -> Result<Guest, GuestError> {
-    let info = json!({
-        "name": "org/guest", "version": "0.0.0", "interface": "handler@v1", "summary": "a guest of a test",
-        "capabilities": capabilities,
-    });
+    described(&json!({"capabilities": capabilities}), body)
+}
+
+/// A guest of the name `org/guest` whose description has these parts more, and whose `__wafer_handle` is `body`.
+fn described(parts: &Value, body: &str) -> Result<Guest, GuestError> {
+    let mut info =
+        json!({"name": "org/guest", "version": "0.0.0", "interface": "handler@v1", "summary": "a guest of a test"});
+    info.as_object_mut().expect("an object").extend(parts.as_object().expect("an object").clone());
     let info = info.to_string();
     let quoted = info.replace('\\', "\\\\").replace('"', "\\\"");
     let text = format!(
@@ -35,7 +39,7 @@ fn guest(capabilities: &Value, body: &str) -> Result<Guest, GuestError> {
             (func (export "__wafer_handle") (param i32 i32) (result i64) {body}))"#,
         packed = (1024_u64 << 32) | info.len() as u64,
     );
-    Guest::of(&wat::parse_str(text).expect("a module"), "org/guest".to_owned(), services(), None)
+    Guest::of(&wat::parse_str(text).expect("a module"), "org/guest", services(), None)
 }
 
 #[test]
@@ -49,6 +53,28 @@ fn a_block_may_not_name_the_tables_of_others() {
         };
         assert!(text.contains(expected), "{text}");
     }
+}
+
+#[test]
+fn a_block_whose_description_the_platform_cannot_read_does_not_start() {
+    for (parts, expected) in [
+        (json!({"collections": ["org__guest__rows"]}), "expected struct Collection"),
+        (json!({"config_keys": [{"key": "ORG__GUEST__KEY", "input_type": "secret"}]}), "unknown variant `secret`"),
+        (json!({"config_keys": [{"key": "OTHER__KEY"}]}), "expected the prefix `ORG__GUEST__`"),
+        (json!({"name": "org/other"}), "is registered as org/guest"),
+    ] {
+        let Err(GuestError::Load(text)) = described(&parts, "(i64.const 0)") else { panic!("{parts} was loaded") };
+        assert!(text.contains(expected), "{text}");
+    }
+    let rows = json!({"collections": [{"name": "org__guest__rows", "fields": []}]});
+    assert_eq!(described(&rows, "(i64.const 0)").expect("loaded").info.collections.len(), 1);
+}
+
+#[test]
+fn a_block_is_not_started_without_a_value_for_a_required_key() {
+    let key = json!({"config_keys": [{"key": "ORG__GUEST__KEY"}]});
+    let refused = described(&key, "(i64.const 0)").expect("loaded").lifecycle("Init");
+    assert!(matches!(&refused, Err(GuestError::Config(key)) if key == "ORG__GUEST__KEY"), "{refused:?}");
 }
 
 #[test]
@@ -79,16 +105,17 @@ fn a_guest_gets_no_more_fuel_and_memory_than_a_call_has() {
 #[test]
 #[ignore = "builds the block: the group `block`"]
 fn the_block_tells_which_right_is_missing() {
-    let declared = Guest::of(module(), NAME.to_owned(), services(), None).expect("loaded");
+    let declared = Guest::of(module(), NAME, services(), None).expect("loaded");
     let all = declared.rights().clone();
     let events = "extensions__instance_provisioner__events";
     for (granted, expected) in [
         (all.without_block("wafer-run/database"), "PermissionDenied"),
         (all.without_block("wafer-run/config"), "PermissionDenied"),
         (all.without_table(events), events),
+        (all.without_schema(), "`schema`"),
         (Rights::none(), "PermissionDenied"),
     ] {
-        let guest = Guest::of(module(), NAME.to_owned(), services(), Some(granted)).expect("loaded");
+        let guest = Guest::of(module(), NAME, services(), Some(granted)).expect("loaded");
         let (result, _) = guest.lifecycle("Init").expect("run");
         let message = result["Err"]["message"].as_str().expect("refused");
         assert!(message.contains(expected), "{message}");

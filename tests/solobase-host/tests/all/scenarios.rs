@@ -2,11 +2,12 @@
 //! service, and a worker carries out effects with the scenario's provider. Rows, outcomes and effects are those of the component's
 //! run.
 
-use crate::player::Player;
+use crate::player::{Player, bundle_of};
 use crate::stand_in::{manifest, repository};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::play::{PlayOptions, play_and_look};
 use host_store::{Read, Stored};
+use solobase_host::database::Period;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -61,7 +62,8 @@ fn differences(what: &str, block: &BTreeMap<String, String>, component: &BTreeMa
     differ.map(|key| format!("{what} {key}: {:?}, {:?} expected", block.get(key), component.get(key))).collect()
 }
 
-fn difference(story: &Story, at: usize) -> Vec<String> {
+/// Plays a case through the block on a platform of a period, and in the component; returns the differences.
+fn difference(story: &Story, at: usize, period: Period) -> Vec<String> {
     let case = &story.cases[at];
     let options = PlayOptions::new(host_native::runners());
     let mut component = None;
@@ -75,7 +77,7 @@ fn difference(story: &Story, at: usize) -> Vec<String> {
         // A scenario's events are not signed. One that is signed with the secret of another mode is rejected.
         *outcome = outcome.replace("(\"ignored\", Some(\"wrong-mode\"))", "(\"rejected\", Some(\"mode-mismatch\"))");
     }
-    let block = Player::play(story, case);
+    let block = Player::play(story, case, period);
     let mut found = Vec::new();
     if block.state != component.state {
         let differ = block.document.lines().zip(component.document.lines()).find(|(one, other)| one != other);
@@ -100,7 +102,7 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
         let play_some = || {
             let mut found = Vec::new();
             while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
-                found.extend(difference(story, story.cases.len() - 1));
+                found.extend(difference(story, story.cases.len() - 1, Period::SinceRewrite));
             }
             found
         };
@@ -109,4 +111,38 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
     });
     assert!(differing.is_empty(), "{} differences:\n{}", differing.len(), differing.join("\n"));
     assert!(!only.is_empty() || stories.len() > 300, "{} scenarios", stories.len());
+}
+
+/// A customer pays, an instance is provisioned, and the subscription ends.
+fn a_life() -> Story {
+    let fixtures = repository("fixtures");
+    let file = fixtures.join("solobase/scenarios/requirements/cancelled-while-provisioning.yml");
+    let sources = Sources { business: None, fixtures: Some(fixtures) };
+    stories(&[file], sources, &host_native::runners()).expect("a valid fixture").pop().expect("a story")
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_business_runs_alike_on_a_platform_of_each_period() {
+    let story = a_life();
+    for period in Period::ALL {
+        let differing = difference(&story, story.cases.len() - 1, period);
+        assert!(differing.is_empty(), "{period:?}: {}", differing.join("\n"));
+    }
+}
+
+#[test]
+#[ignore = "builds the block: the group `block`"]
+fn a_business_goes_on_when_its_platform_is_upgraded() {
+    let story = a_life();
+    let (case, steps) = (&story.cases[0], story.scenario.steps.len());
+    let expected = Player::play(&story, case, Period::SinceRewrite);
+    for at in 0..=steps {
+        let mut before = Player::start(&bundle_of(&story), story.scenario.given.clock, Period::BeforeRewrite);
+        before.prepare(&story);
+        before.play_steps(&story, case, 0..at);
+        let mut since = before.upgraded(&bundle_of(&story));
+        since.play_steps(&story, case, at..steps);
+        assert_eq!(since.left(), expected, "after {at} steps");
+    }
 }

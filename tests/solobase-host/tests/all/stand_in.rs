@@ -7,7 +7,7 @@ use host::business::BusinessFolder;
 use host::manifest::Manifest;
 use host_store::implementation::json::to_json;
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;
 use solobase_host::services::Services;
 use std::collections::BTreeMap;
@@ -45,7 +45,10 @@ pub struct StandIn {
 impl StandIn {
     /// Opens a store over the platform's tables, beside the block.
     pub fn store(&self) -> SolobaseStore {
-        let batches = if self.services.database.has_batch() { Batches::Yes } else { Batches::No };
+        let batches = match self.services.database.period() {
+            Period::BeforeRewrite => Batches::No,
+            Period::SinceRewrite => Batches::Yes,
+        };
         SolobaseStore::new(Arc::new(Beside(self.services.clone())), batches)
     }
 }
@@ -80,14 +83,14 @@ pub fn configuration() -> BTreeMap<String, String> {
     configured(&bundle(&repository("fixtures/solobase"), false, &[]))
 }
 
-/// Loads the block with a business. Its `Init` runs at `now_ms`.
-pub fn stand_in_of(bundle: &Bundle, now_ms: i64, has_batch: bool) -> StandIn {
+/// Loads the block with a business on a platform of a period. Its `Init` runs at `now_ms`.
+pub fn stand_in_of(bundle: &Bundle, now_ms: i64, period: Period) -> StandIn {
     let config = configured(bundle);
-    let database = Database::open(None, has_batch).expect("opened");
+    let database = Database::open(None, period).expect("opened");
     let services = Arc::new(Services::new(database, config, now_ms));
     // wasmi translates the module once for all tests.
     static GUEST: OnceLock<Guest> = OnceLock::new();
-    let load = || Guest::of(module(), extension_block::NAME.to_owned(), services.clone(), None).expect("loaded");
+    let load = || Guest::of(module(), extension_block::NAME, services.clone(), None).expect("loaded");
     let guest = Arc::new(GUEST.get_or_init(load).on(services.clone()));
     let (result, _) = guest.lifecycle("Init").expect("run");
     assert_eq!(result, serde_json::json!({"Ok": null}), "{:?}", services.lines());

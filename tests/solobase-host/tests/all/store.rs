@@ -6,7 +6,7 @@ use host_store::{Changes, EffectRow, EffectState, InboxProgress, InboxState, Mem
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore, TABLES};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use solobase_host::database::Database;
+use solobase_host::database::{Database, Period};
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
@@ -19,15 +19,15 @@ impl Service for Direct {
     }
 }
 
-fn open(has_batch: bool) -> Box<dyn Store> {
-    let service = Direct(Database::open(None, has_batch).expect("opened"));
+fn open(period: Period) -> Box<dyn Store> {
+    let service = Direct(Database::open(None, period).expect("opened"));
     let batches = SolobaseStore::make_tables(&service).expect("made");
-    assert_eq!(batches == Batches::Yes, has_batch);
+    assert_eq!(batches == Batches::Yes, period == Period::SinceRewrite);
     Box::new(SolobaseStore::new(Arc::new(service), batches))
 }
 
-host_store::store_conformance!(with_batches, open(true));
-host_store::store_conformance!(with_intents, open(false));
+host_store::store_conformance!(with_batches, open(Period::SinceRewrite));
+host_store::store_conformance!(with_intents, open(Period::BeforeRewrite));
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24)
@@ -37,9 +37,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_returns_the_same_results_as_the_store_in_memory(steps in vec(step(), 1..24), has_batch: bool) {
+    fn the_store_returns_the_same_results_as_the_store_in_memory(steps in vec(step(), 1..24), is_rewritten: bool) {
         let mut memory = MemoryStore::new();
-        let mut tables = open(has_batch);
+        let mut tables = open(Period::ALL[usize::from(is_rewritten)]);
         for step in &steps {
             prop_assert_eq!(run(&mut memory, step), run(&mut *tables, step), "{:?}", step);
             prop_assert_eq!(query_results(&memory), query_results(&*tables), "after {:?}", step);
@@ -48,10 +48,24 @@ proptest! {
 }
 
 /// Two stores over the same tables, as two calls of a block.
-fn pair(has_batch: bool) -> (SolobaseStore, SolobaseStore) {
-    let service = Arc::new(Direct(Database::open(None, has_batch).expect("opened")));
+fn pair(period: Period) -> (SolobaseStore, SolobaseStore) {
+    let service = Arc::new(Direct(Database::open(None, period).expect("opened")));
     let batches = SolobaseStore::make_tables(&*service).expect("made");
     (SolobaseStore::new(service.clone(), batches), SolobaseStore::new(service, batches))
+}
+
+/// The platform returns a text that looks like JSON as the parsed value.
+#[test]
+fn a_text_is_read_as_it_was_written_whatever_it_looks_like() {
+    for period in Period::ALL {
+        let (mut store, reader) = pair(period);
+        for text in ["{\"b\": 1.0, \"a\": [ ] }", "[]", " {}", "  [1]", "{broken", " ", ""] {
+            store.begin().expect("begun");
+            store.set_setting("text", text).expect("set");
+            store.commit().expect("committed");
+            assert_eq!(reader.setting("text"), Ok(Some(text.to_owned())), "{period:?}");
+        }
+    }
 }
 
 /// A change of a new account.
@@ -63,8 +77,8 @@ fn account(name: &str) -> Changes {
 
 #[test]
 fn of_two_groups_beside_each_other_one_commits() {
-    for has_batch in [true, false] {
-        let (mut one, mut other) = pair(has_batch);
+    for period in Period::ALL {
+        let (mut one, mut other) = pair(period);
         one.begin().expect("begun");
         other.begin().expect("begun");
         one.apply(&account("user:A")).expect("applied");
@@ -108,7 +122,7 @@ impl Service for Failing {
 #[test]
 fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
     for calls in 0..40 {
-        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = SolobaseStore::make_tables(&*within).expect("made");
         let mut reader = SolobaseStore::new(within.clone(), batches);
         reader.begin().expect("begun");
@@ -139,7 +153,7 @@ fn content(service: &Direct) -> String {
 fn a_deleted_text_is_nowhere_in_the_tables() {
     const TEXT: &str = "a text of ada";
     for calls in 0..40 {
-        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = SolobaseStore::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
         let mut first = SolobaseStore::new(slow, batches);
@@ -161,7 +175,7 @@ fn a_deleted_text_is_nowhere_in_the_tables() {
 #[test]
 fn what_a_writer_has_left_is_applied_before_the_next_commit() {
     for calls in 0..40 {
-        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = SolobaseStore::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
         let mut first = SolobaseStore::new(slow.clone(), batches);
@@ -222,7 +236,7 @@ impl Service for Slow {
 #[test]
 fn a_late_writer_of_an_intent_overwrites_nothing() {
     for calls in 0..40 {
-        let within = Arc::new(Direct(Database::open(None, false).expect("opened")));
+        let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = SolobaseStore::make_tables(&*within).expect("made");
         let slow = Arc::new(Slow { within: within.clone(), pause: Mutex::new(None) });
         let mut writer = SolobaseStore::new(slow.clone(), batches);
@@ -254,9 +268,9 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
 /// A history of 25 events and 25 effects is erased, in parts of 20 or at once.
 #[test]
 fn a_history_that_is_erased_in_parts_is_as_one_that_is_erased_at_once() {
-    for has_batch in [true, false] {
+    for period in Period::ALL {
         let [at_once, in_parts] = [false, true].map(|is_in_parts| {
-            let (mut store, _) = pair(has_batch);
+            let (mut store, _) = pair(period);
             let scope = samples::scope("user:A");
             for n in 0..25 {
                 let mut new = samples::new_event(&format!("evt_{n}"));
@@ -281,6 +295,6 @@ fn a_history_that_is_erased_in_parts_is_as_one_that_is_erased_at_once() {
             (events, store.effects_of(&scope, 0, usize::MAX).expect("read"))
         });
         assert!(at_once.0.iter().all(|row| row.erased) && at_once.1.iter().all(|row| row.erased));
-        assert_eq!(at_once, in_parts, "{has_batch}");
+        assert_eq!(at_once, in_parts, "{period:?}");
     }
 }
