@@ -6,7 +6,7 @@ use crate::model::data_version::DATA_VERSION;
 use crate::model::effects::EFFECTS;
 use crate::model::gather::sort_by;
 use crate::model::tables::COLLECTIONS;
-use crate::rules::commands::COMMANDS;
+use crate::rules::commands::{COMMANDS, Command};
 use extension_contract::*;
 use serde_json::{Map, json};
 
@@ -81,7 +81,7 @@ pub(crate) fn declare() -> Declarations {
         provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
         commands: COMMANDS
             .iter()
-            .map(|it| CommandDecl { kind: it.kind.to_owned(), schema: object_schema(it.required) })
+            .map(|it| CommandDecl { kind: it.kind.to_owned(), schema: command_schema(it) })
             .collect(),
         effects: EFFECTS
             .iter()
@@ -111,6 +111,17 @@ fn collections() -> Vec<String> {
     let mut collections: Vec<String> = COLLECTIONS.iter().map(|name| (*name).to_owned()).collect();
     sort_by(&mut collections, Ord::cmp);
     collections
+}
+
+/// Returns the JSON Schema of a command's payload. If it knows all members, a host refuses others before it stores the command.
+fn command_schema(command: &Command) -> String {
+    let Some(members) = command.all_members() else { return object_schema(command.required) };
+    let mut properties = Map::new();
+    for name in members {
+        properties.insert((*name).to_owned(), json!({}));
+    }
+    let required = command.required;
+    json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false}).to_string()
 }
 
 /// Returns the JSON Schema of an object that must have these members.

@@ -55,6 +55,16 @@ pub(crate) struct Command {
     pub(super) rule: Option<CommandRule>,
 }
 
+impl Command {
+    /// Returns all members that the payload may have; none if they depend on the catalog.
+    pub(crate) fn all_members(&self) -> Option<&'static [&'static str]> {
+        match self.members {
+            Members::Only(members) => Some(members),
+            Members::OfProduct | Members::OfCatalog => None,
+        }
+    }
+}
+
 /// An entry with the usual values.
 const USUAL: Command = Command {
     kind: "",

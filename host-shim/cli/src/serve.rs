@@ -202,6 +202,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         data,
         drift_every: args.drift_every,
         backups_every: args.backups_every,
+        proxies: file.as_ref().and_then(|file| file.trusted_proxies.clone()),
         listener,
     };
     let daemon = match Daemon::start(setup) {

@@ -9,6 +9,9 @@ use crate::model::gather::gather;
 use extension_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 
+/// Maximum unknown keys that a refusal names: it is stored, and sent back.
+const UNKNOWN_MAX: usize = 20;
+
 type Metadata = Map<String, Value>;
 
 /// Checks proposed metadata and returns it with defaults, in stored form. `current` is the stored metadata of a product
@@ -43,7 +46,11 @@ fn check_fields(
     let mut out = Metadata::new();
     if !extras {
         let unknown_keys = proposed.keys().filter(|key| !fields.iter().any(|field| field.name == **key));
-        errors.extend(unknown_keys.map(|key| error(key, FieldErrorCode::UnknownField, unknown(name, fields, by))));
+        errors.extend(
+            unknown_keys
+                .take(UNKNOWN_MAX)
+                .map(|key| error(key, FieldErrorCode::UnknownField, unknown(name, fields, by))),
+        );
     }
     for field in fields {
         let before = current.and_then(|current| current.get(&field.name));

@@ -10,15 +10,19 @@ mod errors;
 mod expression;
 mod filters;
 mod form;
+pub mod limits;
 mod names;
 mod page;
 mod path;
 mod reader;
 mod reads;
 mod route;
+#[cfg(test)]
+mod steps;
 mod table;
 mod types;
 mod values;
+mod wrong;
 
 pub use errors::{ErrorAnswer, ErrorMap};
 pub use expression::{Expression, Scope, ValueError};
@@ -32,3 +36,4 @@ pub use route::{Route, Who};
 pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
 pub use types::{Field, Type, Types};
 pub use values::{Given, read_body, read_texts};
+pub use wrong::{WrongValues, pointer_to};

@@ -336,7 +336,7 @@ fn encoded(text: &str) -> String {
 /// An empty text is no value.
 ///
 /// # Errors
-/// Fails with all wrong and missing fields.
+/// Fails with the wrong and missing fields.
 pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::values::Given {
     let is_object =
         |name: &str| fields.iter().any(|field| field.name == name && *field.value_type.required() == Type::Json);
@@ -448,7 +448,27 @@ mod tests {
         let expected = json!({"name": "App", "count": 3, "metadata": {"subdomain": "ada", "seats": 4, "big": true}});
         assert_eq!(given.map(Value::Object), Ok(expected));
         let wrong = form(&[("name", ""), ("count", "x"), ("other", "1")]).expect_err("wrong");
-        let paths: Vec<&str> = wrong.iter().map(|error| error.path.as_str()).collect();
+        let paths: Vec<&str> = wrong.listed().iter().map(|error| error.path.as_str()).collect();
         assert_eq!(paths, ["/count", "/other", "/name"]);
+    }
+
+    #[test]
+    fn twice_the_fields_of_a_form_take_at_most_three_times_the_steps() {
+        let field = |name: &str, of: &str| Field {
+            name: name.into(),
+            value_type: Type::parse(of).expect("a type"),
+            about: String::new(),
+            default: None,
+        };
+        let fields = [field("name", "string"), field("metadata", "json?")];
+        let form = |name: fn(usize) -> String, count: usize| {
+            let texts: Vec<_> = (0..count).map(|at| (name(at), "1".to_owned())).collect();
+            crate::steps::counted(|| drop(read_form(&fields, &texts)))
+        };
+        let kinds: [fn(usize) -> String; 3] = [|at| format!("x{at}"), |_| "name".to_owned(), |at| format!("y.{at}")];
+        for name in kinds {
+            let [once, twice] = [1_000, 2_000].map(|count| form(name, count));
+            assert!(once >= 1_000 && twice <= 3 * once, "{}: {once} and {twice} steps", name(0));
+        }
     }
 }

@@ -1,58 +1,64 @@
 //! Do the values of a request have their types? A value from a path or a query is a text; a body is JSON.
 
 use crate::types::{Field, Type, Types};
+use crate::wrong::{WrongValues, escaped, pointer_to};
 use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// The values of a request, or the fields that are wrong.
-pub type Given = Result<Map<String, Value>, Vec<FieldError>>;
+pub type Given = Result<Map<String, Value>, WrongValues>;
 
 /// Reads the body: a JSON object with the members `fields`, and no others.
 ///
 /// # Errors
-/// Fails with all wrong, missing and unknown members.
+/// Fails with the wrong, missing and unknown members.
 pub fn read_body(fields: &[Field], types: &Types, body: Map<String, Value>) -> Given {
-    let mut wrong = Vec::new();
+    let mut wrong = WrongValues::default();
     check_members(fields, types, &body, "", &mut wrong);
-    match wrong.is_empty() {
-        true => Ok(with_defaults(fields, body)),
-        false => Err(wrong),
-    }
+    wrong.or(|| with_defaults(fields, body))
 }
 
 /// Reads values that are texts, of a path or a query. Unknown names are refused.
 ///
 /// # Errors
-/// Fails with all wrong, missing and unknown values.
+/// Fails with the wrong, missing and unknown values.
 pub fn read_texts(fields: &[Field], texts: &[(String, String)]) -> Given {
-    let (mut wrong, mut values) = (Vec::new(), Map::new());
+    let (mut wrong, mut values, mut seen) = (WrongValues::default(), Map::new(), BTreeSet::new());
     for (name, text) in texts {
-        match fields.iter().find(|field| field.name == *name) {
-            None => wrong.push(unknown(&format!("/{}", escaped(name)), fields)),
-            Some(_) if values.contains_key(name) => {
-                wrong.push(field_error(
-                    &format!("/{name}"),
-                    FieldErrorCode::NotAllowed,
-                    "expected one value".to_owned(),
-                ));
-            }
-            Some(field) => match value_of(field.value_type.required(), text) {
-                Some(value) => drop(values.insert(name.clone(), value)),
-                None => {
-                    let message = format!("expected {}", field.value_type.shown());
-                    wrong.push(field_error(&format!("/{name}"), code_of(&field.value_type), message));
-                }
-            },
+        let Some(field) = named(fields, name) else {
+            wrong.add_unknown(|| pointer_to(name), names(fields));
+            continue;
+        };
+        if !seen.insert(name.as_str()) {
+            wrong.add(|| field_error(format!("/{name}"), FieldErrorCode::NotAllowed, "expected one value".to_owned()));
+            continue;
+        }
+        match value_of(field.value_type.required(), text) {
+            Some(value) => drop(values.insert(name.clone(), value)),
+            None => wrong.add(|| {
+                let message = format!("expected {}", field.value_type.shown());
+                field_error(format!("/{name}"), code_of(&field.value_type), message)
+            }),
         }
     }
-    let is_given = |name: &str| texts.iter().any(|(given, _)| given == name);
-    wrong.extend(
-        fields.iter().filter(|field| is_missing(field) && !is_given(&field.name)).map(|field| missing(field, "")),
-    );
-    match wrong.is_empty() {
-        true => Ok(with_defaults(fields, values)),
-        false => Err(wrong),
+    for field in fields.iter().filter(|field| is_missing(field) && !seen.contains(field.name.as_str())) {
+        wrong.add(|| missing(field, ""));
     }
+    wrong.or(|| with_defaults(fields, values))
+}
+
+/// Returns the field with a name. A business declares some dozen, whatever a request has.
+fn named<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
+    fields.iter().find(|field| {
+        #[cfg(test)]
+        crate::steps::step();
+        field.name == name
+    })
+}
+
+fn names(fields: &[Field]) -> impl Iterator<Item = &str> {
+    fields.iter().map(|field| field.name.as_str())
 }
 
 fn with_defaults(fields: &[Field], mut values: Map<String, Value>) -> Map<String, Value> {
@@ -71,42 +77,30 @@ fn is_missing(field: &Field) -> bool {
 
 fn missing(field: &Field, at: &str) -> FieldError {
     let message = format!("expected {}", field.value_type.shown());
-    field_error(&format!("{at}/{}", field.name), FieldErrorCode::Missing, message)
+    field_error(format!("{at}/{}", field.name), FieldErrorCode::Missing, message)
 }
 
-fn unknown(path: &str, fields: &[Field]) -> FieldError {
-    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-    let message = match names.is_empty() {
-        true => "expected no members".to_owned(),
-        false => format!("expected one of {}", names.join(", ")),
-    };
-    field_error(path, FieldErrorCode::UnknownField, message)
-}
-
-fn field_error(path: &str, code: FieldErrorCode, message: String) -> FieldError {
-    FieldError { path: path.to_owned(), code, message }
-}
-
-/// Escapes a name for a JSON Pointer.
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+fn field_error(path: String, code: FieldErrorCode, message: String) -> FieldError {
+    FieldError { path, code, message }
 }
 
 /// Adds the wrong members of an object at a JSON Pointer.
-fn check_members(fields: &[Field], types: &Types, object: &Map<String, Value>, at: &str, wrong: &mut Vec<FieldError>) {
+fn check_members(fields: &[Field], types: &Types, object: &Map<String, Value>, at: &str, wrong: &mut WrongValues) {
     for (name, value) in object {
-        match fields.iter().find(|field| field.name == *name) {
-            None => wrong.push(unknown(&format!("{at}/{}", escaped(name)), fields)),
+        match named(fields, name) {
+            None => wrong.add_unknown(|| format!("{at}/{}", escaped(name)), names(fields)),
             Some(field) if value.is_null() && !is_missing(field) => {}
             Some(field) => check_value(&field.value_type, value, types, &format!("{at}/{name}"), wrong),
         }
     }
-    wrong.extend(
-        fields.iter().filter(|field| is_missing(field) && !object.contains_key(&field.name)).map(|it| missing(it, at)),
-    );
+    for field in fields.iter().filter(|field| is_missing(field) && !object.contains_key(&field.name)) {
+        wrong.add(|| missing(field, at));
+    }
 }
 
-fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut Vec<FieldError>) {
+fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut WrongValues) {
+    #[cfg(test)]
+    crate::steps::step();
     match (of, value) {
         (Type::Optional(_), Value::Null) => {}
         (Type::Optional(inner), value) => check_value(inner, value, types, at, wrong),
@@ -117,18 +111,22 @@ fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut Ve
         }
         (Type::Named(name), Value::Object(object)) => match types.0.get(name) {
             Some(fields) => check_members(fields, types, object, at, wrong),
-            None => wrong.push(field_error(at, FieldErrorCode::WrongType, format!("expected {name}"))),
+            None => {
+                wrong.add(|| field_error(at.to_owned(), FieldErrorCode::WrongType, format!("expected {name}")));
+            }
         },
         (simple, value) if is_simple(simple, value) => {}
-        (other, _) => wrong.push(field_error(at, code_of(other), format!("expected {}", other.shown()))),
+        (other, _) => {
+            wrong.add(|| field_error(at.to_owned(), code_of(other), format!("expected {}", other.shown())));
+        }
     }
 }
 
 /// Returns the first problem of a value; none if it has its type.
 pub(crate) fn problem_of(of: &Type, value: &Value, types: &Types, at: &str) -> Option<FieldError> {
-    let mut wrong = Vec::new();
+    let mut wrong = WrongValues::default();
     check_value(of, value, types, at, &mut wrong);
-    wrong.into_iter().next()
+    wrong.listed().first().cloned()
 }
 
 fn is_simple(of: &Type, value: &Value) -> bool {
@@ -170,7 +168,7 @@ mod tests {
     }
 
     fn told(given: Given) -> Vec<(String, FieldErrorCode)> {
-        given.expect_err("wrong").into_iter().map(|error| (error.path, error.code)).collect()
+        given.expect_err("wrong").listed().iter().map(|error| (error.path.clone(), error.code)).collect()
     }
 
     #[test]
@@ -220,5 +218,32 @@ mod tests {
             told(texts(&[("limit", "9x"), ("day", "2026-02-30"), ("colour", "red"), ("all", "true"), ("all", "true")]));
         let paths: Vec<&str> = wrong.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["/limit", "/day", "/colour", "/all"]);
+    }
+
+    /// Twice as much of a request takes at most three times the steps, and the answer does not grow.
+    #[test]
+    fn twice_the_values_take_at_most_three_times_the_steps() {
+        let types = Types([("Line".to_owned(), vec![field("id", "string", None)])].into());
+        let fields = [field("a", "string?", None), field("b", "integer?", None), field("lines", "Line[]?", None)];
+        let unknown = |count: usize| (0..count).map(|at| (format!("x{at}"), json!(at))).collect::<Map<_, _>>();
+        let body = |count: usize| drop(read_body(&fields, &types, unknown(count)));
+        let nested = |count: usize| {
+            let lines: Vec<Value> = (0..count).map(|at| json!({"id": at, "x": {}})).collect();
+            drop(read_body(&fields, &types, json!({"lines": lines}).as_object().expect("an object").clone()));
+        };
+        let texts = |name: fn(usize) -> String| {
+            move |count: usize| (0..count).map(|at| (name(at), "1".to_owned())).collect::<Vec<_>>()
+        };
+        let (different, same) = (texts(|at| format!("x{at}")), texts(|_| "b".to_owned()));
+        let query = |count: usize| drop(read_texts(&fields, &different(count)));
+        let repeated = |count: usize| drop(read_texts(&fields, &same(count)));
+        let kinds: [(&str, &dyn Fn(usize)); 4] =
+            [("body", &body), ("lines", &nested), ("query", &query), ("repeated", &repeated)];
+        for (kind, of) in kinds {
+            let [once, twice] = [2_000, 4_000].map(|count| crate::steps::counted(|| of(count)));
+            assert!(once >= 2_000 && twice <= 3 * once, "{kind}: {once} and {twice} steps");
+        }
+        let wrong = read_texts(&fields, &different(4_000)).expect_err("unknown names");
+        assert_eq!((wrong.listed().len(), wrong.count()), (crate::limits::ERRORS_MAX, 4_000));
     }
 }

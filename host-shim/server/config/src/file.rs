@@ -9,6 +9,7 @@ use crate::reader::{Reader, Section};
 use host_tables::postgres::Roles;
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checker, Node};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 /// Forms of the log's lines.
 pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
 const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
-const SERVER: [&str; 3] = ["host", "port", "url"];
+const SERVER: [&str; 4] = ["host", "port", "trusted_proxies", "url"];
 /// What an address of the server is, for people.
 const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
 const DATABASE: [&str; 4] = ["type", "url", "tables", "roles"];
@@ -68,6 +69,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Address of the server for browsers, without a slash at the end; none for `http://` and the address.
     pub url: Option<String>,
+    /// The proxies whose `X-Forwarded-For` is believed; none for those on this machine.
+    pub trusted_proxies: Option<Vec<IpNet>>,
     /// Database of the server itself.
     pub database: Database,
     /// The roles that read the views of `tables.yml`; none if a server leaves the views as they are.
@@ -137,6 +140,7 @@ impl ServerConfig {
             views: read_views(reader, &section),
             listen: read_listen(reader, &section),
             url: read_url(reader, &section),
+            trusted_proxies: read_proxies(reader, &section),
             data: reader.text(&section, "data").map(|data| beside.join(data)),
             log_level: log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS)),
             log_format: log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS)),
@@ -172,6 +176,23 @@ fn read_url(reader: &Reader<'_>, section: &Section<'_>) -> Option<String> {
         is_address.then(|| format!("{scheme}://{}", host.to_ascii_lowercase()))
     };
     reader.parsed(&server, "url", URL_EXPECTED, parse)
+}
+
+/// Reads the addresses and networks of proxies.
+fn read_proxies(reader: &Reader<'_>, section: &Section<'_>) -> Option<Vec<IpNet>> {
+    let server = reader.inner(section, "server", None)?;
+    server.get("trusted_proxies")?;
+    let listed = reader.texts(&server, "trusted_proxies");
+    let network = |text: &str| text.parse().ok().or_else(|| text.parse().map(IpAddr::into).ok());
+    let read = listed.iter().filter_map(|entry| {
+        let network: Option<IpNet> = network(&entry.text);
+        if network.is_none() {
+            let problem = format!("`server.trusted_proxies` has `{}`", entry.written);
+            reader.fault(entry.place.clone(), problem, "IP addresses, or networks such as 10.0.0.0/8");
+        }
+        network
+    });
+    Some(read.collect())
 }
 
 /// Notes members that the type of a section does not have.

@@ -18,6 +18,7 @@ use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
 use host_provider_set::{AwayPages, Opened};
 use host_site::MakeRunner;
+use ipnet::IpNet;
 use std::fs::File;
 use std::future::Future;
 use std::io;
@@ -40,6 +41,8 @@ pub struct DaemonSetup {
     pub drift_every: Duration,
     /// Time between two searches for backups that are due; zero for a server that makes none.
     pub backups_every: Duration,
+    /// The proxies that name their clients; none for those on this machine.
+    pub proxies: Option<Vec<IpNet>>,
     /// The bound address.
     pub listener: TcpListener,
 }
@@ -94,7 +97,7 @@ impl Daemon {
     /// # Errors
     /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
-        let DaemonSetup { manifest, runner, data, drift_every, backups_every, listener, .. } = daemon;
+        let DaemonSetup { manifest, runner, data, drift_every, backups_every, proxies, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
         let keys = data.keys()?;
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
@@ -117,6 +120,10 @@ impl Daemon {
             measuring.extend(parts.measuring);
         }
         let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
+        let front = match proxies {
+            Some(proxies) => front.with_proxies(proxies),
+            None => front,
+        };
         let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
         let front = tools.into_iter().fold(front, |front, (partition, tools)| front.with_tools(partition, tools));
         let runtime = Builder::new_multi_thread().thread_name("http").enable_all().build()?;

@@ -9,21 +9,19 @@ pub(crate) use hosts::{InstanceHost, InstanceHosts};
 
 use crate::command;
 use crate::front::{Front, HostedSite, accept};
+use crate::lists::List;
 use crate::pages::away::{Away, answer};
 use crate::problem::Problem;
-use crate::query::{ask, read};
+use crate::query::read;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, Question};
-use host::processor::Questions;
-use host::view::parsed;
 use host_intake::Decoded;
 use host_store::Partition;
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Maximum instances of an account among which one is looked for.
-const INSTANCES_MAX: usize = 1_000;
 /// Command that restores an instance that was archived because nobody used it.
 const RESUME: &str = "instance.resume";
 
@@ -90,16 +88,23 @@ async fn find(
     is_wanted: impl Fn(&Value) -> bool + Send + 'static,
 ) -> Result<Option<(Away, u64)>, Problem> {
     let (at, scope) = (site.site.clock().now(), site.site.partition().scope(account.clone()));
-    ask(site, move |answerer| -> Result<_, Problem> {
-        let question = Question { account, actor: Actor::system(), at };
-        let (rows, _) = answerer.ask_whole_list(&question, "instances", None, INSTANCES_MAX)?;
+    let question = Question { account, actor: Actor::system(), at };
+    let found = List::new(question, "instances").each(site, None::<Value>, move |found, (_, instance)| {
         // A deleted instance may have had the name before.
-        let wanted = rows.iter().map(|row| parsed(&row.value)).filter(is_wanted);
-        let found = wanted.min_by_key(|instance| instance["status"] == "terminated");
-        let revision = answerer.read(|store| store.revision(&scope))?;
-        Ok(found.map(|instance| (Away::of(&instance), revision)))
-    })
-    .await?
+        let is_deleted = instance["status"] == "terminated";
+        match is_wanted(&instance) {
+            true if !is_deleted => {
+                *found = Some(instance);
+                return Ok(ControlFlow::Break(()));
+            }
+            true if found.is_none() => *found = Some(instance),
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    let Some(instance) = found.await? else { return Ok(None) };
+    let revision = read(site, move |store| store.revision(&scope)).await?;
+    Ok(Some((Away::of(&instance), revision)))
 }
 
 /// Restores an instance. Requests that find the same state of the account are one command.

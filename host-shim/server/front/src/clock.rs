@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::Timestamp;
 use host::time;
+use host_routes::limits::COMMAND_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -45,7 +46,7 @@ pub(crate) async fn advance(
     let Some(local) = hosted.local_clock.clone() else {
         return Err(Problem::not_found("the clock moves only in local mode"));
     };
-    let bytes = body::read(&headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
     let given: Advance =
         serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
     let now = hosted.site.clock().now();

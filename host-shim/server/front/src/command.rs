@@ -10,15 +10,22 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Account, Actor, Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
+use extension_contract::{
+    Account, Actor, Event, FieldError, FieldErrorCode, JSON_BYTES_MAX, Outcome, Payload, Refusal, Reply,
+};
 use host::processor::{Disposition, Report, is_same_command};
-use host_access::Caller;
+use host::view::parsed;
+use host_access::{Caller, Reach};
 use host_intake::Decoded;
 use host_intake::body::parse_object;
+use host_routes::limits::COMMAND_BYTES_MAX;
+use host_routes::pointer_to;
 use host_store::InboxState;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 /// Source of a command.
@@ -27,6 +34,8 @@ const SOURCE: &str = "api";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Maximum length of that header, as at Stripe.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// The contract has no larger JSON.
+const _: () = assert!(COMMAND_BYTES_MAX == JSON_BYTES_MAX);
 
 /// The query of a command.
 #[derive(Debug, Deserialize)]
@@ -126,7 +135,7 @@ pub(crate) async fn post(
         return Err(Problem::not_found(format!("no command `{kind}`")).with("commands", json!(kinds)));
     }
     let account = access::account(&caller, query.account.as_deref())?;
-    let bytes = body::read(&headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
     let payload = payload(&bytes)?;
     run(&app, &hosted, caller, account, &kind, payload, &headers).await
 }
@@ -155,9 +164,37 @@ pub(crate) async fn run_with_id(
     payload: String,
     id: String,
 ) -> Result<Answered, Problem> {
-    let event = event(hosted, id.clone(), caller.actor_in(&account), account, kind, payload);
+    check_members(hosted, kind, &payload)?;
+    // Operators and services are trusted with the disk. The bearer of a token is not, although it acts as a service.
+    let is_limited = matches!(caller.reach, Reach::Accounts(_));
+    if is_limited {
+        app.rates.command(&caller.key, &payload)?;
+    }
+    let event = event(hosted, id.clone(), caller.actor_in(&account), account, kind, payload.clone());
     let event = Event { reply_to: Some(id), ..event };
-    send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
+    let answered = send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await;
+    if is_limited && answered.as_ref().is_err_and(|problem| problem.refusal().is_some()) {
+        app.rates.refused_command(&caller.key, &payload);
+    }
+    answered
+}
+
+/// Refuses a payload with a member that its command never has, in the words of the extension, before it is stored.
+fn check_members(hosted: &HostedSite, kind: &str, payload: &str) -> Result<(), Problem> {
+    let declared = hosted.site.commands().iter().find(|command| command.kind == kind);
+    let Some(schema) = declared.map(|command| parsed(&command.schema)) else { return Ok(()) };
+    let Some(known) = schema["properties"].as_object().filter(|_| schema["additionalProperties"] == false) else {
+        return Ok(());
+    };
+    let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(payload).unwrap_or_default();
+    let Some((name, _)) = given.into_iter().find(|(name, _)| !known.contains_key(name)) else { return Ok(()) };
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let message = match names.is_empty() {
+        true => "expected none, since there are none".to_owned(),
+        false => format!("expected one of {}", names.join(", ")),
+    };
+    let error = FieldError { path: pointer_to(&name), code: FieldErrorCode::UnknownField, message };
+    Err(Problem::of_refusal(&Refusal::Invalid(vec![error])))
 }
 
 /// Returns the event of a command, for which nobody waits.
@@ -190,10 +227,6 @@ pub(crate) fn event(
 pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.is_empty() {
         return Ok("{}".to_owned());
-    }
-    if bytes.len() > JSON_BYTES_MAX {
-        let detail = format!("expected at most {JSON_BYTES_MAX} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
     let document = parse_object(bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
     if let Some(pointer) = document.duplicate() {

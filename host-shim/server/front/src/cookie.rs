@@ -1,4 +1,5 @@
-//! Cookies of browsers: that of a session, and that of a login which is under way at an issuer.
+//! Cookies of browsers: that of a session, that of a login which is under way at an issuer, and the mark of a browser that
+//! has logged in before.
 //!
 //! A browser sends its cookies with every request, whichever page makes it. So a request that changes something counts only if the browser
 //! says that a page of this server makes it ([`is_from_own_page`]); forms need no hidden token (CSRF).
@@ -11,6 +12,8 @@ use extension_contract::Timestamp;
 pub(crate) const SESSION: &str = "session";
 /// The cookie of a login at an issuer.
 pub(crate) const LOGIN: &str = "login";
+/// The mark of a browser that has logged in before.
+pub(crate) const BROWSER: &str = "browser";
 /// The header in which a browser says which page makes a request (Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

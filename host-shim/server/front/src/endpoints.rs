@@ -16,7 +16,8 @@ use host_access::Caller;
 use host_identity::{OWNER, random};
 use host_openapi::EVENTS;
 use host_provider_api::Secrets;
-use host_routes::Type;
+use host_routes::limits::ENDPOINT_BYTES_MAX;
+use host_routes::{Type, WrongValues};
 use host_webhooks::{
     Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError,
     check_url, new_secret,
@@ -131,6 +132,12 @@ fn endpoint(called: &Called, id: &str) -> Result<Endpoint, Problem> {
     found.ok_or_else(|| Problem::not_found("no endpoint with this id"))
 }
 
+/// Counts a message that a person sends to an endpoint, since each is stored for a month or sent to another server.
+fn count_message(app: &AppState, called: &Called, endpoint: &Endpoint) -> Result<(), Problem> {
+    let account = endpoint.account.as_ref().map(ToString::to_string);
+    app.rates.endpoint_message(&called.hosted.site.partition().name(), account.as_deref())
+}
+
 fn shown(endpoint: &Endpoint) -> Value {
     json!({
         "id": endpoint.id,
@@ -168,9 +175,9 @@ fn optional(of: Type) -> Type {
 
 /// Checks address, types and description, as far as they are given.
 fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
-    let mut errors = Vec::new();
+    let mut errors = WrongValues::default();
     let mut wrong = |path: String, message: String| {
-        errors.push(FieldError { path, code: FieldErrorCode::NotAllowed, message });
+        errors.add(|| FieldError { path, code: FieldErrorCode::NotAllowed, message });
     };
     let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
     let (url, description) = (text("url"), text("description"));
@@ -188,15 +195,19 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
         .get("types")
         .and_then(Value::as_array)
         .map(|types| types.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect::<Vec<String>>());
-    for (index, name) in types.iter().flatten().enumerate() {
-        if EVENTS.iter().all(|event| event.name != name) {
-            let known = EVENTS.iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
-            wrong(format!("/types/{index}"), format!("expected one of {known}"));
-        }
+    let is_unknown = |name: &String| EVENTS.iter().all(|event| event.name != name);
+    let unknown = types.iter().flatten().enumerate().filter(|(_, name)| is_unknown(name));
+    for (at, (index, _)) in unknown.enumerate() {
+        let known = || EVENTS.iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
+        let message = if at == 0 { format!("expected one of {}", known()) } else { "not a type either".to_owned() };
+        wrong(format!("/types/{index}"), message);
+    }
+    if types.as_ref().is_some_and(|types| types.len() > EVENTS.len()) {
+        wrong("/types".to_owned(), format!("expected at most {} types", EVENTS.len()));
     }
     match errors.is_empty() {
         true => Ok(Changes { url, types, description }),
-        false => Err(Problem::invalid("body", &errors)),
+        false => Err(Problem::invalid("body", errors)),
     }
 }
 
@@ -212,7 +223,7 @@ pub(crate) async fn make(
     let account = account_of(&called.caller, query.account.as_deref())?;
     let texts = Type::List(Type::Text.into());
     let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
-    let changes = changes(&members(&app, &headers, body, &fields).await?, own.is_local)?;
+    let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?, own.is_local)?;
     if own.webhooks.endpoints()?.len() >= ENDPOINTS_MAX {
         let detail = format!("expected at most {ENDPOINTS_MAX} endpoints of a business");
         return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
@@ -271,11 +282,14 @@ pub(crate) async fn change(
         ("description", optional(Type::Text)),
         ("status", optional(Type::Words(vec!["enabled".to_owned(), "disabled".to_owned()]))),
     ];
-    let given = members(&app, &headers, body, &fields).await?;
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?;
     own.webhooks.change_endpoint(&id, &changes(&given, own.is_local)?)?;
     let now = called.hosted.site.clock().now();
     match given.get("status").and_then(Value::as_str) {
-        Some("enabled") => _ = own.webhooks.enable(&endpoint_before, &random("msg_")?, now)?,
+        Some("enabled") if endpoint_before.status() == EndpointStatus::Disabled => {
+            count_message(&app, &called, &endpoint_before)?;
+            own.webhooks.enable(&endpoint_before, &random("msg_")?, now)?;
+        }
         Some("disabled") => _ = own.webhooks.disable(&id, now)?,
         _ => {}
     }
@@ -307,8 +321,13 @@ pub(crate) async fn rotate(called: Called, Named(id): Named<String>) -> Result<A
 }
 
 /// Carries out `POST /api/endpoints/ID/test`: sends a message of the type `endpoint.test`.
-pub(crate) async fn test(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn test(
+    State(app): State<AppState>,
+    called: Called,
+    Named(id): Named<String>,
+) -> Result<Answered, Problem> {
     let (endpoint, message) = (endpoint(&called, &id)?, random("msg_")?);
+    count_message(&app, &called, &endpoint)?;
     called.hosted.webhooks()?.webhooks.test(&endpoint, &message, called.hosted.site.clock().now())?;
     Ok(Answered::of(202, json!({"message": message})))
 }
@@ -335,8 +354,13 @@ pub(crate) async fn log(
 }
 
 /// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
-pub(crate) async fn resend(called: Called, Named((id, message)): Named<(String, String)>) -> Result<Answered, Problem> {
+pub(crate) async fn resend(
+    State(app): State<AppState>,
+    called: Called,
+    Named((id, message)): Named<(String, String)>,
+) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
+    count_message(&app, &called, &endpoint)?;
     let now = called.hosted.site.clock().now();
     match called.hosted.webhooks()?.webhooks.resend(&endpoint.id, &message, now)? {
         true => Ok(Answered::of(202, json!({"message": message}))),
@@ -353,7 +377,8 @@ pub(crate) async fn resend_failed(
     body: Body,
 ) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
-    let given = members(&app, &headers, body, &[("since", optional(Type::Time))]).await?;
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &[("since", optional(Type::Time))]).await?;
+    count_message(&app, &called, &endpoint)?;
     let since = given.get("since").and_then(Value::as_str).and_then(time::parse).unwrap_or(0);
     let now = called.hosted.site.clock().now();
     let count = called.hosted.webhooks()?.webhooks.resend_failed(&endpoint.id, since, now)?;

@@ -9,7 +9,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::{ActorKind, Payload};
+use host_intake::body::BODY_BYTES_MAX;
 use host_intake::raw;
+use host_routes::limits::EVENT_BYTES_MAX;
+
+/// What is read can be parsed.
+const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);
 
 pub(crate) async fn report(
     State(app): State<AppState>,
@@ -20,7 +25,7 @@ pub(crate) async fn report(
     if !caller.is_service() {
         return Err(Problem::forbidden("only a service or an operator may report events"));
     }
-    let bytes = body::read(&headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await?;
     let partition = hosted.site.partition();
     let decoded = raw::read(bytes.clone(), &partition.business, hosted.site.clock().now());
     let mut decoded = decoded.map_err(|error| Problem::bad("event", error.to_string()))?;

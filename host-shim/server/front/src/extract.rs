@@ -4,8 +4,8 @@ use crate::access;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Method};
 use host_access::Caller;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -18,6 +18,13 @@ pub(crate) struct Called {
 
 /// The site of a request, whoever calls.
 pub(crate) struct Hosted(pub(crate) Arc<HostedSite>);
+
+/// The site of a request that needs no key. It counts for the caller's key, or else for the sender's address.
+pub(crate) struct Open(pub(crate) Arc<HostedSite>);
+
+/// Marks a request that a page makes on behalf of its reader, whose own request was counted already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted;
 
 /// A request of an operator to a site.
 pub(crate) struct Operator {
@@ -53,13 +60,48 @@ pub(crate) async fn caller_of(
     parts: &Parts,
     method: &Method,
 ) -> Result<Caller, Problem> {
-    match access::caller(&*app.authenticator, hosted, method, &parts.headers).await {
+    let found = access::caller(&*app.authenticator, hosted, method, &parts.headers).await;
+    if parts.extensions.get::<Counted>().is_some() {
+        return found;
+    }
+    match found {
         Ok(caller) => app.rates.key(&caller.key).map(|()| caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(problem) => {
             app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
             Err(problem)
         }
+    }
+}
+
+/// Counts a request that needs no key: for its key if it has a valid one, otherwise for its address.
+pub(crate) async fn count(
+    app: &AppState,
+    hosted: &HostedSite,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<(), Problem> {
+    if extensions.get::<Counted>().is_some() {
+        return Ok(());
+    }
+    let stranger = || app.rates.stranger(extensions.get().copied(), headers);
+    if access::token(hosted, &Method::GET, headers)?.is_none() {
+        return stranger();
+    }
+    match access::caller(&*app.authenticator, hosted, &Method::GET, headers).await {
+        Ok(caller) => app.rates.key(&caller.key),
+        Err(problem) if !problem.is_unauthorized() => Err(problem),
+        Err(_) => stranger(),
+    }
+}
+
+impl FromRequestParts<AppState> for Open {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
+        count(app, &hosted, &parts.headers, &parts.extensions).await?;
+        Ok(Open(hosted))
     }
 }
 

@@ -16,18 +16,18 @@ use crate::operator::waiting::Waiting;
 use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
 use crate::pages::{self, SitePages};
 use crate::problem::Problem;
-use crate::rate::{Rate, Rates};
+use crate::rate::{Peer, Rate, Rates, usual_proxies};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream;
 use crate::streams::Streams;
 use crate::trace::{self, Requests};
-use crate::{command, event, health, products, query, registry, webhook};
+use crate::{command, event, extract, health, products, query, registry, webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Method, Request, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
@@ -39,8 +39,13 @@ use host_intake::request::PATH as WEBHOOKS;
 use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
 use host_routes::Matched;
+use host_routes::limits::{
+    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LINKS_PER_HOUR, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S,
+    REPLY_S_MAX, STRANGER_AT_ONCE, STRANGER_PER_SECOND,
+};
 use host_site::Site;
 use host_store::Partition;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -65,24 +70,25 @@ pub struct FrontLimits {
     pub key: Rate,
     /// Requests without a valid key, of one address.
     pub stranger: Rate,
-    /// Registrations and logins in a minute: of one address, and logins of one user.
+    /// Registrations and logins in a minute: of one address, and failed logins of one user.
     pub logins: u32,
+    /// Links in an hour that are mailed to one address.
+    pub links: u32,
     /// Time after which the caller of an open stream is found again.
     pub recheck: Duration,
 }
 
 impl Default for FrontLimits {
-    /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up; 500 requests a
-    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once; 10 logins a minute;
-    /// 30 s until the caller of a stream is found again.
+    /// The limits of [`host_routes::limits`].
     fn default() -> Self {
         FrontLimits {
-            body: Duration::from_secs(10),
-            reply: Duration::from_secs(20),
-            key: Rate { per_second: 500, burst: 1_000 },
-            stranger: Rate { per_second: 10, burst: 100 },
-            logins: 10,
-            recheck: Duration::from_secs(30),
+            body: Duration::from_secs(BODY_S_MAX),
+            reply: Duration::from_secs(REPLY_S_MAX),
+            key: Rate { per_second: KEY_PER_SECOND, burst: KEY_AT_ONCE },
+            stranger: Rate { per_second: STRANGER_PER_SECOND, burst: STRANGER_AT_ONCE },
+            logins: LOGINS_PER_MINUTE,
+            links: LINKS_PER_HOUR,
+            recheck: Duration::from_secs(RECHECK_S),
         }
     }
 }
@@ -207,7 +213,7 @@ impl Front {
             authenticator,
             ids,
             limits,
-            rates: Arc::new(Rates::new(limits.key, limits.stranger, limits.logins)),
+            rates: Arc::new(Rates::new(&limits, usual_proxies())),
             requests: Arc::new(Requests::new()),
             metrics,
             quarantine,
@@ -232,6 +238,12 @@ impl Front {
     pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Front {
         let app = AppState { quarantine, ..self.app };
         Front { router: router(app.clone()), app }
+    }
+
+    /// Trusts the `X-Forwarded-For` of these proxies instead of those on this machine.
+    #[must_use]
+    pub fn with_proxies(self, proxies: Vec<IpNet>) -> Front {
+        self.with(|app| app.rates = Arc::new(Rates::new(&app.limits, proxies)))
     }
 
     /// Announces the users that are not announced to their businesses yet.
@@ -275,20 +287,31 @@ impl Front {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
         let span = trace::span(&id);
-        let mut response = self.route(request).instrument(span.clone()).await;
+        let mut response = match is_plain(&request) {
+            Ok(()) => self.route(request).instrument(span.clone()).await,
+            Err(problem) => problem.into_response(),
+        };
         let route = response.extensions().get::<RoutePattern>().map(|pattern| pattern.0.as_str());
         let (status, took) = (response.status(), began.elapsed());
         self.app.metrics.answered(route, status.as_u16(), took);
         trace::answered(&span, &method, route, status, took);
-        response.headers_mut().insert(trace::HEADER, id);
+        let headers = response.headers_mut();
+        headers.insert(trace::HEADER, id);
+        // Browsers must not guess another type, and nothing is cached unless the handler allows it.
+        headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response
     }
 
     async fn route(&self, mut request: Request<Body>) -> Response {
-        if let Some((site, host)) = self.app.instance_of(&request)
-            && let Some(response) = away::at_its_host(self, &site, host, without_body(&request)).await
-        {
-            return response;
+        if let Some((site, host)) = self.app.instance_of(&request) {
+            let peer = request.extensions().get::<Peer>().copied();
+            if let Err(problem) = self.app.rates.stranger(peer, request.headers()) {
+                return problem.into_response();
+            }
+            if let Some(response) = away::at_its_host(self, &site, host, without_body(&request)).await {
+                return response;
+            }
         }
         let Some((site, rest)) = self.app.site_of(&request) else {
             return Problem::not_found("no business of this name").into_response();
@@ -332,6 +355,9 @@ impl Front {
         // The router never fails.
         let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if let Some(parts) = wants_page.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
+            if let Err(problem) = extract::count(&self.app, &site, &parts.headers, &parts.extensions).await {
+                return problem.into_response();
+            }
             return pages::failure(self, &site, &parts, answer.status(), "There is no such page.").await;
         }
         match others.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
@@ -421,6 +447,26 @@ impl AppState {
     }
 }
 
+/// Refuses a request whose host is ambiguous, and one with too many parameters.
+fn is_plain(request: &Request<Body>) -> Result<(), Problem> {
+    let (uri, headers): (&Uri, &HeaderMap) = (request.uri(), request.headers());
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    let is_same = |host: &HeaderValue, name: &str| host.as_bytes().eq_ignore_ascii_case(name.as_bytes());
+    let is_other = uri.authority().zip(host).is_some_and(|(target, host)| !is_same(host, target.as_str()));
+    if another.is_some() || is_other {
+        return Err(Problem::bad("host", "expected one header `Host`, with the host of the address"));
+    }
+    let separators = uri.query().map_or(0, |query| query.bytes().filter(|c| *c == b'&').count());
+    match separators < QUERY_PARAMETERS_MAX {
+        true => Ok(()),
+        false => {
+            let detail = format!("expected at most {QUERY_PARAMETERS_MAX} parameters");
+            Err(Problem::new(StatusCode::URI_TOO_LONG, "query", detail))
+        }
+    }
+}
+
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
@@ -428,10 +474,13 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Returns the address and the headers of a request.
+/// Returns the address, the headers and the sender of a request.
 pub(crate) fn without_body(request: &Request<Body>) -> Parts {
     let mut parts = Request::new(()).into_parts().0;
     (parts.uri, parts.headers) = (request.uri().clone(), request.headers().clone());
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        parts.extensions.insert(*peer);
+    }
     parts
 }
 

@@ -1,5 +1,6 @@
 //! `GET /health`: does each site read its store?
 
+use crate::extract::Open;
 use crate::front::AppState;
 use crate::query;
 use axum::extract::State;
@@ -7,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-pub(crate) async fn get(State(app): State<AppState>) -> Response {
+pub(crate) async fn get(State(app): State<AppState>, _: Open) -> Response {
     let mut failing = Vec::new();
     for hosted in app.sites.iter() {
         let partition = hosted.site.partition();

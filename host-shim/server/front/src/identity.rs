@@ -6,6 +6,7 @@
 //! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
 //! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
 
+mod browser;
 pub(crate) mod issuers;
 pub(crate) mod mails;
 pub(crate) mod organizations;
@@ -16,10 +17,10 @@ use crate::access::{token, unauthorized};
 use crate::body;
 use crate::command::{self, Answered};
 use crate::cookie;
-use crate::extract::Hosted;
+use crate::extract::{Hosted, Open};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
-use crate::rate::Peer;
+use crate::rate::{Peer, Tried};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -27,11 +28,12 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
 use host::business::BusinessFolder;
-use host_identity::{Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
+use host_identity::{Address, Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
 use host_pages::Locale;
 use host_routes::Type;
+use host_routes::limits::CREDENTIAL_BYTES_MAX;
 use serde_json::{Map, Value, json};
 use session::Session;
 use std::collections::BTreeSet;
@@ -88,7 +90,7 @@ pub(crate) async fn register(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Problem> {
+) -> Result<Response, Problem> {
     let users = hosted.users()?;
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
     let given = given(&app, &headers, body, &["email", "password"], &["name"]).await?;
@@ -100,7 +102,7 @@ pub(crate) async fn register(
     note_language(users, &registered.user, &headers);
     announce(&hosted, users, &registered.user).await;
     mails::ask_to_confirm(&hosted, &registered.user).await;
-    Ok(Answered::of(201, shown(&registered)))
+    Ok(browser::remembered(&hosted, users, &headers, &registered.user, Answered::of(201, shown(&registered))))
 }
 
 /// Carries out `POST /api/auth/login`.
@@ -110,24 +112,35 @@ pub(crate) async fn log_in(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Problem> {
+) -> Result<Response, Problem> {
     let users = hosted.users()?;
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
     let given = given(&app, &headers, body, &["email", "password"], &[]).await?;
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
-    app.rates.login_of(&format!("{}/{}", hosted.site.partition().name(), email.trim().to_lowercase()))?;
     let now = hosted.site.clock().now();
-    let logged_in = answer(|then| users.identity().log_in(&email, password, now, then)).await?;
+    // Only an address can be a user's. Other texts count for the sender's own address alone.
+    let address = Address::parse(&email);
+    let browser = address.as_ref().and_then(|address| browser::known(&hosted, users, &headers, address));
+    let business = hosted.site.partition().name();
+    let tried = address
+        .as_ref()
+        .map(|address| Tried::LogIn { user: (&business, address.as_str()), browser: browser.as_deref() });
+    tried.map(|tried| app.rates.tries(tried)).transpose()?;
+    let logged_in = answer(|then| users.identity().log_in(&email, password, now, then)).await;
+    if !matches!(&logged_in, Err(problem) if problem.is_unauthorized()) {
+        tried.inspect(|tried| app.rates.succeeded(*tried));
+    }
+    let logged_in = logged_in?;
     note_language(users, &logged_in.user, &headers);
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
-    Ok(Answered::ok(shown(&logged_in)))
+    Ok(browser::remembered(&hosted, users, &headers, &logged_in.user, Answered::ok(shown(&logged_in))))
 }
 
 /// Carries out `POST /api/auth/logout`: ends the session of the token, and takes the cookie from the browser.
-pub(crate) async fn log_out(Hosted(hosted): Hosted, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn log_out(Open(hosted): Open, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
     let users = hosted.users()?;
     let token = token(&hosted, &method, &headers)?;
     let token = token.ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
@@ -157,7 +170,7 @@ pub(crate) async fn me(session: Session) -> Result<Answered, Problem> {
 }
 
 /// Carries out `GET /.well-known/jwks.json`: the public keys of the tokens.
-pub(crate) async fn key_set(Hosted(hosted): Hosted) -> Response {
+pub(crate) async fn key_set(Open(hosted): Open) -> Response {
     match hosted.users() {
         Ok(users) => Answered::ok(users.identity().key_set()).into_response(),
         Err(problem) => problem.into_response(),
@@ -174,7 +187,7 @@ async fn given(
 ) -> Result<Map<String, Value>, Problem> {
     let required = required.iter().map(|name| (*name, Type::Text));
     let fields = required.chain(optional.iter().map(|name| (*name, Type::Optional(Type::Text.into()))));
-    body::members(app, headers, body, &fields.collect::<Vec<_>>()).await
+    body::members(app, headers, body, CREDENTIAL_BYTES_MAX, &fields.collect::<Vec<_>>()).await
 }
 
 /// Receives the answer of a thread that hashes passwords.
@@ -201,7 +214,7 @@ async fn proved(ask: impl FnOnce(Box<dyn FnOnce(bool) + Send>) -> Result<(), Ref
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Invalid(errors) => Problem::invalid("body", &errors),
+            Refused::Invalid(errors) => Problem::invalid("body", errors.as_slice()),
             Refused::Taken => Problem::new(StatusCode::CONFLICT, "email-taken", "a user has this address"),
             Refused::Wrong => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "the address or the password is wrong")

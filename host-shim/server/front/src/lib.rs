@@ -20,6 +20,7 @@ mod front;
 mod health;
 mod identity;
 pub mod ids;
+mod lists;
 mod metrics;
 mod operator;
 mod pages;

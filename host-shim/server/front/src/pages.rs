@@ -11,6 +11,7 @@ mod show;
 mod words;
 
 use crate::away::InstanceHosts;
+use crate::extract::count;
 use crate::front::{Front, HostedSite, without_body};
 use crate::problem::Problem;
 use crate::redirect::see_other;
@@ -99,6 +100,10 @@ pub(crate) async fn answer(
     if let Some(name) = path.strip_prefix(ASSETS).filter(|_| is_get) {
         return Ok(asset(&set, name));
     }
+    let is_of_pages = path.starts_with(ACTIONS) || is_get && set.find(path).is_some();
+    if is_of_pages && let Err(problem) = count(front.state(), hosted, request.headers(), request.extensions()).await {
+        return Ok(problem.into_response());
+    }
     if let Some(name) = path.strip_prefix(ACTIONS).filter(|_| *request.method() == Method::POST) {
         return Ok(act::act(front, hosted, &set, name, request).await);
     }
@@ -108,7 +113,7 @@ pub(crate) async fn answer(
         let asked = show::Asked { front, hosted, set: &set, parts: &parts };
         return Ok(see_other(&format!("{}/", asked.base())));
     }
-    if !is_get || set.find(path).is_none() {
+    if !is_of_pages || !is_get {
         return Err(request);
     }
     let (parts, _) = request.into_parts();

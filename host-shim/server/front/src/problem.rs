@@ -6,7 +6,8 @@ use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as Extensi
 use host::processor::AskError;
 use host::show;
 use host::writer::JobError;
-use host_routes::ErrorMap;
+use host_routes::limits::ERRORS_MAX;
+use host_routes::{ErrorMap, WrongValues};
 use host_site::questions::NotAsked;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Map, Value, json};
@@ -69,6 +70,12 @@ impl Problem {
         Problem { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// The body is too long.
+    pub(crate) fn too_large(bytes_max: usize) -> Self {
+        let detail = format!("expected at most {bytes_max} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    }
+
     /// Returns true if the caller has no valid key.
     pub(crate) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
@@ -109,14 +116,16 @@ impl Problem {
 
     /// One value of a part of the request is wrong.
     pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, message: String) -> Self {
-        Problem::invalid(part, &[FieldError { path: path.to_owned(), code, message }])
+        Problem::invalid(part, [FieldError { path: path.to_owned(), code, message }].as_slice())
     }
 
-    /// Values of a part of the request are wrong.
-    pub(crate) fn invalid(part: &'static str, errors: &[FieldError]) -> Self {
-        let detail = format!("some values of the {part} are wrong");
+    /// Values of a part of the request are wrong. The answer lists the first ones.
+    pub(crate) fn invalid(part: &'static str, wrong: impl Into<WrongValues>) -> Self {
+        let wrong = wrong.into();
+        let more = and_more(wrong.listed().len(), wrong.count());
+        let detail = format!("some values of the {part} are wrong{more}");
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
-        problem.with("in", json!(part)).with("errors", show::wrong_fields(errors))
+        problem.with("in", json!(part)).with("errors", show::wrong_fields(wrong.listed()))
     }
 
     /// Returns an answer as it is, or, if it is the answer to a refused request, the answer that a business gives to it.
@@ -140,14 +149,25 @@ impl Problem {
     /// The extension refused a command or a question.
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         let status = StatusCode::from_u16(show::refusal_status(refusal)).unwrap_or(StatusCode::CONFLICT);
-        let problem = Problem::new(status, refusal.code(), refusal.detail());
-        Problem { refusal: Some(Box::new(refusal.clone())), more: show::refusal_members(refusal), ..problem }
+        let (refusal, more) = match refusal {
+            Refusal::Invalid(errors) if errors.len() > ERRORS_MAX => {
+                (Refusal::Invalid(errors[..ERRORS_MAX].to_vec()), and_more(ERRORS_MAX, errors.len()))
+            }
+            refusal => (refusal.clone(), String::new()),
+        };
+        let problem = Problem::new(status, refusal.code(), refusal.detail() + &more);
+        Problem { more: show::refusal_members(&refusal), refusal: Some(Box::new(refusal)), ..problem }
     }
 
     /// The answer has no body that could reveal anything about the failure, except that the caller may try again.
     pub(crate) fn internal() -> Self {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed; the operator's log says why")
     }
+}
+
+/// Returns how many errors are not listed.
+fn and_more(listed: usize, count: usize) -> String {
+    if count > listed { format!(", and {} more", count - listed) } else { String::new() }
 }
 
 /// Mark of an answer to a refused request.

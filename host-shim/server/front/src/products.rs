@@ -25,7 +25,6 @@ use extension_contract::Account;
 use host_access::Caller;
 use host_openapi::platform::{Action, ROUTES, Route, Who, allow};
 use page::Filter;
-pub(crate) use read::{too_many, whole_list};
 pub(crate) use show::offer;
 use std::sync::Arc;
 

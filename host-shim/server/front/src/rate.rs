@@ -1,22 +1,32 @@
-//! How many requests may a key send, and how many may an address send without a valid key?
+//! Limits the requests, logins, mails and stored bytes of each sender: a key, a user, an address, or an IPv6 network.
 //!
-//! Webhooks have no rate limit: their senders come in bursts, and a full queue answers them with 503.
+//! Each table keeps 16 bytes a sender, under a keyed hash, so its size does not depend on what is sent. Webhooks have no rate limit: their
+//! senders come in bursts, and a full queue answers them with 503.
 
+use crate::front::FrontLimits;
 use crate::problem::Problem;
 use axum::http::HeaderMap;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
-use std::hash::Hash;
+use host_routes::limits::{
+    COMMAND_BYTES_LEAST, COMMAND_BYTES_PER_DAY, ENDPOINT_MESSAGES_PER_DAY, NETWORK_SHARE, REFUSED_BYTES_PER_DAY,
+    SENDERS_MAX,
+};
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Header in which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
-/// Number of remembered keys or addresses up to which none is forgotten.
-const REMEMBERED: usize = 10_000;
 /// Number of leading bits of an IPv6 address that one client has in common.
-const IPV6_NETWORK_BITS: u32 = 64;
+const CLIENT_BITS: u32 = 64;
+/// Number of leading bits that a provider gives to a customer.
+const NETWORK_BITS: u32 = 48;
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A rate: so many requests a second in the long run, and so many at once. 0 counts as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,100 +41,271 @@ pub struct Rate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// The limiter of one kind of sender.
-struct Limiter<K: Hash + Eq + Clone> {
-    requests: DefaultKeyedRateLimiter<K>,
-    /// Number of remembered senders at which those without a recent request are forgotten: twice as many as after the last
-    /// time, so that the search costs little for each request.
-    forgets_at: AtomicUsize,
+/// Shares that refill with time (GCRA). Stores for each sender when its share will be full again, in nanoseconds since the start.
+struct Shares {
+    /// Time in which one unit comes back.
+    unit_ns: u64,
+    /// Time in which a whole share comes back.
+    share_ns: u64,
+    begun: Instant,
+    hasher: RandomState,
+    full_at: Mutex<HashMap<u64, u64>>,
+    /// Number of senders at which some are forgotten.
+    most: usize,
 }
 
-impl<K: Hash + Eq + Clone> Limiter<K> {
-    fn new(rate: Rate) -> Self {
-        let [per_second, burst] = [rate.per_second, rate.burst].map(at_least_one);
-        Limiter::of(Quota::per_second(per_second).allow_burst(burst))
-    }
-
-    fn of(quota: Quota) -> Self {
-        let requests = RateLimiter::keyed(quota);
-        Limiter { requests, forgets_at: AtomicUsize::new(REMEMBERED) }
-    }
-
-    /// Counts a request. Fails with the seconds after which the next may come.
-    fn count(&self, sender: &K) -> Result<(), u64> {
-        if self.requests.len() > self.forgets_at.load(Ordering::Relaxed) {
-            self.requests.retain_recent();
-            self.forgets_at.store((2 * self.requests.len()).max(REMEMBERED), Ordering::Relaxed);
+impl Shares {
+    /// Every sender may use `share` at once, and gets `amount` of it back in a time.
+    fn new(amount: u64, within: Duration, share: u64) -> Shares {
+        let within = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        let unit_ns = within / amount.max(1);
+        Shares {
+            unit_ns,
+            share_ns: unit_ns.saturating_mul(share.max(1)),
+            begun: Instant::now(),
+            hasher: RandomState::new(),
+            full_at: Mutex::default(),
+            most: SENDERS_MAX,
         }
-        let wait = |until: NotUntil<_>| until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
-        self.requests.check_key(sender).map_err(wait)
     }
+
+    fn per(amount: u32, within: Duration) -> Shares {
+        Shares::new(amount.into(), within, amount.into())
+    }
+
+    fn of(rate: Rate) -> Shares {
+        Shares::new(rate.per_second.into(), SECOND, rate.burst.into())
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses a part of the share. Fails with the seconds after which it is there.
+    fn take(&self, sender: impl Hash, amount: u64) -> Result<(), u64> {
+        self.take_at(self.now(), sender, amount)
+    }
+
+    fn take_at(&self, now: u64, sender: impl Hash, amount: u64) -> Result<(), u64> {
+        let (sender, mut all) = (self.hasher.hash_one(sender), self.full_at());
+        let before = all.get(&sender).map_or(now, |full| now.max(*full));
+        let full = before.saturating_add(self.unit_ns.saturating_mul(amount));
+        match (full - now).checked_sub(self.share_ns) {
+            None | Some(0) => {}
+            Some(wait) => return Err(wait / 1_000_000_000 + 1),
+        }
+        self.note(&mut all, now, sender, full);
+        Ok(())
+    }
+
+    /// Fails with the seconds after which something of the share is left.
+    fn check(&self, sender: impl Hash) -> Result<(), u64> {
+        let full = self.full_at().get(&self.hasher.hash_one(sender)).copied().unwrap_or_default();
+        match full.saturating_sub(self.now()).checked_sub(self.share_ns) {
+            None => Ok(()),
+            Some(wait) => Err(wait / 1_000_000_000 + 1),
+        }
+    }
+
+    /// Charges the share for something that has already happened, even if too little is left.
+    fn spend(&self, sender: impl Hash, amount: u64) {
+        let (now, sender, mut all) = (self.now(), self.hasher.hash_one(sender), self.full_at());
+        let before = all.get(&sender).map_or(now, |full| now.max(*full));
+        let most = now.saturating_add(self.share_ns.saturating_mul(2));
+        let full = before.saturating_add(self.unit_ns.saturating_mul(amount)).min(most);
+        self.note(&mut all, now, sender, full);
+    }
+
+    /// Gives back what was taken.
+    fn give_back(&self, sender: impl Hash, amount: u64) {
+        if let Some(full) = self.full_at().get_mut(&self.hasher.hash_one(sender)) {
+            *full = full.saturating_sub(self.unit_ns.saturating_mul(amount));
+        }
+    }
+
+    fn note(&self, all: &mut HashMap<u64, u64>, now: u64, sender: u64, full: u64) {
+        if all.len() >= self.most && !all.contains_key(&sender) {
+            self.forget(all, now);
+        }
+        all.insert(sender, full);
+    }
+
+    /// Forgets the senders whose share is full, and the less active half of the others if the table is still more than half full. The next
+    /// call is therefore at least half a table of new senders away.
+    fn forget(&self, all: &mut HashMap<u64, u64>, now: u64) {
+        all.retain(|_, full| *full > now);
+        if all.len() > self.most / 2 {
+            let mut used: Vec<u64> = all.values().copied().collect();
+            let (_, median, _) = used.select_nth_unstable(all.len() / 2);
+            let median = *median;
+            all.retain(|_, full| *full > median);
+        }
+    }
+}
+
+/// The share of an address, and for IPv6 that of its network.
+struct Addresses {
+    client: Shares,
+    network: Shares,
+}
+
+impl Addresses {
+    fn new(of: impl Fn(u32) -> Shares) -> Addresses {
+        Addresses { client: of(1), network: of(NETWORK_SHARE) }
+    }
+
+    fn take(&self, address: IpAddr) -> Result<(), u64> {
+        let IpAddr::V6(v6) = address else { return self.client.take(address, 1) };
+        let [client, network] = [CLIENT_BITS, NETWORK_BITS].map(|bits| beginning(v6, bits));
+        self.client.take(client, 1)?;
+        self.network.take(network, 1)
+    }
+}
+
+fn beginning(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
+}
+
+/// An attempt whose failures count for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tried<'t> {
+    /// A login. Attempts from a browser that has logged in with this address before count separately.
+    LogIn {
+        /// Business, mode and address.
+        user: (&'t str, &'t str),
+        /// The known browser.
+        browser: Option<&'t str>,
+    },
+    /// The password of a user who has logged in.
+    Prove {
+        /// Id of the user.
+        user: &'t str,
+    },
+    /// An invitation by a user.
+    Invite {
+        /// Id of the user.
+        user: &'t str,
+    },
 }
 
 /// The rate limits of a server.
 pub(crate) struct Rates {
-    keys: Limiter<String>,
-    strangers: Limiter<IpAddr>,
-    logins_from: Limiter<IpAddr>,
-    logins_of: Limiter<String>,
-}
-
-fn at_least_one(count: u32) -> NonZeroU32 {
-    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+    keys: Shares,
+    strangers: Addresses,
+    logins_from: Addresses,
+    failures: Shares,
+    links: Shares,
+    endpoints: Shares,
+    commands: Shares,
+    refused: Shares,
+    /// The proxies that name their clients.
+    proxies: Vec<IpNet>,
 }
 
 impl Rates {
-    pub(crate) fn new(key: Rate, stranger: Rate, logins_a_minute: u32) -> Rates {
-        let logins = Quota::per_minute(at_least_one(logins_a_minute));
-        let (logins_from, logins_of) = (Limiter::of(logins), Limiter::of(logins));
-        Rates { keys: Limiter::new(key), strangers: Limiter::new(stranger), logins_from, logins_of }
+    pub(crate) fn new(limits: &FrontLimits, proxies: Vec<IpNet>) -> Rates {
+        let FrontLimits { key, stranger, logins, links, .. } = *limits;
+        let times = |rate: Rate, times: u32| Rate {
+            per_second: rate.per_second.saturating_mul(times),
+            burst: rate.burst.saturating_mul(times),
+        };
+        Rates {
+            keys: Shares::of(key),
+            strangers: Addresses::new(|share| Shares::of(times(stranger, share))),
+            logins_from: Addresses::new(|share| Shares::per(logins.saturating_mul(share), MINUTE)),
+            failures: Shares::per(logins, MINUTE),
+            links: Shares::per(links, HOUR),
+            endpoints: Shares::per(ENDPOINT_MESSAGES_PER_DAY, DAY),
+            commands: Shares::new(COMMAND_BYTES_PER_DAY, DAY, COMMAND_BYTES_PER_DAY),
+            refused: Shares::new(REFUSED_BYTES_PER_DAY, DAY, REFUSED_BYTES_PER_DAY),
+            proxies,
+        }
     }
 
     /// Counts a registration or a login from an address. One that does not come from a connection is not limited.
     pub(crate) fn login_from(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(address) = address(peer, headers) else { return Ok(()) };
-        self.logins_from
-            .count(&address)
-            .map_err(|seconds| Problem::too_many("too many logins from this address", seconds))
+        let Some(address) = self.client(peer, headers) else { return Ok(()) };
+        let problem = |seconds| Problem::too_many("too many logins from this address", seconds);
+        self.logins_from.take(address).map_err(problem)
     }
 
-    /// Counts a login of a user, who may not exist.
-    pub(crate) fn login_of(&self, user: &str) -> Result<(), Problem> {
-        let problem = |seconds| Problem::too_many("too many logins of this user", seconds);
-        self.logins_of.count(&user.to_owned()).map_err(problem)
+    /// Counts an attempt of a user, who may not exist. [`Rates::succeeded`] takes it back.
+    pub(crate) fn tries(&self, tried: Tried<'_>) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many attempts of this user have failed", seconds);
+        self.failures.take(tried, 1).map_err(problem)
+    }
+
+    /// Takes back an attempt that has not failed.
+    pub(crate) fn succeeded(&self, tried: Tried<'_>) {
+        self.failures.give_back(tried, 1);
+    }
+
+    /// Counts a link that is mailed to an address of a business, which may have no user.
+    pub(crate) fn link(&self, business: &str, email: &str) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many links were asked for with this address", seconds);
+        self.links.take((business, email), 1).map_err(problem)
     }
 
     /// Counts a request with a valid key.
     pub(crate) fn key(&self, id: &str) -> Result<(), Problem> {
-        self.keys.count(&id.to_owned()).map_err(|seconds| Problem::too_many("the key sends too many requests", seconds))
+        self.keys.take(id, 1).map_err(|seconds| Problem::too_many("the key sends too many requests", seconds))
     }
 
     /// Counts a request without a valid key. A request that does not come from a connection is not limited.
     pub(crate) fn stranger(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(address) = address(peer, headers) else { return Ok(()) };
+        let Some(address) = self.client(peer, headers) else { return Ok(()) };
         let problem = |seconds| Problem::too_many("too many requests without a valid key", seconds);
-        self.strangers.count(&address).map_err(problem)
+        self.strangers.take(address).map_err(problem)
+    }
+
+    /// Counts a message that somebody sends by hand to the endpoints of an account, or of the whole business.
+    pub(crate) fn endpoint_message(&self, business: &str, account: Option<&str>) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many messages were sent to endpoints by hand", seconds);
+        self.endpoints.take((business, account), 1).map_err(problem)
+    }
+
+    /// Counts a command of a user before it is stored.
+    pub(crate) fn command(&self, key: &str, payload: &str) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many bytes of commands were stored for this user", seconds);
+        self.refused.check(key).map_err(problem)?;
+        self.commands.take(key, stored(payload)).map_err(problem)
+    }
+
+    /// Counts a command of a user that was stored and refused.
+    pub(crate) fn refused_command(&self, key: &str, payload: &str) {
+        self.refused.spend(key, stored(payload));
+    }
+
+    /// Returns the address of a sender: that of the peer, or of the client that a trusted proxy names.
+    pub(crate) fn client(&self, peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
+        let mut client = peer?.0.ip().to_canonical();
+        // Each proxy appends the address of its client. Entries before the first untrusted one are claims of that client.
+        let lines = headers.get_all(FORWARDED).iter().rev().filter_map(|value| value.to_str().ok());
+        let mut named = lines.flat_map(|line| line.rsplit(',')).map(|text| text.trim().parse::<IpAddr>());
+        while self.trusts(client) {
+            let Some(Ok(address)) = named.next() else { break };
+            client = address.to_canonical();
+        }
+        Some(client)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(&address))
     }
 }
 
-/// Returns the address of a sender: that of the peer, or of the client that a proxy on this machine names. For IPv6, it is the
-/// address of the network.
-fn address(peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
-    Some(match client(peer, headers)? {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_NETWORK_BITS))))
-        }
-        v4 => v4,
-    })
+fn stored(payload: &str) -> u64 {
+    COMMAND_BYTES_LEAST.max(payload.len() as u64)
 }
 
-/// Returns the address of a sender: that of the peer, or of the client that a proxy on this machine names.
-pub(crate) fn client(peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
-    let peer = peer?.0.ip().to_canonical();
-    // Only the entry that the proxy has appended is not the client's own claim.
-    let forwarded = headers.get_all(FORWARDED).iter().next_back().and_then(|value| value.to_str().ok());
-    let named = forwarded.and_then(|text| text.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    Some(named.filter(|_| peer.is_loopback()).unwrap_or(peer).to_canonical())
+/// Returns the proxies of a server without a setting: those on this machine.
+pub(crate) fn usual_proxies() -> Vec<IpNet> {
+    let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
+    loopback.into_iter().filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
 }
 
 #[cfg(test)]
@@ -132,31 +313,52 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    fn of(peer: &str, forwarded: &[&str]) -> String {
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn rates(rate: Rate, logins: u32) -> Rates {
+        let limits = FrontLimits { key: rate, stranger: rate, logins, ..FrontLimits::default() };
+        Rates::new(&limits, usual_proxies())
+    }
+
+    fn peer(text: &str) -> Option<Peer> {
+        Some(Peer(text.parse().expect("an address")))
+    }
+
+    fn client_of(rates: &Rates, peer_text: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for text in forwarded {
             headers.append(FORWARDED, HeaderValue::from_str(text).expect("text"));
         }
-        address(Some(Peer(peer.parse().expect("an address"))), &headers).expect("an address").to_string()
+        rates.client(peer(peer_text), &headers).expect("an address").to_string()
     }
 
     //
     #[test]
-    fn only_a_proxy_on_this_machine_names_its_client() {
+    fn only_a_trusted_proxy_names_its_client() {
+        let usual = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let of = |peer: &str, forwarded: &[&str]| client_of(&usual, peer, forwarded);
         assert_eq!(of("192.0.2.1:5", &[]), "192.0.2.1");
         assert_eq!(of("192.0.2.1:5", &["198.51.100.7"]), "192.0.2.1", "anybody can send the header");
         assert_eq!(of("127.0.0.1:5", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(of("127.0.0.1:5", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7", "the proxy appends");
         assert_eq!(of("127.0.0.1:5", &["203.0.113.9", "198.51.100.7"]), "198.51.100.7");
         assert_eq!(of("127.0.0.1:5", &["unknown"]), "127.0.0.1");
-        assert_eq!(of("[::1]:5", &["2001:db8:1:2:3:4:5:6"]), "2001:db8:1:2::", "one client has a network");
         assert_eq!(of("[::ffff:192.0.2.1]:5", &[]), "192.0.2.1");
+        let proxies = ["10.1.0.0/16", "2001:db8::7/128"].map(|text| text.parse().expect("a network")).to_vec();
+        let two = Rates::new(&FrontLimits::default(), proxies);
+        let of = |peer: &str, forwarded: &[&str]| client_of(&two, peer, forwarded);
+        assert_eq!(of("127.0.0.1:5", &["198.51.100.7"]), "127.0.0.1", "the setting replaces this machine");
+        assert_eq!(of("10.2.0.1:5", &["198.51.100.7"]), "10.2.0.1", "a neighbour of the proxies");
+        assert_eq!(
+            of("[2001:db8::7]:5", &["203.0.113.9, 198.51.100.7, 10.1.2.3"]),
+            "198.51.100.7",
+            "two proxies in a row"
+        );
     }
 
     #[test]
     fn a_sender_waits_after_a_burst_and_others_do_not() {
-        let rate = Rate { per_second: 1, burst: 3 };
-        let rates = Rates::new(rate, rate, 10);
+        let rates = rates(Rate { per_second: 1, burst: 3 }, 10);
         let sent: Vec<bool> = (0..5).map(|_| rates.key("a").is_ok()).collect();
         assert_eq!(sent, [true, true, true, false, false]);
         assert!(rates.key("b").is_ok());
@@ -164,21 +366,72 @@ mod tests {
 
     // covers: PLG-72
     #[test]
-    fn the_eleventh_login_in_a_minute_waits_by_address_and_by_user() {
-        let rate = Rate { per_second: 1, burst: 1 };
-        let rates = Rates::new(rate, rate, 10);
-        let from =
-            |peer: &str| rates.login_from(Some(Peer(peer.parse().expect("an address"))), &HeaderMap::new()).is_ok();
+    fn the_eleventh_login_in_a_minute_waits_by_address_and_the_eleventh_failure_by_user() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let from = |text: &str| rates.login_from(peer(text), &HeaderMap::new()).is_ok();
         assert!((0..10).all(|_| from("192.0.2.1:5")) && !from("192.0.2.1:6"), "the port does not matter");
         assert!(from("192.0.2.2:5"));
-        assert!((0..10).all(|_| rates.login_of("ada").is_ok()) && rates.login_of("ada").is_err());
-        assert!(rates.login_of("bob").is_ok());
+        let log_in = |email, browser| Tried::LogIn { user: ("shop/test", email), browser };
+        assert!((0..10).all(|_| rates.tries(log_in("ada", None)).is_ok()));
+        assert!(rates.tries(log_in("ada", None)).is_err(), "a stranger has failed ten times");
+        assert!(rates.tries(log_in("bob", None)).is_ok() && rates.link("shop/test", "ada").is_ok());
+        let known = log_in("ada", Some("browser"));
+        for _ in 0..100 {
+            assert!(rates.tries(known).is_ok(), "a browser from which ada has logged in before");
+            rates.succeeded(known);
+        }
+        assert!((0..10).all(|_| rates.tries(known).is_ok()) && rates.tries(known).is_err(), "its failures count, too");
     }
 
     #[test]
-    fn senders_without_a_recent_request_are_forgotten() {
-        let limiter = Limiter::new(Rate { per_second: u32::MAX, burst: u32::MAX });
-        (0..3 * REMEMBERED).for_each(|sender| limiter.count(&sender).expect("no limit"));
-        assert!(limiter.requests.len() <= REMEMBERED + 1, "{} remembered", limiter.requests.len());
+    fn an_ipv6_sender_counts_with_its_client_network_and_with_that_of_its_provider() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let from = |text: String| rates.login_from(peer(&text), &HeaderMap::new()).is_ok();
+        let passed = (0..200).filter(|at| from(format!("[2001:db8:1:2::{at:x}]:5"))).count();
+        assert_eq!(passed, 10, "one client has 64 bits");
+        let passed = (0..200).filter(|at| from(format!("[2001:db8:1:{:x}::1]:5", 0x100 + at))).count();
+        assert_eq!(passed as u32, 10 * NETWORK_SHARE - 10, "one customer has 48 bits");
+        assert!(from("[2001:db8:2::1]:5".to_owned()));
+    }
+
+    #[test]
+    fn a_share_comes_back_with_time_and_a_success_is_given_back() {
+        let shares = Shares::new(10, SECOND * 10, 3);
+        let take = |second: u64| shares.take_at(second * SECOND_NS, "a", 1);
+        assert_eq!([take(0), take(0), take(0)], [Ok(()); 3]);
+        assert_eq!((take(0), take(1), take(1)), (Err(2), Ok(()), Err(2)));
+        shares.give_back("a", 2);
+        assert_eq!([take(1), take(1), take(1)], [Ok(()), Ok(()), Err(2)]);
+        assert_eq!(shares.take_at(100 * SECOND_NS, "a", 4), Err(2), "more than a share");
+    }
+
+    #[test]
+    fn refused_commands_have_a_budget_and_accepted_ones_a_larger_one() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let payload = "x".repeat(256 * 1024);
+        let is_refused = |key: &str| {
+            let taken = rates.command(key, &payload);
+            taken.is_ok().then(|| rates.refused_command(key, &payload)).is_none()
+        };
+        let stored = (0..1_000).take_while(|_| !is_refused("ada")).count();
+        assert!((16..=17).contains(&stored), "{stored} commands of 256 KiB in 4 MiB");
+        let accepted = (0..1_000).take_while(|_| rates.command("bob", &payload).is_ok()).count();
+        assert_eq!(accepted, 256, "64 MiB");
+        assert_eq!(super::stored("{}"), COMMAND_BYTES_LEAST, "a row has bytes of its own");
+    }
+
+    /// Whatever is sent, the table keeps its number of entries of 16 bytes, and those who use most are remembered.
+    #[test]
+    fn the_senders_that_use_least_are_forgotten_beyond_the_limit() {
+        let shares = Shares { most: 1_000, ..Shares::per(10, HOUR) };
+        assert!((0..10).all(|_| shares.take("busy", 1).is_ok()));
+        for number in 0..50_000 {
+            shares.take(format!("{number}{}", "x".repeat(1_000)), 1).expect("a new sender");
+            assert!(shares.full_at().len() <= 1_000, "at {number}");
+        }
+        assert!(shares.take("busy", 1).is_err(), "it is still known");
+        let at_end = shares.now() + HOUR.as_nanos() as u64;
+        shares.forget(&mut shares.full_at(), at_end);
+        assert_eq!(shares.full_at().len(), 0, "nobody who has the whole share again is remembered");
     }
 }

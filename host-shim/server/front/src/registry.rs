@@ -10,7 +10,6 @@ use crate::command;
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::rate;
 use crate::routes::bearer::{self, Bearer};
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
@@ -125,7 +124,7 @@ async fn redeem(
 ) -> Result<(String, RegistryToken), Problem> {
     let Bearer { caller, id, sha256, .. } = bearer;
     let mut payload = json!({"id": id, "sha256": sha256});
-    if let Some(ip) = rate::client(parts.extensions.get().copied(), &parts.headers) {
+    if let Some(ip) = app.rates.client(parts.extensions.get().copied(), &parts.headers) {
         payload["ip"] = json!(ip.to_string());
     }
     // Each request is a command of its own: the same one again would have the same answer again.

@@ -11,10 +11,10 @@ mod request;
 use crate::access;
 use crate::body;
 use crate::command::{self, Answered};
-use crate::extract::Hosted;
+use crate::extract::Open;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::rate::{self, Peer};
+use crate::rate::Peer;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ use extension_contract::Account;
 use host::business::BusinessFolder;
 use host_access::Caller;
 use host_provider_api::{SecretError, Secrets};
+use host_routes::limits::COMMAND_BYTES_MAX;
 use host_routes::{Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError};
 use request::Asked;
 pub(crate) use request::object;
@@ -81,12 +82,12 @@ impl BusinessRoutes {
 }
 
 /// Carries out `GET /openapi.json`.
-pub(crate) async fn document(Hosted(hosted): Hosted) -> Response {
+pub(crate) async fn document(Open(hosted): Open) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
 }
 
 /// Carries out `GET /docs/api`: the page for people.
-pub(crate) async fn page(Hosted(hosted): Hosted) -> Response {
+pub(crate) async fn page(Open(hosted): Open) -> Response {
     let safe = "default-src 'none'; style-src 'unsafe-inline'";
     let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, safe)];
     (headers, hosted.routes.page.clone()).into_response()
@@ -134,8 +135,8 @@ async fn carry_out(
 ) -> Result<Answered, Problem> {
     let (parts, body) = request.into_parts();
     let caller = request::caller(app, hosted, route, &parts).await?;
-    let body = body::read(&parts.headers, body, app.limits.body).await?;
-    let asked = Asked::read(hosted, route, caller, path, &parts, &body).await?;
+    let body = body::read(&parts.headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
+    let asked = Asked::read(app, hosted, route, caller, path, &parts, &body).await?;
     let Asked { caller, account, scope, page } = asked;
     let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
     let scope = reader.read(&route.reads, scope).await?;
@@ -149,6 +150,9 @@ async fn carry_out(
     let with_secrets = keeper.keep(route, &id, &scope)?;
     let payload = route.payload.value(&with_secrets, Absent::LeftOut).map_err(|error| Problem::of_value(&error))?;
     let payload = payload.unwrap_or_else(|| json!({})).to_string();
+    if payload.len() > COMMAND_BYTES_MAX {
+        return Err(Problem::too_large(COMMAND_BYTES_MAX));
+    }
     let answered = command::run_with_id(app, hosted, caller, account.clone(), kind, payload, id).await?;
     if answered.is_pending() {
         return Ok(answered);
@@ -247,11 +251,11 @@ fn scope_of(hosted: &HostedSite, values: [(&str, Map<String, Value>); 3]) -> Sco
 }
 
 /// Returns the caller for the expressions of a route, without the account.
-fn caller_shown(caller: &Caller, headers: &HeaderMap, peer: Option<Peer>) -> Value {
+fn caller_shown(app: &AppState, caller: &Caller, headers: &HeaderMap, peer: Option<Peer>) -> Value {
     json!({
         "id": caller.actor.subject,
         "kind": caller.actor.kind,
-        "ip": rate::client(peer, headers).map(|address| address.to_string()),
+        "ip": app.rates.client(peer, headers).map(|address| address.to_string()),
         "token": bearer::shown(headers),
     })
 }

@@ -3,16 +3,20 @@
 use crate::front::Front;
 use crate::rate::Peer;
 use axum::body::Body;
+use host_routes::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 /// The limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,21 +29,31 @@ pub struct ConnectionLimits {
     pub head_bytes: usize,
     /// Maximum number of headers.
     pub headers: usize,
+    /// Time for which a client may read nothing of an answer before its connection is cut.
+    pub write: Duration,
     /// Time for the requests that are being answered when the server stops.
     pub stop: Duration,
 }
 
 impl Default for ConnectionLimits {
-    /// 16 384 connections; heads of 100 lines and 32 KiB in 15 s; 25 s to stop, less than the 30 s of common supervisors.
+    /// The limits of [`host_routes::limits`].
     fn default() -> Self {
         ConnectionLimits {
-            open: 16_384,
-            head: Duration::from_secs(15),
-            head_bytes: 32 * 1024,
-            headers: 100,
-            stop: Duration::from_secs(25),
+            open: CONNECTIONS_MAX,
+            head: Duration::from_secs(HEAD_S_MAX),
+            head_bytes: HEAD_BYTES_MAX,
+            headers: HEADERS_MAX,
+            write: Duration::from_secs(WRITE_S_MAX),
+            stop: Duration::from_secs(STOP_S_MAX),
         }
     }
+}
+
+/// Wraps a connection so that it fails when a write makes no progress for a time.
+fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, within: Duration) -> Pin<Box<TimeoutStream<S>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(within));
+    Box::pin(stream)
 }
 
 /// The end of a server.
@@ -95,7 +109,8 @@ pub async fn serve(
                 Ok::<_, Infallible>(front.answer(request).await)
             }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(with_write_timeout(stream, limits.write));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // A connection that its client cuts is not an error of the server.
             let _ = connection.await;

@@ -4,17 +4,10 @@
 use crate::problem::Problem;
 use extension_contract::ActorKind;
 use host_access::Caller;
+use host_routes::limits::{PROGRAM_STREAMS_MAX, STREAMS_MAX, STREAMS_OF_OPERATORS, USER_STREAMS_MAX};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of open streams of a server.
-const STREAMS_MAX: usize = 1024;
-/// Streams of these that only operators open.
-const OPERATORS_ONLY: usize = 64;
-/// Maximum number of open streams of one user: each tab of a browser with a live page has one.
-const USER_MAX: usize = 10;
-/// Maximum number of open streams of a service or an operator, whose programs may run on several machines.
-const PROGRAM_MAX: usize = 50;
 /// Seconds after which somebody with too many streams may try again.
 const RETRY_AFTER_S: u64 = 10;
 
@@ -51,13 +44,13 @@ impl Streams {
     pub(crate) fn begin(self: &Arc<Streams>, caller: &Caller) -> Result<OpenStream, Problem> {
         let Caller { partition, actor, .. } = caller;
         let name = format!("{}:{:?}:{}", partition.name(), actor.kind, actor.subject);
-        let own_max = if actor.kind == ActorKind::User { USER_MAX } else { PROGRAM_MAX };
+        let own_max = if actor.kind == ActorKind::User { USER_STREAMS_MAX } else { PROGRAM_STREAMS_MAX };
         let is_operator = caller.is_operator();
         let mut open = self.open();
         if open.of_actors.get(&name).is_some_and(|own| *own >= own_max) {
             return Err(Problem::too_many("too many of your streams are open", RETRY_AFTER_S));
         }
-        if open.all >= STREAMS_MAX || (!is_operator && open.others >= STREAMS_MAX - OPERATORS_ONLY) {
+        if open.all >= STREAMS_MAX || (!is_operator && open.others >= STREAMS_MAX - STREAMS_OF_OPERATORS) {
             return Err(Problem::unavailable("too many streams are open"));
         }
         open.all += 1;
@@ -114,14 +107,15 @@ mod tests {
     #[test]
     fn operators_have_streams_when_all_others_are_taken() {
         let streams = Arc::new(Streams::default());
-        let users = STREAMS_MAX - OPERATORS_ONLY;
+        let users = STREAMS_MAX - STREAMS_OF_OPERATORS;
         let taken: Vec<OpenStream> = (0..users)
-            .map(|n| streams.begin(&caller(ActorKind::User, &format!("u{}", n / USER_MAX))).expect("room"))
+            .map(|n| streams.begin(&caller(ActorKind::User, &format!("u{}", n / USER_STREAMS_MAX))).expect("room"))
             .collect();
         for kind in [ActorKind::User, ActorKind::Service] {
             assert_eq!(streams.begin(&caller(kind, "late")).expect_err("full").status(), 503);
         }
-        let operator = || (0..PROGRAM_MAX).map(|_| streams.begin(&caller(ActorKind::Admin, "root")).expect("a share"));
+        let operator =
+            || (0..PROGRAM_STREAMS_MAX).map(|_| streams.begin(&caller(ActorKind::Admin, "root")).expect("a share"));
         drop(operator().collect::<Vec<_>>());
         drop(taken);
         let open = streams.open();

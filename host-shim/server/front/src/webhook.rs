@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use host_intake::headers::Headers;
 use host_intake::request::{PATH, Request as Delivery, Taken, WebhookReply};
+use host_routes::limits::EVENT_BYTES_MAX;
 use std::sync::Arc;
 
 /// The answer to an accepted delivery, as the platform gives it.
@@ -42,7 +43,7 @@ pub(crate) async fn deliver(
 async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> Result<(), Problem> {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
     let has_body = method.as_str() == METHOD;
-    let body = if has_body { body::read(&headers, body, app.limits.body).await? } else { Vec::new() };
+    let body = if has_body { body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await? } else { Vec::new() };
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let delivery = Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&headers), body };
     let WebhookReply { status, allow, taken } =

@@ -126,6 +126,16 @@ impl Identity {
         self.signer.key_set()
     }
 
+    /// Returns the mark of a browser from which the owner of an address has logged in; none if it cannot be signed.
+    pub fn mark_browser(&self, whose: &str, browser: &str, now: Timestamp, until: Timestamp) -> Option<String> {
+        self.signer.mark(whose, browser, now, until)
+    }
+
+    /// Returns whose mark it is, and the browser; none if the mark does not count.
+    pub fn marked_browser(&self, mark: &str, now: Timestamp) -> Option<(String, String)> {
+        self.signer.verify_mark(mark, now)
+    }
+
     /// Makes a user and logs the user in. The function receives the answer on another thread.
     ///
     /// # Errors

@@ -14,6 +14,9 @@ pub const SEED_BYTES: usize = 32;
 /// The beginning of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
+/// End of the issuer of marks.
+const BROWSERS: &str = "#browsers";
+
 /// The reason why there is no signer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
@@ -72,12 +75,25 @@ impl Signer {
 
     /// Returns the token of a session; none if it cannot be signed.
     pub fn sign(&self, user: &str, session: &str, now: Timestamp, expires_at: Timestamp) -> Option<String> {
+        self.signed(self.issuer.clone(), user, session, now, expires_at)
+    }
+
+    /// Returns the mark of a browser from which somebody has logged in. It has another issuer than sessions, so nobody takes it for one.
+    pub fn mark(&self, whose: &str, browser: &str, now: Timestamp, expires_at: Timestamp) -> Option<String> {
+        self.signed(self.issuer_of_marks(), whose, browser, now, expires_at)
+    }
+
+    fn issuer_of_marks(&self) -> String {
+        format!("{}{BROWSERS}", self.issuer)
+    }
+
+    fn signed(&self, iss: String, sub: &str, sid: &str, now: Timestamp, expires_at: Timestamp) -> Option<String> {
         let key = self.keys.first()?;
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
         let claims = Claims {
-            iss: self.issuer.clone(),
-            sub: user.to_owned(),
-            sid: session.to_owned(),
+            iss,
+            sub: sub.to_owned(),
+            sid: sid.to_owned(),
             iat: now.div_euclid(1_000),
             exp: expires_at.div_euclid(1_000),
         };
@@ -86,13 +102,22 @@ impl Signer {
 
     /// Returns the user and the session of a token; none for a token that is not ours, was changed or has expired.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<(String, String)> {
+        self.verified(&self.issuer, token, now)
+    }
+
+    /// Returns whose mark it is, and the browser; none for a mark that is not ours, was changed or has expired.
+    pub fn verify_mark(&self, mark: &str, now: Timestamp) -> Option<(String, String)> {
+        self.verified(&self.issuer_of_marks(), mark, now)
+    }
+
+    fn verified(&self, issuer: &str, token: &str, now: Timestamp) -> Option<(String, String)> {
         let id = decode_header(token).ok()?.kid?;
         let key = self.keys.iter().find(|key| key.id == id)?;
         let mut expected = Validation::new(Algorithm::EdDSA);
         // The site's clock counts, which tests and local mode move.
         expected.validate_exp = false;
         expected.validate_aud = false;
-        expected.set_issuer(&[&self.issuer]);
+        expected.set_issuer(&[issuer]);
         expected.set_required_spec_claims(&["iss", "exp", "sub"]);
         let claims = decode::<Claims>(token, &key.decoding, &expected).ok()?.claims;
         (claims.exp > now.div_euclid(1_000)).then_some((claims.sub, claims.sid))
@@ -152,6 +177,19 @@ mod tests {
         for wrong in [unsigned.as_str(), symmetric.as_str(), "", "a.b.c", parts[1]] {
             assert_eq!(ours.verify(wrong, 1_000_000), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_mark_of_a_browser_is_no_session_and_a_session_is_no_mark() {
+        let ours = signer("shop/test", &[("k1", 1)]);
+        let (mark, token) = (ours.mark("ada", "brw_1", 0, 10_000), ours.sign("ada", "ses_1", 0, 10_000));
+        let (mark, token) = (mark.expect("signed"), token.expect("signed"));
+        assert_eq!(ours.verify_mark(&mark, 9_000), Some(("ada".into(), "brw_1".into())));
+        assert_eq!(
+            (ours.verify_mark(&mark, 10_000), ours.verify_mark(&token, 0), ours.verify(&mark, 0)),
+            (None, None, None)
+        );
+        assert_eq!(signer("shop/live", &[("k1", 1)]).verify_mark(&mark, 0), None, "another mode");
     }
 
     #[test]

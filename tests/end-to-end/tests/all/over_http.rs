@@ -10,6 +10,7 @@ mod commands;
 mod endpoints;
 mod identity;
 mod issuers;
+mod limits;
 mod links;
 mod matrix;
 mod measured;

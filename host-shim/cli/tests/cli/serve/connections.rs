@@ -73,7 +73,11 @@ fn all_of_many_open_connections_are_answered() {
                 for (number, connection) in open.iter_mut().enumerate() {
                     let status = match number.is_multiple_of(DELIVERS_EVERY) {
                         true => deliver(connection, thread * each + number),
-                        false => connection.status("GET /health", "", ""),
+                        false => {
+                            // Each connection is of another client of a proxy, since those of one have a rate.
+                            let client = format!("X-Forwarded-For: 10.0.{thread}.{}\r\n", number % 250);
+                            connection.status("GET /health", &client, "")
+                        }
                     };
                     match status {
                         Some(status) => assert_eq!(status, 200),

@@ -137,3 +137,23 @@ businesses:
     assert_eq!((own(one, "zone"), own(two, "zone")), (Some("a".into()), Some("b".into())));
     assert_eq!(own(two, "enabled").as_deref(), Some("false"));
 }
+
+#[test]
+fn the_trusted_proxies_are_addresses_and_networks() {
+    let folder = Folder::new();
+    let proxies = |text: &str| {
+        let config = folder.read(&format!("server: {{{text}}}\n"), &Environment::default()).expect("a right file");
+        config.trusted_proxies.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(proxies("port: 80"), None, "those on this machine");
+    assert_eq!(proxies("trusted_proxies: []"), Some(Vec::new()), "none at all");
+    let both = proxies("trusted_proxies: [10.0.0.0/8, \"2001:db8::7\"]").expect("some");
+    assert_eq!(both, ["10.0.0.0/8", "2001:db8::7/128"]);
+    for (text, found) in
+        [("[proxy.example]", "`proxy.example`"), ("[10.0.0.0/33]", "`10.0.0.0/33`"), ("10.0.0.1", "a list")]
+    {
+        let faults = folder.faults(&format!("server: {{trusted_proxies: {text}}}\n"), &Environment::default());
+        let [(1, told)] = faults.as_slice() else { panic!("{faults:?}") };
+        assert!(told.contains("server.trusted_proxies") && told.contains(found), "{told}");
+    }
+}

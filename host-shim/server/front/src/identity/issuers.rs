@@ -2,7 +2,7 @@
 
 use crate::command::Answered;
 use crate::cookie::{self, LOGIN};
-use crate::extract::{Asked, Hosted, Named};
+use crate::extract::{Asked, Hosted, Named, Open};
 use crate::front::{AppState, HostedSite};
 use crate::identity::announce;
 use crate::problem::Problem;
@@ -58,7 +58,7 @@ impl HostedSite {
 }
 
 /// Carries out `GET /api/auth/oidc`: the logins at issuers.
-pub(crate) async fn list(Hosted(hosted): Hosted) -> Answered {
+pub(crate) async fn list(Open(hosted): Open) -> Answered {
     let logins = hosted.issuers.iter().filter_map(|issuer| issuer.settings().login.as_ref());
     let shown: Vec<Value> = logins
         .map(|login| json!({"name": login.name, "url": format!("{}/api/auth/oidc/{}", hosted.url, login.name)}))

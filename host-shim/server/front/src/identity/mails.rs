@@ -1,7 +1,7 @@
 //! `/api/auth/reset`, `/password`, `/confirm` and `/confirmation`: links by mail, which prove an address or set a password.
 
 use super::session::Session;
-use super::{LOGIN, Then, accepted, announce, answer, given, note_language, shown, user_shown};
+use super::{LOGIN, Then, accepted, announce, answer, browser, given, note_language, shown, user_shown};
 use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
@@ -12,6 +12,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, address_hash};
 use host::read::holder;
 use host_identity::{Address, IdentityError, Link, LinkKind, User};
@@ -55,7 +56,7 @@ pub(super) async fn ask_to_confirm(hosted: &HostedSite, user: &User) {
 
 /// Carries out `POST /api/auth/confirmation`: sends the mail again.
 pub(crate) async fn confirmation(State(app): State<AppState>, session: Session) -> Result<Answered, Problem> {
-    app.rates.login_of(&format!("{}/{}", session.hosted.site.partition().name(), session.user.email))?;
+    app.rates.link(&session.hosted.site.partition().name(), &session.user.email)?;
     if session.user.confirmed_at.is_none() {
         ask_to_confirm(&session.hosted, &session.user).await;
     }
@@ -111,9 +112,9 @@ pub(crate) async fn reset(
 ) -> Result<Answered, Problem> {
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
     let given = given(&app, &headers, body, &["email"], &[]).await?;
-    let email = text(&given, "email").trim().to_lowercase();
-    app.rates.login_of(&format!("{}/{email}", hosted.site.partition().name()))?;
-    let links = links_for(&hosted, &email)?;
+    let Some(address) = Address::parse(text(&given, "email")) else { return Ok(Answered::of(202, json!({}))) };
+    app.rates.link(&hosted.site.partition().name(), address.as_str())?;
+    let links = links_for(&hosted, &address)?;
     // The mails go out after the answer, whose time tells nothing either.
     tokio::spawn(send_all(hosted, links));
     Ok(Answered::of(202, json!({})))
@@ -128,14 +129,13 @@ async fn send_all(hosted: Arc<HostedSite>, links: Vec<Link>) {
 }
 
 /// Returns the links for an address: to set a password, or to take over accounts that checkouts have made.
-fn links_for(hosted: &HostedSite, email: &str) -> Result<Vec<Link>, Problem> {
+fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Problem> {
     let (identity, now) = (hosted.users()?.identity(), hosted.site.clock().now());
     let livemode = identity.partition().livemode;
-    let Some(address) = Address::parse(email) else { return Ok(Vec::new()) };
-    if let Some((user, _)) = identity.users().by_address(livemode, &address)? {
+    if let Some((user, _)) = identity.users().by_address(livemode, address)? {
         return Ok(vec![of_user(LinkKind::Reset, &user)]);
     }
-    let claimable = identity.users().claimable(livemode, &address, now)?.into_iter();
+    let claimable = identity.users().claimable(livemode, address, now)?.into_iter();
     let email = address.as_str();
     let link = |account| Link { kind: LinkKind::Claim, livemode, email: email.to_owned(), account, roles: Vec::new() };
     Ok(claimable.map(link).collect())
@@ -148,7 +148,7 @@ pub(crate) async fn password(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Problem> {
+) -> Result<Response, Problem> {
     let users = hosted.users()?;
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
     let given = given(&app, &headers, body, &["token", "password"], &[]).await?;
@@ -160,7 +160,7 @@ pub(crate) async fn password(
         announce(&hosted, users, &logged_in.user).await;
     }
     tell_confirmed(&hosted, &logged_in.user).await;
-    Ok(Answered::ok(shown(&logged_in)))
+    Ok(browser::remembered(&hosted, users, &headers, &logged_in.user, Answered::ok(shown(&logged_in))))
 }
 
 /// Returns a text of a body, which was checked.

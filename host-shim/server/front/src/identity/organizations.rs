@@ -7,6 +7,7 @@ use crate::command::Answered;
 use crate::extract::{Asked, Named};
 use crate::front::AppState;
 use crate::problem::Problem;
+use crate::rate::Tried;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -133,7 +134,7 @@ pub(crate) async fn invite(
     body: Body,
 ) -> Result<Answered, Problem> {
     let organization = session.owned(&id)?;
-    app.rates.login_of(&format!("invite/{}", session.user.id))?;
+    app.rates.tries(Tried::Invite { user: &session.user.id })?;
     let given = given(&app, &headers, body, &["email", "role"], &[]).await?;
     let address = Address::parse(text(&given, "email"));
     let address =

@@ -5,16 +5,24 @@ use super::organizations::owned_by;
 use super::session::Session;
 use super::{given, proved, user_shown};
 use crate::command::Answered;
-use crate::front::AppState;
+use crate::front::{AppState, HostedSite};
+use crate::lists::List;
 use crate::problem::Problem;
-use crate::products::whole_list;
-use crate::query::asked;
+use crate::query::ask;
+use crate::rate::Tried;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind, Question};
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::stream::{once, try_unfold};
 use host_routes::LISTS;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
 
 impl Session {
     /// Returns the user's own accounts.
@@ -24,40 +32,88 @@ impl Session {
     }
 }
 
-/// Carries out `GET /api/auth/export`: the user, the organizations, and every list of the own accounts.
-pub(crate) async fn export(session: Session) -> Result<Answered, Problem> {
-    let mut accounts = Map::new();
-    for account in session.accounts()? {
-        let (name, subject) = match &account {
-            Account::User(id) => (account.to_string(), id.clone()),
-            Account::Organization(_) | Account::Platform => continue,
-        };
-        let actor = Actor { kind: ActorKind::User, subject, roles: Vec::new() };
-        let question = Question { account, actor, at: session.hosted.site.clock().now() };
-        let lists = asked(&session.hosted, move |answerer| {
-            LISTS
-                .into_iter()
-                .map(|kind| Ok((kind, whole_list(answerer, &question, kind, None)?)))
-                .collect::<Result<Vec<_>, _>>()
-        });
-        let mut shown = Map::new();
-        for (kind, rows) in lists.await? {
-            // A list that is too long for one answer has pages at `/api/queries/list`.
-            let rows =
-                rows.ok_or_else(|| Problem::bad("too-many", format!("read `{kind}` by pages: /api/queries/list")))?;
-            if !rows.is_empty() {
-                shown.insert(kind.to_owned(), Value::from(rows));
-            }
-        }
-        accounts.insert(name, Value::Object(shown));
-    }
+/// Carries out `GET /api/auth/export`: the user, the organizations, and every list of the own accounts. The answer is written while the
+/// lists are read, page by page, so it has no end but theirs.
+pub(crate) async fn export(session: Session) -> Result<Response, Problem> {
     let organizations = session.users()?.identity().users().organizations_of(&session.user.id)?;
     let organizations = organizations.iter().map(|(of, roles)| json!({"id": of.id, "name": of.name, "roles": roles}));
-    Ok(Answered::ok(json!({
-        "user": user_shown(&session.user),
-        "organizations": organizations.collect::<Vec<Value>>(),
-        "accounts": accounts,
-    })))
+    let head = json!({"user": user_shown(&session.user), "organizations": organizations.collect::<Vec<Value>>()});
+    let at = session.hosted.site.clock().now();
+    let mut lists = VecDeque::new();
+    for account in session.accounts()? {
+        let Account::User(subject) = &account else { continue };
+        let actor = Actor { kind: ActorKind::User, subject: subject.clone(), roles: Vec::new() };
+        let question = Question { account, actor, at };
+        lists.extend(LISTS.into_iter().map(|kind| List::new(question.clone(), kind)));
+    }
+    let mut export = Export { hosted: session.hosted.clone(), lists, account: None, list: None };
+    // What fails at once is a problem. Later the answer is cut, and its client sees that it is not whole.
+    let mut begin = head.to_string();
+    begin.truncate(begin.len() - 1);
+    begin.push_str(",\"accounts\":{");
+    let first = export.next().await?;
+    let rest = try_unfold(Some(export), |export| async move {
+        let Some(mut export) = export else { return Ok(None) };
+        match export.next().await {
+            Ok(Some(text)) => Ok(Some((text, Some(export)))),
+            Ok(None) => Ok(Some(("}}".to_owned(), None))),
+            Err(problem) => {
+                tracing::error!(problem = problem.detail(), "an export was cut");
+                Err(io::Error::other("the export was cut"))
+            }
+        }
+    });
+    let begun = once(ready(Ok::<_, io::Error>(begin + &first.unwrap_or_default())));
+    let body = Body::from_stream(begun.chain(rest));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The lists of an export that are still to be written.
+struct Export {
+    hosted: Arc<HostedSite>,
+    lists: VecDeque<List>,
+    /// The account whose lists are being written, and whether one was.
+    account: Option<(Account, bool)>,
+    /// The list of which a row was written.
+    list: Option<&'static str>,
+}
+
+impl Export {
+    /// Returns the text of the next page of a list; none at the end of the last list.
+    async fn next(&mut self) -> Result<Option<String>, Problem> {
+        let Some(mut list) = self.lists.pop_front() else { return Ok(None) };
+        let asked = ask(&self.hosted, move |answerer| list.page(answerer).map(|page| (list, page)));
+        let (list, (rows, is_last)) = asked.await??;
+        let mut text = String::new();
+        let account = &list.question.account;
+        if self.account.as_ref().is_none_or(|(before, _)| before != account) {
+            let separator = if self.account.is_some() { "," } else { "" };
+            text.push_str(&format!("{separator}{}:{{", json!(account.to_string())));
+            self.account = Some((account.clone(), false));
+        }
+        for (_, row) in &rows {
+            match (self.list, &mut self.account) {
+                (Some(_), _) => text.push(','),
+                (None, Some((_, has_lists))) => {
+                    text.push_str(&format!("{}{}:[", if *has_lists { "," } else { "" }, json!(list.kind)));
+                    (*has_lists, self.list) = (true, Some(list.kind));
+                }
+                (None, None) => {}
+            }
+            text.push_str(&row.to_string());
+        }
+        if !is_last {
+            self.lists.push_front(list);
+            return Ok(Some(text));
+        }
+        if self.list.take().is_some() {
+            text.push(']');
+        }
+        if self.lists.front().is_none_or(|next| next.question.account != *account) {
+            text.push('}');
+        }
+        Ok(Some(text))
+    }
 }
 
 /// Carries out `POST /api/auth/erase`: closes the own accounts and deletes the user. The business erases what is personal in the
@@ -68,12 +124,14 @@ pub(crate) async fn erase(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    app.rates.login_of(&format!("{}/{}", session.hosted.site.partition().name(), session.user.email))?;
+    let tried = Tried::Prove { user: &session.user.id };
+    app.rates.tries(tried)?;
     let given = given(&app, &headers, body, &["password"], &[]).await?;
     let (users, password) = (session.users()?, text(&given, "password").to_owned());
     if !proved(|then| users.identity().prove(&session.user.id, password, then)).await? {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-credentials", "the password is wrong"));
     }
+    app.rates.succeeded(tried);
     let owned = owned_by(users.identity().users(), &session.user.id)?;
     if !owned.is_empty() {
         let detail = "the user owns organizations: dissolve them, or make another owner and leave";

@@ -2,7 +2,7 @@
 
 use super::SiteUsers;
 use crate::access::{token, unauthorized};
-use crate::extract::Hosted;
+use crate::extract::{Counted, Hosted};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
@@ -25,13 +25,18 @@ impl FromRequestParts<AppState> for Session {
         let now = hosted.site.clock().now();
         let token = token(&hosted, &parts.method, &parts.headers)?;
         let found = token.map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
+        let is_counted = parts.extensions.get::<Counted>().is_some();
         match found.transpose()?.flatten() {
             Some((user, _)) => {
-                app.rates.key(&format!("user:{}", user.id))?;
+                if !is_counted {
+                    app.rates.key(&format!("user:{}", user.id))?;
+                }
                 Ok(Session { hosted, user })
             }
             None => {
-                app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
+                if !is_counted {
+                    app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
+                }
                 Err(unauthorized("the token is not valid: log in"))
             }
         }

@@ -14,6 +14,7 @@ use extension_contract::{EffectDecl, JSON_BYTES_MAX};
 use host::outbox::{InterveneError, Intervention, OpenEffect};
 use host::view::parsed;
 use host::writer::JobError;
+use host_routes::limits::COMMAND_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    let bytes = body::read(&headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
     let given = match bytes.is_empty() {
         true => Given::default(),
         false => serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?,

@@ -12,10 +12,12 @@ use crate::{body, cookie};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
-use extension_contract::{FieldError, Refusal};
+use extension_contract::Refusal;
 use host_pages::PageSet;
+use host_routes::limits::{FORM_BYTES_MAX, FORM_FIELDS_MAX};
 use host_routes::{Absent, PageAction, Scope, address, read_form};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::form_urlencoded;
 
@@ -44,12 +46,15 @@ pub(super) async fn act(
     };
     let is_form =
         parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
-    let bytes = match body::read(&parts.headers, body, front.body_time()).await {
+    let bytes = match body::read(&parts.headers, body, front.body_time(), FORM_BYTES_MAX).await {
         Ok(bytes) if is_form || bytes.is_empty() => bytes,
         Ok(_) => return asked.failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Expected a form.").await,
         Err(problem) => return asked.failure(problem.status(), problem.detail()).await,
     };
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().take(FORM_FIELDS_MAX + 1).collect();
+    if pairs.len() > FORM_FIELDS_MAX {
+        return asked.failure(StatusCode::PAYLOAD_TOO_LARGE, "The form has too many fields.").await;
+    }
     let page = pairs.iter().find(|(name, _)| name == PAGE).map(|(_, page)| page.clone());
     let page = page.filter(|page| is_own_path(page)).unwrap_or_else(|| START.to_owned());
     let typed: Vec<(String, String)> = pairs.into_iter().filter(|(name, _)| !name.starts_with('_')).collect();
@@ -85,7 +90,8 @@ impl From<Problem> for Wrong {
 impl Sent<'_> {
     async fn carry_out(&self) -> Result<Response, Wrong> {
         let Asked { front, hosted, parts, .. } = self.asked;
-        let values = read_form(&self.action.fields, &self.typed).map_err(|errors| wrong_fields(&errors))?;
+        let values = read_form(&self.action.fields, &self.typed)
+            .map_err(|wrong| Wrong::from(Problem::invalid("form", wrong)))?;
         let scope = form_scope(hosted, &self.page, &values);
         let internal = |error: host_routes::ValueError| {
             tracing::error!(%error, "a form of a page cannot be carried out");
@@ -191,21 +197,19 @@ impl Sent<'_> {
     fn errors(&self, body: &Value) -> Map<String, Value> {
         let of_pointer = |pointer: &str| pointer.trim_start_matches('/').replace('/', ".");
         let fields = self.action.fields.iter().map(|field| field.name.as_str());
-        let names: Vec<&str> = self.typed.iter().map(|(name, _)| name.as_str()).chain(fields).collect();
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for name in self.typed.iter().map(|(name, _)| name.as_str()).chain(fields) {
+            names.entry(name.split(':').next().unwrap_or(name)).or_insert(name);
+        }
         let mut errors = Map::new();
         for error in body["errors"].as_array().into_iter().flatten() {
             let wanted = of_pointer(error["pointer"].as_str().unwrap_or_default());
-            let is_of = |name: &&&str| name.split(':').next() == Some(&wanted);
-            let Some(name) = names.iter().find(is_of) else { continue };
+            let Some(name) = names.get(wanted.as_str()) else { continue };
             let detail = sentence(error["detail"].as_str().unwrap_or("wrong"));
             errors.entry((*name).to_owned()).or_insert_with(|| Value::from(detail));
         }
         errors
     }
-}
-
-fn wrong_fields(errors: &[FieldError]) -> Wrong {
-    Problem::invalid("form", errors).into()
 }
 
 /// True if a value has this text somewhere.

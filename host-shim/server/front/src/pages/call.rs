@@ -1,5 +1,6 @@
 //! Calls the API for a page: as another request of the same browser, so that the same rules hold.
 
+use crate::extract::Counted;
 use crate::front::{Front, HostedSite};
 use crate::problem::refusal_of;
 use crate::products;
@@ -67,6 +68,7 @@ pub(super) async fn call(
         Called { status, headers: HeaderMap::new(), body: Value::Null, refusal: None }
     };
     let Ok(mut built) = built else { return failed() };
+    built.extensions_mut().insert(Counted);
     if let Some(peer) = from.extensions.get::<Peer>() {
         built.extensions_mut().insert(*peer);
     }

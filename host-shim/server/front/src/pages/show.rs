@@ -154,7 +154,8 @@ impl Asked<'_> {
         let newest = crate::query::read(self.hosted, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
-        let scope = page_values(self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
+        let scope =
+            page_values(self.front.state(), self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
         // A form comes back to the page as it is now, without what was told.
         let kept = query.iter().filter(|(name, _)| name != SAID);

@@ -54,8 +54,8 @@ impl Filter {
         self.account.is_some() || self.user_id.is_some()
     }
 
-    /// Returns the page that the query asks for: by `page` and `page_size`, or by `offset` and `limit`.
-    pub(super) fn page_of(&self, entries: Vec<Value>) -> Result<Paged, Problem> {
+    /// Returns which entries the query asks for: by `page` and `page_size`, or by `offset` and `limit`.
+    pub(super) fn window(&self) -> Result<Window, Problem> {
         let size = match (self.page_size, self.limit) {
             (None, None) => PAGE_SIZE,
             (Some(size), None) => within("page_size", size)?,
@@ -75,9 +75,29 @@ impl Filter {
             }
             (None, Some(offset)) => (offset / size + 1, offset),
         };
-        let total = entries.len();
-        let entries = entries.into_iter().skip(offset).take(size).collect();
-        Ok(Paged { entries, total, page, page_size: size, offset })
+        Ok(Window { page, size, offset })
+    }
+
+    /// Returns the page that the query asks for.
+    pub(super) fn page_of(&self, entries: Vec<Value>) -> Result<Paged, Problem> {
+        let (window, total) = (self.window()?, entries.len());
+        let entries = entries.into_iter().skip(window.offset).take(window.size).collect();
+        Ok(window.of(entries, total))
+    }
+}
+
+/// The entries that a page has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    page: usize,
+    pub(super) size: usize,
+    pub(super) offset: usize,
+}
+
+impl Window {
+    /// Returns the page with its entries.
+    pub(super) fn of(self, entries: Vec<Value>, total: usize) -> Paged {
+        Paged { entries, total, page: self.page, page_size: self.size, offset: self.offset }
     }
 }
 

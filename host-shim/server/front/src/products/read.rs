@@ -1,20 +1,17 @@
 //! The routes that read: each one asks the extension's queries, on a thread that never decides.
 
-use super::page::Paged;
+use super::page::{Paged, Window};
 use super::{Asking, Style, show};
 use crate::command::Answered;
+use crate::lists::{List, one_entry};
 use crate::problem::Problem;
 use crate::query::{asked, read as read_store};
-use extension_contract::{Account, Actor, Offer, PAGE_ROWS_MAX, Page, Question};
-use host::processor::{Answerer, AskError, Questions};
+use extension_contract::{Account, Actor, Offer, Question};
+use host::processor::Questions;
 use host::read::holder;
-use host::view::parsed;
+use host_site::ProductType;
 use serde_json::{Value, json};
-
-/// Maximum rows of an account that one request searches. `GET /api/queries/list` has a cursor for more.
-const SEARCHED_MAX: usize = 10_000;
-/// Beginning of the ids of product types in the catalog's own list of products.
-const TYPE_ROW: &str = "type:";
+use std::ops::ControlFlow;
 
 impl Asking {
     /// Returns the question of the caller about an account; without a caller, a question about the catalog.
@@ -31,11 +28,28 @@ impl Asking {
         asked(&self.hosted, move |answerer| answerer.ask_catalog(&question)).await
     }
 
-    /// Returns the entries of a list of an account, each with its id.
-    pub(super) async fn listed(&self, account: Account, kind: &'static str) -> Result<Vec<Value>, Problem> {
-        let question = self.question(account);
-        let found = asked(&self.hosted, move |answerer| whole_list(answerer, &question, kind, None)).await?;
-        found.ok_or_else(|| too_many(kind))
+    /// Returns the page that the query asks for of the wanted entries of a list of an account. Only this page is kept while the list is
+    /// read and counted.
+    async fn listed(
+        &self,
+        account: Account,
+        kind: &'static str,
+        is_wanted: impl Fn(&Value) -> bool + Send + 'static,
+    ) -> Result<Paged, Problem> {
+        let window = self.filter.window()?;
+        let Window { offset, size, .. } = window;
+        let list = List::new(self.question(account), kind);
+        let take = move |(entries, total): &mut (Vec<Value>, usize), (_, entry): (String, Value)| {
+            if is_wanted(&entry) {
+                if *total >= offset && entries.len() < size {
+                    entries.push(entry);
+                }
+                *total += 1;
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        let (entries, total) = list.each(&self.hosted, (Vec::new(), 0), take).await?;
+        Ok(window.of(entries, total))
     }
 
     /// Returns an entry of a list of an account.
@@ -68,26 +82,29 @@ impl Asking {
         })
     }
 
-    fn is_wanted(&self, product: &Value) -> bool {
+    /// Returns what finds the products that the query asks for: of a type, with a status.
+    fn wanted(&self, of_type: Option<&str>) -> impl Fn(&Value) -> bool + Send + 'static {
+        let (status, health) = (self.filter.status.clone(), self.filter.health_status.clone());
+        let of_type = of_type.map(str::to_owned);
         let is = |wanted: &Option<String>, value: &Value| wanted.as_ref().is_none_or(|wanted| value == wanted.as_str());
-        is(&self.filter.status, &product["status"])
-            && is(&self.filter.health_status, &product["metadata"]["health_status"])
+        move |product| {
+            is(&of_type, &product["type"])
+                && is(&status, &product["status"])
+                && is(&health, &product["metadata"]["health_status"])
+        }
     }
 
-    /// Returns true for a product of a type of the catalog; the catalog's own rows also have its settings.
-    fn is_product(&self, found: &Value) -> bool {
-        let types = self.hosted.site.product_types();
-        found["type"].as_str().is_some_and(|name| types.iter().any(|it| it.is_named(name)))
+    /// Returns the page that the query asks for of the wanted offers.
+    fn offered(&self, offers: &[Offer], of_type: Option<&str>) -> Result<Paged, Problem> {
+        self.filter.page_of(offers.iter().map(show::offer).filter(self.wanted(of_type)).collect())
     }
 
     /// Returns a list of products in the style of the route.
-    fn products(&self, products: Vec<Value>) -> Result<Answered, Problem> {
-        let wanted = products.into_iter().filter(|product| self.is_wanted(product)).collect();
-        let paged = self.filter.page_of(wanted)?;
-        Ok(Answered::ok(match self.style {
+    fn products(&self, paged: Paged) -> Answered {
+        Answered::ok(match self.style {
             Style::Records => paged.records(),
             Style::Plain | Style::Extension => paged.named("products"),
-        }))
+        })
     }
 
     /// Returns one object in the style of the route.
@@ -104,65 +121,30 @@ pub(super) fn not_found(id: &str) -> Problem {
     Problem::not_found(format!("no `{id}`"))
 }
 
-/// The answer for a list that is too long.
-pub(crate) fn too_many(kind: &str) -> Problem {
-    let detail = format!("the account has more than {SEARCHED_MAX} {kind}: read them at /api/queries/list");
-    Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "too-many", detail)
-}
-
-/// Returns all entries of a list; none if there are too many.
-pub(crate) fn whole_list(
-    answerer: &mut Answerer,
-    question: &Question,
-    kind: &str,
-    filter: Option<&str>,
-) -> Result<Option<Vec<Value>>, AskError> {
-    let (rows, is_whole) = answerer.ask_whole_list(question, kind, filter, SEARCHED_MAX)?;
-    let own = rows.iter().filter(|row| !row.id.starts_with(TYPE_ROW));
-    Ok(is_whole.then(|| own.map(|row| parsed(&row.value)).collect()))
-}
-
-/// Finds an entry by its id. Lists are in byte order of the ids, so the search begins just before the id.
-fn one_entry(answerer: &mut Answerer, question: &Question, kind: &str, id: &str) -> Result<Option<Value>, AskError> {
-    let last = id.char_indices().next_back().map_or(0, |(at, _)| at);
-    let mut after = Some(id[..last].to_owned()).filter(|before| !before.is_empty());
-    if id.is_empty() || id.starts_with(TYPE_ROW) {
-        return Ok(None);
-    }
-    loop {
-        let rows = answerer.ask_list(question, kind, None, &Page { after: after.take(), limit: PAGE_ROWS_MAX })?;
-        if let Some(found) = rows.iter().find(|row| row.id == id) {
-            return Ok(Some(parsed(&found.value)));
-        }
-        match rows.last() {
-            Some(row) if rows.len() == PAGE_ROWS_MAX as usize && *row.id < *id => after = Some(row.id.clone()),
-            _ => return Ok(None),
-        }
-    }
-}
-
 /// `GET /api/products`: the products of an account if the query names one, or a type whose products belong to accounts;
 /// otherwise the products on sale.
 pub(super) async fn list(asking: &Asking) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?;
     let is_sold = wanted.map_or(!asking.filter.names_account(), |(_, is_sold)| is_sold);
-    let products = match is_sold {
-        true => asking.offers().await?.iter().map(show::offer).collect(),
-        false => asking.listed(asking.account()?, "products").await?,
-    };
-    asking.products(of_type(products, wanted.map(|(name, _)| name)))
-}
-
-fn of_type(products: Vec<Value>, wanted: Option<&str>) -> Vec<Value> {
-    products.into_iter().filter(|product| wanted.is_none_or(|name| product["type"] == name)).collect()
+    let name = wanted.map(|(name, _)| name);
+    Ok(asking.products(match is_sold {
+        true => asking.offered(&asking.offers().await?, name)?,
+        false => asking.listed(asking.account()?, "products", asking.wanted(name)).await?,
+    }))
 }
 
 /// The products of an account; for operators, those of the platform, also withdrawn ones.
 pub(super) async fn own(asking: &Asking) -> Result<Answered, Problem> {
-    let wanted = asking.wanted_type()?.map(|(name, _)| name);
-    let mut products = asking.listed(asking.account_or_platform()?, "products").await?;
-    products.retain(|product| asking.is_product(product));
-    asking.products(of_type(products, wanted))
+    let is_wanted = asking.wanted(asking.wanted_type()?.map(|(name, _)| name));
+    let types = asking.hosted.clone();
+    let is_product = move |found: &Value| is_product(types.site.product_types(), found) && is_wanted(found);
+    let listed = asking.listed(asking.account_or_platform()?, "products", is_product).await?;
+    Ok(asking.products(listed))
+}
+
+/// Returns true for a product of a type of the catalog; the catalog's own rows also have its settings.
+fn is_product(types: &[ProductType], found: &Value) -> bool {
+    found["type"].as_str().is_some_and(|name| types.iter().any(|it| it.is_named(name)))
 }
 
 /// One product: of the products on sale, or of the account.
@@ -172,7 +154,7 @@ pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
         Some(offer) => show::offer(offer),
         None => asking.entry(asking.account_or_platform()?, "products", &asking.id).await?,
     };
-    if !asking.is_product(&product) {
+    if !is_product(asking.hosted.site.product_types(), &product) {
         return Err(not_found(&asking.id));
     }
     Ok(Answered::ok(asking.object(product)))
@@ -181,8 +163,7 @@ pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
 /// `GET /b/products/catalog`.
 pub(super) async fn catalog(asking: &Asking) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);
-    let offers = asking.offers().await?;
-    asking.products(of_type(offers.iter().map(show::offer).collect(), wanted))
+    Ok(asking.products(asking.offered(&asking.offers().await?, wanted)?))
 }
 
 /// `GET /b/products/catalog/ID`.
@@ -213,9 +194,10 @@ pub(super) fn types(asking: &Asking) -> Result<Answered, Problem> {
 pub(super) async fn purchases(asking: &Asking) -> Result<Answered, Problem> {
     let account = asking.account()?;
     let name = account.to_string();
-    let listed = asking.listed(account, "purchases").await?;
-    let wanted = listed.iter().filter(|it| asking.filter.status.as_ref().is_none_or(|wanted| it["status"] == *wanted));
-    let paged: Paged = asking.filter.page_of(wanted.map(|it| show::purchase(it, &name)).collect())?;
+    let status = asking.filter.status.clone();
+    let is_wanted = move |it: &Value| status.as_ref().is_none_or(|wanted| it["status"] == *wanted);
+    let mut paged = asking.listed(account, "purchases", is_wanted).await?;
+    paged.entries.iter_mut().for_each(|it| *it = show::purchase(it, &name));
     Ok(Answered::ok(match asking.style {
         Style::Records => paged.records(),
         Style::Plain | Style::Extension => paged.by_offset("purchases"),
@@ -232,7 +214,8 @@ pub(super) async fn purchase(asking: &Asking) -> Result<Answered, Problem> {
 
 /// `GET /b/products/subscription`.
 pub(super) async fn subscription(asking: &Asking) -> Result<Answered, Problem> {
-    let all = asking.listed(asking.account()?, "subscriptions").await?;
+    let list = List::new(asking.question(asking.account()?), "subscriptions");
+    let all = list.whole(&asking.hosted, |_| Ok(true)).await?;
     let offers = asking.offers().await?;
     Ok(Answered::ok(json!({"subscription": show::subscription(&all, &offers)})))
 }

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::StatusCode;
 use extension_contract::Account;
+use host_routes::limits::COMMAND_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 /// Names of billing cycles on the platform, and the intervals of `purchase.create`.
@@ -26,7 +27,7 @@ type Object = Map<String, Value>;
 
 /// Reads the body of a request: an object, or nothing.
 async fn object(asking: &Asking, body: Body) -> Result<Object, Problem> {
-    let bytes = request_body::read(&asking.headers, body, asking.app.limits.body).await?;
+    let bytes = request_body::read(&asking.headers, body, asking.app.limits.body, COMMAND_BYTES_MAX).await?;
     let text = command::payload(&bytes)?;
     let mut object: Object =
         serde_json::from_str(&text).map_err(|error| Problem::bad("malformed", error.to_string()))?;

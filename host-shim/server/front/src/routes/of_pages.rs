@@ -3,7 +3,7 @@
 use super::reads::Reader;
 use super::{CALLER, caller_shown, scope_of};
 use crate::access;
-use crate::front::HostedSite;
+use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::rate::Peer;
 use axum::http::request::Parts;
@@ -24,6 +24,7 @@ pub(crate) struct PageValues {
 
 /// Reads the queries of a page. A page for everybody has no caller and reads only the catalog.
 pub(crate) async fn page_values(
+    app: &AppState,
     hosted: &HostedSite,
     parts: &Parts,
     caller: Option<Caller>,
@@ -41,7 +42,7 @@ pub(crate) async fn page_values(
     };
     let scope = match &caller {
         Some(caller) => {
-            let mut shown = caller_shown(caller, &parts.headers, parts.extensions.get::<Peer>().copied());
+            let mut shown = caller_shown(app, caller, &parts.headers, parts.extensions.get::<Peer>().copied());
             shown["account"] = Value::from(account.as_ref().map(ToString::to_string));
             scope.with(CALLER, shown)
         }

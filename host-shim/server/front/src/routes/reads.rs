@@ -1,10 +1,12 @@
-//! Asks the queries of a route. Rows are filtered and sorted on the thread that reads them.
+//! Asks the queries of a route. Rows are filtered and sorted on the thread that reads them. Of a list with pages, only the rows of the
+//! requested page are kept in memory.
 
 use crate::access;
 use crate::front::HostedSite;
+use crate::lists::{List, one_entry};
 use crate::problem::Problem;
-use crate::products::{offer, too_many, whole_list};
-use crate::query::ask;
+use crate::products::offer;
+use crate::query::{ask, asked};
 use axum::http::StatusCode;
 use extension_contract::{Account, Actor, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
@@ -16,6 +18,7 @@ use host_routes::{Absent, Form, NEXT, REQUESTS, ROW, Read, ReadFrom, Scope, Sort
 use host_store::Partition;
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 
 /// Reads for a request.
 pub(super) struct Reader<'r> {
@@ -69,6 +72,18 @@ impl Reader<'_> {
         };
         let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor_in(&account));
         let question = Question { account, actor, at: self.hosted.site.clock().now() };
+        let mut scope = scope;
+        for reads in reads.chunk_by(|a, b| !is_list(a) && !is_list(b)) {
+            scope = match reads {
+                [list] if is_list(list) => self.list(list, scope, question.clone()).await?,
+                short => self.short(short, scope, question.clone()).await?,
+            };
+        }
+        Ok(scope)
+    }
+
+    /// Asks queries whose answers are short, in one turn.
+    async fn short(&self, reads: &[Read], scope: Scope, question: Question) -> Result<Scope, Problem> {
         let (reads, page) = (reads.to_vec(), self.page.clone());
         let partition = self.hosted.site.partition().clone();
         let users = self.hosted.users.as_ref().map(|users| users.identity().clone());
@@ -78,6 +93,110 @@ impl Reader<'_> {
         });
         Ok(asked.await??)
     }
+
+    /// Reads a list of the account.
+    async fn list(&self, read: &Read, scope: Scope, question: Question) -> Result<Scope, Problem> {
+        let mut list = list_of(read, &scope, question)?;
+        let (only, within) = (read.only.clone(), scope.clone());
+        let is_wanted = move |row: &Value| match &only {
+            Some(only) => only.is_true(&within.with(ROW, row)).map_err(|error| Problem::of_value(&error)),
+            None => Ok(true),
+        };
+        if !read.is_one && !read.is_paged {
+            let mut rows = list.whole(self.hosted, is_wanted).await?;
+            read.sort.iter().for_each(|sort| rows.sort_by(|a, b| in_order(sort, a, b)));
+            return Ok(in_scope(read, rows, None, scope)?);
+        }
+        let (limit, after) = if read.is_one { (1, &None) } else { (self.page.0, &self.page.1) };
+        let mut page = Page { sort: read.sort.clone(), after: None, most: limit.saturating_add(1), rows: Vec::new() };
+        if let Some(after) = after {
+            let (of, kind, id) = (list.question.clone(), list.kind, after.clone());
+            let last = asked(self.hosted, move |answerer| one_entry(answerer, &of, kind, &id)).await?;
+            page.after = Some(last.ok_or_else(not_next)?);
+            if page.sort.is_none() {
+                list.after.clone_from(&self.page.1);
+            }
+        }
+        let page = list.each(self.hosted, page, move |page, (_, row)| {
+            Ok(if is_wanted(&row)? { page.take(row) } else { ControlFlow::Continue(()) })
+        });
+        let mut rows = page.await?.rows;
+        let is_last = rows.len() <= limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| !is_last).map(|row| row["id"].clone());
+        Ok(in_scope(read, rows, Some(next.unwrap_or_default()), scope)?)
+    }
+}
+
+/// True for a query that reads a list of an account, which may be long.
+fn is_list(read: &Read) -> bool {
+    matches!(read.from, ReadFrom::List(_) | ReadFrom::Requests { .. })
+}
+
+/// Returns the list that a query reads.
+fn list_of(read: &Read, scope: &Scope, question: Question) -> Result<List, NoAnswer> {
+    match &read.from {
+        ReadFrom::Requests { start, end } => {
+            let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, scope));
+            let filter = Some(format!("{}/{}", start?, end?));
+            Ok(List { filter, ..List::new(question, REQUESTS) })
+        }
+        ReadFrom::List(kind) => Ok(List::new(question, kind)),
+        _ => Err(NoAnswer::Problem(Problem::internal())),
+    }
+}
+
+/// The rows of a page, while a list is read.
+struct Page {
+    sort: Option<Sort>,
+    /// The last row of the page before.
+    after: Option<Value>,
+    /// Number of rows that are kept: one more than the page has.
+    most: usize,
+    /// The rows, in the order of the page.
+    rows: Vec<Value>,
+}
+
+impl Page {
+    /// Keeps a row if it is one of the page. Breaks when no further row of the list can be.
+    fn take(&mut self, row: Value) -> ControlFlow<()> {
+        let Some(sort) = &self.sort else {
+            self.rows.push(row);
+            return if self.rows.len() < self.most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        };
+        if self.after.as_ref().is_none_or(|after| in_order(sort, after, &row).is_lt()) {
+            let at = self.rows.partition_point(|kept| in_order(sort, kept, &row).is_lt());
+            if at < self.most {
+                self.rows.insert(at, row);
+                self.rows.truncate(self.most);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn not_next() -> Problem {
+    Problem::bad("query", "`after` is not `next` of a page")
+}
+
+/// Adds the rows of a query to the names of expressions: the first of them, or all, with what leads to the next page.
+fn in_scope(read: &Read, rows: Vec<Value>, next: Option<Value>, scope: Scope) -> Result<Scope, NoAnswer> {
+    if read.is_one {
+        let first = rows.into_iter().next();
+        return match (&first, &read.none) {
+            (None, Some(none)) => {
+                let status = StatusCode::from_u16(none.status).unwrap_or(StatusCode::NOT_FOUND);
+                let detail = none.detail.clone().unwrap_or_else(|| format!("no {}", read.name));
+                Err(NoAnswer::Problem(Problem::new(status, none.code.clone(), detail)))
+            }
+            _ => Ok(scope.with(&read.name, first)),
+        };
+    }
+    let scope = scope.with(&read.name, rows);
+    Ok(match next {
+        Some(next) => scope.with(NEXT, next),
+        None => scope,
+    })
 }
 
 /// Whose rows are read.
@@ -114,41 +233,22 @@ fn one(
             let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, &scope));
             answerer.ask_usage(question, start?, end?)?.iter().map(show::usage).collect()
         }
-        ReadFrom::Requests { start, end } => {
-            let [start, end] = [("start", start), ("end", end)].map(|(name, form)| moment(name, form, &scope));
-            let between = format!("{}/{}", start?, end?);
-            let rows = whole_list(answerer, question, REQUESTS, Some(&between))?;
-            rows.ok_or_else(|| NoAnswer::Problem(too_many(REQUESTS)))?
-        }
         ReadFrom::Rows(rows) => match rows.value(&scope)? {
             Some(Value::Array(rows)) => rows,
             _ => Vec::new(),
         },
-        ReadFrom::List(kind) => {
-            whole_list(answerer, question, kind, None)?.ok_or_else(|| NoAnswer::Problem(too_many(kind)))?
-        }
+        ReadFrom::Requests { .. } | ReadFrom::List(_) => return Err(NoAnswer::Problem(Problem::internal())),
     };
     let mut rows = wanted(read, rows, &scope)?;
     if let Some(sort) = &read.sort {
         rows.sort_by(|a, b| in_order(sort, a, b));
     }
-    if read.is_one {
-        let first = rows.into_iter().next();
-        return match (&first, &read.none) {
-            (None, Some(none)) => {
-                let status = StatusCode::from_u16(none.status).unwrap_or(StatusCode::NOT_FOUND);
-                let detail = none.detail.clone().unwrap_or_else(|| format!("no {}", read.name));
-                Err(NoAnswer::Problem(Problem::new(status, none.code.clone(), detail)))
-            }
-            _ => Ok(scope.with(&read.name, first)),
-        };
-    }
     if !read.is_paged {
-        return Ok(scope.with(&read.name, rows));
+        return in_scope(read, rows, None, scope);
     }
     let (limit, after) = page;
     let (rows, next) = paged(rows, *limit, after.as_deref()).map_err(NoAnswer::Problem)?;
-    Ok(scope.with(&read.name, rows).with(NEXT, next))
+    in_scope(read, rows, Some(next), scope)
 }
 
 /// Returns the accounts of a business, each with the address and the name of its user, if the server knows the user.
@@ -207,7 +307,7 @@ fn paged(rows: Vec<Value>, limit: usize, after: Option<&str>) -> Result<(Vec<Val
         None => 0,
         Some(after) => {
             let last = rows.iter().position(|row| row["id"] == after);
-            last.ok_or_else(|| Problem::bad("query", "`after` is not `next` of a page"))? + 1
+            last.ok_or_else(not_next)? + 1
         }
     };
     let all = rows.len();
@@ -248,5 +348,36 @@ mod tests {
         assert_eq!(ids(&rows), ["a", "b", "d", "c"]);
         rows.sort_by(|a, b| in_order(&sort(false), a, b));
         assert_eq!(ids(&rows), ["c", "b", "d", "a"]);
+    }
+
+    /// The pages of a list, read one after another, have each row once and in order, and keep only their own rows.
+    #[test]
+    fn the_pages_of_a_long_list_have_each_row_once() {
+        let all: Vec<Value> = (0..2_000).map(|at| json!({"id": format!("{at:05}"), "at": at * 7 % 50})).collect();
+        for sort in [None, Some(Sort { member: "at".into(), is_descending: true })] {
+            let (mut seen, mut after): (Vec<Value>, Option<Value>) = (Vec::new(), None);
+            loop {
+                let mut page = Page { sort: sort.clone(), after: after.clone(), most: 101, rows: Vec::new() };
+                let last = after.as_ref().map(|row| row["id"].clone());
+                // Without an order of its own, a list is read from the last row on.
+                let begin = all.iter().position(|row| sort.is_none() && Some(&row["id"]) == last.as_ref());
+                for row in &all[begin.map_or(0, |at| at + 1)..] {
+                    if page.take(row.clone()).is_break() {
+                        break;
+                    }
+                    assert!(page.rows.len() <= 101);
+                }
+                let is_last = page.rows.len() <= 100;
+                page.rows.truncate(100);
+                after = page.rows.last().cloned();
+                seen.extend(page.rows);
+                if is_last {
+                    break;
+                }
+            }
+            let mut expected = all.clone();
+            sort.iter().for_each(|sort| expected.sort_by(|a, b| in_order(sort, a, b)));
+            assert_eq!(seen, expected);
+        }
     }
 }

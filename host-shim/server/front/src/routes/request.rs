@@ -37,6 +37,7 @@ pub(super) async fn caller(
 ) -> Result<Option<Caller>, Problem> {
     let is_named = parts.headers.contains_key(axum::http::header::AUTHORIZATION);
     if route.who == Who::Public && !is_named {
+        crate::extract::count(app, hosted, &parts.headers, &parts.extensions).await?;
         return Ok(None);
     }
     if route.who == Who::Token {
@@ -65,6 +66,7 @@ fn effect_of(route: &Route) -> Method {
 impl Asked {
     /// Reads the values of a request.
     pub(super) async fn read(
+        app: &AppState,
         hosted: &HostedSite,
         route: &Route,
         caller: Option<Caller>,
@@ -88,7 +90,7 @@ impl Asked {
         let values = [("path", path), ("query", query), ("body", body)];
         let scope = scope_of(hosted, values);
         let Some(caller) = caller else { return Ok(Asked { caller: None, account: None, scope, page }) };
-        let mut shown = caller_shown(&caller, &parts.headers, peer);
+        let mut shown = caller_shown(app, &caller, &parts.headers, peer);
         let scope = scope.with(CALLER, &shown);
         let account = account(hosted, route, &caller, named.as_deref(), &scope).await?;
         shown[ACCOUNT] = Value::from(account.as_ref().map(ToString::to_string));
@@ -145,7 +147,7 @@ pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 fn right(given: Given, part: &'static str) -> Result<Map<String, Value>, Problem> {
-    given.map_err(|errors| Problem::invalid(part, &errors))
+    given.map_err(|wrong| Problem::invalid(part, wrong))
 }
 
 /// Returns the page that the query asks for.

@@ -286,11 +286,16 @@ impl Api {
 
     /// Sends a request to a path that every server has.
     pub fn plain(&self, line: &str, key: &str, body: &Value) -> Value {
+        self.plain_of(200, line, key, body)
+    }
+
+    /// Sends a request to a path that every server has, and is answered with this status.
+    pub fn plain_of(&self, status: u16, line: &str, key: &str, body: &Value) -> Value {
         let authorization = format!("Bearer {key}");
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let headers = [("Authorization", authorization.as_str())];
         let answer = Connection::open(self.server.address()).request(line, &headers, text.as_bytes());
-        assert_eq!(answer.status, 200, "{line}: {answer:?}");
+        assert_eq!(answer.status, status, "{line}: {answer:?}");
         serde_json::from_str(&answer.body).expect("JSON")
     }
 

@@ -62,11 +62,37 @@ impl Connection {
         let head = String::from_utf8(bytes).expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).ok()?;
+        let body = match answer.header("transfer-encoding") {
+            Some(_) => self.chunks()?,
+            None => {
+                let length = answer.header("content-length").and_then(|length| length.parse().ok());
+                self.bytes(length.unwrap_or(0))?
+            }
+        };
         answer.body = String::from_utf8(body).expect("a text");
         Some(answer)
+    }
+
+    fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).ok().map(|()| bytes)
+    }
+
+    /// Reads a body whose length is not known at its beginning; none if it is cut.
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                line.extend(self.bytes(1)?);
+            }
+            let length = usize::from_str_radix(std::str::from_utf8(&line).ok()?.trim(), 16).ok()?;
+            body.extend(self.bytes(length)?);
+            self.bytes(2)?;
+            if length == 0 {
+                return Some(body);
+            }
+        }
     }
 
     /// Reads one answer; none if it does not begin in time.

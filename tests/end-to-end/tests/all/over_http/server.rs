@@ -38,7 +38,7 @@ pub const SECRET: &str = "whsec_test_of_the_server";
 const REPLY: Duration = Duration::from_millis(20);
 
 /// A rate that no test reaches.
-const UNLIMITED: Rate = Rate { per_second: u32::MAX, burst: u32::MAX };
+pub const UNLIMITED: Rate = Rate { per_second: u32::MAX, burst: u32::MAX };
 
 /// The key of a business's own webhook, by its name.
 pub fn key_of(name: &str) -> Key {
@@ -119,6 +119,7 @@ impl Default for ServerOptions {
                 key: UNLIMITED,
                 stranger: UNLIMITED,
                 logins: u32::MAX,
+                links: u32::MAX,
                 ..FrontLimits::default()
             },
             connections: ConnectionLimits::default(),
