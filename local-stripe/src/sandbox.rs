@@ -64,6 +64,8 @@ pub struct Response {
     pub request_id: String,
     /// The header `Stripe-Version`.
     pub version: String,
+    /// The header `Date`: the time of the account's clock in Unix seconds.
+    pub at_s: i64,
     /// The header `Original-Request` of a replayed response.
     pub original_request: Option<String>,
     /// The header `Idempotency-Key`, as in the request.
@@ -134,6 +136,7 @@ impl Sandbox {
             body: String::new(),
             request_id: request_id.clone(),
             version: self.state.settings.version.to_string(),
+            at_s: self.state.clock_s(),
             original_request: None,
             idempotency_key: request.idempotency_key.clone(),
             lost: None,
@@ -154,6 +157,8 @@ impl Sandbox {
             response.refuse(&error);
         }
         self.state.act_for("");
+        // The request may have moved the clock.
+        response.at_s = self.state.clock_s();
         // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
             response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });

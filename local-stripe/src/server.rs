@@ -17,6 +17,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response as HttpResponse, StatusCode, header};
 use axum::routing::{any, get, post};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -317,6 +318,10 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
     };
     add("request-id", &response.request_id);
     add("stripe-version", &response.version);
+    // Clients compare this time with those in the objects, so it comes from the same clock.
+    if let Some(date) = http_date(response.at_s) {
+        add("date", &date);
+    }
     if let Some(key) = &response.idempotency_key {
         add("idempotency-key", key);
     }
@@ -333,6 +338,12 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
         answer.extensions_mut().insert(lost);
     }
     answer
+}
+
+/// Returns a time in Unix seconds as the header `Date` has it.
+fn http_date(at_s: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_second(at_s).ok()?;
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()
 }
 
 fn reply(status: u16, body: String, headers: HeaderMap) -> HttpResponse<Body> {

@@ -457,7 +457,8 @@ impl State {
         Ok(())
     }
 
-    /// Rolls back all changes since the last commit, except the number of requests.
+    /// Rolls back all changes since the last commit, except the number of requests and the delivery progress: a request
+    /// changes neither of them, and events that were delivered stay delivered.
     pub fn roll_back(&mut self) {
         self.deferred.clear();
         self.resends.clear();
@@ -469,7 +470,8 @@ impl State {
             self.recent_events.get_mut().remove(&position);
         }
         self.settings = settings;
-        self.counters = Counters { requests: self.counters.requests, ..counters };
+        let Counters { requests, delivered, .. } = self.counters;
+        self.counters = Counters { requests, delivered, ..counters };
         self.store.roll_back().unwrap_or_else(|error| self.fail(error));
     }
 

@@ -2,6 +2,7 @@
 
 use local_stripe::sandbox::BODY_BYTES_MAX;
 use local_stripe::server::Options;
+use local_stripe::settings::Settings;
 
 use crate::client::Client;
 
@@ -22,6 +23,20 @@ async fn responses_have_stripes_headers() {
         ("true", first.header("request-id"))
     );
     assert_eq!(again.text, first.text);
+}
+
+#[tokio::test]
+async fn the_date_of_a_response_is_that_of_its_objects() {
+    // The clock stands still at 2026-01-01 until a call moves it.
+    let settings = Settings { start_s: 1_767_225_600, ..Settings::default() };
+    let (server, client) = Client::start(Options { settings, ..Options::default() }).await;
+    let key = [("authorization", "Bearer sk_test_x")];
+    let made = client.send("POST", "/v1/customers", &key, "name=a").await;
+    assert_eq!(made.header("date"), "Thu, 01 Jan 2026 00:00:00 GMT");
+    assert_eq!(made.json()["created"], 1_767_225_600);
+    server.advance_to(1_767_225_600 + 86_400);
+    let refused = client.send("GET", "/v1/customers/cus_0", &key, "").await;
+    assert_eq!((refused.status, refused.header("date")), (404, "Fri, 02 Jan 2026 00:00:00 GMT"));
 }
 
 /// Method, path, headers, body, and the expected status.
