@@ -6,9 +6,11 @@ use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
 use crate::refuse;
 use crate::source::SourceArgs;
+use crate::world::stripe_of_scenario;
 use anyhow::Context;
 use clap::Parser;
 use host_coverage::{CoverOptions, cover, human, json};
+use host_replay::live::PATIENCE;
 use host_replay::runners::Workload;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
@@ -64,8 +66,12 @@ const FORMATS: &[Accepted] = &[
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let covered = args.extension.runners(false, Workload::Scenarios).and_then(|runners| {
-        let options =
-            CoverOptions { business: args.source.business.clone(), fixtures: args.source.fixtures.clone(), runners };
+        let options = CoverOptions {
+            business: args.source.business.clone(),
+            fixtures: args.source.fixtures.clone(),
+            runners,
+            stripe: Some(stripe_of_scenario(false, PATIENCE)),
+        };
         let bar = bar();
         let mut step = |inputs: usize| match inputs {
             0 => bar.inc(1),

@@ -8,12 +8,12 @@ use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::library::stories;
+use host_replay::live::PATIENCE;
 use host_replay::plan::{human, json, plan};
 use host_replay::play::PlayOptions;
 use host_replay::report::printable;
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
-use host_scenario::model::Action;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,10 +62,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(case) = story.cases.first() else {
         return Ok(refuse(&ReplayError::Usage("the scenario has no API version to play".to_owned())));
     };
-    let has_stripe_steps = story.scenario.steps.iter().any(|step| matches!(step.action, Action::AtStripe(_)));
-    // The providers run until the end of the function.
-    let opened = if has_stripe_steps { Some(open_local_stripe()?) } else { None };
-    let live = opened.as_ref().map(|(live, _)| live.clone());
+    let live = if story.scenario.has_stripe_steps() { Some(open_local_stripe(PATIENCE)?) } else { None };
     let options = PlayOptions { live, ..PlayOptions::new(runners) };
     let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
     let text = match args.format {

@@ -6,7 +6,7 @@ use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::bar;
 use crate::source::SourceArgs;
 use crate::terminal::has_colours;
-use crate::world::WorldArgs;
+use crate::world::{WorldArgs, stripe_of_scenario};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::inputs::is_scenario;
@@ -72,8 +72,8 @@ pub(crate) struct Args {
     #[arg(long)]
     bless: bool,
 
-    /// Start a local Stripe: `stripe` effects and `at_stripe` steps call its API, and it sends signed webhooks; plays
-    /// one scenario
+    /// Play every scenario with a local Stripe of its own: `stripe` effects and `at_stripe` steps call its API, and it
+    /// sends signed webhooks. Without this option, only scenarios with `at_stripe` steps get one
     #[arg(long, help_heading = "Live providers")]
     local_stripe: bool,
 
@@ -105,7 +105,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let opened = args.world.open_for(args.store.as_deref(), args.local_stripe)?;
+    // Only one input can use providers that keep their resources; else each scenario gets a local Stripe of its own.
+    let is_single = matches!(args.paths.as_slice(), [path] if !path.is_dir());
+    let opened = match args.world.has_providers() || (args.local_stripe && is_single) {
+        true => args.world.open_for(args.store.as_deref(), args.local_stripe)?,
+        false => None,
+    };
     let workload = match args.paths.iter().all(|path| path.is_dir() || is_scenario(path)) {
         true => Workload::Scenarios,
         false => Workload::ManyEvents,
@@ -121,6 +126,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         trace: args.trace,
         until: args.until,
         live: opened.as_ref().map(|(live, _)| live.clone()),
+        stripe: Some(stripe_of_scenario(args.local_stripe, args.world.patience())),
         warn: |bad| eprintln!("warning: {}", printable(&bad.to_string())),
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
     };

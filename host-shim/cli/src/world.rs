@@ -5,9 +5,10 @@ mod local_stripe;
 use anyhow::Context;
 use clap::Parser;
 use host_provider_set::{Name, Opened, Options, Settings, chart, check_vault, open};
-use host_replay::live::LiveProviders;
+use host_replay::live::{LiveProviders, StripeOfScenario};
 use host_replay::recorded::recorded_secrets;
 use host_replay::rig::{StoreKind, open as open_store};
+use host_scenario::error::ReplayError;
 use local_stripe::StartedStripe;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -43,14 +44,8 @@ pub(crate) struct WorldArgs {
     #[arg(long, value_name = "PORT", requires = "providers", help_heading = "Live providers")]
     world_port: Option<u16>,
 
-    /// The maximum wait for the effects of one step, in seconds
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        requires = "providers",
-        default_value_t = 600,
-        help_heading = "Live providers"
-    )]
+    /// The maximum wait for the effects of one step, and for a delivery of the local Stripe, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, help_heading = "Live providers")]
     patience: u64,
 
     /// Serve the resources of `local` until the program is stopped
@@ -59,11 +54,22 @@ pub(crate) struct WorldArgs {
 }
 
 /// Opens a local Stripe as the only live provider.
-pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
-    let stripe = StartedStripe::start()?;
+pub(crate) fn open_local_stripe(patience: Duration) -> anyhow::Result<LiveProviders> {
+    let stripe = StartedStripe::start(patience)?;
     let options = Options { names: vec![Name::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
     let opened = open(&options).context("the local Stripe can't be opened")?;
-    Ok((stripe.add_to(LiveProviders::new(opened.registry.clone())), opened))
+    let live = LiveProviders::new(opened.registry.clone()).with_patience(patience).keeping(opened);
+    Ok(stripe.add_to(live))
+}
+
+/// Returns what opens a local Stripe for each scenario with `at_stripe` steps, or for all.
+pub(crate) fn stripe_of_scenario(is_for_all: bool, patience: Duration) -> StripeOfScenario {
+    StripeOfScenario::new(is_for_all, move || {
+        open_local_stripe(patience).map_err(|error| match error.downcast::<ReplayError>() {
+            Ok(error) => error,
+            Err(error) => ReplayError::Host(format!("{error:#}")),
+        })
+    })
 }
 
 impl ProviderArgs {
@@ -86,6 +92,11 @@ impl ProviderArgs {
 }
 
 impl WorldArgs {
+    /// Returns whether an option requests a provider.
+    pub(crate) fn has_providers(&self) -> bool {
+        !self.providers.providers.is_empty()
+    }
+
     /// Opens the providers; none if no option requests one.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         self.open_with_stripe(false)
@@ -107,14 +118,14 @@ impl WorldArgs {
     }
 
     fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        if self.providers.providers.is_empty() && !local_stripe {
+        if !self.has_providers() && !local_stripe {
             return Ok(None);
         }
         let mut names = self.providers.providers.clone();
         if local_stripe && !names.contains(&Name::Stripe) {
             names.push(Name::Stripe);
         }
-        let stripe = local_stripe.then(StartedStripe::start).transpose()?;
+        let stripe = local_stripe.then(|| StartedStripe::start(self.patience())).transpose()?;
         let settings = self.providers.settings()?;
         let options = Options {
             names,

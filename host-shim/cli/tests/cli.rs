@@ -2,6 +2,9 @@
 
 #[path = "cli/bad_inputs.rs"]
 mod bad_inputs;
+#[cfg(feature = "local-stripe")]
+#[path = "cli/beside_stripe.rs"]
+mod beside_stripe;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/check_wit.rs"]

@@ -4,6 +4,7 @@
 use crate::not_built::{LOCAL_STRIPE, missing};
 use host_provider_set::LocalStripe;
 use host_replay::live::LiveProviders;
+use std::time::Duration;
 
 /// A running local Stripe.
 #[cfg(feature = "local-stripe")]
@@ -11,8 +12,10 @@ pub(crate) struct StartedStripe(std::sync::Arc<host_stripe_replay::LocalStripe>)
 
 #[cfg(feature = "local-stripe")]
 impl StartedStripe {
-    pub(crate) fn start() -> anyhow::Result<StartedStripe> {
-        Ok(StartedStripe(std::sync::Arc::new(host_stripe_replay::LocalStripe::start()?)))
+    /// Starts a local Stripe that waits this long for each of its deliveries.
+    pub(crate) fn start(patience: Duration) -> anyhow::Result<StartedStripe> {
+        let stripe = host_stripe_replay::LocalStripe::start()?.with_patience(patience);
+        Ok(StartedStripe(std::sync::Arc::new(stripe)))
     }
 
     /// Returns the address and the API key of the local Stripe, for the provider.
@@ -32,7 +35,7 @@ pub(crate) enum StartedStripe {}
 
 #[cfg(not(feature = "local-stripe"))]
 impl StartedStripe {
-    pub(crate) fn start() -> anyhow::Result<StartedStripe> {
+    pub(crate) fn start(_: Duration) -> anyhow::Result<StartedStripe> {
         Err(missing(LOCAL_STRIPE).into())
     }
 

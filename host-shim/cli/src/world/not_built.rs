@@ -2,9 +2,10 @@
 
 use crate::not_built::{LOCAL_STRIPE, missing};
 use clap::Parser;
-use host_replay::live::LiveProviders;
+use host_replay::live::{LiveProviders, PATIENCE, StripeOfScenario};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Options of providers, hidden from the help. They are declared here so that `--providers` gets the error below
 /// instead of "unexpected argument".
@@ -26,8 +27,6 @@ pub(crate) struct WorldArgs {
     #[arg(long, hide = true, requires = "providers")]
     world_port: Option<u16>,
     #[arg(long, hide = true, requires = "providers")]
-    patience: Option<u64>,
-    #[arg(long, hide = true, requires = "providers")]
     keep: bool,
 }
 
@@ -35,8 +34,13 @@ pub(crate) struct WorldArgs {
 pub(crate) enum Opened {}
 
 /// Fails: this program has no local Stripe.
-pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
+pub(crate) fn open_local_stripe(_: Duration) -> anyhow::Result<LiveProviders> {
     Err(missing(LOCAL_STRIPE).into())
+}
+
+/// Returns what fails for each scenario with `at_stripe` steps: this program has no local Stripe.
+pub(crate) fn stripe_of_scenario(is_for_all: bool, _: Duration) -> StripeOfScenario {
+    StripeOfScenario::new(is_for_all, || Err(missing(LOCAL_STRIPE)))
 }
 
 impl ProviderArgs {
@@ -50,6 +54,16 @@ impl ProviderArgs {
 }
 
 impl WorldArgs {
+    /// Returns whether an option requests a provider.
+    pub(crate) fn has_providers(&self) -> bool {
+        self.providers.providers.is_some()
+    }
+
+    /// Returns the default, since this program has no option for it.
+    pub(crate) fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
     /// Returns none; fails if an option requests a provider.
     pub(crate) fn open_for(
         &self,

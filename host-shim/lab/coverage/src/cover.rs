@@ -7,6 +7,7 @@ use crate::reached::Reached;
 use extension_contract::{Account, Declarations, Payload};
 use host::business::BusinessFolder;
 use host_replay::line::{Line, StreamLine, Summary};
+use host_replay::live::StripeOfScenario;
 use host_replay::play::{CaseReport, Stepped};
 use host_replay::rig::Rig;
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
@@ -30,6 +31,8 @@ pub struct CoverOptions {
     pub fixtures: Option<PathBuf>,
     /// The extension.
     pub runners: Runners,
+    /// Starts a local Stripe for each scenario that needs one.
+    pub stripe: Option<StripeOfScenario>,
 }
 
 /// Plays all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds,
@@ -50,6 +53,7 @@ pub fn cover(
         business: options.business.clone(),
         fixtures: options.fixtures.clone(),
         trace: true,
+        stripe: options.stripe.clone(),
         ..ReplayOptions::new(options.runners.clone())
     };
     let known = KNOWN_EXTENSION.to_owned();

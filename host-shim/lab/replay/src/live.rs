@@ -4,8 +4,12 @@
 //! steps say, but follows the machine's clock while a live provider works or waits for a retry.
 
 use crate::local_stripe::StripeServer;
+use host::business::{BusinessFolder, RequestedEffect};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Restriction, Unlisted, Unreadable};
+use host_scenario::error::ReplayError;
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +24,47 @@ pub struct LiveProviders {
     patience: Duration,
     stripe: Option<Arc<dyn StripeServer>>,
     is_recorded: bool,
+    /// What the providers need as long as they run, such as their folder.
+    _kept: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Starts a local Stripe with its provider for one scenario, so that no scenario finds the objects of another one.
+#[derive(Clone)]
+pub struct StripeOfScenario {
+    start: Arc<dyn Fn() -> Result<LiveProviders, ReplayError> + Send + Sync>,
+    is_for_all: bool,
+}
+
+impl StripeOfScenario {
+    /// Makes a local Stripe by this function. Without `is_for_all`, only scenarios with `at_stripe` steps get one.
+    pub fn new(
+        is_for_all: bool,
+        start: impl Fn() -> Result<LiveProviders, ReplayError> + Send + Sync + 'static,
+    ) -> StripeOfScenario {
+        StripeOfScenario { start: Arc::new(start), is_for_all }
+    }
+
+    /// Returns whether every input is played with a local Stripe.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.is_for_all
+    }
+
+    /// Starts a local Stripe for an input, if the input needs one.
+    pub(crate) fn start(&self, has_stripe_steps: bool) -> Result<Option<LiveProviders>, ReplayError> {
+        (self.is_for_all || has_stripe_steps).then(|| (self.start)()).transpose()
+    }
+}
+
+impl fmt::Debug for StripeOfScenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeOfScenario").field("is_for_all", &self.is_for_all).finish_non_exhaustive()
+    }
 }
 
 impl LiveProviders {
     /// Returns live providers with the default patience. `registry` must have no provider for `*`.
     pub fn new(registry: Registry) -> LiveProviders {
-        LiveProviders { registry, patience: PATIENCE, stripe: None, is_recorded: false }
+        LiveProviders { registry, patience: PATIENCE, stripe: None, is_recorded: false, _kept: None }
     }
 
     /// Sets the limit of the wait for the effects of one step, instead of [`PATIENCE`].
@@ -36,6 +75,11 @@ impl LiveProviders {
     /// Adds a local Stripe. The host receives its webhooks.
     pub fn with_stripe(self, stripe: Arc<dyn StripeServer>) -> LiveProviders {
         LiveProviders { stripe: Some(stripe), ..self }
+    }
+
+    /// Keeps a value as long as these providers.
+    pub fn keeping(self, value: impl Any + Send + Sync) -> LiveProviders {
+        LiveProviders { _kept: Some(Arc::new(value)), ..self }
     }
 
     /// Adds the answered calls of these providers to the journal of the scripted provider.
@@ -65,6 +109,15 @@ impl LiveProviders {
     /// Returns true if a live provider handles effects of this kind.
     pub fn takes(&self, kind: &str) -> bool {
         self.registry.takes(kind)
+    }
+
+    /// Returns the effects that the clauses of a business can request and none of these providers carries out.
+    pub(crate) fn without_provider(
+        &self,
+        business: &BusinessFolder,
+        config: &BTreeMap<String, String>,
+    ) -> Vec<RequestedEffect> {
+        business.without_provider(config, &self.registry)
     }
 
     /// Returns the values that the live provider of this resource can make, by the members of the payload.

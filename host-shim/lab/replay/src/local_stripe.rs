@@ -36,7 +36,7 @@ pub trait StripeServer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails if the server is unavailable.
+    /// Fails if the server is unavailable, or delivers nothing for too long although events wait.
     fn next(&self) -> Result<Option<Delivery>, StripeServerError>;
 }
 
@@ -86,13 +86,23 @@ pub enum StripeServerError {
         /// The kind of object.
         kind: String,
     },
+    /// Events wait, and none was delivered within the limit.
+    #[error(
+        "the local Stripe delivered nothing for {patience_s} s, although {waiting} of its events wait for their delivery"
+    )]
+    Silent {
+        /// Number of events from the oldest one that waits.
+        waiting: u64,
+        /// The limit in seconds: `--patience`.
+        patience_s: u64,
+    },
     /// The local Stripe has stopped or could not start.
     #[error("the local Stripe failed: {0}")]
     Unavailable(String),
 }
 
-/// Returns the error of an `at_stripe` step without a local Stripe.
-pub fn missing(file: &Path, step: &Step) -> BadInput {
-    let expected = "a local Stripe: `host-shim replay --local-stripe`, which plays one scenario";
-    BadInput::new(Place::line(file, step.line), "`at_stripe` without a local Stripe", expected)
+/// Returns the error of an `at_stripe` step in a run that has no local Stripe.
+pub fn not_here(file: &Path, step: &Step) -> BadInput {
+    let expected = "`host-shim replay`, which starts a local Stripe for the scenario";
+    BadInput::new(Place::line(file, step.line), "`at_stripe` needs a local Stripe", expected)
 }

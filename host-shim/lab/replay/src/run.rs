@@ -3,7 +3,7 @@
 use crate::inputs::{Input, RawInput, collect};
 use crate::library::{Library, Ready, Sources, Story};
 use crate::line::{Line, StreamLine, Summary};
-use crate::live::LiveProviders;
+use crate::live::{LiveProviders, StripeOfScenario};
 use crate::parallel::in_order;
 use crate::play::{CaseReport, Order, PlayOptions, Stepped, Watch, play_all_watched};
 use crate::rig::StoreKind;
@@ -43,6 +43,8 @@ pub struct ReplayOptions {
     /// Providers that replace the scripted one for the effects that they handle. A scenario is then played only in its
     /// first version.
     pub live: Option<LiveProviders>,
+    /// Without `live`, starts a local Stripe for each scenario that needs one.
+    pub stripe: Option<StripeOfScenario>,
     /// Called before the first event for each resource that the live providers can't make.
     pub warn: fn(&BadInput),
     /// The number of threads that play scenarios; 0 and 1 both mean one. Inputs of raw events, and scenarios whose steps the
@@ -51,6 +53,15 @@ pub struct ReplayOptions {
 }
 
 impl ReplayOptions {
+    /// Returns the live providers of one input.
+    fn live_for(&self, has_stripe_steps: bool) -> Result<Option<LiveProviders>, ReplayError> {
+        match (&self.live, &self.stripe) {
+            (Some(live), _) => Ok(Some(live.clone())),
+            (None, Some(stripe)) => stripe.start(has_stripe_steps),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// Returns options that play everything once, in memory, in its own order and on one thread, and report only input events.
     pub fn new(runners: Runners) -> ReplayOptions {
         ReplayOptions {
@@ -64,6 +75,7 @@ impl ReplayOptions {
             trace: false,
             until: None,
             live: None,
+            stripe: None,
             warn: |_| (),
             threads: 1,
         }
@@ -246,6 +258,12 @@ fn check(
             "live providers play exactly one input, in its own order: a second input would find the first one's resources".to_owned(),
         ));
     }
+    let has_stripe = options.stripe.as_ref().is_some_and(StripeOfScenario::is_for_all);
+    if has_stripe && options.shuffle.is_some() {
+        return Err(ReplayError::Usage(
+            "--local-stripe sends events in its own order: expected no --shuffle".to_owned(),
+        ));
+    }
     if options.store.is_some() && scenarios > 0 && options.live.is_none() {
         return Err(ReplayError::Usage("--store is for raw events; a scenario starts empty, in memory".to_owned()));
     }
@@ -288,24 +306,26 @@ fn play_story(
     options: &ReplayOptions,
     look: Option<&mut Watch<'_>>,
 ) -> Result<Vec<CaseReport>, ReplayError> {
+    let live = options.live_for(story.scenario.has_stripe_steps())?;
     let order = match options.shuffle {
-        Some(seed) => Order::Together(Some(seed)),
-        None => Order::Written,
+        // A local Stripe sends its events in its own order.
+        Some(seed) if live.is_none() => Order::Together(Some(seed)),
+        _ => Order::Written,
     };
     let play = PlayOptions {
         runners: options.runners.clone(),
-        store: match (&options.live, &options.store) {
+        store: match (&live, &options.store) {
             (Some(_), Some(path)) => StoreKind::Sqlite(path.clone()),
             _ => StoreKind::Memory,
         },
         order,
         repeat: options.repeat,
         bless: options.bless,
-        live: options.live.clone(),
+        live,
     };
     let cases = &story.cases;
     // Another version would find the first one's resources.
-    let cases = if options.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
+    let cases = if play.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
     play_all_watched(&story.scenario, cases, &story.business, &play, look)
 }
 
@@ -354,7 +374,7 @@ fn play_raw(
         repeat: options.repeat,
         until: options.until,
         trace: options.trace,
-        live: options.live.clone(),
+        live: options.live_for(false)?,
     };
     let mut emit = |lines: Vec<Line>| {
         lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;

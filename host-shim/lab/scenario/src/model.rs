@@ -479,6 +479,11 @@ impl Action {
 }
 
 impl Scenario {
+    /// Returns whether a step calls the API of a local Stripe.
+    pub fn has_stripe_steps(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::AtStripe(_)))
+    }
+
     /// Returns the number of assertions about state, effects or ledger, in all steps and at the end.
     pub fn facts(&self) -> usize {
         let of_steps: usize = self

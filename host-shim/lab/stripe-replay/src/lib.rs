@@ -9,12 +9,13 @@ use host_intake::request::PATH;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::webhook::split_place;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use host_replay::live::PATIENCE;
 use host_replay::local_stripe::{Delivery, StripeServer, StripeServerError};
 use host_scenario::model::AtStripe;
 use local_stripe::sandbox::{Request, json_of, own_request};
 use local_stripe::server::{Options, Server, ServerError};
 use local_stripe::settings::Settings;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// The API key of the local Stripe's test account.
@@ -45,6 +46,7 @@ pub struct LocalStripe {
     // The server and the receiver must be dropped before their runtime.
     server: Server,
     hook: Hook,
+    patience: Duration,
     _runtime: Runtime,
 }
 
@@ -60,7 +62,12 @@ impl LocalStripe {
         let settings = Settings { start_s: START_S, ..Settings::default() };
         let options = Options { settings, retry_s: RETRY_S.to_vec(), ..Options::default() };
         let server = runtime.block_on(Server::start(options))?;
-        Ok(LocalStripe { server, hook, _runtime: runtime })
+        Ok(LocalStripe { server, hook, patience: PATIENCE, _runtime: runtime })
+    }
+
+    /// Sets the limit of the wait for a delivery, instead of [`PATIENCE`].
+    pub fn with_patience(self, patience: Duration) -> LocalStripe {
+        LocalStripe { patience, ..self }
     }
 
     /// Returns the address of the API and the pages, `http://127.0.0.1:PORT`.
@@ -128,12 +135,16 @@ impl StripeServer for LocalStripe {
     }
 
     fn next(&self) -> Result<Option<Delivery>, StripeServerError> {
+        let begun = Instant::now();
         loop {
             // This check comes before the look into the queue, so that a delivery between them is not missed.
-            let all_delivered = self.server.undelivered() == 0;
-            match self.hook.next(if all_delivered { Duration::ZERO } else { LOOK })? {
+            let waiting = self.server.undelivered();
+            match self.hook.next(if waiting == 0 { Duration::ZERO } else { LOOK })? {
                 Some(delivery) => return Ok(Some(delivery)),
-                None if all_delivered => return Ok(None),
+                None if waiting == 0 => return Ok(None),
+                None if begun.elapsed() >= self.patience => {
+                    return Err(StripeServerError::Silent { waiting, patience_s: self.patience.as_secs() });
+                }
                 None => {}
             }
         }

@@ -12,6 +12,7 @@ use host_stripe_replay::LocalStripe;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 const START: i64 = 1_767_225_600_000;
@@ -118,6 +119,29 @@ fn a_failed_delivery_is_repeated() {
     let delivery = stripe.next().expect("it is there").expect("an event");
     (delivery.answer)(503);
     assert_eq!(received(&stripe, &endpoints).len(), 1);
+}
+
+#[test]
+fn events_count_as_delivered_after_a_refused_call() {
+    // The second call is refused after the first event was delivered, which must not be forgotten.
+    let (stripe, endpoints) = started();
+    stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
+    assert_eq!(received(&stripe, &endpoints).len(), 1);
+    let items = [("customer", "{customer}"), ("items[0][price]", "price_of_nothing")];
+    let refused = stripe.call(&call("POST", "/v1/subscriptions", &items));
+    assert!(matches!(refused, Err(StripeServerError::Refused { .. })), "{refused:?}");
+    assert_eq!(received(&stripe, &endpoints), []);
+}
+
+#[test]
+fn the_wait_for_a_delivery_has_a_limit() {
+    let stripe = LocalStripe::start().expect("a free port").with_patience(Duration::ZERO);
+    stripe.begin("2020-08-27", START).expect("an endpoint");
+    stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
+    // The host may get the delivery at once, but does not answer it, so the event goes on waiting.
+    let first = stripe.next();
+    let last = if matches!(first, Ok(Some(_))) { stripe.next() } else { first };
+    assert_eq!(last.err(), Some(StripeServerError::Silent { waiting: 1, patience_s: 0 }));
 }
 
 #[test]

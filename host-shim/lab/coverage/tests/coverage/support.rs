@@ -33,7 +33,7 @@ pub fn covered(folder: &Path) -> Coverage {
 }
 
 pub fn covered_by(folder: &Path, runners: Runners) -> Coverage {
-    let options = CoverOptions { business: None, fixtures: None, runners };
+    let options = CoverOptions { business: None, fixtures: None, runners, stripe: None };
     let mut steps = 0;
     let found = cover(&[folder.to_owned()], &mut std::io::empty(), &options, &mut |_| steps += 1);
     let found = found.expect("playable scenarios");

@@ -1,7 +1,7 @@
 //! Plays `at_stripe` steps and receives the local Stripe's webhooks through the host's usual endpoint.
 
 use super::Player;
-use crate::local_stripe::{StripeServer, StripeServerError, missing};
+use crate::local_stripe::{StripeServer, StripeServerError, not_here};
 use extension_contract::Timestamp;
 use host_intake::request::{Endpoints, Taken};
 use host_scenario::error::{BadInput, Place, ReplayError};
@@ -35,7 +35,7 @@ fn host_error(error: StripeServerError) -> ReplayError {
 impl Player<'_> {
     /// Calls Stripe's API for an `at_stripe` step.
     pub(super) fn at_stripe(&mut self, step: &Step, call: &AtStripe) -> Result<(), ReplayError> {
-        let Some(connection) = &self.stripe else { return Err(missing(&self.scenario.file, step).into()) };
+        let Some(connection) = &self.stripe else { return Err(not_here(&self.scenario.file, step).into()) };
         match connection.stripe.call(call) {
             Ok(()) => Ok(()),
             Err(StripeServerError::Unavailable(why)) => Err(host_error(StripeServerError::Unavailable(why))),
