@@ -135,9 +135,9 @@ pub struct Reference {
     results: BTreeMap<EffectId, (u32, Timestamp)>,
     running: Value,
     /// Use of all accounts that no credits paid, in millionths.
-    open_use: i64,
+    open_use: i128,
     /// The same of the closed months.
-    unpaid: i64,
+    unpaid: i128,
     expectations_hold: bool,
 }
 
@@ -414,30 +414,40 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
         balances.as_object().into_iter().flatten().partition(|(key, _)| key.starts_with("credits_left/"));
     let balances = balances.into_iter().filter(|(_, row)| **row != empty);
     let mut balances: Map<String, Value> = balances.map(|(key, row)| (key.clone(), row.clone())).collect();
-    let amount = |row: &Value| row["available"].as_i64().unwrap_or(0) + row["pending"].as_i64().unwrap_or(0);
-    let left: i64 = left.into_iter().map(|(_, row)| amount(row)).sum();
-    let net = left - use_without_credits(host, account, false)?;
+    let amounts = |(_, row): (&String, &Value)| ["available", "pending"].map(|part| row[part].as_i64().unwrap_or(0));
+    let net = money::sum(left.into_iter().flat_map(amounts)) - use_without_credits(host, account, false)?;
     if net != 0 {
-        balances.insert("credits_left less open use".to_owned(), json!({"available": net, "pending": 0}));
+        balances.insert("credits_left less open use".to_owned(), json!({"available": written(net), "pending": 0}));
     }
     put(&mut of_account, "balances", balances);
     Ok(of_account)
 }
 
+/// Returns an amount as JSON: as a text if it needs more than 64 bits.
+fn written(amount: i128) -> Value {
+    i64::try_from(amount).map_or_else(|_| Value::from(amount.to_string()), Value::from)
+}
+
+/// Returns the amount of [`written`].
+fn whole(written: &Value) -> i128 {
+    let of_text = || written.as_str().and_then(|text| text.parse().ok());
+    written.as_i64().map(i128::from).or_else(of_text).unwrap_or(0)
+}
+
 /// Returns the use of the closed or the open months that no credits paid, in millionths. A late payment can decide which credits
 /// pay for a use: then other credits stay, or are owed.
-fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i64, ReplayError> {
+fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i128, ReplayError> {
     let records = host::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
     let unpaid = months.filter(|month| (month["closed"] == true) == is_closed).map(|month| {
         let uses = month["uses"].as_array().into_iter().flatten();
-        let cost: i64 = uses.filter_map(|used| used["cost_micros"].as_i64()).sum();
-        cost - month["credits_micros"].as_i64().unwrap_or(0)
+        let cost = money::sum(uses.filter_map(|used| used["cost_micros"].as_i64()));
+        cost - i128::from(month["credits_micros"].as_i64().unwrap_or(0))
     });
     Ok(unpaid.sum())
 }
 
-fn use_without_credits_of_all(host: &Rig, is_closed: bool) -> Result<i64, ReplayError> {
+fn use_without_credits_of_all(host: &Rig, is_closed: bool) -> Result<i128, ReplayError> {
     accounts(host)?.iter().map(|account| use_without_credits(host, account, is_closed)).sum()
 }
 
@@ -468,9 +478,9 @@ fn net_transfers(one: &mut Value, two: &mut Value) {
         let (before, after) = (balances(one), balances(two));
         let differing: BTreeSet<&String> =
             before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
-        let sum = |of: &Map<String, Value>| -> i64 {
-            let amount = |key: &&String| of.get(*key).map_or(0, |row| row["available"].as_i64().unwrap_or(0));
-            differing.iter().map(amount).sum()
+        let sum = |of: &Map<String, Value>| {
+            let amount = |key: &&String| of.get(*key).map_or(0, |row| whole(&row["available"]));
+            differing.iter().map(amount).sum::<i128>()
         };
         if sum(&before) == sum(&after) {
             for value in [&mut *one, &mut *two] {

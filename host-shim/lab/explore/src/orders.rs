@@ -39,7 +39,7 @@ struct Orders<'o, 'e> {
     held: bool,
     points: Vec<Node>,
     /// Points by the set of delivered events.
-    by_set: HashMap<u128, Vec<usize>>,
+    by_set: HashMap<Vec<usize>, Vec<usize>>,
     next: HashMap<(usize, usize), usize>,
     end: Option<Reference>,
 }
@@ -68,7 +68,7 @@ impl<'o, 'e> Orders<'o, 'e> {
             segment,
             held,
             points: vec![first],
-            by_set: HashMap::from([(0, vec![0])]),
+            by_set: HashMap::from([(Vec::new(), vec![0])]),
             next: HashMap::new(),
             end: None,
         })
@@ -102,7 +102,7 @@ impl<'o, 'e> Orders<'o, 'e> {
                         continue;
                     }
                     let to = self.step(from, event)?;
-                    self.points[to].orders += orders;
+                    self.points[to].orders = self.points[to].orders.saturating_add(orders);
                     if !following.contains(&to) {
                         following.push(to);
                     }
@@ -191,14 +191,13 @@ impl<'o, 'e> Orders<'o, 'e> {
         let not_state = stage.host().processor().declared().not_state().clone();
         let mut order = self.points[from].order.clone();
         order.push(event);
-        let set = order.iter().fold(0, |set, event| set | 1_u128 << (event % 128));
+        let mut set = order.clone();
+        set.sort_unstable();
         let alike = self.by_set.entry(set).or_default();
         for known in alike.iter() {
             let node = &self.points[*known];
-            let same_events = node.order.len() == order.len();
             let same_noted = node.mark.watched().failed == mark.watched().failed;
-            if same_events
-                && same_noted
+            if same_noted
                 && node.mark.calls() == mark.calls()
                 && node.mark.store().same_course(mark.store(), &not_state)?
             {

@@ -5,7 +5,7 @@ use crate::tale::Tale;
 use extension_contract::{Account, Outcome, Refusal, Reply, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
-use host_replay::local_stripe::missing;
+use host_replay::local_stripe::not_here;
 use host_replay::play;
 use host_replay::rig::{Point, Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
@@ -296,7 +296,7 @@ fn play_act(
             notes.note(&host.settle()?);
         }
         Action::Restart => notes.note(&host.restart()?),
-        Action::AtStripe(_) => return Err(missing(&tale.scenario.file, step).into()),
+        Action::AtStripe(_) => return Err(not_here(&tale.scenario.file, step).into()),
         Action::Redrive(id) => {
             if let Some(seq) = seq_of(host.store(), id)? {
                 notes.note(&host.redrive(seq)?);

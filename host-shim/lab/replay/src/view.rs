@@ -91,11 +91,13 @@ pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeM
 /// # Errors
 ///
 /// Fails if the store can't be read.
-pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, ReplayError> {
+pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i128)>, ReplayError> {
     let ledger = ledger(host, account)?;
     let mut found = Vec::new();
     for (currency, accounts) in ledger["balances"].as_object().into_iter().flatten() {
-        let sum: i64 = accounts.as_object().into_iter().flatten().filter_map(|(_, amount)| amount.as_i64()).sum();
+        let amounts = accounts.as_object().into_iter().flatten().filter_map(|(_, amount)| amount.as_i64());
+        // The sum of amounts of 64 bits may need more.
+        let sum: i128 = amounts.map(i128::from).sum();
         if sum != 0 {
             found.push((currency.clone(), sum));
         }

@@ -9,7 +9,7 @@ use host_store::InboxRow;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::money::{INVOICE, Movement};
+use super::money::{INVOICE, Movement, sum};
 
 /// Units to which the prices of `per_million` apply.
 const MILLION: i128 = 1_000_000;
@@ -111,7 +111,8 @@ impl Charges {
     /// Counts a measurement once.
     fn measure(&mut self, account: &Account, meter: &str, id: &str, cost: i128) {
         if self.measured.insert((account.clone(), meter.to_owned(), id.to_owned())) {
-            *self.most.entry(account.clone()).or_default() += cost;
+            let most = self.most.entry(account.clone()).or_default();
+            *most = most.saturating_add(cost);
         }
     }
 
@@ -217,7 +218,7 @@ impl Charges {
         let quantity = i128::from(quantity);
         let whole = quantity * (i128::from(of_unit.unwrap_or(0)) + i128::from(of_seller.unwrap_or(0)));
         // A part of a millionth is rounded half up.
-        Some(whole + (quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION))
+        Some(whole.saturating_add((quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION)))
     }
 
     /// Returns the first account that is charged more than its use costs: in the recorded use or in the requested invoices.
@@ -232,7 +233,7 @@ impl Charges {
             for month in read::records(host.store(), &scope, "usage_months")? {
                 let month: Value = serde_json::from_str(&month.value).unwrap_or_default();
                 let uses = month["uses"].as_array().into_iter().flatten();
-                charged += uses.filter_map(|used| used["cost_micros"].as_i64()).map(i128::from).sum::<i128>();
+                charged += sum(uses.filter_map(|used| used["cost_micros"].as_i64()));
             }
             if charged > most {
                 return Ok(Some(format!(
@@ -244,7 +245,7 @@ impl Charges {
             let invoices: Vec<i64> = of_account.filter_map(|movement| movement.amount).collect();
             // Each invoice is rounded up to a minor unit.
             let allowed = most / MINOR + i128::from(most % MINOR > 0) + invoices.len().saturating_sub(1) as i128;
-            let invoiced: i128 = invoices.into_iter().map(i128::from).sum();
+            let invoiced = sum(invoices.into_iter());
             if invoiced > allowed {
                 return Ok(Some(format!("use of {account} is invoiced at {invoiced}, and costs at most {allowed}")));
             }

@@ -204,10 +204,11 @@ impl Payments {
     /// Returns the first rule that the movements break: more is given back of a payment than was received, a payment that no
     /// body tells of is given back, or more is paid on than was received at all.
     pub fn broken_by(&self, movements: &[Movement]) -> Option<String> {
-        let mut asked: BTreeMap<usize, i64> = BTreeMap::new();
+        // An amount has 64 bits, so a sum of amounts may need more.
+        let mut asked: BTreeMap<usize, i128> = BTreeMap::new();
         for movement in movements.iter().filter(|movement| movement.kind == "stripe.refund.create") {
             // Without an amount Stripe gives back the rest.
-            let minor = movement.amount.unwrap_or(0);
+            let minor = i128::from(movement.amount.unwrap_or(0));
             if let Some(place) = self.names.get(&movement.object) {
                 *asked.entry(*place).or_default() += minor;
                 continue;
@@ -215,7 +216,7 @@ impl Payments {
             // The provider chooses the payments of a subscription.
             let of_subscription = self.subscriptions.get(&movement.object).into_iter().flatten();
             let places: BTreeSet<usize> = of_subscription.filter_map(|name| self.names.get(name).copied()).collect();
-            let received: i64 = places.iter().map(|place| self.told[*place].received).sum();
+            let received = sum(places.iter().map(|place| self.told[*place].received));
             if places.is_empty() {
                 return Some(format!("{} is given back, and no event says that it was paid", movement.object));
             }
@@ -225,21 +226,60 @@ impl Payments {
         }
         for (name, place) in &self.names {
             let told = &self.told[*place];
-            let back: i64 = asked.get(place).copied().unwrap_or(0).max(told.refunds.values().sum());
-            if back > told.received {
+            let back = asked.get(place).copied().unwrap_or(0).max(sum(told.refunds.values().copied()));
+            if back > i128::from(told.received) {
                 return Some(format!("{back} of {} received by {name} is given back", told.received));
             }
         }
-        let received: i64 = self.told.iter().map(|told| told.received).sum();
+        let received = sum(self.told.iter().map(|told| told.received));
         let paid_on = movements.iter().filter(|movement| movement.kind == "stripe.transfer.create");
-        let paid_on: i64 = paid_on.filter_map(|movement| movement.amount).sum();
+        let paid_on = sum(paid_on.filter_map(|movement| movement.amount));
         (paid_on > received).then(|| format!("{paid_on} is paid on of {received} received"))
     }
+}
+
+/// Returns the sum of some amounts.
+pub(super) fn sum(amounts: impl Iterator<Item = i64>) -> i128 {
+    amounts.map(i128::from).sum()
 }
 
 impl fmt::Display for Movement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = self.amount.map_or_else(|| "all".to_owned(), |minor| minor.to_string());
         write!(f, "{} {} of {} for {}", self.kind, amount, self.object, self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refund(object: &str, amount: i64) -> Movement {
+        let (account, kind) = ("user:a".to_owned(), "stripe.refund.create".to_owned());
+        Movement { account, kind, object: object.to_owned(), amount: Some(amount) }
+    }
+
+    #[test]
+    fn sums_of_more_than_64_bits_are_compared() {
+        // Given two invoices of the largest amount, and refunds of both
+        let mut payments = Payments::default();
+        for id in ["in_1", "in_2"] {
+            let invoice = json!({"object": "invoice", "id": id, "status": "paid", "amount_paid": i64::MAX});
+            payments.read("invoice.paid", &invoice);
+        }
+        let back = [refund("in_1", i64::MAX), refund("in_2", i64::MAX)];
+        assert_eq!(payments.broken_by(&back), None);
+        // When one more minor unit is given back, Then the law is broken
+        let more = payments.broken_by(&[back.as_slice(), &[refund("in_2", 1)]].concat());
+        let expected = "9223372036854775808 of 9223372036854775807 received by in_2 is given back";
+        assert_eq!(more.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn transfers_of_more_than_64_bits_are_compared() {
+        let transfer = |amount| Movement { kind: "stripe.transfer.create".to_owned(), ..refund("acct_1", amount) };
+        let more = Payments::default().broken_by(&[transfer(i64::MAX), transfer(i64::MAX)]);
+        assert_eq!(more.as_deref(), Some("18446744073709551614 is paid on of 0 received"));
     }
 }
