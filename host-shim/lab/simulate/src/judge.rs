@@ -6,7 +6,7 @@ use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use host::processor::{Processor, Questions};
 use host::read;
 use host_store::{Read, Scope};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -19,12 +19,21 @@ pub struct Difference {
     pub should_be: String,
     /// Actual value.
     pub is: String,
+    /// The expectations of a scenario that fails as long as the property has the actual value; empty if no scenario can
+    /// express the property.
+    pub expect: Map<String, Value>,
 }
 
 impl Difference {
     /// Creates a difference.
     pub fn new(what: impl Into<String>, should_be: impl Into<String>, is: impl Into<String>) -> Self {
-        Difference { what: what.into(), should_be: should_be.into(), is: is.into() }
+        Difference { what: what.into(), should_be: should_be.into(), is: is.into(), expect: Map::new() }
+    }
+
+    /// Adds the section of a scenario's expectations that has the expected value.
+    pub fn expecting(mut self, section: &str, expected: Value) -> Self {
+        self.expect.insert(section.to_owned(), expected);
+        self
     }
 
     /// Creates the difference for a host that can't be read.
@@ -199,20 +208,31 @@ pub fn judge(
 ) -> Result<(), Difference> {
     let question = Question { account: account.clone(), actor: Actor::system(), at: now };
     let found = processor.ask_entitlements(&question).map_err(Difference::unreadable)?;
-    let allowed = found.iter().filter(|one| one.allowed != 0).map(|one| (one.key.clone(), one.allowed)).collect();
-    same("entitlements", &expected.entitlements, &allowed)?;
+    let allowed: BTreeMap<String, i64> =
+        found.iter().filter(|one| one.allowed != 0).map(|one| (one.key.clone(), one.allowed)).collect();
+    same("entitlements", &expected.entitlements, &allowed)
+        .map_err(|differs| differs.expecting("entitlements", rights(&expected.entitlements, &allowed)))?;
     for (key, used) in &expected.counted {
-        let counted = found.iter().find(|one| one.key == *key).map_or(0, |one| one.used);
-        same(&format!("usage of {key}"), used, &counted)?;
+        // What nothing grants has no row, also if it was used before.
+        let Some(row) = found.iter().find(|one| one.key == *key) else { continue };
+        same(&format!("usage of {key}"), used, &row.used)
+            .map_err(|differs| differs.expecting("entitlements", json!({key: {"used": used}})))?;
     }
     let balances = processor.ask_balances(&question).map_err(Difference::unreadable)?;
     let of = |ledger: &str| balances.iter().find(|balance| balance.ledger == ledger);
-    same("cash", &expected.cash, &of("cash:stripe").map_or(0, |balance| balance.available))?;
+    let cash = of("cash:stripe").map_or(0, |balance| balance.available);
+    same("cash", &expected.cash, &cash)
+        .map_err(|differs| differs.expecting("balances", json!({"cash:stripe/usd": expected.cash_row()})))?;
     let credits = of("credits_left").map_or((0, 0), |balance: &Balance| (balance.available, -balance.pending));
     let (left, owed) = expected.credits;
     // One amount is 0, so the difference of the net amounts counts.
     if ((left - owed) - (credits.0 - credits.1)).abs() > expected.credits_slack || credits.0 > 0 && credits.1 > 0 {
-        same("credits left and owed", &expected.credits, &credits)?;
+        let row = match (left, owed) {
+            (0, 0) => json!({"absent": true}),
+            _ => json!({"available": left, "pending": -owed}),
+        };
+        same("credits left and owed", &expected.credits, &credits)
+            .map_err(|differs| differs.expecting("balances", json!({"credits_left/usd_micros": row})))?;
     }
     let scope = processor.scope(account.clone());
     let store = processor.store();
@@ -222,17 +242,22 @@ pub fn judge(
             let row = rows.iter().find(|row| row.id == *id);
             let found = row.map(|row| serde_json::json!(row.values.status));
             let found = found.as_ref().and_then(Value::as_str).unwrap_or("none");
-            same(&format!("subscription {id}"), &status.as_str(), &found)?;
+            same(&format!("subscription {id}"), &status.as_str(), &found)
+                .map_err(|differs| differs.expecting("subscriptions", json!({id: {"status": status}})))?;
         }
     }
     if !expected.running.is_empty() || !expected.idle.is_empty() {
         let statuses = statuses(store, &scope)?;
         let status = |id: &String| statuses.get(id).map_or("none", String::as_str);
         for id in &expected.running {
-            same(&format!("{id} (paid)"), &"running", &status(id))?;
+            same(&format!("{id} (paid)"), &"running", &status(id))
+                .map_err(|differs| differs.expecting("products", json!({id: {"metadata": {"status": "running"}}})))?;
         }
         if let Some(id) = expected.idle.iter().find(|id| status(id) == "running") {
-            return Err(Difference::new(format!("{id} (not paid)"), "not running", "running"));
+            // No other status begins like this one.
+            let status = json!({"regex": "^([^r]|r[^u])"});
+            let differs = Difference::new(format!("{id} (not paid)"), "not running", "running");
+            return Err(differs.expecting("products", json!({id: {"metadata": {"status": status}}})));
         }
     }
     check_effects(done, expected)?;
@@ -244,9 +269,20 @@ pub fn judge(
         let row = tokens.iter().find(|row| row.id == *id);
         let row: Value = row.and_then(|row| serde_json::from_str(&row.value).ok()).unwrap_or_default();
         let found = (row["status"].as_str().unwrap_or("none"), row["redeemed"].as_i64().unwrap_or(0));
-        same(&format!("token {id}"), &(*expected, *redeemed), &found)?;
+        let times = if *redeemed == 0 { json!({"absent": true}) } else { json!(redeemed) };
+        let expect = json!({"tokens": {id: {"status": expected, "redeemed": times}}});
+        same(&format!("token {id}"), &(*expected, *redeemed), &found)
+            .map_err(|differs| differs.expecting("records", expect))?;
     }
     Ok(())
+}
+
+/// Returns the expectation of these rights, for an account that has others.
+fn rights(expected: &BTreeMap<String, i64>, found: &BTreeMap<String, i64>) -> Value {
+    let right = expected.iter().filter(|(key, allowed)| found.get(*key) != Some(allowed));
+    let right = right.map(|(key, allowed)| (key.clone(), json!(allowed)));
+    let wrong = found.keys().filter(|key| !expected.contains_key(*key));
+    right.chain(wrong.map(|key| (key.clone(), json!({"absent": true})))).collect::<Map<_, _>>().into()
 }
 
 /// Reads the status of each instance of an account by id: `deleted` if it is deleted, `none` without a status.

@@ -10,6 +10,7 @@ use crate::paid::ware_in_force;
 use crate::sales::{Sale, sales};
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
+use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -86,6 +87,8 @@ pub struct Expected {
     pub entitlements: BTreeMap<String, i64>,
     /// Cash at Stripe after the fees of disputes, in minor units.
     pub cash: i64,
+    /// True if a payment was received, so that the ledger has cash, even if nothing is left.
+    pub has_cash: bool,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
     /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth. The rounding
@@ -111,6 +114,13 @@ pub struct Expected {
     pub campaigns: BTreeMap<String, usize>,
     /// Status at Stripe by subscription id.
     pub subscriptions: BTreeMap<String, String>,
+}
+
+impl Expected {
+    /// Returns the expectation of the cash in a scenario.
+    pub(crate) fn cash_row(&self) -> Value {
+        if self.has_cash { json!(self.cash) } else { json!({"absent": true}) }
+    }
 }
 
 /// A source of grants.
@@ -606,6 +616,7 @@ impl Oracle {
                 .filter(|charge| charge.is("paid"))
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
+            has_cash: charges.iter().any(|charge| charge.is("paid")),
             credits: (net.max(0), (-net).max(0)),
             credits_slack: self.bought.iter().filter(|bought| self.has_returns(stripe, bought)).count() as i64,
             sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use()).collect(),

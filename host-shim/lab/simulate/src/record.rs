@@ -1,5 +1,6 @@
 //! Records the bodies that the host receives for one customer, as a scenario.
 
+use crate::judge::Difference;
 use crate::oracle::Expected;
 use extension_contract::Timestamp;
 use host::time;
@@ -33,34 +34,43 @@ impl Record {
         self.steps.push(json!({"restart": true}));
     }
 
-    /// Returns the scenario; it fails as long as the account differs from the oracle.
+    /// Returns the scenario of a difference; it fails as long as the account differs from the oracle. None if no scenario can
+    /// express the difference.
     pub(crate) fn scenario(
         self,
         name: &str,
         (business, account, version): (&str, &str, &str),
         answers: BTreeMap<String, Vec<Value>>,
         expected: &Expected,
-    ) -> Value {
+        difference: &Difference,
+    ) -> Option<Value> {
+        if difference.expect.is_empty() {
+            return None;
+        }
+        let mut expectations = expect(expected);
+        for (section, of_difference) in &difference.expect {
+            merge(expectations.entry(section).or_insert_with(|| json!({})), of_difference);
+        }
         // Calls that always succeed need no scripted answer.
         let answers: BTreeMap<String, Vec<Value>> =
             answers.into_iter().filter(|(_, list)| list.iter().any(|answer| answer != "ok")).collect();
-        json!({
+        Some(json!({
             "name": name,
             "versions": {"only": [version], "because": "its bodies are written down"},
             "given": {"business": business, "account": account, "answers": answers},
             "events": self.steps,
-            "expect": expect(expected),
-        })
+            "expect": expectations,
+        }))
     }
 }
 
 /// The expectations of the oracle that a scenario can express.
-fn expect(expected: &Expected) -> Value {
+fn expect(expected: &Expected) -> Map<String, Value> {
     let mut out = Map::new();
     if !expected.entitlements.is_empty() {
         out.insert("entitlements".to_owned(), json!(expected.entitlements));
     }
-    if expected.cash != 0 {
+    if expected.has_cash {
         out.insert("balances".to_owned(), json!({"cash:stripe/usd": expected.cash}));
     }
     let subscriptions: BTreeMap<&String, Value> =
@@ -73,5 +83,17 @@ fn expect(expected: &Expected) -> Value {
     if !products.is_empty() {
         out.insert("products".to_owned(), json!(products));
     }
-    Value::Object(out)
+    out
+}
+
+/// Adds the members of another object, at any depth.
+fn merge(into: &mut Value, other: &Value) {
+    match (into, other) {
+        (Value::Object(into), Value::Object(other)) => {
+            for (name, value) in other {
+                merge(into.entry(name).or_insert_with(|| json!({})), value);
+            }
+        }
+        (into, other) => *into = other.clone(),
+    }
 }

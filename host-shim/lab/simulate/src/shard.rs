@@ -449,7 +449,8 @@ impl<'c> Shard<'c> {
         self.found.iter().any(|found| found.customer == Some(customer))
     }
 
-    /// Returns the recorded customer as a scenario of the business in `folder`; None without a record.
+    /// Returns the recorded customer as a scenario of the business in `folder`; None without a record, or if no scenario can
+    /// express the difference.
     pub(crate) fn scenario(&mut self, found: &Found, folder: &str) -> Option<Value> {
         let (at, mut record) = self.record.take()?;
         let driver = &self.people[at].driver;
@@ -457,6 +458,6 @@ impl<'c> Shard<'c> {
         let account = found.account.as_str();
         let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
         let of = (folder, account, self.people[at].version_of(""));
-        Some(record.scenario(&name, of, self.provider.log(), &driver.expects()))
+        record.scenario(&name, of, self.provider.log(), &driver.expects(), &found.difference)
     }
 }
