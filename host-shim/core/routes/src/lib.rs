@@ -35,5 +35,5 @@ pub use reads::{NEXT, PAGE_ROWS_MAX, REQUESTS, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};
 pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
 pub use types::{Field, Type, Types};
-pub use values::{Given, read_body, read_texts};
+pub use values::{AnswerError, Given, check_answer, read_body, read_texts};
 pub use wrong::{WrongValues, pointer_to};

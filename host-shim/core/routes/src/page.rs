@@ -6,8 +6,8 @@
 use crate::expression::{Scope, ValueError};
 use crate::form::{Absent, Form};
 use crate::path::{self, Method, Pattern};
-use crate::reader::{Known, Scopes, optional_fields, typed_fields};
-use crate::reads::Read;
+use crate::reader::{Known, Scopes, is_used, optional_fields, typed_fields};
+use crate::reads::{Read, ReadFrom};
 use crate::route::Who;
 use crate::types::{Field, Type, Types, is_member_name};
 use extension_contract::{ConfigDecl, ConfigType};
@@ -147,8 +147,22 @@ impl<'c> PageReader<'c> {
         let path: Vec<Field> = pattern.names().map(crate::reader::text_field).collect();
         let scopes = Scopes { path: &path, query: &query, body: &[], known: &known, further: site() };
         let parts = self.parts(&mut fields, scopes)?;
+        let reads_at = head.member("read");
         fields.finish()?;
-        Ok(PageHead { title: title?, who: who?, nav: nav?, pattern, query, parts })
+        let who = who?;
+        check.every(&parts.reads, |read| {
+            let (problem, expected) = match (&read.from, who) {
+                (ReadFrom::Catalog | ReadFrom::Rows(_), _) | (_, Who::Admin) => return Ok(()),
+                (ReadFrom::Accounts, _) => ("reads all accounts", "`who: admin`"),
+                (_, Who::Public) => {
+                    ("reads an account, and a page for everybody has none", "only the query `catalog`, or `who: user`")
+                }
+                _ => return Ok(()),
+            };
+            let at = reads_at.and_then(|reads| reads.member(&read.name)).unwrap_or(head);
+            Err(check.bad(at.place(), format!("`{}` {problem}", read.name), expected))
+        })?;
+        Ok(PageHead { title: title?, who, nav: nav?, pattern, query, parts })
     }
 
     /// Reads the head of a block.
@@ -239,14 +253,33 @@ impl<'c> PageReader<'c> {
         let shows_reply = fields.optional("show", |node| check.truth("show", node));
         fields.finish()?;
         let (method, path) = call?;
+        let (query, send, to) = (query?, send?, to?);
+        // Without `send`, all fields are sent.
+        if let Some(send) = &send {
+            let forms = query.iter().map(|(_, form)| form).chain([send, &path]).chain(&to);
+            let names: BTreeSet<String> = forms.flat_map(Form::names).collect();
+            check.every(&form_fields, |field| match is_used(&names, &format!("body.{}", field.name)) {
+                true => Ok(()),
+                false => {
+                    let at =
+                        entry.value.member("form").and_then(|form| form.member(&field.name)).unwrap_or(&entry.value);
+                    let problem = format!("the call has no use for the field `{}`", field.name);
+                    Err(check.bad(
+                        at.place(),
+                        problem,
+                        format!("`{{body.{}}}` in `send`, or no such field", field.name),
+                    ))
+                }
+            })?;
+        }
         Ok(PageAction {
             name,
             method,
             path,
-            query: query?,
+            query,
             fields: form_fields.clone(),
-            send: send?,
-            to: to?,
+            send,
+            to,
             sets_session: sets_session?.unwrap_or(false),
             said: said?,
             shows_reply: shows_reply?.unwrap_or(false),
@@ -411,6 +444,17 @@ mod tests {
             (HEAD.replace("user", "service"), "public, user, admin"),
             (HEAD.replace("/a/{id}", "/api/x"), "not below /api"),
             (format!("{HEAD}read: {{a: plans}}\n"), "`plans` is no query"),
+            (format!("{HEAD}read: {{a: accounts}}\n"), "`a` reads all accounts; expected `who: admin`"),
+            (
+                format!("{HEAD}read: {{a: purchases}}\n").replace("user", "public"),
+                "`a` reads an account, and a page for everybody has none",
+            ),
+            (
+                format!(
+                    "{HEAD}do: {{a: {{call: \"POST /api/x\", form: {{why: string?, b: string}}, send: {{b: \"{{body.b}}\"}}}}}}\n"
+                ),
+                "the call has no use for the field `why`",
+            ),
             (format!("{HEAD}get: {{a: \"/api/x/{{path.ib}}\"}}\n"), "expected one of path.id"),
             (format!("{HEAD}get: {{a: https://evil.example}}\n"), "no path of the API"),
             (format!("{HEAD}do: {{a: {{call: /api/x}}}}\n"), "has no method"),

@@ -127,11 +127,7 @@ fn read_route(check: &Checker, file: &RouteFile, entry: &Entry, known: &Known<'_
         (account.is_some(), holder.is_some()),
         command.is_none() && reads.iter().chain(&then).all(is_of_catalog),
     )?;
-    let mut query = query;
-    if is_paged {
-        query.extend(page_fields());
-    }
-    Ok(Route {
+    let route = Route {
         name: name?,
         about: about?,
         tag: tag?.or_else(|| file.tag.clone()).unwrap_or_else(|| tag_of(&pattern)),
@@ -155,7 +151,44 @@ fn read_route(check: &Checker, file: &RouteFile, entry: &Entry, known: &Known<'_
         command_at: command_at.map_or_else(|| place.clone(), |entry| entry.value.place()),
         place,
         pattern,
+    };
+    check_use(check, &route, &entry.value)?;
+    match is_paged {
+        true => Ok(Route { query: [route.query, page_fields().to_vec()].concat(), ..route }),
+        false => Ok(route),
+    }
+}
+
+/// Checks that each value of a request goes somewhere, and that each query is used: an expression of the route names it, or its
+/// `none` answers the request.
+fn check_use(check: &Checker, route: &Route, node: &Node) -> Checked<()> {
+    let names = route.names();
+    let of_request = [("query", &route.query), ("body", &route.body)];
+    let of_request = of_request.iter().flat_map(|(root, fields)| {
+        fields.iter().map(move |field| (*root, field.name.as_str(), format!("{root}.{}", field.name)))
+    });
+    let queries = [("read", &route.reads), ("then", &route.then)];
+    let queries = queries.iter().flat_map(|(clause, reads)| {
+        let reads = reads.iter().filter(|read| read.none.is_none());
+        reads.map(move |read| (*clause, read.name.as_str(), read.name.clone()))
+    });
+    let secrets = route.secrets.iter().map(|(name, _)| ("secrets", name.as_str(), format!("secrets.{name}")));
+    check.every(of_request.chain(queries).chain(secrets), |(clause, member, name)| {
+        if is_used(&names, &name) {
+            return Ok(());
+        }
+        let at = node.member(clause).map(|clause| clause.member(member).unwrap_or(clause)).unwrap_or(node);
+        let problem = format!("nothing of the route uses `{name}`");
+        Err(check.bad(at.place(), problem, format!("an expression with `{name}`, or no `{member}`")))
     })
+}
+
+/// Returns whether one of the names is this name, a part of it, or a whole that contains it.
+pub(crate) fn is_used(names: &BTreeSet<String>, name: &str) -> bool {
+    let is_within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    names.iter().any(|used| is_within(used, name) || is_within(name, used))
 }
 
 /// Checks that a route has an account if it needs one, and that only those who may name another's account do so.

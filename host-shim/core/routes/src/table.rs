@@ -233,8 +233,8 @@ mod tests {
     fn a_route_is_read_with_everything_that_it_has() {
         let text = "who: user, query: {all: boolean?}, body: {plan: Plan, count: {type: integer, default: 1}}, \
                     read: {plans: catalog, one: {from: products, where: \"{row.id == path.id}\", one: true, none: {status: 404, code: none}}}, \
-                    command: a.b, payload: {id: \"{one.id}\", n: \"{body.count}\"}, then: {rights: entitlements}, reveal: token, status: 201, \
-                    answer: Plan, give: {id: \"{reply.id}\", price: \"{config.price}\"}, errors: {not-found: {status: 404, code: gone}}";
+                    command: a.b, payload: {id: \"{one.id}\", of: \"{body}\", all: \"{query.all}\", n: \"{plans[0].id}\"}, then: {rights: entitlements}, reveal: token, status: 201, \
+                    answer: Plan, give: {id: \"{reply.id}\", price: \"{rights.seats.allowed or config.price}\"}, errors: {not-found: {status: 404, code: gone}}";
         let table = route(text).expect("a table");
         let [only] = table.routes.as_slice() else { panic!("{table:?}") };
         assert_eq!((only.name.as_str(), only.status, only.tag.as_str()), ("a", 201, "A"));
@@ -296,6 +296,10 @@ mod tests {
             ("who: user, give: {id: [x], price: 1}, answer: Plan", "the answer is a list"),
             ("who: user, give: [], answer: Pan", "`Pan` is no type"),
             ("who: user, give: 1, status: 404", "200, 201 or 202"),
+            ("who: user, body: {why: string?}, command: a", "nothing of the route uses `body.why`"),
+            ("who: user, query: {x: string?}, give: 1", "nothing of the route uses `query.x`"),
+            ("who: user, read: {offers: catalog}, give: 1", "nothing of the route uses `offers`"),
+            ("who: user, secrets: {key: x}, command: a", "nothing of the route uses `secrets.key`"),
             ("who: user, secrets: {a b: x}, command: a", "cannot be a name"),
         ] {
             let mistakes = route(members).expect_err(members);

@@ -129,6 +129,46 @@ pub(crate) fn problem_of(of: &Type, value: &Value, types: &Types, at: &str) -> O
     wrong.listed().first().cloned()
 }
 
+/// An answer that does not have the type that its route promises. It contains no value, since values are personal data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{at} is {found}; {expected}")]
+pub struct AnswerError {
+    /// Place in the answer: a JSON Pointer behind `answer`.
+    pub at: String,
+    /// Kind of the value.
+    pub found: &'static str,
+    /// The expected kind, after the word `expected`.
+    pub expected: String,
+}
+
+/// Checks that an answer has its type. It may have further members.
+///
+/// # Errors
+/// Fails with the first part of the answer that has another type.
+pub fn check_answer(of: &Type, answer: &Value, types: &Types) -> Result<(), AnswerError> {
+    let mut wrong = Vec::new();
+    check_value(of, answer, types, "", &mut wrong);
+    match wrong.into_iter().find(|error| error.code != FieldErrorCode::UnknownField) {
+        None => Ok(()),
+        Some(FieldError { path, message, .. }) => {
+            let found = answer.pointer(&path).map_or("missing", kind);
+            Err(AnswerError { at: format!("answer{path}"), found, expected: message })
+        }
+    }
+}
+
+/// Returns the kind of a value, with an article.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "another text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 fn is_simple(of: &Type, value: &Value) -> bool {
     match (of, value) {
         (Type::Json, _) | (Type::Text, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => true,
@@ -202,6 +242,36 @@ mod tests {
             let wrong = body(json!({"package": "small", "lines": [{"id": "a", "count": fraction}]}));
             assert_eq!(told(wrong), [("/lines/0/count".to_owned(), FieldErrorCode::WrongType)]);
         }
+    }
+
+    #[test]
+    fn an_answer_is_held_to_its_type() {
+        let plan = vec![field("id", "string", None), field("price", "integer?", None), field("at", "time", None)];
+        let types = Types([("Plan".to_owned(), plan)].into());
+        let check = |answer: Value| {
+            let of = Type::parse("Plan[]").expect("a type");
+            check_answer(&of, &answer, &types).map_err(|error| error.to_string())
+        };
+        let right = json!({"id": "p", "price": null, "at": "2026-01-01T00:00:00Z", "more": 1});
+        assert_eq!(check(json!([right.clone()])), Ok(()));
+        for (member, value, told) in [
+            ("id", json!(null), "answer/1/id is null; expected a text"),
+            ("price", json!("secret"), "answer/1/price is another text; expected a whole number"),
+            (
+                "at",
+                json!("today"),
+                "answer/1/at is another text; expected a time as RFC 3339, such as 2026-01-31T12:00:00Z",
+            ),
+        ] {
+            let mut wrong = right.clone();
+            wrong[member] = value;
+            assert_eq!(check(json!([right.clone(), wrong])), Err(told.to_owned()));
+        }
+        assert_eq!(
+            check(json!([{"id": "p"}])),
+            Err("answer/0/at is missing; expected a time as RFC 3339, such as 2026-01-31T12:00:00Z".to_owned())
+        );
+        assert_eq!(check(json!({})), Err("answer is an object; expected a list".to_owned()));
     }
 
     #[test]

@@ -23,7 +23,9 @@ use host::business::BusinessFolder;
 use host_access::Caller;
 use host_provider_api::{SecretError, Secrets};
 use host_routes::limits::COMMAND_BYTES_MAX;
-use host_routes::{Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError};
+use host_routes::{
+    Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError, check_answer,
+};
 use request::Asked;
 pub(crate) use request::object;
 use serde_json::{Map, Value, json};
@@ -140,7 +142,9 @@ async fn carry_out(
     let Asked { caller, account, scope, page } = asked;
     let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
     let scope = reader.read(&route.reads, scope).await?;
-    let Some(kind) = &route.command else { return given(route, &scope).map(|body| Answered::of(route.status, body)) };
+    let Some(kind) = &route.command else {
+        return given(hosted, route, &scope).map(|body| Answered::of(route.status, body));
+    };
     // The checker gives a command to no route without a caller.
     let (Some(caller), Some(account)) = (caller, account) else {
         return Err(access::unauthorized("expected `Authorization: Bearer KEY`"));
@@ -162,14 +166,19 @@ async fn carry_out(
         keeper.reveal(member, &mut reply)?;
     }
     let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
-    let body = if route.give.is_some() { given(route, &scope)? } else { reply };
+    let body = if route.give.is_some() { given(hosted, route, &scope)? } else { reply };
     Ok(Answered::of(route.status, body))
 }
 
-/// Returns the answer of a route.
-fn given(route: &Route, scope: &Scope) -> Result<Value, Problem> {
+/// Returns the answer of a route, which has the type that the route promises.
+fn given(hosted: &HostedSite, route: &Route, scope: &Scope) -> Result<Value, Problem> {
     let given = route.give.as_ref().map(|give| give.value(scope, Absent::Null)).transpose();
-    Ok(given.map_err(|error| Problem::of_value(&error))?.flatten().unwrap_or_else(|| json!({})))
+    let answer = given.map_err(|error| Problem::of_value(&error))?.flatten().unwrap_or_else(|| json!({}));
+    check_answer(&route.answer, &answer, &hosted.routes.types).map_err(|error| {
+        tracing::error!(route = route.name, %error, "an answer of routes.yml does not have its type");
+        Problem::internal()
+    })?;
+    Ok(answer)
 }
 
 impl Problem {
