@@ -107,6 +107,22 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
     Ok(Decoded { event, refusal: envelope.refusal, time: envelope.time })
 }
 
+/// Returns what a member of an event must be, by the JSON Pointer of a malformed one; none for an unknown member.
+pub fn expected(pointer: &str) -> Option<&'static str> {
+    Some(match pointer.rsplit('/').next()? {
+        "at" | "timestamp" => "a time as RFC 3339, such as 2026-01-31T12:00:00Z, or whole seconds since 1970",
+        "id" | "meter" | "command" | "event" | "reply_to" => "a text of 1 to 255 bytes without control characters",
+        "quantity" => "a whole number of 64 bits",
+        "attributes" => "an object of texts, numbers and truth values, each of at most 255 bytes",
+        "usage" => "a list of 1 to 256 measurements",
+        "account" => "`user:ID`, `organization:ID` or `platform`",
+        "livemode" => "true or false",
+        "payload" | "data" => "an object",
+        "actor" => "an object with `kind`, `subject` and `roles`",
+        _ => return None,
+    })
+}
+
 fn input_kind(document: &Document<'_>) -> Result<InputKind, InputError> {
     let root = document.root();
     let is_text = |name| root.get(name).is_some_and(|value| value.kind() == JsonKind::String);

@@ -6,6 +6,7 @@ use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as Extensi
 use host::processor::AskError;
 use host::show;
 use host::writer::JobError;
+use host_intake::raw;
 use host_routes::limits::ERRORS_MAX;
 use host_routes::{ErrorMap, WrongValues};
 use host_site::questions::NotAsked;
@@ -155,7 +156,15 @@ impl Problem {
             }
             refusal => (refusal.clone(), String::new()),
         };
-        let problem = Problem::new(status, refusal.code(), refusal.detail() + &more);
+        let expected = match &refusal {
+            Refusal::Malformed(pointer) => raw::expected(pointer),
+            _ => None,
+        };
+        let detail = expected.map_or_else(
+            || refusal.detail() + &more,
+            |expected| format!("`{}` is missing or wrong: expected {expected}", refusal.detail()),
+        );
+        let problem = Problem::new(status, refusal.code(), detail);
         Problem { more: show::refusal_members(&refusal), refusal: Some(Box::new(refusal)), ..problem }
     }
 
