@@ -5,6 +5,7 @@
 mod answers;
 mod costs;
 mod decimal;
+mod effects;
 mod features;
 mod measured;
 mod own;
@@ -19,7 +20,9 @@ mod webhooks;
 use crate::bad_input::{Mistakes, read_text};
 pub use answers::WebhookAnswer;
 pub use costs::ResourceCost;
+pub use effects::RequestedEffect;
 pub use features::business_of;
+pub(crate) use features::is_of_another_file;
 pub use host_pages::FOLDER as PAGES_FOLDER;
 use host_pages::PageSet;
 use host_routes::RouteTable;

@@ -4,11 +4,14 @@
 //! A value that is known only during a call, such as a customer's text, is not compared; the provider refuses it then.
 
 use crate::live::LiveProviders;
-use host::business::BusinessFolder;
+use host::business::{BusinessFolder, RequestedEffect};
 use host_provider_api::Restriction;
 use host_scenario::error::BadInput;
 use host_yaml::Node;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// End of the kinds that make a resource.
+const ENSURE: &str = ".ensure";
 
 /// Returns the mistakes of the catalog, in the order of its types: values that no provider of the resource can make.
 /// `config` is the configuration.
@@ -47,18 +50,30 @@ pub fn scripted_instead(
 ) -> Vec<BadInput> {
     let own: BTreeSet<&str> =
         business.own.effects.iter().filter_map(|effect| Some(effect.kind.split_once('.')?.0)).collect();
-    let catalog = Catalog { lines: &business.lines, config };
     let mut told = BTreeSet::new();
-    let unmade = catalog.unmade(live).into_iter();
-    let of_own =
-        unmade.filter(|provision| own.contains(&*provision.resource) && told.insert(provision.resource.clone()));
-    of_own.map(|provision| catalog.no_provider(&provision, ", so the scripted provider answers")).collect()
+    let unmade = live.without_provider(business, config).into_iter().filter_map(|effect| {
+        let resource = effect.kind.strip_suffix(ENSURE)?.to_owned();
+        (own.contains(&*resource) && told.insert(resource)).then_some(effect)
+    });
+    unmade.map(|effect| no_provider(business, &effect, ", so the scripted provider answers")).collect()
 }
 
-/// Returns the mistakes of the catalog: resources that none of the live providers makes.
+/// Returns the mistakes of the catalog: effects that its clauses request and none of the live providers carries out, one for each
+/// clause.
 pub fn unmade(business: &BusinessFolder, config: &BTreeMap<String, String>, live: &LiveProviders) -> Vec<BadInput> {
-    let catalog = Catalog { lines: &business.lines, config };
-    catalog.unmade(live).iter().map(|provision| catalog.no_provider(provision, "")).collect()
+    let mut found = live.without_provider(business, config);
+    found.dedup_by(|next, first| next.pointer == first.pointer);
+    found.iter().map(|effect| no_provider(business, effect, "")).collect()
+}
+
+/// Returns the mistake of an effect without a provider. `consequence` ends the sentence.
+fn no_provider(business: &BusinessFolder, effect: &RequestedEffect, consequence: &str) -> BadInput {
+    let RequestedEffect { kind, pointer } = effect;
+    let problem = match kind.strip_suffix(ENSURE) {
+        Some(resource) => format!("none of the providers makes a `{resource}`{consequence}"),
+        None => format!("none of the providers carries out `{kind}`{consequence}"),
+    };
+    BadInput::new(business.lines.nearest(pointer).place().at(pointer), problem, "another provider as well")
 }
 
 fn bad_value(resource: &str, restriction: &Restriction, value: &Requested, catalog: &Catalog<'_>) -> BadInput {
@@ -119,19 +134,6 @@ impl Catalog<'_> {
             }
         }
         found
-    }
-
-    /// Returns the resources of [`Catalog::provisions`] that none of the live providers makes.
-    fn unmade(&self, live: &LiveProviders) -> Vec<Provision> {
-        let provisions = self.provisions().into_iter();
-        provisions.filter(|provision| !live.takes(&format!("{}.ensure", provision.resource))).collect()
-    }
-
-    /// Returns the mistake of a resource that no provider makes. `consequence` ends the sentence.
-    fn no_provider(&self, provision: &Provision, consequence: &str) -> BadInput {
-        let pointer = format!("{}/resource", provision.pointer);
-        let problem = format!("none of the providers makes a `{}`{consequence}", provision.resource);
-        BadInput::new(self.lines.nearest(&pointer).place().at(&pointer), problem, "another provider as well")
     }
 
     /// Returns the values that a member of a provision can have, as far as the catalog and the configuration say. With

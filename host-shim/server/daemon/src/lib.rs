@@ -4,7 +4,6 @@
 mod away;
 mod background;
 mod backups;
-pub mod cover;
 mod daemon;
 pub mod data;
 mod drift;
