@@ -151,7 +151,7 @@ effects! {
     "stripe.transfer.create" as TRANSFER_CREATE ["destination", "amount_minor", "currency", "transfer_group"] -> [], PATIENT, moves money;
     /// Reads a page of the log of a usage source, such as a proxy of models: the requests of a user between two times, the oldest first.
     "usage.pull" as USAGE_PULL ["user", "from", "to", "page", "size", "quantities", "attributes"] -> ["requests", "more"], PROMPT;
-    /// Makes a user for an address, unless there is one, and a link by which the address's owner can use the account (a step).
+    /// Makes a link by which an address's owner becomes the user of a new account, or a member of an organization (a step).
     "user.invite" ["email"] -> ["link"], PROMPT;
 }
 

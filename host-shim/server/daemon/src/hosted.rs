@@ -1,7 +1,6 @@
 //! Starts one business of a server: its providers, its store, its site, its sweep, its search for drift and its backups.
 
 use crate::backups::{self, BackupSetup, Backups};
-use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder, PROVIDERS, STORE};
 use crate::drift::DriftSetup;
 use crate::identity::{self, IdentityStartError};
@@ -22,6 +21,7 @@ use host::manifest::Manifest;
 use host_access::Keys;
 use host_front::{
     BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
+    member_roles,
 };
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
@@ -204,13 +204,15 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         _ => business,
     };
     let links = identity::open(&configured, livemode, users, &opened.vault, base)?;
-    opened.registry.register(&["user"], Arc::new(Invites { links: links.clone(), clock: clock.source().clone() }));
+    let roles = member_roles(&configured);
+    let invites = Invites { links: links.clone(), clock: clock.source().clone(), roles };
+    opened.registry.register(&["user"], Arc::new(invites));
     // A provider that the operator names for such an effect takes precedence.
     let recorded = business.own.recorded.iter().map(|effect| effect.kind.as_str());
     let recorded: Vec<&str> = recorded.filter(|kind| !opened.registry.takes(kind)).collect();
     opened.registry.register(&recorded, Arc::new(Recorder));
     let declarations = business.own.beside((shared.runner)().declarations());
-    let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
+    let simulated = business.uncovered(&business.config_with(&setup.config), &declarations, &opened.registry);
     if !simulate && !simulated.is_empty() {
         return Err(HostedError::Uncovered { kinds: simulated });
     }

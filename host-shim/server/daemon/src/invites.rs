@@ -1,5 +1,6 @@
-//! The provider of `user.invite`: a step of an instance whose buyer may have no account, such as after a checkout on the business's own
-//! site. Its output is the reference of a link for the welcome mail.
+//! The provider of `user.invite`: a step of an instance that gives a person access to its account. In an account that a checkout
+//! made for an address, the person becomes its user; in an organization, a member with the role of the step. The output is the
+//! reference of a link for the mail to the person.
 
 use extension_contract::Account;
 use host::clock::ClockSource;
@@ -7,36 +8,86 @@ use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, LinkMaker
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 
-/// Makes links by which buyers take over their accounts.
+/// Makes links by which people take over accounts and join organizations.
 pub(crate) struct Invites {
     pub(crate) links: LinkMaker,
     pub(crate) clock: ClockSource,
+    /// The roles that members of organizations may have.
+    pub(crate) roles: Vec<String>,
 }
 
 impl Invites {
     fn invite(&self, call: &Call) -> Result<CallOutcome, LinkError> {
-        let users = self.links.identity().users();
-        let partition = self.links.identity().partition();
         let account = call.scope.rsplit_once('/').and_then(|(_, account)| account.parse().ok());
-        let Some(account @ Account::User(_)) = account else {
-            return Ok(CallOutcome::refused("no-user", "expected the account of a user"));
-        };
         // The answer does not repeat the address: failures are stored, and an address is personal.
         let Some(address) = call.text("email").and_then(Address::parse) else {
             return Ok(CallOutcome::refused("bad-address", "`email` is not an address: expected `name@example.com`"));
         };
-        let Account::User(id) = &account else { return Ok(CallOutcome::refused("no-user", "expected a user")) };
-        let known = users.by_id(partition.livemode, id).map_err(IdentityError::from)?;
-        let reference = match known {
-            Some(_) => self.links.log_in_page(&account)?,
-            None => {
-                let email = address.as_str().to_owned();
-                let (kind, livemode) = (LinkKind::Claim, partition.livemode);
-                let link = Link { kind, livemode, email, account, roles: Vec::new() };
-                self.links.make(&link, self.clock.now())?
-            }
+        let link = match account {
+            Some(Account::User(id)) => self.to_account(&id, &address)?,
+            Some(Account::Organization(id)) => match self.role(call) {
+                Ok(role) => self.to_organization(&id, &address, role)?,
+                Err(refused) => return Ok(refused),
+            },
+            Some(Account::Platform) | None => None,
         };
-        Ok(CallOutcome::Done(json!({"link": reference})))
+        Ok(match link {
+            Some(reference) => CallOutcome::Done(json!({"link": reference})),
+            None => CallOutcome::refused(
+                "no-account",
+                "expected the account of a user, or an organization that the server knows",
+            ),
+        })
+    }
+
+    /// Returns the role of a new member.
+    fn role(&self, call: &Call) -> Result<String, CallOutcome> {
+        let role = call.text("role").filter(|role| self.roles.iter().any(|known| known == role));
+        role.map(str::to_owned).ok_or_else(|| {
+            let expected = format!("`role` is not a role of members: expected one of {}", self.roles.join(", "));
+            CallOutcome::refused("bad-role", expected)
+        })
+    }
+
+    /// Returns the link to the account of a user. If the account has a user already, it is the page on which this user logs in:
+    /// nobody else gets access to a person's account.
+    fn to_account(&self, id: &str, address: &Address) -> Result<Option<String>, LinkError> {
+        let (users, livemode) = (self.links.identity().users(), self.links.identity().partition().livemode);
+        let account = Account::User(id.to_owned());
+        let known = users.by_id(livemode, id).map_err(IdentityError::from)?;
+        match known {
+            Some(_) => self.links.log_in_page(&account),
+            None => self.make(LinkKind::Claim, address, account, Vec::new()),
+        }
+        .map(Some)
+    }
+
+    /// Returns the link to an organization: an invitation, or for a member the page on which members log in. None if the server does
+    /// not know the organization.
+    fn to_organization(&self, id: &str, address: &Address, role: String) -> Result<Option<String>, LinkError> {
+        let (users, livemode) = (self.links.identity().users(), self.links.identity().partition().livemode);
+        let Some(organization) = users.organization(livemode, id).map_err(IdentityError::from)? else {
+            return Ok(None);
+        };
+        let members = users.members(&organization.id).map_err(IdentityError::from)?;
+        let has_role = members.iter().any(|(user, roles)| user.email == address.as_str() && roles.contains(&role));
+        let account = Account::Organization(id.to_owned());
+        match has_role {
+            true => self.links.log_in_page(&account),
+            false => self.make(LinkKind::Invitation, address, account, vec![role]),
+        }
+        .map(Some)
+    }
+
+    fn make(
+        &self,
+        kind: LinkKind,
+        address: &Address,
+        account: Account,
+        roles: Vec<String>,
+    ) -> Result<String, LinkError> {
+        let (livemode, email) = (self.links.identity().partition().livemode, address.as_str().to_owned());
+        self.links.make(&Link { kind, livemode, email, account, roles }, self.clock.now())
     }
 }
 
@@ -48,5 +99,111 @@ impl Provider for Invites {
             }
             _ => CallOutcome::unsupported(call),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host::clock::Clock;
+    use host_identity::{Hasher, Identity, Organization, Signer, User, Users};
+    use host_provider_api::Secrets;
+    use host_provider_set::Vault;
+    use host_small_store::Place;
+    use host_store::Partition;
+    use serde_json::Value;
+    use std::sync::Arc;
+
+    fn user(id: &str) -> User {
+        User {
+            id: id.into(),
+            livemode: false,
+            email: format!("{id}@example.com"),
+            name: None,
+            is_operator: false,
+            created_at: 0,
+            announced_at: None,
+            confirmed_at: None,
+        }
+    }
+
+    /// Returns a server's users, with ana, who owns the organization `acme`, and her vault.
+    fn invites() -> (Invites, Arc<Vault>) {
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        let users = Users::open(Place::Memory).expect("users");
+        assert!(users.add(&user("ana"), "hash").expect("added"));
+        let acme = Organization { id: "acme".into(), name: "Acme".into(), created_at: 0 };
+        users.found(false, &acme, "ana").expect("made");
+        let partition = Partition { business: "shop".into(), livemode: false };
+        let signer = Signer::new("shop/test", &[("k1".into(), vec![7; 32])]).expect("a signer");
+        let hasher = Hasher::start(1, 8).expect("a thread");
+        let identity = Identity::new(partition, Arc::new(users), hasher, signer);
+        let links = LinkMaker::new(identity, vault.clone(), "https://shop.example".into());
+        let roles = ["owner", "writer"].map(str::to_owned).to_vec();
+        (Invites { links, clock: Clock::system().source().clone(), roles }, vault)
+    }
+
+    /// Calls the step in an account. Returns the address of the link, or the code of the refusal.
+    fn invite(invites: &Invites, vault: &Vault, account: &str, payload: Value) -> String {
+        let scope = format!("shop/test/{account}");
+        let call = Call {
+            kind: "user.invite".into(),
+            scope: scope.clone(),
+            key: "inst_1/person/run".into(),
+            payload,
+            ..Call::default()
+        };
+        match invites.call(&call) {
+            CallOutcome::Done(outputs) => {
+                let reference = outputs["link"].as_str().expect("a reference");
+                vault.resolve(&scope, reference).expect("a secret").expose().to_owned()
+            }
+            CallOutcome::Refused { code, .. } => code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_person_is_invited_to_an_organization_with_the_role_of_the_step() {
+        let (invites, vault) = invites();
+        let bob = json!({"email": "bob@example.com", "role": "writer"});
+        let link = invite(&invites, &vault, "organization:acme", bob.clone());
+        let token = link.strip_prefix("https://shop.example/auth/invitation?token=").expect("an invitation");
+        let found = invites.links.identity().link(token, &[LinkKind::Invitation], invites.clock.now()).expect("a link");
+        assert_eq!(
+            (found.email.as_str(), found.account, found.roles),
+            ("bob@example.com", Account::Organization("acme".into()), vec!["writer".to_owned()])
+        );
+        // A member with the role needs no invitation.
+        let users = invites.links.identity().users();
+        users.add(&user("bob"), "hash").expect("added");
+        users.join("acme", "bob", &["writer".to_owned()], 0).expect("joined");
+        assert_eq!(invite(&invites, &vault, "organization:acme", bob), "https://shop.example/login");
+    }
+
+    #[test]
+    fn an_invitation_that_leads_nowhere_is_refused() {
+        let (invites, vault) = invites();
+        let bob = |role: Option<&str>| json!({"email": "bob@example.com", "role": role});
+        assert_eq!(invite(&invites, &vault, "organization:acme", bob(Some("wirter"))), "bad-role");
+        assert_eq!(invite(&invites, &vault, "organization:acme", bob(None)), "bad-role");
+        assert_eq!(invite(&invites, &vault, "organization:other", bob(Some("writer"))), "no-account");
+        assert_eq!(invite(&invites, &vault, "platform", bob(Some("writer"))), "no-account");
+        assert_eq!(invite(&invites, &vault, "user:new", json!({"email": "bob"})), "bad-address");
+    }
+
+    #[test]
+    fn an_account_without_a_user_is_claimed_and_that_of_a_user_is_given_to_nobody() {
+        let (invites, vault) = invites();
+        let bob = json!({"email": "bob@example.com"});
+        let claim = invite(&invites, &vault, "user:usr_new", bob.clone());
+        assert!(claim.starts_with("https://shop.example/auth/claim?token="), "{claim}");
+        assert_eq!(invite(&invites, &vault, "user:ana", bob), "https://shop.example/login");
+        let further = invites.links.identity().users().claimable(
+            false,
+            &Address::parse("bob@example.com").expect("an address"),
+            invites.clock.now(),
+        );
+        assert_eq!(further.expect("links"), [Account::User("usr_new".into())]);
     }
 }

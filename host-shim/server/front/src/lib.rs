@@ -44,7 +44,7 @@ pub use cors::cors;
 pub use endpoints::SiteWebhooks;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
 pub use host::show::entitlement;
-pub use identity::SiteUsers;
+pub use identity::{SiteUsers, member_roles};
 pub use metrics::Metrics;
 pub use operator::mails::{MailKind, MailPreview, MailPreviews, ShownMail};
 pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
