@@ -102,6 +102,13 @@ pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()>
     }
     let settings = desk.catalog.settings()?;
     let prices = proposed.prices(&settings.currency);
+    if let Some(price) = prices.iter().find(|price| proposed.is_default && price.amount.amount_minor > 0) {
+        let message = format!(
+            "the plan is in force for accounts that pay nothing, and is sold by the {}: expected a plan without a price",
+            price.interval.name()
+        );
+        return Err(wrong_field("/default", FieldErrorCode::NotAllowed, message));
+    }
     if proposed.values.active
         && !settings.sync_prices
         && let Some(price) = prices.iter().find(|price| price.id.is_none())
@@ -205,11 +212,14 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
     let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
-        let message = format!("{} is published at {} {}", price.id, published.amount_minor, published.currency);
+        let message = format!(
+            "{} is published at {} {}: expected this price, or another id",
+            price.id, published.amount_minor, published.currency
+        );
         return Err(wrong_field("/price", FieldErrorCode::ReadOnly, message));
     }
     if current.product_id != price.product_id {
-        let message = format!("{} belongs to {}", price.id, current.product_id);
+        let message = format!("{} belongs to {}: expected another id", price.id, current.product_id);
         return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, message));
     }
     Ok(Some(current))

@@ -266,7 +266,19 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
         (Some(name), None) => {
             let optional = [(resource.backup, "backup"), (resource.backup, "restore"), (verify, "observe")];
             let optional = optional.into_iter().filter_map(|(is_used, verb)| is_used.then_some(verb));
-            for verb in ["ensure", "change", "destroy"].into_iter().chain(optional) {
+            let verbs = ["ensure", "change", "destroy"].into_iter().chain(optional);
+            if let Some(declared) = own.get(name) {
+                let needed: Vec<&str> = verbs.clone().collect();
+                if let Some(missing) = needed.iter().find(|verb| !declared.iter().any(|known| known == *verb)) {
+                    let message = format!(
+                        "`{name}` has no verb `{missing}`, which the resource of {path} needs: expected {}",
+                        needed.join(", ")
+                    );
+                    let place = format!("/resources/{}", escaped(name));
+                    return Err(wrong_field(&place, FieldErrorCode::Missing, message));
+                }
+            }
+            for verb in verbs {
                 let known = resources(verb, own);
                 if !known.contains(&name.as_str()) {
                     return wrong(
@@ -565,6 +577,23 @@ pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed
     }
 }
 
+/// Checks that each price of a product has an id of its own, also beside the products before it in the document.
+pub(crate) fn check_own_prices(proposed: &Proposed, earlier: &[(String, Proposed)], currency: &str) -> Ruled<()> {
+    let own = proposed.prices(currency);
+    for (index, price) in own.iter().enumerate() {
+        let Some(id) = &price.id else { continue };
+        let has = |other: &Proposed| other.prices(currency).iter().any(|other| other.id.as_ref() == Some(id));
+        let taken = earlier.iter().find(|(_, other)| has(other)).map(|(product, _)| format!("`{product}`"));
+        let twice = own[..index].iter().find(|other| other.id.as_ref() == Some(id));
+        let taken = taken.or_else(|| twice.map(|other| format!("the interval `{}`", other.interval.name())));
+        if let Some(other) = taken {
+            let message = format!("`{id}` is already the price of {other}: expected another id");
+            return Err(wrong_field(&format!("/prices/{}/id", price.interval.name()), FieldErrorCode::Taken, message));
+        }
+    }
+    Ok(())
+}
+
 /// Checks entitlements: only counters have periods and alerts.
 pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
     for (key, decl) in entitlements {
@@ -574,9 +603,9 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
             let message = "only a counter has a period and alerts: expected `kind: counter`";
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
-        if decl.alerts.iter().any(|percent| !(1..=100).contains(percent)) {
-            let message = "expected percentages from 1 to 100";
-            return Err(wrong_field(&format!("{path}/alerts"), FieldErrorCode::OutOfRange, message));
+        if let Some(index) = decl.alerts.iter().position(|percent| !(1..=100).contains(percent)) {
+            let message = "expected a percentage from 1 to 100";
+            return Err(wrong_field(&format!("{path}/alerts/{index}"), FieldErrorCode::OutOfRange, message));
         }
     }
     Ok(())
@@ -627,6 +656,9 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
                 return Err(wrong_field(&format!("{path}/seller/micros"), FieldErrorCode::NotAllowed, message));
             }
         }
+        if let Some(terms) = &rate.invoice {
+            no_effect::check_invoice(terms, &format!("{path}/invoice"))?;
+        }
         let Some(condition) = rate.invoice.as_ref().and_then(|terms| terms.condition.as_ref()) else { continue };
         let key = required(condition, &format!("{path}/invoice/if"))?;
         if !by_plans.contains(&key) {
@@ -659,6 +691,7 @@ pub(crate) fn check_names(
             return unknown(format!("{clause}/{}", escaped(key)), key, one_of(keys()));
         }
     }
+    no_effect::check_used_kinds(decl, entitlements, path)?;
     for (index, token) in decl.tokens.iter().enumerate() {
         let key = token.condition.entitlement().filter(|key| !is_declared(key));
         if let Some(key) = key {
@@ -688,7 +721,9 @@ pub(crate) fn check_names(
     let plan_fields =
         |link: &PlanLink| fields_of(types.iter().filter(|plan| plan.family.as_ref() == Some(&link.family)));
     if let Some(link) = &decl.plan {
-        let families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
+        let mut families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
+        families.sort_unstable();
+        families.dedup();
         if !families.contains(&link.family.as_str()) {
             return unknown("plan/family".to_owned(), &link.family, one_of(families));
         }

@@ -18,6 +18,18 @@ pub enum EntitlementKind {
     Flag,
 }
 
+impl EntitlementKind {
+    /// Returns the name in a catalog.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            EntitlementKind::Limit => "limit",
+            EntitlementKind::Counter => "counter",
+            EntitlementKind::Pool => "pool",
+            EntitlementKind::Flag => "flag",
+        }
+    }
+}
+
 /// The periods of a counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -48,7 +48,16 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
     for (key, entitlement) in named.entitlements {
         let Some(name) = &entitlement.meter else { continue };
         let path = format!("/entitlements/{}/meter", escaped(key));
-        let meter = known(meters, name, &path)?;
+        let is_free = |name: &str, meter: &MeterDecl| {
+            let is_other =
+                |(other, decl): (&String, &EntitlementDecl)| other != key && decl.meter.as_deref() == Some(name);
+            !named.rates.contains_key(name)
+                && (entitlement.kind != EntitlementKind::Counter || meter.formula == Formula::Sum)
+                && !named.entitlements.iter().any(is_other)
+        };
+        let free: Vec<&str> =
+            meters.iter().filter(|(name, meter)| is_free(name, meter)).map(|(name, _)| name.as_str()).collect();
+        let meter = known_among(meters, name, &free, &path)?;
         if !matches!(entitlement.kind, EntitlementKind::Counter | EntitlementKind::Limit) {
             return wrong(
                 &path,
@@ -64,7 +73,10 @@ pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>
         if named.rates.contains_key(name) {
             return wrong(
                 &path,
-                format!("measurements of `{name}` have a price and count for no entitlement: expected another meter"),
+                format!(
+                    "measurements of `{name}` have a price and count for no entitlement: expected a meter without a rate, {}",
+                    one_of(&free)
+                ),
             );
         }
         let is_other = |(other, decl): &(&String, &EntitlementDecl)| *other != key && decl.meter.as_ref() == Some(name);
@@ -116,6 +128,10 @@ fn check_meter_event(name: &str, decl: &MeterDecl, named: &Named<'_>) -> Ruled<(
 pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str) -> Ruled<()> {
     for (index, meter) in decl.meters.iter().enumerate() {
         known(meters, &meter.meter, &format!("{path}/meters/{index}/meter"))?;
+        if meter.of.is_some() && !is_sum(meters, &meter.meter) {
+            let message = format!("the newest measurement of `{}` counts in no period: expected no `of`", meter.meter);
+            return wrong(&format!("{path}/meters/{index}/of"), message);
+        }
     }
     // The time of the last measurement of a sum is not stored.
     match decl.expects.iter().position(|expected| is_sum(meters, &expected.meter)) {
@@ -128,9 +144,14 @@ pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str) -> R
 }
 
 fn known<'m>(meters: &'m Meters, name: &str, path: &str) -> Ruled<&'m MeterDecl> {
+    let names: Vec<&str> = meters.keys().map(String::as_str).collect();
+    known_among(meters, name, &names, path)
+}
+
+/// Returns a meter. The message of an unknown one lists `names`.
+fn known_among<'m>(meters: &'m Meters, name: &str, names: &[&str], path: &str) -> Ruled<&'m MeterDecl> {
     meters.get(name).ok_or_else(|| {
-        let names: Vec<&str> = meters.keys().map(String::as_str).collect();
-        let message = format!("`{name}` is no meter of the clause `meters`: expected {}", one_of(&names));
+        let message = format!("`{name}` is no meter of the clause `meters`: expected {}", one_of(names));
         wrong_field(path, FieldErrorCode::NotAllowed, message)
     })
 }

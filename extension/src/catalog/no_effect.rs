@@ -1,12 +1,16 @@
 //! Refuses clauses that would have no effect where they stand, since their author expects an effect.
 
+use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::price::Interval;
 use super::product::Proposed;
-use super::rate::Rates;
+use super::rate::{InvoiceTerms, Rates};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
+use super::settings::Policies;
 use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::money::is_currency;
 use extension_contract::FieldErrorCode;
+use serde_json::Value;
 
 fn refused(path: &str, message: &str) -> Halt {
     wrong_field(path, FieldErrorCode::NotAllowed, message)
@@ -26,6 +30,41 @@ pub(super) fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             "intervals",
             "products of accounts have no prices: expected `catalog: true`",
         ),
+        (
+            !decl.grants.is_empty() && !is_sold,
+            "grants",
+            "products of accounts grant nothing: expected `catalog: true`, or no `grants`",
+        ),
+        (
+            !decl.consumes.is_empty() && is_sold,
+            "consumes",
+            "products of the catalog consume nothing: expected a type without `catalog: true`",
+        ),
+        (
+            !decl.provisions.is_empty() && is_sold,
+            "provisions",
+            "products of the catalog are never provisioned: expected a type without `catalog: true`",
+        ),
+        (
+            decl.plan.is_some() && is_sold,
+            "plan",
+            "plans pay for products of accounts: expected a type without `catalog: true`",
+        ),
+        (
+            decl.id_prefix.is_some() && is_sold,
+            "id_prefix",
+            "products of the catalog have the ids that they are given: expected a type without `catalog: true`",
+        ),
+        (
+            decl.id_by.is_some() && is_sold,
+            "id_by",
+            "products of the catalog have the ids that they are given: expected a type without `catalog: true`",
+        ),
+        (
+            !decl.meters.is_empty() && is_sold,
+            "meters",
+            "products of the catalog are not measured: expected a type without `catalog: true`",
+        ),
         (decl.refund.is_some() && !is_sold, "refund", "products of accounts are not paid: expected `catalog: true`"),
         (decl.requires_plan() && !is_sold, "if", "products of accounts grant nothing: expected `catalog: true`"),
         (decl.requires_plan() && is_plan, "if", "the products are plans themselves: expected no `family`"),
@@ -39,6 +78,86 @@ pub(super) fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
         if is_idle {
             return Err(refused(&format!("{path}/{clause}"), message));
         }
+    }
+    Ok(())
+}
+
+/// Checks that a type uses each entitlement as its kind can be used.
+pub(super) fn check_used_kinds(decl: &TypeDecl, entitlements: &Entitlements, path: &str) -> Ruled<()> {
+    let kind_of = |key: &str| declared(entitlements, key).map(|decl| decl.kind);
+    if let Some(key) = decl.consumes.keys().find(|key| kind_of(key) == Some(EntitlementKind::Flag)) {
+        let message =
+            format!("`{key}` is a flag, of which nothing is used up: expected an entitlement with `kind: limit`");
+        return Err(refused(&format!("{path}/consumes/{}", escaped(key)), &message));
+    }
+    for (index, resource) in decl.provisions.iter().enumerate() {
+        let Some(key) = &resource.quota else { continue };
+        if let Some(kind) = kind_of(key).filter(|kind| *kind != EntitlementKind::Limit) {
+            let message = format!(
+                "`{key}` is a {}, and contents count against a limit: expected an entitlement with `kind: limit`",
+                kind.name()
+            );
+            return Err(refused(&format!("{path}/provisions/{index}/quota"), &message));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a type grants each declared entitlement. Nobody has an amount of the others.
+pub(crate) fn check_granted(declared: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
+    let grants = |key: &str| {
+        let is_of = |granted: &String| granted == key || granted.split_once(':').is_some_and(|(of, _)| of == key);
+        types.iter().any(|decl| decl.grants.keys().any(is_of))
+    };
+    match declared.keys().find(|key| !grants(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let message =
+                format!("no type grants `{key}`, so nobody has it: expected `grants: {{{key}: …}}` in a type");
+            Err(refused(&format!("/entitlements/{}", escaped(key)), &message))
+        }
+    }
+}
+
+/// Checks the amounts of an invoice: usage is admitted until an invoice is due.
+pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str) -> Ruled<()> {
+    let out_of_range = |place: &str, message: String| {
+        Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::OutOfRange, message))
+    };
+    match terms.limit {
+        _ if terms.min < 0 => out_of_range("min", "expected at least 0".to_owned()),
+        Some(limit) if limit < terms.min => {
+            out_of_range("limit", format!("no month reaches the `min` of {0}: expected at least {0}", terms.min))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the policies: the currency, and that the mails which `written` asks for can come. A default is never refused.
+pub(crate) fn check_policies(policies: &Policies, written: &Value) -> Ruled<()> {
+    if !is_currency(&policies.currency) {
+        let message = format!(
+            "`{}` is not a currency that Stripe takes: expected its code of ISO 4217 in lower case, such as usd or eur",
+            policies.currency
+        );
+        return Err(refused("/policies/currency", &message));
+    }
+    let is_written = |policy: &str| written["policies"].get(policy).is_some();
+    let late = policies.dunning.iter().position(|delay| !delay.is_zero() && *delay >= policies.grace);
+    if let Some(index) = late.filter(|_| is_written("dunning")) {
+        let message = format!(
+            "the grace period ends after {}, and with it the reminders: expected a shorter time, or a longer `grace`",
+            policies.grace
+        );
+        return Err(refused(&format!("/policies/dunning/{index}"), &message));
+    }
+    let early = policies.notice.iter().position(|delay| *delay > policies.archive_after);
+    if let Some(index) = early.filter(|_| is_written("notice")) {
+        let message = format!(
+            "an archive comes {} after the suspension: expected at most this time, or a longer `archive_after`",
+            policies.archive_after
+        );
+        return Err(refused(&format!("/policies/notice/{index}"), &message));
     }
     Ok(())
 }

@@ -69,18 +69,14 @@ pub(crate) fn normalise(
     normalise_with(catalog, by, body, current, |_, _| Ok(()))
 }
 
-/// Reads a product of a catalog, in which an amount without a bound is the word `unlimited`.
+/// Reads a product of a catalog, in which only the word `unlimited` stands for an amount without a bound.
 pub(crate) fn normalise_written(catalog: &Catalog<'_>, by: ActorKind, body: &Map<String, Value>) -> Ruled<Proposed> {
     normalise_with(catalog, by, body, None, |decl, metadata| {
         for field in decl.fields.iter().filter(|field| field.unlimited) {
-            let Some(value) = metadata.get_mut(&field.name) else { continue };
-            if value.as_i64() == Some(UNLIMITED) {
+            if metadata.get(&field.name).and_then(Value::as_i64) == Some(UNLIMITED) {
                 let path = format!("/metadata/{}", escaped(&field.name));
                 let message = format!("`{}: -1` is an old spelling: expected `{}: unlimited`", field.name, field.name);
                 return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
-            }
-            if let Some(number) = field.in_numbers(value) {
-                *value = number;
             }
         }
         Ok(())
@@ -92,7 +88,7 @@ fn normalise_with(
     by: ActorKind,
     body: &Map<String, Value>,
     current: Option<(&str, &ProductValues)>,
-    rewrite: impl FnOnce(&TypeDecl, &mut Map<String, Value>) -> Ruled<()>,
+    refuse: impl FnOnce(&TypeDecl, &Map<String, Value>) -> Ruled<()>,
 ) -> Ruled<Proposed> {
     let mut metadata = Map::new();
     for key in ["metadata", "features"] {
@@ -122,7 +118,7 @@ fn normalise_with(
         }
     }
     let decl = find_type(catalog, body, &metadata, current.map(|(_, values)| values))?;
-    rewrite(&decl, &mut metadata)?;
+    refuse(&decl, &metadata)?;
     if current.is_none() {
         take_from_name(&decl, body, &mut metadata);
     }

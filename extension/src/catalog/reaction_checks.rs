@@ -4,11 +4,19 @@ use super::built_in_facts::BUILT_IN_FACTS;
 use super::checks::{check_field_declarations, check_words};
 use super::declared::{OwnResources, steps};
 use super::reaction::{Events, Reaction, Templates};
+use super::schema::TypeDecl;
+use super::settings::Roles;
 use super::template::{places, places_of};
 use super::words::{escaped, is_word, one_of};
 use crate::model::effects::MAIL_SEND;
 use crate::model::halt::{Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
+use serde_json::Value;
+
+/// Kind of the step that invites a person.
+const USER_INVITE: &str = "user.invite";
+/// The role of who makes an organization.
+const OWNER: &str = "owner";
 
 /// Checks the clauses `events` and `reactions`: names are not in use yet, and reactions refer to declared names.
 pub(crate) fn check_reactions(
@@ -89,6 +97,50 @@ pub(crate) fn check_reactions(
         };
         if on[..index].iter().any(|other| is_same(&other)) {
             return wrong(&path, "the reaction is listed twice: expected it once".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Checks the steps of a type that send mails: their template exists, and each of its placeholders has a value.
+pub(crate) fn check_mail_steps(decl: &TypeDecl, templates: &Templates, path: &str) -> Ruled<()> {
+    for (index, step) in decl.provisions.iter().enumerate() {
+        if step.run.as_deref() != Some(MAIL_SEND) {
+            continue;
+        }
+        let path = format!("{path}/provisions/{index}/with");
+        let template = step.with.get("template").and_then(Value::as_str);
+        let Some(template) = template else {
+            return Err(wrong_field(
+                &format!("{path}/template"),
+                FieldErrorCode::Missing,
+                "expected the name of a template",
+            ));
+        };
+        // A template whose name is known only with the instance is not compared.
+        if !places_of(template).is_empty() {
+            continue;
+        }
+        let members = |name: &str| step.with.get(name).and_then(Value::as_object);
+        let values = ["values", "secrets"].into_iter().filter_map(members).flat_map(|values| values.keys());
+        let values: Vec<&str> = values.map(String::as_str).collect();
+        check_template(template, templates, &values, &format!("{path}/template"))?;
+    }
+    Ok(())
+}
+
+/// Checks that steps invite people with roles that `may` lists. Without a list a server has roles of its own.
+pub(crate) fn check_invited_roles(decl: &TypeDecl, may: &Roles, path: &str) -> Ruled<()> {
+    let mut known: Vec<&str> = may.values().flatten().map(String::as_str).chain([OWNER]).collect();
+    known.sort_unstable();
+    known.dedup();
+    for (index, step) in decl.provisions.iter().enumerate() {
+        let role = step.with.get("role").and_then(Value::as_str).filter(|role| places_of(role).is_empty());
+        let Some(role) = role.filter(|_| step.run.as_deref() == Some(USER_INVITE)) else { continue };
+        if !may.is_empty() && !known.contains(&role) {
+            let message = format!("`{role}` is not a role in `may`: expected {}", one_of(&known));
+            let place = format!("{path}/provisions/{index}/with/role");
+            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::Timestamp;
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 
 /// The units in milliseconds, the longest first.
@@ -125,18 +125,35 @@ impl Serialize for Delay {
     }
 }
 
+/// Reads a text as a span. A value of another type gets the same error as a text of another form.
+pub(super) struct SpanVisitor<T> {
+    pub read: fn(&str) -> Option<T>,
+    pub expected: &'static str,
+}
+
+impl<T> Visitor<'_> for SpanVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text).ok_or_else(|| E::custom(format_args!("expected {}", self.expected)))
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Span::parse(&text).ok_or_else(|| serde::de::Error::custom("expected a number and s, m, h or d, as in 24h"))
+        deserializer
+            .deserialize_str(SpanVisitor { read: Span::parse, expected: "a number and s, m, h or d, as in 24h" })
     }
 }
 
 impl<'de> Deserialize<'de> for Delay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let expected = "expected a number and s, m, h or d, as in 24h, or 0d";
-        parse(&text).map(Delay).ok_or_else(|| serde::de::Error::custom(expected))
+        let read = |text: &str| parse(text).map(Delay);
+        deserializer.deserialize_str(SpanVisitor { read, expected: "a number and s, m, h or d, as in 24h, or 0d" })
     }
 }
 
@@ -173,5 +190,13 @@ mod tests {
         assert_eq!((hours.whole_days(), hours.key(), hours.words()), (None, "36h".to_owned(), "36h".to_owned()));
         assert_eq!((hours.before(hours.after(7)), hours.is_zero()), (7, false));
         assert_eq!([read("-1d"), read("7"), read("3661d")], [None, None, None]);
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_told_what_a_span_is() {
+        let told = |json: &str| extension_reader::from_str::<Delay>(json).expect_err("no span").to_string();
+        for json in ["3", "\"3\"", "[3]"] {
+            assert!(told(json).contains("expected a number and s, m, h or d, as in 24h, or 0d"), "{}", told(json));
+        }
     }
 }

@@ -5,8 +5,26 @@ const NO_MINOR: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 /// Currencies with thousandths as minor units.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+/// The currencies in which Stripe takes payments, by their codes of ISO 4217, sorted.
+#[rustfmt::skip]
+const CURRENCIES: [&str; 140] = [
+    "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bhd", "bif",
+    "bmd", "bnd", "bob", "brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "clp", "cny", "cop", "crc", "cve",
+    "czk", "djf", "dkk", "dop", "dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd", "gnf", "gtq",
+    "gyd", "hkd", "hnl", "htg", "huf", "idr", "ils", "inr", "isk", "jmd", "jod", "jpy", "kes", "kgs", "khr", "kmf",
+    "krw", "kwd", "kyd", "kzt", "lak", "lbp", "lkr", "lrd", "lsl", "mad", "mdl", "mga", "mkd", "mmk", "mnt", "mop",
+    "mur", "mvr", "mwk", "mxn", "myr", "mzn", "nad", "ngn", "nio", "nok", "npr", "nzd", "omr", "pab", "pen", "pgk",
+    "php", "pkr", "pln", "pyg", "qar", "ron", "rsd", "rub", "rwf", "sar", "sbd", "scr", "sek", "sgd", "shp", "sle",
+    "sos", "srd", "std", "szl", "thb", "tjs", "tnd", "top", "try", "ttd", "twd", "tzs", "uah", "ugx", "usd", "uyu",
+    "uzs", "vnd", "vuv", "wst", "xaf", "xcd", "xcg", "xof", "xpf", "yer", "zar", "zmw",
+];
 /// Currencies without minor units that Stripe writes with hundredths.
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
+
+/// Returns whether Stripe takes payments in a currency.
+pub(crate) fn is_currency(code: &str) -> bool {
+    CURRENCIES.binary_search(&code).is_ok()
+}
 
 /// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without minor
 /// units at Stripe have whole units only.
@@ -51,6 +69,16 @@ pub(crate) fn part_of(amount: i64, part: i64, total: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_currency_with_rules_of_its_own_is_one_of_all() {
+        assert!(CURRENCIES.is_sorted());
+        let special = NO_MINOR.iter().chain(&THOUSANDTHS).chain(&WHOLE_ONLY);
+        for code in special.chain(&["usd", "eur", "zmw", "aed"]) {
+            assert!(is_currency(code), "{code}");
+        }
+        assert_eq!(["usdd", "USD", "", "xyz"].map(is_currency), [false; 4]);
+    }
 
     #[test]
     fn part_of_rounds_down_and_returns_all_for_the_total() {

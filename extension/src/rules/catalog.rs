@@ -4,7 +4,8 @@ use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
 use crate::catalog::checks::{
-    check_entitlements, check_names, check_own, check_prices, check_rates, check_told_apart, read_type, unreadable,
+    check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
+    read_type, unreadable,
 };
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
@@ -12,12 +13,12 @@ use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
-use crate::catalog::no_effect::{check_conditions, check_personal, check_refunds};
+use crate::catalog::no_effect::{check_conditions, check_granted, check_personal, check_policies, check_refunds};
 use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
-use crate::catalog::reaction_checks::check_reactions;
+use crate::catalog::reaction_checks::{check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
@@ -88,6 +89,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         let message = "expected whole days, as in 30d";
         return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
     }
+    check_policies(&document.policies, &written)?;
     // All checks are done before anything is saved.
     let known = desk.catalog.settings()?;
     let mut resources = known.resources.clone();
@@ -108,6 +110,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
     let mut entitlements = known.entitlements.clone();
     check_entitlements(&document.entitlements)?;
+    let of_document = document.entitlements.clone();
     entitlements.extend(document.entitlements);
     let mut meters = known.meters.clone();
     meters.extend(document.meters.clone());
@@ -122,8 +125,13 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     )?;
     for (index, decl) in decls.iter().enumerate() {
         check_names(decl, &types, &entitlements, &config, &format!("/product_types/{index}"))?;
+        check_mail_steps(decl, &document.templates, &format!("/product_types/{index}"))?;
     }
+    check_granted(&of_document, &types)?;
     check_roles(&document.may, commands)?;
+    for (index, decl) in decls.iter().enumerate() {
+        check_invited_roles(decl, &document.may, &format!("/product_types/{index}"))?;
+    }
     check_rates(&document.rates, &entitlements, &types)?;
     if let Some(source) = &document.usage_source {
         source.check(&document.rates, &config)?;
@@ -152,6 +160,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         let id = proposed.id.clone();
         let id = id.ok_or_else(|| with_index(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
         check_told_apart(&proposed, &products).map_err(|halt| with_index(halt, index))?;
+        check_own_prices(&proposed, &products, &settings.currency).map_err(|halt| with_index(halt, index))?;
         check(desk, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         products.push((id, proposed));
     }

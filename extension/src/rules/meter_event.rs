@@ -5,6 +5,7 @@ use crate::catalog::product::required_text;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, encode};
 use crate::model::records::meter_day::MeterDay;
+use crate::model::time::is_rfc3339;
 use extension_contract::*;
 use serde_json::json;
 
@@ -25,8 +26,14 @@ pub(super) fn answered(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
 /// `usage.report`: reports the quantity of a meter and a day again after Stripe refused it. The report has another identifier, because
 /// Stripe may repeat its answer to the one before.
 pub(super) fn again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let id = format!("{}:{}", required_text(body, "meter")?, required_text(body, "day")?);
-    let not_found = || Refusal::NotFound(format!("usage of {id}: expected a meter, and a day such as 2026-01-31"));
+    let of_day = required_text(body, "day")?;
+    let id = format!("{}:{of_day}", required_text(body, "meter")?);
+    let not_found = || match is_rfc3339(&format!("{of_day}T00:00:00Z")) {
+        true => {
+            Refusal::NotFound(format!("usage of {id}: expected a meter, and a day on which the account has used it"))
+        }
+        false => Refusal::NotFound(format!("usage of {id}: expected a meter, and a day such as 2026-01-31")),
+    };
     let mut day = desk.account.fetch::<MeterDay>(&id)?.ok_or_else(not_found)?;
     if !day.refused {
         let state = match (day.asked, day.rest()) {

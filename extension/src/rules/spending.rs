@@ -14,6 +14,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::record_key;
 use crate::model::records::usage::UsageMonth;
+use crate::model::time::is_rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
 
@@ -44,7 +45,10 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
 /// Stripe would repeat its response to the old key (S127).
 pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "month")?;
-    let not_found = || Refusal::NotFound(format!("usage in {id}: expected a month such as 2026-01"));
+    let not_found = || match is_rfc3339(&format!("{id}-01T00:00:00Z")) {
+        true => Refusal::NotFound(format!("usage in {id}: expected a month in which the account has used something")),
+        false => Refusal::NotFound(format!("usage in {id}: expected a month such as 2026-01")),
+    };
     let mut month = desk.account.fetch::<UsageMonth>(&id)?.ok_or_else(not_found)?;
     if !month.refused {
         let state = match (&month.invoice, month.invoiced_minor) {

@@ -56,7 +56,7 @@ fn check_fields(
         let before = current.and_then(|current| current.get(&field.name));
         let given = proposed.get(&field.name).filter(|value| !value.is_null());
         let Some(given) = given else {
-            let default = || field.stored_default().map(|default| stored_form(field, &default));
+            let default = || field.default.as_ref().map(|default| stored_form(field, default));
             match before.cloned().or_else(default) {
                 Some(value) => {
                     out.insert(field.name.clone(), value);
@@ -96,7 +96,7 @@ pub(crate) fn check_told(
 
 /// Checks that a field allows its default value.
 pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
-    field.stored_default().map_or(Ok(()), |default| check_value(field, &stored_form(field, &default)))
+    field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
 }
 
 fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
@@ -123,6 +123,9 @@ fn may_set(by: ActorKind, field: &Field) -> bool {
 }
 
 fn stored_form(field: &Field, value: &Value) -> Value {
+    if let Some(number) = field.in_numbers(value) {
+        return number;
+    }
     match value {
         Value::String(text) if field.field_type == FieldType::Milli => {
             milli(text).map_or_else(|| value.clone(), Value::from)
@@ -147,6 +150,7 @@ fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, Stri
                 return Err((OutOfRange, range("", least, field.max)));
             }
         }
+        (FieldType::Int, _) if field.unlimited => return wrong("a whole number, or `unlimited`"),
         (FieldType::Int | FieldType::Money, _) => return wrong("a whole number"),
         (FieldType::Milli, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => {}
         (FieldType::Milli, _) => return wrong("thousandths, at least 0, or a text such as `0.5`"),
@@ -238,6 +242,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    #[test]
+    fn the_word_unlimited_is_stored_as_its_number() {
+        let unlimited = Field { field_type: FieldType::Int, unlimited: true, min: Some(1), ..Field::default() };
+        let stored = stored_form(&unlimited, &json!("unlimited"));
+        assert_eq!((&stored, check_value(&unlimited, &stored)), (&json!(-1), Ok(())));
+        let validator = |value: Value| check_value(&unlimited, &stored_form(&unlimited, &value)).is_ok();
+        assert_eq!(
+            [json!(-1), json!(1), json!(0), json!(-2), json!("many")].map(validator),
+            [true, true, false, false, false]
+        );
+        let bounded = Field { unlimited: false, ..unlimited };
+        assert_eq!(stored_form(&bounded, &json!("unlimited")), "unlimited", "the field takes numbers only");
+    }
 
     #[test]
     fn milli_parses_up_to_three_decimal_places() {

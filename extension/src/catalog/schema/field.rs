@@ -74,7 +74,7 @@ pub struct Field {
     /// Maximum of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// Whether the value may be `unlimited`, in a catalog, which is stored as -1. Other values are at least 0.
+    /// Whether the value may be `unlimited`, which is stored as -1. Other values are at least 0.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlimited: bool,
     /// Minimum number of characters.
@@ -170,19 +170,15 @@ impl Field {
         }
     }
 
-    /// Returns the default value as it is stored.
-    pub(super) fn stored_default(&self) -> Option<Value> {
-        self.default.as_ref().map(|default| self.in_numbers(default).unwrap_or_else(|| default.clone()))
-    }
-
     /// Returns the number that stands for the word `unlimited`; `None` for another value or field.
-    pub(crate) fn in_numbers(&self, value: &Value) -> Option<Value> {
+    pub(super) fn in_numbers(&self, value: &Value) -> Option<Value> {
         (self.unlimited && value == UNLIMITED_WORD).then(|| Value::from(UNLIMITED))
     }
 
     pub(super) fn json_schema(&self) -> Value {
         let mut out = match self.field_type {
             FieldType::String => json!({"type": "string"}),
+            FieldType::Int if self.unlimited => json!({}),
             FieldType::Int => json!({"type": "integer"}),
             FieldType::Milli => {
                 json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": MILLI_PATTERN}]})
@@ -200,9 +196,20 @@ impl Field {
             }
         };
         let least = self.least();
-        // The unlimited value lies below each minimum.
-        set("minimum", if self.unlimited { Some(UNLIMITED) } else { least }.map(Value::from));
-        set("maximum", self.max.map(Value::from));
+        match self.unlimited {
+            false => {
+                set("minimum", least.map(Value::from));
+                set("maximum", self.max.map(Value::from));
+            }
+            // The unlimited value lies below each minimum.
+            true => {
+                let mut number = json!({"type": "integer", "minimum": least});
+                if let Some(most) = self.max {
+                    number["maximum"] = json!(most);
+                }
+                set("anyOf", Some(json!([number, {"const": UNLIMITED}, {"const": UNLIMITED_WORD}])));
+            }
+        }
         set("minLength", self.min_length.map(Value::from));
         set("maxLength", self.max_length.map(Value::from));
         if self.format == Some(Format::Label) {
@@ -217,10 +224,7 @@ impl Field {
         if !self.reserved.is_empty() {
             set("not", Some(json!({"enum": self.reserved})));
         }
-        set("default", self.stored_default());
-        if self.unlimited && least > Some(0) {
-            set("anyOf", Some(json!([{"minimum": least}, {"const": UNLIMITED}])));
-        }
+        set("default", self.default.clone());
         out
     }
 }

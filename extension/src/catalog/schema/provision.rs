@@ -3,12 +3,11 @@
 use super::field::Field;
 use crate::catalog::at_most::ByValue;
 use crate::catalog::condition::Condition;
-use crate::catalog::span::Span;
+use crate::catalog::span::{Span, SpanVisitor};
 use crate::model::concern::Verb;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What happens to a resource when its instance is archived.
@@ -175,12 +174,10 @@ impl Serialize for Reminder {
 
 impl<'de> Deserialize<'de> for Reminder {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        match text.as_ref() {
-            "daily" => Ok(Reminder::Daily),
-            other => Span::parse(other)
-                .map(Reminder::After)
-                .ok_or_else(|| serde::de::Error::custom("expected a number and s, m, h or d, as in 12h, or daily")),
-        }
+        let read = |text: &str| match text {
+            "daily" => Some(Reminder::Daily),
+            other => Span::parse(other).map(Reminder::After),
+        };
+        deserializer.deserialize_str(SpanVisitor { read, expected: "a number and s, m, h or d, as in 12h, or daily" })
     }
 }

@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 70] = [
+const OF_CATALOG: [Mistake; 84] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -222,6 +222,95 @@ const OF_CATALOG: [Mistake; 70] = [
         &["`sites` may be negative", "`unlimited: true` in place of its `min`"],
     )
     .at("    grants: {sites"),
+    mistake(
+        CATALOG,
+        "    consumes: {sites: 1}\n",
+        "    grants: {may_export: 1}\n    consumes: {sites: 1}\n",
+        &["products of accounts grant nothing", "`catalog: true`"],
+    ),
+    mistake(
+        CATALOG,
+        "    buy: {account: user,",
+        "    consumes: {sites: 1}\n    buy: {account: user,",
+        &["products of the catalog consume nothing", "without `catalog: true`"],
+    ),
+    mistake(
+        CATALOG,
+        "    buy: {account: user,",
+        "    provisions: [{name: files, resource: bucket}]\n    buy: {account: user,",
+        &["products of the catalog are never provisioned", "without `catalog: true`"],
+    ),
+    mistake(
+        CATALOG,
+        "consumes: {sites: 1}",
+        "consumes: {sites: 1, may_export: 1}",
+        &["`may_export` is a flag", "`kind: limit`"],
+    ),
+    mistake(
+        CATALOG,
+        "        resource: bucket\n",
+        "        resource: bucket\n        quota: calls\n",
+        &["`calls` is a counter", "`kind: limit`"],
+    )
+    .at("        quota: calls"),
+    mistake(
+        CATALOG,
+        "  may_export: {kind: flag}\n",
+        "  may_export: {kind: flag}\n  seats: {kind: limit}\n",
+        &["no type grants `seats`", "`grants: {seats: …}`"],
+    )
+    .at("  seats: "),
+    mistake(
+        CATALOG,
+        "    name: Starter\n",
+        "    name: Starter\n    default: true\n",
+        &["is sold by the month", "a plan without a price"],
+    )
+    .at("    default: true"),
+    mistake(
+        CATALOG,
+        "id: price_studio",
+        "id: price_starter",
+        &["`price_starter` is already the price of `prod_starter`", "expected another id"],
+    ),
+    mistake(
+        CATALOG,
+        "    pay: [credits]\n",
+        "    pay: [credits, invoice]\n    invoice: {min: 50, limit: 20}\n",
+        &["no month reaches the `min` of 50", "expected at least 50"],
+    )
+    .at("    invoice: "),
+    // Steps that would fail at a customer.
+    mistake(
+        CATALOG,
+        "      - name: files\n",
+        "      - {name: hello, run: mail.send, with: {template: welcome, to: a@b.example, values: {person: x}}}\n      - name: files\n",
+        &["`email` in welcome has no value", "expected one of person"],
+    ),
+    mistake(
+        CATALOG,
+        "      - name: files\n",
+        "      - {name: ask, run: user.invite, with: {email: a@b.example, role: biling}}\n      - name: files\n",
+        &["`biling` is not a role", "did you mean `billing`?"],
+    ),
+    // Messages that say what is wrong, and what is right there.
+    mistake(CATALOG, "alerts: [80, 100]", "alerts: [80, 120]", &["found `120`", "a percentage from 1 to 100"]),
+    mistake(
+        CATALOG,
+        "counter, meter: visits",
+        "counter, meter: tokens",
+        &["measurements of `tokens` have a price", "a meter without a rate, one of visits"],
+    ),
+    mistake(
+        CATALOG,
+        "events:",
+        "evnts:",
+        &[
+            "unknown field `evnts`",
+            "expected one of entitlements, meters, rates, usage_source, events,",
+            "did you mean `events`?",
+        ],
+    ),
     // Old spellings.
     mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
         .at("  - {event: user.registered"),
@@ -255,7 +344,7 @@ const OF_CATALOG: [Mistake; 70] = [
 ];
 
 /// Mistakes in the other files of the business.
-const OF_BUSINESS: [Mistake; 11] = [
+const OF_BUSINESS: [Mistake; 16] = [
     mistake(
         BUSINESS,
         "resources:",
@@ -285,6 +374,31 @@ const OF_BUSINESS: [Mistake; 11] = [
     mistake(BUSINESS, "database: [10s", "databse: [10s", &["`databse`", "did you mean `database`?"]),
     mistake(BUSINESS, "[10s, 30s]", "[10s, 30]", &["30"]),
     mistake("config.yml", "zone:", "zoen:", &["`zoen` is not declared"]),
+    mistake(
+        BUSINESS,
+        "[ensure, change, destroy]",
+        "[ensure, change]",
+        &["`shelf` has no verb `destroy`", "expected ensure, change, destroy"],
+    ),
+    mistake(BUSINESS, "currency: usd", "currency: usdd", &["`usdd` is not a currency", "ISO 4217"]),
+    mistake(
+        BUSINESS,
+        "currency: usd",
+        "currency: usd, grace: 3d, dunning: [0d, 10d]",
+        &["the grace period ends after 3d", "a longer `grace`"],
+    ),
+    mistake(
+        BUSINESS,
+        "currency: usd",
+        "currency: usd, archive_after: 14d, notice: [60d]",
+        &["an archive comes 14d after the suspension", "a longer `archive_after`"],
+    ),
+    mistake(
+        BUSINESS,
+        "currency: usd",
+        "currency: usd, grace: 3",
+        &["found `3`", "expected a number and s, m, h or d, as in 24h, or 0d"],
+    ),
     mistake(MAIL, "{{ email }}", "{{ emial }}", &["`emial` in welcome has no value", "did you mean `email`?"]),
     mistake(MAIL, "{{ email }}", "{email}", &["`{email}` is not a placeholder", "`{{ email }}`"]),
 ];

@@ -32,6 +32,11 @@ pub(super) const CLAUSES: [&str; 12] = [
 ];
 /// The clauses of [`CLAUSES`] that the extension does not get: all but the first four.
 pub(super) const OF_HOST: &[&str] = CLAUSES.split_at(4).1;
+/// Returns whether a clause of the extension's document does not belong in `catalog.yml`.
+pub(crate) fn is_of_another_file(clause: &str) -> bool {
+    CLAUSES.contains(&clause) || clause == templates::FOLDER
+}
+
 /// Clauses that only one file may have, since they are not collections.
 const WHOLE: [&str; 2] = [super::POLICIES, "campaigns"];
 /// Clauses that are lists of named entries, each with the member that contains the name.

@@ -5,7 +5,7 @@
 //! missing. The first quotation is the wrong name.
 
 use crate::bad_input::{BadInput, Place};
-use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::business::{BusinessFolder, CATALOG_FILE, is_of_another_file};
 use crate::guess::nearest;
 use crate::processor::Report;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
@@ -40,6 +40,14 @@ pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInp
 
 fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     let MessageParts { problem, expected } = MessageParts::read(without_json_place(&error.message));
+    // The document of the extension has the clauses of all files.
+    let of_catalog = expected.filter(|_| error.path.is_empty() && error.code == FieldErrorCode::UnknownField);
+    let of_catalog = of_catalog.map(|expected| {
+        let mut clauses = names_in(expected);
+        clauses.retain(|clause| !is_of_another_file(clause));
+        format!("one of {}", clauses.join(", "))
+    });
+    let expected = of_catalog.as_deref().or(expected);
     let quoted = problem.and_then(first_quotation);
     let there = catalog.at(&error.path);
     let problem = match (problem, there) {

@@ -5,6 +5,7 @@ mod catalog_schema;
 mod catalogs;
 mod extensions;
 mod guide;
+mod idle_clauses;
 mod kill;
 mod manifest;
 mod reference;
