@@ -470,8 +470,7 @@ impl State {
             self.recent_events.get_mut().remove(&position);
         }
         self.settings = settings;
-        let Counters { requests, delivered, .. } = self.counters;
-        self.counters = Counters { requests, delivered, ..counters };
+        self.counters = Counters { requests: self.counters.requests, delivered: self.counters.delivered, ..counters };
         self.store.roll_back().unwrap_or_else(|error| self.fail(error));
     }
 
