@@ -9,6 +9,7 @@ macro_rules! files {
 
 /// Pages, layouts and blocks.
 pub(crate) const TEMPLATES: &[File] = files![
+    "blocks/add_ons.html",
     "blocks/admin_effects.html",
     "blocks/admin_events.html",
     "blocks/admin_tasks.html",
@@ -23,6 +24,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "blocks/plan_comparison.html",
     "blocks/pricing.html",
     "blocks/problem.html",
+    "blocks/purchases.html",
     "blocks/returned.html",
     "blocks/set_password.html",
     "blocks/steps.html",

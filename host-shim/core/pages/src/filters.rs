@@ -16,7 +16,11 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("millis", millis);
     environment.add_filter("words", words);
     environment.add_filter("on_sale", on_sale);
+    environment.add_filter("add_ons", add_ons);
+    environment.add_filter("sells_credits", sells_credits);
     environment.add_filter("plan_lines", plan_lines);
+    environment.add_filter("noun", noun);
+    environment.add_filter("nouns", nouns);
     environment.add_filter("instance_types", instance_types);
     environment.add_filter("meters", meters);
     environment.add_filter("percent", percent);
@@ -123,7 +127,8 @@ fn type_named<'c>(catalog: &'c Json, name: &Json) -> Option<&'c Json> {
     list(&catalog["product_types"]).iter().find(is)
 }
 
-/// `{{ offers | on_sale(catalog) }}`: the plans among the products on sale: the available ones whose type has a family.
+/// `{{ offers | on_sale(catalog) }}`: the plans among the products on sale: the available ones whose type has a family. Those with a
+/// `display_order` come first, in this order, and then the others, the cheapest first.
 fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
     let family: Option<String> = options.get("family")?;
     options.assert_all_used()?;
@@ -133,14 +138,41 @@ fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, mi
         let is_of_family = family.as_ref().map_or(of.is_string(), |family| of == family);
         is_of_family && offer["available"] != false
     };
-    Ok(Value::from_serialize(list(&offers).iter().filter(is_plan).collect::<Vec<_>>()))
+    let mut plans: Vec<&Json> = list(&offers).iter().filter(is_plan).collect();
+    plans.sort_by_key(|plan| place_of(plan));
+    Ok(Value::from_serialize(plans))
 }
 
-/// `{{ plan | plan_lines(catalog) }}`: what a plan gives, as the grants of its first price say.
+/// Returns by what products are sorted: their `display_order`, or else their first price.
+fn place_of(offer: &Json) -> (i64, i64) {
+    let order = offer["metadata"]["display_order"].as_i64().unwrap_or(i64::MAX);
+    (order, offer["prices"][0]["amount"]["amount_minor"].as_i64().unwrap_or(0))
+}
+
+/// `{{ offers | add_ons(catalog) }}`: what a person can buy besides the plans: add-ons, packs and what is paid once. Each has the
+/// greatest quantity of a purchase as `quantity_max`.
+fn add_ons(offers: &Value, catalog: &Value) -> Value {
+    let (offers, catalog) = (json(offers), json(catalog));
+    let mut found: Vec<Json> = Vec::new();
+    for offer in list(&offers).iter().filter(|offer| offer["available"] != false && !list(&offer["prices"]).is_empty())
+    {
+        let Some(decl) = type_named(&catalog, &offer["product_type"]) else { continue };
+        if decl["family"].is_null() && decl["buy"]["account"] != "organization" {
+            let mut offer = offer.clone();
+            offer["quantity_max"] = decl["buy"]["quantity"]["at_most"].as_i64().unwrap_or(1).into();
+            found.push(offer);
+        }
+    }
+    found.sort_by_key(place_of);
+    Value::from_serialize(found)
+}
+
+/// `{{ plan | plan_lines(catalog) }}`: what a product gives: the grants of its first price, and the credits of a payment.
 fn plan_lines(plan: &Value, catalog: &Value) -> Value {
     let (plan, catalog) = (json(plan), json(catalog));
     let lines = list(&plan["prices"][0]["grants"]).iter().filter_map(|grant| {
-        let key = grant["key"].as_str()?;
+        // `theme:prod_night` is the entitlement `theme` for one product.
+        let key = grant["key"].as_str()?.split(':').next()?;
         let decl = &catalog["entitlements"][key];
         let shown = match (grant["amount"].as_i64(), decl["kind"] == "flag") {
             (None | Some(-1), false) => "unlimited".to_owned(),
@@ -152,7 +184,46 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
             unit.filter(|_| shown != "unlimited").map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
         Some(serde_json::json!({"key": key, "label": label_of(key, unit), "value": value}))
     });
-    Value::from_serialize(lines.collect::<Vec<_>>())
+    Value::from_serialize(lines.chain(credits_of(&plan, &catalog)).collect::<Vec<_>>())
+}
+
+/// Returns the line of the credits that a payment adds; none for a product without credits.
+fn credits_of(product: &Json, catalog: &Json) -> Option<Json> {
+    let actions = list(&type_named(catalog, &product["product_type"])?["on_paid"]);
+    let credit = actions.iter().map(|action| &action["credit"]).find(|credit| !credit.is_null())?;
+    // An amount, or the field that has it: `{product.credits}`.
+    let of_field = || credit.as_str()?.strip_prefix("{product.")?.strip_suffix('}');
+    let amount = credit.as_i64().or_else(|| product["metadata"][of_field()?].as_i64())?;
+    let currency = product["prices"][0]["amount"]["currency"].as_str()?;
+    Some(serde_json::json!({"key": "credits", "label": "Credits", "value": Locale::usual().money(amount, currency)}))
+}
+
+/// `{{ catalog | sells_credits }}`: true if a payment can add credits.
+fn sells_credits(catalog: &Value) -> bool {
+    let adds = |decl: &Json| list(&decl["on_paid"]).iter().any(|action| !action["credit"].is_null());
+    list(&json(catalog)["product_types"]).iter().any(adds)
+}
+
+/// `{{ catalog | noun }}`: the word for what accounts create, with its article: the name of the only type that is provisioned, as in
+/// `a show`, and `an instance` if there are several or none.
+fn noun(catalog: &Value) -> String {
+    let catalog = json(catalog);
+    let name = only_type(&catalog).and_then(|decl| decl["name"].as_str()).unwrap_or("instance");
+    let name = words_of(name).to_lowercase();
+    format!("{} {name}", if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
+}
+
+/// `{{ catalog | nouns }}`: the word for several of them: the name of the limit that they use, as in `Shows`.
+fn nouns(catalog: &Value) -> String {
+    let catalog = json(catalog);
+    let used = only_type(&catalog).and_then(|decl| decl["consumes"].as_object()?.keys().next().cloned());
+    words_of(used.as_deref().unwrap_or("instances"))
+}
+
+/// Returns the product type of everything that accounts create; none if there are several types.
+fn only_type(catalog: &Json) -> Option<&Json> {
+    let mut types = list(&catalog["product_types"]).iter().filter(|decl| !list(&decl["provisions"]).is_empty());
+    types.next().filter(|_| types.next().is_none())
 }
 
 /// `{{ subscription.items | plan_of(offers) }}`: the product whose price an item has; nothing if it is no longer on sale.
@@ -370,5 +441,64 @@ mod tests {
             shown(fields, values),
             "metadata.seats:integer number ;metadata.label text 3 to 9 characters. Letters, digits and hyphens.;"
         );
+    }
+
+    #[test]
+    fn everything_that_a_person_can_buy_is_listed_with_what_it_gives_and_how_many_of_it() {
+        let price = |amount: i64| json!([{"amount": {"amount_minor": amount, "currency": "usd"}, "grants": []}]);
+        let offer = |id: &str, of: &str, metadata: Json| {
+            let amount = metadata["amount"].as_i64().unwrap_or_default();
+            json!({"id": id, "product_type": of, "prices": price(amount), "metadata": metadata})
+        };
+        let mut values = json!({
+            "catalog": {
+                "product_types": [
+                    {"name": "plan", "family": "plan"},
+                    {"name": "slot", "buy": {"quantity": {"at_most": 10}}},
+                    {"name": "pack", "on_paid": [{"credit": "{product.worth}"}]},
+                    {"name": "gift", "on_paid": [{"credit": 250}]},
+                    {"name": "theme"},
+                    {"name": "booster", "buy": {"account": "organization"}},
+                ],
+                "entitlements": {"theme": {"kind": "flag"}},
+            },
+            "offers": [
+                offer("team", "plan", json!({"amount": 3000})),
+                offer("free", "plan", json!({})),
+                offer("lab", "plan", json!({"amount": 7900})),
+                offer("first", "plan", json!({"amount": 9900, "display_order": 1})),
+                offer("slot", "slot", json!({"amount": 400})),
+                offer("pack", "pack", json!({"amount": 1000, "worth": 1100})),
+                offer("gift", "gift", json!({"amount": 200, "display_order": 2})),
+                offer("night", "theme", json!({"amount": 500})),
+                offer("booster", "booster", json!({"amount": 1})),
+                {"id": "gone", "product_type": "slot", "available": false, "prices": price(1), "metadata": {}},
+                {"id": "unsold", "product_type": "slot", "prices": [], "metadata": {}},
+            ],
+        });
+        values["offers"][7]["prices"][0]["grants"] = json!([{"key": "theme:night", "amount": 1}]);
+        let plans = "{{ offers | on_sale(catalog) | map(attribute='id') | join(' ') }}";
+        assert_eq!(shown(plans, values.clone()), "first free team lab", "in the order of the business, then by price");
+        let lines = "{% for line in product | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %}";
+        let products = format!(
+            "{{% for product in offers | add_ons(catalog) %}}{{{{ product.id }}}} {{{{ product.quantity_max }}}}{lines};{{% endfor %}}"
+        );
+        let expected = "gift 1 Credits=$2.50;slot 10;night 1 Theme=yes;pack 1 Credits=$11.00;";
+        assert_eq!(shown(&products, values.clone()), expected);
+        assert_eq!(shown("{{ catalog | sells_credits }} {{ none | sells_credits }}", values), "True False");
+    }
+
+    #[test]
+    fn what_accounts_create_has_the_name_of_its_type() {
+        let words = |types: Json| {
+            let values = json!({"catalog": {"product_types": types}});
+            shown("{{ catalog | noun }}, {{ catalog | nouns }}", values)
+        };
+        let gallery = json!({"name": "photo_gallery", "consumes": {"galleries": 1}, "provisions": [{"name": "a"}]});
+        let app = json!({"name": "app", "provisions": [{"name": "a"}]});
+        assert_eq!(words(json!([gallery, {"name": "plan"}])), "a photo gallery, Galleries");
+        assert_eq!(words(json!([app])), "an app, Instances");
+        assert_eq!(words(json!([gallery, app])), "an instance, Instances");
+        assert_eq!(words(json!([])), "an instance, Instances");
     }
 }

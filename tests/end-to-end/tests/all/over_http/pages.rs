@@ -300,6 +300,9 @@ fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
     let arrived = dashboard();
     assert!(arrived.contains(&format!("the payment has arrived for: {theme}.")), "{arrived}");
     assert!(arrived.contains(&format!("Not paid yet: {pack}.")), "{arrived}");
+    // By default a checkout returns with its session, and then the page is about this checkout only.
+    let of_this = ada.at(&format!("/dashboard?success=true&session_id={}", bought.session));
+    assert!(of_this.contains(&format!("has arrived for: {theme}.")) && !of_this.contains(pack), "{of_this}");
     ada.is_told("checkout.session.expired", "unpaid", &abandoned);
     assert!(!dashboard().contains("Not paid yet"), "{}", dashboard());
     // Somebody who comes back to the address later is not thanked for an old payment.
@@ -307,6 +310,8 @@ fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
     assert!(!dashboard().contains("Thank you") && !dashboard().contains("on its way"), "{}", dashboard());
     let left = ada.at("/dashboard?canceled=true");
     assert!(left.contains("Nothing was paid") && left.contains("Back to the plans"), "{left}");
+    let left = ada.at("/pricing?canceled=1");
+    assert!(left.contains("Nothing was paid") && left.contains("Subscribe to Studio"), "{left}");
 }
 
 #[test]
