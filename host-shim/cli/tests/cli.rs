@@ -56,5 +56,7 @@ mod secrets;
 mod serve;
 #[path = "cli/solobase.rs"]
 mod solobase;
+#[path = "cli/tutorial.rs"]
+mod tutorial;
 #[path = "cli/verify.rs"]
 mod verify;

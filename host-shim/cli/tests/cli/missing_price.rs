@@ -38,8 +38,8 @@ fn the_failures_that_follow_from_a_missing_price_are_one_line() {
     let (ran, lines) = failures(&STORY.replace("price: price_basic_monthly", "price: price_basic_montly"), &[]);
     assert_eq!(ran.code, 1);
     let expected = "story.yml:6: a site is ordered (2020-08-27, 2025-03-31.basil): no price `price_basic_montly` among the prices \
-                    of the products in catalog.yml (price_basic_monthly, price_studio_monthly); did you mean \
-                    `price_basic_monthly`?";
+                    of the products in catalog.yml (price_basic_monthly of prod_basic by the month, price_studio_monthly of prod_studio by the \
+                    month); did you mean `price_basic_monthly`?";
     assert_eq!(lines, [expected]);
     // The price is also reported if the scenario does not assert the outcome.
     let silent =

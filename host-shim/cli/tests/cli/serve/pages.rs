@@ -17,7 +17,7 @@ const CUSTOMER: &str = include_str!("clients/customer.mjs");
 const STORY: Duration = Duration::from_secs(300);
 
 /// The stories: business, script.
-const STORIES: [(&str, &str); 10] = [
+const STORIES: [(&str, &str); 11] = [
     ("solobase", "customer.mjs"),
     ("solobase", "failures.mjs"),
     ("solobase", "account.mjs"),
@@ -26,6 +26,7 @@ const STORIES: [(&str, &str); 10] = [
     ("tesslate", "tesslate.mjs"),
     ("twobot", "twobot.mjs"),
     ("saas-plugins", "plugins.mjs"),
+    ("podcasts", "podcasts.mjs"),
     ("orchestra", "orchestra.mjs"),
     ("orchestra", "waking.mjs"),
 ];
@@ -231,6 +232,32 @@ fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes_and_every_fo
     }
     never_sent.retain(|(_, forms)| !forms.is_empty());
     assert_eq!(never_sent, Vec::new(), "forms that no story has sent with success");
+}
+
+#[test]
+fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_configuration() {
+    let told = play("podcasts", "podcasts.mjs");
+    assert_eq!(told["plans"], json!(["Studio"]));
+    let add_ons = told["addOns"].as_array().expect("a list").iter().filter_map(Value::as_str).collect::<Vec<_>>();
+    assert_eq!(
+        add_ons,
+        [
+            "One more show $4.00 per month Shows 1 Quantity Buy One more show",
+            "Night $5.00 Theme yes Buy Night",
+            "Ten dollars of transcription $10.00 Credits $10.00 Buy Ten dollars of transcription",
+        ]
+    );
+    assert_eq!((text(&told, "registered"), &told["checkout"]), ("/pricing", &json!(true)));
+    assert_eq!(text(&told, "subscribed"), "/dashboard?success=true&session_id=ID");
+    assert!(!text(&told, "said").contains("Studio"), "only what this checkout has paid: {told}");
+    assert_eq!(told["nouns"], json!(["Shows", "Create a show"]));
+    assert_eq!(told["leaves"], json!(["/pricing?canceled=1"]));
+    let purchases =
+        ["Ten dollars of transcription | $10.00 | Paid", "2 × One more show | $8.00 | Paid", "Studio | $12.00 | Paid"];
+    assert_eq!(told["purchases"], json!(purchases));
+    assert_eq!((&told["portal"], &told["back"], text(&told, "create")), (&json!(true), &json!(true), "Create a show"));
+    assert_eq!(told["opened"]["host"], "podcast-wedding.localhost");
+    assert!(told["opened"]["shows"].as_str().is_some_and(|shown| shown.contains("podcast-wedding")), "{told}");
 }
 
 /// Returns a text that a story has seen.

@@ -74,7 +74,7 @@ fn a_step_that_the_difference_needs_is_kept() {
 fn an_effect_requested_by_an_effect_result_is_expected_at_the_end() {
     let new = changed(|event, decision| {
         if matches!(event.payload, Payload::EffectResult(_)) {
-            decision.effects.retain(|effect| !effect.kind.starts_with("cdn."));
+            decision.effects.retain(|effect| !effect.kind.starts_with("function."));
         }
     });
     let options = options(new, &[]);

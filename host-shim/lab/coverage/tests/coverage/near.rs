@@ -71,7 +71,7 @@ expect:
 #[test]
 fn a_template_is_reached_only_by_its_own_mails() {
     let catalog = [
-        ("origin: \"{episodes.bucket}\"}", "origin: \"{episodes.bucket}\", template: bye}"),
+        ("bucket: \"{episodes.bucket}\"}", "bucket: \"{episodes.bucket}\", template: bye}"),
         (
             "\nproduct_types:",
             "\nevents: {show.liked: {fields: [{name: email, type: string, required: true, max_length: 254}]}}\n\
@@ -89,7 +89,7 @@ given: {account: "user:ana"}
 events:
   - {event: show.liked, data: {email: ana@example.com}, expect: applied, effects: [{kind: mail.send, payload: {template: hello}}]}
   - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
-expect: {effects: {show_first-show/feed/ensure: {kind: cdn.ensure, payload: {template: bye}}}}
+expect: {effects: {show_first-show/feed/ensure: {kind: function.ensure, payload: {template: bye}}}}
 "#;
     let found = covered_with_changes(&catalog, &files, story);
     assert_reached(&found, &["template hello", "reaction to show.liked: mail hello"]);

@@ -8,6 +8,7 @@ use host::processor::Report;
 use host_scenario::business::CATALOG_FILE;
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
+use serde_json::Value;
 
 /// The maximum number of prices that a message lists.
 const SHOWN_MAX: usize = 5;
@@ -36,7 +37,7 @@ impl Player<'_> {
         let named = line_that_names(step, price);
         let catalog = self.host.setup().business.folder.join(CATALOG_FILE);
         let file = self.scenario.file.clone();
-        let title = title(price, &catalog.display().to_string(), &known, named.is_some());
+        let title = title(price, &catalog.display().to_string(), &prices, named.is_some());
         let failure = Failure { file, line: named.unwrap_or(step.line), title, diff: String::new() };
         self.missing_price = Some(MissingPrice { failure, failures_before: self.failures.len() });
         Ok(())
@@ -60,14 +61,20 @@ fn line_that_names(step: &Step, price: &str) -> Option<usize> {
     changes.flat_map(|change| change.value.places_of(price)).next().map(|place| place.line)
 }
 
-fn title(price: &str, catalog: &str, known: &[&str], is_named: bool) -> String {
-    let shown = known.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+fn title(price: &str, catalog: &str, prices: &Value, is_named: bool) -> String {
+    let known: Vec<(&str, &Value)> = prices.as_object().into_iter().flatten().map(|(id, row)| (&**id, row)).collect();
+    // The id of a price that the catalog gives no id says nothing, so its product stands beside it.
+    let named = |(id, row): &(&str, &Value)| {
+        let interval = row["interval"]["unit"].as_str().map(|unit| format!(" by the {unit}"));
+        format!("{id} of {}{}", row["product_id"].as_str().unwrap_or_default(), interval.unwrap_or_default())
+    };
+    let shown = known.iter().take(SHOWN_MAX).map(named).collect::<Vec<_>>().join(", ");
     let there = match known.len() {
         0 => "none".to_owned(),
         count if count > SHOWN_MAX => format!("{shown} and {} others", count - SHOWN_MAX),
         _ => shown,
     };
-    let hint = match (is_named, nearest(price, known.iter().copied())) {
+    let hint = match (is_named, nearest(price, known.iter().map(|(id, _)| *id))) {
         (false, _) => "; the base body names it: set another with `set: {price: …}`".to_owned(),
         (true, Some(guess)) => format!("; did you mean `{guess}`?"),
         (true, None) => String::new(),
