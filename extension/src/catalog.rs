@@ -27,6 +27,7 @@ pub mod rate;
 pub(crate) mod react;
 pub mod reaction;
 pub(crate) mod reaction_checks;
+pub(crate) mod return_address;
 pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod span;

@@ -38,8 +38,8 @@ mod unknown_result;
 mod usage;
 mod usage_pull;
 
+use crate::actions::failed_effect::{tell_operators, unattended_result};
 use crate::actions::fetch::{malformed, read_answer};
-use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::input::actor;
@@ -125,6 +125,11 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
     if let Some(verdict) = unknown_result::without_decision(desk, report)? {
         return Ok(verdict);
     }
+    if let (Err(failure), Some(about)) = (&report.answer, about)
+        && about.has_caller()
+    {
+        tell_operators(desk, report, failure)?;
+    }
     let outcome = match about {
         Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
         Some(Concern::Sync { product, interval }) => {
@@ -138,12 +143,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             return customer_result::decide(desk, concern, report);
         }
         Some(Concern::Portal) => return account::portal_created(report),
-        Some(Concern::Connect) => {
-            if report.answer.is_err() {
-                unattended_result(desk, report)?;
-            }
-            return connect::account_created(desk, report);
-        }
+        Some(Concern::Connect) => return connect::account_created(desk, report),
         Some(Concern::ConnectLink) => return connect::link_created(report),
         Some(Concern::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;

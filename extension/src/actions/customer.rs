@@ -14,6 +14,11 @@ use crate::model::records::purchase::{AwaitsCustomer, PurchaseRow};
 use extension_contract::{Effect, Refusal};
 use serde_json::{Value, json};
 
+/// What a caller learns whose checkout a provider refused.
+pub(crate) const CHECKOUT_NOT_OPENED: &str = "the checkout could not be opened, and nothing was charged";
+/// What a caller learns whose portal page a provider refused.
+pub(crate) const PORTAL_NOT_OPENED: &str = "the page with payment methods and receipts could not be opened";
+
 /// Returns metadata that names the account.
 pub(crate) fn owner(desk: &Desk<'_>) -> Ruled<Object> {
     let named = metadata_naming(&desk.account.owned()?);

@@ -15,8 +15,8 @@ pub(crate) fn is_past_deadline(failure: &EffectFailure) -> bool {
     failure.class == EffectFailureClass::TimedOut && failure.code == DEADLINE
 }
 
-/// Tells the operators of a request without a result.
-pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
+/// Reports a request without a result to the operators.
+pub(crate) fn report_unanswered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
     let values = json!({"effect": report.key, "kind": desk.kind});
     let reference = format!("{}:{}", report.key, report.generation);
     send_once(&mut desk.account, &mails::EFFECT_UNANSWERED, &reference, &values)

@@ -10,6 +10,7 @@ use super::no_effect;
 use super::price::{Interval, PRICE_ID};
 use super::product::{PRICE_MEMBERS, Proposed};
 use super::rate::{PaidBy, Rates};
+use super::return_address;
 use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
 };
@@ -495,6 +496,9 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
             FieldErrorCode::OutOfRange,
             "expected at least 1",
         ));
+    }
+    for (name, url) in [("success_url", &buy.success_url), ("cancel_url", &buy.cancel_url)] {
+        url.as_ref().map_or(Ok(()), |url| return_address::check(url, &format!("{path}/{name}")))?;
     }
     let texts = places(&buy.metadata).into_iter();
     let urls = [&buy.success_url, &buy.cancel_url].into_iter().flatten().flat_map(|url| places_of(url));

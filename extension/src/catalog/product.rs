@@ -492,19 +492,6 @@ pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<Strin
     }
 }
 
-/// Reads an optional return URL. Fails if its origin is not one of the business's origins.
-pub(crate) fn return_url(body: &Map<String, Value>, field: &str, origins: &[String]) -> Ruled<Option<String>> {
-    let Some(url) = text(body, field)? else { return Ok(None) };
-    let own = origins.iter().any(|origin| {
-        url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
-    });
-    if own {
-        return Ok(Some(url));
-    }
-    let message = format!("expected an origin of {}", origins.join(", "));
-    Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,10 +76,12 @@ policies! {
         final_backup: Delay = Delay::days(30);
         /// Time in `error` after which an account gets a credit for the lost days.
         error_credit_after: Delay = Delay::days(1);
-        /// Return URL of a checkout.
-        success_url: Option<String> = None;
-        /// Return URL of a cancelled checkout.
-        cancel_url: Option<String> = None;
+        /// Where a checkout returns after the payment, by default the dashboard of the built-in pages.
+        success_url: String = "/dashboard?success=true&session_id={CHECKOUT_SESSION_ID}".to_owned();
+        /// Where a cancelled checkout returns, by default the built-in prices.
+        cancel_url: String = "/pricing?canceled=1".to_owned();
+        /// Where the customer portal and the onboarding of payouts return, by default the built-in page about billing.
+        return_url: String = "/billing".to_owned();
         /// Allowed origins of return URLs.
         origins: Vec<String> = Vec::new();
         /// Time without events after which a subscription is fetched and compared; by default it is not compared.

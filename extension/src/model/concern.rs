@@ -160,6 +160,33 @@ pub(crate) enum Concern {
 }
 
 impl Concern {
+    /// Returns true if a caller waits for the result: it learns that something failed, and the operators learn why.
+    pub fn has_caller(&self) -> bool {
+        match self {
+            Concern::Checkout { .. }
+            | Concern::Customer { .. }
+            | Concern::Registration
+            | Concern::CustomerForPortal { .. }
+            | Concern::Portal
+            | Concern::Connect
+            | Concern::ConnectLink
+            | Concern::Refund { .. }
+            | Concern::Token { .. }
+            | Concern::Redeem { .. } => true,
+            Concern::Resource { .. }
+            | Concern::Watch { .. }
+            | Concern::Sync { .. }
+            | Concern::UsageInvoice { .. }
+            | Concern::MeterEvent { .. }
+            | Concern::UsagePull { .. }
+            | Concern::Transfer { .. }
+            | Concern::Compare { .. }
+            | Concern::Thin { .. }
+            | Concern::SessionOf { .. }
+            | Concern::Retrieve { .. } => false,
+        }
+    }
+
     /// Encodes the concern as the context of an effect.
     pub fn to_context(&self) -> Fallible<Json> {
         encode(self)

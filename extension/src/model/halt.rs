@@ -55,6 +55,14 @@ pub(crate) enum Answer {
     Product(String),
 }
 
+impl Answer {
+    /// Refuses a command because a provider refused its effect. The text is fixed, so that no caller sees the provider's code or
+    /// message; those are for the operators.
+    pub fn not_done(what: &'static str) -> Answer {
+        Answer::Refused(Refusal::BadTransition(what.to_owned()))
+    }
+}
+
 /// The result of a rule, in addition to its changes.
 pub(crate) struct Verdict {
     /// Outcome.

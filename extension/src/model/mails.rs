@@ -70,8 +70,8 @@ mails! {
     DIFFERENCE_CORRECTED = "difference_corrected" to Admin ["subscription", "before", "after"];
     /// A customer disputes a payment.
     DISPUTE_OPENED = "dispute_opened" to Admin ["dispute", "payment", "amount_minor", "currency"];
-    /// An effect failed for good, and nobody else hears of it.
-    EFFECT_FAILED = "effect_failed" to Admin ["effect", "kind", "code"];
+    /// An effect failed for good; what a customer has asked for, at most once a day for each account and kind.
+    EFFECT_FAILED = "effect_failed" to Admin ["effect", "kind", "code", "message"];
     /// An effect has had no result for a day. It is requested again.
     EFFECT_UNANSWERED = "effect_unanswered" to Admin ["effect", "kind"];
     /// Stripe could not finalize an invoice.

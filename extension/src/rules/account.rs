@@ -4,7 +4,8 @@
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
 use crate::catalog::desk::Desk;
-use crate::catalog::product::{line, required_text, return_url};
+use crate::catalog::product::{line, required_text};
+use crate::catalog::return_address;
 use crate::derive::customer::customer as known_customer;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -47,9 +48,8 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
 /// `account.portal`: requests a link to the provider's portal page. Creates the customer first if there is none.
 pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
-    let given = return_url(body, "return_url", &settings.origins)?.or_else(|| settings.success_url.clone());
-    let return_url = given.ok_or_else(|| wrong_field("/return_url", FieldErrorCode::Missing, "required"))?;
-    customer::open_portal(desk, return_url)?;
+    let return_url = return_address::given(body, "return_url", &settings.origins)?;
+    customer::open_portal(desk, return_url.unwrap_or_else(|| settings.return_url.clone()))?;
     Ok(Outcome::Applied.into())
 }
 
@@ -97,6 +97,6 @@ pub(super) fn portal_created(report: &EffectReport) -> Ruled<Verdict> {
             let answer: Object = decode("effects", &report.key, answer)?;
             Answer::Value(encode(&json!({"portal_url": answer.get("url")}))?)
         }
-        Err(failure) => Answer::Refused(Refusal::BadTransition(format!("portal {}", failure.code))),
+        Err(_) => Answer::not_done(customer::PORTAL_NOT_OPENED),
     }))
 }

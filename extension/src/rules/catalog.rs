@@ -19,6 +19,7 @@ use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{check_invited_roles, check_mail_steps, check_reactions};
+use crate::catalog::return_address;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
@@ -84,6 +85,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     if !PROVIDERS.contains(&document.policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
+    }
+    let Policies { success_url, cancel_url, return_url, .. } = &document.policies;
+    for (name, url) in [("success_url", success_url), ("cancel_url", cancel_url), ("return_url", return_url)] {
+        return_address::check(url, &format!("/policies/{name}"))?;
     }
     if document.policies.final_backup.whole_days().is_none() {
         let message = "expected whole days, as in 30d";

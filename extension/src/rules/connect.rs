@@ -2,11 +2,11 @@
 
 use crate::actions::customer::owner;
 use crate::catalog::desk::Desk;
-use crate::catalog::product::return_url;
+use crate::catalog::return_address;
 use crate::input::stripe;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
-use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
+use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::ledger::{CASH, EARNINGS, book};
@@ -14,22 +14,19 @@ use crate::model::mails;
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
-use extension_contract::{
-    Effect, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank,
-};
+use extension_contract::{Effect, EffectReport, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
 /// `account.connect`: requests an onboarding link. Creates the connected account before the first link.
 pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
-    let url = |field: &str, default: &Option<String>| {
-        let given = return_url(body, field, &settings.origins)?.or_else(|| default.clone());
-        given.ok_or_else(|| wrong_field(&format!("/{field}"), FieldErrorCode::Missing, "required"))
+    let url = |field: &str| -> Ruled<String> {
+        Ok(return_address::given(body, field, &settings.origins)?.unwrap_or_else(|| settings.return_url.clone()))
     };
     let awaits = AwaitsLink {
         reply_to: desk.reply_to.cloned(),
-        return_url: url("return_url", &settings.success_url)?,
-        refresh_url: url("refresh_url", &settings.cancel_url)?,
+        return_url: url("return_url")?,
+        refresh_url: url("refresh_url")?,
     };
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     if let Some(connected) = payouts.connected.clone() {
@@ -80,13 +77,13 @@ pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Rul
             payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
             Outcome::Applied.into()
         }
-        Err(failure) => {
+        Err(_) => {
             waiting.drain(..waiting.len().min(1));
             if let Some(next) = waiting.first() {
                 request_account(desk, next)?;
             }
             payouts.waiting = waiting;
-            Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("account {}", failure.code))))
+            Verdict::answered(Answer::not_done("the account for payouts could not be created"))
         }
     };
     desk.account.put(Payouts::ID, payouts);
@@ -100,7 +97,7 @@ pub(super) fn link_created(report: &EffectReport) -> Ruled<Verdict> {
             let answer: Object = decode("effects", &report.key, answer)?;
             Answer::Value(encode(&json!({"onboarding_url": answer.get("url")}))?)
         }
-        Err(failure) => Answer::Refused(Refusal::BadTransition(format!("onboarding link {}", failure.code))),
+        Err(_) => Answer::not_done("the page to set up payouts could not be opened"),
     }))
 }
 

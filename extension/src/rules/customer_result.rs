@@ -1,9 +1,9 @@
 //! The result of requesting the Stripe customer: continues what waits for it, or refuses the request that caused it.
 
 use crate::actions::customer::{
-    request_checkout, request_customer_for_checkout, request_customer_for_portal, request_portal, waiting_checkouts,
+    CHECKOUT_NOT_OPENED, PORTAL_NOT_OPENED, request_checkout, request_customer_for_checkout,
+    request_customer_for_portal, request_portal, waiting_checkouts,
 };
-use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
@@ -11,7 +11,7 @@ use crate::model::json::{Object, decode};
 use crate::model::keys::ClaimKey;
 use crate::model::records::customer::{AwaitsPortal, CustomerRequest};
 use crate::model::records::purchase::{AwaitsCustomer, PurchaseRow, Step};
-use extension_contract::{EffectFailure, EffectReport, Outcome, PurchaseStatus, Refusal};
+use extension_contract::{EffectFailure, EffectReport, Outcome, PurchaseStatus};
 use serde_json::{Value, json};
 
 /// Handles the result of the customer request. On success, continues all waiting requests. On failure, refuses the
@@ -21,7 +21,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, concern: &Concern, report: &EffectRepo
     desk.account.remove::<CustomerRequest>(CustomerRequest::ID);
     let answer = match &report.answer {
         Ok(answer) => decode::<Object>("effects", &report.key, answer)?,
-        Err(failure) => return failed(desk, concern, report, failure, request),
+        Err(failure) => return failed(desk, concern, failure, request),
     };
     let Some(customer) = answer.get("id").and_then(Value::as_str) else {
         return Err(internal(format!("{}: the result has no id", report.key)));
@@ -47,7 +47,6 @@ pub(super) fn decide(desk: &mut Desk<'_>, concern: &Concern, report: &EffectRepo
 fn failed(
     desk: &mut Desk<'_>,
     concern: &Concern,
-    report: &EffectReport,
     failure: &EffectFailure,
     mut request: CustomerRequest,
 ) -> Ruled<Verdict> {
@@ -72,7 +71,8 @@ fn failed(
         request_customer_for_checkout(desk, &id, &checkout, reply_to)?;
     }
     Ok(match concern {
-        Concern::Registration => unattended_result(desk, report)?.into(),
-        _ => Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("customer {}", failure.code)))),
+        Concern::Registration => Outcome::Applied.into(),
+        Concern::Customer { .. } => Verdict::answered(Answer::not_done(CHECKOUT_NOT_OPENED)),
+        _ => Verdict::answered(Answer::not_done(PORTAL_NOT_OPENED)),
     })
 }

@@ -2,11 +2,12 @@
 //! arrives with its session's events.
 
 use crate::actions::create_instance::{create_now, create_waiting};
-use crate::actions::customer::{open_checkout, request_checkout};
+use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::catalog::amount::times;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::catalog::product::{return_url, text};
+use crate::catalog::product::text;
+use crate::catalog::return_address;
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
@@ -33,8 +34,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
     let settings = desk.catalog.settings()?;
     let origins = &settings.origins;
-    let success_url = return_url(body, "success_url", origins)?;
-    let cancel_url = return_url(body, "cancel_url", origins)?;
+    let success_url = return_address::given(body, "success_url", origins)?;
+    let cancel_url = return_address::given(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
     let account = desk.account.owned()?;
     offer.check_buyer(desk, &standing)?;
@@ -76,11 +77,12 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     metadata.insert("purchase_id".to_owned(), json!(id));
     metadata.extend(metadata_naming(&account).into_iter().flatten());
     let is_recurring = offer.price.interval.is_some();
+    let of_type = (offer.url(offer.buy.success_url.as_ref())?, offer.url(offer.buy.cancel_url.as_ref())?);
     let mut payload = json!({
         "mode": if is_recurring { "subscription" } else { "payment" },
         "price": offer.price.id, "quantity": offer.quantity, "client_reference_id": id, "customer": customer(desk)?,
-        "success_url": success_url.or(offer.url(offer.buy.success_url.as_ref())?).or(settings.success_url.clone()),
-        "cancel_url": cancel_url.or(offer.url(offer.buy.cancel_url.as_ref())?).or(settings.cancel_url.clone()),
+        "success_url": success_url.or(of_type.0).unwrap_or_else(|| settings.success_url.clone()),
+        "cancel_url": cancel_url.or(of_type.1).unwrap_or_else(|| settings.cancel_url.clone()),
     });
     // The provider does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
@@ -185,12 +187,12 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
     let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
-    let refused = |code: &str| Answer::Refused(Refusal::BadTransition(format!("checkout {code}")));
+    let refused = || Answer::not_done(CHECKOUT_NOT_OPENED);
     let fail = |row: &mut PurchaseRow, code: &str| {
         row.values.status = PurchaseStatus::Cancelled;
         row.details.step = Step::Failed;
         row.details.error = Some(json!({"code": code}));
-        refused(code)
+        refused()
     };
     let answer = match &report.answer {
         Ok(answer) => {
@@ -220,7 +222,7 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
             }
         }
         // A webhook event has shown that the session exists, so the session may be paid.
-        Err(failure) if row.values.session_id.is_some() => refused(&failure.code),
+        Err(_) if row.values.session_id.is_some() => refused(),
         Err(failure) => fail(&mut row, &failure.code),
     };
     desk.account.put(id, row);

@@ -1,9 +1,9 @@
 //! Handles the results of effects on resources, and of health watches.
 
+use crate::actions::failed_effect::unattended_result;
 use crate::actions::step_failed::step_failed;
 use crate::actions::task;
-use crate::actions::unanswered::{is_past_deadline, tell_operators};
-use crate::actions::unattended::unattended_result;
+use crate::actions::unanswered::{is_past_deadline, report_unanswered};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
@@ -98,7 +98,7 @@ fn request_anew(
     resource.requested = None;
     resource.restore_due |= verb == Verb::Restore;
     if has_begun && !std::mem::replace(&mut resource.unanswered, true) {
-        tell_operators(desk, report)?;
+        report_unanswered(desk, report)?;
     }
     Ok(())
 }
@@ -181,7 +181,8 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
     // A failed watch, or one without news, is not restarted before the address or status changes.
     let answer = match &report.answer {
         Err(failure) => {
-            let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
+            let (code, message) = (&failure.code, &failure.message);
+            let values = json!({"effect": report.key, "kind": desk.kind, "code": code, "message": message});
             send_once(&mut desk.account, &mails::EFFECT_FAILED, &reference, &values)?;
             return Ok(Outcome::Applied);
         }

@@ -2,9 +2,9 @@
 //! under the id of the classic event. The host then places the event by the object's content, and the event counts only
 //! once if the classic event arrives, too.
 
+use crate::actions::failed_effect::unattended_result;
 use crate::actions::fetch::{fetch_for, read_answer};
 use crate::actions::inject::inject;
-use crate::actions::unattended::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;

@@ -141,7 +141,7 @@ pub(super) fn secret_created(
         Err(failure) => {
             (token.status, token.reason) = (TokenStatus::Revoked, Some(failure.code.clone()));
             desk.account.put(id, token);
-            return Ok(Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("token {}", failure.code)))));
+            return Ok(Verdict::answered(Answer::not_done("the token could not be created")));
         }
     };
     let hash = answer.get("sha256").and_then(Value::as_str).filter(|hash| is_hash(hash));
@@ -229,7 +229,7 @@ pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, repo
             let reply = json!({"id": id, "product": product, "grant": answer, "expires_at": rfc3339(expires_at)});
             Answer::Value(encode(&reply)?)
         }
-        Err(failure) => Answer::Refused(Refusal::BadTransition(format!("grant {}", failure.code))),
+        Err(_) => Answer::not_done("what the token gives access to could not be delivered"),
     }))
 }
 

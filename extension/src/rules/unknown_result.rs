@@ -2,13 +2,13 @@
 //! earlier request made before it makes anything. After a day the operators hear of it. Until the provider answers a request that
 //! moves money, the money is neither offered nor paid in another way.
 
-use crate::actions::unanswered::{is_past_deadline, tell_operators};
+use crate::actions::unanswered::{is_past_deadline, report_unanswered};
 use crate::catalog::desk::Desk;
 use crate::model::effects::{is_awaited, moves_money};
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::records::requests::{OpenRequest, Requests};
 use crate::model::time::{DAY_MS, HOUR_MS};
-use extension_contract::{Effect, EffectFailureClass, EffectReport, IgnoreReason, Outcome, Refusal};
+use extension_contract::{Effect, EffectFailureClass, EffectReport, IgnoreReason, Outcome};
 
 /// Number of requests of a day that move money: each has an hour to be answered, and the next one follows an hour later. After a day
 /// the requests follow each other daily.
@@ -31,8 +31,8 @@ pub(super) fn without_decision(desk: &mut Desk<'_>, report: &EffectReport) -> Ru
             if failure.class != EffectFailureClass::Final && (is_money || is_past_deadline(failure)) =>
         {
             request_again(desk, request.clone(), report)?;
-            let text = format!("{}: the result is unknown ({})", desk.kind, failure.code);
-            Ok(Some(Verdict::answered(Answer::Refused(Refusal::BadTransition(text)))))
+            let unknown = "the result is not known yet, and the request is repeated until it is";
+            Ok(Some(Verdict::answered(Answer::not_done(unknown))))
         }
         _ => {
             if let Some(mut row) = row.as_deref().filter(|row| row.open.contains_key(&report.key)).cloned() {
@@ -53,7 +53,7 @@ fn request_again(desk: &mut Desk<'_>, mut request: OpenRequest, report: &EffectR
     // A request that never began only waited for a host.
     if !request.told && report.attempts > 0 && (!is_money || request.requests >= OF_A_DAY) {
         request.told = true;
-        tell_operators(desk, report)?;
+        report_unanswered(desk, report)?;
     }
     let delay = match is_money {
         true if request.requests < OF_A_DAY => HOUR_MS,

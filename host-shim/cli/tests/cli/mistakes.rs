@@ -403,6 +403,42 @@ const OF_BUSINESS: [Mistake; 16] = [
     mistake(MAIL, "{{ email }}", "{email}", &["`{email}` is not a placeholder", "`{{ email }}`"]),
 ];
 
+/// Addresses to which Stripe's pages cannot lead back.
+const OF_RETURN_ADDRESSES: [Mistake; 5] = [
+    mistake(
+        BUSINESS,
+        "https://sites.example/paid",
+        "http://sites.example/paid",
+        &[
+            "/policies/success_url: Stripe can't lead back to `http://sites.example/paid`; expected `https://sites.example/paid`",
+        ],
+    ),
+    mistake(
+        BUSINESS,
+        "https://sites.example/plans",
+        "plans",
+        &["/policies/cancel_url: Stripe can't lead back to `plans`; expected `/plans` for a page of this site"],
+    ),
+    mistake(
+        BUSINESS,
+        "currency: usd,",
+        "currency: usd, return_url: //sites.example,",
+        &["/policies/return_url", "`//sites.example`", "a path of this site such as `/billing`"],
+    ),
+    mistake(
+        CATALOG,
+        "buy: {account: user,",
+        "buy: {account: user, success_url: \"paid/{product.package}\",",
+        &["/buy/success_url: Stripe can't lead back to `paid/{product.package}`; expected `/paid/{product.package}`"],
+    ),
+    mistake(
+        CATALOG,
+        "buy: {account: user,",
+        "buy: {account: user, cancel_url: ftp://sites.example,",
+        &["/buy/cancel_url", "begins with `https://`"],
+    ),
+];
+
 /// Mistakes in a scenario.
 const OF_SCENARIO: [Mistake; 33] = [
     mistake(SCENARIO, "given:", "gvien:", &["unknown field `gvien`", "did you mean `given`?"]),
@@ -541,7 +577,7 @@ const OF_SCENARIO: [Mistake; 33] = [
 ];
 
 fn all() -> impl Iterator<Item = &'static Mistake> {
-    OF_CATALOG.iter().chain(&OF_BUSINESS).chain(&OF_SCENARIO)
+    OF_CATALOG.iter().chain(&OF_BUSINESS).chain(&OF_RETURN_ADDRESSES).chain(&OF_SCENARIO)
 }
 
 fn good() -> PathBuf {

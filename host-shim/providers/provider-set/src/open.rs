@@ -46,8 +46,8 @@ pub struct Options {
     pub stripe_key: Option<StripeKey>,
     /// Folders of the business's own mail templates. The folder of the settings comes before them.
     pub templates: Vec<PathBuf>,
-    /// The business as its mails show it.
-    pub site: MailSite,
+    /// The business as its mails show it; none without pages. Stripe's pages lead back to its address.
+    pub site: Option<MailSite>,
     /// Addresses of accounts that the settings do not list; none without users.
     pub directory: Option<Directory>,
     /// Values of environment variables to which the settings refer. A variable of the process takes precedence.
@@ -58,7 +58,7 @@ impl Options {
     /// Returns the templates of mails: those of the settings, and those of the business.
     pub fn mail_templates(&self) -> MailTemplates {
         let folders = self.settings.mail.templates.iter().chain(&self.templates).cloned().collect();
-        MailTemplates { folders, site: self.site.clone() }
+        MailTemplates { folders, site: self.site.clone().unwrap_or_default() }
     }
 }
 
@@ -464,6 +464,11 @@ impl ProviderBuilder<'_> {
             },
             None => self.stripe_account()?,
         };
+        let site = self.options.settings.stripe.site.as_deref().map(|site| site.trim_end_matches('/').to_owned());
+        let site = site.or_else(|| self.options.site.as_ref().map(|site| site.url.clone()));
+        // Nobody is led back by the pages of a replay.
+        let site = site.or_else(|| self.options.local_stripe.as_ref().map(|_| MailSite::default().url));
+        let config = host_stripe::Config { site, ..config };
         let stripe = Arc::new(host_stripe::Stripe::new(config));
         self.events = Some(stripe.clone());
         self.objects = Some(stripe.clone());

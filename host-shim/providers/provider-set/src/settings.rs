@@ -113,6 +113,8 @@ pub struct StripeSettings {
     pub live_key: String,
     /// Base URL of a local Stripe, `host-shim stripe`. None for Stripe itself.
     pub url: Option<String>,
+    /// Address of the business's site, to whose paths Stripe's pages lead back. None for that of the server.
+    pub site: Option<String>,
 }
 
 impl Default for StripeSettings {
@@ -121,6 +123,7 @@ impl Default for StripeSettings {
             test_key: "secret:env/STRIPE_TEST_KEY".to_owned(),
             live_key: "secret:env/STRIPE_LIVE_KEY".to_owned(),
             url: None,
+            site: None,
         }
     }
 }

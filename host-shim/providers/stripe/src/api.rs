@@ -115,6 +115,10 @@ impl<'a> Api<'a> {
         let status = reply.status;
         let code = error.code.or(error.kind).unwrap_or_else(|| format!("status-{status}"));
         let message = error.message.unwrap_or_else(|| format!("status {status} without a message"));
+        let message = match error.param {
+            Some(param) => format!("{message} (parameter `{param}`)"),
+            None => message,
+        };
         let message = self.redacted().text(&message);
         match status {
             300..400 => Failed::Unreadable { status, reason: "a redirect" },

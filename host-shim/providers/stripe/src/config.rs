@@ -62,6 +62,8 @@ pub struct Config {
     pub test_key: Option<Secret>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,
+    /// Address of the business's site, without a trailing slash: return addresses that are paths are below it.
+    pub site: Option<String>,
     /// Limits of one request. Most calls send a few requests; a call for an invoice sends about fifty.
     pub limits: ExchangeLimits,
     /// Type of new connected accounts.
@@ -81,6 +83,7 @@ impl Default for Config {
             live_key: None,
             test_key: None,
             url: API.to_owned(),
+            site: None,
             // An invoice with lines and payments is far smaller than 1 MB; a page of a hundred events may have a few
             // MB.
             limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },

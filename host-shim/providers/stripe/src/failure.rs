@@ -25,6 +25,11 @@ pub enum Failed {
         /// Expected value.
         expected: &'static str,
     },
+    /// A return address is a path, and the site's address is not known.
+    #[error(
+        "`{0}` of the payload is a path of the site, whose address is not known: expected an address with https://"
+    )]
+    NoSite(&'static str),
     /// The request got no response.
     #[error(transparent)]
     Unanswered(#[from] CallError),
@@ -85,6 +90,7 @@ impl From<Failed> for CallOutcome {
             Failed::NoKey(_) => refused("no-key"),
             Failed::KeyOfOtherMode(_) => refused("wrong-mode-key"),
             Failed::Payload { .. } => refused("bad-payload"),
+            Failed::NoSite(_) => refused("no-site"),
             Failed::Unanswered(error) => error.into(),
             // The request may have taken effect, since a gateway may have sent the response.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
@@ -114,6 +120,7 @@ pub(crate) struct ErrorBody {
 #[serde(default)]
 pub(crate) struct ErrorObject {
     pub code: Option<String>,
+    pub param: Option<String>,
     pub message: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,

@@ -3,6 +3,7 @@
 use crate::failure::Failed;
 use host_provider_api::Call;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Maximum characters of an id, Stripe's limit.
@@ -33,6 +34,21 @@ impl<'c> Payload<'c> {
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
             Some(_) => Err(Failed::Payload { member, expected: "a text" }),
         }
+    }
+
+    /// Returns an address to which a page of Stripe leads back; none if it is missing. A path is one of the site.
+    pub fn maybe_return_url(self, member: &'static str, site: Option<&str>) -> Result<Option<Cow<'c, str>>, Failed> {
+        let Some(url) = self.maybe_text(member)? else { return Ok(None) };
+        match (url.starts_with('/'), site) {
+            (false, _) => Ok(Some(Cow::Borrowed(url))),
+            (true, Some(site)) => Ok(Some(Cow::Owned(format!("{site}{url}")))),
+            (true, None) => Err(Failed::NoSite(member)),
+        }
+    }
+
+    /// Returns a required address to which a page of Stripe leads back.
+    pub fn return_url(self, member: &'static str, site: Option<&str>) -> Result<Cow<'c, str>, Failed> {
+        self.maybe_return_url(member, site)?.ok_or(Failed::Payload { member, expected: "a text that is not empty" })
     }
 
     /// Returns a required Stripe id, which is safe in a request path.
@@ -136,6 +152,18 @@ mod tests {
         assert_eq!(member(payload.text("empty").err()), "empty");
         assert_eq!(member(payload.list("no").err()), "no");
         assert_eq!((payload.maybe_text("no"), payload.maybe_id("missing")), (Ok(None), Ok(None)));
+    }
+
+    #[test]
+    fn a_path_to_return_to_is_one_of_the_site() {
+        let payload = json!({"path": "/billing?x={CHECKOUT_SESSION_ID}", "address": "https://b.example/paid"});
+        let url = |member, site| Payload(&payload).maybe_return_url(member, site).map(|url| url.map(Cow::into_owned));
+        let site = Some("https://a.example/app");
+        assert_eq!(url("path", site), Ok(Some("https://a.example/app/billing?x={CHECKOUT_SESSION_ID}".to_owned())));
+        assert_eq!(url("address", site), Ok(Some("https://b.example/paid".to_owned())));
+        assert_eq!(url("address", None), Ok(Some("https://b.example/paid".to_owned())));
+        assert_eq!((url("none", None), url("path", None)), (Ok(None), Err(Failed::NoSite("path"))));
+        assert!(Payload(&payload).return_url("none", site).is_err());
     }
 
     #[test]

@@ -169,10 +169,10 @@ fn read_products(reader: &Reader<'_>, section: &Section<'_>) -> ProductsConfig {
     }
     if let Some(checkout) = reader.inner(section, "checkout", Some(&CHECKOUT)) {
         let is_url = |text: &str| {
-            let is_url = text.starts_with("https://") || text.starts_with("http://");
+            let is_url = ["https://", "http://", "/"].iter().any(|start| text.starts_with(start));
             is_url.then(|| text.to_owned())
         };
-        let expected = "a URL that begins with https:// or http://";
+        let expected = "a path of the site, or a URL that begins with https://";
         products.success_url = reader.parsed(&checkout, "success_url", expected, is_url);
         products.cancel_url = reader.parsed(&checkout, "cancel_url", expected, is_url);
     }

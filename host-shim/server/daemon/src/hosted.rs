@@ -192,7 +192,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         folder: Some(data.path(PROVIDERS)),
         secrets: data.database().map(|_| data.place(SECRETS, &business.name)),
         templates: business.template_folders(),
-        site: configured.mail_site(&base, &setup.url).map_err(HostedError::Pages)?,
+        site: Some(configured.mail_site(&base, &setup.url).map_err(HostedError::Pages)?),
         directory: Some(Directory(recipients.clone())),
         ..setup.providers
     };

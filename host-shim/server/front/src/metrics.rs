@@ -356,10 +356,16 @@ impl Observer for SiteMetrics {
 
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
         self.metrics.tries.note(call, reply);
-        if let Reply::Answer(CallOutcome::Retry { code, .. }) = reply {
-            let (business, attempt) = (self.partition.name(), call.attempt);
-            // The provider's words and the key are for operators only: they may name a person.
-            tracing::warn!(business, kind = call.kind, attempt, code, "an attempt failed");
+        // The provider's words and the key are for operators only: they may name a person.
+        let (business, kind, attempt) = (self.partition.name(), &call.kind, call.attempt);
+        match reply {
+            Reply::Answer(CallOutcome::Retry { code, .. }) => {
+                tracing::warn!(business, kind, attempt, code, "an attempt failed");
+            }
+            Reply::Answer(CallOutcome::Refused { code, .. }) => {
+                tracing::warn!(business, kind, attempt, code, "a provider refused an effect for good");
+            }
+            _ => {}
         }
         let result = match reply {
             Reply::Answer(CallOutcome::Done(_)) => "done",

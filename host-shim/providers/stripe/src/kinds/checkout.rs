@@ -17,7 +17,7 @@ use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
 /// `customer`, `success_url`, `cancel_url`, `metadata`, `subscription_data.metadata`, `payment_intent_data.metadata`;
-/// returns `session_id`, `url`.
+/// returns `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -37,10 +37,11 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(reference) = payload.maybe_text("client_reference_id")? {
         request = request.client_reference_id(reference);
     }
-    if let Some(url) = payload.maybe_text("success_url")? {
+    let site = api.config.site.as_deref();
+    if let Some(url) = payload.maybe_return_url("success_url", site)? {
         request = request.success_url(url);
     }
-    if let Some(url) = payload.maybe_text("cancel_url")? {
+    if let Some(url) = payload.maybe_return_url("cancel_url", site)? {
         request = request.cancel_url(url);
     }
     if let Some(metadata) = payload.metadata_of("subscription_data")? {

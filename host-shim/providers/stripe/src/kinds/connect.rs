@@ -42,12 +42,12 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 }
 
 /// `stripe.account.link`: takes `account`, `return_url`, `refresh_url`; returns `url`. A link expires within minutes,
-/// so an earlier link is not reused.
+/// so an earlier link is not reused. The URLs may be paths of the site.
 pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
-    let payload = Payload::of(call);
+    let (payload, site) = (Payload::of(call), api.config.site.as_deref());
     let request = CreateAccountLink::new(payload.id("account")?, CreateAccountLinkType::AccountOnboarding)
-        .return_url(payload.text("return_url")?)
-        .refresh_url(payload.text("refresh_url")?);
+        .return_url(payload.return_url("return_url", site)?)
+        .refresh_url(payload.return_url("refresh_url", site)?);
     let made = api.post(request.build(), &Marks::of(call), "link")?;
     Ok(json!({"url": member(&made, "url")?}))
 }

@@ -32,11 +32,11 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 }
 
 /// `stripe.portal.create`: takes `customer`, `return_url`; returns `id`, `url`. A session expires within minutes, so an
-/// earlier session is not reused.
+/// earlier session is not reused. The URL may be a path of the site.
 pub(crate) fn portal(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let request = CreateBillingPortalSession::new().customer(payload.id("customer")?);
-    let mut request = request.return_url(payload.text("return_url")?);
+    let mut request = request.return_url(payload.return_url("return_url", api.config.site.as_deref())?);
     if let Some(configuration) = &api.config.portal_configuration {
         request = request.configuration(configuration.clone());
     }

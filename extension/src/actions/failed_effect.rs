@@ -1,0 +1,33 @@
+//! Reports effects that failed for good to the operators, who need the provider's code and message. Customers see neither.
+
+use crate::catalog::desk::Desk;
+use crate::model::effects::MAIL_SEND;
+use crate::model::halt::Ruled;
+use crate::model::mails;
+use crate::model::notice::send_once;
+use crate::model::time::{day_of, rfc3339};
+use extension_contract::{EffectFailure, EffectReport, IgnoreReason, Outcome};
+use serde_json::json;
+
+/// Handles the result of an effect that no rule waits for: reports a failure to the operators.
+pub(crate) fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
+    let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
+    // A mail about a failed mail would fail, too; the outbox shows the failure.
+    if desk.kind != MAIL_SEND {
+        send(desk, report, failure, &format!("{}:{}", report.key, report.generation))?;
+    }
+    Ok(Outcome::Applied)
+}
+
+/// Reports a failure of which a caller learns only that it happened. Callers repeat what failed, so an account causes one mail a
+/// day for each kind of effect.
+pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport, failure: &EffectFailure) -> Ruled<()> {
+    let day = rfc3339(day_of(desk.now));
+    let reference = format!("{}:{}", desk.kind, &day[..10]);
+    send(desk, report, failure, &reference)
+}
+
+fn send(desk: &mut Desk<'_>, report: &EffectReport, failure: &EffectFailure, reference: &str) -> Ruled<()> {
+    let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code, "message": failure.message});
+    send_once(&mut desk.account, &mails::EFFECT_FAILED, reference, &values)
+}
