@@ -23,6 +23,7 @@ use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
 use crate::model::records::record_key;
+use crate::model::records::session::Session;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
@@ -279,12 +280,14 @@ pub(crate) fn list(
         "payouts" => RowKind::Record(Payouts::COLLECTION.to_owned()),
         "usage_sync" => RowKind::Record(UsageSync::COLLECTION.to_owned()),
         "usage_requests" => return requests(host, filter, page),
+        "contacts" => RowKind::Record(Session::COLLECTION.to_owned()),
         "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
         | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
                 "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
-                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log or campaigns"
+                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log, campaigns or \
+                 contacts"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
@@ -301,11 +304,12 @@ pub(crate) fn list(
         for stored in found {
             let (id, status, value) = match kind {
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
+                "contacts" => contact(&stored.row).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
             };
             after = Some(id.clone());
             let is_shown = match kind {
-                "tasks" => status.is_some(),
+                "tasks" | "contacts" => status.is_some(),
                 "payouts" => id == Payouts::ID,
                 "usage_sync" => id == UsageSync::ID,
                 _ => true,
@@ -384,6 +388,18 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
 fn paid_at(row: &Purchase) -> Fallible<Option<Timestamp>> {
     let details: Details = decode("purchases", &row.id, &row.values.metadata)?;
     Ok(details.counts.and_then(|counted| counted.paid_at.or(counted.completed_at)))
+}
+
+/// Returns the buyer's address of a checkout that was made elsewhere, with its status; `None` for other checkouts.
+fn contact(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+    let Row::Record(row) = row else { return entry(row) };
+    let session: Session = decode(&row.collection, &row.id, &row.value)?;
+    let written = session.made_with.as_ref().map(|text| decode::<Value>(&row.collection, &row.id, text)).transpose()?;
+    let email = written.as_ref().and_then(|written| written.get("email")).and_then(Value::as_str);
+    let at = session.completed_at.or(session.paid_at);
+    let value = json!({"id": row.id, "email": email, "at": at, "status": session.status});
+    let status = email.and_then(|_| value["status"].as_str().map(str::to_owned));
+    Ok((row.id.clone(), status, encode(&value)?))
 }
 
 /// Returns the open manual tasks of an instance, with the status of the most urgent task; `None` if there is no task.

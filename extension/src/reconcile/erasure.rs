@@ -1,17 +1,18 @@
 //! Erases the personal data of a closed account when its retention ends: product names, fields declared
-//! `personal`, IP addresses, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
+//! `personal`, IP addresses, the addresses of buyers, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
-use crate::model::json::Object;
+use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
+use crate::model::records::session::Session;
 use crate::model::records::token::Access;
 use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
@@ -48,8 +49,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         },
         Erased::Accesses { reached } => match accesses(desk, reached)? {
             Progress::Row(id) => (Erased::Accesses { reached: Some(id) }, true),
-            Progress::End | Progress::BlockedAfter(_) => (Erased::All, false),
+            Progress::End | Progress::BlockedAfter(_) => after_sessions(desk, None)?,
         },
+        Erased::Sessions { reached } => after_sessions(desk, reached)?,
     };
     if erased == Erased::All {
         desk.account.ask(request(&EffectKey::Erase, &json!({}), None)?);
@@ -97,6 +99,24 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
         last = Some(id.clone());
     }
     Ok(progress_after(&ids))
+}
+
+/// Removes the buyers' addresses from the checkouts. Returns the progress, and whether there is more to do.
+fn after_sessions(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<(Erased, bool)> {
+    let ids = desk.account.page(record_key(Session::COLLECTION, "").kind(), reached, PAGE)?;
+    for id in &ids {
+        let Some(session) = desk.account.get::<Session>(id)? else { continue };
+        let Some(text) = &session.made_with else { continue };
+        let mut written: Object = decode(Session::COLLECTION, id, text)?;
+        if written.remove("email").is_some() {
+            let made_with = Some(encode(&written)?);
+            desk.account.put(id, Session { made_with, ..session.as_ref().clone() });
+        }
+    }
+    Ok(match progress_after(&ids) {
+        Progress::Row(id) => (Erased::Sessions { reached: Some(id) }, true),
+        Progress::End | Progress::BlockedAfter(_) => (Erased::All, false),
+    })
 }
 
 /// Removes the IP addresses from the access log.

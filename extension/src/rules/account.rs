@@ -53,7 +53,8 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that name no account
+/// `account.confirm`: claims the hash of an address, in place of an earlier one; only gives up the earlier one if another account has the
+/// address. The claim places later checkouts that name no account
 /// (`from_checkout`).
 pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     owner(desk)?;
@@ -62,7 +63,10 @@ pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if held.contains(&key) {
         return Ok(Outcome::Duplicate(key).into());
     }
-    if let Some(taken) = desk.account.claim_free(&[key])? {
+    // An account that has another address gives up the earlier one in any case.
+    if let Some(taken) = desk.account.claim_free(&[key])?
+        && held.is_empty()
+    {
         return Err(Refusal::NameTaken(taken).into());
     }
     if !held.is_empty() {

@@ -29,6 +29,8 @@ pub(crate) enum Erased {
     Products { reached: Option<String> },
     /// All products, and the audit trail up to and including the line `reached`, are erased.
     Accesses { reached: Option<String> },
+    /// All of these, and the checkouts up to and including `reached`, are erased.
+    Sessions { reached: Option<String> },
     /// Everything is erased.
     All,
 }

@@ -4,9 +4,10 @@
 pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
 
 /// Kinds of the query `list`.
-pub const LISTS: [&str; 19] = [
+pub const LISTS: [&str; 20] = [
     "access_log",
     "campaigns",
+    "contacts",
     "earned",
     "earnings",
     "instances",

@@ -130,6 +130,7 @@ pub(crate) fn first_operator(
         email: FIRST_OPERATOR.to_owned(),
         account: account.clone(),
         roles: vec![OPERATOR.to_owned()],
+        sender: None,
     };
     let reference = links.make(&link, now)?;
     Ok(Some(vault.resolve(&partition.scope(account).name(), &reference)?.expose().to_owned()))

@@ -86,8 +86,9 @@ impl Invites {
         account: Account,
         roles: Vec<String>,
     ) -> Result<String, LinkError> {
-        let (livemode, email) = (self.links.identity().partition().livemode, address.as_str().to_owned());
-        self.links.make(&Link { kind, livemode, email, account, roles }, self.clock.now())
+        let livemode = self.links.identity().partition().livemode;
+        let link = Link { roles, ..Link::new(kind, livemode, address, account) };
+        self.links.make(&link, self.clock.now())
     }
 }
 

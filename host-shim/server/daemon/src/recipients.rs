@@ -1,6 +1,6 @@
-//! Who gets the mails of an account: the users of the server, with the addresses of their registration.
+//! Who gets the mails of an account: its user with the address of today, or else the buyer whose checkout has made it.
 
-use crate::records::Records;
+use crate::records::{Records, UnreadRecords};
 use extension_contract::Account;
 use host_identity::{Address, Users, UsersError};
 use host_provider_set::{AddressBook, AddressUnavailable, Recipient};
@@ -15,12 +15,18 @@ pub(crate) struct Recipients {
 }
 
 impl Recipients {
-    fn found(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, UsersError> {
+    fn found(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, NotFound> {
         match to {
             "admin" => Ok(Vec::new()),
             "account" => {
                 let Some(account) = account_of(scope) else { return Ok(Vec::new()) };
-                let found = self.users.mailed(self.livemode, &account)?.into_iter();
+                let found = self.users.mailed(self.livemode, &account)?;
+                if found.is_empty()
+                    && let Some(records) = self.records.get().and_then(Weak::upgrade)
+                {
+                    return Ok(records.buyer(account)?.map(Recipient::new).into_iter().collect());
+                }
+                let found = found.into_iter();
                 Ok(found.map(|user| Recipient { address: user.email, language: user.language }).collect())
             }
             address => {
@@ -32,6 +38,24 @@ impl Recipients {
     }
 }
 
+/// The reason why nobody is found now.
+enum NotFound {
+    Users,
+    Records,
+}
+
+impl From<UsersError> for NotFound {
+    fn from(_: UsersError) -> Self {
+        NotFound::Users
+    }
+}
+
+impl From<UnreadRecords> for NotFound {
+    fn from(_: UnreadRecords) -> Self {
+        NotFound::Records
+    }
+}
+
 /// Returns the account of a scope, `business/mode/account`.
 fn account_of(scope: &str) -> Option<Account> {
     scope.splitn(3, '/').nth(2)?.parse().ok()
@@ -40,7 +64,12 @@ fn account_of(scope: &str) -> Option<Account> {
 impl AddressBook for Recipients {
     fn recipients(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, AddressUnavailable> {
         // The message of the database may contain an address.
-        self.found(scope, to).map_err(|_| AddressUnavailable("the users cannot be read".to_owned()))
+        self.found(scope, to).map_err(|not_found| {
+            AddressUnavailable(match not_found {
+                NotFound::Users => "the users cannot be read".to_owned(),
+                NotFound::Records => "the account cannot be read".to_owned(),
+            })
+        })
     }
 
     fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {

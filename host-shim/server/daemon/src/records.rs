@@ -3,15 +3,20 @@
 //! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
 //! for long. What was read before is kept.
 
-use extension_contract::Account;
+use extension_contract::{Account, Actor, Question};
 use host::outbox::{Recorded, ResourceUse, use_of};
+use host::processor::{AskError, Questions};
 use host::read::product;
+use host::view::parsed;
 use host_provider_api::ResourceId;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
 use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Maximum number of checkouts of an account among which the newest one is searched.
+const CONTACTS_MAX: usize = 1_000;
 
 /// The reason why the records were not read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,9 @@ pub(crate) enum UnreadRecords {
     /// The store failed.
     #[error("the records cannot be read")]
     Store(#[from] StoreError),
+    /// The extension did not answer.
+    #[error("an account cannot be read")]
+    Account(#[from] AskError),
 }
 
 /// The records of one business in one mode. They must be dropped before the site stops, which would wait for them.
@@ -73,6 +81,20 @@ impl Records {
             let _ = sender.send(found.map(|product| product.values.name));
         });
         asked.ok().and_then(|()| answer.recv().ok()).flatten().filter(|name| !name.is_empty())
+    }
+
+    /// Returns the buyer's address of the newest checkout of an account that was made elsewhere; none without one.
+    pub(crate) fn buyer(&self, account: Account) -> Result<Option<String>, UnreadRecords> {
+        let question = Question { account, actor: Actor::system(), at: 0 };
+        let (sender, answer) = sync_channel(1);
+        self.questioner.try_ask(move |answerer| {
+            // The reader may have ended.
+            let _ = sender.send(answerer.ask_whole_list(&question, "contacts", None, CONTACTS_MAX));
+        })?;
+        let (rows, _) = answer.recv().map_err(|_| NotAsked::Ended)??;
+        let contacts = rows.into_iter().map(|row| (parsed(&row.value), row.id));
+        let newest = contacts.max_by_key(|(contact, id)| (contact["at"].as_i64(), id.clone()));
+        Ok(newest.and_then(|(contact, _)| contact["email"].as_str().map(str::to_owned)))
     }
 
     /// Reads the next page of records. Returns false at the end.

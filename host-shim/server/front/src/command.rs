@@ -3,9 +3,11 @@
 
 use crate::access;
 use crate::body;
+use crate::closing::{self, CLOSE};
 use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
+use crate::proof;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -165,16 +167,20 @@ pub(crate) async fn run_with_id(
     id: String,
 ) -> Result<Answered, Problem> {
     check_members(hosted, kind, &payload)?;
+    proof::may_give(hosted, &caller, kind, &payload)?;
     // Operators and services are trusted with the disk. The bearer of a token is not, although it acts as a service.
     let is_limited = matches!(caller.reach, Reach::Accounts(_));
     if is_limited {
         app.rates.command(&caller.key, &payload)?;
     }
-    let event = event(hosted, id.clone(), caller.actor_in(&account), account, kind, payload.clone());
+    let event = event(hosted, id.clone(), caller.actor_in(&account), account.clone(), kind, payload.clone());
     let event = Event { reply_to: Some(id), ..event };
     let answered = send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await;
     if is_limited && answered.as_ref().is_err_and(|problem| problem.refusal().is_some()) {
         app.rates.refused_command(&caller.key, &payload);
+    }
+    if kind == CLOSE && answered.is_ok() {
+        closing::forget(hosted, &account);
     }
     answered
 }

@@ -2,10 +2,11 @@
 
 use crate::access;
 use crate::body::members;
-use crate::command::Answered;
+use crate::command::{self, Answered};
 use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::proof::needs_proof;
 use crate::query::limit;
 use axum::body::Body;
 use axum::extract::State;
@@ -19,8 +20,8 @@ use host_provider_api::Secrets;
 use host_routes::limits::ENDPOINT_BYTES_MAX;
 use host_routes::{Type, WrongValues};
 use host_webhooks::{
-    Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, Endpoint, EndpointStatus, Webhooks, WebhooksError,
-    check_url, new_secret,
+    Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, Endpoint,
+    EndpointStatus, OLD_SECRETS_MAX, Rotation, Webhooks, WebhooksError, check_url, new_secret,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -62,6 +63,32 @@ impl SiteWebhooks {
         let name = random("whk_").map_err(|error| unavailable(&error))?;
         let made = self.secrets.put(&SiteWebhooks::scope(hosted.site.partition()), &name, &secret);
         Ok((secret, made.map_err(|error| unavailable(&error))?.reference))
+    }
+
+    /// Returns a secret.
+    fn resolve(&self, hosted: &HostedSite, reference: &str) -> Result<String, Problem> {
+        let found = self.secrets.resolve(&SiteWebhooks::scope(hosted.site.partition()), reference);
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "a secret of an endpoint cannot be read");
+            Problem::unavailable("the secret cannot be read")
+        })?;
+        Ok(found.expose().to_owned())
+    }
+
+    /// Deletes the endpoints of an account, with their secrets.
+    pub(crate) fn delete_endpoints_of(&self, hosted: &HostedSite, account: &Account) -> Result<(), WebhooksError> {
+        for endpoint in self.webhooks.delete_endpoints_of(account)? {
+            self.forget_secrets(hosted, endpoint);
+        }
+        Ok(())
+    }
+
+    /// Deletes the secrets of an endpoint that was deleted.
+    fn forget_secrets(&self, hosted: &HostedSite, endpoint: Endpoint) {
+        let old = endpoint.old_secrets.into_iter().map(|(reference, _)| reference);
+        for reference in std::iter::once(endpoint.secret).chain(old) {
+            self.forget(hosted, &reference);
+        }
     }
 
     /// Deletes a secret; what cannot be deleted stays unused.
@@ -123,6 +150,13 @@ fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, P
         true => Ok(account),
         false => Err(Problem::forbidden("only an owner of the organization may do this")),
     }
+}
+
+/// Returns an endpoint that the caller manages and may change: an unproved user may not.
+fn own_endpoint(called: &Called, id: &str) -> Result<Endpoint, Problem> {
+    let endpoint = endpoint(called, id)?;
+    needs_proof(&called.hosted, &called.caller)?;
+    Ok(endpoint)
 }
 
 /// Returns an endpoint that the caller manages. One of others looks like an unknown one.
@@ -223,11 +257,8 @@ pub(crate) async fn make(
     let account = account_of(&called.caller, query.account.as_deref())?;
     let texts = Type::List(Type::Text.into());
     let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
+    needs_proof(hosted, &called.caller)?;
     let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?, own.is_local)?;
-    if own.webhooks.endpoints()?.len() >= ENDPOINTS_MAX {
-        let detail = format!("expected at most {ENDPOINTS_MAX} endpoints of a business");
-        return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
-    }
     let (secret, reference) = own.secret(hosted)?;
     let endpoint = Endpoint {
         id: random("ep_")?,
@@ -236,12 +267,23 @@ pub(crate) async fn make(
         types: changes.types.unwrap_or_default(),
         description: changes.description.unwrap_or_default(),
         secret: reference,
-        old_secret: None,
+        old_secrets: Vec::new(),
         disabled_at: None,
         failing_since: None,
         created_at: hosted.site.clock().now(),
     };
-    own.webhooks.add_endpoint(&endpoint)?;
+    let added = own.webhooks.add_endpoint(&endpoint);
+    if !matches!(added, Ok(Added::Done)) {
+        own.forget(hosted, &endpoint.secret);
+    }
+    let too_many = match added? {
+        Added::Done => None,
+        Added::TooMany => Some(format!("expected at most {ENDPOINTS_MAX} endpoints of a business")),
+        Added::TooManyOfAccount => Some(format!("expected at most {ENDPOINTS_OF_ACCOUNT_MAX} endpoints of an account")),
+    };
+    if let Some(detail) = too_many {
+        return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
+    }
     // The endpoint gets every change after this answer, so the server notes the state of all accounts first.
     let until = Instant::now() + BASELINE;
     while !own.webhooks.has_baseline()? && Instant::now() < until {
@@ -273,7 +315,7 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    let endpoint_before = endpoint(&called, &id)?;
+    let endpoint_before = own_endpoint(&called, &id)?;
     let own = called.hosted.webhooks()?;
     let texts = Type::List(Type::Text.into());
     let fields = [
@@ -300,21 +342,38 @@ pub(crate) async fn change(
 pub(crate) async fn delete(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
     let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
     own.webhooks.delete_endpoint(&id)?;
-    let old = endpoint.old_secret.map(|(reference, _)| reference);
-    for reference in std::iter::once(endpoint.secret).chain(old) {
-        own.forget(&called.hosted, &reference);
-    }
+    own.forget_secrets(&called.hosted, endpoint);
     Ok(Answered::ok(json!({})))
 }
 
-/// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it once. The one before signs as well for a day.
-pub(crate) async fn rotate(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
-    let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
+/// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it. Each earlier one signs as well for a day. The same
+/// request again, by its `Idempotency-Key`, shows the secret that the first one has made.
+pub(crate) async fn rotate(
+    State(app): State<AppState>,
+    called: Called,
+    Named(id): Named<String>,
+    headers: HeaderMap,
+) -> Result<Answered, Problem> {
+    let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
+    let (request, now) = (command::id(&app, &called.caller, &headers)?, called.hosted.site.clock().now());
     let (secret, reference) = own.secret(&called.hosted)?;
-    let oldest = own.webhooks.rotate(&endpoint.id, &reference, called.hosted.site.clock().now())?;
-    if let Some(oldest) = oldest {
-        own.forget(&called.hosted, &oldest);
+    let rotated = own.webhooks.rotate(&endpoint.id, &reference, &request, now);
+    if !matches!(rotated, Ok(Rotation::Done(_))) {
+        own.forget(&called.hosted, &reference);
     }
+    let secret = match rotated? {
+        Rotation::Done(ended) => {
+            ended.iter().for_each(|reference| own.forget(&called.hosted, reference));
+            secret
+        }
+        Rotation::Repeated(made) => own.resolve(&called.hosted, &made)?,
+        Rotation::TooMany(until) => {
+            let detail =
+                format!("{OLD_SECRETS_MAX} earlier secrets still sign, the oldest until {}", time::text(until));
+            return Err(Problem::new(StatusCode::CONFLICT, "too-many-secrets", detail));
+        }
+        Rotation::Unknown => return Err(Problem::not_found("no endpoint with this id")),
+    };
     let mut shown = shown(&endpoint);
     shown["secret"] = json!(secret);
     Ok(Answered::ok(shown))

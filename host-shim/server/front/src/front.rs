@@ -561,7 +561,14 @@ fn router(app: AppState) -> Router {
             get(organizations::list).post(organizations::found).fallback(wrong_method("GET, HEAD, POST")),
         )
         .route("/api/auth/organizations/{id}", delete(organizations::dissolve).fallback(wrong_method("DELETE")))
-        .route("/api/auth/organizations/{id}/invitations", post(organizations::invite).fallback(wrong_method("POST")))
+        .route(
+            "/api/auth/organizations/{id}/invitations",
+            get(organizations::invitations).post(organizations::invite).fallback(wrong_method("GET, HEAD, POST")),
+        )
+        .route(
+            "/api/auth/organizations/{id}/invitations/{invitation}",
+            delete(organizations::withdraw).fallback(wrong_method("DELETE")),
+        )
         .route("/api/auth/organizations/{id}/members", get(organizations::members).fallback(get_only))
         .route(
             "/api/auth/organizations/{id}/members/{user}",

@@ -171,7 +171,9 @@ fn logged_out(hosted: &HostedSite, headers: &HeaderMap) -> Response {
 
 /// Carries out `GET /api/auth/me`: the user of the token.
 pub(crate) async fn me(session: Session) -> Result<Answered, Problem> {
-    Ok(Answered::ok(user_shown(&session.user)))
+    let mut shown = user_shown(&session.user);
+    shown["has_password"] = json!(session.users()?.identity().has_password(&session.user.id)?);
+    Ok(Answered::ok(shown))
 }
 
 /// Carries out `GET /.well-known/jwks.json`: the public keys of the tokens.
@@ -227,6 +229,7 @@ impl From<Refused> for Problem {
             Refused::NoLink => {
                 Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired")
             }
+            Refused::OfAnother => Problem::forbidden("the link went to another address"),
             Refused::Unproved => Problem::new(
                 StatusCode::FORBIDDEN,
                 "address-not-proved",

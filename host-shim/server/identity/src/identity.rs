@@ -20,6 +20,8 @@ use std::sync::mpsc::channel;
 
 /// Time for which a session counts, in milliseconds: 14 days.
 const SESSION_MS: i64 = 14 * 24 * 3_600_000;
+/// Time after a login at an issuer for which it stands for a password, in milliseconds: 10 minutes.
+const FRESH_MS: i64 = 10 * 60_000;
 /// Maximum length of a name in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The role in a claim that makes an operator of the business.
@@ -60,6 +62,8 @@ pub enum Refused {
     Wrong,
     /// The link is unknown, was used or has expired.
     NoLink,
+    /// The link went to another user.
+    OfAnother,
     /// The issuer of a login has proved no address.
     Unproved,
     /// Nobody can be registered or logged in now.
@@ -94,6 +98,17 @@ pub struct LoggedIn {
     pub token: String,
     /// When the session expires, in milliseconds since the epoch.
     pub expires_at: Timestamp,
+    /// What the login has proved.
+    pub proof: Proof,
+}
+
+/// What a login has proved for the first time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The account of whoever had registered with the address without proving it. Keys that were made in it before must end.
+    pub taken_over: Option<Account>,
+    /// True if the user has another address than before.
+    pub has_moved: bool,
 }
 
 /// The users of one business in one mode.
@@ -152,7 +167,7 @@ impl Identity {
         self.hasher.hash(password, move |hash| {
             let livemode = identity.partition.livemode;
             let added = add(&identity.users, livemode, &address, (name, is_operator), hash, now);
-            then(added.and_then(|user| identity.begin(user, now)));
+            then(added.and_then(|user| identity.begin(user, Proof::default(), now)));
         })?;
         Ok(())
     }
@@ -174,16 +189,16 @@ impl Identity {
         let identity = self.clone();
         self.hasher.verify(password, hash, move |is_right| {
             let user = user.filter(|_| is_right).ok_or(Refused::Wrong);
-            then(user.and_then(|user| identity.begin(user, now)));
+            then(user.and_then(|user| identity.begin(user, Proof::default(), now)));
         })?;
         Ok(())
     }
 
-    pub(crate) fn begin(&self, user: User, now: Timestamp) -> Result<LoggedIn, Refused> {
+    pub(crate) fn begin(&self, user: User, proof: Proof, now: Timestamp) -> Result<LoggedIn, Refused> {
         let (session, expires_at) = (random("ses_")?, now.saturating_add(SESSION_MS));
         self.users.begin(&session, &user.id, now, expires_at)?;
         let token = self.signer.sign(&user.id, &session, now, expires_at).ok_or(IdentityError::NoRandom)?;
-        Ok(LoggedIn { user, token, expires_at })
+        Ok(LoggedIn { user, token, expires_at, proof })
     }
 
     /// Returns the user of a token and the id of the session; none if the token is not valid or the session has ended.
@@ -246,16 +261,9 @@ impl Identity {
         link.filter(|link| kinds.contains(&link.kind)).ok_or(Refused::NoLink)
     }
 
-    /// Uses up a link.
-    ///
-    /// # Errors
-    /// Fails if the link was used before, or if the users cannot be written.
-    pub fn use_link(&self, token: &str) -> Result<(), Refused> {
-        used_up(&self.users.0, self.partition.livemode, token)
-    }
-
-    /// Sets the password of the user whose address a link proves, ends all sessions and logs the user in. The owner of an account that
-    /// a checkout has made becomes a user. The function receives the answer on another thread.
+    /// Sets the password of the user whose address a link proves, ends all sessions and logs the user in. So the owner of an address
+    /// gets the account also if somebody else has registered with it. The owner of an account that a checkout has made becomes a user.
+    /// The function receives the answer on another thread.
     ///
     /// # Errors
     /// Fails if the link or the password cannot be used, or if too many passwords wait; the function is then not called.
@@ -266,7 +274,7 @@ impl Identity {
         now: Timestamp,
         then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
     ) -> Result<(), Refused> {
-        let link = self.link(token, &[LinkKind::Claim, LinkKind::Reset], now)?;
+        let link = self.link(token, &[LinkKind::Claim, LinkKind::Confirm, LinkKind::Reset], now)?;
         let address = Address::parse(&link.email).ok_or(Refused::NoLink)?;
         if let Some(why) = weakness(&password, &address, &self.partition.business) {
             let code = FieldErrorCode::NotAllowed;
@@ -276,7 +284,7 @@ impl Identity {
         self.hasher.hash(password, move |hash| {
             let hash = hash.ok_or(Refused::Failed(IdentityError::NoRandom));
             let user = hash.and_then(|hash| identity.owner_of(&link, &address, &token, &hash, now));
-            then(user.and_then(|user| identity.begin(user, now)));
+            then(user.and_then(|(user, proof)| identity.begin(user, proof, now)));
         })?;
         Ok(())
     }
@@ -290,18 +298,26 @@ impl Identity {
         token: &str,
         hash: &str,
         now: Timestamp,
-    ) -> Result<User, Refused> {
+    ) -> Result<(User, Proof), Refused> {
         let livemode = self.partition.livemode;
         self.users.0.write(|rows| {
             used_up(rows, livemode, token)?;
             match (users::by_address(rows, livemode, address)?, &link.account) {
                 (Some((user, _)), account) => {
-                    users::set_password(rows, &user.id, hash, now)?;
-                    let is_further = link.kind == LinkKind::Claim && *account != Account::User(user.id.clone());
-                    if is_further {
-                        organizations::add_account(rows, livemode, account, &user.id)?;
+                    let own = Account::User(user.id.clone());
+                    // An account is taken over by a claim only. The other links are the user's own.
+                    let is_given = match link.kind {
+                        _ if *account == own => true,
+                        LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
+                        LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => false,
+                    };
+                    if !is_given {
+                        return Err(Refused::NoLink);
                     }
-                    Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+                    users::set_password(rows, &user.id, hash, now)?;
+                    let taken_over = user.confirmed_at.is_none().then_some(own);
+                    let user = users::prove(rows, user, None, now)?;
+                    Ok((user, Proof { taken_over, has_moved: false }))
                 }
                 (None, Account::User(id)) if link.kind == LinkKind::Claim => {
                     let user = User {
@@ -315,7 +331,7 @@ impl Identity {
                         confirmed_at: Some(now),
                     };
                     match users::add(rows, &user, hash)? {
-                        true => Ok(user),
+                        true => Ok((user, Proof::default())),
                         false => Err(Refused::Taken),
                     }
                 }
@@ -324,22 +340,41 @@ impl Identity {
         })
     }
 
-    /// Notes that the address of a link's user is proved.
+    /// Notes in a session that its user has proved the address by a link. A link alone says nothing about who registered with the
+    /// address: without a session it sets a new password ([`Identity::set_password`]). The first proof ends the user's other sessions.
     ///
     /// # Errors
-    /// Fails if the link cannot be used, or if the users cannot be written.
-    pub fn confirm(&self, token: &str, now: Timestamp) -> Result<User, Refused> {
+    /// Fails if the link cannot be used or went to another user, or if the users cannot be written.
+    pub fn confirm(&self, token: &str, (user, session): (&User, &str), now: Timestamp) -> Result<User, Refused> {
         let livemode = self.partition.livemode;
         let link = self.link(token, &[LinkKind::Confirm], now)?;
-        let Account::User(id) = &link.account else { return Err(Refused::NoLink) };
+        if link.account != Account::User(user.id.clone()) {
+            return Err(Refused::OfAnother);
+        }
         self.users.0.write(|rows| {
-            let user = users::by_id(rows, livemode, id)?.map(|(user, _)| user);
+            let user = users::by_id(rows, livemode, &user.id)?.map(|(user, _)| user);
             // The link proves the address to which it went, and no later one.
             let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
             used_up(rows, livemode, token)?;
-            users::confirmed(rows, &user.id, now)?;
-            Ok(User { confirmed_at: user.confirmed_at.or(Some(now)), ..user })
+            Ok(users::prove(rows, user, Some(session), now)?)
         })
+    }
+
+    /// Returns true if a user without a password has logged in at an issuer a moment ago, in this session. That stands for a password.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn is_fresh(&self, session: &str, now: Timestamp) -> Result<bool, UsersError> {
+        let begun_at = self.users.begun_at(session)?;
+        Ok(begun_at.is_some_and(|begun_at| now.saturating_sub(begun_at) <= FRESH_MS))
+    }
+
+    /// Returns true if a user has a password.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn has_password(&self, user: &str) -> Result<bool, UsersError> {
+        Ok(self.users.by_id(self.partition.livemode, user)?.is_some_and(|(_, hash)| !hash.is_empty()))
     }
 
     /// Tells whether a password is the user's. The function receives the answer on another thread.
@@ -368,12 +403,12 @@ impl Identity {
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn log_out_everywhere(&self, user: &User, now: Timestamp) -> Result<(), UsersError> {
-        Ok(users::end_all(&self.users.0, &user.id, now)?)
+        Ok(users::end_sessions(&self.users.0, &user.id, None, now)?)
     }
 }
 
 /// Uses up a link that was not used before.
-fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Result<(), Refused> {
+pub(crate) fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Result<(), Refused> {
     match links::use_link(rows, livemode, token)? {
         true => Ok(()),
         false => Err(Refused::NoLink),

@@ -1,9 +1,10 @@
 //! Users who log in at an issuer instead of with a password.
 
 use crate::address::Address;
-use crate::identity::{Identity, LoggedIn, NAME_CHARS_MAX, Refused, random};
+use crate::identity::{Identity, LoggedIn, NAME_CHARS_MAX, Proof, Refused, random};
+use crate::organizations;
 use crate::users::{self, COLUMNS, User, user};
-use extension_contract::Timestamp;
+use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
 
 /// Table of the users' ids at issuers.
@@ -46,44 +47,66 @@ fn add_issued(rows: &impl Statements, livemode: bool, issued: Issued<'_>, user: 
 
 impl Identity {
     /// Begins a session of whom an issuer has logged in. The first time, the proved address decides who that is: a user who has it, or
-    /// a new one.
+    /// a new one. Later the user gets the address that the issuer proves, unless another user has proved it.
     ///
     /// # Errors
     /// Fails if the issuer has proved no address of somebody new, or if the users cannot be used.
     pub fn log_in_issued(&self, issued: Issued<'_>, now: Timestamp) -> Result<LoggedIn, Refused> {
         let livemode = self.partition().livemode;
-        let known = of_issuer(&self.users().0, livemode, issued)?;
-        let user = match known {
-            Some(known) => known,
-            None => self.users().0.write(|rows| known_from_now_on(rows, livemode, issued, now))?,
+        let address = issued.email.and_then(Address::parse);
+        let is_same = |known: &User| address.as_ref().is_none_or(|address| address.as_str() == known.email);
+        let known = of_issuer(&self.users().0, livemode, issued)?.filter(is_same);
+        let (user, proof) = match known {
+            Some(known) => (known, Proof::default()),
+            None => self.users().0.write(|rows| known_from_now_on(rows, (livemode, now), issued, address.as_ref()))?,
         };
-        self.begin(user, now)
+        self.begin(user, proof, now)
     }
 }
 
-/// Returns the user of whom an issuer has logged in for the first time.
+/// Returns the user of whom an issuer has logged in for the first time, or with another address than before.
 fn known_from_now_on(
     rows: &impl Statements,
-    livemode: bool,
+    (livemode, now): (bool, Timestamp),
     issued: Issued<'_>,
-    now: Timestamp,
-) -> Result<User, Refused> {
+    address: Option<&Address>,
+) -> Result<(User, Proof), Refused> {
     // Another host may have been faster.
     if let Some(known) = of_issuer(rows, livemode, issued)? {
-        return Ok(known);
+        return match address {
+            Some(address) if address.as_str() != known.email => Ok(moved(rows, known, address)?),
+            _ => Ok((known, Proof::default())),
+        };
     }
-    let address = issued.email.and_then(Address::parse).ok_or(Refused::Unproved)?;
-    let user = match users::by_address(rows, livemode, &address)? {
-        Some((user, _)) if user.confirmed_at.is_some() => user,
+    let address = address.ok_or(Refused::Unproved)?;
+    let (user, proof) = match users::by_address(rows, livemode, address)? {
+        Some((user, _)) if user.confirmed_at.is_some() => (user, Proof::default()),
         Some((user, _)) => {
             // Whoever registered with the address has not proved it, and may be somebody else.
             users::set_password(rows, &user.id, "", now)?;
-            User { confirmed_at: Some(now), ..user }
+            let taken_over = Some(Account::User(user.id.clone()));
+            (users::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
         }
-        None => new_user(rows, livemode, &address, issued.name, now)?,
+        None => (new_user(rows, livemode, address, issued.name, now)?, Proof::default()),
     };
     add_issued(rows, livemode, issued, &user.id)?;
-    Ok(user)
+    Ok((user, proof))
+}
+
+/// Gives a user another address. If somebody has registered with it without proving it, the user gets that account as a further one.
+/// If another user has proved it, both keep the addresses that they have.
+fn moved(rows: &impl Statements, known: User, address: &Address) -> Result<(User, Proof), SmallError> {
+    let other = users::by_address(rows, known.livemode, address)?.map(|(other, _)| other);
+    if other.as_ref().is_some_and(|other| other.confirmed_at.is_some()) {
+        return Ok((known, Proof::default()));
+    }
+    let taken_over = other.map(|other| Account::User(other.id));
+    if let Some(account @ Account::User(id)) = &taken_over {
+        rows.execute("DELETE FROM users WHERE id = ?1", values![id])?;
+        organizations::add_account(rows, known.livemode, account, &known.id)?;
+    }
+    rows.execute("UPDATE users SET email = ?2 WHERE id = ?1", values![&known.id, address.as_str()])?;
+    Ok((User { email: address.as_str().to_owned(), ..known }, Proof { taken_over, has_moved: true }))
 }
 
 fn new_user(

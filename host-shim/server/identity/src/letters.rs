@@ -16,6 +16,9 @@ pub enum LinkError {
     /// The users cannot be read or written, or the system has no random bytes.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// It is an invitation whose sender may send no more.
+    #[error("the sender owns the organization no more, or it has too many open invitations")]
+    NotAllowed,
     /// The vault cannot be used.
     #[error("the vault: {0}")]
     Vault(#[from] SecretError),
@@ -63,7 +66,10 @@ impl LinkMaker {
         let token = self.identity.link_token()?;
         let address = format!("{}/auth/{}?token={token}", self.base, link.kind.name());
         let reference = self.keep(&link.account, &short_sha256(&token, NAME_BYTES), &address)?;
-        users.add_link(&token, link, Some(&reference), now).map_err(IdentityError::from)?;
+        if !users.add_link(&token, link, Some(&reference), now).map_err(IdentityError::from)? {
+            self.secrets.forget(&self.scope(&link.account), &reference)?;
+            return Err(LinkError::NotAllowed);
+        }
         Ok(reference)
     }
 

@@ -7,9 +7,11 @@
 mod address;
 mod hasher;
 mod identity;
+mod invitations;
 mod issued;
 mod letters;
 mod links;
+mod names;
 mod organizations;
 mod password;
 mod recipients;
@@ -18,10 +20,12 @@ mod users;
 
 pub use address::Address;
 pub use hasher::{Busy, Hasher};
-pub use identity::{Identity, IdentityError, LoggedIn, NewUser, OPERATOR, Refused, add_user, random};
+pub use identity::{Identity, IdentityError, LoggedIn, NewUser, OPERATOR, Proof, Refused, add_user, random};
+pub use invitations::{INVITATIONS_MAX, Invitation};
 pub use issued::Issued;
 pub use letters::{LinkError, LinkMaker};
 pub use links::{ForgottenLink, Link, LinkKind};
+pub use names::leads_elsewhere;
 pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use recipients::Mailed;

@@ -1,6 +1,7 @@
 //! Links by mail: each has a random token, of which only the hash is kept, and works once. Whoever has it has read the mail.
 
 use crate::address::Address;
+use crate::invitations;
 use crate::users::{Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
@@ -56,6 +57,11 @@ impl LinkKind {
     }
 }
 
+/// True for a link whose account has a user.
+const IS_TAKEN: &str = "(EXISTS (SELECT 1 FROM users WHERE 'user:' || users.id = links.account) \
+    OR EXISTS (SELECT 1 FROM further_accounts AS further \
+    WHERE further.account = links.account AND further.livemode = links.livemode))";
+
 /// A link, without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -69,6 +75,15 @@ pub struct Link {
     pub account: Account,
     /// The roles of the new member.
     pub roles: Vec<String>,
+    /// The user who sent an invitation.
+    pub sender: Option<String>,
+}
+
+impl Link {
+    /// Returns a link without roles and a sender.
+    pub fn new(kind: LinkKind, livemode: bool, address: &Address, account: Account) -> Link {
+        Link { kind, livemode, email: address.as_str().to_owned(), account, roles: Vec::new(), sender: None }
+    }
 }
 
 /// A link that was forgotten, whose secret in the vault is to be deleted.
@@ -87,6 +102,37 @@ fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
+/// Returns the link of a token; none if it has expired, was used or does not exist.
+pub(crate) fn by_token(
+    rows: &impl Statements,
+    livemode: bool,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Link>, SmallError> {
+    let one = "SELECT kind, email, account, roles, sender FROM links \
+               WHERE hash = ?1 AND livemode = ?2 AND expires_at > ?3";
+    let found = rows.query_one(one, values![hash(token), livemode, now], |row| {
+        Ok((row.get::<String>(0)?, row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?, row.get(4)?))
+    })?;
+    Ok(found.and_then(|(kind, email, account, roles, sender)| {
+        let kind = LinkKind::ALL.into_iter().find(|known| known.name() == kind)?;
+        let (account, roles) = (account.parse().ok()?, serde_json::from_str(&roles).ok()?);
+        Some(Link { kind, livemode, email, account, roles, sender })
+    }))
+}
+
+/// Ends the links to an address or of an account (`column`), and forgets their addresses.
+pub(crate) fn end_with_address(
+    rows: &impl Statements,
+    livemode: bool,
+    column: &str,
+    value: &str,
+) -> Result<(), SmallError> {
+    let end = format!("UPDATE links SET expires_at = 0, email = '' WHERE livemode = ?1 AND {column} = ?2");
+    rows.execute(&end, values![livemode, value])?;
+    Ok(())
+}
+
 /// Uses a link up. Returns false if it was used before.
 pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> Result<bool, SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE hash = ?1 AND livemode = ?2 AND expires_at > 0";
@@ -94,20 +140,24 @@ pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> R
 }
 
 impl Users {
-    /// Adds a link. It takes the place of earlier links of its kind to the same address and account.
+    /// Adds a link. It takes the place of earlier links of its kind to the same address and account. Returns false, and adds nothing,
+    /// if it is an invitation that may not be sent.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
-    pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<(), UsersError> {
+    pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<bool, UsersError> {
         let account = link.account.to_string();
         self.0.write(|rows| {
+            if link.kind == LinkKind::Invitation && !invitations::may_be_sent(rows, link, now)? {
+                return Ok(false);
+            }
             rows.execute(
                 "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND account = ?4",
                 values![link.livemode, &link.email, link.kind.name(), &account],
             )?;
             rows.execute(
-                "INSERT INTO links (hash, kind, livemode, email, account, roles, secret, expires_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 values![
                     hash(token),
                     link.kind.name(),
@@ -115,11 +165,12 @@ impl Users {
                     &link.email,
                     &account,
                     serde_json::Value::from(link.roles.clone()).to_string(),
+                    link.sender.as_deref(),
                     secret,
                     now.saturating_add(link.kind.works_ms())
                 ],
             )?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -128,15 +179,7 @@ impl Users {
     /// # Errors
     /// Fails if the users cannot be read.
     pub fn link(&self, livemode: bool, token: &str, now: Timestamp) -> Result<Option<Link>, UsersError> {
-        let one = "SELECT kind, email, account, roles FROM links WHERE hash = ?1 AND livemode = ?2 AND expires_at > ?3";
-        let found = self.0.query_one(one, values![hash(token), livemode, now], |row| {
-            Ok((row.get::<String>(0)?, row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?))
-        })?;
-        Ok(found.and_then(|(kind, email, account, roles)| {
-            let kind = LinkKind::ALL.into_iter().find(|known| known.name() == kind)?;
-            let (account, roles) = (account.parse().ok()?, serde_json::from_str(&roles).ok()?);
-            Some(Link { kind, livemode, email, account, roles })
-        }))
+        Ok(by_token(&self.0, livemode, token, now)?)
     }
 
     /// Uses a link up. Returns false if it was used before: of two at once, one gets true.
@@ -147,29 +190,52 @@ impl Users {
         Ok(use_link(&self.0, livemode, token)?)
     }
 
-    /// Deletes the links of a mode that work no more, and returns those that have a secret.
+    /// Deletes the links of a mode that work no more, and returns those that have a secret. The newest claim link of an account stays
+    /// without its secret until a user has the account: its mails go to the address of that link.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn forget_links(&self, livemode: bool, now: Timestamp) -> Result<Vec<ForgottenLink>, UsersError> {
-        let forget = "DELETE FROM links WHERE livemode = ?1 AND expires_at <= ?2 RETURNING account, secret";
+        let ended = "livemode = ?1 AND expires_at <= ?2";
+        let secrets = format!("SELECT account, secret FROM links WHERE {ended} AND secret IS NOT NULL");
+        let forget = format!("UPDATE links SET secret = NULL WHERE {ended} AND secret IS NOT NULL");
+        let delete = format!(
+            "DELETE FROM links WHERE {ended} AND (kind <> ?3 OR email = '' OR roles <> '[]' OR {IS_TAKEN} OR EXISTS (SELECT 1 FROM links AS newer \
+             WHERE newer.livemode = links.livemode AND newer.account = links.account AND newer.kind = links.kind \
+             AND newer.expires_at > links.expires_at))"
+        );
         let deleted = self.0.write(|rows| {
-            rows.query(forget, values![livemode, now], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?)))
+            let found =
+                rows.query(&secrets, values![livemode, now], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+            rows.execute(&forget, values![livemode, now])?;
+            rows.execute(&delete, values![livemode, now, LinkKind::Claim.name()])?;
+            Ok::<_, SmallError>(found)
         })?;
-        let forgotten = deleted.into_iter().filter_map(|(account, secret)| {
-            Some(ForgottenLink { account: account.parse().ok()?, livemode, secret: secret? })
-        });
+        let forgotten = deleted
+            .into_iter()
+            .filter_map(|(account, secret)| Some(ForgottenLink { account: account.parse().ok()?, livemode, secret }));
         Ok(forgotten.collect())
     }
 
-    /// Returns the account that a link for an address leads to, if the address has a claim link that still works.
+    /// Ends the links of an account that was closed, and forgets their addresses.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be written.
+    pub fn end_links(&self, livemode: bool, account: &Account) -> Result<(), UsersError> {
+        Ok(end_with_address(&self.0, livemode, "account", &account.to_string())?)
+    }
+
+    /// Returns the accounts that checkouts have made for an address and that no user has yet. Their links may have expired.
     ///
     /// # Errors
     /// Fails if the users cannot be read.
-    pub fn claimable(&self, livemode: bool, address: &Address, now: Timestamp) -> Result<Vec<Account>, UsersError> {
-        let all = "SELECT account FROM links WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND expires_at > ?4";
-        let parameters = values![livemode, address.as_str(), LinkKind::Claim.name(), now];
-        let rows = self.0.query(all, parameters, |row| row.get::<String>(0))?;
+    pub fn claimable(&self, livemode: bool, address: &Address) -> Result<Vec<Account>, UsersError> {
+        let all = format!(
+            "SELECT DISTINCT account FROM links WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND roles = '[]' AND NOT {IS_TAKEN} \
+             ORDER BY account"
+        );
+        let parameters = values![livemode, address.as_str(), LinkKind::Claim.name()];
+        let rows = self.0.query(&all, parameters, |row| row.get::<String>(0))?;
         Ok(rows.iter().filter_map(|account| account.parse().ok()).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! Organizations, the roles of their members, and the further accounts of users.
 
-use crate::users::{COLUMNS, User, Users, UsersError, user};
+use crate::links::LinkKind;
+use crate::users::{self, COLUMNS, User, Users, UsersError, user};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{Row, SmallError, Statements, values};
 
@@ -42,6 +43,45 @@ fn organization(row: &Row) -> Result<Organization, SmallError> {
     Ok(Organization { id: row.get(0)?, name: row.get(1)?, created_at: row.get(2)? })
 }
 
+/// Returns an organization.
+pub(crate) fn organization_of(
+    rows: &impl Statements,
+    livemode: bool,
+    id: &str,
+) -> Result<Option<Organization>, SmallError> {
+    let one = "SELECT id, name, created_at FROM organizations WHERE livemode = ?1 AND id = ?2";
+    rows.query_one(one, values![livemode, id], organization)
+}
+
+/// Returns the roles of a member; none for who is no member.
+fn roles_in(rows: &impl Statements, organization: &str, user: &str) -> Result<Option<Vec<String>>, SmallError> {
+    let one = "SELECT roles FROM members WHERE organization = ?1 AND \"user\" = ?2";
+    rows.query_one(one, values![organization, user], |row| Ok(roles(&row.get::<String>(0)?)))
+}
+
+/// Returns true if a user owns an organization.
+pub(crate) fn owns(rows: &impl Statements, organization: &str, user: &str) -> Result<bool, SmallError> {
+    Ok(roles_in(rows, organization, user)?.is_some_and(|roles| roles.iter().any(|role| role == OWNER)))
+}
+
+/// Adds a member to an organization, or gives a member further roles.
+pub(crate) fn join(
+    rows: &impl Statements,
+    organization: &str,
+    user: &str,
+    new_roles: &[String],
+    now: Timestamp,
+) -> Result<(), SmallError> {
+    let mut all = roles_in(rows, organization, user)?.unwrap_or_default();
+    all.extend(new_roles.iter().filter(|role| !all.contains(role)).cloned().collect::<Vec<_>>());
+    rows.execute(
+        "INSERT INTO members (organization, \"user\", roles, joined_at) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (organization, \"user\") DO UPDATE SET roles = excluded.roles",
+        values![organization, user, texts(&all), now],
+    )?;
+    Ok(())
+}
+
 /// Gives a user a further account. Returns false if another user has it.
 pub(crate) fn add_account(
     rows: &impl Statements,
@@ -49,6 +89,11 @@ pub(crate) fn add_account(
     account: &Account,
     user: &str,
 ) -> Result<bool, SmallError> {
+    if let Account::User(id) = account
+        && users::by_id(rows, livemode, id)?.is_some()
+    {
+        return Ok(id == user);
+    }
     let account = account.to_string();
     let add = "INSERT INTO further_accounts (account, livemode, \"user\") VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     rows.execute(add, values![&account, livemode, user])?;
@@ -58,13 +103,17 @@ pub(crate) fn add_account(
 }
 
 impl Users {
-    /// Makes an organization whose owner is a user.
+    /// Makes an organization whose owner is a user. Returns false, and makes nothing, if the user has not proved an address.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
-    pub fn found(&self, livemode: bool, organization: &Organization, owner: &str) -> Result<(), UsersError> {
+    pub fn found(&self, livemode: bool, organization: &Organization, owner: &str) -> Result<bool, UsersError> {
         let Organization { id, name, created_at } = organization;
         self.0.write(|rows| {
+            let owner_found = users::by_id(rows, livemode, owner)?;
+            if owner_found.is_none_or(|(user, _)| user.confirmed_at.is_none()) {
+                return Ok(false);
+            }
             rows.execute(
                 "INSERT INTO organizations (id, livemode, name, created_at) VALUES (?1, ?2, ?3, ?4)",
                 values![id, livemode, name, *created_at],
@@ -73,7 +122,7 @@ impl Users {
                 "INSERT INTO members (organization, \"user\", roles, joined_at) VALUES (?1, ?2, ?3, ?4)",
                 values![id, owner, texts(&[OWNER.to_owned()]), *created_at],
             )?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -82,8 +131,7 @@ impl Users {
     /// # Errors
     /// Fails if the users cannot be read.
     pub fn organization(&self, livemode: bool, id: &str) -> Result<Option<Organization>, UsersError> {
-        let one = "SELECT id, name, created_at FROM organizations WHERE livemode = ?1 AND id = ?2";
-        Ok(self.0.query_one(one, values![livemode, id], organization)?)
+        Ok(organization_of(&self.0, livemode, id)?)
     }
 
     /// Returns the organizations of a user, each with the roles.
@@ -114,21 +162,10 @@ impl Users {
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn join(&self, organization: &str, user: &str, new_roles: &[String], now: Timestamp) -> Result<(), UsersError> {
-        self.0.write(|rows| {
-            let known = "SELECT roles FROM members WHERE organization = ?1 AND \"user\" = ?2";
-            let known: Option<String> = rows.query_one(known, values![organization, user], |row| row.get(0))?;
-            let mut all = known.as_deref().map(roles).unwrap_or_default();
-            all.extend(new_roles.iter().filter(|role| !all.contains(role)).cloned().collect::<Vec<_>>());
-            rows.execute(
-                "INSERT INTO members (organization, \"user\", roles, joined_at) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (organization, \"user\") DO UPDATE SET roles = excluded.roles",
-                values![organization, user, texts(&all), now],
-            )?;
-            Ok(())
-        })
+        self.0.write(|rows| Ok(join(rows, organization, user, new_roles, now)?))
     }
 
-    /// Removes a member, but not the last owner.
+    /// Removes a member, but not the last owner. The invitations to the member's address and those that the member sent end.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
@@ -144,6 +181,12 @@ impl Users {
             }
             let remove = "DELETE FROM members WHERE organization = ?1 AND \"user\" = ?2";
             rows.execute(remove, values![organization, user])?;
+            let account = Account::Organization(organization.to_owned()).to_string();
+            rows.execute(
+                "UPDATE links SET expires_at = 0 WHERE account = ?1 AND kind = ?2 \
+                 AND (sender = ?3 OR email = (SELECT email FROM users WHERE id = ?3))",
+                values![account, LinkKind::Invitation.name(), user],
+            )?;
             Ok(Removed::Done)
         })
     }

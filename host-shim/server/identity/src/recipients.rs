@@ -44,8 +44,8 @@ impl Users {
         Ok(found.and_then(|user| user.language))
     }
 
-    /// Returns who gets the mails of an account: its user, or whoever has taken it over, or the address to which the link to it went;
-    /// or the owners of an organization.
+    /// Returns who gets the mails of an account: its user, or whoever has taken it over, or the address to which the link to it went,
+    /// also after that link has expired; or the owners of an organization.
     ///
     /// # Errors
     /// Fails if the users cannot be read.
@@ -64,7 +64,7 @@ impl Users {
                     return Ok(vec![user]);
                 }
                 let of_link = "SELECT email, CAST(NULL AS TEXT) FROM links WHERE livemode = ?1 AND account = ?2 AND kind = ?3 \
-                    ORDER BY expires_at DESC LIMIT 1";
+                    AND email <> '' ORDER BY expires_at DESC LIMIT 1";
                 let parameters = values![livemode, &account, LinkKind::Claim.name()];
                 Ok(self.0.query_one(of_link, parameters, mailed)?.into_iter().collect())
             }

@@ -1,6 +1,7 @@
 //! The users and sessions of one business. Passwords are kept as hashes, and sessions have no secret: their tokens are signed.
 
 use crate::address::Address;
+use crate::links;
 use extension_contract::Timestamp;
 use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
@@ -37,11 +38,14 @@ const LINKS: &str = "
         email TEXT NOT NULL,
         account TEXT NOT NULL,
         roles TEXT NOT NULL,
+        sender TEXT,
         secret TEXT,
         expires_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX links_of_address ON links (livemode, email, kind);
     CREATE INDEX links_by_end ON links (expires_at);
+    CREATE INDEX links_of_account ON links (account, kind);
+    CREATE INDEX links_of_sender ON links (sender);
     CREATE TABLE organizations (
         id TEXT PRIMARY KEY,
         livemode INTEGER NOT NULL,
@@ -169,24 +173,36 @@ pub(crate) fn by_id(rows: &impl Statements, livemode: bool, id: &str) -> Result<
     rows.query_one(&query, values![livemode, id], with_password)
 }
 
-/// Notes that a user has proved the address.
-pub(crate) fn confirmed(rows: &impl Statements, id: &str, now: Timestamp) -> Result<(), SmallError> {
-    let confirm = "UPDATE users SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
-    rows.execute(confirm, values![id, now])?;
-    Ok(())
+/// Notes that a user has proved the address. The first proof ends the user's other sessions: nobody had to prove anything to begin them.
+pub(crate) fn prove(
+    rows: &impl Statements,
+    user: User,
+    session: Option<&str>,
+    now: Timestamp,
+) -> Result<User, SmallError> {
+    if user.confirmed_at.is_some() {
+        return Ok(user);
+    }
+    rows.execute("UPDATE users SET confirmed_at = ?2 WHERE id = ?1", values![&user.id, now])?;
+    end_sessions(rows, &user.id, session, now)?;
+    Ok(User { confirmed_at: Some(now), ..user })
 }
 
-/// Sets the password of a user who has proved the address, and ends all sessions.
+/// Sets a user's password, and ends all sessions.
 pub(crate) fn set_password(rows: &impl Statements, id: &str, password: &str, now: Timestamp) -> Result<(), SmallError> {
-    let set = "UPDATE users SET password = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE id = ?1";
-    rows.execute(set, values![id, password, now])?;
-    end_all(rows, id, now)
+    rows.execute("UPDATE users SET password = ?2 WHERE id = ?1", values![id, password])?;
+    end_sessions(rows, id, None, now)
 }
 
-/// Ends all sessions of a user.
-pub(crate) fn end_all(rows: &impl Statements, id: &str, now: Timestamp) -> Result<(), SmallError> {
-    let end = "UPDATE sessions SET ended_at = ?2 WHERE \"user\" = ?1 AND ended_at IS NULL";
-    rows.execute(end, values![id, now])?;
+/// Ends the sessions of a user, except for one.
+pub(crate) fn end_sessions(
+    rows: &impl Statements,
+    user: &str,
+    kept: Option<&str>,
+    now: Timestamp,
+) -> Result<(), SmallError> {
+    let end = "UPDATE sessions SET ended_at = ?2 WHERE \"user\" = ?1 AND ended_at IS NULL AND id <> ?3";
+    rows.execute(end, values![user, now, kept.unwrap_or_default()])?;
     Ok(())
 }
 
@@ -231,30 +247,14 @@ impl Users {
         Ok(by_id(&self.0, livemode, id)?)
     }
 
-    /// Notes that a user has proved the address.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be written.
-    pub fn confirmed(&self, id: &str, now: Timestamp) -> Result<(), UsersError> {
-        Ok(confirmed(&self.0, id, now)?)
-    }
-
-    /// Sets the password of a user who has proved the address, and ends all sessions.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be written.
-    pub fn set_password(&self, id: &str, password: &str, now: Timestamp) -> Result<(), UsersError> {
-        self.0.write(|rows| Ok(set_password(rows, id, password, now)?))
-    }
-
-    /// Deletes a user with the sessions, memberships and links.
+    /// Deletes a user with the sessions, the memberships, the links to the address, and the invitations that the user sent.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn delete(&self, user: &User) -> Result<(), UsersError> {
         self.0.write(|rows| {
-            let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2";
-            rows.execute(end, values![user.livemode, &user.email])?;
+            links::end_with_address(rows, user.livemode, "email", &user.email)?;
+            rows.execute("UPDATE links SET expires_at = 0 WHERE sender = ?1", values![&user.id])?;
             rows.execute("DELETE FROM users WHERE id = ?1", values![&user.id])?;
             Ok(())
         })
@@ -319,6 +319,15 @@ impl Users {
              WHERE sessions.id = ?1 AND livemode = ?2 AND expires_at > ?3 AND ended_at IS NULL"
         );
         Ok(self.0.query_one(&query, values![session, livemode, now], user)?)
+    }
+
+    /// Returns when a session began, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn begun_at(&self, session: &str) -> Result<Option<Timestamp>, UsersError> {
+        let one = "SELECT created_at FROM sessions WHERE id = ?1";
+        Ok(self.0.query_one(one, values![session], |row| row.get(0))?)
     }
 
     /// Ends a session.

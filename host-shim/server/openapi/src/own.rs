@@ -63,6 +63,7 @@ const TYPES: &[(&str, &[&str])] = &[
             "created_at: time",
         ],
     ),
+    ("ServerMe", &["...ServerUser", "has_password: boolean"]),
     ("ServerSession", &["user: ServerUser", "token: string", "expires_at: time"]),
     ("ServerNothing", &[]),
     ("ServerLogin", &["name: string", "url: string"]),
@@ -74,6 +75,11 @@ const TYPES: &[(&str, &[&str])] = &[
     ("ServerMember", &["user: ServerMemberUser", "roles: string[]"]),
     ("ServerMembers", &["members: ServerMember[]"]),
     ("ServerInvitation", &["email: string", "role: string"]),
+    (
+        "ServerOpenInvitation",
+        &["id: string", "email: string", "roles: string[]", "sender: string?", "expires_at: time"],
+    ),
+    ("ServerOpenInvitations", &["invitations: ServerOpenInvitation[]"]),
     ("ServerInvited", &["organization: string", "roles: string[]", "email: string"]),
     ("ServerExport", &["user: ServerUser", "organizations: json", "accounts: json"]),
     (
@@ -140,7 +146,7 @@ const PATHS: &[Own] = &[
         .body(&["email: string", "password: string"]),
     own("POST /api/auth/logout", "Ends the session of the token.", (200, "ServerNothing")),
     own("POST /api/auth/logout/everywhere", "Ends all sessions of the user.", (200, "ServerNothing")),
-    own("GET /api/auth/me", "The user of the token.", (200, "ServerUser")),
+    own("GET /api/auth/me", "The user of the token.", (200, "ServerMe")),
     own("GET /api/auth/oidc", "The issuers at which a browser can log in.", (200, "ServerLogins")).public(),
     own(
         "GET /api/auth/oidc/{name}",
@@ -163,13 +169,20 @@ const PATHS: &[Own] = &[
     )
     .public()
     .body(&["token: string", "password: string"]),
-    own("POST /api/auth/confirm", "Proves an address by the token of a link.", (200, "ServerUser"))
-        .public()
-        .body(&["token: string"]),
+    own(
+        "POST /api/auth/confirm",
+        "Proves the user's address by the token of a link. Without a session of that user, the token sets a new password.",
+        (200, "ServerUser"),
+    )
+    .body(&["token: string"]),
     own("POST /api/auth/confirmation", "Mails the link that proves the address again.", (202, "ServerNothing")),
     own("GET /api/auth/export", "Everything that the server knows of the user.", (200, "ServerExport")),
-    own("POST /api/auth/erase", "Closes the user's accounts and deletes the user.", (200, "ServerNothing"))
-        .body(&["password: string"]),
+    own(
+        "POST /api/auth/erase",
+        "Closes the user's accounts and deletes the user. Who has no password logs in again before.",
+        (200, "ServerNothing"),
+    )
+    .body(&["password: string?"]),
     own("GET /api/auth/organizations", "The organizations of the user.", (200, "ServerOrganizations")),
     own("POST /api/auth/organizations", "Makes an organization.", (201, "ServerOrganization")).body(&["name: string"]),
     own("DELETE /api/auth/organizations/{id}", "Closes the organization's account.", (200, "ServerNothing")),
@@ -177,6 +190,16 @@ const PATHS: &[Own] = &[
     own("DELETE /api/auth/organizations/{id}/members/{user}", "Removes a member.", (200, "ServerNothing")),
     own("POST /api/auth/organizations/{id}/invitations", "Invites an address by mail.", (202, "ServerInvitation"))
         .body(&["email: string", "role: string"]),
+    own(
+        "GET /api/auth/organizations/{id}/invitations",
+        "The invitations that nobody has accepted yet.",
+        (200, "ServerOpenInvitations"),
+    ),
+    own(
+        "DELETE /api/auth/organizations/{id}/invitations/{invitation}",
+        "Withdraws an invitation.",
+        (200, "ServerNothing"),
+    ),
     own("GET /api/auth/invitation", "What the invitation of a link is for.", (200, "ServerInvited"))
         .query(&["token: string"]),
     own("POST /api/auth/join", "Accepts an invitation by the token of its link.", (200, "ServerJoined"))
@@ -192,7 +215,7 @@ const PATHS: &[Own] = &[
     own("DELETE /api/endpoints/{id}", "Deletes a webhook endpoint.", (200, "ServerNothing")),
     own(
         "POST /api/endpoints/{id}/rotate",
-        "Makes a new secret. The one before signs for another day.",
+        "Makes a new secret. Each earlier one signs for another day.",
         (200, "ServerNewEndpoint"),
     ),
     own("POST /api/endpoints/{id}/test", "Sends a test message.", (202, "ServerMessage")),

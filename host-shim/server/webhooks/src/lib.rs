@@ -16,7 +16,7 @@ mod tables;
 pub use address::{UrlError, check_url};
 pub use deliveries::{Attempt, Delivery, DeliveryState, Due, Told};
 pub use differences::{Change, Seen, differences};
-pub use endpoints::{Changes, Endpoint, EndpointStatus};
+pub use endpoints::{Added, Changes, Endpoint, EndpointStatus, Rotation};
 pub use retry::{ATTEMPTS_MAX, FAILING_MS, after};
 pub use send::{HttpSender, Sent, Transport};
 pub use sender::{Notices, Sender};
@@ -24,4 +24,8 @@ pub use sign::{SignError, new_secret, signature};
 pub use tables::{SHAPE, Webhooks, WebhooksError};
 
 /// Maximum number of endpoints of a business in one mode: each may occupy a thread.
-pub const ENDPOINTS_MAX: usize = 50;
+pub const ENDPOINTS_MAX: u32 = 50;
+/// Maximum number of endpoints of an account, so that no account takes those of all.
+pub const ENDPOINTS_OF_ACCOUNT_MAX: u32 = 5;
+/// Maximum number of earlier secrets of an endpoint that still sign.
+pub const OLD_SECRETS_MAX: usize = 4;

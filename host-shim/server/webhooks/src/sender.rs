@@ -108,7 +108,7 @@ impl Sender {
         let at = self.notices.now();
         let failed = |error: String| Attempt { at, took_ms: 0, status: None, error: Some(error) };
         let timestamp = at.div_euclid(1_000);
-        let old = endpoint.old_secret.as_ref().filter(|(_, until)| *until > at).map(|(reference, _)| reference);
+        let old = endpoint.old_secrets.iter().filter(|(_, until)| *until > at).map(|(reference, _)| reference);
         let mut signatures = Vec::new();
         for reference in std::iter::once(&endpoint.secret).chain(old) {
             let secret = match self.secrets.resolve(&self.scope, reference) {

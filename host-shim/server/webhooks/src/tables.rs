@@ -10,12 +10,13 @@ const TABLES: &str = "
         types TEXT NOT NULL,
         description TEXT NOT NULL,
         secret TEXT NOT NULL,
-        old_secret TEXT,
-        old_until INTEGER,
+        old_secrets TEXT NOT NULL DEFAULT '[]',
+        rotation TEXT,
         disabled_at INTEGER,
         failing_since INTEGER,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX endpoints_of_account ON endpoints (account);
     CREATE TABLE messages (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,

@@ -19,6 +19,7 @@ mod orchestra;
 mod pages;
 mod player;
 mod products;
+mod proof;
 mod rates;
 mod raw;
 mod registry;

@@ -2,6 +2,7 @@
 //! account.
 
 use super::{Running, SECRET, args, environment, now_s};
+use crate::run::invoice;
 use host_intake::testing::sign;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -18,6 +19,14 @@ fn paid() -> Value {
             "metadata": {"orchestraName": "City Philharmonic", "subdomain": "city", "plan": "pro"},
         }},
     })
+}
+
+/// Delivers an event of Stripe.
+fn deliver(server: &Running, event: &Value) {
+    let event = event.to_string();
+    let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now_s(), event.as_bytes()));
+    let (status, answer) = server.send("POST /api/webhooks/stripe", &signature, &event).expect("an answer");
+    assert_eq!(status, 200, "{answer}");
 }
 
 /// Waits for a mail to the buyer that has these words, and returns it with the soft line breaks of its encoding removed.
@@ -52,10 +61,7 @@ fn who_pays_without_an_account_claims_it_by_the_link_of_the_welcome_mail() {
     let environment = [&environment()[..], &[("SUPABASE_ACCESS_TOKEN", "sbp_test")]].concat();
     let more = ["--providers", "local", "--simulate"];
     let server = Running::start_args(&args("orchestra", &data, &more), &environment, &folder.path().join("log"));
-    let event = paid().to_string();
-    let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now_s(), event.as_bytes()));
-    let (status, answer) = server.send("POST /api/webhooks/stripe", &signature, &event).expect("an answer");
-    assert_eq!(status, 200, "{answer}");
+    deliver(&server, &paid());
     let link = link_in_mail(&data.join("providers").join("mails"));
     // A mail to the account goes to the buyer before anybody has claimed it, and names the instance.
     mail_with(&data.join("providers").join("mails"), "Subject: City Philharmonic is ready");
@@ -72,4 +78,20 @@ fn who_pays_without_an_account_claims_it_by_the_link_of_the_welcome_mail() {
     server.stop();
     let log = std::fs::read_to_string(folder.path().join("log")).expect("the log");
     assert!(!log.contains(token), "the log has no token");
+}
+
+#[test]
+fn the_first_receipt_reaches_the_buyer_before_the_account_has_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    // Without a token of Supabase, the database waits for a person, and so does the step that makes the link.
+    let more = ["--providers", "local", "--simulate"];
+    let server = Running::start_args(&args("orchestra", &data, &more), &environment(), &folder.path().join("log"));
+    deliver(&server, &paid());
+    let mut first = invoice("evt_invoice");
+    first["data"]["object"]["customer"] = json!("cus_1");
+    first["data"]["object"]["lines"]["data"][0]["pricing"]["price_details"]["price"] = json!("price_orchestra_pro");
+    deliver(&server, &first);
+    mail_with(&data.join("providers").join("mails"), "Subject: Your receipt from");
+    server.stop();
 }

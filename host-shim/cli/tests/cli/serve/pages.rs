@@ -143,7 +143,9 @@ fn a_user_has_a_team_webhooks_and_the_own_data() {
     let told = play("solobase", "account.mjs");
     let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
     assert_eq!((text("organization"), text("role")), ("Choir", "Expected owner, member, viewer."));
-    assert_eq!(text("invited"), "The invitation is on its way.");
+    assert!(text("unproved").contains("Only then can you make an organization and invite people."), "{told}");
+    assert_has(&told, "elsewhere", &["Log in to confirm", "Or set a new password"]);
+    assert_eq!((text("invited"), text("withdrawn")), ("The invitation is on its way.", "The invitation is withdrawn."));
     assert_has(&told, "invitation", &["Join Choir", "with the role owner"]);
     assert!(text("joined").contains("Choir"), "{told}");
     assert_has(&told, "usedInvitation", &["does not work for bob@example.com", "Ask an owner of the organization"]);

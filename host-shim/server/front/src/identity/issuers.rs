@@ -5,6 +5,7 @@ use crate::cookie::{self, LOGIN};
 use crate::extract::{Asked, Hosted, Named, Open};
 use crate::front::{AppState, HostedSite};
 use crate::identity::announce;
+use crate::identity::mails::tell_proved;
 use crate::problem::Problem;
 use crate::rate::Peer;
 use crate::redirect::see_other;
@@ -124,6 +125,8 @@ pub(crate) async fn finish(
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
+    // The issuer has proved the address, as a link by mail does.
+    tell_proved(&hosted, &logged_in.user, &logged_in.proof).await;
     let session = cookie::begin_session(&hosted, &logged_in.token, logged_in.expires_at);
     let cookies = [session, cookie::set(&hosted, LOGIN, "", 0)];
     redirect(&format!("{}{return_to}", hosted.url), cookies)

@@ -2,20 +2,22 @@
 
 use super::session::Session;
 use super::{LOGIN, Then, accepted, announce, answer, browser, given, note_language, shown, user_shown};
+use crate::closing::{self, CLOSE};
 use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::query::read;
+use crate::products::whole_list;
+use crate::query::{asked, read};
 use crate::rate::Peer;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, address_hash};
+use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, Question, address_hash};
 use host::read::holder;
-use host_identity::{Address, IdentityError, Link, LinkKind, User};
+use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, Proof, User};
 use host_intake::Decoded;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -25,17 +27,36 @@ fn service() -> Actor {
     Actor { kind: ActorKind::Service, subject: "identity".to_owned(), roles: Vec::new() }
 }
 
+/// The reason why the server has not sent a command or a mail of its own.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSent {
+    /// The link of the mail is not made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The command is not stored.
+    #[error("{0}")]
+    Command(String),
+}
+
 /// Sends a command of the server in an account.
-pub(super) async fn command(hosted: &HostedSite, account: Account, kind: &str, payload: &Value) -> Result<(), String> {
-    let random = host_identity::random("cmd_").map_err(|error| error.to_string())?;
+pub(super) async fn command(hosted: &HostedSite, account: Account, kind: &str, payload: &Value) -> Result<(), NotSent> {
+    let random = host_identity::random("cmd_").map_err(LinkError::from)?;
     let event = command::event(hosted, random, service(), account, kind, payload.to_string());
-    accepted(hosted, (Decoded { event, refusal: None, time: None }, Vec::new())).await
+    accepted(hosted, (Decoded { event, refusal: None, time: None }, Vec::new())).await.map_err(NotSent::Command)
+}
+
+/// Closes an account, and deletes what the server keeps of it.
+pub(super) async fn close(hosted: &HostedSite, account: Account) -> Result<(), NotSent> {
+    command(hosted, account.clone(), CLOSE, &json!({})).await?;
+    closing::forget(hosted, &account);
+    Ok(())
 }
 
 /// Makes a link and sends it by mail.
-pub(super) async fn send(hosted: &HostedSite, link: &Link, values: Map<String, Value>) -> Result<(), String> {
-    let users = hosted.users.as_ref().ok_or("the business has no users of its own")?;
-    let reference = users.links.make(link, hosted.site.clock().now()).map_err(|error| error.to_string())?;
+pub(super) async fn send(hosted: &HostedSite, link: &Link, values: Map<String, Value>) -> Result<(), NotSent> {
+    let no_users = || NotSent::Command("the business has no users of its own".to_owned());
+    let users = hosted.users.as_ref().ok_or_else(no_users)?;
+    let reference = users.links.make(link, hosted.site.clock().now())?;
     let payload =
         json!({"template": link.kind.template(), "to": link.email, "values": values, "secrets": {"link": reference}});
     command(hosted, link.account.clone(), "account.notify", &payload).await
@@ -44,7 +65,7 @@ pub(super) async fn send(hosted: &HostedSite, link: &Link, values: Map<String, V
 /// Returns the link of a user.
 fn of_user(kind: LinkKind, user: &User) -> Link {
     let (email, account) = (user.email.clone(), Account::User(user.id.clone()));
-    Link { kind, livemode: user.livemode, email, account, roles: Vec::new() }
+    Link { kind, livemode: user.livemode, email, account, roles: Vec::new(), sender: None }
 }
 
 /// Asks a new user to prove the address. A failure is logged: the user can ask for the mail again.
@@ -63,43 +84,64 @@ pub(crate) async fn confirmation(State(app): State<AppState>, session: Session) 
     Ok(Answered::of(202, json!({})))
 }
 
-/// Carries out `POST /api/auth/confirm`: the link has proved the address.
+/// Carries out `POST /api/auth/confirm`: in a session of the user to whom it went, the link proves the address. Elsewhere the link sets a
+/// new password, since somebody else may have registered with the address.
 pub(crate) async fn confirm(
     State(app): State<AppState>,
-    Hosted(hosted): Hosted,
+    session: Session,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
     let given = given(&app, &headers, body, &["token"], &[]).await?;
-    let identity = hosted.users()?.identity();
-    let user = identity.confirm(text(&given, "token"), hosted.site.clock().now())?;
-    tell_confirmed(&hosted, &user).await;
+    let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
+    let user = identity.confirm(text(&given, "token"), (&session.user, &session.id), now)?;
+    tell_proved(&session.hosted, &user, &Proof::default()).await;
     Ok(Answered::ok(user_shown(&user)))
 }
 
 /// Tells the business of a proved address, so that a checkout by it finds the account. An account that such a checkout has made before
-/// goes to the user. A failure is logged: the next proof repeats it.
-async fn tell_confirmed(hosted: &HostedSite, user: &User) {
+/// goes to the user. Tokens end that an unproved user made in an account before. A failure is logged: the next proof repeats it.
+pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof) {
+    if let Some(account) = &proof.taken_over
+        && let Err(problem) = revoke_tokens(hosted, account).await
+    {
+        tracing::error!(?problem, %account, "the tokens of an account that was taken over are not revoked");
+    }
     let told = async {
         let claim = format!("{ADDRESS_CLAIMS}{}", address_hash(&user.email));
         let partition = hosted.site.partition().clone();
         let held = read(hosted, move |store| holder(store, &partition, &claim)).await;
         let own = Account::User(user.id.clone());
-        match held.map_err(|_| "the store cannot be read")? {
-            Some(made @ Account::User(_)) if made != own => {
-                let users = hosted.users.as_ref().ok_or("the business has no users of its own")?;
-                let added = users.identity().users().add_account(user.livemode, &made, &user.id);
-                added.map(drop).map_err(|error| error.to_string())
-            }
-            Some(_) => Ok(()),
-            None => command(hosted, own, "account.confirm", &json!({"email": user.email})).await,
+        let made = match held.map_err(|_| NotSent::Command("the store cannot be read".to_owned()))? {
+            Some(holder) if holder == own => return Ok(()),
+            made => made,
+        };
+        if let (Some(made @ Account::User(_)), Some(users)) = (&made, &hosted.users) {
+            let added = users.identity().users().add_account(user.livemode, made, &user.id);
+            added.map_err(|error| NotSent::Command(error.to_string()))?;
+        }
+        // After a change, the account gives up the earlier address also if another account has the new one.
+        match made.is_none() || proof.has_moved {
+            true => command(hosted, own, "account.confirm", &json!({"email": user.email})).await,
+            false => Ok(()),
         }
     };
     if let Err(error) = told.await {
         tracing::error!(%error, user = user.id, "the business was not told of a proved address");
     }
+}
+
+/// Revokes the tokens that work in an account.
+async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Problem> {
+    let question = Question { account: account.clone(), actor: service(), at: hosted.site.clock().now() };
+    let issued = asked(hosted, move |answerer| whole_list(answerer, &question, "tokens", Some("issued"))).await?;
+    for token in issued.into_iter().flatten() {
+        let revoked = command(hosted, account.clone(), "token.revoke", &json!({"id": token["id"]})).await;
+        revoked.map_err(|error| Problem::unavailable(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not tell.
@@ -130,15 +172,13 @@ async fn send_all(hosted: Arc<HostedSite>, links: Vec<Link>) {
 
 /// Returns the links for an address: to set a password, or to take over accounts that checkouts have made.
 fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Problem> {
-    let (identity, now) = (hosted.users()?.identity(), hosted.site.clock().now());
+    let identity = hosted.users()?.identity();
     let livemode = identity.partition().livemode;
     if let Some((user, _)) = identity.users().by_address(livemode, address)? {
         return Ok(vec![of_user(LinkKind::Reset, &user)]);
     }
-    let claimable = identity.users().claimable(livemode, address, now)?.into_iter();
-    let email = address.as_str();
-    let link = |account| Link { kind: LinkKind::Claim, livemode, email: email.to_owned(), account, roles: Vec::new() };
-    Ok(claimable.map(link).collect())
+    let claimable = identity.users().claimable(livemode, address)?.into_iter();
+    Ok(claimable.map(|account| Link::new(LinkKind::Claim, livemode, address, account)).collect())
 }
 
 /// Carries out `POST /api/auth/password`: sets a password by a link, and logs the user in.
@@ -159,7 +199,7 @@ pub(crate) async fn password(
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
-    tell_confirmed(&hosted, &logged_in.user).await;
+    tell_proved(&hosted, &logged_in.user, &logged_in.proof).await;
     Ok(browser::remembered(&hosted, users, &headers, &logged_in.user, Answered::ok(shown(&logged_in))))
 }
 

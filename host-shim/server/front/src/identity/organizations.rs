@@ -1,23 +1,27 @@
 //! `/api/auth/organizations/…`, `/api/auth/invitation` and `/api/auth/join`: organizations, their members, and invitations by mail.
 
-use super::mails::{command, send, text};
+use super::mails::{NotSent, close, send, tell_proved, text};
 use super::session::Session;
 use super::{given, user_shown};
 use crate::command::Answered;
 use crate::extract::{Asked, Named};
 use crate::front::AppState;
 use crate::problem::Problem;
+use crate::proof::unproved;
 use crate::rate::Tried;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{Account, FieldErrorCode};
-use host_identity::{Address, Link, LinkKind, OWNER, Organization, Removed, Users, UsersError, random};
+use host_identity::{
+    Address, INVITATIONS_MAX, Link, LinkError, LinkKind, OWNER, Organization, Proof, Removed, Users, UsersError,
+    leads_elsewhere, random,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Maximum length of a name in characters.
-const NAME_CHARS_MAX: usize = 200;
+const NAME_CHARS_MAX: usize = 100;
 /// Maximum number of organizations of a user.
 const ORGANIZATIONS_MAX: usize = 100;
 
@@ -64,8 +68,13 @@ pub(crate) async fn found(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
+    session.needs_proof()?;
     let given = given(&app, &headers, body, &["name"], &[]).await?;
     let name = text(&given, "name").trim();
+    if leads_elsewhere(name) {
+        let message = "expected a name without addresses and links: it stands in mails to invited people";
+        return Err(wrong("/name", FieldErrorCode::NotAllowed, message.to_owned()));
+    }
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         let message = format!("expected 1 to {NAME_CHARS_MAX} characters in one line");
         return Err(wrong("/name", FieldErrorCode::OutOfRange, message));
@@ -76,7 +85,9 @@ pub(crate) async fn found(
     }
     let created_at = session.hosted.site.clock().now();
     let organization = Organization { id: random("org_")?, name: name.to_owned(), created_at };
-    session.file()?.found(session.user.livemode, &organization, &session.user.id)?;
+    if !session.file()?.found(session.user.livemode, &organization, &session.user.id)? {
+        return Err(unproved());
+    }
     Ok(Answered::of(201, organization_shown(&organization, &[OWNER.to_owned()])))
 }
 
@@ -91,8 +102,7 @@ pub(crate) async fn list(session: Session) -> Result<Answered, Problem> {
 pub(crate) async fn dissolve(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
     let organization = session.owned(&id)?;
     let account = Account::Organization(organization.id.clone());
-    let closed = command(&session.hosted, account, "account.close", &json!({})).await;
-    closed.map_err(|error| {
+    close(&session.hosted, account).await.map_err(|error| {
         tracing::error!(%error, organization = id, "an organization was not closed");
         Problem::unavailable("the organization was not closed")
     })?;
@@ -134,6 +144,7 @@ pub(crate) async fn invite(
     body: Body,
 ) -> Result<Answered, Problem> {
     let organization = session.owned(&id)?;
+    session.needs_proof()?;
     app.rates.tries(Tried::Invite { user: &session.user.id })?;
     let given = given(&app, &headers, body, &["email", "role"], &[]).await?;
     let address = Address::parse(text(&given, "email"));
@@ -143,20 +154,48 @@ pub(crate) async fn invite(
     if !known.iter().any(|known| known == role) {
         return Err(wrong("/role", FieldErrorCode::NotAllowed, format!("expected {}", known.join(", "))));
     }
-    let link = Link {
-        kind: LinkKind::Invitation,
-        livemode: session.user.livemode,
-        email: address.as_str().to_owned(),
-        account: Account::Organization(organization.id.clone()),
-        roles: vec![role.to_owned()],
-    };
+    let account = Account::Organization(organization.id.clone());
+    let link = Link::new(LinkKind::Invitation, session.user.livemode, &address, account);
+    let link = Link { roles: vec![role.to_owned()], sender: Some(session.user.id.clone()), ..link };
     let values = [("organization", organization.name.as_str()), ("role", role)];
     let values: Map<String, Value> = values.map(|(name, value)| (name.to_owned(), json!(value))).into_iter().collect();
-    send(&session.hosted, &link, values).await.map_err(|error| {
-        tracing::error!(%error, organization = id, "an invitation was not sent");
-        Problem::unavailable("the invitation was not sent")
-    })?;
-    Ok(Answered::of(202, json!({"email": link.email, "role": role})))
+    match send(&session.hosted, &link, values).await {
+        Ok(()) => Ok(Answered::of(202, json!({"email": link.email, "role": role}))),
+        Err(NotSent::Link(LinkError::NotAllowed)) => {
+            let detail =
+                format!("expected at most {INVITATIONS_MAX} open invitations of an organization: withdraw some");
+            Err(Problem::new(StatusCode::CONFLICT, "too-many-invitations", detail))
+        }
+        Err(error) => {
+            tracing::error!(%error, organization = id, "an invitation was not sent");
+            Err(Problem::unavailable("the invitation was not sent"))
+        }
+    }
+}
+
+/// Carries out `GET /api/auth/organizations/ID/invitations`: the invitations that nobody has accepted yet.
+pub(crate) async fn invitations(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
+    let (organization, now) = (session.owned(&id)?, session.hosted.site.clock().now());
+    let open = session.file()?.invitations(session.user.livemode, &organization.id, now)?.into_iter();
+    let shown = open.map(|open| {
+        json!({
+            "id": open.id, "email": open.email, "roles": open.roles, "sender": open.sender,
+            "expires_at": host::time::text(open.expires_at),
+        })
+    });
+    Ok(Answered::ok(json!({"invitations": shown.collect::<Vec<Value>>()})))
+}
+
+/// Carries out `DELETE /api/auth/organizations/ID/invitations/INVITATION`: an owner withdraws an invitation.
+pub(crate) async fn withdraw(
+    session: Session,
+    Named((id, invitation)): Named<(String, String)>,
+) -> Result<Answered, Problem> {
+    let (organization, now) = (session.owned(&id)?, session.hosted.site.clock().now());
+    match session.file()?.withdraw(session.user.livemode, &organization.id, &invitation, now)? {
+        true => Ok(Answered::ok(json!({}))),
+        false => Err(Problem::not_found("no open invitation with this id")),
+    }
 }
 
 /// The query of `GET /api/auth/invitation`.
@@ -166,26 +205,14 @@ pub(crate) struct Invited {
     token: String,
 }
 
-/// Returns an invitation that still works and went to the user's own address, and its organization.
-fn invitation(session: &Session, token: &str) -> Result<(Link, Organization), Problem> {
-    let identity = session.users()?.identity();
-    let link = identity.link(token, &[LinkKind::Invitation], session.hosted.site.clock().now())?;
-    if link.email != session.user.email {
-        return Err(Problem::forbidden("the invitation went to another address"));
-    }
-    let Account::Organization(id) = &link.account else { return Err(Problem::not_found("no organization")) };
-    let organization = identity.users().organization(session.user.livemode, id)?;
-    let organization = organization.ok_or_else(|| Problem::not_found("the organization was dissolved"))?;
-    Ok((link, organization))
-}
-
 /// Carries out `GET /api/auth/invitation`: tells the user what an invitation is for.
 pub(crate) async fn invited(session: Session, Asked(asked): Asked<Invited>) -> Result<Answered, Problem> {
-    let (link, organization) = invitation(&session, &asked.token)?;
+    let now = session.hosted.site.clock().now();
+    let (link, organization) = session.users()?.identity().invitation(&asked.token, &session.user, now)?;
     Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))
 }
 
-/// Carries out `POST /api/auth/join`: the user accepts an invitation.
+/// Carries out `POST /api/auth/join`: the user accepts an invitation, which proves the address.
 pub(crate) async fn join(
     State(app): State<AppState>,
     session: Session,
@@ -193,12 +220,14 @@ pub(crate) async fn join(
     body: Body,
 ) -> Result<Answered, Problem> {
     let given = given(&app, &headers, body, &["token"], &[]).await?;
-    let (link, organization) = invitation(&session, text(&given, "token"))?;
-    session.users()?.identity().use_link(text(&given, "token"))?;
-    session.file()?.join(&organization.id, &session.user.id, &link.roles, session.hosted.site.clock().now())?;
+    let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
+    let (user, organization) = identity.join(text(&given, "token"), (&session.user, &session.id), now)?;
+    if session.user.confirmed_at.is_none() {
+        tell_proved(&session.hosted, &user, &Proof::default()).await;
+    }
     let (organization, roles) = session.organization(&organization.id)?;
     let mut shown = organization_shown(&organization, &roles);
-    shown["user"] = user_shown(&session.user);
+    shown["user"] = user_shown(&user);
     Ok(Answered::ok(shown))
 }
 

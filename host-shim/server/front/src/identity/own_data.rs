@@ -1,6 +1,6 @@
 //! `/api/auth/export` and `/api/auth/erase`: what the server knows of a user, and its end.
 
-use super::mails::{command, text};
+use super::mails::{close, text};
 use super::organizations::owned_by;
 use super::session::Session;
 use super::{given, proved, user_shown};
@@ -117,7 +117,7 @@ impl Export {
 }
 
 /// Carries out `POST /api/auth/erase`: closes the own accounts and deletes the user. The business erases what is personal in the
-/// accounts after the time of its policy `erase_after`.
+/// accounts after the time of its policy `erase_after`. For a user without a password, a login at the issuer a moment ago stands for it.
 pub(crate) async fn erase(
     State(app): State<AppState>,
     session: Session,
@@ -126,9 +126,14 @@ pub(crate) async fn erase(
 ) -> Result<Answered, Problem> {
     let tried = Tried::Prove { user: &session.user.id };
     app.rates.tries(tried)?;
-    let given = given(&app, &headers, body, &["password"], &[]).await?;
+    let given = given(&app, &headers, body, &[], &["password"]).await?;
     let (users, password) = (session.users()?, text(&given, "password").to_owned());
-    if !proved(|then| users.identity().prove(&session.user.id, password, then)).await? {
+    if !users.identity().has_password(&session.user.id)? {
+        if !users.identity().is_fresh(&session.id, session.hosted.site.clock().now())? {
+            let detail = "log in again, and delete the account within ten minutes";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "login-again", detail));
+        }
+    } else if !proved(|then| users.identity().prove(&session.user.id, password, then)).await? {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-credentials", "the password is wrong"));
     }
     app.rates.succeeded(tried);
@@ -139,7 +144,7 @@ pub(crate) async fn erase(
         return Err(problem.with("organizations", json!(owned)));
     }
     for account in session.accounts()? {
-        command(&session.hosted, account, "account.close", &json!({})).await.map_err(|error| {
+        close(&session.hosted, account).await.map_err(|error| {
             tracing::error!(%error, user = session.user.id, "an account was not closed");
             Problem::unavailable("the account was not closed")
         })?;

@@ -5,6 +5,7 @@ use crate::access::{token, unauthorized};
 use crate::extract::{Counted, Hosted};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::proof::unproved;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use extension_contract::Account;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub(crate) struct Session {
     pub(super) hosted: Arc<HostedSite>,
     pub(super) user: User,
+    /// Id of the session.
+    pub(super) id: String,
 }
 
 impl FromRequestParts<AppState> for Session {
@@ -27,11 +30,11 @@ impl FromRequestParts<AppState> for Session {
         let found = token.map(|token| hosted.users()?.identity().user(token, now).map_err(Problem::from));
         let is_counted = parts.extensions.get::<Counted>().is_some();
         match found.transpose()?.flatten() {
-            Some((user, _)) => {
+            Some((user, id)) => {
                 if !is_counted {
                     app.rates.key(&format!("user:{}", user.id))?;
                 }
-                Ok(Session { hosted, user })
+                Ok(Session { hosted, user, id })
             }
             None => {
                 if !is_counted {
@@ -47,6 +50,11 @@ impl Session {
     /// Returns the users of the site.
     pub(super) fn users(&self) -> Result<&SiteUsers, Problem> {
         self.hosted.users()
+    }
+
+    /// Refuses a user who has not proved the address.
+    pub(super) fn needs_proof(&self) -> Result<(), Problem> {
+        self.user.confirmed_at.map(drop).ok_or_else(unproved)
     }
 
     /// Returns the user's own account.

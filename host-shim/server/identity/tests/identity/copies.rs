@@ -1,6 +1,6 @@
 //! Users move from a file to PostgreSQL.
 
-use crate::{identity_of, in_postgresql, person, register};
+use crate::{identity_of, in_postgresql, proved, register};
 use extension_contract::Account;
 use host_identity::{Issued, Link, LinkKind, Organization, SHAPE, Users};
 use host_small_store::{Place, SmallStore, copy};
@@ -12,13 +12,19 @@ fn all_tables_are_copied() {
     let identity = identity_of(Users::open(&from).expect("users"));
     let ada = register(&identity, "ada@example.com", "correct horse").expect("registered").user;
     let users = identity.users();
-    assert!(users.add(&person("bob"), "").expect("written"));
+    assert!(users.add(&proved("bob"), "").expect("written"));
     let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 5 };
-    users.found(false, &choir, &ada.id).expect("written");
+    assert!(users.found(false, &choir, "bob").expect("written"));
     let account = Account::User("usr_x".into());
     assert!(users.add_account(false, &account, &ada.id).expect("written"));
-    let link =
-        Link { kind: LinkKind::Reset, livemode: false, email: ada.email, account: account.clone(), roles: Vec::new() };
+    let link = Link {
+        kind: LinkKind::Reset,
+        livemode: false,
+        email: ada.email,
+        account: account.clone(),
+        roles: Vec::new(),
+        sender: None,
+    };
     users.add_link("t1", &link, None, 0).expect("written");
     let issued =
         Issued { issuer: "https://id.example", subject: "s1", email: Some("eve@example.com"), name: Some("Eve") };

@@ -2,6 +2,7 @@
 
 mod copies;
 mod hosts;
+mod invitations;
 mod issued;
 mod links;
 mod organizations;
@@ -10,7 +11,8 @@ mod sessions;
 mod users;
 
 use counterparts::Postgres;
-use host_identity::{Hasher, Identity, LoggedIn, NewUser, Refused, Signer, User, Users};
+use extension_contract::Account;
+use host_identity::{Address, Hasher, Identity, Link, LinkKind, LoggedIn, NewUser, Refused, Signer, User, Users};
 use host_small_store::Place;
 use host_store::Partition;
 use std::sync::Arc;
@@ -48,6 +50,22 @@ fn register(identity: &Identity, email: &str, password: &str) -> Result<LoggedIn
     let new = NewUser { email: email.into(), password: password.into(), name: None, is_operator: false };
     identity.register(new, 0, move |told| sender.send(told).expect("a receiver"))?;
     answer.recv().expect("an answer")
+}
+
+/// Registers a user who proves the address at once.
+fn confirmed(identity: &Identity, email: &str) -> LoggedIn {
+    let login = register(identity, email, "correct horse").expect("registered");
+    let (user, session) = identity.user(&login.token, 0).expect("read").expect("a session");
+    let token = identity.link_token().expect("random");
+    let address = Address::parse(email).expect("an address");
+    let link = Link::new(LinkKind::Confirm, false, &address, Account::User(user.id.clone()));
+    assert!(identity.users().add_link(&token, &link, None, 0).expect("written"));
+    LoggedIn { user: identity.confirm(&token, (&user, &session), 0).expect("confirmed"), ..login }
+}
+
+/// A user without a password, who has proved the address.
+fn proved(id: &str) -> User {
+    User { confirmed_at: Some(0), ..person(id) }
 }
 
 /// A user without a password.

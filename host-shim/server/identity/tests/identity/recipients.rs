@@ -1,8 +1,10 @@
 //! Who gets the mails of an account.
 
-use crate::{all_users, person};
+use crate::{all_users, person, proved};
 use extension_contract::Account;
 use host_identity::{Address, Link, LinkKind, Mailed, Organization, Users};
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 fn mailed(users: &Users, account: &Account) -> Vec<(String, Option<String>)> {
     let found = users.mailed(false, account).expect("read").into_iter();
@@ -13,7 +15,7 @@ fn mailed(users: &Users, account: &Account) -> Vec<(String, Option<String>)> {
 fn mails_go_to_the_address_of_the_registration_in_the_language_of_the_last_login() {
     for users in all_users() {
         for id in ["ada", "bob", "eve"] {
-            assert!(users.add(&person(id), "").expect("written"));
+            assert!(users.add(&proved(id), "").expect("written"));
         }
         let ada = Account::User("ada".into());
         assert_eq!(mailed(&users, &ada), [("ada@example.com".into(), None)]);
@@ -27,7 +29,7 @@ fn mails_go_to_the_address_of_the_registration_in_the_language_of_the_last_login
         assert_eq!(users.mailed(true, &ada).expect("read"), [], "of another mode");
         assert_eq!(mailed(&users, &Account::Platform), []);
         let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 5 };
-        users.found(false, &choir, "ada").expect("written");
+        assert!(users.found(false, &choir, "ada").expect("written"));
         users.join("org_1", "bob", &["member".into()], 6).expect("written");
         users.join("org_1", "eve", &["owner".into()], 7).expect("written");
         let owners: Vec<String> =
@@ -42,11 +44,41 @@ fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_ov
         let made = Account::User("usr_made".into());
         assert_eq!(mailed(&users, &made), []);
         let email = "buyer@example.com".to_owned();
-        let link = Link { kind: LinkKind::Claim, livemode: false, email, account: made.clone(), roles: Vec::new() };
+        let link = Link {
+            kind: LinkKind::Claim,
+            livemode: false,
+            email,
+            account: made.clone(),
+            roles: Vec::new(),
+            sender: None,
+        };
         users.add_link("t1", &link, None, 0).expect("written");
-        assert_eq!(mailed(&users, &made), [("buyer@example.com".into(), None)]);
+        // The link has expired, and another one was made since.
+        for _ in 0..2 {
+            users.forget_links(false, 60 * DAY_MS).expect("written");
+            assert_eq!(mailed(&users, &made), [("buyer@example.com".into(), None)]);
+            let buyer = Address::parse("buyer@example.com").expect("an address");
+            assert_eq!(users.claimable(false, &buyer).expect("read"), [made.clone()], "it can still be taken over");
+        }
         assert!(users.add(&person("ada"), "").expect("written"));
         assert!(users.add_account(false, &made, "ada").expect("written"));
         assert_eq!(mailed(&users, &made), [("ada@example.com".into(), None)]);
+        users.forget_links(false, 60 * DAY_MS).expect("written");
+        users.delete(&person("ada")).expect("deleted");
+        assert_eq!(mailed(&users, &made), [], "the address is forgotten when it is not needed any more");
+    }
+}
+
+#[test]
+fn the_address_of_a_buyer_is_forgotten_when_the_account_is_closed() {
+    for users in all_users() {
+        let made = Account::User("usr_made".into());
+        let buyer = Address::parse("buyer@example.com").expect("an address");
+        let link = Link::new(LinkKind::Claim, false, &buyer, made.clone());
+        assert!(users.add_link("t1", &link, Some("secret:1"), 0).expect("written"));
+        users.end_links(false, &made).expect("written");
+        assert_eq!((mailed(&users, &made), users.link(false, "t1", 1).expect("read")), (vec![], None));
+        let forgotten = users.forget_links(false, 1).expect("written");
+        assert_eq!(forgotten.into_iter().map(|link| link.secret).collect::<Vec<_>>(), ["secret:1"]);
     }
 }

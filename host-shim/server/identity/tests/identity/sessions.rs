@@ -1,6 +1,6 @@
 //! Registrations, logins, and links that set passwords.
 
-use crate::{identities, person, register};
+use crate::{confirmed, identities, person, register};
 use extension_contract::{Account, ActorKind};
 use host_access::Reach;
 use host_identity::{Identity, Link, LinkKind, LoggedIn, Organization, Refused};
@@ -46,7 +46,7 @@ fn set_password(identity: &Identity, token: &str, password: &str) -> Result<Logg
 fn link(identity: &Identity, kind: LinkKind, account: &str) -> String {
     let token = identity.link_token().expect("random");
     let (email, account) = ("ada@example.com".to_owned(), Account::User(account.into()));
-    let link = Link { kind, livemode: false, email, account, roles: Vec::new() };
+    let link = Link { kind, livemode: false, email, account, roles: Vec::new(), sender: None };
     identity.users().add_link(&token, &link, None, DAY).expect("written");
     token
 }
@@ -66,13 +66,45 @@ fn a_link_sets_a_password_and_ends_the_sessions_of_whoever_had_the_old_one() {
         assert!(identity.caller(&second.token, DAY).expect("read").is_some());
         assert!(matches!(set_password(&identity, &token, "battery staple 2"), Err(Refused::NoLink)), "it was used");
         assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
-        let confirm = link(&identity, LinkKind::Confirm, &first.user.id);
-        assert!(
-            matches!(set_password(&identity, &confirm, "battery staple 2"), Err(Refused::NoLink)),
-            "of another kind"
-        );
-        assert_eq!(identity.confirm(&confirm, DAY).expect("confirmed").id, first.user.id);
-        assert!(matches!(identity.confirm(&confirm, DAY), Err(Refused::NoLink)));
+    }
+}
+
+#[test]
+fn a_link_proves_the_address_in_a_session_of_its_user_and_ends_the_other_sessions() {
+    for identity in identities() {
+        let phone = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let laptop = log_in(&identity, "ada@example.com", "correct horse").expect("logged in");
+        let eve = register(&identity, "eve@example.com", "correct horse").expect("registered");
+        let token = link(&identity, LinkKind::Confirm, &phone.user.id);
+        let confirm = |token: &str, login: &LoggedIn| {
+            let (user, session) = identity.user(&login.token, DAY).expect("read").expect("a session");
+            identity.confirm(token, (&user, &session), DAY)
+        };
+        assert!(matches!(confirm(&token, &eve), Err(Refused::OfAnother)), "another user uses nothing up");
+        let reset = link(&identity, LinkKind::Reset, &phone.user.id);
+        assert!(matches!(confirm(&reset, &laptop), Err(Refused::NoLink)), "of another kind");
+        assert_eq!(confirm(&token, &laptop).expect("confirmed").confirmed_at, Some(DAY));
+        assert!(matches!(confirm(&token, &laptop), Err(Refused::NoLink)), "it was used");
+        assert_eq!(identity.user(&phone.token, DAY).expect("read"), None, "the other session has ended");
+        // Later proofs end nothing.
+        let again = log_in(&identity, "ada@example.com", "correct horse").expect("logged in");
+        confirm(&link(&identity, LinkKind::Confirm, &phone.user.id), &laptop).expect("confirmed");
+        assert!(identity.user(&again.token, DAY).expect("read").is_some());
+    }
+}
+
+#[test]
+fn without_a_session_the_link_that_proves_an_address_sets_a_password() {
+    for identity in identities() {
+        let stranger = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let account = Account::User(stranger.user.id.clone());
+        let token = link(&identity, LinkKind::Confirm, &stranger.user.id);
+        let owner = set_password(&identity, &token, "battery staple").expect("set");
+        assert_eq!((owner.user.confirmed_at, owner.proof.taken_over), (Some(DAY), Some(account)));
+        assert_eq!(identity.user(&stranger.token, DAY).expect("read"), None, "the stranger's session has ended");
+        assert!(matches!(log_in(&identity, "ada@example.com", "correct horse"), Err(Refused::Wrong)));
+        let other = link(&identity, LinkKind::Confirm, "usr_other");
+        assert!(matches!(set_password(&identity, &other, "battery staple"), Err(Refused::NoLink)), "of another user");
     }
 }
 
@@ -108,9 +140,9 @@ fn a_link_that_leads_to_the_account_of_another_address_is_not_used_up() {
 #[test]
 fn a_member_has_the_roles_of_the_organization_only_there() {
     for identity in identities() {
-        let ada = register(&identity, "ada@example.com", "correct horse").expect("registered");
+        let ada = confirmed(&identity, "ada@example.com");
         let choir = Organization { id: "org_1".into(), name: "Choir".into(), created_at: 0 };
-        identity.users().found(false, &choir, &ada.user.id).expect("written");
+        assert!(identity.users().found(false, &choir, &ada.user.id).expect("written"));
         let caller = identity.caller(&ada.token, DAY).expect("read").expect("a caller");
         assert_eq!(caller.actor_in(&Account::Organization("org_1".into())).roles, ["owner"]);
         assert_eq!(caller.actor_in(&Account::User(ada.user.id)).roles, Vec::<String>::new());

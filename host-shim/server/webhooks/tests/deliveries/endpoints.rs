@@ -3,7 +3,9 @@
 use crate::{Bench, benches, in_postgresql, told};
 use extension_contract::Account;
 use host_small_store::{Place, SmallStore, copy};
-use host_webhooks::{Changes, DeliveryState, Notices, SHAPE, Webhooks};
+use host_webhooks::{
+    Added, Changes, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, Endpoint, Notices, SHAPE, Webhooks,
+};
 use std::collections::BTreeMap;
 
 #[test]
@@ -26,6 +28,33 @@ fn an_endpoint_is_changed_tested_and_deleted() {
         assert_eq!(webhooks.endpoint("shop").expect("read"), None);
         assert_eq!(webhooks.log("shop", None, None, 10).expect("read"), [], "its deliveries are gone");
         assert_eq!(webhooks.endpoints().expect("read"), [till]);
+    }
+}
+
+#[test]
+fn an_account_has_few_endpoints_and_none_after_its_end() {
+    for bench in benches() {
+        let webhooks = &bench.webhooks;
+        let of = |account: &str| Account::User(account.to_owned());
+        let mut made = Vec::new();
+        for number in 0..ENDPOINTS_OF_ACCOUNT_MAX {
+            made.push(bench.add(&format!("eve{number}"), Some("eve"), &[]));
+        }
+        let more = |id: &str, account: Option<Account>| {
+            let endpoint = Endpoint { id: id.to_owned(), account, ..made[0].clone() };
+            webhooks.add_endpoint(&endpoint).expect("written")
+        };
+        assert_eq!(more("more", Some(of("eve"))), Added::TooManyOfAccount);
+        for number in ENDPOINTS_OF_ACCOUNT_MAX..ENDPOINTS_MAX {
+            let account = (number % 2 == 0).then(|| of(&format!("user{number}")));
+            assert_eq!(more(&format!("n{number}"), account), Added::Done);
+        }
+        assert_eq!(more("more", Some(of("ada"))), Added::TooMany);
+        bench.subscription("eve", "active");
+        assert_eq!(webhooks.delete_endpoints_of(&of("eve")).expect("written"), made);
+        assert_eq!(webhooks.log("eve0", None, None, 10).expect("read"), [], "with their deliveries");
+        assert_eq!(webhooks.delete_endpoints_of(&of("eve")).expect("written"), []);
+        assert_eq!(more("more", Some(of("ada"))), Added::Done);
     }
 }
 

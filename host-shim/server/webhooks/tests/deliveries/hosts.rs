@@ -1,9 +1,9 @@
 //! Two hosts that use the same webhooks at once.
 
-use crate::{Bench, in_postgresql};
+use crate::{Bench, HOUR, in_postgresql};
 use extension_contract::Account;
 use host_small_store::Place;
-use host_webhooks::{Attempt, DeliveryState, Seen, Told, Webhooks};
+use host_webhooks::{Attempt, DeliveryState, Rotation, Seen, Told, Webhooks};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -98,18 +98,28 @@ fn an_endpoint_is_disabled_and_enabled_by_one_of_two() {
 #[test]
 fn no_secret_is_lost_when_two_rotate_at_once() {
     shared(|hosts| {
-        let mut last = hosts[0].add("shop", None, &[]).secret;
-        let mut before = None;
+        let mut known = vec![hosts[0].add("shop", None, &[]).secret];
         for round in 0..ROUNDS {
-            let mut retired = at_once(hosts, |number, webhooks| {
-                webhooks.rotate("shop", &format!("secret:{round}{number}"), round).expect("written")
+            let now = round * 48 * HOUR;
+            let ended = at_once(hosts, |number, webhooks| {
+                let (secret, request) = (format!("secret:{round}{number}"), format!("{round}{number}"));
+                webhooks.rotate("shop", &secret, &request, now).expect("written")
             });
-            retired.sort();
-            let mut expected = [before, Some(last)];
-            expected.sort();
-            assert_eq!(retired, expected);
+            let ended = ended.into_iter().flat_map(|rotation| match rotation {
+                Rotation::Done(ended) => ended,
+                other => panic!("{other:?}"),
+            });
+            let mut ended: Vec<String> = ended.collect();
             let shop = hosts[0].webhooks.endpoint("shop").expect("read").expect("the endpoint");
-            (last, before) = (shop.secret, shop.old_secret.map(|(secret, _)| secret));
+            let signing = shop.old_secrets.into_iter().map(|(secret, _)| secret).chain([shop.secret]);
+            let signing: Vec<String> = signing.collect();
+            assert_eq!(signing.len(), 3, "the one before, and those of both hosts");
+            known.extend([0, 1].map(|number| format!("secret:{round}{number}")));
+            ended.extend(signing.iter().cloned());
+            ended.sort();
+            known.sort();
+            assert_eq!(ended, known, "each signs or is to be deleted");
+            known = signing;
         }
     });
 }

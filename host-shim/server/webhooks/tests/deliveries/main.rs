@@ -8,8 +8,8 @@ use extension_contract::{Account, Timestamp};
 use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
 use host_small_store::Place;
 use host_webhooks::{
-    ATTEMPTS_MAX, DeliveryState, Endpoint, FAILING_MS, Notices, Seen, Sender, Sent, Transport, Webhooks, new_secret,
-    signature,
+    ATTEMPTS_MAX, Added, DeliveryState, Endpoint, FAILING_MS, Notices, OLD_SECRETS_MAX, Rotation, Seen, Sender, Sent,
+    Transport, Webhooks, new_secret, signature,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -119,12 +119,12 @@ impl Bench {
             types: types.iter().map(|name| (*name).to_owned()).collect(),
             description: String::new(),
             secret: format!("secret:{}", new_secret().expect("random")),
-            old_secret: None,
+            old_secrets: Vec::new(),
             disabled_at: None,
             failing_since: None,
             created_at: 0,
         };
-        self.webhooks.add_endpoint(&endpoint).expect("written");
+        assert_eq!(self.webhooks.add_endpoint(&endpoint).expect("written"), Added::Done);
         endpoint
     }
 
@@ -293,11 +293,16 @@ fn an_endpoint_that_is_gone_is_disabled_at_once_and_one_message_is_sent_again() 
 }
 
 #[test]
-fn the_secret_before_a_rotation_signs_for_another_day() {
+fn each_secret_signs_for_a_day_after_its_rotation() {
     for bench in benches() {
         let shop = bench.add("shop", None, &[]);
-        let second = format!("secret:{}", new_secret().expect("random"));
-        assert_eq!(bench.webhooks.rotate("shop", &second, bench.world.now()).expect("written"), None);
+        let [second, third] = [(); 2].map(|()| format!("secret:{}", new_secret().expect("random")));
+        let rotate = |secret: &str, request: &str| {
+            bench.webhooks.rotate("shop", secret, request, bench.world.now()).expect("written")
+        };
+        assert_eq!(rotate(&second, "r1"), Rotation::Done(Vec::new()));
+        assert_eq!(rotate("secret:lost", "r1"), Rotation::Repeated(second.clone()), "the same request again");
+        assert_eq!(rotate(&third, "r2"), Rotation::Done(Vec::new()));
         let signatures = || {
             let got = bench.endpoints.got.lock().expect("no panic");
             let (_, headers, body) = got.last().expect("a message").clone();
@@ -307,16 +312,26 @@ fn the_secret_before_a_rotation_signs_for_another_day() {
                     .expect("signed")
             };
             let given = headers["webhook-signature"].clone();
-            (given.contains(&signed(&second)), given.contains(&signed(&shop.secret)))
+            [&third, &second, &shop.secret].map(|secret| given.contains(&signed(secret)))
         };
         bench.subscription("ada", "active");
         bench.advance(24 * HOUR - 1);
-        assert_eq!(signatures(), (true, true));
+        assert_eq!(signatures(), [true, true, true], "what the receiver knew this morning still counts");
         bench.advance(1);
         bench.subscription("ada", "past_due");
         bench.settle();
-        assert_eq!(signatures(), (true, false));
-        assert_eq!(bench.webhooks.rotate("shop", "secret:third", 0).expect("written"), Some(shop.secret.clone()));
+        assert_eq!(signatures(), [true, false, false]);
+        assert_eq!(rotate("secret:4", "r4"), Rotation::Done(vec![shop.secret.clone(), second.clone()]));
+        for number in 5..5 + OLD_SECRETS_MAX - 1 {
+            assert_eq!(rotate(&format!("secret:{number}"), &format!("r{number}")), Rotation::Done(Vec::new()));
+        }
+        let until = bench.world.now() + 24 * HOUR;
+        assert_eq!(
+            rotate("secret:many", "r-many"),
+            Rotation::TooMany(until),
+            "each message would have many signatures"
+        );
+        assert_eq!(bench.webhooks.rotate("none", "secret:1", "r1", 0).expect("written"), Rotation::Unknown);
     }
 }
 

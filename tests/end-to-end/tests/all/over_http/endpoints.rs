@@ -101,8 +101,31 @@ fn an_endpoint_is_changed_disabled_rotated_and_deleted() {
     assert_ne!(rotated["secret"].as_str(), Some(secret));
     ok(&api, &format!("DELETE {path}"), &ada, &NOTHING);
     assert_eq!(refused(&api, &format!("GET {path}"), &ada, &NOTHING), (404, "not-found".into()));
-    for _ in 0..50 {
+    for _ in 0..5 {
         ok(&api, "POST /api/endpoints", &ada, &json!({"url": URL}));
     }
     assert_eq!(refused(&api, "POST /api/endpoints", &ada, &json!({"url": URL})), (409, "too-many-endpoints".into()));
+    ok(&api, "POST /api/endpoints", &api.operator(), &json!({"url": URL}));
+    ok(&api, "POST /api/endpoints", &api.user("bob"), &json!({"url": URL}));
+}
+
+#[test]
+fn a_rotation_that_is_sent_twice_with_one_key_is_one_rotation() {
+    let api = Api::start("solobase");
+    let ada = api.user("ada");
+    let made = ok(&api, "POST /api/endpoints", &ada, &json!({"url": URL}));
+    let line = format!("POST /api/endpoints/{}/rotate", made["id"].as_str().expect("an id"));
+    let rotate = |key: &str| api.send_with(&line, &ada, &[("Idempotency-Key", key)], &json!({})).ok()["secret"].clone();
+    let first = rotate("r-1");
+    assert_ne!(first, made["secret"]);
+    assert_eq!(rotate("r-1"), first, "the answer was lost, and the client asks again");
+    assert_ne!(rotate("r-2"), first);
+    for _ in 0..2 {
+        ok(&api, &line, &ada, &json!({}));
+    }
+    assert_eq!(
+        refused(&api, &line, &ada, &json!({})),
+        (409, "too-many-secrets".into()),
+        "each would sign each message"
+    );
 }

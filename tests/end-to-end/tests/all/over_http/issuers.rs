@@ -295,6 +295,64 @@ fn a_browser_logs_in_at_an_issuer_and_returns_with_a_session() {
     assert_eq!(serde_json::from_str::<Value>(&again.body).expect("JSON")["id"], me["id"]);
 }
 
+/// Somebody logs in at the issuer, which proves an address. Returns the session's cookie.
+fn log_in(api: &Api, issuer: &Issuer, email: &str) -> String {
+    let (sent, cookie) = begin(api, issuer, "/");
+    let nonce = &sent["nonce"];
+    issuer.set(|told| {
+        let id_token = json!({"iss": issuer.url, "aud": "shop", "sub": "s-1", "exp": now_s() + 60, "nonce": nonce});
+        told.codes.insert("c".to_owned(), id_token);
+        told.user = json!({"sub": "s-1", "email": email, "email_verified": true});
+    });
+    session(&back(api, &format!("code=c&state={}", sent["state"]), &cookie))
+}
+
+#[test]
+fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
+    let issuer = Issuer::start();
+    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let me = |cookie: &str| -> Value {
+        let me = request(&api, "GET /api/auth/me", &[("Cookie", cookie)]);
+        serde_json::from_str(&me.body).expect("JSON")
+    };
+    let before = me(&log_in(&api, &issuer, "old@example.com"));
+    let after = me(&log_in(&api, &issuer, "New@example.com"));
+    assert_eq!((&after["id"], &after["email"]), (&before["id"], &json!("new@example.com")));
+    let holder = |email: &str| {
+        let claim = format!("{}{}", extension_contract::ADDRESS_CLAIMS, extension_contract::address_hash(email));
+        api.server.with_host(move |host| {
+            let held =
+                host::read::holder(host.processor().store(), host.processor().partition(), &claim).expect("read");
+            held.map(|account| account.to_string())
+        })
+    };
+    let own = format!("user:{}", before["id"].as_str().expect("an id"));
+    assert_eq!(holder("new@example.com"), Some(own), "a checkout with the new address finds the account");
+    assert_eq!(holder("old@example.com"), None, "and one with the old address does not");
+    let reset = json!({"email": "old@example.com"});
+    assert_eq!(api.ask("POST /api/auth/reset", "", &reset).status, 202);
+    api.server.settle();
+    let mails = api.journal().into_iter().filter(|entry| entry.call.payload["template"] == "password_reset").count();
+    assert_eq!(mails, 0, "nobody has the old address");
+}
+
+#[test]
+fn who_logs_in_at_an_issuer_deletes_the_account_after_a_new_login() {
+    let issuer = Issuer::start();
+    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let cookie = log_in(&api, &issuer, "ada@example.com");
+    let erase =
+        |cookie: &str| request(&api, "POST /api/auth/erase", &[("Cookie", cookie), ("Sec-Fetch-Site", "same-origin")]);
+    api.server.advance_to(api.server.now() + 10 * 60_000 + 1);
+    let refused = erase(&cookie);
+    assert_eq!((refused.status, refused.code().as_str()), (403, "login-again"), "the login was too long ago");
+    let again = log_in(&api, &issuer, "ada@example.com");
+    let refused = erase(&cookie);
+    assert_eq!((refused.status, refused.code().as_str()), (403, "login-again"), "that was another session");
+    assert_eq!(erase(&again).status, 200);
+    assert_eq!(request(&api, "GET /api/auth/me", &[("Cookie", &again)]).status, 401);
+}
+
 #[test]
 fn a_login_that_this_browser_has_not_begun_or_that_the_issuer_has_not_signed_for_it_is_refused() {
     let issuer = Issuer::start();

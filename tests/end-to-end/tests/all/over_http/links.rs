@@ -19,7 +19,7 @@ pub struct Mailed {
 }
 
 impl Mailed {
-    fn start(business: &str) -> Mailed {
+    pub fn start(business: &str) -> Mailed {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
         Mailed::of(Api::with(business_named(business), Some(vault.clone())), vault)
     }
@@ -28,7 +28,7 @@ impl Mailed {
         Mailed { api, vault }
     }
 
-    fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.api.ask(&format!("POST {path}"), key, body)
     }
 
@@ -38,14 +38,36 @@ impl Mailed {
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
+    /// Returns status and code of a refused request.
+    pub fn refused(&self, line: &str, key: &str, body: &Value) -> (u16, String) {
+        let answer = self.api.ask(line, key, body);
+        (answer.status, answer.code())
+    }
+
+    /// Registers a user, who has not proved the address yet. Returns the session and the user's id.
     pub fn register(&self, email: &str) -> (String, String) {
         let body = self.ok("POST /api/auth/register", "", &json!({"email": email, "password": PASSWORD}));
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         (text(&body["token"]), text(&body["user"]["id"]))
     }
 
+    /// Registers a user, who proves the address.
+    pub fn proved(&self, email: &str) -> (String, String) {
+        let (session, id) = self.register(email);
+        let token = self.token("address_confirmation", email, 1);
+        self.ok("POST /api/auth/confirm", &session, &json!({"token": token}));
+        (session, id)
+    }
+
+    /// Invites an address, and returns the token of the mail.
+    pub fn invite(&self, organization: &Value, owner: &str, email: &str, role: &str, number: usize) -> String {
+        let line = format!("POST /api/auth/organizations/{}/invitations", organization["id"].as_str().expect("an id"));
+        self.ok(&line, owner, &json!({"email": email, "role": role}));
+        self.token("organization_invitation", email, number)
+    }
+
     /// Returns the payloads of the mails of a template to an address, in the order in which they were sent.
-    fn mails(&self, template: &str, to: &str) -> Vec<(String, Value)> {
+    pub fn mails(&self, template: &str, to: &str) -> Vec<(String, Value)> {
         self.api.server.settle();
         let sent = self.api.journal().into_iter().filter(|entry| {
             let payload = &entry.call.payload;
@@ -119,9 +141,14 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
     let made = "user:usr_b5fc85e55755f9e0";
     assert_eq!(products(made).0, 403, "whoever registers an address has not proved it");
     let token = server.token("address_confirmation", "ada@example.com", 1);
-    let confirmed = server.ok("POST /api/auth/confirm", "", &json!({"token": token}));
-    assert_eq!(confirmed["is_confirmed"], json!(true));
-    assert_eq!(server.post("/api/auth/confirm", "", &json!({"token": token})).status, 410);
+    let confirm = json!({"token": token});
+    let (other, _) = server.register("eve@example.com");
+    for (key, refused) in [("", (401, "unauthorized".to_owned())), (&other, (403, "forbidden".to_owned()))] {
+        assert_eq!(server.refused("POST /api/auth/confirm", key, &confirm), refused, "no session of this user");
+    }
+    assert_eq!(products(made).0, 403);
+    assert_eq!(server.ok("POST /api/auth/confirm", &session, &confirm)["is_confirmed"], json!(true));
+    assert_eq!(server.post("/api/auth/confirm", &session, &confirm).status, 410);
     assert_eq!(products(made), (200, json!("orch_city")));
     // A later checkout goes to the same account.
     server.api.stripe(
@@ -142,7 +169,7 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
 #[test]
 fn members_of_an_organization_do_what_their_roles_allow() {
     let server = Mailed::start("twobot");
-    let (ada, ada_id) = server.register("ada@example.com");
+    let (ada, ada_id) = server.proved("ada@example.com");
     let (bob, bob_id) = server.register("bob@example.com");
     let (eve, _) = server.register("eve@example.com");
     let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
@@ -173,7 +200,8 @@ fn members_of_an_organization_do_what_their_roles_allow() {
     let seen = format!("GET /api/entitlements?account={account}");
     assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403);
     server.api.server.advance_to(server.api.server.now() + 1);
-    assert_eq!(server.ok("POST /api/auth/join", &bob, &join)["roles"], json!(["billing"]));
+    let joined = server.ok("POST /api/auth/join", &bob, &join);
+    assert_eq!((&joined["roles"], &joined["user"]["is_confirmed"]), (&json!(["billing"]), &json!(true)));
     for (line, body) in [("POST /api/auth/join", &join), (invitation.as_str(), &NOTHING)] {
         assert_eq!(code(line, &bob, body), (410, "link-ended".into()));
     }
@@ -200,7 +228,7 @@ fn members_of_an_organization_do_what_their_roles_allow() {
 #[test]
 fn a_user_leaves_and_the_business_closes_the_account() {
     let server = Mailed::start("twobot");
-    let (ada, id) = server.register("ada@example.com");
+    let (ada, id) = server.proved("ada@example.com");
     let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
     let organization = made["id"].as_str().expect("an id");
     let erase = |password: &str| {

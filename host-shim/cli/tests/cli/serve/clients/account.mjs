@@ -8,6 +8,29 @@ const { page, told } = story;
 await story.goto(`${server}/register`);
 await story.signUp("ada@example.com");
 
+// Before the address is confirmed, nobody can be invited. A browser without a session sets a new password by the link.
+await story.followText("Team", ".nav a");
+told.unproved = await story.text("[aria-label='Confirm your address']");
+await story.state("team-unproved");
+await story.followText("Developers", ".nav a");
+await story.state("developers-unproved");
+await story.followText("Account", ".nav a");
+told.confirmed = (await story.text()).includes("Not confirmed");
+await story.state("account-unproved");
+const first = await linkIn(data, "ada@example.com", "/auth/confirm");
+await story.followText("Mail the link again");
+told.mailed = await story.text("[role=status]");
+const link = await linkIn(data, "ada@example.com", "/auth/confirm", first);
+const elsewhere = await story.beside();
+await elsewhere.goto(link);
+told.elsewhere = await elsewhere.text();
+await elsewhere.state("confirm-elsewhere");
+await story.goto(link);
+await story.state("confirm");
+await story.followText("Confirm my address");
+told.proved = await story.text("[role=status]");
+await story.state("confirmed");
+
 await story.followText("Team", ".nav a");
 await story.state("team-empty");
 await story.type("#f-name", "Choir");
@@ -21,6 +44,12 @@ await story.state("organization-wrong-role");
 await story.type("#f-role", "owner");
 await story.followText("Invite", "main button");
 told.invited = await story.text("[role=status]");
+await story.type("#f-email", "carol@example.com");
+await story.type("#f-role", "member");
+await story.followText("Invite", "main button");
+await story.state("organization-invitations");
+await story.follow("[aria-label=Invitations] tbody tr:last-child button");
+told.withdrawn = await story.text("[role=status]");
 
 // The invited one registers by the mail and joins, with a browser of the own; the founder lets the member go.
 const bob = await story.beside();
@@ -74,15 +103,6 @@ await story.sees("No endpoint yet");
 
 await story.followText("Account", ".nav a");
 await story.state("account");
-told.confirmed = (await story.text()).includes("Not confirmed");
-const first = await linkIn(data, "ada@example.com", "/auth/confirm");
-await story.followText("Mail the link again");
-told.mailed = await story.text("[role=status]");
-await story.goto(await linkIn(data, "ada@example.com", "/auth/confirm", first));
-await story.state("confirm");
-await story.followText("Confirm my address");
-told.proved = await story.text("[role=status]");
-await story.state("confirmed");
 
 // A new password by a mail, after which the other one no longer works.
 await story.goto(`${server}/forgot`);

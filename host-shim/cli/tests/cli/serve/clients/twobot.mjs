@@ -1,7 +1,7 @@
 // The story of 2Bot at a server in local mode: a person buys an add-on, and an organization a plan and a booster.
-import { open } from "./browser.mjs";
+import { linkIn, open } from "./browser.mjs";
 
-const [server] = process.argv.slice(2);
+const [server, , , data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 const personal = `${server}/dashboard/settings/billing/workspace`;
@@ -58,6 +58,10 @@ told.portals = [await portal("workspace_portal")];
 
 await story.goto(organization);
 told.organizations = await story.text("h1");
+await story.state("organizations-unproved");
+await story.goto(await linkIn(data, "ada@example.com", "/auth/confirm"));
+await story.followText("Confirm my address");
+await story.goto(organization);
 await story.state("organizations-empty");
 await page.$eval("#f-name", (input) => (input.required = false));
 await story.followText("Make the organization");

@@ -1,0 +1,20 @@
+//! What the server itself keeps of an account, and deletes when the account is closed: its webhook endpoints, and the links to it.
+
+use crate::front::HostedSite;
+use extension_contract::Account;
+
+/// The command that closes an account.
+pub(crate) const CLOSE: &str = "account.close";
+
+/// Deletes what the server keeps of a closed account. A failure is logged: closing the account again repeats it.
+pub(crate) fn forget(hosted: &HostedSite, account: &Account) {
+    if let Some(own) = &hosted.webhooks
+        && let Err(error) = own.delete_endpoints_of(hosted, account)
+    {
+        tracing::error!(%error, %account, "the endpoints of a closed account were not deleted");
+    }
+    let users = hosted.users.as_ref().map(|users| users.identity().users());
+    if let Some(Err(error)) = users.map(|users| users.end_links(hosted.site.partition().livemode, account)) {
+        tracing::error!(%error, %account, "the links to a closed account were not ended");
+    }
+}

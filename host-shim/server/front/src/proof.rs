@@ -1,0 +1,54 @@
+//! What needs a proved address. Until a user has proved the address, it may be somebody else's, and whoever proves it gets the account.
+//! So an unproved user buys and uses the own account, but reaches nobody else and leaves nothing there that would go on.
+
+use crate::front::HostedSite;
+use crate::problem::Problem;
+use axum::http::StatusCode;
+use extension_contract::ActorKind;
+use host_access::Caller;
+use host_identity::User;
+use serde_json::Value;
+
+/// The command that tells Stripe the address of an account.
+const REGISTER: &str = "account.register";
+/// The commands whose result goes on after the session that gave them: payouts go to whoever has connected an account at Stripe.
+const COMMANDS: [&str; 1] = ["account.connect"];
+
+/// The user has not proved the address yet.
+pub(crate) fn unproved() -> Problem {
+    let detail =
+        "prove your address first, by the link that was mailed to it; `POST /api/auth/confirmation` mails it again";
+    Problem::new(StatusCode::FORBIDDEN, "address-not-proved", detail)
+}
+
+/// Returns the user of this server as whom a caller acts; none for operators, services, and users of another server.
+fn user_of(hosted: &HostedSite, caller: &Caller) -> Result<Option<User>, Problem> {
+    let Some(users) = hosted.users.as_ref().filter(|_| caller.actor.kind == ActorKind::User) else { return Ok(None) };
+    let livemode = hosted.site.partition().livemode;
+    Ok(users.identity().users().by_id(livemode, &caller.actor.subject)?.map(|(user, _)| user))
+}
+
+/// Refuses a user who has not proved the address.
+pub(crate) fn needs_proof(hosted: &HostedSite, caller: &Caller) -> Result<(), Problem> {
+    match user_of(hosted, caller)? {
+        Some(user) if user.confirmed_at.is_none() => Err(unproved()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a command that needs a proof, or that names an address which is not the user's own.
+pub(crate) fn may_give(hosted: &HostedSite, caller: &Caller, kind: &str, payload: &str) -> Result<(), Problem> {
+    if COMMANDS.contains(&kind) {
+        return needs_proof(hosted, caller);
+    }
+    if kind != REGISTER {
+        return Ok(());
+    }
+    let Some(user) = user_of(hosted, caller)? else { return Ok(()) };
+    let named: Option<Value> = serde_json::from_str(payload).ok();
+    let email = named.as_ref().and_then(|payload| payload.get("email")).and_then(Value::as_str);
+    match email.is_none_or(|email| email.trim().to_lowercase() == user.email) {
+        true => Ok(()),
+        false => Err(Problem::forbidden("a user registers with the own address only")),
+    }
+}

@@ -1,0 +1,134 @@
+//! Invitations to organizations: who may send them, which are open, and what a user accepts.
+//!
+//! An invitation counts while its sender owns the organization. It goes to an address, so accepting it proves the address.
+
+use crate::identity::{Identity, Refused, used_up};
+use crate::links::{Link, LinkKind, by_token};
+use crate::organizations::{Organization, join, organization_of, owns};
+use crate::users::{self, User, Users, UsersError};
+use extension_contract::{Account, Timestamp};
+use host_small_store::{SmallError, Statements, values};
+
+/// Maximum number of open invitations of an organization.
+pub const INVITATIONS_MAX: u32 = 50;
+/// Number of hexadecimal digits of an invitation's id, which begins its hash.
+const ID_DIGITS: usize = 24;
+
+/// An open invitation, as owners see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Id.
+    pub id: String,
+    /// The invited address.
+    pub email: String,
+    /// The roles of the new member.
+    pub roles: Vec<String>,
+    /// The user who sent it.
+    pub sender: Option<String>,
+    /// When it expires, in milliseconds since the epoch.
+    pub expires_at: Timestamp,
+}
+
+/// Returns true if the sender has proved an address and owns the organization, which has not too many open invitations.
+pub(crate) fn may_be_sent(rows: &impl Statements, link: &Link, now: Timestamp) -> Result<bool, SmallError> {
+    let (Account::Organization(organization), Some(sender)) = (&link.account, &link.sender) else { return Ok(false) };
+    let is_proved = users::by_id(rows, link.livemode, sender)?.is_some_and(|(user, _)| user.confirmed_at.is_some());
+    // An earlier invitation to the same address is replaced.
+    let open = "SELECT count(*) FROM links \
+                WHERE livemode = ?1 AND account = ?2 AND kind = ?3 AND expires_at > ?4 AND email <> ?5";
+    let parameters = values![link.livemode, link.account.to_string(), LinkKind::Invitation.name(), now, &link.email];
+    let open: Option<u32> = rows.query_one(open, parameters, |row| row.get(0))?;
+    Ok(is_proved && owns(rows, organization, sender)? && open.unwrap_or(0) < INVITATIONS_MAX)
+}
+
+/// Returns the invitation of a token for a user, and its organization.
+fn invitation_for(
+    rows: &impl Statements,
+    token: &str,
+    user: &User,
+    now: Timestamp,
+) -> Result<(Link, Organization), Refused> {
+    let link = by_token(rows, user.livemode, token, now)?.filter(|link| link.kind == LinkKind::Invitation);
+    let link = link.ok_or(Refused::NoLink)?;
+    if link.email != user.email {
+        return Err(Refused::OfAnother);
+    }
+    let (Account::Organization(id), Some(sender)) = (&link.account, &link.sender) else { return Err(Refused::NoLink) };
+    if !owns(rows, id, sender)? {
+        return Err(Refused::NoLink);
+    }
+    let organization = organization_of(rows, user.livemode, id)?.ok_or(Refused::NoLink)?;
+    Ok((link, organization))
+}
+
+impl Identity {
+    /// Returns what an invitation is for.
+    ///
+    /// # Errors
+    /// Fails if the invitation has ended or went to another address, or if the users cannot be read.
+    pub fn invitation(&self, token: &str, user: &User, now: Timestamp) -> Result<(Link, Organization), Refused> {
+        invitation_for(&self.users().0, token, user, now)
+    }
+
+    /// Makes a user a member of an organization by an invitation, which proves the user's address. If that is the first proof, the other
+    /// sessions end. Returns the user and the organization.
+    ///
+    /// # Errors
+    /// Fails as [`Identity::invitation`], or if the users cannot be written.
+    pub fn join(
+        &self,
+        token: &str,
+        (user, session): (&User, &str),
+        now: Timestamp,
+    ) -> Result<(User, Organization), Refused> {
+        self.users().0.write(|rows| {
+            let (link, organization) = invitation_for(rows, token, user, now)?;
+            used_up(rows, user.livemode, token)?;
+            join(rows, &organization.id, &user.id, &link.roles, now)?;
+            Ok((users::prove(rows, user.clone(), Some(session), now)?, organization))
+        })
+    }
+}
+
+impl Users {
+    /// Returns the open invitations of an organization, in the order of their addresses.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn invitations(
+        &self,
+        livemode: bool,
+        organization: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Invitation>, UsersError> {
+        let all = format!(
+            "SELECT substr(hash, 1, {ID_DIGITS}), email, roles, sender, expires_at FROM links \
+             WHERE livemode = ?1 AND account = ?2 AND kind = ?3 AND expires_at > ?4 ORDER BY email, hash"
+        );
+        let account = Account::Organization(organization.to_owned()).to_string();
+        let parameters = values![livemode, account, LinkKind::Invitation.name(), now];
+        Ok(self.0.query(&all, parameters, |row| {
+            Ok(Invitation {
+                id: row.get(0)?,
+                email: row.get(1)?,
+                // The program itself writes the text.
+                roles: serde_json::from_str(&row.get::<String>(2)?).unwrap_or_default(),
+                sender: row.get(3)?,
+                expires_at: row.get(4)?,
+            })
+        })?)
+    }
+
+    /// Withdraws an invitation of an organization. Returns false if there is no open one with this id.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be written.
+    pub fn withdraw(&self, livemode: bool, organization: &str, id: &str, now: Timestamp) -> Result<bool, UsersError> {
+        let end = format!(
+            "UPDATE links SET expires_at = 0 \
+             WHERE livemode = ?1 AND account = ?2 AND kind = ?3 AND substr(hash, 1, {ID_DIGITS}) = ?4 AND expires_at > ?5"
+        );
+        let account = Account::Organization(organization.to_owned()).to_string();
+        Ok(self.0.execute(&end, values![livemode, account, LinkKind::Invitation.name(), id, now])? > 0)
+    }
+}
