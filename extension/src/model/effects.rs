@@ -129,6 +129,8 @@ effects! {
     "stripe.credit.create" as CREDIT_CREATE ["customer", "amount_minor", "currency"] -> [], PATIENT;
     /// Creates a customer.
     "stripe.customer.create" as CUSTOMER_CREATE ["metadata"] -> ["id"], PATIENT;
+    /// Gives a customer the address of today.
+    "stripe.customer.update" as CUSTOMER_UPDATE ["customer", "email"] -> [], PATIENT;
     /// Invoices a month of usage.
     "stripe.invoice.create" as INVOICE_CREATE ["customer", "month", "currency", "lines", "total_minor"] -> [], PATIENT, moves money;
     /// Reports a quantity of usage to a meter.

@@ -7,9 +7,10 @@ use crate::catalog::desk::Desk;
 use crate::catalog::product::{line, required_text};
 use crate::catalog::return_address;
 use crate::derive::customer::customer as known_customer;
+use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ClaimKey, FactKey};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::{Closed, Erased};
 use extension_contract::{ADDRESS_CLAIMS, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash};
@@ -53,12 +54,13 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.confirm`: claims the hash of an address, in place of an earlier one; only gives up the earlier one if another account has the
-/// address. The claim places later checkouts that name no account
-/// (`from_checkout`).
+/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that name no account
+/// (`from_checkout`). After a change, the account gives up the earlier address also if another account has the new one, and the customer
+/// at the provider gets the new address.
 pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     owner(desk)?;
-    let key = String::from(ClaimKey::Address(&address_hash(&required_text(body, "email")?)));
+    let email = required_text(body, "email")?;
+    let key = String::from(ClaimKey::Address(&address_hash(&email)));
     let mut held = desk.account.claims_mine(ADDRESS_CLAIMS)?;
     if held.contains(&key) {
         return Ok(Outcome::Duplicate(key).into());
@@ -71,6 +73,11 @@ pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     if !held.is_empty() {
         desk.account.release_claims(std::mem::take(&mut held), None);
+        // Stripe's own mails go to the address of today, too.
+        if let Some(customer) = known_customer(desk)? {
+            let key = EffectKey::CustomerAddress { asked_by: desk.event_hash() };
+            desk.account.ask(request(&key, &json!({"customer": customer, "email": email}), None)?);
+        }
     }
     Ok(Outcome::Applied.into())
 }

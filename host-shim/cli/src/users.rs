@@ -133,7 +133,9 @@ fn add(Add { email, name, admin, live, data, database, business }: &Add) -> anyh
         }
         Err(Refused::Taken) => format!("a user has the address {email}"),
         // Nobody logs in and no link is used here.
-        Err(Refused::Wrong | Refused::NoLink | Refused::Unproved) => "the address or the password is wrong".to_owned(),
+        Err(Refused::Wrong | Refused::NoLink | Refused::OfAnother | Refused::Unproved) => {
+            "the address or the password is wrong".to_owned()
+        }
         Err(Refused::Failed(error)) => return Err(error.into()),
     };
     Ok(refuse(&ReplayError::Usage(problem)))

@@ -3,9 +3,9 @@
 use super::timer::TimerKey;
 use crate::model::effects::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
-    CUSTOMER_CREATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH,
-    PRODUCT_CREATE, PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE,
-    TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PORTAL_CREATE, PRICE_CREATE,
+    PROBE_WATCH, PRODUCT_CREATE, PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
+    SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use extension_contract::Timestamp;
 
@@ -108,6 +108,8 @@ effect_keys! {
         Listed { product: Id, asked_by: String } = "listed:{product}:{asked_by}", asks ACCOUNT_SEND;
         /// The creation of a customer without a waiting purchase, by the requesting event.
         AccountCustomer { asked_by: String } = "account-customer:{asked_by}", asks CUSTOMER_CREATE;
+        /// A change of the customer's address, by the requesting event.
+        CustomerAddress { asked_by: String } = "customer-address:{asked_by}", asks CUSTOMER_UPDATE;
         /// A customer portal session, by the requesting event.
         Portal { asked_by: String } = "portal:{asked_by}", asks PORTAL_CREATE;
         /// The creation of the connected account for payouts, by the requesting event.

@@ -11,13 +11,14 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 16] = [
+const HANDLERS: [(&str, Handler); 17] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
     ("stripe.checkout.expire", checkout::expire),
     ("stripe.credit.create", customer::credit),
     ("stripe.customer.create", customer::create),
+    ("stripe.customer.update", customer::update),
     ("stripe.invoice.create", invoice::create),
     ("stripe.meter_event.create", meter_event::create),
     ("stripe.portal.create", customer::portal),

@@ -30,11 +30,20 @@ impl Recipients {
                 Ok(found.map(|user| Recipient { address: user.email, language: user.language }).collect())
             }
             address => {
+                let own = account_of(scope).map(|account| self.own_address(&account)).transpose()?.flatten();
+                let address = own.as_deref().unwrap_or(address);
                 let parsed = Address::parse(address);
                 let language = parsed.map(|address| self.users.language_of(self.livemode, &address)).transpose()?;
                 Ok(vec![Recipient { address: address.to_owned(), language: language.flatten() }])
             }
         }
+    }
+
+    /// Returns the address to which all mails of an account go, also those to others: that of a user who has not proved it.
+    fn own_address(&self, account: &Account) -> Result<Option<String>, UsersError> {
+        let Account::User(id) = account else { return Ok(None) };
+        let user = self.users.by_id(self.livemode, id)?.map(|(user, _)| user);
+        Ok(user.filter(|user| user.confirmed_at.is_none()).map(|user| user.email))
     }
 }
 
@@ -75,5 +84,48 @@ impl AddressBook for Recipients {
     fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
         let records = self.records.get()?.upgrade()?;
         records.product_name(account_of(scope)?, instance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_identity::User;
+
+    fn user(id: &str, confirmed_at: Option<i64>) -> User {
+        let email = format!("{id}@example.com");
+        let (name, announced_at) = (None, None);
+        User {
+            id: id.into(),
+            livemode: false,
+            email,
+            name,
+            is_operator: false,
+            created_at: 0,
+            announced_at,
+            confirmed_at,
+        }
+    }
+
+    #[test]
+    fn a_user_writes_to_others_once_the_own_address_is_proved() {
+        let users = Arc::new(Users::in_memory().expect("users"));
+        for user in [user("unproved", None), user("proved", Some(1))] {
+            assert!(users.add(&user, "").expect("written"));
+        }
+        let recipients = Recipients { users, livemode: false, records: OnceLock::new() };
+        let to = |account: &str, to: &str| {
+            let found = recipients.recipients(&format!("shop/test/{account}"), to).expect("read");
+            found.into_iter().map(|found| found.address).collect::<Vec<_>>()
+        };
+        assert_eq!(to("user:proved", "victim@example.net"), ["victim@example.net"]);
+        assert_eq!(
+            to("user:unproved", "victim@example.net"),
+            ["unproved@example.com"],
+            "the account's own mails stay there"
+        );
+        assert_eq!(to("user:unproved", "account"), ["unproved@example.com"]);
+        assert_eq!(to("user:guest", "buyer@example.net"), ["buyer@example.net"], "an account of a checkout");
+        assert_eq!(to("organization:choir", "invited@example.net"), ["invited@example.net"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Creates customers, portal sessions and credits on customer balances.
+//! Creates customers and changes their addresses; creates portal sessions and credits on customer balances.
 
 use super::{currency, member, only_id};
 use crate::api::Api;
@@ -10,7 +10,7 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_client_core::StripeRequest;
-use stripe_core::customer::CreateCustomer;
+use stripe_core::customer::{CreateCustomer, UpdateCustomer};
 use stripe_core::customer_balance_transaction::CreateCustomerCustomerBalanceTransaction;
 
 /// `stripe.customer.create`: takes `metadata`, `email`, `name`; returns `id`.
@@ -29,6 +29,13 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         return only_id(&made);
     }
     only_id(&api.post(request.build(), &marks, "customer")?)
+}
+
+/// `stripe.customer.update`: takes `customer`, `email`; returns `id`. A repeated call changes nothing.
+pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let payload = Payload::of(call);
+    let request = UpdateCustomer::new(payload.id("customer")?).email(payload.text("email")?);
+    only_id(&api.post(request.build(), &Marks::of(call), "customer-address")?)
 }
 
 /// `stripe.portal.create`: takes `customer`, `return_url`; returns `id`, `url`. A session expires within minutes, so an

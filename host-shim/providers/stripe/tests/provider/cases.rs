@@ -15,7 +15,7 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
-pub const CASES: [Case; 15] = [
+pub const CASES: [Case; 16] = [
     Case {
         kind: "stripe.account.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}}),
@@ -40,6 +40,11 @@ pub const CASES: [Case; 15] = [
         kind: "stripe.customer.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}, "email": "ada@example.com", "name": "Ada"}),
         listed: |_| Some(("/v1/customers".to_owned(), vec![])),
+    },
+    Case {
+        kind: "stripe.customer.update",
+        payload: |bench| json!({"customer": customer(bench), "email": "new@example.com"}),
+        listed: |_| None,
     },
     Case { kind: "stripe.invoice.create", payload: invoice, listed: |_| Some(("/v1/invoices".to_owned(), vec![])) },
     Case { kind: "stripe.meter_event.create", payload: meter_event, listed: |_| None },

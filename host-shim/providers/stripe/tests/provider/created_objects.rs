@@ -50,6 +50,14 @@ fn a_customer_has_the_data_of_the_registration() {
 }
 
 #[test]
+fn a_customer_gets_the_address_of_today() {
+    let bench = Bench::start();
+    let (payload, outputs, _) = carried_out(&bench, "stripe.customer.update");
+    let changed = bench.direct("GET", &format!("/v1/customers/{}", text(&payload, "customer")), &[]);
+    assert_eq!((&outputs["id"], &changed["email"]), (&payload["customer"], &json!("new@example.com")));
+}
+
+#[test]
 fn a_portal_session_is_created() {
     let bench = Bench::start();
     let (payload, outputs, _) = carried_out(&bench, "stripe.portal.create");

@@ -1,6 +1,6 @@
 //! Two hosts that use the same users at once.
 
-use crate::{identity_of, in_postgresql, person};
+use crate::{identity_of, in_postgresql, person, proved};
 use extension_contract::Account;
 use host_identity::{Identity, Issued, Link, LinkKind, Organization, Removed, Users};
 use host_small_store::Place;
@@ -56,11 +56,11 @@ fn of_two_owners_who_are_removed_at_once_one_stays() {
     shared(|hosts| {
         let users = hosts[0].users();
         for id in ["ada", "bob"] {
-            assert!(users.add(&person(id), "").expect("written"));
+            assert!(users.add(&proved(id), "").expect("written"));
         }
         for round in 0..ROUNDS {
             let choir = Organization { id: format!("org_{round}"), name: "Choir".into(), created_at: 0 };
-            users.found(false, &choir, "ada").expect("written");
+            assert!(users.found(false, &choir, "ada").expect("written"));
             users.join(&choir.id, "bob", &["owner".into()], 1).expect("written");
             let removed =
                 at_once(hosts, |number, host| host.users().remove(&choir.id, ["ada", "bob"][number]).expect("written"));
@@ -74,10 +74,10 @@ fn of_two_owners_who_are_removed_at_once_one_stays() {
 fn roles_that_two_give_a_member_at_once_are_both_kept() {
     shared(|hosts| {
         let users = hosts[0].users();
-        assert!(users.add(&person("ada"), "").expect("written"));
+        assert!(users.add(&proved("ada"), "").expect("written"));
         for round in 0..ROUNDS {
             let choir = Organization { id: format!("org_{round}"), name: "Choir".into(), created_at: 0 };
-            users.found(false, &choir, "ada").expect("written");
+            assert!(users.found(false, &choir, "ada").expect("written"));
             at_once(hosts, |number, host| {
                 let role = ["billing", "member"][number].to_owned();
                 host.users().join(&choir.id, "ada", &[role], 1).expect("written");

@@ -315,7 +315,9 @@ fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
         let me = request(&api, "GET /api/auth/me", &[("Cookie", cookie)]);
         serde_json::from_str(&me.body).expect("JSON")
     };
+    api.answer("account-customer:*", json!({"id": "cus_1"}));
     let before = me(&log_in(&api, &issuer, "old@example.com"));
+    api.server.settle();
     let after = me(&log_in(&api, &issuer, "New@example.com"));
     assert_eq!((&after["id"], &after["email"]), (&before["id"], &json!("new@example.com")));
     let holder = |email: &str| {
@@ -332,8 +334,12 @@ fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
     let reset = json!({"email": "old@example.com"});
     assert_eq!(api.ask("POST /api/auth/reset", "", &reset).status, 202);
     api.server.settle();
-    let mails = api.journal().into_iter().filter(|entry| entry.call.payload["template"] == "password_reset").count();
+    let calls = api.journal();
+    let mails = calls.iter().filter(|entry| entry.call.payload["template"] == "password_reset").count();
     assert_eq!(mails, 0, "nobody has the old address");
+    let told = calls.iter().filter(|entry| entry.call.kind == "stripe.customer.update");
+    let told: Vec<&Value> = told.map(|entry| &entry.call.payload).collect();
+    assert_eq!(told, [&json!({"customer": "cus_1", "email": "new@example.com"})], "Stripe's mails follow");
 }
 
 #[test]
