@@ -205,6 +205,11 @@ impl Server {
         Ok(Self { address, shared, task })
     }
 
+    /// Returns the address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

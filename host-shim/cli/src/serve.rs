@@ -18,7 +18,6 @@ use host_config::{BusinessMode, Environment, Prepared, ServerConfig};
 use host_daemon::data::DataFolder;
 use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, listen as bound};
 use host_intake::request::PATH;
-use host_intake::{Mode, SecretConfig};
 use host_provider_set::Name;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
@@ -58,6 +57,10 @@ pub(crate) struct Args {
     /// Run a local Stripe and local providers; operators can advance the clock
     #[arg(long, conflicts_with = "live")]
     local: bool,
+
+    /// The port of the local Stripe, whose links to checkouts and invoices contain it [default: that of the last start]
+    #[arg(long, value_name = "PORT", conflicts_with = "live", value_parser = clap::value_parser!(u16).range(1..))]
+    stripe_port: Option<u16>,
 
     /// Use real money: Stripe's live mode
     #[arg(long)]
@@ -162,6 +165,11 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         let problem = "no providers: expected --local, or --providers with the names of some".to_owned();
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
+    let local_count = businesses.iter().filter(|one| one.mode == BusinessMode::Local).count();
+    if args.stripe_port.is_some() && local_count != 1 {
+        let problem = format!("--stripe-port is for one business in local mode, and {local_count} are");
+        return Ok(refuse(&ReplayError::Usage(problem)));
+    }
     let database = match store::database(args.postgres, file.as_ref(), &environment) {
         Ok(database) => database,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
@@ -190,7 +198,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
             (None, Some(ServerConfig { url: Some(url), .. })) => format!("{url}{prefix}"),
             _ => local.clone(),
         };
-        let (mut setup, stripe) = hosted_setup(business, own, &format!("{local}{PATH}stripe"), url)?;
+        let (mut setup, stripe) = hosted_setup(business, own, args.stripe_port, &format!("{local}{PATH}stripe"), url)?;
         setup.views.clone_from(&views);
         hosted.push(setup);
         stripes.push(stripe);
@@ -274,10 +282,11 @@ fn make_runner(runners: Runners) -> host_daemon::MakeRunner {
     Arc::new(move || runners.make().expect("a loaded extension makes runners"))
 }
 
-/// Returns the setup of a business. In local mode, starts its local Stripe, whose webhooks go to `webhooks`.
+/// Returns the setup of a business. In local mode, starts its local Stripe at `stripe_port`, whose webhooks go to `webhooks`.
 fn hosted_setup(
     business: ConfiguredBusiness,
     data: DataFolder,
+    stripe_port: Option<u16>,
     webhooks: &str,
     url: String,
 ) -> anyhow::Result<(HostedSetup, Option<Arc<LocalStripe>>)> {
@@ -289,14 +298,14 @@ fn hosted_setup(
     }
     let (mut clock, mut local_clock, mut local) = (Clock::system(), None, None);
     if mode == BusinessMode::Local {
-        let (started, secret) = LocalStripe::start(data.clone(), webhooks)?;
+        let (started, secrets) = LocalStripe::start(data.clone(), stripe_port, webhooks)?;
         let started = Arc::new(started);
         if providers.names.is_empty() {
             providers.names = local::providers();
         }
         providers.local_stripe = Some(started.address());
         providers.keys = Some(data.vault_keys()?);
-        stripe = vec![SecretConfig { name: "local".to_owned(), mode: Mode::Test, connect: None, secret }];
+        stripe = secrets;
         clock = Clock::ahead_of_system(data.ahead_ms()?);
         local_clock = Some(started.clone() as Arc<dyn host_daemon::LocalClock>);
         local = Some(started);

@@ -1,6 +1,6 @@
 //! Local mode as a new user tries it, with the program that `cargo xtask build` makes: a checkout is paid on the local Stripe,
 //! the plan is active, an instance runs, and a month later the renewal is paid. A second start goes on where the first ended.
-//! Each business sells a price whose id its catalog names by hand.
+//! Each business sells a price whose id its catalog names by hand, and delivers what it sells.
 
 #[path = "local_mode/typescript.rs"]
 mod typescript;
@@ -89,10 +89,15 @@ impl Server {
     }
 
     fn text(&self, line: &str, body: &str) -> String {
-        let authorization = format!("Authorization: Bearer {}\r\n", self.key);
-        let (status, body) = send(&self.address, line, &authorization, body);
+        let (status, body) = self.answer(line, body);
         assert_eq!(status, 200, "{line}: {body}");
         body
+    }
+
+    /// Sends a request of the operator. Returns the status and the body.
+    fn answer(&self, line: &str, body: &str) -> (u16, String) {
+        let authorization = format!("Authorization: Bearer {}\r\n", self.key);
+        send(&self.address, line, &authorization, body)
     }
 
     /// Waits for the first sweep, and returns the number of deliveries that it missed.
@@ -199,8 +204,13 @@ fn a_checkout_is_paid_and_a_month_passes() {
     let (code, report) = verify(&data, &server);
     assert!(code == Some(0) && report.contains("0 differences"), "{report}");
     assert!(report.contains("1/1 subscriptions, 2/2 invoices, 2/2 payments"), "{report}");
+    let order = server.call("POST /api/commands/purchase.create?account=user:bob", r#"{"plan": "starter"}"#);
+    let stripe = server.stripe.clone();
     drop(server);
     let again = Server::start(&data);
+    assert_eq!(again.stripe, stripe, "the local Stripe keeps its address");
+    pay(order["checkout_url"].as_str().expect("an address"));
+    again.until(&check.replace("ada", "bob"), |answer| answer["allowed"] == true);
     assert_eq!(invoices(&again.call(&format!("GET {list}"), "")).len(), 2, "the data folder keeps everything");
     let later = again.call("POST /api/operator/clock", r#"{"advance": "0s"}"#)["now"].clone();
     assert!(later.as_str() >= now.as_str(), "the clock goes on: {later} after {now}");
@@ -219,7 +229,7 @@ fn told(server: &Server) -> usize {
 fn databases_are_backed_up_daily_and_operators_hear_of_a_missing_backup() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let args = ["--local", "--simulate", "--backups-every", "100ms"];
+    let args = ["--local", "--backups-every", "100ms"];
     let server = Server::start_with("orchestra", &data, &args, &[("SUPABASE_ACCESS_TOKEN", "of-nobody")]);
     let order = r#"{"plan_id": "prod_orchestra_pro"}"#;
     let order = server.call("POST /api/commands/purchase.create?account=user:ada", order);
@@ -264,27 +274,84 @@ fn databases_are_backed_up_daily_and_operators_hear_of_a_missing_backup() {
     assert_eq!(told(&server), before + 1, "26 hours after the last backup");
 }
 
-/// Buys a price whose id the catalog names by hand, pays its checkout, and waits until the entitlement is there.
-fn buys_a_price_named_by_hand(business: &str, order: &str, entitlement: &str) {
+/// Starts a business in local mode, buys a price whose id the catalog names by hand, pays its checkout, waits until the entitlement
+/// is there, and goes on with `deliver`.
+fn sells(business: &str, order: &str, entitlement: &str, deliver: impl FnOnce(&Server, &Path)) {
     let folder = tempfile::tempdir().expect("a folder");
-    // Resources that nothing on this machine carries out are of no concern here.
-    let server = Server::start_with(business, &folder.path().join("data"), &["--local", "--simulate"], &[]);
+    let data = folder.path().join("data");
+    let server = Server::start_with(business, &data, &["--local"], &[]);
     let check = format!("/api/entitlements/check?account=user:ada&key={entitlement}");
     let before = server.call(&format!("GET {check}"), "")["limit"].clone();
     let order = server.call("POST /api/commands/purchase.create?account=user:ada", order);
     pay(order["checkout_url"].as_str().unwrap_or_else(|| panic!("{business}: {order}")));
     server.until(&check, |answer| answer["allowed"] == true && answer["limit"] != before);
+    deliver(&server, &data);
+}
+
+/// Waits until the only instance runs.
+fn runs(server: &Server) -> Value {
+    let instances = "/api/queries/list?account=user:ada&kind=instances";
+    server.until(instances, |answer| answer["entries"][0]["value"]["status"] == "running")["entries"][0].clone()
 }
 
 #[test]
 #[ignore = "needs the program of `cargo xtask build`; `cargo xtask test full-host` makes and tests it"]
-fn each_business_sells_a_price_that_its_catalog_names_by_hand() {
-    buys_a_price_named_by_hand("solobase", r#"{"plan": "professional"}"#, "instances");
-    buys_a_price_named_by_hand("twobot", r#"{"plan_id": "plan_pro"}"#, "ram_mb");
-    buys_a_price_named_by_hand("tesslate", r#"{"plan_id": "prod_premium"}"#, "projects");
-    buys_a_price_named_by_hand("orchestra", r#"{"plan_id": "prod_orchestra_pro"}"#, "orchestras");
-    let editor = r#"{"product_id": "prod_sample_editor", "interval": "year"}"#;
-    buys_a_price_named_by_hand("saas-plugins", editor, "download:prod_sample_editor");
+fn each_business_sells_a_price_that_its_catalog_names_by_hand_and_delivers_what_it_sells() {
+    sells("solobase", r#"{"plan": "professional"}"#, "instances", |server, _| {
+        let app = r#"{"name": "App", "metadata": {"subdomain": "ada"}}"#;
+        server.call("POST /api/commands/instance.create?account=user:ada", app);
+        runs(server);
+    });
+    // The application of 2Bot makes the workspaces, which are simulated without being asked for.
+    sells("twobot", r#"{"plan_id": "plan_pro"}"#, "ram_mb", |_, _| {});
+    sells("tesslate", r#"{"plan_id": "prod_premium"}"#, "projects", |server, _| {
+        let project = r#"{"name": "Shop", "slug": "shop"}"#;
+        let (status, made) = server.answer("POST /api/projects?account=user:ada", project);
+        assert_eq!(status, 201, "{made}");
+        server.call("POST /api/projects/shop/deploy?account=user:ada", "{}");
+        let deployments = "/api/queries/list?account=user:ada&kind=instances&limit=10";
+        let is_deployed = |entry: &Value| entry["id"] == "dep_shop" && entry["value"]["status"] == "running";
+        server.until(deployments, |answer| answer["entries"].as_array().is_some_and(|all| all.iter().any(is_deployed)));
+        // Stripe tells at once that a creator has finished the onboarding.
+        server.call("POST /api/commands/account.connect?account=user:zoe", "{}");
+        let payouts = "/api/queries/list?account=user:zoe&kind=payouts";
+        let begun = server.until(payouts, |answer| answer["entries"][0]["value"]["connected"].is_string());
+        let connected = begun["entries"][0]["value"]["connected"].as_str().expect("an id");
+        let stripe = server.stripe.as_ref().expect("local mode").trim_start_matches("http://");
+        let (status, onboarded) = send(stripe, &format!("POST /_sandbox/accounts/{connected}/onboard"), "", "");
+        assert_eq!(status, 200, "{onboarded}");
+        server.until(payouts, |answer| answer["entries"][0]["value"]["onboarding"] == "enabled");
+    });
+    sells("orchestra", r#"{"plan_id": "prod_orchestra_pro"}"#, "orchestras", |server, data| {
+        let one = r#"{"name": "One", "metadata": {"subdomain": "one", "contact_email": "o@example.com"}}"#;
+        server.call("POST /api/commands/instance.create?account=user:ada", one);
+        server.until("/api/operator/tasks", |answer| answer["tasks"][0]["steps"][0]["step"] == "database");
+        let url = r#"{"url": "postgres://one:secret@db.example:5432/one"}"#;
+        server.call("POST /api/admin/provisions/one/database-url", url);
+        runs(server);
+        let mails = std::fs::read_dir(data.join("providers/mails")).expect("the mails");
+        let mails = mails.map(|mail| std::fs::read_to_string(mail.expect("a mail").path()).expect("read"));
+        let ready = mails.filter(|mail| mail.contains("ready\r\n") || mail.contains("is ready")).count();
+        assert_eq!(ready, 1, "one mail says that the orchestra is ready");
+    });
+    let manual = r#"{"product_id": "prod_sample_manual", "interval": "month"}"#;
+    sells("saas-plugins", manual, "file:prod_sample_manual", |server, data| {
+        let token = server.call("POST /api/files/token?account=user:ada", r#"{"product_id": "prod_sample_manual"}"#);
+        let bearer = format!("Authorization: Bearer {}\r\n", token["token"].as_str().expect("a token"));
+        let get = || send(&server.address, "GET /api/files/get/prod_sample_manual", &bearer, "");
+        let (status, missing) = get();
+        assert_eq!(status, 409, "the file is not there yet, and the token stays: {missing}");
+        let files = data.join("providers/local/objects/sample-files/manuals");
+        std::fs::create_dir_all(&files).expect("a folder");
+        std::fs::write(files.join("sample manual.pdf"), "the manual").expect("written");
+        let (status, found) = get();
+        assert_eq!(status, 200, "{found}");
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        let url = found["url"].as_str().expect("an address").trim_start_matches("http://");
+        let (address, path) = url.split_once('/').expect("a path");
+        assert_eq!(send(address, &format!("GET /{path}"), "", ""), (200, "the manual".to_owned()));
+        assert_eq!(get().0, 401, "it is good for one address");
+    });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The local Stripe of local mode. Its state is a file of the data folder, and its clock goes with the host's.
+//! The local Stripe of local mode. Its state and its port are files of the data folder, and its clock goes with the host's.
 
 mod prices;
 
@@ -6,9 +6,10 @@ use anyhow::Context;
 use extension_contract::Timestamp;
 use host_daemon::data::DataFolder;
 use host_daemon::{LocalClock, SoldPrice};
-use host_provider_set::Name;
+use host_intake::{Mode, SecretConfig};
+use host_provider_set::{Name, lasting_ports};
 use local_stripe::sandbox::{json_of, own_request};
-use local_stripe::server::{ClockMode, Options, Server};
+use local_stripe::server::{ClockMode, Options, Server, ServerError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -36,14 +37,28 @@ pub(super) struct LocalStripe {
 }
 
 impl LocalStripe {
-    /// Starts it. Its webhooks go to `url`. Returns it with the signing secret of its endpoint.
-    pub(super) fn start(data: DataFolder, url: &str) -> anyhow::Result<(LocalStripe, String)> {
+    /// Starts it at `port`, at the port of its last start, or at a free one. Its webhooks go to `url`. Returns it with the
+    /// signing secrets of its endpoints.
+    pub(super) fn start(
+        data: DataFolder,
+        port: Option<u16>,
+        url: &str,
+    ) -> anyhow::Result<(LocalStripe, Vec<SecretConfig>)> {
+        // A second server of this folder is refused for that reason, and not for the port of its Stripe.
+        drop(data.lock()?);
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stripe").enable_all().build()?;
         let state = Some(data.path("stripe.db"));
-        let server = runtime.block_on(Server::start(Options { state, clock: ClockMode::Wall, ..Options::default() }));
-        let server = server.context("the local Stripe")?;
-        let secret = endpoint(&server, url)?;
-        Ok((LocalStripe { server, data, _runtime: runtime }, secret))
+        let options = Options { state, clock: ClockMode::Wall, ..Options::default() };
+        let start = |port| runtime.block_on(Server::start(Options { port, ..options.clone() }));
+        let server = match port.map_or_else(|| data.stripe_port(), |port| Ok(Some(port)))? {
+            Some(port) => start(port).context(
+                "the local Stripe: end the program that has its port, or choose another one with --stripe-port",
+            )?,
+            None => start_at_free_port(start).context("the local Stripe")?,
+        };
+        data.set_stripe_port(server.address().port())?;
+        let secrets = endpoints(&server, url)?;
+        Ok((LocalStripe { server, data, _runtime: runtime }, secrets))
     }
 
     pub(super) fn url(&self) -> String {
@@ -61,17 +76,28 @@ impl LocalStripe {
     }
 }
 
-/// Makes an endpoint for all events, in place of those of earlier starts, and returns its signing secret.
-fn endpoint(server: &Server, url: &str) -> anyhow::Result<String> {
+/// Starts a server at one of the ports that stay free, or at any other if they are taken.
+fn start_at_free_port(start: impl Fn(u16) -> Result<Server, ServerError>) -> Result<Server, ServerError> {
+    let mut tried = lasting_ports().map(&start);
+    tried.find(|started| !matches!(started, Err(ServerError::Bind { .. }))).unwrap_or_else(|| start(0))
+}
+
+/// Makes two endpoints for all events, in place of those of earlier starts, and returns their signing secrets: one for the
+/// events of the own account, and one for those of connected accounts.
+fn endpoints(server: &Server, url: &str) -> anyhow::Result<Vec<SecretConfig>> {
     let known = json_of(&server.handle(&own_request("GET", "/v1/webhook_endpoints", &[])));
     for known in known["data"].as_array().into_iter().flatten() {
         let path = format!("/v1/webhook_endpoints/{}", known["id"].as_str().unwrap_or_default());
         server.handle(&own_request("DELETE", &path, &[]));
     }
-    let form = [("url", url), ("enabled_events[]", "*")];
-    let made = json_of(&server.handle(&own_request("POST", "/v1/webhook_endpoints", &form)));
-    let problem = || format!("the webhook of the local Stripe: {}", made["error"]["message"]);
-    Ok(made["secret"].as_str().with_context(problem)?.to_owned())
+    let add = |name: &str, connect: bool| -> anyhow::Result<SecretConfig> {
+        let form = [("url", url), ("enabled_events[]", "*"), ("connect", if connect { "true" } else { "false" })];
+        let made = json_of(&server.handle(&own_request("POST", "/v1/webhook_endpoints", &form)));
+        let problem = || format!("the webhook of the local Stripe: {}", made["error"]["message"]);
+        let secret = made["secret"].as_str().with_context(problem)?.to_owned();
+        Ok(SecretConfig { name: name.to_owned(), mode: Mode::Test, connect: Some(connect), secret })
+    };
+    Ok(vec![add("local", false)?, add("local-connect", true)?])
 }
 
 impl LocalClock for LocalStripe {

@@ -107,11 +107,18 @@ impl StripeServer for LocalStripe {
     fn begin(&self, version: &str, clock: Timestamp) -> Result<EndpointSecrets, StripeServerError> {
         self.advance_to(clock);
         let url = format!("{}{PATH}stripe", self.hook.url());
-        let form = [("url", url.as_str()), ("api_version", version), ("enabled_events[]", "*")];
-        let made = self.response("POST /v1/webhook_endpoints", &own_request("POST", "/v1/webhook_endpoints", &form))?;
-        let secret = made["secret"].as_str().unwrap_or_default().to_owned();
-        let config = SecretConfig { name: "beside".to_owned(), mode: Mode::Test, connect: None, secret };
-        EndpointSecrets::new(vec![config], TOLERANCE_S_DEFAULT)
+        // Events of connected accounts go to an endpoint of their own.
+        let endpoint = |name: &str, connect: bool| -> Result<SecretConfig, StripeServerError> {
+            let is_connect = if connect { "true" } else { "false" };
+            let form =
+                [("url", url.as_str()), ("api_version", version), ("enabled_events[]", "*"), ("connect", is_connect)];
+            let request = own_request("POST", "/v1/webhook_endpoints", &form);
+            let made = self.response("POST /v1/webhook_endpoints", &request)?;
+            let secret = made["secret"].as_str().unwrap_or_default().to_owned();
+            Ok(SecretConfig { name: name.to_owned(), mode: Mode::Test, connect: Some(connect), secret })
+        };
+        let configs = vec![endpoint("beside", false)?, endpoint("beside-connect", true)?];
+        EndpointSecrets::new(configs, TOLERANCE_S_DEFAULT)
             .map_err(|error| StripeServerError::Unavailable(error.to_string()))
     }
 

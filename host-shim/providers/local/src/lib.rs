@@ -24,3 +24,4 @@ mod store;
 pub use away::{AwayAnswer, AwayPages, AwaySlot};
 pub use error::LocalError;
 pub use provider::{Local, PATTERNS};
+pub use server::lasting_ports;

@@ -29,7 +29,7 @@ const STOP: Duration = Duration::from_secs(2);
 /// Ports below those that Linux (from 32768) and macOS (from 49152) give to programs that ask for any port.
 const PORT_FIRST: u16 = 20_000;
 const PORT_COUNT: u16 = 10_000;
-/// Number of ports to try after the first.
+/// Number of ports to try.
 const PORT_TRIES: u32 = 64;
 /// Content security policy: pages may only be displayed.
 const POLICY: &str =
@@ -93,20 +93,26 @@ fn listen(port: u16) -> std::io::Result<std::net::TcpListener> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
-/// Listens at a free port that no system gives to other programs: the next start needs the same port, since URLs
-/// contain it.
+/// Returns some random ports that no system gives to programs that ask for any port, so that a server finds its port
+/// free at the next start as well.
+pub fn lasting_ports() -> impl Iterator<Item = u16> {
+    // Each state of the hasher has other random keys.
+    (0..PORT_TRIES).map(|number| {
+        let [low, high, ..] = RandomState::new().hash_one(number).to_le_bytes();
+        PORT_FIRST + u16::from_le_bytes([low, high]) % PORT_COUNT
+    })
+}
+
+/// Listens at a free port that stays free for the next start, since URLs contain it.
 fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
-    let mut tries = PORT_TRIES;
-    loop {
-        // Each state of the hasher has other random keys.
-        let [low, high, ..] = RandomState::new().hash_one(tries).to_le_bytes();
-        let port = PORT_FIRST + u16::from_le_bytes([low, high]) % PORT_COUNT;
+    let mut refused = LocalError::Port { port: PORT_FIRST, error: std::io::ErrorKind::AddrInUse.into() };
+    for port in lasting_ports() {
         match listen(port) {
             Ok(listener) => return Ok(listener),
-            Err(error) if tries == 0 => return Err(LocalError::Port { port, error }),
-            Err(_) => tries -= 1,
+            Err(error) => refused = LocalError::Port { port, error },
         }
     }
+    Err(refused)
 }
 
 async fn handle(

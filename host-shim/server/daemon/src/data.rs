@@ -3,7 +3,7 @@
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
 //! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the
-//! vault, `clock`, the milliseconds by which the clock is ahead, and `operator.key`, an API key for the operator: a server outside of
+//! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is ahead, and `operator.key`, an API key for the operator: a server outside of
 //! local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
 //!
 //! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
@@ -34,6 +34,8 @@ pub const KEYS: &str = "keys.db";
 pub const USERS: &str = "users.db";
 /// The folder of local resources and of the vault's file.
 pub const PROVIDERS: &str = "providers";
+/// The file of the local Stripe's port.
+const STRIPE_PORT: &str = "stripe.port";
 /// Owner of the API keys in a database, which are those of all businesses.
 pub const SERVER: &str = "server";
 /// The file of the operator's key in local mode, and the name of that key.
@@ -276,6 +278,30 @@ impl DataFolder {
         write_private(&self.path("clock"), &ahead.to_string())
     }
 
+    /// Returns the port of the local Stripe; none before its first start.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or is not a port.
+    pub fn stripe_port(&self) -> Result<Option<u16>, DataError> {
+        let path = self.path(STRIPE_PORT);
+        match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map(Some).map_err(|_| {
+                let problem = format!("`{}` is not a port: expected 1 to 65535", text.trim());
+                file_error(&path, io::Error::new(io::ErrorKind::InvalidData, problem))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+
+    /// Keeps the port of the local Stripe for the next start, since links to checkouts and invoices contain it.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_stripe_port(&self, port: u16) -> Result<(), DataError> {
+        write_private(&self.path(STRIPE_PORT), &port.to_string())
+    }
+
     /// Returns the time up to which Stripe's events were swept, in seconds since the epoch; `first` at the first start.
     ///
     /// # Errors
@@ -501,6 +527,12 @@ mod tests {
         let swept = BTreeMap::from([("acct_1".to_owned(), 7)]);
         data.set_swept_connected(&swept).expect("written");
         assert_eq!(data.swept_connected().expect("read"), swept);
+        assert_eq!(data.stripe_port().expect("read"), None, "before the first start");
+        data.set_stripe_port(20_111).expect("written");
+        assert_eq!(data.stripe_port().expect("read"), Some(20_111));
+        fs::write(data.path("stripe.port"), "x").expect("written");
+        let refused = data.stripe_port().expect_err("no port").to_string();
+        assert!(refused.contains("`x` is not a port"), "{refused}");
         data.set_ahead_ms(7).expect("written");
         assert_eq!(data.ahead_ms().expect("read"), 7);
     }

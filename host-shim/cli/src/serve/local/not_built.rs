@@ -4,6 +4,7 @@ use crate::not_built::{LOCAL_STRIPE, missing};
 use extension_contract::Timestamp;
 use host_daemon::data::DataFolder;
 use host_daemon::{LocalClock, SoldPrice};
+use host_intake::SecretConfig;
 use host_provider_set::Name;
 
 /// A type without values: this program can't start a local Stripe.
@@ -15,7 +16,7 @@ pub(super) fn providers() -> Vec<Name> {
 }
 
 impl LocalStripe {
-    pub(super) fn start(_: DataFolder, _: &str) -> anyhow::Result<(LocalStripe, String)> {
+    pub(super) fn start(_: DataFolder, _: Option<u16>, _: &str) -> anyhow::Result<(LocalStripe, Vec<SecretConfig>)> {
         Err(missing(LOCAL_STRIPE).into())
     }
 
