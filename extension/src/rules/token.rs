@@ -220,7 +220,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Handles the result of the grant request.
+/// Handles the result of the grant request. A refused grant gives the redemption back: a token is spent by what it gives.
 pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, report: &EffectReport) -> Ruled<Verdict> {
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
@@ -229,8 +229,23 @@ pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, repo
             let reply = json!({"id": id, "product": product, "grant": answer, "expires_at": rfc3339(expires_at)});
             Answer::Value(encode(&reply)?)
         }
-        Err(_) => Answer::not_done("what the token gives access to could not be delivered"),
+        Err(failure) => {
+            give_back(desk, id, &failure.code)?;
+            Answer::not_done("what the token gives access to could not be delivered")
+        }
     }))
+}
+
+/// Takes a redemption back that gave nothing. A token that was used up can be redeemed again, until it expires.
+fn give_back(desk: &mut Desk<'_>, id: &str, code: &str) -> Ruled<()> {
+    let Some(mut token) = desk.account.fetch::<Token>(id)? else { return Ok(()) };
+    token.redeemed = token.redeemed.saturating_sub(1);
+    if token.status == TokenStatus::Redeemed {
+        token.status = TokenStatus::Issued;
+    }
+    let (product, subject) = (token.product.clone(), token.subject.clone());
+    desk.account.put(id, token);
+    log(desk, "pull_refused", Some(id), &product, subject, None, Some(code.to_owned()))
 }
 
 /// `token.revoke`: revokes a token.

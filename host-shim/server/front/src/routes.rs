@@ -43,8 +43,6 @@ pub struct BusinessRoutes {
     secrets: Option<Arc<dyn Secrets>>,
     /// The OpenAPI document.
     document: String,
-    /// The page that shows it.
-    page: String,
 }
 
 /// The pattern of the path that answered a request, for metrics.
@@ -68,7 +66,6 @@ impl BusinessRoutes {
             config: Scope::new([("config".to_owned(), config)]),
             secrets,
             document: host_openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
-            page: host_openapi::page(&business.routes, &business.name),
         }
     }
 
@@ -86,13 +83,6 @@ impl BusinessRoutes {
 /// Carries out `GET /openapi.json`.
 pub(crate) async fn document(Open(hosted): Open) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
-}
-
-/// Carries out `GET /docs/api`: the page for people.
-pub(crate) async fn page(Open(hosted): Open) -> Response {
-    let safe = "default-src 'none'; style-src 'unsafe-inline'";
-    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, safe)];
-    (headers, hosted.routes.page.clone()).into_response()
 }
 
 /// Returns the methods of a path, for the header `Allow`.
@@ -162,11 +152,16 @@ async fn carry_out(
         return Ok(answered);
     }
     let mut reply = answered.reply().clone();
-    if let Some(member) = &route.reveal {
-        keeper.reveal(member, &mut reply)?;
-    }
+    let revealed = match &route.reveal {
+        Some(member) => keeper.reveal(member, &mut reply)?,
+        None => None,
+    };
     let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
     let body = if route.give.is_some() { given(hosted, route, &scope)? } else { reply };
+    // Only an answer that is ready uses the secret up.
+    if let Some(reference) = revealed {
+        keeper.forget(&reference)?;
+    }
     Ok(Answered::of(route.status, body))
 }
 
@@ -221,26 +216,30 @@ impl Keeper<'_> {
         Ok(scope.with("secrets", references))
     }
 
-    /// Replaces the reference in a member of a reply with its secret, and deletes the secret: it is shown once.
-    fn reveal(&self, member: &str, reply: &mut Value) -> Result<(), Problem> {
-        let Some(reference) = reply.get(member).and_then(Value::as_str) else { return Ok(()) };
-        let vault = self.vault()?;
-        let shown = vault.resolve(&self.scope(), reference).and_then(|secret| {
-            vault.forget(&self.scope(), reference)?;
-            Ok(secret)
-        });
-        let secret = shown.map_err(|error| match error {
-            SecretError::Unknown(_) => {
-                let detail = "the secret was shown in the answer to an earlier request with this Idempotency-Key";
-                Problem::new(StatusCode::CONFLICT, "already_shown", detail)
-            }
-            SecretError::Unavailable { .. } | SecretError::NoReference => {
-                tracing::error!(%error, "a secret of a reply was not shown");
-                Problem::unavailable("the secret cannot be read")
-            }
-        })?;
+    /// Replaces the reference in a member of a reply with its secret. Returns the reference.
+    fn reveal(&self, member: &str, reply: &mut Value) -> Result<Option<String>, Problem> {
+        let Some(reference) = reply.get(member).and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
+        let secret = self.vault()?.resolve(&self.scope(), &reference).map_err(not_shown)?;
         reply[member] = Value::from(secret.expose());
-        Ok(())
+        Ok(Some(reference))
+    }
+
+    /// Deletes a secret that is shown: it is shown once.
+    fn forget(&self, reference: &str) -> Result<(), Problem> {
+        self.vault()?.forget(&self.scope(), reference).map_err(not_shown)
+    }
+}
+
+fn not_shown(error: SecretError) -> Problem {
+    match error {
+        SecretError::Unknown(_) => {
+            let detail = "the secret was shown in the answer to an earlier request with this Idempotency-Key";
+            Problem::new(StatusCode::CONFLICT, "already_shown", detail)
+        }
+        SecretError::Unavailable { .. } | SecretError::NoReference => {
+            tracing::error!(%error, "a secret of a reply was not shown");
+            Problem::unavailable("the secret cannot be read")
+        }
     }
 }
 
