@@ -41,14 +41,21 @@ pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<C
     let of_meter = rate.cost_micros(value, usage.quantity).ok_or_else(known)?.ok_or_else(beyond)?;
     let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
     let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
-    // An unknown product has no seller.
+    // A misspelt product would give its seller nothing, and charge the buyer too little.
     if catalog.product(product)?.is_none() {
-        return Ok(Cost { all: of_meter, seller: None });
+        let text = format!("{} of {}: `{product}`, expected the id of a product", seller.by, usage.meter);
+        return Err(Refusal::NotFound(text).into());
     }
     let micros = value_at(&*catalog.metadata(product)?, seller.field(), usage.at);
     let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
     let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
     Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })
+}
+
+/// Returns the attribute whose value has no price: that of the seller if the meter itself has one.
+pub(crate) fn unpriced_by<'r>(rate: &'r Rate, usage: &Usage) -> &'r str {
+    let is_priced = rate.cost_micros(attribute(usage, &rate.by).unwrap_or_default(), 0).is_some();
+    rate.seller.as_ref().filter(|_| is_priced).map_or(&rate.by, |seller| &seller.by)
 }
 
 fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {

@@ -173,7 +173,7 @@ fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
                 _ => {
                     counted.unpriced += 1;
                     counted.unpriced_since = earlier(counted.unpriced_since, Some(usage.at));
-                    report_unpriced(desk, rate.map_or("", |rate| rate.by.as_str()), usage)?;
+                    report_unpriced(desk, rate.map_or("", |rate| spend::unpriced_by(rate, usage)), usage)?;
                 }
             }
         }
