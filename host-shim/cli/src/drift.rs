@@ -66,7 +66,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         let problem = format!("{}: no such file; expected a store of a replay or a host", args.store.display());
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let Some((live, opened)) = args.world.open()? else {
+    let Some((live, opened)) = args.world.open_beside()? else {
         return Ok(refuse(&ReplayError::Usage(
             "no providers; expected --providers with those that list their resources".to_owned(),
         )));

@@ -99,7 +99,12 @@ impl WorldArgs {
 
     /// Opens the providers; none if no option requests one.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        self.open_with_stripe(false)
+        self.open_with(false, false)
+    }
+
+    /// Opens the providers to look at what there is, while another process may serve it; none if no option requests one.
+    pub(crate) fn open_beside(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+        self.open_with(false, true)
     }
 
     /// Opens the providers for a replay with this store, after which the vault is known to belong to the store. With
@@ -109,7 +114,7 @@ impl WorldArgs {
         store: Option<&Path>,
         local_stripe: bool,
     ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        let opened = self.open_with_stripe(local_stripe)?;
+        let opened = self.open_with(local_stripe, false)?;
         if let (Some((_, opened)), Some(file)) = (&opened, store.filter(|file| file.is_file())) {
             let references = recorded_secrets(&*open_store(&StoreKind::Sqlite(file.to_owned()))?)?;
             check_vault(&opened.vault, &references).with_context(|| file.display().to_string())?;
@@ -117,7 +122,7 @@ impl WorldArgs {
         Ok(opened)
     }
 
-    fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+    fn open_with(&self, local_stripe: bool, is_beside: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         if !self.has_providers() && !local_stripe {
             return Ok(None);
         }
@@ -131,6 +136,7 @@ impl WorldArgs {
             names,
             folder: self.world.clone(),
             port: self.world_port,
+            is_beside,
             local_stripe: stripe.as_ref().map(StartedStripe::address),
             settings,
             ..Options::default()

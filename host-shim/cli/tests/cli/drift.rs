@@ -125,6 +125,18 @@ fn a_broken_record_is_one_line_and_the_others_are_compared() {
 }
 
 #[test]
+fn drift_looks_at_a_folder_whose_port_another_program_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    let port = std::fs::read_to_string(folder.path().join("world/local/port.json")).expect("the port");
+    let port: u16 = port.trim().parse().expect("a port");
+    // As beside a running server, or with a copy of its folder.
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let report = drift(folder.path(), "store.db", &[]);
+    assert_eq!((report.code, report.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{report:?}");
+}
+
+#[test]
 fn drift_reports_a_secret_that_the_vault_does_not_have() {
     let folder = tempfile::tempdir().expect("a folder");
     play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);

@@ -32,6 +32,11 @@ pub fn is_language(language: &str) -> bool {
     language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
+/// Returns true if a template says that its mail is not sent: a business switches a built-in mail off with an empty file.
+pub fn is_switched_off(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
 /// The parsed templates of a mail.
 #[derive(Debug)]
 pub struct MailTemplate<'s> {

@@ -1,4 +1,4 @@
-//! `database.*`: one SQLite file per database.
+//! `database.*`: one SQLite file per database, also for one on another server that a person names: nothing leaves this machine.
 
 use crate::error::LocalError;
 use crate::store::{Resource, ResourceStore};
@@ -14,6 +14,8 @@ use std::path::PathBuf;
 const FILE: &str = "database.sqlite";
 /// Prefix of endpoints, before the resource's short name.
 const ENDPOINT: &str = "sqlite:";
+/// The member of a payload, and so of a resource's settings, of a database that a person has named.
+pub(crate) const ADOPTED: &str = "adopt";
 
 /// Returns the path of a database's file.
 pub(crate) fn file(store: &ResourceStore, id: &ResourceId) -> PathBuf {
@@ -37,8 +39,43 @@ pub(crate) fn lost(store: &ResourceStore, resource: &Resource) -> Option<CallOut
 pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resource>, LocalError> {
     match endpoint.strip_prefix(ENDPOINT) {
         Some(letters) => store.by_letters(letters),
-        None => Ok(None),
+        None => Ok(store.all()?.into_iter().find(|it| is_adopted(it) && it.output("endpoint") == Some(endpoint))),
     }
+}
+
+/// Returns whether a person has named the database, which stands in for one on another server.
+fn is_adopted(resource: &Resource) -> bool {
+    resource.resource == "database" && resource.settings.contains_key(ADOPTED)
+}
+
+/// `database.observe` with `adopt`: makes an empty file that stands in for the database that a person has named by its
+/// `endpoint` and the reference of its secret.
+pub(crate) fn adopt(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
+    let outputs = &call.payload["outputs"];
+    let (Some(endpoint), Some(reference)) = (outputs["endpoint"].as_str(), outputs["secret_ref"].as_str()) else {
+        let text = "`outputs`: expected the `endpoint` of a database, and the reference of its secret as `secret_ref`";
+        return Ok(CallOutcome::refused("bad-payload", text));
+    };
+    let secret = match call.secret(reference) {
+        Ok(secret) => secret,
+        Err(error) => return Ok(error.into()),
+    };
+    let scheme = secret.expose().split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| !["postgres", "postgresql"].contains(&scheme)) {
+        let text = "the secret is the URL of something else: expected `postgres://…`, or a password";
+        return Ok(CallOutcome::refused("bad-secret", text));
+    }
+    if at(store, endpoint)?.is_some() {
+        return Ok(CallOutcome::refused("name-taken", "another resource has this database"));
+    }
+    let id = call.resource_id();
+    let folder = store.folder_of(&id);
+    fs::create_dir_all(&folder).map_err(LocalError::io(&folder))?;
+    content::make(&folder.join(FILE))?;
+    let mut resource = Resource::new(call, outputs.clone());
+    resource.settings.insert("secret_sha256".to_owned(), json!(hex::encode(Sha256::digest(secret.expose()))));
+    store.save(&resource)?;
+    Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": outputs})))
 }
 
 /// Returns the database at an endpoint if the call's account owns it and `secret` refers to its secret; otherwise a
@@ -118,8 +155,8 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call) -> Result<CallOutcome, 
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Deletes the database's secret. Returns an outcome if that fails.
+/// Deletes the database's secret, unless a person has given it. Returns an outcome if that fails.
 pub(crate) fn destroy(call: &Call, resource: &Resource) -> Option<CallOutcome> {
-    let reference = resource.output("secret_ref")?;
+    let reference = resource.output("secret_ref").filter(|_| !is_adopted(resource))?;
     call.forget_secret(reference).err().map(CallOutcome::from)
 }

@@ -1,10 +1,11 @@
 //! `object.sign`: an address of a file that works for a while, `http://127.0.0.1:PORT/objects/BUCKET/KEY?expires=…&signature=…`.
 //!
 //! The file is in a bucket of the account, or in a bucket of the platform: the folder `objects/BUCKET`, in which a person puts it.
+//! This machine has no registry, so an image is a file as well: `objects/images/IMAGE.tar`, as `docker save` writes it.
 
 use crate::bucket;
 use crate::error::LocalError;
-use crate::store::ResourceStore;
+use crate::store::{ResourceStore, SHARED};
 use hmac::{Hmac, KeyInit, Mac};
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
@@ -15,8 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Beginning of the path of signed addresses.
 pub(crate) const PATH: &str = "/objects/";
-/// Folder of the platform's buckets, and prefix of paths.
-const SHARED: &str = "objects";
+/// The bucket of images.
+const IMAGES: &str = "images";
 /// File of the key that signs.
 const KEY: &str = "objects.key";
 /// Allowed lifetime of an address in seconds, as S3 has.
@@ -25,25 +26,29 @@ const TTL_S: std::ops::RangeInclusive<u64> = 1..=604_800;
 /// Makes an address for an object that the account may read.
 pub(crate) fn sign(store: &ResourceStore, port: u16, call: &Call) -> Result<CallOutcome, LocalError> {
     let bad = |text: &str| Ok(CallOutcome::refused("bad-payload", text));
-    if call.payload.get("image").is_some() {
-        let text = "this machine has no registry for images: add the provider `registry`";
-        return Ok(CallOutcome::refused("no-registry", text));
-    }
-    let (Some(bucket), Some(key)) = (call.text("bucket"), call.text("key").or(call.text("object"))) else {
-        return bad("`bucket` and `key`: expected the names of an object");
+    let (bucket, key, code) = match call.text("image") {
+        Some(image) => (IMAGES, format!("{image}.tar"), "no-registry"),
+        None => match (call.text("bucket"), call.text("key").or(call.text("object"))) {
+            (Some(bucket), Some(key)) => (bucket, key.to_owned(), "not-found"),
+            _ => return bad("`bucket` and `key`: expected the names of an object"),
+        },
     };
     let Some(ttl_s) = call.payload["ttl_s"].as_u64().filter(|ttl_s| TTL_S.contains(ttl_s)) else {
         return bad("`ttl_s`: expected a whole number of seconds from 1 to 604800");
     };
     let folder = match bucket::of(store, &call.scope, bucket)? {
         Some(own) => store.within(&bucket::files(store, &own.full_id())),
-        None if shared(store, bucket).is_some_and(|folder| folder.is_dir()) => PathBuf::from(SHARED).join(bucket),
-        None => {
-            let text = format!("neither the account nor the folder `{SHARED}` has a bucket `{bucket}`");
-            return Ok(CallOutcome::refused("not-found", text));
-        }
+        None => match joined(Path::new(SHARED), bucket).filter(|_| !bucket.contains('/')) {
+            Some(folder) => PathBuf::from(folder),
+            None => return bad("`bucket`: expected the name of a folder"),
+        },
     };
-    let Some(path) = joined(&folder, key) else { return bad("`key`: expected a path without `..`") };
+    let Some(path) = joined(&folder, &key) else { return bad("`key`: expected a path without `..`") };
+    if !store.file(&path).is_file() {
+        // The path is below the provider's folder: where that is does not belong into a message.
+        let text = format!("there is no file `{path}` in the folder of the provider `local`: put it there");
+        return Ok(CallOutcome::refused(code, text));
+    }
     let expires = now_s().saturating_add(ttl_s);
     let signature = hex::encode(mac(&store.key_or_new(KEY)?, &path, expires).finalize().into_bytes());
     let url = format!("http://127.0.0.1:{port}{PATH}{}?expires={expires}&signature={signature}", encoded(&path));
@@ -79,11 +84,6 @@ pub(crate) fn read(store: &ResourceStore, path: &str, query: &str) -> Result<Rea
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Read::Absent),
         Err(error) => Err(LocalError::Io { path: store.file(&path), error }),
     }
-}
-
-/// Returns the folder of one of the platform's buckets; none for a name that is no folder's.
-fn shared(store: &ResourceStore, bucket: &str) -> Option<PathBuf> {
-    joined(Path::new(SHARED), bucket).filter(|_| !bucket.contains('/')).map(|path| store.file(&path))
 }
 
 /// Returns a path below a folder; none if it would leave the folder.

@@ -36,9 +36,26 @@ impl Local {
     ///
     /// Fails if the folder can't be used or the port is taken.
     pub fn open(folder: &Path, port: Option<u16>) -> Result<Local, LocalError> {
+        Local::with(folder, |store, away| Serving::start(store, port, away))
+    }
+
+    /// Opens or creates the folder without serving its functions, to look at what is there: beside the process that serves them,
+    /// and also in a copy of its folder, whose port that process has.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder can't be used.
+    pub fn beside(folder: &Path) -> Result<Local, LocalError> {
+        Local::with(folder, |store, _| Serving::elsewhere(store))
+    }
+
+    fn with(
+        folder: &Path,
+        serve: impl FnOnce(&ResourceStore, &AwaySlot) -> Result<Serving, LocalError>,
+    ) -> Result<Local, LocalError> {
         let store = ResourceStore::open(folder)?;
         let away = AwaySlot::default();
-        let server = Serving::start(&store, port, &away)?;
+        let server = serve(&store, &away)?;
         let lock = Mutex::new(store.lock_file(LOCK)?);
         Ok(Local { store, server, away, lock })
     }
@@ -105,9 +122,13 @@ impl Local {
                 }
                 Ok(CallOutcome::Done(found))
             }
-            ("observe", None) if call.payload.get("adopt") == Some(&json!(true)) => {
-                Ok(CallOutcome::refused("cannot-adopt", "resources created by others can't be adopted on this machine"))
-            }
+            ("observe", None) if call.payload.get(database::ADOPTED) == Some(&json!(true)) => match call.resource() {
+                "database" => database::adopt(&self.store, call),
+                other => {
+                    let text = format!("on this machine a person can name a database, and no {other}");
+                    Ok(CallOutcome::refused("cannot-adopt", text))
+                }
+            },
             ("observe", None) => Ok(CallOutcome::Done(json!({"exists": false}))),
             ("ensure", Some(mut resource)) => {
                 resource.apply(call);
@@ -190,7 +211,7 @@ impl Provider for Local {
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         let all = self.store.all().map_err(unlisted)?;
         let to_held = |it: Resource| {
-            let name = ["bucket", "name", "domain", "id"].iter().find_map(|name| it.output(name));
+            let name = ["bucket", "name", "domain", "id", "endpoint"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
         let exists = |it: &Resource| database::lost(&self.store, it).is_none();

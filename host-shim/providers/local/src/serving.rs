@@ -57,6 +57,13 @@ impl Serving {
         }
     }
 
+    /// Serves nothing. The address is that of the process that serves the folder, now or later.
+    pub fn elsewhere(store: &ResourceStore) -> Result<Serving, LocalError> {
+        let port = store.port()?.unwrap_or_default();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Serving { address, _server: None, _successor: None })
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -17,6 +17,9 @@ const PORT: &str = "port.json";
 /// Folder of the labels of host names, each with the resource that took it last.
 const LABELS: &str = "labels";
 
+/// Folder of the platform's buckets, and prefix of the paths in them.
+pub(crate) const SHARED: &str = "objects";
+
 /// The record of an existing resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Resource {
@@ -87,7 +90,8 @@ pub(crate) struct ResourceStore {
 impl ResourceStore {
     /// Opens or creates the folder, with access for its owner only.
     pub fn open(folder: &Path) -> Result<ResourceStore, LocalError> {
-        for part in [folder.to_owned(), folder.join("resources"), folder.join("backups"), folder.join(LABELS)] {
+        let parts = ["resources", "backups", LABELS, SHARED].map(|part| folder.join(part));
+        for part in std::iter::once(folder.to_owned()).chain(parts) {
             fs::create_dir_all(&part).map_err(LocalError::io(&part))?;
         }
         only_for_owner(folder)?;

@@ -72,6 +72,10 @@ impl Mail {
     }
 
     fn send(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
+        let bad_template = |error: BadTemplate| CallOutcome::refused("bad-template", error.to_string());
+        if self.templates.is_switched_off(call.text("template").unwrap_or_default()).map_err(bad_template)? {
+            return Ok(CallOutcome::Done(json!({})));
+        }
         let recipients = self.recipients(call)?;
         let values = values(call)?;
         let instances = self.instances(&call.scope, &values);
@@ -83,10 +87,7 @@ impl Mail {
             language: recipients.iter().find_map(|(_, language)| language.as_deref()),
         };
         let recipients: Vec<Address> = recipients.iter().map(|(address, _)| address.clone()).collect();
-        let text = self
-            .templates
-            .fill(&wanted, &values)
-            .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
+        let text = self.templates.fill(&wanted, &values).map_err(bad_template)?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);
         let mail = write::Mail { from: &self.from, to: &recipients, message_id: &message_id, text: &text };

@@ -2,7 +2,7 @@
 
 use host_template::{
     FILE_BYTES_MAX, Form, LAYOUT, Locale, MailContext, MailSite, MailTemplate, MailText, TemplateError, built_in,
-    is_name, without_template,
+    is_name, is_switched_off, without_template,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -108,6 +108,14 @@ impl MailTemplates {
             .and_then(|template| template.fill(values, &context, layout.as_deref(), found.language))
             .map_err(|error| BadTemplate::Template { name: name.to_owned(), error })?;
         Ok(MailText { subject: one_line(&text.subject), ..text })
+    }
+
+    /// Returns true if the business does not send this mail: its template is an empty file.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read.
+    pub fn is_switched_off(&self, name: &str) -> Result<bool, BadTemplate> {
+        Ok(is_name(name) && is_switched_off(&self.find(name, USUAL_LANGUAGE)?.text))
     }
 
     fn find(&self, name: &str, language: &'static str) -> Result<Found, BadTemplate> {

@@ -122,6 +122,23 @@ fn a_mail_arrives_with_text_and_html() {
 }
 
 #[test]
+fn a_business_switches_a_built_in_mail_off_with_an_empty_template() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mails = folder.path().join("mails");
+    std::fs::write(folder.path().join("instance_ready.txt"), "\n").expect("the template");
+    let provider = provider(MailTransport::Folder(mails.clone()), Some(folder.path()));
+    let of = |template: &str, to: &str| {
+        let values = json!({"instance": "inst_1", "url": "https://a.example", "health": "healthy"});
+        Call { payload: json!({"template": template, "to": to, "values": values}), ..mail(template, "") }
+    };
+    // Nobody needs to have an address for a mail that is not sent.
+    let nobody = Call { scope: "shop/test/user:nobody".to_owned(), ..of("instance_ready", "account") };
+    assert_eq!(provider.call(&nobody), CallOutcome::Done(json!({})));
+    assert_eq!(code(&provider.call(&of("instance_recovered", "account"))), "done");
+    assert_eq!(mails.read_dir().expect("the folder").count(), 1, "only the other mail is sent");
+}
+
+#[test]
 fn a_built_in_mail_names_the_instance_and_goes_to_all_operators_or_in_the_language_of_the_account() {
     let sink = Sink::start(None);
     let folder = tempfile::tempdir().expect("a folder");

@@ -34,6 +34,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Port of the local provider's HTTP server. None for a free port.
     pub port: Option<u16>,
+    /// True to serve nothing, since another process serves the folder, or the folder of which this one is a copy.
+    pub is_beside: bool,
     /// A local Stripe, which the provider `stripe` calls instead of Stripe.
     pub local_stripe: Option<LocalStripe>,
     /// Settings of the providers.
@@ -251,6 +253,12 @@ fn machine_secrets(options: &Options) -> MachineSecrets {
     MachineSecrets::new(named, settings.secrets_folder.clone()).with(options.variables.clone())
 }
 
+/// Returns the sender of mails that the settings do not name: a business at this machine.
+fn sender(title: &str) -> String {
+    let quoted: String = title.chars().filter(|letter| !matches!(letter, '"' | '\\')).collect();
+    format!("\"{quoted}\" <host@localhost>")
+}
+
 /// Builds the registry. The features of this crate decide which providers it can add.
 pub(crate) struct ProviderBuilder<'o> {
     registry: Registry,
@@ -333,7 +341,11 @@ impl ProviderBuilder<'_> {
 
     /// Registers the local provider, and a mail provider that writes mails to a folder.
     fn local(&mut self, folder: &Path) -> Result<(), OpenError> {
-        let local = Local::open(&folder.join("local"), self.options.port)?;
+        let folder_of_local = folder.join("local");
+        let local = match self.options.is_beside {
+            true => Local::beside(&folder_of_local)?,
+            false => Local::open(&folder_of_local, self.options.port)?,
+        };
         self.serves = Some(local.address());
         self.away = Some(local.away().clone());
         let objects = self.add(&host_local::PATTERNS, Arc::new(local), None);
@@ -349,7 +361,7 @@ impl ProviderBuilder<'_> {
     fn mail(&mut self, name: Name, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
-            from: settings.from.clone(),
+            from: settings.from.clone().unwrap_or_else(|| sender(&self.options.site.title)),
             templates: self.options.mail_templates(),
             addresses: Arc::new(SettingsAddressBook::new(
                 settings.clone(),

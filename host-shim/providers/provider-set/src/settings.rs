@@ -42,28 +42,17 @@ pub struct Settings {
 }
 
 /// Sender and addresses of mails.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// Sender, for example `Shop <shop@example.com>`.
-    pub from: String,
+    /// Sender, for example `Shop <shop@example.com>`; none for the name of the business at this machine.
+    pub from: Option<String>,
     /// Addresses of `to: admin`.
     pub admin: Vec<String>,
     /// Addresses of `to: account`, by account, for example `user:u1`.
     pub accounts: BTreeMap<String, Vec<String>>,
     /// Folder of the templates, `NAME.txt` and `NAME.html`.
     pub templates: Option<PathBuf>,
-}
-
-impl Default for MailSettings {
-    fn default() -> Self {
-        MailSettings {
-            from: "Host <host@localhost>".to_owned(),
-            admin: Vec::new(),
-            accounts: BTreeMap::new(),
-            templates: None,
-        }
-    }
 }
 
 /// An SMTP server.

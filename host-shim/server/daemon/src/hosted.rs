@@ -213,8 +213,12 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     opened.registry.register(&recorded, Arc::new(Recorder));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = business.uncovered(&business.config_with(&setup.config), &declarations, &opened.registry);
-    if !simulate && !simulated.is_empty() {
-        return Err(HostedError::Uncovered { kinds: simulated });
+    // Only the application of a business makes what the business declares itself. In local mode it is simulated, as the server
+    // says at its start.
+    let is_missing = |kind: &&String| !is_local || business.own.effects.iter().all(|own| own.kind != **kind);
+    let missing: Vec<String> = simulated.iter().filter(is_missing).cloned().collect();
+    if !simulate && !missing.is_empty() {
+        return Err(HostedError::Uncovered { kinds: missing });
     }
     let is_measured = backups::is_measured(&business.catalog);
     let endpoints = endpoints(&business, setup.stripe, &setup.webhooks)?;

@@ -23,6 +23,8 @@ const KEY: &str = "session-key-";
 const KEYS: usize = 2;
 /// Address of the first operator in local mode. No mail goes to it.
 const FIRST_OPERATOR: &str = "operator@local.invalid";
+/// How long the link of the first operator works: longer than anybody advances the clock.
+const FIRST_OPERATOR_MS: i64 = 100 * 366 * 24 * 3_600_000;
 /// Number of random bytes of the key.
 const KEY_BYTES: usize = 32;
 
@@ -110,7 +112,8 @@ pub fn rotate_session_key(vault: &Vault, partition: &Partition) -> Result<String
     Ok(name)
 }
 
-/// Returns the link by which whoever started a server in local mode becomes its first operator; none if there is one.
+/// Returns the link by which whoever started a server in local mode becomes its first operator; none if there is one. It works
+/// until it is used or the server starts again, however far the clock is advanced.
 ///
 /// # Errors
 /// Fails if the users or the vault cannot be used.
@@ -132,6 +135,6 @@ pub(crate) fn first_operator(
         roles: vec![OPERATOR.to_owned()],
         sender: None,
     };
-    let reference = links.make(&link, now)?;
+    let reference = links.make(&link, now.saturating_add(FIRST_OPERATOR_MS))?;
     Ok(Some(vault.resolve(&partition.scope(account).name(), &reference)?.expose().to_owned()))
 }

@@ -36,6 +36,9 @@ impl MailPreviews for Previews {
             instances: &BTreeMap::new(),
             language: None,
         };
+        if self.templates.is_switched_off(mail.template).map_err(|error| error.to_string())? {
+            return Err("the business does not send this mail: its template is empty".to_owned());
+        }
         let text = self.templates.fill(&wanted, values).map_err(|error| error.to_string())?;
         Ok(MailPreview { subject: text.subject, plain: text.plain, html: text.html })
     }

@@ -156,6 +156,7 @@ fn every_mail_of_every_business_can_be_read_by_people() {
     };
     for business in BUSINESSES.iter().chain(&OTHERS) {
         let (templates, mut sent) = (templates(business), sent_by(business));
+        sent.retain(|mail| !templates.is_switched_off(&mail.template).expect("the file can be read"));
         products.extend(templates.site.products.clone());
         if BUSINESSES.contains(business) {
             sent.extend(of_server());

@@ -3,7 +3,9 @@
 //! as `{{ value }}`.
 
 use crate::bad_input::{BadInput, Place, read_text};
-use host_template::{LAYOUT, MailTemplate, TemplateError, built_in, check_layout, is_language, is_name};
+use host_template::{
+    LAYOUT, MailTemplate, TemplateError, built_in, check_layout, is_language, is_name, is_switched_off,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -54,6 +56,9 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
         let html = file.with_extension("html");
         let html = html.is_file().then(|| read_text(&html)).transpose()?;
         let text = read_text(file)?;
+        if is_switched_off(&text) && built_in(name).is_some() {
+            continue;
+        }
         let template = MailTemplate::parse(&text, html.as_deref()).map_err(|error| mistake(file, error))?;
         found.entry(name.to_owned()).or_default().extend(template.placeholders());
     }
@@ -88,6 +93,7 @@ mod tests {
             ("receipt.de.txt", "Subject: Ihre Quittung\n"),
             ("layout.html", "<html>{{ site.title }}{{ content }}"),
             ("bye.txt", "Subject: Bye\n"),
+            ("instance_ready.txt", "\n"),
         ]);
         let expected =
             [("bye", json!([])), ("receipt", json!([])), ("welcome", json!(["email", "name", "plan", "user.site"]))];
@@ -100,6 +106,7 @@ mod tests {
         let long = format!("Subject: x\n{}", "x".repeat(host_template::FILE_BYTES_MAX));
         for (files, expected) in [
             (vec![("a.txt", "Hello")], "a.txt:1: the mail has no subject"),
+            (vec![("a.txt", "")], "a.txt:1: the mail has no subject"),
             (vec![("a.txt", "Subject: \n")], "a.txt:1: the subject is empty"),
             (vec![("a.html", "<p>")], "a.html: the mail has no text"),
             (vec![("a.md", "x")], "a.md: this is not a template"),

@@ -240,6 +240,42 @@ fn a_database_is_seeded_with_the_payload() {
     assert_eq!(refusal(&step("seed", "database.seed", &json!("secret:vault/none"))), "secret-unknown");
 }
 
+#[test]
+fn a_database_that_a_person_names_is_stood_in_for_by_a_file_of_this_machine() {
+    let machine = Machine::new();
+    let secret = machine.vault.put("solobase/test/user:u1", "url", "postgres://me:pw@db.example/one").expect("kept");
+    let secret = secret.reference;
+    let named = json!({"endpoint": "db.example", "secret_ref": secret});
+    let adopt = |key: &str, outputs: serde_json::Value| {
+        let key = format!("{key}/database/observe");
+        machine.call("u1", &key, "database.observe", 1, json!({"adopt": true, "outputs": outputs}))
+    };
+    let unknown = json!({"endpoint": "db.example", "secret_ref": "secret:vault/none"});
+    assert_eq!(refusal(&adopt("inst_one", unknown)), "secret-unknown");
+    assert_eq!(refusal(&adopt("inst_one", json!({"endpoint": "db.example"}))), "bad-payload");
+    let other = machine.vault.put("solobase/test/user:u1", "other", "mysql://me:pw@db.example/one").expect("kept");
+    let other = json!({"endpoint": "db.example", "secret_ref": other.reference});
+    assert_eq!(refusal(&adopt("inst_one", other)), "bad-secret");
+    let seen = CallOutcome::Done(json!({"exists": true, "state": "running", "outputs": named}));
+    assert_eq!(adopt("inst_one", named.clone()), seen);
+    let CallOutcome::Done(again) = adopt("inst_one", named.clone()) else { panic!("asked again after a lost answer") };
+    assert_eq!((&again["exists"], &again["outputs"]), (&json!(true), &named));
+    assert_eq!(refusal(&adopt("inst_two", named.clone())), "name-taken", "each has a database of its own");
+    let step = |kind: &str, user: &str| {
+        let payload = json!({"database": "db.example", "secret": secret, "admin": "a@example.com"});
+        machine.call(user, "inst_one/step", &format!("database.{kind}"), 1, payload)
+    };
+    for kind in ["migrate", "seed"] {
+        assert_eq!(step(kind, "u1"), CallOutcome::Done(json!({})), "{kind}");
+    }
+    assert_eq!(refusal(&step("seed", "u2")), "no-database", "another account has nothing of it");
+    assert_eq!(machine.local_held(), ["database:inst_one/database running"]);
+    machine.done("u1", "inst_one/database/destroy", "database.destroy", 2, json!({}));
+    assert_eq!(machine.local_held(), Vec::<String>::new());
+    let kept = machine.vault.list().expect("a list").into_iter().filter(|it| it.reference == secret).count();
+    assert_eq!(kept, 1, "the secret is the person's");
+}
+
 impl Machine {
     fn local_held(&self) -> Vec<String> {
         use host_provider_api::Provider;

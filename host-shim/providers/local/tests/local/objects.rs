@@ -40,8 +40,9 @@ fn an_address_gives_a_file_of_the_platform_until_its_time_is_over() {
         assert_eq!(machine.http("GET", &host, wrong, "").0, 403, "{wrong}");
     }
     assert_eq!(machine.http("GET", &host, "/objects/../port.json?expires=99999999999&signature=00", "").0, 404);
-    let CallOutcome::Done(absent) = sign("de/nothing.pdf", 60) else { panic!("not signed") };
-    assert_eq!(machine.http("GET", &host, &address(&absent).1, "").0, 404);
+    let CallOutcome::Refused { code, message } = sign("de/nothing.pdf", 60) else { panic!("there is no such file") };
+    assert_eq!(code, "not-found");
+    assert!(message.contains("`objects/manuals/de/nothing.pdf`"), "the message names the place: {message}");
     let CallOutcome::Done(short) = sign("de/first steps.pdf", 1) else { panic!("not signed") };
     std::thread::sleep(std::time::Duration::from_millis(2_100));
     assert_eq!(machine.http("GET", &host, &address(&short).1, "").0, 403, "its time is over");
@@ -56,11 +57,29 @@ fn an_account_gets_addresses_of_its_own_buckets_and_of_the_platforms() {
     machine.done("ada", "inst_1/bucket/ensure", "bucket.ensure", 1, json!({"name": "of-ada"}));
     let sign = |user: &str, payload: Value| machine.call(user, "tok/sign", "object.sign", 1, payload);
     let of_ada = json!({"bucket": "of-ada", "key": "a", "ttl_s": 60});
+    let files = machine.folder().join("resources").read_dir().expect("the bucket").next().expect("one").expect("read");
+    std::fs::write(files.path().join("files/a"), "hers").expect("written");
     assert!(matches!(sign("ada", of_ada.clone()), CallOutcome::Done(_)));
     assert_eq!(code(&sign("bob", of_ada)), "not-found", "a bucket of another account is like none");
     assert_eq!(code(&sign("ada", json!({"bucket": "nothing", "key": "a", "ttl_s": 60}))), "not-found");
-    assert_eq!(code(&sign("ada", json!({"bucket": "..", "key": "port.json", "ttl_s": 60}))), "not-found");
+    assert_eq!(code(&sign("ada", json!({"bucket": "..", "key": "port.json", "ttl_s": 60}))), "bad-payload");
     assert_eq!(code(&sign("ada", json!({"bucket": "of-ada", "key": "../resource.json", "ttl_s": 60}))), "bad-payload");
     assert_eq!(code(&sign("ada", json!({"bucket": "of-ada", "key": "a", "ttl_s": 0}))), "bad-payload");
-    assert_eq!(code(&sign("ada", json!({"image": "registry.example/editor", "ttl_s": 60}))), "no-registry");
+}
+
+#[test]
+fn an_image_is_a_file_that_a_person_puts_into_the_folder() {
+    let machine = Machine::new();
+    let sign = || {
+        machine.call("ada", "tok/sign", "object.sign", 1, json!({"image": "registry.example/editor:1", "ttl_s": 60}))
+    };
+    let CallOutcome::Refused { code, message } = sign() else { panic!("there is no image") };
+    assert_eq!(code, "no-registry");
+    assert!(message.contains("`objects/images/registry.example/editor:1.tar`"), "{message}");
+    let images = machine.folder().join("objects/images/registry.example");
+    std::fs::create_dir_all(&images).expect("a folder");
+    std::fs::write(images.join("editor:1.tar"), "layers").expect("written");
+    let CallOutcome::Done(outputs) = sign() else { panic!("the image is there") };
+    let (host, path) = address(&outputs);
+    assert_eq!(machine.http("GET", &host, &path, ""), (200, "layers".to_owned()));
 }
