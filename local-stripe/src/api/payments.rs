@@ -396,7 +396,7 @@ pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
 fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", ids[0], "id")?;
     if found.text("status") != "requires_capture" {
-        return Err(intent::unexpected_state(&found, "captur", "requires_capture"));
+        return Err(intent::unexpected_state(&found, "capture", "requires_capture"));
     }
     let amount = args.int("amount_to_capture").unwrap_or(found.int("amount_capturable"));
     if amount < 1 || amount > found.int("amount_capturable") {

@@ -23,11 +23,12 @@ pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: 
     id
 }
 
-/// Returns the error for an operation that the intent's status does not allow.
+/// Returns the error for an operation that the intent's status does not allow. `verb` is the whole verb, such as `capture`.
 pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
     let status = intent.text("status");
+    let ending = if verb.ends_with('e') { "d" } else { "ed" };
     let message = format!(
-        "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}ed: {allowed}."
+        "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}{ending}: {allowed}."
     );
     ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
 }
@@ -52,7 +53,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     if intent.text("status") != "requires_action" {
-        return Err(unexpected_state(&intent, "authenticat", "requires_action"));
+        return Err(unexpected_state(&intent, "authenticate", "requires_action"));
     }
     let method = intent.text("payment_method").to_owned();
     let outcome = if passed {

@@ -45,6 +45,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "admin_onboarding.html",
     "admin_resources.html",
     "admin_sent_mail.html",
+    "api.html",
     "away.html",
     "billing.html",
     "canceled.html",

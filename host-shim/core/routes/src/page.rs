@@ -328,7 +328,8 @@ fn site() -> BTreeSet<String> {
 }
 
 fn is_api_path(text: &str) -> bool {
-    let begins = ["/api/", "/b/", "/ext/", "/health", "/metrics"].iter().any(|begin| text.starts_with(begin));
+    let begins =
+        ["/api/", "/b/", "/ext/", "/health", "/metrics", "/openapi.json"].iter().any(|begin| text.starts_with(begin));
     begins && !text.contains(['?', '#', ' ']) && !text.contains("..")
 }
 

@@ -23,8 +23,8 @@ const TAKEN: [&str; 14] = [
     "/health",
     "/metrics",
 ];
-/// Further paths that a server answers itself.
-const TAKEN_WHOLE: [&str; 2] = ["/openapi.json", "/docs/api"];
+/// A further path that a server answers itself.
+const TAKEN_WHOLE: &str = "/openapi.json";
 
 /// The method of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,8 +145,8 @@ pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Check
         );
     }
     let is_below = |taken: &str| whole.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if TAKEN.iter().any(|taken| is_below(taken)) || TAKEN_WHOLE.contains(&whole.as_str()) {
-        let taken: Vec<&str> = TAKEN.iter().chain(&TAKEN_WHOLE).copied().collect();
+    if TAKEN.iter().any(|taken| is_below(taken)) || whole == TAKEN_WHOLE {
+        let taken: Vec<&str> = TAKEN.into_iter().chain([TAKEN_WHOLE]).collect();
         return wrong(format!("every server has `{whole}`"), format!("another path than {}", taken.join(", ")));
     }
     let pattern = Pattern(whole);

@@ -3,8 +3,8 @@
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
 //! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the
-//! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is ahead, and `operator.key`, an API key for the operator: a server outside of
-//! local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
+//! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is
+//! ahead, and `operator.key`, an API key for the operator: a server outside of local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
 //!
 //! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
 //! `database` notes this, so that no command uses files that nobody reads.

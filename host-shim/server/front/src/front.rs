@@ -578,7 +578,6 @@ fn router(app: AppState) -> Router {
         .route("/api/registry/token", get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")))
         .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
         .route("/openapi.json", get(routes::document).fallback(get_only))
-        .route("/docs/api", get(routes::page).fallback(get_only))
         .route("/health", get(health::get).fallback(get_only))
         .route("/metrics", get(metrics::get).fallback(get_only))
         .route_layer(from_fn(with_route))

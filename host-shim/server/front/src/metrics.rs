@@ -127,7 +127,7 @@ pub struct Metrics {
     changed: Changed,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
-    /// Why effects are tried again.
+    /// Why effects fail.
     tries: Tries,
 }
 
@@ -292,7 +292,7 @@ impl Metrics {
         }
     }
 
-    /// Returns why effects are tried again.
+    /// Returns why effects fail.
     pub(crate) fn tries(&self) -> &Tries {
         &self.tries
     }

@@ -1,4 +1,4 @@
-//! Why effects are tried again: the last failed attempt of each, for operators. It is in memory, so a server knows the attempts that it
+//! Why effects fail: the last failed attempt of each, for operators. It is in memory, so a server knows the attempts that it
 //! made itself since its start.
 
 use host_provider_api::{Call, CallOutcome, Reply};
@@ -13,7 +13,7 @@ const KNOWN_MAX: usize = 1_000;
 /// Scope (`business/mode/account`), key and generation of an effect.
 type Id = (String, String, u32);
 
-/// A failed attempt that is followed by another one.
+/// A failed attempt, which may be followed by another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FailedTry {
     /// Number of the attempt, from 1.
@@ -66,16 +66,16 @@ impl Tries {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the answer to a call. An answer that ends the effect is the end of what is known about it.
+    /// Notes the answer to a call. A success is the end of what is known about the effect.
     pub(crate) fn note(&self, call: &Call, reply: &Reply) {
         let id = (call.scope.clone(), call.key.clone(), call.generation);
         match reply {
-            Reply::Answer(CallOutcome::Retry { code, message, .. }) => {
+            Reply::Answer(CallOutcome::Retry { code, message, .. } | CallOutcome::Refused { code, message }) => {
                 let failed = FailedTry { attempt: call.attempt, code: code.clone(), message: message.clone() };
                 self.known().note(id, failed);
                 self.failed.send_modify(|number| *number += 1);
             }
-            Reply::Answer(CallOutcome::Done(_) | CallOutcome::Refused { .. }) => self.known().forget(&id),
+            Reply::Answer(CallOutcome::Done(_)) => self.known().forget(&id),
             Reply::Answer(CallOutcome::InProgress { .. }) | Reply::Silence { .. } => {}
         }
     }
@@ -132,7 +132,9 @@ mod tests {
         assert_eq!(code_of(&tries, "other"), None);
         tries.note(&call("k", 3), &Reply::Silence { lease_ms: None });
         assert_eq!(code_of(&tries, "k"), Some((2, "timeout".to_owned())), "silence says nothing");
-        tries.note(&call("k", 3), &CallOutcome::Done(json!({})).into());
+        tries.note(&call("k", 3), &CallOutcome::refused("not-found", "there is no file").into());
+        assert_eq!(code_of(&tries, "k"), Some((3, "not-found".to_owned())), "also why it failed for good");
+        tries.note(&call("k", 4), &CallOutcome::Done(json!({})).into());
         assert_eq!(code_of(&tries, "k"), None);
         assert!(tries.known().order.is_empty());
     }

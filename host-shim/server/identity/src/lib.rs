@@ -15,6 +15,7 @@ mod names;
 mod organizations;
 mod password;
 mod recipients;
+mod search;
 mod signer;
 mod users;
 
@@ -29,5 +30,6 @@ pub use names::leads_elsewhere;
 pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use recipients::Mailed;
+pub use search::Holder;
 pub use signer::{Signer, SignerError};
 pub use users::{SHAPE, User, Users, UsersError};

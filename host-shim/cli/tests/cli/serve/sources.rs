@@ -79,8 +79,7 @@ fn an_administrator_of_solobase_makes_a_plan_and_a_user_gets_an_instance() {
 // covers: BOT-20, BOT-22, BOT-23, BOT-24
 #[test]
 fn a_user_of_2bot_buys_an_add_on_and_an_organization_a_booster() {
-    // The application of 2Bot makes its workspaces, and it is not here.
-    assert_eq!(play("twobot", "twobot.sh", &["--simulate"]), "an add-on, a plan and a booster were bought");
+    assert_eq!(play("twobot", "twobot.sh", &[]), "an add-on, a plan and a booster were bought");
 }
 
 // covers: PLG-23, PLG-34, PLG-44

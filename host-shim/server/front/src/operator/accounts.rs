@@ -2,24 +2,37 @@
 
 use super::{account, limit};
 use crate::extract::{Asked, Named, Operator};
+use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
 use axum::Json;
+use extension_contract::Account;
 use host::show::page;
 use host::view::rows_of;
+use host_identity::Holder;
 use host_store::NotState;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// A part of the account's text.
+    /// A part of the account's id, or of the name or the address of whom it belongs to, whatever its case.
     search: Option<String>,
     /// The account after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
+}
+
+/// Returns whose an account is, for an answer; nothing on a server without users.
+fn shown(hosted: &HostedSite, account: &Account) -> Result<Value, Problem> {
+    let holder = match &hosted.users {
+        Some(users) => users.identity().users().holder(hosted.site.partition().livemode, account)?,
+        None => Holder::default(),
+    };
+    Ok(json!({"account": account.to_string(), "name": holder.name, "email": holder.email}))
 }
 
 /// Carries out `GET /api/operator/accounts`.
@@ -27,26 +40,37 @@ pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
     Asked(Wanted { search, after, limit: given }): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {
-    let partition = hosted.site.partition().clone();
-    let limit = limit(given)?;
-    let names = read(&hosted, move |store| {
-        let scopes = store.scopes(Some(&partition))?;
-        let names = scopes.into_iter().map(|scope| scope.account.to_string());
-        let is_wanted = |name: &String| {
-            search.as_ref().is_none_or(|part| name.contains(part.as_str()))
-                && after.as_ref().is_none_or(|after| name > after)
+    let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
+    let after = after.as_deref().map(account).transpose()?;
+    let named: BTreeSet<Account> = match (&hosted.users, &search) {
+        (Some(users), Some(part)) => {
+            let users = users.identity().users();
+            users.search(partition.livemode, part, after.as_ref(), limit)?.into_iter().collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    let (search, after) = (search.map(|part| part.to_lowercase()), after.map(|after| after.to_string()));
+    let found = read(&hosted, move |store| {
+        let scopes = store.scopes(Some(&partition))?.into_iter();
+        let all = scopes.map(|scope| (scope.account.to_string(), scope.account));
+        let is_wanted = |(id, account): &(String, Account)| {
+            after.as_ref().is_none_or(|after| id > after)
+                && search.as_ref().is_none_or(|part| id.to_lowercase().contains(part) || named.contains(account))
         };
-        Ok(names.filter(is_wanted).take(limit).collect::<Vec<_>>())
+        Ok(all.filter(is_wanted).take(limit).map(|(_, account)| account).collect::<Vec<_>>())
     })
     .await?;
-    let next = names.last().filter(|_| names.len() == limit).map(|name| json!(name));
-    Ok(Json(page("accounts", names.into_iter().map(Value::from).collect(), next)))
+    let next = found.last().filter(|_| found.len() == limit).map(|last| json!(last.to_string()));
+    let accounts = found.iter().map(|account| shown(&hosted, account)).collect::<Result<_, _>>()?;
+    Ok(Json(page("accounts", accounts, next)))
 }
 
-/// Carries out `GET /api/operator/accounts/ACCOUNT`: all rows, by section and id.
+/// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and all its rows, by section and id.
 pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(name): Named<String>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    let scope = partition.scope(account(&name)?);
+    let of = account(&name)?;
+    let mut answer = shown(&hosted, &of)?;
+    let scope = partition.scope(of);
     let found = read(&hosted, move |store| match store.revision(&scope)? {
         0 => Ok(None),
         revision => Ok(Some((revision, rows_of(store, &scope, &NotState::default())?))),
@@ -55,5 +79,6 @@ pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(name): Named<St
     let Some((revision, rows)) = found else { return Err(Problem::not_found(format!("no account `{name}`"))) };
     let sections: Map<String, Value> =
         rows.sections.into_iter().map(|(section, rows)| (section, Value::Object(rows.into_iter().collect()))).collect();
-    Ok(Json(json!({"account": name, "revision": revision, "rows": sections})))
+    (answer["revision"], answer["rows"]) = (json!(revision), Value::Object(sections));
+    Ok(Json(answer))
 }

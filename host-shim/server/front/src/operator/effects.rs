@@ -1,4 +1,4 @@
-//! Effects: those of an account, or all that have not ended.
+//! Effects: those of an account, all that have not ended, or those of them that are stuck.
 
 use super::intervene::ACTIONS;
 use super::{PAGE, SEARCHED_MAX, account, limit};
@@ -9,12 +9,16 @@ use crate::query::read;
 use crate::tries::Tries;
 use axum::Json;
 use axum::extract::State;
+use extension_contract::Timestamp;
 use host::show::page;
 use host::time;
 use host::view::parsed;
-use host_store::{EffectRow, OF_HOST, Partition, Read, Stored, TIMER};
+use host_store::{EffectRow, EffectState, OF_HOST, Partition, Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// How late an effect begins, or its answer comes, until an operator should look at it. A call takes at most some minutes.
+const LONG_MS: i64 = 10 * 60 * 1_000;
 
 /// The query of a list of effects.
 #[derive(Debug, Deserialize)]
@@ -22,16 +26,16 @@ use serde_json::{Value, json};
 pub(crate) struct Wanted {
     /// All effects of this account; without it, the open effects of all accounts.
     account: Option<String>,
-    /// True for the open effects that were tried at least once; timers are not tried.
+    /// True for the open effects that failed at least once, or that have waited for [`LONG_MS`].
     #[serde(default)]
-    tried: bool,
+    stuck: bool,
     after: Option<u64>,
     limit: Option<usize>,
 }
 
 /// Returns an effect as JSON. Secrets in the payload are references.
 pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
-    let failed = tries.of(row).filter(|_| row.state.is_open() && !row.erased);
+    let failed = tries.of(row).filter(|_| row.state != EffectState::Cancelled && !row.erased);
     let is_providers = !OF_HOST.contains(&&*row.effect.kind);
     json!({
         "seq": row.seq,
@@ -53,15 +57,35 @@ pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
     })
 }
 
-/// Returns up to `limit` open effects that were tried, after the number `after`, and the number after which the next page begins.
-fn tried(store: &dyn Read, partition: &Partition, after: u64, limit: usize) -> Stored<(Vec<EffectRow>, Option<u64>)> {
+/// Returns whether an open effect has failed, or waits for longer than usual. Work that its provider reports to be in progress is
+/// not stuck, however long it takes: a watch of an instance's health takes as long as the instance is healthy.
+fn is_stuck(row: &EffectRow, tries: &Tries, now: Timestamp) -> bool {
+    let is_late = row.due_at.saturating_add(LONG_MS) <= now;
+    let in_progress = row.lease.token.is_some();
+    !OF_HOST.contains(&&*row.effect.kind)
+        && match row.state {
+            // An attempt that ends without a result is followed by a wait.
+            EffectState::Queued => row.attempts > 0 || is_late,
+            EffectState::Running => tries.of(row).is_some() || !in_progress && (row.attempts > 1 || is_late),
+            EffectState::Finished | EffectState::Cancelled => false,
+        }
+}
+
+/// Returns up to `limit` open effects that are stuck, after the number `after`, and the number after which the next page begins.
+fn stuck(
+    store: &dyn Read,
+    partition: &Partition,
+    is_stuck: impl Fn(&EffectRow) -> bool,
+    after: u64,
+    limit: usize,
+) -> Stored<(Vec<EffectRow>, Option<u64>)> {
     let (mut found, mut after) = (Vec::new(), after);
     for _ in 0..SEARCHED_MAX / PAGE {
         let rows = store.effects_open_after(partition, after, PAGE)?;
         let is_last = rows.len() < PAGE;
         for row in rows {
             after = row.seq;
-            if row.attempts > 0 && row.effect.kind != TIMER {
+            if is_stuck(&row) {
                 found.push(row);
                 if found.len() == limit {
                     return Ok((found, Some(after)));
@@ -84,13 +108,16 @@ pub(crate) async fn list(
     let partition = hosted.site.partition().clone();
     let (limit, after) = (limit(wanted.limit)?, wanted.after.unwrap_or(0));
     let of = wanted.account.as_deref().map(account).transpose()?;
-    if wanted.tried && of.is_some() {
-        return Err(Problem::bad("query", "expected `tried` or `account`"));
+    if wanted.stuck && of.is_some() {
+        return Err(Problem::bad("query", "expected `stuck` or `account`"));
     }
+    let (metrics, now) = (app.metrics.clone(), hosted.site.clock().now());
     let (rows, next) = read(&hosted, move |store| {
         let rows = match of {
             Some(account) => store.effects_of(&partition.scope(account), after, limit),
-            None if wanted.tried => return tried(store, &partition, after, limit),
+            None if wanted.stuck => {
+                return stuck(store, &partition, |row| is_stuck(row, metrics.tries(), now), after, limit);
+            }
             None => store.effects_open_after(&partition, after, limit),
         }?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.seq);
@@ -100,4 +127,68 @@ pub(crate) async fn list(
     let tries = app.metrics.tries();
     let shown = rows.iter().map(|row| summary(row, tries)).collect();
     Ok(Json(page("effects", shown, next.map(Value::from))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use extension_contract::{Account, Effect};
+    use host_provider_api::{Call, CallOutcome};
+    use host_store::Lease;
+
+    const NOW: Timestamp = 100 * LONG_MS;
+
+    /// A row of a kind in a state, due a minute ago.
+    fn row(kind: &str, state: EffectState, attempts: u32, token: Option<&str>) -> EffectRow {
+        let partition = Partition { business: "shop".to_owned(), livemode: false };
+        EffectRow {
+            seq: 1,
+            scope: partition.scope(Account::User("ada".to_owned())),
+            effect: Effect {
+                kind: kind.to_owned(),
+                to: None,
+                key: "k".to_owned(),
+                generation: 1,
+                payload: "{}".to_owned(),
+                context: "{}".to_owned(),
+                reply_to: None,
+                ordering_key: None,
+                not_before: None,
+                deadline: None,
+                retry: None,
+            },
+            state,
+            attempts,
+            due_at: NOW - 60_000,
+            created_at: NOW - 60_000,
+            caused_by: "evt_1".to_owned(),
+            lease: Lease { token: token.map(str::to_owned), ..Lease::default() },
+            erased: false,
+        }
+    }
+
+    #[test]
+    fn what_failed_or_waits_for_long_is_stuck_and_a_watch_of_health_is_not() {
+        use EffectState::{Finished, Queued, Running};
+        let tries = Tries::default();
+        let old = |row: EffectRow| EffectRow { due_at: NOW - LONG_MS, ..row };
+        for (row, expected, why) in [
+            (row("mail.send", Queued, 1, None), true, "it failed once"),
+            (row("mail.send", Queued, 0, None), false, "it begins now"),
+            (old(row("mail.send", Queued, 0, None)), true, "nobody has begun it"),
+            (row("mail.send", Running, 1, None), false, "its first call"),
+            (row("mail.send", Running, 2, None), true, "its second call"),
+            (old(row("mail.send", Running, 1, None)), true, "a call without an answer"),
+            (old(row("probe.watch", Running, 1, Some("1:0"))), false, "the instance is healthy"),
+            (old(row("probe.watch", Running, 2, Some("1:0"))), false, "and was so at the last start"),
+            (old(row(host_store::TIMER, Queued, 0, None)), false, "the host's own"),
+            (row("mail.send", Finished, 3, None), false, "it has ended"),
+        ] {
+            assert_eq!(is_stuck(&row, &tries, NOW), expected, "{why}");
+        }
+        let watch = row("probe.watch", Running, 1, Some("1:0"));
+        let call = Call { scope: watch.scope.name(), key: "k".to_owned(), generation: 1, ..Call::default() };
+        tries.note(&call, &CallOutcome::retry("unreachable", "").into());
+        assert!(is_stuck(&watch, &tries, NOW), "a watch that failed");
+    }
 }

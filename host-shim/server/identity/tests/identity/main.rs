@@ -7,6 +7,7 @@ mod issued;
 mod links;
 mod organizations;
 mod recipients;
+mod search;
 mod sessions;
 mod users;
 

@@ -384,5 +384,23 @@ fn a_business_without_routes_has_the_paths_of_every_server_and_a_page() {
     assert_eq!(api.document["openapi"], json!("3.1.0"));
     let page = Connection::open(api.server.address()).request("GET /docs/api", &[], b"");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(page.body.contains("<h1>API of seats</h1>"), "{}", page.body);
+    for expected in [
+        // Styled and with the navigation of the other pages.
+        "<h1>API of Seats</h1>",
+        "/assets/app.css",
+        "aria-label=\"Main\"",
+        // A path of every server, with a type that is linked, and a message to endpoints.
+        "<code>&#x2f;api&#x2f;auth&#x2f;register</code>",
+        "<a href=\"#ServerSession\">ServerSession</a>",
+        "id=\"ServerSession\"",
+        "<code>invoice.created</code>",
+    ] {
+        assert!(page.body.contains(expected), "{expected}: {}", page.body);
+    }
+    let own = Connection::open(Api::start("tesslate").server.address()).request("GET /docs/api", &[], b"");
+    for expected in
+        ["id=\"deployProject\"", "For: user.", "too-many-requests", "<code>small</code> or <code>medium</code>"]
+    {
+        assert!(own.body.contains(expected), "{expected}: {}", own.body);
+    }
 }

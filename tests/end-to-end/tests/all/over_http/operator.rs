@@ -65,7 +65,9 @@ fn an_operator_sees_accounts_with_their_rows_and_effects() {
     assert_eq!(served.send(line, &admin, &[], &register).status, 200);
     served.server.settle();
     let accounts = get(&served, "/api/operator/accounts?search=ada", &admin);
-    assert_eq!(accounts["accounts"], json!(["user:ada"]));
+    assert_eq!(accounts["accounts"], json!([{"account": "user:ada", "name": null, "email": null}]));
+    assert_eq!(accounts, get(&served, "/api/operator/accounts?search=ADA", &admin), "in any case");
+    assert_eq!(get(&served, "/api/operator/accounts?search=eve", &admin)["accounts"], json!([]));
     let account = get(&served, "/api/operator/accounts/user:ada", &admin);
     assert!(account["revision"].as_u64().is_some_and(|revision| revision > 0), "{account}");
     assert!(account["rows"].as_object().is_some_and(|rows| rows.contains_key("claims")), "{account}");
@@ -188,8 +190,8 @@ fn an_operator_retries_adopts_and_abandons_effects_that_have_not_ended() {
     assert_eq!((&ada["state"], &ada["attempts"]), (&json!("queued"), &json!(1)), "{ada}");
     let failure = json!({"attempt": 1, "code": "throttled", "message": "later"});
     assert_eq!((&ada["last_failure"], &ada["actions"]), (&failure, &json!(["retry", "adopt", "abandon"])));
-    let tried = get(&served, "/api/operator/effects?tried=true", &admin);
-    assert_eq!(tried, json!({"effects": [ada], "next": null}), "what has not been tried is left out");
+    let tried = get(&served, "/api/operator/effects?stuck=true", &admin);
+    assert_eq!(tried, json!({"effects": [ada], "next": null}), "what has not failed is left out");
     served.script(true);
     let retried = act(&ada, "retry", &Value::Null);
     assert_eq!(retried.status, 200, "{retried:?}");
@@ -198,7 +200,7 @@ fn an_operator_retries_adopts_and_abandons_effects_that_have_not_ended() {
     let effects = get(&served, "/api/operator/effects?account=user:ada", &admin);
     let ended = &effects["effects"][0];
     assert_eq!((&ended["last_failure"], &ended["actions"]), (&Value::Null, &json!([])));
-    let both = served.send("GET /api/operator/effects?account=user:ada&tried=true", &admin, &[], &Value::Null);
+    let both = served.send("GET /api/operator/effects?account=user:ada&stuck=true", &admin, &[], &Value::Null);
     assert_eq!((both.status, both.code().as_str()), (400, "query"));
 
     let bob = register("bob");

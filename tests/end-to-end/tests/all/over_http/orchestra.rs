@@ -4,6 +4,7 @@ use super::api::{Api, NOTHING, wrong};
 use super::raw::Connection;
 use crate::writer::support::bodies;
 use end_to_end::world::orchestra;
+use host::business::BusinessFolder;
 use host_provider_api::Secrets;
 use host_provider_api::scripted::ScriptedAnswer;
 use host_vault::Vault;
@@ -14,8 +15,13 @@ const URL: &str = "postgres://postgres:hunter2@db.one.example:5432/postgres";
 
 /// A server on which the orchestras `philharmonic` and `chamber` wait for their databases.
 pub(super) fn waiting() -> (Api, Arc<Vault>) {
+    waiting_at(orchestra())
+}
+
+/// The same at a variant of the business.
+pub(super) fn waiting_at(business: &BusinessFolder) -> (Api, Arc<Vault>) {
     let vault = Arc::new(Vault::in_memory().expect("a vault"));
-    let api = Api::with(orchestra(), Some(vault.clone()));
+    let api = Api::with(business, Some(vault.clone()));
     for (user, subdomain) in [("o1", "philharmonic"), ("o2", "chamber")] {
         api.stripe(&format!(
             "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, metadata: {{user_id: {user}}}, \

@@ -1,7 +1,7 @@
 //! The pages over HTTP: who sees them, what a form may do, and where it leads. `cli serve::pages` uses them in a browser.
 
 use super::api::Api;
-use super::orchestra::waiting;
+use super::orchestra::{waiting, waiting_at};
 use super::raw::{Answer, Connection};
 use super::saas_plugins::copy;
 use end_to_end::world::{START_MS, orchestra, root, saas_plugins, tesslate};
@@ -347,17 +347,72 @@ fn an_instance_tells_its_owner_why_it_is_suspended() {
 }
 
 #[test]
-fn a_refused_report_of_a_step_shows_the_error_at_its_own_field() {
-    let (api, _) = waiting();
+fn a_step_is_returned_to_its_provider_and_reported_at_the_overview() {
+    // Orchestra shows the way to its own page instead.
+    let folder = tempfile::tempdir().expect("a folder");
+    let business = folder.path().join("orchestra");
+    super::saas_plugins::copy(&orchestra().folder, &business);
+    fs::remove_file(business.join("pages/blocks/admin_tasks.html")).expect("removed");
+    let (api, _) = waiting_at(&BusinessFolder::load(&business).expect("a business"));
     let authorization = format!("Bearer {}", api.operator());
     let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
-    let form = "_page=/admin&account=user:o2&id=orch_chamber&step=database&outputs.secret_ref=secret:chamber\
-                &outputs.endpoint=postgres%3A%2F%2Fu%3Apw%40h%2Fdb";
-    let refused = send(&api, "complete_step", &operator, form);
+    let step = "_page=/admin&account=user:o2&id=orch_chamber&step=database&outputs.secret_ref=secret:chamber&outputs.endpoint=";
+    let refused = send(&api, "complete_step", &operator, &format!("{step}postgres%3A%2F%2Fu%3Apw%40h%2Fdb"));
     assert_eq!(refused.status, 422, "{refused:?}");
     let marked = |id: &str| refused.body.contains(&format!("<p class=\"error\" id=\"e-{id}\">"));
     assert!(marked("orch_chamber-endpoint") && !marked("orch_philharmonic-endpoint"), "{}", refused.body);
     assert_eq!(refused.body.matches("u:pw@h").count(), 1, "only the form that was sent keeps its text");
+
+    let returned = send(&api, "return_step", &operator, "_page=/admin&account=user:o1&id=orch_philharmonic");
+    assert_eq!((returned.status, returned.header("location")), (303, Some("/admin?said=return_step")), "{returned:?}");
+    let reported = send(&api, "complete_step", &operator, &format!("{step}chamber.example"));
+    assert_eq!(
+        (reported.status, reported.header("location")),
+        (303, Some("/admin?said=complete_step")),
+        "{reported:?}"
+    );
+    api.server.settle();
+    let overview = get(&api, "/admin", &[("Authorization", &authorization)]).body;
+    assert!(!overview.contains("Database of orch_chamber"), "{overview}");
+}
+
+#[test]
+fn the_overview_of_orchestra_leads_to_the_one_form_of_a_step() {
+    let (api, _) = waiting();
+    let authorization = format!("Bearer {}", api.operator());
+    let overview = get(&api, "/admin", &[("Authorization", &authorization)]).body;
+    assert!(overview.contains("Database of chamber") && overview.contains("href=\"/admin/provisions/chamber\""));
+    assert!(!overview.contains("complete_step"), "{overview}");
+}
+
+#[test]
+fn an_operator_finds_a_customer_by_name_and_address() {
+    let api = Api::start("solobase");
+    let form =
+        format!("_page=/register&email=Ada%40Example.com&name=Ada+Lovelace&password={PASSWORD}&return_to=/dashboard");
+    assert_eq!(send(&api, "register", &OWN, &form).status, 303);
+    register(&api, "bob@example.com");
+    api.server.settle();
+    let authorization = format!("Bearer {}", api.operator());
+    let at = |path: &str| get(&api, path, &[("Authorization", &authorization)]).body;
+    for search in ["lovelace", "ADA%40EXAMPLE", "LoveLace"] {
+        let found = at(&format!("/admin/accounts?search={search}"));
+        assert!(found.contains("Ada Lovelace") && found.contains("ada@example.com"), "{search}: {found}");
+        assert!(!found.contains("bob@example.com"), "{search}: {found}");
+    }
+    let nobody = at("/admin/accounts?search=lovelace%25");
+    assert!(nobody.contains("Nobody has this in the name"), "{nobody}");
+    let found: Value = serde_json::from_str(&at("/api/operator/accounts?search=lovelace")).expect("JSON");
+    let account = found["accounts"][0]["account"].as_str().unwrap_or_else(|| panic!("{found}")).to_owned();
+    let user = account.trim_start_matches("user:");
+    api.stripe(&format!(
+        "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_1, customer: cus_1, metadata: {{user_id: {user}}}, \
+         price: price_professional_monthly}}}}"
+    ));
+    api.server.settle();
+    let shown = at(&format!("/admin/accounts/{account}"));
+    assert!(shown.contains("<h1>Ada Lovelace</h1>"), "{shown}");
+    assert!(shown.contains(&format!("ada@example.com · Professional · <code>{account}</code>")), "{shown}");
 }
 
 // covers: PLG-01, PLG-03

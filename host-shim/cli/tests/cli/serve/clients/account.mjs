@@ -76,6 +76,10 @@ await story.sees("No organization yet");
 
 await story.followText("Developers", ".nav a");
 await story.state("developers-empty");
+await story.followText("The API", "main a");
+told.api = (await story.text("main")).includes("/api/auth/me");
+await story.state("api");
+await story.goto(`${server}/developers`);
 await story.type("#f-url", "http://127.0.0.1:9/hooks");
 await story.followText("Add it");
 told.secret = (await story.text("[role=status] code")).startsWith("whsec_");

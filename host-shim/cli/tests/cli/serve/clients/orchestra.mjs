@@ -1,9 +1,11 @@
 // The story of Orchestra at a server in local mode: a user pays and names an orchestra. Nothing configures the provider of databases, so the
-// database waits for a person, and an operator sees it, enters an address that is refused, and lets its time run out.
+// database waits for a person, and an operator sees it, enters a URL that is refused, lets the time run out, and enters one that is accepted.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { operatorOf } from "./api.mjs";
 import { open } from "./browser.mjs";
 
-const [server, key, link] = process.argv.slice(2);
+const [server, key, link, data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 const flat = (text) => text.replaceAll(/\s+/g, " ").trim();
@@ -62,7 +64,7 @@ await story.state("provisions");
 await story.followText("philharmonic", "tbody a");
 told.provision = here();
 await story.state("provision");
-const secret = "postgres://orchestra:hunter22@db.example:5432/name";
+const secret = "mysql://orchestra:hunter22@db.example:5432/name";
 await story.type("#f-url", secret);
 await story.followText("Enter the database");
 told.refused = flat(await story.text("[role=alert]"));
@@ -74,6 +76,14 @@ await story.goto(`${server}/admin/provisions`);
 await story.sees("Overdue");
 told.late = await row().then((cells) => [cells[3], ...cells.slice(4).map((cell) => cell.replaceAll(/\d+ min/g, "N min"))]);
 await story.state("provisions-overdue");
+await story.followText("philharmonic", "tbody a");
+await story.type("#f-url", secret.replace("mysql", "postgres"));
+await story.followText("Enter the database");
+told.accepted = await story.text("[role=status]");
+await story.sees("No step waits for a person");
+await story.state("provision-ready");
+const mails = readdirSync(join(data, "providers", "mails")).map((name) => readFileSync(join(data, "providers", "mails", name), "utf8"));
+told.mails = mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1].trim()).filter((subject) => /ready/.test(subject));
 await story.goto(`${server}/admin/provisions/nothing`);
 told.unknown = flat(await story.text());
 await story.end();

@@ -1,6 +1,6 @@
 // The story of a shop of plugins at a server in local mode: a user buys software and makes tokens for it, and an operator writes to the customers.
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { PASSWORD, open } from "./browser.mjs";
 
 const [server, , link, data] = process.argv.slice(2);
@@ -71,8 +71,26 @@ await story.goto(`${server}/dashboard/downloads`);
 told.gone = !(await page.content()).includes(token);
 told.log = await page.$$eval("#downloads tbody tr", (rows) => rows.map((row) => [row.children[1].innerText, row.children[2].innerText].join(" ")));
 await story.follow(form("issue_file_token", "prod_sample_manual"));
-told.file = (await story.text(".lines")).replace(server, "SERVER");
+const fileToken = await story.text("#the-token");
 await story.state("file-token");
+// A download whose file is missing leaves its token, and the file that is put into the folder is delivered.
+const answerTo = async (path, of) => {
+  const answer = await fetch(`${server}${path}`, { headers: { authorization: `Bearer ${of}` } });
+  const body = await answer.json();
+  return [answer.status, body.code ?? (await (await fetch(body.url ?? body.grant.url)).text())];
+};
+const put = (name, text) => {
+  const file = join(data, "providers", "local", "objects", name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+};
+const manual = () => answerTo("/api/files/get/prod_sample_manual", fileToken);
+const image = () => answerTo("/api/docker/pull/prod_sample_editor", token);
+told.missing = [await manual(), await image()];
+put("sample-files/manuals/sample manual.pdf", "the manual");
+put("images/registry.example/sample-editor.tar", "the layers");
+told.delivered = [await manual(), await image()];
+told.spent = await manual();
 await story.goto(`${server}/dashboard/downloads`);
 await story.follow("#tokens tbody tr button");
 told.revoked = [flat(await story.text("[role=status]")), (await page.$$("#tokens tbody tr button")).length];

@@ -222,6 +222,22 @@ await page.click(".menu summary");
 told.slots = await story.text(".menu > div");
 await story.state("dashboard-premium");
 
+// A slot holds one more project, too.
+await newProject("Sixth", "sixth");
+await story.sees("Sixth", "#projects");
+await story.sees("Buy a slot", "#project-limit");
+told.sixth = await story.text("#project-limit");
+
+// Payouts are set up at Stripe, which tells at once that they are.
+await story.goto(`${server}/billing/earnings`);
+await story.state("earnings");
+await story.followText("Set up payouts");
+await page.click("#complete");
+await page.waitForFunction((address) => location.href === address, {}, `${server}/billing/earnings`);
+await story.sees("Set up", "#payouts .tag.good");
+told.payouts = await story.text("#payouts");
+await story.state("earnings-set-up");
+
 // Billing: what was paid, the portal, and the end of Premium.
 await story.goto(`${server}/billing`);
 told.transactions = await page.$$eval("#paid tbody tr", (rows) =>
