@@ -70,6 +70,16 @@ fn manual_capture_can_be_partial_or_cancelled() {
     let error =
         play.refused("POST", &format!("/v1/payment_intents/{open}/confirm"), "payment_method=pm_card_visa", 400);
     assert_eq!(error["code"], "payment_intent_unexpected_state");
+    // The message has whole verbs, whatever their last letter is.
+    for (verb, done, of) in
+        [("confirm", "confirmed", &open), ("capture", "captured", &open), ("cancel", "canceled", &held)]
+    {
+        let form = if verb == "confirm" { "payment_method=pm_card_visa" } else { "" };
+        let error = play.refused("POST", &format!("/v1/payment_intents/{of}/{verb}"), form, 400);
+        let message = error["message"].as_str().expect("a text");
+        assert!(message.starts_with(&format!("You cannot {verb} this PaymentIntent because")), "{message}");
+        assert!(message.contains(&format!("statuses may be {done}: ")), "{message}");
+    }
 }
 
 #[test]
