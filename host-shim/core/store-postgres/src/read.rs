@@ -442,6 +442,16 @@ impl Read for PostgresStore {
         self.events(&rows)
     }
 
+    fn inbox_of(&self, scope: &Scope, after: u64, most: usize) -> Stored<Vec<InboxRow>> {
+        let (after, most, end) = (column(after), limit(most), self.log_end()?);
+        let sql = select_events!(
+            "e.account = $1 AND e.partition = (SELECT p.id FROM partitions p WHERE p.business = $5 AND p.livemode = $6) \
+             AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4"
+        );
+        let (partition, account) = (scope.partition(), scope.account.to_string());
+        self.events(&self.query(sql, &[&account, &after, &end, &most, &partition.business, &partition.livemode])?)
+    }
+
     fn effect_results_after(&self, after: u64, most: usize) -> Stored<Vec<InboxRow>> {
         let end = self.log_end()?;
         let sql = select_events!("e.source = 'effects' AND e.seq > $1 AND e.seq <= $2 ORDER BY e.seq LIMIT $3");

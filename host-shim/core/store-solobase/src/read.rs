@@ -241,6 +241,11 @@ impl Read for SolobaseStore {
         self.events(&of.gt("seq", after).sort("seq").limit(limit))
     }
 
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let own = Query::of(&EVENTS).eq("space", scope.partition().name()).eq("account", scope.account.to_string());
+        self.events(&own.gt("seq", after).sort("seq").limit(limit))
+    }
+
     fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.events(&Query::of(&EVENTS).eq("source", EFFECT_RESULTS).gt("seq", after).sort("seq").limit(limit))
     }

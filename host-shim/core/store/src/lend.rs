@@ -120,6 +120,9 @@ impl<L: Lend> Read for L {
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.lend(|store| store.inbox_after(partition, after, limit))
     }
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.lend(|store| store.inbox_of(scope, after, limit))
+    }
     fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.lend(|store| store.effect_results_after(after, limit))
     }

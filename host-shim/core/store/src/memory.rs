@@ -413,6 +413,10 @@ impl Read for MemoryStore {
         Ok(self.inbox.after(partition, after, limit))
     }
 
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.of_account_after(scope, after, limit))
+    }
+
     fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         Ok(self.inbox.of_source_after(EFFECT_RESULTS, after, limit))
     }

@@ -624,6 +624,12 @@ impl Read for SqliteStore {
         }
     }
 
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.of_partition(&scope.partition(), |connection, number| {
+            inbox::of_account_after(connection, number, &scope.account.to_string(), after, limit)
+        })
+    }
+
     fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         inbox::effect_results_after(&self.connection, after, limit).map_err(unavailable)
     }

@@ -122,6 +122,8 @@ pub trait Read {
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
     /// Returns the inbox rows of a partition, or of all partitions, after the number `after`, in order of acceptance.
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+    /// Returns the inbox rows of an account after the number `after`, in order of acceptance. It reads no other account's.
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// Returns the inbox rows of effect results ([`EFFECT_RESULTS`](crate::EFFECT_RESULTS)) of all partitions after the number
     /// `after`, in order of acceptance.
     fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;

@@ -20,8 +20,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
-use host_access::Caller;
-use host_store::InboxRow;
+use host_access::{Caller, Reach};
+use host_store::{InboxRow, Partition, Read, Stored};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -109,6 +109,18 @@ pub(crate) async fn get(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
+/// Returns the next events that a caller may reach, without reading those of accounts that the caller does not reach.
+fn page(store: &dyn Read, partition: &Partition, reach: &Reach, after: u64) -> Stored<Vec<InboxRow>> {
+    let Reach::Accounts(accounts) = reach else { return store.inbox_after(Some(partition), after, PAGE) };
+    let mut rows = Vec::new();
+    for account in accounts {
+        rows.extend(store.inbox_of(&partition.scope(account.clone()), after, PAGE)?);
+    }
+    rows.sort_by_key(|row| row.seq);
+    rows.truncate(PAGE);
+    Ok(rows)
+}
+
 impl Reading {
     /// Finds the caller again. Returns false if the caller has no right to the stream any more, or has other rights.
     async fn is_still_called(&mut self) -> bool {
@@ -132,13 +144,13 @@ impl Reading {
                 return Some(if self.is_unnamed { event } else { event.event(&row.event.kind) });
             }
             self.commits.mark_unchanged();
-            let (partition, after) = (self.hosted.site.partition().clone(), self.after);
-            let rows = read(&self.hosted, move |store| store.inbox_after(Some(&partition), after, PAGE)).await.ok()?;
+            let (partition, reach, after) =
+                (self.hosted.site.partition().clone(), self.caller.reach.clone(), self.after);
+            let rows = read(&self.hosted, move |store| page(store, &partition, &reach, after)).await.ok()?;
             let may_have_more = rows.len() == PAGE;
             self.after = rows.last().map_or(after, |row| row.seq);
-            let is_seen = |row: &InboxRow| {
-                row.event.account.as_ref().map_or(self.caller.is_operator(), |account| self.caller.reaches(account))
-            };
+            // An event without an account is one that only operators see.
+            let is_seen = |row: &InboxRow| row.event.account.is_some() || self.caller.is_operator();
             self.waiting = rows.into_iter().filter(is_seen).collect();
             if !self.waiting.is_empty() && !self.is_still_called().await {
                 return None;

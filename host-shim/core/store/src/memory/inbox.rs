@@ -206,6 +206,12 @@ impl Inbox {
         seqs.take(limit).filter_map(|seq| self.row(seq)).collect()
     }
 
+    /// Returns the rows of an account after the number `after`.
+    pub(super) fn of_account_after(&self, scope: &Scope, after: u64, limit: usize) -> Vec<InboxRow> {
+        let rows = self.after(Some(&scope.partition()), after, usize::MAX).into_iter();
+        rows.filter(|row| row.event.account.as_ref() == Some(&scope.account)).take(limit).collect()
+    }
+
     /// Returns the rows of a source after the number `after`.
     pub(super) fn of_source_after(&self, source: &str, after: u64, limit: usize) -> Vec<InboxRow> {
         let from = after.saturating_add(1);

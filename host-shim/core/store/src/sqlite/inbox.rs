@@ -363,6 +363,22 @@ pub(super) fn of_partition_after(
     many(connection, sql, params![number(after), partition, text::limit(limit)])
 }
 
+/// Returns a page of one account, by its own index.
+pub(super) fn of_account_after(
+    connection: &Connection,
+    partition: i64,
+    account: &str,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<InboxRow>, Error> {
+    // The index ends in `seq`, as every index of a table whose key is a number does.
+    let sql = select!(
+        "inbox i INDEXED BY inbox_of_account CROSS JOIN events e ON e.seq = i.seq",
+        "i.account = ?1 AND i.partition = ?2 AND i.seq > ?3 ORDER BY i.seq LIMIT ?4"
+    );
+    many(connection, sql, params![account, partition, number(after), text::limit(limit)])
+}
+
 pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error> {
     connection
         .prepare_cached(concat!("SELECT ", run_columns!(), " FROM runs r WHERE r.seq = ?1 ORDER BY r.n"))?

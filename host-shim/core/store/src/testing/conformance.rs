@@ -68,6 +68,7 @@ macro_rules! store_conformance {
             inbox_queues_are_of_one_partition,
             effect_results_are_read_in_order,
             inbox_rows_are_read_in_order,
+            the_events_of_an_account_are_read_in_order,
             an_event_in_another_state_is_a_conflict,
             an_unknown_inbox_row_is_an_error,
             effects_are_read_as_they_were_requested,

@@ -374,6 +374,35 @@ pub fn effect_results_are_read_in_order(open: Open<'_>) {
     assert_eq!(store.effect_results_after(0, 1), store.inbox_after(None, 0, 1), "whole rows");
 }
 
+/// The events of an account are read by pages, without those of other accounts and partitions.
+pub fn the_events_of_an_account_are_read_in_order(open: Open<'_>) {
+    let mut store = open();
+    let (ada, bob) = (Account::User("ada".to_owned()), Account::User("bob".to_owned()));
+    for (id, account, livemode) in [
+        ("a", Some(&ada), false),
+        ("b", Some(&bob), false),
+        ("c", Some(&ada), true),
+        ("d", None, false),
+        ("e", Some(&ada), false),
+        ("f", Some(&ada), false),
+    ] {
+        let mut new = NewInbox { livemode, ..samples::new_event(id) };
+        Arc::make_mut(&mut new.event).account = account.cloned();
+        new.progress.account = None;
+        accept(&mut *store, new);
+    }
+    let of = |store: &dyn Store, account: &Account, after, limit| {
+        seqs(store.inbox_of(&samples::partition().scope(account.clone()), after, limit))
+    };
+    assert_eq!(of(&*store, &ada, 0, 2), [1, 5]);
+    assert_eq!(of(&*store, &ada, 5, 2), [6]);
+    assert_eq!((of(&*store, &ada, 6, 2), of(&*store, &bob, 0, 9)), (vec![], vec![2]));
+    assert!(of(&*store, &Account::Organization("ada".to_owned()), 0, 9).is_empty());
+    assert_eq!(seqs(store.inbox_of(&live().scope(ada.clone()), 0, 9)), [3]);
+    let whole = store.inbox_after(None, 0, 1);
+    assert_eq!(store.inbox_of(&samples::partition().scope(ada), 0, 1), whole, "whole rows");
+}
+
 /// All rows are read by pages.
 pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     let mut store = open();
