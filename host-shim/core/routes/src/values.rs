@@ -146,13 +146,13 @@ pub struct AnswerError {
 /// # Errors
 /// Fails with the first part of the answer that has another type.
 pub fn check_answer(of: &Type, answer: &Value, types: &Types) -> Result<(), AnswerError> {
-    let mut wrong = Vec::new();
+    let mut wrong = WrongValues::permitting_unknown();
     check_value(of, answer, types, "", &mut wrong);
-    match wrong.into_iter().find(|error| error.code != FieldErrorCode::UnknownField) {
+    match wrong.listed().first() {
         None => Ok(()),
         Some(FieldError { path, message, .. }) => {
-            let found = answer.pointer(&path).map_or("missing", kind);
-            Err(AnswerError { at: format!("answer{path}"), found, expected: message })
+            let found = answer.pointer(path).map_or("missing", kind);
+            Err(AnswerError { at: format!("answer{path}"), found, expected: message.clone() })
         }
     }
 }
@@ -272,6 +272,10 @@ mod tests {
             Err("answer/0/at is missing; expected a time as RFC 3339, such as 2026-01-31T12:00:00Z".to_owned())
         );
         assert_eq!(check(json!({})), Err("answer is an object; expected a list".to_owned()));
+        let mut long: Map<String, Value> = (0..100).map(|at| (format!("a{at}"), json!(at))).collect();
+        long.insert("id".to_owned(), json!("p"));
+        let missing = check(json!([long])).expect_err("no time");
+        assert!(missing.starts_with("answer/0/at is missing"), "further members hide nothing: {missing}");
     }
 
     #[test]

@@ -8,9 +8,16 @@ use extension_contract::{FieldError, FieldErrorCode};
 pub struct WrongValues {
     listed: Vec<FieldError>,
     count: usize,
+    /// True if further members are right.
+    permits_unknown: bool,
 }
 
 impl WrongValues {
+    /// Makes a list of wrong values to which unknown names do not belong.
+    pub(crate) fn permitting_unknown() -> Self {
+        WrongValues { permits_unknown: true, ..WrongValues::default() }
+    }
+
     /// Adds a wrong value. It is described only if it is among the first ones.
     pub fn add(&mut self, describe: impl FnOnce() -> FieldError) {
         self.count += 1;
@@ -21,6 +28,9 @@ impl WrongValues {
 
     /// Adds an unknown name. Only the first such error lists the known names.
     pub(crate) fn add_unknown<'n>(&mut self, path: impl FnOnce() -> String, known: impl Iterator<Item = &'n str>) {
+        if self.permits_unknown {
+            return;
+        }
         let is_told = |message: &str| self.listed.iter().any(|error| error.message == message);
         let told = (self.listed.len() < ERRORS_MAX).then(|| one_of(known));
         let message = told.map(|told| if is_told(&told) { "unknown as well".to_owned() } else { told });
@@ -56,7 +66,7 @@ impl WrongValues {
 impl From<&[FieldError]> for WrongValues {
     fn from(errors: &[FieldError]) -> Self {
         let listed = errors.iter().take(ERRORS_MAX).cloned().collect();
-        WrongValues { listed, count: errors.len() }
+        WrongValues { listed, count: errors.len(), permits_unknown: false }
     }
 }
 

@@ -6,9 +6,9 @@ use crate::closing::{self, CLOSE};
 use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
+use crate::lists::List;
 use crate::problem::Problem;
-use crate::products::whole_list;
-use crate::query::{asked, read};
+use crate::query::read;
 use crate::rate::Peer;
 use axum::Extension;
 use axum::body::Body;
@@ -20,6 +20,7 @@ use host::read::holder;
 use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, Proof, User};
 use host_intake::Decoded;
 use serde_json::{Map, Value, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The service as which the server tells the business of its users.
@@ -136,9 +137,13 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
 /// Revokes the tokens that work in an account.
 async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Problem> {
     let question = Question { account: account.clone(), actor: service(), at: hosted.site.clock().now() };
-    let issued = asked(hosted, move |answerer| whole_list(answerer, &question, "tokens", Some("issued"))).await?;
-    for token in issued.into_iter().flatten() {
-        let revoked = command(hosted, account.clone(), "token.revoke", &json!({"id": token["id"]})).await;
+    let list = List { filter: Some("issued".to_owned()), ..List::new(question, "tokens") };
+    let issued = list.each(hosted, Vec::new(), |ids: &mut Vec<String>, (id, _)| {
+        ids.push(id);
+        Ok(ControlFlow::Continue(()))
+    });
+    for id in issued.await? {
+        let revoked = command(hosted, account.clone(), "token.revoke", &json!({"id": id})).await;
         revoked.map_err(|error| Problem::unavailable(error.to_string()))?;
     }
     Ok(())
