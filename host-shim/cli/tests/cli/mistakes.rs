@@ -303,12 +303,12 @@ const OF_CATALOG: [Mistake; 84] = [
     ),
     mistake(
         CATALOG,
-        "events:",
-        "evnts:",
+        "reactions:",
+        "raections:",
         &[
-            "unknown field `evnts`",
+            "unknown field `raections`",
             "expected one of entitlements, meters, rates, usage_source, events,",
-            "did you mean `events`?",
+            "did you mean `reactions`?",
         ],
     ),
     // Old spellings.

@@ -94,6 +94,11 @@ impl LeftOut<'_> {
         if self.pointers.iter().any(|other| is_below(pointer, other) || is_below(other, pointer)) {
             return true;
         }
+        // What no type does may be done by a part of a type that was left out.
+        if bad.problem.starts_with("no type ") && self.pointers.iter().any(|other| clause_of(other) == "product_types")
+        {
+            return true;
+        }
         // A value that is wrong by itself (`found …`) does not depend on other parts of its clause, so a missing name
         // of this clause can't be the cause.
         let (entry, is_by_itself) = (entry_of(pointer), bad.problem.starts_with("found "));
