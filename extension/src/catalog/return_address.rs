@@ -37,7 +37,7 @@ pub(crate) fn check(url: &str, pointer: &str) -> Ruled<()> {
         return Ok(());
     }
     let write = match (&http, url.split_once("://")) {
-        (Some(_), Some((_, rest))) if is_plain(url) => format!("`https://{rest}`"),
+        (Some(_), Some((_, rest))) if is_plain(url) => format!("https://{rest}"),
         (None, None) if !url.is_empty() && !url.starts_with('/') && is_plain(url) => {
             format!("`/{url}` for a page of this site, or an address that begins with `https://`")
         }
@@ -87,9 +87,9 @@ mod tests {
         }
         let usual = "a path of this site such as `/billing`, or an address that begins with `https://`";
         for (wrong, expected) in [
-            ("http://app.example/paid", "`https://app.example/paid`"),
-            ("http://localhost.evil.example", "`https://localhost.evil.example`"),
-            ("http://localhost:x@evil.example", "`https://localhost:x@evil.example`"),
+            ("http://app.example/paid", "https://app.example/paid"),
+            ("http://localhost.evil.example", "https://localhost.evil.example"),
+            ("http://localhost:x@evil.example", "https://localhost:x@evil.example"),
             ("dashboard", "`/dashboard` for a page of this site, or an address that begins with `https://`"),
             ("", usual),
             ("//app.example/paid", usual),

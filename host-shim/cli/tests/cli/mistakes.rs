@@ -410,7 +410,7 @@ const OF_RETURN_ADDRESSES: [Mistake; 5] = [
         "https://sites.example/paid",
         "http://sites.example/paid",
         &[
-            "/policies/success_url: Stripe can't lead back to `http://sites.example/paid`; expected `https://sites.example/paid`",
+            "/policies/success_url: Stripe can't lead back to `http://sites.example/paid`; expected https://sites.example/paid",
         ],
     ),
     mistake(
