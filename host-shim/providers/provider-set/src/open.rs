@@ -360,9 +360,10 @@ impl ProviderBuilder<'_> {
 
     fn mail(&mut self, name: Name, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
+        let templates = self.options.mail_templates();
         let mail = Mail::new(host_mail::Config {
-            from: settings.from.clone().unwrap_or_else(|| sender(&self.options.site.title)),
-            templates: self.options.mail_templates(),
+            from: settings.from.clone().unwrap_or_else(|| sender(&templates.site.title)),
+            templates,
             addresses: Arc::new(SettingsAddressBook::new(
                 settings.clone(),
                 self.options.directory.clone(),
