@@ -95,7 +95,8 @@ mod tests {
     fn nobody_takes_the_streams_of_others() {
         let streams = Arc::new(Streams::default());
         let begin = |kind, subject: &str| streams.begin(&caller(kind, subject));
-        let mut eve: Vec<OpenStream> = (0..USER_MAX).map(|_| begin(ActorKind::User, "eve").expect("room")).collect();
+        let mut eve: Vec<OpenStream> =
+            (0..USER_STREAMS_MAX).map(|_| begin(ActorKind::User, "eve").expect("room")).collect();
         assert_eq!(begin(ActorKind::User, "eve").expect_err("too many").status(), 429);
         let _others = begin(ActorKind::User, "ada").expect("room for others");
         drop(eve.pop());
