@@ -426,7 +426,7 @@ fn an_orchestra_gets_the_database_of_a_person_sleeps_and_is_woken_by_a_visit_and
     assert_eq!(text(&told, "again"), "The provider tries the step again.");
     assert_eq!(text(&told, "entered"), "The database is accepted. Everything after it goes by itself.");
     assert_eq!(told["live"], true, "the customer's page goes on");
-    assert_has(&told, "onboarding", &["0 % without a person", "1 of 3 steps done", "With a person 1"]);
+    assert_has(&told, "onboarding", &["0 % without a person", "1 of 2 steps done", "With a person 1"]);
     assert_eq!(told["running"], json!([421, "Not at this server"]));
     assert_eq!(told["visited"], json!([503, "Being restored"]));
     assert!(!text(&told, "visitor").contains("ada"), "a visitor learns nothing of the customer: {told}");
