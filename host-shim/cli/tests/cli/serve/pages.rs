@@ -365,7 +365,7 @@ fn the_plugin_shop_sells_downloads_and_sends_campaigns() {
     assert_eq!(told["missing"], json!([missing, missing]));
     assert_eq!(told["delivered"], json!([[200, "the manual"], [200, "the layers"]]), "the tokens were not spent");
     assert_eq!(told["spent"], json!([401, "token_redeemed"]));
-    assert_eq!(told["revoked"], json!(["The token is revoked. It no longer works.", 3]));
+    assert_eq!(told["revoked"], json!(["The token is revoked. It no longer works.", 2]));
     assert_eq!(told["forbidden"], json!([403, 403, 403]));
     assert_eq!(told["customers"].as_array().map(Vec::len), Some(4));
     assert_has(&told, "unknown", &["`none` is not a template"]);
