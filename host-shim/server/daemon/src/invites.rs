@@ -132,9 +132,10 @@ mod tests {
     fn invites() -> (Invites, Arc<Vault>) {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
         let users = Users::open(Place::Memory).expect("users");
-        assert!(users.add(&user("ana"), "hash").expect("added"));
+        let ana = User { confirmed_at: Some(0), ..user("ana") };
+        assert!(users.add(&ana, "hash").expect("added"));
         let acme = Organization { id: "acme".into(), name: "Acme".into(), created_at: 0 };
-        users.found(false, &acme, "ana").expect("made");
+        assert!(users.found(false, &acme, "ana").expect("made"));
         let partition = Partition { business: "shop".into(), livemode: false };
         let signer = Signer::new("shop/test", &[("k1".into(), vec![7; 32])]).expect("a signer");
         let hasher = Hasher::start(1, 8).expect("a thread");

@@ -1,6 +1,7 @@
 //! Invitations to organizations: who may send them, which are open, and what a user accepts.
 //!
-//! An invitation counts while its sender owns the organization. It goes to an address, so accepting it proves the address.
+//! An invitation counts while its sender owns the organization; one without a sender comes from a step of the business's catalog. It goes to an
+//! address, so accepting it proves the address.
 
 use crate::identity::{Identity, Refused, used_up};
 use crate::links::{Link, LinkKind, by_token};
@@ -29,16 +30,22 @@ pub struct Invitation {
     pub expires_at: Timestamp,
 }
 
-/// Returns true if the sender has proved an address and owns the organization, which has not too many open invitations.
+/// Returns true if the sender, if there is one, has proved an address and owns the organization, which has not too many open invitations.
 pub(crate) fn may_be_sent(rows: &impl Statements, link: &Link, now: Timestamp) -> Result<bool, SmallError> {
-    let (Account::Organization(organization), Some(sender)) = (&link.account, &link.sender) else { return Ok(false) };
-    let is_proved = users::by_id(rows, link.livemode, sender)?.is_some_and(|(user, _)| user.confirmed_at.is_some());
+    let Account::Organization(organization) = &link.account else { return Ok(false) };
+    if let Some(sender) = &link.sender {
+        let known = users::by_id(rows, link.livemode, sender)?;
+        let is_proved = known.is_some_and(|(user, _)| user.confirmed_at.is_some());
+        if !is_proved || !owns(rows, organization, sender)? {
+            return Ok(false);
+        }
+    }
     // An earlier invitation to the same address is replaced.
     let open = "SELECT count(*) FROM links \
                 WHERE livemode = ?1 AND account = ?2 AND kind = ?3 AND expires_at > ?4 AND email <> ?5";
     let parameters = values![link.livemode, link.account.to_string(), LinkKind::Invitation.name(), now, &link.email];
     let open: Option<u32> = rows.query_one(open, parameters, |row| row.get(0))?;
-    Ok(is_proved && owns(rows, organization, sender)? && open.unwrap_or(0) < INVITATIONS_MAX)
+    Ok(open.unwrap_or(0) < INVITATIONS_MAX)
 }
 
 /// Returns the invitation of a token for a user, and its organization.
@@ -53,8 +60,10 @@ fn invitation_for(
     if link.email != user.email {
         return Err(Refused::OfAnother);
     }
-    let (Account::Organization(id), Some(sender)) = (&link.account, &link.sender) else { return Err(Refused::NoLink) };
-    if !owns(rows, id, sender)? {
+    let Account::Organization(id) = &link.account else { return Err(Refused::NoLink) };
+    if let Some(sender) = &link.sender
+        && !owns(rows, id, sender)?
+    {
         return Err(Refused::NoLink);
     }
     let organization = organization_of(rows, user.livemode, id)?.ok_or(Refused::NoLink)?;

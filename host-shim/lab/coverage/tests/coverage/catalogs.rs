@@ -1,6 +1,7 @@
 //! Checks which clauses of a catalog a scenario reaches.
 
 use crate::support::{covered, fixture, holes, lines, podcasts, reached, report, section, write};
+use std::path::Path;
 
 #[test]
 fn a_clause_is_a_hole_until_a_scenario_reaches_it() {
@@ -131,9 +132,14 @@ fn another_step_timer_meter_or_status_does_not_reach_a_clause() {
         ("idle", &["lifecycle/archive_after", "lifecycle/delete_after", "expects/backups", "meters/backups"]),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["catalog.yml", "business.yml", &format!("scenarios/requirements/{story}.yml")] {
-            let to = folder.path().join(name.rsplit('/').next().expect("a name"));
-            std::fs::copy(from.join(name), to).expect("copied");
+        let copy = |from: &Path, to: &str| drop(std::fs::copy(from, folder.path().join(to)).expect("copied"));
+        copy(&from.join("catalog.yml"), "catalog.yml");
+        copy(&from.join("business.yml"), "business.yml");
+        copy(&from.join(format!("scenarios/requirements/{story}.yml")), "story.yml");
+        std::fs::create_dir(folder.path().join("templates")).expect("made");
+        for template in std::fs::read_dir(from.join("templates")).expect("a folder") {
+            let template = template.expect("a file");
+            copy(&template.path(), &format!("templates/{}", template.file_name().to_str().expect("a name")));
         }
         let found = covered(folder.path());
         assert_eq!(found.not_held, [] as [String; 0], "{story}");

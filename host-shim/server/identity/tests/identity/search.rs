@@ -1,6 +1,6 @@
 //! Operators find accounts by names and addresses.
 
-use crate::{all_users, person};
+use crate::{all_users, proved};
 use extension_contract::Account;
 use host_identity::{Holder, Organization, User, Users};
 
@@ -17,11 +17,11 @@ fn accounts_are_found_by_a_part_of_a_name_or_an_address_in_any_case() {
             ("u2", Some("Öre 100%"), "ore@example.com"),
             ("u3", None, "bob_a@lovelace.example"),
         ] {
-            let user = User { name: name.map(str::to_owned), email: email.to_owned(), ..person(id) };
+            let user = User { name: name.map(str::to_owned), email: email.to_owned(), ..proved(id) };
             assert!(users.add(&user, "").expect("written"));
         }
         let choir = Organization { id: "o1".into(), name: "Lovelace Choir".into(), created_at: 5 };
-        users.found(false, &choir, "u1").expect("written");
+        assert!(users.found(false, &choir, "u1").expect("written"));
 
         assert_eq!(accounts(&users, "LOVELACE", None, 9), ["organization:o1", "user:u1", "user:u3"]);
         assert_eq!(accounts(&users, "Öre", None, 9), ["user:u2"]);
