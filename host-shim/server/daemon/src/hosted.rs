@@ -43,6 +43,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+/// The effect that watches the health of an instance.
+const WATCH: &str = "probe.watch";
 /// Name of Stripe's webhook.
 const STRIPE: &str = "stripe";
 /// Time between two measurements of the sizes of resources (SOL-31).
@@ -213,9 +215,10 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     opened.registry.register(&recorded, Arc::new(Recorder));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = business.uncovered(&business.config_with(&setup.config), &declarations, &opened.registry);
-    // Only the application of a business makes what the business declares itself. In local mode it is simulated, as the server
-    // says at its start.
-    let is_missing = |kind: &&String| !is_local || business.own.effects.iter().all(|own| own.kind != **kind);
+    // Only the application of a business makes what the business declares itself, and only a program with an HTTP client watches
+    // health. In local mode both are simulated, as the server says at its start.
+    let is_own = |kind: &str| kind == WATCH || business.own.effects.iter().any(|own| own.kind == kind);
+    let is_missing = |kind: &&String| !is_local || !is_own(kind.as_str());
     let missing: Vec<String> = simulated.iter().filter(is_missing).cloned().collect();
     if !simulate && !missing.is_empty() {
         return Err(HostedError::Uncovered { kinds: missing });

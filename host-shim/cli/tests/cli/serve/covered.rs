@@ -1,5 +1,5 @@
 //! An effect that no provider carries out stops the start. This machine carries out all effects of the five businesses but those of
-//! Stripe, which `--local` has, and 2Bot's workspaces, which a service of 2Bot makes.
+//! Stripe and of watching health, which `--local` has, and 2Bot's workspaces, which a service of 2Bot makes.
 
 use super::refused;
 
@@ -17,8 +17,9 @@ fn missing(business: &str) -> Vec<String> {
 
 #[test]
 fn every_effect_of_the_five_businesses_has_somebody_who_carries_it_out() {
-    for business in ["solobase", "saas-plugins", "orchestra", "tesslate"] {
+    for business in ["saas-plugins", "orchestra", "tesslate"] {
         assert_eq!(missing(business), ["stripe"], "{business}");
     }
+    assert_eq!(missing("solobase"), ["probe", "stripe"]);
     assert_eq!(missing("twobot"), ["stripe", "workspace"]);
 }

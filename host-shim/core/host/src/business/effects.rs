@@ -78,7 +78,11 @@ impl BusinessFolder {
 fn requested(catalog: &Value, is_set: impl Fn(&str) -> bool) -> Vec<RequestedEffect> {
     let mut found = Vec::new();
     let mut add = |kind: &str, pointer: String| found.push(RequestedEffect { kind: kind.to_owned(), pointer });
-    if catalog["usage_source"].is_object() {
+    // An entry with a condition on the configuration counts if the key is set.
+    let is_left_out = |entry: &Value| {
+        entry["if"].as_str().and_then(|needed| needed.strip_prefix("config.")).is_some_and(|key| !is_set(key))
+    };
+    if catalog["usage_source"].is_object() && !is_left_out(&catalog["usage_source"]) {
         add("usage.pull", "/usage_source".to_owned());
     }
     for (pointer, reaction) in items(catalog, "/reactions") {
@@ -93,8 +97,7 @@ fn requested(catalog: &Value, is_set: impl Fn(&str) -> bool) -> Vec<RequestedEff
     }
     for (pointer, of_type) in items(catalog, "/product_types") {
         for (pointer, entry) in items(catalog, &format!("{pointer}/provisions")) {
-            let needed = entry["if"].as_str().and_then(|needed| needed.strip_prefix("config."));
-            if needed.is_some_and(|key| !is_set(key)) || !entry["or_manual"].is_null() {
+            if is_left_out(entry) || !entry["or_manual"].is_null() {
                 continue;
             }
             if let Some(kind) = entry["run"].as_str() {
@@ -136,6 +139,7 @@ mod tests {
     const CATALOG: &str = "
 entitlements: {usage: {kind: limit}, database: {kind: limit}, mail.send: {kind: flag}}
 reactions: [{event: invoice.paid, run: shelf.stamp}]
+usage_source: {every: 1h, meters: {input: tokens}, if: config.proxy}
 product_types:
   - name: bucket
     catalog: true
@@ -203,5 +207,11 @@ product_types:
         let kinds: Vec<&str> = found.iter().map(|effect| effect.kind.as_str()).collect();
         assert_eq!(kinds, ["cdn.ensure", "cdn.change", "cdn.destroy"]);
         assert_eq!(found[0].pointer, "/product_types/1/provisions/1/resource");
+        let config = BTreeMap::from([("proxy".to_owned(), "https://proxy.example".to_owned())]);
+        let found = business.without_provider(&config, &registry);
+        assert_eq!(
+            (found.len(), found[0].kind.as_str(), found[0].pointer.as_str()),
+            (1, "usage.pull", "/usage_source")
+        );
     }
 }

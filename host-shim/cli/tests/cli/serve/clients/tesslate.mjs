@@ -232,6 +232,7 @@ told.sixth = await story.text("#project-limit");
 await story.goto(`${server}/billing/earnings`);
 await story.state("earnings");
 await story.followText("Set up payouts");
+await page.waitForSelector("#complete");
 await page.click("#complete");
 await page.waitForFunction((address) => location.href === address, {}, `${server}/billing/earnings`);
 await story.sees("Set up", "#payouts .tag.good");
