@@ -394,6 +394,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
             "plan_within",
             "suspend_on_pause",
             "customer_creation",
+            "return_url",
             "success_url",
             "cancel_url",
             "origins",
