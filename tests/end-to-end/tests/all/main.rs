@@ -4,7 +4,6 @@ mod businesses;
 mod component;
 mod configuration;
 mod fixtures;
-mod lifecycle;
 mod orchestra;
 mod over_http;
 mod properties;

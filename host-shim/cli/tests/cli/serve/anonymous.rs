@@ -63,8 +63,6 @@ fn who_pays_without_an_account_claims_it_by_the_link_of_the_welcome_mail() {
     let server = Running::start_args(&args("orchestra", &data, &more), &environment, &folder.path().join("log"));
     deliver(&server, &paid());
     let link = link_in_mail(&data.join("providers").join("mails"));
-    // A mail to the account goes to the buyer before anybody has claimed it, and names the instance.
-    mail_with(&data.join("providers").join("mails"), "Subject: City Philharmonic is ready");
     let token = link.strip_prefix("https://stagesub.com/auth/claim?token=").unwrap_or_else(|| panic!("{link}"));
     let body = json!({"token": token, "password": "correct horse battery"}).to_string();
     let (status, claimed) = server.send("POST /api/auth/password", "", &body).expect("an answer");
@@ -89,6 +87,8 @@ fn the_first_receipt_reaches_the_buyer_before_the_account_has_a_link() {
     let server = Running::start_args(&args("orchestra", &data, &more), &environment(), &folder.path().join("log"));
     deliver(&server, &paid());
     let mut first = invoice("evt_invoice");
+    // The business sends no mail about what is long ago.
+    first["created"] = json!(now_s());
     first["data"]["object"]["customer"] = json!("cus_1");
     first["data"]["object"]["lines"]["data"][0]["pricing"]["price_details"]["price"] = json!("price_orchestra_pro");
     deliver(&server, &first);

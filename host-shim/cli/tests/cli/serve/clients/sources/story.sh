@@ -80,6 +80,20 @@ last_checkout() {
 register() {
   token=$(token='' ask POST /api/auth/register "{\"email\": \"$1\", \"password\": \"correct horse battery\"}" | field token)
 }
+# Proves the address of the user in `token` by the link that was mailed to it: EMAIL.
+prove() {
+  local link="/auth/confirm?token=" mail text
+  until_mailed "$link"
+  for mail in "$mails"/*; do
+    text=$(sed -z 's/=\r\n//g; s/=3D/=/g' "$mail")
+    if [[ $text == *"To: $1"* && $text == *"$link"* ]]; then
+      ask POST /api/auth/confirm "{\"token\": \"$(sed -n "s|.*$link\([A-Za-z0-9_-]*\).*|\1|p" <<< "$text" | head -n 1)\"}" > /dev/null
+      return
+    fi
+  done
+  echo "no link for $1" >&2
+  exit 1
+}
 # Pays a checkout of the local Stripe with a card that succeeds: URL EMAIL.
 pay() {
   curl --silent --show-error --fail --output /dev/null "$1" --data "email=$2" \

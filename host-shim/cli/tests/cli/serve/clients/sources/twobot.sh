@@ -12,6 +12,7 @@ same "the same add-on again" "$(status POST /api/billing/workspace-addon "$addon
 same "an unknown tier" "$(status POST /api/billing/workspace-addon '{"tier": "HUGE", "interval": "month"}')" 422
 contains "$(ask GET '/api/queries/list?kind=subscriptions')" '"status":"active"'
 
+prove ada@example.com
 organization=$(ask POST /api/auth/organizations '{"name": "Acme"}' | field id)
 of="account=organization:$organization"
 booster="{\"organization\": \"$organization\", \"booster_id\": \"ORG_MEDIUM\", \"interval\": \"year\"}"
