@@ -132,7 +132,9 @@ fn another_step_timer_meter_or_status_does_not_reach_a_clause() {
         ("idle", &["lifecycle/archive_after", "lifecycle/delete_after", "expects/backups", "meters/backups"]),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
-        let copy = |from: &Path, to: &str| drop(std::fs::copy(from, folder.path().join(to)).expect("copied"));
+        let copy = |from: &Path, to: &str| {
+            std::fs::copy(from, folder.path().join(to)).expect("copied");
+        };
         copy(&from.join("catalog.yml"), "catalog.yml");
         copy(&from.join("business.yml"), "business.yml");
         copy(&from.join(format!("scenarios/requirements/{story}.yml")), "story.yml");

@@ -1,8 +1,8 @@
 // A story of Tesslate Studio: a user of Free who reaches the limits, buys credits, Premium, a slot and agents, and cancels again.
 import { operatorOf, payAt } from "./api.mjs";
-import { open } from "./browser.mjs";
+import { linkIn, open } from "./browser.mjs";
 
-const [server, key] = process.argv.slice(2);
+const [server, key, , data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 
@@ -228,7 +228,9 @@ await story.sees("Sixth", "#projects");
 await story.sees("Buy a slot", "#project-limit");
 told.sixth = await story.text("#project-limit");
 
-// Payouts are set up at Stripe, which tells at once that they are.
+// Payouts are set up at Stripe, which tells at once that they are. They go only to whoever has proved the address.
+await story.goto(await linkIn(data, "ada@example.com", "/auth/confirm"));
+await story.followText("Confirm my address");
 await story.goto(`${server}/billing/earnings`);
 await story.state("earnings");
 await story.followText("Set up payouts");
