@@ -22,7 +22,7 @@ mod payload;
 mod poll;
 mod role;
 
-pub use aws::{Aws, Config, Credentials, OpenError, Timeouts};
+pub use aws::{Aws, Config, Credentials, OpenError, Timeouts, https};
 pub use bucket::{BucketConfig, Buckets, Flavor};
 pub use cdn::{CdnConfig, Distributions};
 pub use compute::Compute;
