@@ -238,9 +238,10 @@ pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
-/// Makes a file next to its place and renames it, so that a running host keeps the file that it has open.
+/// Makes a file next to its place and renames it, so that a running host keeps the file that it has open. Two processes may do so at the same
+/// time.
 pub(crate) fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
-    let part = path.with_extension("part");
+    let part = path.with_extension(format!("{}.part", std::process::id()));
     let folder = path.parent().context("a file has a folder")?;
     fs::create_dir_all(folder)
         .and_then(|()| make(&part))
