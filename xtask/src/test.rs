@@ -62,6 +62,8 @@ enum When {
     InAll,
     /// With `--all`, beside the groups that run in order. Such a group mostly compiles, while the others mostly wait.
     Beside,
+    /// With `--all`, after all others: tests of the group have time limits of a second.
+    Alone,
 }
 
 /// The groups in order. Groups after `coverage` use the programs of [`everything`].
@@ -72,7 +74,6 @@ const GROUPS: [Group; 17] = [
     group("coverage", When::Always, |_| coverage()),
     group("compile", When::InAll, |_| whole(everything())),
     group("clients", When::InAll, clients),
-    group("providers", When::InAll, |_| providers()),
     group("full-host", When::InAll, |_| full_host()),
     group("package", When::InAll, |_| package()),
     group("workflows", When::InAll, |_| workflows()),
@@ -85,6 +86,7 @@ const GROUPS: [Group; 17] = [
     group("cargo-component", When::Beside, |_| cargo_component::check()),
     group("deny", When::Beside, |_| deny()),
     group("bench", When::Beside, |_| short_bench()),
+    group("providers", When::Alone, |_| providers()),
 ];
 
 const fn group(name: &'static str, when: When, step: fn(&Options) -> Result<Done>) -> Group {
@@ -110,7 +112,12 @@ pub fn run(options: &Options) -> Result<()> {
     let mut beside = None;
     let mut result = Ok(());
     for (at, group) in in_order.iter().enumerate() {
-        result = groups.run_or_tell(group.name, || (group.step)(options));
+        if let Some(beside) = beside.take_if(|_| group.when == When::Alone) {
+            result = groups.run("beside", || Beside::end(beside));
+        }
+        if result.is_ok() {
+            result = groups.run_or_tell(group.name, || (group.step)(options));
+        }
         if result.is_err() {
             let rest = [names(&in_order[at + 1..]), std::mem::take(&mut waiting)].concat();
             groups.skipped(&rest, &format!("`{}` failed before", group.name));
@@ -122,6 +129,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     if let Some(beside) = beside {
+        // A group in order has failed, and the output of the others may say more.
         result = result.and(groups.run("beside", || beside.end()));
     }
     let rest = names(&others);

@@ -249,7 +249,7 @@ mod tests {
     fn a_value_can_not_begin_a_header() {
         let files = [("hi.txt", "Subject: Hello {{ name }}\n\n.")];
         let text = fill_of(&files, "hi", json!({"name": "Ana\r\nBcc: all@example.com\u{0}"})).expect("a text");
-        assert_eq!(text.subject, "Hello Ana  Bcc: all@example.com");
+        assert_eq!(text.subject, "Hello Ana Bcc: all@example.com");
     }
 
     #[test]
