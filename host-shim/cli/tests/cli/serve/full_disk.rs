@@ -124,7 +124,20 @@ fn a_server_on_a_full_file_system_refuses_and_goes_on_when_there_is_room() {
         let root = Path::new("/proc").join(child.id().to_string()).join("root");
         root.join(data.strip_prefix("/").expect("an absolute path"))
     };
-    let server = Running::spawn(command_of(&wrapper, &data, &[]), &folder.path().join("log"), seen);
+    let mut server = Running::spawn_without_key(command_of(&wrapper, &data, &[]), &folder.path().join("log"));
+    // A key is made where the mount is seen.
+    let user: &[&str] = if is_root { &[] } else { &["--user", "--preserve-credentials"] };
+    let make = ["keys", "make", "solobase", "--kind", "admin", "--subject", "root", "--data"];
+    let made = Command::new("nsenter")
+        .args(["--target", &server.child.id().to_string(), "--mount"])
+        .args(user)
+        .args(["--", env!("CARGO_BIN_EXE_host-shim")])
+        .args(make)
+        .arg(&data)
+        .output()
+        .expect("nsenter, of util-linux");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    server.key = String::from_utf8(made.stdout).expect("a key").trim().to_owned();
     // The open folder keeps the file system after the end of the server.
     let held = File::open(seen(&server.child)).expect("the data folder");
     let inside = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
