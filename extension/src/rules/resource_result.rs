@@ -180,12 +180,7 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
     let reference = format!("{}:{}", report.key, report.generation);
     // A failed watch, or one without news, is not restarted before the address or status changes.
     let answer = match &report.answer {
-        Err(failure) => {
-            let (code, message) = (&failure.code, &failure.message);
-            let values = json!({"effect": report.key, "kind": desk.kind, "code": code, "message": message});
-            send_once(&mut desk.account, &mails::EFFECT_FAILED, &reference, &values)?;
-            return Ok(Outcome::Applied);
-        }
+        Err(_) => return unattended_result(desk, report),
         Ok(answer) => decode::<Object>("effects", &report.key, answer)?,
     };
     let health = answer.get("health").and_then(Value::as_str).unwrap_or("unknown");
