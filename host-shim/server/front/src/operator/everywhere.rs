@@ -15,8 +15,6 @@ use host::view::parsed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Maximum number of entries of one account that are read.
-pub(super) const ENTRIES_MAX: usize = 1_000;
 /// Accounts that are asked for one page; each is a question to the extension.
 const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 
@@ -51,7 +49,7 @@ pub(crate) async fn tasks(
     Ok(Json(page("tasks", tasks, next.map(Value::from))))
 }
 
-/// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
+/// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow. The instances of an account are on one page.
 pub(crate) async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
@@ -89,7 +87,7 @@ async fn entries(
                 return Ok((found, last));
             }
             let question = Question { account, actor: Actor::system(), at };
-            let (rows, _) = answerer.ask_whole_list(&question, "instances", None, ENTRIES_MAX)?;
+            let (rows, _) = answerer.ask_whole_list(&question, "instances", None, usize::MAX)?;
             found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
                 entry["account"] = json!(name);
                 entry

@@ -2,7 +2,6 @@
 //!
 //! This is rare among many accounts. So each account is asked once, and again after a decision about it; only what was found is kept.
 
-use super::everywhere::ENTRIES_MAX;
 use crate::front::{AppState, Front, HostedSite};
 use crate::problem::Problem;
 use crate::query::{asked, read};
@@ -122,7 +121,7 @@ fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Resul
     let name = account.to_string();
     let question = Question { account, actor: Actor::system(), at };
     let mut list = |kind: &str| -> Result<Vec<Value>, AskError> {
-        let (rows, _) = answerer.ask_whole_list(&question, kind, None, ENTRIES_MAX)?;
+        let (rows, _) = answerer.ask_whole_list(&question, kind, None, usize::MAX)?;
         let with_account = |mut entry: Value| {
             entry["account"] = json!(name);
             entry
@@ -130,8 +129,10 @@ fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Resul
         Ok(rows.iter().map(|row| with_account(parsed(&row.value))).collect())
     };
     let (mut tasks, instances) = (list("tasks")?, list("instances")?);
+    let by_id: BTreeMap<&str, &Value> =
+        instances.iter().filter_map(|instance| Some((instance["id"].as_str()?, instance))).collect();
     for task in &mut tasks {
-        let of = instances.iter().find(|instance| instance["id"] == task["id"]);
+        let of = task["id"].as_str().and_then(|id| by_id.get(id)).copied();
         for name in ["name", "subdomain"] {
             task[name] = of.map_or(Value::Null, |instance| instance[name].clone());
         }
