@@ -106,7 +106,7 @@ fn use_all(path: &Path) {
         let _ = store.collections(&scope);
         let _ = store.newest_data_version(&scope);
     }
-    let _ = store.effects_due(&partition, i64::MAX, true, PAGE);
+    let _ = store.effects_due(&partition, i64::MAX, true, &[], PAGE);
     let _ = store.effects_running(&partition);
     let _ = store.effects_open(&partition, None);
     let _ = store.next_due(&partition, 0);

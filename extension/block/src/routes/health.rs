@@ -19,7 +19,7 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
         Err(Failed::Outrun) => return Err(Failed::Outrun),
     };
     let partition = app.processor().partition().clone();
-    let due = app.store().effects_due(&partition, platform.now, true, 1)?;
+    let due = app.store().effects_due(&partition, platform.now, true, &[], 1)?;
     // A worker that leases effects and dies leaves them running: what it does not report or poll in time waits too.
     let running = app.store().effects_running(&partition)?;
     let times = due.iter().map(|row| row.due_at).chain(running.iter().filter_map(|row| row.lease.until));

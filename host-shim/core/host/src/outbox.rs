@@ -13,6 +13,7 @@ mod lent;
 mod policy;
 mod queue;
 mod recorded;
+mod rooms;
 mod saved;
 mod uses;
 
@@ -32,6 +33,7 @@ use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Even
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease, StoreError};
 use queue::{EffectTransition, Queue};
+use rooms::Rooms;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,12 +85,25 @@ pub struct Outbox {
     registry: Registry,
     agenda: Agenda,
     /// Calls without an answer yet, by effect and lease.
-    called: BTreeMap<(EffectId, u64), EffectRow>,
+    called: BTreeMap<(EffectId, u64), Called>,
+    /// The calls among them whose answers could not be stored.
+    unsaved: BTreeSet<(EffectId, u64)>,
+    rooms: Rooms,
+    /// True once no further call begins.
+    is_leaving: bool,
     clock: Timestamp,
     fire_timers: bool,
     effects_max: usize,
     /// Name of this host in leases.
     owner: String,
+}
+
+/// A call without an answer yet.
+#[derive(Clone, Debug)]
+struct Called {
+    row: EffectRow,
+    /// Number of the provider, if its calls are counted.
+    provider: Option<usize>,
 }
 
 /// The result of [`Outbox::begin`].
@@ -119,6 +134,9 @@ impl Outbox {
             registry,
             agenda: Agenda::default(),
             called: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
+            rooms: Rooms::default(),
+            is_leaving: false,
             clock: Timestamp::MIN,
             fire_timers: true,
             effects_max: EFFECTS_MAX,
@@ -146,6 +164,12 @@ impl Outbox {
     /// Sets another limit than [`EFFECTS_MAX`].
     pub fn set_effects_max(&mut self, effects_max: usize) {
         self.effects_max = effects_max;
+    }
+
+    /// Begins no further call: the host is about to end, and another host, or this one after its restart, makes them. Answers to
+    /// the calls that have begun are still taken.
+    pub fn leave(&mut self) {
+        self.is_leaving = true;
     }
 
     /// Returns the processor.
@@ -204,7 +228,7 @@ impl Outbox {
 
     /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends
     /// it if its deadline has passed. Restores the state of simulations. Effects under a living lease of another host stay
-    /// with that host.
+    /// with that host. Answers that could not be stored are given up.
     ///
     /// # Errors
     /// Fails in an open group, or if the store fails.
@@ -215,6 +239,12 @@ impl Outbox {
         self.clock = self.clock.max(now);
         if self.registry.forgot() {
             self.restore_simulations()?;
+        }
+        for call in std::mem::take(&mut self.unsaved) {
+            self.called.remove(&call);
+            if self.agenda.lease(&call.0) == Some(call.1) {
+                self.agenda.take(&call.0);
+            }
         }
         self.take_over(now)?;
         for mut row in self.queue.awaited()? {
@@ -280,11 +310,19 @@ impl Outbox {
         }
         self.clock = self.clock.max(now);
         let mut agenda_events = Vec::new();
+        let mut rooms = self.rooms.clone();
         loop {
             let first = agenda_events.first().map(AgendaEvent::is_call);
             let alike = |event: &AgendaEvent| first.is_none_or(|first| first == event.is_call());
-            match self.agenda.pop(now, alike) {
-                Some(event) => agenda_events.push(event),
+            let is_blocked = is_blocked(&rooms, &self.registry, self.is_leaving);
+            let popped = self.agenda.pop(now, is_blocked, alike);
+            match popped {
+                Some(event) => {
+                    if let AgendaEvent::Call(row) | AgendaEvent::Poll(row) = &event {
+                        rooms.enter(&self.registry, &row.effect.kind, &row.scope.name());
+                    }
+                    agenda_events.push(event);
+                }
                 None if agenda_events.is_empty() => return self.begin_due(now),
                 None => return self.handle_agenda(agenda_events, now),
             }
@@ -333,15 +371,20 @@ impl Outbox {
 
     /// Starts effects from the queue.
     fn begin_due(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
-        let first = self.queue.due(now, self.fire_timers, 1)?;
+        let declared = &self.processor().runner().declarations().effects;
+        let (busy, room) = match self.is_leaving {
+            true => (declared.iter().map(|decl| decl.kind.clone()).collect(), ROUND),
+            false => self.rooms.busy(&self.registry, declared),
+        };
+        let first = self.queue.due(now, self.fire_timers, &busy, 1)?;
         let Some(needs_call) = first.first().map(|row| row.needs_call(now)) else { return Ok(Begun::default()) };
         if !needs_call {
-            let due = self.queue.due(now, self.fire_timers, ROUND)?;
+            let due = self.queue.due(now, self.fire_timers, &busy, ROUND)?;
             return self.end_without_call(due, now);
         }
         let mut begun = Begun::default();
         let mut planned = Vec::new();
-        for row in self.queue.lease_due(&self.owner, now, self.fire_timers, ROUND)? {
+        for row in self.queue.lease_due(&self.owner, now, self.fire_timers, &busy, room.min(ROUND))? {
             begun.add(&row);
             match self.call(&row) {
                 Ok(call) => {
@@ -370,7 +413,8 @@ impl Outbox {
     }
 
     fn begin_call(&mut self, row: EffectRow, call: Call, begun: &mut Begun) {
-        self.called.insert((id_of(&call), call.lease), row);
+        let provider = self.rooms.enter(&self.registry, &call.kind, &call.scope);
+        self.called.insert((id_of(&call), call.lease), Called { row, provider });
         begun.calls.push(call);
     }
 
@@ -379,14 +423,20 @@ impl Outbox {
     /// repeated answer is ignored.
     ///
     /// # Errors
-    /// Fails if the store fails.
+    /// Fails if the store fails. Then nothing of the replies is stored, and they can be passed again.
     pub fn finish(&mut self, replies: Vec<(Call, Reply)>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         self.clock = self.clock.max(now);
-        let (mut planned, mut polls) = (Vec::new(), Vec::new());
+        let (mut planned, mut polls, mut before) = (Vec::new(), Vec::new(), Vec::new());
         for (call, reply) in replies {
             let id = id_of(&call);
-            let Some(row) = self.called.remove(&(id.clone(), call.lease)) else { continue };
-            if self.agenda.lease(&id) == Some(call.lease) {
+            let Some(Called { row, provider }) = self.called.remove(&(id.clone(), call.lease)) else { continue };
+            if let Some(provider) = provider {
+                self.rooms.leave(provider, &call.scope);
+            }
+            self.unsaved.remove(&(id.clone(), call.lease));
+            let is_in_time = self.agenda.lease(&id) == Some(call.lease);
+            before.push((id.clone(), call.lease, row.clone(), is_in_time));
+            if is_in_time {
                 self.agenda.take(&id);
                 planned.push(self.judge(row, reply, now));
                 continue;
@@ -406,7 +456,17 @@ impl Outbox {
                 Reply::Silence { .. } => {}
             }
         }
-        let reports = self.apply(planned, now)?;
+        let applied = self.apply(planned, now);
+        if applied.is_err() {
+            for (id, lease, row, is_in_time) in before {
+                if is_in_time {
+                    self.agenda.add(row.clone(), AgendaState::Called);
+                }
+                self.unsaved.insert((id.clone(), lease));
+                self.called.insert((id, lease), Called { row, provider: None });
+            }
+        }
+        let reports = applied?;
         for row in polls {
             self.agenda.add_poll(row);
         }
@@ -479,7 +539,8 @@ impl Outbox {
     /// # Errors
     /// Fails if the store fails.
     pub fn next_time(&self) -> Result<Option<Timestamp>, OutboxError> {
-        self.next_of(self.agenda.next())
+        let is_blocked = is_blocked(&self.rooms, &self.registry, self.is_leaving);
+        self.next_of(self.agenda.next(self.clock, is_blocked))
     }
 
     /// Returns the same without polls: a provider that works in real time is not further when only the host's clock is
@@ -571,6 +632,11 @@ impl Begun {
         self.moved += 1;
         self.last = Some(row.clone());
     }
+}
+
+/// Returns a test of effects whose calls may not begin now.
+fn is_blocked<'a>(rooms: &'a Rooms, registry: &'a Registry, is_leaving: bool) -> impl Fn(&EffectRow) -> bool + 'a {
+    move |row| is_leaving || !rooms.has_room(registry, &row.effect.kind, &row.scope.name())
 }
 
 /// Returns true under a living lease of another host. A lease lives for the length of a call after its end: at its end, its

@@ -33,6 +33,8 @@ const EXPIRE_EVERY_MS: i64 = 3_600_000;
 const TAKE_OVER_EVERY_MS: i64 = 60_000;
 /// Pause of the outbox after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before an answer that could not be stored is stored again.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Longest wait for a time at which something is due. The system clock may reach this time earlier than planned: it is set
 /// forward, or the machine was asleep.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -87,7 +89,8 @@ impl Writer {
         let (jobs, receiver) = Jobs::channel(limits.waiting);
         let advances = VecDeque::new();
         let (expire_at, take_over_at) = (Timestamp::MIN, Timestamp::MIN);
-        let run = WriterLoop { host, listener, limits, expire_at, take_over_at, is_stale: false, advances };
+        let unsaved = Unsaved::default();
+        let run = WriterLoop { host, listener, limits, expire_at, take_over_at, is_stale: false, unsaved, advances };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
         Ok(Writer { jobs, thread })
     }
@@ -126,8 +129,36 @@ struct WriterLoop {
     take_over_at: Timestamp,
     /// True after a failure of the store: the outbox may not know all running effects.
     is_stale: bool,
+    unsaved: Unsaved,
     /// Advances of the clock, in order.
     advances: VecDeque<(Timestamp, OnAdvanced)>,
+}
+
+/// Answers that could not be stored. They are stored again, each on its own, since one of them may be the cause; the calls are not
+/// repeated.
+#[derive(Default)]
+struct Unsaved {
+    replies: Vec<(Call, Reply)>,
+    /// Time of the next attempt.
+    at: Option<Instant>,
+    /// Pause before it, which doubles with each attempt.
+    pause: Duration,
+}
+
+impl Unsaved {
+    fn add(&mut self, replies: Vec<(Call, Reply)>) {
+        self.replies.extend(replies);
+        if self.replies.is_empty() {
+            *self = Unsaved::default();
+            return;
+        }
+        self.pause = (self.pause * 2).clamp(PAUSE, PAUSE_MAX);
+        self.at = Some(Instant::now() + self.pause);
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        self.at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
 }
 
 /// Received jobs, by kind of processing.
@@ -163,7 +194,9 @@ impl Batch {
 impl WriterLoop {
     fn until_stopped(mut self, jobs: &Receiver<Job>) -> Host {
         loop {
-            let batch = match self.carry_out() {
+            self.save_again();
+            let wait = [self.carry_out(), self.unsaved.wait()].into_iter().flatten().min();
+            let batch = match wait {
                 Some(Duration::ZERO) => self.gather(jobs.try_recv().ok(), jobs),
                 Some(wait) => match jobs.recv_timeout(wait) {
                     Err(RecvTimeoutError::Disconnected) => return self.host,
@@ -175,10 +208,10 @@ impl WriterLoop {
                 },
             };
             self.commit(batch.group);
-            if !batch.replies.is_empty() {
-                let now = self.host.clock_mut().now();
-                let finished = self.host.outbox_mut().finish(batch.replies, now);
-                self.report(finished);
+            if !batch.replies.is_empty()
+                && let Some(unsaved) = self.finish(batch.replies)
+            {
+                self.unsaved.add(unsaved);
             }
             batch.interventions.into_iter().for_each(|job| self.intervene(job));
             // No group is open here, so reads see committed state only.
@@ -332,8 +365,10 @@ impl WriterLoop {
     fn begin_some(&mut self) -> Result<bool, OutboxError> {
         let now = self.host.clock_mut().now();
         if self.is_stale {
+            // What can be stored now need not be called again.
+            self.save_all_again();
             self.host.outbox_mut().recover(now)?;
-            self.is_stale = false;
+            (self.is_stale, self.unsaved) = (false, Unsaved::default());
         }
         if self.expire_at <= now {
             let expired = self.host.processor_mut().expire(now)?;
@@ -355,14 +390,31 @@ impl WriterLoop {
         Ok(more)
     }
 
-    fn report(&mut self, ran: Result<Vec<Report>, OutboxError>) {
-        match ran {
-            Ok(reports) => self.listener.committed(&reports),
+    /// Stores answers. Returns them if the store fails.
+    fn finish(&mut self, replies: Vec<(Call, Reply)>) -> Option<Vec<(Call, Reply)>> {
+        let now = self.host.clock_mut().now();
+        match self.host.outbox_mut().finish(replies.clone(), now) {
+            Ok(reports) => {
+                self.listener.committed(&reports);
+                None
+            }
             Err(error) => {
                 self.listener.failed(&error);
-                // The answers are lost, so the calls must be repeated under the same keys.
-                self.is_stale = true;
+                Some(replies)
             }
         }
+    }
+
+    /// Stores the answers that could not be stored, if it is time.
+    fn save_again(&mut self) {
+        if self.unsaved.wait() == Some(Duration::ZERO) {
+            self.save_all_again();
+        }
+    }
+
+    fn save_all_again(&mut self) {
+        let replies = std::mem::take(&mut self.unsaved.replies);
+        let unsaved = replies.into_iter().filter_map(|reply| self.finish(vec![reply])).flatten().collect();
+        self.unsaved.add(unsaved);
     }
 }

@@ -34,6 +34,16 @@ pub trait Provider: Send + Sync {
         true
     }
 
+    /// Returns how many calls of the provider may run at the same time. Further calls wait in the store, without a lease.
+    fn room(&self) -> Room {
+        Room::default()
+    }
+
+    /// Returns since when no call of the provider succeeds; none if the last one did.
+    fn outage(&self) -> Option<Outage> {
+        None
+    }
+
     /// Returns the members of `RESOURCE.ensure` in which the provider, with its settings, can't make every value. It still
     /// refuses the calls that have other values.
     fn restrictions(&self, resource: &str) -> Vec<Restriction> {
@@ -71,6 +81,37 @@ pub trait Provider: Send + Sync {
     fn simulation(&self) -> Option<&dyn Simulation> {
         None
     }
+}
+
+/// How many calls of a provider may run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Of all accounts together.
+    pub at_once: usize,
+    /// Of one account.
+    pub per_account: usize,
+}
+
+impl Default for Room {
+    /// 16 calls, also of one account.
+    fn default() -> Self {
+        Room { at_once: 16, per_account: 16 }
+    }
+}
+
+/// A time in which every call of a provider fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// Name of the provider in the settings.
+    pub provider: &'static str,
+    /// Milliseconds since the first failure.
+    pub lasts_ms: u64,
+    /// Number of calls that have failed.
+    pub failures: usize,
+    /// Code of the last failure.
+    pub code: String,
+    /// Text of the last failure, for operators; without secrets.
+    pub message: String,
 }
 
 /// The values of a payload's member that a provider can make.
@@ -185,6 +226,19 @@ impl Registry {
         provider.map(|provider| provider.restrictions(resource)).unwrap_or_default()
     }
 
+    /// Returns the number of the provider that takes effects of this kind, and how many of its calls may run at the same time. None for
+    /// a simulation and without a provider: they answer at once.
+    pub fn room(&self, kind: &str) -> Option<(usize, Room)> {
+        let number = self.number(kind)?;
+        let provider = &self.providers[number];
+        provider.simulation().is_none().then(|| (number, provider.room()))
+    }
+
+    /// Returns the providers of which no call succeeds now.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.providers.iter().filter_map(|provider| provider.outage()).collect()
+    }
+
     /// Returns true if every provider only simulates.
     pub fn is_simulation(&self) -> bool {
         self.providers.iter().all(|provider| provider.simulation().is_some())
@@ -266,14 +320,18 @@ impl Registry {
     }
 
     fn find(&self, kind: &str) -> Option<&dyn Provider> {
+        self.number(kind).map(|number| &*self.providers[number])
+    }
+
+    fn number(&self, kind: &str) -> Option<usize> {
         let mut prefix = kind;
         loop {
-            if let Some(&index) = self.by_pattern.get(prefix) {
-                return Some(&*self.providers[index]);
+            if let Some(number) = self.by_pattern.get(prefix) {
+                return Some(*number);
             }
             match prefix.rsplit_once('.') {
                 Some((shorter, _)) => prefix = shorter,
-                None => return self.by_pattern.get("*").map(|&index| &*self.providers[index]),
+                None => return self.by_pattern.get("*").copied(),
             }
         }
     }

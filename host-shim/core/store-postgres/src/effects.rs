@@ -46,15 +46,34 @@ macro_rules! first_of_its_key {
 }
 pub(crate) use first_of_its_key;
 
+/// Condition: the effect needs no call at the time `$3`, see [`EffectRow::needs_call`].
+macro_rules! needs_no_call {
+    () => {
+        "(e.kind IN ('account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= $3, false))"
+    };
+}
+pub(crate) use needs_no_call;
+
+/// Condition: the effect's kind is not in a list, or it needs no call.
+macro_rules! not_busy {
+    ($list:literal) => {
+        concat!("(e.kind <> ALL(", $list, "::text[]) OR ", $crate::effects::needs_no_call!(), ") AND ")
+    };
+}
+pub(crate) use not_busy;
+
 /// Chooses, marks and leases due effects; returns them in order. Leaves out what another host is changing just now.
-/// After the partition come the present, the largest number, whether timers fire, the end of the leases, and the owner.
+/// After the partition come the present, the largest number, whether timers fire, the end of the leases, the owner, and the
+/// kinds whose providers have no room.
 pub(crate) const LEASE_DUE: &str = concat!(
     "WITH due AS (",
-    "(SELECT e.seq, e.due_at, (e.kind IN ('account.send', 'provider.event', 'account.erase') ",
-    "OR coalesce(e.deadline <= $3, false)) AS stops FROM effects e WHERE e.partition = ",
+    "(SELECT e.seq, e.due_at, ",
+    needs_no_call!(),
+    " AS stops FROM effects e WHERE e.partition = ",
     partition!(),
     " AND e.state = 0 ",
     "AND e.kind <> 'timer.at' AND e.due_at <= $3 AND ",
+    not_busy!("$8"),
     first_of_its_key!(),
     " ORDER BY e.due_at, e.seq LIMIT $4) UNION ALL ",
     "(SELECT e.seq, e.due_at, true FROM effects e WHERE $5 AND e.partition = ",

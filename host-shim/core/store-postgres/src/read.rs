@@ -346,13 +346,21 @@ impl Read for PostgresStore {
         self.effects(&self.query(sql, &[params[0], params[1], params[2], &column(after), &limit(most)])?)
     }
 
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, most: usize) -> Stored<Vec<EffectRow>> {
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        most: usize,
+    ) -> Stored<Vec<EffectRow>> {
         let sql = concat!(
             "SELECT ",
             effects::effect_columns!(),
             " FROM ((SELECT * FROM effects e WHERE e.partition = ",
             partition!(),
             " AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= $3 AND ",
+            effects::not_busy!("$6"),
             first_of_its_key!(),
             " ORDER BY e.due_at, e.seq LIMIT $4) UNION ALL (SELECT * FROM effects e WHERE $5 AND e.partition = ",
             partition!(),
@@ -361,7 +369,8 @@ impl Read for PostgresStore {
             " ORDER BY e.due_at, e.seq LIMIT $4)) e JOIN scopes s ON s.id = e.scope JOIN partitions q ON q.id = e.partition ",
             "ORDER BY e.due_at, e.seq LIMIT $4"
         );
-        self.effects(&self.query(sql, &[&partition.business, &partition.livemode, &now, &limit(most), &timers])?)
+        let most = limit(most);
+        self.effects(&self.query(sql, &[&partition.business, &partition.livemode, &now, &most, &timers, &busy])?)
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

@@ -315,12 +315,12 @@ impl Store for PostgresStore {
     }
 
     fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        let LeaseRequest { partition, owner, now, until, timers, limit } = *request;
+        let LeaseRequest { partition, owner, now, until, timers, busy, limit } = *request;
         self.grouped(|store| {
             let limit = decode::limit(limit);
             let rows = store.query(
                 effects::LEASE_DUE,
-                &[&partition.business, &partition.livemode, &now, &limit, &timers, &until, &owner],
+                &[&partition.business, &partition.livemode, &now, &limit, &timers, &until, &owner, &busy],
             )?;
             rows.iter().map(effects::read).collect()
         })

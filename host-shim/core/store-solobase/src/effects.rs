@@ -127,16 +127,21 @@ impl Group {
         Ok(())
     }
 
-    /// Returns the effects that may begin.
+    /// Returns the effects that may begin. The service has no condition for kinds that are busy, which no worker of the platform has.
     pub(crate) fn due(
         &self,
         partition: &Partition,
         now: Timestamp,
         timers: bool,
+        busy: &[String],
         limit: usize,
     ) -> Stored<Vec<EffectRow>> {
         let query = queued(partition, timers).lte("due_at", now).sort("due_at").sort("seq");
-        self.select(&query.limit(limit))?.iter().map(read).collect()
+        let query = if busy.is_empty() { query.limit(limit) } else { query };
+        let mut due: Vec<EffectRow> = self.select(&query)?.iter().map(read).collect::<Stored<_>>()?;
+        due.retain(|row| !busy.contains(&row.effect.kind) || !row.needs_call(now));
+        due.truncate(limit);
+        Ok(due)
     }
 
     /// Returns the time at which the next effect becomes due.
@@ -147,7 +152,7 @@ impl Group {
 
     /// Marks due effects as running under new leases.
     pub(crate) fn lease(&self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        let due = self.due(request.partition, request.now, request.timers, request.limit)?;
+        let due = self.due(request.partition, request.now, request.timers, request.busy, request.limit)?;
         let mut leased = Vec::new();
         for mut row in due.into_iter().take_while(|row| row.needs_call(request.now)) {
             let number = row.lease.number + 1;

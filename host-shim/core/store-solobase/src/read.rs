@@ -194,8 +194,15 @@ impl Read for SolobaseStore {
         self.effects(&Query::of(&EFFECTS).eq("scope", scope.name()).gt("seq", after).sort("seq").limit(limit))
     }
 
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.group.due(partition, now, timers, limit)
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        self.group.due(partition, now, timers, busy, limit)
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

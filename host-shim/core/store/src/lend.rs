@@ -90,8 +90,15 @@ impl<L: Lend> Read for L {
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
         self.lend(|store| store.effects_of(scope, after, limit))
     }
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.lend(|store| store.effects_due(partition, now, timers, limit))
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        self.lend(|store| store.effects_due(partition, now, timers, busy, limit))
     }
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
         self.lend(|store| store.effects_running(partition))

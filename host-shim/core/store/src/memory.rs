@@ -373,8 +373,15 @@ impl Read for MemoryStore {
         Ok(self.outbox.of_scope(scope, after, limit))
     }
 
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.due(partition, now, timers, limit))
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.due(partition, now, timers, busy, limit))
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

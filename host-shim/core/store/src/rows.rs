@@ -202,6 +202,8 @@ pub struct LeaseRequest<'a> {
     pub until: Timestamp,
     /// False if timers do not fire; they then hold up no effect.
     pub timers: bool,
+    /// Kinds whose providers have no room: their effects are not leased, and hold up no effect.
+    pub busy: &'a [String],
     /// Maximum number of effects.
     pub limit: usize,
 }

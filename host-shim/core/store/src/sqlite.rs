@@ -576,8 +576,15 @@ impl Read for SqliteStore {
         self.of_scope(scope, |connection, number| effects::of_scope(connection, number, after, limit))
     }
 
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, limit))
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, busy, limit))
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

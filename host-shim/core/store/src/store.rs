@@ -100,8 +100,16 @@ pub trait Read {
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Returns the effects that may begin at `now`: queued, due, and the first open effect of their ordering key; in
     /// order of due time, then `seq`. Without `timers`, omits effects of kind `timer.at` (a replay with paused timers
-    /// may have many of them).
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>>;
+    /// may have many of them). Omits effects of the kinds in `busy`, whose providers have no room, unless they need no call
+    /// ([`EffectRow::needs_call`]).
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// Returns the finished effects whose lease has a token, in order of `seq`: their providers still worked on them at the

@@ -6,7 +6,7 @@
 use crate::local_stripe::StripeServer;
 use host::business::{BusinessFolder, RequestedEffect};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Restriction, Unlisted, Unreadable};
+use host_provider_api::{Call, CallOutcome, Held, Outage, Provider, Registry, Restriction, Room, Unlisted, Unreadable};
 use host_scenario::error::ReplayError;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -167,6 +167,14 @@ impl Provider for LiveProvider {
 
     fn ends(&self) -> bool {
         self.inner.ends()
+    }
+
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
+    fn outage(&self) -> Option<Outage> {
+        self.inner.outage()
     }
 
     fn restrictions(&self, resource: &str) -> Vec<Restriction> {

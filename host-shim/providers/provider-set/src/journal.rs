@@ -1,7 +1,7 @@
 //! Records the timing of calls and renders it as a chart.
 
 use host_provider_api::{
-    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Restriction, Unlisted, Unreadable,
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -111,6 +111,14 @@ impl Provider for JournaledProvider {
 
     fn ends(&self) -> bool {
         self.inner.ends()
+    }
+
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
+    fn outage(&self) -> Option<Outage> {
+        self.inner.outage()
     }
 
     fn restrictions(&self, resource: &str) -> Vec<Restriction> {
@@ -255,7 +263,7 @@ mod tests {
     #[test]
     fn the_backups_of_a_provider_within_limits_and_a_journal_expire() {
         let limited: Arc<dyn Provider> =
-            Arc::new(crate::Limited::new(Arc::new(Keeper), crate::ProviderLimits::default()));
+            Arc::new(crate::Limited::new("keeper", Arc::new(Keeper), crate::ProviderLimits::default()));
         let journaled = Journal::default().around(limited);
         let expiry = BackupExpiry { partition: "b/test", now_s: 1, exists: &|_| false };
         assert_eq!(journaled.expire_backups(&expiry), Ok(1));

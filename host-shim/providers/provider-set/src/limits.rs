@@ -1,11 +1,11 @@
 //! Limits the calls of a provider: call rate, concurrent calls in total and per account, and a circuit breaker.
 //!
-//! A call that must wait is parked: its outcome is `InProgress`, which uses no attempt, and the outbox polls it later.
-//! So calls do not use up their attempts while the circuit is open, and an account with a thousand effects does not
-//! block other accounts.
+//! A call that must wait is parked: its outcome is `InProgress`, which uses no attempt, and the outbox polls it later. So is a call that
+//! fails while no other succeeds: then the provider is out, and not the request at fault. A request uses an attempt only if it fails
+//! although the last call of the provider went well. So an outage ends no effect, whether one customer waits or a thousand.
 
 use host_provider_api::{
-    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Restriction, Unlisted, Unreadable,
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
@@ -47,6 +47,8 @@ type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A provider with limits.
 pub struct Limited {
+    /// Name of the provider in the settings.
+    name: &'static str,
     inner: Arc<dyn Provider>,
     limits: ProviderLimits,
     clock: Clock,
@@ -60,6 +62,8 @@ struct State {
     at_once: usize,
     by_scope: BTreeMap<String, usize>,
     failures: usize,
+    /// The first of these failures, and the code and the message of the last one.
+    outage: Option<(Instant, String, String)>,
     /// End of the circuit's pause, while the circuit is open.
     open_until: Option<Instant>,
     /// True while a trial call is running.
@@ -68,12 +72,12 @@ struct State {
 
 impl Limited {
     /// Wraps a provider in limits. Uses the machine's clock.
-    pub fn new(inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
-        Limited::with_clock(inner, limits, Box::new(Instant::now))
+    pub fn new(name: &'static str, inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
+        Limited::with_clock(name, inner, limits, Box::new(Instant::now))
     }
 
-    fn with_clock(inner: Arc<dyn Provider>, limits: ProviderLimits, clock: Clock) -> Limited {
-        Limited { inner, limits, clock, state: Mutex::default() }
+    fn with_clock(name: &'static str, inner: Arc<dyn Provider>, limits: ProviderLimits, clock: Clock) -> Limited {
+        Limited { name, inner, limits, clock, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,8 +114,8 @@ impl Limited {
         Ok(())
     }
 
-    /// Ends an admitted call and updates the circuit.
-    fn leave(&self, scope: &str, is_well: bool, now: Instant) {
+    /// Ends an admitted call and updates the circuit. Returns the number of consecutive failures.
+    fn leave(&self, scope: &str, failure: Option<(String, String)>, now: Instant) -> usize {
         let mut state = self.state();
         state.at_once = state.at_once.saturating_sub(1);
         if let Some(of_account) = state.by_scope.get_mut(scope) {
@@ -121,45 +125,95 @@ impl Limited {
             }
         }
         state.is_trying = false;
-        if is_well {
-            state.failures = 0;
-            state.open_until = None;
-            return;
-        }
+        let Some((code, message)) = failure else {
+            (state.failures, state.outage, state.open_until) = (0, None, None);
+            return 0;
+        };
+        let since = state.outage.as_ref().map_or(now, |(since, ..)| *since);
+        state.outage = Some((since, code, message));
         state.failures = state.failures.saturating_add(1);
         if state.failures >= self.limits.failures {
             state.open_until = Some(now + self.limits.pause);
         }
+        state.failures
+    }
+
+    /// Returns the time until a failed call is made again although nothing else has succeeded: a second, twice as long after each
+    /// failure, at most the circuit's pause.
+    fn pause_after(&self, failures: usize) -> Duration {
+        let doublings = u32::try_from(failures.saturating_sub(2)).unwrap_or(u32::MAX).min(16);
+        SECOND.saturating_mul(1 << doublings).min(self.limits.pause)
     }
 }
 
-/// Ends an admitted call when dropped, also after a panic of the provider. A panic counts as a failure.
-struct Room<'l> {
-    limited: &'l Limited,
-    scope: &'l str,
-    is_well: bool,
+/// Returns true if this machine cannot open a file now: then a failed call says nothing of the provider.
+fn is_host_short() -> bool {
+    cfg!(unix) && std::fs::File::open("/dev/null").is_err()
 }
 
-impl Drop for Room<'_> {
+/// Ends an admitted call when dropped, also after a panic of the provider. A panic counts as a failure.
+struct Place<'l> {
+    limited: &'l Limited,
+    scope: &'l str,
+    failure: Option<(String, String)>,
+    /// Number of consecutive failures, once the place is left.
+    failures: Option<usize>,
+}
+
+impl Place<'_> {
+    fn leave(&mut self) -> usize {
+        let failures = self.limited.leave(self.scope, self.failure.take(), (self.limited.clock)());
+        *self.failures.insert(failures)
+    }
+}
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.limited.leave(self.scope, self.is_well, (self.limited.clock)());
+        if self.failures.is_none() {
+            self.leave();
+        }
     }
 }
 
 impl Provider for Limited {
     fn call(&self, call: &Call) -> CallOutcome {
         let own = own_token(call.token.as_deref());
-        if let Err(wait) = self.admit(&call.scope, (self.clock)()) {
+        let parked = |wait: Duration| {
             let token = own.map_or_else(|| PARKED.to_owned(), |own| format!("{PARKED}:{own}"));
-            return CallOutcome::InProgress { after_ms: with_jitter(wait, call), token };
+            CallOutcome::InProgress { after_ms: with_jitter(wait, call), token }
+        };
+        if let Err(wait) = self.admit(&call.scope, (self.clock)()) {
+            return parked(wait);
         }
-        let mut room = Room { limited: self, scope: &call.scope, is_well: false };
+        let panicked = Some(("provider-panicked".to_owned(), "the provider panicked".to_owned()));
+        let mut place = Place { limited: self, scope: &call.scope, failure: panicked, failures: None };
         let answer = match own == call.token.as_deref() {
             true => self.inner.call(call),
             false => self.inner.call(&Call { token: own.map(str::to_owned), ..call.clone() }),
         };
-        room.is_well = !matches!(answer, CallOutcome::Retry { .. });
-        answer
+        let CallOutcome::Retry { after_ms, code, message } = &answer else {
+            place.failure = None;
+            place.leave();
+            return answer;
+        };
+        place.failure = Some((code.clone(), message.clone()));
+        let failures = place.leave();
+        if failures < 2 && !is_host_short() {
+            return answer;
+        }
+        let asked_for = Duration::from_millis(after_ms.and_then(|millis| u64::try_from(millis).ok()).unwrap_or(0));
+        parked(self.pause_after(failures).max(asked_for))
+    }
+
+    fn room(&self) -> Room {
+        Room { at_once: self.limits.at_once, per_account: self.limits.per_account }
+    }
+
+    fn outage(&self) -> Option<Outage> {
+        let (now, state) = ((self.clock)(), self.state());
+        let (since, code, message) = state.outage.clone().filter(|_| state.failures > 1)?;
+        let lasts_ms = u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX);
+        Some(Outage { provider: self.name, lasts_ms, failures: state.failures, code, message })
     }
 
     fn ends(&self) -> bool {
@@ -282,7 +336,7 @@ mod tests {
         fn around(&self, provider: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
             let (start, passed) = (Instant::now(), self.0.clone());
             let clock = move || start + Duration::from_millis(passed.load(Ordering::SeqCst));
-            Limited::with_clock(provider, limits, Box::new(clock))
+            Limited::with_clock("busy", provider, limits, Box::new(clock))
         }
     }
 
@@ -329,7 +383,7 @@ mod tests {
     #[test]
     fn concurrent_calls_are_limited_in_total_and_per_account() {
         let busy = Busy::new();
-        let limited = Limited::new(busy.clone(), limits());
+        let limited = Limited::new("busy", busy.clone(), limits());
         let greedy: Vec<Call> = (0..7).map(|number| call("greedy", number)).collect();
         let answers = at_once(&limited, &busy, &[greedy, vec![call("other", 7)]]);
         let (of_greedy, of_other) = answers.split_at(7);
@@ -342,7 +396,7 @@ mod tests {
     #[test]
     fn the_total_limit_applies_to_calls_of_different_accounts() {
         let busy = Busy::new();
-        let limited = Limited::new(busy.clone(), limits());
+        let limited = Limited::new("busy", busy.clone(), limits());
         let parked = at_once(&limited, &busy, &of_accounts(5)).iter().filter(|answer| is_parked(answer)).count();
         assert_eq!((parked, busy.counts().most), (2, 3));
     }
@@ -373,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_panic_counts_as_a_failure_and_releases_its_place() {
-        let limited = Limited::new(Arc::new(Broken), limits());
+        let limited = Limited::new("broken", Arc::new(Broken), limits());
         for number in 0..3 {
             let call = call("u", number);
             let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| limited.call(&call)));
@@ -399,15 +453,16 @@ mod tests {
         let (busy, clock) = (Busy::new(), TestClock::default());
         let limited = clock.around(busy.clone(), limits());
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
-        for number in 0..3 {
-            assert!(matches!(limited.call(&call("u", number)), CallOutcome::Retry { .. }));
-        }
+        let calls = |number| {
+            limited.call(&call("u", number));
+            busy.counts().calls
+        };
+        assert_eq!([calls(0), calls(1), calls(2)], [1, 2, 3]);
         clock.advance(999);
-        assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
-        assert_eq!(busy.counts().calls, 3, "the provider got no call");
+        assert_eq!(calls(3), 3, "the circuit is open");
         clock.advance(1);
-        assert!(matches!(limited.call(&call("u", 3)), CallOutcome::Retry { .. }), "one tries");
-        assert!(is_parked(&limited.call(&call("u", 4))), "and it is open again at once");
+        assert_eq!(calls(3), 4, "one tries");
+        assert_eq!(calls(4), 4, "and it is open again at once");
         busy.answer(CallOutcome::Done(json!({})));
         clock.advance(1_000);
         for number in 4..8 {
@@ -416,9 +471,48 @@ mod tests {
     }
 
     #[test]
+    fn in_an_outage_no_effect_uses_attempts_however_few_wait() {
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let pause = Duration::from_secs(15);
+        let limited = clock.around(busy.clone(), ProviderLimits { failures: 8, pause, ..limits() });
+        busy.answer(CallOutcome::retry("refused", "nobody listens"));
+        assert!(
+            matches!(limited.call(&call("u", 0)), CallOutcome::Retry { .. }),
+            "perhaps only this request is at fault"
+        );
+        assert_eq!(limited.outage(), None);
+        let mut waited = 0;
+        while waited < 3_600_000 {
+            let CallOutcome::InProgress { after_ms, .. } = limited.call(&call("u", 0)) else {
+                panic!("it uses an attempt")
+            };
+            clock.advance(u64::try_from(after_ms).expect("positive"));
+            waited += after_ms;
+        }
+        let outage = limited.outage().expect("it is out");
+        assert_eq!((outage.provider, &*outage.code, &*outage.message), ("busy", "refused", "nobody listens"));
+        assert!(outage.lasts_ms >= 3_600_000 && outage.failures == busy.counts().calls, "{outage:?}");
+        assert!((120..300).contains(&outage.failures), "two to five calls a minute: {}", outage.failures);
+        busy.answer(CallOutcome::Done(json!({})));
+        assert_eq!((limited.call(&call("u", 0)), limited.outage()), (CallOutcome::Done(json!({})), None));
+    }
+
+    #[test]
+    fn a_request_that_fails_while_others_succeed_uses_attempts() {
+        let busy = Busy::new();
+        let limited = Limited::new("busy", busy.clone(), limits());
+        for number in 0..5 {
+            busy.answer(CallOutcome::retry("conflict", "not yet"));
+            assert!(matches!(limited.call(&call("u", 0)), CallOutcome::Retry { .. }), "attempt {number}");
+            busy.answer(CallOutcome::Done(json!({})));
+            limited.call(&call("v", number));
+        }
+    }
+
+    #[test]
     fn a_parked_poll_keeps_the_providers_own_token() {
         let busy = Busy::new();
-        let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 1, ..limits() });
+        let limited = Limited::new("busy", busy.clone(), ProviderLimits { per_second: 1, ..limits() });
         limited.call(&call("u", 0));
         let look = Call { token: Some("job-7".into()), ..call("u", 1) };
         let CallOutcome::InProgress { token, .. } = limited.call(&look) else { panic!("no room was left") };

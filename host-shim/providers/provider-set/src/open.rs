@@ -287,7 +287,7 @@ impl ProviderBuilder<'_> {
     /// Returns a provider within its limits, for a provider that passes calls on.
     #[cfg(feature = "registry")]
     pub fn within(&self, name: Name, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
-        Arc::new(Limited::new(provider, self.options.settings.limits_of(name.as_str())))
+        Arc::new(Limited::new(name.as_str(), provider, self.options.settings.limits_of(name.as_str())))
     }
 
     /// Registers a provider without limits of its own.
@@ -300,10 +300,10 @@ impl ProviderBuilder<'_> {
         &mut self,
         patterns: &[&str],
         provider: Arc<dyn Provider>,
-        limits: Option<ProviderLimits>,
+        limits: Option<(Name, ProviderLimits)>,
     ) -> Arc<dyn Provider> {
         let within: Arc<dyn Provider> = match limits {
-            Some(limits) => Arc::new(Limited::new(provider, limits)),
+            Some((name, limits)) => Arc::new(Limited::new(name.as_str(), provider, limits)),
             None => provider,
         };
         self.registry.register(patterns, self.journal.around(within.clone()));
@@ -321,7 +321,7 @@ impl ProviderBuilder<'_> {
     ))]
     pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let limits = self.options.settings.limits_of(name.as_str());
-        self.add(patterns, provider, Some(limits))
+        self.add(patterns, provider, Some((name, limits)))
     }
 
     /// Resolves a reference in the settings.
@@ -372,7 +372,7 @@ impl ProviderBuilder<'_> {
             transport,
         });
         let mail = mail.map_err(|error: BadConfig| OpenError::Settings { name, problem: error.to_string() })?;
-        self.add(&["mail"], Arc::new(mail), limits);
+        self.add(&["mail"], Arc::new(mail), limits.map(|limits| (name, limits)));
         Ok(())
     }
 

@@ -1,144 +1,122 @@
-//! Threads that call providers. Waiting calls are taken account by account, so that an account with many calls does not
-//! hold up the others.
+//! Threads that call providers. How many calls run is the outbox's decision: it begins a call only if its provider has room.
 
 use host_provider_api::Call;
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-/// Calls that wait for a thread.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// The calls of each account, in order.
-    of_account: BTreeMap<String, VecDeque<Call>>,
-    /// The accounts with calls, in the order of their turns.
-    turns: VecDeque<String>,
+/// Makes calls, each on a thread of its own.
+#[derive(Clone)]
+pub(crate) struct Calls(Arc<Shared>);
+
+struct Shared {
+    threads_max: usize,
+    make: Box<dyn Fn(Call) + Send + Sync>,
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Calls that wait for a thread, in order: a new one, or one that has made its call.
+    waiting: VecDeque<Call>,
+    threads: usize,
     is_stopped: bool,
 }
 
-impl Waiting {
-    fn add(&mut self, call: Call) {
-        let calls = self.of_account.entry(call.scope.clone()).or_default();
-        if calls.is_empty() {
-            self.turns.push_back(call.scope.clone());
-        }
-        calls.push_back(call);
+impl Calls {
+    /// Creates the maker of calls, with at most this number of threads. `make` makes a call and reports its reply.
+    pub(crate) fn new(threads_max: usize, make: impl Fn(Call) + Send + Sync + 'static) -> Calls {
+        Calls(Arc::new(Shared { threads_max, make: Box::new(make), state: Mutex::default(), ended: Condvar::new() }))
     }
 
-    /// Removes the next call of the account whose turn it is.
-    fn next(&mut self) -> Option<Call> {
-        let account = self.turns.pop_front()?;
-        let calls = self.of_account.get_mut(&account)?;
-        let call = calls.pop_front();
-        if calls.is_empty() {
-            self.of_account.remove(&account);
-        } else {
-            self.turns.push_back(account);
+    /// Begins calls.
+    pub(crate) fn begin(&self, calls: Vec<Call>) {
+        let mut state = self.0.state();
+        state.waiting.extend(calls);
+        let wanted = state.waiting.len().min(self.0.threads_max.saturating_sub(state.threads));
+        let wanted = if state.is_stopped { 0 } else { wanted };
+        state.threads += wanted;
+        drop(state);
+        for _ in 0..wanted {
+            let shared = self.0.clone();
+            if thread::Builder::new().name("call".to_owned()).spawn(move || shared.work()).is_err() {
+                // The machine has no thread to spare; another one takes the call.
+                self.0.state().threads -= 1;
+                self.0.ended.notify_all();
+            }
         }
-        call
+    }
+
+    /// Waits for the calls that have begun. Calls that still wait are not made; the next host makes them, as after a crash.
+    pub(crate) fn stop(&self) {
+        let mut state = self.0.state();
+        state.is_stopped = true;
+        while state.threads > 0 {
+            state = self.0.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
-/// The waiting calls, and the signal that one has come.
-#[derive(Debug, Default)]
-pub(crate) struct CallQueue {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-impl CallQueue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
         // A panic in between leaves a queue that is still a queue.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds calls, in order.
-    pub(crate) fn add(&self, calls: Vec<Call>) {
-        let mut waiting = self.lock();
-        calls.into_iter().for_each(|call| waiting.add(call));
-        self.changed.notify_all();
+    /// Returns the next call; none if the thread is to end, which is then no longer counted.
+    fn next(&self) -> Option<Call> {
+        let mut state = self.state();
+        let next = if state.is_stopped { None } else { state.waiting.pop_front() };
+        if next.is_none() {
+            state.threads -= 1;
+            self.ended.notify_all();
+        }
+        next
     }
 
-    /// Ends the threads. Calls that still wait are not made; the next host makes them, as after a crash.
-    fn stop(&self) {
-        self.lock().is_stopped = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next call; none after [`CallQueue::stop`].
-    fn take(&self) -> Option<Call> {
-        let mut waiting = self.lock();
-        loop {
-            if waiting.is_stopped {
-                return None;
-            }
-            if let Some(call) = waiting.next() {
-                return Some(call);
-            }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+    fn work(&self) {
+        while let Some(call) = self.next() {
+            // A provider's panic must not end the thread uncounted. The call's lease ends without an answer, and it is made again.
+            let _ = catch_unwind(AssertUnwindSafe(|| (self.make)(call)));
         }
     }
-}
-
-/// The threads of a queue. They end when this value is dropped.
-#[derive(Debug)]
-pub(crate) struct CallThreads {
-    queue: Arc<CallQueue>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl CallThreads {
-    /// Ends the threads, and waits for the calls that have begun.
-    pub(crate) fn stop(mut self) {
-        self.queue.stop();
-        for thread in std::mem::take(&mut self.threads) {
-            // The threads catch panics of providers.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for CallThreads {
-    fn drop(&mut self) {
-        self.queue.stop();
-    }
-}
-
-/// Starts threads that make the calls of a queue.
-pub(crate) fn spawn(
-    queue: Arc<CallQueue>,
-    threads: usize,
-    make: impl Fn(Call) + Send + Sync + 'static,
-) -> io::Result<CallThreads> {
-    let make = Arc::new(make);
-    let spawn = |number| {
-        let (queue, make) = (queue.clone(), make.clone());
-        thread::Builder::new().name(format!("call-{number}")).spawn(move || {
-            while let Some(call) = queue.take() {
-                // A provider's panic must not end the thread. The call's lease ends without an answer, and it is made again.
-                let _ = catch_unwind(AssertUnwindSafe(|| make(call)));
-            }
-        })
-    };
-    let threads = (0..threads).map(spawn).collect::<io::Result<_>>()?;
-    Ok(CallThreads { queue, threads })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    fn call(key: &str) -> Call {
+        Call { key: key.to_owned(), ..Call::default() }
+    }
 
     #[test]
-    fn accounts_take_turns() {
-        let mut waiting = Waiting::default();
-        let call =
-            |account: &str, key: &str| Call { scope: account.to_owned(), key: key.to_owned(), ..Call::default() };
-        for (account, key) in [("a", "1"), ("a", "2"), ("a", "3"), ("b", "1"), ("c", "1"), ("b", "2")] {
-            waiting.add(call(account, key));
-        }
-        let taken: Vec<String> = std::iter::from_fn(|| waiting.next()).map(|call| call.scope + &call.key).collect();
-        assert_eq!(taken, ["a1", "b1", "c1", "a2", "b2", "a3"]);
+    fn a_call_that_hangs_holds_up_no_other_and_stop_waits_for_it() {
+        let (go_on, hang) = mpsc::channel::<()>();
+        let (made, all_made) = mpsc::channel();
+        let (hang, made) = (Mutex::new(hang), Mutex::new(made));
+        let calls = Calls::new(4, move |call| {
+            if call.key == "slow" {
+                hang.lock().expect("no panic").recv().expect("sent");
+            }
+            made.lock().expect("no panic").send(call.key).expect("the test waits");
+        });
+        calls.begin(vec![call("slow")]);
+        calls.begin(vec![call("a"), call("b")]);
+        let next = || all_made.recv_timeout(Duration::from_secs(60)).expect("made");
+        let mut others = [next(), next()];
+        others.sort();
+        assert_eq!(others, ["a", "b"]);
+        let stopping = calls.clone();
+        let stop = thread::spawn(move || stopping.stop());
+        go_on.send(()).expect("it waits");
+        stop.join().expect("stopped");
+        assert_eq!(all_made.try_recv().as_deref(), Ok("slow"), "it was made before the end");
+        calls.begin(vec![call("late")]);
+        assert!(all_made.try_recv().is_err(), "no call begins after the end");
     }
 }

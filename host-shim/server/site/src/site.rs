@@ -1,6 +1,6 @@
 //! Starts, serves and stops a site.
 
-use crate::calls::{self, CallQueue, CallThreads};
+use crate::calls::Calls;
 use crate::news::{Follower, Following, Own};
 use crate::questions::{self, Questioner};
 use crate::replies::Replies;
@@ -19,7 +19,7 @@ use host_store::{Partition, Store, StoreError};
 use host_wasm_runner::runner::Runner;
 use std::io;
 use std::num::NonZero;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ pub trait Observer: Send + Sync {
 pub struct SiteLimits {
     /// Limits of the writer.
     pub writer: WriterLimits,
-    /// Number of threads that call providers.
+    /// Maximum number of threads that call providers. Providers whose rooms together are larger hold up each other.
     pub calls: usize,
     /// Number of threads that decide events: while the writer commits, or, if the store has several handles that write, each with
     /// commits of its own. Without any, the writer decides.
@@ -66,11 +66,11 @@ pub struct SiteLimits {
 }
 
 impl Default for SiteLimits {
-    /// 16 threads that call providers, most of which wait for an answer; one that decides for each core, at most 4; 2 that answer
+    /// 256 threads that call providers, which is the room of 16 providers; one that decides for each core, at most 4; 2 that answer
     /// questions; 256 waiting questions.
     fn default() -> Self {
         let deciders = thread::available_parallelism().map_or(1, NonZero::get).min(DECIDERS_MAX);
-        SiteLimits { writer: WriterLimits::default(), calls: 16, deciders, answerers: 2, questions: 256 }
+        SiteLimits { writer: WriterLimits::default(), calls: 256, deciders, answerers: 2, questions: 256 }
     }
 }
 
@@ -122,7 +122,7 @@ pub struct Site {
     questioner: Questioner,
     replies: Arc<Replies>,
     answering: Vec<JoinHandle<()>>,
-    calls: CallThreads,
+    calls: Calls,
     following: Option<Following>,
 }
 
@@ -145,26 +145,28 @@ impl Site {
         let answerers = (0..limits.answerers).map(|_| Answerer::of(processor, runner())).collect::<Result<_, _>>()?;
         let threads = Threads::of(processor, &runner, limits.deciders)?;
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
-        let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
+        let replies = Arc::new(Replies::default());
+        let answered: Arc<OnceLock<Jobs>> = Arc::default();
+        let (to_writer, seen) = (answered.clone(), observer.clone());
+        let calls = Calls::new(limits.calls, move |call| {
+            let began = Instant::now();
+            let reply = registry.call(&call);
+            seen.called(&call, &reply, began.elapsed());
+            // A writer that has ended makes the call again at its next start.
+            let _ = to_writer.wait().finish(call, reply);
+        });
         let own = Own::default();
         let follower = Follower::of(processor, own.clone(), replies.clone(), observer.clone())?;
         let listener = SiteListener {
-            queue: queue.clone(),
+            calls: calls.clone(),
             replies: replies.clone(),
             observer: observer.clone(),
             own: follower.is_some().then_some(own),
         };
         let writer = Writer::spawn(host, Box::new(listener.clone()), limits.writer)?;
-        let jobs = writer.jobs().clone();
+        let jobs = answered.get_or_init(|| writer.jobs().clone()).clone();
         let deciders = threads.spawn(&listener, &source, &jobs, limits.writer)?;
         let following = follower.map(Follower::spawn).transpose()?;
-        let calls = calls::spawn(queue, limits.calls, move |call| {
-            let began = Instant::now();
-            let reply = registry.call(&call);
-            observer.called(&call, &reply, began.elapsed());
-            // A writer that has ended makes the call again at its next start.
-            let _ = jobs.finish(call, reply);
-        })?;
         Ok(Site {
             partition,
             commands,
@@ -253,6 +255,8 @@ impl Site {
     /// Stops the site: commits and answers what was sent before, and waits for the calls that have begun. Returns the host;
     /// none if the writer's thread has panicked.
     pub fn stop(self) -> Option<Host> {
+        // A writer that has ended begins no call either.
+        let _ = self.writer.jobs().with_host(|host| host.outbox_mut().leave());
         self.calls.stop();
         self.following.into_iter().for_each(Following::stop);
         match self.deciders {
@@ -323,7 +327,7 @@ impl Threads {
 /// Receives calls and reports of the writer.
 #[derive(Clone)]
 struct SiteListener {
-    queue: Arc<CallQueue>,
+    calls: Calls,
     replies: Arc<Replies>,
     observer: Arc<dyn Observer>,
     /// The events of this host, if there may be other hosts.
@@ -332,7 +336,7 @@ struct SiteListener {
 
 impl Listener for SiteListener {
     fn calls(&mut self, calls: Vec<Call>) {
-        self.queue.add(calls);
+        self.calls.begin(calls);
     }
 
     fn committed(&mut self, reports: &[Report]) {

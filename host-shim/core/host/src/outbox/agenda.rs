@@ -4,6 +4,7 @@ use extension_contract::Timestamp;
 use host_provider_api::Call;
 use host_store::EffectRow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 /// Scope, key and generation of an effect.
 pub(super) type EffectId = (String, String, u32);
@@ -100,10 +101,14 @@ impl Agenda {
         to_call.filter_map(|(row, _)| Some((row, row.lease.until?)))
     }
 
-    /// Returns the time of the next event.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        let poll = self.polls.first_key_value().map(|((at, _), _)| *at);
-        [poll, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
+    /// Returns the time of the next event. Passes over what is due at `now` but `is_blocked`, that is a call without room.
+    pub(super) fn next(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> Option<Timestamp> {
+        let due = self.due(now, is_blocked).next().map(|due| due.at);
+        due.or_else(|| {
+            let later = (now.saturating_add(1), EffectId::default());
+            let poll = self.polls.range(&later..).next().map(|((at, _), _)| *at);
+            [poll, self.times.range(&later..).next().map(|(at, _)| *at)].into_iter().flatten().min()
+        })
     }
 
     /// Returns the time of the next event that is not a poll of a provider that still works on an effect.
@@ -115,31 +120,76 @@ impl Agenda {
         times.flatten().min()
     }
 
-    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. At equal times, polls of
-    /// ended effects come first, and the end of a lease comes before a deadline.
-    pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&AgendaEvent) -> bool) -> Option<AgendaEvent> {
-        let at = self.next().filter(|at| *at <= now)?;
-        if let Some(((time, id), row)) = self.polls.first_key_value()
-            && *time == at
-        {
-            let (key, event) = ((*time, id.clone()), AgendaEvent::Poll(row.clone()));
-            return wanted(&event).then(|| {
-                self.polls.remove(&key);
-                event
-            });
+    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. Passes over calls that are blocked. At equal
+    /// times, polls of ended effects come first, and the end of a lease comes before a deadline.
+    pub(super) fn pop(
+        &mut self,
+        now: Timestamp,
+        is_blocked: impl Fn(&EffectRow) -> bool,
+        wanted: impl Fn(&AgendaEvent) -> bool,
+    ) -> Option<AgendaEvent> {
+        let due = self.due(now, is_blocked).next()?;
+        let (at, id, event) = (due.at, due.id.clone(), due.event());
+        if !wanted(&event) {
+            return None;
         }
-        let (_, id) = self.times.first()?;
+        match event {
+            AgendaEvent::Poll(_) => drop(self.polls.remove(&(at, id))),
+            _ => drop(self.take(&id)),
+        }
+        Some(event)
+    }
+
+    /// Returns what is due at `now`, in order, without calls that are blocked.
+    fn due(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> impl Iterator<Item = Due<'_>> {
+        let polls = self.polls.iter().take_while(move |((at, _), _)| *at <= now);
+        let mut polls = polls.map(|((at, id), row)| Due { at: *at, id, row, what: What::Poll }).peekable();
+        let times = self.times.iter().take_while(move |(at, _)| *at <= now);
+        let mut times = times.filter_map(|(at, id)| self.open_at(*at, id)).peekable();
+        let in_order = iter::from_fn(move || match (polls.peek(), times.peek()) {
+            (Some(poll), Some(other)) if other.at < poll.at => times.next(),
+            (Some(_), _) => polls.next(),
+            (None, _) => times.next(),
+        });
+        in_order.filter(move |due| !(matches!(due.what, What::Call | What::Poll) && is_blocked(due.row)))
+    }
+
+    /// Returns the event of an open effect at this time.
+    fn open_at<'a>(&'a self, at: Timestamp, id: &'a EffectId) -> Option<Due<'a>> {
         let (row, state) = self.open.get(id)?;
         let is_lease = row.lease.until.is_some_and(|until| until <= at);
-        let event = match state {
-            AgendaState::ToCall if is_lease => AgendaEvent::Call(row.clone()),
-            AgendaState::Called if is_lease => AgendaEvent::LeaseExpired(row.clone()),
-            _ => AgendaEvent::Deadline(row.clone()),
+        let what = match state {
+            AgendaState::ToCall if is_lease => What::Call,
+            AgendaState::Called if is_lease => What::LeaseExpired,
+            _ => What::Deadline,
         };
-        let id = id.clone();
-        wanted(&event).then(|| {
-            self.take(&id);
-            event
-        })
+        Some(Due { at, id, row, what })
+    }
+}
+
+/// An event that is due, in the agenda.
+struct Due<'a> {
+    at: Timestamp,
+    id: &'a EffectId,
+    row: &'a EffectRow,
+    what: What,
+}
+
+enum What {
+    Call,
+    Poll,
+    LeaseExpired,
+    Deadline,
+}
+
+impl Due<'_> {
+    fn event(&self) -> AgendaEvent {
+        let row = self.row.clone();
+        match self.what {
+            What::Call => AgendaEvent::Call(row),
+            What::Poll => AgendaEvent::Poll(row),
+            What::LeaseExpired => AgendaEvent::LeaseExpired(row),
+            What::Deadline => AgendaEvent::Deadline(row),
+        }
     }
 }

@@ -78,7 +78,7 @@ impl Outbox {
         };
         let poll = self.agenda.calls().filter(|(row, _)| is_real(row)).map(|(_, at)| at).min();
         let failed = |row: &EffectRow| row.attempts > 0 && is_real(row);
-        let retry = self.queue.due(Timestamp::MAX, false, SEARCHED_MAX)?;
+        let retry = self.queue.due(Timestamp::MAX, false, &[], SEARCHED_MAX)?;
         let retry = retry.into_iter().filter(failed).map(|row| row.due_at).min();
         Ok(poll.into_iter().chain(retry).min())
     }

@@ -4,7 +4,7 @@
 use super::agenda::{AgendaState, id_of};
 use super::events::result;
 use super::queue::EffectTransition;
-use super::{LEASE_MS, Outbox, OutboxError, call_of};
+use super::{Called, LEASE_MS, Outbox, OutboxError, call_of};
 use crate::processor::Report;
 use extension_contract::{Payload, Timestamp};
 use host_provider_api::{Call, CallOutcome, Reply, SecretAccess};
@@ -66,14 +66,14 @@ impl Outbox {
         }
         let mut ended = Vec::new();
         while ended.len() < limit {
-            let Some(event) = self.agenda.pop(now, |event| !event.is_call()) else { break };
+            let Some(event) = self.agenda.pop(now, |_| true, |_| true) else { break };
             ended.push(event);
         }
         if !ended.is_empty() {
             return Ok(Delivered { reports: self.handle_agenda(ended, now)?.reports, more: false });
         }
         // Without a worker, the calls before them must not hold up timers.
-        let due = self.queue.due(now, self.fire_timers, SEARCHED_MAX)?;
+        let due = self.queue.due(now, self.fire_timers, &[], SEARCHED_MAX)?;
         let own: Vec<EffectRow> = due.into_iter().filter(|row| !row.needs_call(now)).take(limit).collect();
         for row in own.iter().filter(|row| row.effect.kind == ERASE) {
             if self.queue.erase_part(row)? {
@@ -111,7 +111,7 @@ impl Outbox {
         }
         self.queue.record(&late, now)?;
         let room = limit.saturating_sub(lent.calls.len() + polls.len());
-        let leased = self.queue.lease_due(&self.owner, now, self.fire_timers, room)?;
+        let leased = self.queue.lease_due(&self.owner, now, self.fire_timers, &[], room)?;
         let mut refused = Vec::new();
         for row in polls.into_iter().chain(leased) {
             match call_of(&row, SecretAccess::default()) {
@@ -188,7 +188,7 @@ impl Outbox {
                 self.agenda.take(&id);
                 self.agenda.add(row.clone(), AgendaState::Called);
             }
-            self.called.insert((id, lease), row);
+            self.called.insert((id, lease), Called { row, provider: None });
             replies.push((call, reply));
         }
         self.finish(replies, now)

@@ -66,9 +66,15 @@ impl Queue {
         self.processor
     }
 
-    /// Returns the rows that may start at `now`, in order.
-    pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
-        self.processor.store().effects_due(self.processor.partition(), now, timers, limit)
+    /// Returns the rows that may start at `now`, in order, without those of busy kinds that need a call.
+    pub(super) fn due(
+        &self,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Result<Vec<EffectRow>, StoreError> {
+        self.processor.store().effects_due(self.processor.partition(), now, timers, busy, limit)
     }
 
     /// Returns the time at which the next row becomes due after `after`.
@@ -104,11 +110,12 @@ impl Queue {
         owner: &str,
         now: Timestamp,
         timers: bool,
+        busy: &[String],
         limit: usize,
     ) -> Result<Vec<EffectRow>, StoreError> {
         let partition = self.processor.partition().clone();
         let until = now.saturating_add(LEASE_MS);
-        let request = LeaseRequest { partition: &partition, owner, now, until, timers, limit };
+        let request = LeaseRequest { partition: &partition, owner, now, until, timers, busy, limit };
         self.processor.store_mut().lease_due(&request)
     }
 

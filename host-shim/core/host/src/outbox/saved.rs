@@ -1,17 +1,20 @@
 //! How is the state of an outbox saved and restored?
 
 use super::agenda::{Agenda, EffectId};
-use super::{Outbox, OutboxError};
+use super::rooms::Rooms;
+use super::{Called, Outbox, OutboxError};
 use extension_contract::Timestamp;
-use host_store::{EffectRow, MemoryStore};
-use std::collections::BTreeMap;
+use host_store::MemoryStore;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A saved state of an outbox: its store, started effects and outstanding calls.
 #[derive(Debug)]
 pub struct Saved {
     store: MemoryStore,
     agenda: Agenda,
-    called: BTreeMap<(EffectId, u64), EffectRow>,
+    called: BTreeMap<(EffectId, u64), Called>,
+    unsaved: BTreeSet<(EffectId, u64)>,
+    rooms: Rooms,
     clock: Timestamp,
     fire_timers: bool,
 }
@@ -30,6 +33,8 @@ impl Outbox {
             store: host_store::fork(self.processor().store())?,
             agenda: self.agenda.clone(),
             called: self.called.clone(),
+            unsaved: self.unsaved.clone(),
+            rooms: self.rooms.clone(),
             clock: self.clock,
             fire_timers: self.fire_timers,
         })
@@ -47,6 +52,8 @@ impl Outbox {
         self.processor_mut().set_store(Box::new(saved.store.fork()));
         self.agenda = saved.agenda.clone();
         self.called = saved.called.clone();
+        self.unsaved = saved.unsaved.clone();
+        self.rooms = saved.rooms.clone();
         self.clock = saved.clock;
         self.fire_timers = saved.fire_timers;
         Ok(())

@@ -154,9 +154,22 @@ impl Outbox {
         self.rows_of(&seqs)
     }
 
-    pub(super) fn due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Vec<EffectRow> {
+    pub(super) fn due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        busy: &[String],
+        limit: usize,
+    ) -> Vec<EffectRow> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        let up_to_now = |queue: &Queue| queue.range(..=(now, u64::MAX)).take(limit).copied().collect::<Vec<_>>();
+        let may_begin = |(_, seq): &&(Timestamp, u64)| {
+            let row = self.row(*seq);
+            !busy.contains(&row.effect.kind) || !row.needs_call(now)
+        };
+        let up_to_now = |queue: &Queue| -> Vec<_> {
+            queue.range(..=(now, u64::MAX)).filter(may_begin).take(limit).copied().collect()
+        };
         let mut due = up_to_now(&queues.due);
         if timers {
             due.extend(up_to_now(&queues.timers));
@@ -168,8 +181,8 @@ impl Outbox {
 
     /// Leases due effects; returns them in order, with the data to undo each change.
     pub(super) fn lease_due(&mut self, request: &LeaseRequest<'_>) -> (Vec<EffectRow>, Vec<OutboxUndo>) {
-        let LeaseRequest { partition, owner, now, until, timers, limit } = *request;
-        let due = self.due(partition, now, timers, limit);
+        let LeaseRequest { partition, owner, now, until, timers, busy, limit } = *request;
+        let due = self.due(partition, now, timers, busy, limit);
         let (mut leased, mut undo) = (Vec::new(), Vec::new());
         for row in due.into_iter().take_while(|row| row.needs_call(now)) {
             let number = row.lease.number + 1;

@@ -99,21 +99,37 @@ pub(super) fn of_scope(connection: &Connection, scope: i64, after: u64, limit: u
     many(connection, sql, params![scope, inbox::number(after), text::limit(limit)])
 }
 
+/// The condition of an effect that needs no call at the time `?2`: see [`EffectRow::needs_call`].
+macro_rules! needs_no_call {
+    () => {
+        "(e.kind IN ('timer.at', 'account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= ?2, 0))"
+    };
+}
+
+/// The condition of an effect whose kind is not in the list `?4`, or that needs no call. The index has all columns of it.
+macro_rules! not_busy {
+    () => {
+        concat!("(?4 = '[]' OR e.kind NOT IN (SELECT value FROM json_each(?4)) OR ", needs_no_call!(), ") AND ")
+    };
+}
+
 pub(super) fn due(
     connection: &Connection,
     partition: i64,
     now: Timestamp,
     timers: bool,
+    busy: &[String],
     limit: usize,
 ) -> Result<Vec<EffectRow>, Error> {
     let rows = text::limit(limit);
     let sql = select!(
         by "effects_due",
         "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
+        not_busy!(),
         first_of_its_key!(),
         " ORDER BY e.due_at, e.seq LIMIT ?3"
     );
-    let mut due = many(connection, sql, params![partition, now, rows])?;
+    let mut due = many(connection, sql, params![partition, now, rows, json!(busy).to_string()])?;
     if timers {
         let sql = select!(
             by "effects_due_timers",
@@ -128,13 +144,6 @@ pub(super) fn due(
     Ok(due)
 }
 
-/// The condition of an effect that needs no call at the time `?2`: see [`EffectRow::needs_call`].
-macro_rules! needs_no_call {
-    () => {
-        "(e.kind IN ('timer.at', 'account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= ?2, 0))"
-    };
-}
-
 /// Chooses, marks and leases due effects; returns them in order. The transaction is the caller's.
 pub(super) fn lease_due(
     connection: &Connection,
@@ -147,20 +156,22 @@ pub(super) fn lease_due(
         needs_no_call!(),
         " AS stops FROM effects e INDEXED BY effects_due WHERE e.partition = ?1 AND e.state = 0 ",
         "AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
+        not_busy!(),
         first_of_its_key!(),
         " ORDER BY e.due_at, e.seq LIMIT ?3) ",
         "UNION ALL SELECT * FROM (SELECT e.seq, e.due_at, 1 FROM effects e INDEXED BY effects_due_timers ",
-        "WHERE ?4 AND e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
+        "WHERE ?7 AND e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
         first_of_its_key!(),
         " ORDER BY e.due_at, e.seq LIMIT 1)",
         "), counted AS (SELECT seq, sum(stops) OVER (ORDER BY due_at, seq) AS stopped FROM due) ",
         "UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = ?5, fence = fence + 1, token = NULL, ",
         "lease_owner = ?6 WHERE seq IN (SELECT seq FROM counted WHERE stopped = 0) RETURNING seq"
     );
-    let LeaseRequest { owner, now, until, timers, limit, .. } = *request;
+    let LeaseRequest { owner, now, until, timers, busy, limit, .. } = *request;
+    let busy = json!(busy).to_string();
     let leased: Vec<i64> = connection
         .prepare_cached(sql)?
-        .query_map(params![partition, now, text::limit(limit), timers, until, owner], |row| row.get(0))?
+        .query_map(params![partition, now, text::limit(limit), busy, until, owner, timers], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut one = connection.prepare_cached(select!(numbered, "e.seq = ?1"))?;
     let mut rows: Vec<EffectRow> =

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_effect_results.sql"),
     include_str!("migrations/0011_times.sql"),
     include_str!("migrations/0012_inbox_of_accounts.sql"),
+    include_str!("migrations/0013_kinds_of_due.sql"),
 ];
 
 /// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.

@@ -80,6 +80,7 @@ macro_rules! store_conformance {
             effects_of_an_account_are_listed_in_every_state,
             due_effects_are_leased_once,
             a_lease_stops_at_the_first_effect_without_a_call,
+            effects_of_a_busy_provider_are_passed_over,
             open_effects_of_all_accounts_are_listed_by_pages,
             an_effect_is_read_by_its_number_in_every_state,
             an_effect_is_inserted_once_and_updated_only_if_it_exists,

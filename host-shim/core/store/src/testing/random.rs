@@ -265,7 +265,8 @@ pub fn run(store: &mut dyn Store, step: &Step) -> String {
         Step::Apply(changes) => done(store.apply(changes)),
         Step::Lease(now, timers, limit) => {
             let (partition, (now, timers, limit)) = (samples::partition(), (*now, *timers, *limit));
-            let lease = LeaseRequest { partition: &partition, owner: "host", now, until: now + 5, timers, limit };
+            let busy: &[String] = if now % 2 == 0 { &[] } else { &["mail.send".to_owned()] };
+            let lease = LeaseRequest { partition: &partition, owner: "host", now, until: now + 5, timers, busy, limit };
             done(store.lease_due(&lease))
         }
     }
@@ -306,7 +307,8 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
             add(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
         }
         for now in 0..5 {
-            add(&store.effects_due(&partition, now, now % 2 == 0, 3));
+            add(&store.effects_due(&partition, now, now % 2 == 0, &[], 3));
+            add(&store.effects_due(&partition, now, true, &["mail.send".to_owned()], 3));
             add(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
             add(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
             add(&store.inbox_next_due(&partition, now));

@@ -104,7 +104,7 @@ impl Serving {
                 let mut rows = store.effects_running(partition).expect("read");
                 // The effect of a watch stays running.
                 rows.retain(|row| row.effect.kind != "probe.watch");
-                rows.extend(store.effects_due(partition, START_MS, true, 1).expect("read"));
+                rows.extend(store.effects_due(partition, START_MS, true, &[], 1).expect("read"));
                 rows.first().map(|row| format!("{} {} {:?}", row.effect.kind, row.effect.key, row.state))
             });
             let Some(going_on) = going_on.expect("a writer that runs") else { return };

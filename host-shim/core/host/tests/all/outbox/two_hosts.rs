@@ -139,7 +139,7 @@ fn each_effect_is_begun_by_one_of_two_hosts() {
             keys.extend(begun.calls.into_iter().map(|call| call.key));
             // After a begin without a call, the other host may just have taken the effects that were due.
             let processor = outbox.processor();
-            if processor.store().effects_due(processor.partition(), T0, true, 1).unwrap().is_empty() {
+            if processor.store().effects_due(processor.partition(), T0, true, &[], 1).unwrap().is_empty() {
                 return keys;
             }
         }

@@ -106,7 +106,7 @@ pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     }
     for partition in [&p, &live, &bakery] {
         let scope = partition.scope(Account::User("A".into()));
-        let due = store.effects_due(partition, 9000, true, 10).expect("read");
+        let due = store.effects_due(partition, 9000, true, &[], 10).expect("read");
         assert!(due.iter().all(|row| row.scope == scope), "{due:?}");
         assert_eq!(keys(Ok(due)), ["mail", "timer"]);
         assert_eq!(keys(store.effects_running(partition)), ["running"]);
@@ -118,8 +118,8 @@ pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     let mut changes = samples::changes(&live.scope(Account::User("A".into())), "");
     changes.effects = vec![samples::update("mail", EffectState::Finished, 1, 1000)];
     store.apply(&changes).expect("applied");
-    assert_eq!(keys(store.effects_due(&p, 1000, true, 10)), ["mail"]);
-    assert!(keys(store.effects_due(&live, 1000, true, 10)).is_empty());
+    assert_eq!(keys(store.effects_due(&p, 1000, true, &[], 10)), ["mail"]);
+    assert!(keys(store.effects_due(&live, 1000, true, &[], 10)).is_empty());
     let nobody = Partition { business: "nobody".into(), livemode: false };
     assert_eq!((store.next_due(&nobody, 0), store.effects_running(&nobody)), (Ok(None), Ok(Vec::new())));
 }
@@ -131,18 +131,21 @@ pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     queue(&mut *store, "user:B", "first", None, 1000);
     queue(&mut *store, "user:A", "second", None, 1000);
     queue(&mut *store, "user:B", "third", None, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["first", "second", "third"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 2)), ["first", "second"]);
-    assert!(keys(store.effects_due(&samples::partition(), 999, true, 10)).is_empty());
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["first", "second", "third"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 2)), ["first", "second"]);
+    assert!(keys(store.effects_due(&samples::partition(), 999, true, &[], 10)).is_empty());
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
     assert_eq!(store.next_due(&samples::partition(), 3000), Ok(None));
     update(&mut *store, "user:B", "first", EffectState::Queued, 2500);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, 10)), ["second", "third", "first", "late"]);
+    assert_eq!(
+        keys(store.effects_due(&samples::partition(), 3000, true, &[], 10)),
+        ["second", "third", "first", "late"]
+    );
     update(&mut *store, "user:A", "second", EffectState::Running, 1000);
     update(&mut *store, "user:B", "third", EffectState::Cancelled, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, 10)), ["first", "late"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, &[], 10)), ["first", "late"]);
     assert_eq!(
-        store.effects_due(&samples::partition(), 3000, true, 1).expect("read")[0].scope,
+        store.effects_due(&samples::partition(), 3000, true, &[], 1).expect("read")[0].scope,
         samples::scope("user:B")
     );
 }
@@ -153,9 +156,9 @@ pub fn timers_can_be_left_out(open: Open<'_>) {
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "timer"), 1000);
     queue(&mut *store, "user:A", "mail", None, 2000);
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "later"), 1500);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["timer", "later", "mail"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 2)), ["timer", "later"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, false, 10)), ["mail"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["timer", "later", "mail"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 2)), ["timer", "later"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, false, &[], 10)), ["mail"]);
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(1500)));
 }
 
@@ -166,24 +169,24 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     queue(&mut *store, "user:A", "a2", Some("db"), 1000);
     queue(&mut *store, "user:A", "other", Some("cdn"), 1000);
     queue(&mut *store, "user:B", "b1", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1"]);
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["other", "b1", "a1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["other", "b1", "a1"]);
     update(&mut *store, "user:A", "a1", EffectState::Running, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 9000, true, 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 9000, true, &[], 10)), ["other", "b1"]);
     update(&mut *store, "user:A", "a1", EffectState::Queued, 5000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 4000, true, 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 4000, true, &[], 10)), ["other", "b1"]);
     assert_eq!(store.next_due(&samples::partition(), 4000), Ok(Some(5000)));
     update(&mut *store, "user:A", "a1", EffectState::Finished, 5000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["a2", "other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["a2", "other", "b1"]);
     update(&mut *store, "user:A", "a2", EffectState::Cancelled, 1000);
     queue(&mut *store, "user:A", "a3", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a3"]);
     queue(&mut *store, "user:A", "a4", Some("db"), 1000);
     queue(&mut *store, "user:A", "a5", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a3"]);
     update(&mut *store, "user:A", "a3", EffectState::Finished, 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a4"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a4"]);
 }
 
 /// Queued and running effects are listed by account and by partition; running effects also separately, for a starting
@@ -376,8 +379,15 @@ pub fn a_lost_lease_or_another_state_of_an_effect_is_a_conflict(open: Open<'_>) 
 pub fn due_effects_are_leased_once(open: Open<'_>) {
     let mut store = open();
     let partition = samples::partition();
-    let lease =
-        |owner, now, limit| LeaseRequest { partition: &partition, owner, now, until: 9000, timers: true, limit };
+    let lease = |owner, now, limit| LeaseRequest {
+        partition: &partition,
+        owner,
+        now,
+        until: 9000,
+        timers: true,
+        busy: &[],
+        limit,
+    };
     assert_eq!(store.lease_due(&lease("a", 2000, 10)), Ok(Vec::new()), "the partition is new");
     queue(&mut *store, "user:A", "late", None, 3000);
     queue(&mut *store, "user:B", "second", Some("db"), 1500);
@@ -403,7 +413,15 @@ pub fn due_effects_are_leased_once(open: Open<'_>) {
 /// A timer, a message, and an effect past its deadline need no call: neither they nor later effects are leased.
 pub fn a_lease_stops_at_the_first_effect_without_a_call(open: Open<'_>) {
     let partition = samples::partition();
-    let lease = |now, timers| LeaseRequest { partition: &partition, owner: "a", now, until: 9000, timers, limit: 10 };
+    let lease = |now, timers| LeaseRequest {
+        partition: &partition,
+        owner: "a",
+        now,
+        until: 9000,
+        timers,
+        busy: &[],
+        limit: 10,
+    };
     for kind in OF_HOST {
         let mut store = open();
         queue(&mut *store, "user:A", "before", None, 1000);
@@ -421,6 +439,30 @@ pub fn a_lease_stops_at_the_first_effect_without_a_call(open: Open<'_>) {
     }
     assert_eq!(keys(store.lease_due(&lease(2000, true))), ["in time"]);
     assert!(keys(store.lease_due(&lease(2000, true))).is_empty());
+}
+
+/// An effect whose provider has no room waits, and holds up neither later effects nor timers. After its deadline it needs no room.
+pub fn effects_of_a_busy_provider_are_passed_over(open: Open<'_>) {
+    let (mut store, partition) = (open(), samples::partition());
+    for (kind, key, deadline) in [
+        ("bucket.ensure", "slow", None),
+        ("bucket.ensure", "too late", Some(2000)),
+        ("mail.send", "mail", None),
+        (TIMER, "timer", None),
+        ("secret.ensure", "secret", None),
+    ] {
+        queue_effect(&mut *store, "user:A", Effect { deadline, ..samples::effect(kind, key) }, 1000);
+    }
+    let busy = ["bucket.ensure".to_owned(), "secret.ensure".to_owned()];
+    let due = |store: &dyn Store, now, busy: &[String]| keys(store.effects_due(&partition, now, true, busy, 10));
+    assert_eq!(due(&*store, 1999, &[]), ["slow", "too late", "mail", "timer", "secret"]);
+    assert_eq!(due(&*store, 1999, &busy), ["mail", "timer"]);
+    assert_eq!(due(&*store, 2000, &busy), ["too late", "mail", "timer"]);
+    let lease =
+        |now, busy| LeaseRequest { partition: &partition, owner: "a", now, until: 9000, timers: true, busy, limit: 10 };
+    assert_eq!(keys(store.lease_due(&lease(2000, &busy))), [""; 0], "it is past its deadline");
+    assert_eq!(keys(store.lease_due(&lease(1999, &busy))), ["mail"]);
+    assert_eq!(keys(store.lease_due(&lease(1999, &[]))), ["slow", "too late"]);
 }
 
 /// A change is a conflict if an effect that it depends on has another generation, state or lease, or none.
