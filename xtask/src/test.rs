@@ -150,7 +150,9 @@ impl Beside {
         eprintln!("== beside the next groups: {}", names.join(", "));
         let output = run::folder().join("beside.txt");
         let file = File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
-        let mut command = Command::new(std::env::current_exe().context("the path of this program is not known")?);
+        // Not `current_exe`: what was compiled meanwhile has replaced the file of this process.
+        let program = std::env::args_os().next().context("the path of this program is not known")?;
+        let mut command = Command::new(program);
         command.arg("test").args(names).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let process = command.spawn().context("cannot start this program again")?;
         Ok(Beside { process, output })
