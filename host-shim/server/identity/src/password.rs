@@ -8,6 +8,8 @@ use zxcvbn::{Score, zxcvbn};
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// Maximum length of a password in characters: longer ones would only cost time.
 pub const PASSWORD_CHARS_MAX: usize = 200;
+/// Characters whose strength is estimated: further ones only add to it, and the time of an estimate grows faster than the length.
+const JUDGED_CHARS_MAX: usize = 24;
 /// Minimum strength: at least 10^8 guesses.
 const SCORE_MIN: Score = Score::Three;
 
@@ -19,7 +21,8 @@ pub fn weakness(password: &str, address: &Address, business: &str) -> Option<Str
     }
     let parts = address.as_str().split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
     let guessed_first: Vec<&str> = parts.chain([address.as_str(), address.name(), business]).collect();
-    let estimate = zxcvbn(password, &guessed_first);
+    let judged: String = password.chars().take(JUDGED_CHARS_MAX).collect();
+    let estimate = zxcvbn(&judged, &guessed_first);
     if estimate.score() >= SCORE_MIN {
         return None;
     }
