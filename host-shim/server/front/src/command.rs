@@ -315,7 +315,8 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
     }
 }
 
-/// Carries out `GET /api/commands/ID`: the reply to a command of before.
+/// Carries out `GET /api/commands/ID`: the reply to a command of before, for who has sent it. It may have an address that opens the
+/// account's payments to whoever reads it, so no other member of an organization has it.
 pub(crate) async fn get(Called { hosted, caller }: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
@@ -328,7 +329,10 @@ pub(crate) async fn get(Called { hosted, caller }: Called, Named(id): Named<Stri
         Ok(Some((row, reply)))
     })
     .await?;
-    let own = found.filter(|(row, _)| row.event.account.as_ref().is_some_and(|account| caller.reaches(account)));
+    let own = found.filter(|(row, _)| {
+        let is_reached = row.event.account.as_ref().is_some_and(|account| caller.reaches(account));
+        is_reached && (matches!(caller.reach, Reach::All) || row.event.actor.subject == caller.actor.subject)
+    });
     let Some((row, reply)) = own else { return Err(Problem::not_found(format!("no command `{id}`"))) };
     match (&reply, &row.outcome, &row.state) {
         (Some(reply), ..) => of_reply(reply),

@@ -1,7 +1,9 @@
 //! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events.
 //!
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
-//! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now.
+//! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now. If no event
+//! has this number yet, the store is an older one, restored from a backup: the first message, `stream.reset`, says so, and the stream
+//! goes on from there.
 //!
 //! A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
 //! session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
@@ -14,15 +16,18 @@ use crate::extract::{Asked, Called};
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
-use crate::query::read;
+use crate::query::{asked, read};
 use crate::streams::OpenStream;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method};
 use axum::response::sse::{Event, KeepAlive, Sse};
+use extension_contract::{Page, Problem as QuestionProblem, Question};
 use futures_util::stream::{Stream, unfold};
+use host::processor::{AskError, Questions};
 use host_access::{Caller, Reach};
 use host_store::{InboxRow, Partition, Read, Stored};
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -58,6 +63,10 @@ struct Reading {
     recheck: Duration,
     after: u64,
     waiting: VecDeque<InboxRow>,
+    /// The number that the client gave, if no event has it: to be told.
+    lost: Option<u64>,
+    /// The accounts whose lists the caller may read.
+    reach: Reach,
     /// Changes with each commit of a site.
     commits: watch::Receiver<u64>,
     /// True when the server stops.
@@ -73,22 +82,23 @@ struct Reading {
 pub(crate) async fn get(
     State(app): State<AppState>,
     Called { hosted, caller }: Called,
-    Asked(asked): Asked<StreamQuery>,
+    Asked(wanted): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = app.streams.begin(&caller)?;
     // Subscribed before the first read, so that no commit between them is missed.
     let (commits, stopping) = (app.metrics.commits(), app.stopping.subscribe());
-    let after = match headers.get(LAST_EVENT_ID) {
+    let known = match headers.get(LAST_EVENT_ID) {
         Some(value) => {
             let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-            number.ok_or_else(|| Problem::bad("last-event-id", "expected the number of an event"))?
+            Some(number.ok_or_else(|| Problem::bad("last-event-id", "expected the number of an event"))?)
         }
-        None => match asked.after {
-            Some(after) => after,
-            None => read(&hosted, |store| store.inbox_newest()).await?,
-        },
+        None => wanted.after,
     };
+    let newest = read(&hosted, |store| store.inbox_newest()).await?;
+    let after = known.unwrap_or(newest).min(newest);
+    let lost = known.filter(|known| *known > newest);
+    let reach = readable(&hosted, &caller).await?;
     let reading = Reading {
         hosted,
         caller,
@@ -98,15 +108,42 @@ pub(crate) async fn get(
         recheck: app.limits.recheck,
         after,
         waiting: VecDeque::new(),
+        lost,
+        reach,
         commits,
         stopping,
-        is_unnamed: asked.unnamed,
+        is_unnamed: wanted.unnamed,
         tries: app.metrics.tries().watch(),
         is_woken: false,
         _open: open,
     };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// Returns the accounts of a caller without those in which the caller's role may not read the lists, by the clause `may` of the business.
+async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem> {
+    let Reach::Accounts(accounts) = &caller.reach else { return Ok(Reach::All) };
+    let (accounts, by_role, at) = (accounts.clone(), caller.in_accounts.clone(), hosted.site.clock().now());
+    if by_role.is_empty() {
+        return Ok(Reach::Accounts(accounts));
+    }
+    let readable = asked(hosted, move |answerer| -> Result<_, AskError> {
+        let mut readable = Vec::new();
+        for account in accounts {
+            if let Some(actor) = by_role.get(&account) {
+                let question = Question { account: account.clone(), actor: actor.clone(), at };
+                match answerer.ask_list(&question, "instances", None, &Page { after: None, limit: 1 }) {
+                    Ok(_) => {}
+                    Err(AskError::Problem(QuestionProblem::Refused(_))) => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            readable.push(account);
+        }
+        Ok(readable)
+    });
+    readable.await.map(Reach::Accounts)
 }
 
 /// Returns the next events that a caller may reach, without reading those of accounts that the caller does not reach.
@@ -137,6 +174,10 @@ impl Reading {
             if self.check_at <= Instant::now() && !self.is_still_called().await {
                 return None;
             }
+            if let Some(given) = self.lost.take() {
+                let data = json!({"given": given, "newest": self.after});
+                return Some(Event::default().id(self.after.to_string()).event("stream.reset").data(data.to_string()));
+            }
             if let Some(row) = self.waiting.pop_front() {
                 self.is_woken = false;
                 let id = row.seq.to_string();
@@ -144,8 +185,7 @@ impl Reading {
                 return Some(if self.is_unnamed { event } else { event.event(&row.event.kind) });
             }
             self.commits.mark_unchanged();
-            let (partition, reach, after) =
-                (self.hosted.site.partition().clone(), self.caller.reach.clone(), self.after);
+            let (partition, reach, after) = (self.hosted.site.partition().clone(), self.reach.clone(), self.after);
             let rows = read(&self.hosted, move |store| page(store, &partition, &reach, after)).await.ok()?;
             let may_have_more = rows.len() == PAGE;
             self.after = rows.last().map_or(after, |row| row.seq);

@@ -299,3 +299,20 @@ fn a_token_that_has_ended_opens_nothing() {
     shop.api.server.advance_to(shop.api.server.now() + DAY_MS);
     assert_eq!(shop.ask(&expired), expected, "a day later");
 }
+
+#[test]
+fn the_reply_to_a_command_is_for_who_has_sent_it() {
+    let api = Api::start("solobase");
+    let [olga, ada] = [("olga", "owner"), ("ada", "viewer")].map(|(name, role)| api.member(name, "choir", &[role]));
+    let sent = api.send("POST /api/commands/mail.subscribe?account=organization:choir", &olga, &NOTHING);
+    assert_eq!(sent.status, 200);
+    let id = api.server.with_host(|host| {
+        let store = host.processor().store();
+        let newest = store.inbox_newest().expect("read");
+        store.inbox_after(None, newest - 1, 1).expect("read").remove(0).event.id
+    });
+    let line = format!("GET /api/commands/{id}");
+    assert_eq!(api.send(&line, &olga, &NOTHING).status, 200);
+    assert_eq!(api.send(&line, &ada, &NOTHING).status, 404, "it may have the address of the account's payments");
+    assert_eq!(api.send(&line, &api.operator(), &NOTHING).status, 200);
+}

@@ -89,6 +89,18 @@ fn a_stream_is_resumed_after_the_last_event_that_the_client_has() {
 }
 
 #[test]
+fn a_stream_whose_last_event_is_not_in_the_store_says_so_and_goes_on() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let newest = subscribe(&served, &admin, "ada");
+    let mut stream = Stream::open(&served, &admin, &format!("Last-Event-ID: {}\r\n", newest + 1000));
+    assert!(stream.until("event: stream.reset\n"), "{}", stream.read);
+    assert!(stream.until(&format!("id: {newest}\n")), "the client goes on from there: {}", stream.read);
+    let next = subscribe(&served, &admin, "ada");
+    assert!(stream.until(&format!("id: {next}\n")), "{}", stream.read);
+}
+
+#[test]
 fn the_pages_of_operators_are_told_of_a_failed_attempt_and_those_of_users_are_not() {
     let api = Api::start("solobase");
     let busy = || ScriptedAnswer::Retryable { code: "busy".to_owned(), message: "later".to_owned() };
