@@ -142,6 +142,16 @@ impl Keys {
         rows.into_iter().map(Stored::into_row).collect()
     }
 
+    /// Returns as whom the key with an id acts; none for an unknown or revoked key.
+    ///
+    /// # Errors
+    /// Fails if the keys cannot be read.
+    pub fn caller_of(&self, id: &str) -> Result<Option<Caller>, AccessError> {
+        let found = self.0.query_one(&select("WHERE id = ?1"), values![id], Stored::read)?;
+        let Some(found) = found.filter(|found| found.revoked_at.is_none()) else { return Ok(None) };
+        found.into_row().map(|row| Some(row.caller))
+    }
+
     /// Returns the caller of a key; none for an unknown, wrong or revoked key.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ impl Daemon {
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
         let DaemonSetup { manifest, runner, data, drift_every, backups_every, proxies, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
-        let keys = data.keys()?;
+        let keys = Arc::new(data.keys()?);
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
         let (mut opened, mut locks, mut sends) = (Vec::new(), Vec::new(), Vec::new());
@@ -119,7 +119,7 @@ impl Daemon {
             backups.extend(parts.backups);
             measuring.extend(parts.measuring);
         }
-        let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
+        let front = Front::new(sites, shared.keys, Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = match proxies {
             Some(proxies) => front.with_proxies(proxies),
             None => front,

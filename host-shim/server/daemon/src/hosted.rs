@@ -20,7 +20,7 @@ use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
 use host_front::{
-    BackupList, BusinessRoutes, HostedSite, LocalClock, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
+    BackupList, BusinessRoutes, HostedSite, LocalClock, Makers, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
     member_roles,
 };
 use host_intake::request::Endpoints;
@@ -142,7 +142,7 @@ pub enum HostedError {
 pub(crate) struct SharedParts {
     pub(crate) manifest: Option<Manifest>,
     pub(crate) runner: MakeRunner,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drift_every: Duration,
     pub(crate) backups_every: Duration,
@@ -205,7 +205,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         Some(origin) if is_local || origin.starts_with("https://") => business.with_origin(origin),
         _ => business,
     };
-    let links = identity::open(&configured, livemode, users, &opened.vault, base)?;
+    let links = identity::open(&configured, livemode, users.clone(), &opened.vault, base)?;
+    let keys = shared.keys.clone();
+    let makers = Makers { keys, users, partition: Partition { business: business.name.clone(), livemode } };
     let roles = member_roles(&configured);
     let invites = Invites { links: links.clone(), clock: clock.source().clone(), roles };
     opened.registry.register(&["user"], Arc::new(invites));
@@ -260,7 +262,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         observer: Arc::new(Marking { inner: shared.metrics.observer(partition), marked: marked.clone() }),
     })?;
     let own_webhooks = own_webhooks(&site, &data, &opened, is_local)?;
-    let sends = sends(&site, &own_webhooks, marked);
+    let sends = sends(&site, &own_webhooks, marked, makers);
     let sweep = opened
         .events
         .as_ref()
@@ -356,9 +358,9 @@ fn own_webhooks(site: &Site, data: &DataFolder, opened: &Opened, is_local: bool)
 }
 
 /// Returns what tells webhook endpoints of changes.
-fn sends(site: &Site, own: &SiteWebhooks, marked: Marked) -> WebhookSetup {
+fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> WebhookSetup {
     let (partition, clock) = (site.partition().clone(), site.clock().clone());
-    let notices = Mailing { partition: partition.clone(), jobs: site.jobs().clone(), clock: clock.clone() };
+    let notices = Mailing { partition: partition.clone(), jobs: site.jobs().clone(), clock: clock.clone(), makers };
     let (secrets, transport) = ((own.secrets.clone(), SiteWebhooks::scope(&partition)), HttpSender::new(own.is_local));
     WebhookSetup {
         partition,
@@ -369,6 +371,7 @@ fn sends(site: &Site, own: &SiteWebhooks, marked: Marked) -> WebhookSetup {
         clock,
         is_caught_up: false,
         cleaned_at: i64::MIN,
+        checked_at: i64::MIN,
     }
 }
 

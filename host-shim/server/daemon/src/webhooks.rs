@@ -10,13 +10,14 @@ use host::clock::ClockSource;
 use host::processor::{Answerer, AskError, Questions, Report};
 use host::view::parsed;
 use host::writer::Jobs;
+use host_front::Makers;
 use host_identity::random;
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use host_site::Observer;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
-use host_webhooks::{Endpoint, Notices, Seen, Sender, Webhooks, WebhooksError};
+use host_webhooks::{Endpoint, Notices, Reason, Seen, Sender, WAITING_MAX, Webhooks, WebhooksError};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::mpsc::sync_channel;
@@ -29,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(500);
 /// Time between two deletions of old messages, in milliseconds.
 const CLEAN_MS: i64 = 3_600_000;
+/// Time between two looks whether the makers of endpoints may still have them and how much waits, in milliseconds.
+const CHECK_MS: i64 = 60_000;
 /// Maximum number of entries of a list that are told.
 const ROWS_MAX: usize = 10_000;
 
@@ -99,6 +102,7 @@ pub(crate) struct WebhookSetup {
     /// True when the accounts that changed while no server ran are marked.
     pub(crate) is_caught_up: bool,
     pub(crate) cleaned_at: Timestamp,
+    pub(crate) checked_at: Timestamp,
 }
 
 impl WebhookSetup {
@@ -147,8 +151,12 @@ impl WebhookSetup {
                 return looked.map(|()| true);
             }
         }
-        self.sender.begin()?;
         let now = self.clock.now();
+        if now.saturating_sub(self.checked_at) >= CHECK_MS {
+            self.sender.check(WAITING_MAX)?;
+            self.checked_at = now;
+        }
+        self.sender.begin()?;
         if now.saturating_sub(self.cleaned_at) >= CLEAN_MS && self.webhooks.clean(now)? == 0 {
             self.cleaned_at = now;
         }
@@ -198,8 +206,10 @@ impl WebhookSetup {
         );
         // The revision is read first: what is committed in between is looked at again.
         let seen = self.ask(move |answerer| -> Result<Seen, NotTold> {
-            let revision = answerer.read(|store| store.revision(&scope))?;
-            let mut seen = Seen { revision, ..Seen::default() };
+            let (revision, first) =
+                answerer.read(|store| Ok((store.revision(&scope)?, store.inbox_of(&scope, 0, 1)?)))?;
+            let is_erased = first.first().is_some_and(|event| event.erased);
+            let mut seen = Seen { revision, is_erased, ..Seen::default() };
             for list in Seen::lists() {
                 let (rows, _) = answerer.ask_whole_list(&question, list, None, ROWS_MAX)?;
                 seen.lists.insert(list, rows.into_iter().map(|row| (row.id, parsed(&row.value))).collect());
@@ -219,11 +229,12 @@ impl WebhookSetup {
     }
 }
 
-/// Mails the owner of a disabled endpoint.
+/// Knows the makers of endpoints, and mails the owner of a disabled one.
 pub(crate) struct Mailing {
     pub(crate) partition: Partition,
     pub(crate) jobs: Jobs,
     pub(crate) clock: ClockSource,
+    pub(crate) makers: Makers,
 }
 
 impl Notices for Mailing {
@@ -231,12 +242,19 @@ impl Notices for Mailing {
         self.clock.now()
     }
 
-    fn disabled(&self, endpoint: &Endpoint) {
-        tracing::warn!(endpoint = endpoint.id, business = self.partition.name(), "a webhook endpoint is disabled");
+    fn stands(&self, endpoint: &Endpoint) -> Result<bool, WebhooksError> {
+        self.makers.stands(endpoint).map_err(|error| WebhooksError::Maker(error.to_string()))
+    }
+
+    fn disabled(&self, endpoint: &Endpoint, reason: Reason) {
+        let (business, reason) = (self.partition.name(), reason.name());
+        tracing::warn!(endpoint = endpoint.id, business, reason, "a webhook endpoint is disabled");
         let to = if endpoint.account.is_some() { "account" } else { "admin" };
         let payload = json!({
             "template": "webhook_disabled", "to": to,
-            "values": {"endpoint": endpoint.id, "url": endpoint.url, "description": endpoint.description},
+            "values": {
+                "endpoint": endpoint.id, "url": endpoint.url, "description": endpoint.description, "reason": reason,
+            },
         });
         let Ok(id) = random("cmd_") else { return };
         let event = Event {

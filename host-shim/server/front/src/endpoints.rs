@@ -5,23 +5,25 @@ use crate::body::members;
 use crate::command::{self, Answered};
 use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite};
+use crate::makers::{maker, manages};
 use crate::problem::Problem;
 use crate::proof::needs_proof;
 use crate::query::limit;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use extension_contract::{Account, ActorKind, FieldError, FieldErrorCode};
+use extension_contract::{Account, FieldError, FieldErrorCode};
 use host::time;
 use host_access::Caller;
-use host_identity::{OWNER, random};
+use host_identity::random;
 use host_openapi::EVENTS;
 use host_provider_api::Secrets;
 use host_routes::limits::ENDPOINT_BYTES_MAX;
 use host_routes::{Type, WrongValues};
 use host_webhooks::{
-    Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, Endpoint,
-    EndpointStatus, OLD_SECRETS_MAX, Rotation, Webhooks, WebhooksError, check_url, new_secret,
+    Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX,
+    ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, EndpointStatus, OLD_SECRETS_MAX, Reason, Rotation,
+    Webhooks, WebhooksError, check_url, new_secret,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -128,18 +130,6 @@ impl HostedSite {
     }
 }
 
-/// Returns true if the caller may manage endpoints of an account, or of all accounts: operators, services, users of their own account,
-/// and owners of an organization.
-fn manages(caller: &Caller, account: Option<&Account>) -> bool {
-    let Some(account) = account else { return caller.is_service() };
-    if !caller.reaches(account) {
-        return false;
-    }
-    let actor = caller.actor_in(account);
-    let is_owner = || actor.roles.iter().any(|role| role == OWNER);
-    actor.kind != ActorKind::User || matches!(account, Account::User(_)) || is_owner()
-}
-
 /// Returns the account of a request; none for all accounts, which operators and services mean if they name none.
 fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, Problem> {
     let account = match named {
@@ -183,7 +173,9 @@ fn shown(endpoint: &Endpoint) -> Value {
             EndpointStatus::Enabled => "enabled",
             EndpointStatus::Disabled => "disabled",
         },
+        "maker": endpoint.maker.as_ref().map(|maker| &maker.id),
         "disabled_at": endpoint.disabled_at.map(time::text),
+        "disabled_reason": endpoint.disabled_reason.map(Reason::name),
         "failing_since": endpoint.failing_since.map(time::text),
         "created_at": time::text(endpoint.created_at),
     })
@@ -259,6 +251,7 @@ pub(crate) async fn make(
     let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
     needs_proof(hosted, &called.caller)?;
     let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?, own.is_local)?;
+    let maker = maker(hosted, &called.caller)?;
     let (secret, reference) = own.secret(hosted)?;
     let endpoint = Endpoint {
         id: random("ep_")?,
@@ -268,7 +261,9 @@ pub(crate) async fn make(
         description: changes.description.unwrap_or_default(),
         secret: reference,
         old_secrets: Vec::new(),
+        maker: Some(maker),
         disabled_at: None,
+        disabled_reason: None,
         failing_since: None,
         created_at: hosted.site.clock().now(),
     };
@@ -278,7 +273,11 @@ pub(crate) async fn make(
     }
     let too_many = match added? {
         Added::Done => None,
-        Added::TooMany => Some(format!("expected at most {ENDPOINTS_MAX} endpoints of a business")),
+        Added::TooMany => Some(format!("expected at most {ENDPOINTS_MAX} endpoints of operators and services")),
+        Added::TooManyOfMaker => Some(format!("expected at most {ENDPOINTS_OF_MAKER_MAX} endpoints of one maker")),
+        Added::TooManyOfCustomers => {
+            Some(format!("expected at most {ENDPOINTS_OF_CUSTOMERS_MAX} endpoints of all customers"))
+        }
         Added::TooManyOfAccount => Some(format!("expected at most {ENDPOINTS_OF_ACCOUNT_MAX} endpoints of an account")),
     };
     if let Some(detail) = too_many {
@@ -297,9 +296,8 @@ pub(crate) async fn make(
 /// Carries out `GET /api/endpoints`.
 pub(crate) async fn list(called: Called, Asked(query): Asked<OfAccount>) -> Result<Answered, Problem> {
     let account = account_of(&called.caller, query.account.as_deref())?;
-    let all = called.hosted.webhooks()?.webhooks.endpoints()?.into_iter();
-    let all = all.filter(|endpoint| account.is_none() || endpoint.account == account);
-    Ok(Answered::ok(json!({"endpoints": all.map(|endpoint| shown(&endpoint)).collect::<Vec<_>>()})))
+    let all = called.hosted.webhooks()?.webhooks.endpoints(account.as_ref())?;
+    Ok(Answered::ok(json!({"endpoints": all.iter().map(shown).collect::<Vec<_>>()})))
 }
 
 /// Carries out `GET /api/endpoints/ID`.
@@ -330,9 +328,10 @@ pub(crate) async fn change(
     match given.get("status").and_then(Value::as_str) {
         Some("enabled") if endpoint_before.status() == EndpointStatus::Disabled => {
             count_message(&app, &called, &endpoint_before)?;
-            own.webhooks.enable(&endpoint_before, &random("msg_")?, now)?;
+            let by = maker(&called.hosted, &called.caller)?;
+            own.webhooks.enable(&endpoint_before, &by, &random("msg_")?, now)?;
         }
-        Some("disabled") => _ = own.webhooks.disable(&id, now)?,
+        Some("disabled") => _ = own.webhooks.disable(&id, Reason::Person, now)?,
         _ => {}
     }
     Ok(Answered::ok(shown(&endpoint(&called, &id)?)))

@@ -1,7 +1,8 @@
 //! Messages and their deliveries: each message goes to each endpoint that wants it, in order for each account, until it has arrived or
 //! all attempts have failed.
 
-use crate::endpoints::{Endpoint, EndpointStatus, all};
+use crate::endpoints::{Endpoint, EndpointStatus, Reason};
+use crate::heads;
 use crate::retry;
 use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};
@@ -110,7 +111,7 @@ pub enum Told {
     /// It is not tried again.
     Failed,
     /// The endpoint is to be disabled: it wants no more, or has failed for three days.
-    Disable,
+    Disable(Reason),
 }
 
 /// A message to add.
@@ -155,12 +156,9 @@ pub(crate) fn add_message(
              VALUES (?1, ?2, ?3, ?4, 0, ?5)",
             values![&endpoint.id, seq, &account, state.name(), new.at],
         )?;
+        heads::set(rows, &endpoint.id, &account)?;
     }
     Ok(())
-}
-
-fn due(row: &Row) -> Result<Due, SmallError> {
-    Ok(Due { seq: row.get(0)?, message: row.get(1)?, body: row.get(2)? })
 }
 
 fn delivery(row: &Row) -> Result<Delivery, SmallError> {
@@ -192,44 +190,19 @@ impl Webhooks {
         self.0.write(|rows| Ok(add_message(rows, &new, &[Endpoint { types: Vec::new(), ..endpoint.clone() }])?))
     }
 
-    /// Returns the endpoints that have something due.
-    ///
-    /// # Errors
-    /// Fails if the tables cannot be read.
-    pub fn with_due(&self, now: Timestamp) -> Result<Vec<Endpoint>, WebhooksError> {
-        let due = "SELECT DISTINCT endpoint FROM deliveries WHERE state = 'pending' AND next_at <= ?1";
-        let due: Vec<String> = self.0.query(due, values![now], |row| row.get(0))?;
-        let endpoints = all(&self.0)?.into_iter();
-        Ok(endpoints.filter(|endpoint| endpoint.disabled_at.is_none() && due.contains(&endpoint.id)).collect())
-    }
-
-    /// Returns what is due at an endpoint: of each account, only the oldest message that has not arrived, so that messages arrive in
-    /// order.
-    ///
-    /// # Errors
-    /// Fails if the tables cannot be read.
-    pub fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> Result<Vec<Due>, WebhooksError> {
-        let all = "SELECT oldest, messages.id, body FROM \
-                   (SELECT min(message) AS oldest FROM deliveries \
-                    WHERE endpoint = ?1 AND state = 'pending' GROUP BY account) AS first \
-                   JOIN deliveries ON deliveries.endpoint = ?1 AND deliveries.message = oldest \
-                   JOIN messages ON messages.seq = oldest WHERE next_at <= ?2 ORDER BY oldest LIMIT ?3";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(self.0.query(all, values![endpoint, now, limit], due)?)
-    }
-
     /// Notes an attempt, and says what comes of it.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
     pub fn tell(&self, endpoint: &str, seq: i64, attempt: &Attempt) -> Result<Told, WebhooksError> {
         self.0.write(|rows| {
-            let of = "SELECT attempts, (SELECT count(*) FROM attempts WHERE endpoint = ?1 AND message = ?2) \
-                      FROM deliveries WHERE endpoint = ?1 AND message = ?2";
-            let known: Option<(u32, u32)> =
-                rows.query_one(of, values![endpoint, seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let of = "SELECT attempts, (SELECT count(*) FROM attempts WHERE endpoint = ?1 AND message = ?2), \
+                      deliveries.account, disabled_at IS NULL FROM deliveries JOIN endpoints ON endpoints.id = endpoint \
+                      WHERE endpoint = ?1 AND message = ?2";
+            let known: Option<(u32, u32, String, bool)> = rows
+                .query_one(of, values![endpoint, seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             // The endpoint may have been deleted in the meantime.
-            let Some((before, logged)) = known else { return Ok(Told::Failed) };
+            let Some((before, logged, account, is_enabled)) = known else { return Ok(Told::Failed) };
             rows.execute(
                 "INSERT INTO attempts (endpoint, message, number, at, took_ms, status, error) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -245,7 +218,8 @@ impl Webhooks {
             )?;
             let attempts = before.saturating_add(1);
             let ended_at = attempt.at.saturating_add(attempt.took_ms);
-            let next = retry::after(attempts).map(|delay| ended_at.saturating_add(delay));
+            // What waits for a disabled endpoint has failed.
+            let next = retry::after(attempts).filter(|_| is_enabled).map(|delay| ended_at.saturating_add(delay));
             let (state, told) = match (attempt.is_success(), next) {
                 (true, _) => (DeliveryState::Delivered, Told::Arrived),
                 (false, Some(_)) => (DeliveryState::Pending, Told::Later),
@@ -255,6 +229,7 @@ impl Webhooks {
                 "UPDATE deliveries SET state = ?3, attempts = ?4, next_at = ?5 WHERE endpoint = ?1 AND message = ?2",
                 values![endpoint, seq, state.name(), attempts, next.unwrap_or(ended_at)],
             )?;
+            heads::set(rows, endpoint, &account)?;
             match attempt.is_success() {
                 true => rows.execute("UPDATE endpoints SET failing_since = NULL WHERE id = ?1", values![endpoint])?,
                 false => rows.execute(
@@ -265,7 +240,11 @@ impl Webhooks {
             let since = "SELECT failing_since FROM endpoints WHERE id = ?1";
             let since: Option<Option<Timestamp>> = rows.query_one(since, values![endpoint], |row| row.get(0))?;
             let is_over = since.flatten().is_some_and(|since| ended_at.saturating_sub(since) >= retry::FAILING_MS);
-            Ok(if attempt.is_gone() || is_over { Told::Disable } else { told })
+            Ok(match (attempt.is_gone(), is_over) {
+                (true, _) => Told::Disable(Reason::Gone),
+                (false, true) => Told::Disable(Reason::Failing),
+                (false, false) => told,
+            })
         })
     }
 
@@ -302,7 +281,15 @@ impl Webhooks {
     pub fn resend(&self, endpoint: &str, message: &str, now: Timestamp) -> Result<bool, WebhooksError> {
         let again = "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ?3 \
                      WHERE endpoint = ?1 AND message = (SELECT seq FROM messages WHERE id = ?2)";
-        Ok(self.0.execute(again, values![endpoint, message, now])? == 1)
+        self.0.write(|rows| {
+            let is_known = rows.execute(again, values![endpoint, message, now])? == 1;
+            let account = "SELECT account FROM messages WHERE id = ?1";
+            let account: Option<String> = rows.query_one(account, values![message], |row| row.get(0))?;
+            if let Some(account) = account.filter(|_| is_known) {
+                heads::set(rows, endpoint, &account)?;
+            }
+            Ok(is_known)
+        })
     }
 
     /// Sends all failed messages since a time again. Returns their number.
@@ -312,7 +299,11 @@ impl Webhooks {
     pub fn resend_failed(&self, endpoint: &str, since: Timestamp, now: Timestamp) -> Result<usize, WebhooksError> {
         let again = "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ?3 WHERE endpoint = ?1 \
                      AND state = 'failed' AND message IN (SELECT seq FROM messages WHERE at >= ?2)";
-        Ok(self.0.execute(again, values![endpoint, since, now])?)
+        self.0.write(|rows| {
+            let count = rows.execute(again, values![endpoint, since, now])?;
+            heads::set_all(rows, endpoint)?;
+            Ok(count)
+        })
     }
 
     /// Deletes messages that are older than 30 days, a part of them at a time.
@@ -321,6 +312,14 @@ impl Webhooks {
     /// Fails if the tables cannot be written.
     pub fn clean(&self, now: Timestamp) -> Result<usize, WebhooksError> {
         let delete = "DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE at < ?1 LIMIT ?2)";
-        Ok(self.0.execute(delete, values![now.saturating_sub(KEPT_MS), CLEANED_ROWS])?)
+        let until = now.saturating_sub(KEPT_MS);
+        self.0.write(|rows| {
+            let headed = heads::of_messages(rows, "at < ?1", &until.into())?;
+            let deleted = rows.execute(delete, values![until, CLEANED_ROWS])?;
+            for (endpoint, account) in headed {
+                heads::set(rows, &endpoint, &account)?;
+            }
+            Ok(deleted)
+        })
     }
 }

@@ -1,10 +1,11 @@
 //! What has changed in an account, and how it is told. The tables keep a hash of each object as it was told last.
 
 use crate::deliveries::{NewMessage, add_message};
-use crate::endpoints::{Endpoint, all};
+use crate::endpoints::{Endpoint, telling};
+use crate::heads;
 use crate::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{Statements, values};
+use host_small_store::{SmallError, Statements, values};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub struct Seen {
     pub entitlements: Vec<Value>,
     /// Revision of the account.
     pub revision: u64,
+    /// True if the personal data of the account is erased. Then the messages about it from before are deleted.
+    pub is_erased: bool,
 }
 
 impl Seen {
@@ -100,6 +103,16 @@ pub fn differences(before: &Hashes, seen: &Seen) -> (Vec<Change>, Hashes) {
     (changes, after)
 }
 
+/// Deletes the messages about an account.
+fn erase(rows: &impl Statements, account: &str) -> Result<(), SmallError> {
+    let headed = heads::of_messages(rows, "account = ?1", &account.into())?;
+    rows.execute("DELETE FROM messages WHERE account = ?1", values![account])?;
+    for (endpoint, account) in headed {
+        heads::set(rows, &endpoint, &account)?;
+    }
+    Ok(())
+}
+
 impl Webhooks {
     /// Returns true if somebody wants to be told of something.
     ///
@@ -163,12 +176,15 @@ impl Webhooks {
     ) -> Result<usize, WebhooksError> {
         let name = account.to_string();
         self.0.write(|rows| {
+            if seen.is_erased {
+                erase(rows, &name)?;
+            }
             let before = "SELECT kind, id, hash FROM objects WHERE account = ?1";
             let before =
                 rows.query(before, values![&name], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<String>(2)?)))?;
             let before: Hashes = before.into_iter().collect();
             let (changes, after) = differences(&before, seen);
-            let endpoints: Vec<Endpoint> = if is_told { all(rows)? } else { Vec::new() };
+            let endpoints: Vec<Endpoint> = if is_told { telling(rows, account)? } else { Vec::new() };
             let told = if endpoints.is_empty() { &[][..] } else { &changes[..] };
             for change in told {
                 let (event_type, data, id) = (change.event_type.as_str(), change.data.clone(), id());
@@ -200,7 +216,12 @@ mod tests {
     fn seen(status: &str, allowed: i64) -> Seen {
         let subscription = ("sub_1".to_owned(), json!({"status": status}));
         let entitlements = vec![json!({"key": "bots", "allowed": allowed, "used": 1})];
-        Seen { lists: BTreeMap::from([("subscriptions", vec![subscription])]), entitlements, revision: 1 }
+        Seen {
+            lists: BTreeMap::from([("subscriptions", vec![subscription])]),
+            entitlements,
+            revision: 1,
+            is_erased: false,
+        }
     }
 
     fn types(changes: &[Change]) -> Vec<&str> {

@@ -9,16 +9,57 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Maximum length of a kept error in characters.
-const ERROR_CHARS_MAX: usize = 200;
-
 /// The answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// HTTP status; none without an answer.
     pub status: Option<u16>,
     /// Why there is no answer.
-    pub error: Option<String>,
+    pub error: Option<Failure>,
+}
+
+/// Why a message has no answer. The log shows these words to whoever made the endpoint, so they say nothing of other machines: not which
+/// names and ports the server's own network has, nor what stands in a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is reached: the name leads to no address of the public internet, or nothing answers there.
+    NotReached,
+    /// No secure connection is made.
+    Tls,
+    /// There was no answer in time.
+    Timeout,
+    /// The answer is none of HTTP.
+    NotHttp,
+    /// The server could not sign the message.
+    NotSigned,
+}
+
+impl Failure {
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failure::NotReached => "not-reached",
+            Failure::Tls => "tls",
+            Failure::Timeout => "timeout",
+            Failure::NotHttp => "not-http",
+            Failure::NotSigned => "not-signed",
+        }
+    }
+
+    fn of(error: &ureq::Error) -> Failure {
+        match error {
+            ureq::Error::Timeout(_) => Failure::Timeout,
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Failure::Tls,
+            // rustls wraps its errors, such as those about a certificate.
+            ureq::Error::Io(error) if is_of_tls(error) => Failure::Tls,
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::LargeResponseHeader(..) => Failure::NotHttp,
+            _ => Failure::NotReached,
+        }
+    }
+}
+
+fn is_of_tls(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData
 }
 
 /// Sends messages. Tests have their own.
@@ -58,7 +99,7 @@ impl Transport for HttpSender {
         match request.send(body) {
             // The body of an answer is not read.
             Ok(answer) => Sent { status: Some(answer.status().as_u16()), error: None },
-            Err(error) => Sent { status: None, error: Some(error.to_string().chars().take(ERROR_CHARS_MAX).collect()) },
+            Err(error) => Sent { status: None, error: Some(Failure::of(&error)) },
         }
     }
 }
@@ -114,7 +155,7 @@ mod tests {
         // No part of a name has more than 63 letters, so nobody is asked for this one.
         let unknown = HttpSender::new(false).send(&format!("http://{}.example/hooks", "a".repeat(64)), &[], "{}");
         assert_eq!(sent, unknown, "nobody learns which names the own network has");
-        assert!(sent.error.expect("an error").contains("no address of the public internet"));
+        assert_eq!(sent.error, Some(Failure::NotReached));
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
             let mut bytes = [0; 4096];
@@ -136,5 +177,25 @@ mod tests {
         assert_eq!(sent, Sent { status: Some(302), error: None }, "a redirect is not followed");
         let text = answering.join().expect("an answer");
         assert!(text.starts_with("post /hooks ") && text.contains("webhook-id: msg_1"), "{text}");
+    }
+
+    #[test]
+    fn the_log_says_nothing_of_the_machine_that_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (sender, send) =
+            (HttpSender::new(true), |sender: &HttpSender, url: String| sender.send(&url, &[], "{}").error);
+        let answering = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n\r\n").expect("written");
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+        });
+        assert_eq!(send(&sender, format!("http://127.0.0.1:{port}/")), Some(Failure::NotHttp));
+        assert_eq!(send(&sender, format!("https://127.0.0.1:{port}/")), Some(Failure::Tls));
+        answering.join().expect("two connections");
+        assert_eq!(send(&sender, format!("http://127.0.0.1:{port}/")), Some(Failure::NotReached), "a closed port");
+        assert_eq!(send(&sender, format!("http://{}.example/", "a".repeat(64))), Some(Failure::NotReached));
     }
 }

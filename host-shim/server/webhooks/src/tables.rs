@@ -62,15 +62,44 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE baseline (begun INTEGER NOT NULL) STRICT;";
 
+/// Who made an endpoint and why it is disabled, and of each account the delivery that comes first at an endpoint: what is due is found
+/// there, however long the queue is.
+const MAKERS_AND_HEADS: &str = "
+    ALTER TABLE endpoints ADD COLUMN maker TEXT;
+    ALTER TABLE endpoints ADD COLUMN of_customer INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE endpoints ADD COLUMN disabled_reason TEXT;
+    ALTER TABLE endpoints ADD COLUMN due_at INTEGER;
+    UPDATE endpoints SET of_customer = 1 WHERE account IS NOT NULL;
+    CREATE INDEX endpoints_due ON endpoints (due_at);
+    CREATE INDEX messages_of_account ON messages (account);
+    DROP INDEX deliveries_due;
+    CREATE TABLE heads (
+        endpoint TEXT NOT NULL,
+        account TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        next_at INTEGER NOT NULL,
+        PRIMARY KEY (endpoint, account),
+        FOREIGN KEY (endpoint, message) REFERENCES deliveries (endpoint, message) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX heads_due ON heads (endpoint, next_at, message);
+    CREATE INDEX heads_of_message ON heads (message, endpoint);
+    INSERT INTO heads (endpoint, account, message, next_at)
+        SELECT endpoint, account, message, next_at FROM deliveries AS head
+        WHERE state = 'pending' AND endpoint IN (SELECT id FROM endpoints WHERE disabled_at IS NULL)
+        AND message = (SELECT min(message) FROM deliveries AS other WHERE other.endpoint = head.endpoint
+            AND other.state = 'pending' AND other.account = head.account);
+    UPDATE endpoints SET due_at = (SELECT min(next_at) FROM heads WHERE heads.endpoint = endpoints.id);";
+
 /// The tables of webhooks.
 pub const SHAPE: Shape = Shape {
     name: "webhooks",
-    steps: &[TABLES],
+    steps: &[TABLES, MAKERS_AND_HEADS],
     tables: &[
         ("endpoints", "id"),
         ("messages", "seq"),
         ("deliveries", "endpoint, message"),
         ("attempts", "endpoint, message, number"),
+        ("heads", "endpoint, account"),
         ("accounts", "account"),
         ("objects", "account, kind, id"),
         ("baseline", "begun"),
@@ -83,6 +112,9 @@ pub enum WebhooksError {
     /// The database fails.
     #[error("the webhooks cannot be read or written: {0}")]
     Store(#[from] SmallError),
+    /// It cannot be told whether whoever made an endpoint may still have it.
+    #[error("the maker of an endpoint cannot be read: {0}")]
+    Maker(String),
 }
 
 /// The tables.

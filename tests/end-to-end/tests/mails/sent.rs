@@ -127,8 +127,10 @@ fn mail(template: &str, to: &str, values: Value) -> SentMail {
 /// The mails that the server sends of its own, whatever the business is.
 pub fn of_server() -> Vec<SentMail> {
     let link = "https://links.example/auth?token=t";
-    let endpoint =
-        |description: Value| json!({"endpoint": "we_1", "url": "https://ada.example/hook", "description": description});
+    let endpoint = |description: Value, reason: &str| {
+        let url = "https://ada.example/hook";
+        json!({"endpoint": "we_1", "url": url, "description": description, "reason": reason})
+    };
     vec![
         mail("account_claim", "ada@example.com", json!({"link": link})),
         mail("address_confirmation", "ada@example.com", json!({"link": link})),
@@ -138,8 +140,9 @@ pub fn of_server() -> Vec<SentMail> {
             json!({"link": link, "organization": "Choir", "role": "billing"}),
         ),
         mail("password_reset", "ada@example.com", json!({"link": link})),
-        mail("webhook_disabled", "account", endpoint(Value::Null)),
-        mail("webhook_disabled", "admin", endpoint(json!("Our own system"))),
+        mail("webhook_disabled", "account", endpoint(Value::Null, "failing")),
+        mail("webhook_disabled", "account", endpoint(Value::Null, "maker")),
+        mail("webhook_disabled", "admin", endpoint(json!("Our own system"), "waiting")),
     ]
 }
 

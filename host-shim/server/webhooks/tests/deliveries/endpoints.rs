@@ -1,10 +1,11 @@
 //! Endpoints, what the tables know of accounts, and how both move to another place.
 
-use crate::{Bench, benches, in_postgresql, told};
+use crate::{Bench, benches, in_postgresql, maker, told};
 use extension_contract::Account;
 use host_small_store::{Place, SmallStore, copy};
 use host_webhooks::{
-    Added, Changes, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, Endpoint, Notices, SHAPE, Webhooks,
+    Added, Changes, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, Notices,
+    SHAPE, Seen, Webhooks,
 };
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ fn an_endpoint_is_changed_tested_and_deleted() {
         let shop = bench.add("shop", Some("ada"), &["subscription.ended"]);
         let till = bench.add("till", None, &[]);
         assert!(webhooks.has_endpoints().expect("read"));
-        assert_eq!(webhooks.endpoints().expect("read"), [shop.clone(), till.clone()]);
+        assert_eq!(webhooks.endpoints(None).expect("read"), [shop.clone(), till.clone()]);
+        assert_eq!(webhooks.endpoints(shop.account.as_ref()).expect("read"), std::slice::from_ref(&shop));
         let changes = Changes { description: Some("Shop".to_owned()), types: Some(Vec::new()), url: None };
         webhooks.change_endpoint("shop", &changes).expect("written");
         let changed = webhooks.endpoint("shop").expect("read").expect("the endpoint");
@@ -27,7 +29,7 @@ fn an_endpoint_is_changed_tested_and_deleted() {
         webhooks.delete_endpoint("shop").expect("written");
         assert_eq!(webhooks.endpoint("shop").expect("read"), None);
         assert_eq!(webhooks.log("shop", None, None, 10).expect("read"), [], "its deliveries are gone");
-        assert_eq!(webhooks.endpoints().expect("read"), [till]);
+        assert_eq!(webhooks.endpoints(None).expect("read"), [till]);
     }
 }
 
@@ -36,25 +38,76 @@ fn an_account_has_few_endpoints_and_none_after_its_end() {
     for bench in benches() {
         let webhooks = &bench.webhooks;
         let of = |account: &str| Account::User(account.to_owned());
-        let mut made = Vec::new();
-        for number in 0..ENDPOINTS_OF_ACCOUNT_MAX {
-            made.push(bench.add(&format!("eve{number}"), Some("eve"), &[]));
-        }
-        let more = |id: &str, account: Option<Account>| {
-            let endpoint = Endpoint { id: id.to_owned(), account, ..made[0].clone() };
-            webhooks.add_endpoint(&endpoint).expect("written")
-        };
-        assert_eq!(more("more", Some(of("eve"))), Added::TooManyOfAccount);
-        for number in ENDPOINTS_OF_ACCOUNT_MAX..ENDPOINTS_MAX {
-            let account = (number % 2 == 0).then(|| of(&format!("user{number}")));
-            assert_eq!(more(&format!("n{number}"), account), Added::Done);
-        }
-        assert_eq!(more("more", Some(of("ada"))), Added::TooMany);
+        let made: Vec<Endpoint> =
+            (0..ENDPOINTS_OF_ACCOUNT_MAX).map(|number| bench.add(&format!("eve{number}"), Some("eve"), &[])).collect();
+        let more = |account| webhooks.add_endpoint(&bench.endpoint("more", account, &[])).expect("written");
+        assert_eq!(more(Some("eve")), Added::TooManyOfAccount);
         bench.subscription("eve", "active");
         assert_eq!(webhooks.delete_endpoints_of(&of("eve")).expect("written"), made);
         assert_eq!(webhooks.log("eve0", None, None, 10).expect("read"), [], "with their deliveries");
         assert_eq!(webhooks.delete_endpoints_of(&of("eve")).expect("written"), []);
-        assert_eq!(more("more", Some(of("ada"))), Added::Done);
+        assert_eq!(more(Some("eve")), Added::Done);
+    }
+}
+
+#[test]
+fn the_endpoints_of_one_leave_those_of_others_and_of_the_operators_alone() {
+    for bench in benches() {
+        let add = |id: String, account: &str, by: &str, is_customer| {
+            let of_account = bench.endpoint(&id, Some(account), &[]);
+            let endpoint = Endpoint { maker: Some(maker(by, is_customer)), ..of_account };
+            bench.webhooks.add_endpoint(&endpoint).expect("written")
+        };
+        for number in 0..ENDPOINTS_OF_MAKER_MAX {
+            let account = format!("choir{}", number / ENDPOINTS_OF_ACCOUNT_MAX);
+            assert_eq!(add(format!("eve{number}"), &account, "eve", true), Added::Done);
+        }
+        assert_eq!(add("more".into(), "choir9", "eve", true), Added::TooManyOfMaker);
+        for number in 0..ENDPOINTS_MAX {
+            assert_eq!(
+                add(format!("ada{number}"), &format!("ada{number}"), &format!("ada{number}"), true),
+                Added::Done
+            );
+            assert_eq!(
+                add(format!("root{number}"), "ada1", "root", false),
+                Added::Done,
+                "an operator needs none of hers"
+            );
+        }
+        assert_eq!(add("more".into(), "ada1", "root", false), Added::TooMany);
+        assert_eq!(add("more".into(), "ada1", "ada1", true), Added::Done);
+    }
+}
+
+#[test]
+fn a_message_ends_with_its_last_endpoint_and_with_the_data_of_its_account() {
+    for bench in benches() {
+        let webhooks = &bench.webhooks;
+        for id in ["shop", "till"] {
+            bench.add(id, None, &[]);
+        }
+        bench.subscription("ada", "active");
+        bench.subscription("bob", "active");
+        let of = |id: &str| {
+            let log = webhooks.log(id, None, None, 10).expect("read");
+            log.into_iter().map(|row| row.account).collect::<Vec<_>>()
+        };
+        webhooks.delete_endpoint("shop").expect("written");
+        assert_eq!(of("till"), ["user:bob", "user:ada"]);
+        let erased = Seen { is_erased: true, ..Seen::default() };
+        let take = |account: &str| {
+            webhooks.take(&Account::User(account.to_owned()), &erased, true, 0, || "msg_9".to_owned()).expect("written")
+        };
+        take("ada");
+        assert_eq!(of("till"), ["user:bob"]);
+        bench.settle();
+        assert_eq!(bench.got("till"), [told("bob", "subscription.created")]);
+        webhooks.delete_endpoint("till").expect("written");
+        // No two messages have one id.
+        let new = bench.add("new", None, &[]);
+        for id in ["msg_1", "msg_2"] {
+            webhooks.test(&new, id, 0).expect("the message with this id is gone");
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Two hosts that use the same webhooks at once.
 
-use crate::{Bench, HOUR, in_postgresql};
+use crate::{Bench, HOUR, in_postgresql, maker};
 use extension_contract::Account;
 use host_small_store::Place;
-use host_webhooks::{Attempt, DeliveryState, Rotation, Seen, Told, Webhooks};
+use host_webhooks::{Attempt, DeliveryState, Reason, Rotation, Seen, Told, Webhooks};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -83,11 +83,13 @@ fn an_endpoint_is_disabled_and_enabled_by_one_of_two() {
     shared(|hosts| {
         hosts[0].add("shop", None, &[]);
         for round in 0..ROUNDS {
-            let mut disabled = at_once(hosts, |_, webhooks| webhooks.disable("shop", round).expect("written"));
+            let mut disabled =
+                at_once(hosts, |_, webhooks| webhooks.disable("shop", Reason::Person, round).expect("written"));
             disabled.sort_unstable();
             let shop = hosts[0].webhooks.endpoint("shop").expect("read").expect("the endpoint");
             let mut enabled = at_once(hosts, |number, webhooks| {
-                webhooks.enable(&shop, &format!("msg_{round}_{number}"), round).expect("written")
+                let by = maker("root", false);
+                webhooks.enable(&shop, &by, &format!("msg_{round}_{number}"), round).expect("written")
             });
             enabled.sort_unstable();
             assert_eq!((disabled, enabled), ([false, true], [false, true]));

@@ -1,18 +1,20 @@
 //! Deliveries with a clock and endpoints of the test's own: order, retries over three days, disabling, recovery and resending.
 
 mod endpoints;
+mod heads;
 mod hosts;
+mod makers;
 
 use counterparts::Postgres;
 use extension_contract::{Account, Timestamp};
 use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
 use host_small_store::Place;
 use host_webhooks::{
-    ATTEMPTS_MAX, Added, DeliveryState, Endpoint, FAILING_MS, Notices, OLD_SECRETS_MAX, Rotation, Seen, Sender, Sent,
-    Transport, Webhooks, new_secret, signature,
+    ATTEMPTS_MAX, Added, DeliveryState, Endpoint, FAILING_MS, Failure, Maker, Notices, OLD_SECRETS_MAX, Reason,
+    Rotation, Seen, Sender, Sent, Transport, Webhooks, WebhooksError, new_secret, signature,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -44,12 +46,15 @@ struct Endpoints {
     statuses: Mutex<BTreeMap<String, u16>>,
     got: Mutex<Vec<Got>>,
     held: Mutex<bool>,
+    /// Number of messages to slow ones, whether answered or not.
+    asked: AtomicUsize,
     released: Condvar,
 }
 
 impl Transport for Endpoints {
     fn send(&self, url: &str, headers: &[(&str, String)], body: &str) -> Sent {
         if url.contains("slow") {
+            self.asked.fetch_add(1, Ordering::SeqCst);
             let held = self.held.lock().expect("no panic");
             drop(self.released.wait_while(held, |held| *held).expect("no panic"));
         }
@@ -58,7 +63,7 @@ impl Transport for Endpoints {
         self.got.lock().expect("no panic").push((url.to_owned(), headers, body));
         let status = self.statuses.lock().expect("no panic").get(url).copied().unwrap_or(204);
         match status {
-            0 => Sent { status: None, error: Some("refused".to_owned()) },
+            0 => Sent { status: None, error: Some(Failure::NotReached) },
             status => Sent { status: Some(status), error: None },
         }
     }
@@ -67,15 +72,21 @@ impl Transport for Endpoints {
 #[derive(Default)]
 struct World {
     now: AtomicI64,
-    disabled: Mutex<Vec<String>>,
+    disabled: Mutex<Vec<(String, Reason)>>,
+    /// The makers who may no longer have an endpoint.
+    gone: Mutex<BTreeSet<String>>,
 }
 
 impl Notices for World {
     fn now(&self) -> Timestamp {
         self.now.load(Ordering::SeqCst)
     }
-    fn disabled(&self, endpoint: &Endpoint) {
-        self.disabled.lock().expect("no panic").push(endpoint.id.clone());
+    fn stands(&self, endpoint: &Endpoint) -> Result<bool, WebhooksError> {
+        let gone = self.gone.lock().expect("no panic");
+        Ok(endpoint.maker.as_ref().is_none_or(|maker| !gone.contains(&maker.id)))
+    }
+    fn disabled(&self, endpoint: &Endpoint, reason: Reason) {
+        self.disabled.lock().expect("no panic").push((endpoint.id.clone(), reason));
     }
 }
 
@@ -112,7 +123,14 @@ impl Bench {
     }
 
     fn add(&self, id: &str, account: Option<&str>, types: &[&str]) -> Endpoint {
-        let endpoint = Endpoint {
+        let endpoint = self.endpoint(id, account, types);
+        assert_eq!(self.webhooks.add_endpoint(&endpoint).expect("written"), Added::Done);
+        endpoint
+    }
+
+    /// Returns an endpoint of an operator, or of the account's customer.
+    fn endpoint(&self, id: &str, account: Option<&str>, types: &[&str]) -> Endpoint {
+        Endpoint {
             id: id.to_owned(),
             account: account.map(|name| Account::User(name.to_owned())),
             url: format!("https://{id}.example/hooks"),
@@ -120,12 +138,12 @@ impl Bench {
             description: String::new(),
             secret: format!("secret:{}", new_secret().expect("random")),
             old_secrets: Vec::new(),
+            maker: Some(maker(account.unwrap_or("root"), account.is_some())),
             disabled_at: None,
+            disabled_reason: None,
             failing_since: None,
             created_at: 0,
-        };
-        assert_eq!(self.webhooks.add_endpoint(&endpoint).expect("written"), Added::Done);
-        endpoint
+        }
     }
 
     fn answers(&self, id: &str, status: u16) {
@@ -163,6 +181,10 @@ impl Bench {
         let of = got.iter().filter(|(url, ..)| url.contains(&format!("//{id}.")));
         of.map(|(_, _, body)| (text(&body["account"]), text(&body["type"]))).collect()
     }
+}
+
+fn maker(id: &str, is_customer: bool) -> Maker {
+    Maker { id: id.to_owned(), is_customer }
 }
 
 fn told(account: &str, event_type: &str) -> (String, String) {
@@ -254,12 +276,18 @@ fn an_endpoint_that_fails_for_three_days_is_disabled_and_recovers() {
         let log = bench.webhooks.log("shop", Some(DeliveryState::Failed), None, 10).expect("read");
         let states: Vec<(&str, usize)> = log.iter().map(|row| (row.event_type.as_str(), row.attempts.len())).collect();
         assert_eq!(states, [("subscription.updated", 0), ("subscription.created", attempts)]);
-        assert_eq!(log[1].attempts[0].error.as_deref(), Some("refused"));
+        assert_eq!(log[1].attempts[0].error.as_deref(), Some("not-reached"));
         // A person enables it again: it learns what it has missed, and gets it when it wants it.
         bench.answers("shop", 200);
         let disabled = bench.webhooks.endpoint("shop").expect("read").expect("the endpoint");
-        assert!(bench.webhooks.enable(&disabled, "msg_recovered", bench.world.now()).expect("written"));
-        assert!(!bench.webhooks.enable(&disabled, "msg_again", bench.world.now()).expect("written"), "it is enabled");
+        assert_eq!(disabled.disabled_reason, Some(Reason::Failing));
+        let enable = |message: &str| {
+            bench.webhooks.enable(&disabled, &maker("zoe", true), message, bench.world.now()).expect("written")
+        };
+        assert!(enable("msg_recovered"));
+        assert!(!enable("msg_again"), "it is enabled");
+        let enabled = bench.webhooks.endpoint("shop").expect("read").expect("the endpoint");
+        assert_eq!((enabled.maker, enabled.disabled_reason), (Some(maker("ada", true)), None), "its maker stays");
         bench.settle();
         let got = bench.got("shop");
         assert_eq!(got[attempts..], [told("ada", "endpoint.recovered")], "whatever types it wants");
@@ -288,7 +316,7 @@ fn an_endpoint_that_is_gone_is_disabled_at_once_and_one_message_is_sent_again() 
         bench.answers("shop", 410);
         bench.subscription("ada", "past_due");
         bench.settle();
-        assert_eq!(*bench.world.disabled.lock().expect("no panic"), ["shop"]);
+        assert_eq!(*bench.world.disabled.lock().expect("no panic"), [("shop".to_owned(), Reason::Gone)]);
     }
 }
 
@@ -342,7 +370,15 @@ fn old_messages_are_deleted_with_their_deliveries() {
         bench.subscription("ada", "active");
         bench.settle();
         assert_eq!(bench.webhooks.clean(30 * 24 * HOUR).expect("written"), 0);
+        bench.answers("shop", 500);
+        bench.world.now.store(HOUR, Ordering::SeqCst);
+        bench.subscription("ada", "past_due");
+        bench.settle();
         assert_eq!(bench.webhooks.clean(30 * 24 * HOUR + 1).expect("written"), 1);
+        assert_eq!(bench.webhooks.log("shop", None, None, 10).expect("read").len(), 1);
+        bench.subscription("ada", "active");
+        assert_eq!(bench.webhooks.clean(31 * 24 * HOUR).expect("written"), 2);
         assert_eq!(bench.webhooks.log("shop", None, None, 10).expect("read"), []);
+        assert_eq!(bench.webhooks.with_due(i64::MAX).expect("read"), [], "nothing waits any more");
     }
 }

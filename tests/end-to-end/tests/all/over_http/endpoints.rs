@@ -1,6 +1,8 @@
 //! Webhook endpoints over HTTP: who may manage which, and what is shown of them.
 
 use super::api::{Api, NOTHING};
+use extension_contract::{Account, ActorKind};
+use host_access::{Reach, Token};
 use serde_json::{Value, json};
 
 const URL: &str = "https://hooks.example/in";
@@ -107,6 +109,44 @@ fn an_endpoint_is_changed_disabled_rotated_and_deleted() {
     assert_eq!(refused(&api, "POST /api/endpoints", &ada, &json!({"url": URL})), (409, "too-many-endpoints".into()));
     ok(&api, "POST /api/endpoints", &api.operator(), &json!({"url": URL}));
     ok(&api, "POST /api/endpoints", &api.user("bob"), &json!({"url": URL}));
+}
+
+/// Eve uses all endpoints that she may have. Nobody else has fewer.
+#[test]
+fn one_customer_does_not_use_up_the_endpoints_of_others() {
+    let api = Api::start("solobase");
+    let accounts: Vec<Account> = (0..5).map(|number| Account::Organization(format!("choir{number}"))).collect();
+    let eve = api.key(ActorKind::User, "eve", &["owner"], Reach::Accounts(accounts.clone()));
+    let make = |account: &Account| {
+        let answer = api.ask(&format!("POST /api/endpoints?account={account}"), &eve, &json!({"url": URL}));
+        (answer.status, answer)
+    };
+    for account in &accounts[..4] {
+        let made: Vec<u16> = (0..6).map(|_| make(account).0).collect();
+        assert_eq!(made, [201, 201, 201, 201, 201, 409], "five of an account");
+    }
+    let (status, answer) = make(&accounts[4]);
+    assert_eq!((status, answer.code()), (409, "too-many-endpoints".to_owned()), "twenty of a maker");
+    assert!(answer.body.contains("of one maker"), "{answer:?}");
+    for number in 0..40 {
+        ok(&api, "POST /api/endpoints", &api.user(&format!("user{number}")), &json!({"url": URL}));
+    }
+    ok(&api, "POST /api/endpoints", &api.operator(), &json!({"url": URL}));
+    ok(&api, "POST /api/endpoints", &api.service(), &json!({"url": URL}));
+}
+
+#[test]
+fn an_endpoint_names_its_maker_and_says_why_it_is_disabled() {
+    let api = Api::start("solobase");
+    let (ada, root) = (api.user("ada"), api.operator());
+    let id = |key: &str| json!(Token::parse(key).expect("a key").id());
+    let made = ok(&api, "POST /api/endpoints", &ada, &json!({"url": URL}));
+    assert_eq!((&made["maker"], &made["disabled_reason"]), (&id(&ada), &Value::Null));
+    let line = format!("PATCH /api/endpoints/{}", made["id"].as_str().expect("an id"));
+    let disabled = ok(&api, &line, &root, &json!({"status": "disabled"}));
+    assert_eq!(disabled["disabled_reason"], json!("person"));
+    let enabled = ok(&api, &line, &root, &json!({"status": "enabled"}));
+    assert_eq!((&enabled["maker"], &enabled["disabled_reason"]), (&id(&ada), &Value::Null), "it stays ada's");
 }
 
 #[test]
