@@ -38,6 +38,8 @@ pub const PROVIDERS: &str = "providers";
 const STRIPE_PORT: &str = "stripe.port";
 /// Owner of the API keys in a database, which are those of all businesses.
 pub const SERVER: &str = "server";
+/// The file of the key of the vault in local mode.
+const VAULT_KEY: &str = "vault.key";
 /// The file of the operator's key in local mode, and the name of that key.
 const OPERATOR_KEY: &str = "operator.key";
 const OPERATOR: &str = "operator of local mode";
@@ -201,7 +203,7 @@ impl DataFolder {
     /// # Errors
     /// Fails if the file cannot be read or written, or is not a key.
     pub fn vault_keys(&self) -> Result<host_provider_set::Keys, DataError> {
-        let text = self.kept("vault.key", || {
+        let text = self.kept(VAULT_KEY, || {
             let mut bytes = [0; VAULT_KEY_BYTES];
             getrandom::fill(&mut bytes)?;
             Ok(hex::encode(bytes))
@@ -250,7 +252,19 @@ impl DataFolder {
             keys.revoke(&row.caller.key, now)?;
             tracing::warn!(key = row.caller.key, "the operator's key of local mode was revoked");
         }
-        let path = self.path(OPERATOR_KEY);
+        self.remove(OPERATOR_KEY)
+    }
+
+    /// Removes the key of the vault of local mode: outside of it, the vault opens with the key of its operator, which lies apart from it.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be removed.
+    pub fn end_vault_key(&self) -> Result<(), DataError> {
+        self.remove(VAULT_KEY)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), DataError> {
+        let path = self.path(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&path, error)),
             _ => Ok(()),
@@ -518,6 +532,10 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(data.path(name)).expect("a file").permissions().mode();
             assert_eq!(mode & 0o077, 0, "{name}");
+        }
+        for _ in 0..2 {
+            data.end_vault_key().expect("removed");
+            assert!(!data.path("vault.key").exists());
         }
         assert_eq!((data.swept_s(5).expect("made"), data.swept_s(9).expect("read")), (5, 5), "the first start");
         data.set_swept_s(7).expect("written");

@@ -209,7 +209,13 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let keys = shared.keys.clone();
     let makers = Makers { keys, users, partition: Partition { business: business.name.clone(), livemode } };
     let roles = member_roles(&configured);
-    let invites = Invites { links: links.clone(), clock: clock.source().clone(), roles };
+    let known = recipients.clone();
+    let invites = Invites {
+        links: links.clone(),
+        cause: Box::new(move |account, call| known.records()?.user_behind(account, call)),
+        clock: clock.source().clone(),
+        roles,
+    };
     opened.registry.register(&["user"], Arc::new(invites));
     // A provider that the operator names for such an effect takes precedence.
     let recorded = business.own.recorded.iter().map(|effect| effect.kind.as_str());
@@ -236,6 +242,11 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let webhook_answers = answers.collect();
     let partition = Partition { business: business.name.clone(), livemode };
     let cors = host_front::cors(&configured.origins());
+    identity::end_first_operator(links.identity().users(), livemode, is_local, now)
+        .map_err(IdentityStartError::from)?;
+    if !is_local {
+        data.end_vault_key()?;
+    }
     let first_operator = match is_local {
         true => identity::first_operator(&links, &opened.vault, now)?,
         false => None,

@@ -4,8 +4,8 @@ use crate::data::{DataFolder, USERS};
 use extension_contract::{Account, Timestamp};
 use host::business::BusinessFolder;
 use host_identity::{
-    Hasher, Identity, IdentityError, Link, LinkError, LinkKind, LinkMaker, OPERATOR, Signer, SignerError, Users,
-    UsersError, random,
+    Address, Hasher, Identity, IdentityError, Link, LinkError, LinkKind, LinkMaker, OPERATOR, Signer, SignerError,
+    Users, UsersError, random,
 };
 use host_provider_api::{SecretError, Secrets};
 use host_provider_set::{Vault, VaultError};
@@ -23,8 +23,6 @@ const KEY: &str = "session-key-";
 const KEYS: usize = 2;
 /// Address of the first operator in local mode. No mail goes to it.
 const FIRST_OPERATOR: &str = "operator@local.invalid";
-/// How long the link of the first operator works: longer than anybody advances the clock.
-const FIRST_OPERATOR_MS: i64 = 100 * 366 * 24 * 3_600_000;
 /// Number of random bytes of the key.
 const KEY_BYTES: usize = 32;
 
@@ -112,6 +110,29 @@ pub fn rotate_session_key(vault: &Vault, partition: &Partition) -> Result<String
     Ok(name)
 }
 
+/// Ends what earlier starts in local mode gave to whoever read their output: the links of the first operator and, outside of local mode,
+/// also the operator who has used one.
+///
+/// # Errors
+/// Fails if the users cannot be read or written.
+pub(crate) fn end_first_operator(
+    users: &Users,
+    livemode: bool,
+    is_local: bool,
+    now: Timestamp,
+) -> Result<(), UsersError> {
+    users.end_operator_links(livemode)?;
+    if is_local {
+        return Ok(());
+    }
+    let found = Address::parse(FIRST_OPERATOR).map(|address| users.by_address(livemode, &address)).transpose()?;
+    if let Some((user, _)) = found.flatten().filter(|(user, _)| user.is_operator) {
+        users.delete(&user, now)?;
+        tracing::warn!(user = user.id, "the operator of local mode was removed");
+    }
+    Ok(())
+}
+
 /// Returns the link by which whoever started a server in local mode becomes its first operator; none if there is one. It works
 /// until it is used or the server starts again, however far the clock is advanced.
 ///
@@ -134,7 +155,68 @@ pub(crate) fn first_operator(
         account: account.clone(),
         roles: vec![OPERATOR.to_owned()],
         sender: None,
+        cause: None,
     };
-    let reference = links.make(&link, now.saturating_add(FIRST_OPERATOR_MS))?;
+    let reference = links.make(&link, now)?;
     Ok(Some(vault.resolve(&partition.scope(account).name(), &reference)?.expose().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_identity::{Refused, User};
+    use host_small_store::Place;
+    use std::sync::mpsc::channel;
+
+    const DAY_MS: i64 = 24 * 3_600_000;
+
+    /// Starts the users of a server, and returns the token of the link of the first operator.
+    fn start(links: &LinkMaker, vault: &Vault, is_local: bool, now: Timestamp) -> Option<String> {
+        let identity = links.identity();
+        end_first_operator(identity.users(), false, is_local, now).expect("written");
+        let link = is_local.then(|| first_operator(links, vault, now).expect("made")).flatten()?;
+        link.rsplit_once('=').map(|(_, token)| token.to_owned())
+    }
+
+    fn set_password(links: &LinkMaker, token: &str, now: Timestamp) -> Option<(User, String)> {
+        let (sender, answer) = channel();
+        let then = move |told| sender.send(told).expect("a receiver");
+        match links.identity().set_password(token, "correct horse".to_owned(), now, then) {
+            Err(Refused::NoLink) => return None,
+            asked => assert!(asked.is_ok()),
+        }
+        let told = answer.recv().expect("an answer").ok()?;
+        Some((told.user, told.token))
+    }
+
+    #[test]
+    fn what_local_mode_gave_to_its_operator_ends_at_the_next_start() {
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        let users = Users::open(Place::Memory).expect("users");
+        let signer = Signer::new("shop/test", &[("k1".into(), vec![7; 32])]).expect("a signer");
+        let partition = Partition { business: "shop".into(), livemode: false };
+        let hasher = Hasher::start(1, 8).expect("a thread");
+        let identity = Identity::new(partition, Arc::new(users), hasher, signer);
+        let links = LinkMaker::new(identity, vault.clone(), "https://shop.example".into());
+        let buyer = Address::parse("buyer@example.com").expect("an address");
+        let mailed = Link::new(LinkKind::Claim, false, &buyer, Account::User("usr_made".into()));
+        let mailed = links.make(&mailed, 0).expect("made");
+        let first = start(&links, &vault, true, DAY_MS).expect("a link");
+        let second = start(&links, &vault, true, 2 * DAY_MS).expect("a link");
+        assert_eq!(set_password(&links, &first, 3 * DAY_MS), None, "another start has made another link");
+        let (operator, session) = set_password(&links, &second, 3 * DAY_MS).expect("an operator");
+        assert!(operator.is_operator);
+        assert_eq!(start(&links, &vault, true, 4 * DAY_MS), None, "there is one");
+        let found = |now| links.identity().user(&session, now).expect("read");
+        assert!(found(4 * DAY_MS).is_some());
+        start(&links, &vault, false, 5 * DAY_MS);
+        assert_eq!(found(5 * DAY_MS), None, "outside of local mode the operator is gone");
+        let unused = start(&links, &vault, true, 6 * DAY_MS).expect("a link");
+        start(&links, &vault, false, 7 * DAY_MS);
+        assert_eq!(set_password(&links, &unused, 7 * DAY_MS), None);
+        let scope = "shop/test/user:usr_made";
+        let mailed = vault.resolve(scope, &mailed).expect("no start ends the links of others").expose().to_owned();
+        let token = mailed.rsplit_once('=').expect("a token").1;
+        assert!(links.identity().link(token, &[LinkKind::Claim], 8 * DAY_MS).is_ok());
+    }
 }

@@ -1,23 +1,48 @@
 //! The provider of `user.invite`: a step of an instance that gives a person access to its account. In an account that a checkout
-//! made for an address, the person becomes its user; in an organization, a member with the role of the step. The output is the
+//! made and that nobody has, the person becomes its user; in an organization, a member with the role of the step. The output is the
 //! reference of a link for the mail to the person.
 
+use crate::records::UnreadRecords;
 use extension_contract::Account;
 use host::clock::ClockSource;
-use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, LinkMaker};
+use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, LinkMaker, UsersError};
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
+
+/// Beginning of the id of an account that a checkout has made; [`DIGITS`] hexadecimal digits follow.
+const MADE: &str = "usr_";
+/// Number of digits of such an id. The id of a user who has registered has more.
+const DIGITS: usize = 16;
+
+/// Finds the user whose command has led to a step of an account.
+pub(crate) type Cause = Box<dyn Fn(Account, &Call) -> Result<Option<String>, UnreadRecords> + Send + Sync>;
+
+/// The reason why there is no link now.
+#[derive(Debug, thiserror::Error)]
+enum NotInvited {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Records(#[from] UnreadRecords),
+}
+
+impl From<UsersError> for NotInvited {
+    fn from(error: UsersError) -> Self {
+        NotInvited::Link(IdentityError::from(error).into())
+    }
+}
 
 /// Makes links by which people take over accounts and join organizations.
 pub(crate) struct Invites {
     pub(crate) links: LinkMaker,
+    pub(crate) cause: Cause,
     pub(crate) clock: ClockSource,
     /// The roles that members of organizations may have.
     pub(crate) roles: Vec<String>,
 }
 
 impl Invites {
-    fn invite(&self, call: &Call) -> Result<CallOutcome, LinkError> {
+    fn invite(&self, call: &Call) -> Result<CallOutcome, NotInvited> {
         let account = call.scope.rsplit_once('/').and_then(|(_, account)| account.parse().ok());
         // The answer does not repeat the address: failures are stored, and an address is personal.
         let Some(address) = call.text("email").and_then(Address::parse) else {
@@ -26,7 +51,12 @@ impl Invites {
         let link = match account {
             Some(Account::User(id)) => self.to_account(&id, &address)?,
             Some(Account::Organization(id)) => match self.role(call) {
-                Ok(role) => self.to_organization(&id, &address, role)?,
+                Ok(role) => match self.to_organization(&id, &address, role, call) {
+                    Err(NotInvited::Link(error @ LinkError::NotAllowed)) => {
+                        return Ok(CallOutcome::refused("not-allowed", error.to_string()));
+                    }
+                    found => found?,
+                },
                 Err(refused) => return Ok(refused),
             },
             Some(Account::Platform) | None => None,
@@ -49,47 +79,49 @@ impl Invites {
         })
     }
 
-    /// Returns the link to the account of a user. If the account has a user already, it is the page on which this user logs in:
-    /// nobody else gets access to a person's account.
-    fn to_account(&self, id: &str, address: &Address) -> Result<Option<String>, LinkError> {
+    /// Returns the link to the account of a user. If somebody has the account already, here or at another server, it is the page on which
+    /// users log in: nobody else gets access to a person's account.
+    fn to_account(&self, id: &str, address: &Address) -> Result<Option<String>, NotInvited> {
         let (users, livemode) = (self.links.identity().users(), self.links.identity().partition().livemode);
         let account = Account::User(id.to_owned());
-        let known = users.by_id(livemode, id).map_err(IdentityError::from)?;
-        match known {
-            Some(_) => self.links.log_in_page(&account),
-            None => self.make(LinkKind::Claim, address, account, Vec::new()),
+        match is_made_by_checkout(id) && !users.is_taken(livemode, &account)? {
+            true => Ok(Some(self.make(&Link::new(LinkKind::Claim, livemode, address, account))?)),
+            false => Ok(Some(self.links.log_in_page(&account)?)),
         }
-        .map(Some)
     }
 
     /// Returns the link to an organization: an invitation, or for a member the page on which members log in. None if the server does
     /// not know the organization.
-    fn to_organization(&self, id: &str, address: &Address, role: String) -> Result<Option<String>, LinkError> {
+    fn to_organization(
+        &self,
+        id: &str,
+        address: &Address,
+        role: String,
+        call: &Call,
+    ) -> Result<Option<String>, NotInvited> {
         let (users, livemode) = (self.links.identity().users(), self.links.identity().partition().livemode);
-        let Some(organization) = users.organization(livemode, id).map_err(IdentityError::from)? else {
+        let Some(organization) = users.organization(livemode, id)? else {
             return Ok(None);
         };
-        let members = users.members(&organization.id).map_err(IdentityError::from)?;
+        let members = users.members(&organization.id)?;
         let has_role = members.iter().any(|(user, roles)| user.email == address.as_str() && roles.contains(&role));
         let account = Account::Organization(id.to_owned());
-        match has_role {
-            true => self.links.log_in_page(&account),
-            false => self.make(LinkKind::Invitation, address, account, vec![role]),
+        if has_role {
+            return Ok(Some(self.links.log_in_page(&account)?));
         }
-        .map(Some)
+        let cause = (self.cause)(account.clone(), call)?;
+        let link = Link { roles: vec![role], cause, ..Link::new(LinkKind::Invitation, livemode, address, account) };
+        Ok(Some(self.make(&link)?))
     }
 
-    fn make(
-        &self,
-        kind: LinkKind,
-        address: &Address,
-        account: Account,
-        roles: Vec<String>,
-    ) -> Result<String, LinkError> {
-        let livemode = self.links.identity().partition().livemode;
-        let link = Link { roles, ..Link::new(kind, livemode, address, account) };
-        self.links.make(&link, self.clock.now())
+    fn make(&self, link: &Link) -> Result<String, LinkError> {
+        self.links.make(link, self.clock.now())
     }
+}
+
+/// Returns true for the id of an account that a checkout has made. Other accounts have a user from the beginning, here or elsewhere.
+fn is_made_by_checkout(id: &str) -> bool {
+    id.strip_prefix(MADE).is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 impl Provider for Invites {
@@ -128,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Returns a server's users, with ana, who owns the organization `acme`, and her vault.
+    /// Returns a server's users, with ana, who owns the organization `acme`, and her vault. She has caused all steps.
     fn invites() -> (Invites, Arc<Vault>) {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
         let users = Users::open(Place::Memory).expect("users");
@@ -142,7 +174,8 @@ mod tests {
         let identity = Identity::new(partition, Arc::new(users), hasher, signer);
         let links = LinkMaker::new(identity, vault.clone(), "https://shop.example".into());
         let roles = ["owner", "writer"].map(str::to_owned).to_vec();
-        (Invites { links, clock: Clock::system().source().clone(), roles }, vault)
+        let cause: Cause = Box::new(|_, _| Ok(Some("ana".to_owned())));
+        (Invites { links, cause, clock: Clock::system().source().clone(), roles }, vault)
     }
 
     /// Calls the step in an account. Returns the address of the link, or the code of the refusal.
@@ -198,11 +231,34 @@ mod tests {
     fn an_account_without_a_user_is_claimed_and_that_of_a_user_is_given_to_nobody() {
         let (invites, vault) = invites();
         let bob = json!({"email": "bob@example.com"});
-        let claim = invite(&invites, &vault, "user:usr_new", bob.clone());
+        let claim = invite(&invites, &vault, "user:usr_00000000000000c0", bob.clone());
         assert!(claim.starts_with("https://shop.example/auth/claim?token="), "{claim}");
-        assert_eq!(invite(&invites, &vault, "user:ana", bob), "https://shop.example/login");
         let address = Address::parse("bob@example.com").expect("an address");
-        let further = invites.links.identity().users().claimable(false, &address);
-        assert_eq!(further.expect("links"), [Account::User("usr_new".into())]);
+        let users = invites.links.identity().users();
+        assert_eq!(users.claimable(false, &address).expect("links"), [Account::User("usr_00000000000000c0".into())]);
+        let further = Account::User("usr_00000000000000c1".into());
+        assert!(users.add_account(false, &further, "ana").expect("written"));
+        users.close(false, &Account::User("usr_00000000000000c2".into()), 1).expect("written");
+        let own = "user:usr_00000000000000000000ad0a";
+        // A user, the further account of one, a closed account, that of somebody who has registered, and those of other servers' users.
+        let others = ["user:ana", &further.to_string(), "user:usr_00000000000000c2", own, "user:zoe", "user:usr_zoe"];
+        for taken in others {
+            assert_eq!(invite(&invites, &vault, taken, bob.clone()), "https://shop.example/login", "{taken}");
+        }
+    }
+
+    #[test]
+    fn an_invitation_has_the_member_whose_command_led_to_it_and_no_other() {
+        let (mut invites, vault) = invites();
+        let bob = json!({"email": "bob@example.com", "role": "writer"});
+        let link = invite(&invites, &vault, "organization:acme", bob.clone());
+        let token = link.rsplit_once('=').expect("a token").1;
+        let found = invites.links.identity().link(token, &[LinkKind::Invitation], invites.clock.now()).expect("a link");
+        assert_eq!((found.sender, found.cause.as_deref()), (None, Some("ana")));
+        invites.links.identity().users().add(&User { confirmed_at: Some(0), ..user("eve") }, "").expect("added");
+        invites.cause = Box::new(|_, _| Ok(Some("eve".to_owned())));
+        assert_eq!(invite(&invites, &vault, "organization:acme", bob.clone()), "not-allowed", "she is no member");
+        invites.cause = Box::new(|_, _| Ok(None));
+        assert!(invite(&invites, &vault, "organization:acme", bob).contains("/auth/invitation?token="));
     }
 }

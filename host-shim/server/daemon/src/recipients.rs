@@ -4,6 +4,7 @@ use crate::records::{Records, UnreadRecords};
 use extension_contract::Account;
 use host_identity::{Address, Users, UsersError};
 use host_provider_set::{AddressBook, AddressUnavailable, Recipient};
+use host_site::questions::NotAsked;
 use std::sync::{Arc, OnceLock, Weak};
 
 /// The users as an address book.
@@ -15,6 +16,14 @@ pub(crate) struct Recipients {
 }
 
 impl Recipients {
+    /// Returns the records.
+    ///
+    /// # Errors
+    /// Fails before the business has started, and after it has stopped.
+    pub(crate) fn records(&self) -> Result<Arc<Records>, UnreadRecords> {
+        Ok(self.records.get().and_then(Weak::upgrade).ok_or(NotAsked::Ended)?)
+    }
+
     fn found(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, NotFound> {
         match to {
             "admin" => Ok(Vec::new()),

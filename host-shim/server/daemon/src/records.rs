@@ -3,20 +3,27 @@
 //! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
 //! for long. What was read before is kept.
 
-use extension_contract::{Account, Actor, Question};
+use extension_contract::{Account, Actor, ActorKind, Payload, Question};
 use host::outbox::{Recorded, ResourceUse, use_of};
 use host::processor::{AskError, Questions};
 use host::read::product;
 use host::view::parsed;
-use host_provider_api::ResourceId;
+use host_provider_api::{Call, ResourceId};
 use host_site::questions::{NotAsked, Questioner};
-use host_store::{Partition, StoreError};
+use host_store::{EFFECT_RESULTS, Partition, Read, Scope, StoreError, Stored};
 use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Maximum number of checkouts of an account among which the newest one is searched.
 const CONTACTS_MAX: usize = 1_000;
+
+/// The source of commands.
+const COMMANDS: &str = "api";
+/// The source of timers that are due.
+const TIMERS: &str = "timer";
+/// Maximum number of effects between a command and an effect to which it has led.
+const CAUSES_MAX: usize = 64;
 
 /// The reason why the records were not read.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +90,17 @@ impl Records {
         asked.ok().and_then(|()| answer.recv().ok()).flatten().filter(|name| !name.is_empty())
     }
 
+    /// Returns the user whose command has led to an effect of an account, also by way of earlier effects; none if nobody's has.
+    pub(crate) fn user_behind(&self, account: Account, call: &Call) -> Result<Option<String>, UnreadRecords> {
+        let (scope, effect) = (self.partition.scope(account), (call.key.clone(), call.generation));
+        let (sender, answer) = sync_channel(1);
+        self.questioner.try_ask(move |answerer| {
+            // The reader may have ended.
+            let _ = sender.send(answerer.read(|store| user_behind(store, &scope, effect)));
+        })?;
+        Ok(answer.recv().map_err(|_| NotAsked::Ended)??)
+    }
+
     /// Returns the buyer's address of the newest checkout of an account that was made elsewhere; none without one.
     pub(crate) fn buyer(&self, account: Account) -> Result<Option<String>, UnreadRecords> {
         let question = Question { account, actor: Actor::system(), at: 0 };
@@ -109,5 +127,83 @@ impl Records {
         let (so_far, more) = answer.recv().map_err(|_| NotAsked::Ended)?;
         *recorded = so_far;
         Ok(more?)
+    }
+}
+
+/// Returns the user whose command has led to an effect, by way of the results and timers of the effects before it.
+fn user_behind(store: &dyn Read, scope: &Scope, mut effect: (String, u32)) -> Stored<Option<String>> {
+    let partition = Partition { business: scope.business.clone(), livemode: scope.livemode };
+    for _ in 0..CAUSES_MAX {
+        let (key, generation) = &effect;
+        let all = store.effect(scope, key)?;
+        let Some(row) = all.into_iter().find(|row| row.effect.generation == *generation) else { return Ok(None) };
+        if let Some(command) = store.event(&partition, COMMANDS, &row.caused_by)? {
+            let actor = command.event.actor;
+            return Ok((actor.kind == ActorKind::User).then_some(actor.subject));
+        }
+        let result = match store.event(&partition, EFFECT_RESULTS, &row.caused_by)? {
+            Some(result) => Some(result),
+            None => store.event(&partition, TIMERS, &row.caused_by)?,
+        };
+        effect = match result.map(|row| row.event.payload) {
+            Some(Payload::EffectResult(report)) => (report.key, report.generation),
+            Some(Payload::Timer(timer)) => (timer.key, timer.generation),
+            _ => return Ok(None),
+        };
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use extension_contract::{Delivery, EffectReport, Event};
+    use host_store::testing::samples::{accepted, changes, effect, insert, new_event, partition, queued};
+    use host_store::{Changes, EffectRow, MemoryStore, NewInbox, Store};
+    use std::sync::Arc;
+
+    /// Stores an event, and an effect that it has requested in the account of the choir.
+    fn leads_to(store: &mut MemoryStore, event: Event, key: &str) {
+        let scope = partition().scope(Account::Organization("choir".into()));
+        let row = EffectRow { caused_by: event.id.clone(), ..queued(&scope, effect("user.invite", key), 0) };
+        let id = event.id.clone();
+        let new = NewInbox { event: Arc::new(event), ..new_event(&id) };
+        store.apply(&accepted(new)).expect("stored");
+        store.apply(&Changes { effects: vec![insert(row)], ..changes(&scope, &id) }).expect("stored");
+    }
+
+    fn event(source: &str, id: &str, payload: Payload) -> Event {
+        Event { source: source.into(), payload, ..(*new_event(id).event).clone() }
+    }
+
+    #[test]
+    fn the_user_behind_a_step_is_found_also_behind_other_steps_and_timers() {
+        for (kind, expected) in [(ActorKind::User, Some("ada".to_owned())), (ActorKind::Service, None)] {
+            let mut store = MemoryStore::new();
+            let actor = Actor { kind, subject: "ada".into(), roles: Vec::new() };
+            let command = event(COMMANDS, "cmd_1", Payload::Command("{}".into()));
+            leads_to(&mut store, Event { actor, ..command }, "first");
+            let report = EffectReport {
+                key: "first".into(),
+                generation: 1,
+                attempts: 1,
+                context: "{}".into(),
+                answer: Ok("{}".into()),
+            };
+            leads_to(&mut store, event(EFFECT_RESULTS, "result_1", Payload::EffectResult(report)), "second");
+            let (sender, payload) = (Account::Organization("choir".into()), "{}".into());
+            let timer = Delivery { sender, key: "second".into(), generation: 1, payload };
+            leads_to(&mut store, event(TIMERS, "timer_1", Payload::Timer(timer)), "third");
+            leads_to(&mut store, new_event("evt_1").event.as_ref().clone(), "of Stripe");
+            let behind = |account: &str, key: &str, generation| {
+                let scope = partition().scope(account.parse().expect("an account"));
+                user_behind(&store, &scope, (key.to_owned(), generation)).expect("read")
+            };
+            for key in ["first", "second", "third"] {
+                assert_eq!(behind("organization:choir", key, 1), expected, "{key}");
+            }
+            assert_eq!(behind("organization:choir", "of Stripe", 1), None);
+            assert_eq!((behind("organization:choir", "first", 2), behind("user:ada", "first", 1)), (None, None));
+        }
     }
 }

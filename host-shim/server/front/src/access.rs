@@ -4,8 +4,9 @@ use crate::cookie;
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use extension_contract::Account;
-use host_access::{AccessError, Caller, Keys, Token};
+use extension_contract::{Account, ActorKind};
+use host_access::{AccessError, Caller, Keys, Reach, Token};
+use host_identity::{Users, UsersError};
 use host_issuers::Checked;
 
 /// Finds the caller of a bearer token.
@@ -39,12 +40,36 @@ pub(crate) async fn caller(
     // A token with two dots is signed, by this server or by an issuer; a key has none.
     let found = match token.matches('.').count() {
         2 => signed(site, token).await?,
-        _ => authenticator.caller(token)?,
+        _ => match authenticator.caller(token)? {
+            Some(caller) if caller.partition == *site.site.partition() => match &site.users {
+                Some(users) => with_user(users.identity().users(), caller)?,
+                None => Some(caller),
+            },
+            other => other,
+        },
     };
     match found.filter(|caller| caller.partition == *site.site.partition()) {
         Some(caller) => Ok(caller),
         None => Err(unauthorized("the key or token is unknown, has ended, or is of another business or mode")),
     }
+}
+
+/// Returns the caller of a key as long as its user is there: none after the user has left, or after an operator became a user like any
+/// other. In an organization the key counts while the user is a member. The business answers for the users of another server.
+pub(crate) fn with_user(users: &Users, mut caller: Caller) -> Result<Option<Caller>, UsersError> {
+    let (livemode, subject) = (caller.partition.livemode, &caller.actor.subject);
+    let Some((user, _)) = users.by_id(livemode, subject)? else {
+        return Ok((!users.has_left(livemode, subject)?).then_some(caller));
+    };
+    if caller.is_operator() && !user.is_operator {
+        return Ok(None);
+    }
+    if let (ActorKind::User, Reach::Accounts(accounts)) = (caller.actor.kind, &mut caller.reach) {
+        let joined = users.organizations_of(&user.id)?;
+        let is_member = |id: &String| joined.iter().any(|(organization, _)| organization.id == *id);
+        accounts.retain(|account| !matches!(account, Account::Organization(id) if !is_member(id)));
+    }
+    Ok(Some(caller))
 }
 
 /// Returns the caller of a signed token.

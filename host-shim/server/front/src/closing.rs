@@ -1,4 +1,5 @@
-//! What the server itself keeps of an account, and deletes when the account is closed: its webhook endpoints, and the links to it.
+//! What the server itself keeps of an account, and deletes when the account is closed: its webhook endpoints, its user or the
+//! organization with its members, and the links to it.
 
 use crate::front::HostedSite;
 use extension_contract::Account;
@@ -13,8 +14,9 @@ pub(crate) fn forget(hosted: &HostedSite, account: &Account) {
     {
         tracing::error!(%error, %account, "the endpoints of a closed account were not deleted");
     }
+    let (livemode, now) = (hosted.site.partition().livemode, hosted.site.clock().now());
     let users = hosted.users.as_ref().map(|users| users.identity().users());
-    if let Some(Err(error)) = users.map(|users| users.end_links(hosted.site.partition().livemode, account)) {
-        tracing::error!(%error, %account, "the links to a closed account were not ended");
+    if let Some(Err(error)) = users.map(|users| users.close(livemode, account, now)) {
+        tracing::error!(%error, %account, "the user of a closed account was not deleted");
     }
 }

@@ -1,6 +1,7 @@
 //! What needs a proved address. Until a user has proved the address, it may be somebody else's, and whoever proves it gets the account.
 //! So an unproved user buys and uses the own account, but reaches nobody else and leaves nothing there that would go on.
 
+use crate::access::unauthorized;
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use axum::http::StatusCode;
@@ -21,11 +22,16 @@ pub(crate) fn unproved() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "address-not-proved", detail)
 }
 
-/// Returns the user of this server as whom a caller acts; none for operators, services, and users of another server.
+/// Returns the user of this server as whom a caller acts; none for operators, services, and users of another server. A user who has left
+/// is no user of another server.
 fn user_of(hosted: &HostedSite, caller: &Caller) -> Result<Option<User>, Problem> {
     let Some(users) = hosted.users.as_ref().filter(|_| caller.actor.kind == ActorKind::User) else { return Ok(None) };
     let livemode = hosted.site.partition().livemode;
-    Ok(users.identity().users().by_id(livemode, &caller.actor.subject)?.map(|(user, _)| user))
+    let (users, subject) = (users.identity().users(), &caller.actor.subject);
+    match users.by_id(livemode, subject)? {
+        None if users.has_left(livemode, subject)? => Err(unauthorized("the user has left")),
+        found => Ok(found.map(|(user, _)| user)),
+    }
 }
 
 /// Refuses a user who has not proved the address.

@@ -289,8 +289,8 @@ impl Identity {
         Ok(())
     }
 
-    /// Gives the address's user the password and the account of a link, and makes the user if there is none. If it fails, the link
-    /// is not used up.
+    /// Gives the address's user the password and the account of a link, and makes the user if there is none. An account that somebody has
+    /// is given to nobody. If it fails, the link is not used up.
     fn owner_of(
         &self,
         link: &Link,
@@ -302,19 +302,21 @@ impl Identity {
         let livemode = self.partition.livemode;
         self.users.0.write(|rows| {
             used_up(rows, livemode, token)?;
+            if link.kind == LinkKind::Claim && links::is_taken(rows, livemode, &link.account)? {
+                return Err(Refused::NoLink);
+            }
             match (users::by_address(rows, livemode, address)?, &link.account) {
                 (Some((user, _)), account) => {
                     let own = Account::User(user.id.clone());
                     // An account is taken over by a claim only. The other links are the user's own.
                     let is_given = match link.kind {
-                        _ if *account == own => true,
                         LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
-                        LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => false,
+                        LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
                     };
                     if !is_given {
                         return Err(Refused::NoLink);
                     }
-                    users::set_password(rows, &user.id, hash, now)?;
+                    users::set_password(rows, &user, hash, now)?;
                     let taken_over = user.confirmed_at.is_none().then_some(own);
                     let user = users::prove(rows, user, None, now)?;
                     Ok((user, Proof { taken_over, has_moved: false }))
@@ -330,10 +332,11 @@ impl Identity {
                         announced_at: None,
                         confirmed_at: Some(now),
                     };
-                    match users::add(rows, &user, hash)? {
-                        true => Ok((user, Proof::default())),
-                        false => Err(Refused::Taken),
+                    if !users::add(rows, &user, hash)? {
+                        return Err(Refused::Taken);
                     }
+                    links::end_of_user(rows, &user)?;
+                    Ok((user, Proof::default()))
                 }
                 (None, _) => Err(Refused::NoLink),
             }

@@ -1,11 +1,12 @@
 //! Invitations to organizations: who may send them, which are open, and what a user accepts.
 //!
-//! An invitation counts while its sender owns the organization; one without a sender comes from a step of the business's catalog. It goes to an
-//! address, so accepting it proves the address.
+//! An invitation counts while its sender owns the organization; one without a sender comes from a step of the business's catalog, and counts
+//! while the user whose command has led to the step is a member. It goes to an address, so accepting it proves the address.
 
 use crate::identity::{Identity, Refused, used_up};
+use crate::leaving::has_left;
 use crate::links::{Link, LinkKind, by_token};
-use crate::organizations::{Organization, join, organization_of, owns};
+use crate::organizations::{Organization, join, organization_of, owns, roles_in};
 use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
@@ -24,21 +25,39 @@ pub struct Invitation {
     pub email: String,
     /// The roles of the new member.
     pub roles: Vec<String>,
-    /// The user who sent it.
+    /// The user who sent it, or whose command has led to the step that sent it.
     pub sender: Option<String>,
     /// When it expires, in milliseconds since the epoch.
     pub expires_at: Timestamp,
 }
 
-/// Returns true if the sender, if there is one, has proved an address and owns the organization, which has not too many open invitations.
+/// Returns true while an invitation to an organization counts: its sender owns the organization, and the user who has caused its step is a
+/// member who has proved the address. Who is a user of another server is known by the key only, which the business has made.
+fn counts(rows: &impl Statements, link: &Link, organization: &str) -> Result<bool, SmallError> {
+    if let Some(sender) = &link.sender
+        && !owns(rows, organization, sender)?
+    {
+        return Ok(false);
+    }
+    let Some(cause) = &link.cause else { return Ok(true) };
+    match users::by_id(rows, link.livemode, cause)? {
+        Some((user, _)) => Ok(user.confirmed_at.is_some() && roles_in(rows, organization, cause)?.is_some()),
+        None => Ok(!has_left(rows, link.livemode, cause)?),
+    }
+}
+
+/// Returns true if the invitation counts, its sender, if there is one, has proved an address, and the organization has not too many open
+/// invitations.
 pub(crate) fn may_be_sent(rows: &impl Statements, link: &Link, now: Timestamp) -> Result<bool, SmallError> {
     let Account::Organization(organization) = &link.account else { return Ok(false) };
     if let Some(sender) = &link.sender {
         let known = users::by_id(rows, link.livemode, sender)?;
-        let is_proved = known.is_some_and(|(user, _)| user.confirmed_at.is_some());
-        if !is_proved || !owns(rows, organization, sender)? {
+        if known.is_none_or(|(user, _)| user.confirmed_at.is_none()) {
             return Ok(false);
         }
+    }
+    if !counts(rows, link, organization)? {
+        return Ok(false);
     }
     // An earlier invitation to the same address is replaced.
     let open = "SELECT count(*) FROM links \
@@ -61,9 +80,7 @@ fn invitation_for(
         return Err(Refused::OfAnother);
     }
     let Account::Organization(id) = &link.account else { return Err(Refused::NoLink) };
-    if let Some(sender) = &link.sender
-        && !owns(rows, id, sender)?
-    {
+    if !counts(rows, &link, id)? {
         return Err(Refused::NoLink);
     }
     let organization = organization_of(rows, user.livemode, id)?.ok_or(Refused::NoLink)?;
@@ -111,7 +128,7 @@ impl Users {
         now: Timestamp,
     ) -> Result<Vec<Invitation>, UsersError> {
         let all = format!(
-            "SELECT substr(hash, 1, {ID_DIGITS}), email, roles, sender, expires_at FROM links \
+            "SELECT substr(hash, 1, {ID_DIGITS}), email, roles, COALESCE(sender, cause), expires_at FROM links \
              WHERE livemode = ?1 AND account = ?2 AND kind = ?3 AND expires_at > ?4 ORDER BY email, hash"
         );
         let account = Account::Organization(organization.to_owned()).to_string();

@@ -83,7 +83,7 @@ fn known_from_now_on(
         Some((user, _)) if user.confirmed_at.is_some() => (user, Proof::default()),
         Some((user, _)) => {
             // Whoever registered with the address has not proved it, and may be somebody else.
-            users::set_password(rows, &user.id, "", now)?;
+            users::set_password(rows, &user, "", now)?;
             let taken_over = Some(Account::User(user.id.clone()));
             (users::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
         }

@@ -16,8 +16,10 @@ pub enum LinkError {
     /// The users cannot be read or written, or the system has no random bytes.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// It is an invitation whose sender may send no more.
-    #[error("the sender owns the organization no more, or it has too many open invitations")]
+    /// It is an invitation whose sender may send no more, or a claim to an account that somebody has.
+    #[error(
+        "the account has a user, or whoever invites may do so no more, or the organization has too many open invitations"
+    )]
     NotAllowed,
     /// The vault cannot be used.
     #[error("the vault: {0}")]

@@ -9,6 +9,7 @@ mod hasher;
 mod identity;
 mod invitations;
 mod issued;
+mod leaving;
 mod letters;
 mod links;
 mod names;

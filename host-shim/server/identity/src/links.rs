@@ -2,13 +2,15 @@
 
 use crate::address::Address;
 use crate::invitations;
-use crate::users::{Users, UsersError};
+use crate::users::{User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
 use sha2::{Digest, Sha256};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// How long the link of the first operator works: longer than anybody advances the clock of local mode.
+const OPERATOR_MS: i64 = 100 * 366 * DAY_MS;
 
 /// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +59,22 @@ impl LinkKind {
     }
 }
 
-/// True for a link whose account has a user.
-const IS_TAKEN: &str = "(EXISTS (SELECT 1 FROM users WHERE 'user:' || users.id = links.account) \
-    OR EXISTS (SELECT 1 FROM further_accounts AS further \
-    WHERE further.account = links.account AND further.livemode = links.livemode))";
+/// Returns the condition that somebody has an account, or has had it: a user, also as a further one, or one who has left.
+fn taken(account: &str, livemode: &str) -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM users WHERE 'user:' || users.id = {account}) \
+         OR EXISTS (SELECT 1 FROM former_users AS former \
+         WHERE 'user:' || former.id = {account} AND former.livemode = {livemode}) \
+         OR EXISTS (SELECT 1 FROM further_accounts AS further \
+         WHERE further.account = {account} AND further.livemode = {livemode}))"
+    )
+}
+
+/// Returns true if somebody has an account, or has had it. Such an account is given to nobody else.
+pub(crate) fn is_taken(rows: &impl Statements, livemode: bool, account: &Account) -> Result<bool, SmallError> {
+    let query = format!("SELECT {}", taken("?1", "?2"));
+    Ok(rows.query_one(&query, values![account.to_string(), livemode], |row| row.get(0))?.unwrap_or(false))
+}
 
 /// A link, without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +91,30 @@ pub struct Link {
     pub roles: Vec<String>,
     /// The user who sent an invitation.
     pub sender: Option<String>,
+    /// The user whose command has led to the step that sends an invitation.
+    pub cause: Option<String>,
 }
 
 impl Link {
     /// Returns a link without roles and a sender.
     pub fn new(kind: LinkKind, livemode: bool, address: &Address, account: Account) -> Link {
-        Link { kind, livemode, email: address.as_str().to_owned(), account, roles: Vec::new(), sender: None }
+        Link {
+            kind,
+            livemode,
+            email: address.as_str().to_owned(),
+            account,
+            roles: Vec::new(),
+            sender: None,
+            cause: None,
+        }
+    }
+
+    /// Returns the time for which the link works, in milliseconds.
+    fn works_ms(&self) -> i64 {
+        match self.kind {
+            LinkKind::Claim if !self.roles.is_empty() => OPERATOR_MS,
+            kind => kind.works_ms(),
+        }
     }
 }
 
@@ -109,15 +141,16 @@ pub(crate) fn by_token(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Link>, SmallError> {
-    let one = "SELECT kind, email, account, roles, sender FROM links \
+    let one = "SELECT kind, email, account, roles, sender, cause FROM links \
                WHERE hash = ?1 AND livemode = ?2 AND expires_at > ?3";
     let found = rows.query_one(one, values![hash(token), livemode, now], |row| {
-        Ok((row.get::<String>(0)?, row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?, row.get(4)?))
+        let (kind, account, roles) = (row.get::<String>(0)?, row.get::<String>(2)?, row.get::<String>(3)?);
+        Ok((kind, row.get(1)?, account, roles, (row.get(4)?, row.get(5)?)))
     })?;
-    Ok(found.and_then(|(kind, email, account, roles, sender)| {
+    Ok(found.and_then(|(kind, email, account, roles, (sender, cause))| {
         let kind = LinkKind::ALL.into_iter().find(|known| known.name() == kind)?;
         let (account, roles) = (account.parse().ok()?, serde_json::from_str(&roles).ok()?);
-        Some(Link { kind, livemode, email, account, roles, sender })
+        Some(Link { kind, livemode, email, account, roles, sender, cause })
     }))
 }
 
@@ -133,6 +166,21 @@ pub(crate) fn end_with_address(
     Ok(())
 }
 
+/// Ends the claim links to an account, which has a user from now on.
+pub(crate) fn end_claims(rows: &impl Statements, livemode: bool, account: &Account) -> Result<(), SmallError> {
+    let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND account = ?2 AND kind = ?3";
+    rows.execute(end, values![livemode, account.to_string(), LinkKind::Claim.name()])?;
+    Ok(())
+}
+
+/// Ends the links by which a user, or whoever reads the mails of the user, could set a password or prove the address.
+pub(crate) fn end_of_user(rows: &impl Statements, user: &User) -> Result<(), SmallError> {
+    let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND kind <> ?4 AND (email = ?2 OR account = ?3)";
+    let account = Account::User(user.id.clone()).to_string();
+    rows.execute(end, values![user.livemode, &user.email, account, LinkKind::Invitation.name()])?;
+    Ok(())
+}
+
 /// Uses a link up. Returns false if it was used before.
 pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> Result<bool, SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE hash = ?1 AND livemode = ?2 AND expires_at > 0";
@@ -141,14 +189,19 @@ pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> R
 
 impl Users {
     /// Adds a link. It takes the place of earlier links of its kind to the same address and account. Returns false, and adds nothing,
-    /// if it is an invitation that may not be sent.
+    /// if it is an invitation that may not be sent, or a claim to an account that somebody has.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<bool, UsersError> {
         let account = link.account.to_string();
         self.0.write(|rows| {
-            if link.kind == LinkKind::Invitation && !invitations::may_be_sent(rows, link, now)? {
+            let may_be_sent = match link.kind {
+                LinkKind::Claim => !is_taken(rows, link.livemode, &link.account)?,
+                LinkKind::Invitation => invitations::may_be_sent(rows, link, now)?,
+                LinkKind::Confirm | LinkKind::Reset => true,
+            };
+            if !may_be_sent {
                 return Ok(false);
             }
             rows.execute(
@@ -156,8 +209,8 @@ impl Users {
                 values![link.livemode, &link.email, link.kind.name(), &account],
             )?;
             rows.execute(
-                "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at, cause) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 values![
                     hash(token),
                     link.kind.name(),
@@ -167,7 +220,8 @@ impl Users {
                     serde_json::Value::from(link.roles.clone()).to_string(),
                     link.sender.as_deref(),
                     secret,
-                    now.saturating_add(link.kind.works_ms())
+                    now.saturating_add(link.works_ms()),
+                    link.cause.as_deref()
                 ],
             )?;
             Ok(true)
@@ -200,9 +254,11 @@ impl Users {
         let secrets = format!("SELECT account, secret FROM links WHERE {ended} AND secret IS NOT NULL");
         let forget = format!("UPDATE links SET secret = NULL WHERE {ended} AND secret IS NOT NULL");
         let delete = format!(
-            "DELETE FROM links WHERE {ended} AND (kind <> ?3 OR email = '' OR roles <> '[]' OR {IS_TAKEN} OR EXISTS (SELECT 1 FROM links AS newer \
+            "DELETE FROM links WHERE {ended} AND (kind <> ?3 OR email = '' OR roles <> '[]' OR {} \
+             OR EXISTS (SELECT 1 FROM links AS newer \
              WHERE newer.livemode = links.livemode AND newer.account = links.account AND newer.kind = links.kind \
-             AND newer.expires_at > links.expires_at))"
+             AND newer.expires_at > links.expires_at))",
+            taken("links.account", "links.livemode")
         );
         let deleted = self.0.write(|rows| {
             let found =
@@ -217,12 +273,22 @@ impl Users {
         Ok(forgotten.collect())
     }
 
-    /// Ends the links of an account that was closed, and forgets their addresses.
+    /// Returns true if somebody has an account, or has had it: a user, also as a further one, or one who has left.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn is_taken(&self, livemode: bool, account: &Account) -> Result<bool, UsersError> {
+        Ok(is_taken(&self.0, livemode, account)?)
+    }
+
+    /// Ends the links by which somebody becomes the first operator of local mode.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
-    pub fn end_links(&self, livemode: bool, account: &Account) -> Result<(), UsersError> {
-        Ok(end_with_address(&self.0, livemode, "account", &account.to_string())?)
+    pub fn end_operator_links(&self, livemode: bool) -> Result<(), UsersError> {
+        let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND kind = ?2 AND roles <> '[]'";
+        self.0.execute(end, values![livemode, LinkKind::Claim.name()])?;
+        Ok(())
     }
 
     /// Returns the accounts that checkouts have made for an address and that no user has yet. Their links may have expired.
@@ -231,8 +297,9 @@ impl Users {
     /// Fails if the users cannot be read.
     pub fn claimable(&self, livemode: bool, address: &Address) -> Result<Vec<Account>, UsersError> {
         let all = format!(
-            "SELECT DISTINCT account FROM links WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND roles = '[]' AND NOT {IS_TAKEN} \
-             ORDER BY account"
+            "SELECT DISTINCT account FROM links \
+             WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND roles = '[]' AND NOT {} ORDER BY account",
+            taken("links.account", "links.livemode")
         );
         let parameters = values![livemode, address.as_str(), LinkKind::Claim.name()];
         let rows = self.0.query(&all, parameters, |row| row.get::<String>(0))?;

@@ -1,6 +1,6 @@
 //! Organizations, the roles of their members, and the further accounts of users.
 
-use crate::links::LinkKind;
+use crate::links::{self, LinkKind};
 use crate::users::{self, COLUMNS, User, Users, UsersError, user};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{Row, SmallError, Statements, values};
@@ -54,7 +54,11 @@ pub(crate) fn organization_of(
 }
 
 /// Returns the roles of a member; none for who is no member.
-fn roles_in(rows: &impl Statements, organization: &str, user: &str) -> Result<Option<Vec<String>>, SmallError> {
+pub(crate) fn roles_in(
+    rows: &impl Statements,
+    organization: &str,
+    user: &str,
+) -> Result<Option<Vec<String>>, SmallError> {
     let one = "SELECT roles FROM members WHERE organization = ?1 AND \"user\" = ?2";
     rows.query_one(one, values![organization, user], |row| Ok(roles(&row.get::<String>(0)?)))
 }
@@ -82,23 +86,25 @@ pub(crate) fn join(
     Ok(())
 }
 
-/// Gives a user a further account. Returns false if another user has it.
+/// Gives a user a further account; the claim links to it end. Returns false if somebody else has it, or has had it.
 pub(crate) fn add_account(
     rows: &impl Statements,
     livemode: bool,
     account: &Account,
     user: &str,
 ) -> Result<bool, SmallError> {
-    if let Account::User(id) = account
-        && users::by_id(rows, livemode, id)?.is_some()
-    {
-        return Ok(id == user);
+    if matches!(account, Account::User(id) if id == user) {
+        return Ok(true);
     }
-    let account = account.to_string();
-    let add = "INSERT INTO further_accounts (account, livemode, \"user\") VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    rows.execute(add, values![&account, livemode, user])?;
+    let text = account.to_string();
+    if !links::is_taken(rows, livemode, account)? {
+        let add =
+            "INSERT INTO further_accounts (account, livemode, \"user\") VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        rows.execute(add, values![&text, livemode, user])?;
+        links::end_claims(rows, livemode, account)?;
+    }
     let holder = "SELECT \"user\" FROM further_accounts WHERE account = ?1 AND livemode = ?2";
-    let holder: Option<String> = rows.query_one(holder, values![&account, livemode], |row| row.get(0))?;
+    let holder: Option<String> = rows.query_one(holder, values![&text, livemode], |row| row.get(0))?;
     Ok(holder.as_deref() == Some(user))
 }
 
@@ -165,7 +171,8 @@ impl Users {
         self.0.write(|rows| Ok(join(rows, organization, user, new_roles, now)?))
     }
 
-    /// Removes a member, but not the last owner. The invitations to the member's address and those that the member sent end.
+    /// Removes a member, but not the last owner. The invitations to the member's address end, and those that the member sent
+    /// or caused.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
@@ -184,7 +191,7 @@ impl Users {
             let account = Account::Organization(organization.to_owned()).to_string();
             rows.execute(
                 "UPDATE links SET expires_at = 0 WHERE account = ?1 AND kind = ?2 \
-                 AND (sender = ?3 OR email = (SELECT email FROM users WHERE id = ?3))",
+                 AND (sender = ?3 OR cause = ?3 OR email = (SELECT email FROM users WHERE id = ?3))",
                 values![account, LinkKind::Invitation.name(), user],
             )?;
             Ok(Removed::Done)

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::links;
-use extension_contract::Timestamp;
+use extension_contract::{Account, Timestamp};
 use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
 /// The tables, as version 1 had them.
@@ -71,7 +71,7 @@ const LINKS: &str = "
 /// The tables of users.
 pub const SHAPE: Shape = Shape {
     name: "users",
-    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::recipients::COLUMN],
+    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::recipients::COLUMN, crate::leaving::TABLE],
     tables: &[
         ("users", "id"),
         ("sessions", "id"),
@@ -80,6 +80,7 @@ pub const SHAPE: Shape = Shape {
         ("members", "organization, \"user\""),
         ("further_accounts", "account, livemode"),
         ("issued", "livemode, issuer, subject"),
+        ("former_users", "livemode, id"),
     ],
 };
 
@@ -137,7 +138,7 @@ fn with_password(row: &Row) -> Result<(User, String), SmallError> {
     Ok((user(row)?, row.get(8)?))
 }
 
-/// Adds a user. Returns false if a user has the address.
+/// Adds a user, who has the account from now on: the claim links to it end. Returns false if a user has the address.
 pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result<bool, SmallError> {
     let added = rows.execute(
         "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
@@ -154,6 +155,9 @@ pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result
             user.confirmed_at
         ],
     )?;
+    if added == 1 {
+        links::end_claims(rows, user.livemode, &Account::User(user.id.clone()))?;
+    }
     Ok(added == 1)
 }
 
@@ -173,7 +177,8 @@ pub(crate) fn by_id(rows: &impl Statements, livemode: bool, id: &str) -> Result<
     rows.query_one(&query, values![livemode, id], with_password)
 }
 
-/// Notes that a user has proved the address. The first proof ends the user's other sessions: nobody had to prove anything to begin them.
+/// Notes that a user has proved the address. The first proof ends the user's other sessions and links: nobody had to prove anything to
+/// begin them. Without a session it may be somebody else who had registered, and given a name.
 pub(crate) fn prove(
     rows: &impl Statements,
     user: User,
@@ -183,15 +188,24 @@ pub(crate) fn prove(
     if user.confirmed_at.is_some() {
         return Ok(user);
     }
-    rows.execute("UPDATE users SET confirmed_at = ?2 WHERE id = ?1", values![&user.id, now])?;
+    let name = user.name.clone().filter(|_| session.is_some());
+    let prove = "UPDATE users SET confirmed_at = ?2, name = ?3 WHERE id = ?1";
+    rows.execute(prove, values![&user.id, now, name.as_deref()])?;
     end_sessions(rows, &user.id, session, now)?;
-    Ok(User { confirmed_at: Some(now), ..user })
+    links::end_of_user(rows, &user)?;
+    Ok(User { confirmed_at: Some(now), name, ..user })
 }
 
-/// Sets a user's password, and ends all sessions.
-pub(crate) fn set_password(rows: &impl Statements, id: &str, password: &str, now: Timestamp) -> Result<(), SmallError> {
-    rows.execute("UPDATE users SET password = ?2 WHERE id = ?1", values![id, password])?;
-    end_sessions(rows, id, None, now)
+/// Sets a user's password, and ends all sessions and links by which somebody could set another one.
+pub(crate) fn set_password(
+    rows: &impl Statements,
+    user: &User,
+    password: &str,
+    now: Timestamp,
+) -> Result<(), SmallError> {
+    rows.execute("UPDATE users SET password = ?2 WHERE id = ?1", values![&user.id, password])?;
+    links::end_of_user(rows, user)?;
+    end_sessions(rows, &user.id, None, now)
 }
 
 /// Ends the sessions of a user, except for one.
@@ -228,7 +242,7 @@ impl Users {
     /// # Errors
     /// Fails if the users cannot be written.
     pub fn add(&self, user: &User, password: &str) -> Result<bool, UsersError> {
-        Ok(add(&self.0, user, password)?)
+        self.0.write(|rows| Ok(add(rows, user, password)?))
     }
 
     /// Returns the user with an address, and the hash of the password; an empty hash is that of no password.
@@ -245,19 +259,6 @@ impl Users {
     /// Fails if the users cannot be read.
     pub fn by_id(&self, livemode: bool, id: &str) -> Result<Option<(User, String)>, UsersError> {
         Ok(by_id(&self.0, livemode, id)?)
-    }
-
-    /// Deletes a user with the sessions, the memberships, the links to the address, and the invitations that the user sent.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be written.
-    pub fn delete(&self, user: &User) -> Result<(), UsersError> {
-        self.0.write(|rows| {
-            links::end_with_address(rows, user.livemode, "email", &user.email)?;
-            rows.execute("UPDATE links SET expires_at = 0 WHERE sender = ?1", values![&user.id])?;
-            rows.execute("DELETE FROM users WHERE id = ?1", values![&user.id])?;
-            Ok(())
-        })
     }
 
     /// Returns the users of a mode.

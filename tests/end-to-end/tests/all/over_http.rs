@@ -10,6 +10,7 @@ mod commands;
 mod endpoints;
 mod identity;
 mod issuers;
+mod leaving;
 mod limits;
 mod links;
 mod matrix;

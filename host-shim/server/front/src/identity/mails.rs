@@ -66,7 +66,7 @@ pub(super) async fn send(hosted: &HostedSite, link: &Link, values: Map<String, V
 /// Returns the link of a user.
 fn of_user(kind: LinkKind, user: &User) -> Link {
     let (email, account) = (user.email.clone(), Account::User(user.id.clone()));
-    Link { kind, livemode: user.livemode, email, account, roles: Vec::new(), sender: None }
+    Link { kind, livemode: user.livemode, email, account, roles: Vec::new(), sender: None, cause: None }
 }
 
 /// Asks a new user to prove the address. A failure is logged: the user can ask for the mail again.
@@ -179,11 +179,11 @@ async fn send_all(hosted: Arc<HostedSite>, links: Vec<Link>) {
 fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Problem> {
     let identity = hosted.users()?.identity();
     let livemode = identity.partition().livemode;
-    if let Some((user, _)) = identity.users().by_address(livemode, address)? {
-        return Ok(vec![of_user(LinkKind::Reset, &user)]);
-    }
+    let user = identity.users().by_address(livemode, address)?;
+    let reset = user.map(|(user, _)| of_user(LinkKind::Reset, &user));
     let claimable = identity.users().claimable(livemode, address)?.into_iter();
-    Ok(claimable.map(|account| Link::new(LinkKind::Claim, livemode, address, account)).collect())
+    let claims = claimable.map(|account| Link::new(LinkKind::Claim, livemode, address, account));
+    Ok(reset.into_iter().chain(claims).collect())
 }
 
 /// Carries out `POST /api/auth/password`: sets a password by a link, and logs the user in.

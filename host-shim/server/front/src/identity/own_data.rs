@@ -143,12 +143,13 @@ pub(crate) async fn erase(
         let problem = Problem::new(StatusCode::CONFLICT, "owns-organizations", detail);
         return Err(problem.with("organizations", json!(owned)));
     }
-    for account in session.accounts()? {
+    // The own account is the last one: its user is deleted with it, and could not try again.
+    for account in session.accounts()?.into_iter().rev() {
         close(&session.hosted, account).await.map_err(|error| {
             tracing::error!(%error, user = session.user.id, "an account was not closed");
             Problem::unavailable("the account was not closed")
         })?;
     }
-    users.identity().users().delete(&session.user)?;
+    users.identity().users().delete(&session.user, session.hosted.site.clock().now())?;
     Ok(Answered::ok(json!({})))
 }

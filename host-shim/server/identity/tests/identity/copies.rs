@@ -24,6 +24,7 @@ fn all_tables_are_copied() {
         account: account.clone(),
         roles: Vec::new(),
         sender: None,
+        cause: None,
     };
     users.add_link("t1", &link, None, 0).expect("written");
     let issued =

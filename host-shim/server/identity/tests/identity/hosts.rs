@@ -42,7 +42,15 @@ fn a_link_is_used_by_one_of_two() {
         for round in 0..ROUNDS {
             let (token, account) = (format!("t{round}"), Account::User("usr_1".into()));
             let email = "ada@example.com".to_owned();
-            let link = Link { kind: LinkKind::Reset, livemode: false, email, account, roles: Vec::new(), sender: None };
+            let link = Link {
+                kind: LinkKind::Reset,
+                livemode: false,
+                email,
+                account,
+                roles: Vec::new(),
+                sender: None,
+                cause: None,
+            };
             hosts[0].users().add_link(&token, &link, None, 0).expect("written");
             let mut used = at_once(hosts, |_, host| host.users().use_link(false, &token).expect("written"));
             used.sort_unstable();

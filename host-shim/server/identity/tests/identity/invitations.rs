@@ -65,6 +65,39 @@ fn a_removal_ends_the_invitations_to_the_member_and_those_that_the_member_sent()
 }
 
 #[test]
+fn an_invitation_of_a_step_counts_while_whoever_has_caused_it_is_a_member() {
+    for identity in identities() {
+        let (ada, bob) = choir(&identity);
+        let (writer, eve) = (confirmed(&identity, "writer@example.com"), confirmed(&identity, "eve@example.com"));
+        identity.users().join(ORGANIZATION, &writer.user.id, &["writer".into()], 0).expect("written");
+        let unproved = register(&identity, "unproved@example.com", "correct horse").expect("registered");
+        identity.users().join(ORGANIZATION, &unproved.user.id, &["writer".into()], 0).expect("written");
+        let caused = |cause: Option<&str>, email: &str| {
+            let (token, address) = (identity.link_token().expect("random"), Address::parse(email).expect("an address"));
+            let link = Link::new(LinkKind::Invitation, false, &address, Account::Organization(ORGANIZATION.into()));
+            let link = Link { roles: vec!["member".into()], cause: cause.map(str::to_owned), ..link };
+            identity.users().add_link(&token, &link, None, 0).expect("written").then_some(token)
+        };
+        let to_eve = caused(Some(&writer.user.id), "eve@example.com").expect("a member has caused it");
+        let by_nobody = caused(None, "tom@example.com").expect("nobody has caused it");
+        caused(Some("of another server"), "zoe@example.com").expect("the business knows who that is");
+        assert_eq!(caused(Some(&eve.user.id), "tom@example.com"), None, "she is no member");
+        assert_eq!(caused(Some(&unproved.user.id), "tom@example.com"), None, "it may be anybody");
+        let open = identity.users().invitations(false, ORGANIZATION, 1).expect("read");
+        assert!(open.iter().any(|open| open.sender.as_ref() == Some(&writer.user.id)), "owners see who it was");
+        assert_eq!(identity.users().remove(ORGANIZATION, &writer.user.id).expect("written"), Removed::Done);
+        assert!(matches!(join(&identity, &eve, &to_eve), Err(Refused::NoLink)));
+        let tom = confirmed(&identity, "tom@example.com");
+        join(&identity, &tom, &by_nobody).expect("it goes on");
+        let to_eve = caused(Some(&bob.user.id), "eve@example.com").expect("a member has caused it");
+        identity.users().delete(&bob.user, 1).expect("written");
+        assert!(matches!(join(&identity, &eve, &to_eve), Err(Refused::NoLink)));
+        assert_eq!(caused(Some(&bob.user.id), "eve@example.com"), None, "he has left");
+        assert!(caused(Some(&ada.user.id), "eve@example.com").is_some());
+    }
+}
+
+#[test]
 fn only_an_owner_who_has_proved_the_address_invites() {
     for identity in identities() {
         choir(&identity);

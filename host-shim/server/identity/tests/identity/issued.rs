@@ -22,7 +22,7 @@ fn somebody_new_becomes_a_user_and_is_known_by_the_id_at_the_issuer() {
         assert_eq!(again.user.id, user.id);
         let other = Issued { issuer: "https://other.example", ..of("s1", None) };
         assert!(matches!(identity.log_in_issued(other, 2), Err(Refused::Unproved)), "the same id at another issuer");
-        identity.users().delete(user).expect("deleted");
+        identity.users().delete(user, 3).expect("deleted");
         assert!(matches!(identity.log_in_issued(of("s1", None), 3), Err(Refused::Unproved)), "the user is gone");
     }
 }

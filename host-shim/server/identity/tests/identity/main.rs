@@ -4,6 +4,7 @@ mod copies;
 mod hosts;
 mod invitations;
 mod issued;
+mod leaving;
 mod links;
 mod organizations;
 mod recipients;

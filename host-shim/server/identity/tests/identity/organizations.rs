@@ -61,7 +61,7 @@ fn an_organization_is_dissolved_with_its_members_and_invitations() {
         assert_eq!(users.organization(true, "org_1").expect("read"), None, "another mode");
         let (kind, account) = (LinkKind::Invitation, Account::Organization("org_1".into()));
         let (email, sender) = ("bob@example.com".into(), Some("ada".into()));
-        let link = Link { kind, livemode: false, email, account, roles: Vec::new(), sender };
+        let link = Link { kind, livemode: false, email, account, roles: Vec::new(), sender, cause: None };
         assert!(users.add_link("t1", &link, None, 5).expect("written"));
         users.dissolve(false, "org_1").expect("written");
         assert_eq!(users.organization(false, "org_1").expect("read"), None);

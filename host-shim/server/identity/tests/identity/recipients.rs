@@ -51,6 +51,7 @@ fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_ov
             account: made.clone(),
             roles: Vec::new(),
             sender: None,
+            cause: None,
         };
         users.add_link("t1", &link, None, 0).expect("written");
         // The link has expired, and another one was made since.
@@ -64,7 +65,7 @@ fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_ov
         assert!(users.add_account(false, &made, "ada").expect("written"));
         assert_eq!(mailed(&users, &made), [("ada@example.com".into(), None)]);
         users.forget_links(false, 60 * DAY_MS).expect("written");
-        users.delete(&person("ada")).expect("deleted");
+        users.delete(&person("ada"), 60 * DAY_MS).expect("deleted");
         assert_eq!(mailed(&users, &made), [], "the address is forgotten when it is not needed any more");
     }
 }
@@ -76,7 +77,7 @@ fn the_address_of_a_buyer_is_forgotten_when_the_account_is_closed() {
         let buyer = Address::parse("buyer@example.com").expect("an address");
         let link = Link::new(LinkKind::Claim, false, &buyer, made.clone());
         assert!(users.add_link("t1", &link, Some("secret:1"), 0).expect("written"));
-        users.end_links(false, &made).expect("written");
+        users.close(false, &made, 1).expect("written");
         assert_eq!((mailed(&users, &made), users.link(false, "t1", 1).expect("read")), (vec![], None));
         let forgotten = users.forget_links(false, 1).expect("written");
         assert_eq!(forgotten.into_iter().map(|link| link.secret).collect::<Vec<_>>(), ["secret:1"]);

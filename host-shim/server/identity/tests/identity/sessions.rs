@@ -3,7 +3,7 @@
 use crate::{confirmed, identities, person, register};
 use extension_contract::{Account, ActorKind};
 use host_access::Reach;
-use host_identity::{Identity, Link, LinkKind, LoggedIn, Organization, Refused};
+use host_identity::{Address, Identity, Link, LinkKind, LoggedIn, NewUser, Organization, Refused};
 use std::sync::mpsc::channel;
 
 const DAY: i64 = 24 * 3_600_000;
@@ -46,7 +46,7 @@ fn set_password(identity: &Identity, token: &str, password: &str) -> Result<Logg
 fn link(identity: &Identity, kind: LinkKind, account: &str) -> String {
     let token = identity.link_token().expect("random");
     let (email, account) = ("ada@example.com".to_owned(), Account::User(account.into()));
-    let link = Link { kind, livemode: false, email, account, roles: Vec::new(), sender: None };
+    let link = Link { kind, livemode: false, email, account, roles: Vec::new(), sender: None, cause: None };
     identity.users().add_link(&token, &link, None, DAY).expect("written");
     token
 }
@@ -127,12 +127,87 @@ fn the_account_of_a_checkout_goes_to_the_owner_of_its_address() {
 }
 
 #[test]
-fn a_link_that_leads_to_the_account_of_another_address_is_not_used_up() {
+fn an_account_that_somebody_has_is_given_to_nobody_by_a_claim() {
     for identity in identities() {
-        assert!(identity.users().add(&person("usr_made"), "").expect("written"));
-        let token = link(&identity, LinkKind::Claim, "usr_made");
-        for _ in 0..2 {
-            assert!(matches!(set_password(&identity, &token, "battery staple"), Err(Refused::Taken)));
+        let bob = confirmed(&identity, "bob@example.com");
+        for as_own in [true, false] {
+            let account = if as_own { "usr_own" } else { "usr_further" };
+            let token = link(&identity, LinkKind::Claim, account);
+            match as_own {
+                true => assert!(identity.users().add(&person(account), "").expect("written")),
+                false => {
+                    let account = Account::User(account.into());
+                    assert!(identity.users().add_account(false, &account, &bob.user.id).expect("written"));
+                }
+            }
+            let refused = set_password(&identity, &token, "battery staple");
+            assert!(matches!(refused, Err(Refused::NoLink)), "the link of before has ended: {account}");
+            let refused = set_password(&identity, &link(&identity, LinkKind::Claim, account), "battery staple");
+            assert!(matches!(refused, Err(Refused::NoLink)), "there is no new one: {account}");
+        }
+        let address = Address::parse("ada@example.com").expect("an address");
+        assert_eq!(identity.users().by_address(false, &address).expect("read"), None, "no user was made");
+    }
+}
+
+#[test]
+fn a_new_password_and_the_first_proof_end_the_other_links_of_the_user() {
+    for identity in identities() {
+        for proves in [LinkKind::Confirm, LinkKind::Reset, LinkKind::Claim] {
+            let id = match identity.users().by_address(false, &Address::parse("ada@example.com").expect("an address")) {
+                Ok(Some((user, _))) => user.id,
+                _ => register(&identity, "ada@example.com", "correct horse").expect("registered").user.id,
+            };
+            let to = |kind: LinkKind| match kind {
+                LinkKind::Claim => link(&identity, kind, &format!("usr_of_{}", proves.name())),
+                kind => link(&identity, kind, &id),
+            };
+            let all = [LinkKind::Confirm, LinkKind::Reset, LinkKind::Claim].map(|kind| (kind, to(kind)));
+            let (_, token) = all.iter().find(|(kind, _)| *kind == proves).expect("a link");
+            set_password(&identity, token, "battery staple").expect("set");
+            for (kind, token) in &all {
+                assert!(matches!(set_password(&identity, token, "eves own words"), Err(Refused::NoLink)), "{kind:?}");
+            }
+        }
+        let address = Address::parse("ada@example.com").expect("an address");
+        let claimable = identity.users().claimable(false, &address).expect("read");
+        assert_eq!(claimable.len(), 2, "a further link to the accounts of checkouts may be asked for");
+
+        let bob = register(&identity, "bob@example.com", "correct horse").expect("registered");
+        let [confirm, reset] = [LinkKind::Confirm, LinkKind::Reset].map(|kind| {
+            let (token, address) = (identity.link_token().expect("random"), Address::parse("bob@example.com"));
+            let account = Account::User(bob.user.id.clone());
+            let link = Link::new(kind, false, &address.expect("an address"), account);
+            assert!(identity.users().add_link(&token, &link, None, DAY).expect("written"));
+            token
+        });
+        let (user, session) = identity.user(&bob.token, DAY).expect("read").expect("a session");
+        identity.confirm(&confirm, (&user, &session), DAY).expect("confirmed");
+        assert!(matches!(set_password(&identity, &reset, "eves own words"), Err(Refused::NoLink)), "the first proof");
+    }
+}
+
+#[test]
+fn whoever_takes_an_account_over_has_not_the_name_of_the_one_before() {
+    for identity in identities() {
+        for takes_over in [true, false] {
+            let email = format!("{takes_over}@example.com");
+            let (sender, answer) = channel();
+            let (name, password) = (Some("Eve".to_owned()), "correct horse".to_owned());
+            let new = NewUser { email: email.clone(), password, name: name.clone(), is_operator: false };
+            identity.register(new, 0, move |told| sender.send(told).expect("a receiver")).expect("taken");
+            let login = answer.recv().expect("an answer").expect("registered");
+            let token = identity.link_token().expect("random");
+            let (address, account) = (Address::parse(&email), Account::User(login.user.id.clone()));
+            let link = Link::new(LinkKind::Confirm, false, &address.expect("an address"), account);
+            assert!(identity.users().add_link(&token, &link, None, DAY).expect("written"));
+            let (user, session) = identity.user(&login.token, DAY).expect("read").expect("a session");
+            let user = match takes_over {
+                true => set_password(&identity, &token, "battery staple").expect("set").user,
+                false => identity.confirm(&token, (&user, &session), DAY).expect("confirmed"),
+            };
+            assert_eq!(user.name, name.filter(|_| !takes_over));
+            assert_eq!(identity.users().by_id(false, &user.id).expect("read").map(|(user, _)| user), Some(user));
         }
     }
 }
