@@ -1,4 +1,4 @@
-//! `host-shim users add --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
+//! `host-shim users add|demote|remove --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
 
 use crate::database::DatabaseArgs;
 use crate::refuse;
@@ -6,18 +6,19 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host::clock::Clock;
 use host_daemon::data::{DataFolder, PROVIDERS, USERS};
-use host_identity::{Hasher, NewUser, Refused, Users, add_user};
+use host_identity::{Address, Hasher, NewUser, Refused, User, Users, add_user};
 use host_provider_set::{KEY_VARIABLE, SECRETS};
 use host_scenario::error::ReplayError;
-use host_store::Partition;
+use host_store::{Partition, mode};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Add users to a server, and change the key of its sessions
+/// Add users to a server, remove them, and change the key of its sessions
 ///
 /// Users register by themselves at `/api/auth/register`. `add` makes the first operator, who logs in like any user and then may do what
-/// operators may. `rotate-key` makes a new key, which signs the tokens of sessions from the next start of the server on.
+/// operators may. `demote` and `remove` end the user's sessions, and the API keys with the user's id as their subject, at once, also on
+/// running servers. `rotate-key` makes a new key, which signs the tokens of sessions from the next start of the server on.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -28,6 +29,7 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim users add --email ada@example.com --admin < password
   pass show shop/ada | host-shim users add --email ada@example.com --admin --live
+  host-shim users remove --email ada@example.com --live
   host-shim users rotate-key my-business --live
   host-shim users add --email ada@example.com --admin --postgres --business my-business < password";
 
@@ -35,6 +37,10 @@ const AFTER_HELP: &str = "Examples:
 enum Action {
     /// Add a user; the password is the first line of the standard input
     Add(Add),
+    /// Take an operator's rights from a user, who logs in again as a user like any other
+    Demote(Whose),
+    /// Delete a user; the account stays, and an operator closes it by `account.close`
+    Remove(Whose),
     /// Make a new key of sessions; tokens of the one before it still count, those of older keys do not
     RotateKey(RotateKey),
 }
@@ -57,15 +63,22 @@ struct RotateKey {
 /// A user to add.
 #[derive(Debug, Parser)]
 struct Add {
-    /// The user's e-mail address
-    #[arg(long, value_name = "ADDRESS")]
-    email: String,
+    #[command(flatten)]
+    whose: Whose,
     /// The user's name, for people
     #[arg(long)]
     name: Option<String>,
     /// Make the user an operator of the business
     #[arg(long)]
     admin: bool,
+}
+
+/// The user of an address.
+#[derive(Debug, Parser)]
+struct Whose {
+    /// The user's e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: String,
     /// For live mode
     #[arg(long)]
     live: bool,
@@ -79,9 +92,42 @@ struct Add {
     business: Option<String>,
 }
 
+impl Whose {
+    /// Opens the users of the business.
+    fn users(&self) -> anyhow::Result<Result<Users, ReplayError>> {
+        let database = match self.database.settings() {
+            Ok(database) => database,
+            Err(problem) => return Ok(Err(ReplayError::Usage(problem))),
+        };
+        let owner = self.business.as_deref().unwrap_or_default();
+        Ok(Ok(Users::open(DataFolder::open(&self.data, database.as_ref())?.place(USERS, owner))?))
+    }
+
+    /// Opens the users of the business, and finds the one with the address.
+    fn found(&self) -> anyhow::Result<Result<(Users, User), ReplayError>> {
+        let place = self.data.display();
+        if !self.data.is_dir() {
+            let problem = format!("{place}: no such folder; expected the data folder of the business, as of `serve`");
+            return Ok(Err(ReplayError::Usage(problem)));
+        }
+        let users = match self.users()? {
+            Ok(users) => users,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let found = Address::parse(&self.email).map(|address| users.by_address(self.live, &address)).transpose()?;
+        let mode = mode(self.live);
+        Ok(match found.flatten() {
+            Some((user, _)) => Ok((users, user)),
+            None => Err(ReplayError::Usage(format!("{place}: no user in {mode} mode has the address {}", self.email))),
+        })
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.action {
         Action::Add(user) => add(user),
+        Action::Demote(whose) => demote(whose),
+        Action::Remove(whose) => remove(whose),
         Action::RotateKey(key) => rotate(key),
     }
 }
@@ -105,24 +151,46 @@ fn rotate(RotateKey { business, live, data, database }: &RotateKey) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(Add { email, name, admin, live, data, database, business }: &Add) -> anyhow::Result<ExitCode> {
+fn demote(whose: &Whose) -> anyhow::Result<ExitCode> {
+    let (users, user) = match whose.found()? {
+        Ok(found) => found,
+        Err(problem) => return Ok(refuse(&problem)),
+    };
+    if !user.is_operator {
+        return Ok(refuse(&ReplayError::Usage(format!("{} is no operator", user.email))));
+    }
+    users.demote(&user, Clock::system().latest())?;
+    writeln!(io::stdout(), "{} is no operator any more", user.id).context("the id cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(whose: &Whose) -> anyhow::Result<ExitCode> {
+    let (users, user) = match whose.found()? {
+        Ok(found) => found,
+        Err(problem) => return Ok(refuse(&problem)),
+    };
+    users.delete(&user, Clock::system().latest())?;
+    writeln!(io::stdout(), "{} is removed", user.id).context("the id cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(Add { whose, name, admin }: &Add) -> anyhow::Result<ExitCode> {
     if io::stdin().is_terminal() {
         let how = "read -rs password && printf '%s\\n' \"$password\" | host-shim users add …";
         let problem = format!("a password would be shown as it is typed; expected it in the standard input:\n  {how}");
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let database = match database.settings() {
-        Ok(database) => database,
-        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    let users = match whose.users()? {
+        Ok(users) => users,
+        Err(problem) => return Ok(refuse(&problem)),
     };
-    let owner = business.as_deref().unwrap_or_default();
-    let users = Users::open(DataFolder::open(data, database.as_ref())?.place(USERS, owner))?;
+    let email = &whose.email;
     let hasher = Hasher::start(1, 1).context("a thread cannot be started")?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).context("no password in the standard input")?;
     let password = line.trim_end_matches(['\r', '\n']).to_owned();
     let new = NewUser { email: email.clone(), password, name: name.clone(), is_operator: *admin };
-    let problem = match add_user(&users, &hasher, *live, new, Clock::system().latest()) {
+    let problem = match add_user(&users, &hasher, whose.live, new, Clock::system().latest()) {
         Ok(user) => {
             writeln!(io::stdout(), "{}", user.id).context("the id cannot be written")?;
             return Ok(ExitCode::SUCCESS);

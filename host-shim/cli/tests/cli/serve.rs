@@ -54,7 +54,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use test_support::count;
 
 /// Signing secret of Stripe's endpoint.
-const SECRET: &str = "whsec_test_of_serve";
+const SECRET: &str = "whsec_the_secret_of_these_tests";
 /// Timeout of a request.
 pub const WAIT: Duration = Duration::from_secs(15);
 /// Number of repetitions of an order whose subscription is not decided yet.
@@ -238,7 +238,91 @@ fn outside_of_local_mode_no_operators_key_lies_in_the_data_folder() {
     let server = Running::start_args(&outside, &variables, &log_of(&data));
     let own = operator_key(&data, "solobase", None);
     assert_eq!((status(&server, &key), status(&server, &own)), (401, 200), "only a person's key counts");
-    assert!(!data.join("operator.key").exists());
+    for removed in ["operator.key", "vault.key"] {
+        assert!(!data.join(removed).exists(), "{removed}");
+    }
+    server.stop();
+}
+
+#[test]
+fn outside_of_local_mode_nobody_is_its_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let local = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        program.args(args("solobase", &data, &["--local"])).envs(environment());
+        let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
+        let link = lines.iter().find_map(|line| line.strip_prefix("operator  ")).expect("a link");
+        (server, link.rsplit_once('=').expect("a token").1.to_owned())
+    };
+    let claim = |server: &Running, token: &str| {
+        let body = json!({"token": token, "password": "correct horse battery"}).to_string();
+        let (status, answer) = server.send("POST /api/auth/password", "", &body).expect("an answer");
+        (status, serde_json::from_str::<Value>(&answer).expect("JSON")["token"].as_str().map(str::to_owned))
+    };
+    let (server, first) = local();
+    server.stop();
+    let (server, second) = local();
+    assert_eq!(claim(&server, &first).0, 410, "the next start has made another link");
+    let (status, session) = claim(&server, &second);
+    assert_eq!(status, 200);
+    server.stop();
+    let vault = std::fs::read_to_string(data.join("vault.key")).expect("the key of the vault in local mode");
+    let variables = [(SECRETS_KEY.0, vault.trim()), ("STRIPE_WEBHOOK_SECRET", SECRET)];
+    let outside = args("solobase", &data, &["--providers", "local", "--simulate"]);
+    let server = Running::start_args(&outside, &variables, &log_of(&data));
+    let authorization = format!("Authorization: Bearer {}\r\n", session.expect("a token"));
+    assert_eq!(server.send("GET /api/operator/accounts", &authorization, "").expect("an answer").0, 401);
+    assert_eq!([first, second].map(|token| claim(&server, &token).0), [410, 410]);
+    server.stop();
+}
+
+#[test]
+fn an_operator_who_leaves_is_removed_from_a_running_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let shown = data.display().to_string();
+    let email = "root@example.com";
+    let password = "correct horse battery";
+    let users = |action: &[&str]| {
+        let args = [&["users"], action, &["--email", email, "--data", &shown]].concat();
+        run_with(&args, format!("{password}\n").as_bytes(), &[])
+    };
+    let nowhere = users(&["remove"]);
+    assert_eq!((nowhere.code, nowhere.stderr.contains("no such folder")), (2, true), "{nowhere:?}");
+    let server = Running::start(&data);
+    let id = users(&["add", "--admin"]).stdout.trim().to_owned();
+    let make = ["keys", "make", "solobase", "--kind", "admin", "--subject", &id, "--data", &shown];
+    let key = run_with(&make, b"", &[]).stdout.trim().to_owned();
+    let log_in = || {
+        let body = json!({"email": email, "password": password}).to_string();
+        let (status, answer) = server.send("POST /api/auth/login", "", &body).expect("an answer");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        (status, answer["token"].as_str().unwrap_or_default().to_owned())
+    };
+    let status = |path: &str, token: &str| {
+        let authorization = format!("Authorization: Bearer {token}\r\n");
+        server.send(&format!("GET {path}"), &authorization, "").expect("an answer").0
+    };
+    let (_, session) = log_in();
+    let accounts = "/api/operator/accounts";
+    assert_eq!([&session, &key].map(|token| status(accounts, token)), [200, 200]);
+    let demoted = users(&["demote"]);
+    assert_eq!((demoted.code, demoted.stdout.trim()), (0, format!("{id} is no operator any more").as_str()));
+    assert_eq!([&session, &key].map(|token| status(accounts, token)), [401, 401], "the session and the key end");
+    let again = users(&["demote"]);
+    assert_eq!((again.code, again.stderr.contains("is no operator")), (2, true), "{again:?}");
+    let (_, session) = log_in();
+    assert_eq!((status(accounts, &session), status("/api/auth/me", &session)), (403, 200), "a user like any other");
+    let removed = users(&["remove"]);
+    assert_eq!((removed.code, removed.stdout.trim()), (0, format!("{id} is removed").as_str()));
+    assert_eq!((status("/api/auth/me", &session), status(accounts, &key), log_in().0), (401, 401, 401));
+    let unknown = users(&["remove"]);
+    assert_eq!(
+        (unknown.code, unknown.stderr.contains("no user in test mode has the address")),
+        (2, true),
+        "{unknown:?}"
+    );
     server.stop();
 }
 
