@@ -7,6 +7,7 @@ mod answer;
 mod request;
 mod watch;
 
+pub use host_http::Reach;
 pub use request::{BODY_BYTES_MAX, Config};
 
 use answer::Failed;

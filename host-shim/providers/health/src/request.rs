@@ -1,7 +1,8 @@
 //! Sends one probe request. Requests to forbidden addresses are not sent.
 
+use host_http::Reach;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
@@ -12,20 +13,20 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Maximum bytes of a response's headers.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
-/// IPv6 address of AWS's instance metadata.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
 
 /// Limits of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Timeout of a whole request, including name resolution and body.
     pub timeout: Duration,
+    /// The addresses that a request may reach. A customer's data can be a part of a URL.
+    pub reach: Reach,
 }
 
 impl Default for Config {
-    /// A timeout of ten seconds.
+    /// A timeout of ten seconds, and the addresses of the public internet.
     fn default() -> Self {
-        Config { timeout: Duration::from_secs(10) }
+        Config { timeout: Duration::from_secs(10), reach: Reach::public() }
     }
 }
 
@@ -54,13 +55,14 @@ impl HttpProbe {
             .max_idle_connections(0)
             .user_agent("health-probe")
             .tls_config(host_http::tls());
-        HttpProbe { agent: Agent::with_parts(agent.build(), DefaultConnector::default(), GuardedResolver::default()) }
+        let resolver = GuardedResolver { inner: DefaultResolver::default(), reach: config.reach };
+        HttpProbe { agent: Agent::with_parts(agent.build(), DefaultConnector::default(), resolver) }
     }
 
     pub fn send(&self, url: &str) -> ProbeResult {
         let response = match self.agent.get(url).call() {
             Ok(response) => response,
-            Err(ureq::Error::Other(error)) if error.is::<LinkLocalAddress>() => {
+            Err(ureq::Error::Other(error)) if error.is::<PrivateAddress>() => {
                 return ProbeResult::NotAllowed(error.to_string());
             }
             Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
@@ -78,14 +80,19 @@ impl HttpProbe {
     }
 }
 
-/// A forbidden address, for example a link-local address, at which cloud providers serve credentials.
+/// An address that is not of the public internet, for example one at which cloud providers serve credentials.
 #[derive(Debug, thiserror::Error)]
-#[error("the address {0} is link-local: expected an address that is reachable from other machines")]
-struct LinkLocalAddress(IpAddr);
+#[error(
+    "the address {0} is private: expected one of the public internet, or of `http.networks` in the provider settings"
+)]
+struct PrivateAddress(IpAddr);
 
-/// Resolves names as usual, but fails if a resolved address is forbidden.
-#[derive(Debug, Default)]
-struct GuardedResolver(DefaultResolver);
+/// Resolves names as usual, but fails if a resolved address may not be reached.
+#[derive(Debug)]
+struct GuardedResolver {
+    inner: DefaultResolver,
+    reach: Reach,
+}
 
 impl Resolver for GuardedResolver {
     fn resolve(
@@ -95,52 +102,18 @@ impl Resolver for GuardedResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         // Names under `localhost` mean this machine, even if the machine's resolver does not know them (RFC 6761).
-        if uri.host().is_some_and(|host| host.ends_with(".localhost")) {
+        let found = if uri.host().is_some_and(|host| host.ends_with(".localhost")) {
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-            let mut found = self.0.empty();
+            let mut found = self.inner.empty();
             found.push((Ipv4Addr::LOCALHOST, port).into());
-            return Ok(found);
-        }
-        let found = self.0.resolve(uri, config, timeout)?;
-        match found.iter().map(|address| address.ip()).find(|address| is_forbidden(*address)) {
-            Some(address) => Err(ureq::Error::Other(Box::new(LinkLocalAddress(address)))),
+            found
+        } else {
+            self.inner.resolve(uri, config, timeout)?
+        };
+        // The connection goes to one of these addresses: the name is not resolved again.
+        match found.iter().map(|address| address.ip()).find(|address| !self.reach.allows(*address)) {
+            Some(address) => Err(ureq::Error::Other(Box::new(PrivateAddress(address)))),
             None => Ok(found),
-        }
-    }
-}
-
-fn is_forbidden(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local() || address.is_unspecified() || address.is_broadcast(),
-        IpAddr::V6(address) => {
-            // An IPv6 address can embed an IPv4 address in two formats.
-            let within = address.to_ipv4_mapped().or_else(|| address.to_ipv4().filter(|_| !address.is_loopback()));
-            address.is_unicast_link_local()
-                || address == METADATA_V6
-                || within.is_some_and(|address| is_forbidden(IpAddr::V4(address)))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn link_local_addresses_are_forbidden_in_every_notation() {
-        for forbidden in [
-            "169.254.169.254",
-            "169.254.0.1",
-            "::ffff:169.254.169.254",
-            "::169.254.169.254",
-            "fe80::1",
-            "fd00:ec2::254",
-            "0.0.0.0",
-        ] {
-            assert!(is_forbidden(forbidden.parse().expect("an address")), "{forbidden}");
-        }
-        for allowed in ["127.0.0.1", "10.0.0.1", "93.184.216.34", "::1", "2606:2800:220:1::1", "169.253.255.255"] {
-            assert!(!is_forbidden(allowed.parse().expect("an address")), "{allowed}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tests a watch against a server with scripted responses.
 
-use host_health::{Config, Probe};
+use host_health::{Config, Probe, Reach};
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -70,7 +70,7 @@ fn probe() -> Probe {
 }
 
 fn probe_within(timeout_ms: u64) -> Probe {
-    Probe::new(Config { timeout: Duration::from_millis(timeout_ms) })
+    Probe::new(Config { timeout: Duration::from_millis(timeout_ms), reach: Reach::with_this_machine() })
 }
 
 fn watch(url: &str, health: &str) -> Call {
@@ -191,6 +191,30 @@ fn forbidden_addresses_and_invalid_urls_are_refused() {
         let answer = probe().call(&watch(url, "unknown"));
         assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "address-refused"), "{url}: {answer:?}");
     }
+    let server = Fickle::start(&[OK]);
+    let port = server.address.port();
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "inst.localhost",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f.1",
+        "10.0.0.1",
+        "100.100.100.200",
+    ] {
+        let call = watch(&format!("http://{host}:{port}/"), "unknown");
+        let answer = Probe::new(Config::default()).call(&call);
+        assert!(
+            matches!(&answer, CallOutcome::Refused { code, .. } if code == "address-refused"),
+            "{host}: {answer:?}"
+        );
+    }
+    assert_eq!(server.asked(), 0, "nobody learns which ports of the own network answer");
+    let listed = Reach::public().and(&["127.0.0.0/8".to_owned()]).expect("a network");
+    let probe_of_operator = || Probe::new(Config { reach: listed.clone(), ..Config::default() });
+    let followed = follow(probe_of_operator, &watch(&format!("http://127.0.0.1:{port}/"), "unknown"));
+    assert_eq!(followed.1, json!({"health": "healthy"}), "the operator lists this network");
     for url in ["ftp://example.com/", "file:///etc/passwd", "example.com"] {
         let answer = probe().call(&watch(url, "unknown"));
         assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "bad-payload"), "{url}: {answer:?}");

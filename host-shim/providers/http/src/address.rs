@@ -5,15 +5,23 @@ use url::{Host, Url};
 /// True for an address with TLS, or of this machine, without a user and a fragment: elsewhere anybody on the way could read what is
 /// sent, or answer instead.
 pub fn is_address(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
-    let is_own = match url.host() {
+    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else { return false };
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own(&url));
+    is_safe && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+}
+
+/// True for an address of this machine.
+pub(crate) fn is_of_this_machine(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| is_own(&url))
+}
+
+fn is_own(url: &Url) -> bool {
+    match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own);
-    is_safe && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+        None => false,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! An HTTPS client that sends each request once, on a new connection.
 
+use crate::address::is_of_this_machine;
 use crate::date;
 use crate::failure::CallError;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ pub struct Client {
 impl Client {
     /// Creates a client for the base URL `base`, for example `https://api.example.com`. It trusts the machine's
     /// certificate authorities. It returns redirects and does not follow them, since it would send the key to another
-    /// server.
+    /// server. Variables such as `HTTPS_PROXY` name a proxy for all servers but those of this machine.
     pub fn new(base: &str, limits: ExchangeLimits) -> Client {
         let config = Agent::config_builder()
             .tls_config(tls())
@@ -126,9 +127,10 @@ impl Client {
             // The server may close a reused connection; the request would then fail with an unknown result.
             .max_idle_connections(0)
             .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(limits.timeout))
-            .build();
-        Client { agent: config.new_agent(), base: base.trim_end_matches('/').to_owned(), limits }
+            .timeout_global(Some(limits.timeout));
+        // A proxy would get a key in plain text, and has another `localhost`.
+        let config = if is_of_this_machine(base) { config.proxy(None) } else { config };
+        Client { agent: config.build().new_agent(), base: base.trim_end_matches('/').to_owned(), limits }
     }
 
     /// Sends a request once.
@@ -177,4 +179,31 @@ fn read(body: &mut ResponseBody, bytes_max: u64) -> Result<Vec<u8>, CallError> {
         ureq::Error::BodyExceedsLimit(_) => CallError::TooLarge { bytes_max },
         other => other.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::env;
+    use std::process::Command;
+
+    const PROXY: (&str, &str) = ("ALL_PROXY", "http://192.0.2.1:3128");
+
+    /// Runs again as a program with the variable, since a running program cannot safely set its variables.
+    #[test]
+    fn a_server_of_this_machine_is_never_asked_through_a_proxy() {
+        if env::var(PROXY.0).as_deref() != Ok(PROXY.1) {
+            let name = "client::tests::a_server_of_this_machine_is_never_asked_through_a_proxy";
+            let mut again = Command::new(env::current_exe().expect("a program"));
+            again.args([name, "--exact"]).env(PROXY.0, PROXY.1).env_remove("NO_PROXY").env_remove("no_proxy");
+            let ended = again.output().expect("it runs");
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+            return;
+        }
+        let has_proxy = |base| Client::new(base, ExchangeLimits::default()).agent.config().proxy().is_some();
+        assert!(has_proxy("https://api.example.com") && has_proxy("http://192.0.2.7:80"));
+        for own in ["http://127.0.0.1:12111", "http://localhost:12111/", "http://[::1]:12111", "https://localhost"] {
+            assert!(!has_proxy(own), "{own}");
+        }
+    }
 }

@@ -6,9 +6,11 @@ mod address;
 mod client;
 mod date;
 mod failure;
+mod reach;
 mod redact;
 
 pub use address::is_address;
 pub use client::{Body, Client, ExchangeLimits, Method, Reply, Request, tls};
 pub use failure::{CallError, retry_after_ms};
+pub use reach::{BadNetwork, Reach, is_private};
 pub use redact::Redacted;

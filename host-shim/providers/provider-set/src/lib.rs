@@ -27,7 +27,7 @@ pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{
     AwsCode, AwsContainerSize, AwsContainers, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings,
-    LimitSettings, MailSettings, PostgresServer, PostgresSettings, RegistrySettings, ServiceSettings, Settings,
-    SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,
+    HttpSettings, LimitSettings, MailSettings, PostgresServer, PostgresSettings, RegistrySettings, ServiceSettings,
+    Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,
 };
 pub use stop::StopSignal;

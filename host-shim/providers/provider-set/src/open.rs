@@ -378,7 +378,15 @@ impl ProviderBuilder<'_> {
 
     #[cfg(feature = "http")]
     fn http(&mut self) -> Result<(), OpenError> {
-        self.limited(Name::Http, &["probe"], Arc::new(host_health::Probe::new(host_health::Config::default())));
+        use host_health::{Config, Probe, Reach};
+        // The local provider serves its instances on this machine.
+        let is_local = self.options.names.contains(&Name::Local);
+        let reach = if is_local { Reach::with_this_machine() } else { Reach::public() };
+        let reach = reach.and(&self.options.settings.http.networks).map_err(|error| OpenError::Settings {
+            name: Name::Http,
+            problem: format!("`http.networks` of the provider settings: {error}"),
+        })?;
+        self.limited(Name::Http, &["probe"], Arc::new(Probe::new(Config { reach, ..Config::default() })));
         Ok(())
     }
 

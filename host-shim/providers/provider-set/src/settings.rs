@@ -33,6 +33,8 @@ pub struct Settings {
     pub registry: Option<RegistrySettings>,
     /// Services of the provider `service`.
     pub service: Vec<ServiceSettings>,
+    /// Networks of the provider `http`.
+    pub http: HttpSettings,
     /// Proxy of the provider `litellm`.
     pub litellm: Option<LitellmSettings>,
     /// Organization of the provider `supabase`.
@@ -53,6 +55,14 @@ pub struct MailSettings {
     pub accounts: BTreeMap<String, Vec<String>>,
     /// Folder of the templates, `NAME.txt` and `NAME.html`.
     pub templates: Option<PathBuf>,
+}
+
+/// What the provider `http` may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Private networks that probes may reach besides the public internet, for example `10.0.0.0/8`.
+    pub networks: Vec<String>,
 }
 
 /// An SMTP server.
