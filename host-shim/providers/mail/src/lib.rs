@@ -115,9 +115,9 @@ impl Mail {
             let problem = format!("`to` is {} addresses: expected {RECIPIENTS_MAX} at most", found.len());
             return Err(CallOutcome::refused("bad-address", problem));
         }
-        let parsed = |found: &Recipient| match found.address.parse() {
-            Ok(address) => Ok((address, found.language.clone())),
-            Err(_) => Err(bad_address(&found.address)),
+        let parsed = |found: &Recipient| match parsed(&found.address) {
+            Some(address) => Ok((address, found.language.clone())),
+            None => Err(bad_address(&found.address)),
         };
         found.iter().map(parsed).collect()
     }
@@ -148,6 +148,12 @@ fn values(call: &Call) -> Result<Value, CallOutcome> {
         members.insert(name.clone(), json!(secret.expose()));
     }
     Ok(values)
+}
+
+/// Returns an address with its domain in ASCII, which every mail server takes.
+fn parsed(address: &str) -> Option<Address> {
+    let address: Address = address.parse().ok()?;
+    Address::new(address.user(), idna::domain_to_ascii(address.domain()).ok()?).ok()
 }
 
 /// Refuses an address without repeating it: failures are stored, and addresses are personal data.

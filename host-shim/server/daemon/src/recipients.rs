@@ -2,7 +2,7 @@
 
 use crate::records::{Records, UnreadRecords};
 use extension_contract::Account;
-use host_identity::{Address, Users, UsersError};
+use host_identity::{Address, Users, UsersError, fits_in_mail};
 use host_provider_set::{AddressBook, AddressUnavailable, Recipient};
 use host_site::questions::NotAsked;
 use std::sync::{Arc, OnceLock, Weak};
@@ -48,6 +48,13 @@ impl Recipients {
         }
     }
 
+    /// Returns a name that the owner of an account has chosen, if the mails of the account may show it. Before the address is proved, it
+    /// would be somebody's words to a stranger, in the name of the business.
+    fn name_in_mail(&self, account: &Account, name: impl FnOnce() -> Option<String>) -> Option<String> {
+        let is_proved = self.users.is_unproved(self.livemode, account).is_ok_and(|is_unproved| !is_unproved);
+        is_proved.then(name).flatten().filter(|name| fits_in_mail(name))
+    }
+
     /// Returns the address to which all mails of an account go, also those to others: that of a user who has not proved it.
     fn own_address(&self, account: &Account) -> Result<Option<String>, UsersError> {
         let Account::User(id) = account else { return Ok(None) };
@@ -91,15 +98,15 @@ impl AddressBook for Recipients {
     }
 
     fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
-        let records = self.records.get()?.upgrade()?;
-        records.product_name(account_of(scope)?, instance)
+        let (records, account) = (self.records.get()?.upgrade()?, account_of(scope)?);
+        self.name_in_mail(&account, || records.product_name(account.clone(), instance))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_identity::User;
+    use host_identity::{Link, LinkKind, User};
 
     fn user(id: &str, confirmed_at: Option<i64>) -> User {
         let email = format!("{id}@example.com");
@@ -136,5 +143,27 @@ mod tests {
         assert_eq!(to("user:unproved", "account"), ["unproved@example.com"]);
         assert_eq!(to("user:guest", "buyer@example.net"), ["buyer@example.net"], "an account of a checkout");
         assert_eq!(to("organization:choir", "invited@example.net"), ["invited@example.net"]);
+    }
+
+    #[test]
+    fn a_mail_shows_the_name_of_an_instance_once_the_address_is_proved_and_never_a_link_in_it() {
+        let users = Arc::new(Users::in_memory().expect("users"));
+        for user in [user("unproved", None), user("proved", Some(1))] {
+            assert!(users.add(&user, "").expect("written"));
+        }
+        let buyer = Address::parse("buyer@example.net").expect("an address");
+        let link = Link::new(LinkKind::Claim, false, &buyer, Account::User("guest".into()));
+        assert!(users.add_link("t1", &link, None, 0).expect("written"));
+        let recipients = Recipients { users, livemode: false, records: OnceLock::new() };
+        let shown = |account: &str, name: &str| {
+            recipients.name_in_mail(&account.parse().expect("an account"), || Some(name.to_owned()))
+        };
+        for account in ["user:proved", "organization:choir", "user:of-another-server"] {
+            assert_eq!(shown(account, "My site").as_deref(), Some("My site"), "{account}");
+            assert_eq!(shown(account, "Your payment failed: log in at evil.example"), None, "{account}");
+        }
+        for account in ["user:unproved", "user:guest"] {
+            assert_eq!(shown(account, "Your payment failed"), None, "{account}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use axum::http::StatusCode;
 use extension_contract::ActorKind;
 use host_access::Caller;
-use host_identity::User;
+use host_identity::{Address, User};
 use serde_json::Value;
 
 /// The command that tells Stripe the address of an account.
@@ -53,7 +53,8 @@ pub(crate) fn may_give(hosted: &HostedSite, caller: &Caller, kind: &str, payload
     let Some(user) = user_of(hosted, caller)? else { return Ok(()) };
     let named: Option<Value> = serde_json::from_str(payload).ok();
     let email = named.as_ref().and_then(|payload| payload.get("email")).and_then(Value::as_str);
-    match email.is_none_or(|email| email.trim().to_lowercase() == user.email) {
+    let is_own = |email: &str| Address::parse(email).is_some_and(|address| address.as_str() == user.email);
+    match email.is_none_or(is_own) {
         true => Ok(()),
         false => Err(Problem::forbidden("a user registers with the own address only")),
     }

@@ -1,25 +1,33 @@
 //! E-mail addresses, in the form by which a user is found.
 
+use crate::names::is_unseen;
+use idna::AsciiDenyList;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// Maximum length of an address in bytes, as mail servers accept it.
 const BYTES_MAX: usize = 254;
 
-/// An e-mail address in lower case.
+/// An e-mail address in the one form of its mailbox: in lower case and composed letters (NFC), the domain by IDNA with the letters of its
+/// language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address(String);
 
 impl Address {
-    /// Reads an address; none if the text cannot be one. Whether it exists is known only after a mail was answered.
+    /// Reads an address; none if the text cannot be one, or if the mail provider could send nothing to it. Whether it exists is known
+    /// only after a mail was answered.
     pub fn parse(text: &str) -> Option<Address> {
-        let text = text.trim().to_lowercase();
-        let (name, host) = text.rsplit_once('@')?;
-        let is_host = host.contains('.')
-            && host.split('.').all(|part| !part.is_empty())
-            && host.bytes().all(|c| c.is_ascii_alphanumeric() || b".-".contains(&c) || c >= 0x80);
-        let is_name = !name.is_empty()
-            && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c));
-        (is_name && is_host && text.len() <= BYTES_MAX).then_some(Address(text))
+        let (name, host) = text.trim().rsplit_once('@')?;
+        let name: String = name.nfc().collect::<String>().to_lowercase().nfc().collect();
+        let is_name = !name.chars().any(|c| c.is_whitespace() || is_unseen(c) || "<>()[],;:\\\"@".contains(c));
+        let ascii = idna::domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::STD3).ok()?;
+        let (host, is_readable) = idna::domain_to_unicode(&ascii);
+        is_readable.ok()?;
+        let is_host = ascii.contains('.') && !ascii.rsplit('.').next()?.bytes().all(|c| c.is_ascii_digit());
+        // The mail provider parses addresses with the same library, and sends to the domain in ASCII.
+        let is_sent = lettre::Address::new(&name, &*ascii).is_ok();
+        let text = format!("{name}@{host}");
+        (is_name && is_host && is_sent && text.len() <= BYTES_MAX).then_some(Address(text))
     }
 
     /// Returns the text.
@@ -58,9 +66,46 @@ mod tests {
             "a<b>@example.com",
             "ada@.com",
             "a\n@example.com",
+            "a..b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "\"a b\"@example.com",
+            "ada\u{202e}@example.com",
+            "ada\u{200b}@example.com",
+            "ada@exam\u{200b}ple_.com",
+            "ada@-example.com",
+            "ada@example..com",
+            "ada@[127.0.0.1]",
+            "ada@127.0.0.1",
+            "ada@xn--a.com",
         ] {
             assert_eq!(Address::parse(wrong), None, "{wrong:?}");
         }
-        assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(250))), None);
+        for long in [
+            "a".repeat(65) + "@example.com",
+            format!("ada@{}.com", "a".repeat(64)),
+            format!("ada@{}com", "abc.".repeat(70)),
+        ] {
+            assert_eq!(Address::parse(&long), None, "{long}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_has_one_address_however_it_is_written() {
+        for (one, others) in [
+            (
+                "ada@m\u{fc}ller.example",
+                ["ada@M\u{dc}LLER.example", "ada@xn--mller-kva.example", "ada@mu\u{308}ller.example"],
+            ),
+            (
+                "\u{e9}va@example.com",
+                ["e\u{301}va@example.com", "\u{c9}VA@example.com", "E\u{301}VA@example\u{ff0e}com"],
+            ),
+            ("kim@example.com", ["\u{212a}im@example.com", "Kim@EXAMPLE.com", "kim@exam\u{ad}ple.com"]),
+        ] {
+            for text in others {
+                assert_eq!(Address::parse(text).as_ref().map(Address::as_str), Some(one), "{text:?}");
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use invitations::{INVITATIONS_MAX, Invitation};
 pub use issued::Issued;
 pub use letters::{LinkError, LinkMaker};
 pub use links::{ForgottenLink, Link, LinkKind};
-pub use names::leads_elsewhere;
+pub use names::fits_in_mail;
 pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use recipients::Mailed;

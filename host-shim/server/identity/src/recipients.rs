@@ -44,6 +44,21 @@ impl Users {
         Ok(found.and_then(|user| user.language))
     }
 
+    /// Returns true for an account whose mails go to an address that nobody has proved yet: that of a new user, or of a buyer without a
+    /// user.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn is_unproved(&self, livemode: bool, account: &Account) -> Result<bool, UsersError> {
+        let Account::User(id) = account else { return Ok(false) };
+        let unproved = "SELECT 1 FROM users WHERE livemode = ?1 AND id = ?2 AND confirmed_at IS NULL \
+            UNION ALL SELECT 1 FROM links WHERE livemode = ?1 AND account = ?3 AND kind = ?4 \
+            AND NOT EXISTS (SELECT 1 FROM users WHERE livemode = ?1 AND id = ?2) \
+            AND NOT EXISTS (SELECT 1 FROM further_accounts WHERE livemode = ?1 AND account = ?3) LIMIT 1";
+        let parameters = values![livemode, id, account.to_string(), LinkKind::Claim.name()];
+        Ok(self.0.query_one(unproved, parameters, |_| Ok(()))?.is_some())
+    }
+
     /// Returns who gets the mails of an account: its user, or whoever has taken it over, or the address to which the link to it went,
     /// also after that link has expired; or the owners of an organization.
     ///

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{Account, FieldErrorCode};
 use host_identity::{
     Address, INVITATIONS_MAX, Link, LinkError, LinkKind, OWNER, Organization, Proof, Removed, Users, UsersError,
-    leads_elsewhere, random,
+    fits_in_mail, random,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -71,12 +71,12 @@ pub(crate) async fn found(
     session.needs_proof()?;
     let given = given(&app, &headers, body, &["name"], &[]).await?;
     let name = text(&given, "name").trim();
-    if leads_elsewhere(name) {
-        let message = "expected a name without addresses and links: it stands in mails to invited people";
+    if !fits_in_mail(name) {
+        let message = "expected a name in one line, without addresses, links and invisible characters: it stands in mails to invited people";
         return Err(wrong("/name", FieldErrorCode::NotAllowed, message.to_owned()));
     }
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        let message = format!("expected 1 to {NAME_CHARS_MAX} characters in one line");
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        let message = format!("expected 1 to {NAME_CHARS_MAX} characters");
         return Err(wrong("/name", FieldErrorCode::OutOfRange, message));
     }
     if session.file()?.organizations_of(&session.user.id)?.len() >= ORGANIZATIONS_MAX {

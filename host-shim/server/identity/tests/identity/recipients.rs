@@ -19,6 +19,10 @@ fn mails_go_to_the_address_of_the_registration_in_the_language_of_the_last_login
         }
         let ada = Account::User("ada".into());
         assert_eq!(mailed(&users, &ada), [("ada@example.com".into(), None)]);
+        assert!(users.add(&person("new"), "").expect("written"));
+        let accounts = [ada.clone(), Account::User("new".into()), Account::Organization("new".into())];
+        let unproved = accounts.map(|account| users.is_unproved(false, &account).expect("read"));
+        assert_eq!(unproved, [false, true, false], "only a user can be unproved");
         users.speaks("ada", "en-GB").expect("written");
         users.speaks("ada", "de-CH").expect("written");
         assert_eq!(mailed(&users, &ada), [("ada@example.com".into(), Some("de-CH".into()))]);
@@ -53,7 +57,10 @@ fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_ov
             sender: None,
             cause: None,
         };
+        let is_unproved = |account: &Account| users.is_unproved(false, account).expect("read");
+        assert!(!is_unproved(&made), "an account of which nothing is known");
         users.add_link("t1", &link, None, 0).expect("written");
+        assert!(is_unproved(&made), "the address is that of a checkout");
         // The link has expired, and another one was made since.
         for _ in 0..2 {
             users.forget_links(false, 60 * DAY_MS).expect("written");
@@ -63,6 +70,7 @@ fn an_account_of_a_checkout_has_the_address_of_its_link_until_a_user_takes_it_ov
         }
         assert!(users.add(&person("ada"), "").expect("written"));
         assert!(users.add_account(false, &made, "ada").expect("written"));
+        assert!(!is_unproved(&made), "a user has it, and only one who has proved the address takes it over");
         assert_eq!(mailed(&users, &made), [("ada@example.com".into(), None)]);
         users.forget_links(false, 60 * DAY_MS).expect("written");
         users.delete(&person("ada"), 60 * DAY_MS).expect("deleted");
