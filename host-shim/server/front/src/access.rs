@@ -55,11 +55,16 @@ pub(crate) async fn caller(
 }
 
 /// Returns the caller of a key as long as its user is there: none after the user has left, or after an operator became a user like any
-/// other. In an organization the key counts while the user is a member. The business answers for the users of another server.
+/// other. In an organization the key counts while the user is a member. The business answers for the users of another server, until their
+/// account is closed, and for its programs.
 pub(crate) fn with_user(users: &Users, mut caller: Caller) -> Result<Option<Caller>, UsersError> {
     let (livemode, subject) = (caller.partition.livemode, &caller.actor.subject);
     let Some((user, _)) = users.by_id(livemode, subject)? else {
-        return Ok((!users.has_left(livemode, subject)?).then_some(caller));
+        let has_left = match caller.actor.kind {
+            ActorKind::User => users.has_left(livemode, subject)?,
+            _ => users.was_user(livemode, subject)?,
+        };
+        return Ok((!has_left).then_some(caller));
     };
     if caller.is_operator() && !user.is_operator {
         return Ok(None);

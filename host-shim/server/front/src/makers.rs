@@ -1,5 +1,6 @@
 //! Who made a webhook endpoint, and whether that key or user may still have it.
 
+use crate::access::with_user;
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use extension_contract::{Account, ActorKind};
@@ -36,8 +37,8 @@ pub enum MakerError {
 }
 
 impl Makers {
-    /// Returns true if the maker of an endpoint may still have it: the key is not revoked, or the user is still there, and each still
-    /// manages the account. An endpoint without a known maker stays.
+    /// Returns true if the maker of an endpoint may still have it: the key is not revoked and its user has not left, or the user is still
+    /// there, and each still manages the account. An endpoint without a known maker stays.
     ///
     /// # Errors
     /// Fails if the keys or the users cannot be read.
@@ -50,6 +51,7 @@ impl Makers {
             return Ok(self.user_manages(user, account)?);
         }
         let key = self.keys.caller_of(&maker.id)?.filter(|key| key.partition == self.partition);
+        let key = key.map(|key| with_user(&self.users, key)).transpose()?.flatten();
         Ok(key.is_some_and(|key| manages(&key, account)))
     }
 
@@ -141,6 +143,9 @@ mod tests {
         assert!(stands(&service, None) && stands(&service, Some("user:zoe")) && stands(&user, Some("user:ada")));
         assert!(!stands(&user, None) && !stands(&user, Some("user:zoe")), "it never reached them");
         assert!(!stands(&foreign, None), "a key of another business");
+        makers.users.close(false, &Account::User("ada".to_owned()), 1).expect("written");
+        assert!(!stands(&user, Some("user:ada")), "her account is closed");
+        assert!(stands(&service, None), "a program of this name");
         for key in [&service, &user] {
             assert!(makers.keys.revoke(key, 1).expect("written"));
         }

@@ -6,11 +6,12 @@ use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
 
-/// The users who have left, and the members who have caused invitations by a step.
+/// Who has left, also users of other servers whose accounts here were closed, and the members who have caused invitations by a step.
 pub(crate) const TABLE: &str = "
     CREATE TABLE former_users (
         id TEXT NOT NULL,
         livemode INTEGER NOT NULL,
+        was_user INTEGER NOT NULL,
         left_at INTEGER NOT NULL,
         PRIMARY KEY (livemode, id)
     ) STRICT, WITHOUT ROWID;
@@ -23,10 +24,11 @@ pub(crate) fn has_left(rows: &impl Statements, livemode: bool, id: &str) -> Resu
     Ok(rows.query_one(any, values![livemode, id], |row| row.get(0))?.unwrap_or(false))
 }
 
-/// Notes that a user has left.
-fn leaves(rows: &impl Statements, livemode: bool, id: &str, now: Timestamp) -> Result<(), SmallError> {
-    let note = "INSERT INTO former_users (id, livemode, left_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    rows.execute(note, values![id, livemode, now])?;
+/// Notes that somebody has left: a user of this server (`was_user`), or of another one.
+fn leaves(rows: &impl Statements, livemode: bool, id: &str, was_user: bool, now: Timestamp) -> Result<(), SmallError> {
+    let note =
+        "INSERT INTO former_users (id, livemode, was_user, left_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    rows.execute(note, values![id, livemode, was_user, now])?;
     Ok(())
 }
 
@@ -35,7 +37,7 @@ fn delete(rows: &impl Statements, user: &User, now: Timestamp) -> Result<(), Sma
     let end = "UPDATE links SET expires_at = 0 WHERE sender = ?1 OR cause = ?1";
     rows.execute(end, values![&user.id])?;
     rows.execute("DELETE FROM users WHERE id = ?1", values![&user.id])?;
-    leaves(rows, user.livemode, &user.id, now)
+    leaves(rows, user.livemode, &user.id, true, now)
 }
 
 impl Users {
@@ -62,7 +64,7 @@ impl Users {
                     }
                     let end = "DELETE FROM further_accounts WHERE livemode = ?1 AND account = ?2";
                     rows.execute(end, values![livemode, account.to_string()])?;
-                    leaves(rows, livemode, id, now)?;
+                    leaves(rows, livemode, id, false, now)?;
                 }
                 Account::Organization(id) => {
                     rows.execute("DELETE FROM organizations WHERE livemode = ?1 AND id = ?2", values![livemode, id])?;
@@ -90,5 +92,14 @@ impl Users {
     /// Fails if the users cannot be read.
     pub fn has_left(&self, livemode: bool, id: &str) -> Result<bool, UsersError> {
         Ok(has_left(&self.0, livemode, id)?)
+    }
+
+    /// Returns true for somebody who was a user of this server and has left.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be read.
+    pub fn was_user(&self, livemode: bool, id: &str) -> Result<bool, UsersError> {
+        let any = "SELECT EXISTS (SELECT 1 FROM former_users WHERE livemode = ?1 AND id = ?2 AND was_user = 1)";
+        Ok(self.0.query_one(any, values![livemode, id], |row| row.get(0))?.unwrap_or(false))
     }
 }

@@ -27,6 +27,7 @@ fn nobody_comes_back_to_a_closed_account() {
         }
         users.close(false, &Account::User("elsewhere".into()), 1).expect("written");
         assert!(users.has_left(false, "elsewhere").expect("read"), "a user of another server");
+        assert_eq!(["elsewhere", &ada.user.id].map(|id| users.was_user(false, id).expect("read")), [false, true]);
     }
 }
 

@@ -43,6 +43,14 @@ fn the_user_of_a_closed_account_is_gone_with_all_sessions_and_keys() {
         assert_eq!(server.post("/api/auth/login", "", &again).status, 401, "{closing:?}");
         let other = server.api.user("zoe");
         server.ok("GET /api/queries/list?kind=products", &other, &NOTHING);
+        server.ok("POST /api/commands/account.close?account=user:zoe", &server.api.operator(), &json!({}));
+        assert_eq!(server.refused("GET /api/queries/list?kind=products", &other, &NOTHING).0, 401, "of another server");
+        for kind in [ActorKind::Admin, ActorKind::Service] {
+            let namesake = server.api.key(kind, "zoe", &[], Reach::All);
+            server.ok("GET /api/queries/list?kind=products&account=user:zoe", &namesake, &NOTHING);
+        }
+        let of_ada = server.api.key(ActorKind::Admin, &id, &[], Reach::All);
+        assert_eq!(server.refused("GET /api/operator/accounts", &of_ada, &NOTHING).0, 401, "her key as an operator");
     }
 }
 
