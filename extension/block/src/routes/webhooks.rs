@@ -8,7 +8,7 @@ use host::bundle::Bundle;
 use host::business::WebhookDecl;
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request as Delivery, Taken};
-use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::signature::{SECRET_CHARS_MIN, TOLERANCE_S_DEFAULT, is_short};
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use serde_json::json;
@@ -20,7 +20,7 @@ const STRIPE: &str = "stripe";
 /// Returns the secrets of Stripe's endpoint: up to four, separated by commas, so that one can be rolled.
 ///
 /// # Errors
-/// Fails with a text without a secret.
+/// Fails with a text without a secret, also for one that somebody could guess.
 pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, String> {
     let config = |(n, secret): (usize, &str)| SecretConfig {
         name: if n == 0 { "platform".to_owned() } else { format!("platform-{n}") },
@@ -28,8 +28,14 @@ pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, Str
         connect: None,
         secret: secret.to_owned(),
     };
-    EndpointSecrets::new(text.split(',').enumerate().map(config).collect(), TOLERANCE_S_DEFAULT)
-        .map_err(|error| error.to_string())
+    let secrets = EndpointSecrets::new(text.split(',').enumerate().map(config).collect(), TOLERANCE_S_DEFAULT)
+        .map_err(|error| error.to_string())?;
+    match text.split(',').any(is_short) {
+        true => Err(format!(
+            "is so short that somebody could guess it; expected at least {SECRET_CHARS_MIN} characters behind `whsec_`"
+        )),
+        false => Ok(secrets),
+    }
 }
 
 /// Returns the secrets of the webhooks of `business.yml`, by the names of `secret`.

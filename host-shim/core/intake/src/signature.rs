@@ -7,7 +7,7 @@
 mod header;
 mod secrets;
 
-pub use secrets::{ConfigError, EndpointSecret, EndpointSecrets, Mode, SecretConfig};
+pub use secrets::{ConfigError, EndpointSecret, EndpointSecrets, Mode, SECRET_CHARS_MIN, SecretConfig, is_short};
 
 use extension_contract::Timestamp;
 use header::Header;

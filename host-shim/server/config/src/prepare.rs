@@ -10,6 +10,7 @@ use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
 use host::clock::Clock;
 use host::{Host, Setup, StartError};
+use host_intake::signature::{SECRET_CHARS_MIN, is_short};
 use host_intake::{Mode, SecretConfig};
 use host_provider_api::{Registry, Secret};
 use host_store::{ConfigError, MemoryStore, parse_config};
@@ -229,17 +230,38 @@ impl Preparing<'_> {
     }
 
     /// Returns the secrets of the business's own webhooks.
-    fn webhooks(&self) -> BTreeMap<String, Secret> {
-        let secret_of = |key: &str| {
-            let given = self.config.extensions.own.iter().find(|value| value.key == key);
-            let variable = || self.business.own.config.iter().find(|decl| decl.key == key)?.env.as_deref();
-            match given {
-                Some(value) => Some(value.value.clone()),
-                None => self.environment.get(variable()?).map(Secret::new),
-            }
-        };
-        let own = self.business.own.webhooks.iter();
-        own.filter_map(|own| Some((own.webhook.name.clone(), secret_of(&own.secret)?))).collect()
+    fn webhooks(&mut self) -> BTreeMap<String, Secret> {
+        let mut found = BTreeMap::new();
+        for own in &self.business.own.webhooks {
+            let given = self.config.extensions.own.iter().find(|value| value.key == own.secret);
+            let variable = || self.business.own.config.iter().find(|decl| decl.key == own.secret)?.env.as_deref();
+            let (name, place, secret) = match (given, variable()) {
+                (Some(value), _) => {
+                    (value.variable.as_deref().unwrap_or(&value.key), value.place.clone(), value.value.clone())
+                }
+                (None, Some(variable)) => match self.environment.get(variable) {
+                    Some(value) => (variable, self.environment.place_of(variable), Secret::new(value)),
+                    None => continue,
+                },
+                (None, None) => continue,
+            };
+            self.faults.extend(self.guessable(name, &place, secret.expose()));
+            found.insert(own.webhook.name.clone(), secret);
+        }
+        found
+    }
+
+    /// Returns the mistake of a signing secret that somebody could guess.
+    fn guessable(&self, name: &str, place: &Place, secret: &str) -> Option<BadInput> {
+        let is_local = self.config.mode == BusinessMode::Local;
+        (!is_local && is_short(secret)).then(|| {
+            let problem = format!("the signing secret `{name}` is so short that somebody could guess it");
+            BadInput::new(
+                place.clone(),
+                problem,
+                format!("at least {SECRET_CHARS_MIN} characters behind `whsec_`, except in local mode"),
+            )
+        })
     }
 
     /// Returns the signing secrets and the key of Stripe.
@@ -260,6 +282,10 @@ impl Preparing<'_> {
         }
         let mode = Mode::of(self.config.mode == BusinessMode::Live);
         let (platform, connect) = (platform.filter(|_| reason.is_none()), connect.filter(|_| reason.is_none()));
+        for value in [&platform, &connect].into_iter().flatten() {
+            let short = parts(value).find_map(|secret| self.guessable(&value.variable, &value.place, secret));
+            self.faults.extend(short);
+        }
         let mut secrets = signing(platform.as_ref(), "platform", false, mode);
         secrets.extend(signing(connect.as_ref(), "connect", true, mode));
         let Some(key) = key else { return (secrets, None) };
@@ -327,17 +353,21 @@ fn reference(variable: &str) -> String {
     format!("secret:env/{variable}")
 }
 
+/// Returns the texts of the signing secrets in a value.
+fn parts(value: &SecretValue) -> impl Iterator<Item = &str> {
+    value.value.expose().split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 /// Returns the signing secrets in a value: one, or two during a rotation.
 fn signing(value: Option<&SecretValue>, name: &str, connect: bool, mode: Mode) -> Vec<SecretConfig> {
     let Some(value) = value else { return Vec::new() };
-    let parts = value.value.expose().split(',').map(str::trim).filter(|part| !part.is_empty());
     let secret = |(part, suffix): (&str, &str)| SecretConfig {
         name: format!("{name}{suffix}"),
         mode,
         connect: Some(connect),
         secret: part.to_owned(),
     };
-    parts.zip(ROTATION).map(secret).collect()
+    parts(value).zip(ROTATION).map(secret).collect()
 }
 
 /// Returns the names of the catalog's product types, with their aliases.

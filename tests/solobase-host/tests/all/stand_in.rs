@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 /// The service key of the tests.
 pub const SERVICE: &str = "a service key of the tests, long enough";
 /// The webhook secret of the tests.
-pub const SECRET: &str = "whsec_of_the_tests";
+pub const SECRET: &str = "whsec_of_the_tests_of_the_block";
 
 /// Returns the built block.
 pub fn module() -> &'static [u8] {

@@ -35,6 +35,14 @@ impl fmt::Display for Mode {
     }
 }
 
+/// Least number of characters of a signing secret behind `whsec_`: 128 bits, if each character has 8.
+pub const SECRET_CHARS_MIN: usize = 16;
+
+/// Returns true for a signing secret that somebody could guess. Only a server in local mode, which no stranger reaches, may have one.
+pub fn is_short(secret: &str) -> bool {
+    secret.strip_prefix("whsec_").unwrap_or(secret).chars().count() < SECRET_CHARS_MIN
+}
+
 /// A secret in the configuration.
 #[derive(Clone)]
 pub struct SecretConfig {

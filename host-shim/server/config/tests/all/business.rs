@@ -80,8 +80,13 @@ fn names(prepared: &Prepared) -> Vec<&str> {
 // covers: SOL-46, TES-01
 #[test]
 fn variables_become_values_of_the_keys_that_the_business_maps_them_to() {
-    let variables =
-        [("PRICE", "700"), ("SHARE", "0.855"), ("ZONE", "z"), ("TOKEN", "hidden-token"), ("HOOK", "hidden-hook")];
+    let variables = [
+        ("PRICE", "700"),
+        ("SHARE", "0.855"),
+        ("ZONE", "z"),
+        ("TOKEN", "hidden-token"),
+        ("HOOK", "hidden-hook-of-crm"),
+    ];
     let prepared = prepared("", &variables);
     let expected = [
         ("price", "700"),
@@ -95,7 +100,7 @@ fn variables_become_values_of_the_keys_that_the_business_maps_them_to() {
         expected.map(|(key, value)| (key.to_owned(), value.to_owned())),
         "secrets are references"
     );
-    assert_eq!(prepared.webhooks["crm"].expose(), "hidden-hook");
+    assert_eq!(prepared.webhooks["crm"].expose(), "hidden-hook-of-crm");
     assert_eq!(prepared.business.filled(&prepared.config).catalog["products"][0]["prices"]["month"], 700);
     assert_eq!(prepared.business.config_with(&prepared.config)["share"], "8550");
     assert_eq!(names(&prepared), ["SHARE"], "the catalog does not name it");
@@ -151,16 +156,19 @@ fn product_types_and_events_of_the_file_must_exist() {
 fn stripe_has_its_key_and_signing_secrets_from_the_file_or_from_its_usual_variables() {
     let usual = [
         ("STRIPE_SECRET_KEY", "sk_test_a"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old"),
-        ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_new_0123456789ab, whsec_old_0123456789ab"),
+        ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_connect_0123456789ab"),
     ];
     let of_variables = prepared("", &usual);
     let secrets = |prepared: &Prepared| -> Vec<(String, Mode, Option<bool>, String)> {
         let secrets = prepared.stripe.iter();
         secrets.map(|it| (it.name.clone(), it.mode, it.connect, it.secret.clone())).collect()
     };
-    let expected =
-        [("platform", false, "whsec_new"), ("platform-old", false, "whsec_old"), ("connect", true, "whsec_connect")];
+    let expected = [
+        ("platform", false, "whsec_new_0123456789ab"),
+        ("platform-old", false, "whsec_old_0123456789ab"),
+        ("connect", true, "whsec_connect_0123456789ab"),
+    ];
     let expected: Vec<_> = expected
         .iter()
         .map(|(name, connect, it)| (name.to_string(), Mode::Test, Some(*connect), it.to_string()))
@@ -170,9 +178,12 @@ fn stripe_has_its_key_and_signing_secrets_from_the_file_or_from_its_usual_variab
     assert_eq!((key(&of_variables).as_deref(), of_variables.is_key_of_file), (Some("sk_test_a"), false));
     let file =
         "mode: live\nextensions: {products: {stripe_secret_key: \"${KEY}\", stripe_webhook_secret: \"${SIGN}\"}}\n";
-    let of_file = prepared(file, &[&usual[1..], &[("KEY", "sk_live_b"), ("SIGN", "whsec_b")]].concat());
+    let of_file = prepared(file, &[&usual[1..], &[("KEY", "sk_live_b"), ("SIGN", "whsec_b_0123456789abcd")]].concat());
     assert_eq!((key(&of_file).as_deref(), of_file.is_key_of_file), (Some("sk_live_b"), true));
-    assert_eq!(secrets(&of_file)[0], ("platform".to_owned(), Mode::Live, Some(false), "whsec_b".to_owned()));
+    assert_eq!(
+        secrets(&of_file)[0],
+        ("platform".to_owned(), Mode::Live, Some(false), "whsec_b_0123456789abcd".to_owned())
+    );
     let told = faults("mode: live\n", &usual);
     assert!(told.len() == 1 && told[0].contains("`STRIPE_SECRET_KEY` is a key of test mode"), "{told:?}");
     assert!(!told[0].contains("sk_test_a"), "{told:?}");
@@ -185,6 +196,25 @@ fn stripe_has_its_key_and_signing_secrets_from_the_file_or_from_its_usual_variab
     assert_eq!((local.stripe.len(), key(&local)), (0, None));
     let three = ["STRIPE_CONNECT_WEBHOOK_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
     assert_eq!(names(&local), three);
+}
+
+#[test]
+fn a_signing_secret_that_somebody_could_guess_is_refused_outside_of_local_mode() {
+    let long = "whsec_0123456789abcdef";
+    for (name, value) in [
+        ("STRIPE_WEBHOOK_SECRET", "x".to_owned()),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_0123456789abcde".to_owned()),
+        ("STRIPE_WEBHOOK_SECRET", format!("{long},whsec_x")),
+        ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_".to_owned()),
+        ("HOOK", "short".to_owned()),
+    ] {
+        let told = faults("", &[(name, &value)]);
+        let is_named = told.len() == 1 && told[0].contains(&format!("`{name}` is so short"));
+        assert!(is_named && told[0].contains("expected at least 16 characters"), "{told:?}");
+        assert!(value.len() < 8 || !told[0].contains(&value), "{told:?}");
+        prepared("mode: local\n", &[(name, &value)]);
+    }
+    assert_eq!(prepared("", &[("STRIPE_WEBHOOK_SECRET", long)]).stripe.len(), 1);
 }
 
 // covers: BOT-43, ORC-60
