@@ -56,7 +56,10 @@ limits! {
     PROGRAM_STREAMS_MAX: usize = 50, "streams", "open streams of a service or an operator", "a program may run on several machines";
     RECHECK_S: u64 = 30, "seconds", "a stream without a look at its caller's rights", "who may no longer read gets nothing new for longer";
     LOGINS_PER_MINUTE: u32 = 10, "logins a minute", "an address, and failed ones of a user", "each costs a slow hash";
-    LINKS_PER_HOUR: u32 = 10, "mails an hour", "links to one mailbox", "more would only fill it";
+    MAILS_PER_HOUR: u32 = 10, "mails an hour", "mails that requests cause to one mailbox; resets count apart", "more would only fill it";
+    MAILS_PER_DAY: u32 = 30, "mails a day", "mails that requests cause to one mailbox; resets count apart", "a link of a reset works longer than the wait for the next one";
+    MAILS_TO_ONE_PER_HOUR: u32 = 3, "mails an hour", "those of one user or network to one mailbox", "a stranger leaves room for the owner";
+    MAILS_OF_ONE_PER_HOUR: u32 = 100, "mails an hour", "those of one user or network, without resets", "an owner invites a whole team, and people share a network";
     SENDERS_MAX: usize = 65_536, "senders", "the memory of each rate, 16 bytes a sender", "the least active senders are forgotten first";
     ENDPOINT_MESSAGES_PER_DAY: u32 = 200, "messages a day", "test messages, resends and re-enabling of an account's endpoints", "messages are kept for 30 days";
     COMMAND_BYTES_PER_DAY: u64 = 64 * 1024 * 1024, "bytes a day", "a user's commands", "they are kept, and a person writes far less";

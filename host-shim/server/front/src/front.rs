@@ -9,6 +9,7 @@ use crate::clock::{self, LocalClock};
 use crate::endpoints::{self, SiteWebhooks};
 use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
+use crate::mail_rate::MailLimits;
 use crate::metrics::{self, Metrics, onboarding};
 use crate::operator::mails as mails_of;
 use crate::operator::tools::Tools;
@@ -40,7 +41,7 @@ use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_routes::limits::{
-    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LINKS_PER_HOUR, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S,
+    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S,
     REPLY_S_MAX, STRANGER_AT_ONCE, STRANGER_PER_SECOND,
 };
 use host_site::Site;
@@ -72,8 +73,8 @@ pub struct FrontLimits {
     pub stranger: Rate,
     /// Registrations and logins in a minute: of one address, and failed logins of one user.
     pub logins: u32,
-    /// Links in an hour that are mailed to one address.
-    pub links: u32,
+    /// Mails that requests cause.
+    pub mails: MailLimits,
     /// Time after which the caller of an open stream is found again.
     pub recheck: Duration,
 }
@@ -87,7 +88,7 @@ impl Default for FrontLimits {
             key: Rate { per_second: KEY_PER_SECOND, burst: KEY_AT_ONCE },
             stranger: Rate { per_second: STRANGER_PER_SECOND, burst: STRANGER_AT_ONCE },
             logins: LOGINS_PER_MINUTE,
-            links: LINKS_PER_HOUR,
+            mails: MailLimits::default(),
             recheck: Duration::from_secs(RECHECK_S),
         }
     }

@@ -19,6 +19,7 @@ use crate::command::{self, Answered};
 use crate::cookie;
 use crate::extract::{Hosted, Open};
 use crate::front::{AppState, HostedSite, accept};
+use crate::mail_rate::MailSender;
 use crate::problem::Problem;
 use crate::rate::{Peer, Tried};
 use axum::Extension;
@@ -34,6 +35,7 @@ use host_intake::raw;
 use host_pages::Locale;
 use host_routes::Type;
 use host_routes::limits::CREDENTIAL_BYTES_MAX;
+use mails::{NotSent, UNCONFIRMED};
 use serde_json::{Map, Value, json};
 use session::Session;
 use std::collections::BTreeSet;
@@ -97,7 +99,8 @@ pub(crate) async fn register(
     body: Body,
 ) -> Result<Response, Problem> {
     let users = hosted.users()?;
-    app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
+    let peer = peer.map(|Extension(peer)| peer);
+    app.rates.login_from(peer, &headers)?;
     let given = given(&app, &headers, body, &["email", "password"], &["name"]).await?;
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = given.get("name").and_then(Value::as_str).map(str::to_owned);
@@ -106,7 +109,13 @@ pub(crate) async fn register(
     let registered = answer(|then| users.identity().register(new, now, then)).await?;
     note_language(users, &registered.user, &headers);
     announce(&hosted, users, &registered.user).await;
-    mails::ask_to_confirm(&hosted, &registered.user).await;
+    let sender = app.rates.client(peer, &headers).map(MailSender::at);
+    // The user can ask for the mail again.
+    match mails::ask_to_confirm(&app, &hosted, sender, &registered.user).await {
+        Ok(()) => {}
+        Err(NotSent::TooMany(_)) => tracing::info!(user = registered.user.id, "{UNCONFIRMED}: too many went there"),
+        Err(error) => tracing::error!(%error, user = registered.user.id, "{UNCONFIRMED}"),
+    }
     Ok(browser::remembered(&hosted, users, &headers, &registered.user, Answered::of(201, shown(&registered))))
 }
 

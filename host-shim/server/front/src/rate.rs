@@ -1,9 +1,10 @@
-//! Limits the requests, logins, mails and stored bytes of each sender: a key, a user, an address, or an IPv6 network.
+//! Limits the requests, logins and stored bytes of each sender: a key, a user, an address, or an IPv6 network.
 //!
 //! Each table keeps 16 bytes a sender, under a keyed hash, so its size does not depend on what is sent. Webhooks have no rate limit: their
 //! senders come in bursts, and a full queue answers them with 503.
 
 use crate::front::FrontLimits;
+use crate::mail_rate::MailRates;
 use crate::problem::Problem;
 use axum::http::HeaderMap;
 use host_routes::limits::{
@@ -22,11 +23,11 @@ const FORWARDED: &str = "x-forwarded-for";
 /// Number of leading bits of an IPv6 address that one client has in common.
 const CLIENT_BITS: u32 = 64;
 /// Number of leading bits that a provider gives to a customer.
-const NETWORK_BITS: u32 = 48;
+pub(crate) const NETWORK_BITS: u32 = 48;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// A rate: so many requests a second in the long run, and so many at once. 0 counts as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Rate {
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Shares that refill with time (GCRA). Stores for each sender when its share will be full again, in nanoseconds since the start.
-struct Shares {
+pub(crate) struct Shares {
     /// Time in which one unit comes back.
     unit_ns: u64,
     /// Time in which a whole share comes back.
@@ -69,7 +70,7 @@ impl Shares {
         }
     }
 
-    fn per(amount: u32, within: Duration) -> Shares {
+    pub(crate) fn per(amount: u32, within: Duration) -> Shares {
         Shares::new(amount.into(), within, amount.into())
     }
 
@@ -77,7 +78,7 @@ impl Shares {
         Shares::new(rate.per_second.into(), SECOND, rate.burst.into())
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
@@ -90,7 +91,7 @@ impl Shares {
         self.take_at(self.now(), sender, amount)
     }
 
-    fn take_at(&self, now: u64, sender: impl Hash, amount: u64) -> Result<(), u64> {
+    pub(crate) fn take_at(&self, now: u64, sender: impl Hash, amount: u64) -> Result<(), u64> {
         let (sender, mut all) = (self.hasher.hash_one(sender), self.full_at());
         let before = all.get(&sender).map_or(now, |full| now.max(*full));
         let full = before.saturating_add(self.unit_ns.saturating_mul(amount));
@@ -121,7 +122,7 @@ impl Shares {
     }
 
     /// Gives back what was taken.
-    fn give_back(&self, sender: impl Hash, amount: u64) {
+    pub(crate) fn give_back(&self, sender: impl Hash, amount: u64) {
         if let Some(full) = self.full_at().get_mut(&self.hasher.hash_one(sender)) {
             *full = full.saturating_sub(self.unit_ns.saturating_mul(amount));
         }
@@ -166,7 +167,7 @@ impl Addresses {
     }
 }
 
-fn beginning(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+pub(crate) fn beginning(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
 }
 
@@ -198,7 +199,8 @@ pub(crate) struct Rates {
     strangers: Addresses,
     logins_from: Addresses,
     failures: Shares,
-    links: Shares,
+    /// The mails that requests cause.
+    pub(crate) mails: MailRates,
     endpoints: Shares,
     commands: Shares,
     refused: Shares,
@@ -208,7 +210,7 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(limits: &FrontLimits, proxies: Vec<IpNet>) -> Rates {
-        let FrontLimits { key, stranger, logins, links, .. } = *limits;
+        let FrontLimits { key, stranger, logins, mails, .. } = *limits;
         let times = |rate: Rate, times: u32| Rate {
             per_second: rate.per_second.saturating_mul(times),
             burst: rate.burst.saturating_mul(times),
@@ -218,7 +220,7 @@ impl Rates {
             strangers: Addresses::new(|share| Shares::of(times(stranger, share))),
             logins_from: Addresses::new(|share| Shares::per(logins.saturating_mul(share), MINUTE)),
             failures: Shares::per(logins, MINUTE),
-            links: Shares::per(links, HOUR),
+            mails: MailRates::new(mails),
             endpoints: Shares::per(ENDPOINT_MESSAGES_PER_DAY, DAY),
             commands: Shares::new(COMMAND_BYTES_PER_DAY, DAY, COMMAND_BYTES_PER_DAY),
             refused: Shares::new(REFUSED_BYTES_PER_DAY, DAY, REFUSED_BYTES_PER_DAY),
@@ -242,12 +244,6 @@ impl Rates {
     /// Takes back an attempt that has not failed.
     pub(crate) fn succeeded(&self, tried: Tried<'_>) {
         self.failures.give_back(tried, 1);
-    }
-
-    /// Counts a link that is mailed to an address of a business, which may have no user.
-    pub(crate) fn link(&self, business: &str, email: &str) -> Result<(), Problem> {
-        let problem = |seconds| Problem::too_many("too many links were asked for with this address", seconds);
-        self.links.take((business, email), 1).map_err(problem)
     }
 
     /// Counts a request with a valid key.
@@ -374,7 +370,7 @@ mod tests {
         let log_in = |email, browser| Tried::LogIn { user: ("shop/test", email), browser };
         assert!((0..10).all(|_| rates.tries(log_in("ada", None)).is_ok()));
         assert!(rates.tries(log_in("ada", None)).is_err(), "a stranger has failed ten times");
-        assert!(rates.tries(log_in("bob", None)).is_ok() && rates.link("shop/test", "ada").is_ok());
+        assert!(rates.tries(log_in("bob", None)).is_ok());
         let known = log_in("ada", Some("browser"));
         for _ in 0..100 {
             assert!(rates.tries(known).is_ok(), "a browser from which ada has logged in before");

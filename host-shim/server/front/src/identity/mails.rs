@@ -7,6 +7,7 @@ use crate::command::{self, Answered};
 use crate::extract::Hosted;
 use crate::front::{AppState, HostedSite};
 use crate::lists::List;
+use crate::mail_rate::{MailSender, Mailbox};
 use crate::problem::Problem;
 use crate::query::read;
 use crate::rate::Peer;
@@ -21,7 +22,9 @@ use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, Proof, Us
 use host_intake::Decoded;
 use serde_json::{Map, Value, json};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+
+/// Message in the log if a user is not asked to prove the address.
+pub(super) const UNCONFIRMED: &str = "the mail that proves an address was not sent";
 
 /// The service as which the server tells the business of its users.
 fn service() -> Actor {
@@ -37,12 +40,30 @@ pub(super) enum NotSent {
     /// The command is not stored.
     #[error("{0}")]
     Command(String),
+    /// Too many mails were sent to the mailbox, or by the sender.
+    #[error("too many mails: the next one may be sent in {0} s")]
+    TooMany(u64),
+}
+
+/// The answer to a sender who is told of the limits of mails.
+pub(super) fn too_many(seconds: u64) -> Problem {
+    Problem::too_many("too many mails went to this address, or were sent by you", seconds)
 }
 
 /// Sends a command of the server in an account.
 pub(super) async fn command(hosted: &HostedSite, account: Account, kind: &str, payload: &Value) -> Result<(), NotSent> {
+    command_as(hosted, service(), account, kind, payload).await
+}
+
+async fn command_as(
+    hosted: &HostedSite,
+    actor: Actor,
+    account: Account,
+    kind: &str,
+    payload: &Value,
+) -> Result<(), NotSent> {
     let random = host_identity::random("cmd_").map_err(LinkError::from)?;
-    let event = command::event(hosted, random, service(), account, kind, payload.to_string());
+    let event = command::event(hosted, random, actor, account, kind, payload.to_string());
     accepted(hosted, (Decoded { event, refusal: None, time: None }, Vec::new())).await.map_err(NotSent::Command)
 }
 
@@ -53,14 +74,28 @@ pub(super) async fn close(hosted: &HostedSite, account: Account) -> Result<(), N
     Ok(())
 }
 
-/// Makes a link and sends it by mail.
-pub(super) async fn send(hosted: &HostedSite, link: &Link, values: Map<String, Value>) -> Result<(), NotSent> {
+/// Makes links to one address and sends each by mail, for a request of the sender. Every mail that a request causes is counted here.
+pub(super) async fn send(
+    (app, hosted): (&AppState, &HostedSite),
+    sender: Option<MailSender<'_>>,
+    links: &[Link],
+    values: &Map<String, Value>,
+) -> Result<(), NotSent> {
     let no_users = || NotSent::Command("the business has no users of its own".to_owned());
     let users = hosted.users.as_ref().ok_or_else(no_users)?;
-    let reference = users.links.make(link, hosted.site.clock().now())?;
-    let payload =
-        json!({"template": link.kind.template(), "to": link.email, "values": values, "secrets": {"link": reference}});
-    command(hosted, link.account.clone(), "account.notify", &payload).await
+    let Some(first) = links.first() else { return Ok(()) };
+    let business = hosted.site.partition().name();
+    let is_reset = matches!(first.kind, LinkKind::Reset | LinkKind::Claim);
+    let mailbox = Mailbox { business: &business, address: &first.email, is_reset };
+    app.rates.mails.take(sender, mailbox).map_err(NotSent::TooMany)?;
+    for link in links {
+        let reference = users.links.make(link, hosted.site.clock().now())?;
+        let template = link.kind.template();
+        let payload = json!({"template": template, "to": link.email, "values": values, "secrets": {"link": reference}});
+        // Only the server itself may send a secret.
+        command_as(hosted, Actor::system(), link.account.clone(), "account.notify", &payload).await?;
+    }
+    Ok(())
 }
 
 /// Returns the link of a user.
@@ -69,18 +104,26 @@ fn of_user(kind: LinkKind, user: &User) -> Link {
     Link { kind, livemode: user.livemode, email, account, roles: Vec::new(), sender: None, cause: None }
 }
 
-/// Asks a new user to prove the address. A failure is logged: the user can ask for the mail again.
-pub(super) async fn ask_to_confirm(hosted: &HostedSite, user: &User) {
-    if let Err(error) = send(hosted, &of_user(LinkKind::Confirm, user), Map::new()).await {
-        tracing::error!(%error, user = user.id, "the mail that proves an address was not sent");
-    }
+/// Asks a new user to prove the address.
+pub(super) async fn ask_to_confirm(
+    app: &AppState,
+    hosted: &HostedSite,
+    sender: Option<MailSender<'_>>,
+    user: &User,
+) -> Result<(), NotSent> {
+    send((app, hosted), sender, &[of_user(LinkKind::Confirm, user)], &Map::new()).await
 }
 
 /// Carries out `POST /api/auth/confirmation`: sends the mail again.
 pub(crate) async fn confirmation(State(app): State<AppState>, session: Session) -> Result<Answered, Problem> {
-    app.rates.link(&session.hosted.site.partition().name(), &session.user.email)?;
     if session.user.confirmed_at.is_none() {
-        ask_to_confirm(&session.hosted, &session.user).await;
+        let sender = Some(MailSender::User(&session.user.id));
+        let sent = ask_to_confirm(&app, &session.hosted, sender, &session.user).await;
+        match sent {
+            Ok(()) => {}
+            Err(NotSent::TooMany(seconds)) => return Err(too_many(seconds)),
+            Err(error) => tracing::error!(%error, user = session.user.id, "{UNCONFIRMED}"),
+        }
     }
     Ok(Answered::of(202, json!({})))
 }
@@ -149,7 +192,8 @@ async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Pro
     Ok(())
 }
 
-/// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not tell.
+/// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not tell, nor whether so many
+/// links were asked for that the last one has to do.
 pub(crate) async fn reset(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
@@ -157,22 +201,21 @@ pub(crate) async fn reset(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
+    let peer = peer.map(|Extension(peer)| peer);
+    app.rates.login_from(peer, &headers)?;
     let given = given(&app, &headers, body, &["email"], &[]).await?;
     let Some(address) = Address::parse(text(&given, "email")) else { return Ok(Answered::of(202, json!({}))) };
-    app.rates.link(&hosted.site.partition().name(), address.as_str())?;
     let links = links_for(&hosted, &address)?;
+    let sender = app.rates.client(peer, &headers).map(MailSender::at);
     // The mails go out after the answer, whose time tells nothing either.
-    tokio::spawn(send_all(hosted, links));
-    Ok(Answered::of(202, json!({})))
-}
-
-async fn send_all(hosted: Arc<HostedSite>, links: Vec<Link>) {
-    for link in links {
-        if let Err(error) = send(&hosted, &link, Map::new()).await {
-            tracing::error!(%error, "a link was not sent");
+    tokio::spawn(async move {
+        match send((&app, &hosted), sender, &links, &Map::new()).await {
+            Ok(()) => {}
+            Err(NotSent::TooMany(_)) => tracing::info!("a link was not sent: too many were asked for with its address"),
+            Err(error) => tracing::error!(%error, "a link was not sent"),
         }
-    }
+    });
+    Ok(Answered::of(202, json!({})))
 }
 
 /// Returns the links for an address: to set a password, or to take over accounts that checkouts have made.

@@ -1,11 +1,12 @@
 //! `/api/auth/organizations/…`, `/api/auth/invitation` and `/api/auth/join`: organizations, their members, and invitations by mail.
 
-use super::mails::{NotSent, close, send, tell_proved, text};
+use super::mails::{NotSent, close, send, tell_proved, text, too_many};
 use super::session::Session;
 use super::{given, user_shown};
 use crate::command::Answered;
 use crate::extract::{Asked, Named};
 use crate::front::AppState;
+use crate::mail_rate::MailSender;
 use crate::problem::Problem;
 use crate::proof::unproved;
 use crate::rate::Tried;
@@ -159,8 +160,11 @@ pub(crate) async fn invite(
     let link = Link { roles: vec![role.to_owned()], sender: Some(session.user.id.clone()), ..link };
     let values = [("organization", organization.name.as_str()), ("role", role)];
     let values: Map<String, Value> = values.map(|(name, value)| (name.to_owned(), json!(value))).into_iter().collect();
-    match send(&session.hosted, &link, values).await {
+    let sender = Some(MailSender::User(&session.user.id));
+    let sent = send((&app, &session.hosted), sender, std::slice::from_ref(&link), &values).await;
+    match sent {
         Ok(()) => Ok(Answered::of(202, json!({"email": link.email, "role": role}))),
+        Err(NotSent::TooMany(seconds)) => Err(too_many(seconds)),
         Err(NotSent::Link(LinkError::NotAllowed)) => {
             let detail =
                 format!("expected at most {INVITATIONS_MAX} open invitations of an organization: withdraw some");

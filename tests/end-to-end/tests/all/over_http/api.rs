@@ -147,6 +147,19 @@ impl Api {
         Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
     }
 
+    /// Starts a server that keeps secrets, and whose requests cause as many mails as those of every server.
+    pub fn with_usual_mails(business: &str, vault: Arc<Vault>) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions {
+            authenticator: Some(keys.clone()),
+            vault: Some(vault),
+            has_users: true,
+            ..ServerOptions::default()
+        };
+        let front = FrontLimits { mails: FrontLimits::default().mails, ..options.front };
+        Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
+    }
+
     fn start_with(business: &BusinessFolder, options: ServerOptions, keys: Arc<Keys>) -> Api {
         Api::start_configured(business, &[], options, keys)
     }

@@ -1,7 +1,7 @@
 //! Links by mail, organizations, and the export and end of a user, over HTTP.
 
 use super::api::{Api, NOTHING};
-use super::raw::Answer;
+use super::raw::{Answer, Connection};
 use end_to_end::world::business_named;
 use host_provider_api::Secrets;
 use host_vault::Vault;
@@ -22,6 +22,18 @@ impl Mailed {
     pub fn start(business: &str) -> Mailed {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
         Mailed::of(Api::with(business_named(business), Some(vault.clone())), vault)
+    }
+
+    /// Starts a server with the usual limits of mails.
+    fn limited(business: &str) -> Mailed {
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        Mailed::of(Api::with_usual_mails(business, vault.clone()), vault)
+    }
+
+    /// Sends a request from an address, without a session.
+    fn post_from(&self, path: &str, from: &str, body: &Value) -> Answer {
+        let mut connection = Connection::open(self.api.server.address());
+        connection.request(&format!("POST {path}"), &[("X-Forwarded-For", from)], body.to_string().as_bytes())
     }
 
     pub fn of(api: Api, vault: Arc<Vault>) -> Mailed {
@@ -252,4 +264,55 @@ fn a_user_leaves_and_the_business_closes_the_account() {
     assert_eq!((closed.status, closed.code().as_str()), (402, "requirement-unmet"), "{closed:?}");
     // The address is free again, for a new account.
     assert_ne!(server.register("ada@example.com").1, id);
+}
+
+#[test]
+fn strangers_who_ask_for_resets_leave_the_owner_a_link_that_works() {
+    let server = Mailed::limited("twobot");
+    server.register("ada@example.com");
+    let reset = |from: &str| server.post_from("/api/auth/reset", from, &json!({"email": "ada@example.com"})).status;
+    for attempt in 0..20 {
+        assert_eq!(reset("192.0.2.1"), 202, "attempt {attempt}");
+    }
+    assert_eq!(reset("198.51.100.7"), 202, "the owner");
+    server.token("password_reset", "ada@example.com", 4);
+    assert_eq!(server.mails("password_reset", "ada@example.com").len(), 4, "three of the stranger, one of the owner");
+    for stranger in 0..20 {
+        assert_eq!(reset(&format!("203.0.113.{stranger}")), 202, "many strangers");
+    }
+    let newest = server.token("password_reset", "ada@example.com", 10);
+    assert_eq!(server.mails("password_reset", "ada@example.com").len(), 10, "the mailbox is not filled");
+    assert_eq!(reset("198.51.100.8"), 202, "the owner again, who looks into the mailbox");
+    server.ok("POST /api/auth/password", "", &json!({"token": newest, "password": OTHER}));
+}
+
+#[test]
+fn nobody_fills_a_mailbox_with_registrations_confirmations_and_invitations() {
+    let server = Mailed::limited("twobot");
+    let account = json!({"email": "victim@example.com", "password": PASSWORD});
+    let mut session = String::new();
+    for round in 0..6 {
+        let registered = server.post_from("/api/auth/register", "192.0.2.1", &account);
+        assert_eq!(registered.status, 201, "round {round}: a registration does not wait for its mail");
+        let body: Value = serde_json::from_str(&registered.body).expect("JSON");
+        session = body["token"].as_str().expect("a token").to_owned();
+        if round < 5 {
+            server.ok("POST /api/auth/erase", &session, &json!({"password": PASSWORD}));
+        }
+    }
+    assert_eq!(server.mails("address_confirmation", "victim@example.com").len(), 3, "of one network");
+    let confirm = || server.post("/api/auth/confirmation", &session, &NOTHING);
+    let asked: Vec<u16> = (0..5).map(|_| confirm().status).collect();
+    assert_eq!(asked, [202, 202, 202, 429, 429], "of one user");
+    assert!(confirm().header("retry-after").is_some());
+    let (eve, _) = server.proved("eve@example.com");
+    let made = server.ok("POST /api/auth/organizations", &eve, &json!({"name": "Choir"}));
+    let path = format!("/api/auth/organizations/{}/invitations", made["id"].as_str().expect("an id"));
+    let invite = |email: &str| {
+        let answer = server.post(&path, &eve, &json!({"email": email, "role": "owner"}));
+        (answer.status, answer.header("retry-after").is_some())
+    };
+    let invited: Vec<_> = (0..5).map(|_| invite("victim@example.com")).collect();
+    assert_eq!(invited, [(202, false), (202, false), (202, false), (429, true), (429, true)]);
+    assert_eq!(invite("bob@example.com"), (202, false), "another mailbox");
 }

@@ -8,8 +8,8 @@ use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, SitePages,
-    SiteUsers, SiteWebhooks, Tools, serve,
+    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, MailLimits, Metrics, Rate,
+    Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
@@ -39,6 +39,9 @@ const REPLY: Duration = Duration::from_millis(20);
 
 /// A rate that no test reaches.
 pub const UNLIMITED: Rate = Rate { per_second: u32::MAX, burst: u32::MAX };
+/// Limits of mails that no test reaches.
+const UNLIMITED_MAILS: MailLimits =
+    MailLimits { per_hour: u32::MAX, per_day: u32::MAX, to_one_per_hour: u32::MAX, of_one_per_hour: u32::MAX };
 
 /// The key of a business's own webhook, by its name.
 pub fn key_of(name: &str) -> Key {
@@ -119,7 +122,7 @@ impl Default for ServerOptions {
                 key: UNLIMITED,
                 stranger: UNLIMITED,
                 logins: u32::MAX,
-                links: u32::MAX,
+                mails: UNLIMITED_MAILS,
                 ..FrontLimits::default()
             },
             connections: ConnectionLimits::default(),
