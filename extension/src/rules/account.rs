@@ -13,7 +13,9 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::{Closed, Erased};
-use extension_contract::{ADDRESS_CLAIMS, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash};
+use extension_contract::{
+    ADDRESS_CLAIMS, ActorKind, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -82,7 +84,8 @@ pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.notify`: sends a mail to an address. Each command sends one.
+/// `account.notify`: sends a mail to an address. Each command sends one. What a secret leads to, such as a link that logs somebody in, is
+/// for the recipient only, so only the host itself puts secrets into a mail.
 pub(super) fn notify(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (template, to) = (required_text(body, "template")?, required_text(body, "to")?);
     let members = |name: &str| match body.get(name) {
@@ -91,6 +94,10 @@ pub(super) fn notify(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(_) => Err(wrong_field(&format!("/{name}"), FieldErrorCode::WrongType, "expected an object")),
     };
     let (values, secrets) = (members("values")?, members("secrets")?);
+    if !secrets.is_empty() && desk.actor.kind != ActorKind::System {
+        let message = "expected no secrets: only the server itself mails them";
+        return Err(wrong_field("/secrets", FieldErrorCode::NotAllowed, message));
+    }
     let is_reference = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("secret:"));
     if let Some((name, _)) = secrets.iter().find(|(_, value)| !is_reference(value)) {
         let message = "expected a reference to a secret: `secret:NAME`";

@@ -437,7 +437,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         members: Members::Only(&["template", "to", "values", "secrets"]),
         who: Who::Operators,
         when_closed: true,
-        payload: "`template`, `to` (an address), `values`, `secrets` (references, which are filled in when the mail is sent)",
+        payload: "`template`, `to` (an address), `values`, `secrets` (references, which are filled in when the mail is sent; only of the server itself)",
         does: "sends one mail",
         rule: Some(account::notify),
         ..USUAL

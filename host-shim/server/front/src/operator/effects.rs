@@ -33,6 +33,16 @@ pub(crate) struct Wanted {
     limit: Option<usize>,
 }
 
+/// Returns the payload of a command or an effect as JSON, without the references of the secrets of a mail: what they lead to, such as a
+/// link that logs somebody in, is for its recipient only.
+pub(super) fn without_secrets(payload: &str) -> Value {
+    let mut payload = parsed(payload);
+    if let Some(Value::Object(secrets)) = payload.get_mut("secrets") {
+        secrets.iter_mut().for_each(|(name, secret)| *secret = json!(format!("[{}]", name.replace('_', " "))));
+    }
+    payload
+}
+
 /// Returns an effect as JSON. Secrets in the payload are references.
 pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
     let failed = tries.of(row).filter(|_| row.state != EffectState::Cancelled && !row.erased);
@@ -53,7 +63,7 @@ pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
         "deadline": row.effect.deadline.map(time::text),
         "caused_by": row.caused_by,
         "actions": if is_providers && row.state.is_open() { ACTIONS.as_slice() } else { &[] },
-        "payload": if row.erased { Value::Null } else { parsed(&row.effect.payload) },
+        "payload": if row.erased { Value::Null } else { without_secrets(&row.effect.payload) },
     })
 }
 
@@ -165,6 +175,17 @@ mod tests {
             lease: Lease { token: token.map(str::to_owned), ..Lease::default() },
             erased: false,
         }
+    }
+
+    #[test]
+    fn the_link_of_a_mail_is_shown_to_nobody() {
+        let payload =
+            r#"{"template": "password_reset", "to": "ada@example.com", "secrets": {"link": "secret:vault/link-1"}}"#;
+        let sent = row("mail.send", EffectState::Finished, 1, None);
+        let sent = EffectRow { effect: Effect { payload: payload.to_owned(), ..sent.effect.clone() }, ..sent };
+        let shown = summary(&sent, &Tries::default());
+        let expected = json!({"template": "password_reset", "to": "ada@example.com", "secrets": {"link": "[link]"}});
+        assert_eq!(shown["payload"], expected);
     }
 
     #[test]

@@ -11,7 +11,6 @@ use extension_contract::{Account, Outcome, Payload};
 use host::processor::Report;
 use host::show::page;
 use host::time;
-use host::view::parsed;
 use host_store::{EffectRow, InboxRow, InboxState, Partition, Read, Run, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -155,7 +154,7 @@ fn payload(row: &InboxRow) -> Value {
     }
     match &row.event.payload {
         Payload::Provider(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
-        Payload::Command(text) => parsed(text),
+        Payload::Command(text) => super::effects::without_secrets(text),
         other => serde_json::to_value(other).unwrap_or_default(),
     }
 }
