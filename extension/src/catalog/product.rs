@@ -2,7 +2,7 @@
 
 use super::amount::UNLIMITED;
 use super::price::{self, PRICE_ID, PRICES};
-use super::schema::{self, TypeDecl};
+use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
 use super::words::{escaped, one_of, slug};
@@ -409,7 +409,7 @@ impl CommonMembers {
         };
         Ok(CommonMembers {
             name: name.ok_or_else(|| wrong_field("/name", FieldErrorCode::Missing, "required"))?,
-            description: text(body, "description")?
+            description: description(body)?
                 .or_else(|| current.map(|values| values.description.clone()))
                 .unwrap_or_default(),
             active,
@@ -469,12 +469,30 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     }
 }
 
+/// Reads the description of a product.
+fn description(body: &Map<String, Value>) -> Ruled<Option<String>> {
+    match text(body, "description")? {
+        Some(text) if text.chars().count() > TEXT_CHARS_MAX as usize => {
+            let message = format!("expected at most {TEXT_CHARS_MAX} characters");
+            Err(wrong_field("/description", FieldErrorCode::OutOfRange, message))
+        }
+        description => Ok(description),
+    }
+}
+
+/// Maximum number of characters of a text of one line.
+const LINE_CHARS_MAX: usize = 255;
+
 /// Reads an optional text of one line, such as a name, which goes into subjects and titles.
 pub(crate) fn line(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>> {
     match text(body, key)? {
         Some(text) if text.chars().any(char::is_control) => {
             let message = "expected one line without control characters";
             Err(wrong_field(&format!("/{key}"), FieldErrorCode::BadFormat, message))
+        }
+        Some(text) if text.chars().count() > LINE_CHARS_MAX => {
+            let message = format!("expected at most {LINE_CHARS_MAX} characters");
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::OutOfRange, message))
         }
         line => Ok(line),
     }
@@ -508,5 +526,17 @@ mod tests {
         }
         assert!(matches!(line(&of(json!("Zoë – 日本 🎻")), "name"), Ok(Some(_))));
         assert!(matches!(line(&of(Value::Null), "name"), Ok(None)));
+    }
+
+    #[test]
+    fn names_and_descriptions_have_a_maximum_length() {
+        let of = |key: &str, count: usize| json!({key: "é".repeat(count)}).as_object().cloned().unwrap_or_default();
+        assert!(line(&of("name", 255), "name").is_ok() && description(&of("description", 4_096)).is_ok());
+        for (result, path) in
+            [(line(&of("name", 256), "name"), "/name"), (description(&of("description", 4_097)), "/description")]
+        {
+            let Err(Halt::Refused(Refusal::Invalid(errors))) = result else { panic!("{path} is accepted") };
+            assert_eq!((errors[0].path.as_str(), errors[0].code), (path, FieldErrorCode::OutOfRange));
+        }
     }
 }

@@ -10,6 +10,7 @@ mod provision;
 mod type_decl;
 
 pub(crate) use check::{check, check_default, check_told, text_form};
+pub(crate) use field::TEXT_CHARS_MAX;
 pub use field::{Field, FieldType, Format, SetBy, Unique};
 pub(crate) use provision::STOCK_MAX;
 pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource};

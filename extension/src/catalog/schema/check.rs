@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 /// Maximum unknown keys that a refusal names: it is stored, and sent back.
 const UNKNOWN_MAX: usize = 20;
 
+/// Maximum bytes of an object, a list or a reference that a customer writes, and of all keys beside the fields together.
+const OWN_BYTES_MAX: usize = 16 * 1024;
+
 type Metadata = Map<String, Value>;
 
 /// Checks proposed metadata and returns it with defaults, in stored form. `current` is the stored metadata of a product
@@ -28,6 +31,10 @@ pub(crate) fn check(
         others.extend(proposed.iter().filter(is_other).map(|(key, value)| (key.clone(), value.clone())));
     }
     let mut out = check_fields(&decl.name, &decl.fields, decl.extras, by, current, proposed)?;
+    if let Err(message) = check_size(by, &Value::Object(others.clone())) {
+        let path = "/metadata".to_owned();
+        return Err(vec![FieldError { path, code: FieldErrorCode::OutOfRange, message }]);
+    }
     out.extend(others);
     Ok(out)
 }
@@ -71,6 +78,13 @@ fn check_fields(
             errors.push(error(&field.name, code, message));
             continue;
         }
+        if before != Some(&value)
+            && field.field_type != FieldType::String
+            && let Err(message) = check_size(by, &value)
+        {
+            errors.push(error(&field.name, FieldErrorCode::OutOfRange, message));
+            continue;
+        }
         if before != Some(&value) && (!may_set(by, field) || (field.immutable && before.is_some())) {
             errors.push(error(&field.name, FieldErrorCode::ReadOnly, read_only(by, field)));
             continue;
@@ -97,6 +111,14 @@ pub(crate) fn check_told(
 /// Checks that a field allows its default value.
 pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
     field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
+}
+
+/// Checks that a customer does not write much into one place, since each change of the product is answered and told with all of it.
+fn check_size(by: ActorKind, value: &Value) -> Result<(), String> {
+    match by == ActorKind::User && value.to_string().len() > OWN_BYTES_MAX {
+        true => Err(format!("expected at most {OWN_BYTES_MAX} bytes of JSON")),
+        false => Ok(()),
+    }
 }
 
 fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
@@ -200,9 +222,9 @@ pub(crate) fn text_form(field: &Field, value: &Value) -> Option<String> {
 
 fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let (least, most) = (field.min_length.map(i64::from), field.max_length.map(i64::from));
-    if least.is_some_and(|least| length < least) || most.is_some_and(|most| length > most) {
-        return Err((FieldErrorCode::OutOfRange, range(" characters", least, most)));
+    let (least, most) = (field.min_length.map(i64::from), i64::from(field.most_characters()));
+    if least.is_some_and(|least| length < least) || length > most {
+        return Err((FieldErrorCode::OutOfRange, range(" characters", least, Some(most))));
     }
     match field.format {
         Some(Format::Label) if !is_label(text) => {
@@ -255,6 +277,32 @@ mod tests {
         );
         let bounded = Field { unlimited: false, ..unlimited };
         assert_eq!(stored_form(&bounded, &json!("unlimited")), "unlimited", "the field takes numbers only");
+    }
+
+    #[test]
+    fn a_text_has_a_maximum_length_and_a_customer_writes_no_long_list() {
+        let is_allowed = |field: &Field, by, value: Value| {
+            let field = Field { name: "about".to_owned(), ..field.clone() };
+            let given = Metadata::from_iter([("about".to_owned(), value)]);
+            check_fields("site", std::slice::from_ref(&field), false, by, None, &given).is_ok()
+        };
+        let text = |count: usize| json!("é".repeat(count));
+        let (plain, long) = (Field::default(), Field { max_length: Some(10_000), ..Field::default() });
+        for by in [ActorKind::User, ActorKind::Admin] {
+            assert_eq!([4_096, 4_097].map(|count| is_allowed(&plain, by, text(count))), [true, false]);
+            assert_eq!([10_000, 10_001].map(|count| is_allowed(&long, by, text(count))), [true, false]);
+        }
+        for field_type in [FieldType::List, FieldType::Object, FieldType::SecretRef] {
+            let field = Field { field_type, ..Field::default() };
+            let value = |count: usize| match field_type {
+                FieldType::List => json!(["x".repeat(count)]),
+                FieldType::Object => json!({"x": "x".repeat(count)}),
+                _ => json!(format!("secret:{}", "x".repeat(count))),
+            };
+            assert!(is_allowed(&field, ActorKind::User, value(16_000)), "{field_type:?}");
+            assert!(!is_allowed(&field, ActorKind::User, value(17_000)), "{field_type:?}");
+            assert!(is_allowed(&field, ActorKind::Service, value(17_000)), "the platform's own {field_type:?}");
+        }
     }
 
     #[test]

@@ -147,6 +147,9 @@ fn field_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Field
     }
 }
 
+/// Maximum number of characters of a text whose field has no `max_length`, and of a description.
+pub(crate) const TEXT_CHARS_MAX: u32 = 4_096;
+
 /// Pattern of thousandths as text: `0.5`.
 const MILLI_PATTERN: &str = r"^[0-9]{1,12}(\.[0-9]{1,3})?$";
 
@@ -168,6 +171,11 @@ impl Field {
             (_, true) => Some(self.min.unwrap_or(0)),
             (_, false) => self.min,
         }
+    }
+
+    /// Returns the maximum number of characters of a text.
+    pub(super) fn most_characters(&self) -> u32 {
+        self.max_length.unwrap_or(TEXT_CHARS_MAX)
     }
 
     /// Returns the number that stands for the word `unlimited`; `None` for another value or field.
@@ -211,7 +219,7 @@ impl Field {
             }
         }
         set("minLength", self.min_length.map(Value::from));
-        set("maxLength", self.max_length.map(Value::from));
+        set("maxLength", (self.field_type == FieldType::String).then(|| Value::from(self.most_characters())));
         if self.format == Some(Format::Label) {
             set("pattern", Some(json!("^[a-z0-9]+(-[a-z0-9]+)*$")));
         }

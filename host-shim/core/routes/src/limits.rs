@@ -62,7 +62,7 @@ limits! {
     MAILS_OF_ONE_PER_HOUR: u32 = 100, "mails an hour", "those of one user or network, without resets", "an owner invites a whole team, and people share a network";
     SENDERS_MAX: usize = 65_536, "senders", "the memory of each rate, 16 bytes a sender", "the least active senders are forgotten first";
     ENDPOINT_MESSAGES_PER_DAY: u32 = 200, "messages a day", "test messages, resends and re-enabling of an account's endpoints", "messages are kept for 30 days";
-    COMMAND_BYTES_PER_DAY: u64 = 64 * 1024 * 1024, "bytes a day", "a user's commands", "they are kept, and a person writes far less";
+    COMMAND_BYTES_PER_DAY: u64 = 64 * 1024 * 1024, "bytes a day", "a user's commands and their replies", "they are kept, and a person writes far less";
     REFUSED_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "a user's refused commands", "they are kept as well";
     COMMAND_BYTES_LEAST: u64 = 256, "bytes", "the least that a command counts", "a row is larger than its payload";
 }

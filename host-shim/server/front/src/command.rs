@@ -176,8 +176,10 @@ pub(crate) async fn run_with_id(
     let event = event(hosted, id.clone(), caller.actor_in(&account), account.clone(), kind, payload.clone());
     let event = Event { reply_to: Some(id), ..event };
     let answered = send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await;
-    if is_limited && answered.as_ref().is_err_and(|problem| problem.refusal().is_some()) {
-        app.rates.refused_command(&caller.key, &payload);
+    match &answered {
+        Ok(answer) if is_limited => app.rates.reply(&caller.key, &answer.reply().to_string()),
+        Err(problem) if is_limited && problem.refusal().is_some() => app.rates.refused_command(&caller.key, &payload),
+        _ => {}
     }
     if kind == CLOSE && answered.is_ok() {
         closing::forget(hosted, &account);

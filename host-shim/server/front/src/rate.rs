@@ -271,6 +271,11 @@ impl Rates {
         self.commands.take(key, stored(payload)).map_err(problem)
     }
 
+    /// Counts the reply to a command of a user, which is stored as well. It may be longer than the command.
+    pub(crate) fn reply(&self, key: &str, reply: &str) {
+        self.commands.spend(key, reply.len() as u64);
+    }
+
     /// Counts a command of a user that was stored and refused.
     pub(crate) fn refused_command(&self, key: &str, payload: &str) {
         self.refused.spend(key, stored(payload));
@@ -414,6 +419,15 @@ mod tests {
         let accepted = (0..1_000).take_while(|_| rates.command("bob", &payload).is_ok()).count();
         assert_eq!(accepted, 256, "64 MiB");
         assert_eq!(super::stored("{}"), COMMAND_BYTES_LEAST, "a row has bytes of its own");
+    }
+
+    #[test]
+    fn a_short_command_counts_with_its_long_reply() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let reply = "x".repeat(256 * 1024 - COMMAND_BYTES_LEAST as usize);
+        let is_taken = |_: &u32| rates.command("ada", "{}").map(|()| rates.reply("ada", &reply)).is_ok();
+        assert_eq!((0..1_000).take_while(is_taken).count(), 256, "64 MiB");
+        assert!(rates.command("bob", "{}").is_ok());
     }
 
     /// Whatever is sent, the table keeps its number of entries of 16 bytes, and those who use most are remembered.
