@@ -17,8 +17,12 @@ use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, Refusal};
+use crate::model::records::record_key;
+use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, QuotaRefusal, Refusal};
 use serde_json::{Value, json};
+
+/// Maximum number of products that an account lists: each view of the catalog reads the products of all accounts.
+const LISTINGS_MAX: usize = 50;
 
 /// `product.list`: requests that a product of the account be listed in the catalog, or that a listed product be
 /// changed.
@@ -30,7 +34,10 @@ pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let proposed = normalise_listing(desk, &desk.account.owned()?, known.as_deref(), &mut body)?;
     let id = match known {
         Some(id) => id,
-        None => new_id(desk, &proposed)?,
+        None => {
+            may_list_another(desk)?;
+            new_id(desk, &proposed)?
+        }
     };
     // A seller must be able to receive payouts (TES-57).
     let payouts = desk.account.get::<Payouts>(Payouts::ID)?;
@@ -142,6 +149,17 @@ fn price_as_in_a_catalog(current: &ProductValues, body: &mut Object) {
     let interval = given.unwrap_or_else(|| Interval::of(current.interval).name().to_owned());
     body.retain(|key, _| !PRICE_MEMBERS.contains(&key.as_str()) || key == "currency");
     body.insert(PRICES.to_owned(), json!({interval: {"amount": amount}}));
+}
+
+/// Fails if the account lists as many products as it may.
+fn may_list_another(desk: &mut Desk<'_>) -> Ruled<()> {
+    desk.account.load_whole(&record_key(ListingRow::COLLECTION, "").kind())?;
+    let listed = desk.account.all::<ListingRow>()?.len();
+    if listed < LISTINGS_MAX {
+        return Ok(());
+    }
+    let (allowed, used) = (LISTINGS_MAX as i64, listed as i64);
+    Err(Refusal::QuotaExceeded(QuotaRefusal { quota: "listings".to_owned(), allowed, used, upgrade: None }).into())
 }
 
 /// Returns the id of a new product, from its slug or the event.

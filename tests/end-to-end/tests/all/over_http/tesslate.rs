@@ -529,3 +529,20 @@ fn agents_are_bought_in_four_ways() {
         assert_eq!((buy(unknown).status, buy(unknown).code()), (404, "agent_not_found"));
     }
 }
+
+#[test]
+fn an_account_lists_as_many_products_as_the_catalog_bears() {
+    let api = studio();
+    let key = api.user("zoe");
+    let agent = |number: usize| {
+        let metadata = json!({"slug": format!("agent-{number}"), "pricing": "free"});
+        json!({"product_type": "agent", "name": "Agent", "price": 0, "metadata": metadata})
+    };
+    let line = "POST /api/commands/product.list?account=user:zoe";
+    for number in 0..50 {
+        api.plain(line, &key, &agent(number));
+    }
+    assert_eq!(api.refused(line, &key, &agent(50)), (409, "quota-exceeded".to_owned()));
+    let again = json!({"id": "prod_agent-0", "name": "The same"});
+    assert_eq!(api.send(line, &key, &again).status, 200, "a listed product can still be changed");
+}
