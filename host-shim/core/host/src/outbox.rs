@@ -42,6 +42,8 @@ pub const EFFECTS_MAX: usize = 100_000;
 /// Maximum duration of a call, in milliseconds: 5 minutes. A longer operation must report that it is in progress; a
 /// call without an answer by then is retried under the same key.
 pub const LEASE_MS: i64 = 300_000;
+/// Time after the end of a lease in which only its host continues the effect, in milliseconds: 1 minute.
+pub const GRACE_MS: i64 = 60_000;
 /// Name of a host in leases, unless [`Outbox::set_owner`] sets another.
 const OWNER: &str = "host";
 /// Maximum number of effects started together; in [`Outbox::run_until_quiet`] their results form one group.
@@ -639,11 +641,11 @@ fn is_blocked<'a>(rooms: &'a Rooms, registry: &'a Registry, is_leaving: bool) ->
     move |row| is_leaving || !rooms.has_room(registry, &row.effect.kind, &row.scope.name())
 }
 
-/// Returns true under a living lease of another host. A lease lives for the length of a call after its end: at its end, its
-/// host may call again or poll. If that host comes back later, it ends nothing.
+/// Returns true under a living lease of another host. A lease lives for some time after its end: at its end, its host may call again
+/// or poll. If that host comes back later, it ends nothing.
 fn is_held_by_other(lease: &Lease, owner: &str, now: Timestamp) -> bool {
     let is_of_other = lease.owner.as_deref().is_some_and(|name| name != owner);
-    is_of_other && lease.until.is_none_or(|until| now < until.saturating_add(LEASE_MS))
+    is_of_other && lease.until.is_none_or(|until| now < until.saturating_add(GRACE_MS))
 }
 
 fn ended(row: EffectRow, answer: Result<Value, EffectFailure>) -> PlannedTransition {

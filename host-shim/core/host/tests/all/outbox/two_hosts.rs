@@ -3,7 +3,7 @@
 
 use super::events::{T0, command, lines};
 use super::{ask, calls, effect, over};
-use host::outbox::{LEASE_MS, Outbox};
+use host::outbox::{GRACE_MS, LEASE_MS, Outbox};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::testing::Faults;
@@ -27,7 +27,7 @@ fn two_hosts(scripted: &Scripted) -> (Outbox, Outbox) {
 }
 
 /// The time from which another host may take an effect whose call began at `T0`.
-const LOST: i64 = T0 + 2 * LEASE_MS;
+const LOST: i64 = T0 + LEASE_MS + GRACE_MS;
 
 /// Makes calls and returns them with their replies.
 fn make(outbox: &Outbox, calls: Vec<Call>) -> Vec<(Call, Reply)> {
@@ -108,12 +108,12 @@ fn an_effect_that_its_provider_works_on_stays_with_its_host_until_a_poll_is_over
     let hour = 3_600_000;
     let works = CallOutcome::InProgress { after_ms: hour, token: "job".into() };
     first.finish(vec![(call, Reply::Answer(works))], T0).unwrap();
-    second.take_over(T0 + hour + LEASE_MS - 1).unwrap();
+    second.take_over(T0 + hour + GRACE_MS - 1).unwrap();
     assert_eq!(effect(&second, "m")[0].lease.owner.as_deref(), Some("first"));
-    second.take_over(T0 + hour + LEASE_MS).unwrap();
+    second.take_over(T0 + hour + GRACE_MS).unwrap();
     let lease = effect(&second, "m").remove(0).lease;
     assert_eq!((lease.owner.as_deref(), lease.token.as_deref()), (Some("second"), Some("job")));
-    let poll = second.begin(T0 + hour + LEASE_MS).unwrap().calls.remove(0);
+    let poll = second.begin(T0 + hour + GRACE_MS).unwrap().calls.remove(0);
     assert_eq!(poll.token.as_deref(), Some("job"), "it is polled, not begun again");
 }
 
