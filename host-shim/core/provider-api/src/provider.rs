@@ -39,6 +39,13 @@ pub trait Provider: Send + Sync {
         Room::default()
     }
 
+    /// Returns true if a failure with this code of [`CallOutcome::Retry`] says something of the call only, for example of a mailbox, and
+    /// nothing of the provider: then other calls need not wait.
+    fn is_of_call(&self, code: &str) -> bool {
+        let _ = code;
+        false
+    }
+
     /// Returns since when no call of the provider succeeds; none if the last one did.
     fn outage(&self) -> Option<Outage> {
         None
@@ -380,6 +387,19 @@ mod tests {
         fn call(&self, _: &Call) -> CallOutcome {
             panic!("on purpose")
         }
+    }
+
+    struct Zero;
+    impl Provider for Zero {
+        fn call(&self, _: &Call) -> CallOutcome {
+            CallOutcome::Done(json!({"a\0": ["b\0c"]}))
+        }
+    }
+
+    #[test]
+    fn a_zero_character_in_an_answer_is_replaced_since_not_every_store_keeps_it() {
+        let reply = Registry::with_default(Arc::new(Zero)).call(&call("mail.send"));
+        assert_eq!(reply, CallOutcome::Done(json!({"a\u{fffd}": ["b\u{fffd}c"]})).into());
     }
 
     #[test]

@@ -136,6 +136,8 @@ impl SecretAccess {
 
     /// Replaces each resolved plain value in the answer by its reference.
     pub(crate) fn redact(&self, answer: CallOutcome) -> CallOutcome {
+        // Not every store keeps U+0000.
+        let answer = answer.map_text(&|text| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text });
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         resolved.retain(|(_, secret)| !secret.expose().is_empty());
         if resolved.is_empty() {

@@ -29,6 +29,8 @@ use std::sync::Arc;
 
 /// Beginning of references to secrets in the server's vault.
 const OF_THE_VAULT: &str = "secret:vault/";
+/// Code of the failure of a mail that the server may take later: it says something of the mailbox, and nothing of the server.
+const DEFERRED: &str = "mail-deferred";
 /// Name of the operators as recipients.
 const OPERATORS: &str = "admin";
 /// Maximum number of instances whose names are looked up for one mail.
@@ -171,5 +173,9 @@ impl Provider for Mail {
             "mail.send" => self.send(call).unwrap_or_else(|failed| failed),
             _ => CallOutcome::unsupported(call),
         }
+    }
+
+    fn is_of_call(&self, code: &str) -> bool {
+        code == DEFERRED
     }
 }

@@ -1,5 +1,6 @@
 //! Sends mails to an SMTP server over pooled connections.
 
+use crate::DEFERRED;
 use crate::config::{BadConfig, Password, Security, Smtp};
 use host_provider_api::{Call, CallOutcome, Secret};
 use lettre::transport::smtp::authentication::Credentials;
@@ -87,7 +88,8 @@ fn failed(error: &Error) -> CallOutcome {
     match code {
         Some(530 | 534 | 535 | 538) => CallOutcome::retry("login-refused", message),
         Some(code) if (500..600).contains(&code) => CallOutcome::refused("mail-refused", message),
-        Some(_) => CallOutcome::retry("mail-deferred", message),
-        None => CallOutcome::retry("mail-unreachable", message),
+        // The server closes.
+        None | Some(421) => CallOutcome::retry("mail-unreachable", message),
+        Some(_) => CallOutcome::retry(DEFERRED, message),
     }
 }

@@ -8,7 +8,7 @@ use host_provider_api::{
     BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
 };
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ pub struct ProviderLimits {
     pub at_once: usize,
     /// Maximum concurrent calls per account.
     pub per_account: usize,
-    /// Number of consecutive failures that opens the circuit. A failure is a call whose outcome is `Retry`, or a panic.
+    /// Number of consecutive failures that opens the circuit, if they are of several accounts. A failure is a call whose outcome is
+    /// `Retry`, or a panic.
     pub failures: usize,
     /// Time for which the circuit stays open. Then one trial call is allowed.
     pub pause: Duration,
@@ -62,6 +63,8 @@ struct State {
     at_once: usize,
     by_scope: BTreeMap<String, usize>,
     failures: usize,
+    /// Two of the accounts whose calls have failed since the last success.
+    failing: BTreeSet<String>,
     /// The first of these failures, and the code and the message of the last one.
     outage: Option<(Instant, String, String)>,
     /// End of the circuit's pause, while the circuit is open.
@@ -117,6 +120,27 @@ impl Limited {
     /// Ends an admitted call and updates the circuit. Returns the number of consecutive failures.
     fn leave(&self, scope: &str, failure: Option<(String, String)>, now: Instant) -> usize {
         let mut state = self.state();
+        Limited::end(&mut state, scope);
+        let Some((code, message)) = failure else {
+            (state.failures, state.outage, state.open_until) = (0, None, None);
+            state.failing.clear();
+            return 0;
+        };
+        let since = state.outage.as_ref().map_or(now, |(since, ..)| *since);
+        state.outage = Some((since, code, message));
+        state.failures = state.failures.saturating_add(1);
+        if state.failing.len() < 2 {
+            state.failing.insert(scope.to_owned());
+        }
+        // One account alone, whose requests may be at fault, holds up no other.
+        if state.failures >= self.limits.failures && state.failing.len() > 1 {
+            state.open_until = Some(now + self.limits.pause);
+        }
+        state.failures
+    }
+
+    /// Counts a call as ended.
+    fn end(state: &mut State, scope: &str) {
         state.at_once = state.at_once.saturating_sub(1);
         if let Some(of_account) = state.by_scope.get_mut(scope) {
             *of_account = of_account.saturating_sub(1);
@@ -125,17 +149,6 @@ impl Limited {
             }
         }
         state.is_trying = false;
-        let Some((code, message)) = failure else {
-            (state.failures, state.outage, state.open_until) = (0, None, None);
-            return 0;
-        };
-        let since = state.outage.as_ref().map_or(now, |(since, ..)| *since);
-        state.outage = Some((since, code, message));
-        state.failures = state.failures.saturating_add(1);
-        if state.failures >= self.limits.failures {
-            state.open_until = Some(now + self.limits.pause);
-        }
-        state.failures
     }
 
     /// Returns the time until a failed call is made again although nothing else has succeeded: a second, twice as long after each
@@ -164,6 +177,15 @@ impl Place<'_> {
     fn leave(&mut self) -> usize {
         let failures = self.limited.leave(self.scope, self.failure.take(), (self.limited.clock)());
         *self.failures.insert(failures)
+    }
+}
+
+impl Place<'_> {
+    /// Leaves the place after a call that says nothing of the provider.
+    fn leave_as_before(&mut self) {
+        let mut state = self.limited.state();
+        Limited::end(&mut state, self.scope);
+        self.failures = Some(state.failures);
     }
 }
 
@@ -196,6 +218,10 @@ impl Provider for Limited {
             place.leave();
             return answer;
         };
+        if self.inner.is_of_call(code) {
+            place.leave_as_before();
+            return answer;
+        }
         place.failure = Some((code.clone(), message.clone()));
         let failures = place.leave();
         if failures < 2 && !is_host_short() {
@@ -267,6 +293,9 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
+    /// Code of a failure of [`Busy`] that says nothing of the provider.
+    const OF_CALL: &str = "deferred";
+
     /// A provider that counts its calls and can hold them until the test lets them continue.
     struct Busy {
         counts: Mutex<Counts>,
@@ -321,6 +350,10 @@ mod tests {
             let answer = self.wait_until(|counts| !counts.holds).answer.clone();
             self.change(|counts| counts.running -= 1);
             answer
+        }
+
+        fn is_of_call(&self, code: &str) -> bool {
+            code == OF_CALL
         }
     }
 
@@ -407,11 +440,11 @@ mod tests {
         let pause = Duration::from_millis(300);
         let limited = clock.around(busy.clone(), ProviderLimits { failures: 1, pause, ..limits() });
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
-        limited.call(&call("u", 0));
+        [limited.call(&call("u", 0)), limited.call(&call("v", 0))];
         busy.answer(CallOutcome::Done(json!({})));
         clock.advance(300);
         let parked = at_once(&limited, &busy, &of_accounts(3)).iter().filter(|answer| is_parked(answer)).count();
-        assert_eq!((parked, busy.counts().calls), (2, 2), "two wait for the one that tries");
+        assert_eq!((parked, busy.counts().calls), (2, 3), "two wait for the one that tries");
         let answers = at_once(&limited, &busy, &of_accounts(3));
         assert!(answers.iter().all(|answer| matches!(answer, CallOutcome::Done(_))), "it is well");
     }
@@ -429,7 +462,7 @@ mod tests {
     fn a_panic_counts_as_a_failure_and_releases_its_place() {
         let limited = Limited::new("broken", Arc::new(Broken), limits());
         for number in 0..3 {
-            let call = call("u", number);
+            let call = call(["u", "v", "w"][number], number);
             let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| limited.call(&call)));
             assert!(panicked.is_err(), "there is room for call {number}");
         }
@@ -454,7 +487,7 @@ mod tests {
         let limited = clock.around(busy.clone(), limits());
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
         let calls = |number| {
-            limited.call(&call("u", number));
+            limited.call(&call(["u", "v"][number % 2], number));
             busy.counts().calls
         };
         assert_eq!([calls(0), calls(1), calls(2)], [1, 2, 3]);
@@ -495,6 +528,29 @@ mod tests {
         assert!((120..300).contains(&outage.failures), "two to five calls a minute: {}", outage.failures);
         busy.answer(CallOutcome::Done(json!({})));
         assert_eq!((limited.call(&call("u", 0)), limited.outage()), (CallOutcome::Done(json!({})), None));
+    }
+
+    #[test]
+    fn the_failures_of_one_account_hold_up_no_other() {
+        let busy = Busy::new();
+        let limited = Limited::new("busy", busy.clone(), limits());
+        busy.answer(CallOutcome::retry("status-500", "this request is at fault"));
+        (0..9).for_each(|number| drop(limited.call(&call("u", number))));
+        busy.answer(CallOutcome::Done(json!({})));
+        assert_eq!(limited.call(&call("v", 0)), CallOutcome::Done(json!({})), "the circuit is closed");
+    }
+
+    #[test]
+    fn failures_that_say_nothing_of_the_provider_hold_up_no_other_and_use_attempts() {
+        let busy = Busy::new();
+        let limited = Limited::new("busy", busy.clone(), limits());
+        busy.answer(CallOutcome::retry(OF_CALL, "this mailbox is full"));
+        for number in 0..30 {
+            let answer = limited.call(&call(&format!("u{number}"), 0));
+            assert!(matches!(answer, CallOutcome::Retry { .. }), "an attempt is used: {answer:?}");
+        }
+        busy.answer(CallOutcome::Done(json!({})));
+        assert_eq!(limited.call(&call("v", 0)), CallOutcome::Done(json!({})));
     }
 
     #[test]
