@@ -7,7 +7,7 @@
 use crate::body::Quarantined;
 use crate::envelope::Decoded;
 use crate::headers::Headers;
-use crate::signature::{EndpointSecrets, HEADER_NAME};
+use crate::signature::{EndpointSecrets, HEADER_NAME, SignatureError};
 use crate::webhook::{self, Key, Received, Webhook};
 use crate::{Refused, body, receive};
 use extension_contract::Timestamp;
@@ -112,6 +112,18 @@ impl Endpoints {
                     }
                 }
             }
+        }
+    }
+
+    /// Returns the response to a request whose body need not be read: for another path or method, and without a signature that
+    /// any body could have. None if the body decides.
+    pub fn answer_without_body(&self, head: Request<'_>, now: Timestamp) -> Option<WebhookReply> {
+        let reply = self.answer(Request { body: Vec::new(), ..head }, now);
+        match reply.taken {
+            Taken::Nothing(counted) if reply.status >= 400 && counted != SignatureError::Mismatch.label() => {
+                Some(reply)
+            }
+            _ => None,
         }
     }
 

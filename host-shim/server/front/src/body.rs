@@ -9,6 +9,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
+/// Refuses a body that announces more than so many bytes.
+pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match announced.is_some_and(|bytes| bytes > bytes_max) {
+        true => Err(Problem::too_large(bytes_max)),
+        false => Ok(()),
+    }
+}
+
 /// Reads a body of at most so many bytes. A body that announces more is not read.
 pub(crate) async fn read(
     headers: &HeaderMap,
@@ -16,10 +25,7 @@ pub(crate) async fn read(
     within: Duration,
     bytes_max: usize,
 ) -> Result<Vec<u8>, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes > bytes_max) {
-        return Err(Problem::too_large(bytes_max));
-    }
+    check_announced(headers, bytes_max)?;
     let collected = tokio::time::timeout(within, Limited::new(body, bytes_max).collect());
     match collected.await {
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not arrive in time")),

@@ -32,8 +32,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, heade
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
+use extension_contract::Payload;
 use host::business::{ResourceCost, WebhookAnswer};
-use host::writer::{JobError, JobResult};
+use host::processor::Report;
+use host::writer::JobError;
 use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
@@ -593,9 +595,30 @@ async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> R
     response
 }
 
-/// Sends an event to the writer and waits for its commit.
-pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> JobResult {
-    answer_of(|answer| site.try_accept_then(decoded, raw, answer)).await?
+/// Sends an event to the writer and waits for its commit. Refuses an event with U+0000, which not every store keeps.
+pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, Problem> {
+    let has_zero = match &decoded.event.payload {
+        Payload::Command(text) => has_zero_character(text.as_bytes()),
+        Payload::Provider(bytes) => has_zero_character(bytes),
+        _ => false,
+    };
+    if has_zero {
+        return Err(Problem::bad("zero-character", "a text has the character U+0000: expected a text without it"));
+    }
+    Ok(answer_of(|answer| site.try_accept_then(decoded, raw, answer)).await??)
+}
+
+/// Returns true if a text of a JSON document has U+0000, which JSON can only write as an escape.
+fn has_zero_character(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        if rest[at..].starts_with(b"\\u0000") {
+            return true;
+        }
+        // The escaped byte may be a backslash itself.
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
 }
 
 /// Sends a job that passes its answer to a function, and waits for the answer.

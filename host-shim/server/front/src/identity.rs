@@ -317,7 +317,7 @@ pub(crate) async fn announce_all(hosted: &HostedSite) {
 
 /// Sends an event and waits for its commit.
 async fn accepted(hosted: &HostedSite, (decoded, raw): (Decoded, Vec<u8>)) -> Result<(), String> {
-    accept(&hosted.site, decoded, raw).await.map(drop).map_err(|error| error.to_string())
+    accept(&hosted.site, decoded, raw).await.map(drop).map_err(|problem| problem.detail().to_owned())
 }
 
 fn account(user: &User) -> Account {

@@ -37,6 +37,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Header with the number of the last event that the client has.
 const LAST_EVENT_ID: &str = "last-event-id";
+/// Time until a stream that could not read reads again.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Rows per query.
 const PAGE: usize = 200;
 
@@ -186,7 +188,13 @@ impl Reading {
             }
             self.commits.mark_unchanged();
             let (partition, reach, after) = (self.hosted.site.partition().clone(), self.reach.clone(), self.after);
-            let rows = read(&self.hosted, move |store| page(store, &partition, &reach, after)).await.ok()?;
+            let Ok(rows) = read(&self.hosted, move |store| page(store, &partition, &reach, after)).await else {
+                // Too many questions wait, or the store cannot be read now.
+                tokio::select! {
+                    () = sleep_until(Instant::now() + AGAIN) => continue,
+                    _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                }
+            };
             let may_have_more = rows.len() == PAGE;
             self.after = rows.last().map_or(after, |row| row.seq);
             // An event without an account is one that only operators see.

@@ -17,9 +17,6 @@ use std::sync::Arc;
 
 /// The answer to an accepted delivery, as the platform gives it.
 const RECEIVED: &str = "{\"received\":true}";
-/// The only method of a webhook.
-const METHOD: &str = "POST";
-
 pub(crate) async fn deliver(
     State(app): State<AppState>,
     Extension(hosted): Extension<Arc<HostedSite>>,
@@ -42,18 +39,25 @@ pub(crate) async fn deliver(
 
 async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> Result<(), Problem> {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let has_body = method.as_str() == METHOD;
-    let body = if has_body { body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await? } else { Vec::new() };
-    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let delivery = Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&headers), body };
-    let WebhookReply { status, allow, taken } =
-        hosted.site.endpoints().answer(delivery, hosted.site.clock().signatures());
+    let all: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let delivery = |body| Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&all), body };
+    let (endpoints, now) = (hosted.site.endpoints(), hosted.site.clock().signatures());
+    body::check_announced(&headers, EVENT_BYTES_MAX)?;
+    // Who sends no signature does not get a large body read.
+    let reply = match endpoints.answer_without_body(delivery(Vec::new()), now) {
+        Some(reply) => reply,
+        None => {
+            let body = body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await?;
+            endpoints.answer(delivery(body), hosted.site.clock().signatures())
+        }
+    };
+    let WebhookReply { status, allow, taken } = reply;
     if let Some(allow) = allow {
         return Err(Problem::method(allow));
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match taken {
-        Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop).map_err(Problem::from),
+        Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop),
         Taken::Quarantined(quarantined) => {
             app.quarantine.keep(&quarantined);
             app.refused(hosted, "not-an-event");

@@ -1,6 +1,6 @@
 //! Lists of all accounts: `GET /api/operator/tasks` has the steps that wait for a person, `GET /api/operator/instances` the instances.
 
-use super::waiting::{FAILED, waiting};
+use super::waiting::{FAILED, unreadable, waiting};
 use super::{SEARCHED_MAX, limit};
 use crate::extract::{Asked, Operator};
 use crate::front::{AppState, HostedSite};
@@ -87,11 +87,16 @@ async fn entries(
                 return Ok((found, last));
             }
             let question = Question { account, actor: Actor::system(), at };
-            let (rows, _) = answerer.ask_whole_list(&question, "instances", None, usize::MAX)?;
-            found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
-                entry["account"] = json!(name);
-                entry
-            }));
+            match answerer.ask_whole_list(&question, "instances", None, usize::MAX) {
+                Ok((rows, _)) => {
+                    found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
+                        entry["account"] = json!(name);
+                        entry
+                    }));
+                }
+                // One account hides no other.
+                Err(error) => found.push(unreadable(&name, &error)),
+            }
             last = Some(name);
         }
         Ok((found, None))

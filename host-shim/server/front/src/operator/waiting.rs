@@ -72,7 +72,7 @@ impl Waiting {
             let some: Vec<Account> = self.stale.iter().take(ASKED_AT_ONCE).cloned().collect();
             let (accounts, at) = (some.clone(), hosted.site.clock().now());
             let found = asked(hosted, move |answerer| -> Result<Vec<_>, AskError> {
-                accounts.into_iter().map(|account| of_account(answerer, account, at)).collect()
+                Ok(accounts.into_iter().map(|account| of_account_or_failure(answerer, account, at)).collect())
             });
             for (name, found) in found.await? {
                 match found.tasks.is_empty() && found.failed.is_empty() {
@@ -114,6 +114,21 @@ impl Waiting {
         }
         (entries, None)
     }
+}
+
+/// Asks an account. One that cannot be read is among the failed, with the reason, and hides no other.
+fn of_account_or_failure(answerer: &mut Answerer, account: Account, at: Timestamp) -> (String, OfAccount) {
+    let name = account.to_string();
+    of_account(answerer, account, at).unwrap_or_else(|error| {
+        let failed = vec![unreadable(&name, &error)];
+        (name, OfAccount { tasks: Vec::new(), failed })
+    })
+}
+
+/// Returns the entry of an account that cannot be read, in the form of a failed instance.
+pub(super) fn unreadable(account: &str, error: &AskError) -> Value {
+    let error = json!({"step": "account", "message": format!("the account cannot be read: {error}")});
+    json!({"id": null, "name": account, "account": account, "status": FAILED, "metadata": {"error": error}})
 }
 
 /// Asks an account for its steps and its failed instances.

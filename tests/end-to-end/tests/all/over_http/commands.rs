@@ -230,3 +230,16 @@ fn the_name_of_an_instance_is_one_line() {
         assert!(refused.body.contains("\"pointer\":\"/name\""), "{}", refused.body);
     }
 }
+
+#[test]
+fn a_text_with_a_zero_character_is_refused_since_not_every_store_keeps_it() {
+    let served = Served::start();
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let line = "POST /api/commands/instance.create?account=user:ada";
+    for name in ["A\0pp", "\\\0", "\0"] {
+        let refused = served.send(line, &ada, &[], &json!({"name": name}));
+        assert_eq!((refused.status, refused.code().as_str()), (400, "zero-character"), "{name:?}");
+    }
+    let plain = served.send(line, &ada, &[], &json!({"name": "A\\u0000pp"}));
+    assert_ne!(plain.code(), "zero-character", "a backslash and six letters");
+}

@@ -131,11 +131,13 @@ fn large_slow_and_ambiguous_requests_get_their_4xx() {
     };
     let announced = begin(&format!("Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1)).answer().expect("an answer");
     assert_eq!((announced.status, announced.code().as_str()), (413, "too-large"), "before a byte of the body is sent");
-    let mut chunked = begin("Transfer-Encoding: chunked\r\n\r\n");
+    // A body is read if its signature may be right.
+    let signed = format!("Stripe-Signature: {}\r\n", server.signature(b"{}"));
+    let mut chunked = begin(&format!("{signed}Transfer-Encoding: chunked\r\n\r\n"));
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     (0..=16).for_each(|_| chunked.write(&chunk));
     assert_eq!(chunked.answer().expect("an answer").status, 413, "a chunked body, while it is read");
-    let slow = begin("Content-Length: 100\r\n\r\n{").answer().expect("an answer");
+    let slow = begin(&format!("{signed}Content-Length: 100\r\n\r\n{{")).answer().expect("an answer");
     assert_eq!((slow.status, slow.code().as_str()), (408, "timeout"), "a body that does not arrive");
     assert!(begin("X-Slow: ").answer().is_none_or(|answer| answer.status == 408), "a head that does not arrive");
     for both in ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"] {
@@ -274,4 +276,15 @@ fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
     let (store, _): (Box<dyn Store>, _) = host.stop();
     let partition = host_store::Partition { business: "solobase".to_owned(), livemode: false };
     assert!(store.event(&partition, "stripe", "evt_1").expect("read").is_some());
+}
+
+#[test]
+fn a_delivery_that_nobody_has_signed_is_refused_before_its_body_is_sent() {
+    let server = server(ServerOptions::default());
+    for (path, status) in [("/api/webhooks/stripe", 400), ("/api/webhooks/unknown", 404)] {
+        let mut connection = Connection::open(server.address());
+        connection.write(format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").as_bytes());
+        let answer = connection.answer_within(Duration::from_secs(60)).expect("an answer without the body");
+        assert_eq!(answer.status, status, "{path}");
+    }
 }
