@@ -382,6 +382,7 @@ fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> Web
         clock,
         is_caught_up: false,
         cleaned_at: i64::MIN,
+        put_off: BTreeMap::new(),
         checked_at: i64::MIN,
     }
 }

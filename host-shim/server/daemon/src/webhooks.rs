@@ -19,7 +19,7 @@ use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
 use host_webhooks::{Endpoint, Notices, Reason, Seen, Sender, WAITING_MAX, Webhooks, WebhooksError};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +32,8 @@ const IDLE: Duration = Duration::from_millis(500);
 const CLEAN_MS: i64 = 3_600_000;
 /// Time between two looks whether the makers of endpoints may still have them and how much waits, in milliseconds.
 const CHECK_MS: i64 = 60_000;
+/// Time until an account that could not be read is looked at again, in milliseconds.
+const AGAIN_MS: i64 = 60_000;
 /// Maximum number of entries of a list that are told.
 const ROWS_MAX: usize = 10_000;
 
@@ -102,6 +104,8 @@ pub(crate) struct WebhookSetup {
     /// True when the accounts that changed while no server ran are marked.
     pub(crate) is_caught_up: bool,
     pub(crate) cleaned_at: Timestamp,
+    /// Accounts that could not be read, with the time of the next look, and whether changes are told.
+    pub(crate) put_off: BTreeMap<Account, (Timestamp, bool)>,
     pub(crate) checked_at: Timestamp,
 }
 
@@ -134,7 +138,7 @@ impl WebhookSetup {
         }
         if !self.webhooks.has_baseline()? {
             for account in self.accounts()? {
-                self.look(&account, false)?;
+                self.look_or_put_off(account, false)?;
             }
             self.webhooks.set_baseline()?;
             self.is_caught_up = true;
@@ -143,15 +147,18 @@ impl WebhookSetup {
             self.marked.add(self.changed_meanwhile()?);
             self.is_caught_up = true;
         }
+        let now = self.clock.now();
+        for (account, is_told) in self.take_put_off(now) {
+            self.look_or_put_off(account, is_told)?;
+        }
         let mut marked = self.marked.take();
         while let Some(account) = marked.pop_first() {
-            let looked = if stop.is_asked() { Ok(()) } else { self.look(&account, true) };
+            let looked = if stop.is_asked() { Ok(()) } else { self.look_or_put_off(account.clone(), true) };
             if looked.is_err() || stop.is_asked() {
                 self.marked.add(marked.into_iter().chain([account]));
                 return looked.map(|()| true);
             }
         }
-        let now = self.clock.now();
         if now.saturating_sub(self.checked_at) >= CHECK_MS {
             self.sender.check(WAITING_MAX)?;
             self.checked_at = now;
@@ -196,6 +203,24 @@ impl WebhookSetup {
             })
         });
         Ok(changed??)
+    }
+
+    /// Looks at an account. One that cannot be read is looked at again later, and holds up no other.
+    fn look_or_put_off(&mut self, account: Account, is_told: bool) -> Result<(), NotTold> {
+        match self.look(&account, is_told) {
+            Err(NotTold::Account(error)) => {
+                tracing::error!(%error, %account, business = self.partition.name(), "an account cannot be read for webhooks");
+                self.put_off.insert(account, (self.clock.now().saturating_add(AGAIN_MS), is_told));
+                Ok(())
+            }
+            looked => looked,
+        }
+    }
+
+    /// Removes and returns the accounts that are to be looked at again.
+    fn take_put_off(&mut self, now: Timestamp) -> Vec<(Account, bool)> {
+        let due = self.put_off.extract_if(.., |_, (at, _)| *at <= now);
+        due.map(|(account, (_, is_told))| (account, is_told)).collect()
     }
 
     /// Compares what an account has now with what was told last.

@@ -171,6 +171,7 @@ pub(crate) async fn run_with_id(
     // Operators and services are trusted with the disk. The bearer of a token is not, although it acts as a service.
     let is_limited = matches!(caller.reach, Reach::Accounts(_));
     if is_limited {
+        check_values(&payload)?;
         app.rates.command(&caller.key, &payload)?;
     }
     let event = event(hosted, id.clone(), caller.actor_in(&account), account.clone(), kind, payload.clone());
@@ -185,6 +186,27 @@ pub(crate) async fn run_with_id(
         closing::forget(hosted, &account);
     }
     answered
+}
+
+/// Maximum number of values in the payload of a user's command: more would use up the fuel of a decision.
+const VALUES_MAX: usize = 2_000;
+
+/// Refuses a payload with too many values.
+fn check_values(payload: &str) -> Result<(), Problem> {
+    fn count(value: &Value) -> usize {
+        1 + match value {
+            Value::Array(items) => items.iter().map(count).sum(),
+            Value::Object(members) => members.values().map(count).sum(),
+            _ => 0,
+        }
+    }
+    let values = count(&parsed(payload));
+    match values <= VALUES_MAX {
+        true => Ok(()),
+        false => {
+            Err(Problem::bad("too-complex", format!("the payload has {values} values, expected at most {VALUES_MAX}")))
+        }
+    }
 }
 
 /// Refuses a payload with a member that its command never has, in the words of the extension, before it is stored.

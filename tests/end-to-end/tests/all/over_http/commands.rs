@@ -243,3 +243,16 @@ fn a_text_with_a_zero_character_is_refused_since_not_every_store_keeps_it() {
     let plain = served.send(line, &ada, &[], &json!({"name": "A\\u0000pp"}));
     assert_ne!(plain.code(), "zero-character", "a backslash and six letters");
 }
+
+#[test]
+fn a_command_with_more_values_than_a_decision_has_fuel_for_is_refused_at_once() {
+    let served = Served::start();
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let line = "POST /api/commands/instance.create?account=user:ada";
+    let with = |count: usize| -> Value {
+        let more: serde_json::Map<_, _> = (0..count).map(|number| (format!("m{number}"), json!(1))).collect();
+        json!({"name": "App", "metadata": more})
+    };
+    assert_eq!(served.send(line, &ada, &[], &with(2_000)).code(), "too-complex");
+    assert_ne!(served.send(line, &ada, &[], &with(1_990)).code(), "too-complex");
+}
