@@ -113,6 +113,10 @@ async fn wake(site: &Arc<HostedSite>, account: &Account, away: &Away, revision: 
     let payload = json!({"id": away.id}).to_string();
     let event = command::event(site, id, Actor::system(), account.clone(), RESUME, payload);
     if let Err(problem) = accept(&site.site, Decoded { event, refusal: None, time: None }, Vec::new()).await {
-        tracing::error!(error = problem.detail(), instance = away.id, "an archived instance cannot be restored for a visitor");
+        tracing::error!(
+            error = problem.detail(),
+            instance = away.id,
+            "an archived instance cannot be restored for a visitor"
+        );
     }
 }

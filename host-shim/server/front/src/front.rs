@@ -43,8 +43,8 @@ use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_routes::limits::{
-    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S,
-    REPLY_S_MAX, STRANGER_AT_ONCE, STRANGER_PER_SECOND,
+    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S, REPLY_S_MAX,
+    STRANGER_AT_ONCE, STRANGER_PER_SECOND,
 };
 use host_site::Site;
 use host_store::Partition;
