@@ -440,7 +440,8 @@ mod tests {
         let pause = Duration::from_millis(300);
         let limited = clock.around(busy.clone(), ProviderLimits { failures: 1, pause, ..limits() });
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
-        [limited.call(&call("u", 0)), limited.call(&call("v", 0))];
+        limited.call(&call("u", 0));
+        limited.call(&call("v", 0));
         busy.answer(CallOutcome::Done(json!({})));
         clock.advance(300);
         let parked = at_once(&limited, &busy, &of_accounts(3)).iter().filter(|answer| is_parked(answer)).count();
