@@ -378,7 +378,7 @@ fn an_event_that_happened_at_stripe_while_the_server_was_stopped_is_there_soon_a
     let key = "1".repeat(64);
     let environment = [
         ("STRIPE_TEST_KEY", "sk_test_local"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_of_nobody"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_of_nobody_in_the_world"),
         ("HOST_SHIM_SECRETS_KEY", key.as_str()),
     ];
     let settings = settings.display().to_string();
