@@ -24,7 +24,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Signing secret of the endpoint.
-const SECRET: &str = "whsec_bench";
+const SECRET: &str = "whsec_of_the_benchmark";
 /// Key that encrypts the secrets of the server's data folder, which is removed after the measurement.
 const VAULT_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 /// Path of the endpoint for Stripe.
