@@ -178,9 +178,7 @@ impl Place<'_> {
         let failures = self.limited.leave(self.scope, self.failure.take(), (self.limited.clock)());
         *self.failures.insert(failures)
     }
-}
 
-impl Place<'_> {
     /// Leaves the place after a call that says nothing of the provider.
     fn leave_as_before(&mut self) {
         let mut state = self.limited.state();

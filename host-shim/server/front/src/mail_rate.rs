@@ -157,7 +157,6 @@ mod tests {
         /// However many strangers ask, whoever gets no link has one that works.
         #[test]
         fn a_reset_that_is_not_sent_leaves_a_link_that_works(asked in prop::collection::vec((0..12_u64, 0..30_u32), 1..400)) {
-
             let rates = MailRates::new(MailLimits::default());
             let (mut minute, mut last) = (0, None);
             for (wait, number) in asked {
