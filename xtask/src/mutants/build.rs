@@ -3,7 +3,7 @@
 use super::catcher::Programs;
 use super::{Mutant, Verdict, copy};
 use crate::packages::{self, Package};
-use crate::{build, process};
+use crate::{build, process, test};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +86,11 @@ fn test_programs(wanted: &BTreeSet<(&str, &str)>, packages: &[Package]) -> Resul
     command.args(["--no-run", "--message-format", "json"]);
     for package in wanted.iter().map(|(package, _)| package).collect::<BTreeSet<_>>() {
         command.args(["--package", package]);
+    }
+    let is_of_wanted = |feature: &&str| wanted.iter().any(|(package, _)| feature.split('/').next() == Some(package));
+    let features: Vec<&str> = test::FEATURES.split(',').filter(is_of_wanted).collect();
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
     }
     for target in wanted.iter().map(|(_, target)| *target).collect::<BTreeSet<_>>() {
         match target {
