@@ -19,6 +19,7 @@ use crate::processor::Report;
 use crate::{Arrived, Host};
 use extension_contract::Timestamp;
 use host_provider_api::{Call, Reply};
+use host_routes::limits::COMMANDS_WAITING;
 use host_store::Stored;
 use jobs::{HostFn, InterveneJob, Job};
 use std::collections::VecDeque;
@@ -42,7 +43,8 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 /// The limits of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterLimits {
-    /// Maximum number of waiting jobs; a further caller waits or gets [`JobError::Busy`].
+    /// Maximum number of waiting jobs; a further caller waits or gets [`JobError::Busy`]. Before threads that decide, so many wait in each
+    /// line of a queue.
     pub waiting: usize,
     /// Maximum number of jobs in one group.
     pub group: usize,
@@ -53,7 +55,7 @@ pub struct WriterLimits {
 impl Default for WriterLimits {
     /// 1 024 waiting jobs, which a disk commits in a fraction of a second; groups of 64, gathered for 1 ms.
     fn default() -> Self {
-        WriterLimits { waiting: 1024, group: 64, gather: Duration::from_millis(1) }
+        WriterLimits { waiting: COMMANDS_WAITING, group: 64, gather: Duration::from_millis(1) }
     }
 }
 

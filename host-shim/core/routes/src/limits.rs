@@ -27,6 +27,7 @@ macro_rules! limits {
 
 limits! {
     CONNECTIONS_MAX: usize = 16_384, "connections", "open connections", "a further one waits until another closes";
+    ADDRESS_CONNECTIONS_MAX: usize = 256, "connections", "open connections of an address that is no trusted proxy", "a whole office may share an address; a further one is closed";
     HEAD_BYTES_MAX: usize = 32 * 1024, "bytes", "the head of a request", "long cookies and addresses fit";
     HEADERS_MAX: usize = 100, "lines", "the headers of a request", "browsers and proxies send some thirty";
     HEAD_S_MAX: u64 = 15, "seconds", "the arrival of a head", "also the time for which a connection may be idle";
@@ -50,12 +51,20 @@ limits! {
     STRANGER_PER_SECOND: u32 = 10, "requests a second", "an address without a valid key or session", "several people may share an address";
     STRANGER_AT_ONCE: u32 = 100, "requests at once", "an address without a valid key or session", "a busy page makes several";
     NETWORK_SHARE: u32 = 8, "times an address", "an IPv6 network of 48 bits", "providers give such a network to one customer";
+    USER_IN_PROGRESS: usize = 32, "requests in progress", "a user, or the bearer of a token", "a browser sends six at the same time";
+    PROGRAM_IN_PROGRESS: usize = 64, "requests in progress", "a service or an operator", "a program has many threads";
+    ADDRESS_IN_PROGRESS: usize = 128, "requests in progress", "an address, without services, operators and signed webhooks", "several people may share an address";
+    QUESTIONS_WAITING: usize = 256, "questions", "questions that wait, and as many of operators, providers and the server", "callers take turns; one has at most a quarter";
+    COMMANDS_WAITING: usize = 1_024, "commands", "commands that wait, and as many of operators, providers and the server", "callers take turns; one has at most a quarter";
     STREAMS_MAX: usize = 1_024, "streams", "open streams of events", "each keeps a connection";
     STREAMS_OF_OPERATORS: usize = 64, "streams", "the part of these that only operators open", "they need them most when all is busy";
     USER_STREAMS_MAX: usize = 10, "streams", "open streams of a user", "each tab with a live page has one";
     PROGRAM_STREAMS_MAX: usize = 50, "streams", "open streams of a service or an operator", "a program may run on several machines";
     RECHECK_S: u64 = 30, "seconds", "a stream without a look at its caller's rights", "who may no longer read gets nothing new for longer";
     LOGINS_PER_MINUTE: u32 = 10, "logins a minute", "an address, and failed ones of a user", "each costs a slow hash";
+    REGISTRATIONS_PER_DAY: u32 = 20, "registrations a day", "an address", "people of an office may register; each is a customer at Stripe";
+    IDLE_USER_DAYS: u32 = 30, "days", "a user who has not proved the address and has done nothing", "anybody can register with any address; then the user is removed";
+    ORGANIZATIONS_PER_DAY: u32 = 20, "organizations a day", "those that a user makes or dissolves", "each is an account, and nobody needs so many";
     MAILS_PER_HOUR: u32 = 10, "mails an hour", "mails that requests cause to one mailbox; resets count apart", "more would only fill it";
     MAILS_PER_DAY: u32 = 30, "mails a day", "mails that requests cause to one mailbox; resets count apart", "a link of a reset works longer than the wait for the next one";
     MAILS_TO_ONE_PER_HOUR: u32 = 3, "mails an hour", "those of one user or network to one mailbox", "a stranger leaves room for the owner";
@@ -63,6 +72,8 @@ limits! {
     SENDERS_MAX: usize = 65_536, "senders", "the memory of each rate, 16 bytes a sender", "the least active senders are forgotten first";
     ENDPOINT_MESSAGES_PER_DAY: u32 = 200, "messages a day", "test messages, resends and re-enabling of an account's endpoints", "messages are kept for 30 days";
     COMMAND_BYTES_PER_DAY: u64 = 64 * 1024 * 1024, "bytes a day", "a user's commands and their replies", "they are kept, and a person writes far less";
+    UNPROVED_BYTES_PER_DAY: u64 = 1024 * 1024, "bytes a day", "these of a user who has not proved the address", "to register costs nothing";
+    UNPROVED_ADDRESS_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "these of all such users of an address", "one person may register often";
     REFUSED_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "a user's refused commands", "they are kept as well";
     COMMAND_BYTES_LEAST: u64 = 256, "bytes", "the least that a command counts", "a row is larger than its payload";
 }

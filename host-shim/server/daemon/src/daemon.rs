@@ -27,6 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
+/// Time between two searches for users who have done nothing.
+const IDLE_USERS_EVERY: Duration = Duration::from_secs(86_400);
+
 /// Everything that a server needs.
 pub struct DaemonSetup {
     /// The businesses.
@@ -203,6 +206,10 @@ impl Daemon {
         runtime.spawn(async move {
             announced.announce_users().await;
             announced.look_for_waiting().await;
+            loop {
+                announced.remove_idle_users().await;
+                tokio::time::sleep(IDLE_USERS_EVERY).await;
+            }
         });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
         for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {

@@ -1,4 +1,5 @@
-//! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form.
+//! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form. Work on a large body is
+//! done where no other request waits for it.
 
 use crate::front::AppState;
 use crate::problem::Problem;
@@ -8,6 +9,23 @@ use host_routes::{Field, Type, Types, read_body};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
+
+/// Length of a body in bytes up to which work on it takes less time than passing it to another thread and back would be worth.
+const SMALL_BYTES: usize = 64 * 1024;
+
+/// Does work on a body of so many bytes; if it is large, on a thread that may take long.
+pub(crate) async fn apart<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes <= SMALL_BYTES {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a body was not read");
+        Problem::internal()
+    })
+}
 
 /// Refuses a body that announces more than so many bytes.
 pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
@@ -53,4 +71,21 @@ pub(crate) async fn members(
     let fields: Vec<Field> = of.iter().map(field).collect();
     let object = crate::routes::object(&bytes)?;
     read_body(&fields, &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn work_on_a_large_body_holds_up_no_other_request() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let own = thread::current().id();
+        let is_apart = |bytes| {
+            let worked_at = runtime.block_on(apart(bytes, || thread::current().id()));
+            worked_at.expect("an answer") != own
+        };
+        assert_eq!((is_apart(SMALL_BYTES), is_apart(SMALL_BYTES + 1)), (false, true));
+    }
 }

@@ -4,10 +4,13 @@
 use crate::access;
 use crate::body;
 use crate::closing::{self, CLOSE};
+use crate::compact::compact;
 use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::proof;
+use crate::rate::Storing;
+use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -138,7 +141,7 @@ pub(crate) async fn post(
     }
     let account = access::account(&caller, query.account.as_deref())?;
     let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
-    let payload = payload(&bytes)?;
+    let payload = body::apart(bytes.len(), move || payload(&bytes)).await??;
     run(&app, &hosted, caller, account, &kind, payload, &headers).await
 }
 
@@ -170,16 +173,19 @@ pub(crate) async fn run_with_id(
     proof::may_give(hosted, &caller, kind, &payload)?;
     // Operators and services are trusted with the disk. The bearer of a token is not, although it acts as a service.
     let is_limited = matches!(caller.reach, Reach::Accounts(_));
+    let whose = turn::name_of(&caller);
+    let is_unproved = is_limited && proof::is_unproved(hosted, &caller)?;
+    let storing = Storing { whose: &whose, is_unproved, address: turn::address() };
     if is_limited {
         check_values(&payload)?;
-        app.rates.command(&caller.key, &payload)?;
+        app.rates.command(storing, &payload)?;
     }
     let event = event(hosted, id.clone(), caller.actor_in(&account), account.clone(), kind, payload.clone());
     let event = Event { reply_to: Some(id), ..event };
     let answered = send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await;
     match &answered {
-        Ok(answer) if is_limited => app.rates.reply(&caller.key, &answer.reply().to_string()),
-        Err(problem) if is_limited && problem.refusal().is_some() => app.rates.refused_command(&caller.key, &payload),
+        Ok(answer) if is_limited => app.rates.reply(storing, &answer.reply().to_string()),
+        Err(problem) if is_limited && problem.refusal().is_some() => app.rates.refused_command(storing, &payload),
         _ => {}
     }
     if kind == CLOSE && answered.is_ok() {
@@ -253,7 +259,7 @@ pub(crate) fn event(
     }
 }
 
-/// Returns the payload: the body, which is a JSON object, or `{}` for an empty body.
+/// Returns the payload: the body, which is a JSON object, without blanks between tokens; or `{}` for an empty body.
 pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.is_empty() {
         return Ok("{}".to_owned());
@@ -263,7 +269,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
         return Err(Problem::bad("malformed", format!("the member {pointer} occurs twice")));
     }
     // The parser has checked that the bytes are UTF-8.
-    String::from_utf8(bytes.to_vec()).map_err(|error| Problem::bad("malformed", error.to_string()))
+    std::str::from_utf8(bytes).map(compact).map_err(|error| Problem::bad("malformed", error.to_string()))
 }
 
 /// Returns the id of a command: from the caller's key for repetitions, or a new one. Two keys never share an id.

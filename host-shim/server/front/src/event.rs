@@ -27,7 +27,8 @@ pub(crate) async fn report(
     }
     let bytes = body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await?;
     let partition = hosted.site.partition();
-    let decoded = raw::read(bytes.clone(), &partition.business, hosted.site.clock().now());
+    let (raw, business, now) = (bytes.clone(), partition.business.clone(), hosted.site.clock().now());
+    let decoded = body::apart(raw.len(), move || raw::read(raw, &business, now)).await?;
     let mut decoded = decoded.map_err(|error| Problem::bad("event", error.to_string()))?;
     let event = &mut decoded.event;
     let is_reported = match &event.payload {

@@ -3,6 +3,7 @@
 use crate::access;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::turn;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method};
@@ -65,7 +66,7 @@ pub(crate) async fn caller_of(
         return found;
     }
     match found {
-        Ok(caller) => app.rates.key(&caller.key).map(|()| caller),
+        Ok(caller) => turn::called(app, &caller).map(|()| caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(problem) => {
             app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
@@ -89,7 +90,7 @@ pub(crate) async fn count(
         return stranger();
     }
     match access::caller(&*app.authenticator, hosted, &Method::GET, headers).await {
-        Ok(caller) => app.rates.key(&caller.key),
+        Ok(caller) => turn::called(app, &caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(_) => stranger(),
     }

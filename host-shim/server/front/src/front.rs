@@ -22,6 +22,7 @@ use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream;
 use crate::streams::Streams;
 use crate::trace::{self, Requests};
+use crate::turn::{self, Asking, InProgress};
 use crate::{command, event, extract, health, products, query, registry, webhook};
 use axum::Router;
 use axum::body::Body;
@@ -43,8 +44,9 @@ use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_routes::limits::{
-    BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, QUERY_PARAMETERS_MAX, RECHECK_S, REPLY_S_MAX,
-    STRANGER_AT_ONCE, STRANGER_PER_SECOND,
+    ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, PROGRAM_IN_PROGRESS,
+    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STRANGER_AT_ONCE, STRANGER_PER_SECOND,
+    USER_IN_PROGRESS,
 };
 use host_site::Site;
 use host_store::Partition;
@@ -75,6 +77,14 @@ pub struct FrontLimits {
     pub stranger: Rate,
     /// Registrations and logins in a minute: of one address, and failed logins of one user.
     pub logins: u32,
+    /// Registrations with a password in a day, of one address.
+    pub registrations: u32,
+    /// Requests of a user, or of the bearer of a token, that are in progress at the same time.
+    pub user_at_once: usize,
+    /// Those of a service or an operator.
+    pub program_at_once: usize,
+    /// Those of an address, without those of services, operators and providers.
+    pub address_at_once: usize,
     /// Mails that requests cause.
     pub mails: MailLimits,
     /// Time after which the caller of an open stream is found again.
@@ -90,6 +100,10 @@ impl Default for FrontLimits {
             key: Rate { per_second: KEY_PER_SECOND, burst: KEY_AT_ONCE },
             stranger: Rate { per_second: STRANGER_PER_SECOND, burst: STRANGER_AT_ONCE },
             logins: LOGINS_PER_MINUTE,
+            registrations: REGISTRATIONS_PER_DAY,
+            user_at_once: USER_IN_PROGRESS,
+            program_at_once: PROGRAM_IN_PROGRESS,
+            address_at_once: ADDRESS_IN_PROGRESS,
             mails: MailLimits::default(),
             recheck: Duration::from_secs(RECHECK_S),
         }
@@ -171,6 +185,8 @@ pub(crate) struct AppState {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
     pub(crate) rates: Arc<Rates>,
+    /// The requests in progress.
+    pub(crate) in_progress: Arc<InProgress>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
@@ -217,6 +233,7 @@ impl Front {
             ids,
             limits,
             rates: Arc::new(Rates::new(&limits, usual_proxies())),
+            in_progress: Arc::default(),
             requests: Arc::new(Requests::new()),
             metrics,
             quarantine,
@@ -290,8 +307,13 @@ impl Front {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
         let span = trace::span(&id);
-        let mut response = match is_plain(&request) {
-            Ok(()) => self.route(request).instrument(span.clone()).await,
+        let peer = request.extensions().get::<Peer>().copied();
+        let begun = is_plain(&request).and_then(|()| Asking::begin(&self.app, peer, request.headers()));
+        let mut response = match begun {
+            Ok(asking) => {
+                let answered = turn::within(asking.clone(), self.route(request)).instrument(span.clone()).await;
+                turn::carried(asking, answered)
+            }
             Err(problem) => problem.into_response(),
         };
         let route = response.extensions().get::<RoutePattern>().map(|pattern| pattern.0.as_str());
@@ -595,7 +617,7 @@ async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> R
     response
 }
 
-/// Sends an event to the writer and waits for its commit. Refuses an event with U+0000, which not every store keeps.
+/// Sends an event to the writer, in the turn of the request, and waits for its commit. Refuses an event with U+0000, which not every store keeps.
 pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, Problem> {
     let has_zero = match &decoded.event.payload {
         Payload::Command(text) => has_zero_character(text.as_bytes()),
@@ -605,7 +627,7 @@ pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Resul
     if has_zero {
         return Err(Problem::bad("zero-character", "a text has the character U+0000: expected a text without it"));
     }
-    Ok(answer_of(|answer| site.try_accept_then(decoded, raw, answer)).await??)
+    Ok(answer_of(|answer| site.try_accept_then(turn::current(), decoded, raw, answer)).await??)
 }
 
 /// Returns true if a text of a JSON document has U+0000, which JSON can only write as an escape.

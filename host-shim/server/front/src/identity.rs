@@ -1,12 +1,13 @@
 //! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
 //!
 //! [`issuers`] has logins at other servers, [`mails`] what needs a mail, [`organizations`] the organizations, [`own_data`] the export and
-//! the end of a user.
+//! the end of a user, and [`idle`] the end of users who have done nothing.
 //!
 //! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
 //! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
 
 mod browser;
+mod idle;
 pub(crate) mod issuers;
 pub(crate) mod mails;
 pub(crate) mod organizations;
@@ -22,6 +23,7 @@ use crate::front::{AppState, HostedSite, accept};
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
 use crate::rate::{Peer, Tried};
+use crate::turn;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -106,7 +108,10 @@ pub(crate) async fn register(
     let name = given.get("name").and_then(Value::as_str).map(str::to_owned);
     let new = NewUser { email: text("email"), password: text("password"), name, is_operator: false };
     let now = hosted.site.clock().now();
-    let registered = answer(|then| users.identity().register(new, now, then)).await?;
+    app.rates.registers(turn::address())?;
+    let identity = users.identity().in_turn(turn::current());
+    let registered = answer(|then| identity.register(new, now, then)).await;
+    let registered = registered.inspect_err(|_| app.rates.not_registered(turn::address()))?;
     note_language(users, &registered.user, &headers);
     announce(&hosted, users, &registered.user).await;
     let sender = app.rates.client(peer, &headers).map(MailSender::at);
@@ -141,7 +146,8 @@ pub(crate) async fn log_in(
         .as_ref()
         .map(|address| Tried::LogIn { user: (&business, address.as_str()), browser: browser.as_deref() });
     tried.map(|tried| app.rates.tries(tried)).transpose()?;
-    let logged_in = answer(|then| users.identity().log_in(&email, password, now, then)).await;
+    let identity = users.identity().in_turn(turn::current());
+    let logged_in = answer(|then| identity.log_in(&email, password, now, then)).await;
     if !matches!(&logged_in, Err(problem) if problem.is_unauthorized()) {
         tried.inspect(|tried| app.rates.succeeded(*tried));
     }

@@ -7,11 +7,13 @@
 //! commit. Errors are problems as in RFC 9457.
 
 mod access;
+mod at_once;
 mod away;
 mod body;
 mod clock;
 mod closing;
 mod command;
+mod compact;
 mod cookie;
 mod cors;
 mod endpoints;
@@ -40,6 +42,8 @@ mod stream;
 mod streams;
 mod trace;
 mod tries;
+mod turn;
+mod wakes;
 mod webhook;
 
 pub use access::Authenticator;

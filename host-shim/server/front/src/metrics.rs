@@ -12,6 +12,8 @@ use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
 use crate::tries::Tries;
+use crate::turn;
+use crate::wakes::Wakes;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -33,7 +35,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use unhandled::Unhandled;
 
 /// Media type of OpenMetrics.
@@ -125,8 +126,8 @@ pub struct Metrics {
     late_backups: Family<SiteLabels, Gauge>,
     /// The accounts about which something was decided.
     changed: Changed,
-    /// Counts commits, for streams.
-    commits: watch::Sender<u64>,
+    /// Wakes streams after commits.
+    wakes: Arc<Wakes>,
     /// Why effects fail.
     tries: Tries,
 }
@@ -175,7 +176,6 @@ impl Default for Metrics {
             "Resources whose next backup should have been made at least two hours ago",
             late_backups.clone(),
         );
-        let commits = watch::Sender::new(0);
         Metrics {
             registry,
             events,
@@ -196,7 +196,7 @@ impl Default for Metrics {
             drift_checks,
             backups,
             late_backups,
-            commits,
+            wakes: Arc::default(),
             tries: Tries::default(),
         }
     }
@@ -269,9 +269,9 @@ impl Metrics {
         &self.changed
     }
 
-    /// Returns a receiver that sees each commit of a site.
-    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
-        self.commits.subscribe()
+    /// Returns what wakes streams after commits.
+    pub(crate) fn wakes(&self) -> &Arc<Wakes> {
+        &self.wakes
     }
 
     /// Looks at what a site has committed since the last time, as much as one reading of the store allows. Returns the number
@@ -345,13 +345,13 @@ impl Observer for SiteMetrics {
         self.metrics.changed.add(&self.partition, reports.iter().filter_map(|report| report.account.clone()));
         self.metrics.progress.note(&self.partition, reports);
         if !reports.is_empty() {
-            self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
+            self.metrics.wakes.committed(&self.partition, reports.iter().filter_map(|report| report.account.as_ref()));
         }
     }
 
     fn elsewhere(&self, accounts: &[Account]) {
         self.metrics.changed.add(&self.partition, accounts.iter().cloned());
-        self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
+        self.metrics.wakes.committed(&self.partition, accounts.iter());
     }
 
     fn called(&self, call: &Call, reply: &Reply, took: Duration) {
@@ -413,7 +413,7 @@ impl FromRequestParts<AppState> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let key = access::bearer(&parts.headers).map(|key| app.authenticator.caller(key)).transpose()?.flatten();
         if let Some(key) = key.filter(Caller::is_of_server) {
-            app.rates.key(&key.key)?;
+            turn::called(app, &key)?;
             return Ok(Reader::Server);
         }
         let Operator { hosted, .. } = Operator::from_request_parts(parts, app).await?;

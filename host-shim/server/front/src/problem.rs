@@ -71,6 +71,12 @@ impl Problem {
         Problem { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// Too many requests of the caller are in progress; the next may come when one of them has ended.
+    pub(crate) fn at_once(detail: &str) -> Self {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once", detail);
+        Problem { retry_after_s: Some(RETRY_AFTER_S), ..problem }
+    }
+
     /// The body is too long.
     pub(crate) fn too_large(bytes_max: usize) -> Self {
         let detail = format!("expected at most {bytes_max} bytes");

@@ -5,7 +5,7 @@ use crate::access::unauthorized;
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use axum::http::StatusCode;
-use extension_contract::ActorKind;
+use extension_contract::{Account, ActorKind};
 use host_access::Caller;
 use host_identity::{Address, User};
 use serde_json::Value;
@@ -32,6 +32,18 @@ fn user_of(hosted: &HostedSite, caller: &Caller) -> Result<Option<User>, Problem
         None if users.has_left(livemode, subject)? => Err(unauthorized("the user has left")),
         found => Ok(found.map(|(user, _)| user)),
     }
+}
+
+/// Returns true for a user who has not proved the address, and for whoever acts in the own account of such a user.
+pub(crate) fn is_unproved(hosted: &HostedSite, caller: &Caller) -> Result<bool, Problem> {
+    if let Some(user) = user_of(hosted, caller)? {
+        return Ok(user.confirmed_at.is_none());
+    }
+    let (Some(users), Some(Account::User(id))) = (hosted.users.as_ref(), caller.own_account()) else {
+        return Ok(false);
+    };
+    let found = users.identity().users().by_id(hosted.site.partition().livemode, id)?;
+    Ok(found.is_some_and(|(user, _)| user.confirmed_at.is_none()))
 }
 
 /// Refuses a user who has not proved the address.

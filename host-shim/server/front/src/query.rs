@@ -5,6 +5,7 @@ use crate::access;
 use crate::extract::{Asked, Called, Named};
 use crate::front::HostedSite;
 use crate::problem::Problem;
+use crate::turn;
 use axum::Json;
 use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
@@ -44,13 +45,13 @@ pub(crate) struct Arguments {
     amount: Option<i64>,
 }
 
-/// Asks on a thread of the site and waits for the answer.
+/// Asks on a thread of the site, in the turn of the request, and waits for the answer.
 pub(crate) async fn ask<T: Send + 'static>(
     hosted: &HostedSite,
     body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let (sender, answer) = oneshot::channel();
-    hosted.site.questioner().try_ask(move |answerer| drop(sender.send(body(answerer))))?;
+    hosted.site.questioner().try_ask_in(turn::current(), move |answerer| drop(sender.send(body(answerer))))?;
     answer.await.map_err(|_| Problem::unavailable("the question was not answered"))
 }
 

@@ -8,8 +8,8 @@ use crate::mail_rate::MailRates;
 use crate::problem::Problem;
 use axum::http::HeaderMap;
 use host_routes::limits::{
-    COMMAND_BYTES_LEAST, COMMAND_BYTES_PER_DAY, ENDPOINT_MESSAGES_PER_DAY, NETWORK_SHARE, REFUSED_BYTES_PER_DAY,
-    SENDERS_MAX,
+    COMMAND_BYTES_LEAST, COMMAND_BYTES_PER_DAY, ENDPOINT_MESSAGES_PER_DAY, NETWORK_SHARE, ORGANIZATIONS_PER_DAY,
+    REFUSED_BYTES_PER_DAY, SENDERS_MAX, UNPROVED_ADDRESS_BYTES_PER_DAY, UNPROVED_BYTES_PER_DAY,
 };
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -148,6 +148,19 @@ impl Shares {
     }
 }
 
+/// Returns the networks for which an address counts, each with the times of a share that it has: an IPv4 address itself, and for IPv6 the
+/// network of the client and that of its provider.
+pub(crate) fn networks(address: IpAddr) -> impl Iterator<Item = (IpAddr, u32)> {
+    let (client, network) = match address {
+        IpAddr::V4(_) => (address, None),
+        IpAddr::V6(v6) => {
+            let [client, network] = [CLIENT_BITS, NETWORK_BITS].map(|bits| IpAddr::from(beginning(v6, bits)));
+            (client, Some((network, NETWORK_SHARE)))
+        }
+    };
+    std::iter::once((client, 1)).chain(network)
+}
+
 /// The share of an address, and for IPv6 that of its network.
 struct Addresses {
     client: Shares,
@@ -159,11 +172,21 @@ impl Addresses {
         Addresses { client: of(1), network: of(NETWORK_SHARE) }
     }
 
-    fn take(&self, address: IpAddr) -> Result<(), u64> {
-        let IpAddr::V6(v6) = address else { return self.client.take(address, 1) };
-        let [client, network] = [CLIENT_BITS, NETWORK_BITS].map(|bits| beginning(v6, bits));
-        self.client.take(client, 1)?;
-        self.network.take(network, 1)
+    /// Returns the shares of an address.
+    fn of(&self, address: IpAddr) -> impl Iterator<Item = (&Shares, IpAddr)> {
+        networks(address).map(|(network, times)| (if times == 1 { &self.client } else { &self.network }, network))
+    }
+
+    fn take(&self, address: IpAddr, amount: u64) -> Result<(), u64> {
+        self.of(address).try_for_each(|(shares, network)| shares.take(network, amount))
+    }
+
+    fn spend(&self, address: IpAddr, amount: u64) {
+        self.of(address).for_each(|(shares, network)| shares.spend(network, amount));
+    }
+
+    fn give_back(&self, address: IpAddr, amount: u64) {
+        self.of(address).for_each(|(shares, network)| shares.give_back(network, amount));
     }
 }
 
@@ -193,6 +216,17 @@ pub(crate) enum Tried<'t> {
     },
 }
 
+/// Whose budgets of stored bytes a command uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Storing<'s> {
+    /// The user, or the account of a token.
+    pub(crate) whose: &'s str,
+    /// True for a user who has not proved the address. Anybody can be such a user many times, so these also share budgets by address.
+    pub(crate) is_unproved: bool,
+    /// The address that sends the request.
+    pub(crate) address: Option<IpAddr>,
+}
+
 /// The rate limits of a server.
 pub(crate) struct Rates {
     keys: Shares,
@@ -204,13 +238,19 @@ pub(crate) struct Rates {
     endpoints: Shares,
     commands: Shares,
     refused: Shares,
+    /// Bytes of users who have not proved their addresses.
+    unproved: Shares,
+    unproved_from: Addresses,
+    registrations: Addresses,
+    organizations: Shares,
     /// The proxies that name their clients.
     proxies: Vec<IpNet>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &FrontLimits, proxies: Vec<IpNet>) -> Rates {
-        let FrontLimits { key, stranger, logins, mails, .. } = *limits;
+        let FrontLimits { key, stranger, logins, registrations, mails, .. } = *limits;
+        let bytes = |a_day: u64| Shares::new(a_day, DAY, a_day);
         let times = |rate: Rate, times: u32| Rate {
             per_second: rate.per_second.saturating_mul(times),
             burst: rate.burst.saturating_mul(times),
@@ -222,8 +262,12 @@ impl Rates {
             failures: Shares::per(logins, MINUTE),
             mails: MailRates::new(mails),
             endpoints: Shares::per(ENDPOINT_MESSAGES_PER_DAY, DAY),
-            commands: Shares::new(COMMAND_BYTES_PER_DAY, DAY, COMMAND_BYTES_PER_DAY),
-            refused: Shares::new(REFUSED_BYTES_PER_DAY, DAY, REFUSED_BYTES_PER_DAY),
+            commands: bytes(COMMAND_BYTES_PER_DAY),
+            refused: bytes(REFUSED_BYTES_PER_DAY),
+            unproved: bytes(UNPROVED_BYTES_PER_DAY),
+            unproved_from: Addresses::new(|share| bytes(UNPROVED_ADDRESS_BYTES_PER_DAY * u64::from(share))),
+            registrations: Addresses::new(|share| Shares::per(registrations.saturating_mul(share), DAY)),
+            organizations: Shares::per(ORGANIZATIONS_PER_DAY, DAY),
             proxies,
         }
     }
@@ -232,7 +276,7 @@ impl Rates {
     pub(crate) fn login_from(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(address) = self.client(peer, headers) else { return Ok(()) };
         let problem = |seconds| Problem::too_many("too many logins from this address", seconds);
-        self.logins_from.take(address).map_err(problem)
+        self.logins_from.take(address, 1).map_err(problem)
     }
 
     /// Counts an attempt of a user, who may not exist. [`Rates::succeeded`] takes it back.
@@ -255,7 +299,7 @@ impl Rates {
     pub(crate) fn stranger(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(address) = self.client(peer, headers) else { return Ok(()) };
         let problem = |seconds| Problem::too_many("too many requests without a valid key", seconds);
-        self.strangers.take(address).map_err(problem)
+        self.strangers.take(address, 1).map_err(problem)
     }
 
     /// Counts a message that somebody sends by hand to the endpoints of an account, or of the whole business.
@@ -264,21 +308,50 @@ impl Rates {
         self.endpoints.take((business, account), 1).map_err(problem)
     }
 
+    /// Counts a registration with a password from an address. [`Rates::not_registered`] takes it back.
+    pub(crate) fn registers(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("too many users were registered from this address", seconds);
+        address.map_or(Ok(()), |address| self.registrations.take(address, 1).map_err(problem))
+    }
+
+    /// Takes back a registration that was refused.
+    pub(crate) fn not_registered(&self, address: Option<IpAddr>) {
+        address.inspect(|address| self.registrations.give_back(*address, 1));
+    }
+
+    /// Counts an organization that a user makes or dissolves.
+    pub(crate) fn organization(&self, user: &str) -> Result<(), Problem> {
+        let problem = |seconds| Problem::too_many("you make and dissolve too many organizations", seconds);
+        self.organizations.take(user, 1).map_err(problem)
+    }
+
     /// Counts a command of a user before it is stored.
-    pub(crate) fn command(&self, key: &str, payload: &str) -> Result<(), Problem> {
+    pub(crate) fn command(&self, of: Storing<'_>, payload: &str) -> Result<(), Problem> {
         let problem = |seconds| Problem::too_many("too many bytes of commands were stored for this user", seconds);
-        self.refused.check(key).map_err(problem)?;
-        self.commands.take(key, stored(payload)).map_err(problem)
+        self.refused.check(of.whose).map_err(problem)?;
+        if of.is_unproved {
+            let detail = "too many bytes of commands were stored for users who have not proved their addresses";
+            let problem = |seconds| Problem::too_many(detail, seconds);
+            self.unproved.take(of.whose, stored(payload)).map_err(problem)?;
+            let shared = of.address.map(|address| self.unproved_from.take(address, stored(payload)));
+            shared.transpose().map_err(problem)?;
+        }
+        self.commands.take(of.whose, stored(payload)).map_err(problem)
     }
 
     /// Counts the reply to a command of a user, which is stored as well. It may be longer than the command.
-    pub(crate) fn reply(&self, key: &str, reply: &str) {
-        self.commands.spend(key, reply.len() as u64);
+    pub(crate) fn reply(&self, of: Storing<'_>, reply: &str) {
+        let bytes = reply.len() as u64;
+        if of.is_unproved {
+            self.unproved.spend(of.whose, bytes);
+            of.address.inspect(|address| self.unproved_from.spend(*address, bytes));
+        }
+        self.commands.spend(of.whose, bytes);
     }
 
     /// Counts a command of a user that was stored and refused.
-    pub(crate) fn refused_command(&self, key: &str, payload: &str) {
-        self.refused.spend(key, stored(payload));
+    pub(crate) fn refused_command(&self, of: Storing<'_>, payload: &str) {
+        self.refused.spend(of.whose, stored(payload));
     }
 
     /// Returns the address of a sender: that of the peer, or of the client that a trusted proxy names.
@@ -294,7 +367,8 @@ impl Rates {
         Some(client)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Returns true for a proxy that names its clients.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(&address))
     }
 }
@@ -319,6 +393,10 @@ mod tests {
     fn rates(rate: Rate, logins: u32) -> Rates {
         let limits = FrontLimits { key: rate, stranger: rate, logins, ..FrontLimits::default() };
         Rates::new(&limits, usual_proxies())
+    }
+
+    fn proved(whose: &str) -> Storing<'_> {
+        Storing { whose, is_unproved: false, address: None }
     }
 
     fn peer(text: &str) -> Option<Peer> {
@@ -410,13 +488,13 @@ mod tests {
     fn refused_commands_have_a_budget_and_accepted_ones_a_larger_one() {
         let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
         let payload = "x".repeat(256 * 1024);
-        let is_refused = |key: &str| {
-            let taken = rates.command(key, &payload);
-            taken.is_ok().then(|| rates.refused_command(key, &payload)).is_none()
+        let is_refused = |of: Storing<'_>| {
+            let taken = rates.command(of, &payload);
+            taken.is_ok().then(|| rates.refused_command(of, &payload)).is_none()
         };
-        let stored = (0..1_000).take_while(|_| !is_refused("ada")).count();
+        let stored = (0..1_000).take_while(|_| !is_refused(proved("ada"))).count();
         assert!((16..=17).contains(&stored), "{stored} commands of 256 KiB in 4 MiB");
-        let accepted = (0..1_000).take_while(|_| rates.command("bob", &payload).is_ok()).count();
+        let accepted = (0..1_000).take_while(|_| rates.command(proved("bob"), &payload).is_ok()).count();
         assert_eq!(accepted, 256, "64 MiB");
         assert_eq!(super::stored("{}"), COMMAND_BYTES_LEAST, "a row has bytes of its own");
     }
@@ -425,9 +503,72 @@ mod tests {
     fn a_short_command_counts_with_its_long_reply() {
         let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
         let reply = "x".repeat(256 * 1024 - COMMAND_BYTES_LEAST as usize);
-        let is_taken = |_: &u32| rates.command("ada", "{}").map(|()| rates.reply("ada", &reply)).is_ok();
+        let is_taken =
+            |_: &u32| rates.command(proved("ada"), "{}").map(|()| rates.reply(proved("ada"), &reply)).is_ok();
         assert_eq!((0..1_000).take_while(is_taken).count(), 256, "64 MiB");
-        assert!(rates.command("bob", "{}").is_ok());
+        assert!(rates.command(proved("bob"), "{}").is_ok());
+    }
+
+    #[test]
+    fn users_who_have_not_proved_their_addresses_share_a_small_budget_by_address() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let payload = "x".repeat(64 * 1024);
+        let stored = |user: &str, address: &str| {
+            let of = Storing { is_unproved: true, address: address.parse().ok(), ..proved(user) };
+            (0..1_000).take_while(|_| rates.command(of, &payload).is_ok()).count()
+        };
+        let of_one = (UNPROVED_BYTES_PER_DAY / payload.len() as u64) as usize;
+        let of_all = (UNPROVED_ADDRESS_BYTES_PER_DAY / payload.len() as u64) as usize;
+        assert_eq!(stored("eve", "192.0.2.1"), of_one);
+        let sum: usize = (0..50).map(|at| stored(&format!("eve {at}"), "192.0.2.1")).sum();
+        assert_eq!(sum, of_all - of_one, "many users of one address have no more");
+        assert_eq!(stored("ada", "192.0.2.2"), of_one);
+        let sum: usize = (0..50).map(|at| stored(&format!("six {at}"), &format!("2001:db8:1:2::{at:x}"))).sum();
+        assert_eq!(sum, of_all, "one client has 64 bits");
+        assert!(rates.command(proved("eve"), &payload).is_ok(), "a proof gives the usual budget");
+        let reply = "x".repeat(UNPROVED_BYTES_PER_DAY as usize);
+        let bob = Storing { is_unproved: true, address: None, ..proved("bob") };
+        rates.command(bob, "{}").expect("a budget");
+        rates.reply(bob, &reply);
+        assert!(rates.command(bob, "{}").is_err(), "replies count");
+    }
+
+    #[test]
+    fn registrations_of_an_address_have_a_limit_and_refused_ones_do_not_count() {
+        let limits = FrontLimits { registrations: 3, ..FrontLimits::default() };
+        let rates = Rates::new(&limits, usual_proxies());
+        let registers = |address: &str| rates.registers(address.parse().ok());
+        for _ in 0..10 {
+            registers("192.0.2.1").expect("it is given back");
+            rates.not_registered("192.0.2.1".parse().ok());
+        }
+        assert_eq!((0..10).filter(|_| registers("192.0.2.1").is_ok()).count(), 3);
+        assert!(registers("192.0.2.2").is_ok());
+        let of_network = (0..100).filter(|at| registers(&format!("2001:db8:1:{at:x}::1")).is_ok()).count();
+        assert_eq!(of_network as u32, 3 * NETWORK_SHARE);
+    }
+
+    #[test]
+    fn a_user_makes_and_dissolves_twenty_organizations_a_day() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        assert_eq!((0..50).filter(|_| rates.organization("ada").is_ok()).count(), 20);
+        assert!(rates.organization("bob").is_ok());
+    }
+
+    /// A 429 is no success: nobody tries passwords with the success of somebody else.
+    #[test]
+    fn a_success_takes_back_neither_the_logins_of_its_address_nor_the_failures_of_other_users() {
+        let rates = rates(Rate { per_second: 1, burst: 1 }, 10);
+        let from = || rates.login_from(peer("192.0.2.1:5"), &HeaderMap::new()).is_ok();
+        let log_in = |email| Tried::LogIn { user: ("shop/test", email), browser: None };
+        assert!((0..10).all(|_| from() && rates.tries(log_in("ada")).is_ok()));
+        assert!(!from() && rates.tries(log_in("ada")).is_err());
+        for _ in 0..20 {
+            rates.tries(log_in("eve")).expect("an attempt");
+            rates.succeeded(log_in("eve"));
+        }
+        assert!(!from(), "the address has used up its logins");
+        assert!(rates.tries(log_in("ada")).is_err(), "the failures of another user stay");
     }
 
     /// Whatever is sent, the table keeps its number of entries of 16 bytes, and those who use most are remembered.

@@ -14,6 +14,7 @@ use crate::command::{self, Answered};
 use crate::extract::Open;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::query::ask;
 use crate::rate::Peer;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -133,7 +134,7 @@ async fn carry_out(
     let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
     let scope = reader.read(&route.reads, scope).await?;
     let Some(kind) = &route.command else {
-        return given(hosted, route, &scope).map(|body| Answered::of(route.status, body));
+        return filled(hosted, route, scope).await.map(|body| Answered::of(route.status, body));
     };
     // The checker gives a command to no route without a caller.
     let (Some(caller), Some(account)) = (caller, account) else {
@@ -157,12 +158,21 @@ async fn carry_out(
         None => None,
     };
     let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
-    let body = if route.give.is_some() { given(hosted, route, &scope)? } else { reply };
+    let body = if route.give.is_some() { filled(hosted, route, scope).await? } else { reply };
     // Only an answer that is ready uses the secret up.
     if let Some(reference) = revealed {
         keeper.forget(&reference)?;
     }
     Ok(Answered::of(route.status, body))
+}
+
+/// Returns the answer of a route. What it has read may be long, and is then filled in where no other request waits for it.
+async fn filled(hosted: &Arc<HostedSite>, route: &Route, scope: Scope) -> Result<Value, Problem> {
+    if route.reads.is_empty() && route.then.is_empty() {
+        return given(hosted, route, &scope);
+    }
+    let (of, route) = (hosted.clone(), route.clone());
+    ask(hosted, move |_| given(&of, &route, &scope)).await?
 }
 
 /// Returns the answer of a route, which has the type that the route promises.

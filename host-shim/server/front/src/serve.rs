@@ -1,15 +1,19 @@
 //! Accepts connections, within their limits, and ends them gracefully.
 
+use crate::at_once::AtOnce;
 use crate::front::Front;
-use crate::rate::Peer;
+use crate::rate::{Peer, networks};
 use axum::body::Body;
-use host_routes::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX};
+use host_routes::limits::{
+    ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX,
+};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +27,8 @@ use tokio_io_timeout::TimeoutStream;
 pub struct ConnectionLimits {
     /// Maximum number of open connections; a further one waits to be accepted.
     pub open: usize,
+    /// Maximum number of open connections of an address; a further one is closed. Those of proxies that name their clients do not count.
+    pub of_address: usize,
     /// Time in which the head of a request must arrive, also that of the next request on an open connection.
     pub head: Duration,
     /// Maximum length of the head of a request, in bytes.
@@ -40,6 +46,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         ConnectionLimits {
             open: CONNECTIONS_MAX,
+            of_address: ADDRESS_CONNECTIONS_MAX,
             head: Duration::from_secs(HEAD_S_MAX),
             head_bytes: HEAD_BYTES_MAX,
             headers: HEADERS_MAX,
@@ -80,6 +87,7 @@ pub async fn serve(
         .half_close(false);
     let stopped = front.clone();
     let open = Arc::new(Semaphore::new(limits.open));
+    let of_addresses = Arc::new(AtOnce::default());
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -98,6 +106,12 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
+        let address = peer.ip().to_canonical();
+        let is_proxy = front.state().rates.trusts(address);
+        let most = |(network, times)| (network, limits.of_address.saturating_mul(times as usize));
+        let counted: Vec<(IpAddr, usize)> = networks(address).filter(|_| !is_proxy).map(most).collect();
+        // The newest one is closed: the others may be in use.
+        let Some(of_address) = of_addresses.begin(&counted) else { continue };
         // Answers are written whole, so waiting for more of them only delays them.
         let _ = stream.set_nodelay(true);
         let front = front.clone();
@@ -114,7 +128,7 @@ pub async fn serve(
         tokio::spawn(async move {
             // A connection that its client cuts is not an error of the server.
             let _ = connection.await;
-            drop(permit);
+            drop((permit, of_address));
         });
     }
     drop(listener);

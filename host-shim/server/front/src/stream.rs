@@ -3,7 +3,7 @@
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now. If no event
 //! has this number yet, the store is an older one, restored from a backup: the first message, `stream.reset`, says so, and the stream
-//! goes on from there.
+//! goes on from there. A commit wakes the streams of its accounts and those of whoever reaches every account.
 //!
 //! A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
 //! session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
@@ -18,6 +18,8 @@ use crate::operator::events::summary;
 use crate::problem::Problem;
 use crate::query::{asked, read};
 use crate::streams::OpenStream;
+use crate::turn;
+use crate::wakes::Wake;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -69,8 +71,8 @@ struct Reading {
     lost: Option<u64>,
     /// The accounts whose lists the caller may read.
     reach: Reach,
-    /// Changes with each commit of a site.
-    commits: watch::Receiver<u64>,
+    /// Changes with each commit that may bring something.
+    commits: watch::Receiver<()>,
     /// True when the server stops.
     stopping: watch::Receiver<bool>,
     is_unnamed: bool,
@@ -79,6 +81,7 @@ struct Reading {
     /// True if something was committed, or an attempt failed, since the last message.
     is_woken: bool,
     _open: OpenStream,
+    _wake: Wake,
 }
 
 pub(crate) async fn get(
@@ -89,7 +92,9 @@ pub(crate) async fn get(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = app.streams.begin(&caller)?;
     // Subscribed before the first read, so that no commit between them is missed.
-    let (commits, stopping) = (app.metrics.commits(), app.stopping.subscribe());
+    let (wake, commits) = app.metrics.wakes().add(hosted.site.partition(), &caller.reach);
+    let stopping = app.stopping.subscribe();
+    turn::goes_on();
     let known = match headers.get(LAST_EVENT_ID) {
         Some(value) => {
             let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
@@ -118,6 +123,7 @@ pub(crate) async fn get(
         tries: app.metrics.tries().watch(),
         is_woken: false,
         _open: open,
+        _wake: wake,
     };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))

@@ -3,6 +3,7 @@
 use crate::body;
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
+use crate::turn;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -37,18 +38,28 @@ pub(crate) async fn deliver(
     }
 }
 
+/// Passes a request to a function as a delivery.
+fn with_delivery<T>(parts: &Parts, body: Vec<u8>, take: impl FnOnce(Delivery<'_>) -> T) -> T {
+    let headers = parts.headers.iter();
+    let all: Vec<(&str, &[u8])> = headers.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    take(Delivery { method: parts.method.as_str(), path: parts.uri.path(), headers: Headers(&all), body })
+}
+
 async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> Result<(), Problem> {
-    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let all: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let delivery = |body| Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&all), body };
-    let (endpoints, now) = (hosted.site.endpoints(), hosted.site.clock().signatures());
-    body::check_announced(&headers, EVENT_BYTES_MAX)?;
+    let (parts, body) = request.into_parts();
+    let endpoints = hosted.site.endpoints();
+    body::check_announced(&parts.headers, EVENT_BYTES_MAX)?;
     // Who sends no signature does not get a large body read.
-    let reply = match endpoints.answer_without_body(delivery(Vec::new()), now) {
+    let now = hosted.site.clock().signatures();
+    let early = with_delivery(&parts, Vec::new(), |delivery| endpoints.answer_without_body(delivery, now));
+    let reply = match early {
         Some(reply) => reply,
         None => {
-            let body = body::read(&headers, body, app.limits.body, EVENT_BYTES_MAX).await?;
-            endpoints.answer(delivery(body), hosted.site.clock().signatures())
+            let body = body::read(&parts.headers, body, app.limits.body, EVENT_BYTES_MAX).await?;
+            let now = hosted.site.clock().signatures();
+            let bytes = body.len();
+            let work = move || with_delivery(&parts, body, |delivery| endpoints.answer(delivery, now));
+            body::apart(bytes, work).await?
         }
     };
     let WebhookReply { status, allow, taken } = reply;
@@ -57,7 +68,10 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match taken {
-        Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop),
+        Taken::Event(decoded, raw) => {
+            turn::signed();
+            accept(&hosted.site, *decoded, raw).await.map(drop)
+        }
         Taken::Quarantined(quarantined) => {
             app.quarantine.keep(&quarantined);
             app.refused(hosted, "not-an-event");

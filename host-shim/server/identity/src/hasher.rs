@@ -1,11 +1,10 @@
-//! Hashes passwords on a few threads. More logins than wait in the queue are refused, so that they cost neither memory nor the
-//! processor's time of webhooks.
+//! Judges and hashes passwords on a few threads, which have a bounded queue and turns: so passwords cost neither memory nor the processor's
+//! time of other requests, and whoever sends many waits for the own ones.
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use host_turns::{Sender, Taker, Turn, queue};
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Memory of one hash in KiB, its passes and its lanes: the minimum that OWASP recommends for Argon2id.
@@ -23,29 +22,43 @@ pub struct Busy;
 
 /// Hashes and verifies passwords. The threads end with the last clone.
 #[derive(Clone)]
-pub struct Hasher(SyncSender<Work>);
+pub struct Hasher {
+    sender: Sender<Work>,
+    turn: Turn,
+}
 
 impl Hasher {
-    /// Starts the threads. At most `waiting` passwords wait.
+    /// Starts the threads. At most `waiting` passwords of callers wait. The work is the server's, until [`Hasher::in_turn`] says whose it is.
     ///
     /// # Errors
     /// Fails if a thread cannot be started.
     pub fn start(threads: usize, waiting: usize) -> io::Result<Hasher> {
-        let (sender, receiver) = sync_channel::<Work>(waiting);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (sender, taker) = queue::<Work>(waiting);
         for number in 0..threads.max(1) {
-            let receiver = receiver.clone();
-            thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&receiver))?;
+            let taker = taker.clone();
+            thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&taker))?;
         }
-        Ok(Hasher(sender))
+        Ok(Hasher { sender, turn: Turn::Server })
     }
 
-    /// Hashes a password. The function receives the hash, or none if the system has no random bytes.
+    /// Returns the same threads, for work in a turn.
+    #[must_use]
+    pub fn in_turn(&self, turn: Turn) -> Hasher {
+        Hasher { sender: self.sender.clone(), turn }
+    }
+
+    /// Hashes a password that is strong enough. The function receives what the judgement gives with the hash, which is none if the system
+    /// has no random bytes; or why the password is not hashed.
     ///
     /// # Errors
     /// Fails if too many passwords wait; the function is then not called.
-    pub fn hash(&self, password: String, then: impl FnOnce(Option<String>) + Send + 'static) -> Result<(), Busy> {
-        self.send(Box::new(move |argon| then(hashed(argon, &password))))
+    pub(crate) fn judge_and_hash<T, E>(
+        &self,
+        password: String,
+        judge: impl FnOnce(&str) -> Result<T, E> + Send + 'static,
+        then: impl FnOnce(Result<(T, Option<String>), E>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.send(Box::new(move |argon| then(judge(&password).map(|judged| (judged, hashed(argon, &password))))))
     }
 
     /// Verifies a password. Without a hash, it takes the same time and is wrong: an unknown user cannot be told from a wrong password.
@@ -73,24 +86,17 @@ impl Hasher {
     }
 
     fn send(&self, work: Work) -> Result<(), Busy> {
-        self.0.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => Busy,
-        })
+        self.sender.try_send(self.turn.clone(), work).map_err(|_| Busy)
     }
 }
 
-fn work(receiver: &Mutex<Receiver<Work>>) {
+fn work(taker: &Taker<Work>) {
     let (memory, passes, lanes) = COST;
     // The parameters are within the limits of Argon2.
     let params = Params::new(memory, passes, lanes, None).unwrap_or_default();
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    loop {
-        // A panic of another thread leaves a queue that is still a queue.
-        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match next {
-            Ok(work) => work(&argon),
-            Err(_) => return,
-        }
+    while let Some(work) = taker.take() {
+        work(&argon);
     }
 }
 
@@ -111,8 +117,11 @@ mod tests {
         let hasher = Hasher::start(1, 8).expect("a thread");
         let (sender, answers) = channel();
         let told = sender.clone();
-        hasher.hash("correct horse".into(), move |hash| told.send(hash).expect("a receiver")).expect("room");
-        let hash = answers.recv().expect("an answer").expect("a hash");
+        let then = move |made: Result<_, &str>| told.send(made).expect("a receiver");
+        hasher.judge_and_hash("correct horse".into(), |_| Ok("strong"), then).expect("room");
+        let (judged, hash) = answers.recv().expect("an answer").expect("a judgement");
+        let hash = hash.expect("a hash");
+        assert_eq!(judged, "strong");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let (sender, answers) = channel();
         for (password, hash) in [
@@ -143,8 +152,45 @@ mod tests {
             }))
             .expect("room");
         began.recv().expect("the thread is busy");
-        assert_eq!(hasher.hash("one".into(), |_| {}), Ok(()), "it waits");
-        assert_eq!(hasher.hash("two".into(), |_| {}), Err(Busy));
+        assert_eq!(hasher.verify("one".into(), None, |_| {}), Ok(()), "it waits");
+        assert_eq!(hasher.verify("two".into(), None, |_| {}), Err(Busy));
         drop(go);
+    }
+
+    #[test]
+    fn one_caller_leaves_room_for_others_and_waits_for_the_own_passwords() {
+        let hasher = Hasher::start(1, 8).expect("a thread");
+        let (go, wait) = channel::<()>();
+        let (begun, began) = channel();
+        hasher
+            .send(Box::new(move |_| {
+                begun.send(()).expect("a receiver");
+                // The test drops the sender.
+                let _ = wait.recv();
+            }))
+            .expect("room");
+        began.recv().expect("the thread is busy");
+        let (sender, done) = channel();
+        let send = |name: &'static str| {
+            let told = sender.clone();
+            hasher.in_turn(Turn::of_caller(name)).send(Box::new(move |_| told.send(name).expect("a receiver")))
+        };
+        assert_eq!((0..8).filter(|_| send("eve").is_ok()).count(), 2, "a quarter of what may wait");
+        assert_eq!((send("ada"), send("bob")), (Ok(()), Ok(())));
+        drop(go);
+        let done: Vec<&str> = (0..4).map(|_| done.recv().expect("an answer")).collect();
+        assert_eq!(done, ["eve", "ada", "bob", "eve"]);
+    }
+
+    /// To judge a password can take longer than to hash it, so neither is done by whoever asks.
+    #[test]
+    fn a_password_is_judged_on_a_thread_of_the_hasher() {
+        let hasher = Hasher::start(1, 8).expect("a thread");
+        let (sender, answers) = channel();
+        let judge = |_: &str| Err::<(), _>(thread::current().name().map(str::to_owned));
+        let then = move |made: Result<((), Option<String>), _>| sender.send(made).expect("a receiver");
+        hasher.judge_and_hash("weak".into(), judge, then).expect("room");
+        let judged_by = answers.recv().expect("an answer").expect_err("the password is weak");
+        assert_eq!(judged_by.as_deref(), Some("hash-0"));
     }
 }

@@ -13,6 +13,7 @@ use extension_contract::{Account, Actor, ActorKind, FieldError, FieldErrorCode, 
 use host_access::{Caller, Reach};
 use host_small_store::{SmallError, Statements};
 use host_store::Partition;
+use host_turns::Turn;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -151,22 +152,25 @@ impl Identity {
         self.signer.verify_mark(mark, now)
     }
 
-    /// Makes a user and logs the user in. The function receives the answer on another thread.
+    /// Returns the same users, for requests in a turn: whoever sends many passwords waits for the own ones.
+    #[must_use]
+    pub fn in_turn(&self, turn: Turn) -> Identity {
+        Identity { hasher: self.hasher.in_turn(turn), ..self.clone() }
+    }
+
+    /// Makes a user and logs the user in. The function receives the answer on another thread, which also judges the password.
     ///
     /// # Errors
-    /// Fails if values are wrong, or if too many passwords wait; the function is then not called.
+    /// Fails if too many passwords wait; the function is then not called.
     pub fn register(
         &self,
         new: NewUser,
         now: Timestamp,
         then: impl FnOnce(Result<LoggedIn, Refused>) + Send + 'static,
     ) -> Result<(), Refused> {
-        let address = checked(&new, &self.partition.business).map_err(Refused::Invalid)?;
         let identity = self.clone();
-        let NewUser { password, name, is_operator, .. } = new;
-        self.hasher.hash(password, move |hash| {
-            let livemode = identity.partition.livemode;
-            let added = add(&identity.users, livemode, &address, (name, is_operator), hash, now);
+        self.hasher.make(new, self.partition.business.clone(), move |made| {
+            let added = made.and_then(|made| made.add(&identity.users, identity.partition.livemode, now));
             then(added.and_then(|user| identity.begin(user, Proof::default(), now)));
         })?;
         Ok(())
@@ -266,7 +270,7 @@ impl Identity {
     /// The function receives the answer on another thread.
     ///
     /// # Errors
-    /// Fails if the link or the password cannot be used, or if too many passwords wait; the function is then not called.
+    /// Fails if the link cannot be used, or if too many passwords wait; the function is then not called.
     pub fn set_password(
         &self,
         token: &str,
@@ -276,13 +280,14 @@ impl Identity {
     ) -> Result<(), Refused> {
         let link = self.link(token, &[LinkKind::Claim, LinkKind::Confirm, LinkKind::Reset], now)?;
         let address = Address::parse(&link.email).ok_or(Refused::NoLink)?;
-        if let Some(why) = weakness(&password, &address, &self.partition.business) {
-            let code = FieldErrorCode::NotAllowed;
-            return Err(Refused::Invalid(vec![FieldError { path: "/password".to_owned(), code, message: why }]));
-        }
         let (identity, token) = (self.clone(), token.to_owned());
-        self.hasher.hash(password, move |hash| {
-            let hash = hash.ok_or(Refused::Failed(IdentityError::NoRandom));
+        let (of, business) = (address.clone(), self.partition.business.clone());
+        let judge = move |password: &str| match weak(password, &of, &business) {
+            Some(error) => Err(Refused::Invalid(vec![error])),
+            None => Ok(()),
+        };
+        self.hasher.judge_and_hash(password, judge, move |hash| {
+            let hash = hash.and_then(|((), hash)| hash.ok_or(Refused::Failed(IdentityError::NoRandom)));
             let user = hash.and_then(|hash| identity.owner_of(&link, &address, &token, &hash, now));
             then(user.and_then(|(user, proof)| identity.begin(user, proof, now)));
         })?;
@@ -423,51 +428,71 @@ pub(crate) fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Re
 /// # Errors
 /// Fails as a registration.
 pub fn add_user(users: &Users, hasher: &Hasher, livemode: bool, new: NewUser, now: Timestamp) -> Result<User, Refused> {
-    let address = checked(&new, "").map_err(Refused::Invalid)?;
-    let (sender, hashed) = channel();
+    let (sender, made) = channel();
     // The receiver waits below.
-    hasher.hash(new.password, move |hash| drop(sender.send(hash)))?;
-    let hash = hashed.recv().map_err(|_| IdentityError::NoRandom)?;
-    add(users, livemode, &address, (new.name, new.is_operator), hash, now)
+    hasher.make(new, String::new(), move |made| drop(sender.send(made)))?;
+    made.recv().map_err(|_| IdentityError::NoRandom)??.add(users, livemode, now)
 }
 
-fn add(
-    users: &Users,
-    livemode: bool,
-    address: &Address,
-    (name, is_operator): (Option<String>, bool),
-    hash: Option<String>,
-    now: Timestamp,
-) -> Result<User, Refused> {
-    let hash = hash.ok_or(IdentityError::NoRandom)?;
-    let email = address.as_str().to_owned();
-    let user = User {
-        id: random("usr_")?,
-        livemode,
-        email,
-        name,
-        is_operator,
-        created_at: now,
-        announced_at: None,
-        confirmed_at: None,
-    };
-    match users.add(&user, &hash)? {
-        true => Ok(user),
-        false => Err(Refused::Taken),
+/// A new user whose values are right, with the hash of the password.
+struct Made {
+    address: Address,
+    name: Option<String>,
+    is_operator: bool,
+    hash: String,
+}
+
+impl Made {
+    fn add(self, users: &Users, livemode: bool, now: Timestamp) -> Result<User, Refused> {
+        let user = User {
+            id: random("usr_")?,
+            livemode,
+            email: self.address.as_str().to_owned(),
+            name: self.name,
+            is_operator: self.is_operator,
+            created_at: now,
+            announced_at: None,
+            confirmed_at: None,
+        };
+        match users.add(&user, &self.hash)? {
+            true => Ok(user),
+            false => Err(Refused::Taken),
+        }
     }
 }
 
+impl Hasher {
+    /// Checks a new user of a business and hashes the password, all of it on a thread of the hasher: to judge a password takes long.
+    fn make(
+        &self,
+        mut new: NewUser,
+        business: String,
+        then: impl FnOnce(Result<Made, Refused>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        let password = std::mem::take(&mut new.password);
+        let (name, is_operator) = (new.name.clone(), new.is_operator);
+        let judge = move |password: &str| checked(&new, password, &business).map_err(Refused::Invalid);
+        self.judge_and_hash(password, judge, move |judged| {
+            let hashed = judged.and_then(|(address, hash)| Ok((address, hash.ok_or(IdentityError::NoRandom)?)));
+            then(hashed.map(|(address, hash)| Made { address, name, is_operator, hash }));
+        })
+    }
+}
+
+/// Returns what is wrong with a weak password.
+fn weak(password: &str, address: &Address, business: &str) -> Option<FieldError> {
+    let error = |message| FieldError { path: "/password".to_owned(), code: FieldErrorCode::NotAllowed, message };
+    weakness(password, address, business).map(error)
+}
+
 /// Returns the address of a new user of a business, or the wrong values.
-fn checked(new: &NewUser, business: &str) -> Result<Address, Vec<FieldError>> {
+fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec<FieldError>> {
     let wrong = |path: &str, code, message: String| FieldError { path: path.to_owned(), code, message };
     let address = Address::parse(&new.email);
     let mut errors = Vec::new();
     match &address {
         None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "expected an e-mail address".to_owned())),
-        Some(address) => {
-            let weak = weakness(&new.password, address, business);
-            errors.extend(weak.map(|why| wrong("/password", FieldErrorCode::NotAllowed, why)));
-        }
+        Some(address) => errors.extend(weak(password, address, business)),
     }
     if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control))
     {

@@ -156,6 +156,7 @@ pub(crate) fn errors<'t>(table: &'t RouteTable, route: &'t Route) -> BTreeMap<u1
         errors.entry(status).or_default().insert(code);
     };
     add(429, "too-many-requests");
+    add(429, "too-many-at-once");
     if route.who != Who::Public {
         add(401, "unauthorized");
         add(403, "forbidden");

@@ -1,9 +1,9 @@
-//! Threads that answer questions. Each has a reader and an extension of its own, so that no question waits for a decision.
+//! Threads that answer questions. Each has a reader and an extension of its own, so that no question waits for a decision, and callers
+//! take turns.
 
 use host::processor::Answerer;
+use host_turns::{NotQueued, Sender, Turn, queue};
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// A question to answer.
@@ -25,41 +25,40 @@ pub enum NotAsked {
 
 /// Sends questions to the threads that answer them; a clone sends to the same threads.
 #[derive(Clone)]
-pub struct Questioner {
-    sender: SyncSender<AskFn>,
-    waiting_max: usize,
-}
+pub struct Questioner(Sender<AskFn>);
 
 impl Questioner {
-    /// Asks without waiting. The function runs on a thread of its own, and passes its answer on by itself.
+    /// Asks for the server itself, like [`Questioner::try_ask_in`].
     ///
     /// # Errors
     /// Fails if too many questions wait or the site has stopped; the function is then not called.
     pub fn try_ask(&self, body: impl FnOnce(&mut Answerer) + Send + 'static) -> Result<(), NotAsked> {
-        self.sender.try_send(Box::new(body)).map_err(|error| match error {
-            TrySendError::Full(_) => NotAsked::Busy { waiting: self.waiting_max },
-            TrySendError::Disconnected(_) => NotAsked::Ended,
+        self.try_ask_in(Turn::Server, body)
+    }
+
+    /// Asks in somebody's turn, without waiting. The function runs on a thread of its own, and passes its answer on by itself.
+    ///
+    /// # Errors
+    /// Fails if too many questions wait or the site has stopped; the function is then not called.
+    pub fn try_ask_in(&self, turn: Turn, body: impl FnOnce(&mut Answerer) + Send + 'static) -> Result<(), NotAsked> {
+        self.0.try_send(turn, Box::new(body)).map_err(|error| match error {
+            NotQueued::Full { waiting } => NotAsked::Busy { waiting },
+            NotQueued::Ended => NotAsked::Ended,
         })
     }
 }
 
 /// Starts one thread for each answerer. They end when the last [`Questioner`] is dropped.
 pub(crate) fn spawn(answerers: Vec<Answerer>, waiting_max: usize) -> io::Result<(Questioner, Vec<JoinHandle<()>>)> {
-    let (sender, receiver) = sync_channel::<AskFn>(waiting_max);
-    let receiver = Arc::new(Mutex::new(receiver));
+    let (sender, taker) = queue::<AskFn>(waiting_max);
     let spawn = |(number, mut answerer): (usize, Answerer)| {
-        let receiver = receiver.clone();
+        let taker = taker.clone();
         thread::Builder::new().name(format!("question-{number}")).spawn(move || {
-            while let Some(body) = take(&receiver) {
+            while let Some(body) = taker.take() {
                 body(&mut answerer);
             }
         })
     };
     let threads = answerers.into_iter().enumerate().map(spawn).collect::<io::Result<_>>()?;
-    Ok((Questioner { sender, waiting_max }, threads))
-}
-
-fn take(receiver: &Mutex<Receiver<AskFn>>) -> Option<AskFn> {
-    // The lock is not held while a question is answered, so a panic cannot damage the receiver.
-    receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    Ok((Questioner(sender), threads))
 }

@@ -15,7 +15,9 @@ use host::{Host, Setup, StartError};
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
 use host_provider_api::{Call, Registry, Reply};
+use host_routes::limits::QUESTIONS_WAITING;
 use host_store::{Partition, Store, StoreError};
+use host_turns::Turn;
 use host_wasm_runner::runner::Runner;
 use std::io;
 use std::num::NonZero;
@@ -61,7 +63,7 @@ pub struct SiteLimits {
     pub deciders: usize,
     /// Number of threads that answer questions.
     pub answerers: usize,
-    /// Maximum number of waiting questions.
+    /// Maximum number of waiting questions: of callers, and as many of operators, of providers and of the server.
     pub questions: usize,
 }
 
@@ -70,7 +72,7 @@ impl Default for SiteLimits {
     /// questions; 256 waiting questions.
     fn default() -> Self {
         let deciders = thread::available_parallelism().map_or(1, NonZero::get).min(DECIDERS_MAX);
-        SiteLimits { writer: WriterLimits::default(), calls: 256, deciders, answerers: 2, questions: 256 }
+        SiteLimits { writer: WriterLimits::default(), calls: 256, deciders, answerers: 2, questions: QUESTIONS_WAITING }
     }
 }
 
@@ -219,14 +221,21 @@ impl Site {
         &self.clock
     }
 
-    /// Sends an event to be decided and committed, without waiting. The function receives the answer after the commit.
+    /// Sends an event of somebody whose turn it is to be decided and committed, without waiting. The function receives the answer after the
+    /// commit. A site whose writer decides has no turns.
     ///
     /// # Errors
     /// Fails if too many events wait, or if the site has stopped; the function is then not called.
-    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+    pub fn try_accept_then(
+        &self,
+        turn: Turn,
+        decoded: Decoded,
+        raw: Vec<u8>,
+        answer: OnAnswer,
+    ) -> Result<(), JobError> {
         match &self.deciders {
-            Deciding::Lanes(lanes) => lanes.try_accept_then(decoded, raw, answer),
-            Deciding::Ahead(deciders) => deciders.try_accept_then(decoded, raw, answer),
+            Deciding::Lanes(lanes) => lanes.try_accept_then(turn, decoded, raw, answer),
+            Deciding::Ahead(deciders) => deciders.try_accept_then(turn, decoded, raw, answer),
             Deciding::Writer => self.jobs().try_accept_then(decoded, raw, answer),
         }
     }

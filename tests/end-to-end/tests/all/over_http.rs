@@ -27,6 +27,7 @@ mod registry;
 mod rights;
 mod saas_plugins;
 mod server;
+mod shares;
 mod stream;
 mod sweep;
 mod tesslate;

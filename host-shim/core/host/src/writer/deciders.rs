@@ -1,14 +1,13 @@
 //! Which threads decide while the writer commits? Each takes waiting events, decides them on one snapshot, and passes them
-//! on to the writer, which commits them or, if what they read has changed, decides them again.
+//! on to the writer, which commits them or, if what they read has changed, decides them again. Callers take turns.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
 use crate::Arrived;
 use crate::clock::ClockSource;
 use crate::processor::Decider;
 use host_intake::Decoded;
+use host_turns::{NotQueued, Sender, Taker, Turn, queue};
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// Maximum number of events that are decided on one snapshot: a longer snapshot is more often outdated.
@@ -22,41 +21,42 @@ struct Waiting {
 
 /// Threads that decide events ahead of the writer. They end when this value is dropped.
 pub struct Deciders {
-    sender: SyncSender<Waiting>,
-    waiting_max: usize,
+    sender: Sender<Waiting>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Deciders {
-    /// Starts a thread for each decider. `waiting_max` is the maximum number of waiting events.
+    /// Starts a thread for each decider. `waiting_max` is the maximum number of waiting events in a line.
     ///
     /// # Errors
     /// Fails if a thread cannot be created.
     pub fn spawn(deciders: Vec<Decider>, clock: &ClockSource, jobs: &Jobs, waiting_max: usize) -> io::Result<Deciders> {
-        let (sender, receiver) = sync_channel(waiting_max);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (sender, taker) = queue(waiting_max);
         let spawn = |(number, mut decider): (usize, Decider)| {
-            let (receiver, clock, jobs) = (receiver.clone(), clock.clone(), jobs.clone());
+            let (taker, clock, jobs) = (taker.clone(), clock.clone(), jobs.clone());
             thread::Builder::new().name(format!("decide-{number}")).spawn(move || {
-                while let Some(taken) = take(&receiver) {
+                while let Some(taken) = take(&taker) {
                     decide(&mut decider, &clock, &jobs, taken);
                 }
             })
         };
         let threads = deciders.into_iter().enumerate().map(spawn).collect::<io::Result<_>>()?;
-        Ok(Deciders { sender, waiting_max, threads })
+        Ok(Deciders { sender, threads })
     }
 
-    /// Sends an event without waiting, like [`Jobs::try_accept_then`].
+    /// Sends an event of somebody whose turn it is, without waiting, like [`Jobs::try_accept_then`].
     ///
     /// # Errors
     /// Fails if too many events wait or the writer has ended; the function is then not called.
-    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+    pub fn try_accept_then(
+        &self,
+        turn: Turn,
+        decoded: Decoded,
+        raw: Vec<u8>,
+        answer: OnAnswer,
+    ) -> Result<(), JobError> {
         let waiting = Waiting { arrived: Arrived { decoded, raw, ahead: None }, answer };
-        self.sender.try_send(waiting).map_err(|error| match error {
-            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
-            TrySendError::Disconnected(_) => JobError::Ended,
-        })
+        Ok(self.sender.try_send(turn, waiting)?)
     }
 
     /// Passes the waiting events on to the writer, and ends the threads.
@@ -70,12 +70,19 @@ impl Deciders {
 }
 
 /// Waits for an event, and takes those that wait behind it; none when the sender is gone.
-fn take(receiver: &Mutex<Receiver<Waiting>>) -> Option<Vec<Waiting>> {
-    // Nothing is decided under the lock, so a panic cannot damage the receiver.
-    let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut taken = vec![receiver.recv().ok()?];
-    taken.extend(receiver.try_iter().take(TOGETHER - 1));
+fn take(taker: &Taker<Waiting>) -> Option<Vec<Waiting>> {
+    let mut taken = vec![taker.take()?];
+    taken.extend(taker.take_waiting(TOGETHER - 1));
     Some(taken)
+}
+
+impl From<NotQueued> for JobError {
+    fn from(error: NotQueued) -> Self {
+        match error {
+            NotQueued::Full { waiting } => JobError::Busy { waiting },
+            NotQueued::Ended => JobError::Ended,
+        }
+    }
 }
 
 /// Decides events, and passes them on in their order.

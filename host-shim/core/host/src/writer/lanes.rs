@@ -2,7 +2,8 @@
 //! extension and a handle of its own, and commits groups like the writer, which then carries out effects only.
 //!
 //! An event goes to the lane of the customer or the account that it names, so that events of one account seldom meet. Correctness
-//! does not depend on that: a commit checks what its decision has read, and the event is decided again if it has changed.
+//! does not depend on that: a commit checks what its decision has read, and the event is decided again if it has changed. In each lane,
+//! callers take turns.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
 use super::{Listener, WriterLimits};
@@ -12,11 +13,11 @@ use crate::processor::{Arriving, Disposition, Processor, Report};
 use extension_contract::{Event, Outcome, Payload};
 use host_intake::Decoded;
 use host_store::{StoreError, Stored};
+use host_turns::{Sender, Taker, Turn, queue};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -37,8 +38,7 @@ pub struct Lane {
 
 /// Threads that decide and commit side by side. They end when this value is dropped.
 pub struct Lanes {
-    senders: Vec<SyncSender<Waiting>>,
-    waiting_max: usize,
+    senders: Vec<Sender<Waiting>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -51,26 +51,29 @@ impl Lanes {
         let waiting_max = limits.waiting.div_ceil(lanes.len().max(1)).max(1);
         let (mut senders, mut threads) = (Vec::new(), Vec::new());
         for (number, lane) in lanes.into_iter().enumerate() {
-            let (sender, receiver) = sync_channel(waiting_max);
+            let (sender, taker) = queue(waiting_max);
             let running = RunningLane { lane, clock: clock.clone(), jobs: jobs.clone(), limits };
-            let run = move || running.until_stopped(&receiver);
+            let run = move || running.until_stopped(&taker);
             threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(run)?);
             senders.push(sender);
         }
-        Ok(Lanes { senders, waiting_max, threads })
+        Ok(Lanes { senders, threads })
     }
 
-    /// Sends an event to its lane without waiting, like [`Jobs::try_accept_then`].
+    /// Sends an event of somebody whose turn it is to its lane, without waiting, like [`Jobs::try_accept_then`].
     ///
     /// # Errors
     /// Fails if too many events wait or the lane has ended; the function is then not called.
-    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+    pub fn try_accept_then(
+        &self,
+        turn: Turn,
+        decoded: Decoded,
+        raw: Vec<u8>,
+        answer: OnAnswer,
+    ) -> Result<(), JobError> {
         let lane = lane_of(&decoded.event, self.senders.len());
         let sender = self.senders.get(lane).ok_or(JobError::Ended)?;
-        sender.try_send(Waiting { decoded, raw, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
-            TrySendError::Disconnected(_) => JobError::Ended,
-        })
+        Ok(sender.try_send(turn, Waiting { decoded, raw, answer })?)
     }
 
     /// Commits and answers the waiting events, and ends the threads.
@@ -160,15 +163,15 @@ struct RunningLane {
 }
 
 impl RunningLane {
-    fn until_stopped(mut self, waiting: &Receiver<Waiting>) {
-        while let Ok(first) = waiting.recv() {
+    fn until_stopped(mut self, waiting: &Taker<Waiting>) {
+        while let Some(first) = waiting.take() {
             let mut group = vec![first];
             let until = Instant::now() + self.limits.gather;
-            group.extend(waiting.try_iter().take(self.limits.group.saturating_sub(1)));
+            group.extend(waiting.take_waiting(self.limits.group.saturating_sub(1)));
             if group.len() < self.limits.group {
                 // To sleep once costs less than to be woken by each event.
                 thread::sleep(until.saturating_duration_since(Instant::now()));
-                group.extend(waiting.try_iter().take(self.limits.group - group.len()));
+                group.extend(waiting.take_waiting(self.limits.group - group.len()));
             }
             self.commit(group);
         }

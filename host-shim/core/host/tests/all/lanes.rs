@@ -16,6 +16,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, Registry};
 use host_store::{EffectState, MemoryStore, NotState, Store, state_hash};
 use host_store_postgres::{PostgresStore, Settings};
+use host_turns::Turn;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
@@ -131,7 +132,7 @@ fn start(first: &Processor, jobs: &Jobs, limits: WriterLimits) -> Vec<Lanes> {
 fn send(lanes: &Lanes, event: Event) -> Receiver<JobResult> {
     let (answer, answered) = channel();
     let answer = Box::new(move |result| drop(answer.send(result)));
-    lanes.try_accept_then(decoded(event), Vec::new(), answer).unwrap();
+    lanes.try_accept_then(Turn::Provider, decoded(event), Vec::new(), answer).unwrap();
     answered
 }
 

@@ -11,6 +11,7 @@ use host::writer::{Deciders, Listener, Writer, WriterLimits};
 use host_intake::Decoded;
 use host_provider_api::Call;
 use host_store::SqliteStore;
+use host_turns::Turn;
 use rusqlite::Connection;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ fn run(setting: &Setting, customers: usize, rounds: usize) -> Result<(f64, f64)>
             let sender = sender.clone();
             // The receiver waits for all answers.
             let answer = Box::new(move |answer| drop(sender.send(answer)));
-            deciders.try_accept_then(Decoded { event, refusal: None, time: None }, Vec::new(), answer)?;
+            let decoded = Decoded { event, refusal: None, time: None };
+            deciders.try_accept_then(Turn::Provider, decoded, Vec::new(), answer)?;
         }
         drop(sender);
         let mut reports = Vec::with_capacity(customers);

@@ -11,6 +11,7 @@ use crate::mail_rate::{MailSender, Mailbox};
 use crate::problem::Problem;
 use crate::query::read;
 use crate::rate::Peer;
+use crate::turn;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -208,13 +209,13 @@ pub(crate) async fn reset(
     let links = links_for(&hosted, &address)?;
     let sender = app.rates.client(peer, &headers).map(MailSender::at);
     // The mails go out after the answer, whose time tells nothing either.
-    tokio::spawn(async move {
+    tokio::spawn(turn::carry(async move {
         match send((&app, &hosted), sender, &links, &Map::new()).await {
             Ok(()) => {}
             Err(NotSent::TooMany(_)) => tracing::info!("a link was not sent: too many were asked for with its address"),
             Err(error) => tracing::error!(%error, "a link was not sent"),
         }
-    });
+    }));
     Ok(Answered::of(202, json!({})))
 }
 
@@ -242,7 +243,8 @@ pub(crate) async fn password(
     let given = given(&app, &headers, body, &["token", "password"], &[]).await?;
     let (token, password) = (text(&given, "token"), text(&given, "password").to_owned());
     let now = hosted.site.clock().now();
-    let logged_in = answer(|then: Then| users.identity().set_password(token, password, now, then)).await?;
+    let identity = users.identity().in_turn(turn::current());
+    let logged_in = answer(|then: Then| identity.set_password(token, password, now, then)).await?;
     note_language(users, &logged_in.user, &headers);
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;

@@ -84,6 +84,7 @@ pub(crate) async fn found(
         let detail = format!("expected at most {ORGANIZATIONS_MAX} organizations of a user");
         return Err(Problem::new(StatusCode::CONFLICT, "too-many-organizations", detail));
     }
+    app.rates.organization(&session.user.id)?;
     let created_at = session.hosted.site.clock().now();
     let organization = Organization { id: random("org_")?, name: name.to_owned(), created_at };
     if !session.file()?.found(session.user.livemode, &organization, &session.user.id)? {
@@ -100,8 +101,13 @@ pub(crate) async fn list(session: Session) -> Result<Answered, Problem> {
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID`: closes the organization's account, as an owner.
-pub(crate) async fn dissolve(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn dissolve(
+    State(app): State<AppState>,
+    session: Session,
+    Named(id): Named<String>,
+) -> Result<Answered, Problem> {
     let organization = session.owned(&id)?;
+    app.rates.organization(&session.user.id)?;
     let account = Account::Organization(organization.id.clone());
     close(&session.hosted, account).await.map_err(|error| {
         tracing::error!(%error, organization = id, "an organization was not closed");

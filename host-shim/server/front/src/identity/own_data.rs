@@ -10,6 +10,7 @@ use crate::lists::List;
 use crate::problem::Problem;
 use crate::query::ask;
 use crate::rate::Tried;
+use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -133,7 +134,7 @@ pub(crate) async fn erase(
             let detail = "log in again, and delete the account within ten minutes";
             return Err(Problem::new(StatusCode::FORBIDDEN, "login-again", detail));
         }
-    } else if !proved(|then| users.identity().prove(&session.user.id, password, then)).await? {
+    } else if !proved(|then| users.identity().in_turn(turn::current()).prove(&session.user.id, password, then)).await? {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-credentials", "the password is wrong"));
     }
     app.rates.succeeded(tried);

@@ -6,6 +6,7 @@ use crate::extract::{Counted, Hosted};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::proof::unproved;
+use crate::turn;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use extension_contract::Account;
@@ -32,7 +33,7 @@ impl FromRequestParts<AppState> for Session {
         match found.transpose()?.flatten() {
             Some((user, id)) => {
                 if !is_counted {
-                    app.rates.key(&format!("user:{}", user.id))?;
+                    turn::of_user(app, &hosted.site.partition().name(), &user)?;
                 }
                 Ok(Session { hosted, user, id })
             }

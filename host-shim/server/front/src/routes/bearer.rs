@@ -7,6 +7,7 @@ use crate::access::{bearer, unauthorized};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::read;
+use crate::turn;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use extension_contract::{Actor, ActorKind};
@@ -98,9 +99,9 @@ pub(crate) async fn find(
     let is_valid =
         row["status"] == ISSUED && row["expires_at"].as_i64().is_some_and(|end| end > hosted.site.clock().now());
     let key = format!("{CLAIM}{id}");
-    app.rates.key(&key)?;
     let actor = Actor { kind: ActorKind::Service, subject: id.to_owned(), roles: Vec::new() };
     let (partition, reach) = (hosted.site.partition().clone(), Reach::Accounts(vec![account]));
     let caller = Caller { key, partition, actor, reach, in_accounts: BTreeMap::new() };
+    turn::called(app, &caller)?;
     Ok(Bearer { caller, id: id.to_owned(), sha256, is_valid })
 }

@@ -287,8 +287,10 @@ fn moment(name: &str, form: &Form, scope: &Scope) -> Result<Timestamp, NoAnswer>
 
 /// Compares two rows by a member; rows that are alike are in the order of their ids.
 fn in_order(sort: &Sort, a: &Value, b: &Value) -> Ordering {
-    let of = |row: &Value| sort.member.split('.').fold(row.clone(), |value, name| value[name].clone());
-    let by_member = compared(&of(a), &of(b));
+    fn of<'r>(row: &'r Value, member: &str) -> &'r Value {
+        member.split('.').fold(row, |value, name| &value[name])
+    }
+    let by_member = compared(of(a, &sort.member), of(b, &sort.member));
     let by_member = if sort.is_descending { by_member.reverse() } else { by_member };
     by_member.then_with(|| compared(&a["id"], &b["id"]))
 }

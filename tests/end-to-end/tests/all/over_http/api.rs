@@ -147,6 +147,14 @@ impl Api {
         Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
     }
 
+    /// Starts a server with users whose requests have other limits than those of most tests.
+    pub fn with_limits(business: &str, change: impl FnOnce(FrontLimits) -> FrontLimits) -> Api {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), has_users: true, ..ServerOptions::default() };
+        let front = change(options.front);
+        Api::start_with(business_named(business), ServerOptions { front, ..options }, keys)
+    }
+
     /// Starts a server that keeps secrets, and whose requests cause as many mails as those of every server.
     pub fn with_usual_mails(business: &str, vault: Arc<Vault>) -> Api {
         let keys = Arc::new(Keys::in_memory().expect("keys"));

@@ -34,6 +34,7 @@ impl Answer {
 }
 
 /// A connection to a server.
+#[derive(Debug)]
 pub struct Connection(TcpStream);
 
 impl Connection {

@@ -112,6 +112,8 @@ pub struct ServerOptions {
     pub url: String,
     /// Host names of the business.
     pub names: Vec<String>,
+    /// True for a server without a proxy in front: this machine is a client like any other.
+    pub has_no_proxy: bool,
 }
 
 impl Default for ServerOptions {
@@ -122,6 +124,7 @@ impl Default for ServerOptions {
                 key: UNLIMITED,
                 stranger: UNLIMITED,
                 logins: u32::MAX,
+                registrations: u32::MAX,
                 mails: UNLIMITED_MAILS,
                 ..FrontLimits::default()
             },
@@ -139,6 +142,7 @@ impl Default for ServerOptions {
             issuers: Vec::new(),
             url: "http://127.0.0.1".to_owned(),
             names: Vec::new(),
+            has_no_proxy: false,
         }
     }
 }
@@ -191,6 +195,7 @@ impl Server {
             issuers,
             url,
             names,
+            has_no_proxy,
         } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
@@ -253,6 +258,7 @@ impl Server {
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
         };
         let front = front.expect("a front").with_tools(given.partition.clone(), tools);
+        let front = if has_no_proxy { front.with_proxies(Vec::new()) } else { front };
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
@@ -280,6 +286,11 @@ impl Server {
     }
 
     /// Returns the address without `http://`.
+    /// Removes the users who have done nothing.
+    pub fn remove_idle_users(&self) {
+        runtime().block_on(self.front.remove_idle_users());
+    }
+
     pub fn address(&self) -> &str {
         self.address.trim_start_matches("http://")
     }

@@ -9,6 +9,7 @@ use host::writer::{Deciders, JobError, WriterLimits};
 use host_provider_api::Registry;
 use host_store::MemoryStore;
 use host_store::testing::Faults;
+use host_turns::Turn;
 use serde_json::json;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -113,7 +114,8 @@ fn events_that_other_threads_decide_are_each_committed_once() {
         let doing = json!({"note": [format!("f{n}")]});
         let answers = answers.clone();
         let event = decoded(command(&format!("c{n}"), &format!("u{}", n % 7), T0, doing));
-        deciders.try_accept_then(event, Vec::new(), Box::new(move |answer| answers.send(answer).unwrap())).unwrap();
+        let answer = Box::new(move |answer| answers.send(answer).unwrap());
+        deciders.try_accept_then(Turn::Provider, event, Vec::new(), answer).unwrap();
     }
     // The events that wait now are passed on before the threads end.
     deciders.stop();
