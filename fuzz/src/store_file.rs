@@ -5,7 +5,8 @@
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
 use host_store::{
-    Changes, InboxProgress, InboxState, NewInbox, NotState, Partition, Read, Scope, SqliteStore, Store, state_document,
+    Changes, DueQuery, InboxProgress, InboxState, NewInbox, NotState, Partition, Read, Scope, SqliteStore, Store,
+    state_document,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,7 +107,7 @@ fn use_all(path: &Path) {
         let _ = store.collections(&scope);
         let _ = store.newest_data_version(&scope);
     }
-    let _ = store.effects_due(&partition, i64::MAX, true, &[], PAGE);
+    let _ = store.effects_due(&DueQuery::of(&partition, i64::MAX, PAGE));
     let _ = store.effects_running(&partition);
     let _ = store.effects_open(&partition, None);
     let _ = store.next_due(&partition, 0);

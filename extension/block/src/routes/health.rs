@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
 use extension_contract::Timestamp;
+use host_store::DueQuery;
 use serde_json::json;
 
 /// Milliseconds after which a due effect, one whose lease has ended, or the retry of an event waits too long: a worker asks every few
@@ -19,7 +20,7 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
         Err(Failed::Outrun) => return Err(Failed::Outrun),
     };
     let partition = app.processor().partition().clone();
-    let due = app.store().effects_due(&partition, platform.now, true, &[], 1)?;
+    let due = app.store().effects_due(&DueQuery::of(&partition, platform.now, 1))?;
     // A worker that leases effects and dies leaves them running: what it does not report or poll in time waits too.
     let running = app.store().effects_running(&partition)?;
     let times = due.iter().map(|row| row.due_at).chain(running.iter().filter_map(|row| row.lease.until));

@@ -22,10 +22,11 @@ pub use intervene::{InterveneError, Intervention, OpenEffect};
 pub use lent::{Delivered, Lent, LentReply};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
+pub use rooms::Rooms;
 pub use saved::Saved;
 pub use uses::{ResourceUse, use_of};
 
-use crate::processor::{NewEvent, Processor, Report, WAIT_MAX_MS};
+use crate::processor::{CONFLICTS_MAX, NewEvent, Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
@@ -33,7 +34,6 @@ use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Even
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease, StoreError};
 use queue::{EffectTransition, Queue};
-use rooms::Rooms;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -301,8 +301,8 @@ impl Outbox {
     /// Starts some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
     /// with its lease, before this function returns.
     ///
-    /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results are stored
-    /// in the order in which their effects became due.
+    /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results of simulations are stored
+    /// in the order in which their effects became due. The calls of real providers begin in turn by account.
     ///
     /// # Errors
     /// Fails if the store fails, or in an open group unless every provider simulates.
@@ -311,58 +311,68 @@ impl Outbox {
             return Err(OutboxError::GroupOpen);
         }
         self.clock = self.clock.max(now);
-        let mut agenda_events = Vec::new();
-        let mut rooms = self.rooms.clone();
-        loop {
-            let first = agenda_events.first().map(AgendaEvent::is_call);
-            let alike = |event: &AgendaEvent| first.is_none_or(|first| first == event.is_call());
-            let is_blocked = is_blocked(&rooms, &self.registry, self.is_leaving);
-            let popped = self.agenda.pop(now, is_blocked, alike);
-            match popped {
-                Some(event) => {
-                    if let AgendaEvent::Call(row) | AgendaEvent::Poll(row) = &event {
-                        rooms.enter(&self.registry, &row.effect.kind, &row.scope.name());
-                    }
-                    agenda_events.push(event);
-                }
-                None if agenda_events.is_empty() => return self.begin_due(now),
-                None => return self.handle_agenda(agenda_events, now),
+        for _ in 0..CONFLICTS_MAX {
+            if let Some(begun) = self.begin_once(now)? {
+                return Ok(begun);
             }
         }
+        Ok(Begun::default())
     }
 
-    /// Handles events of the agenda: polls and repeated calls, or expired leases and deadlines.
-    fn handle_agenda(&mut self, agenda_events: Vec<AgendaEvent>, now: Timestamp) -> Result<Begun, OutboxError> {
+    /// Does the same once. Returns none if another host has taken all that was to begin.
+    fn begin_once(&mut self, now: Timestamp) -> Result<Option<Begun>, OutboxError> {
+        let is_blocked = is_blocked(&self.rooms, &self.registry, self.is_leaving);
+        let started = self.agenda.first_due(now, is_blocked, usize::MAX);
+        if started.first().is_some_and(|(event, _)| !event.is_call()) {
+            return self.end_some(started, now).map(Some);
+        }
+        // Simulations answer at once, so the results are stored in the order in which the effects became due.
+        let is_simulation = self.registry.is_simulation();
+        if is_simulation && !started.is_empty() {
+            return self.begin_some(started, Vec::new(), now).map(Some);
+        }
+        let declared = &self.processor().runner().declarations().effects;
+        let busy: Vec<String> = match self.is_leaving {
+            true => declared.iter().map(|decl| decl.kind.clone()).collect(),
+            false => self.rooms.busy(&self.registry, declared),
+        };
+        let mut due = match is_simulation && !self.is_leaving {
+            true => self.queue.due(now, self.fire_timers, ROUND)?,
+            false => self.queue.due_in_turn(now, self.fire_timers, &busy)?,
+        };
+        if due.first().is_some_and(|row| !row.needs_call(now)) {
+            return self.end_without_call(due, now).map(Some);
+        }
+        due.truncate(due.iter().take_while(|row| row.needs_call(now)).count());
+        let of_row = |row: &EffectRow| (row.effect.kind.clone(), row.scope.name());
+        let waiting: Vec<(String, String)> = started.iter().map(|(_, row)| row).chain(&due).map(of_row).collect();
+        let waiting: Vec<(&str, &str)> = waiting.iter().map(|(kind, scope)| (kind.as_str(), scope.as_str())).collect();
+        let chosen = self.rooms.choose(&self.registry, &waiting, ROUND);
+        if chosen.is_empty() {
+            return Ok(Some(Begun::default()));
+        }
+        let (of_agenda, of_queue): (Vec<usize>, Vec<usize>) = chosen.into_iter().partition(|at| *at < started.len());
+        let of_queue: Vec<u64> = of_queue.into_iter().map(|at| due[at - started.len()].seq).collect();
+        let leased = self.queue.lease(&self.owner, now, &of_queue)?;
+        if of_agenda.is_empty() && leased.is_empty() {
+            return Ok(None);
+        }
+        let of_agenda = of_agenda.into_iter().map(|at| started[at].clone()).collect();
+        self.begin_some(of_agenda, leased, now).map(Some)
+    }
+
+    /// Ends leases that have expired, and effects whose deadlines have passed.
+    fn end_some(&mut self, events: Vec<(AgendaEvent, EffectRow)>, now: Timestamp) -> Result<Begun, OutboxError> {
         let (mut begun, mut planned, mut polls) = (Begun::default(), Vec::new(), Vec::new());
-        for event in agenda_events {
-            match event {
-                AgendaEvent::Call(mut row) => {
-                    row.lease.until = Some(now.saturating_add(LEASE_MS));
-                    begun.add(&row);
-                    match self.call(&row) {
-                        Ok(call) => {
-                            self.agenda.add(row.clone(), AgendaState::Called);
-                            self.begin_call(row, call, &mut begun);
-                        }
-                        Err(failure) => planned.push(ended(row, Err(failure))),
-                    }
-                }
-                AgendaEvent::Poll(row) => {
-                    begun.add(&row);
-                    if let Ok(call) = self.call(&row) {
-                        self.begin_call(row, call, &mut begun);
-                    }
-                }
-                AgendaEvent::LeaseExpired(row) => {
-                    begun.add(&row);
-                    planned.push(self.lost_answer(row, now));
-                }
-                AgendaEvent::Deadline(row) => {
-                    begun.add(&row);
-                    polls.extend(row.lease.token.is_some().then(|| row.clone()));
-                    planned.push(timed_out(row));
-                }
+        for (event, row) in events {
+            self.agenda.remove(event, &row);
+            begun.add(&row);
+            if event == AgendaEvent::LeaseExpired {
+                planned.push(self.lost_answer(row, now));
+                continue;
             }
+            polls.extend(row.lease.token.is_some().then(|| row.clone()));
+            planned.push(timed_out(row));
         }
         begun.reports = self.apply(planned, now)?;
         for row in polls {
@@ -371,33 +381,43 @@ impl Outbox {
         Ok(begun)
     }
 
-    /// Starts effects from the queue.
-    fn begin_due(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
-        let declared = &self.processor().runner().declarations().effects;
-        let (busy, room) = match self.is_leaving {
-            true => (declared.iter().map(|decl| decl.kind.clone()).collect(), ROUND),
-            false => self.rooms.busy(&self.registry, declared),
-        };
-        let first = self.queue.due(now, self.fire_timers, &busy, 1)?;
-        let Some(needs_call) = first.first().map(|row| row.needs_call(now)) else { return Ok(Begun::default()) };
-        if !needs_call {
-            let due = self.queue.due(now, self.fire_timers, &busy, ROUND)?;
-            return self.end_without_call(due, now);
-        }
-        let mut begun = Begun::default();
-        let mut planned = Vec::new();
-        for row in self.queue.lease_due(&self.owner, now, self.fire_timers, &busy, room.min(ROUND))? {
-            begun.add(&row);
-            match self.call(&row) {
-                Ok(call) => {
-                    self.agenda.add(row.clone(), AgendaState::Called);
+    /// Begins calls: polls and repeated calls of the agenda, and leased effects.
+    fn begin_some(
+        &mut self,
+        of_agenda: Vec<(AgendaEvent, EffectRow)>,
+        leased: Vec<EffectRow>,
+        now: Timestamp,
+    ) -> Result<Begun, OutboxError> {
+        let (mut begun, mut planned) = (Begun::default(), Vec::new());
+        for (event, mut row) in of_agenda {
+            self.agenda.remove(event, &row);
+            if event == AgendaEvent::Poll {
+                begun.add(&row);
+                if let Ok(call) = self.call(&row) {
                     self.begin_call(row, call, &mut begun);
                 }
-                Err(failure) => planned.push(ended(row, Err(failure))),
+                continue;
             }
+            row.lease.until = Some(now.saturating_add(LEASE_MS));
+            self.begin_leased(row, &mut begun, &mut planned);
+        }
+        for row in leased {
+            self.begin_leased(row, &mut begun, &mut planned);
         }
         begun.reports = self.apply(planned, now)?;
         Ok(begun)
+    }
+
+    /// Begins the call of a leased effect, or plans its end if it cannot be called.
+    fn begin_leased(&mut self, row: EffectRow, begun: &mut Begun, planned: &mut Vec<PlannedTransition>) {
+        begun.add(&row);
+        match self.call(&row) {
+            Ok(call) => {
+                self.agenda.add(row.clone(), AgendaState::Called);
+                self.begin_call(row, call, begun);
+            }
+            Err(failure) => planned.push(ended(row, Err(failure))),
+        }
     }
 
     /// Ends the first of these due effects, up to one that needs a call: timers, messages, and effects after their deadlines.
@@ -536,13 +556,16 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// Returns the time of the next effect, timer, retry, poll, deadline or end of a lease.
+    /// Returns the time of the next effect, timer, retry, poll, deadline or end of a lease, or at which a provider has room again.
     ///
     /// # Errors
     /// Fails if the store fails.
     pub fn next_time(&self) -> Result<Option<Timestamp>, OutboxError> {
         let is_blocked = is_blocked(&self.rooms, &self.registry, self.is_leaving);
-        self.next_of(self.agenda.next(self.clock, is_blocked))
+        let declared = &self.processor().runner().declarations().effects;
+        let room = self.rooms.wait_ms(&self.registry, declared).filter(|_| !self.is_leaving);
+        let room = room.map(|wait_ms| self.clock.saturating_add(wait_ms));
+        self.next_of([self.agenda.next(self.clock, is_blocked), room].into_iter().flatten().min())
     }
 
     /// Returns the same without polls: a provider that works in real time is not further when only the host's clock is

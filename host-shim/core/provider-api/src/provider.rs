@@ -34,10 +34,14 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Returns how many calls of the provider may run at the same time. Further calls wait in the store, without a lease.
+    /// Returns how many calls of the provider may run at the same time, and how many may begin now. Further calls wait in the store,
+    /// without a lease.
     fn room(&self) -> Room {
         Room::default()
     }
+
+    /// Counts a call that the outbox is about to make among those that have begun.
+    fn reserve(&self) {}
 
     /// Returns true if a failure with this code of [`CallOutcome::Retry`] says something of the call only, for example of a mailbox, and
     /// nothing of the provider: then other calls need not wait.
@@ -90,19 +94,26 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// How many calls of a provider may run at the same time.
+/// Code of a refusal because a later generation has been applied to the resource.
+pub const SUPERSEDED: &str = "superseded";
+
+/// How many calls of a provider may run at the same time, and how many may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Of all accounts together.
     pub at_once: usize,
     /// Of one account.
     pub per_account: usize,
+    /// How many of them may begin now.
+    pub begins: usize,
+    /// Milliseconds after which another one may begin, if none may begin now.
+    pub wait_ms: i64,
 }
 
 impl Default for Room {
-    /// 16 calls, also of one account.
+    /// 16 calls, also of one account, at any rate.
     fn default() -> Self {
-        Room { at_once: 16, per_account: 16 }
+        Room { at_once: 16, per_account: 16, begins: usize::MAX, wait_ms: 0 }
     }
 }
 
@@ -233,12 +244,19 @@ impl Registry {
         provider.map(|provider| provider.restrictions(resource)).unwrap_or_default()
     }
 
-    /// Returns the number of the provider that takes effects of this kind, and how many of its calls may run at the same time. None for
-    /// a simulation and without a provider: they answer at once.
+    /// Returns the number of the provider that takes effects of this kind, and how many of its calls may run and begin. None for a
+    /// simulation and without a provider: they answer at once.
     pub fn room(&self, kind: &str) -> Option<(usize, Room)> {
         let number = self.number(kind)?;
         let provider = &self.providers[number];
         provider.simulation().is_none().then(|| (number, provider.room()))
+    }
+
+    /// Counts a call that is about to be made: see [`Provider::reserve`].
+    pub fn reserve(&self, kind: &str) {
+        if let Some(provider) = self.find(kind) {
+            provider.reserve();
+        }
     }
 
     /// Returns the providers of which no call succeeds now.

@@ -44,7 +44,6 @@ macro_rules! first_of_its_key {
          WHERE b.scope = e.scope AND b.ordering_key = e.ordering_key AND b.state < 2 AND b.seq < e.seq))"
     };
 }
-pub(crate) use first_of_its_key;
 
 /// Condition: the effect needs no call at the time `$3`, see [`EffectRow::needs_call`].
 macro_rules! needs_no_call {
@@ -52,44 +51,79 @@ macro_rules! needs_no_call {
         "(e.kind IN ('account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= $3, false))"
     };
 }
-pub(crate) use needs_no_call;
 
-/// Condition: the effect's kind is not in a list, or it needs no call.
-macro_rules! not_busy {
-    ($list:literal) => {
-        concat!("(e.kind <> ALL(", $list, "::text[]) OR ", $crate::effects::needs_no_call!(), ") AND ")
+/// The due effects in the table `e` that are no timers. After the partition come the present, the largest number, whether timers
+/// fire, and the kinds whose providers have no room.
+macro_rules! due {
+    () => {
+        concat!(
+            "effects e WHERE e.partition = ",
+            partition!(),
+            " AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= $3 AND ",
+            "(e.kind <> ALL($6::text[]) OR ",
+            needs_no_call!(),
+            ") AND ",
+            first_of_its_key!(),
+            " ORDER BY e.due_at, e.seq"
+        )
     };
 }
-pub(crate) use not_busy;
 
-/// Chooses, marks and leases due effects; returns them in order. Leaves out what another host is changing just now.
-/// After the partition come the present, the largest number, whether timers fire, the end of the leases, the owner, and the
-/// kinds whose providers have no room.
-pub(crate) const LEASE_DUE: &str = concat!(
-    "WITH due AS (",
-    "(SELECT e.seq, e.due_at, ",
-    needs_no_call!(),
-    " AS stops FROM effects e WHERE e.partition = ",
-    partition!(),
-    " AND e.state = 0 ",
-    "AND e.kind <> 'timer.at' AND e.due_at <= $3 AND ",
-    not_busy!("$8"),
-    first_of_its_key!(),
-    " ORDER BY e.due_at, e.seq LIMIT $4) UNION ALL ",
-    "(SELECT e.seq, e.due_at, true FROM effects e WHERE $5 AND e.partition = ",
-    partition!(),
-    " AND e.state = 0 ",
-    "AND e.kind = 'timer.at' AND e.due_at <= $3 AND ",
-    first_of_its_key!(),
-    " ORDER BY e.due_at, e.seq LIMIT 1)), ",
-    "counted AS (SELECT seq, count(*) FILTER (WHERE stops) OVER (ORDER BY due_at, seq) AS stopped FROM due), ",
-    "free AS (SELECT f.seq FROM effects f WHERE f.seq IN (SELECT seq FROM counted WHERE stopped = 0) AND f.state = 0 ",
-    "FOR UPDATE SKIP LOCKED), ",
-    "taken AS (UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = $6, fence = fence + 1, ",
-    "token = NULL, lease_owner = $7 WHERE seq IN (SELECT seq FROM free) AND state = 0 RETURNING *) ",
+/// The due timers in the table `e`.
+macro_rules! due_timers {
+    () => {
+        concat!(
+            "effects e WHERE $5 AND e.partition = ",
+            partition!(),
+            " AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= $3 AND ",
+            first_of_its_key!(),
+            " ORDER BY e.due_at, e.seq LIMIT $4"
+        )
+    };
+}
+
+/// Returns due effects in order of time.
+pub(crate) const DUE: &str = concat!(
     "SELECT ",
     effect_columns!(),
-    " FROM taken e JOIN scopes s ON s.id = e.scope JOIN partitions q ON q.id = e.partition ORDER BY e.due_at, e.seq"
+    " FROM ((SELECT * FROM ",
+    due!(),
+    " LIMIT $4) UNION ALL (SELECT * FROM ",
+    due_timers!(),
+    ")) e JOIN scopes s ON s.id = e.scope JOIN partitions q ON q.id = e.partition ORDER BY e.due_at, e.seq LIMIT $4"
+);
+
+/// Returns due effects in turn by account, see [`DueQuery::turns`](host_store::DueQuery::turns). Two more parameters are the number of
+/// effects that are looked at, and the most of an account and kind.
+pub(crate) const DUE_IN_TURN: &str = concat!(
+    "WITH due AS (SELECT e.seq, e.due_at, e.scope, e.kind, ",
+    needs_no_call!(),
+    " AS own FROM ",
+    due!(),
+    " LIMIT $7), counted AS (SELECT seq, due_at, CASE WHEN own THEN 0 ELSE ",
+    "row_number() OVER (PARTITION BY scope, kind, own ORDER BY due_at, seq) END AS turn FROM due), ",
+    "chosen AS ((SELECT seq, turn, due_at FROM counted WHERE turn <= $8 ORDER BY turn, due_at, seq LIMIT $4) ",
+    "UNION ALL (SELECT e.seq, 0, e.due_at FROM ",
+    due_timers!(),
+    ") ORDER BY turn, due_at, seq LIMIT $4) ",
+    "SELECT ",
+    effect_columns!(),
+    " FROM chosen c JOIN effects e ON e.seq = c.seq JOIN scopes s ON s.id = e.scope ",
+    "JOIN partitions q ON q.id = e.partition ORDER BY c.turn, e.due_at, e.seq"
+);
+
+/// Marks and leases chosen effects; returns them in the chosen order. Leaves out what another host is changing just now.
+/// After the partition come the present, the numbers, the end of the leases, and the owner.
+pub(crate) const LEASE: &str = concat!(
+    "WITH free AS (SELECT f.seq FROM effects f WHERE f.seq = ANY($4::bigint[]) AND f.partition = ",
+    partition!(),
+    " AND f.state = 0 AND f.due_at <= $3 FOR UPDATE SKIP LOCKED), ",
+    "taken AS (UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = $5, fence = fence + 1, ",
+    "token = NULL, lease_owner = $6 WHERE seq IN (SELECT seq FROM free) AND state = 0 RETURNING *) ",
+    "SELECT ",
+    effect_columns!(),
+    " FROM taken e JOIN scopes s ON s.id = e.scope JOIN partitions q ON q.id = e.partition ",
+    "ORDER BY array_position($4::bigint[], e.seq)"
 );
 
 /// Returns the time at which the next effect becomes due.

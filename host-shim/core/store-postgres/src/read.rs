@@ -1,7 +1,7 @@
 //! The queries of a store, in PostgreSQL. Each is one round trip, except those of the whole log outside of a snapshot.
 
 use crate::decode::{self, column, get, limit, number, stored};
-use crate::effects::{self, first_of_its_key, partition, select_effects};
+use crate::effects::{self, partition, select_effects};
 use crate::events::{self, select_events};
 use crate::store::PostgresStore;
 use crate::together::Together;
@@ -12,7 +12,10 @@ use extension_contract::{
 };
 use host_store::implementation::json::{self, RunJson};
 use host_store::implementation::{prefix_end, scan_bounds};
-use host_store::{ClaimRow, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored};
+use host_store::{
+    ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored,
+    TURNS_SEARCHED_MAX,
+};
 use std::collections::HashMap;
 use tokio_postgres::Row;
 
@@ -346,31 +349,17 @@ impl Read for PostgresStore {
         self.effects(&self.query(sql, &[params[0], params[1], params[2], &column(after), &limit(most)])?)
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        most: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        let sql = concat!(
-            "SELECT ",
-            effects::effect_columns!(),
-            " FROM ((SELECT * FROM effects e WHERE e.partition = ",
-            partition!(),
-            " AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= $3 AND ",
-            effects::not_busy!("$6"),
-            first_of_its_key!(),
-            " ORDER BY e.due_at, e.seq LIMIT $4) UNION ALL (SELECT * FROM effects e WHERE $5 AND e.partition = ",
-            partition!(),
-            " AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= $3 AND ",
-            first_of_its_key!(),
-            " ORDER BY e.due_at, e.seq LIMIT $4)) e JOIN scopes s ON s.id = e.scope JOIN partitions q ON q.id = e.partition ",
-            "ORDER BY e.due_at, e.seq LIMIT $4"
-        );
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        let DueQuery { partition, now, timers, busy, turns, limit: most } = *query;
         let most = limit(most);
-        self.effects(&self.query(sql, &[&partition.business, &partition.livemode, &now, &most, &timers, &busy])?)
+        let Some(turns) = turns else {
+            let params: Params<'_> = &[&partition.business, &partition.livemode, &now, &most, &timers, &busy];
+            return self.effects(&self.query(effects::DUE, params)?);
+        };
+        let (searched, turns) = (limit(TURNS_SEARCHED_MAX), limit(turns));
+        let params: Params<'_> =
+            &[&partition.business, &partition.livemode, &now, &most, &timers, &busy, &searched, &turns];
+        self.effects(&self.query(effects::DUE_IN_TURN, params)?)
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

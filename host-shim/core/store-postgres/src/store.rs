@@ -314,14 +314,12 @@ impl Store for PostgresStore {
         self.grouped(|store| store.apply_in_group(changes))
     }
 
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        let LeaseRequest { partition, owner, now, until, timers, busy, limit } = *request;
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        let LeaseRequest { partition, owner, now, until, chosen } = *request;
+        let chosen: Vec<i64> = chosen.iter().map(|seq| decode::column(*seq)).collect();
         self.grouped(|store| {
-            let limit = decode::limit(limit);
-            let rows = store.query(
-                effects::LEASE_DUE,
-                &[&partition.business, &partition.livemode, &now, &limit, &timers, &until, &owner, &busy],
-            )?;
+            let params: Params<'_> = &[&partition.business, &partition.livemode, &now, &chosen, &until, &owner];
+            let rows = store.query(effects::LEASE, params)?;
             rows.iter().map(effects::read).collect()
         })
     }

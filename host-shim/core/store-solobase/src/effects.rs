@@ -7,8 +7,11 @@ use crate::tables::EFFECTS;
 use extension_contract::{Effect, Timestamp};
 use host_store::implementation::json::{damaged, effect_state, from_json, state_number, to_json};
 use host_store::{
-    EffectChange, EffectRow, EffectState, Lease, LeaseRequest, Partition, Scope, StoreError, Stored, TIMER,
+    DueQuery, EffectChange, EffectRow, EffectState, Lease, LeaseRequest, Partition, Scope, StoreError, Stored, TIMER,
 };
+
+/// Maximum number of due effects among which the turns of accounts are found: the memory of a block is small.
+const SEARCHED_MAX: usize = 1_000;
 
 pub(crate) fn effect_id(scope: &Scope, key: &str, generation: u32) -> String {
     format!("{}|{key}|{generation}", scope.name())
@@ -127,21 +130,17 @@ impl Group {
         Ok(())
     }
 
-    /// Returns the effects that may begin. The service has no condition for kinds that are busy, which no worker of the platform has.
-    pub(crate) fn due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        let query = queued(partition, timers).lte("due_at", now).sort("due_at").sort("seq");
-        let query = if busy.is_empty() { query.limit(limit) } else { query };
-        let mut due: Vec<EffectRow> = self.select(&query)?.iter().map(read).collect::<Stored<_>>()?;
-        due.retain(|row| !busy.contains(&row.effect.kind) || !row.needs_call(now));
-        due.truncate(limit);
-        Ok(due)
+    /// Returns the effects that may begin. The service has no condition for kinds that are busy, which no worker of the platform has,
+    /// and none for turns, which are found among the first [`SEARCHED_MAX`].
+    pub(crate) fn due(&self, question: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        let query = queued(question.partition, question.timers).lte("due_at", question.now).sort("due_at").sort("seq");
+        let query = match (question.turns, question.busy.is_empty()) {
+            (Some(_), _) => query.limit(SEARCHED_MAX),
+            (None, true) => query.limit(question.limit),
+            (None, false) => query,
+        };
+        let due: Vec<EffectRow> = self.select(&query)?.iter().map(read).collect::<Stored<_>>()?;
+        Ok(question.in_order(due.into_iter().filter(|row| !question.passes_over(row))))
     }
 
     /// Returns the time at which the next effect becomes due.
@@ -150,21 +149,22 @@ impl Group {
         next.map(|row| row.int("due_at")).transpose()
     }
 
-    /// Marks due effects as running under new leases.
+    /// Marks chosen effects as running under new leases.
     pub(crate) fn lease(&self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        let due = self.due(request.partition, request.now, request.timers, request.busy, request.limit)?;
         let mut leased = Vec::new();
-        for mut row in due.into_iter().take_while(|row| row.needs_call(request.now)) {
+        for seq in request.chosen {
+            let Some(old) = self.first(of(request.partition).eq("seq", *seq))? else { continue };
+            let mut row = read(&old)?;
+            if row.state != EffectState::Queued || row.due_at > request.now {
+                continue;
+            }
             let number = row.lease.number + 1;
             row.lease =
                 Lease { number, until: Some(request.until), token: None, owner: Some(request.owner.to_owned()) };
             row.state = EffectState::Running;
             row.attempts += 1;
-            let id = effect_id(&row.scope, &row.effect.key, row.effect.generation);
-            if let Some(old) = self.find(&EFFECTS, &id)? {
-                self.write_effect(with_progress(old, row.state, row.attempts, row.due_at, &row.lease))?;
-                leased.push(row);
-            }
+            self.write_effect(with_progress(old, row.state, row.attempts, row.due_at, &row.lease))?;
+            leased.push(row);
         }
         Ok(leased)
     }

@@ -17,7 +17,8 @@ use extension_contract::{
 use host_store::implementation::json::{DEAD, DEFERRED, PARKED, PENDING, damaged, from_json, state_number};
 use host_store::implementation::{prefix_end, scan_bounds};
 use host_store::{
-    ClaimRow, EFFECT_RESULTS, EffectRow, EffectState, InboxRow, OpenedRows, Partition, Read, Run, Scope, Stored,
+    ClaimRow, DueQuery, EFFECT_RESULTS, EffectRow, EffectState, InboxRow, OpenedRows, Partition, Read, Run, Scope,
+    Stored,
 };
 use std::collections::BTreeSet;
 
@@ -194,15 +195,8 @@ impl Read for SolobaseStore {
         self.effects(&Query::of(&EFFECTS).eq("scope", scope.name()).gt("seq", after).sort("seq").limit(limit))
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        self.group.due(partition, now, timers, busy, limit)
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        self.group.due(query)
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

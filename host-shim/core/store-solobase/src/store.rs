@@ -162,7 +162,7 @@ impl Store for SolobaseStore {
         self.grouped(|group| group.erase_some(scope, ERASED_MAX))
     }
 
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
         self.grouped(|group| group.lease(request))
     }
 

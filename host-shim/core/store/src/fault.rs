@@ -31,7 +31,7 @@ pub enum Then {
 
 /// A store with an injected fault. Clones share the store and the fault; [`Faults::open`] returns the store for a host.
 ///
-/// Writes are `begin`, `apply`, `lease_due` and `commit`, counted from 1 since the last [`Faults::fail_at`].
+/// Writes are `begin`, `apply`, `lease` and `commit`, counted from 1 since the last [`Faults::fail_at`].
 #[derive(Clone)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -204,8 +204,8 @@ impl Store for FaultStore {
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         self.0.write("apply", |state| state.store.apply(changes))
     }
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        self.0.write("lease", |state| state.store.lease_due(request))
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        self.0.write("lease", |state| state.store.lease(request))
     }
     fn reader(&self) -> Stored<Box<dyn Reader>> {
         let reader = self.0.state().store.reader()?;

@@ -1,7 +1,7 @@
 //! A store that lends another store for each query.
 
 use crate::error::Stored;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Placed, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Placed, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
 use extension_contract::{
@@ -90,15 +90,8 @@ impl<L: Lend> Read for L {
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
         self.lend(|store| store.effects_of(scope, after, limit))
     }
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        self.lend(|store| store.effects_due(partition, now, timers, busy, limit))
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        self.lend(|store| store.effects_due(query))
     }
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
         self.lend(|store| store.effects_running(partition))

@@ -45,8 +45,8 @@ pub use news::{News, NewsPlace};
 pub use not_state::{Excluded, NotState};
 pub use permitted::{Permission, Permitted};
 pub use rows::{
-    ClaimRow, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE,
-    OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TimerRow,
+    ClaimRow, DueQuery, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest,
+    MESSAGE, OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
 #[cfg(feature = "sqlite")]

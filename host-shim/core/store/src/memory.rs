@@ -16,7 +16,7 @@ use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, Expec
 use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
-use crate::rows::{ClaimRow, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
+use crate::rows::{ClaimRow, DueQuery, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use account::{AccountRows, AccountUndo};
@@ -249,8 +249,8 @@ impl Store for MemoryStore {
         Ok(Applied::Done { seq })
     }
 
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
-        let (leased, undo) = Arc::make_mut(&mut self.outbox).lease_due(request);
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        let (leased, undo) = Arc::make_mut(&mut self.outbox).lease(request);
         undo.into_iter().for_each(|undo| self.record(|| Undo::Outbox(undo)));
         if !self.in_group {
             self.publish();
@@ -373,15 +373,8 @@ impl Read for MemoryStore {
         Ok(self.outbox.of_scope(scope, after, limit))
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.due(partition, now, timers, busy, limit))
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.due(query))
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

@@ -2,6 +2,8 @@
 
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 /// The result of [`Read::open`](crate::Read::open).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -189,7 +191,63 @@ pub struct Lease {
     pub owner: Option<String>,
 }
 
-/// A request of a host for due effects.
+/// A question for effects that may begin.
+#[derive(Clone, Copy, Debug)]
+pub struct DueQuery<'a> {
+    /// Business and mode.
+    pub partition: &'a Partition,
+    /// The present, in milliseconds since the epoch.
+    pub now: Timestamp,
+    /// False if timers do not fire; they are then left out.
+    pub timers: bool,
+    /// Kinds whose providers have no room: their effects are left out, unless they need no call.
+    pub busy: &'a [String],
+    /// If set, effects that need a call come in turn by account: first those that need none, then the first of each account and kind,
+    /// then the second ones, at most so many of an account and kind. A store looks at the first [`TURNS_SEARCHED_MAX`] that are due.
+    pub turns: Option<usize>,
+    /// Maximum number of effects.
+    pub limit: usize,
+}
+
+/// Maximum number of due effects among which a store finds the turns of accounts.
+pub const TURNS_SEARCHED_MAX: usize = 10_000;
+
+impl<'a> DueQuery<'a> {
+    /// Asks for all due effects, with timers, in order of time.
+    pub fn of(partition: &'a Partition, now: Timestamp, limit: usize) -> Self {
+        DueQuery { partition, now, timers: true, busy: &[], turns: None, limit }
+    }
+
+    /// Returns true for a due effect that is left out since its provider has no room.
+    pub fn passes_over(&self, row: &EffectRow) -> bool {
+        self.busy.contains(&row.effect.kind) && row.needs_call(self.now)
+    }
+
+    /// Returns the wanted ones of due effects, which come in order of time.
+    pub fn in_order<R: Borrow<EffectRow>>(&self, due: impl IntoIterator<Item = R>) -> Vec<R> {
+        let Some(most) = self.turns else { return due.into_iter().take(self.limit).collect() };
+        let mut counts: BTreeMap<(Scope, String), usize> = BTreeMap::new();
+        let mut turns: Vec<(usize, R)> = Vec::new();
+        for one in due.into_iter().take(TURNS_SEARCHED_MAX) {
+            let row: &EffectRow = one.borrow();
+            let turn = match row.needs_call(self.now) {
+                false => 0,
+                true => {
+                    let count = counts.entry((row.scope.clone(), row.effect.kind.clone())).or_default();
+                    *count += 1;
+                    *count
+                }
+            };
+            if turn <= most {
+                turns.push((turn, one));
+            }
+        }
+        turns.sort_by_key(|(turn, _)| *turn);
+        turns.into_iter().map(|(_, one)| one).take(self.limit).collect()
+    }
+}
+
+/// A request of a host for leases on due effects that it has chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseRequest<'a> {
     /// Business and mode.
@@ -200,12 +258,8 @@ pub struct LeaseRequest<'a> {
     pub now: Timestamp,
     /// Expiry of the leases, in milliseconds since the epoch.
     pub until: Timestamp,
-    /// False if timers do not fire; they then hold up no effect.
-    pub timers: bool,
-    /// Kinds whose providers have no room: their effects are not leased, and hold up no effect.
-    pub busy: &'a [String],
-    /// Maximum number of effects.
-    pub limit: usize,
+    /// The numbers of the effects, in the wanted order.
+    pub chosen: &'a [u64],
 }
 
 /// A stored effect; identified by scope, key and generation.

@@ -23,7 +23,7 @@ mod text;
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
 use crate::reach::{Rows, catalog_keys};
-use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use catalog::CatalogCache;
@@ -423,10 +423,10 @@ impl Store for SqliteStore {
         applied
     }
 
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
         self.check_group()?;
         let lease = |store: &Self| {
-            store.of_partition(request.partition, |connection, number| effects::lease_due(connection, number, request))
+            store.of_partition(request.partition, |connection, number| effects::lease(connection, number, request))
         };
         if self.in_group {
             return lease(self).inspect_err(|_| self.is_broken = true);
@@ -576,15 +576,8 @@ impl Read for SqliteStore {
         self.of_scope(scope, |connection, number| effects::of_scope(connection, number, after, limit))
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
-        self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, busy, limit))
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        self.of_partition(query.partition, |connection, number| effects::due(connection, number, query))
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {

@@ -3,7 +3,7 @@
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
 use crate::news::{News, NewsPlace};
-use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Placed, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, Placed, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -98,18 +98,10 @@ pub trait Read {
     /// Returns all effects of the scope after the `seq` `after`, in order of `seq`, including finished and cancelled
     /// effects.
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
-    /// Returns the effects that may begin at `now`: queued, due, and the first open effect of their ordering key; in
-    /// order of due time, then `seq`. Without `timers`, omits effects of kind `timer.at` (a replay with paused timers
-    /// may have many of them). Omits effects of the kinds in `busy`, whose providers have no room, unless they need no call
-    /// ([`EffectRow::needs_call`]).
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>>;
+    /// Returns the effects that may begin: queued, due, and the first open effect of their ordering key; in order of due time, then
+    /// `seq`, unless the question wants turns. Without timers, omits effects of kind `timer.at` (a replay with paused timers may have
+    /// many of them). Omits effects of busy kinds unless they need no call ([`EffectRow::needs_call`]).
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// Returns the finished effects whose lease has a token, in order of `seq`: their providers still worked on them at the
@@ -220,12 +212,10 @@ pub trait Store: Read + Send + Any {
         Ok(false)
     }
 
-    /// Chooses due effects that need a provider, marks them as running under new leases of the owner, and returns them, in one
-    /// step: no other host can take one of them. Each has one started attempt more, and no token.
-    ///
-    /// The effects are the first of [`Read::effects_due`], up to the first that needs no call
-    /// ([`EffectRow::needs_call`]): results must be stored in the order in which their effects became due.
-    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
+    /// Marks the chosen effects as running under new leases of the owner, and returns them in the chosen order, in one step: no
+    /// other host can take one of them. Each has one started attempt more, and no token. Omits those that are not due any more, since
+    /// another host has taken them.
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
 
     /// Returns true if other handles, also of other hosts, may write at the same time. Only then [`Store::apply`] fails with
     /// `StoreError::Locked`.

@@ -173,6 +173,10 @@ impl Provider for LiveProvider {
         self.inner.room()
     }
 
+    fn reserve(&self) {
+        self.inner.reserve();
+    }
+
     fn outage(&self) -> Option<Outage> {
         self.inner.outage()
     }

@@ -117,6 +117,10 @@ impl Provider for JournaledProvider {
         self.inner.room()
     }
 
+    fn reserve(&self) {
+        self.inner.reserve();
+    }
+
     fn outage(&self) -> Option<Outage> {
         self.inner.outage()
     }

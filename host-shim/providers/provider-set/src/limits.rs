@@ -1,14 +1,16 @@
-//! Limits the calls of a provider: call rate, concurrent calls in total and per account, and a circuit breaker.
+//! Limits the calls of a provider: the rate at which they begin, and a circuit breaker.
 //!
-//! A call that must wait is parked: its outcome is `InProgress`, which uses no attempt, and the outbox polls it later. So is a call that
-//! fails while no other succeeds: then the provider is out, and not the request at fault. A request uses an attempt only if it fails
-//! although the last call of the provider went well. So an outage ends no effect, whether one customer waits or a thousand.
+//! The outbox asks for the room before it leases an effect ([`Provider::room`]), so a call beyond the rate waits in the store. How many
+//! calls run at the same time, and whose turn it is, is the outbox's affair. A call that comes without being asked for and must wait is
+//! parked: its outcome is `InProgress`, which uses no attempt, and it is made later. So is a call that fails while no other succeeds: then
+//! the provider is out, and not the request at fault. A request uses an attempt only if it fails although the last call of the provider
+//! went well. So an outage ends no effect, whether one customer waits or a thousand.
 
 use host_provider_api::{
     BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
 };
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,15 +18,15 @@ use std::time::{Duration, Instant};
 const PARKED: &str = "parked";
 /// The time window of [`ProviderLimits::per_second`].
 const SECOND: Duration = Duration::from_secs(1);
-/// Delay of a call when the maximum of concurrent calls is running, before jitter.
-const NO_ROOM: Duration = Duration::from_millis(200);
+/// Time after which somebody asks again whether the trial call of an open circuit has ended, before jitter.
+const TRIAL: Duration = Duration::from_millis(200);
 
 /// The limits of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderLimits {
     /// Maximum calls that begin within a second.
     pub per_second: usize,
-    /// Maximum concurrent calls.
+    /// Maximum concurrent calls; the outbox counts them.
     pub at_once: usize,
     /// Maximum concurrent calls per account.
     pub per_account: usize,
@@ -58,10 +60,10 @@ pub struct Limited {
 
 #[derive(Default)]
 struct State {
-    /// Start times of the calls of the last second.
+    /// Start times of the calls of the last second, including reserved ones.
     begun: VecDeque<Instant>,
-    at_once: usize,
-    by_scope: BTreeMap<String, usize>,
+    /// Number of reserved calls that have not been made yet.
+    reserved: usize,
     failures: usize,
     /// Two of the accounts whose calls have failed since the last success.
     failing: BTreeSet<String>,
@@ -87,40 +89,50 @@ impl Limited {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a call, or returns the time that it must wait.
-    fn admit(&self, scope: &str, now: Instant) -> Result<(), Duration> {
-        let mut state = self.state();
-        if let Some(until) = state.open_until {
-            if now < until || state.is_trying {
-                return Err(until.saturating_duration_since(now).max(NO_ROOM));
-            }
-            state.is_trying = true;
-        }
+    /// Returns how many calls may begin now, and if none may, the time that the next one must wait.
+    fn begins(&self, state: &mut State, now: Instant) -> (usize, Duration) {
         while state.begun.front().is_some_and(|begun| now.saturating_duration_since(*begun) >= SECOND) {
             state.begun.pop_front();
         }
-        let of_account = state.by_scope.get(scope).copied().unwrap_or_default();
-        let wait = if state.at_once >= self.limits.at_once || of_account >= self.limits.per_account {
-            Some(NO_ROOM)
-        } else if state.begun.len() >= self.limits.per_second {
-            state.begun.front().map(|first| SECOND.saturating_sub(now.saturating_duration_since(*first)))
-        } else {
-            None
+        let by_rate = self.limits.per_second.saturating_sub(state.begun.len());
+        let waits_for_rate = match state.begun.front().filter(|_| by_rate == 0) {
+            Some(first) => SECOND.saturating_sub(now.saturating_duration_since(*first)),
+            None => Duration::ZERO,
         };
-        if let Some(wait) = wait {
-            state.is_trying = false;
-            return Err(wait.max(Duration::from_millis(1)));
+        match state.open_until {
+            None => (by_rate, waits_for_rate),
+            Some(until) if now < until => (0, until.saturating_duration_since(now)),
+            Some(_) if state.is_trying => (0, TRIAL),
+            Some(_) => (by_rate.min(1), waits_for_rate),
         }
+    }
+
+    /// Counts a call that begins.
+    fn count(state: &mut State, now: Instant) {
         state.begun.push_back(now);
-        state.at_once += 1;
-        *state.by_scope.entry(scope.to_owned()).or_default() += 1;
-        Ok(())
+        state.is_trying |= state.open_until.is_some();
+    }
+
+    /// Admits a call, or returns the time that it must wait.
+    fn admit(&self) -> Result<(), Duration> {
+        let (mut state, now) = (self.state(), (self.clock)());
+        if state.reserved > 0 {
+            state.reserved -= 1;
+            return Ok(());
+        }
+        match self.begins(&mut state, now) {
+            (0, wait) => Err(wait.max(Duration::from_millis(1))),
+            _ => {
+                Limited::count(&mut state, now);
+                Ok(())
+            }
+        }
     }
 
     /// Ends an admitted call and updates the circuit. Returns the number of consecutive failures.
     fn leave(&self, scope: &str, failure: Option<(String, String)>, now: Instant) -> usize {
         let mut state = self.state();
-        Limited::end(&mut state, scope);
+        state.is_trying = false;
         let Some((code, message)) = failure else {
             (state.failures, state.outage, state.open_until) = (0, None, None);
             state.failing.clear();
@@ -137,18 +149,6 @@ impl Limited {
             state.open_until = Some(now + self.limits.pause);
         }
         state.failures
-    }
-
-    /// Counts a call as ended.
-    fn end(state: &mut State, scope: &str) {
-        state.at_once = state.at_once.saturating_sub(1);
-        if let Some(of_account) = state.by_scope.get_mut(scope) {
-            *of_account = of_account.saturating_sub(1);
-            if *of_account == 0 {
-                state.by_scope.remove(scope);
-            }
-        }
-        state.is_trying = false;
     }
 
     /// Returns the time until a failed call is made again although nothing else has succeeded: a second, twice as long after each
@@ -182,7 +182,7 @@ impl Place<'_> {
     /// Leaves the place after a call that says nothing of the provider.
     fn leave_as_before(&mut self) {
         let mut state = self.limited.state();
-        Limited::end(&mut state, self.scope);
+        state.is_trying = false;
         self.failures = Some(state.failures);
     }
 }
@@ -202,7 +202,7 @@ impl Provider for Limited {
             let token = own.map_or_else(|| PARKED.to_owned(), |own| format!("{PARKED}:{own}"));
             CallOutcome::InProgress { after_ms: with_jitter(wait, call), token }
         };
-        if let Err(wait) = self.admit(&call.scope, (self.clock)()) {
+        if let Err(wait) = self.admit() {
             return parked(wait);
         }
         let panicked = Some(("provider-panicked".to_owned(), "the provider panicked".to_owned()));
@@ -230,7 +230,15 @@ impl Provider for Limited {
     }
 
     fn room(&self) -> Room {
-        Room { at_once: self.limits.at_once, per_account: self.limits.per_account }
+        let (begins, wait) = self.begins(&mut self.state(), (self.clock)());
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).saturating_add(1);
+        Room { at_once: self.limits.at_once, per_account: self.limits.per_account, begins, wait_ms }
+    }
+
+    fn reserve(&self) {
+        let (mut state, now) = (self.state(), (self.clock)());
+        Limited::count(&mut state, now);
+        state.reserved += 1;
     }
 
     fn outage(&self) -> Option<Outage> {
@@ -304,8 +312,6 @@ mod tests {
         calls: usize,
         /// Calls that are running now.
         running: usize,
-        /// The largest number of calls that ran at the same time.
-        most: usize,
         /// Calls that the limits have parked.
         parked: usize,
         holds: bool,
@@ -315,7 +321,7 @@ mod tests {
     impl Busy {
         fn new() -> Arc<Busy> {
             let answer = CallOutcome::Done(json!({}));
-            let counts = Counts { calls: 0, running: 0, most: 0, parked: 0, holds: false, answer };
+            let counts = Counts { calls: 0, running: 0, parked: 0, holds: false, answer };
             Arc::new(Busy { counts: Mutex::new(counts), changed: Condvar::new() })
         }
 
@@ -343,7 +349,6 @@ mod tests {
             self.change(|counts| {
                 counts.calls += 1;
                 counts.running += 1;
-                counts.most = counts.most.max(counts.running);
             });
             let answer = self.wait_until(|counts| !counts.holds).answer.clone();
             self.change(|counts| counts.running -= 1);
@@ -412,27 +417,6 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_calls_are_limited_in_total_and_per_account() {
-        let busy = Busy::new();
-        let limited = Limited::new("busy", busy.clone(), limits());
-        let greedy: Vec<Call> = (0..7).map(|number| call("greedy", number)).collect();
-        let answers = at_once(&limited, &busy, &[greedy, vec![call("other", 7)]]);
-        let (of_greedy, of_other) = answers.split_at(7);
-        let done = |answers: &[CallOutcome]| answers.iter().filter(|it| matches!(it, CallOutcome::Done(_))).count();
-        assert_eq!((done(of_greedy), done(of_other)), (2, 1), "{answers:?}");
-        assert_eq!(busy.counts().most, 3);
-        assert!(answers.iter().all(|it| matches!(it, CallOutcome::Done(_)) || is_parked(it)));
-    }
-
-    #[test]
-    fn the_total_limit_applies_to_calls_of_different_accounts() {
-        let busy = Busy::new();
-        let limited = Limited::new("busy", busy.clone(), limits());
-        let parked = at_once(&limited, &busy, &of_accounts(5)).iter().filter(|answer| is_parked(answer)).count();
-        assert_eq!((parked, busy.counts().most), (2, 3));
-    }
-
-    #[test]
     fn after_the_pause_one_trial_call_runs_and_its_success_closes_the_circuit() {
         let (busy, clock) = (Busy::new(), TestClock::default());
         let pause = Duration::from_millis(300);
@@ -478,6 +462,43 @@ mod tests {
         assert_eq!((parked(), busy.counts().calls), (9, 5));
         clock.advance(1);
         assert_eq!((parked(), busy.counts().calls), (4, 10));
+    }
+
+    #[test]
+    fn the_room_is_what_is_left_of_the_rate_and_a_reserved_call_is_made_in_any_case() {
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let limited = clock.around(busy.clone(), ProviderLimits { per_second: 3, ..limits() });
+        let room = || (limited.room().begins, limited.room().wait_ms);
+        assert_eq!(room().0, 3);
+        limited.reserve();
+        limited.reserve();
+        assert_eq!(room().0, 1, "they are about to be made");
+        clock.advance(400);
+        limited.reserve();
+        assert_eq!(room(), (0, 601));
+        for number in 0..3 {
+            assert_eq!(limited.call(&call("u", number)), CallOutcome::Done(json!({})), "reserved call {number}");
+        }
+        assert!(is_parked(&limited.call(&call("u", 3))), "nobody has asked for room");
+        clock.advance(600);
+        assert_eq!(room().0, 2);
+    }
+
+    #[test]
+    fn an_open_circuit_has_no_room_and_then_room_for_one_trial() {
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let limited = clock.around(busy.clone(), ProviderLimits { failures: 1, ..limits() });
+        busy.answer(CallOutcome::retry("refused", "nobody listens"));
+        limited.call(&call("u", 0));
+        limited.call(&call("v", 0));
+        assert_eq!((limited.room().begins, limited.room().wait_ms), (0, 1_001));
+        clock.advance(1_000);
+        assert_eq!(limited.room().begins, 1);
+        limited.reserve();
+        assert_eq!(limited.room().begins, 0, "one tries");
+        busy.answer(CallOutcome::Done(json!({})));
+        limited.call(&call("u", 0));
+        assert!(limited.room().begins > 1, "it is closed");
     }
 
     #[test]

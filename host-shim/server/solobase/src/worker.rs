@@ -1,10 +1,12 @@
 //! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has ended.
 
 use crate::block::{Block, BlockError, TRIES_MAX};
+use host::outbox::Rooms;
 use host::remote::{Answer, BODY_BYTES_MAX, CALLS_MAX, Lease, Leased, LentCall};
 use host_http::Method;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
 
@@ -49,15 +51,10 @@ impl Worker {
         self.is_new = false;
         let mode = if leased.livemode { "live" } else { "test" };
         let space = format!("{}/{mode}", leased.business);
-        let registry = &self.registry;
-        let answers: Vec<Answer> = thread::scope(|scope| {
-            let made: Vec<_> = leased.calls.iter().map(|lent| scope.spawn(|| answer(registry, &space, lent))).collect();
-            // The registry turns the panic of a provider into an answer.
-            made.into_iter().map(|made| made.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        });
+        let answers = answers(&self.registry, &space, &leased.calls);
         let (mut calls, mut unreported) = (Vec::with_capacity(answers.len()), Vec::new());
         let mut tries = TRIES_MAX;
-        for (lent, answer) in leased.calls.iter().zip(&answers) {
+        for (lent, answer) in &answers {
             let call = format!("{} {} {}", lent.kind, lent.account, lent.key);
             let body = json!([answer]);
             if let Err(error) = self.block.send_again(Method::Post, "/outbox/answers", Some(&body), tries) {
@@ -71,6 +68,38 @@ impl Worker {
         }
         Ok(Round { calls, unreported, more: leased.more, next: leased.next })
     }
+}
+
+/// Makes calls, as many at the same time as their providers have room for, and returns each with its answer.
+fn answers<'c>(registry: &Registry, space: &str, calls: &'c [LentCall]) -> Vec<(&'c LentCall, Answer)> {
+    let mut waiting: Vec<&LentCall> = calls.iter().collect();
+    let (mut rooms, mut answers) = (Rooms::default(), Vec::new());
+    while !waiting.is_empty() {
+        let of: Vec<(&str, &str)> = waiting.iter().map(|lent| (lent.kind.as_str(), lent.account.as_str())).collect();
+        let mut chosen = rooms.choose(registry, &of, CALLS_MAX);
+        let entered: Vec<_> =
+            chosen.iter().map(|at| (rooms.enter(registry, of[*at].0, of[*at].1), of[*at].1)).collect();
+        if chosen.is_empty() {
+            // A provider without room answers when the call is to be made again.
+            chosen = (0..waiting.len()).collect();
+        }
+        let begun: Vec<&LentCall> = chosen.iter().map(|at| waiting[*at]).collect();
+        let made: Vec<Answer> = thread::scope(|scope| {
+            let threads: Vec<_> = begun.iter().map(|lent| scope.spawn(move || answer(registry, space, lent))).collect();
+            // The registry turns the panic of a provider into an answer.
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        for (number, scope) in entered {
+            if let Some(number) = number {
+                rooms.leave(number, scope);
+            }
+        }
+        answers.extend(begun.into_iter().zip(made));
+        let chosen: BTreeSet<usize> = chosen.into_iter().collect();
+        let mut places = 0..;
+        waiting.retain(|_| places.next().is_none_or(|place| !chosen.contains(&place)));
+    }
+    answers
 }
 
 /// Makes a call with the provider of its kind and returns the answer for the block. `space` is the name of business and mode.

@@ -29,22 +29,22 @@ pub(super) enum AgendaState {
 }
 
 /// An event of a started effect.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AgendaEvent {
     /// The effect is to be called or polled.
-    Call(EffectRow),
+    Call,
     /// An ended effect is to be polled, for a late success.
-    Poll(EffectRow),
+    Poll,
     /// The lease expired without an answer.
-    LeaseExpired(EffectRow),
+    LeaseExpired,
     /// The deadline passed.
-    Deadline(EffectRow),
+    Deadline,
 }
 
 impl AgendaEvent {
     /// Returns true for events that need a call of a provider.
-    pub(super) fn is_call(&self) -> bool {
-        matches!(self, AgendaEvent::Call(_) | AgendaEvent::Poll(_))
+    pub(super) fn is_call(self) -> bool {
+        matches!(self, AgendaEvent::Call | AgendaEvent::Poll)
     }
 }
 
@@ -120,30 +120,32 @@ impl Agenda {
         times.flatten().min()
     }
 
-    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. Passes over calls that are blocked. At equal
-    /// times, polls of ended effects come first, and the end of a lease comes before a deadline.
-    pub(super) fn pop(
-        &mut self,
+    /// Returns the first events that are due at `now` and of one sort, calls or others, at most `limit`; they stay in the agenda. Passes
+    /// over calls that are blocked. At equal times, polls of ended effects come first, and the end of a lease comes before a deadline.
+    pub(super) fn first_due(
+        &self,
         now: Timestamp,
         is_blocked: impl Fn(&EffectRow) -> bool,
-        wanted: impl Fn(&AgendaEvent) -> bool,
-    ) -> Option<AgendaEvent> {
-        let due = self.due(now, is_blocked).next()?;
-        let (at, id, event) = (due.at, due.id.clone(), due.event());
-        if !wanted(&event) {
-            return None;
+        limit: usize,
+    ) -> Vec<(AgendaEvent, EffectRow)> {
+        let mut due = self.due(now, is_blocked).peekable();
+        let Some(is_call) = due.peek().map(|due| due.event.is_call()) else { return Vec::new() };
+        let alike = due.take_while(|due| due.event.is_call() == is_call);
+        alike.take(limit).map(|due| (due.event, due.row.clone())).collect()
+    }
+
+    /// Removes an event that [`Agenda::first_due`] has returned.
+    pub(super) fn remove(&mut self, event: AgendaEvent, row: &EffectRow) {
+        match (event, row.lease.until) {
+            (AgendaEvent::Poll, Some(at)) => drop(self.polls.remove(&(at, id(row)))),
+            _ => drop(self.take(&id(row))),
         }
-        match event {
-            AgendaEvent::Poll(_) => drop(self.polls.remove(&(at, id))),
-            _ => drop(self.take(&id)),
-        }
-        Some(event)
     }
 
     /// Returns what is due at `now`, in order, without calls that are blocked.
     fn due(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> impl Iterator<Item = Due<'_>> {
         let polls = self.polls.iter().take_while(move |((at, _), _)| *at <= now);
-        let mut polls = polls.map(|((at, id), row)| Due { at: *at, id, row, what: What::Poll }).peekable();
+        let mut polls = polls.map(|((at, _), row)| Due { at: *at, row, event: AgendaEvent::Poll }).peekable();
         let times = self.times.iter().take_while(move |(at, _)| *at <= now);
         let mut times = times.filter_map(|(at, id)| self.open_at(*at, id)).peekable();
         let in_order = iter::from_fn(move || match (polls.peek(), times.peek()) {
@@ -151,45 +153,25 @@ impl Agenda {
             (Some(_), _) => polls.next(),
             (None, _) => times.next(),
         });
-        in_order.filter(move |due| !(matches!(due.what, What::Call | What::Poll) && is_blocked(due.row)))
+        in_order.filter(move |due| !(due.event.is_call() && is_blocked(due.row)))
     }
 
     /// Returns the event of an open effect at this time.
-    fn open_at<'a>(&'a self, at: Timestamp, id: &'a EffectId) -> Option<Due<'a>> {
+    fn open_at(&self, at: Timestamp, id: &EffectId) -> Option<Due<'_>> {
         let (row, state) = self.open.get(id)?;
         let is_lease = row.lease.until.is_some_and(|until| until <= at);
-        let what = match state {
-            AgendaState::ToCall if is_lease => What::Call,
-            AgendaState::Called if is_lease => What::LeaseExpired,
-            _ => What::Deadline,
+        let event = match state {
+            AgendaState::ToCall if is_lease => AgendaEvent::Call,
+            AgendaState::Called if is_lease => AgendaEvent::LeaseExpired,
+            _ => AgendaEvent::Deadline,
         };
-        Some(Due { at, id, row, what })
+        Some(Due { at, row, event })
     }
 }
 
 /// An event that is due, in the agenda.
 struct Due<'a> {
     at: Timestamp,
-    id: &'a EffectId,
     row: &'a EffectRow,
-    what: What,
-}
-
-enum What {
-    Call,
-    Poll,
-    LeaseExpired,
-    Deadline,
-}
-
-impl Due<'_> {
-    fn event(&self) -> AgendaEvent {
-        let row = self.row.clone();
-        match self.what {
-            What::Call => AgendaEvent::Call(row),
-            What::Poll => AgendaEvent::Poll(row),
-            What::LeaseExpired => AgendaEvent::LeaseExpired(row),
-            What::Deadline => AgendaEvent::Deadline(row),
-        }
-    }
+    event: AgendaEvent,
 }

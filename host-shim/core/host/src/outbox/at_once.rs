@@ -66,8 +66,8 @@ impl Outbox {
         }
     }
 
-    /// Returns the time of the next poll or retry of a real provider, that is one that does not simulate. Ignores
-    /// effects whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
+    /// Returns the time of the next poll or retry of a real provider, that is one that does not simulate, or of a call that waits for
+    /// room. Ignores effects whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -77,9 +77,15 @@ impl Outbox {
             self.registry.ends(kind) && self.registry.simulation(kind).is_none()
         };
         let poll = self.agenda.calls().filter(|(row, _)| is_real(row)).map(|(_, at)| at).min();
-        let failed = |row: &EffectRow| row.attempts > 0 && is_real(row);
-        let retry = self.queue.due(Timestamp::MAX, false, &[], SEARCHED_MAX)?;
-        let retry = retry.into_iter().filter(failed).map(|row| row.due_at).min();
+        let declared = &self.processor().runner().declarations().effects;
+        let wait_ms = self.rooms.wait_ms(&self.registry, declared);
+        // What is due and has not begun waits until its provider has room.
+        let begins = |row: EffectRow| match wait_ms.filter(|_| row.due_at <= self.clock) {
+            Some(wait_ms) => Some(self.clock.saturating_add(wait_ms)),
+            None => (row.attempts > 0).then_some(row.due_at),
+        };
+        let due = self.queue.due(Timestamp::MAX, false, SEARCHED_MAX)?;
+        let retry = due.into_iter().filter(is_real).filter_map(begins).min();
         Ok(poll.into_iter().chain(retry).min())
     }
 }

@@ -4,14 +4,19 @@
 use super::agenda::{AgendaState, id_of};
 use super::events::result;
 use super::queue::EffectTransition;
+use super::rooms::in_turn;
 use super::{Called, LEASE_MS, Outbox, OutboxError, call_of};
 use crate::processor::Report;
-use extension_contract::{Payload, Timestamp};
+use extension_contract::{Account, Payload, Timestamp};
 use host_provider_api::{Call, CallOutcome, Reply, SecretAccess};
 use host_store::{EFFECT_RESULTS, ERASE, EffectRow, EffectState, Scope};
+use std::collections::BTreeMap;
 
 /// Maximum number of due effects that are searched for one that needs no worker.
 const SEARCHED_MAX: usize = 1_000;
+
+/// Maximum number of new calls of one account that are lent at a time.
+const LENT_OF_ACCOUNT: usize = 4;
 
 /// The result of a round in which the outbox carried out due work that needs no worker.
 #[derive(Debug, Default)]
@@ -64,16 +69,12 @@ impl Outbox {
                 self.agenda.add(row, AgendaState::Called);
             }
         }
-        let mut ended = Vec::new();
-        while ended.len() < limit {
-            let Some(event) = self.agenda.pop(now, |_| true, |_| true) else { break };
-            ended.push(event);
-        }
+        let ended = self.agenda.first_due(now, |_| true, limit);
         if !ended.is_empty() {
-            return Ok(Delivered { reports: self.handle_agenda(ended, now)?.reports, more: false });
+            return Ok(Delivered { reports: self.end_some(ended, now)?.reports, more: false });
         }
         // Without a worker, the calls before them must not hold up timers.
-        let due = self.queue.due(now, self.fire_timers, &[], SEARCHED_MAX)?;
+        let due = self.queue.due(now, self.fire_timers, SEARCHED_MAX)?;
         let own: Vec<EffectRow> = due.into_iter().filter(|row| !row.needs_call(now)).take(limit).collect();
         for row in own.iter().filter(|row| row.effect.kind == ERASE) {
             if self.queue.erase_part(row)? {
@@ -96,7 +97,10 @@ impl Outbox {
         let mut lent = Lent::default();
         let is_due = |row: &EffectRow| row.lease.token.is_some() && row.lease.until.is_some_and(|until| until <= now);
         let (owner, until) = (self.owner.clone(), now.saturating_add(LEASE_MS));
-        let polls: Vec<EffectRow> = self.queue.running()?.into_iter().filter(is_due).take(limit).collect();
+        let running = self.queue.running()?;
+        let mut of_account: BTreeMap<Account, usize> = BTreeMap::new();
+        running.iter().for_each(|row| *of_account.entry(row.scope.account.clone()).or_default() += 1);
+        let polls: Vec<EffectRow> = running.into_iter().filter(is_due).take(limit).collect();
         let polls = self.queue.take(polls, |row| {
             row.lease.until = Some(until);
             row.lease.owner = Some(owner.clone());
@@ -111,7 +115,8 @@ impl Outbox {
         }
         self.queue.record(&late, now)?;
         let room = limit.saturating_sub(lent.calls.len() + polls.len());
-        let leased = self.queue.lease_due(&self.owner, now, self.fire_timers, &[], room)?;
+        let chosen = self.choose_lent(&of_account, now, room)?;
+        let leased = self.queue.lease(&self.owner, now, &chosen)?;
         let mut refused = Vec::new();
         for row in polls.into_iter().chain(leased) {
             match call_of(&row, SecretAccess::default()) {
@@ -121,6 +126,26 @@ impl Outbox {
         }
         lent.reports = self.apply(refused, now)?;
         Ok(lent)
+    }
+
+    /// Chooses due effects that need a call, in turn by account: an account waits behind its own running calls. Returns their numbers.
+    fn choose_lent(
+        &self,
+        running: &BTreeMap<Account, usize>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<u64>, OutboxError> {
+        let mut due = self.queue.due_in_turn(now, false, &[])?;
+        due.retain(|row| row.needs_call(now));
+        let of = |row: &EffectRow| running.get(&row.scope.account).copied().unwrap_or_default();
+        let order = in_turn(due.iter().map(|row| Some((&row.scope.account, of(row)))));
+        let mut lent: BTreeMap<&Account, usize> = BTreeMap::new();
+        let has_share = |place: &usize| {
+            let lent = lent.entry(&due[*place].scope.account).or_default();
+            *lent += 1;
+            *lent <= LENT_OF_ACCOUNT
+        };
+        Ok(order.into_iter().filter(has_share).take(limit).map(|place| due[place].seq).collect())
     }
 
     /// Lends the calls once more that this worker had before it stopped, each under a new lease: nobody knows what became of them.

@@ -8,11 +8,16 @@ use crate::provider_event::ProviderEvent;
 use extension_contract::{Account, Actor, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
 use host_store::{
-    Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, LeaseRequest, MESSAGE,
-    PROVIDER_EVENT, Scope, StoreError,
+    Applied, Changes, DueQuery, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, LeaseRequest,
+    MESSAGE, PROVIDER_EVENT, Scope, StoreError,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// Maximum number of due rows among which the next calls are chosen.
+const CANDIDATES: usize = 128;
+/// Maximum number of them of one account and kind: more than a provider begins at once for an account.
+const CANDIDATES_OF_ACCOUNT: usize = 16;
 
 /// A transition of an outbox row.
 pub(super) enum EffectTransition {
@@ -66,15 +71,21 @@ impl Queue {
         self.processor
     }
 
-    /// Returns the rows that may start at `now`, in order, without those of busy kinds that need a call.
-    pub(super) fn due(
+    /// Returns the rows that may start at `now`, in order of time: see [`Read::effects_due`](host_store::Read::effects_due).
+    pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
+        let query = DueQuery { timers, ..DueQuery::of(self.processor.partition(), now, limit) };
+        self.processor.store().effects_due(&query)
+    }
+
+    /// Returns the rows that may start at `now`, in turn by account, without those of busy kinds that need a call.
+    pub(super) fn due_in_turn(
         &self,
         now: Timestamp,
         timers: bool,
         busy: &[String],
-        limit: usize,
     ) -> Result<Vec<EffectRow>, StoreError> {
-        self.processor.store().effects_due(self.processor.partition(), now, timers, busy, limit)
+        let query = DueQuery::of(self.processor.partition(), now, CANDIDATES);
+        self.processor.store().effects_due(&DueQuery { timers, busy, turns: Some(CANDIDATES_OF_ACCOUNT), ..query })
     }
 
     /// Returns the time at which the next row becomes due after `after`.
@@ -104,19 +115,15 @@ impl Queue {
         retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Leases rows that need a call: see [`Store::lease_due`](host_store::Store::lease_due).
-    pub(super) fn lease_due(
-        &mut self,
-        owner: &str,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Result<Vec<EffectRow>, StoreError> {
+    /// Leases rows that need a call, and returns them in order. Omits rows that another host has taken meanwhile.
+    pub(super) fn lease(&mut self, owner: &str, now: Timestamp, chosen: &[u64]) -> Result<Vec<EffectRow>, StoreError> {
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
         let partition = self.processor.partition().clone();
         let until = now.saturating_add(LEASE_MS);
-        let request = LeaseRequest { partition: &partition, owner, now, until, timers, busy, limit };
-        self.processor.store_mut().lease_due(&request)
+        let request = LeaseRequest { partition: &partition, owner, now, until, chosen };
+        self.processor.store_mut().lease(&request)
     }
 
     /// Takes running rows under new leases, and returns them with their leases. Omits rows that another host has taken

@@ -13,6 +13,7 @@ mod ordering;
 mod partitions;
 mod recovery;
 mod time;
+mod turns;
 mod two_hosts;
 mod uses;
 

@@ -4,7 +4,9 @@
 use crate::support::{address, sql};
 use extension_contract::{Account, Row};
 use host_store::testing::samples;
-use host_store::{Applied, Changes, ClaimRow, Conflict, EffectState, Expected, LeaseRequest, Read, Store, StoreError};
+use host_store::{
+    Applied, Changes, ClaimRow, Conflict, DueQuery, EffectState, Expected, LeaseRequest, Read, Store, StoreError,
+};
 use host_store_postgres::{OpenError, PostgresStore, Settings};
 use std::collections::BTreeSet;
 use std::sync::{Barrier, mpsc};
@@ -214,14 +216,15 @@ fn due_effects_are_leased_by_one_of_two_handles() {
         let mut keys = Vec::new();
         loop {
             let owner = &owner;
-            let request =
-                LeaseRequest { partition: &partition, owner, now: 1, until: 9, timers: true, busy: &[], limit: 16 };
-            let rows = store.lease_due(&request).expect("leased");
-            assert!(rows.iter().all(|row| row.lease.owner.as_ref() == Some(owner)));
-            keys.extend(rows.into_iter().map(|row| row.effect.key));
-            if store.effects_due(&partition, 1, true, &[], 1).expect("read").is_empty() {
+            let due = store.effects_due(&DueQuery::of(&partition, 1, 16)).expect("read");
+            if due.is_empty() {
                 return keys;
             }
+            let chosen: Vec<u64> = due.iter().map(|row| row.seq).collect();
+            let request = LeaseRequest { partition: &partition, owner, now: 1, until: 9, chosen: &chosen };
+            let rows = store.lease(&request).expect("leased");
+            assert!(rows.iter().all(|row| row.lease.owner.as_ref() == Some(owner)));
+            keys.extend(rows.into_iter().map(|row| row.effect.key));
         }
     });
     assert_eq!(leased.iter().map(Vec::len).sum::<usize>(), 300);
@@ -263,6 +266,6 @@ fn a_database_of_a_newer_program_is_refused_by_its_version() {
     sql(&settings, "UPDATE schema_version SET version = 99");
     for refused in [PostgresStore::open(&settings).err(), PostgresStore::open_reader(&settings).err()] {
         let refused = refused.expect("a newer schema");
-        assert_eq!(refused.to_string(), "schema version 99 is newer than the newest supported version 5");
+        assert_eq!(refused.to_string(), "schema version 99 is newer than the newest supported version 6");
     }
 }

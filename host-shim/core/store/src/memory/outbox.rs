@@ -2,7 +2,7 @@
 
 use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
-use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest, TIMER};
+use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TIMER};
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -154,37 +154,30 @@ impl Outbox {
         self.rows_of(&seqs)
     }
 
-    pub(super) fn due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        busy: &[String],
-        limit: usize,
-    ) -> Vec<EffectRow> {
-        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        let may_begin = |(_, seq): &&(Timestamp, u64)| {
-            let row = self.row(*seq);
-            !busy.contains(&row.effect.kind) || !row.needs_call(now)
-        };
+    pub(super) fn due(&self, query: &DueQuery<'_>) -> Vec<EffectRow> {
+        let Some(queues) = self.queues.get(query.partition) else { return Vec::new() };
+        let may_begin = |(_, seq): &&(Timestamp, u64)| !query.passes_over(self.row(*seq));
+        let most = if query.turns.is_some() { usize::MAX } else { query.limit };
         let up_to_now = |queue: &Queue| -> Vec<_> {
-            queue.range(..=(now, u64::MAX)).filter(may_begin).take(limit).copied().collect()
+            queue.range(..=(query.now, u64::MAX)).filter(may_begin).take(most).copied().collect()
         };
         let mut due = up_to_now(&queues.due);
-        if timers {
+        if query.timers {
             due.extend(up_to_now(&queues.timers));
             due.sort_unstable();
-            due.truncate(limit);
         }
-        due.into_iter().map(|(_, seq)| self.row(seq).clone()).collect()
+        query.in_order(due.into_iter().map(|(_, seq)| self.row(seq))).into_iter().cloned().collect()
     }
 
-    /// Leases due effects; returns them in order, with the data to undo each change.
-    pub(super) fn lease_due(&mut self, request: &LeaseRequest<'_>) -> (Vec<EffectRow>, Vec<OutboxUndo>) {
-        let LeaseRequest { partition, owner, now, until, timers, busy, limit } = *request;
-        let due = self.due(partition, now, timers, busy, limit);
+    /// Leases chosen effects; returns them in order, with the data to undo each change.
+    pub(super) fn lease(&mut self, request: &LeaseRequest<'_>) -> (Vec<EffectRow>, Vec<OutboxUndo>) {
+        let LeaseRequest { partition, owner, now, until, chosen } = *request;
         let (mut leased, mut undo) = (Vec::new(), Vec::new());
-        for row in due.into_iter().take_while(|row| row.needs_call(now)) {
+        for seq in chosen {
+            let Some(row) = self.at(*seq).filter(|row| row.scope.partition() == *partition) else { continue };
+            if row.state != EffectState::Queued || row.due_at > now {
+                continue;
+            }
             let number = row.lease.number + 1;
             let lease = Lease { number, until: Some(until), token: None, owner: Some(owner.to_owned()) };
             let new =

@@ -2,7 +2,7 @@
 
 use super::{inbox, scopes, text};
 use crate::changes::{EffectChange, ExpectedEffect, ExpectedGenerations};
-use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest};
+use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TURNS_SEARCHED_MAX};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde_json::json;
@@ -113,71 +113,84 @@ macro_rules! not_busy {
     };
 }
 
-pub(super) fn due(
-    connection: &Connection,
-    partition: i64,
-    now: Timestamp,
-    timers: bool,
-    busy: &[String],
-    limit: usize,
-) -> Result<Vec<EffectRow>, Error> {
-    let rows = text::limit(limit);
-    let sql = select!(
-        by "effects_due",
-        "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
-        not_busy!(),
-        first_of_its_key!(),
-        " ORDER BY e.due_at, e.seq LIMIT ?3"
-    );
-    let mut due = many(connection, sql, params![partition, now, rows, json!(busy).to_string()])?;
-    if timers {
+pub(super) fn due(connection: &Connection, partition: i64, query: &DueQuery<'_>) -> Result<Vec<EffectRow>, Error> {
+    let (now, rows) = (query.now, text::limit(query.limit));
+    let busy = json!(query.busy).to_string();
+    let mut due: Vec<(i64, EffectRow)> = match query.turns {
+        None => {
+            let sql = select!(
+                by "effects_due",
+                "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
+                not_busy!(),
+                first_of_its_key!(),
+                " ORDER BY e.due_at, e.seq LIMIT ?3"
+            );
+            many(connection, sql, params![partition, now, rows, busy])?.into_iter().map(|row| (0, row)).collect()
+        }
+        Some(most) => in_turn(connection, partition, (now, rows, &busy), most)?,
+    };
+    if query.timers {
         let sql = select!(
             by "effects_due_timers",
             "e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
             first_of_its_key!(),
             " ORDER BY e.due_at, e.seq LIMIT ?3"
         );
-        due.extend(many(connection, sql, params![partition, now, rows])?);
-        due.sort_by_key(|row| (row.due_at, row.seq));
-        due.truncate(limit);
+        due.extend(many(connection, sql, params![partition, now, rows])?.into_iter().map(|row| (0, row)));
+        due.sort_by_key(|(turn, row)| (*turn, row.due_at, row.seq));
+        due.truncate(query.limit);
     }
-    Ok(due)
+    Ok(due.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Chooses, marks and leases due effects; returns them in order. The transaction is the caller's.
-pub(super) fn lease_due(
+/// Returns due effects with their turns: see [`DueQuery::turns`]. All columns that decide are in the index.
+fn in_turn(
+    connection: &Connection,
+    partition: i64,
+    (now, rows, busy): (Timestamp, i64, &str),
+    most: usize,
+) -> Result<Vec<(i64, EffectRow)>, Error> {
+    let sql = concat!(
+        "WITH due AS (SELECT e.seq, e.due_at, e.scope, e.kind, ",
+        needs_no_call!(),
+        " AS own FROM effects e INDEXED BY effects_due WHERE e.partition = ?1 AND e.state = 0 ",
+        "AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
+        not_busy!(),
+        first_of_its_key!(),
+        " ORDER BY e.due_at, e.seq LIMIT ?5), ",
+        "counted AS (SELECT seq, due_at, CASE WHEN own THEN 0 ELSE ",
+        "row_number() OVER (PARTITION BY scope, kind, own ORDER BY due_at, seq) END AS turn FROM due) ",
+        "SELECT seq, turn FROM counted WHERE turn <= ?6 ORDER BY turn, due_at, seq LIMIT ?3"
+    );
+    let (searched, most) = (text::limit(TURNS_SEARCHED_MAX), text::limit(most));
+    let turns: Vec<(i64, i64)> = connection
+        .prepare_cached(sql)?
+        .query_map(params![partition, now, rows, busy, searched, most], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut one = connection.prepare_cached(select!(numbered, "e.seq = ?1"))?;
+    turns.into_iter().map(|(seq, turn)| Ok((turn, one.query_row([seq], read)?))).collect()
+}
+
+/// Marks and leases chosen effects; returns them in order. The transaction is the caller's.
+pub(super) fn lease(
     connection: &Connection,
     partition: i64,
     request: &LeaseRequest<'_>,
 ) -> Result<Vec<EffectRow>, Error> {
-    let sql = concat!(
-        "WITH due AS (",
-        "SELECT * FROM (SELECT e.seq, e.due_at, ",
-        needs_no_call!(),
-        " AS stops FROM effects e INDEXED BY effects_due WHERE e.partition = ?1 AND e.state = 0 ",
-        "AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
-        not_busy!(),
-        first_of_its_key!(),
-        " ORDER BY e.due_at, e.seq LIMIT ?3) ",
-        "UNION ALL SELECT * FROM (SELECT e.seq, e.due_at, 1 FROM effects e INDEXED BY effects_due_timers ",
-        "WHERE ?7 AND e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
-        first_of_its_key!(),
-        " ORDER BY e.due_at, e.seq LIMIT 1)",
-        "), counted AS (SELECT seq, sum(stops) OVER (ORDER BY due_at, seq) AS stopped FROM due) ",
-        "UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = ?5, fence = fence + 1, token = NULL, ",
-        "lease_owner = ?6 WHERE seq IN (SELECT seq FROM counted WHERE stopped = 0) RETURNING seq"
-    );
-    let LeaseRequest { owner, now, until, timers, busy, limit, .. } = *request;
-    let busy = json!(busy).to_string();
-    let leased: Vec<i64> = connection
-        .prepare_cached(sql)?
-        .query_map(params![partition, now, text::limit(limit), busy, until, owner, timers], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let LeaseRequest { owner, now, until, chosen, .. } = *request;
+    let mut update = connection.prepare_cached(
+        "UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = ?3, fence = fence + 1, token = NULL, \
+         lease_owner = ?4 WHERE seq = ?1 AND partition = ?5 AND state = 0 AND due_at <= ?2",
+    )?;
     let mut one = connection.prepare_cached(select!(numbered, "e.seq = ?1"))?;
-    let mut rows: Vec<EffectRow> =
-        leased.into_iter().map(|seq| one.query_row([seq], read)).collect::<Result<_, _>>()?;
-    rows.sort_unstable_by_key(|row| (row.due_at, row.seq));
-    Ok(rows)
+    let mut leased = Vec::with_capacity(chosen.len());
+    for seq in chosen {
+        let seq = inbox::number(*seq);
+        if update.execute(params![seq, now, until, owner, partition])? > 0 {
+            leased.push(one.query_row([seq], read)?);
+        }
+    }
+    Ok(leased)
 }
 
 pub(super) fn next_due(connection: &Connection, partition: i64, now: Timestamp) -> Result<Option<Timestamp>, Error> {

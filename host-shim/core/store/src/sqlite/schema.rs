@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_times.sql"),
     include_str!("migrations/0012_inbox_of_accounts.sql"),
     include_str!("migrations/0013_kinds_of_due.sql"),
+    include_str!("migrations/0014_accounts_of_due.sql"),
 ];
 
 /// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.

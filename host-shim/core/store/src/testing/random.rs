@@ -6,7 +6,7 @@ use crate::changes::{
 };
 use crate::error::StoreError;
 use crate::not_state::NotState;
-use crate::rows::{ClaimRow, EffectState, InboxState, Lease, LeaseRequest, Provenance, Run, TIMER};
+use crate::rows::{ClaimRow, DueQuery, EffectState, InboxState, Lease, LeaseRequest, Provenance, Run, TIMER};
 use crate::scope::{Partition, Scope};
 use crate::state::state_hash;
 use crate::store::Store;
@@ -266,8 +266,13 @@ pub fn run(store: &mut dyn Store, step: &Step) -> String {
         Step::Lease(now, timers, limit) => {
             let (partition, (now, timers, limit)) = (samples::partition(), (*now, *timers, *limit));
             let busy: &[String] = if now % 2 == 0 { &[] } else { &["mail.send".to_owned()] };
-            let lease = LeaseRequest { partition: &partition, owner: "host", now, until: now + 5, timers, busy, limit };
-            done(store.lease_due(&lease))
+            let turns = (limit > 1).then_some(limit);
+            let query = DueQuery { timers, busy, turns, ..DueQuery::of(&partition, now, limit) };
+            let chosen = store.effects_due(&query).map(|due| due.iter().map(|row| row.seq).collect::<Vec<_>>());
+            let chosen = chosen.unwrap_or_default();
+            let owner = "host";
+            let lease = LeaseRequest { partition: &partition, owner, now, until: now + 5, chosen: &chosen };
+            done(store.lease(&lease))
         }
     }
 }
@@ -307,8 +312,10 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
             add(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
         }
         for now in 0..5 {
-            add(&store.effects_due(&partition, now, now % 2 == 0, &[], 3));
-            add(&store.effects_due(&partition, now, true, &["mail.send".to_owned()], 3));
+            let (due, busy) = (DueQuery::of(&partition, now, 3), ["mail.send".to_owned()]);
+            add(&store.effects_due(&DueQuery { timers: now % 2 == 0, ..due }));
+            add(&store.effects_due(&DueQuery { busy: &busy, ..due }));
+            add(&store.effects_due(&DueQuery { turns: Some(2), ..due }));
             add(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
             add(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
             add(&store.inbox_next_due(&partition, now));

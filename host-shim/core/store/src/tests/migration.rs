@@ -1,6 +1,6 @@
 //! Files of earlier schemas are migrated and keep their data.
 
-use crate::rows::InboxState;
+use crate::rows::{DueQuery, InboxState};
 use crate::sqlite::{SqliteStore, VIEW_MARK};
 use crate::store::{Read, Store};
 use crate::testing::samples;
@@ -86,13 +86,13 @@ fn a_file_of_the_first_schema_is_migrated() {
     assert_eq!(ids(&store.rows_all(&scope, &RowKind::Product, None, 9).expect("read")), ["gone", "prod"]);
     assert!(store.claims(&["shop/test//subdomain:a".into()]).expect("read")[0].is_some());
 
-    let due = store.effects_due(&shop, 9000, true, &[], 9).expect("read");
+    let due = store.effects_due(&DueQuery::of(&shop, 9000, 9)).expect("read");
     assert_eq!(due[0].effect.payload, "{\"n\":1}");
     assert_eq!((due.len(), &due[0].effect.context, due[0].lease.number), (1, &"{}".to_owned(), 0));
     assert_eq!(due[0].effect.retry, Some(RetryPolicy { delays_ms: vec![100, 200, 400, 800, 1000, 1000] }));
     let running = store.effects_running(&shop).expect("read");
     assert_eq!((running.len(), &running[0].effect.retry), (1, &None));
-    assert_eq!(store.effects_due(&live, 9000, true, &[], 9).expect("read")[0].effect.key, "timer");
+    assert_eq!(store.effects_due(&DueQuery::of(&live, 9000, 9)).expect("read")[0].effect.key, "timer");
 
     let done = store.inbox(1).expect("read").expect("there");
     let outcome = Some(Outcome::Ignored(IgnoreReason::NotOurs));

@@ -15,7 +15,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, Registry};
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
-use host_store::Store;
+use host_store::{DueQuery, Store};
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,7 +104,7 @@ impl Serving {
                 let mut rows = store.effects_running(partition).expect("read");
                 // The effect of a watch stays running.
                 rows.retain(|row| row.effect.kind != "probe.watch");
-                rows.extend(store.effects_due(partition, START_MS, true, &[], 1).expect("read"));
+                rows.extend(store.effects_due(&DueQuery::of(partition, START_MS, 1)).expect("read"));
                 rows.first().map(|row| format!("{} {} {:?}", row.effect.kind, row.effect.key, row.state))
             });
             let Some(going_on) = going_on.expect("a writer that runs") else { return };

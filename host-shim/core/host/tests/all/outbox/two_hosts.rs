@@ -7,7 +7,7 @@ use host::outbox::{GRACE_MS, LEASE_MS, Outbox};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::testing::Faults;
-use host_store::{EffectState, MemoryStore, SqliteStore};
+use host_store::{DueQuery, EffectState, MemoryStore, SqliteStore};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::thread;
@@ -139,7 +139,7 @@ fn each_effect_is_begun_by_one_of_two_hosts() {
             keys.extend(begun.calls.into_iter().map(|call| call.key));
             // After a begin without a call, the other host may just have taken the effects that were due.
             let processor = outbox.processor();
-            if processor.store().effects_due(processor.partition(), T0, true, &[], 1).unwrap().is_empty() {
+            if processor.store().effects_due(&DueQuery::of(processor.partition(), T0, 1)).unwrap().is_empty() {
                 return keys;
             }
         }

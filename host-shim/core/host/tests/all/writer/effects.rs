@@ -108,7 +108,7 @@ impl Provider for Small {
     }
 
     fn room(&self) -> Room {
-        Room { at_once: 2, per_account: 2 }
+        Room { at_once: 2, per_account: 2, ..Room::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Open;
 use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
 use crate::error::StoreError;
 use crate::not_state::NotState;
-use crate::rows::{EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
+use crate::rows::{DueQuery, EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
 use crate::scope::Scope;
 use crate::state::state_hash;
 use crate::store::Store;
@@ -266,7 +266,7 @@ pub fn a_rolled_back_erasure_erases_nothing(open: Open<'_>) {
     assert_ne!(all(&*store), before);
     store.rollback().expect("a group is open");
     assert_eq!(all(&*store), before);
-    let due = store.effects_due(&samples::partition(), 9000, true, &[], 9).expect("read");
+    let due = store.effects_due(&DueQuery::of(&samples::partition(), 9000, 9)).expect("read");
     assert_eq!(due.iter().map(|row| row.effect.key.as_str()).collect::<Vec<_>>(), ["queued"]);
 
     changes.expected.account_revision = Some(7);

@@ -4,7 +4,7 @@ use super::Open;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, Expected};
 use crate::error::StoreError;
 use crate::not_state::NotState;
-use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
+use crate::rows::{ClaimRow, DueQuery, EffectState, InboxState, Lease, OpenedRows};
 use crate::state::state_hash;
 use crate::testing::samples;
 use extension_contract::{Reference, Row, RowKey, RowKind, Selection};
@@ -62,7 +62,7 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     assert_eq!(store.open(&scope, &[], &[]), Ok(OpenedRows::default()));
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));
     assert_eq!(store.claims(&[claim(1)]), Ok(vec![None]));
-    assert_eq!(store.effects_due(&partition, 9999, true, &[], 10), Ok(Vec::new()));
+    assert_eq!(store.effects_due(&DueQuery::of(&partition, 9999, 10)), Ok(Vec::new()));
     assert_eq!(store.newest_data_version(&scope), Ok(None));
     assert_eq!(store.revision(&scope), Ok(0));
     assert_eq!(store.scopes(None), Ok(Vec::new()));
@@ -141,7 +141,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
             store.open(&scope, &named, &["paid:in_1".into()]).expect("read"),
             store.more(&scope, &outdated, 10).expect("read"),
             store.claims(&[claim(1)]).expect("read"),
-            store.effects_due(&partition, 1000, true, &[], 10).expect("read"),
+            store.effects_due(&DueQuery::of(&partition, 1000, 10)).expect("read"),
             store.woken_by(&["claim:k".into()]).expect("read"),
             store.parked_before(&partition, 2000, 10).expect("read"),
         )

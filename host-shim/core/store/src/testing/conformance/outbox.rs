@@ -3,7 +3,7 @@
 use super::Open;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedEffect, ExpectedGenerations};
 use crate::error::StoreError;
-use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest, OF_HOST, TIMER};
+use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TIMER};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
@@ -106,7 +106,7 @@ pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     }
     for partition in [&p, &live, &bakery] {
         let scope = partition.scope(Account::User("A".into()));
-        let due = store.effects_due(partition, 9000, true, &[], 10).expect("read");
+        let due = store.effects_due(&DueQuery::of(partition, 9000, 10)).expect("read");
         assert!(due.iter().all(|row| row.scope == scope), "{due:?}");
         assert_eq!(keys(Ok(due)), ["mail", "timer"]);
         assert_eq!(keys(store.effects_running(partition)), ["running"]);
@@ -118,8 +118,8 @@ pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     let mut changes = samples::changes(&live.scope(Account::User("A".into())), "");
     changes.effects = vec![samples::update("mail", EffectState::Finished, 1, 1000)];
     store.apply(&changes).expect("applied");
-    assert_eq!(keys(store.effects_due(&p, 1000, true, &[], 10)), ["mail"]);
-    assert!(keys(store.effects_due(&live, 1000, true, &[], 10)).is_empty());
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&p, 1000, 10))), ["mail"]);
+    assert!(keys(store.effects_due(&DueQuery::of(&live, 1000, 10))).is_empty());
     let nobody = Partition { business: "nobody".into(), livemode: false };
     assert_eq!((store.next_due(&nobody, 0), store.effects_running(&nobody)), (Ok(None), Ok(Vec::new())));
 }
@@ -131,21 +131,21 @@ pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     queue(&mut *store, "user:B", "first", None, 1000);
     queue(&mut *store, "user:A", "second", None, 1000);
     queue(&mut *store, "user:B", "third", None, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["first", "second", "third"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 2)), ["first", "second"]);
-    assert!(keys(store.effects_due(&samples::partition(), 999, true, &[], 10)).is_empty());
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 2000, 10))), ["first", "second", "third"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 2000, 2))), ["first", "second"]);
+    assert!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 999, 10))).is_empty());
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
     assert_eq!(store.next_due(&samples::partition(), 3000), Ok(None));
     update(&mut *store, "user:B", "first", EffectState::Queued, 2500);
     assert_eq!(
-        keys(store.effects_due(&samples::partition(), 3000, true, &[], 10)),
+        keys(store.effects_due(&DueQuery::of(&samples::partition(), 3000, 10))),
         ["second", "third", "first", "late"]
     );
     update(&mut *store, "user:A", "second", EffectState::Running, 1000);
     update(&mut *store, "user:B", "third", EffectState::Cancelled, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, &[], 10)), ["first", "late"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 3000, 10))), ["first", "late"]);
     assert_eq!(
-        store.effects_due(&samples::partition(), 3000, true, &[], 1).expect("read")[0].scope,
+        store.effects_due(&DueQuery::of(&samples::partition(), 3000, 1)).expect("read")[0].scope,
         samples::scope("user:B")
     );
 }
@@ -156,9 +156,12 @@ pub fn timers_can_be_left_out(open: Open<'_>) {
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "timer"), 1000);
     queue(&mut *store, "user:A", "mail", None, 2000);
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "later"), 1500);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["timer", "later", "mail"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 2)), ["timer", "later"]);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, false, &[], 10)), ["mail"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 2000, 10))), ["timer", "later", "mail"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 2000, 2))), ["timer", "later"]);
+    assert_eq!(
+        keys(store.effects_due(&DueQuery { timers: false, ..DueQuery::of(&samples::partition(), 2000, 10) })),
+        ["mail"]
+    );
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(1500)));
 }
 
@@ -169,24 +172,24 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     queue(&mut *store, "user:A", "a2", Some("db"), 1000);
     queue(&mut *store, "user:A", "other", Some("cdn"), 1000);
     queue(&mut *store, "user:B", "b1", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 1000, 10))), ["other", "b1"]);
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
-    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, &[], 10)), ["other", "b1", "a1"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 2000, 10))), ["other", "b1", "a1"]);
     update(&mut *store, "user:A", "a1", EffectState::Running, 2000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 9000, true, &[], 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 9000, 10))), ["other", "b1"]);
     update(&mut *store, "user:A", "a1", EffectState::Queued, 5000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 4000, true, &[], 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 4000, 10))), ["other", "b1"]);
     assert_eq!(store.next_due(&samples::partition(), 4000), Ok(Some(5000)));
     update(&mut *store, "user:A", "a1", EffectState::Finished, 5000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["a2", "other", "b1"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 1000, 10))), ["a2", "other", "b1"]);
     update(&mut *store, "user:A", "a2", EffectState::Cancelled, 1000);
     queue(&mut *store, "user:A", "a3", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a3"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 1000, 10))), ["other", "b1", "a3"]);
     queue(&mut *store, "user:A", "a4", Some("db"), 1000);
     queue(&mut *store, "user:A", "a5", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a3"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 1000, 10))), ["other", "b1", "a3"]);
     update(&mut *store, "user:A", "a3", EffectState::Finished, 1000);
-    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, &[], 10)), ["other", "b1", "a4"]);
+    assert_eq!(keys(store.effects_due(&DueQuery::of(&samples::partition(), 1000, 10))), ["other", "b1", "a4"]);
 }
 
 /// Queued and running effects are listed by account and by partition; running effects also separately, for a starting
@@ -375,70 +378,37 @@ pub fn a_lost_lease_or_another_state_of_an_effect_is_a_conflict(open: Open<'_>) 
     assert!(matches!(store.apply(&without_scope), Err(StoreError::Misuse(_))));
 }
 
-/// Due effects are leased in order of due time, as many as wanted, and only once; a rollback ends the leases.
-pub fn due_effects_are_leased_once(open: Open<'_>) {
+/// Chosen effects are leased in the chosen order, and only once; a rollback ends the leases.
+pub fn chosen_effects_are_leased_once(open: Open<'_>) {
     let mut store = open();
     let partition = samples::partition();
-    let lease = |owner, now, limit| LeaseRequest {
-        partition: &partition,
-        owner,
-        now,
-        until: 9000,
-        timers: true,
-        busy: &[],
-        limit,
-    };
-    assert_eq!(store.lease_due(&lease("a", 2000, 10)), Ok(Vec::new()), "the partition is new");
+    fn of<'a>(partition: &'a Partition, owner: &'a str, now: i64, chosen: &'a [u64]) -> LeaseRequest<'a> {
+        LeaseRequest { partition, owner, now, until: 9000, chosen }
+    }
+    assert_eq!(store.lease(&of(&partition, "a", 2000, &[1])), Ok(Vec::new()), "the partition is new");
     queue(&mut *store, "user:A", "late", None, 3000);
     queue(&mut *store, "user:B", "second", Some("db"), 1500);
     queue(&mut *store, "user:A", "first", Some("db"), 1000);
-    queue(&mut *store, "user:B", "held up", Some("db"), 1000);
+    let due = store.effects_due(&DueQuery::of(&partition, 3000, 10)).expect("read");
+    let [first, second, late] = [0, 1, 2].map(|at: usize| due[at].seq);
+    assert_eq!(keys(Ok(due)), ["first", "second", "late"]);
     store.begin().expect("begun");
-    assert_eq!(keys(store.lease_due(&lease("a", 2000, 10))), ["first", "second"]);
+    assert_eq!(keys(store.lease(&of(&partition, "a", 2000, &[second, first]))), ["second", "first"]);
     store.rollback().expect("rolled back");
-    let leased = store.lease_due(&lease("a", 2000, 1)).expect("leased");
+    let leased = store.lease(&of(&partition, "a", 2000, &[first])).expect("leased");
     let held = Lease { number: 1, until: Some(9000), token: None, owner: Some("a".to_owned()) };
     assert_eq!((leased[0].state, leased[0].attempts, &leased[0].lease), (EffectState::Running, 1, &held));
     assert_eq!(store.effect(&samples::scope("user:A"), "first"), Ok(leased), "the row is as it was returned");
-    assert_eq!(keys(store.lease_due(&lease("b", 2000, 10))), ["second"]);
-    assert!(keys(store.lease_due(&lease("a", 2000, 10))).is_empty());
+    let live = Partition { livemode: true, ..partition.clone() };
+    assert!(keys(store.lease(&of(&live, "b", 9000, &[second]))).is_empty());
+    assert_eq!(
+        keys(store.lease(&of(&partition, "b", 2000, &[first, second, late]))),
+        ["second"],
+        "the others are not due"
+    );
     assert_eq!(keys(store.effects_running(&partition)), ["second", "first"]);
     update(&mut *store, "user:B", "second", EffectState::Finished, 1500);
-    let next = store.lease_due(&lease("b", 4000, 10)).expect("leased");
-    assert_eq!(keys(Ok(next)), ["held up", "late"]);
-    let live = Partition { livemode: true, ..partition.clone() };
-    assert!(keys(store.lease_due(&LeaseRequest { partition: &live, ..lease("a", 9000, 10) })).is_empty());
-}
-
-/// A timer, a message, and an effect past its deadline need no call: neither they nor later effects are leased.
-pub fn a_lease_stops_at_the_first_effect_without_a_call(open: Open<'_>) {
-    let partition = samples::partition();
-    let lease = |now, timers| LeaseRequest {
-        partition: &partition,
-        owner: "a",
-        now,
-        until: 9000,
-        timers,
-        busy: &[],
-        limit: 10,
-    };
-    for kind in OF_HOST {
-        let mut store = open();
-        queue(&mut *store, "user:A", "before", None, 1000);
-        queue_effect(&mut *store, "user:A", samples::effect(kind, "own"), 1500);
-        queue(&mut *store, "user:A", "after", None, 2000);
-        assert_eq!(keys(store.lease_due(&lease(2000, true))), ["before"], "{kind}");
-        assert!(keys(store.lease_due(&lease(2000, true))).is_empty(), "{kind}");
-        let without_timers = if kind == TIMER { vec!["after"] } else { Vec::new() };
-        assert_eq!(keys(store.lease_due(&lease(2000, false))), without_timers, "{kind}");
-    }
-    let mut store = open();
-    for (key, deadline) in [("in time", 2001), ("too late", 2000), ("after", 9000)] {
-        let effect = Effect { deadline: Some(deadline), ..samples::effect("mail.send", key) };
-        queue_effect(&mut *store, "user:A", effect, 1000);
-    }
-    assert_eq!(keys(store.lease_due(&lease(2000, true))), ["in time"]);
-    assert!(keys(store.lease_due(&lease(2000, true))).is_empty());
+    assert_eq!(keys(store.lease(&of(&partition, "b", 4000, &[late, second, 99]))), ["late"], "one has ended");
 }
 
 /// An effect whose provider has no room waits, and holds up neither later effects nor timers. After its deadline it needs no room.
@@ -454,15 +424,43 @@ pub fn effects_of_a_busy_provider_are_passed_over(open: Open<'_>) {
         queue_effect(&mut *store, "user:A", Effect { deadline, ..samples::effect(kind, key) }, 1000);
     }
     let busy = ["bucket.ensure".to_owned(), "secret.ensure".to_owned()];
-    let due = |store: &dyn Store, now, busy: &[String]| keys(store.effects_due(&partition, now, true, busy, 10));
-    assert_eq!(due(&*store, 1999, &[]), ["slow", "too late", "mail", "timer", "secret"]);
-    assert_eq!(due(&*store, 1999, &busy), ["mail", "timer"]);
-    assert_eq!(due(&*store, 2000, &busy), ["too late", "mail", "timer"]);
-    let lease =
-        |now, busy| LeaseRequest { partition: &partition, owner: "a", now, until: 9000, timers: true, busy, limit: 10 };
-    assert_eq!(keys(store.lease_due(&lease(2000, &busy))), [""; 0], "it is past its deadline");
-    assert_eq!(keys(store.lease_due(&lease(1999, &busy))), ["mail"]);
-    assert_eq!(keys(store.lease_due(&lease(1999, &[]))), ["slow", "too late"]);
+    let due =
+        |now, busy, turns| keys(store.effects_due(&DueQuery { busy, turns, ..DueQuery::of(&partition, now, 10) }));
+    assert_eq!(due(1999, &[], None), ["slow", "too late", "mail", "timer", "secret"]);
+    for turns in [None, Some(2)] {
+        let sorted = |mut keys: Vec<String>| {
+            keys.sort();
+            keys
+        };
+        assert_eq!(sorted(due(1999, &busy, turns)), ["mail", "timer"], "{turns:?}");
+        assert_eq!(sorted(due(2000, &busy, turns)), ["mail", "timer", "too late"], "{turns:?}");
+    }
+}
+
+/// In turn by account: an account with many effects does not hold up the first ones of others. What needs no call comes first.
+pub fn effects_are_due_in_turn_by_account(open: Open<'_>) {
+    let (mut store, partition) = (open(), samples::partition());
+    for number in 1..=30 {
+        queue(&mut *store, "user:A", &format!("a{number}"), None, 1000);
+    }
+    queue_effect(&mut *store, "user:A", samples::effect("bucket.ensure", "bucket"), 1500);
+    queue(&mut *store, "user:B", "b1", None, 1600);
+    queue(&mut *store, "user:B", "b2", None, 1700);
+    queue(&mut *store, "user:C", "of db", Some("db"), 1650);
+    queue(&mut *store, "user:C", "waits for db", Some("db"), 1650);
+    queue_effect(&mut *store, "user:C", samples::effect(TIMER, "timer"), 1900);
+    let overdue = Effect { deadline: Some(1800), ..samples::effect("mail.send", "overdue") };
+    queue_effect(&mut *store, "user:A", overdue, 1000);
+    queue(&mut *store, "user:B", "later", None, 2001);
+    let due = |turns, limit| keys(store.effects_due(&DueQuery { turns, ..DueQuery::of(&partition, 2000, limit) }));
+    let first = ["overdue", "timer", "a1", "bucket", "b1", "of db"];
+    assert_eq!(due(Some(1), 99), first);
+    assert_eq!(due(Some(3), 99), [&first[..], &["a2", "b2", "a3"]].concat());
+    assert_eq!(due(Some(3), 5), first[..5]);
+    assert_eq!(due(Some(3), 1), ["overdue"]);
+    assert_eq!(due(None, 99)[..3], ["a1", "a2", "a3"], "without turns, the oldest comes first");
+    let no_timers = DueQuery { timers: false, turns: Some(1), ..DueQuery::of(&partition, 2000, 2) };
+    assert_eq!(keys(store.effects_due(&no_timers)), ["overdue", "a1"]);
 }
 
 /// A change is a conflict if an effect that it depends on has another generation, state or lease, or none.
