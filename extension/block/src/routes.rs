@@ -17,7 +17,7 @@ use crate::platform::Platform;
 use extension_contract::{Account, Actor, ActorKind, Refusal, Reply};
 use host::outbox::OutboxError;
 use host::processor::AskError;
-use host::show::{refusal_members, refusal_status};
+use host::show::{refusal_members, refusal_status, too_many_open};
 use host_store::StoreError;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Value, json};
@@ -88,6 +88,9 @@ type Answered = Result<Response, Failed>;
 
 /// Returns the answer to a refused request.
 fn refused(refusal: &Refusal) -> Response {
+    if let Some(detail) = too_many_open(refusal) {
+        return Response::error(429, "too-many-requests", detail);
+    }
     Response::error(refusal_status(refusal), refusal.code(), refusal.detail()).with(refusal_members(refusal))
 }
 

@@ -8,6 +8,7 @@ mod ask;
 mod decide;
 mod expire;
 mod group;
+mod limit;
 mod log_replay;
 mod refuse;
 mod report;
@@ -19,6 +20,7 @@ mod wake;
 pub use ask::{Answerer, AskError, Questions};
 pub use decide::{Ahead, Decider};
 pub use group::NewEvent;
+pub use limit::{OPEN_EFFECTS_MAX, is_by_limit as is_refused_by_limit, open_effects};
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
@@ -94,6 +96,7 @@ pub struct Processor {
     apart_left: u32,
     parked_max: u64,
     parked_connected_max: usize,
+    open_effects_max: usize,
     counters: Counters,
 }
 
@@ -120,6 +123,7 @@ impl Processor {
             apart_left: 0,
             parked_max: PARKED_MAX,
             parked_connected_max: PARKED_CONNECTED_MAX,
+            open_effects_max: OPEN_EFFECTS_MAX,
             counters: Counters::default(),
         })
     }
@@ -288,6 +292,7 @@ impl Processor {
             apart_left: 0,
             parked_max: self.parked_max,
             parked_connected_max: self.parked_connected_max,
+            open_effects_max: self.open_effects_max,
             counters: Counters::default(),
         }))
     }
@@ -319,6 +324,9 @@ impl Processor {
 
     /// Runs a new event, unless the inbox has it.
     fn accept_attempt(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        if let Some(again) = self.refused_before(attempt.event())? {
+            return self.run_and_wake(again, None, now);
+        }
         match self.duplicate(attempt.event())? {
             Some(duplicate) => Ok(vec![duplicate]),
             None => self.run_and_wake(attempt.clone(), None, now),

@@ -1,5 +1,6 @@
 //! How do the values of queries look as JSON? Times are RFC 3339, amounts are whole minor units.
 
+use crate::processor::open_effects;
 use crate::time;
 use crate::view::parsed;
 use extension_contract::{Balance, Entitlement, FieldError, Listed, Offer, Product, Refusal, UsageTotal};
@@ -85,6 +86,12 @@ pub fn refusal_status(refusal: &Refusal) -> u16 {
         | Refusal::BadTransition(_) => 409,
         Refusal::Invalid(_) | Refusal::UnknownStatus(_) | Refusal::UnknownPrice(_) => 422,
     }
+}
+
+/// Returns the description of a refusal of the host since too many effects of the account are open. It is answered with 429.
+pub fn too_many_open(refusal: &Refusal) -> Option<String> {
+    let open = open_effects(refusal)?;
+    Some(format!("{open} requests of this account are still being carried out; try again when some of them have ended"))
 }
 
 /// Returns the further members of an answer to a refused request.

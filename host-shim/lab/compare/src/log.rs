@@ -8,7 +8,7 @@ use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Record, Step, story};
 use extension_contract::{Account, Event, Payload};
 use host::business::BusinessFolder;
-use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake};
+use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake, is_refused_by_limit};
 use host_replay::library::Library;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
@@ -110,8 +110,8 @@ impl Log {
             self.erased.extend(row.event.account);
             return Ok(());
         }
-        // The intake refused the event before any component ran.
-        if is_refused_by_intake(&row) {
+        // The intake refused the event before any component ran, or the host because of what was open then.
+        if is_refused_by_intake(&row) || is_refused_by_limit(&row) {
             return Ok(());
         }
         let (seq, mut event) = (row.seq, row.event);

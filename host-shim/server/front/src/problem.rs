@@ -16,6 +16,8 @@ use std::borrow::Cow;
 
 /// Seconds after which a caller may try again when a queue is full or the store has failed.
 const RETRY_AFTER_S: u64 = 1;
+/// Seconds after which a request may be sent again that waits for effects to end.
+const OPEN_EFFECTS_WAIT_S: u64 = 5;
 /// Media type of a problem.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -155,6 +157,9 @@ impl Problem {
 
     /// The extension refused a command or a question.
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
+        if let Some(detail) = show::too_many_open(refusal) {
+            return Problem::too_many(&detail, OPEN_EFFECTS_WAIT_S);
+        }
         let status = StatusCode::from_u16(show::refusal_status(refusal)).unwrap_or(StatusCode::CONFLICT);
         let (refusal, more) = match refusal {
             Refusal::Invalid(errors) if errors.len() > ERRORS_MAX => {

@@ -134,13 +134,9 @@ impl Processor {
             if is_outdated {
                 next.ahead = None;
             }
-            let known = match next.ahead {
-                Some(_) => None,
-                None => self.duplicate(next.attempt.event())?,
-            };
-            let ran = match known {
-                Some(duplicate) => vec![duplicate],
-                None => self.run_and_wake(next.attempt, next.ahead, next.now)?,
+            let ran = match next.ahead {
+                Some(ahead) => self.run_and_wake(next.attempt, Some(ahead), next.now)?,
+                None => self.accept_attempt(&next.attempt, next.now)?,
             };
             touched.extend(ran.iter().filter_map(|report| report.account.clone()));
             reports.push(ran);

@@ -1,6 +1,7 @@
 //! A log replay: which events of a recording get another result in another processor?
 
 use super::Processor;
+use super::limit::is_by_limit;
 use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal};
 use host_store::{InboxRow, InboxState, Read, Stored};
 use std::collections::HashSet;
@@ -30,6 +31,8 @@ pub struct Difference {
 /// # Errors
 /// Fails if a store fails.
 pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec<Difference>> {
+    // No effect ends.
+    processor.set_open_effects_max(usize::MAX);
     let mut differences = Vec::new();
     let mut pairs: Vec<(u64, u64)> = Vec::new();
     let mut erased: HashSet<Account> = HashSet::new();
@@ -44,6 +47,10 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
             }
             if row.erased {
                 erased.extend(row.event.account);
+                continue;
+            }
+            if is_by_limit(&row) {
+                // What was open then, decided it.
                 continue;
             }
             let recorded = row.seq;

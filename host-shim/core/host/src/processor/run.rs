@@ -162,11 +162,14 @@ impl Processor {
         }
         for _ in 0..CONFLICTS_MAX {
             match ahead.take().map_or_else(|| self.decide(&attempt, now), Ok) {
-                Ok(decided) => match self.record_outcome(&attempt, decided, now, wakes)? {
-                    Recorded::Stored(report) => return Ok(*report),
-                    Recorded::Outdated => {}
-                    Recorded::RunElsewhere => return self.report_elsewhere(&attempt),
-                },
+                Ok(decided) => {
+                    let decided = self.within_limit(attempt.event(), decided)?;
+                    match self.record_outcome(&attempt, decided, now, wakes)? {
+                        Recorded::Stored(report) => return Ok(*report),
+                        Recorded::Outdated => {}
+                        Recorded::RunElsewhere => return self.report_elsewhere(&attempt),
+                    }
+                }
                 Err(failed) => return self.fail(attempt, failed, now),
             }
         }

@@ -5,6 +5,7 @@ mod conflicts;
 pub mod events;
 mod failing;
 mod group;
+mod limit;
 mod log_replay;
 mod modes;
 mod partitions;
