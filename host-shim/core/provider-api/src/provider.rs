@@ -288,7 +288,7 @@ impl Registry {
         };
         let reply = match provider.simulation() {
             Some(simulation) => simulation.play(call),
-            None => catch_unwind(AssertUnwindSafe(|| provider.call(call)))
+            None => catch_unwind(AssertUnwindSafe(|| call_as_made(provider, call)))
                 .unwrap_or_else(|_| {
                     CallOutcome::retry("provider-panicked", "the provider panicked; what it did is not known")
                 })
@@ -362,6 +362,19 @@ impl Registry {
     }
 }
 
+/// Calls a provider. A late resource bears the marks of the call that made it, so its provider finds it by the id and the generation of
+/// that call. If something has changed the resource since, it is no late resource any more: then there is nothing to destroy.
+fn call_as_made(provider: &dyn Provider, call: &Call) -> CallOutcome {
+    let Some((made_as, generation)) = call.resource_id().made_late_as() else { return provider.call(call) };
+    let key = format!("{}/{}", made_as.id, call.verb());
+    match provider.call(&Call { key, generation, ..call.clone() }) {
+        CallOutcome::Refused { code, .. } if code == SUPERSEDED && call.verb() == "destroy" => {
+            CallOutcome::Done(serde_json::json!({}))
+        }
+        outcome => outcome,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,6 +411,38 @@ mod tests {
             matches!(&reply, Reply::Answer(CallOutcome::Refused { code, .. }) if code == "no-provider"),
             "{reply:?}"
         );
+    }
+
+    /// A provider with one resource, which it finds by its id and generation.
+    struct Marked(std::sync::Mutex<Option<(String, u32)>>);
+    impl Provider for Marked {
+        fn call(&self, call: &Call) -> CallOutcome {
+            let mut held = self.0.lock().expect("no panic while locked");
+            match &*held {
+                Some((id, _)) if *id != call.resource_id().id => CallOutcome::Done(json!("nothing")),
+                Some((_, generation)) if *generation > call.generation => CallOutcome::refused(SUPERSEDED, "newer"),
+                _ => {
+                    *held = None;
+                    CallOutcome::Done(json!("destroyed"))
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_resource_is_destroyed_by_the_marks_of_the_call_that_made_it() {
+        let destroy = |held: (&str, u32), key: &str, generation: u32| {
+            let provider = Arc::new(Marked(Some((held.0.to_owned(), held.1)).into()));
+            let call = Call { key: key.into(), generation, ..call("database.destroy") };
+            let reply = Registry::with_default(provider.clone()).call(&call);
+            let is_gone = provider.0.lock().expect("no panic while locked").is_none();
+            (reply, is_gone)
+        };
+        let done = |what: serde_json::Value| Reply::from(CallOutcome::Done(what));
+        let (destroyed, late) = (done(json!("destroyed")), "inst_1/database@late-2/destroy");
+        assert_eq!(destroy(("inst_1/database", 2), late, 1), (destroyed.clone(), true));
+        assert_eq!(destroy(("inst_1/database", 3), late, 9), (done(json!({})), false), "it serves again");
+        assert_eq!(destroy(("inst_1/database@a", 1), "inst_1/database@a/destroy", 1), (destroyed, true), "a variant");
     }
 
     struct Panicking;

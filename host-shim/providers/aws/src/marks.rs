@@ -92,7 +92,7 @@ impl Marks {
     pub(crate) fn admit(&self, call: &Call) -> Result<(), CallOutcome> {
         match call.generation < self.generation {
             true => Err(CallOutcome::refused(
-                "superseded",
+                host_provider_api::SUPERSEDED,
                 format!(
                     "the call has generation {}, but generation {} has been applied",
                     call.generation, self.generation

@@ -97,7 +97,7 @@ impl Local {
                 "the call has generation {}, but generation {} has been applied",
                 call.generation, resource.generation
             );
-            return Ok(CallOutcome::refused("superseded", message));
+            return Ok(CallOutcome::refused(host_provider_api::SUPERSEDED, message));
         }
         if call.resource() == "database"
             && matches!(call.verb(), "ensure" | "change" | "backup")

@@ -173,7 +173,7 @@ fn admit(call: &Call, found: &Lookup) -> Result<(), Failed> {
                 "the call has generation {}, but generation {} has been applied",
                 call.generation, record.generation
             );
-            Err(Failed::refused("superseded", problem))
+            Err(Failed::refused(host_provider_api::SUPERSEDED, problem))
         }
         _ => Ok(()),
     }

@@ -108,7 +108,7 @@ impl From<Failed> for CallOutcome {
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized => refused("unauthorized"),
             Failed::Quota(_) => refused("quota-exceeded"),
-            Failed::Superseded { .. } => refused("superseded"),
+            Failed::Superseded { .. } => refused(host_provider_api::SUPERSEDED),
             Failed::Taken(_) => refused("name-taken"),
             Failed::NotFound => refused("not-found"),
             Failed::NotEmpty { .. } => refused("not-empty"),

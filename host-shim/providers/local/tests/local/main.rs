@@ -2,6 +2,7 @@
 
 mod backups;
 mod functions;
+mod late;
 mod notebook;
 mod objects;
 mod shared;
