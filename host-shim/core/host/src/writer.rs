@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// Interval of the search for events that wait too long, in milliseconds: 1 hour (of a maximum wait of 30 days).
 const EXPIRE_EVERY_MS: i64 = 3_600_000;
 /// Interval of the search for effects of hosts that have ended, in milliseconds: 1 minute (of a lease of 5).
-const TAKE_OVER_EVERY_MS: i64 = 60_000;
+pub const TAKE_OVER_EVERY_MS: i64 = 60_000;
 /// Pause of the outbox after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause before an answer that could not be stored is stored again.

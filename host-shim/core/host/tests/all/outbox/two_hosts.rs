@@ -4,6 +4,7 @@
 use super::events::{T0, command, lines};
 use super::{ask, calls, effect, over};
 use host::outbox::{GRACE_MS, LEASE_MS, Outbox};
+use host::writer::TAKE_OVER_EVERY_MS;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::testing::Faults;
@@ -84,6 +85,23 @@ fn a_starting_host_leaves_the_effects_of_a_living_host_alone() {
     assert_eq!(first.finish(reply, LOST - 1).unwrap().len(), 1);
     assert_eq!(effect(&second, "m")[0].state, EffectState::Finished);
     assert_eq!(calls(&scripted), ["m#1"], "one call");
+}
+
+#[test]
+fn an_effect_of_a_host_that_died_is_taken_over_six_minutes_after_its_call_began() {
+    const MINUTE: i64 = 60_000;
+    let scripted = Scripted::new();
+    let (mut first, mut second) = two_hosts(&scripted);
+    ask(&mut first, "c1", json!([{"kind": "mail.send", "key": "m"}]));
+    let lost = first.begin(T0).unwrap().calls.remove(0);
+    drop(first);
+    second.take_over(T0 + 6 * MINUTE - 1).unwrap();
+    assert_eq!(second.begin(T0 + 6 * MINUTE - 1).unwrap().moved, 0);
+    second.take_over(T0 + 6 * MINUTE).unwrap();
+    let again = second.begin(T0 + 6 * MINUTE).unwrap().calls.remove(0);
+    assert_eq!((&again.key, again.generation, again.lease), (&lost.key, lost.generation, lost.lease + 1));
+    // The documents promise seven minutes, since a host looks once a minute.
+    assert_eq!(LEASE_MS + GRACE_MS + TAKE_OVER_EVERY_MS, 7 * MINUTE);
 }
 
 #[test]
