@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub use rows::{Rows, account_rows, parsed, rows_of};
+pub use rows::{Rows, RowsPage, account_rows, page_of, parsed};
 
 use crate::processor::{AskError, Processor, Questions};
 use crate::{read, time};

@@ -25,6 +25,7 @@ use extension_contract::Account;
 use host_access::Caller;
 use host_openapi::platform::{Action, ROUTES, Route, Who, allow};
 use page::Filter;
+pub(crate) use read::DELETED;
 pub(crate) use show::offer;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use crate::processor::Processor;
 use crate::{read, time};
-use extension_contract::{Account, Product, Purchase, StoredRecord, Subscription};
+use extension_contract::{Account, Product, Purchase, Row, RowKind, StoredRecord, Subscription};
 use host_store::{EffectState, NotState, Read, Scope, Stored, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,10 +23,7 @@ pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
 }
 
 /// Returns all rows of a scope, without the parts that `not_state` names.
-///
-/// # Errors
-/// Fails if the store fails.
-pub fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Rows> {
+fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Rows> {
     let mut sections = BTreeMap::new();
     // Soft-deleted products are omitted.
     let products = read::products(store, scope)?;
@@ -47,6 +44,92 @@ pub fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<
         let by_id = records.iter().map(|row| (row.id.clone(), value(row))).collect();
         sections.insert(section, by_id);
     }
+    sections.insert("claims".to_owned(), claims(store, scope)?);
+    sections.insert("timers".to_owned(), timers(store, scope)?);
+    Ok(Rows { sections })
+}
+
+/// A page of the rows of an account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsPage {
+    /// The rows.
+    pub rows: Rows,
+    /// The sections that have more rows, each with the id after which they go on.
+    pub next: BTreeMap<String, String>,
+}
+
+impl RowsPage {
+    /// Adds a section of rows in order of their ids, of which at most `limit` are on the page.
+    fn add(&mut self, section: &str, rows: Vec<(String, Value)>, last: Option<String>, limit: usize) {
+        if let Some(last) = last.filter(|_| rows.len() >= limit) {
+            self.next.insert(section.to_owned(), last);
+        }
+        let shown = rows.into_iter().filter(|(_, value)| !value.is_null());
+        self.rows.sections.insert(section.to_owned(), shown.collect());
+    }
+}
+
+/// Returns a page of the rows of a scope: of one section after an id, or the first ones of each section.
+///
+/// # Errors
+/// Fails if the store fails.
+pub fn page_of(
+    store: &dyn Read,
+    scope: &Scope,
+    section: Option<&str>,
+    after: Option<&str>,
+    limit: usize,
+) -> Stored<RowsPage> {
+    let (mut page, is_wanted) = (RowsPage::default(), |name: &str| section.is_none_or(|section| section == name));
+    let mut kinds = vec![
+        ("products".to_owned(), RowKind::Product),
+        ("purchases".to_owned(), RowKind::Purchase),
+        ("subscriptions".to_owned(), RowKind::Subscription),
+    ];
+    let collections = store.collections(scope)?.into_iter();
+    kinds.extend(collections.map(|name| (format!("records/{name}"), RowKind::Record(name))));
+    for (name, kind) in kinds.into_iter().filter(|(name, _)| is_wanted(name)) {
+        let stored = store.rows_all(scope, &kind, after, limit)?;
+        let last = stored.last().map(|stored| stored.row.id().to_owned());
+        page.add(
+            &name,
+            stored.iter().map(|stored| (stored.row.id().to_owned(), shown(&stored.row))).collect(),
+            last,
+            limit,
+        );
+    }
+    let is_later = |id: &String| after.is_none_or(|after| id.as_str() > after);
+    let mut add_small = |name: &str, mut rows: Vec<(String, Value)>| {
+        rows.retain(|(id, _)| is_later(id));
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        rows.truncate(limit);
+        let last = rows.last().map(|(id, _)| id.clone());
+        page.add(name, rows, last, limit);
+    };
+    if is_wanted("claims") {
+        add_small("claims", claims(store, scope)?.into_iter().collect());
+    }
+    if is_wanted("timers") {
+        add_small("timers", timers(store, scope)?.into_iter().collect());
+    }
+    Ok(page)
+}
+
+/// Returns a row as JSON, with all its parts; null for a soft-deleted product.
+fn shown(row: &Row) -> Value {
+    let whole = NotState::default();
+    match row {
+        Row::Product(row) if row.deleted => Value::Null,
+        Row::Product(row) => product(row, &whole),
+        Row::Purchase(row) => purchase(row, &whole),
+        Row::Subscription(row) => subscription(row, &whole),
+        Row::Record(row) => parsed(&row.value),
+        Row::Price(row) => json!(row),
+    }
+}
+
+/// Returns the claims of a scope by their short keys, each with its end.
+fn claims(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
     let space = format!("{}/", scope.claim_space());
     let mut claims = BTreeMap::new();
     let held = store.claims_held(scope, &space)?;
@@ -54,14 +137,14 @@ pub fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<
         let until = row.and_then(|row| row.until);
         claims.insert(short_key(&space, full_key), json!({"until": until.map(time::text)}));
     }
-    sections.insert("claims".to_owned(), claims);
+    Ok(claims)
+}
+
+/// Returns the timers of a scope that have not fired, each with its time.
+fn timers(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
     let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let timers = open.iter().filter(|row| row.effect.kind == TIMER && row.state == EffectState::Queued);
-    sections.insert(
-        "timers".to_owned(),
-        timers.map(|row| (row.effect.key.clone(), json!(time::text(row.due_at)))).collect(),
-    );
-    Ok(Rows { sections })
+    Ok(timers.map(|row| (row.effect.key.clone(), json!(time::text(row.due_at)))).collect())
 }
 
 /// Returns the key as an extension writes it; a key of a connected account has the account in front.

@@ -1,4 +1,4 @@
-//! Accounts, and everything that the store has of one account.
+//! Accounts, and everything that the store has of one account, in pages.
 
 use super::{account, limit};
 use crate::extract::{Asked, Named, Operator};
@@ -8,9 +8,8 @@ use crate::query::read;
 use axum::Json;
 use extension_contract::Account;
 use host::show::page;
-use host::view::rows_of;
+use host::view::page_of;
 use host_identity::Holder;
-use host_store::NotState;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -65,20 +64,42 @@ pub(crate) async fn list(
     Ok(Json(page("accounts", accounts, next)))
 }
 
-/// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and all its rows, by section and id.
-pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(name): Named<String>) -> Result<Json<Value>, Problem> {
-    let partition = hosted.site.partition().clone();
+/// The query of the rows of an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedRows {
+    /// Only rows of this section, for example `purchases` or `records/ledger`.
+    section: Option<String>,
+    /// The id after which the page of the section begins.
+    after: Option<String>,
+    /// Maximum number of rows of each section.
+    limit: Option<usize>,
+}
+
+/// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and a page of its rows, by section and id. `next` has the sections with
+/// more rows.
+pub(crate) async fn get(
+    Operator { hosted, .. }: Operator,
+    Named(name): Named<String>,
+    Asked(WantedRows { section, after, limit: given }): Asked<WantedRows>,
+) -> Result<Json<Value>, Problem> {
+    let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
+    if after.is_some() && section.is_none() {
+        return Err(Problem::bad("query", "expected `section` with `after`"));
+    }
     let of = account(&name)?;
     let mut answer = shown(&hosted, &of)?;
     let scope = partition.scope(of);
     let found = read(&hosted, move |store| match store.revision(&scope)? {
         0 => Ok(None),
-        revision => Ok(Some((revision, rows_of(store, &scope, &NotState::default())?))),
+        revision => Ok(Some((revision, page_of(store, &scope, section.as_deref(), after.as_deref(), limit)?))),
     })
     .await?;
-    let Some((revision, rows)) = found else { return Err(Problem::not_found(format!("no account `{name}`"))) };
+    let Some((revision, found)) = found else { return Err(Problem::not_found(format!("no account `{name}`"))) };
+    let sections = found.rows.sections.into_iter();
     let sections: Map<String, Value> =
-        rows.sections.into_iter().map(|(section, rows)| (section, Value::Object(rows.into_iter().collect()))).collect();
+        sections.map(|(section, rows)| (section, Value::Object(rows.into_iter().collect()))).collect();
     (answer["revision"], answer["rows"]) = (json!(revision), Value::Object(sections));
+    answer["next"] = json!(found.next);
     Ok(Json(answer))
 }

@@ -5,17 +5,21 @@ use super::{SEARCHED_MAX, limit};
 use crate::extract::{Asked, Operator};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::products::DELETED;
 use crate::query::{asked, read};
 use axum::Json;
 use axum::extract::State;
-use extension_contract::{Actor, Question};
+use extension_contract::{Actor, PAGE_ROWS_MAX, Page, Question};
 use host::processor::{AskError, Questions};
 use host::show::page;
 use host::view::parsed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Accounts that are asked for one page; each is a question to the extension.
+/// Between the account and the id of an instance in the place where a page begins.
+const WITHIN: char = '#';
+
+/// Questions to the extension for one page.
 const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 
 /// The query of a list of steps.
@@ -31,9 +35,12 @@ pub(crate) struct Wanted {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WantedInstances {
-    /// Only instances with this status.
+    /// Only instances with this status; without it, all that are not deleted.
     status: Option<String>,
-    /// The account after which the page begins.
+    /// True to list deleted instances, too.
+    #[serde(default)]
+    deleted: bool,
+    /// Where the page begins: after an account, or within it after an instance: `ACCOUNT#ID`.
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -49,11 +56,11 @@ pub(crate) async fn tasks(
     Ok(Json(page("tasks", tasks, next.map(Value::from))))
 }
 
-/// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow. The instances of an account are on one page.
+/// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
 pub(crate) async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
-    Asked(WantedInstances { status, after, limit }): Asked<WantedInstances>,
+    Asked(WantedInstances { status, deleted, after, limit }): Asked<WantedInstances>,
 ) -> Result<Json<Value>, Problem> {
     if status.as_deref() == Some(FAILED) {
         let limit = self::limit(limit)?;
@@ -61,15 +68,15 @@ pub(crate) async fn instances(
         return Ok(Json(page("instances", failed, next.map(Value::from))));
     }
     // The products of the catalog have no status of an instance.
-    let is_wanted = move |instance: &Value| match &status {
-        Some(status) => instance["status"] == **status,
-        None => instance["status"].is_string(),
+    let is_wanted = move |instance: &Value| match (&status, instance["status"].as_str()) {
+        (Some(wanted), found) => found == Some(wanted),
+        (None, found) => found.is_some_and(|found| deleted || found != DELETED),
     };
     let (instances, next) = entries(&hosted, after, limit, is_wanted).await?;
     Ok(Json(page("instances", instances, next.map(Value::from))))
 }
 
-/// Returns the wanted instances, each with its account, and the account after which the next page begins.
+/// Returns the wanted instances, each with its account, and where the next page begins.
 async fn entries(
     hosted: &HostedSite,
     after: Option<String>,
@@ -79,25 +86,53 @@ async fn entries(
     let (partition, at, limit) = (hosted.site.partition().clone(), hosted.site.clock().now(), limit(given)?);
     let scopes = read(hosted, move |store| store.scopes(Some(&partition))).await?;
     let found = asked(hosted, move |answerer| -> Result<_, AskError> {
+        let (begun, mut row) = match after.as_deref().map(|after| after.rsplit_once(WITHIN).unwrap_or((after, ""))) {
+            None => (None, None),
+            Some((account, "")) => (Some(account), None),
+            Some((account, id)) => (Some(account), Some(id.to_owned())),
+        };
+        let is_within = row.is_some();
         let accounts = scopes.into_iter().map(|scope| (scope.account.to_string(), scope.account));
-        let rest = accounts.filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
-        let (mut found, mut last) = (Vec::new(), None);
-        for (searched, (name, account)) in rest.enumerate() {
-            if found.len() >= limit || searched == ACCOUNTS_MAX {
+        let rest = accounts.filter(|(name, _)| begun.is_none_or(|begun| **name > *begun || is_within && name == begun));
+        let (mut found, mut last, mut asked) = (Vec::new(), None, 0);
+        for (name, account) in rest {
+            let is_begun = begun == Some(&*name);
+            let mut after = row.take().filter(|_| is_begun);
+            let question = Question { account, actor: Actor::system(), at };
+            loop {
+                if asked == ACCOUNTS_MAX {
+                    return Ok((found, last));
+                }
+                asked += 1;
+                let rows = match answerer.ask_list(&question, "instances", None, &Page { after, limit: PAGE_ROWS_MAX })
+                {
+                    Ok(rows) => rows,
+                    // One account hides no other.
+                    Err(error) => {
+                        found.push(unreadable(&name, &error));
+                        break;
+                    }
+                };
+                for row in &rows {
+                    last = Some(format!("{name}{WITHIN}{}", row.id));
+                    let mut entry = parsed(&row.value);
+                    if is_wanted(&entry) {
+                        entry["account"] = json!(name);
+                        found.push(entry);
+                        if found.len() == limit {
+                            return Ok((found, last));
+                        }
+                    }
+                }
+                if rows.len() < PAGE_ROWS_MAX as usize {
+                    break;
+                }
+                after = rows.last().map(|row| row.id.clone());
+            }
+            last = Some(format!("{name}{WITHIN}"));
+            if found.len() == limit {
                 return Ok((found, last));
             }
-            let question = Question { account, actor: Actor::system(), at };
-            match answerer.ask_whole_list(&question, "instances", None, usize::MAX) {
-                Ok((rows, _)) => {
-                    found.extend(rows.iter().map(|row| parsed(&row.value)).filter(&is_wanted).map(|mut entry| {
-                        entry["account"] = json!(name);
-                        entry
-                    }));
-                }
-                // One account hides no other.
-                Err(error) => found.push(unreadable(&name, &error)),
-            }
-            last = Some(name);
         }
         Ok((found, None))
     });

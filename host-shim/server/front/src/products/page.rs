@@ -17,6 +17,9 @@ pub(super) struct Filter {
     pub(super) product_type: Option<String>,
     pub(super) status: Option<String>,
     pub(super) health_status: Option<String>,
+    /// True to list deleted instances, too.
+    #[serde(default)]
+    pub(super) deleted: bool,
     /// The account as `user:ID`, `organization:ID` or `platform`, or the id of a user.
     account: Option<String>,
     user_id: Option<String>,

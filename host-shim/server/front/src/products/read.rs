@@ -13,6 +13,9 @@ use host_site::ProductType;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 
+/// The status of an instance that is deleted.
+pub(crate) const DELETED: &str = "terminated";
+
 impl Asking {
     /// Returns the question of the caller about an account; without a caller, a question about the catalog.
     fn question(&self, account: Account) -> Question {
@@ -82,15 +85,18 @@ impl Asking {
         })
     }
 
-    /// Returns what finds the products that the query asks for: of a type, with a status.
+    /// Returns what finds the products that the query asks for: of a type, with a status. Without a status, deleted instances are left
+    /// out unless the query asks for them: they stay for ever, since purchases and resources refer to them.
     fn wanted(&self, of_type: Option<&str>) -> impl Fn(&Value) -> bool + Send + 'static {
         let (status, health) = (self.filter.status.clone(), self.filter.health_status.clone());
         let of_type = of_type.map(str::to_owned);
+        let with_deleted = self.filter.deleted || status.is_some();
         let is = |wanted: &Option<String>, value: &Value| wanted.as_ref().is_none_or(|wanted| value == wanted.as_str());
         move |product| {
             is(&of_type, &product["type"])
                 && is(&status, &product["status"])
                 && is(&health, &product["metadata"]["health_status"])
+                && (with_deleted || product["status"] != DELETED)
         }
     }
 

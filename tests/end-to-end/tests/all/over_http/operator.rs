@@ -82,6 +82,38 @@ fn an_operator_sees_accounts_with_their_rows_and_effects() {
     assert_eq!((unknown.status, unknown.code().as_str()), (404, "not-found"));
 }
 
+/// The rows of an account come in pages, however many there are.
+#[test]
+fn an_operator_reads_the_rows_of_an_account_in_pages() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let register = json!({"email": "ada@example.com"});
+    let line = "POST /api/commands/account.register?account=user:ada";
+    assert_eq!(served.send(line, &admin, &[], &register).status, 200);
+    served.server.settle();
+    let path = "/api/operator/accounts/user:ada";
+    let whole = get(&served, path, &admin);
+    assert_eq!(whole["next"], json!({}));
+    let mut pages = 0;
+    for (section, rows) in whole["rows"].as_object().expect("sections") {
+        let (mut seen, mut after) = (serde_json::Map::new(), String::new());
+        loop {
+            let page = get(&served, &format!("{path}?section={section}&limit=1{after}"), &admin);
+            let found = page["rows"][section].as_object().expect("rows").clone();
+            assert!(found.len() <= 1, "{page}");
+            (seen, pages) = (seen.into_iter().chain(found).collect(), pages + 1);
+            let Some(next) = page["next"][section].as_str() else { break };
+            after = format!("&after={}", next.replace('/', "%2F").replace(':', "%3A"));
+        }
+        assert_eq!(json!(seen), *rows, "{section}");
+    }
+    assert!(pages > whole["rows"].as_object().map_or(0, serde_json::Map::len), "some sections have several pages");
+    let first = get(&served, &format!("{path}?limit=1"), &admin);
+    assert!(first["next"].as_object().is_some_and(|next| !next.is_empty()), "{first}");
+    let wrong = served.send(&format!("GET {path}?after=x"), &admin, &[], &Value::Null);
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "query"));
+}
+
 #[test]
 fn only_an_operator_may_use_the_api_and_read_the_metrics() {
     let served = Served::start();

@@ -353,6 +353,67 @@ fn an_instance_is_deleted_only_with_its_name() {
     shop.served.server.settle();
     let left = shop.get("/api/products?type=instance&status=running", &shop.ada);
     assert_eq!(left["total_count"], 0, "{left}");
+    shop.creates(&shop.ada, "next");
+    for path in
+        ["/api/products?type=instance", "/b/products/products?type=instance", "/ext/products/products?type=instance"]
+    {
+        let of = |more: &str| shop.get(&format!("{path}{more}"), &shop.ada)["total_count"].clone();
+        assert_eq!((of(""), of("&deleted=true"), of("&status=terminated")), (json!(1), json!(2), json!(1)), "{path}");
+    }
+    let one = shop.get("/api/products/inst_gone", &shop.ada);
+    assert_eq!(one["status"], "terminated", "its row stays");
+}
+
+/// While too many effects of an account are open, a customer's command that asks for one is refused, and may be sent again.
+#[test]
+fn a_customer_whose_effects_wait_asks_for_no_further_one() {
+    let shop = Shop::start();
+    shop.pays("ada", "active");
+    shop.served.server.settle();
+    let most = |open: usize| shop.served.server.with_host(move |host| host.processor_mut().set_open_effects_max(open));
+    let create = || {
+        let body = json!({"type": "instance", "name": "App", "metadata": {"subdomain": "mine"}});
+        shop.served.send("POST /api/products", &shop.ada, &[("Idempotency-Key", "k1")], &body)
+    };
+    most(0);
+    let refused = create();
+    assert_eq!((refused.status, refused.code().as_str()), (429, "too-many-requests"), "{refused:?}");
+    assert!(refused.header("retry-after").is_some() && refused.body.contains("still being carried out"), "{refused:?}");
+    assert_eq!(shop.get("/api/products?type=instance", &shop.ada)["total_count"], 0);
+    most(1);
+    assert_eq!(create().status, 201, "the same request");
+}
+
+/// The operators' list of instances has pages also within an account, and leaves out deleted instances.
+#[test]
+fn the_instances_of_one_account_are_on_several_pages_for_operators() {
+    let shop = Shop::start();
+    shop.pays("ada", "active");
+    shop.pays("bob", "active");
+    for name in ["first", "second", "third"] {
+        shop.creates(&shop.ada, name);
+        let line = format!("DELETE /api/products/inst_{name}?confirm=App");
+        json_of(&shop.send(&line, &shop.ada, &Value::Null));
+        shop.served.server.settle();
+    }
+    shop.creates(&shop.ada, "fourth");
+    shop.creates(&shop.bob, "fifth");
+    let read = |more: &str| {
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/operator/instances?limit=1{more}{after}");
+            let page = shop.get(&path, &shop.operator);
+            let entries = page["instances"].as_array().expect("instances");
+            assert!(entries.len() <= 1, "{page}");
+            seen.extend(entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()));
+            let Some(next) = page["next"].as_str() else { return seen };
+            after = format!("&after={}", next.replace('#', "%23"));
+        }
+    };
+    assert_eq!(read(""), ["inst_fourth", "inst_fifth"]);
+    let all = ["inst_first", "inst_fourth", "inst_second", "inst_third", "inst_fifth"];
+    assert_eq!(read("&deleted=true"), all);
+    assert_eq!(read("&status=terminated"), ["inst_first", "inst_second", "inst_third"]);
 }
 
 #[test]
