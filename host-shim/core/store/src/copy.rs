@@ -108,13 +108,21 @@ pub trait Target: Store {
     fn end_parts(&mut self) -> Stored<()>;
 }
 
+/// Returns true if a store has nothing, so that another one can be copied into it.
+///
+/// # Errors
+/// Fails with `StoreError::Unavailable` if the underlying storage fails.
+pub fn is_empty(store: &(impl Read + ?Sized)) -> Stored<bool> {
+    Ok(store.inbox_newest()? == 0 && store.scopes(None)?.is_empty())
+}
+
 /// Copies a store into an empty one. No other handle may write to either meanwhile. Calls `progress` with the number of copied parts.
 /// Returns that number.
 ///
 /// # Errors
 /// `StoreError::Misuse` if the target has accounts or events; otherwise as the stores.
 pub fn copy(from: &dyn Source, to: &mut dyn Target, progress: &mut dyn FnMut(u64)) -> Stored<u64> {
-    if to.inbox_newest()? > 0 || !to.scopes(None)?.is_empty() {
+    if !is_empty(to)? {
         return Err(StoreError::Misuse("the store to copy into is not empty".to_owned()));
     }
     let mut copy = Copying { to, copied: 0, progress };

@@ -42,6 +42,9 @@ struct State {
     fault: Option<(u64, Moment, Then)>,
     dead: bool,
     reads_fail: bool,
+    writes_fail: bool,
+    /// Number of calls of [`Store::try_write`].
+    tried: u64,
     /// What another host does before a write, with the number of the write.
     meanwhile: Option<(u64, Meanwhile)>,
 }
@@ -59,6 +62,8 @@ impl Faults {
             fault: None,
             dead: false,
             reads_fail: false,
+            writes_fail: false,
+            tried: 0,
             meanwhile: None,
         })))
     }
@@ -85,6 +90,16 @@ impl Faults {
     /// Sets whether reads fail from now on, also those of readers. Does not affect writes.
     pub fn fail_reads(&self, fail: bool) {
         self.state().reads_fail = fail;
+    }
+
+    /// Sets whether every write fails from now on, as on a full disk or in a read-only database. Does not affect reads.
+    pub fn fail_writes(&self, fail: bool) {
+        self.state().writes_fail = fail;
+    }
+
+    /// Returns how many times the store was asked to write only to see whether it can.
+    pub fn tried(&self) -> u64 {
+        self.state().tried
     }
 
     /// Returns the number of writes since the last [`Faults::fail_at`]. A run without a fault counts the writes, so
@@ -137,6 +152,9 @@ impl Faults {
             meanwhile(&mut *state.store);
         }
         let failed = || StoreError::Unavailable(format!("fault at `{name}`"));
+        if state.writes_fail {
+            return Err(failed());
+        }
         match state.fault {
             Some((at, moment, then)) if at == state.writes => {
                 if moment == Moment::After {
@@ -193,6 +211,15 @@ impl Store for FaultStore {
             state.in_group = false;
             Ok(())
         })
+    }
+    fn try_write(&mut self) -> Stored<()> {
+        let mut state = self.0.state();
+        state.check_alive()?;
+        state.tried += 1;
+        match state.writes_fail {
+            true => Err(StoreError::Unavailable("fault at a write".into())),
+            false => state.store.try_write(),
+        }
     }
     fn rollback(&mut self) -> Stored<()> {
         let mut state = self.0.state();

@@ -408,6 +408,22 @@ impl Store for SqliteStore {
         self.end_group()
     }
 
+    fn try_write(&mut self) -> Stored<()> {
+        self.begin()?;
+        // The same number again is written all the same.
+        let written = self
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .and_then(|version| self.connection.pragma_update(None, "user_version", version))
+            .map_err(unavailable)
+            .and_then(|()| self.commit());
+        if written.is_err() {
+            // The first error says more.
+            let _ = self.rollback();
+        }
+        written
+    }
+
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         changes.check()?;
         self.check_group()?;

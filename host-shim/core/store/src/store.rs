@@ -201,6 +201,11 @@ pub trait Store: Read + Send + Any {
     /// Discards the group.
     fn rollback(&mut self) -> Stored<()>;
 
+    /// Writes something that changes nothing, and makes it durable: can the store be written? Costs a commit. Outside of a group.
+    fn try_write(&mut self) -> Stored<()> {
+        Ok(())
+    }
+
     /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if
     /// the inbox has an event of the same business, mode, source and id.
     fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
