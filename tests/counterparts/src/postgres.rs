@@ -88,6 +88,40 @@ impl Postgres {
         Postgres::with(names, Storage::Volatile)
     }
 
+    /// Starts a standby of this server: a copy that follows it, and that takes no writes until [`Postgres::promote`].
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn standby(&self) -> Postgres {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut standby = Postgres { folder, bin: self.bin.clone(), port: free_port(), databases: Mutex::default() };
+        if is_root() {
+            succeeds(Command::new("chown").arg("-R").arg(USER).arg(standby.folder.path()), LIMIT);
+        }
+        let (socket, port) = (self.folder.path().display().to_string(), self.port.to_string());
+        let mut copy = standby.command("pg_basebackup");
+        copy.args(["-h", &socket, "-p", &port, "-U", USER, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        succeeds(copy.arg("-D").arg(standby.data()), LIMIT);
+        standby.begin(&[], Storage::Volatile);
+        standby
+    }
+
+    /// Makes a standby the primary server.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn promote(&self) {
+        succeeds(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "promote"]), LIMIT);
+    }
+
+    /// Ends the server as a crash does.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn crash(&self) {
+        succeeds(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-m", "immediate", "stop"]), LIMIT);
+    }
+
     fn with(names: &[&str], storage: Storage) -> Postgres {
         let bin = apt("postgresql", || {
             let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -117,29 +151,34 @@ impl Postgres {
             let line = b"pg_stat_statements.track = none\n";
             file.and_then(|mut file| file.write_all(line)).expect("the settings of the server");
         }
-        let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
+        server.begin(names, storage);
+        server
+    }
+
+    /// Starts the server on its data.
+    fn begin(&mut self, names: &[&str], storage: Storage) {
+        let (socket, log) = (self.folder.path().display().to_string(), self.folder.path().join("log"));
         for left in (0..STARTS).rev() {
             let mut settings = format!(
                 "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' \
                  -c track_commit_timestamp=on {}",
-                server.port,
+                self.port,
                 storage.settings()
             );
             if !names.is_empty() {
                 settings +=
                     &format!(" -c ssl=on -c ssl_cert_file='{socket}/{CERTIFICATE}' -c ssl_key_file='{socket}/{KEY}'");
             }
-            let mut start = server.command("pg_ctl");
-            start.arg("-D").arg(&data).arg("-l").arg(&log).args(["-w", "-o", &settings, "start"]);
+            let mut start = self.command("pg_ctl");
+            start.arg("-D").arg(self.data()).arg("-l").arg(&log).args(["-w", "-o", &settings, "start"]);
             let started = run(&mut start, LIMIT);
             if started.status.success() {
                 break;
             }
-            assert!(left > 0, "PostgreSQL does not start:\n{}", server.log());
+            assert!(left > 0, "PostgreSQL does not start:\n{}", self.log());
             // Another process may have taken the port meanwhile.
-            server.port = free_port();
+            self.port = free_port();
         }
-        server
     }
 
     /// Ends the server as a crash does, and starts it again on the same data.

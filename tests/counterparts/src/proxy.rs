@@ -9,7 +9,7 @@ mod plain;
 
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -60,11 +60,32 @@ struct State {
 
 /// State shared by the threads of a proxy.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<State>>);
+struct Shared {
+    state: Arc<Mutex<State>>,
+    /// True while every byte is held.
+    held: Arc<(Mutex<bool>, Condvar)>,
+    /// The server of new connections.
+    upstream: Arc<Mutex<SocketAddr>>,
+}
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_held(&self, is_held: bool) {
+        *self.held.0.lock().unwrap_or_else(PoisonError::into_inner) = is_held;
+        self.held.1.notify_all();
+    }
+
+    /// Waits as long as bytes are held.
+    fn pass(&self) {
+        let held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.held.1.wait_while(held, |held| *held));
+    }
+
+    fn upstream(&self) -> SocketAddr {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records an exchange and returns its fault.
@@ -120,13 +141,14 @@ impl FaultProxy {
     pub fn start(upstream: SocketAddr, protocol: Protocol) -> FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
-        let shared = Shared(Arc::default());
+        let upstream = Arc::new(Mutex::new(upstream));
+        let shared = Shared { state: Arc::default(), held: Arc::default(), upstream };
         let threads = shared.clone();
         // The thread ends with the test process: accepting connections can't be interrupted.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let shared = threads.clone();
-                thread::spawn(move || serve(&client, upstream, protocol, &shared));
+                thread::spawn(move || serve(&client, protocol, &shared));
             }
         });
         FaultProxy { address, shared }
@@ -158,6 +180,22 @@ impl FaultProxy {
         self.shared.state().faults.push((Condition::Always, fault));
     }
 
+    /// Lets the server freeze: connections stay open and are accepted, and no byte passes, until [`FaultProxy::go_on`]. Only with
+    /// [`Protocol::Plain`].
+    pub fn freeze(&self) {
+        self.shared.set_held(true);
+    }
+
+    /// Passes the held bytes and all later ones.
+    pub fn go_on(&self) {
+        self.shared.set_held(false);
+    }
+
+    /// Leads new connections to another server, as the name of a database after a failover.
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
+    }
+
     /// Returns the number of faults injected since the last [`FaultProxy::clear`].
     pub fn struck(&self) -> usize {
         self.shared.state().struck
@@ -175,7 +213,8 @@ impl FaultProxy {
 }
 
 /// Serves one connection. After an error it resets the client's connection, so that the client sees the error.
-fn serve(client: &TcpStream, upstream: SocketAddr, protocol: Protocol, shared: &Shared) {
+fn serve(client: &TcpStream, protocol: Protocol, shared: &Shared) {
+    let upstream = shared.upstream();
     if shared.refuses() {
         return reset(client);
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::thread;
+use std::time::Instant;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -76,25 +77,45 @@ impl Postgres {
     /// Opens the schema, and creates it. Hosts that start at once take turns.
     pub(crate) fn open(settings: &Settings, owner: &str, shape: &Shape) -> Result<Postgres, SmallError> {
         let schema = Place::schema(settings, shape, owner);
-        let wire = Wire::connect(settings.in_schema(&schema))?;
-        let (writes, leads) = (key(&schema, "writes"), key(&schema, "leads"));
-        let it = Postgres { wire, schema, writes, leads, leads_by: Cell::new(None) };
-        it.write(|| it.prepare(shape))?;
+        let settings = settings.in_schema(&schema);
+        let it = Postgres::connect(settings.quick(), schema)?;
+        if it.steps()? != Some(shape.steps.len()) {
+            // Steps may take long, so they have a connection with other limits. This second connection also shows a pooler that lets
+            // several connections use one session, before anything is written.
+            let patient = Postgres::connect(settings.patient(), it.schema.clone())?;
+            patient.write(|| patient.prepare(shape))?;
+        }
         Ok(it)
+    }
+
+    fn connect(settings: Settings, schema: String) -> Result<Postgres, SmallError> {
+        let wire = Wire::connect(settings)?;
+        let (writes, leads) = (key(&schema, "writes"), key(&schema, "leads"));
+        Ok(Postgres { wire, schema, writes, leads, leads_by: Cell::new(None) })
+    }
+
+    /// Returns the number of steps that the tables have had; none without tables.
+    fn steps(&self) -> Result<Option<usize>, SmallError> {
+        let table = format!("\"{}\".steps", self.schema);
+        let exists = self.query("SELECT CAST(to_regclass(?1) IS NOT NULL AS INTEGER)", &[table.into()])?;
+        if exists.first().map(|row| row.get(0)).transpose()? != Some(1_i64) {
+            return Ok(None);
+        }
+        let found: u64 = self.query("SELECT number FROM steps", &[])?.first().map_or(Ok(0), |row| row.get(0))?;
+        Ok(Some(usize::try_from(found).unwrap_or(usize::MAX)))
     }
 
     fn prepare(&self, shape: &Shape) -> Result<(), SmallError> {
         let known = shape.steps.len();
-        let table = format!("\"{}\".steps", self.schema);
-        let exists = self.query("SELECT CAST(to_regclass(?1) IS NOT NULL AS INTEGER)", &[table.into()])?;
-        if exists.first().map(|row| row.get(0)).transpose()? != Some(1_i64) {
+        self.wire.execute(&self.wire.settings().search_path("SET LOCAL"))?;
+        let steps = self.steps()?;
+        if steps.is_none() {
             self.wire.execute(&format!(
                 "CREATE SCHEMA IF NOT EXISTS \"{}\"; CREATE TABLE steps (number bigint NOT NULL); INSERT INTO steps VALUES (0)",
                 self.schema
             ))?;
         }
-        let found: u64 = self.query("SELECT number FROM steps", &[])?.first().map_or(Ok(0), |row| row.get(0))?;
-        let found = usize::try_from(found).unwrap_or(usize::MAX);
+        let found = steps.unwrap_or(0);
         let Some(missing) = shape.steps.get(found..) else { return Err(SmallError::Newer { found, known }) };
         for step in missing {
             self.wire.execute(&words::step(step))?;
@@ -117,6 +138,15 @@ impl Postgres {
         }
         let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         self.wire.query(&words::statement(sql), &parameters)?.iter().map(row).collect()
+    }
+
+    /// Returns an error if the database was not reached, or did not answer, since a time: those who have waited for their turn since
+    /// then do not wait for the next attempt as well.
+    pub(crate) fn check_since(&self, time: Instant) -> Result<(), SmallError> {
+        match self.wire.has_failed_since(time) {
+            true => Err(SmallError::Postgres("the database does not answer".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Opens the connection again if it is broken.

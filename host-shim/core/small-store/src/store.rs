@@ -7,6 +7,7 @@ use crate::{Place, Shape, SmallError};
 use rusqlite::{Connection, TransactionBehavior};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Runs statements. On a [`SmallStore`] each statement is a transaction; on a [`Transaction`] all of them are one.
 pub trait Statements {
@@ -60,7 +61,10 @@ struct Held(Option<Box<Mutex<Postgres>>>);
 impl Held {
     fn lock(&self) -> Result<MutexGuard<'_, Postgres>, SmallError> {
         let closed = || SmallError::Postgres("the connection is closed".to_owned());
-        Ok(lock(self.0.as_deref().ok_or_else(closed)?))
+        let began = Instant::now();
+        let postgres = lock(self.0.as_deref().ok_or_else(closed)?);
+        postgres.check_since(began)?;
+        Ok(postgres)
     }
 }
 

@@ -16,6 +16,7 @@ mod events;
 mod locks;
 mod news;
 mod open;
+mod presence;
 mod read;
 mod schema;
 mod script;
@@ -26,6 +27,7 @@ mod tls;
 mod together;
 mod wire;
 
+pub use presence::{Absence, Presence, PresenceError};
 pub use script::{run_script, run_script_unless_made};
 pub use settings::{OpenError, Settings};
 pub use store::PostgresStore;

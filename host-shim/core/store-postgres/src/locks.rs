@@ -33,6 +33,16 @@ pub(crate) fn of(schema: &str, changes: &Changes) -> (Vec<i64>, Vec<bool>) {
     locks.into_iter().unzip()
 }
 
+/// Returns the key of the lock of a running server with a name.
+pub(crate) fn of_host(schema: &str, name: &str) -> i64 {
+    key(schema, "host", name)
+}
+
+/// Returns the key of the lock that all running servers share.
+pub(crate) fn of_servers(schema: &str) -> i64 {
+    key(schema, "servers", "")
+}
+
 /// Returns the key of a lock. It is negative: positive keys mark the open numbers of events.
 fn key(schema: &str, kind: &str, text: &str) -> i64 {
     let hash = Sha256::digest(format!("{schema}/{kind}/{text}"));

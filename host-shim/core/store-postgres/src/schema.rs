@@ -44,7 +44,13 @@ pub(crate) fn check(wire: &Wire) -> Result<(), OpenError> {
 /// Migrates a database to the newest schema, in one transaction. Hosts that start at once take turns.
 pub(crate) fn migrate(wire: &Wire) -> Result<(), OpenError> {
     check_server(wire)?;
-    wire.execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))?;
+    if version(wire)? == Some(known()) {
+        return Ok(());
+    }
+    // A migration may take long, so it has a connection with other limits. This second connection also shows a pooler that lets
+    // several connections use one session, before anything is written.
+    let wire = &Wire::connect(wire.settings().patient())?;
+    wire.execute(&format!("BEGIN; {} SELECT pg_advisory_xact_lock({LOCK})", wire.settings().search_path("SET LOCAL")))?;
     let migrated = migrate_in_transaction(wire).and_then(|()| Ok(wire.execute("COMMIT")?));
     if migrated.is_err() {
         // The first error says more; a closed connection rolls back as well.

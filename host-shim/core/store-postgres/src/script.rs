@@ -9,7 +9,7 @@ use crate::wire::Wire;
 /// # Errors
 /// Fails if the database cannot be reached, or refuses a statement.
 pub fn run_script(settings: &Settings, script: &str) -> Result<(), OpenError> {
-    Ok(Wire::connect(settings.clone())?.execute(script)?)
+    Ok(Wire::connect(settings.patient())?.execute(script)?)
 }
 
 /// Runs a script that creates a schema with a comment, unless there is one with this comment. Returns true if it ran.
@@ -22,7 +22,7 @@ pub fn run_script_unless_made(
     comment: &str,
     script: &str,
 ) -> Result<bool, OpenError> {
-    let wire = Wire::connect(settings.clone())?;
+    let wire = Wire::connect(settings.patient())?;
     let sql =
         "SELECT FROM pg_namespace n WHERE n.nspname = $1::text AND obj_description(n.oid, 'pg_namespace') = $2::text";
     if wire.query_one(sql, &[&schema, &comment])?.is_some() {

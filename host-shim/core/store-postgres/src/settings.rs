@@ -4,18 +4,48 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 /// Schema of the store's tables, unless the address names another.
 const SCHEMA: &str = "provisioner";
-/// Longest wait of a statement for a lock.
-const LOCK: Duration = Duration::from_secs(10);
-/// Longest time that a transaction may be open without a statement: a host that hangs must not hold up others for ever.
-const IDLE: Duration = Duration::from_secs(60);
+/// The parameters of the address that are durations, for messages.
+const STATEMENT: &str = "statement_timeout";
+const LOCK: &str = "lock_timeout";
+const IDLE: &str = "idle_in_transaction_session_timeout";
+/// Longest time until a host of the address has accepted a connection, and until the operating system ends a silent one.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+const KEEPALIVES_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVES_RETRIES: u32 = 3;
+const TCP_USER_TIME: Duration = Duration::from_secs(30);
+/// Port of PostgreSQL.
+const PORT: u16 = 5432;
+/// The setting that marks a session as used. A new session does not have it.
+const MARK: &str = "provisioner.session";
+/// Longest time of a statement that somebody waits for at a small table.
+const QUICK: Duration = Duration::from_secs(5);
+
+/// How long PostgreSQL may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TimeLimits {
+    /// A statement.
+    statement: Duration,
+    /// The wait of a statement for a lock.
+    lock: Duration,
+    /// A transaction without a statement: a host that hangs must not hold up others for ever.
+    idle: Duration,
+}
+
+/// Limits of a server's own statements.
+const USUAL: TimeLimits =
+    TimeLimits { statement: Duration::from_secs(15), lock: Duration::from_secs(10), idle: Duration::from_secs(60) };
+/// Limits of work that nobody waits for, such as a migration or a copy.
+const PATIENT: TimeLimits =
+    TimeLimits { statement: Duration::from_hours(1), lock: Duration::from_mins(10), idle: Duration::from_hours(1) };
 
 /// The reason why a database cannot be used as a store. No text has a password.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address is wrong.
     #[error("address of the store: {0}")]
@@ -56,6 +86,12 @@ pub enum OpenError {
         /// The encoding.
         found: String,
     },
+    /// A pooler gives the session of one connection to others.
+    #[error(
+        "a pooler before PostgreSQL gives one session to several connections: expected one session for each connection until \
+         it ends, as with `pool_mode = session` and `server_reset_query = DISCARD ALL` of pgbouncer"
+    )]
+    SharedSession,
     /// A statement failed.
     #[error("PostgreSQL: {0}")]
     Sql(String),
@@ -70,13 +106,16 @@ impl From<host_store::StoreError> for OpenError {
 /// The address of a store: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&sslmode=MODE`.
 ///
 /// `sslmode` is `disable`, `prefer` or `require`; on TCP the default is `require`, with a certificate for the host name. On a
-/// Unix socket there is no TLS.
+/// Unix socket there is no TLS. Of several hosts, the first that takes writes is used; `target_session_attrs=any` also takes a
+/// standby. `statement_timeout`, `lock_timeout` and `idle_in_transaction_session_timeout` are durations with a unit.
 #[derive(Clone)]
 pub struct Settings {
+    /// The address with all of its hosts.
     config: Config,
+    /// One for each host.
+    hosts: Vec<Config>,
     schema: String,
-    /// Options of the address, beside those of this program.
-    own_options: Option<String>,
+    limits: TimeLimits,
     /// PEM file with certificate authorities to trust beside the machine's.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only for TLS"))]
     ca: Option<std::path::PathBuf>,
@@ -85,13 +124,7 @@ pub struct Settings {
 /// Writes the hosts, the database and the schema; no password.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts: Vec<String> = (self.config.get_hosts().iter())
-            .map(|host| match host {
-                Host::Tcp(name) => name.clone(),
-                Host::Unix(path) => path.display().to_string(),
-            })
-            .collect();
-        write!(f, "postgres {} at {}", self.config.get_dbname().unwrap_or_default(), hosts.join(","))?;
+        write!(f, "postgres {} at {}", self.config.get_dbname().unwrap_or_default(), names(&self.config).join(","))?;
         if self.schema == SCHEMA { Ok(()) } else { write!(f, ", schema {}", self.schema) }
     }
 }
@@ -108,12 +141,18 @@ impl FromStr for Settings {
     fn from_str(address: &str) -> Result<Self, OpenError> {
         let (rest, query) = address.split_once('?').unwrap_or((address, ""));
         let (mut schema, mut ca, mut mode, mut kept) = (SCHEMA.to_owned(), None, None, Vec::new());
+        let mut limits = USUAL;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("schema", name)) => name.clone_into(&mut schema),
                 Some(("sslrootcert", file)) => ca = Some(file.into()),
                 Some(("sslmode", name)) => mode = Some(name),
-                _ => kept.push(pair),
+                Some((STATEMENT, time)) => limits.statement = duration(STATEMENT, time)?,
+                Some((LOCK, time)) => limits.lock = duration(LOCK, time)?,
+                Some((IDLE, time)) => limits.idle = duration(IDLE, time)?,
+                // The library takes one host from each such parameter.
+                Some(("host", hosts)) => kept.extend(hosts.split(',').map(|host| format!("host={host}"))),
+                _ => kept.push(pair.to_owned()),
             }
         }
         let is_name = |name: &str| {
@@ -126,6 +165,7 @@ impl FromStr for Settings {
                 "schema `{schema}`: expected a name of at most 63 lower case letters, digits and `_`"
             )));
         }
+        let is_given = |name: &str| kept.iter().any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name));
         let address = if kept.is_empty() { rest.to_owned() } else { format!("{rest}?{}", kept.join("&")) };
         // The library's error would quote the address, which may have a password.
         let mut config: Config = address
@@ -143,11 +183,116 @@ impl FromStr for Settings {
                 return Err(OpenError::Address(text));
             }
         };
-        config.ssl_mode(mode).connect_timeout(Duration::from_secs(5));
-        config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
-        let own_options = config.get_options().map(str::to_owned);
-        Ok(Settings { config, schema: String::new(), own_options, ca }.in_schema(&schema))
+        config.ssl_mode(mode);
+        if !is_given("connect_timeout") {
+            config.connect_timeout(CONNECT_TIME);
+        }
+        if !is_given("keepalives_idle") {
+            config.keepalives_idle(KEEPALIVES_IDLE);
+        }
+        if !is_given("keepalives_interval") {
+            config.keepalives_interval(KEEPALIVES_INTERVAL);
+        }
+        if !is_given("keepalives_retries") {
+            config.keepalives_retries(KEEPALIVES_RETRIES);
+        }
+        if !is_given("tcp_user_timeout") {
+            config.tcp_user_timeout(TCP_USER_TIME);
+        }
+        if !is_given("target_session_attrs") {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        let hosts = of_each_host(&config)?;
+        Ok(Settings { config, hosts, schema: String::new(), limits, ca }.in_schema(&schema))
     }
+}
+
+/// Reads a duration with a unit.
+fn duration(name: &str, text: &str) -> Result<Duration, OpenError> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit_ms = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let ms = number.parse::<u64>().ok().zip(unit_ms).and_then(|(number, unit_ms)| number.checked_mul(unit_ms));
+    // PostgreSQL's numbers of milliseconds have 31 bits, and 0 is no limit.
+    match ms.filter(|ms| (1..=u64::from(i32::MAX.unsigned_abs())).contains(ms)) {
+        Some(ms) => Ok(Duration::from_millis(ms)),
+        None => {
+            Err(OpenError::Address(format!("{name} `{text}`: expected a time with a unit, such as `15s` or `500ms`")))
+        }
+    }
+}
+
+/// Returns the settings for each host of an address.
+fn of_each_host(config: &Config) -> Result<Vec<Config>, OpenError> {
+    let (names, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let count = names.len().max(addresses.len());
+    let is_one_for_each = |given: usize| given == count || given == 0;
+    if count == 0 || names.iter().any(|name| matches!(name, Host::Tcp(name) if name.is_empty())) {
+        return Err(OpenError::Address("a host has no name: expected `postgres://…@HOST/…` or `host=HOST`".to_owned()));
+    }
+    if !is_one_for_each(names.len()) || !is_one_for_each(addresses.len()) {
+        let text = format!("{} hosts and {} of `hostaddr`: expected as many", names.len(), addresses.len());
+        return Err(OpenError::Address(text));
+    }
+    if ports.len() > 1 && ports.len() != count {
+        let text = format!("{} ports for {count} hosts: expected one port, or one for each host", ports.len());
+        return Err(OpenError::Address(text));
+    }
+    let one = |at: usize| {
+        let mut one = without_hosts(config);
+        match names.get(at) {
+            Some(Host::Tcp(name)) => _ = one.host(name),
+            Some(Host::Unix(path)) => _ = one.host_path(path),
+            None => {}
+        }
+        if let Some(address) = addresses.get(at) {
+            one.hostaddr(*address);
+        }
+        if let Some(port) = ports.get(at).or_else(|| ports.first()) {
+            one.port(*port);
+        }
+        one
+    };
+    Ok((0..count).map(one).collect())
+}
+
+/// Returns a copy without hosts and ports; a host that is added to it is the only one.
+fn without_hosts(config: &Config) -> Config {
+    let mut one = Config::new();
+    if let Some(user) = config.get_user() {
+        one.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        one.password(password);
+    }
+    if let Some(name) = config.get_dbname() {
+        one.dbname(name);
+    }
+    if let Some(options) = config.get_options() {
+        one.options(options);
+    }
+    if let Some(time) = config.get_connect_timeout() {
+        one.connect_timeout(*time);
+    }
+    if let Some(time) = config.get_tcp_user_timeout() {
+        one.tcp_user_timeout(*time);
+    }
+    if let Some(time) = config.get_keepalives_interval() {
+        one.keepalives_interval(time);
+    }
+    if let Some(retries) = config.get_keepalives_retries() {
+        one.keepalives_retries(retries);
+    }
+    one.keepalives(config.get_keepalives()).keepalives_idle(config.get_keepalives_idle());
+    one.ssl_mode(config.get_ssl_mode()).ssl_negotiation(config.get_ssl_negotiation());
+    one.channel_binding(config.get_channel_binding());
+    one
 }
 
 impl Settings {
@@ -159,47 +304,168 @@ impl Settings {
     /// Returns the settings for another schema of the database. The name has no spaces, quotes and backslashes.
     #[must_use]
     pub fn in_schema(&self, schema: &str) -> Settings {
-        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
-        // A host that is gone without a word must not keep its locks for the hours of the server's own setting.
-        let options = format!(
-            "-c search_path=\"{schema}\" -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off \
-             -c plan_cache_mode=force_generic_plan -c default_transaction_isolation=read\\ committed \
-             -c client_min_messages=warning -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
-            LOCK.as_millis(),
-            IDLE.as_millis()
-        );
-        let options = self.own_options.as_ref().map_or_else(|| options.clone(), |own| format!("{options} {own}"));
-        let mut config = self.config.clone();
-        config.options(options).application_name(format!("provisioner {schema}"));
-        Settings { config, schema: schema.to_owned(), ..self.clone() }
+        let mut settings = Settings { schema: schema.to_owned(), ..self.clone() };
+        let name = self.config.get_application_name().map_or_else(|| format!("provisioner {schema}"), str::to_owned);
+        settings.hosts.iter_mut().for_each(|host| _ = host.application_name(&name));
+        settings
     }
 
-    /// Opens a connection, and returns it with the task that drives it.
+    /// Returns the settings for work that nobody waits for, such as a migration or a copy: its statements may take an hour.
+    #[must_use]
+    pub fn patient(&self) -> Settings {
+        Settings { limits: PATIENT, ..self.clone() }
+    }
+
+    /// Returns the settings for statements that look up a few rows, for which a request waits.
+    #[must_use]
+    pub fn quick(&self) -> Settings {
+        let statement = if self.limits == PATIENT { PATIENT.statement } else { self.limits.statement.min(QUICK) };
+        Settings { limits: TimeLimits { statement, ..self.limits }, ..self.clone() }
+    }
+
+    /// Returns the time after which the answer to a statement is not awaited any more: a third more than PostgreSQL's own limit.
+    pub(crate) fn answer_time(&self) -> Duration {
+        self.limits.statement + self.limits.statement / 3
+    }
+
+    /// Returns the statements that prepare a session. They are no options of the connection, which a pooler does not pass on. What the
+    /// options of the address set, stays.
+    fn prepare(&self) -> String {
+        let own = self.config.get_options().unwrap_or_default();
+        let TimeLimits { statement, lock, idle } = self.limits;
+        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
+        // A host that is gone without a word must not keep its locks for the hours of the server's own setting.
+        let all = [
+            (STATEMENT, statement.as_millis().to_string()),
+            (LOCK, lock.as_millis().to_string()),
+            (IDLE, idle.as_millis().to_string()),
+            ("jit", "off".to_owned()),
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("default_transaction_isolation", "'read committed'".to_owned()),
+            ("client_min_messages", "warning".to_owned()),
+            ("tcp_keepalives_idle", KEEPALIVES_IDLE.as_secs().to_string()),
+            ("tcp_keepalives_interval", KEEPALIVES_INTERVAL.as_secs().to_string()),
+            ("tcp_keepalives_count", KEEPALIVES_RETRIES.to_string()),
+        ];
+        let set = all.iter().filter(|(name, _)| !own.contains(&format!("{name}=")));
+        let set: String = set.map(|(name, value)| format!("SET {name} = {value};")).collect();
+        format!(
+            "SELECT current_setting('transaction_read_only'), current_setting('{MARK}', true); \
+             {set} {} SET {MARK} = 'used'",
+            self.search_path("SET")
+        )
+    }
+
+    /// Returns the statement that sets the search path: for the session, or with `SET LOCAL` for a transaction.
+    pub fn search_path(&self, set: &str) -> String {
+        format!("{set} search_path = \"{}\";", self.schema)
+    }
+
+    /// Opens a connection to the first host that takes writes, and returns it with the task that drives it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), OpenError> {
-        if self.config.get_ssl_mode() != SslMode::Disable {
-            return self.connect_by_tls().await;
+        let mut problems = Vec::new();
+        for host in &self.hosts {
+            let time = host.get_connect_timeout().copied().unwrap_or(CONNECT_TIME);
+            let no_answer = || format!("no answer within {} s", time.as_secs());
+            let name = if self.hosts.len() == 1 { String::new() } else { format!("{}: ", names(host).join(",")) };
+            let found = tokio::time::timeout(time, addresses(host)).await.unwrap_or_else(|_| Err(no_answer()));
+            let found = found.unwrap_or_else(|problem| {
+                problems.push(format!("{name}{problem}"));
+                Vec::new()
+            });
+            for address in found {
+                match tokio::time::timeout(time, self.session(&address)).await {
+                    Ok(Ok(opened)) => return Ok(opened),
+                    Ok(Err(OpenError::Unreachable(problem))) => problems.push(format!("{name}{problem}")),
+                    Ok(Err(error)) => return Err(error),
+                    Err(_) => problems.push(format!("{name}{}", no_answer())),
+                }
+            }
         }
-        let (client, connection) = self.config.connect(NoTls).await.map_err(unreachable)?;
+        Err(OpenError::Unreachable(problems.join("; ")))
+    }
+
+    /// Opens a connection to one host, checks that it is the wanted one, and prepares the session.
+    async fn session(&self, host: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
+        let (client, task) = self.connect_to(host).await?;
+        let found = match client.simple_query(&self.prepare()).await {
+            Ok(found) => found,
+            Err(error) => {
+                task.abort();
+                return Err(unreachable(error));
+            }
+        };
+        let row = found.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((row.get(0).map(str::to_owned), row.get(1).map(str::to_owned))),
+            _ => None,
+        });
+        let (read_only, mark) = row.unwrap_or_default();
+        let is_read_only = read_only.as_deref() == Some("on");
+        let problem = match self.config.get_target_session_attrs() {
+            _ if mark.as_deref().is_some_and(|mark| !mark.is_empty()) => OpenError::SharedSession,
+            TargetSessionAttrs::ReadWrite if is_read_only => {
+                OpenError::Unreachable("the server is read-only, as a standby is".to_owned())
+            }
+            TargetSessionAttrs::ReadOnly if !is_read_only => {
+                OpenError::Unreachable("the server takes writes".to_owned())
+            }
+            _ => return Ok((client, task)),
+        };
+        task.abort();
+        Err(problem)
+    }
+
+    async fn connect_to(&self, host: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
+        if host.get_ssl_mode() != SslMode::Disable {
+            return self.connect_by_tls(host).await;
+        }
+        let (client, connection) = host.connect(NoTls).await.map_err(unreachable)?;
         // An error of the connection also fails the next request, so it is ignored here.
         Ok((client, tokio::spawn(async move { drop(connection.await) })))
     }
 
     #[cfg(feature = "tls")]
-    async fn connect_by_tls(&self) -> Result<(Client, JoinHandle<()>), OpenError> {
+    async fn connect_by_tls(&self, host: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
         let tls = crate::tls::settings(self.ca.as_deref())?;
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-        let (client, connection) = self.config.connect(tls).await.map_err(unreachable)?;
+        let (client, connection) = host.connect(tls).await.map_err(unreachable)?;
         Ok((client, tokio::spawn(async move { drop(connection.await) })))
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn connect_by_tls(&self) -> Result<(Client, JoinHandle<()>), OpenError> {
+    async fn connect_by_tls(&self, _: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
         std::future::ready(Err(OpenError::Address(
             "the host asks for TLS, but this program is built without the feature `tls`: add `sslmode=disable` if the network is trusted"
                 .to_owned(),
         )))
         .await
     }
+}
+
+/// Returns a host once for each of its addresses, so that each has the whole time of an attempt.
+async fn addresses(host: &Config) -> Result<Vec<Config>, String> {
+    let [Host::Tcp(name)] = host.get_hosts() else { return Ok(vec![host.clone()]) };
+    if !host.get_hostaddrs().is_empty() {
+        return Ok(vec![host.clone()]);
+    }
+    let port = host.get_ports().first().copied().unwrap_or(PORT);
+    let found = tokio::net::lookup_host((name.as_str(), port)).await;
+    let found = found.map_err(|error| format!("the host has no address: {error}"))?;
+    let at = |address: std::net::SocketAddr| {
+        let mut one = host.clone();
+        one.hostaddr(address.ip());
+        one
+    };
+    Ok(found.map(at).collect())
+}
+
+/// Returns the names of hosts.
+fn names(config: &Config) -> Vec<String> {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    hosts.collect()
 }
 
 fn unreachable(error: tokio_postgres::Error) -> OpenError {

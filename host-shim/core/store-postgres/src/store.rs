@@ -15,8 +15,6 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 
-/// Longest search for the fate of a commit whose answer is lost.
-const FATE: Duration = Duration::from_secs(20);
 /// Pause between two looks.
 const FATE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -117,7 +115,7 @@ impl PostgresStore {
         }
         match self.wire.query(sql, params) {
             // Only reads run outside of a group. A restart of the server is noticed by the first of them.
-            Err(_) if !self.in_group && !self.wire.is_connected() => {
+            Err(_) if !self.in_group && self.wire.may_repeat() => {
                 self.wire.ensure()?;
                 self.wire.query(sql, params)
             }
@@ -237,7 +235,8 @@ impl PostgresStore {
     /// Returns true if a transaction was certainly committed, although the answer is lost. Its number alone is no proof: after a crash,
     /// the server may give it to another transaction.
     fn is_committed(&self, transaction: &str, event: &StoredEvent) -> bool {
-        let until = Instant::now() + FATE;
+        // As long as for an answer.
+        let until = Instant::now() + self.wire.settings().answer_time();
         // The number of the row's own transaction is another one if the event was stored after a savepoint.
         let sql = "SELECT pg_xact_status($1::text::xid8), EXISTS (SELECT FROM events \
                    WHERE seq = $2 AND source = $3 AND id = $4)";
@@ -307,6 +306,14 @@ impl Store for PostgresStore {
             self.wire.disconnect();
         }
         Ok(())
+    }
+
+    fn try_write(&mut self) -> Stored<()> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a group is already open".into()));
+        }
+        // One statement is a transaction of its own; without a group it is repeated over a new connection.
+        self.query_now("UPDATE schema_version SET version = version", &[]).map(drop)
     }
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
@@ -406,7 +413,7 @@ impl Reader for PostgresReader {
         let wire = &self.store.wire;
         let rows = match wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin) {
             // A restart of the server is noticed by the first query after it; nothing was read yet.
-            Err(_) if !wire.is_connected() => {
+            Err(_) if wire.may_repeat() => {
                 wire.ensure()?;
                 wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin)?
             }

@@ -7,17 +7,18 @@ use crate::settings::{OpenError, Settings};
 use host_store::StoreError;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
 /// Begins a transaction.
 pub(crate) const BEGIN: &str = "BEGIN";
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Longest pause after an attempt to connect that has failed late. A call in it fails at once.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The parameters of a query.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -49,8 +50,14 @@ pub struct Wire {
     link: RefCell<Option<Link>>,
     /// Statements to send before the next query.
     ahead: RefCell<String>,
-    /// True after the server has said that it ends the connection.
+    /// True after the server has said that it ends the connection, or that it is not the one to talk to.
     is_ended: Cell<bool>,
+    /// True after the server has not answered in time: nothing more is sent over this connection.
+    is_late: Cell<bool>,
+    /// The last failed attempt to connect, and the end of the pause after it.
+    refused: RefCell<Option<(OpenError, Instant)>>,
+    /// Time of the last failed attempt to connect, and of the last answer that has not come.
+    failed_at: Cell<Option<Instant>>,
     /// How many times the connection was opened.
     number: Cell<u64>,
 }
@@ -63,8 +70,17 @@ impl Wire {
     pub fn connect(settings: Settings) -> Result<Wire, OpenError> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|error| OpenError::Machine(error.to_string()))?;
-        let (link, ahead) = (RefCell::new(None), RefCell::default());
-        let wire = Wire { runtime, settings, link, ahead, is_ended: Cell::new(false), number: Cell::new(0) };
+        let wire = Wire {
+            runtime,
+            settings,
+            link: RefCell::new(None),
+            ahead: RefCell::default(),
+            is_ended: Cell::new(false),
+            is_late: Cell::new(false),
+            refused: RefCell::new(None),
+            failed_at: Cell::new(None),
+            number: Cell::new(0),
+        };
         *wire.link.borrow_mut() = Some(wire.open()?);
         Ok(wire)
     }
@@ -75,30 +91,76 @@ impl Wire {
     }
 
     fn open(&self) -> Result<Link, OpenError> {
-        self.runtime.block_on(async {
-            let opened = tokio::time::timeout(CONNECT, self.settings.connect()).await;
-            let (client, task) = opened.map_err(|_| OpenError::Unreachable("no answer within 10 s".to_owned()))??;
-            self.number.set(self.number.get() + 1);
-            Ok(Link { client, task, statements: HashMap::new() })
-        })
+        if let Some((error, until)) = &*self.refused.borrow()
+            && Instant::now() < *until
+        {
+            return Err(error.clone());
+        }
+        let began = Instant::now();
+        match self.runtime.block_on(self.settings.connect()) {
+            Ok((client, task)) => {
+                self.number.set(self.number.get() + 1);
+                self.refused.replace(None);
+                Ok(Link { client, task, statements: HashMap::new() })
+            }
+            Err(error) => {
+                let now = Instant::now();
+                self.failed_at.set(Some(now));
+                self.refused.replace(Some((error.clone(), now + (now - began).min(PAUSE_MAX))));
+                Err(error)
+            }
+        }
     }
 
     /// Returns true if there is a connection, as far as is known.
     pub fn is_connected(&self) -> bool {
         let is_open = |link: &Link| !link.client.is_closed() && !link.task.is_finished();
-        !self.is_ended.get() && self.link.borrow().as_ref().is_some_and(is_open)
+        !self.is_ended.get() && !self.is_late.get() && self.link.borrow().as_ref().is_some_and(is_open)
+    }
+
+    /// Returns true if the connection has ended, and a call that only reads may be repeated at once over another one. After an answer
+    /// that has not come in time, the caller has waited long enough.
+    pub(crate) fn may_repeat(&self) -> bool {
+        !self.is_connected() && !self.is_late.get()
+    }
+
+    /// Returns true if the database was not reached, or did not answer, since a time.
+    pub fn has_failed_since(&self, time: Instant) -> bool {
+        self.failed_at.get().is_some_and(|failed| failed >= time)
     }
 
     /// Closes the connection; the next call opens another one.
     pub(crate) fn disconnect(&self) {
-        *self.link.borrow_mut() = None;
+        let link = self.link.borrow_mut().take();
+        if let Some(Link { client, mut task, .. }) = link {
+            drop(client);
+            task.abort();
+            // The connection is closed now, and not at the next call.
+            let _ = self.runtime.block_on(&mut task);
+        }
         self.is_ended.set(false);
+        self.is_late.set(false);
     }
 
-    /// Returns the error of the store, and notes whether the server ends the connection.
+    /// Waits for the answer to statements. If it does not come in time, the connection counts as ended.
+    fn answered<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        if self.is_late.get() {
+            return Err(disconnected());
+        }
+        let time = self.settings.answer_time();
+        match self.runtime.block_on(async { tokio::time::timeout(time, answer).await }) {
+            Ok(done) => done.map_err(|error| self.failed(&error)),
+            Err(_) => {
+                self.is_late.set(true);
+                self.failed_at.set(Some(Instant::now()));
+                Err(StoreError::Unavailable(format!("PostgreSQL has not answered within {:.1} s", time.as_secs_f64())))
+            }
+        }
+    }
+
+    /// Returns the error of the store, and notes whether the connection is of no more use.
     fn failed(&self, error: &Error) -> StoreError {
-        let ends = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
-        if error.code().is_some_and(|code| ends.contains(code)) {
+        if error.as_db_error().is_some_and(ends) {
             self.is_ended.set(true);
         }
         failure(error)
@@ -157,32 +219,28 @@ impl Wire {
         let ahead = std::mem::take(&mut *self.ahead.borrow_mut());
         let mut link = self.link.borrow_mut();
         let link = link.as_mut().ok_or_else(disconnected)?;
-        self.runtime
-            .block_on(async {
-                let statement = link.prepared(sql).await?;
-                let client = &link.client;
-                if ahead.is_empty() {
-                    return client.query(&statement, params).await;
-                }
-                // Both are sent at once, in this order.
-                let (begun, rows) = tokio::join!(client.batch_execute(&ahead), client.query(&statement, params));
-                begun.and(rows)
-            })
-            .map_err(|error| self.failed(&error))
+        self.answered(async {
+            let statement = link.prepared(sql).await?;
+            let client = &link.client;
+            if ahead.is_empty() {
+                return client.query(&statement, params).await;
+            }
+            // Both are sent at once, in this order.
+            let (begun, rows) = tokio::join!(client.batch_execute(&ahead), client.query(&statement, params));
+            begun.and(rows)
+        })
     }
 
     /// Runs a query, then statements without parameters, in one round trip.
     pub(crate) fn query_then(&self, sql: &str, params: Params<'_>, statements: &str) -> Result<Vec<Row>, StoreError> {
         let mut link = self.link.borrow_mut();
         let link = link.as_mut().ok_or_else(disconnected)?;
-        self.runtime
-            .block_on(async {
-                let statement = link.prepared(sql).await?;
-                let client = &link.client;
-                let (rows, done) = tokio::join!(client.query(&statement, params), client.batch_execute(statements));
-                done.and(rows)
-            })
-            .map_err(|error| self.failed(&error))
+        self.answered(async {
+            let statement = link.prepared(sql).await?;
+            let client = &link.client;
+            let (rows, done) = tokio::join!(client.query(&statement, params), client.batch_execute(statements));
+            done.and(rows)
+        })
     }
 
     /// Runs a query that returns at most one row.
@@ -197,12 +255,10 @@ impl Wire {
     pub fn change(&self, sql: &str, params: Params<'_>) -> Result<u64, StoreError> {
         let mut link = self.link.borrow_mut();
         let link = link.as_mut().ok_or_else(disconnected)?;
-        self.runtime
-            .block_on(async {
-                let statement = link.prepared(sql).await?;
-                link.client.execute(&statement, params).await
-            })
-            .map_err(|error| self.failed(&error))
+        self.answered(async {
+            let statement = link.prepared(sql).await?;
+            link.client.execute(&statement, params).await
+        })
     }
 
     /// Runs statements without parameters.
@@ -214,8 +270,20 @@ impl Wire {
         let link = self.link.borrow();
         let link = link.as_ref().ok_or_else(disconnected)?;
         let all = ahead + statements;
-        self.runtime.block_on(link.client.batch_execute(&all)).map_err(|error| self.failed(&error))
+        self.answered(link.client.batch_execute(&all))
     }
+}
+
+/// Returns true if no further statement of the connection can succeed: the server ends it, or has become read-only, as a primary
+/// server that others have replaced.
+fn ends(error: &DbError) -> bool {
+    let is_fatal = match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        // A pooler's own errors have the text alone.
+        None => ["FATAL", "PANIC"].contains(&error.severity()),
+    };
+    // The class 08 is that of connections.
+    is_fatal || *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION || error.code().code().starts_with("08")
 }
 
 fn disconnected() -> StoreError {

@@ -14,11 +14,12 @@ pub(super) fn pass(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared
     let is_reset = Arc::new(AtomicBool::new(false));
     let answers = {
         let (mut from, mut to) = (server.try_clone()?, client.try_clone()?);
-        let (next, is_reset) = (next.clone(), is_reset.clone());
+        let (next, is_reset, shared) = (next.clone(), is_reset.clone(), shared.clone());
         thread::spawn(move || -> io::Result<()> {
             let mut buffer = [0; 16 * 1024];
             loop {
                 let read = from.read(&mut buffer)?;
+                shared.pass();
                 if read == 0 && is_reset.load(Ordering::SeqCst) {
                     return Ok(());
                 }
@@ -48,6 +49,7 @@ pub(super) fn pass(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared
         if read == 0 {
             break;
         }
+        shared.pass();
         match shared.strike(&buffer[..read]) {
             Some(Fault::Refuse | Fault::ResetBefore | Fault::Status(..)) => {
                 is_reset.store(true, Ordering::SeqCst);

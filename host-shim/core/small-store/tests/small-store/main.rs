@@ -1,6 +1,6 @@
 //! The same tables in a SQLite file and in PostgreSQL behave the same.
 
-use counterparts::Postgres;
+use counterparts::{FaultProxy, PgBouncer, Postgres, Protocol};
 use host_small_store::{Place, Shape, SmallError, SmallStore, Statements, Value, copy, values};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -217,6 +217,58 @@ fn a_restart_of_the_database_is_survived() {
     places.postgres.restart();
     assert_eq!(users(&store), ["ada"]);
     assert!(store.lead().expect("asked again"));
+}
+
+#[test]
+fn those_who_wait_for_a_frozen_database_fail_together_and_the_tables_work_after_it() {
+    let places = Places::new();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], places.postgres.port()).into(), Protocol::Plain);
+    let address = format!(
+        "postgres://postgres:{}@127.0.0.1:{}/small?sslmode=disable&statement_timeout=600ms&connect_timeout=1",
+        places.postgres.password(),
+        proxy.address().port()
+    );
+    let place = Place::Postgres { settings: address.parse().expect("an address"), owner: "toys".to_owned() };
+    let store = SmallStore::open(&place, &SHAPE).expect("tables");
+    add(&store, "ada", false).expect("written");
+    proxy.freeze();
+    // One after the other, each for its own time, they would take minutes.
+    let answered = thread::scope(|scope| {
+        let waiting: Vec<_> = (0..200).map(|_| scope.spawn(|| store.rows("SELECT 1", &[]).is_ok())).collect();
+        waiting.into_iter().map(|it| it.join().expect("no panic")).filter(|answered| *answered).count()
+    });
+    assert_eq!(answered, 0);
+    proxy.go_on();
+    let is_back = (0..100).any(|_| {
+        thread::sleep(std::time::Duration::from_millis(50));
+        store.rows("SELECT 1", &[]).is_ok()
+    });
+    assert!(is_back, "over a new connection");
+    assert_eq!(users(&store), ["ada"]);
+}
+
+#[test]
+fn a_pooler_that_shares_sessions_is_refused_before_anything_is_written() {
+    let places = Places::new();
+    for lines in [&["pool_mode = transaction"][..], &["pool_mode = transaction", "ignore_startup_parameters = options"]]
+    {
+        let pooler = PgBouncer::start(&places.postgres, lines);
+        let settings = pooler.url("small").parse().expect("an address");
+        let place = Place::Postgres { settings, owner: "toys".to_owned() };
+        let refused = SmallStore::open(&place, &SHAPE).expect_err("shared").to_string();
+        assert!(refused.contains("pool_mode = session"), "{refused}");
+        let tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        assert_eq!(places.postgres.sql("small", tables).trim(), "0");
+    }
+    let pooler = PgBouncer::start(&places.postgres, &["pool_mode = session"]);
+    let settings = pooler.url("small").parse().expect("an address");
+    let place = Place::Postgres { settings, owner: "toys".to_owned() };
+    let [store, other] = [0, 1].map(|_| SmallStore::open(&place, &SHAPE).expect("tables"));
+    add(&store, "ada", false).expect("written");
+    assert_eq!(
+        (users(&other), store.lead().expect("asked"), other.lead().expect("asked")),
+        (vec!["ada".to_owned()], true, false)
+    );
 }
 
 #[test]
