@@ -34,7 +34,11 @@ limits! {
     BODY_S_MAX: u64 = 10, "seconds", "the arrival of a body", "a phone sends the largest body in less";
     WRITE_S_MAX: u64 = 30, "seconds", "an answer that its client does not read", "a phone may lose its network for some seconds";
     REPLY_S_MAX: u64 = 20, "seconds", "the wait for a reply that depends on an effect", "common clients give up after 30 s";
+    STORE_S_MAX: u64 = 20, "seconds", "the wait for the store", "common clients give up after 30 s; the same request may be sent again";
+    HEALTH_S_MAX: u64 = 3, "seconds", "the wait of `/health` and `/metrics` for the store", "monitors give up after 5 s";
+    WRITE_TEST_S: u64 = 5, "seconds", "the time between two writes of `/health` that test the store", "they cost as much as a commit";
     STOP_S_MAX: u64 = 25, "seconds", "open requests when the server stops", "common supervisors kill after 30 s";
+    END_S_MAX: u64 = 50, "seconds", "the whole stop of the server, with the calls of providers", "systemd kills after 60 s";
     QUERY_PARAMETERS_MAX: usize = 100, "parameters", "the query of a request", "clients of a registry send one for each image";
     CREDENTIAL_BYTES_MAX: usize = 8 * 1024, "bytes", "a body of `/api/auth/…`", "an address, a name and a password of 200 characters fit, escaped";
     ENDPOINT_BYTES_MAX: usize = 16 * 1024, "bytes", "a body of `/api/endpoints/…`", "an address, a description and all event types fit";

@@ -45,14 +45,15 @@ use host_provider_api::RegistryTokens;
 use host_routes::Matched;
 use host_routes::limits::{
     ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, PROGRAM_IN_PROGRESS,
-    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STRANGER_AT_ONCE, STRANGER_PER_SECOND,
-    USER_IN_PROGRESS,
+    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STORE_S_MAX, STRANGER_AT_ONCE,
+    STRANGER_PER_SECOND, USER_IN_PROGRESS,
 };
 use host_site::Site;
 use host_store::Partition;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
@@ -194,6 +195,8 @@ pub(crate) struct AppState {
     pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// The open streams.
     pub(crate) streams: Arc<Streams>,
+    /// The last tests of the stores' writes.
+    pub(crate) writes: Arc<health::Writes>,
     /// True when the server stops; streams then end.
     pub(crate) stopping: Arc<watch::Sender<bool>>,
     /// The accounts in which something waits for an operator, by site.
@@ -224,8 +227,9 @@ impl Front {
         check_names(&sites)?;
         let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
         let waiting = Arc::new(waiting.collect());
-        let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
+        let sites: Arc<Vec<Arc<HostedSite>>> = Arc::new(sites.into_iter().map(Arc::new).collect());
         let (advancing, quarantine) = (Arc::default(), Arc::new(()));
+        let writes = Arc::new(health::Writes::of(sites.iter().map(|site| &**site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
         let app = AppState {
             sites,
@@ -239,6 +243,7 @@ impl Front {
             quarantine,
             tools: Arc::default(),
             streams,
+            writes,
             stopping,
             waiting,
             advancing,
@@ -298,8 +303,8 @@ impl Front {
         self.app.limits.body
     }
 
-    /// Ends the streams, which would otherwise keep their connections open.
-    pub(crate) fn end_streams(&self) {
+    /// Tells clients from now on that the server stops: `/health` fails, and streams, which would keep their connections open, end.
+    pub(crate) fn begin_to_stop(&self) {
         self.app.stopping.send_replace(true);
     }
 
@@ -627,7 +632,7 @@ pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Resul
     if has_zero {
         return Err(Problem::bad("zero-character", "a text has the character U+0000: expected a text without it"));
     }
-    Ok(answer_of(|answer| site.try_accept_then(turn::current(), decoded, raw, answer)).await??)
+    soon(answer_of(|answer| site.try_accept_then(turn::current(), decoded, raw, answer))).await
 }
 
 /// Returns true if a text of a JSON document has U+0000, which JSON can only write as an escape.
@@ -641,6 +646,19 @@ fn has_zero_character(json: &[u8]) -> bool {
         rest = rest.get(at + 2..).unwrap_or_default();
     }
     false
+}
+
+/// Waits for the answer of a writer. If it does not come in time, the event may still be stored: sending it again is safe.
+pub(crate) async fn soon<T, E>(answer: impl Future<Output = Result<Result<T, E>, JobError>>) -> Result<T, Problem>
+where
+    Problem: From<E>,
+{
+    match tokio::time::timeout(Duration::from_secs(STORE_S_MAX), answer).await {
+        Ok(answered) => Ok(answered??),
+        Err(_) => {
+            Err(Problem::unavailable("the store does not answer: it is not known whether the request was stored"))
+        }
+    }
 }
 
 /// Sends a job that passes its answer to a function, and waits for the answer.

@@ -1,26 +1,127 @@
-//! `GET /health`: does each site read its store?
+//! `GET /health`: can each site read and write its store?
+//!
+//! Every request reads. Writes are tested once in some seconds for all requests together, by a commit that changes nothing. A store
+//! that does not answer in time counts as failing, so that the answer never waits for it.
 
 use crate::extract::Open;
-use crate::front::AppState;
+use crate::front::{AppState, HostedSite};
 use crate::query;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use host_routes::limits::{HEALTH_S_MAX, WRITE_TEST_S};
+use host_store::Partition;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
 
-pub(crate) async fn get(State(app): State<AppState>, _: Open) -> Response {
-    let mut failing = Vec::new();
-    for hosted in app.sites.iter() {
-        let partition = hosted.site.partition();
-        let wanted = partition.clone();
-        if query::read(hosted, move |store| store.parked_count(&wanted)).await.is_err() {
-            failing.push(format!("{}: store", partition.name()));
+/// Longest wait for the store.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(HEALTH_S_MAX);
+/// Time for which the result of a write counts.
+const GOOD_FOR: Duration = Duration::from_secs(WRITE_TEST_S);
+/// Time for which a failure counts: when the store takes writes again, the server is soon healthy.
+const FAILED_FOR: Duration = Duration::from_secs(1);
+
+/// The last test of the writes of each site.
+#[derive(Default)]
+pub(crate) struct Writes(BTreeMap<Partition, Mutex<Tested>>);
+
+/// A test of a site's writes.
+#[derive(Default)]
+struct Tested {
+    /// When it ended, and whether the store was written.
+    result: Option<(Instant, bool)>,
+    /// The answer to a test that was not answered in time. No other test begins before it comes.
+    late: Option<oneshot::Receiver<bool>>,
+}
+
+impl Writes {
+    pub(crate) fn of<'s>(sites: impl Iterator<Item = &'s HostedSite>) -> Writes {
+        Writes(sites.map(|hosted| (hosted.site.partition().clone(), Mutex::default())).collect())
+    }
+
+    /// Returns true if a site's store could be written at its last test, which is not long ago.
+    async fn work(&self, hosted: &HostedSite) -> bool {
+        let began = Instant::now();
+        let Some(tested) = self.0.get(hosted.site.partition()) else { return false };
+        // One request tests, and the others wait for its result.
+        let mut tested = tested.lock().await;
+        if let Some((at, is_good)) = tested.result
+            && (at >= began || at.elapsed() < if is_good { GOOD_FOR } else { FAILED_FOR })
+        {
+            return is_good;
+        }
+        let is_good = tested.test(hosted).await;
+        if tested.result.is_some_and(|(_, was_good)| was_good) && !is_good {
+            tracing::error!(business = hosted.site.partition().name(), "the store takes no writes");
+        }
+        tested.result = Some((Instant::now(), is_good));
+        is_good
+    }
+}
+
+impl Tested {
+    async fn test(&mut self, hosted: &HostedSite) -> bool {
+        let mut answer = match self.late.take() {
+            Some(late) => late,
+            None => {
+                let (sender, answer) = oneshot::channel();
+                let asked = hosted.site.jobs().try_with_host(move |host| {
+                    let written = host.processor_mut().store_mut().try_write();
+                    if let Err(error) = &written {
+                        tracing::warn!(%error, "a test of the store's writes failed");
+                    }
+                    // The request may have ended.
+                    let _ = sender.send(written.is_ok());
+                });
+                match asked {
+                    Ok(()) => answer,
+                    // The writer is too busy for a test, or has ended.
+                    Err(_) => return false,
+                }
+            }
+        };
+        match timeout(PATIENCE, &mut answer).await {
+            Ok(answered) => answered == Ok(true),
+            Err(_) => {
+                self.late = Some(answer);
+                false
+            }
         }
     }
-    let (status, text) = match failing.is_empty() {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
-    };
+}
+
+/// Returns true if a site reads its store.
+async fn reads(hosted: &HostedSite) -> bool {
+    let partition = hosted.site.partition().clone();
+    let read = query::read(hosted, move |store| store.parked_count(&partition));
+    matches!(timeout(PATIENCE, read).await, Ok(Ok(_)))
+}
+
+pub(crate) async fn get(State(app): State<AppState>, _: Open) -> Response {
+    // A proxy sends the next requests elsewhere.
+    if *app.stopping.borrow() {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "stopping", &[]);
+    }
+    let mut failing = Vec::new();
+    for hosted in app.sites.iter() {
+        let (does_read, does_write) = tokio::join!(reads(hosted), app.writes.work(hosted));
+        let name = hosted.site.partition().name();
+        match (does_read, does_write) {
+            (true, true) => {}
+            (false, _) => failing.push(format!("{name}: store")),
+            (true, false) => failing.push(format!("{name}: writes")),
+        }
+    }
+    match failing.is_empty() {
+        true => answer(StatusCode::OK, "ok", &failing),
+        false => answer(StatusCode::SERVICE_UNAVAILABLE, "failing", &failing),
+    }
+}
+
+fn answer(status: StatusCode, text: &str, failing: &[String]) -> Response {
     let body: Value = json!({"status": text, "failing": failing});
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

@@ -8,6 +8,7 @@ mod unhandled;
 use crate::access;
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
+use crate::health::PATIENCE;
 use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
@@ -280,12 +281,13 @@ impl Metrics {
         let partition = hosted.site.partition().clone();
         let notes = self.progress.take(&partition);
         let (of, own) = (partition.clone(), notes.clone());
-        match query::read(hosted, move |store| progress::look(store, &of, &own)).await {
-            Ok(looked) => {
+        let looked = query::read(hosted, move |store| progress::look(store, &of, &own));
+        match tokio::time::timeout(PATIENCE, looked).await {
+            Ok(Ok(looked)) => {
                 self.progress.count(&partition, looked);
                 Ok(notes.len())
             }
-            Err(_) => {
+            Ok(Err(_)) | Err(_) => {
                 self.progress.put_back(&partition, notes);
                 Err(NotRead)
             }

@@ -11,12 +11,16 @@ use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
 use host::show;
 use host::time;
+use host_routes::limits::STORE_S_MAX;
 use host_store::{Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Display;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(STORE_S_MAX);
 /// The queries, for messages.
 const NAMES: [&str; 5] = ["balances", "catalog", "entitlements", "list", "usage"];
 /// Rows of a page without `limit`.
@@ -51,8 +55,16 @@ pub(crate) async fn ask<T: Send + 'static>(
     body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let (sender, answer) = oneshot::channel();
-    hosted.site.questioner().try_ask_in(turn::current(), move |answerer| drop(sender.send(body(answerer))))?;
-    answer.await.map_err(|_| Problem::unavailable("the question was not answered"))
+    hosted.site.questioner().try_ask_in(turn::current(), move |answerer| {
+        // Nobody waits any more for a question that has had to wait too long.
+        if !sender.is_closed() {
+            drop(sender.send(body(answerer)));
+        }
+    })?;
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answered) => answered.map_err(|_| Problem::unavailable("the question was not answered")),
+        Err(_) => Err(Problem::unavailable("the store does not answer")),
+    }
 }
 
 /// Reads the store on a thread of the site, in one snapshot.

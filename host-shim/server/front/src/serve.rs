@@ -8,18 +8,20 @@ use host_routes::limits::{
     ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX,
 };
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
 /// The limits of connections.
@@ -72,49 +74,109 @@ pub enum Serving {
     Cut,
 }
 
-/// Serves connections until `stop` ends. Then accepts no more, answers the requests that have arrived, and returns.
+/// Serves connections until `stop` ends. Then it answers the requests that have arrived. Meanwhile the port stays open, so that a
+/// request that a proxy has just sent gets an answer, but `/health` fails and each answer closes its connection. Then it closes the port
+/// and returns.
 pub async fn serve(
     listener: TcpListener,
     front: Front,
     limits: ConnectionLimits,
     stop: impl Future<Output = ()>,
 ) -> Serving {
-    let mut http = hyper::server::conn::http1::Builder::new();
+    let http = http(&limits);
+    let open = Arc::new(Semaphore::new(limits.open));
+    let of_addresses = Arc::new(AtOnce::default());
+    let (graceful, late) = (GracefulShutdown::new(), GracefulShutdown::new());
+    let begun = Begun { front: &front, limits: &limits, open: &open, of_addresses: &of_addresses };
+    let serving = Accepting { begun, http: &http, graceful: &graceful };
+    tokio::pin!(stop);
+    tokio::select! {
+        () = serving.accept_all(&listener) => {}
+        () = &mut stop => {}
+    }
+    front.begin_to_stop();
+    let until = Instant::now() + limits.stop;
+    let mut last = http.clone();
+    // Each connection gets one answer more, which closes it.
+    last.keep_alive(false);
+    let serving = Accepting { begun, http: &last, graceful: &late };
+    tokio::select! {
+        () = serving.accept_all(&listener) => {}
+        () = graceful.shutdown() => {}
+        () = sleep_until(until) => {}
+    }
+    serving.accept_waiting(listener);
+    // The connections of before have ended, unless the time is over.
+    match timeout_at(until, late.shutdown()).await {
+        Ok(()) if Instant::now() < until => Serving::Answered,
+        _ => Serving::Cut,
+    }
+}
+
+fn http(limits: &ConnectionLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers)
         .half_close(false);
-    let stopped = front.clone();
-    let open = Arc::new(Semaphore::new(limits.open));
-    let of_addresses = Arc::new(AtOnce::default());
-    let graceful = GracefulShutdown::new();
-    tokio::pin!(stop);
-    loop {
-        let permit = tokio::select! {
-            permit = open.clone().acquire_owned() => permit,
-            () = &mut stop => break,
-        };
+    http
+}
+
+/// What connections have in common.
+#[derive(Clone, Copy)]
+struct Begun<'s> {
+    front: &'s Front,
+    limits: &'s ConnectionLimits,
+    open: &'s Arc<Semaphore>,
+    of_addresses: &'s Arc<AtOnce>,
+}
+
+/// What accepts connections.
+struct Accepting<'s> {
+    begun: Begun<'s>,
+    http: &'s http1::Builder,
+    /// Watches the connections.
+    graceful: &'s GracefulShutdown,
+}
+
+impl Accepting<'_> {
+    /// Accepts connections, as long as nobody stops it.
+    async fn accept_all(&self, listener: &TcpListener) {
         // The semaphore is never closed.
-        let Ok(permit) = permit else { break };
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let Ok((stream, peer)) = stream else {
-            // Too many open files, or a connection that ended before it was accepted.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
+        while let Ok(permit) = self.begun.open.clone().acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.begin(stream, peer, Some(permit)),
+                // Too many open files, or a connection that ended before it was accepted.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    /// Accepts the connections that the system has taken, which would be reset with the port, and closes the port.
+    fn accept_waiting(&self, listener: TcpListener) {
+        // The runtime might not have heard of all of them yet.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                // The system limits their number.
+                self.begin(stream, peer, None);
+            }
+        }
+    }
+
+    fn begin(&self, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
         let address = peer.ip().to_canonical();
-        let is_proxy = front.state().rates.trusts(address);
-        let most = |(network, times)| (network, limits.of_address.saturating_mul(times as usize));
+        let is_proxy = self.begun.front.state().rates.trusts(address);
+        let most = |(network, times)| (network, self.begun.limits.of_address.saturating_mul(times as usize));
         let counted: Vec<(IpAddr, usize)> = networks(address).filter(|_| !is_proxy).map(most).collect();
         // The newest one is closed: the others may be in use.
-        let Some(of_address) = of_addresses.begin(&counted) else { continue };
+        let Some(of_address) = self.begun.of_addresses.begin(&counted) else { return };
         // Answers are written whole, so waiting for more of them only delays them.
         let _ = stream.set_nodelay(true);
-        let front = front.clone();
+        let front = self.begun.front.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let front = front.clone();
             async move {
@@ -123,18 +185,12 @@ pub async fn serve(
                 Ok::<_, Infallible>(front.answer(request).await)
             }
         });
-        let stream = TokioIo::new(with_write_timeout(stream, limits.write));
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let stream = TokioIo::new(with_write_timeout(stream, self.begun.limits.write));
+        let connection = self.graceful.watch(self.http.serve_connection(stream, service));
         tokio::spawn(async move {
             // A connection that its client cuts is not an error of the server.
             let _ = connection.await;
             drop((permit, of_address));
         });
-    }
-    drop(listener);
-    stopped.end_streams();
-    match tokio::time::timeout(limits.stop, graceful.shutdown()).await {
-        Ok(()) => Serving::Answered,
-        Err(_) => Serving::Cut,
     }
 }

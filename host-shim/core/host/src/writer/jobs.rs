@@ -179,6 +179,14 @@ impl Jobs {
         receiver.recv().map_err(|_| JobError::Ended)
     }
 
+    /// Calls a function with the host between two groups, without waiting for its turn.
+    ///
+    /// # Errors
+    /// Fails if the writer is busy or has ended; the function is then not called.
+    pub fn try_with_host(&self, body: impl FnOnce(&mut Host) + Send + 'static) -> Result<(), JobError> {
+        self.try_send(Job::Use(Box::new(body)))
+    }
+
     /// Advances the clock to a time in milliseconds since the epoch: stops at each time at which something is due, and
     /// waits there until it has been carried out. The function receives the time after the last of them. The present or an
     /// earlier time only waits.

@@ -4,7 +4,7 @@ use super::events::report;
 use crate::body;
 use crate::command::Answered;
 use crate::extract::{Named, Operator};
-use crate::front::{AppState, answer_of};
+use crate::front::{AppState, answer_of, soon};
 use crate::problem::Problem;
 use crate::query::read;
 use axum::body::Body;
@@ -59,7 +59,7 @@ pub(crate) async fn post(
     let effect = OpenEffect { scope: row.scope, key: row.effect.key, generation: row.effect.generation };
     let jobs = hosted.site.jobs();
     let send = |answer| jobs.try_intervene_then(effect, intervention, caller.actor, answer);
-    let reports = answer_of(send).await??;
+    let reports = soon(answer_of(send)).await?;
     Ok(Answered::ok(json!({"runs": reports.iter().map(report).collect::<Vec<_>>()})))
 }
 

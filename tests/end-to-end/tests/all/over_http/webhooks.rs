@@ -199,6 +199,44 @@ fn the_health_names_the_part_that_fails() {
     assert_eq!(health().status, 200, "the store can be read again");
 }
 
+#[test]
+fn the_health_tells_that_nothing_can_be_stored_and_many_requests_cost_one_write() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
+    server.settle();
+    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    faults.fail_writes(true);
+    let failing = health();
+    assert_eq!((failing.status, &*failing.body), (503, r#"{"failing":["solobase/test: writes"],"status":"failing"}"#));
+    faults.fail_writes(false);
+    let is_well = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        health().status == 200
+    });
+    assert!(is_well, "the store takes writes again");
+    let tried = faults.tried();
+    let statuses: Vec<u16> = (0..20).map(|_| health().status).collect();
+    assert_eq!(statuses, [200; 20]);
+    assert!(faults.tried() <= tried + 1, "{} writes for 20 requests", faults.tried() - tried);
+}
+
+#[test]
+fn the_health_and_the_metrics_answer_while_the_store_does_not() {
+    let server = server(ServerOptions::default());
+    server.settle();
+    let blocked = BlockedWriter::of(&server);
+    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    let failing = health();
+    assert_eq!((failing.status, &*failing.body), (503, r#"{"failing":["solobase/test: writes"],"status":"failing"}"#));
+    assert!(server.metrics().contains("# EOF"));
+    blocked.release();
+    let is_well = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        health().status == 200
+    });
+    assert!(is_well, "the store answers again");
+}
+
 /// A writer that does nothing until it is released.
 struct BlockedWriter {
     release: Sender<()>,
@@ -276,6 +314,51 @@ fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
     let (store, _): (Box<dyn Store>, _) = host.stop();
     let partition = host_store::Partition { business: "solobase".to_owned(), livemode: false };
     assert!(store.event(&partition, "stripe", "evt_1").expect("read").is_some());
+}
+
+#[test]
+fn while_the_last_requests_are_answered_new_connections_are_answered_too_and_told_to_go_elsewhere() {
+    let mut server = server(ServerOptions::default());
+    server.settle();
+    let blocked = BlockedWriter::of(&server);
+    let mut before = sent(&server, &event("evt_1"));
+    thread::sleep(Duration::from_millis(100));
+    server.ask_to_stop();
+    let stopping = (0..200).find_map(|_| {
+        thread::sleep(Duration::from_millis(10));
+        let health = Connection::open(server.address()).request("GET /health", &[], b"");
+        health.body.contains("stopping").then_some(health)
+    });
+    let stopping = stopping.expect("the health says that the server stops");
+    assert_eq!((stopping.status, stopping.header("connection")), (503, Some("close")));
+    let mut late = sent(&server, &event("evt_2"));
+    thread::sleep(Duration::from_millis(100));
+    blocked.release();
+    for connection in [&mut before, &mut late] {
+        let answer = connection.answer().expect("an answer");
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    }
+    drop(server.stop());
+}
+
+#[test]
+fn connections_that_the_system_has_taken_are_answered_before_the_port_is_closed() {
+    // With one open connection at most, the others wait in the system.
+    let connections = ConnectionLimits { open: 1, ..ConnectionLimits::default() };
+    let mut server = server(ServerOptions { connections, ..ServerOptions::default() });
+    server.settle();
+    let blocked = BlockedWriter::of(&server);
+    let mut first = sent(&server, &event("evt_1"));
+    thread::sleep(Duration::from_millis(100));
+    let mut waiting: Vec<Connection> = (2..8).map(|n| sent(&server, &event(&format!("evt_{n}")))).collect();
+    server.ask_to_stop();
+    thread::sleep(Duration::from_millis(50));
+    blocked.release();
+    assert_eq!(first.answer().expect("an answer").status, 200);
+    for connection in &mut waiting {
+        assert_eq!(connection.answer().expect("an answer").status, 200);
+    }
+    drop(server.stop());
 }
 
 #[test]
