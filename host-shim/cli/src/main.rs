@@ -327,9 +327,20 @@ fn main() -> ExitCode {
         Command::Simulate(args) => args.refuse("simulate"),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", chain(&error));
         ExitCode::from(EXIT_FAILED)
     })
+}
+
+/// Returns an error with its causes. Many errors have the text of their cause already: it is not repeated.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Ends a command. Prints a [`ReplayError`] as [`refuse`] does and, with `annotated`, also the mistakes of inputs as

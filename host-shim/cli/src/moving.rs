@@ -1,6 +1,6 @@
 //! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
 
-use crate::migrate::{Location, location};
+use crate::migrate::{Location, absent, check_empty, location};
 use crate::outbox::BlockArgs;
 use crate::{ended, refuse};
 use anyhow::Context;
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Read all data that `export --all` has written into an empty store, or into a block on a Solobase platform
 ///
-/// The copy has the state of the original; otherwise the command fails. Nothing else may write meanwhile.
+/// The copy has the state of the original; otherwise the command fails. A store that a server uses is refused.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -79,10 +79,19 @@ fn try_import(args: &Args) -> anyhow::Result<ExitCode> {
     let (parts, state) = match to {
         Place::Block(block) => import_block(&mut file, &block)?,
         Place::Sqlite(path) => {
+            let to = Location::Sqlite(path.clone());
+            let _absent = absent(&to)?;
             let mut store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+            check_empty(&store, &to)?;
             import_store(&mut file, &mut store)?
         }
-        Place::Postgres(settings) => import_store(&mut file, &mut PostgresStore::open(&settings)?)?,
+        Place::Postgres(settings) => {
+            let to = Location::Postgres(*settings.clone());
+            let _absent = absent(&to)?;
+            let mut store = PostgresStore::open(&settings)?;
+            check_empty(&store, &to)?;
+            import_store(&mut file, &mut store)?
+        }
     };
     println!("imported {parts} parts, state {state}");
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use host_daemon::data::{DataFolder, KEYS, PROVIDERS, SERVER, STORE, USERS};
-use host_daemon::webhooks_of;
+use host_daemon::{BACKUPS, backups_of, webhooks_of};
 use host_provider_set::{SECRETS, VAULT};
 use host_small_store::{Place, Shape, SmallStore, copy};
 use host_store::{Partition, Read};
@@ -47,6 +47,8 @@ impl Parts {
         for livemode in [false, true] {
             let (file, owner) = webhooks_of(&Partition { business: business.clone(), livemode });
             parts.push(part(host_webhooks::SHAPE, folder.join(file), &owner));
+            let (file, owner) = backups_of(&Partition { business: business.clone(), livemode });
+            parts.push(part(BACKUPS, folder.join(file), &owner));
         }
         Ok(Some(Parts { folder, settings: settings.clone(), parts }))
     }

@@ -12,6 +12,8 @@ mod clients;
 mod connections;
 #[path = "serve/covered.rs"]
 mod covered;
+#[path = "serve/database.rs"]
+mod database;
 #[cfg(target_os = "linux")]
 #[path = "serve/full_disk.rs"]
 mod full_disk;

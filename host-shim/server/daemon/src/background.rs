@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// A thread that works in the background.
 pub(crate) struct Background {
-    stop: Sender<()>,
+    /// None once the thread is asked to stop.
+    stop: Option<Sender<()>>,
     thread: JoinHandle<()>,
 }
 
@@ -42,14 +43,22 @@ impl Background {
                 }
             }
         })?;
-        Ok(Background { stop, thread })
+        Ok(Background { stop: Some(stop), thread })
     }
 
-    /// Asks the thread to stop, and waits for work that has begun.
-    pub(crate) fn stop(self) {
-        drop(self.stop);
-        // A thread that has panicked has ended as well.
-        let _ = self.thread.join();
+    /// Asks the thread to stop, without waiting for it.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Asks threads to stop, and waits for work that has begun.
+    pub(crate) fn stop_all(all: Vec<Background>) {
+        // Each is asked before the first is waited for.
+        let threads: Vec<_> = all.into_iter().map(|Background { thread, .. }| thread).collect();
+        for thread in threads {
+            // A thread that has panicked has ended as well.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -68,7 +77,7 @@ mod tests {
         let background = background.expect("a thread");
         assert_eq!((worked.recv(), worked.recv()), (Ok(false), Ok(false)));
         drop(worked);
-        background.stop();
+        Background::stop_all(vec![background]);
     }
 
     #[test]
@@ -78,7 +87,7 @@ mod tests {
             let _ = sender.send(stop.wait(Duration::MAX));
             Duration::MAX
         });
-        background.expect("a thread").stop();
+        Background::stop_all(vec![background.expect("a thread")]);
         assert_eq!(worked.recv(), Ok(false));
     }
 }

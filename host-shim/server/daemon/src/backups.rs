@@ -1,10 +1,12 @@
 //! Makes the backups that a business wants at regular times, on a thread of its own (ORC-43, ORC-45, Q-38).
 //!
 //! The schedule is the setting `backups` of a database: `{"every_hours", "keep_days"}`. The provider makes a backup, reads it
-//! back, and deletes it after its time. Each verified backup is reported as a measurement of the meter [`METER`], if the catalog
+//! back, and deletes it after its time. A table that all hosts of a database share has what is made, so that each backup is asked for
+//! once. Each verified backup is reported as a measurement of the meter [`METER`], if the catalog
 //! has it: the rule `expects` then tells operators of a backup that is missing.
 
 mod board;
+mod ledger;
 mod schedule;
 
 use crate::background::Stop;
@@ -15,6 +17,9 @@ use host::clock::ClockSource;
 use host_front::{BackupEntry, BackupList, Metrics};
 use host_provider_api::names::letters;
 use host_provider_api::{BackupExpiry, CallOutcome, Registry, Reply};
+pub(crate) use ledger::Ledger;
+pub use ledger::SHAPE;
+use ledger::Turn;
 use schedule::{HOUR_S, Scheduled};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -55,6 +60,8 @@ pub(crate) struct BackupSetup {
     /// The providers alone, without simulated ones.
     pub(crate) registry: Registry,
     pub(crate) backups: Arc<Backups>,
+    /// What all hosts have made.
+    pub(crate) ledger: Ledger,
     pub(crate) metrics: Arc<Metrics>,
     /// Takes the measurements; none if the catalog does not have the meter.
     pub(crate) reports: Option<Reports>,
@@ -115,6 +122,16 @@ impl BackupSetup {
 
     fn call(&self, due: &DueBackup) {
         let now_s = self.backups.now_s();
+        match self.ledger.take(&due.of.id, due.slot, now_s) {
+            Ok(Turn::Own) => {}
+            Ok(Turn::Other) => return self.backups.board().put_off(&due.of.id, Instant::now()),
+            Ok(Turn::Made(made)) => return self.backups.board().known(due, made),
+            Err(error) => {
+                let business = self.records.partition().name();
+                tracing::error!(business, %error, "it is not known whether a backup is made");
+                return self.backups.board().put_off(&due.of.id, Instant::now());
+            }
+        }
         let mut call = due.of.call(due.slot, now_s, self.registry.secret_access());
         call.token.clone_from(&due.token);
         let outcome = match self.registry.call(&call) {
@@ -129,6 +146,8 @@ impl BackupSetup {
                 if let Err(error) = self.report(due, &made) {
                     tracing::error!(business, %error, "a backup is made, but its measurement is not stored");
                     self.backups.board().forget(&due.of.id, Instant::now());
+                } else if let Err(error) = self.ledger.made(&due.of.id, due.slot, &made) {
+                    tracing::error!(business, %error, "a backup is made, but not noted: the provider is asked for it again");
                 }
             }
             Answered::Failed(problem) => {

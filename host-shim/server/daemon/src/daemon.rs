@@ -7,6 +7,7 @@ use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
 use crate::measuring::MeasuringSetup;
+use crate::presence;
 use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
 use crate::renewal::Renewal;
@@ -17,18 +18,25 @@ use host::writer::JobError;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
 use host_provider_set::{AwayPages, Opened};
+use host_routes::limits::END_S_MAX;
 use host_site::MakeRunner;
+use host_store::Partition;
+use host_store_postgres::Presence;
 use ipnet::IpNet;
 use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// Time between two searches for users who have done nothing.
 const IDLE_USERS_EVERY: Duration = Duration::from_secs(86_400);
+/// Longest time of a stop.
+const END: Duration = Duration::from_secs(END_S_MAX);
 
 /// Everything that a server needs.
 pub struct DaemonSetup {
@@ -92,6 +100,7 @@ pub struct Daemon {
     measuring: Vec<MeasuringSetup>,
     sends: Vec<WebhookSetup>,
     locks: Vec<File>,
+    presences: Vec<(Presence, Partition)>,
 }
 
 impl Daemon {
@@ -105,14 +114,16 @@ impl Daemon {
         let keys = Arc::new(data.keys()?);
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut locks, mut sends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut opened, mut locks, mut sends, mut presences) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut sweeps, mut drifts, mut backups, mut measuring) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
                 .map_err(|error| DaemonError::Business { business, error: Box::new(error) })?;
             businesses.push(started);
-            tools.push((parts.hosted.site.partition().clone(), parts.tools));
+            let partition = parts.hosted.site.partition().clone();
+            presences.extend(parts.presence.map(|presence| (presence, partition.clone())));
+            tools.push((partition, parts.tools));
             sites.push(parts.hosted);
             opened.push(parts.opened);
             locks.push(parts.lock);
@@ -149,6 +160,7 @@ impl Daemon {
             measuring,
             sends,
             locks,
+            presences,
         })
     }
 
@@ -178,25 +190,24 @@ impl Daemon {
         }
     }
 
-    /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
-    /// closes the stores.
+    /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and closes the
+    /// stores. What has not ended in time, for example because a provider or a database does not answer, ends with the process, as after
+    /// a kill: the caller must not wait for other threads.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
         let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, measuring, sends, locks, .. } = self;
+        let complain = |error: &io::Error| {
+            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups, measures or sends webhooks");
+        };
+        let started = |started: io::Result<Background>| started.inspect_err(complain).ok();
+        let present = self.presences.into_iter().map(|(presence, partition)| presence::keep(presence, partition));
+        let present: Vec<Background> = present.filter_map(started).collect();
         let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
         let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
         let saving = backups.into_iter().map(|mut it| Background::start("backups", move |stop| it.work(stop)));
         let measuring = measuring.into_iter().map(|mut it| Background::start("measuring", move |stop| it.work(stop)));
         let telling = sends.into_iter().map(|mut it| Background::start("webhooks", move |stop| it.work(stop)));
-        let complain = |error: &io::Error| {
-            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups, measures or sends webhooks");
-        };
-        let started = sweeping
-            .chain(comparing)
-            .chain(saving)
-            .chain(measuring)
-            .chain(telling)
-            .filter_map(|started| started.inspect_err(complain).ok());
-        let background: Vec<Background> = started.collect();
+        let all = sweeping.chain(comparing).chain(saving).chain(measuring).chain(telling);
+        let mut background: Vec<Background> = all.filter_map(started).collect();
         let pages: Arc<dyn AwayPages> = Arc::new(FrontPages(front.clone()));
         for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
             slot.set(Some(pages.clone()));
@@ -211,18 +222,41 @@ impl Daemon {
                 tokio::time::sleep(IDLE_USERS_EVERY).await;
             }
         });
-        let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
-        for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
-            slot.set(None);
+        let mut until = None;
+        let stopped = async {
+            stop.await;
+            until = Some(Instant::now() + END);
+            background.iter_mut().for_each(Background::ask_to_stop);
+        };
+        let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stopped));
+        let (done, is_done) = sync_channel(0);
+        let end = move || {
+            for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
+                slot.set(None);
+            }
+            Background::stop_all(background);
+            // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
+            drop(runtime);
+            for hosted in front.into_sites().unwrap_or_default() {
+                drop(hosted.site.stop());
+            }
+            drop(opened);
+            Background::stop_all(present);
+            drop(locks);
+            // Nobody may wait any more.
+            let _ = done.send(());
+        };
+        let time = until.map_or(END, |until| until.saturating_duration_since(Instant::now()));
+        match thread::Builder::new().name("stop".to_owned()).spawn(end) {
+            Ok(_) if is_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout) => {
+                tracing::error!("not all has ended in time; the rest ends with the process, as after a kill");
+                Serving::Cut
+            }
+            Ok(_) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a thread cannot be started; all ends with the process, as after a kill");
+                Serving::Cut
+            }
         }
-        background.into_iter().for_each(Background::stop);
-        // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
-        drop(runtime);
-        for hosted in front.into_sites().unwrap_or_default() {
-            drop(hosted.site.stop());
-        }
-        drop(opened);
-        drop(locks);
-        ended
     }
 }

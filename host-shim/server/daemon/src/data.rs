@@ -2,7 +2,7 @@
 //!
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
 //! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
-//! `swept-connected` the times up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the
+//! `swept-connected` the times up to which Stripe's events were read, `backups-test.db` and `backups-live.db` what backups are made. In local mode there are also `vault.key`, which encrypts the
 //! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is
 //! ahead, and `operator.key`, an API key for the operator: a server outside of local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
 //!
@@ -92,6 +92,24 @@ pub enum DataError {
     Random(#[from] getrandom::Error),
 }
 
+/// Keeps servers away from a data folder, wherever its accounts are, until the returned file is closed. A killed server leaves no lock.
+///
+/// # Errors
+/// Fails if a server uses the folder, or if the file cannot be opened.
+pub fn lock(folder: &Path) -> Result<File, DataError> {
+    let path = folder.join("lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path).map_err(|error| file_error(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DataError::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
+    }
+}
+
 /// The data folder, and the database that has a part of the data.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
@@ -159,17 +177,7 @@ impl DataFolder {
     /// # Errors
     /// Fails if another server uses the folder, or if the file cannot be opened.
     pub fn lock(&self) -> Result<File, DataError> {
-        let path = self.path("lock");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| file_error(&path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(DataError::InUse { path: self.folder.clone() }),
-            Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
-        }
+        lock(&self.folder)
     }
 
     /// Returns the path of a file or folder in it.

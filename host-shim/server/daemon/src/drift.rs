@@ -46,14 +46,14 @@ impl DriftSetup {
 
     /// Returns the differences that are still there after a while; none if the thread is to stop.
     fn confirmed(&self, stop: &Stop) -> Result<Option<Vec<Drift>>, InspectError> {
-        let first = self.inspector.compare()?;
+        let Some(first) = self.inspector.compare_until(stop)? else { return Ok(None) };
         if first.is_empty() {
             return Ok(Some(first));
         }
         if !stop.wait(AGAIN.min(self.every)) {
             return Ok(None);
         }
-        let again = self.inspector.compare()?;
+        let Some(again) = self.inspector.compare_until(stop)? else { return Ok(None) };
         Ok(Some(again.into_iter().filter(|one| first.contains(one)).collect()))
     }
 

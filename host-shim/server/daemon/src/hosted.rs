@@ -1,6 +1,6 @@
 //! Starts one business of a server: its providers, its store, its site, its sweep, its search for drift and its backups.
 
-use crate::backups::{self, BackupSetup, Backups};
+use crate::backups::{self, BackupSetup, Backups, Ledger};
 use crate::data::{DataError, DataFolder, PROVIDERS, STORE};
 use crate::drift::DriftSetup;
 use crate::identity::{self, IdentityStartError};
@@ -18,6 +18,7 @@ use host::Setup;
 use host::business::{BusinessFolder, Recorder};
 use host::clock::Clock;
 use host::manifest::Manifest;
+use host::outbox::Recorded;
 use host_access::Keys;
 use host_front::{
     BackupList, BusinessRoutes, HostedSite, LocalClock, Makers, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
@@ -30,10 +31,10 @@ use host_intake::{EndpointSecrets, SecretConfig};
 use host_issuers::{Issuer, IssuerSettings};
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
-use host_provider_set::{Directory, OpenError, Opened, Options, SECRETS};
+use host_provider_set::{Directory, ForeignVault, OpenError, Opened, Options, SECRETS, check_vault};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
-use host_store::{Partition, SqliteStore, Store, mode};
-use host_store_postgres::PostgresStore;
+use host_store::{Partition, SqliteStore, Store, StoreError, mode};
+use host_store_postgres::{PostgresStore, Presence, PresenceError};
 use host_tables::postgres::Roles;
 use host_verify::StripeAccess;
 use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
@@ -98,6 +99,15 @@ pub enum HostedError {
     /// The database of the store cannot be used.
     #[error("the database of the store: {0}")]
     Database(#[from] host_store_postgres::OpenError),
+    /// Another server of the database has the name of this one, or the store is being copied.
+    #[error(transparent)]
+    Presence(#[from] PresenceError),
+    /// The store cannot be read.
+    #[error("the records cannot be read: {0}")]
+    Unread(#[from] StoreError),
+    /// The secrets to which the records refer are missing.
+    #[error(transparent)]
+    Vault(#[from] ForeignVault),
     /// The views of `tables.yml` cannot be made.
     #[error("the views of tables.yml: {0}; --no-tables leaves them as they are")]
     Views(#[from] ViewsError),
@@ -177,6 +187,8 @@ pub(crate) struct StartedParts {
     pub(crate) sends: WebhookSetup,
     /// Keeps other servers away from the data folder.
     pub(crate) lock: File,
+    /// Keeps other servers away from the name of this one in the database; none without a database.
+    pub(crate) presence: Option<Presence>,
 }
 
 /// Starts a business: opens its store and its providers, and loads its catalog.
@@ -200,6 +212,14 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     };
     let mails = Previews { templates: providers.mail_templates(), own: business.templates.clone() };
     let mut opened = host_provider_set::open(&providers)?;
+    let host = data.host_id()?;
+    let presence = data.database().map(|settings| Presence::take(settings, &host)).transpose()?;
+    let partition = Partition { business: business.name.clone(), livemode };
+    let store = open_store(&data)?;
+    if !opened.vault.was_used() && !opened.vault.is_begun_anew() {
+        // Only then all results are read. The first session makes a secret, so this is asked before.
+        check_vault(&opened.vault, &Recorded::of(&*store, Some(&partition))?.secrets())?;
+    }
     let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
     let business = match origin_of(&setup.url) {
         Some(origin) if is_local || origin.starts_with("https://") => business.with_origin(origin),
@@ -240,7 +260,6 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let (costs, measured) = (business.own.costs.clone(), business.own.measured.clone());
     let answers = business.own.webhook_answers.iter().map(|own| (own.webhook.clone(), own.clone()));
     let webhook_answers = answers.collect();
-    let partition = Partition { business: business.name.clone(), livemode };
     let cors = host_front::cors(&configured.origins());
     identity::end_first_operator(links.identity().users(), livemode, is_local, now)
         .map_err(IdentityStartError::from)?;
@@ -257,13 +276,12 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
-    let store = open_store(&data)?;
     if let Some(roles) = &setup.views {
         views::make(&data.path(STORE), data.database(), &business.tables, &partition, roles)?;
     }
     let marked = Marked::default();
     let site = Site::start(SiteSetup {
-        setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()).owned_by(&data.host_id()?),
+        setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()).owned_by(&host),
         store,
         runner: shared.runner.clone(),
         registry: with_simulated(&opened.registry, &simulated),
@@ -285,10 +303,13 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let inspector = Arc::new(Inspector::new(records.clone(), opened.registry.clone(), opened.vault.clone()));
     let drift = drift(site.partition(), &inspector, shared);
     let measured_records = records.clone();
+    let (file, owner) = backups_of(site.partition());
+    let ledger_place = data.place(&file, &owner);
     let backups = (!shared.backups_every.is_zero()).then(|| BackupSetup {
         records,
         registry: opened.registry.clone(),
         backups: Arc::new(Backups::new(site.clock().clone())),
+        ledger: Ledger::new(ledger_place, &host),
         metrics: shared.metrics.clone(),
         reports: is_measured.then(|| reports(&site)),
         every: shared.backups_every,
@@ -335,7 +356,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         registry,
         cors,
     };
-    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, measuring, sends, lock }))
+    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, measuring, sends, lock, presence }))
 }
 
 /// Opens the store of a business.
@@ -359,6 +380,12 @@ fn origin_of(url: &str) -> Option<&str> {
 pub fn webhooks_of(partition: &Partition) -> (String, String) {
     let mode = mode(partition.livemode);
     (format!("webhooks-{mode}.db"), format!("{}:{mode}", partition.business))
+}
+
+/// Returns the file of what is known of the backups of a business in a mode, and their owner in a database.
+pub fn backups_of(partition: &Partition) -> (String, String) {
+    let mode = mode(partition.livemode);
+    (format!("backups-{mode}.db"), format!("{}:{mode}", partition.business))
 }
 
 /// Opens the webhooks that a business sends.

@@ -1,12 +1,20 @@
 //! Compares the providers' resources with the records, when an operator asks and at regular times.
 
+use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
 use host::outbox::ResourceUse;
 use host_front::{DriftCheck, DriftEntry};
-use host_provider_api::{Held, Registry, Unlisted};
+use host_provider_api::{Held, Registry, Unlisted, Unreadable};
 use host_provider_set::{Drift, Referrer, Vault, drift, settle, unreadable_secrets};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Time between two looks whether a comparison is to stop.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The reason why a comparison stopped.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +25,12 @@ pub(crate) enum InspectError {
     /// The records are not read.
     #[error(transparent)]
     Unread(#[from] UnreadRecords),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(io::Error),
+    /// A provider has panicked.
+    #[error("the list of a provider's resources has panicked")]
+    Panicked,
 }
 
 /// Compares the resources of one business in one mode.
@@ -34,12 +48,41 @@ impl Inspector {
 
     /// Returns the differences.
     pub(crate) fn compare(&self) -> Result<Vec<Drift>, InspectError> {
-        // The records are read last: what exists then was requested before.
+        let listed = listed(&self.registry)?;
+        self.compared(listed, &|| false).map(Option::unwrap_or_default)
+    }
+
+    /// Returns the differences; none if the thread is asked to stop meanwhile. The providers list their resources on another thread:
+    /// a list that nobody waits for any more ends by itself, or with the process.
+    pub(crate) fn compare_until(&self, stop: &Stop) -> Result<Option<Vec<Drift>>, InspectError> {
+        let (sender, answer) = sync_channel(1);
+        let registry = self.registry.clone();
+        let list = move || {
+            // The comparison may have ended.
+            let _ = sender.send(listed(&registry));
+        };
+        thread::Builder::new().name("list".to_owned()).spawn(list).map_err(InspectError::Thread)?;
+        let listed = loop {
+            match answer.recv_timeout(LOOK) {
+                Ok(listed) => break listed?,
+                Err(RecvTimeoutError::Timeout) if stop.is_asked() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(InspectError::Panicked),
+            }
+        };
+        self.compared(listed, &|| stop.is_asked())
+    }
+
+    /// Compares what the providers have listed with the records; none if that is stopped.
+    fn compared(
+        &self,
+        (mut held, unreadable): (Vec<Held>, Vec<Unreadable>),
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Drift>>, InspectError> {
         let own = format!("{}/", self.records.partition().name());
-        let mut held = self.registry.held()?;
         held.retain(|held| held.id.scope.starts_with(&own));
-        let unreadable = self.registry.unreadable()?;
-        let recorded = self.records.read()?;
+        // The records are read last: what exists then was requested before.
+        let Some(recorded) = self.records.read_unless(is_stopped)? else { return Ok(None) };
         let states: Vec<_> = recorded.resources().into_iter().map(|it| (it.id, it.state)).collect();
         let takes = |resource: &str| self.registry.takes(&format!("{resource}.ensure"));
         let found = drift(&states, &held, &unreadable, takes);
@@ -49,8 +92,13 @@ impl Inspector {
         let uses = if orphans.is_empty() { BTreeMap::new() } else { self.records.uses(orphans)? };
         let mut found = settle(found, |id| Ok::<_, InspectError>(uses.get(id).map(referrer)))?;
         found.extend(unreadable_secrets(&self.vault, &secrets));
-        Ok(found)
+        Ok(Some(found))
     }
+}
+
+/// Returns the resources of all providers, and those that cannot be read.
+fn listed(registry: &Registry) -> Result<(Vec<Held>, Vec<Unreadable>), Unlisted> {
+    Ok((registry.held()?, registry.unreadable()?))
 }
 
 impl DriftCheck for Inspector {
@@ -108,7 +156,7 @@ fn entry(one: &Drift) -> DriftEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_provider_api::{ResourceId, Unreadable};
+    use host_provider_api::ResourceId;
 
     #[test]
     fn each_difference_says_what_is_there_and_what_is_recorded() {

@@ -58,10 +58,28 @@ impl Records {
 
     /// Reads the records that were written since the last time.
     pub(crate) fn read(&self) -> Result<MutexGuard<'_, Recorded>, UnreadRecords> {
-        // A panic of a reader leaves records that are still those of some page.
-        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recorded = self.recorded();
         while self.read_page(&mut recorded)? {}
         Ok(recorded)
+    }
+
+    /// Like [`Records::read`]; none if it is stopped before the last page. The pages that were read are kept.
+    pub(crate) fn read_unless(
+        &self,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<MutexGuard<'_, Recorded>>, UnreadRecords> {
+        let mut recorded = self.recorded();
+        while self.read_page(&mut recorded)? {
+            if is_stopped() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(recorded))
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        // A panic of a reader leaves records that are still those of some page.
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what refers to each of these resources.

@@ -60,6 +60,8 @@ fn nothing_is_lost_on_a_full_disk(
         let authorized = format!("Authorization: Bearer {}\r\n", server.key);
         let register = "POST /api/commands/account.register?account=user:full";
         assert_is_told_to_come_again(&server, register, &authorized, r#"{"name": "Ada"}"#);
+        let (status, health) = server.send("GET /health", "", "").expect("an answer");
+        assert!(status == 503 && health.contains("writes"), "{status} {health}");
         assert!(server.get("/api/operator/accounts?limit=1")["accounts"].is_array(), "questions are still answered");
         free(&server);
         wait_for("acknowledged events after the disk was full", ACKNOWLEDGED, acknowledged);

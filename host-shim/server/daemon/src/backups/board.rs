@@ -12,6 +12,8 @@ const LATE_S: i64 = 2 * HOUR_S;
 const FIRST: Duration = Duration::from_mins(10);
 /// Time until the next attempt after a failure.
 const AFTER_FAILURE: Duration = Duration::from_mins(10);
+/// Time until the next look at a backup that another host makes.
+const OTHER: Duration = Duration::from_secs(30);
 /// Shortest time between two polls.
 const POLL_MIN: Duration = Duration::from_millis(200);
 /// Maximum number of backups that are made at the same time.
@@ -146,6 +148,21 @@ impl Board {
         if is_new { Answered::Failed(problem) } else { Answered::Nothing }
     }
 
+    /// Notes a backup that was made before, or by another host.
+    pub(super) fn known(&mut self, call: &DueBackup, made: MadeBackup) {
+        if let Some(entry) = self.entries.get_mut(&call.of.id) {
+            entry.newest = Some(made);
+            (entry.done_slot, entry.next, entry.pending, entry.problem) = (Some(call.slot), None, None, None);
+        }
+    }
+
+    /// Looks at the backup of a database again after a while: another host makes it.
+    pub(super) fn put_off(&mut self, id: &ResourceId, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            (entry.pending, entry.next) = (None, Some(now + OTHER));
+        }
+    }
+
     /// Takes back the newest backup of a database, so that the provider is asked for it again after a while.
     pub(super) fn forget(&mut self, id: &ResourceId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
@@ -263,6 +280,19 @@ mod tests {
         assert!(late(&board, begin + 48 * HOUR_S, now), "a slot without a backup is over");
         board.update(vec![database("a", false)], now);
         assert!(!late(&board, begin + 26 * HOUR_S, now), "the database is suspended");
+    }
+
+    #[test]
+    fn a_backup_of_another_host_is_looked_at_again_and_counts_when_it_is_made() {
+        let now = Instant::now();
+        let (mut board, begin) = board(&[database("a", true)], now);
+        let due = board.due(begin, now);
+        board.put_off(&due[0].of.id, now);
+        assert!(board.due(begin, now).is_empty());
+        let due = board.due(begin, now + OTHER);
+        board.known(&due[0], MadeBackup { at_s: begin, id: None });
+        assert!(board.due(begin + DAY_S - 1, now + OTHER).is_empty());
+        assert_eq!(ids(&board.due(begin + DAY_S, now + OTHER)), [("a", false)]);
     }
 
     #[test]
