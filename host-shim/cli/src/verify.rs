@@ -16,7 +16,7 @@ use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use host_store::{Partition, Reader, SqliteStore, mode};
 use host_store_postgres::PostgresStore;
-use host_verify::{Difference, Facts, Progress, StripeAccess, Verified, Verifier, What};
+use host_verify::{Difference, Facts, Progress, StripeAccess, Unowned, Verified, Verifier, What};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -28,8 +28,8 @@ use std::time::Duration;
 /// Compare the subscriptions, invoices, payments, refunds and transfers of a store with Stripe
 ///
 /// Names each object that differs or that only one side has, with its fields and the command that mends it. Only reads: the
-/// store of a running server may be compared too. A difference is looked at twice, since a webhook may be on its way. Objects
-/// of customers that no account has are only counted.
+/// store of a running server may be compared too. A difference is looked at twice, since a webhook may be on its way. An object
+/// of a customer that no account has is a difference, too: the events that name its account may be missing.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -49,6 +49,10 @@ pub(crate) struct Args {
     /// and STRIPE_LIVE_KEY]
     #[arg(long, value_name = "FILE")]
     provider_settings: Option<PathBuf>,
+
+    /// Only count the objects that belong to no account: other programs use the same account of Stripe
+    #[arg(long)]
+    ignore_unowned: bool,
 
     /// The time until differences are looked at again
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
@@ -70,6 +74,10 @@ const AFTER_HELP: &str = "Examples:
 The key needs to read only.
 
 Exit codes: 0 no difference, 1 a difference, or a side can't be read, 2 bad usage or input.";
+
+/// What to do about an object that belongs to no account.
+const UNOWNED: &str = "restart the server, which reads the events of the last 30 days that the store lacks; \
+                       --ignore-unowned if other programs use the same account of Stripe";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), false)
@@ -121,8 +129,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         let verified = verifier.verify(&mut |progress| show(&bar, progress));
         bar.finish_and_clear();
         let verified = verified?;
-        print(&mut io::stdout().lock(), args.format, &partition, &verified).context("the report can't be written")?;
-        differing += verified.differing;
+        let report = Report { format: args.format, partition: &partition, ignores_unowned: args.ignore_unowned };
+        report.print(&mut io::stdout().lock(), &verified).context("the report can't be written")?;
+        differing += verified.differing + if args.ignore_unowned { 0 } else { verified.of_nobody };
     }
     Ok(if differing == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
@@ -161,33 +170,68 @@ fn show(bar: &ProgressBar, progress: Progress) {
     }
 }
 
-fn print(out: &mut dyn Write, format: Format, partition: &Partition, verified: &Verified) -> io::Result<()> {
-    for one in &verified.differences {
-        match format {
-            Format::Json => writeln!(out, "{}", line(partition, one))?,
-            _ => human(out, partition, one)?,
+/// How the result of one business is reported.
+struct Report<'a> {
+    format: Format,
+    partition: &'a Partition,
+    /// True if objects of no account are only counted.
+    ignores_unowned: bool,
+}
+
+impl Report<'_> {
+    fn print(&self, out: &mut dyn Write, verified: &Verified) -> io::Result<()> {
+        let partition = self.partition;
+        for one in &verified.differences {
+            match self.format {
+                Format::Json => writeln!(out, "{}", line(partition, one))?,
+                _ => human(out, partition, one)?,
+            }
+        }
+        for one in verified.unowned.iter().filter(|_| !self.ignores_unowned) {
+            match self.format {
+                Format::Json => writeln!(out, "{}", unowned_line(partition, one))?,
+                _ => human_unowned(out, partition, one)?,
+            }
+        }
+        let (shown, all) = (verified.differences.len() as u64, verified.differing);
+        match self.format {
+            Format::Json => {
+                let counts = verified
+                    .counts
+                    .iter()
+                    .map(|(kind, (ours, theirs))| (kind.name().to_owned(), json!({"store": ours, "stripe": theirs})));
+                let summary = json!({"business": partition.business, "mode": mode(partition.livemode),
+                    "compared": counts.collect::<Map<_, _>>(), "of_no_account": verified.of_nobody,
+                    "of_other_businesses": verified.of_others, "differences": all, "shown": shown});
+                writeln!(out, "{}", json!({"summary": summary}))
+            }
+            _ => {
+                let counts = verified.counts.iter().map(|(kind, (ours, theirs))| {
+                    let differs = if ours == theirs { "" } else { " (!)" };
+                    format!("{ours}/{theirs} {kind}s{differs}")
+                });
+                let counts = counts.collect::<Vec<_>>().join(", ");
+                let not_shown = if all > shown { format!(", {shown} shown") } else { String::new() };
+                let others = match verified.of_others {
+                    0 => String::new(),
+                    others => format!(", {others} of other businesses"),
+                };
+                writeln!(out, "{}: in the store/at Stripe {counts}", partition.name())?;
+                writeln!(out, "{all} differences{not_shown}, {} objects of no account{others}", verified.of_nobody)
+            }
         }
     }
-    let (shown, all) = (verified.differences.len() as u64, verified.differing);
-    match format {
-        Format::Json => {
-            let counts = verified
-                .counts
-                .iter()
-                .map(|(kind, (ours, theirs))| (kind.name().to_owned(), json!({"store": ours, "stripe": theirs})));
-            let summary = json!({"business": partition.business, "mode": mode(partition.livemode),
-                "compared": counts.collect::<Map<_, _>>(), "of_no_account": verified.of_others, "differences": all,
-                "shown": shown});
-            writeln!(out, "{}", json!({"summary": summary}))
-        }
-        _ => {
-            let counts = verified.counts.iter().map(|(kind, (ours, theirs))| format!("{ours}/{theirs} {kind}s"));
-            let counts = counts.collect::<Vec<_>>().join(", ");
-            let not_shown = if all > shown { format!(", {shown} shown") } else { String::new() };
-            writeln!(out, "{}: in the store/at Stripe {counts}", partition.name())?;
-            writeln!(out, "{all} differences{not_shown}, {} objects of no account", verified.of_others)
-        }
-    }
+}
+
+fn unowned_line(partition: &Partition, one: &Unowned) -> Value {
+    json!({"difference": "of_no_account", "object": one.kind.name(), "id": one.id, "business": partition.business,
+        "mode": mode(partition.livemode), "claims": one.claims, "mend": null, "reason": UNOWNED})
+}
+
+fn human_unowned(out: &mut dyn Write, partition: &Partition, one: &Unowned) -> io::Result<()> {
+    writeln!(out, "{:12}  {}  {}  of no account", one.kind.name(), one.id, partition.name())?;
+    writeln!(out, "  no account has {}", one.claims.join(", "))?;
+    writeln!(out, "  mend: {UNOWNED}")
 }
 
 fn line(partition: &Partition, one: &Difference) -> Value {
@@ -239,4 +283,38 @@ fn human(out: &mut dyn Write, partition: &Partition, one: &Difference) -> io::Re
 /// Returns a text without quotes, and any other value as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_verify::Kind;
+
+    fn printed(format: Format, ignores_unowned: bool, verified: &Verified) -> String {
+        let partition = Partition { business: "shop".to_owned(), livemode: false };
+        let mut out = Vec::new();
+        Report { format, partition: &partition, ignores_unowned }.print(&mut out, verified).expect("written");
+        String::from_utf8(out).expect("a text")
+    }
+
+    #[test]
+    fn counts_that_differ_and_objects_of_no_account_are_named() {
+        let claims = vec!["stripe-customer:cus_1".to_owned()];
+        let unowned = vec![Unowned { kind: Kind::Subscription, id: "sub_1".to_owned(), claims }];
+        let counts = [(Kind::Subscription, (1, 2)), (Kind::Invoice, (1, 1))].into();
+        let verified = Verified { counts, of_nobody: 1, unowned, ..Verified::default() };
+        let text = printed(Format::Human, false, &verified);
+        assert!(
+            text.starts_with("subscription  sub_1  shop/test  of no account\n  no account has stripe-customer:cus_1\n")
+        );
+        assert!(
+            text.contains("1/2 subscriptions (!), 1/1 invoices\n0 differences, 1 objects of no account\n"),
+            "{text}"
+        );
+        let lines = printed(Format::Json, false, &verified);
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!((&lines[0]["difference"], &lines[0]["id"]), (&json!("of_no_account"), &json!("sub_1")));
+        assert_eq!(lines[1]["summary"]["compared"]["subscription"], json!({"store": 1, "stripe": 2}));
+        assert_eq!(printed(Format::Human, true, &verified).lines().count(), 2, "only counted");
+    }
 }

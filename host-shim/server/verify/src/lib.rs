@@ -23,4 +23,4 @@ pub use error::VerifyError;
 pub use facts::{Facts, Kind};
 pub use mend::Mend;
 pub use stripe::StripeAccess;
-pub use whole::{Progress, Verified, Verifier};
+pub use whole::{Progress, Unowned, Verified, Verifier};

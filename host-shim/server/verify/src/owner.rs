@@ -12,13 +12,17 @@ pub(crate) enum Owner {
     Account(Account),
     /// An erased account, which has lost its record of a transfer.
     Erased,
+    /// An account of another business or mode, which uses the same account of Stripe.
+    Elsewhere,
     /// No account of the business.
     Nobody,
 }
 
 /// Returns the owner of an object of Stripe: the account that requested it, or the holder of the first of its claims.
 pub(crate) fn owner(answerer: &mut Answerer, partition: &Partition, kind: Kind, theirs: &Theirs) -> Stored<Owner> {
-    let Some(account) = account_of(answerer, partition, theirs)? else { return Ok(Owner::Nobody) };
+    let Some(account) = account_of(answerer, partition, theirs)? else {
+        return Ok(if theirs.scope.is_some() { Owner::Elsewhere } else { Owner::Nobody });
+    };
     let is_erased = kind == Kind::Transfer && is_erased(answerer, partition, &account, theirs)?;
     Ok(if is_erased { Owner::Erased } else { Owner::Account(account) })
 }

@@ -22,13 +22,28 @@ use std::time::Duration;
 /// Maximum number of differences that are kept; the others are only counted.
 pub const DIFFERENCES_MAX: usize = 1_000;
 
+/// An object of Stripe that belongs to no account of the business: its events are missing, or it is none of the business's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unowned {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Its id; of a payment the id of its payment intent, or of its charge if it has none.
+    pub id: String,
+    /// The claims by which an account would have it, the most exact first.
+    pub claims: Vec<String>,
+}
+
 /// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verified {
     /// Number of recorded objects and of Stripe's objects, by kind.
     pub counts: BTreeMap<Kind, (u64, u64)>,
-    /// Number of Stripe's objects that belong to no account of the business.
+    /// Number of Stripe's objects that bear the mark of another business or mode.
     pub of_others: u64,
+    /// Number of Stripe's objects that belong to no account of the business.
+    pub of_nobody: u64,
+    /// Some of them, at most [`DIFFERENCES_MAX`]; the others are not looked at again.
+    pub unowned: Vec<Unowned>,
     /// Number of objects that differ.
     pub differing: u64,
     /// The differences, at most [`DIFFERENCES_MAX`]; the others are not looked at again.
@@ -74,7 +89,7 @@ impl Verifier<'_> {
         }
         let partition = self.partition.clone();
         let scopes = self.answerer.read(|store| store.scopes(Some(&partition)))?;
-        let mut found = Vec::new();
+        let (mut found, mut unowned) = (Vec::new(), Vec::new());
         for (at, scope) in scopes.iter().enumerate() {
             self.our_side().each(&scope.account, &mut |ours| {
                 verified.counts.entry(ours.kind).or_default().0 += 1;
@@ -93,7 +108,11 @@ impl Verifier<'_> {
                 after.clone_from(&last.id);
                 for theirs in &page {
                     match owner(self.answerer, &partition, kind, theirs)? {
-                        Owner::Nobody => verified.of_others += 1,
+                        Owner::Elsewhere => verified.of_others += 1,
+                        Owner::Nobody => {
+                            verified.of_nobody += 1;
+                            unowned.extend((unowned.len() < DIFFERENCES_MAX).then(|| (kind, theirs.clone())));
+                        }
                         Owner::Erased => {}
                         Owner::Account(account) => {
                             let one = difference(kind, &account, None, Some(theirs));
@@ -104,9 +123,25 @@ impl Verifier<'_> {
             }
         }
         drop(scratch);
-        if !found.is_empty() {
+        if !found.is_empty() || !unowned.is_empty() {
             progress(Progress::Again);
             thread::sleep(self.wait);
+            for (kind, theirs) in unowned {
+                match owner(self.answerer, &partition, kind, &theirs)? {
+                    Owner::Nobody => {
+                        let Theirs { id, keys, .. } = theirs;
+                        verified.unowned.push(Unowned { kind, id, claims: keys });
+                        continue;
+                    }
+                    Owner::Elsewhere | Owner::Erased => {}
+                    // The event that names its account came meanwhile; its own may still be missing.
+                    Owner::Account(account) => {
+                        let one = difference(kind, &account, None, Some(&theirs));
+                        keep(&mut found, &mut verified.differing, one);
+                    }
+                }
+                verified.of_nobody -= 1;
+            }
             let confirmed = self.confirmed(&found)?;
             // Differences that were not kept cannot be looked at again.
             verified.differing -= (found.len() - confirmed.len()) as u64;

@@ -4,7 +4,7 @@
 mod shop;
 
 use extension_contract::Account;
-use host_verify::{Difference, Kind, StripeAccess, Verified, What};
+use host_verify::{Difference, Kind, StripeAccess, Unowned, Verified, What};
 use serde_json::{Value, json};
 use shop::{DAY_MS, Empty, Shop};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn a_clean_story_has_no_difference() {
     let shop = Shop::with_story();
     let verified = shop.verify();
     assert_eq!(verified.differences, [], "{verified:#?}");
-    assert_eq!((verified.differing, verified.of_others), (0, 0));
+    assert_eq!((verified.differing, verified.of_others, verified.of_nobody), (0, 0, 0));
     let counts: Vec<(Kind, (u64, u64))> = verified.counts.clone().into_iter().collect();
     let expected = [
         (Kind::Subscription, (1, 1)),
@@ -71,14 +71,20 @@ fn a_difference_that_is_gone_when_both_sides_are_read_again_does_not_count() {
 }
 
 #[test]
-fn objects_of_customers_that_no_account_has_are_only_counted() {
+fn objects_of_customers_that_no_account_has_are_named() {
     let shop = Shop::with_story();
     let price = shop.stripe("GET", "/v1/prices", &[])["data"][0]["id"].as_str().expect("an id").to_owned();
     let form = [("payment_method", "pm_card_visa"), ("invoice_settings[default_payment_method]", "pm_card_visa")];
     let stranger = shop.make("/v1/customers", &form);
-    shop.make("/v1/invoices", &[("customer", &stranger)]);
+    let invoice = shop.make("/v1/invoices", &[("customer", &stranger)]);
     let verified = shop.verify();
-    assert_eq!((verified.differing, verified.of_others), (0, 1), "{price}: {verified:#?}");
+    assert_eq!((verified.differing, verified.of_others, verified.of_nobody), (0, 0, 1), "{price}: {verified:#?}");
+    let claims = vec![format!("stripe-invoice:{invoice}"), format!("stripe-customer:{stranger}")];
+    assert_eq!(verified.unowned, [Unowned { kind: Kind::Invoice, id: invoice, claims }]);
+    let mark = ("metadata[provisioner_scope]", "another/test/user:ada");
+    shop.make("/v1/invoices", &[("customer", &stranger), mark]);
+    let verified = shop.verify();
+    assert_eq!((verified.of_others, verified.of_nobody), (1, 1), "one of another business: {verified:#?}");
 }
 
 #[test]
