@@ -2,6 +2,19 @@
 
 use serde_json::Value;
 
+/// What is asked of a list of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventQuery<'a> {
+    /// True for real money.
+    pub livemode: bool,
+    /// A connected account whose events are listed; none for the own account.
+    pub connected_account: Option<&'a str>,
+    /// Time of the provider from which events are listed, in seconds since the epoch.
+    pub since_s: i64,
+    /// The id of an event: only older ones are listed.
+    pub before: Option<&'a str>,
+}
+
 /// Events that a provider keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListedEvents {
@@ -13,15 +26,9 @@ pub struct ListedEvents {
 
 /// A provider that lists its events.
 pub trait EventList: Send + Sync {
-    /// Lists the events of a mode since `since_s`, a time of the provider in seconds since the epoch: those of the own
-    /// account, or those of a connected account.
+    /// Lists events, newest first, as many as fit into memory well. The list goes on `before` its last event.
     ///
     /// # Errors
     /// Fails if the provider does not answer; the text has no secrets.
-    fn events_since(
-        &self,
-        livemode: bool,
-        connected_account: Option<&str>,
-        since_s: i64,
-    ) -> Result<ListedEvents, String>;
+    fn events(&self, query: &EventQuery<'_>) -> Result<ListedEvents, String>;
 }

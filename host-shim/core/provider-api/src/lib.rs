@@ -19,7 +19,7 @@ mod secrets;
 
 pub use backups::{BackupExpiry, BackupSchedule, NotExpired, ScheduledBackup};
 pub use call::{Call, CallOutcome, Reply};
-pub use events::{EventList, ListedEvents};
+pub use events::{EventList, EventQuery, ListedEvents};
 pub use objects::{OBJECTS_MAX, ObjectKind, ObjectList, ObjectListError, ObjectPage, ObjectQuery, ObjectsOf};
 pub use provider::{Outage, Provider, Registry, Restriction, Room, SUPERSEDED, Simulation};
 pub use registry_tokens::{RegistryToken, RegistryTokens};

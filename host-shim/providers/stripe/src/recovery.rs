@@ -62,7 +62,19 @@ pub(crate) fn pages(
     pages_max: usize,
     visit: &mut dyn FnMut(Value) -> Result<bool, Failed>,
 ) -> Result<bool, Failed> {
-    let mut after: Option<String> = None;
+    pages_after(api, path, filter, None, pages_max, visit)
+}
+
+/// Like [`pages`], but begins after an object of the list.
+pub(crate) fn pages_after(
+    api: &Api<'_>,
+    path: &str,
+    filter: &[(&str, &str)],
+    after: Option<&str>,
+    pages_max: usize,
+    visit: &mut dyn FnMut(Value) -> Result<bool, Failed>,
+) -> Result<bool, Failed> {
+    let mut after = after.map(str::to_owned);
     for _ in 0..pages_max {
         let mut query = vec![("limit", PAGE)];
         query.extend_from_slice(filter);

@@ -1,8 +1,8 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
 //! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
-//! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `swept` and
-//! `swept-connected` the times up to which Stripe's events were read, `backups-test.db` and `backups-live.db` what backups are made. In local mode there are also `vault.key`, which encrypts the
+//! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `backups-test.db` and
+//! `backups-live.db` what backups are made. In local mode there are also `vault.key`, which encrypts the
 //! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is
 //! ahead, and `operator.key`, an API key for the operator: a server outside of local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
 //!
@@ -15,7 +15,6 @@ use host_provider_set::KeyError;
 use host_small_store::Place;
 use host_store::Partition;
 use host_store_postgres::Settings;
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -324,51 +323,6 @@ impl DataFolder {
         write_private(&self.path(STRIPE_PORT), &port.to_string())
     }
 
-    /// Returns the time up to which Stripe's events were swept, in seconds since the epoch; `first` at the first start.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be read or written, or is not a number.
-    pub fn swept_s(&self, first: i64) -> Result<i64, DataError> {
-        let text = self.kept("swept", || Ok(first.to_string()))?;
-        text.trim().parse().map_err(|_| {
-            let expected = "expected the seconds up to which Stripe's events were read";
-            file_error(&self.path("swept"), io::Error::new(io::ErrorKind::InvalidData, expected))
-        })
-    }
-
-    /// Keeps the time up to which Stripe's events were swept.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be written.
-    pub fn set_swept_s(&self, swept_s: i64) -> Result<(), DataError> {
-        write_private(&self.path("swept"), &swept_s.to_string())
-    }
-
-    /// Returns the times up to which the events of connected accounts were swept, in seconds since the epoch.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be read, or is not an object of numbers.
-    pub fn swept_connected(&self) -> Result<BTreeMap<String, i64>, DataError> {
-        let path = self.path("swept-connected");
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| file_error(&path, error.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(file_error(&path, error)),
-        }
-    }
-
-    /// Keeps the times up to which the events of connected accounts were swept. Writes no file for no accounts.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be written.
-    pub fn set_swept_connected(&self, swept_s: &BTreeMap<String, i64>) -> Result<(), DataError> {
-        let path = self.path("swept-connected");
-        if swept_s.is_empty() && !path.exists() {
-            return Ok(());
-        }
-        write_private(&path, &serde_json::json!(swept_s).to_string())
-    }
-
     /// Returns the text of a file; makes it if it is missing.
     fn kept(&self, name: &str, make: impl FnOnce() -> Result<String, DataError>) -> Result<String, DataError> {
         let path = self.path(name);
@@ -545,14 +499,6 @@ mod tests {
             data.end_vault_key().expect("removed");
             assert!(!data.path("vault.key").exists());
         }
-        assert_eq!((data.swept_s(5).expect("made"), data.swept_s(9).expect("read")), (5, 5), "the first start");
-        data.set_swept_s(7).expect("written");
-        assert_eq!(data.swept_s(5).expect("read"), 7);
-        data.set_swept_connected(&BTreeMap::new()).expect("nothing to write");
-        assert!(!data.path("swept-connected").exists());
-        let swept = BTreeMap::from([("acct_1".to_owned(), 7)]);
-        data.set_swept_connected(&swept).expect("written");
-        assert_eq!(data.swept_connected().expect("read"), swept);
         assert_eq!(data.stripe_port().expect("read"), None, "before the first start");
         data.set_stripe_port(20_111).expect("written");
         assert_eq!(data.stripe_port().expect("read"), Some(20_111));

@@ -67,7 +67,7 @@ pub struct HostedSetup {
     pub livemode: bool,
     /// Configuration values; they override those of the business.
     pub config: Vec<(String, String)>,
-    /// The folder of the store, the providers and the sweep, and the database that several hosts may share.
+    /// The folder of the store and the providers, and the database that several hosts may share.
     pub data: DataFolder,
     /// The database's roles that read the views of `tables.yml`; none if the views are left as they are.
     pub views: Option<Roles>,
@@ -253,7 +253,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     }
     let is_measured = backups::is_measured(&business.catalog);
     let endpoints = endpoints(&business, setup.stripe, &setup.webhooks)?;
-    let (now, first_s) = (clock.now(), clock.source().signatures().div_euclid(1_000));
+    let (now, now_s) = (clock.now(), clock.source().signatures().div_euclid(1_000));
     let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
@@ -276,6 +276,8 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
+    let has_events = !store.inbox_after(Some(&partition), 0, 1)?.is_empty();
+    let first_s = crate::sweep::first_s(now_s, has_events);
     if let Some(roles) = &setup.views {
         views::make(&data.path(STORE), data.database(), &business.tables, &partition, roles)?;
     }
@@ -295,8 +297,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let sweep = opened
         .events
         .as_ref()
-        .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), data.clone(), first_s));
-    let sweep = sweep.transpose()?;
+        .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), first_s));
     let records = Arc::new(Records::new(site.partition().clone(), site.questioner().clone()));
     // This is the only place that sets them.
     let _ = recipients.records.set(Arc::downgrade(&records));

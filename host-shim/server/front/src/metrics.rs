@@ -120,6 +120,8 @@ pub struct Metrics {
     sweeps: Family<ResultLabels, Counter>,
     swept_accounts: Family<ResultLabels, Counter>,
     missed: Family<SiteLabels, Counter>,
+    swept_until: Family<SiteLabels, Gauge>,
+    sweep_parts: Family<SiteLabels, Gauge>,
     progress: Progress,
     drift: Family<DriftLabels, Gauge>,
     drift_checks: Family<ResultLabels, Counter>,
@@ -165,6 +167,17 @@ impl Default for Metrics {
             "Events that a sweep found and that no webhook had brought",
             missed.clone(),
         );
+        let (swept_until, sweep_parts) = (Family::default(), Family::default());
+        registry.register(
+            "swept_until_seconds",
+            "Time of the newest event of Stripe before which all are stored, in seconds since the epoch",
+            swept_until.clone(),
+        );
+        registry.register(
+            "sweep_parts_left",
+            "Parts of Stripe's list of events that the present sweep must still read",
+            sweep_parts.clone(),
+        );
         let progress = Progress::register(&mut registry);
         let unhandled = Unhandled::register(&mut registry);
         let (drift, drift_checks) = (Family::default(), Family::default());
@@ -191,6 +204,8 @@ impl Default for Metrics {
             sweeps,
             swept_accounts,
             missed,
+            swept_until,
+            sweep_parts,
             progress,
             changed: Changed::default(),
             drift,
@@ -217,10 +232,18 @@ impl Metrics {
         self.refused.get_or_create(&RefusalLabels { site, reason: reason.to_owned() }).inc();
     }
 
-    /// Counts a sweep, and the events that it found.
-    pub fn swept(&self, partition: &Partition, missed: usize) {
+    /// Counts a sweep that has reached its end.
+    pub fn swept(&self, partition: &Partition) {
         count(&self.sweeps, partition, "done", 1);
-        self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
+    }
+
+    /// Notes how far a sweep has come: the time before which all events are stored, and the parts of the list that are left. Counts
+    /// the lost deliveries that it has found since the last note.
+    pub fn sweeping(&self, partition: &Partition, until_s: i64, parts_left: usize, missed: usize) {
+        let site = SiteLabels::of(partition);
+        self.missed.get_or_create(&site).inc_by(missed as u64);
+        self.swept_until.get_or_create(&site).set(until_s);
+        self.sweep_parts.get_or_create(&site).set(i64::try_from(parts_left).unwrap_or(i64::MAX));
     }
 
     /// Counts a sweep that failed.

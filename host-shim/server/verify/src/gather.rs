@@ -123,7 +123,9 @@ mod tests {
     use crate::ours::Ours;
     use extension_contract::Account;
     use host_provider_api::scripted::{Scripted, ScriptedAnswer};
-    use host_provider_api::{EventList, ListedEvents, ObjectKind, ObjectList, ObjectListError, ObjectPage, Registry};
+    use host_provider_api::{
+        EventList, EventQuery, ListedEvents, ObjectKind, ObjectList, ObjectListError, ObjectPage, Registry,
+    };
     use host_store::Partition;
     use serde_json::json;
     use std::sync::{Arc, Mutex};
@@ -146,7 +148,7 @@ mod tests {
     }
 
     impl EventList for Lists {
-        fn events_since(&self, _: bool, _: Option<&str>, _: i64) -> Result<ListedEvents, String> {
+        fn events(&self, _: &EventQuery<'_>) -> Result<ListedEvents, String> {
             Ok(ListedEvents::default())
         }
     }

@@ -4,13 +4,15 @@ use crate::error::VerifyError;
 use crate::facts::Kind;
 use crate::theirs::{self, Theirs};
 use extension_contract::{Account, Timestamp};
-use host_provider_api::{Call, CallOutcome, EventList, ObjectList, Registry, Reply};
+use host_provider_api::{Call, CallOutcome, EventList, EventQuery, ObjectList, Registry, Reply};
 use host_store::Partition;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Time for which Stripe keeps events, in seconds.
 const KEPT_S: i64 = 30 * 86_400;
+/// Number of events among which those of a difference are looked for.
+const EVENTS_MAX: usize = 10_000;
 
 /// Reads Stripe. A clone reads the same account of Stripe.
 #[derive(Clone)]
@@ -62,10 +64,19 @@ impl StripeAccess {
         }
     }
 
-    /// Lists the events that Stripe still has, newest first.
+    /// Lists the events that Stripe still has, newest first, at most [`EVENTS_MAX`] and the rest of the last list.
     pub(crate) fn events(&self, partition: &Partition, now: Timestamp) -> Result<Vec<Value>, VerifyError> {
-        let since_s = now.div_euclid(1_000).saturating_sub(KEPT_S);
-        let listed = self.events.events_since(partition.livemode, None, since_s);
-        Ok(listed.map_err(VerifyError::Events)?.events)
+        let (livemode, since_s) = (partition.livemode, now.div_euclid(1_000).saturating_sub(KEPT_S));
+        let mut events: Vec<Value> = Vec::new();
+        loop {
+            let before = events.last().and_then(|event| event["id"].as_str());
+            let query = EventQuery { livemode, connected_account: None, since_s, before };
+            let listed = self.events.events(&query).map_err(VerifyError::Events)?;
+            let is_last = listed.is_complete || listed.events.is_empty();
+            events.extend(listed.events);
+            if is_last || events.len() >= EVENTS_MAX {
+                return Ok(events);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
 use host_http::ExchangeLimits;
-use host_provider_api::{Call, CallOutcome, Provider, Secret};
+use host_provider_api::{Call, CallOutcome, EventQuery, Provider, Secret};
 use host_stripe::{Config, Stripe};
 use serde_json::json;
 
@@ -118,7 +118,8 @@ fn a_key_repeated_by_stripe_is_not_reported() {
         (&outputs["object"]["name"], &outputs["object"]["metadata"]["note"]),
         (&json!("(redacted)"), &json!("it is (redacted)."))
     );
-    let events = bench.stripe.events_since(host_stripe::Mode::Test, None, 0, 10).expect("events");
+    let all = EventQuery { livemode: false, connected_account: None, since_s: 0, before: None };
+    let events = bench.stripe.events(&all, 10).expect("events");
     assert!(!events.events.is_empty() && !format!("{events:?}").contains("NobodyMayReadThis"));
     assert!(!format!("{:?}", config(String::new())).contains("NobodyMayReadThis"));
 }

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, call, text};
 use crate::cases::{customer, payment, subscription};
 use counterparts::Fault;
-use host_provider_api::CallOutcome;
+use host_provider_api::{CallOutcome, EventQuery, ListedEvents};
 use host_stripe::{Failed, Mode};
 use serde_json::{Value, json};
 
@@ -69,21 +69,34 @@ fn a_failed_fetch_is_retried() {
     }
 }
 
+/// All events of the own account in test mode.
+const ALL: EventQuery<'_> = EventQuery { livemode: false, connected_account: None, since_s: 0, before: None };
+
+fn listed(bench: &Bench, connected_account: Option<&str>, since_s: i64, max: usize) -> Result<ListedEvents, Failed> {
+    bench.stripe.events(&EventQuery { connected_account, since_s, ..ALL }, max)
+}
+
 #[test]
 fn events_are_listed_newest_first_since_a_time_up_to_a_maximum() {
     let bench = Bench::start();
     let made: Vec<String> = (0..130).map(|_| bench.make("/v1/products", &[("name", "Mini")])).collect();
-    let all = bench.stripe.events_since(Mode::Test, None, 0, 1_000).expect("events");
+    let all = listed(&bench, None, 0, 1_000).expect("events");
     assert!(all.is_complete);
-    let listed: Vec<&str> = all.events.iter().map(|event| event["data"]["object"]["id"].as_str().unwrap()).collect();
-    assert_eq!(listed, made.iter().rev().map(String::as_str).collect::<Vec<_>>());
-    let some = bench.stripe.events_since(Mode::Test, None, 0, 110).expect("events");
+    let found: Vec<&str> = all.events.iter().map(|event| event["data"]["object"]["id"].as_str().unwrap()).collect();
+    assert_eq!(found, made.iter().rev().map(String::as_str).collect::<Vec<_>>());
+    let some = listed(&bench, None, 0, 110).expect("events");
     assert_eq!((some.events.len(), some.is_complete), (110, false));
     assert_eq!(some.events[..], all.events[..110]);
+    // The list goes on before its last event.
+    let before = some.events[109]["id"].as_str();
+    let older = bench.stripe.events(&EventQuery { before, ..ALL }, 1_000).expect("events");
+    assert_eq!((&older.events[..], older.is_complete), (&all.events[110..], true));
+    let refused = bench.stripe.events(&EventQuery { before: Some("a b"), ..ALL }, 1_000);
+    assert!(matches!(refused, Err(Failed::Payload { member: "before", .. })), "{refused:?}");
     let clock = bench.direct("POST", "/_sandbox/clock", &[("advance_by", "60")]);
     let later = bench.make("/v1/products", &[("name", "Later")]);
     let since = bench.direct("GET", &format!("/v1/products/{later}"), &[])["created"].as_i64().unwrap();
-    let newest = bench.stripe.events_since(Mode::Test, None, since, 1_000).expect("events");
+    let newest = listed(&bench, None, since, 1_000).expect("events");
     assert_eq!((newest.events.len(), newest.is_complete), (1, true), "{clock}");
     assert_eq!(newest.events[0]["data"]["object"]["id"], later.as_str());
 }
@@ -93,15 +106,15 @@ fn events_of_a_connected_account_are_fetched_on_its_behalf() {
     let bench = Bench::start();
     let account = bench.make("/v1/accounts", &[("type", "express")]);
     bench.direct("POST", &format!("/v1/accounts/{account}"), &[("metadata[a]", "b")]);
-    let listed = bench.stripe.events_since(Mode::Test, Some(&account), 0, 10).expect("events");
-    let kinds: Vec<&str> = listed.events.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    assert_eq!((kinds, listed.is_complete), (vec!["account.updated"], true), "{listed:?}");
-    let refused = bench.stripe.events_since(Mode::Test, Some("acct_elsewhere"), 0, 10);
+    let found = listed(&bench, Some(&account), 0, 10).expect("events");
+    let kinds: Vec<&str> = found.events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!((kinds, found.is_complete), (vec!["account.updated"], true), "{found:?}");
+    let refused = listed(&bench, Some("acct_elsewhere"), 0, 10);
     assert_eq!(
         refused,
         Err(Failed::Unauthorized { mode: Mode::Test, status: 403 }),
         "the local Stripe has no other accounts"
     );
-    assert!(matches!(bench.stripe.events_since(Mode::Test, Some("a b"), 0, 10), Err(Failed::Payload { .. })));
-    assert_eq!(bench.stripe.events_since(Mode::Live, None, 0, 10), Err(Failed::NoKey(Mode::Live)));
+    assert!(matches!(listed(&bench, Some("a b"), 0, 10), Err(Failed::Payload { .. })));
+    assert_eq!(bench.stripe.events(&EventQuery { livemode: true, ..ALL }, 10), Err(Failed::NoKey(Mode::Live)));
 }

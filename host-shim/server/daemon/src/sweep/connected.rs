@@ -1,22 +1,16 @@
-//! Which connected accounts are swept, and from when? Each account that the store knows has a mark of its own. An account
-//! whose events cannot be listed keeps its mark and stops no other account.
+//! Which connected accounts are swept? Each account that the store knows has a mark of its own. An account whose events cannot be
+//! listed keeps its mark and stops no other account.
 
 use host_site::sweep::{SweepError, Swept};
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// Maximum accounts of one sweep, at a request each: about a quarter of an hour. The next sweep goes on after the last one.
 const ACCOUNTS_MAX: usize = 5_000;
 /// Number of accounts that are read from the store together.
 const PAGE: usize = 200;
 
-/// Times of the newest listed events by connected account, in seconds since the epoch.
-pub(crate) type Marks = BTreeMap<String, i64>;
-
 /// The connected accounts, over all sweeps.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectedAccounts {
-    pub(crate) marks: Marks,
     /// The last account of a sweep that did not reach all accounts.
     after: Option<String>,
 }
@@ -28,24 +22,18 @@ pub(crate) struct SweptAccounts {
     pub(crate) swept: usize,
     /// Number of events whose deliveries were lost.
     pub(crate) missed: usize,
+    /// Number of events that cannot be read.
+    pub(crate) refused: usize,
     /// Number of accounts whose events could not be listed, for example since they ended the connection.
     pub(crate) failed: usize,
-    /// Number of accounts that have more events than a list has.
-    pub(crate) cut_off: usize,
 }
 
 impl ConnectedAccounts {
-    pub(crate) fn new(marks: Marks) -> ConnectedAccounts {
-        ConnectedAccounts { marks, after: None }
-    }
-
-    /// Sweeps the accounts. `accounts` returns a page of them, in order; `sweep` sweeps one from a time. An account without a
-    /// mark begins at `first_s`. Ends early if `is_stopped`.
+    /// Sweeps the accounts. `accounts` returns a page of them, in order; `sweep` sweeps one. Ends early if `is_stopped`.
     pub(crate) fn sweep(
         &mut self,
-        first_s: i64,
         mut accounts: impl FnMut(Option<&str>, usize) -> Result<Vec<String>, SweepError>,
-        mut sweep: impl FnMut(&str, i64) -> Result<Swept, SweepError>,
+        mut sweep: impl FnMut(&str) -> Result<Swept, SweepError>,
         is_stopped: impl Fn() -> bool,
     ) -> Result<SweptAccounts, SweepError> {
         let (mut result, mut left) = (SweptAccounts::default(), ACCOUNTS_MAX);
@@ -53,20 +41,17 @@ impl ConnectedAccounts {
             let limit = PAGE.min(left);
             let page = accounts(self.after.as_deref(), limit)?;
             let is_last = page.len() < limit;
-            self.forget_others(&page, is_last);
             for account in &page {
                 if is_stopped() {
                     return Ok(result);
                 }
-                let mark = self.marks.entry(account.clone()).or_insert(first_s);
-                match sweep(account, *mark) {
+                match sweep(account) {
                     Ok(swept) => {
-                        *mark = (*mark).max(swept.newest_s.unwrap_or(*mark));
                         result.swept += 1;
                         result.missed += swept.missed;
-                        result.cut_off += usize::from(!swept.is_complete);
+                        result.refused += swept.refused;
                     }
-                    Err(SweepError::List(_) | SweepError::Entry(_)) => result.failed += 1,
+                    Err(SweepError::List(_)) => result.failed += 1,
                     Err(error) => return Err(error),
                 }
                 self.after = Some(account.clone());
@@ -78,17 +63,6 @@ impl ConnectedAccounts {
             left -= page.len();
         }
         Ok(result)
-    }
-
-    /// Removes the marks of the accounts that the store no longer knows, within the range of a page.
-    fn forget_others(&mut self, page: &[String], is_last: bool) {
-        let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let to = page.last().filter(|_| !is_last).map_or(Bound::Unbounded, |last| Bound::Included(last.as_str()));
-        let in_range = self.marks.range::<str, _>((from, to)).map(|(account, _)| account);
-        let gone: Vec<String> = in_range.filter(|account| page.binary_search(account).is_err()).cloned().collect();
-        for account in &gone {
-            self.marks.remove(account);
-        }
     }
 }
 
@@ -104,33 +78,25 @@ mod tests {
         all.iter().filter(|name| after.is_none_or(|after| name.as_str() > after)).take(limit).cloned().collect()
     }
 
-    fn swept(newest_s: Option<i64>) -> Swept {
-        Swept { listed: 2, missed: 1, early: 1, newest_s, is_complete: true }
-    }
-
     #[test]
-    fn each_account_begins_at_its_own_mark_and_one_that_fails_keeps_it() {
+    fn an_account_that_fails_stops_no_other() {
         let all = names(3);
-        let mut known = ConnectedAccounts::new([(all[1].clone(), 50), ("acct_gone".to_owned(), 60)].into());
+        let mut known = ConnectedAccounts::default();
         let mut asked = Vec::new();
         let accounts = |after: Option<&str>, limit| Ok(page(&all, after, limit));
         let result = known.sweep(
-            7,
             accounts,
-            |account, since| {
-                asked.push((account.to_owned(), since));
+            |account| {
+                asked.push(account.to_owned());
                 match account {
                     "acct_00001" => Err(SweepError::List("no access".to_owned())),
-                    "acct_00002" => Ok(Swept { is_complete: false, ..swept(None) }),
-                    _ => Ok(swept(Some(90))),
+                    _ => Ok(Swept { listed: 3, missed: 1, early: 1, refused: 1, ..Swept::default() }),
                 }
             },
             || false,
         );
-        assert_eq!(result.expect("swept"), SweptAccounts { swept: 2, missed: 2, failed: 1, cut_off: 1 });
-        assert_eq!(asked, [(all[0].clone(), 7), (all[1].clone(), 50), (all[2].clone(), 7)]);
-        let marks = [(all[0].clone(), 90), (all[1].clone(), 50), (all[2].clone(), 7)];
-        assert_eq!(known.marks, marks.into(), "the mark of an account that is gone is forgotten");
+        assert_eq!(result.expect("swept"), SweptAccounts { swept: 2, missed: 2, refused: 2, failed: 1 });
+        assert_eq!(asked, all);
     }
 
     #[test]
@@ -140,11 +106,10 @@ mod tests {
         let mut count = |stop_after: usize| {
             let seen = std::cell::Cell::new(0);
             let result = known.sweep(
-                0,
                 |after, limit| Ok(page(&all, after, limit)),
-                |_, _| {
+                |_| {
                     seen.set(seen.get() + 1);
-                    Ok(swept(None))
+                    Ok(Swept::default())
                 },
                 || seen.get() >= stop_after,
             );
@@ -160,7 +125,7 @@ mod tests {
     fn a_site_that_has_stopped_ends_the_sweep() {
         let mut known = ConnectedAccounts::default();
         let ended = || SweepError::NotAsked(host_site::questions::NotAsked::Ended);
-        let result = known.sweep(0, |_, _| Ok(names(2)), |_, _| Err(ended()), || false);
+        let result = known.sweep(|_, _| Ok(names(2)), |_| Err(ended()), || false);
         assert!(matches!(result, Err(SweepError::NotAsked(_))), "{result:?}");
     }
 }

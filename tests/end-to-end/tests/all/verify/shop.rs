@@ -9,10 +9,10 @@ use host::processor::Answerer;
 use host::{Host, Setup};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{
-    Call, CallOutcome, ObjectList, ObjectListError, ObjectPage, ObjectQuery, Provider, Registry, Secret,
+    Call, CallOutcome, EventQuery, ObjectList, ObjectListError, ObjectPage, ObjectQuery, Provider, Registry, Secret,
 };
 use host_store::{Partition, SqliteStore};
-use host_stripe::{Config, Mode, Stripe};
+use host_stripe::{Config, Stripe};
 use host_verify::{AccountRecords, AccountVerified, StripeAccess, Verified, Verifier};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
@@ -240,7 +240,9 @@ impl Shop {
 
     /// Returns the events of an account that are not stored, oldest first.
     fn missing(&self, connected: Option<&str>) -> Vec<Value> {
-        let listed = self.provider.events_since(Mode::Test, connected, 0, 10_000).expect("events");
+        let query = EventQuery { livemode: false, connected_account: connected, since_s: 0, before: None };
+        let listed = self.provider.events(&query, 10_000).expect("events");
+        assert!(listed.is_complete);
         let store = self.host.processor().store();
         let is_missing = |event: &Value| {
             store.event(&self.partition, "stripe", event["id"].as_str().expect("an id")).expect("read").is_none()

@@ -1,0 +1,41 @@
+//! Up to which time were Stripe's events read? The store has the marks, since what is restored with the events tells which of them
+//! are missing.
+//!
+//! A mark is a kept reply of the account `platform` to a caller that no request has: it is copied and restored with the store, and is
+//! no part of its state.
+
+use extension_contract::{Account, Reply};
+use host_store::{Applied, Changes, Partition, Read, Store, StoreError, Stored};
+use serde_json::{Value, json};
+
+/// Beginning of the names of the callers, before the id of the connected account. Names of requests have no colon.
+const CALLER: &str = "sweep:";
+/// Name of the time in seconds since the epoch.
+const NEWEST: &str = "newest_s";
+
+fn caller(connected: Option<&str>) -> String {
+    format!("{CALLER}{}", connected.unwrap_or_default())
+}
+
+/// Returns the time of the newest event before which all events are stored, in seconds since the epoch; none before the first sweep.
+pub(super) fn read(store: &dyn Read, partition: &Partition, connected: Option<&str>) -> Stored<Option<i64>> {
+    let reply = store.reply(&partition.scope(Account::Platform), &caller(connected))?;
+    let Some(Reply::Answer(text)) = reply else { return Ok(None) };
+    let kept: Value = serde_json::from_str(&text).unwrap_or_default();
+    Ok(kept[NEWEST].as_i64())
+}
+
+/// Keeps the time of the newest event before which all events are stored. It is durable when this returns.
+pub(super) fn write(
+    store: &mut dyn Store,
+    partition: &Partition,
+    connected: Option<&str>,
+    newest_s: i64,
+) -> Stored<()> {
+    let reply = Reply::Answer(json!({NEWEST: newest_s}).to_string());
+    let scope = Some(partition.scope(Account::Platform));
+    match store.apply(&Changes { scope, reply: Some((caller(connected), reply)), ..Changes::default() })? {
+        Applied::Done { .. } => Ok(()),
+        Applied::Conflict(_) => Err(StoreError::Misuse("a mark of a sweep expects nothing".into())),
+    }
+}
