@@ -8,11 +8,13 @@ use extension_contract::{Account, Actor, ActorKind};
 use host::clock::Clock;
 use host::time;
 use host_access::{KeyRow, NewKey, Reach, SERVER};
-use host_daemon::data::DataFolder;
+use host_daemon::data::{DataFolder, STORE};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
-use host_store::{Partition, mode};
+use host_store::{Partition, SqliteStore, mode};
+use host_store_postgres::PostgresStore;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,7 +115,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(database) => database,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
     };
-    let keys = DataFolder::open(&args.data, database.as_ref())?.keys()?;
+    let data = DataFolder::open(&args.data, database.as_ref())?;
+    if let Action::Make(Make { business: Some(business), .. }) = &args.action
+        && let Some(problem) = unknown(&data, business)?
+    {
+        return Ok(refuse(&ReplayError::Usage(problem)));
+    }
+    let keys = data.keys()?;
     let now = Clock::system().latest();
     match &args.action {
         Action::Make(make) => writeln!(out, "{}", keys.make(&make.key(), now)?.expose())?,
@@ -134,6 +142,34 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what is wrong about a business that no server of the folder has; nothing before the first start.
+fn unknown(data: &DataFolder, business: &str) -> anyhow::Result<Option<String>> {
+    let mut known = BTreeSet::new();
+    let reader = match data.database() {
+        // A store that another version has written is read after the next start only.
+        Some(settings) => PostgresStore::open_reader(settings).ok(),
+        None => data.path(STORE).is_file().then(|| SqliteStore::open_reader(data.path(STORE)).ok()).flatten(),
+    };
+    if let Some(mut reader) = reader {
+        reader.begin()?;
+        known.extend(reader.scopes(None)?.into_iter().map(|scope| scope.business));
+        reader.end()?;
+    }
+    // With a configuration, each business has a folder of its own, with a store in it unless a database has the accounts.
+    for entry in std::fs::read_dir(data.path(""))?.filter_map(Result::ok) {
+        if entry.path().join(STORE).is_file() {
+            known.extend(entry.file_name().into_string());
+        }
+    }
+    let is_name = !business.contains(['/', '\\']);
+    if is_name && (known.is_empty() || known.contains(business)) {
+        return Ok(None);
+    }
+    let names = known.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let expected = if names.is_empty() { "the name of a business".to_owned() } else { names };
+    Ok(Some(format!("no server of this folder has served a business `{business}`: expected {expected}")))
 }
 
 impl Make {

@@ -105,6 +105,27 @@ fn local_mode_and_live_mode_exclude_each_other() {
 }
 
 #[test]
+fn a_key_of_a_business_that_the_folder_does_not_serve_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let make = |business: &str| {
+        let data = folder.path().display().to_string();
+        run_with(&["keys", "--data", &data, "make", business, "--subject", "backend"], b"", &[])
+    };
+    let refused = make("fixtures/solobase");
+    assert_eq!((refused.code, refused.stderr.contains("the name of a business")), (2, true), "{refused:?}");
+    assert_eq!(make("solobase").code, 0, "before the first start");
+    // The store of a server of this business.
+    let (store, events) = (folder.path().join("store.db"), folder.path().join("events.jsonl"));
+    std::fs::write(&events, crate::run::lines(&[crate::run::subscription("evt_1")])).expect("written");
+    let (store, events) = (store.display().to_string(), events.display().to_string());
+    let ran = run_with(&["replay", "--native", "--business", "solobase", "--store", &store, &events], b"", &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(make("solobase").code, 0);
+    let refused = make("soloboss");
+    assert_eq!((refused.code, refused.stderr.contains("expected `solobase`")), (2, true), "{refused:?}");
+}
+
+#[test]
 fn keys_are_made_listed_and_revoked() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data").display().to_string();

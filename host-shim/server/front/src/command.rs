@@ -155,7 +155,7 @@ pub(crate) async fn run(
     payload: String,
     headers: &HeaderMap,
 ) -> Result<Answered, Problem> {
-    let id = id(app, &caller, headers)?;
+    let id = id(app, &caller, &account.to_string(), headers)?;
     run_with_id(app, hosted, caller, account, kind, payload, id).await
 }
 
@@ -272,14 +272,17 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     std::str::from_utf8(bytes).map(compact).map_err(|error| Problem::bad("malformed", error.to_string()))
 }
 
-/// Returns the id of a command: from the caller's key for repetitions, or a new one. Two keys never share an id.
-pub(crate) fn id(app: &AppState, caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
+/// Returns the id of a command about something, such as an account: from the caller's key for repetitions, or a new one. Neither two
+/// API keys nor two accounts share an id.
+pub(crate) fn id(app: &AppState, caller: &Caller, about: &str, headers: &HeaderMap) -> Result<String, Problem> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (given.next(), given.next()) {
         (None, _) => app.ids.command().ok_or_else(|| Problem::unavailable("no random bytes")),
         (Some(key), None) if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_BYTES_MAX => {
             let mut hash = Sha256::new();
             hash.update(caller.key.as_bytes());
+            hash.update([0]);
+            hash.update(about.as_bytes());
             hash.update([0]);
             hash.update(key.as_bytes());
             Ok(format!("cmd_{}", hex::encode(&hash.finalize()[..16])))

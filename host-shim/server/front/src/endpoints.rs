@@ -354,7 +354,7 @@ pub(crate) async fn rotate(
     headers: HeaderMap,
 ) -> Result<Answered, Problem> {
     let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
-    let (request, now) = (command::id(&app, &called.caller, &headers)?, called.hosted.site.clock().now());
+    let (request, now) = (command::id(&app, &called.caller, &endpoint.id, &headers)?, called.hosted.site.clock().now());
     let (secret, reference) = own.secret(&called.hosted)?;
     let rotated = own.webhooks.rotate(&endpoint.id, &reference, &request, now);
     if !matches!(rotated, Ok(Rotation::Done(_))) {

@@ -140,7 +140,7 @@ async fn carry_out(
     let (Some(caller), Some(account)) = (caller, account) else {
         return Err(access::unauthorized("expected `Authorization: Bearer KEY`"));
     };
-    let id = command::id(app, &caller, &parts.headers)?;
+    let id = command::id(app, &caller, &account.to_string(), &parts.headers)?;
     let keeper = Keeper { secrets: hosted.routes.secrets.as_deref(), hosted, account: &account };
     let with_secrets = keeper.keep(route, &id, &scope)?;
     let payload = route.payload.value(&with_secrets, Absent::LeftOut).map_err(|error| Problem::of_value(&error))?;

@@ -140,6 +140,10 @@ fn a_request_with_an_idempotency_key_is_carried_out_once() {
         let line = "POST /api/commands/usage.consume?account=user:ada";
         served.send(line, key, &[("Idempotency-Key", "k-1")], &body)
     };
+    let of_bob = || {
+        let body = json!({"key": "api_requests_monthly", "amount": 7});
+        served.send("POST /api/commands/usage.consume?account=user:bob", &first, &[("Idempotency-Key", "k-1")], &body)
+    };
     let once = consume(&first, 5);
     let twice = consume(&first, 5);
     assert_eq!((once.status, &once.body), (twice.status, &twice.body));
@@ -149,6 +153,9 @@ fn a_request_with_an_idempotency_key_is_carried_out_once() {
     let events = served.server.with_host(|host| host.processor().inbox_after(0, 1000).expect("read"));
     let consumed = events.iter().filter(|row| row.event.kind == "usage.consume").count();
     assert_eq!(consumed, 2);
+    assert_ne!(of_bob().code(), "reused-key", "so are those of two accounts");
+    let events = served.server.with_host(|host| host.processor().inbox_after(0, 1000).expect("read"));
+    assert_eq!(events.iter().filter(|row| row.event.kind == "usage.consume").count(), 3);
 }
 
 #[test]
