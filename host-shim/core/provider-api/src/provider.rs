@@ -50,6 +50,11 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// Returns the name of the provider in the settings; none for one that has no settings.
+    fn name(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns since when no call of the provider succeeds; none if the last one did.
     fn outage(&self) -> Option<Outage> {
         None
@@ -257,6 +262,11 @@ impl Registry {
         if let Some(provider) = self.find(kind) {
             provider.reserve();
         }
+    }
+
+    /// Returns the name of the provider that takes effects of this kind.
+    pub fn name_of(&self, kind: &str) -> Option<&'static str> {
+        self.find(kind)?.name()
     }
 
     /// Returns the providers of which no call succeeds now.

@@ -177,6 +177,10 @@ impl Provider for LiveProvider {
         self.inner.reserve();
     }
 
+    fn name(&self) -> Option<&'static str> {
+        self.inner.name()
+    }
+
     fn outage(&self) -> Option<Outage> {
         self.inner.outage()
     }

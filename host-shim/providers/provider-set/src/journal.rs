@@ -121,6 +121,10 @@ impl Provider for JournaledProvider {
         self.inner.reserve();
     }
 
+    fn name(&self) -> Option<&'static str> {
+        self.inner.name()
+    }
+
     fn outage(&self) -> Option<Outage> {
         self.inner.outage()
     }

@@ -241,6 +241,10 @@ impl Provider for Limited {
         state.reserved += 1;
     }
 
+    fn name(&self) -> Option<&'static str> {
+        Some(self.name)
+    }
+
     fn outage(&self) -> Option<Outage> {
         let (now, state) = ((self.clock)(), self.state());
         let (since, code, message) = state.outage.clone().filter(|_| state.failures > 1)?;

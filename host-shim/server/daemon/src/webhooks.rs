@@ -13,7 +13,7 @@ use host::writer::Jobs;
 use host_front::Makers;
 use host_identity::random;
 use host_intake::Decoded;
-use host_provider_api::{Call, Reply};
+use host_provider_api::{Call, Outage, Reply};
 use host_site::Observer;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
@@ -84,8 +84,16 @@ impl Observer for Marking {
         self.marked.add(accounts.iter().filter(|account| **account != Account::Platform).cloned());
     }
 
-    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
-        self.inner.called(call, reply, took);
+    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
+        self.inner.called(call, provider, reply, took);
+    }
+
+    fn outage_began(&self, outage: &Outage) {
+        self.inner.outage_began(outage);
+    }
+
+    fn outage_ended(&self, provider: &str) {
+        self.inner.outage_ended(provider);
     }
 
     fn failed(&self, error: &host::outbox::OutboxError) {

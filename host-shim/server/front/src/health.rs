@@ -1,14 +1,16 @@
 //! `GET /health`: can each site read and write its store?
 //!
 //! Every request reads. Writes are tested once in some seconds for all requests together, by a commit that changes nothing. A store
-//! that does not answer in time counts as failing, so that the answer never waits for it.
+//! that does not answer in time counts as failing, so that the answer never waits for it. Operators also see which providers are out.
 
+use crate::access;
 use crate::extract::Open;
 use crate::front::{AppState, HostedSite};
 use crate::query;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use host_provider_api::Outage;
 use host_routes::limits::{HEALTH_S_MAX, WRITE_TEST_S};
 use host_store::Partition;
 use serde_json::{Value, json};
@@ -100,10 +102,10 @@ async fn reads(hosted: &HostedSite) -> bool {
     matches!(timeout(PATIENCE, read).await, Ok(Ok(_)))
 }
 
-pub(crate) async fn get(State(app): State<AppState>, _: Open) -> Response {
+pub(crate) async fn get(State(app): State<AppState>, Open(asked): Open, headers: HeaderMap) -> Response {
     // A proxy sends the next requests elsewhere.
     if *app.stopping.borrow() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "stopping", &[]);
+        return answer(StatusCode::SERVICE_UNAVAILABLE, json!({"status": "stopping", "failing": []}));
     }
     let mut failing = Vec::new();
     for hosted in app.sites.iter() {
@@ -115,13 +117,23 @@ pub(crate) async fn get(State(app): State<AppState>, _: Open) -> Response {
             (true, false) => failing.push(format!("{name}: writes")),
         }
     }
-    match failing.is_empty() {
-        true => answer(StatusCode::OK, "ok", &failing),
-        false => answer(StatusCode::SERVICE_UNAVAILABLE, "failing", &failing),
+    let (status, text) = match failing.is_empty() {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
+    let mut body = json!({"status": text, "failing": failing});
+    let caller = timeout(PATIENCE, access::caller(&*app.authenticator, &asked, &Method::GET, &headers)).await;
+    if caller.is_ok_and(|caller| caller.is_ok_and(|caller| caller.is_operator())) {
+        body["outages"] = asked.site.outages().iter().map(outage).collect();
     }
+    answer(status, body)
 }
 
-fn answer(status: StatusCode, text: &str, failing: &[String]) -> Response {
-    let body: Value = json!({"status": text, "failing": failing});
+fn answer(status: StatusCode, body: Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn outage(outage: &Outage) -> Value {
+    let Outage { provider, lasts_ms, failures, code, message } = outage;
+    json!({"provider": provider, "lasts_seconds": lasts_ms / 1_000, "failures": failures, "code": code, "message": message})
 }

@@ -1,6 +1,7 @@
 //! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
 //! caller.
 
+mod delays;
 pub(crate) mod onboarding;
 mod progress;
 mod unhandled;
@@ -19,11 +20,12 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use delays::Delays;
 use extension_contract::Account;
 use host::outbox::OutboxError;
 use host::processor::Report;
 use host_access::Caller;
-use host_provider_api::{Call, CallOutcome, Reply};
+use host_provider_api::{Call, CallOutcome, Outage, Reply};
 use host_site::Observer;
 use host_store::{Partition, mode};
 use progress::{LOOKED_MAX, Progress};
@@ -123,6 +125,7 @@ pub struct Metrics {
     swept_until: Family<SiteLabels, Gauge>,
     sweep_parts: Family<SiteLabels, Gauge>,
     progress: Progress,
+    delays: Delays,
     drift: Family<DriftLabels, Gauge>,
     drift_checks: Family<ResultLabels, Counter>,
     backups: Family<ResultLabels, Counter>,
@@ -179,6 +182,7 @@ impl Default for Metrics {
             sweep_parts.clone(),
         );
         let progress = Progress::register(&mut registry);
+        let delays = Delays::register(&mut registry);
         let unhandled = Unhandled::register(&mut registry);
         let (drift, drift_checks) = (Family::default(), Family::default());
         registry.register("drift", "Resources that differ from their records, by kind of difference", drift.clone());
@@ -207,6 +211,7 @@ impl Default for Metrics {
             swept_until,
             sweep_parts,
             progress,
+            delays,
             changed: Changed::default(),
             drift,
             drift_checks,
@@ -350,6 +355,31 @@ struct SiteMetrics {
     partition: Partition,
 }
 
+/// Maximum characters of a provider's words in the log.
+const MESSAGE_MAX: usize = 300;
+
+fn shortened(message: &str) -> &str {
+    message.char_indices().nth(MESSAGE_MAX).map_or(message, |(end, _)| &message[..end])
+}
+
+/// Returns the id of the instance whose effect has this key, `INSTANCE/RESOURCE/VERB`.
+fn instance_of(key: &str) -> Option<&str> {
+    key.split_once('/').map(|(instance, _)| instance).filter(|instance| !instance.contains(':'))
+}
+
+impl SiteMetrics {
+    /// Logs why an attempt failed. Providers put no secrets into their words. Words about a mail may name a person, and are for
+    /// operators only.
+    fn log_failure(&self, call: &Call, provider: &str, (code, message): (&str, &str), what: &str) {
+        let (business, kind, attempt) = (self.partition.name(), &*call.kind, call.attempt);
+        let (message, instance) = match kind.starts_with("mail.") || kind.starts_with("user.") {
+            true => (None, None),
+            false => (Some(shortened(message)), instance_of(&call.key)),
+        };
+        tracing::warn!(business, provider, kind, instance, attempt, code, message, "{what}");
+    }
+}
+
 impl Observer for SiteMetrics {
     fn committed(&self, reports: &[Report]) {
         for report in reports {
@@ -379,16 +409,14 @@ impl Observer for SiteMetrics {
         self.metrics.wakes.committed(&self.partition, accounts.iter());
     }
 
-    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
+    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
         self.metrics.tries.note(call, reply);
-        // The provider's words and the key are for operators only: they may name a person.
-        let (business, kind, attempt) = (self.partition.name(), &call.kind, call.attempt);
         match reply {
-            Reply::Answer(CallOutcome::Retry { code, .. }) => {
-                tracing::warn!(business, kind, attempt, code, "an attempt failed");
+            Reply::Answer(CallOutcome::Retry { code, message, .. }) => {
+                self.log_failure(call, provider, (code, message), "an attempt failed");
             }
-            Reply::Answer(CallOutcome::Refused { code, .. }) => {
-                tracing::warn!(business, kind, attempt, code, "a provider refused an effect for good");
+            Reply::Answer(CallOutcome::Refused { code, message }) => {
+                self.log_failure(call, provider, (code, message), "a provider refused an effect for good");
             }
             _ => {}
         }
@@ -404,6 +432,16 @@ impl Observer for SiteMetrics {
         self.metrics.calls.get_or_create(&labels).inc();
         let kind = KindLabels { kind: call.kind.clone() };
         self.metrics.call_seconds.get_or_create(&kind).observe(took.as_secs_f64());
+    }
+
+    fn outage_began(&self, outage: &Outage) {
+        let (business, provider) = (self.partition.name(), outage.provider);
+        let (code, message) = (&*outage.code, shortened(&outage.message));
+        tracing::error!(business, provider, code, message, "no call of a provider succeeds any more; its effects wait");
+    }
+
+    fn outage_ended(&self, provider: &str) {
+        tracing::info!(business = self.partition.name(), provider, "a provider works again");
     }
 
     fn failed(&self, error: &OutboxError) {
@@ -463,6 +501,7 @@ pub(crate) async fn get(State(app): State<AppState>, reader: Reader) -> Result<R
     for hosted in app.sites.iter().filter(|site| of.is_none_or(|of| Arc::ptr_eq(of, site))) {
         // The other metrics can be read even if the store cannot.
         while app.metrics.look(hosted).await == Ok(LOOKED_MAX) {}
+        app.metrics.delays.look(hosted).await;
         count_resources(&app, hosted);
     }
     let business = of.map(|hosted| hosted.site.partition().business.as_str());
@@ -473,6 +512,15 @@ pub(crate) async fn get(State(app): State<AppState>, reader: Reader) -> Result<R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_names_the_instance_of_an_effect_and_no_person() {
+        assert_eq!(instance_of("inst_a/database/ensure"), Some("inst_a"));
+        assert_eq!(instance_of("mail:receipt:ada@example.com/x"), None);
+        assert_eq!(instance_of("customer"), None);
+        assert_eq!(shortened(&"ü".repeat(400)).chars().count(), MESSAGE_MAX);
+        assert_eq!(shortened("short"), "short");
+    }
 
     #[test]
     fn an_operator_reads_the_lines_about_the_own_business_only() {

@@ -14,14 +14,15 @@ use host::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAnswer, Wr
 use host::{Host, Setup, StartError};
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
-use host_provider_api::{Call, Registry, Reply};
+use host_provider_api::{Call, Outage, Registry, Reply};
 use host_routes::limits::QUESTIONS_WAITING;
 use host_store::{Partition, Store, StoreError};
 use host_turns::Turn;
 use host_wasm_runner::runner::Runner;
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,8 +43,16 @@ pub trait Observer: Send + Sync {
         let _ = accounts;
     }
     /// Sees the answer to a call of a provider, and how long the call took.
-    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
-        let _ = (call, reply, took);
+    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
+        let _ = (call, provider, reply, took);
+    }
+    /// Sees that no call of a provider succeeds any more.
+    fn outage_began(&self, outage: &Outage) {
+        let _ = outage;
+    }
+    /// Sees that a call of a provider has succeeded after an outage.
+    fn outage_ended(&self, provider: &str) {
+        let _ = provider;
     }
     /// Sees a failure of the store.
     fn failed(&self, error: &OutboxError) {
@@ -126,6 +135,30 @@ pub struct Site {
     answering: Vec<JoinHandle<()>>,
     calls: Calls,
     following: Option<Following>,
+    providers: Registry,
+}
+
+/// Returns the name of the provider that takes effects of a kind, or else what precedes the point in the kind.
+fn provider_of(registry: &Registry, kind: &str) -> String {
+    let named = registry.name_of(kind);
+    named.or(kind.split('.').next()).unwrap_or_default().to_owned()
+}
+
+/// Tells which providers are out, or work again, since the last time.
+fn tell_outages(outages: &[Outage], out: &Mutex<BTreeSet<&'static str>>, observer: &dyn Observer) {
+    let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+    out.retain(|provider| {
+        let lasts = outages.iter().any(|outage| outage.provider == *provider);
+        if !lasts {
+            observer.outage_ended(provider);
+        }
+        lasts
+    });
+    for outage in outages {
+        if out.insert(outage.provider) {
+            observer.outage_began(outage);
+        }
+    }
 }
 
 impl Site {
@@ -149,11 +182,13 @@ impl Site {
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
         let replies = Arc::new(Replies::default());
         let answered: Arc<OnceLock<Jobs>> = Arc::default();
-        let (to_writer, seen) = (answered.clone(), observer.clone());
+        let (to_writer, seen, providers) = (answered.clone(), observer.clone(), registry.clone());
+        let out = Mutex::new(BTreeSet::new());
         let calls = Calls::new(limits.calls, move |call| {
             let began = Instant::now();
             let reply = registry.call(&call);
-            seen.called(&call, &reply, began.elapsed());
+            seen.called(&call, &provider_of(&registry, &call.kind), &reply, began.elapsed());
+            tell_outages(&registry.outages(), &out, &*seen);
             // A writer that has ended makes the call again at its next start.
             let _ = to_writer.wait().finish(call, reply);
         });
@@ -183,6 +218,7 @@ impl Site {
             answering,
             calls,
             following,
+            providers,
         })
     }
 
@@ -248,6 +284,16 @@ impl Site {
     /// Returns the sender of questions.
     pub fn questioner(&self) -> &Questioner {
         &self.questioner
+    }
+
+    /// Returns the providers of which no call succeeds now.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.providers.outages()
+    }
+
+    /// Returns the name of the provider that takes effects of a kind, or else what precedes the point in the kind.
+    pub fn provider_of(&self, kind: &str) -> String {
+        provider_of(&self.providers, kind)
     }
 
     /// Returns the callers that wait for a reply.

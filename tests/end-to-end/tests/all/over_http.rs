@@ -2,6 +2,7 @@
 //! webhooks are signed, commands and events are posted. Only the clock, the ids and the scripted provider are given through
 //! the library.
 
+mod alerts;
 mod api;
 mod away;
 mod beside_providers;

@@ -1,5 +1,6 @@
 //! The metrics of a business after some of its scenarios: how long a setup took, what was created, and what people did.
 
+use super::alerts::fires;
 use super::player::play_and_look;
 use super::server::Server;
 use end_to_end::world::root;
@@ -56,6 +57,8 @@ fn a_setup_of_eight_minutes_is_measured_and_its_database_counts_as_created() {
     assert_eq!(metrics.value("provisioning_seconds_sum", automatic), 480.0, "{}", metrics.0);
     let within = |bound: &str| metrics.within(bound, automatic);
     assert_eq!((within("300.0"), within("600.0")), (0.0, 1.0), "longer than five minutes: {}", metrics.0);
+    assert!(fires("SetupTakesLong", "", &metrics.0) && !fires("CreationsFail", "", &metrics.0));
+    assert!(!fires("StepsByHand", "", &metrics.0));
     let created =
         |result: &str| metrics.value("resources_created_total", &format!(r#"resource="database",result="{result}""#));
     assert_eq!((created("done"), created("failed")), (1.0, 0.0));
@@ -89,6 +92,7 @@ fn a_setup_by_hand_is_measured_as_such_and_its_steps_are_counted() {
     assert_eq!(metrics.1["manual_steps"], json!({"opened": 1, "completed": 1, "abandoned": 0, "overdue": 0}));
     assert_eq!((&metrics.1["automatic_percent"], &metrics.1["ready"]["manual"]["count"]), (&json!(0), &json!(1)));
     // It takes three days.
+    assert!(fires("StepsByHand", "", &metrics.0) && !fires("SetupTakesLong", "", &metrics.0));
     let late = Metrics::after("reminders.yml");
     assert_eq!(late.value("manual_steps_total", r#"state="overdue""#), 3.0, "{}", late.0);
 }
@@ -101,6 +105,7 @@ fn the_time_from_a_payment_to_a_running_instance_and_failed_creations_are_measur
     let refused = Metrics::after("provider-refuses.yml");
     let failed = refused.value("resources_created_total", r#"resource="database",result="failed""#);
     assert_eq!(failed, 1.0, "{}", refused.0);
+    assert!(fires("CreationsFail", "", &refused.0));
     assert_eq!(refused.1["resources"], json!([{"resource": "database", "done": 1, "failed": 1}]));
 }
 

@@ -172,6 +172,7 @@ pub struct Server {
     address: String,
     given: Arc<Given>,
     client: ureq::Agent,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -254,8 +255,10 @@ impl Server {
             cors: host_front::cors(&with.business.origins()),
         };
         let front = match authenticator {
-            Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
-            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
+            Some(authenticator) => {
+                Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics.clone())
+            }
+            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics.clone()),
         };
         let front = front.expect("a front").with_tools(given.partition.clone(), tools);
         let front = if has_no_proxy { front.with_proxies(Vec::new()) } else { front };
@@ -265,7 +268,7 @@ impl Server {
         let stopped = async move { drop(stopped.await) };
         let serving = runtime().spawn(serve(listener, front.clone(), connections, stopped));
         let client = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Server { front, serving, stop: Some(stop), address, given, client }
+        Server { front, serving, stop: Some(stop), address, given, client, metrics }
     }
 
     fn site(&self) -> &Site {
@@ -346,6 +349,18 @@ impl Server {
         let business = &self.site().partition().business;
         let decoded = host_intake::raw::read(body.to_vec(), business, self.now()).expect("a message");
         self.site().jobs().accept(decoded, Vec::new()).expect("a writer").wait().expect("stored");
+    }
+
+    /// Returns the counters of the server, which threads beside the site use.
+    pub fn counters(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// Returns the status of an operator's request.
+    pub fn get_status(&self, path: &str) -> u16 {
+        *self.given.actor.lock().expect("no panic") = Actor { kind: ActorKind::Admin, ..Actor::system() };
+        let request = self.client.get(format!("{}{path}", self.address)).header("authorization", "Bearer given");
+        request.call().expect("an answer").status().as_u16()
     }
 
     /// Returns the text of the metrics, as an operator reads it.

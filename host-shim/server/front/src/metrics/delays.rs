@@ -1,0 +1,135 @@
+//! What waits for too long? Providers of which no call succeeds, effects that nobody has begun, and payments that no account takes.
+//!
+//! The numbers are read when the metrics are read.
+
+use super::SiteLabels;
+use crate::front::HostedSite;
+use crate::query::read;
+use extension_contract::Timestamp;
+use host_provider_api::Outage;
+use host_store::{OF_HOST, Partition, Read, Stored};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+/// Maximum kinds of due effects that are looked at.
+const KINDS_MAX: usize = 200;
+/// Time until a parked event counts: its customer's account may be on its way.
+const PARKED_MS: i64 = 10 * 60 * 1_000;
+/// Maximum parked events that are looked at, those that wait longest first.
+const PARKED_MAX: usize = 500;
+/// The types of Stripe's events that say that somebody has paid.
+const PAID: [&str; 5] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "invoice.paid",
+    "payment_intent.succeeded",
+    "charge.succeeded",
+];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ProviderLabels {
+    #[prometheus(flatten)]
+    site: SiteLabels,
+    provider: String,
+}
+
+/// The metrics of what waits for too long.
+#[derive(Default)]
+pub(super) struct Delays {
+    outages: Family<ProviderLabels, Gauge>,
+    waiting: Family<ProviderLabels, Gauge>,
+    paid: Family<SiteLabels, Gauge>,
+    /// The providers that a site has had in these metrics: they are 0 when nothing waits any more.
+    known: Mutex<BTreeSet<(Partition, String)>>,
+}
+
+/// What the store has.
+struct Found {
+    /// By kind of effect: since when the oldest due effect waits, in milliseconds.
+    waiting_ms: BTreeMap<String, i64>,
+    paid: usize,
+}
+
+impl Delays {
+    /// Registers the metrics.
+    pub(super) fn register(registry: &mut Registry) -> Delays {
+        let delays = Delays::default();
+        registry.register(
+            "provider_outage_seconds",
+            "Time since which no call of a provider succeeds; 0 if the last one did",
+            delays.outages.clone(),
+        );
+        registry.register(
+            "effects_waiting_seconds",
+            "Time since which the oldest due effect of a provider waits for its next attempt",
+            delays.waiting.clone(),
+        );
+        registry.register(
+            "parked_paid_events",
+            "Payments that no account has taken for 10 minutes, counted among the 500 oldest events that wait",
+            delays.paid.clone(),
+        );
+        delays
+    }
+
+    /// Reads what waits in a site. Without an answer of the store, the numbers of before stay.
+    pub(super) async fn look(&self, hosted: &HostedSite) {
+        let (partition, now) = (hosted.site.partition().clone(), hosted.site.clock().now());
+        let outages = hosted.site.outages();
+        self.note_outages(&partition, &outages);
+        let of = partition.clone();
+        if let Ok(found) = read(hosted, move |store| find(store, &of, now)).await {
+            let mut waiting: BTreeMap<String, i64> = BTreeMap::new();
+            for (kind, waits_ms) in found.waiting_ms {
+                let longest = waiting.entry(hosted.site.provider_of(&kind)).or_default();
+                *longest = waits_ms.max(*longest);
+            }
+            self.set(&partition, &self.waiting, waiting);
+            self.paid.get_or_create(&SiteLabels::of(&partition)).set(found.paid.try_into().unwrap_or(i64::MAX));
+        }
+    }
+
+    fn note_outages(&self, partition: &Partition, outages: &[Outage]) {
+        let lasts = |outage: &Outage| i64::try_from(outage.lasts_ms).unwrap_or(i64::MAX);
+        // One that has just begun is one, too.
+        let out = outages.iter().map(|outage| (outage.provider.to_owned(), lasts(outage).max(1_000)));
+        self.set(partition, &self.outages, out.collect());
+    }
+
+    /// Sets the seconds of each provider of a site; 0 for the others that are known.
+    fn set(&self, partition: &Partition, gauges: &Family<ProviderLabels, Gauge>, lasts_ms: BTreeMap<String, i64>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(lasts_ms.keys().map(|provider| (partition.clone(), provider.clone())));
+        for (_, provider) in known.iter().filter(|(of, _)| of == partition) {
+            let labels = ProviderLabels { site: SiteLabels::of(partition), provider: provider.clone() };
+            gauges.get_or_create(&labels).set(lasts_ms.get(provider).map_or(0, |lasts| lasts / 1_000));
+        }
+    }
+}
+
+fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Found> {
+    let mut waiting_ms = BTreeMap::new();
+    let mut passed: Vec<String> = OF_HOST.iter().map(|kind| (*kind).to_owned()).collect();
+    // The first due effect of each kind.
+    while waiting_ms.len() < KINDS_MAX {
+        let Some(row) = store.effects_due(partition, now, false, &passed, 1)?.pop() else { break };
+        let since = row.effect.not_before.unwrap_or(row.created_at).max(row.created_at);
+        let kind = row.effect.kind;
+        if passed.contains(&kind) {
+            // It has passed its deadline: it needs no call, and ends at once.
+            break;
+        }
+        waiting_ms.insert(kind.clone(), now.saturating_sub(since).max(0));
+        passed.push(kind);
+    }
+    let mut paid = 0;
+    for seq in store.parked_before(partition, now.saturating_sub(PARKED_MS), PARKED_MAX)? {
+        let is_paid = store.inbox(seq)?.is_some_and(|row| PAID.contains(&row.event.kind.as_str()));
+        paid += usize::from(is_paid);
+    }
+    Ok(Found { waiting_ms, paid })
+}
