@@ -14,7 +14,7 @@ use crate::metrics::{self, Metrics, onboarding};
 use crate::operator::mails as mails_of;
 use crate::operator::tools::Tools;
 use crate::operator::waiting::Waiting;
-use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, stripe};
+use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, retry, stripe};
 use crate::pages::{self, SitePages};
 use crate::problem::Problem;
 use crate::rate::{Peer, Rate, Rates, usual_proxies};
@@ -560,6 +560,7 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
+        .route("/api/operator/instances/retry", post(retry::post).fallback(wrong_method("POST")))
         .route("/api/operator/effects/{seq}/mail", get(mails_of::of_effect).fallback(get_only))
         .route("/api/operator/mails", get(mails_of::list).fallback(get_only))
         .route("/api/operator/mails/{template}", get(mails_of::sample).fallback(get_only))

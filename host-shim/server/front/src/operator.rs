@@ -1,4 +1,4 @@
-//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), accounts ([`accounts`]) beside
+//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), failed instances that are tried again ([`retry`]), accounts ([`accounts`]) beside
 //! Stripe's objects ([`stripe`]), mails as they look ([`mails`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
 //! use it.
 
@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod everywhere;
 pub(crate) mod intervene;
 pub(crate) mod mails;
+pub(crate) mod retry;
 pub(crate) mod stripe;
 pub(crate) mod waiting;
 

@@ -6,7 +6,7 @@ use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
 use axum::Json;
-use extension_contract::Account;
+use extension_contract::{ADDRESS_CLAIMS, Account, CONNECTED_ACCOUNT_CLAIMS, address_hash};
 use host::show::page;
 use host::view::page_of;
 use host_identity::Holder;
@@ -14,11 +14,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+/// Source of Stripe's events.
+const STRIPE: &str = "stripe";
+
 /// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// A part of the account's id, or of the name or the address of whom it belongs to, whatever its case.
+    /// The id of an object or an event of Stripe; or a part of the account's id, or of the name or the address of whom it belongs
+    /// to, whatever its case.
     search: Option<String>,
     /// The account after which the page begins.
     after: Option<String>,
@@ -34,6 +38,35 @@ fn shown(hosted: &HostedSite, account: &Account) -> Result<Value, Problem> {
     Ok(json!({"account": account.to_string(), "name": holder.name, "email": holder.email}))
 }
 
+/// The claims of Stripe's objects, by the beginning of the objects' ids.
+const CLAIMS: [(&str, &str); 9] = [
+    ("cus_", "stripe-customer:"),
+    ("sub_", "stripe-subscription:"),
+    ("in_", "stripe-invoice:"),
+    ("pi_", "stripe-payment-intent:"),
+    ("ch_", "stripe-charge:"),
+    ("py_", "stripe-charge:"),
+    ("cs_", "stripe-session:"),
+    ("acct_", CONNECTED_ACCOUNT_CLAIMS),
+    ("pur_", "purchase:"),
+];
+
+/// Returns the account to which the id of an object or an event, or a confirmed e-mail address, leads. Reads no other account.
+async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Problem> {
+    let partition = hosted.site.partition().clone();
+    if text.starts_with("evt_") {
+        let id = text.to_owned();
+        let found = read(hosted, move |store| store.event(&partition, STRIPE, &id)).await?;
+        return Ok(found.and_then(|row| row.event.account));
+    }
+    let of_object = CLAIMS.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, claim)| format!("{claim}{text}"));
+    let of_address = || text.contains('@').then(|| format!("{ADDRESS_CLAIMS}{}", address_hash(text)));
+    let Some(claim) = of_object.or_else(of_address) else { return Ok(None) };
+    let key = format!("{}//{claim}", partition.name());
+    let found = read(hosted, move |store| store.claims(&[key])).await?;
+    Ok(found.into_iter().flatten().next().and_then(|claim| claim.holder))
+}
+
 /// Carries out `GET /api/operator/accounts`.
 pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
@@ -41,6 +74,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
     let after = after.as_deref().map(account).transpose()?;
+    if let (Some(text), None) = (search.as_deref().map(str::trim), &after)
+        && let Some(found) = of_text(&hosted, text).await?
+    {
+        return Ok(Json(page("accounts", vec![shown(&hosted, &found)?], None)));
+    }
     let named: BTreeSet<Account> = match (&hosted.users, &search) {
         (Some(users), Some(part)) => {
             let users = users.identity().users();

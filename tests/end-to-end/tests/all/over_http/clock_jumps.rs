@@ -23,7 +23,7 @@ const BETWEEN: usize = 20;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Returns the event of the subscription of a customer, who pays for two months from the start of the test.
-fn subscribed(number: usize, start_s: i64) -> Vec<u8> {
+pub fn subscribed(number: usize, start_s: i64) -> Vec<u8> {
     let file = end_to_end::world::root().join("fixtures/stripe/2025-03-31.basil");
     let read = |name: &str| -> Value {
         let text = std::fs::read_to_string(file.join(format!("{name}.json"))).expect("a base body");

@@ -55,6 +55,12 @@ impl Served {
         self.scripted.script("*", vec![if succeeds { ScriptedAnswer::Ok(Value::Null) } else { fails }]);
     }
 
+    /// Makes the calls of some effects fail for good.
+    pub fn refuse(&self, pattern: &str, code: &str) {
+        let message = "there is no room".to_owned();
+        self.scripted.script(pattern, vec![ScriptedAnswer::Final { code: code.to_owned(), message }]);
+    }
+
     /// Makes the calls of some effects succeed with these outputs.
     pub fn answer(&self, pattern: &str, outputs: Value) {
         self.scripted.script(pattern, vec![ScriptedAnswer::Ok(outputs)]);

@@ -261,3 +261,95 @@ fn an_operator_retries_adopts_and_abandons_effects_that_have_not_ended() {
     let line = format!("POST /api/operator/effects/{}/retry", eve["seq"]);
     assert_eq!(served.send(&line, &user, &[], &Value::Null).status, 403);
 }
+
+#[test]
+fn an_account_is_found_by_what_stripe_has_of_it() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let register = json!({"email": "bob@example.com"});
+    served.answer("*", json!({"id": "cus_8"}));
+    served.send("POST /api/commands/account.register?account=user:bob", &admin, &[], &register);
+    served.server.settle();
+    let body = super::clock_jumps::subscribed(9, served.server.signing_s());
+    let body = String::from_utf8(body).expect("a text").replace("\"user_id\":\"u9\"", "\"user_id\":\"ada\"");
+    assert_eq!(served.server.stripe(body.as_bytes()).0, 200);
+    served.server.settle();
+    let found = |search: &str| {
+        let path = format!("/api/operator/accounts?search={search}");
+        let list = get(&served, &path, &admin)["accounts"].as_array().expect("a list").clone();
+        list.iter().map(|row| row["account"].as_str().expect("an account").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("cus_9"), ["user:ada"], "its customer");
+    assert_eq!(found("cus_8"), ["user:bob"]);
+    assert_eq!(found("sub_9"), ["user:ada"], "its subscription");
+    assert_eq!(found("evt_9"), ["user:ada"], "an event about it");
+    for nobodys in ["cus_1", "sub_8", "evt_8", "in_9", "pi_9", "ch_9", "cs_9", "eve@example.com"] {
+        assert_eq!(found(nobodys), [""; 0], "{nobodys}");
+    }
+    // Whatever claim an account holds leads to it.
+    served.server.with_host(|host| {
+        let scope = host.processor().scope("user:bob".parse().expect("an account"));
+        let claim = host_store::ClaimRow { holder: Some(scope.account.clone()), until: None, blocked_until: None };
+        let hash = extension_contract::address_hash("bob@example.com");
+        let claims = ["stripe-invoice:in_5", "stripe-payment-intent:pi_5", "stripe-charge:ch_5", "stripe-session:cs_5"];
+        let claims =
+            claims.map(str::to_owned).into_iter().chain([format!("{}{hash}", extension_contract::ADDRESS_CLAIMS)]);
+        let claims = claims.map(|key| (format!("solobase/test//{key}"), Some(claim.clone()))).collect();
+        let changes = host_store::Changes { scope: Some(scope), claims, ..host_store::Changes::default() };
+        host.processor_mut().store_mut().apply(&changes).expect("applied");
+    });
+    for id in ["in_5", "pi_5", "ch_5", "cs_5", "bob@example.com"] {
+        assert_eq!(found(id), ["user:bob"], "{id}");
+    }
+}
+
+#[test]
+fn failed_instances_are_tried_again_together() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    served.refuse("*/bucket/ensure", "quota-exceeded");
+    for number in 1..4 {
+        assert_eq!(served.server.stripe(&super::clock_jumps::subscribed(number, served.server.signing_s())).0, 200);
+        served.server.settle();
+        let body = json!({"name": "App", "metadata": {"subdomain": format!("app{number}")}});
+        let line = format!("POST /api/commands/instance.create?account=user:u{number}");
+        assert_eq!(served.send(&line, &admin, &[], &body).status / 100, 2);
+        served.server.settle();
+    }
+    let retry = |body: Value| -> Value {
+        let answer = served.send("POST /api/operator/instances/retry", &admin, &[], &body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        served.server.settle();
+        serde_json::from_str(&answer.body).expect("JSON")
+    };
+    let matched = |body: Value| retry(body)["matched"].as_u64();
+    for (filter, expected) in [
+        (json!({}), 3),
+        (json!({"step": "bucket"}), 3),
+        (json!({"step": "bucket/ensure", "provider": "bucket", "code": "quota-exceeded"}), 3),
+        (json!({"message": "NO ROOM"}), 3),
+        (json!({"step": "buck"}), 0),
+        (json!({"provider": "database"}), 0),
+        (json!({"code": "throttled"}), 0),
+        (json!({"message": "network"}), 0),
+    ] {
+        let mut filter = filter;
+        filter["dry_run"] = json!(true);
+        assert_eq!(matched(filter.clone()), Some(expected), "{filter}");
+    }
+    let named = retry(json!({"dry_run": true, "limit": 1}));
+    assert_eq!((&named["retried"], &named["next"]), (&json!(0), &json!("user:u1")), "nothing is tried: {named}");
+    assert_eq!(named["instances"][0]["error"]["code"], "quota-exceeded", "{named}");
+    let failed = || get(&served, "/api/operator/instances?status=error", &admin)["instances"].as_array().map(Vec::len);
+    assert_eq!(failed(), Some(3));
+    served.answer("*/bucket/ensure", json!({}));
+    let one = retry(json!({"limit": 1}));
+    assert_eq!((&one["retried"], &one["instances"][0]["account"]), (&json!(1), &json!("user:u1")), "{one}");
+    assert_eq!(failed(), Some(2));
+    assert_eq!(retry(json!({"code": "quota-exceeded"}))["retried"], 2);
+    assert_eq!(failed(), Some(0), "all of them run");
+    let wrong = served.send("POST /api/operator/instances/retry", &admin, &[], &json!({"stp": "bucket"}));
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "malformed"));
+    let user = served.key(ActorKind::User, "u1", "solobase");
+    assert_eq!(served.send("POST /api/operator/instances/retry", &user, &[], &json!({})).status, 403);
+}

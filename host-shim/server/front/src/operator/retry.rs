@@ -1,0 +1,117 @@
+//! `POST /api/operator/instances/retry`: tries failed instances again, all or those with a certain failure, in batches.
+
+use super::waiting::waiting;
+use super::{account, limit};
+use crate::body;
+use crate::command::{self, Answered};
+use crate::extract::Operator;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::read;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use extension_contract::Account;
+use host_routes::limits::COMMAND_BYTES_MAX;
+use host_store::Read;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The command that tries an instance again.
+const RETRY: &str = "instance.retry";
+
+/// Which failed instances are tried again. Without a member, all are.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Name of the provider whose step has failed.
+    provider: Option<String>,
+    /// The step that has failed, such as `database/ensure`, or the beginning of it, such as `database`.
+    step: Option<String>,
+    /// Code of the failure.
+    code: Option<String>,
+    /// A part of the message of the failure, whatever its case.
+    message: Option<String>,
+    /// The account after which the batch begins.
+    after: Option<String>,
+    /// Instances of the batch; an account's instances are in one batch.
+    limit: Option<usize>,
+    /// True to name the instances only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Wanted {
+    /// Returns true for an instance with this failure, of whatever provider.
+    fn has(&self, instance: &Value) -> bool {
+        let error = &instance["metadata"]["error"];
+        let text = |name: &str| error[name].as_str().unwrap_or_default();
+        let step = text("step");
+        let is_step =
+            |wanted: &String| step == wanted || step.strip_prefix(&**wanted).is_some_and(|rest| rest.starts_with('/'));
+        let contains = |part: &String| text("message").to_lowercase().contains(&part.to_lowercase());
+        // An account that cannot be read is among the failed, without an instance.
+        instance["id"].is_string()
+            && self.step.as_ref().is_none_or(is_step)
+            && self.code.as_ref().is_none_or(|wanted| text("code") == wanted)
+            && self.message.as_ref().is_none_or(contains)
+    }
+}
+
+/// Returns the kind of the effect that has failed, of each instance.
+async fn kinds(hosted: &HostedSite, failed: &[Value]) -> Result<Vec<Option<String>>, Problem> {
+    let partition = hosted.site.partition().clone();
+    let effects = failed.iter().map(|instance| {
+        let key = instance["id"].as_str().zip(instance["metadata"]["error"]["step"].as_str());
+        Ok((account(instance["account"].as_str().unwrap_or_default())?, key.map(|(id, step)| format!("{id}/{step}"))))
+    });
+    let effects = effects.collect::<Result<Vec<(Account, Option<String>)>, Problem>>()?;
+    let kind_of = move |store: &dyn Read, (of, key): (Account, Option<String>)| {
+        let Some(key) = key else { return Ok(None) };
+        Ok(store.effect(&partition.scope(of), &key)?.pop().map(|row| row.effect.kind))
+    };
+    read(hosted, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
+}
+
+/// Carries out `POST /api/operator/instances/retry`.
+pub(crate) async fn post(
+    State(app): State<AppState>,
+    Operator { hosted, caller }: Operator,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
+    let wanted: Wanted = match bytes.is_empty() {
+        true => Wanted::default(),
+        false => serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?,
+    };
+    let size = limit(wanted.limit)?;
+    let (failed, next) = waiting(&app, &hosted).await?.failed(wanted.after.as_deref(), size);
+    let failed: Vec<Value> = failed.into_iter().filter(|instance| wanted.has(instance)).collect();
+    let kinds = kinds(&hosted, &failed).await?;
+    let mut results = Vec::new();
+    for (instance, kind) in failed.iter().zip(kinds) {
+        let provider = kind.map(|kind| hosted.site.provider_of(&kind));
+        if wanted.provider.is_some() && wanted.provider != provider {
+            continue;
+        }
+        let mut result = json!({"account": instance["account"], "id": instance["id"], "name": instance["name"],
+            "provider": provider, "error": instance["metadata"]["error"]});
+        if !wanted.dry_run {
+            let of = account(instance["account"].as_str().unwrap_or_default())?;
+            let payload = json!({"id": instance["id"]}).to_string();
+            let id = command::id(&app, &caller, &of.to_string(), &HeaderMap::new())?;
+            let caller = caller.clone();
+            match command::run_with_id(&app, &hosted, caller, of, RETRY, payload, id).await {
+                Ok(_) => result["retried"] = json!(true),
+                Err(problem) => {
+                    (result["retried"], result["problem"]) = (json!(false), json!(problem.detail()));
+                }
+            }
+        }
+        results.push(result);
+    }
+    let retried = results.iter().filter(|result| result["retried"] == true).count();
+    Ok(Answered::ok(json!({"dry_run": wanted.dry_run, "matched": results.len(), "retried": retried,
+        "instances": results, "next": next})))
+}
