@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(feature = "serve"), path = "check/not_built.rs")]
 mod of_server;
+#[cfg_attr(not(feature = "serve"), path = "check/of_store_not_built.rs")]
+mod of_store;
 
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, formats};
@@ -36,6 +38,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     config: Option<PathBuf>,
 
+    /// Check what a start over this store would refuse or change instead, and change nothing: a folder with store.db,
+    /// sqlite:FILE, postgres://… or env:NAME
+    #[arg(long, value_name = "STORE", conflicts_with = "config")]
+    store: Option<String>,
+
+    /// The store's live mode instead of test mode
+    #[arg(long, requires = "store")]
+    live: bool,
+
     #[command(flatten)]
     source: SourceArgs,
 
@@ -56,6 +67,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check --format json fixtures      one JSON line per mistake, then the counts
   host-shim check --providers aws,postgres --provider-settings providers.yml my-business
   host-shim check --config solobase.config.yml
+  host-shim check --store /var/lib/host-shim/solobase my-business    before the next start
 
 A reported mistake:
   my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
@@ -76,6 +88,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.config {
         return of_server::check(file, &args.extension, args.format);
+    }
+    if let Some(store) = &args.store {
+        return of_store::check(&args.paths, store, args.live, &args.extension, args.format);
     }
     let sources = args.source.sources();
     let opened = args.providers.open()?;

@@ -12,6 +12,9 @@ pub(crate) const LOCAL_STRIPE: &str = "the local Stripe of `--local-stripe` and 
 /// The name of the server's configuration, for the error of [`missing`].
 pub(crate) const SERVER_CONFIG: &str = "the check of a server's configuration";
 
+/// The name of the server's store, for the error of [`missing`].
+pub(crate) const SERVER_STORE: &str = "the check of a server's store";
+
 /// The arguments of a command that is not in this program; they are ignored.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

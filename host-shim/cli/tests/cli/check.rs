@@ -1,6 +1,6 @@
 //! `host-shim check` from outside: its reports of correct and of wrong files.
 
-use crate::run::{Ran, fixtures, run};
+use crate::run::{Ran, fixtures, lines, run, subscription};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -256,7 +256,7 @@ fn a_scenario_that_loads_a_catalog_knows_its_names() {
     let story = "name: names
 given: {account: \"user:ana\"}
 events:
-  - {command: catalog.load, account: platform, payload: {events: {cup.won: {fields: []}}, resources: {cup: [polish]}}, expect: applied}
+  - {command: catalog.load, account: platform, payload: {partial: true, events: {cup.won: {fields: []}}, resources: {cup: [polish]}}, expect: applied}
   - {event: cup.won, effects: [{kind: cup.polish}], expect: applied}
   - {event: cup.lost, effects: [{kind: cup.drop}], expect: applied}
 ";
@@ -379,4 +379,70 @@ fn wrong_paths_and_options_are_refused() {
 fn the_projects_own_fixtures_have_no_mistake() {
     let ran = check(&fixtures(), &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_start_over_a_store_is_rehearsed() {
+    let folder = business(CATALOG, STORY);
+    let path = folder.path().display().to_string();
+    let store = tempfile::tempdir().expect("a folder");
+    let file = store.path().join("store.db");
+    let bought = lines(&[subscription("evt_1")]);
+    let bought = String::from_utf8(bought).expect("UTF-8").replace("price_xyz789", "price_team");
+    let file_name = file.display().to_string();
+    let ran = run(
+        &[
+            "replay",
+            "--native",
+            "--fixtures",
+            &fixtures().display().to_string(),
+            "--business",
+            &path,
+            "--store",
+            &file_name,
+            "-",
+        ],
+        bought.as_bytes(),
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let edited = |catalog: &str| fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    let rehearsed = |args: &[&str]| {
+        let in_folder = store.path().display().to_string();
+        check(folder.path(), &[&["--store", in_folder.as_str()], args].concat())
+    };
+    let ran = rehearsed(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "the start changes nothing for anybody\n"), "{}", ran.stderr);
+
+    // A lower limit, and a product that is named no more.
+    edited(&CATALOG.replace("seats: 5", "seats: 3"));
+    let ran = rehearsed(&[]);
+    let fall = "falls: seats of prod_team at price_team from 5 to 3, for 1 account at once\nthe start is not refused\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, fall), "{}", ran.stderr);
+    edited(
+        &CATALOG
+            .replace("prod_team", "prod_crew")
+            .replace("price_team", "price_crew")
+            .replace("slug: team", "slug: crew"),
+    );
+    let ran = rehearsed(&["--format", "json"]);
+    let off = json!({"off_sale": {"product": "prod_team", "price": "price_team", "accounts": 1}});
+    assert_eq!(ran.lines(), [off, json!({"summary": {"off_sale": 1, "falls": 0}})], "{}", ran.stderr);
+
+    // What the start refuses: another amount of a published price.
+    edited(&CATALOG.replace("amount: 900", "amount: 950"));
+    let ran = rehearsed(&[]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("price_team is published at 900 usd; expected this price, or another id"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("catalog.yml:15"), "{}", ran.stdout);
+
+    // The store is as it was, and `check` alone sees nothing of it.
+    assert_eq!(check(folder.path(), &[]).code, 0);
+    edited(CATALOG);
+    assert_eq!(rehearsed(&[]).stdout, "the start changes nothing for anybody\n");
+    let missing = check(folder.path(), &["--store", "sqlite:no-such.db"]);
+    assert_eq!((missing.code, missing.stderr.contains("no such file")), (2, true), "{}", missing.stderr);
 }

@@ -27,19 +27,35 @@ pub(crate) fn load_if_changed(
     outbox: &mut Outbox,
     now: Timestamp,
 ) -> Result<Vec<Report>, StartError> {
-    let Some(load) = next_load(outbox.processor(), &business.name, &business.catalog.to_string(), now)? else {
+    let processor = outbox.processor();
+    check_not_newer(processor.store(), processor.partition(), processor.runner().declarations().data_version)?;
+    let component = processor.runner().hash().to_owned();
+    let last = last_load(processor.store(), processor.partition(), &business.name)?;
+    let Some(load) = next_load(processor, &business.name, &business.catalog.to_string(), now)? else {
         return Ok(Vec::new());
     };
     let reports = outbox.accept(load, Vec::new())?;
     match reports.first() {
-        Some(report) if report.result.outcome().is_none() => Err(StartError::Extension {
-            business: business.name.clone(),
-            reason: report.result.reason().unwrap_or_default(),
-        }),
+        Some(report) if report.result.outcome().is_none() => {
+            let (business, reason) = (business.name.clone(), report.result.reason().unwrap_or_default());
+            let provenance = last.and_then(|(_, row)| row.provenance);
+            Err(match provenance.is_some_and(|last| last.component_hash != component) {
+                true => StartError::OtherVersion { business, reason },
+                false => StartError::Extension { business, reason },
+            })
+        }
         Some(report) if !was_accepted(report.result.outcome()) => {
             Err(StartError::Catalog(refused::mistakes(business, report)))
         }
         _ => Ok(reports),
+    }
+}
+
+/// Fails if a newer version of the extension has written the catalog.
+pub(crate) fn check_not_newer(store: &dyn Read, partition: &Partition, known: u32) -> Result<(), StartError> {
+    match store.newest_data_version(&partition.scope(Account::Platform))? {
+        Some(found) if found > known => Err(StartError::Newer { business: partition.business.clone(), found, known }),
+        _ => Ok(()),
     }
 }
 
@@ -56,6 +72,11 @@ pub(crate) fn next_load(processor: &Processor, name: &str, catalog: &str, now: T
 /// Returns true if the extension accepted a load.
 pub fn is_accepted(report: &Report) -> bool {
     was_accepted(report.result.outcome())
+}
+
+/// Returns true if a report is of a catalog that was loaded, at a start or by a command.
+pub(crate) fn is_load(report: &Report) -> bool {
+    report.kind == KIND && is_accepted(report)
 }
 
 /// Returns true if an event is the load of a catalog by a starting host, and not a command.

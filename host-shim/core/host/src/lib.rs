@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod processor;
 mod provider_event;
 pub mod read;
+pub mod rehearsal;
 pub mod remote;
 mod running;
 pub mod show;

@@ -12,6 +12,7 @@ mod limit;
 mod log_replay;
 mod refuse;
 mod report;
+mod revisit;
 mod run;
 mod together;
 mod waiting;

@@ -74,6 +74,31 @@ pub enum StartError {
         /// Text of the failure.
         reason: String,
     },
+    /// A newer version of the extension has written the store.
+    #[error(
+        "the store of {business} was written by a newer version of the extension: data version {found}, and this one reads \
+         up to {known}. Start the newer version, or restore a backup from before it"
+    )]
+    Newer {
+        /// Name of the business.
+        business: String,
+        /// The newest data version in the store.
+        found: u32,
+        /// The newest data version that the extension reads.
+        known: u32,
+    },
+    /// The extension failed while it loaded the catalog into a store that another version of it has used last.
+    #[error(
+        "the extension failed while it loaded the catalog of {business}: {reason}. Another version of the extension has \
+         loaded the last catalog, and what a newer one has written may not be readable: start that version, or restore a \
+         backup from before it"
+    )]
+    OtherVersion {
+        /// Name of the business.
+        business: String,
+        /// Text of the failure.
+        reason: String,
+    },
     /// The configuration does not match the declared configuration keys.
     #[error("configuration of {business}: {error}")]
     Config {

@@ -8,6 +8,7 @@ mod deciders;
 mod deliver;
 mod jobs;
 mod lanes;
+mod revisits;
 
 pub use deciders::Deciders;
 pub use deliver::Delivered;
@@ -22,6 +23,7 @@ use host_provider_api::{Call, Reply};
 use host_routes::limits::COMMANDS_WAITING;
 use host_store::Stored;
 use jobs::{HostFn, InterveneJob, Job};
+use revisits::Revisits;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -92,7 +94,18 @@ impl Writer {
         let advances = VecDeque::new();
         let (expire_at, take_over_at) = (Timestamp::MIN, Timestamp::MIN);
         let unsaved = Unsaved::default();
-        let run = WriterLoop { host, listener, limits, expire_at, take_over_at, is_stale: false, unsaved, advances };
+        let revisits = Revisits::of(jobs.loaded().clone());
+        let run = WriterLoop {
+            host,
+            listener,
+            limits,
+            expire_at,
+            take_over_at,
+            is_stale: false,
+            unsaved,
+            advances,
+            revisits,
+        };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
         Ok(Writer { jobs, thread })
     }
@@ -134,6 +147,7 @@ struct WriterLoop {
     unsaved: Unsaved,
     /// Advances of the clock, in order.
     advances: VecDeque<(Timestamp, OnAdvanced)>,
+    revisits: Revisits,
 }
 
 /// Answers that could not be stored. They are stored again, each on its own, since one of them may be the cause; the calls are not
@@ -262,7 +276,10 @@ impl WriterLoop {
         match self.decide(group, &mut answers) {
             Ok(results) => {
                 debug_assert_eq!(results.len(), answers.len(), "each job has a result");
-                results.iter().flatten().for_each(|reports| self.listener.committed(reports));
+                results.iter().flatten().for_each(|reports| {
+                    self.revisits.note(reports);
+                    self.listener.committed(reports);
+                });
                 answers
                     .into_iter()
                     .zip(results)
@@ -331,6 +348,7 @@ impl WriterLoop {
             Ok(None) => Some(Duration::ZERO),
             Ok(Some(next)) => {
                 let next = next.min(self.expire_at).min(self.take_over_at);
+                let next = self.revisits.next_at().map_or(next, |at| next.min(at));
                 self.host.clock_mut().until(next).map(|wait| wait.min(WAIT_MAX))
             }
             Err(error) => {
@@ -383,8 +401,12 @@ impl WriterLoop {
         }
         let retried = self.host.processor_mut().retry_due(now)?;
         self.listener.committed(&retried);
+        let stands = self.host.clock().is_manual();
+        let revisited = self.revisits.batch(self.host.processor_mut(), now, stands)?;
+        self.listener.committed(&revisited);
         let begun = self.host.outbox_mut().begin(now)?;
-        let more = !retried.is_empty() || begun.moved > 0;
+        let is_behind = stands && self.revisits.next_at().is_some();
+        let more = !retried.is_empty() || begun.moved > 0 || is_behind;
         self.listener.committed(&begun.reports);
         if !begun.calls.is_empty() {
             self.listener.calls(begun.calls);

@@ -94,7 +94,9 @@ impl From<StartError> for ReplayError {
             StartError::Catalog(mistakes) => ReplayError::Input(mistakes),
             StartError::Config { business, error } => ReplayError::Config { business, error },
             StartError::NotPermitted(error) => ReplayError::NotPermitted(error.lines()),
-            StartError::Extension { .. } => ReplayError::Host(error.to_string()),
+            StartError::Extension { .. } | StartError::Newer { .. } | StartError::OtherVersion { .. } => {
+                ReplayError::Host(error.to_string())
+            }
             StartError::Outbox(error) => error.into(),
         }
     }

@@ -1,5 +1,6 @@
 //! Concurrent callers through the writer of a host on SQLite, with the extension and providers.
 
+mod catalog;
 mod load;
 pub mod support;
 mod webhooks;

@@ -1,5 +1,6 @@
 //! How do callers send jobs to a writer and get answers?
 
+use super::revisits::Loaded;
 use crate::outbox::{InterveneError, Intervention, OpenEffect, OutboxError};
 use crate::processor::{Processor, Report};
 use crate::{Arrived, Host};
@@ -75,13 +76,14 @@ pub(super) enum Job {
 pub struct Jobs {
     sender: SyncSender<Job>,
     waiting_max: usize,
+    loaded: Loaded,
 }
 
 impl Jobs {
     /// Creates the sender of jobs and the writer's receiver.
     pub(super) fn channel(waiting_max: usize) -> (Jobs, Receiver<Job>) {
         let (sender, receiver) = sync_channel(waiting_max);
-        (Jobs { sender, waiting_max }, receiver)
+        (Jobs { sender, waiting_max, loaded: Loaded::default() }, receiver)
     }
 
     /// Sends an event with its received bytes; waits while the writer is busy.
@@ -195,6 +197,11 @@ impl Jobs {
     /// Fails if the writer has ended; the function is then not called.
     pub fn advance_then(&self, to: Timestamp, answer: OnAdvanced) -> Result<(), JobError> {
         self.send(Job::Advance { to, answer })
+    }
+
+    /// Returns the flag that a catalog was loaded.
+    pub(super) fn loaded(&self) -> &Loaded {
+        &self.loaded
     }
 
     /// Lets the writer look for due effects soon. A writer with waiting jobs does so anyway.

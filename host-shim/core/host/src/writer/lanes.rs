@@ -183,7 +183,8 @@ impl RunningLane {
         match self.decide(group, &mut answers) {
             Ok(results) => {
                 results.iter().flatten().for_each(|reports| self.lane.listener.committed(reports));
-                if results.iter().flatten().flatten().any(leaves_work) {
+                let is_loaded = self.jobs.loaded().note(results.iter().flatten().flatten());
+                if is_loaded || results.iter().flatten().flatten().any(leaves_work) {
                     self.jobs.wake();
                 }
                 for (answer, reports) in answers.into_iter().zip(results) {

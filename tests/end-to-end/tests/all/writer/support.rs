@@ -4,6 +4,7 @@ use end_to_end::world::{START_MS, fixtures};
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::outbox::OutboxError;
+use host::processor::Processor;
 use host::writer::{Delivered, Jobs, Listener, Writer, WriterLimits};
 use host::{Host, Setup};
 use host_intake::headers::Headers;
@@ -109,6 +110,19 @@ impl Serving {
             });
             let Some(going_on) = going_on.expect("a writer that runs") else { return };
             assert!(began.elapsed() < WAIT, "{going_on} is still running after {WAIT:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until a condition holds.
+    pub fn until(&self, what: &str, holds: impl Fn(&Processor) -> bool + Send + Clone + 'static) {
+        let began = Instant::now();
+        loop {
+            let holds = holds.clone();
+            if self.jobs().look(move |processor| holds(processor)).expect("a writer that runs") {
+                return;
+            }
+            assert!(began.elapsed() < WAIT, "after {WAIT:?} it does not hold that {what}");
             thread::sleep(Duration::from_millis(2));
         }
     }

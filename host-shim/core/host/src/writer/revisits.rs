@@ -1,0 +1,91 @@
+//! Which accounts does a loaded catalog still have to reach? Those that no event reaches soon are revisited in batches, so that a raised
+//! or lowered limit reaches their resources, and a large business is not decided all at once.
+//!
+//! A starting host begins from the first account. What a stopped host has left is thus done by the next, without a mark in the store: an
+//! account that is up to date costs a decision and stores nothing.
+
+use crate::catalog::is_load;
+use crate::processor::{Processor, Report};
+use extension_contract::{Account, Timestamp};
+use host_store::Stored;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Maximum number of accounts in one batch.
+const BATCH: usize = 20;
+/// Time from one batch to the next, in milliseconds: 100 accounts a second.
+const EVERY_MS: i64 = 200;
+
+/// A flag that a catalog was loaded, which all threads of a host share.
+#[derive(Clone, Default)]
+pub(super) struct Loaded(Arc<AtomicBool>);
+
+impl Loaded {
+    /// Sets the flag if one of the reports is of a loaded catalog; returns true then.
+    pub fn note<'r>(&self, mut reports: impl Iterator<Item = &'r Report>) -> bool {
+        let is_loaded = reports.any(is_load);
+        if is_loaded {
+            self.0.store(true, Ordering::Release);
+        }
+        is_loaded
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// The accounts that a writer still has to revisit.
+pub(super) struct Revisits {
+    loaded: Loaded,
+    accounts: VecDeque<Account>,
+    /// Time of the next batch.
+    next_at: Timestamp,
+}
+
+impl Revisits {
+    /// Begins with all accounts.
+    pub fn of(loaded: Loaded) -> Revisits {
+        loaded.0.store(true, Ordering::Release);
+        Revisits { loaded, accounts: VecDeque::new(), next_at: Timestamp::MIN }
+    }
+
+    /// Notes reports of events.
+    pub fn note(&self, reports: &[Report]) {
+        self.loaded.note(reports.iter());
+    }
+
+    /// Returns the time of the next batch; none if no account is left.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        (!self.accounts.is_empty()).then_some(self.next_at)
+    }
+
+    /// Revisits a batch if it is time. A clock that stands waits for nobody, so its batches follow each other at once.
+    ///
+    /// # Errors
+    /// Fails if the store fails; the batch is then revisited again.
+    pub fn batch(&mut self, processor: &mut Processor, now: Timestamp, stands: bool) -> Stored<Vec<Report>> {
+        if self.loaded.take() {
+            match processor.store().scopes(Some(processor.partition())) {
+                Ok(scopes) => self.accounts = scopes.into_iter().map(|scope| scope.account).collect(),
+                Err(error) => {
+                    self.loaded.0.store(true, Ordering::Release);
+                    return Err(error);
+                }
+            }
+            self.accounts.retain(|account| *account != Account::Platform);
+        }
+        if self.accounts.is_empty() || now < self.next_at && !stands {
+            return Ok(Vec::new());
+        }
+        let batch: Vec<Account> = self.accounts.iter().take(BATCH).cloned().collect();
+        let mut reports = Vec::new();
+        for account in &batch {
+            reports.extend(processor.revisit(account, now)?);
+        }
+        self.accounts.drain(..batch.len());
+        self.next_at = now.saturating_add(EVERY_MS);
+        Ok(reports)
+    }
+}
