@@ -111,24 +111,68 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     Ok(ProductValues { product_type: decl.name.clone(), metadata, ..proposed.clone() })
 }
 
-/// Returns the products on sale, ordered by their `display_order`, then by id.
+/// Maximum number of products of a type that accounts list which a view of the catalog reads, so that its cost does not grow with the
+/// number of sellers. The list `offers` has all of them, a page at a time.
+const LISTED_MAX: u32 = 200;
+
+/// Beginning of the filter of the list `offers` for one product.
+const ONE: &str = "id:";
+
+/// Returns the products on sale, ordered by their `display_order`, then by id. Of a type whose products accounts list, returns those among
+/// its first products.
 pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
     let currency = desk.catalog.settings()?.currency.clone();
     for decl in desk.catalog.types()?.iter().filter(|decl| decl.catalog) {
-        for product in desk.catalog.products(Some(&decl.name))?.into_iter().filter(|row| row.values.active) {
-            let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
-            let mut prices = Vec::new();
-            for id in prices_of(&product.values, &metadata, &currency).into_iter().filter_map(|price| price.id) {
-                prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
-            }
-            let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
-            let available = !prices.is_empty() && metadata.get("purchasable") != Some(&json!(false));
-            offers.push((order, Offer { product: Product::clone(&product), prices, available }));
+        if desk.catalog.is_withdrawn(&decl.name)? {
+            continue;
+        }
+        let products = match decl.listing {
+            Some(_) => desk.catalog.page_of(&decl.name, None, LISTED_MAX)?,
+            None => desk.catalog.products(Some(&decl.name))?,
+        };
+        for product in products.into_iter().filter(|row| row.values.active) {
+            offers.push(offer_of(desk, &product, &currency)?);
         }
     }
     sort_by(&mut offers, |a: &(i64, Offer), b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
+}
+
+/// Returns a product on sale as an offer, with its place in the order.
+fn offer_of(desk: &Desk<'_>, product: &Product, currency: &str) -> Ruled<(i64, Offer)> {
+    let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
+    let mut prices = Vec::new();
+    for id in prices_of(&product.values, &metadata, currency).into_iter().filter_map(|price| price.id) {
+        prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
+    }
+    let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
+    let available = !prices.is_empty() && metadata.get("purchasable") != Some(&json!(false));
+    Ok((order, Offer { product: product.clone(), prices, available }))
+}
+
+/// Returns a page of the products of a type, or one product (`id:ID`). A product that is not on sale has an empty object, so that each page
+/// costs the same and the last id leads to the next page.
+fn offers(desk: &mut Desk<'_>, filter: &str, page: &Page) -> Ruled<Vec<Listed>> {
+    let currency = desk.catalog.settings()?.currency.clone();
+    let products = match filter.strip_prefix(ONE) {
+        Some(id) => desk.catalog.product(id)?.into_iter().collect(),
+        None => desk.catalog.page_of(filter, page.after.as_deref(), page.limit)?,
+    };
+    let types = desk.catalog.types()?;
+    let mut out = Vec::with_capacity(products.len());
+    for product in products {
+        let is_sold = types.iter().any(|decl| decl.catalog && decl.name == product.values.product_type);
+        let value = match is_sold && desk.catalog.is_on_sale(&product)? {
+            true => {
+                let (_, Offer { product, prices, available }) = offer_of(desk, &product, &currency)?;
+                json!({"product": product, "prices": prices, "available": available})
+            }
+            false => json!({}),
+        };
+        out.push(Listed { id: product.id.clone(), value: encode(&value)? });
+    }
+    Ok(out)
 }
 
 /// Returns when the source of an entitlement will end, and when the entitlement's counter is reset.
@@ -268,6 +312,14 @@ pub(crate) fn list(
     filter: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Listed>, Problem> {
+    if kind == "offers" {
+        let filter = filter.ok_or_else(|| {
+            let message = "required: a product type, or `id:ID`".to_owned();
+            let error = FieldError { path: "/filter".to_owned(), code: FieldErrorCode::Missing, message };
+            Problem::Refused(Refusal::Invalid(vec![error]))
+        })?;
+        return run(host, question, "list", |desk| offers(desk, filter, page));
+    }
     let types = run(host, question, "list", |desk| match kind {
         "tasks" => desk.catalog.types(),
         _ => Ok(Rc::default()),
@@ -286,8 +338,8 @@ pub(crate) fn list(
         _ => {
             let message =
                 "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
-                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log, campaigns or \
-                 contacts"
+                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log, campaigns, \
+                 offers or contacts"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));

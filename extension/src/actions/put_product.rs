@@ -4,6 +4,7 @@
 
 mod sync;
 mod unique;
+mod withdraw;
 
 use super::listed;
 use crate::catalog::desk::Desk;
@@ -24,6 +25,15 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 pub(crate) use sync::{Wanted, request_missing};
+pub(crate) use withdraw::withdraw;
+
+/// What putting a product has led to.
+pub(crate) struct Put {
+    /// Whether a price is being created at the provider.
+    pub is_syncing: bool,
+    /// The provider's ids of prices that were on sale and are no longer.
+    pub dropped: Vec<String>,
+}
 
 /// Returns the values of one of the catalog's own rows.
 pub(crate) fn catalog_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
@@ -136,7 +146,7 @@ pub(crate) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
     let owner = listed::owner(&proposed.decl, &proposed.metadata);
     let name = proposed.values.name.clone();
     let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
-    let is_syncing = put(desk, id, proposed, reply_to)?;
+    let is_syncing = put(desk, id, proposed, reply_to)?.is_syncing;
     if let Some(owner) = owner {
         listed::notify_owner(desk, owner, id, name, status, None)?;
     }
@@ -165,8 +175,8 @@ pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     Ok(())
 }
 
-/// Puts a product; stores its prices, or requests their creation at the provider. Returns true if any is requested.
-pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
+/// Puts a product; stores its prices, or requests their creation at the provider. Prices that it no longer has go off sale.
+pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<Put> {
     check(desk, id, &proposed)?;
     let current = desk.catalog.product(id)?;
     let stored = current.as_ref().map(|_| desk.catalog.metadata(id)).transpose()?;
@@ -174,13 +184,22 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
         Some(current) => sync::keep_provider_ids(current, &mut proposed)?,
         None => false,
     };
-    unique::take(desk, &proposed.decl, stored.as_deref(), &proposed.metadata)?;
+    // A withdrawn product has released its values, and another product may have them now.
+    let held = stored.as_deref().filter(|_| current.as_ref().is_some_and(|row| !withdraw::is_withdrawn(&row.values)));
+    unique::take(desk, &proposed.decl, held, &proposed.metadata)?;
+    let had = match (&current, &stored) {
+        (Some(row), Some(stored)) => withdraw::price_ids(desk, &row.values, stored)?,
+        _ => Vec::new(),
+    };
     put_in_force(desk, stored.as_deref(), &mut proposed)?;
     let currency = desk.catalog.settings()?.currency.clone();
     for price in price_rows(&proposed, id, &currency)? {
         put_price(desk, price)?;
     }
-    let is_missing = proposed.prices(&currency).iter().any(|price| price.id.is_none());
+    let prices = proposed.prices(&currency);
+    let is_dropped = |id: &String| prices.iter().all(|price| price.id.as_ref() != Some(id));
+    let dropped = withdraw::withdraw_prices(desk, had.into_iter().filter(is_dropped).collect())?;
+    let is_missing = prices.iter().any(|price| price.id.is_none());
     let wants_sync = is_missing && proposed.values.active;
     if wants_sync {
         sync::mark(&mut proposed, sync_failed)?;
@@ -191,7 +210,7 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
         let wanted = Wanted { values: &proposed.values, metadata: &proposed.metadata, at_provider };
         sync::request_missing(desk, id, wanted, reply_to)?;
     }
-    Ok(wants_sync)
+    Ok(Put { is_syncing: wants_sync, dropped })
 }
 
 /// Writes which prices of usage are in force into a product.
@@ -225,9 +244,12 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
     Ok(Some(current))
 }
 
-/// Inserts a price, or updates its grants.
+/// Inserts a price, or updates its grants. A grant that is left out stays.
 pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     let current = check_price(desk, &price)?;
+    if let Some(published) = &current {
+        withdraw::keep_grants(published, published.terms()?, &mut price)?;
+    }
     // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
     if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
         price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;

@@ -15,6 +15,12 @@ pub(crate) const LOOK_UP_PAYMENTS: &str = "look_up_payments";
 /// Configuration key of the switch for looking up the sessions of subscriptions.
 pub(crate) const LOOK_UP_SESSIONS: &str = "look_up_sessions";
 
+/// Filter of a catalog product that no catalog document names any more.
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+
+/// Filter of a listed product that waits for an operator, who has had a mail about it.
+pub(crate) const WAITS: &str = "waits";
+
 /// Returns whether a product type is reserved for rows of the catalog itself, which only `catalog.load` writes.
 pub(crate) fn is_reserved(product_type: &str) -> bool {
     matches!(product_type, BUSINESS | PRODUCT_TYPE)

@@ -1,6 +1,7 @@
 //! Normalises a product body: converts each of its accepted forms to the stored form.
 
 use super::amount::UNLIMITED;
+use super::names::{WAITS, WITHDRAWN};
 use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
@@ -117,7 +118,7 @@ fn normalise_with(
             metadata.insert(key.clone(), value.clone());
         }
     }
-    let decl = find_type(catalog, body, &metadata, current.map(|(_, values)| values))?;
+    let decl = find_type(catalog, by, body, &metadata, current.map(|(_, values)| values))?;
     refuse(&decl, &metadata)?;
     if current.is_none() {
         take_from_name(&decl, body, &mut metadata);
@@ -149,7 +150,7 @@ fn normalise_with(
         (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
     }
     let mut filters = current.map(|values| values.filters.clone()).unwrap_or_default();
-    filters.retain(|(name, _)| name != DEFAULT);
+    filters.retain(|(name, _)| name != DEFAULT && name != WAITS && !(name == WITHDRAWN && common.active));
     if is_default {
         filters.push((DEFAULT.to_owned(), "true".to_owned()));
     }
@@ -200,6 +201,7 @@ pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {
 /// else by a key of the metadata.
 pub(crate) fn find_type(
     catalog: &Catalog<'_>,
+    by: ActorKind,
     body: &Map<String, Value>,
     metadata: &Map<String, Value>,
     current: Option<&ProductValues>,
@@ -215,7 +217,16 @@ pub(crate) fn find_type(
         (Some(name), _) | (None, Some(name)) => Some(name),
         (None, None) => current.map(|values| values.product_type.clone()),
     };
-    let types = catalog.types()?;
+    let mut types = (*catalog.types()?).clone();
+    // Nothing new is made of a type that was taken out of the catalog, except for what is paid already.
+    if current.is_none() && by != ActorKind::System {
+        let mut is_kept = Vec::with_capacity(types.len());
+        for decl in &types {
+            is_kept.push(!catalog.is_withdrawn(&decl.name)?);
+        }
+        let mut is_kept = is_kept.into_iter();
+        types.retain(|_| is_kept.next().unwrap_or(true));
+    }
     let found = match &given {
         Some(name) => types.iter().find(|t| t.name == *name || t.aliases.contains(name)),
         None => inferred(&types, metadata)?,

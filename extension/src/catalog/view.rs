@@ -5,6 +5,7 @@
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
 use super::old_form::{rewrite_settings, rewrite_type};
+use super::price::prices_of;
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
@@ -182,6 +183,12 @@ impl<'h> Catalog<'h> {
         Ok(found.into_values().collect())
     }
 
+    /// Returns a page of the stored products of a type, in order of their ids, also of those that are not on sale.
+    pub fn page_of(&self, product_type: &str, after: Option<&str>, limit: u32) -> Ruled<Vec<Rc<Product>>> {
+        let query = CatalogQuery::ProductType(product_type.to_owned());
+        Ok(self.reader.catalog_page(&query, after, limit)?.into_iter().map(Rc::new).collect())
+    }
+
     /// Returns the policies of the business, or the defaults if no catalog is loaded yet.
     pub fn settings(&self) -> Ruled<Rc<Settings>> {
         if let Some(settings) = &*self.settings.borrow() {
@@ -218,8 +225,19 @@ impl<'h> Catalog<'h> {
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
             out.push(decode_type(&row)?);
+            self.products.borrow_mut().entry(row.id.clone()).or_insert(Some(row));
         }
         Ok(out)
+    }
+
+    /// Returns whether the catalog document names a type no more. Nothing new of the type is sold or created.
+    pub fn is_withdrawn(&self, type_name: &str) -> Ruled<bool> {
+        Ok(self.product(&type_row_id(type_name))?.is_some_and(|row| !row.values.active))
+    }
+
+    /// Returns whether a product is on sale: it is active, and its type is in the catalog.
+    pub fn is_on_sale(&self, product: &Product) -> Ruled<bool> {
+        Ok(product.values.active && !self.is_withdrawn(&product.values.product_type)?)
     }
 
     /// Returns all product types.
@@ -251,9 +269,17 @@ impl<'h> Catalog<'h> {
         Ok(self.product(&type_row_id(name))?.map_or(0, |row| row.version))
     }
 
+    /// Returns whether a product is on sale at a price.
+    pub fn sells(&self, product: &Product, price_id: &str) -> Ruled<bool> {
+        let metadata = self.metadata(&product.id)?;
+        let prices = prices_of(&product.values, &metadata, &self.settings()?.currency);
+        Ok(product.values.active && prices.iter().any(|price| price.id.as_deref() == Some(price_id)))
+    }
+
     /// Returns the product id of a plan of a family. `name` is this id, or the plan's slug (the `infer_by` field of its
-    /// type).
+    /// type). Of several plans with the slug, a plan on sale comes first.
     pub fn plan_by_name(&self, family: &str, name: &str) -> Ruled<Option<String>> {
+        let mut off_sale = None;
         for decl in self.types()?.iter().filter(|decl| decl.family.as_deref() == Some(family)) {
             for row in self.products(Some(&decl.name))? {
                 if row.id == name {
@@ -262,11 +288,14 @@ impl<'h> Catalog<'h> {
                 let Some(slug) = &decl.infer_by else { continue };
                 let metadata: Object = decode("products", &row.id, &row.values.metadata)?;
                 if metadata.get(slug).and_then(Value::as_str) == Some(name) {
-                    return Ok(Some(row.id.clone()));
+                    match self.is_on_sale(&row)? {
+                        true => return Ok(Some(row.id.clone())),
+                        false => drop(off_sale.get_or_insert_with(|| row.id.clone())),
+                    }
                 }
             }
         }
-        Ok(None)
+        Ok(off_sale)
     }
 }
 

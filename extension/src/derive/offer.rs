@@ -40,9 +40,10 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer>
     let product = catalog.product(&id)?.ok_or(Refusal::NotFound(name))?;
     let decl = catalog.type_named(&product.values.product_type)?;
     let decl = decl.filter(|decl| decl.catalog).ok_or_else(|| Refusal::NotFound(id.clone()))?;
+    let is_on_sale = catalog.is_on_sale(&product)?;
     let metadata = catalog.metadata(&id)?;
     let unavailable = || Halt::Refused(Refusal::RequirementUnmet(format!("purchasable:{id}")));
-    if !product.values.active || metadata.get("purchasable") == Some(&json!(false)) {
+    if !is_on_sale || metadata.get("purchasable") == Some(&json!(false)) {
         return Err(unavailable());
     }
     let prices = prices_of(&product.values, &metadata, &catalog.settings()?.currency);
@@ -104,17 +105,33 @@ fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     };
     let value = decl.field(by).and_then(|field| field.aliases.get(&value)).cloned().unwrap_or(value);
-    let mut known = Vec::new();
+    // The id of a product usually has the value, so that the products of all sellers need not be read.
+    let usual = format!("prod_{value}");
+    if let Some(row) = catalog.product(&usual)?
+        && row.values.product_type == decl.name
+        && catalog.metadata(&usual)?.get(by).is_some_and(|found| *found == json!(value))
+        && catalog.is_on_sale(&row)?
+    {
+        return Ok((format!("{type_name} {value}"), usual));
+    }
+    let (mut known, mut off_sale) = (Vec::new(), None);
     for row in catalog.products(Some(&decl.name))? {
         let found = match catalog.metadata(&row.id)?.get(by) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
             _ => continue,
         };
-        if found == value {
-            return Ok((format!("{type_name} {value}"), row.id.clone()));
+        if found != value {
+            known.push(found);
+            continue;
         }
-        known.push(found);
+        match catalog.is_on_sale(&row)? {
+            true => return Ok((format!("{type_name} {value}"), row.id.clone())),
+            false => drop(off_sale.get_or_insert_with(|| row.id.clone())),
+        }
+    }
+    if let Some(id) = off_sale {
+        return Ok((format!("{type_name} {value}"), id));
     }
     Err(wrong_field("/item", FieldErrorCode::NotAllowed, format!("expected one of {}", known.join(", "))))
 }

@@ -19,6 +19,9 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
     let allowed = standing.allows(key);
     let mut best: Option<(i64, String)> = None;
     for row in catalog.products(None)?.iter().filter(|row| row.values.active) {
+        if catalog.is_withdrawn(&row.values.product_type)? {
+            continue;
+        }
         let Some(decl) = types.iter().find(|decl| decl.name == row.values.product_type) else { continue };
         let granted = decl.grants.get(key).filter(|granted| granted.required().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };

@@ -327,6 +327,11 @@ impl<'h> Account<'h> {
         Ok(self.reader.claims_mine(prefix)?)
     }
 
+    /// Writes a line to the host's log.
+    pub fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.reader.log(level, message, fields);
+    }
+
     /// Adds an effect to the decision.
     pub fn ask(&mut self, effect: Effect) {
         self.effects.push(effect);

@@ -1,8 +1,8 @@
 //! Read access to the contract's imports, shared by account and catalog.
 
 use extension_contract::{
-    BULK_MAX, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, PAGE_ROWS_MAX, Page, Product, RowKey,
-    Selection, StoreError, Stored, StoredRow,
+    BULK_MAX, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, PAGE_ROWS_MAX, Page, Product,
+    RowKey, Selection, StoreError, Stored, StoredRow,
 };
 use std::cell::RefCell;
 
@@ -69,6 +69,17 @@ impl<'h> Reader<'h> {
             out.extend(expect_all("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
         }
         Ok(out)
+    }
+
+    /// Writes a line to the host's log.
+    pub fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.0.borrow_mut().log_write(level, message, fields);
+    }
+
+    /// Returns a page of the products of the catalog that match a query.
+    pub fn catalog_page(&self, query: &CatalogQuery, after: Option<&str>, limit: u32) -> Stored<Vec<Product>> {
+        let page = Page { after: after.map(str::to_owned), limit };
+        self.0.borrow_mut().catalog_find(query, &page)
     }
 
     /// Returns all products of the catalog that match a query.

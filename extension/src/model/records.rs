@@ -15,6 +15,7 @@ pub(crate) mod instance;
 pub(crate) mod invoice;
 pub(crate) mod item;
 pub(crate) mod listing;
+pub(crate) mod loaded_catalog;
 pub(crate) mod lot;
 pub(crate) mod meter_day;
 pub(crate) mod payment;

@@ -15,6 +15,7 @@ use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
 use super::records::listing::ListingRow;
+use super::records::loaded_catalog::LoadedCatalog;
 use super::records::lot::Lot;
 use super::records::meter_day::MeterDay;
 use super::records::payment::Payment;
@@ -167,6 +168,7 @@ tables! {
     // One row of an account each, which is read by its key.
     settled_singletons: {
         payouts: Payouts,
+        loaded_catalogs: LoadedCatalog,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `catalog.load`: checks a document, and writes its types, products and settings to the catalog.
 
 use crate::actions::permission::admin_of_platform;
-use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan};
+use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan, withdraw};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
 use crate::catalog::checks::{
     check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
@@ -20,15 +20,17 @@ use crate::catalog::rate::Rates;
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
+use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::type_row_id;
+use crate::model::records::loaded_catalog::LoadedCatalog;
 use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use extension_reader::Raw;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The kinds of commands that a catalog can name.
@@ -74,9 +76,22 @@ struct Document<'a> {
     product_types: Vec<Raw<'a>>,
     #[serde(default)]
     products: Vec<Object>,
+    /// Whether the document only adds to the catalog; otherwise what it does not name goes off sale.
+    #[serde(default)]
+    partial: bool,
 }
 
-/// `catalog.load`: writes the document to the catalog. Products and types that it does not name are kept.
+/// What a load took off sale.
+#[derive(Default, Serialize)]
+struct OffSale {
+    products: Vec<String>,
+    product_types: Vec<String>,
+    prices: Vec<String>,
+    entitlements: Vec<String>,
+}
+
+/// `catalog.load`: makes the catalog equal to the document. What an earlier document named and this one does not goes off sale, unless
+/// the document is partial. Who holds it keeps it, so its types and declarations stay for the rules.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
     let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
@@ -95,68 +110,92 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
     }
     check_policies(&document.policies, &written)?;
-    // All checks are done before anything is saved.
     let known = desk.catalog.settings()?;
-    let mut resources = known.resources.clone();
-    resources.extend(document.resources);
-    let mut config = known.config.clone();
-    config.extend(document.config.iter().map(|(key, _)| key.clone()).filter(|key| !known.config.contains(key)));
-    check_own(&config, &resources)?;
+    let base = if document.partial { (*known).clone() } else { Settings::default() };
+    // The words that the document may use: its own, and those in force if it is partial.
+    let mut words =
+        Words { entitlements: base.entitlements, meters: base.meters, config: base.config, resources: base.resources };
+    words.add(&document);
+    check_own(&words.config, &words.resources)?;
     if document.campaigns.is_some_and(|campaigns| !(1..=BATCH_MAX).contains(&campaigns.batch)) {
         let message = format!("expected 1 to {BATCH_MAX}");
         return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
     }
-    check_reactions(&document.events, &document.reactions, &document.templates, &resources, &commands.all)?;
-    let mut types = desk.catalog.stored_types()?;
+    check_reactions(&document.events, &document.reactions, &document.templates, &words.resources, &commands.all)?;
+    let stored = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
-    for (index, entry) in document.product_types.into_iter().enumerate() {
-        decls.push(read_type(entry.get(), index, &types, &resources)?);
+    for (index, entry) in document.product_types.iter().enumerate() {
+        decls.push(read_type(entry.get(), index, &stored, &words.resources)?);
     }
-    types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
-    let mut entitlements = known.entitlements.clone();
+    let others: Vec<TypeDecl> =
+        stored.into_iter().filter(|known| decls.iter().all(|decl| decl.name != known.name)).collect();
+    let gone_types: Vec<String> = match document.partial {
+        true => Vec::new(),
+        false => others.iter().map(|decl| decl.name.clone()).collect(),
+    };
+    let in_catalog = others.iter().filter(|decl| !gone_types.contains(&decl.name)).cloned();
+    let named_types: Vec<TypeDecl> = in_catalog.chain(decls.iter().cloned()).collect();
     check_entitlements(&document.entitlements)?;
-    let of_document = document.entitlements.clone();
-    entitlements.extend(document.entitlements);
-    let mut meters = known.meters.clone();
-    meters.extend(document.meters.clone());
     for (index, decl) in decls.iter().enumerate() {
-        check_meters_of(decl, &meters, &format!("/product_types/{index}"))?;
+        check_meters_of(decl, &words.meters, &format!("/product_types/{index}"))?;
     }
-    types.extend(decls.iter().cloned());
     check_meters(
         &document.meters,
-        &meters,
-        &Named { rates: &document.rates, entitlements: &entitlements, types: &types },
+        &words.meters,
+        &Named { rates: &document.rates, entitlements: &words.entitlements, types: &named_types },
     )?;
     for (index, decl) in decls.iter().enumerate() {
-        check_names(decl, &types, &entitlements, &config, &format!("/product_types/{index}"))?;
-        check_mail_steps(decl, &document.templates, &format!("/product_types/{index}"))?;
+        let path = format!("/product_types/{index}");
+        check_names(decl, &named_types, &words.entitlements, &words.config, &path)?;
+        check_mail_steps(decl, &document.templates, &path)?;
     }
-    check_granted(&of_document, &types)?;
+    check_granted(&document.entitlements, &named_types)?;
     check_roles(&document.may, commands)?;
     for (index, decl) in decls.iter().enumerate() {
         check_invited_roles(decl, &document.may, &format!("/product_types/{index}"))?;
     }
-    check_rates(&document.rates, &entitlements, &types)?;
+    check_rates(&document.rates, &words.entitlements, &named_types)?;
     if let Some(source) = &document.usage_source {
-        source.check(&document.rates, &config)?;
+        source.check(&document.rates, &words.config)?;
     }
+    let mut off_sale = OffSale::default();
+    let is_partial = document.partial;
+    let named_entitlements: Vec<String> = document.entitlements.keys().cloned().collect();
+    // What holders have needs its declarations, whatever the document names.
+    let mut kept = Words {
+        entitlements: known.entitlements.clone(),
+        meters: known.meters.clone(),
+        config: known.config.clone(),
+        resources: known.resources.clone(),
+    };
+    kept.add(&document);
     let mut settings = Settings {
         defaults: known.defaults.clone(),
-        entitlements,
-        meters,
+        entitlements: kept.entitlements,
+        meters: kept.meters,
         rates: document.rates,
         usage_source: document.usage_source,
         may: document.may,
-        config,
-        resources,
+        config: kept.config,
+        resources: kept.resources,
         events: document.events,
         reactions: document.reactions,
         campaigns: document.campaigns,
         templates: document.templates,
         ..document.policies.into()
     };
-    desk.catalog.decide_by(settings.clone(), types);
+    desk.catalog.decide_by(settings.clone(), others.into_iter().chain(decls.iter().cloned()).collect());
+    for decl in &decls {
+        save_type(desk, &decl.name, encode(decl)?, true)?;
+    }
+    for name in gone_types {
+        if !desk.catalog.is_withdrawn(&name)? {
+            let id = type_row_id(&name);
+            let Some(row) = desk.catalog.product(&id)? else { continue };
+            save_type(desk, &name, row.values.metadata.clone(), false)?;
+            off_sale.product_types.push(name);
+        }
+    }
     let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
         check_prices(body).map_err(|halt| with_index(halt, index))?;
@@ -172,23 +211,89 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_refunds(&decls, &products, &settings.currency)?;
     check_conditions(&decls, &products)?;
     check_personal(&decls, settings.erase_after.is_some())?;
-    let type_ids = decls.iter().map(|decl| type_row_id(&decl.name));
-    let ids = products.iter().map(|(id, _)| id.clone());
-    let all: Vec<String> = ids.chain(type_ids).chain([BUSINESS.to_owned()]).collect();
-    desk.account.load::<ProductRow>(&all)?;
-    for decl in &decls {
-        let values = catalog_row(PRODUCT_TYPE, &decl.name, encode(decl)?);
-        save(desk, &type_row_id(&decl.name), &values)?;
+    let before = desk.account.fetch::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
+    let ids: Vec<String> = products.iter().map(|(id, _)| id.clone()).collect();
+    let now = LoadedCatalog { products: ids.clone(), entitlements: named_entitlements };
+    let (gone, loaded) =
+        if is_partial { (LoadedCatalog::default(), before.with(&now)) } else { (before.without(&now), now) };
+    let keys = || ids.iter().chain(&gone.products).cloned();
+    desk.catalog.load(&keys().map(CatalogKey::Product).collect::<Vec<_>>())?;
+    desk.account.load::<ProductRow>(&keys().chain([BUSINESS.to_owned()]).collect::<Vec<_>>())?;
+    // Values of withdrawn products are free for the products of the document.
+    for id in gone.products {
+        if let Some(prices) = withdraw(desk, &id)? {
+            off_sale.prices.extend(prices);
+            off_sale.products.push(id.clone());
+        }
+        settings.defaults.retain(|_, plan| plan.product_id != id);
     }
-    let mut ids = Vec::with_capacity(products.len());
+    off_sale.entitlements = gone.entitlements;
     for (index, (id, proposed)) in products.into_iter().enumerate() {
         update_default_plan(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
-        put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
-        ids.push(id);
+        let put = put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
+        off_sale.prices.extend(put.dropped);
     }
     save_settings(desk, &settings)?;
-    let reply = json!({"product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids});
+    desk.account.put(LoadedCatalog::ID, loaded);
+    off_sale.log(desk);
+    let reply = json!({
+        "product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids, "off_sale": off_sale,
+    });
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Names that a document declares and its types use.
+struct Words {
+    entitlements: Entitlements,
+    meters: Meters,
+    config: Vec<String>,
+    resources: OwnResources,
+}
+
+impl Words {
+    /// Adds those of a document.
+    fn add(&mut self, document: &Document<'_>) {
+        self.entitlements.extend(document.entitlements.clone());
+        self.meters.extend(document.meters.clone());
+        self.resources.extend(document.resources.clone());
+        let new = document.config.keys().filter(|key| !self.config.contains(key)).cloned();
+        let new: Vec<String> = new.collect();
+        self.config.extend(new);
+    }
+}
+
+impl OffSale {
+    /// Maximum number of names of a kind in the log's line.
+    const LOGGED_MAX: usize = 50;
+
+    /// Writes what went off sale to the host's log.
+    fn log(&self, desk: &Desk<'_>) {
+        let lists = [
+            ("products", &self.products),
+            ("product_types", &self.product_types),
+            ("prices", &self.prices),
+            ("entitlements", &self.entitlements),
+        ];
+        let fields: Vec<(String, String)> = lists
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(kind, names)| {
+                let named = names.iter().take(Self::LOGGED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let others = names.len().saturating_sub(Self::LOGGED_MAX);
+                (kind.to_owned(), if others > 0 { format!("{named} and {others} others") } else { named })
+            })
+            .collect();
+        if !fields.is_empty() {
+            let message = "the catalog names these no more, so they are off sale; who holds them keeps them";
+            desk.account.log(LogLevel::Warn, message, &fields);
+        }
+    }
+}
+
+/// Writes the row of a product type.
+fn save_type(desk: &mut Desk<'_>, name: &str, decl: Json, active: bool) -> Ruled<()> {
+    let values = ProductValues { active, ..catalog_row(PRODUCT_TYPE, name, decl) };
+    save(desk, &type_row_id(name), &values)
 }
 
 /// Fails if roles are listed for an unknown command or query, or for a command that no role allows.

@@ -84,9 +84,9 @@ pub(crate) static COMMANDS: &[Command] = &[
         kind: "catalog.load",
         members: Members::OfCatalog,
         who: Who::Platform,
-        payload: "a catalog",
-        does: "makes the catalog equal to the document",
-        reply: Some("`{product_types, products}`"),
+        payload: "a catalog; with `partial: true`, a part of one",
+        does: "makes the catalog equal to the document, [below](#notes)",
+        reply: Some("`{product_types, products, off_sale}`"),
         ..USUAL
     },
     Command {
@@ -427,7 +427,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         members: Members::Only(&["email"]),
         who: Who::Operators,
         payload: "`email`, whose owner has proved it",
-        does: "gives later checkouts of this address without an account to the account",
+        does: "gives the address to the account; one that a checkout has made has an owner from now on",
         rule: Some(account::confirm),
         ..USUAL
     },

@@ -49,10 +49,13 @@ pub(super) fn create_of_only_type(desk: &mut Desk<'_>, body: &Object) -> Ruled<V
 
 /// Returns the catalog's product type whose products belong to accounts, if there is exactly one.
 fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
-    let types = desk.catalog.types()?;
-    let mut owned = types.iter().filter(|decl| !decl.catalog);
-    let first = owned.next().map(|decl| decl.name.clone());
-    Ok(first.filter(|_| owned.next().is_none()))
+    let mut owned = Vec::new();
+    for decl in desk.catalog.types()?.iter().filter(|decl| !decl.catalog) {
+        if !desk.catalog.is_withdrawn(&decl.name)? {
+            owned.push(decl.name.clone());
+        }
+    }
+    Ok(if owned.len() == 1 { owned.pop() } else { None })
 }
 
 fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> {

@@ -6,6 +6,7 @@ use crate::actions::permission::not_the_platform;
 use crate::actions::put_product::{check_intervals, put_one};
 use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
+use crate::catalog::names::WAITS;
 use crate::catalog::price::{Interval, PRICES};
 use crate::catalog::product::{PRICE_MEMBERS, Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::Listing;
@@ -21,7 +22,7 @@ use crate::model::records::record_key;
 use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, QuotaRefusal, Refusal};
 use serde_json::{Value, json};
 
-/// Maximum number of products that an account lists: each view of the catalog reads the products of all accounts.
+/// Maximum number of products that an account lists.
 const LISTINGS_MAX: usize = 50;
 
 /// `product.list`: requests that a product of the account be listed in the catalog, or that a listed product be
@@ -68,17 +69,23 @@ pub(super) fn requested(desk: &mut Desk<'_>, sender: &Account, listing: &message
 
 fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Ruled<()> {
     let id = &listing.product;
-    let known = desk.catalog.product(id)?.map(|_| id.as_str());
+    let current = desk.catalog.product(id)?;
+    let is_told = current.as_ref().is_some_and(|row| row.values.filters.iter().any(|(name, _)| name == WAITS));
+    let known = current.map(|_| id.as_str());
     let mut body = listing.body.clone();
     let mut proposed = normalise_listing(desk, sender, known, &mut body)?;
-    // The operators are notified of each change, so that nobody approves an outdated version. What is taken off sale needs
-    // no approval; its new prices do.
+    // Each change waits again, so that nobody approves an outdated version. What is taken off sale needs no approval; its new
+    // prices do.
     proposed.waits = proposed.decl.listing == Some(Listing::Approved);
     let waits = proposed.waits && listing.body.get("active") != Some(&json!(false));
     proposed.values.active &= !waits;
+    if waits || is_told {
+        proposed.values.filters.push((WAITS.to_owned(), "true".to_owned()));
+    }
     let values = json!({"product": id, "name": proposed.values.name, "account": text_of(sender)});
     put_one(desk, id, proposed, None)?;
-    if waits {
+    // One mail until an operator has decided, however often the owner changes the product meanwhile.
+    if waits && !is_told {
         let reference = desk.event_hash();
         send_once(&mut desk.account, &mails::LISTING_WAITS, &reference, &values)?;
     }
@@ -109,7 +116,7 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     };
     let values = current.as_ref().map(|row| &row.values);
     let metadata = body.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
-    let decl = find_type(&desk.catalog, body, &metadata, values)?;
+    let decl = find_type(&desk.catalog, ActorKind::User, body, &metadata, values)?;
     let Some(field) = owner_field(&decl).filter(|_| decl.listing.is_some()) else {
         let message = format!("products of type {} are the operators': expected a type with `listing`", decl.name);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));

@@ -61,7 +61,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     terms.provider = Some(merged);
     price.terms = encode(&terms)?;
     // A price is on sale if it is active both in the catalog and at the provider.
-    let in_catalog = desk.catalog.product(&price.product_id)?.is_none_or(|row| row.values.active);
+    let in_catalog =
+        desk.catalog.product(&price.product_id)?.map(|row| desk.catalog.sells(&row, &price.id)).transpose()?;
+    let in_catalog = in_catalog.unwrap_or(true);
     let was_active = std::mem::replace(&mut price.active, in_catalog && active);
     // The time of the snapshot is stored in any case, so that the result does not depend on the order of events.
     let is_active = price.active;

@@ -109,6 +109,9 @@ fn top_up(desk: &Desk<'_>) -> Ruled<Option<String>> {
     let types = desk.catalog.types()?;
     let mut best: Option<(i64, String)> = None;
     for decl in types.iter().filter(|decl| !decl.on_paid.is_empty()) {
+        if desk.catalog.is_withdrawn(&decl.name)? {
+            continue;
+        }
         for row in desk.catalog.products(Some(&decl.name))?.iter().filter(|row| row.values.active) {
             let Some(price) = &row.values.price else { continue };
             let offer = (price.amount_minor, row.id.clone());

@@ -4,7 +4,7 @@ use super::{Answered, Caller, Failed, caller, commands, not_found};
 use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use extension_contract::{Account, Actor, ActorKind, Question};
+use extension_contract::{Account, Actor, ActorKind, Page, Question};
 use host::processor::Questions;
 use host::show;
 use serde_json::{Map, Value, json};
@@ -65,13 +65,20 @@ fn run(
 fn offers(platform: &Platform<'_>, request: &Request, id: Option<&str>) -> Answered {
     let nobody = Actor { kind: ActorKind::User, subject: String::new(), roles: Vec::new() };
     let (actor, account) = request.user().unwrap_or((nobody, Account::Platform));
-    let question = Question { account, actor, at: platform.now };
-    let offers = App::open(platform)?.in_one_state(|processor| Ok(processor.ask_catalog(&question)?))?;
+    let mut app = App::open(platform)?;
     match id {
-        None => Ok(Response::ok(show::page("offers", offers.iter().map(show::offer).collect(), None))),
+        None => {
+            let question = Question { account, actor, at: platform.now };
+            let offers = app.in_one_state(|processor| Ok(processor.ask_catalog(&question)?))?;
+            Ok(Response::ok(show::page("offers", offers.iter().map(show::offer).collect(), None)))
+        }
         Some(id) => {
-            let found = offers.iter().find(|offer| offer.product.id == id);
-            found.map(|offer| Response::ok(show::offer(offer))).ok_or_else(|| not_found(format!("no `{id}`")).into())
+            let question = Question { account: Account::Platform, actor: Actor::system(), at: platform.now };
+            let (filter, page) = (format!("id:{id}"), Page { after: None, limit: 1 });
+            let rows =
+                app.in_one_state(|processor| Ok(processor.ask_list(&question, "offers", Some(&filter), &page)?))?;
+            let found = rows.first().and_then(|row| show::listed_offer(&row.value));
+            found.map(|offer| Response::ok(show::offer(&offer))).ok_or_else(|| not_found(format!("no `{id}`")).into())
         }
     }
 }

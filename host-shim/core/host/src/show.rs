@@ -32,6 +32,14 @@ pub fn offer(offer: &Offer) -> Value {
     json!({"product": product(&offer.product), "prices": prices, "available": offer.available})
 }
 
+/// Reads an entry of the list `offers`; none if the product is not on sale.
+pub fn listed_offer(text: &str) -> Option<Offer> {
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    let product = serde_json::from_value(value.get_mut("product")?.take()).ok()?;
+    let prices = serde_json::from_value(value.get_mut("prices")?.take()).ok()?;
+    Some(Offer { product, prices, available: value.get("available")?.as_bool()? })
+}
+
 /// Shows what an account may use of something.
 pub fn entitlement(row: &Entitlement) -> Value {
     json!({

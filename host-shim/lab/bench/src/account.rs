@@ -169,7 +169,7 @@ fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<(f64, Vec<u64>)> {
 fn large_plan() -> Value {
     let metadata = json!({"plan_tier": "large", "max_instances": 1_000_000, "storage_gb": 2, "database_gb": 1,
         "api_requests_monthly": 1_000_000, "compute_tier": "lambda", "database_tier": "shared"});
-    json!({"products": [{"id": "prod_large", "product_type": "subscription_plan", "name": "Large",
+    json!({"partial": true, "products": [{"id": "prod_large", "product_type": "subscription_plan", "name": "Large",
         "prices": {"month": {"amount": 90_000, "id": "price_large"}}, "metadata": metadata}]})
 }
 

@@ -7,6 +7,7 @@ use crate::access::Authenticator;
 use crate::away::{self, InstanceHost};
 use crate::clock::{self, LocalClock};
 use crate::endpoints::{self, SiteWebhooks};
+use crate::health::CatalogProbes;
 use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
 use crate::ids::Ids;
 use crate::mail_rate::MailLimits;
@@ -201,6 +202,8 @@ pub(crate) struct AppState {
     pub(crate) stopping: Arc<watch::Sender<bool>>,
     /// The accounts in which something waits for an operator, by site.
     pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
+    /// Whether the catalogs answer.
+    pub(crate) catalogs: Arc<CatalogProbes>,
     /// Held while the clock is advanced.
     pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -246,6 +249,7 @@ impl Front {
             writes,
             stopping,
             waiting,
+            catalogs: Arc::default(),
             advancing,
         };
         Ok(Front { router: router(app.clone()), app })

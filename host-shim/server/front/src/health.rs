@@ -1,4 +1,4 @@
-//! `GET /health`: can each site read and write its store?
+//! `GET /health`: can each site read and write its store, and does its catalog answer?
 //!
 //! Every request reads. Writes are tested once in some seconds for all requests together, by a commit that changes nothing. A store
 //! that does not answer in time counts as failing, so that the answer never waits for it. Operators also see which providers are out.
@@ -10,14 +10,47 @@ use crate::query;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use extension_contract::{Account, Actor, Question};
+use host::processor::Questions;
 use host_provider_api::Outage;
 use host_routes::limits::{HEALTH_S_MAX, WRITE_TEST_S};
 use host_store::Partition;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::{self, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
+
+/// Time for which an answer of the catalog counts: the question costs more than that to the store.
+const ASKED_EVERY: Duration = Duration::from_secs(60);
+/// The same after a failure.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// When was the catalog of each site asked for its offers, and did it answer?
+#[derive(Debug, Default)]
+pub(crate) struct CatalogProbes(sync::Mutex<BTreeMap<Partition, (Instant, bool)>>);
+
+impl CatalogProbes {
+    /// Returns true if the catalog of a site answers, or answered a short time ago. A site that is busy keeps its last answer.
+    async fn answers(&self, hosted: &HostedSite) -> bool {
+        let partition = hosted.site.partition();
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied();
+        let counts_for = |answers: bool| if answers { ASKED_EVERY } else { ASKED_AGAIN_AFTER };
+        if let Some((at, answers)) = known
+            && at.elapsed() < counts_for(answers)
+        {
+            return answers;
+        }
+        let question = Question { account: Account::Platform, actor: Actor::system(), at: hosted.site.clock().now() };
+        let Ok(answers) = query::ask(hosted, move |answerer| answerer.ask_catalog(&question).is_ok()).await else {
+            return known.is_none_or(|(_, answers)| answers);
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(partition.clone(), (Instant::now(), answers));
+        answers
+    }
+}
 
 /// Longest wait for the store.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(HEALTH_S_MAX);
@@ -112,7 +145,8 @@ pub(crate) async fn get(State(app): State<AppState>, Open(asked): Open, headers:
         let (does_read, does_write) = tokio::join!(reads(hosted), app.writes.work(hosted));
         let name = hosted.site.partition().name();
         match (does_read, does_write) {
-            (true, true) => {}
+            (true, true) if app.catalogs.answers(hosted).await => {}
+            (true, true) => failing.push(format!("{name}: catalog")),
             (false, _) => failing.push(format!("{name}: store")),
             (true, false) => failing.push(format!("{name}: writes")),
         }

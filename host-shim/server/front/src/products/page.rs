@@ -25,6 +25,8 @@ pub(super) struct Filter {
     user_id: Option<String>,
     /// The name of an instance that is to be deleted.
     pub(super) confirm: Option<String>,
+    /// The last id of the page before, for the catalog; empty for the first page.
+    pub(super) after: Option<String>,
     page: Option<usize>,
     page_size: Option<usize>,
     limit: Option<usize>,

@@ -6,9 +6,10 @@ use crate::command::Answered;
 use crate::lists::{List, one_entry};
 use crate::problem::Problem;
 use crate::query::{asked, read as read_store};
-use extension_contract::{Account, Actor, Offer, Question};
+use extension_contract::{Account, Actor, Offer, Page, Question};
 use host::processor::Questions;
 use host::read::holder;
+use host::show::listed_offer;
 use host_site::ProductType;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -29,6 +30,23 @@ impl Asking {
         let at = self.hosted.site.clock().now();
         let question = Question { account: Account::Platform, actor: Actor::system(), at };
         asked(&self.hosted, move |answerer| answerer.ask_catalog(&question)).await
+    }
+
+    /// Returns a page of the entries of the list `offers`, with the last id that it has read.
+    async fn listed_offers(&self, filter: String, page: Page) -> Result<(Vec<Offer>, Option<String>), Problem> {
+        let at = self.hosted.site.clock().now();
+        let question = Question { account: Account::Platform, actor: Actor::system(), at };
+        let limit = page.limit as usize;
+        let rows = asked(&self.hosted, move |answerer| answerer.ask_list(&question, "offers", Some(&filter), &page));
+        let rows = rows.await?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.id.clone());
+        Ok((rows.iter().filter_map(|row| listed_offer(&row.value)).collect(), next))
+    }
+
+    /// Returns a product on sale.
+    async fn offer_of(&self, id: &str) -> Result<Option<Offer>, Problem> {
+        let (mut offers, _) = self.listed_offers(format!("id:{id}"), Page { after: None, limit: 1 }).await?;
+        Ok(offers.pop())
     }
 
     /// Returns the page that the query asks for of the wanted entries of a list of an account. Only this page is kept while the list is
@@ -155,9 +173,8 @@ fn is_product(types: &[ProductType], found: &Value) -> bool {
 
 /// One product: of the products on sale, or of the account.
 pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
-    let offers = asking.offers().await?;
-    let product = match offers.iter().find(|offer| offer.product.id == asking.id) {
-        Some(offer) => show::offer(offer),
+    let product = match asking.offer_of(&asking.id).await? {
+        Some(offer) => show::offer(&offer),
         None => asking.entry(asking.account_or_platform()?, "products", &asking.id).await?,
     };
     if !is_product(asking.hosted.site.product_types(), &product) {
@@ -166,17 +183,30 @@ pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
     Ok(Answered::ok(asking.object(product)))
 }
 
-/// `GET /b/products/catalog`.
+/// `GET /b/products/catalog`. With `after`, a page of the products of a type by id: also of one that accounts list, of which the other
+/// views have only the first ones.
 pub(super) async fn catalog(asking: &Asking) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);
+    if let Some(after) = &asking.filter.after {
+        let Some(name) = wanted else {
+            return Err(Problem::bad("query", "`after` has no `type`: expected the type whose products it continues"));
+        };
+        let limit = u32::try_from(asking.filter.window()?.size).unwrap_or(u32::MAX);
+        let page = Page { after: Some(after.clone()).filter(|after| !after.is_empty()), limit };
+        let (offers, next) = asking.listed_offers(name.to_owned(), page).await?;
+        let products = offers.iter().map(show::offer);
+        return Ok(Answered::ok(match asking.style {
+            Style::Records => json!({"records": products.map(show::record).collect::<Vec<_>>(), "next": next}),
+            Style::Plain | Style::Extension => json!({"products": products.collect::<Vec<_>>(), "next": next}),
+        }));
+    }
     Ok(asking.products(asking.offered(&asking.offers().await?, wanted)?))
 }
 
 /// `GET /b/products/catalog/ID`.
 pub(super) async fn offer(asking: &Asking) -> Result<Answered, Problem> {
-    let offers = asking.offers().await?;
-    let found = offers.iter().find(|offer| offer.product.id == asking.id).ok_or_else(|| not_found(&asking.id))?;
-    Ok(Answered::ok(asking.object(show::offer(found))))
+    let found = asking.offer_of(&asking.id).await?.ok_or_else(|| not_found(&asking.id))?;
+    Ok(Answered::ok(asking.object(show::offer(&found))))
 }
 
 /// `GET /api/products/ID/health`.

@@ -1,0 +1,76 @@
+//! Takes products and prices off sale that the catalog document names no more. Who holds them keeps them: the rows stay, with what they
+//! grant, so that events of subscriptions still count.
+
+use super::{save, unique};
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::names;
+use crate::catalog::names::WITHDRAWN;
+use crate::catalog::price::prices_of;
+use crate::catalog::terms::Terms;
+use crate::model::halt::Ruled;
+use crate::model::json::{Object, encode};
+use extension_contract::{CatalogKey, CatalogRow, Fallible, Grant, Price, ProductValues};
+
+/// Takes a product and its prices off sale, and releases its unique values. Returns the prices that were on sale; `None` if the product
+/// was not on sale.
+pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<String>>> {
+    let Some(row) = desk.catalog.product(id)? else { return Ok(None) };
+    if is_withdrawn(&row.values) {
+        return Ok(None);
+    }
+    let metadata = desk.catalog.metadata(id)?;
+    if let Some(decl) = desk.catalog.type_named(&row.values.product_type)? {
+        unique::release(desk, names(&decl, &metadata))?;
+    }
+    let was_on_sale = row.values.active;
+    let mut values = ProductValues { active: false, ..row.values.clone() };
+    values.filters.push((WITHDRAWN.to_owned(), "true".to_owned()));
+    save(desk, id, &values)?;
+    let ids = price_ids(desk, &values, &metadata)?;
+    let prices = withdraw_prices(desk, ids)?;
+    Ok(was_on_sale.then_some(prices))
+}
+
+/// Returns whether the catalog document names a product no more.
+pub(super) fn is_withdrawn(values: &ProductValues) -> bool {
+    values.filters.iter().any(|(name, _)| name == WITHDRAWN)
+}
+
+/// Returns the provider's ids of a product's prices.
+pub(super) fn price_ids(desk: &Desk<'_>, values: &ProductValues, metadata: &Object) -> Ruled<Vec<String>> {
+    let currency = &desk.catalog.settings()?.currency;
+    Ok(prices_of(values, metadata, currency).into_iter().filter_map(|price| price.id).collect())
+}
+
+/// Takes prices off sale. Returns those that were on sale.
+pub(super) fn withdraw_prices(desk: &mut Desk<'_>, ids: Vec<String>) -> Ruled<Vec<String>> {
+    let mut withdrawn = Vec::new();
+    for id in ids {
+        let Some(price) = desk.catalog.price(&id)?.filter(|price| price.active) else { continue };
+        let price = Price { active: false, ..(**price).clone() };
+        let key = CatalogKey::Price(id.clone());
+        desk.catalog.write_over(key, Some(CatalogRow::Price(price.clone())));
+        desk.account.put_price(price)?;
+        withdrawn.push(id);
+    }
+    Ok(withdrawn)
+}
+
+/// Adds the grants of the published price that the new one leaves out, with their conditions: who pays a price keeps what it was sold
+/// with. An amount of 0 takes a grant away.
+pub(super) fn keep_grants(published: &Price, terms: &Terms, price: &mut Price) -> Fallible<()> {
+    let is_left_out = |grant: &&Grant| price.grants.iter().all(|named| named.key != grant.key);
+    let kept: Vec<Grant> = published.grants.iter().filter(is_left_out).cloned().collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let mut new = Terms::read(price)?;
+    for grant in &kept {
+        if let Some(condition) = terms.conditions.get(&grant.key) {
+            new.conditions.insert(grant.key.clone(), condition.clone());
+        }
+    }
+    price.terms = encode(&new)?;
+    price.grants.extend(kept);
+    Ok(())
+}
