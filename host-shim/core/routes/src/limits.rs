@@ -67,7 +67,6 @@ limits! {
     RECHECK_S: u64 = 30, "seconds", "a stream without a look at its caller's rights", "who may no longer read gets nothing new for longer";
     LOGINS_PER_MINUTE: u32 = 10, "logins a minute", "an address, and failed ones of a user", "each costs a slow hash";
     REGISTRATIONS_PER_DAY: u32 = 20, "registrations a day", "an address", "people of an office may register; each is a customer at Stripe";
-    IDLE_USER_DAYS: u32 = 30, "days", "a user who has not proved the address and has done nothing", "anybody can register with any address; then the user is removed";
     ORGANIZATIONS_PER_DAY: u32 = 20, "organizations a day", "those that a user makes or dissolves", "each is an account, and nobody needs so many";
     MAILS_PER_HOUR: u32 = 10, "mails an hour", "mails that requests cause to one mailbox; resets count apart", "more would only fill it";
     MAILS_PER_DAY: u32 = 30, "mails a day", "mails that requests cause to one mailbox; resets count apart", "a link of a reset works longer than the wait for the next one";

@@ -33,8 +33,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// Time between two searches for users who have done nothing.
-const IDLE_USERS_EVERY: Duration = Duration::from_secs(86_400);
 /// Longest time of a stop.
 const END: Duration = Duration::from_secs(END_S_MAX);
 
@@ -217,10 +215,6 @@ impl Daemon {
         runtime.spawn(async move {
             announced.announce_users().await;
             announced.look_for_waiting().await;
-            loop {
-                announced.remove_idle_users().await;
-                tokio::time::sleep(IDLE_USERS_EVERY).await;
-            }
         });
         let mut until = None;
         let stopped = async {

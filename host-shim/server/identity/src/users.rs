@@ -288,26 +288,6 @@ impl Users {
         Ok(self.0.query(&query, values![livemode], user)?)
     }
 
-    /// Returns users of a mode, no operators, who were registered before a time and have not proved their addresses, in the order of their
-    /// ids after `after`.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be read.
-    pub fn unproved(
-        &self,
-        livemode: bool,
-        before: Timestamp,
-        after: &str,
-        limit: usize,
-    ) -> Result<Vec<User>, UsersError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM users WHERE livemode = ?1 AND confirmed_at IS NULL AND is_operator = 0 \
-             AND created_at < ?2 AND id > ?3 ORDER BY id LIMIT ?4"
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(self.0.query(&query, values![livemode, before, after, limit], user)?)
-    }
-
     /// Notes that the business knows a user.
     ///
     /// # Errors

@@ -289,11 +289,6 @@ impl Server {
     }
 
     /// Returns the address without `http://`.
-    /// Removes the users who have done nothing.
-    pub fn remove_idle_users(&self) {
-        runtime().block_on(self.front.remove_idle_users());
-    }
-
     pub fn address(&self) -> &str {
         self.address.trim_start_matches("http://")
     }

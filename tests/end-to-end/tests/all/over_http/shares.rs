@@ -155,31 +155,3 @@ fn a_payload_is_stored_without_blanks_between_its_tokens() {
     });
     assert_eq!(payloads, [r#"{"name":"My  App"}"#]);
 }
-
-/// Ada proves nothing and does nothing, Bob has an instance, and Eve has just come.
-#[test]
-fn a_user_who_proves_and_does_nothing_is_removed_after_a_month() {
-    const DAY_MS: i64 = 86_400_000;
-    let api = Api::start("solobase");
-    let [ada, bob] = ["ada", "bob"].map(|name| register(&api, name, "192.0.2.1").1);
-    let subscribed = api.plain_of(200, "POST /api/commands/mail.subscribe", &bob, &json!({}));
-    assert!(subscribed.is_object(), "{subscribed}");
-    let me = |token: &str| {
-        let authorization = format!("Bearer {token}");
-        let headers = [("Authorization", authorization.as_str())];
-        Connection::open(api.server.address()).request("GET /api/auth/me", &headers, b"").status
-    };
-    let log_in = |name: &str| {
-        let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD}).to_string();
-        Connection::open(api.server.address()).request(LOG_IN, &[], body.as_bytes()).status
-    };
-    api.server.advance_to(api.server.now() + 29 * DAY_MS);
-    api.server.remove_idle_users();
-    assert_eq!((log_in("ada"), log_in("bob")), (200, 200));
-    let eve = register(&api, "eve", "192.0.2.1").1;
-    api.server.advance_to(api.server.now() + 2 * DAY_MS);
-    api.server.remove_idle_users();
-    assert_eq!((log_in("ada"), log_in("bob"), log_in("eve")), (401, 200, 200));
-    assert_eq!((me(&ada), me(&eve)), (401, 200));
-    assert_eq!(register(&api, "ada", "192.0.2.1").0, 201, "the address is free again");
-}
