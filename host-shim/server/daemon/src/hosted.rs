@@ -215,10 +215,15 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let host = data.host_id()?;
     let presence = data.database().map(|settings| Presence::take(settings, &host)).transpose()?;
     let partition = Partition { business: business.name.clone(), livemode };
-    let store = open_store(&data)?;
-    if !opened.vault.was_used() && !opened.vault.is_begun_anew() {
+    // A refused start leaves no store that was not there.
+    let known_store =
+        (data.database().is_some() || data.path(STORE).is_file()).then(|| open_store(&data)).transpose()?;
+    if let Some(store) = &known_store
+        && !opened.vault.was_used()
+        && !opened.vault.is_begun_anew()
+    {
         // Only then all results are read. The first session makes a secret, so this is asked before.
-        check_vault(&opened.vault, &Recorded::of(&*store, Some(&partition))?.secrets())?;
+        check_vault(&opened.vault, &Recorded::of(&**store, Some(&partition))?.secrets())?;
     }
     let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
     let business = match origin_of(&setup.url) {
@@ -276,6 +281,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         BusinessRoutes::new(&business, &config, Some(opened.vault.clone()))
     };
     let pages = SitePages::new(&business.filled(&setup.config), is_local).map_err(HostedError::Pages)?;
+    let store = known_store.map_or_else(|| open_store(&data), Ok)?;
     let has_events = !store.inbox_after(Some(&partition), 0, 1)?.is_empty();
     let first_s = crate::sweep::first_s(now_s, has_events);
     if let Some(roles) = &setup.views {
