@@ -127,12 +127,12 @@ impl Rooms {
 }
 
 /// Returns the places of waiting calls in turn. Of each call the queue that it waits in is given, and how many turns this queue has had;
-/// none for a call that needs no turn.
+/// none for a call that needs no turn, which comes with the first ones.
 pub(super) fn in_turn<Q: Ord>(waiting: impl Iterator<Item = Option<(Q, usize)>>) -> Vec<usize> {
     let mut before: BTreeMap<Q, usize> = BTreeMap::new();
     let mut turns: Vec<(usize, usize)> = Vec::new();
     for (place, one) in waiting.enumerate() {
-        let turn = one.map_or(0, |(queue, had)| {
+        let turn = one.map_or(1, |(queue, had)| {
             let before = before.entry(queue).or_insert(had);
             *before += 1;
             *before
