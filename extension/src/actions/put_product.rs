@@ -4,7 +4,7 @@
 
 mod sync;
 mod unique;
-mod withdraw;
+mod withdrawal;
 
 use super::listed;
 use crate::catalog::desk::Desk;
@@ -25,7 +25,6 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 pub(crate) use sync::{Wanted, request_missing};
-pub(crate) use withdraw::withdraw;
 
 /// What putting a product has led to.
 pub(crate) struct Put {
@@ -175,6 +174,24 @@ pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     Ok(())
 }
 
+/// Takes a product and its prices off sale, and releases its unique values. Returns the prices that were on sale; `None` if the product
+/// was not on sale.
+pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<String>>> {
+    let Some(row) = desk.catalog.product(id)? else { return Ok(None) };
+    if withdrawal::is_withdrawn(&row.values) {
+        return Ok(None);
+    }
+    let metadata = desk.catalog.metadata(id)?;
+    if let Some(decl) = desk.catalog.type_named(&row.values.product_type)? {
+        unique::release(desk, names(&decl, &metadata))?;
+    }
+    let values = withdrawal::withdrawn(&row.values);
+    save(desk, id, &values)?;
+    let ids = withdrawal::price_ids(desk, &values, &metadata)?;
+    let prices = withdrawal::withdraw_prices(desk, ids)?;
+    Ok(row.values.active.then_some(prices))
+}
+
 /// Puts a product; stores its prices, or requests their creation at the provider. Prices that it no longer has go off sale.
 pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<Put> {
     check(desk, id, &proposed)?;
@@ -185,10 +202,10 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
         None => false,
     };
     // A withdrawn product has released its values, and another product may have them now.
-    let held = stored.as_deref().filter(|_| current.as_ref().is_some_and(|row| !withdraw::is_withdrawn(&row.values)));
+    let held = stored.as_deref().filter(|_| current.as_ref().is_some_and(|row| !withdrawal::is_withdrawn(&row.values)));
     unique::take(desk, &proposed.decl, held, &proposed.metadata)?;
     let had = match (&current, &stored) {
-        (Some(row), Some(stored)) => withdraw::price_ids(desk, &row.values, stored)?,
+        (Some(row), Some(stored)) => withdrawal::price_ids(desk, &row.values, stored)?,
         _ => Vec::new(),
     };
     put_in_force(desk, stored.as_deref(), &mut proposed)?;
@@ -198,7 +215,7 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
     }
     let prices = proposed.prices(&currency);
     let is_dropped = |id: &String| prices.iter().all(|price| price.id.as_ref() != Some(id));
-    let dropped = withdraw::withdraw_prices(desk, had.into_iter().filter(is_dropped).collect())?;
+    let dropped = withdrawal::withdraw_prices(desk, had.into_iter().filter(is_dropped).collect())?;
     let is_missing = prices.iter().any(|price| price.id.is_none());
     let wants_sync = is_missing && proposed.values.active;
     if wants_sync {
@@ -248,7 +265,7 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
 pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     let current = check_price(desk, &price)?;
     if let Some(published) = &current {
-        withdraw::keep_grants(published, published.terms()?, &mut price)?;
+        withdrawal::keep_grants(published, published.terms()?, &mut price)?;
     }
     // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
     if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {

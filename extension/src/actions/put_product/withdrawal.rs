@@ -1,9 +1,7 @@
 //! Takes products and prices off sale that the catalog document names no more. Who holds them keeps them: the rows stay, with what they
 //! grant, so that events of subscriptions still count.
 
-use super::{save, unique};
 use crate::catalog::desk::Desk;
-use crate::catalog::instance::names;
 use crate::catalog::names::WITHDRAWN;
 use crate::catalog::price::prices_of;
 use crate::catalog::terms::Terms;
@@ -11,24 +9,11 @@ use crate::model::halt::Ruled;
 use crate::model::json::{Object, encode};
 use extension_contract::{CatalogKey, CatalogRow, Fallible, Grant, Price, ProductValues};
 
-/// Takes a product and its prices off sale, and releases its unique values. Returns the prices that were on sale; `None` if the product
-/// was not on sale.
-pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<String>>> {
-    let Some(row) = desk.catalog.product(id)? else { return Ok(None) };
-    if is_withdrawn(&row.values) {
-        return Ok(None);
-    }
-    let metadata = desk.catalog.metadata(id)?;
-    if let Some(decl) = desk.catalog.type_named(&row.values.product_type)? {
-        unique::release(desk, names(&decl, &metadata))?;
-    }
-    let was_on_sale = row.values.active;
-    let mut values = ProductValues { active: false, ..row.values.clone() };
+/// Returns the values of a product that the catalog document names no more.
+pub(super) fn withdrawn(values: &ProductValues) -> ProductValues {
+    let mut values = ProductValues { active: false, ..values.clone() };
     values.filters.push((WITHDRAWN.to_owned(), "true".to_owned()));
-    save(desk, id, &values)?;
-    let ids = price_ids(desk, &values, &metadata)?;
-    let prices = withdraw_prices(desk, ids)?;
-    Ok(was_on_sale.then_some(prices))
+    values
 }
 
 /// Returns whether the catalog document names a product no more.
