@@ -1,6 +1,6 @@
 //! Real servers for tests: installed once into `target/counterparts`, started per test on a free port of 127.0.0.1, and
-//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`] and
-//! [`LiteLlm`], which can't be installed, are doubles built from their published APIs.
+//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`],
+//! [`LiteLlm`] and [`EffectService`], which can't be installed, are doubles built from their published APIs.
 //!
 //! Everything here is for tests, so it panics on errors instead of returning them.
 
@@ -15,6 +15,7 @@ mod registry;
 mod run;
 mod s3rver;
 mod server;
+mod service;
 mod smtp;
 mod sqlacodegen;
 mod stripe;
@@ -31,6 +32,7 @@ pub use registry::{DockerRegistry, TokenAuth, openssl, skopeo};
 pub use run::{run, succeeds};
 pub use s3rver::S3rver;
 pub use server::{Server, free_port};
+pub use service::EffectService;
 pub use smtp::Smtp;
 pub use sqlacodegen::Sqlacodegen;
 pub use stripe::{stripe_cli, stripe_node, stripe_python};

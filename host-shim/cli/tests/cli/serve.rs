@@ -19,6 +19,9 @@ mod database;
 mod full_disk;
 #[path = "serve/oidc.rs"]
 mod oidc;
+#[cfg(target_os = "linux")]
+#[path = "serve/operation.rs"]
+mod operation;
 #[path = "serve/outgoing.rs"]
 mod outgoing;
 #[path = "serve/pages.rs"]

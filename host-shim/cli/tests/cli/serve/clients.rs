@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// A secret that the server does not know.
 const OTHER: &str = "whsec_of_another_endpoint";
 /// An API key of the local Stripe.
-const KEY: &str = "sk_test_1234567890listen";
+pub const KEY: &str = "sk_test_1234567890listen";
 /// Time limit of one command.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -104,14 +104,14 @@ impl Drop for Killed {
 }
 
 /// A local Stripe in a process of its own, and the Stripe CLI with which it is used.
-struct LocalStripe {
-    address: String,
+pub struct LocalStripe {
+    pub address: String,
     home: tempfile::TempDir,
     _process: Killed,
 }
 
 impl LocalStripe {
-    fn start() -> LocalStripe {
+    pub fn start() -> LocalStripe {
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
             .args(["stripe", "--port", "0", "--clock", "wall"])
             .stdin(Stdio::null())
@@ -136,7 +136,7 @@ impl LocalStripe {
         command
     }
 
-    fn call(&self, line: &str, form: &str) -> Value {
+    pub fn call(&self, line: &str, form: &str) -> Value {
         let headers = format!("Authorization: Bearer {KEY}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
         let (status, body) = send(&self.address, line, &headers, form).expect("an answer");
         assert_eq!(status, 200, "{line}: {body}");
