@@ -129,7 +129,7 @@ struct Begun<'s> {
     front: &'s Front,
     limits: &'s ConnectionLimits,
     open: &'s Arc<Semaphore>,
-    of_addresses: &'s Arc<AtOnce>,
+    of_addresses: &'s Arc<AtOnce<IpAddr>>,
 }
 
 /// What accepts connections.

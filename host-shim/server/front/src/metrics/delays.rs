@@ -7,7 +7,7 @@ use crate::front::HostedSite;
 use crate::query::read;
 use extension_contract::Timestamp;
 use host_provider_api::Outage;
-use host_store::{OF_HOST, Partition, Read, Stored};
+use host_store::{DueQuery, OF_HOST, Partition, Read, Stored};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -116,7 +116,8 @@ fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Found
     let mut passed: Vec<String> = OF_HOST.iter().map(|kind| (*kind).to_owned()).collect();
     // The first due effect of each kind.
     while waiting_ms.len() < KINDS_MAX {
-        let Some(row) = store.effects_due(partition, now, false, &passed, 1)?.pop() else { break };
+        let query = DueQuery { timers: false, busy: &passed, ..DueQuery::of(partition, now, 1) };
+        let Some(row) = store.effects_due(&query)?.pop() else { break };
         let since = row.effect.not_before.unwrap_or(row.created_at).max(row.created_at);
         let kind = row.effect.kind;
         if passed.contains(&kind) {

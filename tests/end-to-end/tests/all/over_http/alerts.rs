@@ -252,7 +252,7 @@ impl Provider for Out {
     }
 
     fn room(&self) -> Room {
-        Room { at_once: 0, per_account: 0 }
+        Room { at_once: 0, per_account: 0, ..Room::default() }
     }
 
     fn name(&self) -> Option<&'static str> {
