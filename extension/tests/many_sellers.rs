@@ -30,7 +30,7 @@ fn product(id: String, product_type: &str, active: bool, metadata: &Value) -> Pr
 
 fn agent(number: usize) -> Product {
     let metadata = json!({"slug": number.to_string(), "creator": "user:zoe"});
-    product(format!("prod_{number:06}"), "agent", number % 10 == 0, &metadata)
+    product(format!("prod_{number:06}"), "agent", number.is_multiple_of(10), &metadata)
 }
 
 fn types() -> Vec<Product> {

@@ -3,11 +3,8 @@
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Prefix of the claims `address:HASH`. The account of a user who has proved an address holds it.
+/// Prefix of the claims `address:HASH`. Such a claim places checkouts without an account by the buyer's e-mail address.
 pub const ADDRESS_CLAIMS: &str = "address:";
-/// Prefix of the claims `buyer:HASH`. An account that a checkout without an account has made holds it until somebody takes the account
-/// over; it places the next such checkouts with the same address.
-pub const BUYER_CLAIMS: &str = "buyer:";
 /// Number of bytes of an address's hash.
 const ADDRESS_BYTES: usize = 16;
 

@@ -21,7 +21,7 @@ pub mod types;
 
 pub use effects::*;
 pub use events::*;
-pub use hash::{ADDRESS_CLAIMS, BUYER_CLAIMS, address_hash, short_sha256};
+pub use hash::{ADDRESS_CLAIMS, address_hash, short_sha256};
 pub use manifest::*;
 pub use products::*;
 pub use purchases::*;

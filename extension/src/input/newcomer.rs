@@ -1,6 +1,5 @@
-//! Finds the account of a paid checkout that was made elsewhere and names no account (ORC-02, ORC-03): the account of an earlier such
-//! checkout with the same address that nobody has taken over, or else a new one. Whoever pays types the address, so it never leads to an
-//! account that somebody has.
+//! Finds the account of a paid checkout that was made elsewhere and names no account (ORC-02, ORC-03): the account that has the
+//! buyer's address, or else a new one.
 
 use super::stripe::Session;
 use super::{Body, Content, Input};
@@ -16,16 +15,20 @@ use std::rc::Rc;
 const FINISHED: [&str; 3] =
     ["checkout.session.completed", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"];
 
-/// Returns the account that is made for a checkout without one. Its id comes from the session's, since an earlier account of the address
-/// may have an owner now.
+/// Number of hexadecimal digits in the id of a new account.
+const ID_DIGITS: usize = 16;
+
+/// Returns the account that is made for a checkout without one. Its id comes from the buyer's address, so that it does not depend on the
+/// order of checkouts; without an address, from the session's id.
 pub(crate) fn account_of(session: &Session<'_>) -> Account {
-    Account::User(format!("usr_{}", short_hash(&session.id)))
+    let digits = session.email().map(|email| address_hash(email).chars().take(ID_DIGITS).collect());
+    Account::User(format!("usr_{}", digits.unwrap_or_else(|| short_hash(&session.id))))
 }
 
 /// Adds the account to the placement of such a checkout. Ids that an account has claimed come first.
 pub(crate) fn place(host: &mut dyn Imports, event: &Event, input: &mut Input<'_>) -> Ruled<()> {
     let Some((session, address)) = unplaced(host, event, input)? else { return Ok(()) };
-    input.placement.keys.extend(address.map(|hash| ClaimKey::Buyer(&hash).into()));
+    input.placement.keys.extend(address.map(|hash| ClaimKey::Address(&hash).into()));
     input.placement.account = Some(session);
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::{Closed, Erased};
 use extension_contract::{
-    ADDRESS_CLAIMS, ActorKind, BUYER_CLAIMS, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
+    ADDRESS_CLAIMS, ActorKind, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -40,8 +40,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
     desk.account.put(Closed::ID, Closed { at: desk.now, cancelled, expired, erased: Erased::default() });
     // A later checkout of the address is another account's.
-    let mut addresses = desk.account.claims_mine(ADDRESS_CLAIMS)?;
-    addresses.extend(desk.account.claims_mine(BUYER_CLAIMS)?);
+    let addresses = desk.account.claims_mine(ADDRESS_CLAIMS)?;
     if !addresses.is_empty() {
         desk.account.release_claims(addresses, None);
     }
@@ -57,26 +56,20 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.confirm`: claims the hash of an address, in place of an earlier one. An account that a checkout without an account has made
-/// has an owner from now on, so later such checkouts (`from_checkout`) go to other accounts. After a change, the account gives up the
-/// earlier address also if another account has the new one, and the customer at the provider gets the new address.
+/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that name no account
+/// (`from_checkout`). After a change, the account gives up the earlier address also if another account has the new one, and the customer
+/// at the provider gets the new address.
 pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     owner(desk)?;
     let email = required_text(body, "email")?;
     let key = String::from(ClaimKey::Address(&address_hash(&email)));
     let mut held = desk.account.claims_mine(ADDRESS_CLAIMS)?;
-    let as_buyer = desk.account.claims_mine(BUYER_CLAIMS)?;
-    let is_taken_over = !as_buyer.is_empty();
-    if is_taken_over {
-        desk.account.release_claims(as_buyer, None);
-    }
     if held.contains(&key) {
-        return Ok(if is_taken_over { Outcome::Applied } else { Outcome::Duplicate(key) }.into());
+        return Ok(Outcome::Duplicate(key).into());
     }
     // An account that has another address gives up the earlier one in any case.
     if let Some(taken) = desk.account.claim_free(&[key])?
         && held.is_empty()
-        && !is_taken_over
     {
         return Err(Refusal::NameTaken(taken).into());
     }

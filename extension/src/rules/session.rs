@@ -196,14 +196,13 @@ fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session
     desk.account.claim(keys)
 }
 
-/// Claims the buyer's address for an account that was made for this checkout, so that whoever proves the address finds the account, and
-/// the buyer's next checkout does.
+/// Claims the buyer's address for an account that was made for this checkout, so that whoever proves the address finds the account.
 fn claim_address(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()> {
     if desk.account.owner() != Some(&account_of(object)) {
         return Ok(());
     }
     match object.email() {
-        Some(email) => desk.account.claim([ClaimKey::Buyer(&address_hash(email))]),
+        Some(email) => desk.account.claim([ClaimKey::Address(&address_hash(email))]),
         None => Ok(()),
     }
 }

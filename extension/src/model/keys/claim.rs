@@ -1,6 +1,6 @@
 //! Keys of claims, and ids of catalog rows.
 
-use extension_contract::{ADDRESS_CLAIMS, BUYER_CLAIMS, CONNECTED_ACCOUNT_CLAIMS};
+use extension_contract::{ADDRESS_CLAIMS, CONNECTED_ACCOUNT_CLAIMS};
 
 /// The key of a claim: at most one account of a business holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,8 @@ pub(crate) enum ClaimKey<'a> {
     ConnectedAccount(&'a str),
     /// A token.
     Token(&'a str),
-    /// The hash of an e-mail address that a user has proved.
+    /// The hash of an e-mail address.
     Address(&'a str),
-    /// The hash of the e-mail address of a buyer whose account nobody has taken over.
-    Buyer(&'a str),
     /// A value of a unique field, within the field's namespace.
     Name { space: &'a str, value: &'a str },
 }
@@ -45,9 +43,6 @@ pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
 /// Prefix of the claims of addresses, without the colon.
 const ADDRESS: &str = ADDRESS_CLAIMS.split_at(ADDRESS_CLAIMS.len() - 1).0;
 
-/// Prefix of the claims of buyers, without the colon.
-const BUYER: &str = BUYER_CLAIMS.split_at(BUYER_CLAIMS.len() - 1).0;
-
 impl ClaimKey<'_> {
     fn parts(&self) -> (&str, &str) {
         match self {
@@ -61,7 +56,6 @@ impl ClaimKey<'_> {
             ClaimKey::ConnectedAccount(id) => (CONNECTED_ACCOUNT, id),
             ClaimKey::Token(id) => ("token", id),
             ClaimKey::Address(hash) => (ADDRESS, hash),
-            ClaimKey::Buyer(hash) => (BUYER, hash),
             ClaimKey::Name { space, value } => (space, value),
         }
     }

@@ -437,7 +437,7 @@ fn a_start_over_a_store_is_rehearsed() {
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("catalog.yml:15"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("catalog.yml:12"), "{}", ran.stdout);
 
     // The store is as it was, and `check` alone sees nothing of it.
     assert_eq!(check(folder.path(), &[]).code, 0);

@@ -11,7 +11,7 @@ mod names;
 mod shape;
 mod stand_in;
 
-use extension_contract::{ADDRESS_CLAIMS, Account, BUYER_CLAIMS, Event, Payload, address_hash};
+use extension_contract::{ADDRESS_CLAIMS, Account, Event, Payload, address_hash};
 use names::Names;
 use regex::Regex;
 use serde_json::Value;
@@ -134,12 +134,10 @@ impl Personal {
 
     /// Replaces all known values in a text.
     pub fn text(&self, text: &str) -> String {
-        for prefix in [ADDRESS_CLAIMS, BUYER_CLAIMS] {
-            if let Some((before, hash)) = text.rsplit_once(prefix)
-                && let Some(other) = self.address_hashes.get(hash)
-            {
-                return format!("{before}{prefix}{other}");
-            }
+        if let Some((before, hash)) = text.rsplit_once(ADDRESS_CLAIMS)
+            && let Some(other) = self.address_hashes.get(hash)
+        {
+            return format!("{before}{ADDRESS_CLAIMS}{other}");
         }
         let within = match &self.within {
             Some(within) => within.replace_all(text, |found: &regex::Captures<'_>| {

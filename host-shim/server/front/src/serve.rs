@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
@@ -86,9 +86,10 @@ pub async fn serve(
     let http = http(&limits);
     let open = Arc::new(Semaphore::new(limits.open));
     let of_addresses = Arc::new(AtOnce::default());
-    let (graceful, late) = (GracefulShutdown::new(), GracefulShutdown::new());
-    let begun = Begun { front: &front, limits: &limits, open: &open, of_addresses: &of_addresses };
-    let serving = Accepting { begun, http: &http, graceful: &graceful };
+    let graceful = GracefulShutdown::new();
+    let (alive, mut all_ended) = mpsc::channel(1);
+    let begun = Begun { front: &front, limits: &limits, open: &open, of_addresses: &of_addresses, alive: &alive };
+    let serving = Accepting { begun, http: &http, graceful: Some(&graceful) };
     tokio::pin!(stop);
     tokio::select! {
         () = serving.accept_all(&listener) => {}
@@ -99,17 +100,17 @@ pub async fn serve(
     let mut last = http.clone();
     // Each connection gets one answer more, which closes it.
     last.keep_alive(false);
-    let serving = Accepting { begun, http: &last, graceful: &late };
+    let serving = Accepting { begun, http: &last, graceful: None };
     tokio::select! {
         () = serving.accept_all(&listener) => {}
         () = graceful.shutdown() => {}
         () = sleep_until(until) => {}
     }
     serving.accept_waiting(listener);
-    // The connections of before have ended, unless the time is over.
-    match timeout_at(until, late.shutdown()).await {
-        Ok(()) if Instant::now() < until => Serving::Answered,
-        _ => Serving::Cut,
+    drop(alive);
+    match timeout_at(until, all_ended.recv()).await {
+        Ok(_) => Serving::Answered,
+        Err(_) => Serving::Cut,
     }
 }
 
@@ -130,14 +131,17 @@ struct Begun<'s> {
     limits: &'s ConnectionLimits,
     open: &'s Arc<Semaphore>,
     of_addresses: &'s Arc<AtOnce<IpAddr>>,
+    /// Each connection has a copy until it ends.
+    alive: &'s mpsc::Sender<Infallible>,
 }
 
 /// What accepts connections.
 struct Accepting<'s> {
     begun: Begun<'s>,
     http: &'s http1::Builder,
-    /// Watches the connections.
-    graceful: &'s GracefulShutdown,
+    /// Ends the connections after the answers that are under way; none for connections that end after one answer by themselves. Those must
+    /// not be asked to end: they would, without reading a request that has arrived.
+    graceful: Option<&'s GracefulShutdown>,
 }
 
 impl Accepting<'_> {
@@ -186,11 +190,23 @@ impl Accepting<'_> {
             }
         });
         let stream = TokioIo::new(with_write_timeout(stream, self.begun.limits.write));
-        let connection = self.graceful.watch(self.http.serve_connection(stream, service));
-        tokio::spawn(async move {
-            // A connection that its client cuts is not an error of the server.
-            let _ = connection.await;
-            drop((permit, of_address));
-        });
+        let connection = self.http.serve_connection(stream, service);
+        let held = (permit, of_address, self.begun.alive.clone());
+        // A connection that its client cuts is not an error of the server.
+        match self.graceful {
+            Some(graceful) => {
+                let connection = graceful.watch(connection);
+                tokio::spawn(async move {
+                    let _ = connection.await;
+                    drop(held);
+                });
+            }
+            None => {
+                tokio::spawn(async move {
+                    let _ = connection.await;
+                    drop(held);
+                });
+            }
+        }
     }
 }

@@ -117,7 +117,7 @@ mod tests {
         let hasher = Hasher::start(1, 8).expect("a thread");
         let (sender, answers) = channel();
         let told = sender.clone();
-        let then = move |made: Result<_, &str>| told.send(made).expect("a receiver");
+        let then = move |made: Result<_, &'static str>| told.send(made).expect("a receiver");
         hasher.judge_and_hash("correct horse".into(), |_| Ok("strong"), then).expect("room");
         let (judged, hash) = answers.recv().expect("an answer").expect("a judgement");
         let hash = hash.expect("a hash");

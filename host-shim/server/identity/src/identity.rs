@@ -110,8 +110,6 @@ pub struct Proof {
     pub taken_over: Option<Account>,
     /// True if the user has another address than before.
     pub has_moved: bool,
-    /// The account of a checkout that the user has taken over by its link.
-    pub claimed: Option<Account>,
 }
 
 /// The users of one business in one mode.
@@ -326,8 +324,7 @@ impl Identity {
                     users::set_password(rows, &user, hash, now)?;
                     let taken_over = user.confirmed_at.is_none().then_some(own);
                     let user = users::prove(rows, user, None, now)?;
-                    let claimed = (link.kind == LinkKind::Claim).then(|| account.clone());
-                    Ok((user, Proof { taken_over, has_moved: false, claimed }))
+                    Ok((user, Proof { taken_over, has_moved: false }))
                 }
                 (None, Account::User(id)) if link.kind == LinkKind::Claim => {
                     let user = User {

@@ -85,7 +85,7 @@ fn known_from_now_on(
             // Whoever registered with the address has not proved it, and may be somebody else.
             users::set_password(rows, &user, "", now)?;
             let taken_over = Some(Account::User(user.id.clone()));
-            (users::prove(rows, user, None, now)?, Proof { taken_over, ..Proof::default() })
+            (users::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
         }
         None => (new_user(rows, livemode, address, issued.name, now)?, Proof::default()),
     };
@@ -106,7 +106,7 @@ fn moved(rows: &impl Statements, known: User, address: &Address) -> Result<(User
         organizations::add_account(rows, known.livemode, account, &known.id)?;
     }
     rows.execute("UPDATE users SET email = ?2 WHERE id = ?1", values![&known.id, address.as_str()])?;
-    Ok((User { email: address.as_str().to_owned(), ..known }, Proof { taken_over, has_moved: true, claimed: None }))
+    Ok((User { email: address.as_str().to_owned(), ..known }, Proof { taken_over, has_moved: true }))
 }
 
 fn new_user(

@@ -48,5 +48,5 @@ fn a_database_of_the_first_schema_keeps_its_rows() {
     changes.rows.push(samples::write(Row::Record(samples::record("things", "rec_0", "[]"))));
     assert_eq!(store.apply(&changes), memory.apply(&changes));
     assert_eq!(store.revision(&samples::scope("user:0")), memory.revision(&samples::scope("user:0")));
-    assert_eq!(sql(&settings, "SELECT version FROM schema_version").trim(), "5");
+    assert_eq!(sql(&settings, "SELECT version FROM schema_version").trim(), "6");
 }

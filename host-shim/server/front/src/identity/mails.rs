@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, BUYER_CLAIMS, Question, address_hash};
+use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, Question, address_hash};
 use host::read::holder;
 use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, Proof, User};
 use host_intake::Decoded;
@@ -146,9 +146,8 @@ pub(crate) async fn confirm(
     Ok(Answered::ok(user_shown(&user)))
 }
 
-/// Tells the business of a proved address. The account that a checkout without one has made with the address goes to the user at the first
-/// proof, and later ones by their links only: whoever pays types the address. Tokens end that an unproved user made in an account before. A
-/// failure is logged: the next proof repeats it.
+/// Tells the business of a proved address, so that a checkout by it finds the account. An account that such a checkout has made before
+/// goes to the user. Tokens end that an unproved user made in an account before. A failure is logged: the next proof repeats it.
 pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof) {
     if let Some(account) = &proof.taken_over
         && let Err(problem) = revoke_tokens(hosted, account).await
@@ -156,31 +155,22 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
         tracing::error!(?problem, %account, "the tokens of an account that was taken over are not revoked");
     }
     let told = async {
-        let hash = address_hash(&user.email);
-        let (as_user, as_buyer) = (format!("{ADDRESS_CLAIMS}{hash}"), format!("{BUYER_CLAIMS}{hash}"));
+        let claim = format!("{ADDRESS_CLAIMS}{}", address_hash(&user.email));
         let partition = hosted.site.partition().clone();
-        let holders = read(hosted, move |store| {
-            Ok((holder(store, &partition, &as_user)?, holder(store, &partition, &as_buyer)?))
-        });
-        let unread = |_| NotSent::Command("the store cannot be read".to_owned());
-        let (as_user, as_buyer) = holders.await.map_err(unread)?;
-        let (own, email) = (Account::User(user.id.clone()), json!({"email": user.email}));
-        let is_first = as_user.as_ref() != Some(&own);
+        let held = read(hosted, move |store| holder(store, &partition, &claim)).await;
+        let own = Account::User(user.id.clone());
+        let made = match held.map_err(|_| NotSent::Command("the store cannot be read".to_owned()))? {
+            Some(holder) if holder == own => return Ok(()),
+            made => made,
+        };
+        if let (Some(made @ Account::User(_)), Some(users)) = (&made, &hosted.users) {
+            let added = users.identity().users().add_account(user.livemode, made, &user.id);
+            added.map_err(|error| NotSent::Command(error.to_string()))?;
+        }
         // After a change, the account gives up the earlier address also if another account has the new one.
-        if as_user.is_none() || is_first && proof.has_moved {
-            command(hosted, own.clone(), "account.confirm", &email).await?;
-        }
-        let mut taken_over = proof.claimed.clone();
-        if let (true, Some(made), Some(users)) = (is_first, as_buyer, &hosted.users) {
-            let added = users.identity().users().add_account(user.livemode, &made, &user.id);
-            if added.map_err(|error| NotSent::Command(error.to_string()))? {
-                taken_over = Some(made);
-            }
-        }
-        // The next checkout with the address is to make another account.
-        match taken_over.filter(|account| *account != own) {
-            Some(account) => command(hosted, account, "account.confirm", &email).await,
-            None => Ok(()),
+        match made.is_none() || proof.has_moved {
+            true => command(hosted, own, "account.confirm", &json!({"email": user.email})).await,
+            false => Ok(()),
         }
     };
     if let Err(error) = told.await {

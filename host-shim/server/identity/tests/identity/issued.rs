@@ -35,13 +35,13 @@ fn whoever_has_another_address_at_the_issuer_has_it_here_too() {
             (login.user.email, login.proof)
         };
         address("s1", "old@example.com");
-        let moved = Proof { has_moved: true, ..Proof::default() };
+        let moved = Proof { taken_over: None, has_moved: true };
         assert_eq!(address("s1", "New@example.com"), ("new@example.com".into(), moved));
         assert_eq!(address("s1", "new@example.com").1, Proof::default(), "nothing is new");
         // Somebody has registered with the next address, and has not proved it.
         let eve = register(&identity, "next@example.com", "correct horse").expect("registered");
         let account = Account::User(eve.user.id.clone());
-        let taken = Proof { taken_over: Some(account.clone()), has_moved: true, claimed: None };
+        let taken = Proof { taken_over: Some(account.clone()), has_moved: true };
         assert_eq!(address("s1", "next@example.com"), ("next@example.com".into(), taken));
         assert_eq!(identity.caller(&eve.token, 2).expect("read"), None, "who has proved nothing has to go");
         let me = identity.log_in_issued(of("s1", None), 3).expect("logged in").user;

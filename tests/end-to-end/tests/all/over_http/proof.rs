@@ -11,7 +11,7 @@ const HOOK: &str = "https://hooks.example/in";
 const PAID: &str = "{stripe: checkout.session.completed, id: evt_paid, set: {id: cs_1, mode: payment, subscription: null, \
                     customer: cus_A, payment_intent: pi_1, metadata: {orchestraName: City, subdomain: city, plan: pro}, \
                     customer_email: ada@example.com}}";
-const MADE: &str = "user:usr_df49cb665346890a";
+const MADE: &str = "user:usr_b5fc85e55755f9e0";
 
 /// What a user may do with an unproved address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
