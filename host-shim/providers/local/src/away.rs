@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// An answer that is being made.
+/// An answer that is being made. It may use timers.
 pub type AwayAnswer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Answers requests to the addresses of instances that are suspended, archived or being restored.

@@ -54,7 +54,7 @@ impl Server {
         let address = listener.local_addr().map_err(taken)?;
         listener.set_nonblocking(true).map_err(taken)?;
         store.set_port(address.port())?;
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(taken)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state((store, away));
         let listener = {
