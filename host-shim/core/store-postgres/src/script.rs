@@ -2,6 +2,10 @@
 
 use crate::settings::{OpenError, Settings};
 use crate::wire::Wire;
+use host_store::{StoreError, Stored};
+
+/// Maximum number of attempts to run a script. Each deadlock lasts a second before PostgreSQL ends it.
+const ATTEMPTS: usize = 20;
 
 /// Runs a script over a connection of its own, with the store's tables in the search path. A script that fails within its own
 /// transaction changes nothing.
@@ -22,7 +26,19 @@ pub fn run_script_unless_made(
     comment: &str,
     script: &str,
 ) -> Result<bool, OpenError> {
-    let wire = Wire::connect(settings.patient())?;
+    let mut attempt = 1;
+    loop {
+        // A script that fails leaves its connection within a transaction, so each attempt has its own.
+        let wire = Wire::connect(settings.patient())?;
+        match run_unless_made(&wire, schema, comment, script) {
+            // The script locks tables that other servers are using, so that PostgreSQL may end one of both.
+            Err(StoreError::Locked(_)) if attempt < ATTEMPTS => attempt += 1,
+            result => return Ok(result?),
+        }
+    }
+}
+
+fn run_unless_made(wire: &Wire, schema: &str, comment: &str, script: &str) -> Stored<bool> {
     let sql =
         "SELECT FROM pg_namespace n WHERE n.nspname = $1::text AND obj_description(n.oid, 'pg_namespace') = $2::text";
     if wire.query_one(sql, &[&schema, &comment])?.is_some() {
