@@ -621,6 +621,11 @@ fn assert_nothing_is_lost(data: &Path, (events, instances): &Ids) {
 
 /// Waits until every effect that no timer waits for has ended. Fails if nothing moves for 60 s.
 fn wait_until_quiet(server: &Running) {
+    wait_until_quiet_within(server, Duration::from_secs(60));
+}
+
+/// Like [`wait_until_quiet`], with another time in which something must move.
+fn wait_until_quiet_within(server: &Running, patience: Duration) {
     let (mut before, mut since) = (Vec::new(), Instant::now());
     loop {
         let open = open_effects(server);
@@ -630,7 +635,7 @@ fn wait_until_quiet(server: &Running) {
         if open != before {
             (before, since) = (open, Instant::now());
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "nothing moves; an open effect: {}", before[0]);
+        assert!(since.elapsed() < patience, "nothing moves; an open effect: {}", before[0]);
         thread::sleep(Duration::from_millis(200));
     }
 }

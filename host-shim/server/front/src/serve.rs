@@ -191,22 +191,15 @@ impl Accepting<'_> {
         });
         let stream = TokioIo::new(with_write_timeout(stream, self.begun.limits.write));
         let connection = self.http.serve_connection(stream, service);
+        let answered: Pin<Box<dyn Future<Output = _> + Send>> = match self.graceful {
+            Some(graceful) => Box::pin(graceful.watch(connection)),
+            None => Box::pin(connection),
+        };
         let held = (permit, of_address, self.begun.alive.clone());
-        // A connection that its client cuts is not an error of the server.
-        match self.graceful {
-            Some(graceful) => {
-                let connection = graceful.watch(connection);
-                tokio::spawn(async move {
-                    let _ = connection.await;
-                    drop(held);
-                });
-            }
-            None => {
-                tokio::spawn(async move {
-                    let _ = connection.await;
-                    drop(held);
-                });
-            }
-        }
+        tokio::spawn(async move {
+            // A connection that its client cuts is not an error of the server.
+            let _ = answered.await;
+            drop(held);
+        });
     }
 }

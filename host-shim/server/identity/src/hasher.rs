@@ -139,19 +139,24 @@ mod tests {
         assert_eq!(all, [true, false, false, false]);
     }
 
-    #[test]
-    fn more_passwords_than_wait_are_refused_at_once() {
-        let hasher = Hasher::start(1, 1).expect("a thread");
+    /// Keeps the only thread of a hasher busy until the result is dropped.
+    fn occupied(hasher: &Hasher) -> std::sync::mpsc::Sender<()> {
         let (go, wait) = channel::<()>();
         let (begun, began) = channel();
         hasher
             .send(Box::new(move |_| {
                 begun.send(()).expect("a receiver");
-                // The test drops the sender.
                 let _ = wait.recv();
             }))
             .expect("room");
         began.recv().expect("the thread is busy");
+        go
+    }
+
+    #[test]
+    fn more_passwords_than_wait_are_refused_at_once() {
+        let hasher = Hasher::start(1, 1).expect("a thread");
+        let go = occupied(&hasher);
         assert_eq!(hasher.verify("one".into(), None, |_| {}), Ok(()), "it waits");
         assert_eq!(hasher.verify("two".into(), None, |_| {}), Err(Busy));
         drop(go);
@@ -160,16 +165,7 @@ mod tests {
     #[test]
     fn one_caller_leaves_room_for_others_and_waits_for_the_own_passwords() {
         let hasher = Hasher::start(1, 8).expect("a thread");
-        let (go, wait) = channel::<()>();
-        let (begun, began) = channel();
-        hasher
-            .send(Box::new(move |_| {
-                begun.send(()).expect("a receiver");
-                // The test drops the sender.
-                let _ = wait.recv();
-            }))
-            .expect("room");
-        began.recv().expect("the thread is busy");
+        let go = occupied(&hasher);
         let (sender, done) = channel();
         let send = |name: &'static str| {
             let told = sender.clone();

@@ -2,7 +2,7 @@
 //! Stripe than one list of them has. Each test takes minutes; `cargo xtask live operation` runs them.
 
 use super::clients::{KEY, LocalStripe};
-use super::{CLIENTS, Customers, Running, SECRET, args, environment, log_of, now_s, open_effects, send};
+use super::{CLIENTS, Customers, Running, SECRET, args, environment, log_of, now_s, send, wait_until_quiet_within};
 use crate::run::fixtures;
 use counterparts::{EffectService, Postgres};
 use host_intake::testing::sign;
@@ -109,22 +109,6 @@ fn command(server: &Running, line: &str, body: &Value) -> (u16, String) {
     send(&server.address, &format!("POST /api/commands/{line}"), &authorization, &body).expect("an answer")
 }
 
-/// Waits until no effect is open. Fails if nothing moves for too long.
-fn wait(server: &Running) {
-    let (mut before, mut since) = (Vec::new(), Instant::now());
-    loop {
-        let open = open_effects(server);
-        if open.is_empty() {
-            return;
-        }
-        if open != before {
-            (before, since) = (open, Instant::now());
-        }
-        assert!(since.elapsed() < PATIENCE, "nothing moves; an open effect: {}", before[0]);
-        thread::sleep(Duration::from_millis(500));
-    }
-}
-
 /// Fails unless each of the customers has an instance that runs.
 fn assert_all_run(server: &Running, customers: usize) {
     for number in 0..customers {
@@ -163,7 +147,7 @@ fn a_slow_provider_ends_no_instance_and_holds_up_no_checkout() {
     assert!(status == 200 && answer.contains("http://"), "{status} {answer}");
     println!("a checkout was opened in {:.2} s", at_checkout.elapsed().as_secs_f64());
     assert!(place.service.effects() < customers * STEPS, "it was opened before all instances were made");
-    wait(&server);
+    wait_until_quiet_within(&server, PATIENCE);
     println!("all instances run after {:.0} s", since.elapsed().as_secs_f64());
     assert_all_run(&server, customers);
     assert_eq!(place.service.repeated(), (vec![], vec![]), "each effect was called once");
@@ -182,7 +166,7 @@ fn an_outage_ends_no_instance_whether_one_customer_waits_or_many() {
         thread::sleep(Duration::from_secs(150));
         let (refused, since) = (place.service.refused(), Instant::now());
         place.service.set_down(false);
-        wait(&server);
+        wait_until_quiet_within(&server, PATIENCE);
         println!("{customers} waited: {refused} calls in 150 s; all ran {:.0} s later", since.elapsed().as_secs_f64());
         assert_all_run(&server, customers);
         server.stop();
@@ -204,7 +188,7 @@ fn what_a_dead_host_was_doing_is_taken_over() {
     let second = place.start("second", Some(&database));
     first.kill();
     let since = Instant::now();
-    wait(&second);
+    wait_until_quiet_within(&second, PATIENCE);
     println!("all instances run {:.0} s after the other host died", since.elapsed().as_secs_f64());
     assert_all_run(&second, customers);
     assert_eq!(place.service.repeated().1, Vec::<String>::new(), "no effect had two calls at the same time");

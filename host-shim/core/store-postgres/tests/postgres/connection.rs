@@ -1,22 +1,10 @@
 //! Broken connections: what was committed counts, also if the answer is lost, and the next call connects again.
 
-use crate::support::{address, forgetful, over_tcp, with_password};
+use crate::support::{address, change, forgetful, ids, over_tcp, with_password};
 use counterparts::{Fault, FaultProxy, Postgres, Protocol};
-use extension_contract::Row;
 use host_store::testing::samples;
-use host_store::{Applied, Changes, Read, Store, StoreError};
+use host_store::{Applied, Read, Store, StoreError};
 use host_store_postgres::{OpenError, PostgresStore, Settings};
-
-fn change(id: &str) -> Changes {
-    let mut changes = samples::accepted(samples::new_event(id));
-    changes.scope = Some(samples::scope("user:A"));
-    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
-    changes
-}
-
-fn ids(store: &dyn Read) -> Vec<String> {
-    store.inbox_after(None, 0, 100).expect("read").into_iter().map(|row| row.event.id).collect()
-}
 
 #[test]
 fn a_commit_whose_answer_is_lost_counts_if_it_was_carried_out() {

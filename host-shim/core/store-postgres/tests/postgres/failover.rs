@@ -1,23 +1,11 @@
 //! Several servers, of which one takes writes: a store finds it, and leaves one that has become read-only.
 
+use crate::support::{change, ids};
 use counterparts::{FaultProxy, Postgres, Protocol};
-use extension_contract::Row;
-use host_store::testing::samples;
-use host_store::{Changes, Read, Store, StoreError};
+use host_store::{Store, StoreError};
 use host_store_postgres::{OpenError, PostgresStore, Settings};
 use std::thread;
 use std::time::Duration;
-
-fn change(id: &str) -> Changes {
-    let mut changes = samples::accepted(samples::new_event(id));
-    changes.scope = Some(samples::scope("user:A"));
-    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
-    changes
-}
-
-fn ids(store: &dyn Read) -> Vec<String> {
-    store.inbox_after(None, 0, 100).expect("read").into_iter().map(|row| row.event.id).collect()
-}
 
 /// Waits until a change is applied.
 fn wait_until_applied(store: &mut PostgresStore, id: &str) {

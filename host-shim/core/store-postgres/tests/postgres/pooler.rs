@@ -1,18 +1,10 @@
 //! A pooler before the database: one that gives each connection a session of its own works, and any other one is refused before
 //! anything is written.
 
+use crate::support::change;
 use counterparts::{PgBouncer, Postgres};
-use extension_contract::Row;
-use host_store::testing::samples;
-use host_store::{Changes, Store};
+use host_store::Store;
 use host_store_postgres::{OpenError, PostgresStore, Presence, Settings};
-
-fn change(id: &str) -> Changes {
-    let mut changes = samples::accepted(samples::new_event(id));
-    changes.scope = Some(samples::scope("user:A"));
-    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
-    changes
-}
 
 /// Tables that a server has made, in whatever schema.
 const TABLES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";

@@ -1,26 +1,14 @@
 //! A database that does not answer: each call ends in time, and the next one that gets an answer goes on.
 
-use crate::support::{address, over_tcp, sql};
+use crate::support::{address, change, ids, over_tcp, sql};
 use counterparts::{FaultProxy, Postgres, Protocol};
-use extension_contract::Row;
 use host_store::testing::samples;
-use host_store::{Changes, Read, Store, StoreError};
+use host_store::{Read, Store, StoreError};
 use host_store_postgres::{OpenError, PostgresStore, Settings, Wire};
 use std::time::Duration;
 
 /// Parameters of an address with small limits.
 const SOON: &str = "statement_timeout=300ms&connect_timeout=1";
-
-fn change(id: &str) -> Changes {
-    let mut changes = samples::accepted(samples::new_event(id));
-    changes.scope = Some(samples::scope("user:A"));
-    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
-    changes
-}
-
-fn ids(store: &dyn Read) -> Vec<String> {
-    store.inbox_after(None, 0, 100).expect("read").into_iter().map(|row| row.event.id).collect()
-}
 
 /// Returns a store behind a proxy, with small limits.
 fn behind_proxy() -> (FaultProxy, PostgresStore) {

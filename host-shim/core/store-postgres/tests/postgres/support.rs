@@ -1,7 +1,9 @@
 //! A schema of a real server for each store.
 
 use counterparts::Postgres;
-use host_store::Store;
+use extension_contract::Row;
+use host_store::testing::samples;
+use host_store::{Changes, Read, Store};
 use host_store_postgres::{PostgresStore, Settings};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,6 +18,19 @@ pub fn address() -> Settings {
 /// Opens a new, empty store.
 pub fn open() -> Box<dyn Store> {
     Box::new(PostgresStore::open(&address()).expect("opened"))
+}
+
+/// Returns a change of an account: an accepted event and a record, both with this id.
+pub fn change(id: &str) -> Changes {
+    let mut changes = samples::accepted(samples::new_event(id));
+    changes.scope = Some(samples::scope("user:A"));
+    changes.rows.push(samples::write(Row::Record(samples::record("things", id, "{}"))));
+    changes
+}
+
+/// Returns the ids of all events.
+pub fn ids(store: &dyn Read) -> Vec<String> {
+    store.inbox_after(None, 0, 100).expect("read").into_iter().map(|row| row.event.id).collect()
 }
 
 /// Runs SQL in the schema of a store; returns one line per row.
