@@ -182,6 +182,7 @@ fn what_a_provider_refused_is_tried_again_by_a_click_and_the_customers_page_goes
     assert_eq!((text(&told, "failed"), text(&told, "status")), ("Error", "Running"));
     assert_has(&told, "stuck", &["Choir", "inst_choir"]);
     assert_eq!(text(&told, "triedAtAccount"), "The failed steps are tried again.");
+    assert_eq!(text(&told, "triedAll"), "The failed steps of up to 50 accounts are tried again.");
     assert_eq!((text(&told, "tried"), &told["live"]), ("The failed steps are tried again.", &json!(true)));
 }
 

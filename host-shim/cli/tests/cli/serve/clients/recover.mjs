@@ -62,11 +62,14 @@ await page.evaluate(() => (window.isTheSamePage = true));
 await operator.sees("choir", "#failed");
 told.stuck = await operator.text("#failed");
 await operator.state("overview-failed");
-// It fails once more when the operator tries it again at the account, and goes on when the bucket is free.
+// It fails once more when the operator tries it again at the account or with all others, and goes on when the bucket is free.
 await operator.follow("#failed td a");
 await operator.followText("Try again");
 told.triedAtAccount = await operator.text("[role=status]");
 await operator.goto(`${server}/admin`);
+await operator.sees("choir", "#failed");
+await operator.followText("Try all again");
+told.triedAll = await operator.text("[role=status]");
 await operator.sees("choir", "#failed");
 rmSync(other, { recursive: true });
 await operator.followText("Try again");
