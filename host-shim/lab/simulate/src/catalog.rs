@@ -26,6 +26,8 @@ pub struct Grant {
 pub struct Ware {
     /// Product, price, amount and interval.
     pub offer: Offer,
+    /// Name of the product type.
+    pub kind: String,
     /// Family of the plan.
     pub family: Option<String>,
     /// Rank of the plan in its family; the plan with the highest rank is in force.
@@ -355,6 +357,7 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
         of_product(&buy["at_most"]["per"]).map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
     Ware {
         offer: Offer { product: id, price, amount: amount_minor, interval },
+        kind: text(&kind["name"]).unwrap_or_default(),
         family: text(&kind["family"]),
         rank,
         sold_to: text(&buy["account"]),
@@ -366,6 +369,18 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
         credit,
         share: share(product, kind),
         refund_days: kind["refund"]["within"].as_str().map(|within| span_ms(within) / DAY_MS),
+    }
+}
+
+impl Ware {
+    /// The order of the prices among which a subscription changes: the rank of a plan, and the amount of a month.
+    /// Of two prices, the one with the higher order gives more.
+    pub fn level(&self) -> (i64, i64) {
+        let months = if self.offer.interval.as_deref() == Some("year") { 12 } else { 1 };
+        (
+            if self.family.is_some() { self.rank } else { 0 },
+            if self.family.is_some() { 0 } else { self.offer.amount / months },
+        )
     }
 }
 

@@ -251,6 +251,15 @@ impl Customer {
         self.stripe.post("/v1/subscriptions", &form);
     }
 
+    /// Creates a subscription without a checkout, with these members of the request.
+    pub(crate) fn subscribe_with(&mut self, card: &'static str, members: &[(&str, &str)]) {
+        self.use_card(card);
+        let (customer, name) = (self.id.clone(), self.name.clone());
+        let owner = format!("metadata[{}]", self.owner_key());
+        let form = [&[("customer", customer.as_str()), (&owner, &name)], members].concat();
+        self.stripe.post("/v1/subscriptions", &form);
+    }
+
     /// Creates a checkout and pays it. Returns Stripe's id of the session.
     pub fn check_out(&mut self, wanted: &Checkout<'_>) -> String {
         let (customer, price, name) = (self.id.clone(), self.stripe.price(wanted.ware), self.name.clone());

@@ -33,6 +33,21 @@ impl<K> Move<K> {
         PAUSES[usize::from(self.pause) % PAUSES.len()]
     }
 
+    /// True for `percent` of a hundred moves. The answer depends on the move and on `question` only, so that it does not
+    /// depend on the flags that decide other questions about the move.
+    pub fn chance(&self, question: &str, percent: usize) -> bool {
+        self.number(question) % 100 < percent
+    }
+
+    /// A number that depends on the move and on `question` only.
+    pub fn number(&self, question: &str) -> usize {
+        let [low, high] = self.flags.to_le_bytes();
+        let bytes = question.bytes().chain([self.pick, low, high]);
+        let hash = bytes.fold(0xCBF2_9CE4_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        // The low bits of the hash depend on the low bits of the last byte only.
+        (hash ^ hash >> 15) as usize >> 3
+    }
+
     /// Index selected among `count` objects; None if `count` is 0.
     pub fn of(&self, count: usize) -> Option<usize> {
         usize::from(self.pick).checked_rem(count)

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Grant, InstanceType, SoldByUse, Split, UNLIMITED};
 use crate::chargebacks::is_frozen;
 use crate::closing::Closing;
 use crate::customer::lives;
-use crate::paid::ware_in_force;
+use crate::paid::Payments;
 use crate::sales::{Sale, sales};
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
@@ -112,6 +112,9 @@ pub struct Expected {
     pub reminders: (usize, usize),
     /// Number of mails to the account by campaign name.
     pub campaigns: BTreeMap<String, usize>,
+    /// True if it is open what the account has, since an invoice was sent that it has not paid. Then the entitlements
+    /// are not checked, and neither are the instances.
+    pub is_on_credit: bool,
     /// Status at Stripe by subscription id.
     pub subscriptions: BTreeMap<String, String>,
 }
@@ -147,8 +150,12 @@ pub struct Oracle {
     pub refunds: BTreeMap<String, Option<i64>>,
     /// The closing of the account.
     pub closing: Option<Closing>,
+    /// What is paid of the items of subscriptions.
+    paid: Payments,
     /// Start of past-due states by subscription, in milliseconds since the epoch.
     past_due: BTreeMap<String, i64>,
+    /// Time of the first failed payment by invoice, in milliseconds since the epoch.
+    failed: BTreeMap<String, i64>,
     /// Time of the last update, in milliseconds since the epoch.
     updated_ms: i64,
     /// Number of events of Stripe that were read.
@@ -219,9 +226,10 @@ impl Oracle {
     }
 
     /// Reads new events of Stripe.
-    pub fn read_events(&mut self, stripe: &Stripe) {
+    pub fn read_events(&mut self, catalog: &Catalog, stripe: &Stripe) {
         for event in stripe.history(self.seen) {
             self.seen += 1;
+            self.paid.read(catalog, stripe, &event);
             let fact = match (event.kind.as_str(), event.object.text("status")) {
                 ("customer.subscription.created", _) => Some("subscription.created"),
                 ("customer.subscription.deleted", _) | ("customer.subscription.updated", "incomplete_expired") => {
@@ -230,6 +238,9 @@ impl Oracle {
                 ("invoice.payment_failed", _) => Some("invoice.payment_failed"),
                 _ => None,
             };
+            if event.kind == "invoice.payment_failed" {
+                self.failed.entry(event.object.id().to_owned()).or_insert(event.created_s * 1_000);
+            }
             self.happened.extend(fact.map(|fact| (fact, event.object.id().to_owned())));
             if event.kind == "refund.failed" {
                 // Between the refund and its failure there was no payment. Their order decides whether a token is revoked.
@@ -244,6 +255,29 @@ impl Oracle {
                 _ => _ = self.past_due.remove(&id),
             }
         }
+    }
+
+    /// True if it is open what the account has: the first invoice of a subscription was sent and is not paid, and a
+    /// business may give its customers credit; or an invoice fails again after Stripe has called its subscription
+    /// `active` in between, and grace may count from the first failure or from the last one.
+    pub fn is_on_credit(&self, catalog: &Catalog, stripe: &Stripe) -> bool {
+        let is_unpaid = |item: &Value| self.paid.of(item["id"].as_str().unwrap_or_default()).is_none();
+        let now_ms = stripe.now_s() * 1_000;
+        let failed = |id: &str| {
+            let all = stripe.all("invoice").into_iter();
+            let own = all.filter(|invoice| invoice.text_at("parent.subscription_details.subscription") == Some(id));
+            let open = own.filter(|invoice| invoice.text("status") == "open");
+            open.filter_map(|invoice| self.failed.get(invoice.id()).copied()).min()
+        };
+        let is_in_between = |id: &str| {
+            let of_run = self.past_due.get(id);
+            let since = of_run.filter(|since| now_ms < **since + catalog.grace_ms);
+            since.zip(failed(id)).is_some_and(|(_, first)| first + catalog.grace_ms <= now_ms)
+        };
+        stripe.all("subscription").iter().any(|subscription| {
+            let is_sent = subscription.text("collection_method") == "send_invoice" && lives(subscription);
+            is_sent && subscription.list_at("items").iter().any(is_unpaid) || is_in_between(subscription.id())
+        })
     }
 
     /// True if a subscription grants entitlements now.
@@ -262,9 +296,8 @@ impl Oracle {
         for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms))
         {
             for item in subscription.list_at("items") {
-                let on_item = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
-                let ware = ware_in_force(catalog, stripe, subscription, on_item);
-                let (quantity, id) = (item["quantity"].as_i64().unwrap_or(1), subscription.id().to_owned());
+                let Some((ware, quantity)) = self.paid.of(item["id"].as_str().unwrap_or_default()) else { continue };
+                let id = subscription.id().to_owned();
                 out.push(Source { ware, quantity, since_s: subscription.int("created"), id });
             }
         }
@@ -274,6 +307,11 @@ impl Oracle {
             Source { ware: bought.ware, quantity, since_s: bought.at_s, id }
         }));
         out
+    }
+
+    /// What is paid of an item of a subscription: the index of its ware, and the quantity.
+    pub(crate) fn paid_of(&self, item: &str) -> Option<(usize, i64)> {
+        self.paid.of(item)
     }
 
     /// Records a refund that was made at Stripe or asked for; the host decides the amount if there is none.
@@ -535,7 +573,7 @@ impl Oracle {
 
     /// Applies the consequences of time and payments to tokens and instances.
     pub fn update(&mut self, catalog: &Catalog, stripe: &Stripe) {
-        self.read_events(stripe);
+        self.read_events(catalog, stripe);
         let now_ms = stripe.now_s() * 1_000;
         // At the end of a grace period the host revokes tokens, some of which have expired by now.
         let ends = self.past_due.values().map(|since| since + catalog.grace_ms);
@@ -544,6 +582,9 @@ impl Oracle {
             token.is_unsure |= ends.iter().any(|end| Self::is_live(catalog, token, *end));
         }
         self.updated_ms = now_ms;
+        if self.is_on_credit(catalog, stripe) {
+            self.mark_unsure();
+        }
         let allowed = self.entitlements(catalog, stripe);
         for token in &mut self.tokens {
             token.revoked |=
@@ -633,6 +674,7 @@ impl Oracle {
             followed: self.followed(catalog),
             reminders: (catalog.reminders.0 * self.unpaid(stripe).max(1), catalog.reminders.1),
             campaigns: self.campaigns.clone(),
+            is_on_credit: self.is_on_credit(catalog, stripe),
             subscriptions: subscriptions.map(|sub| (sub.id().to_owned(), sub.text("status").to_owned())).collect(),
         }
     }

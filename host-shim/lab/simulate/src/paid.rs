@@ -1,45 +1,101 @@
-//! Determines which plan of a subscription is paid, from its invoices at the local Stripe.
+//! Determines what is paid of a subscription's items, from the events of the local Stripe.
+//!
+//! A rise of a price or a quantity counts when its invoice is paid, or when a whole later period is paid. A fall counts
+//! at once. A trial is paid. An item that was never paid gives nothing, whatever Stripe calls the subscription.
 
 use crate::catalog::Catalog;
 use crate::sandbox::Stripe;
+use local_stripe::event::Event;
 use local_stripe::object::Object;
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Indexes of the wares that an invoice charges, without the wares that it credits.
-fn charged<'s>(stripe: &'s Stripe, invoice: &'s Object) -> impl Iterator<Item = usize> + use<'s> {
-    let charges = |line: &&Value| line["amount"].as_i64().unwrap_or(0) >= 0;
-    let lines = invoice.list_at("lines").iter().filter(charges);
-    lines.filter_map(|line| {
-        let price = line["pricing"]["price_details"]["price"].as_str()?;
-        stripe.sells(price).then(|| stripe.plan(price))
-    })
+/// Index of a ware, with a quantity.
+type Level = (usize, i64);
+
+/// An item of a subscription.
+#[derive(Clone, Debug)]
+struct Item {
+    /// What the item has at Stripe.
+    wanted: Level,
+    /// What is paid of it.
+    paid: Option<Level>,
 }
 
-/// The paid ware of a subscription item. This is the ware on the item, unless the invoice of its start or change is
-/// unpaid, or the subscription is past due. Then it is the ware of the same family that was paid last, if this ware has
-/// a lower rank (S53).
-pub(crate) fn ware_in_force(catalog: &Catalog, stripe: &Stripe, subscription: &Object, on_item: usize) -> usize {
-    let wares = &catalog.wares;
-    if wares[on_item].family.is_none() {
-        return on_item;
+/// What is paid of all items of an account's subscriptions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Payments {
+    items: BTreeMap<String, Item>,
+    /// What each invoice asks money for: the item, and what it has with the payment.
+    asked: BTreeMap<String, Vec<(String, Level)>>,
+    /// Ids of paid invoices.
+    settled: BTreeSet<String>,
+}
+
+/// The smaller of two levels: its price and its quantity are at most those of both.
+fn least(catalog: &Catalog, a: Level, b: Level) -> Level {
+    let ware = if catalog.wares[b.0].level() < catalog.wares[a.0].level() { b.0 } else { a.0 };
+    (ware, a.1.min(b.1))
+}
+
+/// The larger of two levels.
+fn most(catalog: &Catalog, a: Level, b: Level) -> Level {
+    let ware = if catalog.wares[b.0].level() >= catalog.wares[a.0].level() { b.0 } else { a.0 };
+    (ware, a.1.max(b.1))
+}
+
+impl Payments {
+    /// Reads an event of Stripe. Call it once for each event, in order.
+    pub(crate) fn read(&mut self, catalog: &Catalog, stripe: &Stripe, event: &Event) {
+        if event.kind == "invoice.paid" {
+            let invoice = event.object.id();
+            self.settled.insert(invoice.to_owned());
+            self.settle(catalog, invoice);
+        } else if event.object.text("object") == "subscription" {
+            self.change(catalog, stripe, &event.object);
+        }
     }
-    let all = stripe.all("invoice");
-    let is_its =
-        |invoice: &&Object| invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id());
-    let invoices: Vec<&Object> = all.iter().map(AsRef::as_ref).filter(is_its).collect();
-    let is_of_change =
-        |invoice: &Object| matches!(invoice.text("billing_reason"), "subscription_create" | "subscription_update");
-    let is_unpaid = |invoice: &Object| matches!(invoice.text("status"), "open" | "uncollectible" | "void");
-    let is_unsettled = invoices.iter().any(|invoice| {
-        is_of_change(invoice) && is_unpaid(invoice) && charged(stripe, invoice).any(|ware| ware == on_item)
-    });
-    if !is_unsettled && subscription.text("status") != "past_due" {
-        return on_item;
+
+    fn change(&mut self, catalog: &Catalog, stripe: &Stripe, subscription: &Object) {
+        let invoice = subscription.text("latest_invoice").to_owned();
+        let is_new = !invoice.is_empty() && !self.asked.contains_key(&invoice);
+        let is_of_change = stripe
+            .all("invoice")
+            .iter()
+            .any(|it| it.id() == invoice && it.text("billing_reason") == "subscription_update");
+        let mut asked = Vec::new();
+        for item in subscription.list_at("items") {
+            let id = item["id"].as_str().unwrap_or_default().to_owned();
+            let ware = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
+            let wanted = (ware, item["quantity"].as_i64().unwrap_or(1));
+            let known = self.items.get(&id);
+            let is_rise = known.is_none_or(|known| least(catalog, known.wanted, wanted) != wanted);
+            if !is_of_change || is_rise {
+                asked.push((id.clone(), wanted));
+            }
+            let mut paid = known.and_then(|known| known.paid).map(|paid| least(catalog, paid, wanted));
+            if subscription.text("status") == "trialing" {
+                paid = Some(wanted);
+            }
+            self.items.insert(id, Item { wanted, paid });
+        }
+        if is_new {
+            self.asked.insert(invoice.clone(), asked);
+            if self.settled.contains(&invoice) {
+                self.settle(catalog, &invoice);
+            }
+        }
     }
-    let paid = invoices.iter().filter(|invoice| invoice.text("status") == "paid").flat_map(|invoice| {
-        let at_s = invoice.int_at("status_transitions.paid_at").unwrap_or(0);
-        charged(stripe, invoice).map(move |ware| (at_s, wares[ware].rank, ware))
-    });
-    let last = paid.filter(|(_, _, ware)| wares[*ware].family == wares[on_item].family).max();
-    last.filter(|(_, rank, _)| *rank < wares[on_item].rank).map_or(on_item, |(.., ware)| ware)
+
+    fn settle(&mut self, catalog: &Catalog, invoice: &str) {
+        for (id, level) in self.asked.get(invoice).into_iter().flatten() {
+            let Some(item) = self.items.get_mut(id) else { continue };
+            let level = least(catalog, *level, item.wanted);
+            item.paid = Some(item.paid.map_or(level, |paid| most(catalog, paid, level)));
+        }
+    }
+
+    /// What is paid of an item: the index of its ware, and the quantity. None if the item was never paid.
+    pub(crate) fn of(&self, item: &str) -> Option<Level> {
+        self.items.get(item)?.paid
+    }
 }

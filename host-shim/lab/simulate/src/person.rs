@@ -58,6 +58,20 @@ pub(crate) struct Person<'c> {
     pub sales: Vec<Sale>,
 }
 
+/// True for a move that changes what a subscription has, or pays for a change.
+fn is_change(kind: MoveKind) -> bool {
+    matches!(
+        kind,
+        MoveKind::ChangePlan
+            | MoveKind::ChangeTier
+            | MoveKind::ChangeQuantity
+            | MoveKind::AddItem
+            | MoveKind::RemoveItem
+            | MoveKind::PayBill
+            | MoveKind::Retry
+    )
+}
+
 impl<'c> Person<'c> {
     /// Creates customer number `index`. The behaviour of the customer depends only on this number and the seed.
     pub(crate) fn new(
@@ -130,6 +144,13 @@ impl<'c> Person<'c> {
         };
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
+        // The order of two changes in one second can't be told from their events.
+        let mut changed: Vec<usize> = Vec::new();
+        moves.retain(|it| {
+            let is_first = !changed.contains(&it.0);
+            changed.extend(is_change(it.1.kind).then_some(it.0));
+            is_first || !is_change(it.1.kind)
+        });
         moves
     }
 
@@ -162,6 +183,11 @@ impl<'c> Person<'c> {
                 | MoveKind::Retry
                 | MoveKind::GiveUp
                 | MoveKind::ChangePlan
+                | MoveKind::ChangeTier
+                | MoveKind::ChangeQuantity
+                | MoveKind::AddItem
+                | MoveKind::RemoveItem
+                | MoveKind::PayBill
                 | MoveKind::Undo
                 | MoveKind::End
                 | MoveKind::Refund
@@ -171,7 +197,8 @@ impl<'c> Person<'c> {
         if self.is_waiting && move_kind == MoveKind::Refund {
             return false;
         }
-        is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s
+        let is_on_credit = || self.driver.is_on_credit();
+        is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s && !is_on_credit()
     }
 
     /// Advances the clock to `now_s`. Returns the bodies to deliver.

@@ -7,7 +7,7 @@ use crate::trade::MoveKind;
 pub const DAYS: usize = 10_000;
 
 /// Kinds of moves with their rates.
-pub const RATES: [(MoveKind, usize); 23] = [
+pub const RATES: [(MoveKind, usize); 28] = [
     // Makes a purchase about every other week: subscriptions until the customer has one of each family.
     (MoveKind::Buy, 800),
     // Changes the card: one of four cards can't be charged, so the next renewals fail.
@@ -16,8 +16,15 @@ pub const RATES: [(MoveKind, usize); 23] = [
     (MoveKind::Retry, 1_500),
     // Stops paying: the subscription becomes unpaid or cancelled, or the invoice is written off.
     (MoveKind::GiveUp, 300),
-    // Changes the plan within a family.
+    // Changes the plan within a family, the tier of an add-on, or the quantity. Some of the payments fail.
     (MoveKind::ChangePlan, 150),
+    (MoveKind::ChangeTier, 150),
+    (MoveKind::ChangeQuantity, 600),
+    // Adds an add-on to a subscription, and removes it.
+    (MoveKind::AddItem, 100),
+    (MoveKind::RemoveItem, 60),
+    // Pays an invoice that was sent, after five days on average; some invoices are never paid.
+    (MoveKind::PayBill, 2_000),
     // Cancels on one of 125 days. Some customers withdraw the cancellation, and a few cancel at once.
     (MoveKind::CancelAtEnd, 80),
     (MoveKind::Undo, 600),
@@ -49,6 +56,19 @@ pub const RATES: [(MoveKind, usize); 23] = [
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The
     // end-to-end stories include campaigns.
 ];
+
+/// Changes of a plan, a tier or a quantity, and added items, whose payment fails, per hundred.
+pub const UNPAID_CHANGES: usize = 0;
+/// Subscriptions without a checkout that have an add-on as a second item from the start, per hundred.
+pub const TWO_ITEMS: usize = 20;
+/// Subscriptions without a checkout whose invoices are sent and paid later, per hundred.
+pub const BILLED: usize = 15;
+/// Invoices that were sent and are never paid, per hundred.
+pub const NEVER_PAID: usize = 15;
+/// Payments of invoices that were sent, out of band, per hundred.
+pub const OUT_OF_BAND: usize = 0;
+/// First invoices without a successful payment that are voided instead of paid, per hundred.
+pub const VOIDED: usize = 20;
 
 /// Events that arrive one or two days late, per thousand events of Stripe.
 pub const LATE: usize = 3;

@@ -5,7 +5,6 @@ use crate::oracle::{Bought, Share, left};
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const DAY_S: i64 = 86_400;
 
@@ -43,30 +42,61 @@ pub(crate) fn sales(catalog: &Catalog, stripe: &Stripe, bought: &[Bought]) -> Ve
             out.push(sale(split, stripe, charge));
         }
     }
-    for charge in charges.iter().filter(|charge| charge.is("paid")) {
-        if let Some(ware) = ware_of(stripe, &invoices, charge)
-            && let Some(split) = &catalog.wares[ware].share
-        {
-            out.push(sale(split, stripe, charge));
-        }
+    for invoice in invoices.iter().filter(|invoice| invoice.text("status") == "paid" && invoice.int("total") > 0) {
+        let charge = charges.iter().find(|charge| charge.is("paid") && charge.text("_invoice") == invoice.id());
+        out.extend(of_invoice(catalog, stripe, invoice, charge.map(AsRef::as_ref)));
     }
     out
 }
 
-/// Index of the ware that the invoice of a charge sells.
-fn ware_of(stripe: &Stripe, invoices: &[Arc<Object>], charge: &Object) -> Option<usize> {
-    let invoice = invoices.iter().find(|invoice| invoice.id() == charge.text("_invoice"))?;
-    let price = invoice.list_at("lines").first()?["pricing"]["price_details"]["price"].as_str()?;
-    stripe.sells(price).then(|| stripe.plan(price))
+/// The sales of a paid invoice: the part of each product with a share is that of its lines, after their discounts. What
+/// the customer's balance paid is received, too.
+fn of_invoice(catalog: &Catalog, stripe: &Stripe, invoice: &Object, charge: Option<&Object>) -> Vec<Sale> {
+    let mut parts: BTreeMap<usize, i64> = BTreeMap::new();
+    let mut lines = 0;
+    for line in invoice.list_at("lines") {
+        let Some(price) = line["pricing"]["price_details"]["price"].as_str().filter(|id| stripe.sells(id)) else {
+            continue;
+        };
+        lines += 1;
+        let ware = stripe.plan(price);
+        let taken = line["discount_amounts"].as_array().into_iter().flatten();
+        let taken: i64 = taken.filter_map(|taken| taken["amount"].as_i64()).sum();
+        if catalog.wares[ware].share.is_some() {
+            *parts.entry(ware).or_default() += line["amount"].as_i64().unwrap_or(0) - taken;
+        }
+    }
+    let (left, paid) = charge.map_or((0, 0), |charge| left(stripe, charge));
+    let back = paid - left;
+    let at_s = invoice.int_at("status_transitions.paid_at").unwrap_or_default();
+    let of = |(ware, gross): (usize, i64)| {
+        let split = catalog.wares[ware].share.as_ref()?;
+        let part = |amount: i64| part_of(amount, split.share_bp);
+        let whole = part(gross.max(0));
+        let rest =
+            i128::from(gross.max(0)) * i128::from(invoice.int("total") - back) / i128::from(invoice.int("total"));
+        let rest = i64::try_from(rest).expect("a part of an amount");
+        // The extension rounds the part of a line, and that of a refund.
+        let slack = i64::from(back > 0) + i64::from(lines > 1);
+        let share = match rest {
+            0 => (0, 0),
+            rest => ((part(rest) - slack).max(0), (part(rest) + slack).min(whole + i64::from(lines > 1))),
+        };
+        let available_s = at_s + split.hold_days * DAY_S;
+        Some(Sale { creator: split.to.clone(), share, whole: whole + i64::from(lines > 1), available_s })
+    };
+    parts.into_iter().filter_map(of).collect()
+}
+
+/// A part of an amount, in basis points, rounded down.
+fn part_of(amount: i64, share_bp: i64) -> i64 {
+    // A share is at most the whole, 10 000 basis points.
+    i64::try_from(i128::from(amount) * i128::from(share_bp) / 10_000).expect("a part of an amount")
 }
 
 fn sale(split: &Split, stripe: &Stripe, charge: &Object) -> Sale {
     let (left, gross) = left(stripe, charge);
-    let of = |amount: i64| {
-        let part = i128::from(amount) * i128::from(split.share_bp) / 10_000;
-        // A share is at most the whole, 10 000 basis points.
-        i64::try_from(part).expect("a part of an amount")
-    };
+    let of = |amount: i64| part_of(amount, split.share_bp);
     let whole = of(gross);
     let share = match left {
         0 => (0, 0),

@@ -16,8 +16,18 @@ pub enum MoveKind {
     GiveUp,
     /// A subscription with an unpaid first invoice expires.
     Expire,
-    /// A change to another plan of the family, paid at once.
+    /// A change to another plan of the family, paid at once. In a simulation, some of the payments fail.
     ChangePlan,
+    /// A change of an add-on to another tier or interval, paid at once or unpaid.
+    ChangeTier,
+    /// A change of the quantity of an item, up or down, paid at once or unpaid.
+    ChangeQuantity,
+    /// An add-on becomes another item of a subscription, paid at once or unpaid.
+    AddItem,
+    /// An add-on beside other items is removed from its subscription.
+    RemoveItem,
+    /// The payment of an invoice that was sent: by card, or out of band.
+    PayBill,
     /// A cancellation at the end of the period, by our command or at Stripe.
     CancelAtEnd,
     /// The withdrawal of a cancellation.
@@ -73,8 +83,17 @@ const ALWAYS: [(u32, MoveKind); 12] = [
     (3, MoveKind::Wait),
 ];
 
-/// Kinds of moves of the simulation only: their requests must be carried out at the local Stripe.
-pub const SIMULATED: [MoveKind; 2] = [MoveKind::AskRefund, MoveKind::Close];
+/// Kinds of moves of the simulation only: the requests that follow from them must be carried out at the local Stripe,
+/// or the stories of the tests do without them. Moves that a catalog does not allow are skipped.
+pub const SIMULATED: [MoveKind; 7] = [
+    MoveKind::AskRefund,
+    MoveKind::Close,
+    MoveKind::ChangeTier,
+    MoveKind::ChangeQuantity,
+    MoveKind::AddItem,
+    MoveKind::RemoveItem,
+    MoveKind::PayBill,
+];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.
 pub fn possible_moves(catalog: &Catalog) -> Vec<(u32, MoveKind)> {

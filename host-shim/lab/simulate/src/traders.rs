@@ -1,5 +1,6 @@
 //! Plays moves of one account of any business. Produces the story and, with the oracle, its expectations.
 
+mod changes;
 mod closing;
 mod payments;
 
@@ -155,6 +156,11 @@ impl<'c> AccountDriver<'c> {
         self.oracle.expects(self.catalog, &self.customer.stripe)
     }
 
+    /// True if it is open what the account has.
+    pub(crate) fn is_on_credit(&self) -> bool {
+        self.oracle.is_on_credit(self.catalog, &self.customer.stripe)
+    }
+
     fn play(&mut self, each: &Move<MoveKind>) {
         // The pauses before moves of tokens are at most one day, since tokens live for hours.
         let is_of_tokens = matches!(each.kind, MoveKind::Issue | MoveKind::Redeem | MoveKind::Revoke);
@@ -173,9 +179,15 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Buy => self.buy(each),
             MoveKind::Renew => self.customer.renew(each),
             MoveKind::Retry => self.customer.retry(each),
+            MoveKind::GiveUp if self.void_first(each) => {}
             MoveKind::GiveUp => self.customer.give_up(each),
             MoveKind::Expire => self.customer.expire(),
             MoveKind::ChangePlan => self.change_plan(each),
+            MoveKind::ChangeTier => self.change_tier(each),
+            MoveKind::ChangeQuantity => self.change_quantity(each),
+            MoveKind::AddItem => self.add_item(each),
+            MoveKind::RemoveItem => self.remove_item(each),
+            MoveKind::PayBill => self.pay_bill(each),
             MoveKind::CancelAtEnd => self.customer.cancel_at_end(each),
             MoveKind::Undo => self.customer.undo(each),
             MoveKind::End => self.customer.end(each),
@@ -248,6 +260,9 @@ impl<'c> AccountDriver<'c> {
         }
         if !ours {
             let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
+            if self.subscribe_specially(each, ware) {
+                return;
+            }
             match (declined, each.flag(4)) {
                 (true, _) => self.customer.subscribe(ware, BAD_CARD, trial, self.coupon(each)),
                 (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial, self.coupon(each)),
@@ -308,25 +323,6 @@ impl<'c> AccountDriver<'c> {
         let hands_on = purchase.is_some() || each.flag(14);
         let coupon = self.coupon(each);
         self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase, coupon })
-    }
-
-    fn change_plan(&mut self, each: &Move<MoveKind>) {
-        let is_active = |sub: &local_stripe::object::Object| sub.text("status") == "active";
-        let Some(subscription) = self.customer.pick(each, is_active) else { return };
-        let Some(item) = subscription.list_at("items").first() else { return };
-        let (id, price) = (item["id"].as_str().unwrap_or_default(), item["price"]["id"].as_str().unwrap_or_default());
-        let held = self.customer.stripe.plan(price);
-        let choice = self.choice();
-        let wares = &self.catalog.wares;
-        let is_other = |other: &usize| {
-            *other != held && wares[*other].family.is_some() && wares[*other].family == wares[held].family
-        };
-        let others: Vec<usize> = choice.into_iter().filter(is_other).collect();
-        let Some(other) = usize::from(each.flags >> 4).checked_rem(others.len()) else { return };
-        let other = self.customer.stripe.price(others[other]);
-        self.customer.use_card(GOOD_CARD);
-        let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
-        self.customer.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
     }
 
     // Instances.
