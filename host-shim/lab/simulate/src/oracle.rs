@@ -257,11 +257,11 @@ impl Oracle {
         }
     }
 
-    /// True if it is open what the account has: the first invoice of a subscription was sent and is not paid, and a
-    /// business may give its customers credit; or an invoice fails again after Stripe has called its subscription
+    /// True if it is open what the account has: an invoice for a new price was sent and is not paid, and a business may
+    /// give its customers credit; or an invoice fails again after Stripe has called its subscription
     /// `active` in between, and grace may count from the first failure or from the last one.
     pub fn is_on_credit(&self, catalog: &Catalog, stripe: &Stripe) -> bool {
-        let is_unpaid = |item: &Value| self.paid.of(item["id"].as_str().unwrap_or_default()).is_none();
+        let is_unpaid = |item: &Value| !self.paid.is_settled(item["id"].as_str().unwrap_or_default());
         let now_ms = stripe.now_s() * 1_000;
         let failed = |id: &str| {
             let all = stripe.all("invoice").into_iter();

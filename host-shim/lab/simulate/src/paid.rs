@@ -94,6 +94,11 @@ impl Payments {
         }
     }
 
+    /// True if all that an item has at Stripe is paid.
+    pub(crate) fn is_settled(&self, item: &str) -> bool {
+        self.items.get(item).is_some_and(|item| item.paid == Some(item.wanted))
+    }
+
     /// What is paid of an item: the index of its ware, and the quantity. None if the item was never paid.
     pub(crate) fn of(&self, item: &str) -> Option<Level> {
         self.items.get(item)?.paid

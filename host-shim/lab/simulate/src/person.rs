@@ -5,7 +5,7 @@ use crate::moves::Move;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::repricing::UsePrices;
 use crate::sales::Sale;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{START_MS, SandboxError};
 use crate::story::{Incoming, VERSIONS, mixed_versions};
 use crate::trade::{MoveKind, SIMULATED, possible_moves};
 use crate::traders::AccountDriver;
@@ -41,6 +41,8 @@ pub(crate) struct Person<'c> {
     withheld: Vec<(i64, Incoming)>,
     /// Time in seconds from which moves may depend on the host's state again after a late event.
     asks_from_s: i64,
+    /// Day on which the customer leaves, before the events of the last purchase arrive.
+    leaves: Option<i64>,
     /// Second of the next due action at Stripe; None if no action is due until the end.
     next_due_s: Option<i64>,
     end_s: i64,
@@ -100,6 +102,7 @@ impl<'c> Person<'c> {
             rates,
             withheld: Vec::new(),
             asks_from_s: 0,
+            leaves: None,
             next_due_s: None,
             end_s,
             is_active: false,
@@ -131,6 +134,9 @@ impl<'c> Person<'c> {
             if self.random.below(DAYS) < *rate {
                 kinds.push(*move_kind);
             }
+        }
+        if self.leaves == Some(day) {
+            kinds = vec![MoveKind::Close];
         }
         let mut made = |kind| {
             let (pick, flags) = (self.random.below(1 << 8) as u8, self.random.below(1 << 16) as u16);
@@ -193,6 +199,7 @@ impl<'c> Person<'c> {
                 | MoveKind::Refund
                 | MoveKind::Decide
                 | MoveKind::Close
+                | MoveKind::BuyAndLeave
         );
         if self.is_waiting && move_kind == MoveKind::Refund {
             return false;
@@ -222,9 +229,30 @@ impl<'c> Person<'c> {
 
     /// Plays one move, and appends the resulting bodies to `out`.
     pub(crate) fn act(&mut self, each: &Move<MoveKind>, now_s: i64, out: &mut Vec<Batch>) {
+        if each.kind == MoveKind::BuyAndLeave {
+            return self.buy_and_leave(each, now_s);
+        }
         self.driver.act(each);
         self.is_waiting |= each.kind == MoveKind::AskRefund;
         self.collect(now_s, out);
+        if each.kind == MoveKind::Close && !self.withheld.is_empty() {
+            self.driver.close_before_told();
+        }
+    }
+
+    /// Subscribes for a year. The events of the purchase arrive after the customer has left, on the next day.
+    fn buy_and_leave(&mut self, each: &Move<MoveKind>, now_s: i64) {
+        if self.driver.oracle.closing.is_some() || !self.driver.subscribe_yearly(each) {
+            return;
+        }
+        self.driver.close();
+        let until_s = now_s + LATE_DAYS as i64 * DAY_S;
+        for segment in self.driver.customer.take_segments() {
+            self.withheld.extend(segment.events.into_iter().map(|event| (until_s, event)));
+        }
+        self.next_due_s = self.driver.customer.stripe.next_due_s(self.end_s);
+        self.leaves = Some((now_s - START_MS / 1_000) / DAY_S + 1);
+        self.is_active = true;
     }
 
     /// Collects the bodies since the last call, and delays some events.

@@ -64,6 +64,8 @@ pub enum MoveKind {
     Twin,
     /// The command that closes the account.
     Close,
+    /// A yearly subscription whose events arrive late, by a customer who leaves before.
+    BuyAndLeave,
     /// A pause without an action.
     Wait,
 }
@@ -85,7 +87,7 @@ const ALWAYS: [(u32, MoveKind); 12] = [
 
 /// Kinds of moves of the simulation only: the requests that follow from them must be carried out at the local Stripe,
 /// or the stories of the tests do without them. Moves that a catalog does not allow are skipped.
-pub const SIMULATED: [MoveKind; 7] = [
+pub const SIMULATED: [MoveKind; 8] = [
     MoveKind::AskRefund,
     MoveKind::Close,
     MoveKind::ChangeTier,
@@ -93,6 +95,7 @@ pub const SIMULATED: [MoveKind; 7] = [
     MoveKind::AddItem,
     MoveKind::RemoveItem,
     MoveKind::PayBill,
+    MoveKind::BuyAndLeave,
 ];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.

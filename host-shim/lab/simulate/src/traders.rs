@@ -204,6 +204,7 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Revoke => self.revoke(each),
             MoveKind::Tell => self.send_fact(each),
             MoveKind::Campaign => self.campaign(each),
+            MoveKind::BuyAndLeave => _ = self.subscribe_yearly(each),
             MoveKind::Twin => self.customer.twin(),
             MoveKind::Wait => {}
         }

@@ -4,7 +4,7 @@
 use super::AccountDriver;
 use crate::catalog::Ware;
 use crate::moves::Move;
-use crate::rates::{BILLED, NEVER_PAID, OUT_OF_BAND, TWO_ITEMS, UNPAID_CHANGES, VOIDED};
+use crate::rates::{BILLED, NEVER_PAID, OUT_OF_BAND, TWO_ITEMS, UNPAID_CHANGES, UNPAID_PLANS, VOIDED};
 use crate::sandbox::{BAD_CARD, GOOD_CARD};
 use crate::trade::MoveKind;
 use local_stripe::object::Object;
@@ -40,8 +40,8 @@ impl AccountDriver<'_> {
     }
 
     /// Charges a change to a card that can be charged, or to one that can't.
-    fn use_card_of_change(&mut self, each: &Move<MoveKind>) {
-        let fails = self.is_simulated && each.chance("the payment of a change", UNPAID_CHANGES);
+    fn use_card_of_change(&mut self, each: &Move<MoveKind>, unpaid: usize) {
+        let fails = self.is_simulated && each.chance("the payment of a change", unpaid);
         self.customer.use_card(if fails { BAD_CARD } else { GOOD_CARD });
     }
 
@@ -53,7 +53,8 @@ impl AccountDriver<'_> {
 
     /// Changes the price of an item and keeps its quantity.
     fn change_price(&mut self, each: &Move<MoveKind>, subscription: &Object, item: &Value, ware: usize) {
-        self.use_card_of_change(each);
+        let is_plan = self.catalog.wares[ware].family.is_some() && quantity_of(item) == 1;
+        self.use_card_of_change(each, if is_plan { UNPAID_PLANS } else { UNPAID_CHANGES });
         let (price, quantity) = (self.customer.stripe.price(ware), quantity_of(item).to_string());
         let mut members = vec![("items[0][id]", id_of(item)), ("items[0][price]", price.as_str())];
         if self.is_simulated {
@@ -137,7 +138,7 @@ impl AccountDriver<'_> {
         if wanted == held {
             return;
         }
-        self.use_card_of_change(each);
+        self.use_card_of_change(each, UNPAID_CHANGES);
         let quantity = wanted.to_string();
         self.change_items(&subscription, &[("items[0][id]", id_of(item)), ("items[0][quantity]", &quantity)]);
     }
@@ -163,7 +164,7 @@ impl AccountDriver<'_> {
         let items = subscription.list_at("items");
         let others = self.beside(items, self.interval_of(items));
         let Some(other) = each.number("the add-on").checked_rem(others.len()).map(|at| others[at]) else { return };
-        self.use_card_of_change(each);
+        self.use_card_of_change(each, UNPAID_CHANGES);
         let price = self.customer.stripe.price(other);
         let quantity = 1 + each.number("the quantity") as i64 % self.catalog.wares[other].most;
         let quantity = quantity.to_string();
@@ -218,6 +219,20 @@ impl AccountDriver<'_> {
         let second = self.customer.stripe.price(other);
         let card = if each.chance("the payment of a change", UNPAID_CHANGES) { BAD_CARD } else { GOOD_CARD };
         self.customer.subscribe_with(card, &[("items[0][price]", &price), ("items[1][price]", &second)]);
+        true
+    }
+
+    /// Subscribes for a year, without a checkout. Returns false if nothing fits.
+    pub(crate) fn subscribe_yearly(&mut self, each: &Move<MoveKind>) -> bool {
+        let fits = |index: &usize| {
+            let ware = &self.catalog.wares[*index];
+            ware.offer.interval.as_deref() == Some("year")
+                && self.is_sold(*index)
+                && self.oracle.is_free(self.catalog, &self.customer.stripe, *index)
+        };
+        let yearly: Vec<usize> = self.choice().into_iter().filter(fits).collect();
+        let Some(ware) = each.of(yearly.len()).map(|at| yearly[at]) else { return false };
+        self.customer.subscribe(ware, GOOD_CARD, false, None);
         true
     }
 

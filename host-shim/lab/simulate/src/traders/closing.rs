@@ -20,6 +20,13 @@ impl AccountDriver<'_> {
         self.oracle.mark_unsure();
     }
 
+    /// Notes that the host does not know all events from before the closing.
+    pub(crate) fn close_before_told(&mut self) {
+        if let Some(closing) = &mut self.oracle.closing {
+            closing.is_told_late();
+        }
+    }
+
     /// Plays a move after the closing: decides a dispute, repeats the last event, or tries to buy by our command or at
     /// Stripe. Other moves do nothing.
     pub(super) fn act_after_closing(&mut self, each: &Move<MoveKind>) {
