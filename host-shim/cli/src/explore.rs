@@ -87,6 +87,9 @@ const AFTER_HELP: &str = "Variants:
   drops     each provider event lost, and delivered at the end
   failures  each provider call fails or is refused, or its answer is lost or late
   crashes   the host is killed before and after each write, and again during the restart
+  endings   something hostile happens at the end: a card fails at a change, an invoice is voided, a
+            payment is disputed or told after the closing
+  edits     the catalog is edited between two steps: a clause is added, lowered or removed
   pairs     two failures at a time
 
 Examples:
@@ -108,6 +111,8 @@ enum Variants {
     Drops,
     Failures,
     Crashes,
+    Endings,
+    Edits,
     Pairs,
 }
 
@@ -119,6 +124,8 @@ impl From<Variants> for VariantKind {
             Variants::Drops => VariantKind::Drops,
             Variants::Failures => VariantKind::Failures,
             Variants::Crashes => VariantKind::Crashes,
+            Variants::Endings => VariantKind::Endings,
+            Variants::Edits => VariantKind::Edits,
             Variants::Pairs => VariantKind::Pairs,
         }
     }
@@ -146,7 +153,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut found = Vec::new();
         for finding in &explored.findings {
             let (again, file) = files.write(tale, finding)?;
-            let line = finding.step().map_or(0, |step| tale.scenario.steps[step].line);
+            let line = finding.step().map_or(0, |step| finding.tale.scenario.steps[step].line);
             found.push(Found { finding: finding.clone(), again, file, line });
         }
         report.add(&tale.scenario.file, explored, found);
@@ -210,7 +217,7 @@ fn estimate(count: usize, kinds: &[VariantKind], jobs: usize, budget: Option<Dur
         VariantKind::Written | VariantKind::Orders | VariantKind::Repeats | VariantKind::Drops => {
             Duration::from_millis(200)
         }
-        VariantKind::Failures => Duration::from_millis(500),
+        VariantKind::Failures | VariantKind::Endings | VariantKind::Edits => Duration::from_millis(500),
         VariantKind::Crashes => Duration::from_secs(5),
         VariantKind::Pairs => Duration::from_secs(10),
     };
@@ -259,7 +266,7 @@ impl Files<'_> {
         *number += 1;
         let path = self.folder.join(format!("{name}-{number}.yml"));
         std::fs::create_dir_all(self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
-        let text = failing_scenario(tale, finding, named_in(&path, &tale.business.folder), &again)?;
+        let text = failing_scenario(finding, named_in(&path, &tale.business.folder), &again)?;
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok((again, path))
     }

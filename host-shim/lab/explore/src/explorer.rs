@@ -29,16 +29,22 @@ pub enum VariantKind {
     Pairs,
     /// The host is killed at a write.
     Crashes,
+    /// Something hostile happens after the last step: a card fails at a change, an invoice is voided, a payment is disputed.
+    Endings,
+    /// The catalog is edited between two steps.
+    Edits,
 }
 
 impl VariantKind {
     /// All kinds that a caller can select, in the order in which they are played.
-    pub const ALL: [VariantKind; 6] = [
+    pub const ALL: [VariantKind; 8] = [
         VariantKind::Orders,
         VariantKind::Repeats,
         VariantKind::Drops,
         VariantKind::Failures,
         VariantKind::Crashes,
+        VariantKind::Endings,
+        VariantKind::Edits,
         VariantKind::Pairs,
     ];
 }
@@ -53,6 +59,8 @@ impl fmt::Display for VariantKind {
             VariantKind::Failures => "failures",
             VariantKind::Pairs => "pairs",
             VariantKind::Crashes => "crashes",
+            VariantKind::Endings => "endings",
+            VariantKind::Edits => "edits",
         })
     }
 }
@@ -81,6 +89,8 @@ pub struct Finding {
     pub plan: Plan,
     /// The reference story with which `plan` is compared.
     pub reference: Plan,
+    /// The story whose steps the plans name. Endings and edits add steps to it.
+    pub tale: Tale,
 }
 
 impl Finding {
@@ -99,7 +109,7 @@ pub struct ExploreLimits {
     pub kinds: Vec<VariantKind>,
     /// Seed of the sampled orders.
     pub seed: u64,
-    /// Number of sampled orders of a segment with too many events to try all.
+    /// Number of sampled orders of a segment with too many events to try all, of sampled endings, and of sampled edits.
     pub samples: usize,
     /// Largest number of events of a segment for which all orders are tried.
     pub all_orders_of: usize,
@@ -112,13 +122,18 @@ pub struct ExploreLimits {
 
 impl ExploreLimits {
     /// Returns all members of a list, or a sample in their order if there are more than [`Self::all_failures_of`].
-    pub(crate) fn sampled<T>(&self, mut list: Vec<T>) -> Vec<T> {
-        if list.len() <= self.all_failures_of {
+    pub(crate) fn sampled<T>(&self, list: Vec<T>) -> Vec<T> {
+        self.sampled_of(list, self.all_failures_of)
+    }
+
+    /// Returns all members of a list, or a sample of `most` in their order.
+    pub(crate) fn sampled_of<T>(&self, mut list: Vec<T>, most: usize) -> Vec<T> {
+        if list.len() <= most {
             return list;
         }
         let mut places: Vec<usize> = (0..list.len()).collect();
         Random::new(self.seed).shuffle(&mut places);
-        let chosen: BTreeSet<usize> = places.into_iter().take(self.all_failures_of).collect();
+        let chosen: BTreeSet<usize> = places.into_iter().take(most).collect();
         let mut place = 0;
         list.retain(|_| {
             place += 1;
@@ -181,6 +196,8 @@ pub(crate) struct Explorer<'e> {
     start: Mark,
     counts: BTreeMap<VariantKind, Counts>,
     findings: Vec<Finding>,
+    /// Decisions on stages other than `stage`.
+    elsewhere: u64,
     stopped: bool,
 }
 
@@ -192,13 +209,22 @@ pub(crate) struct Explorer<'e> {
 pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
     let stage = Stage::start(tale)?;
     let start = stage.mark()?;
-    let mut explorer =
-        Explorer { stage, limits, watch, start, counts: BTreeMap::new(), findings: Vec::new(), stopped: false };
+    let mut explorer = Explorer {
+        stage,
+        limits,
+        watch,
+        start,
+        counts: BTreeMap::new(),
+        findings: Vec::new(),
+        elsewhere: 0,
+        stopped: false,
+    };
     let written = explorer.written(Plan::written(&tale.scenario, &tale.case))?;
     if let Some(breach) = written.end.breach().cloned() {
         explorer.counts.insert(VariantKind::Written, Counts { variants: 1, runs: 1, broken: 1 });
         let (plan, variant) = (written.plan.clone(), "as it is written".to_owned());
-        explorer.findings.push(Finding { kind: VariantKind::Written, breach, variant, reference: plan.clone(), plan });
+        let (reference, tale) = (plan.clone(), tale.clone());
+        explorer.findings.push(Finding { kind: VariantKind::Written, breach, variant, reference, plan, tale });
     }
     for kind in &limits.kinds {
         match kind {
@@ -208,13 +234,15 @@ pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result
             VariantKind::Failures => crate::failures::explore(&mut explorer, &written, false)?,
             VariantKind::Pairs => crate::failures::explore(&mut explorer, &written, true)?,
             VariantKind::Crashes => crate::crashes::explore(&mut explorer, &written)?,
+            VariantKind::Endings => crate::endings::explore(&mut explorer, &written)?,
+            VariantKind::Edits => crate::edits::explore(&mut explorer, &written)?,
             VariantKind::Written => {}
         }
     }
     Ok(Explored {
         name: tale.name(),
         counts: explorer.counts,
-        decisions: explorer.stage.decisions(),
+        decisions: explorer.stage.decisions() + explorer.elsewhere,
         findings: explorer.findings,
         ended_early: explorer.stopped,
     })
@@ -254,6 +282,11 @@ impl Explorer<'_> {
         !self.stopped
     }
 
+    /// Counts decisions on another stage.
+    pub fn count_decisions(&mut self, decisions: u64) {
+        self.elsewhere += decisions;
+    }
+
     /// True once the exploration is to stop.
     pub fn is_over(&self) -> bool {
         self.stopped
@@ -269,13 +302,26 @@ impl Explorer<'_> {
     ) -> Result<(), ReplayError> {
         let Broken { breach, plan, reference } = case;
         self.counts.entry(kind).or_default().broken += 1;
-        let alike = |finding: &&Finding| finding.kind == kind && finding.breach.law == breach.law;
-        if self.findings.iter().filter(alike).count() >= self.limits.findings {
+        if !self.keeps(kind, &breach) {
             return Ok(());
         }
         let (reference, plan, breach) = shrink(&mut self.stage, &self.start, (reference, plan, breach), laws)?;
-        self.findings.push(Finding { kind, breach, variant, plan, reference });
+        let tale = self.stage.tale.clone();
+        self.findings.push(Finding { kind, breach, variant, plan, reference, tale });
         Ok(())
+    }
+
+    /// Records a finding as it is, unless enough breaches of its kind and law are recorded.
+    pub fn record_finding(&mut self, finding: Finding) {
+        self.counts.entry(finding.kind).or_default().broken += 1;
+        if self.keeps(finding.kind, &finding.breach) {
+            self.findings.push(finding);
+        }
+    }
+
+    fn keeps(&self, kind: VariantKind, breach: &Breach) -> bool {
+        let alike = |finding: &&Finding| finding.kind == kind && finding.breach.law == breach.law;
+        self.findings.iter().filter(alike).count() < self.limits.findings
     }
 }
 

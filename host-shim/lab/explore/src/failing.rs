@@ -20,12 +20,8 @@ use std::collections::BTreeSet;
 /// # Errors
 ///
 /// Fails if the scenario language can't express the story.
-pub fn failing_scenario(
-    tale: &Tale,
-    finding: &Finding,
-    business: Option<String>,
-    again: &str,
-) -> Result<String, ReplayError> {
+pub fn failing_scenario(finding: &Finding, business: Option<String>, again: &str) -> Result<String, ReplayError> {
+    let tale = &finding.tale;
     let mut scenario = (*tale.scenario).clone();
     scenario.name = format!("{}, {}: {}", tale.scenario.name, finding.kind, finding.breach.law);
     scenario.covers.clear();

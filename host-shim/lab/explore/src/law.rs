@@ -2,6 +2,8 @@
 
 mod charges;
 mod money;
+mod requests;
+mod shares;
 
 use crate::stage::{Mark, Stage, accounts};
 use charges::Charges;
@@ -47,6 +49,20 @@ pub enum Law {
     PriceInForce,
     /// The final expectations of the scenario hold.
     Expected,
+    /// What was not paid for gives nothing, and what was paid for is not taken away.
+    Paid,
+    /// Whoever should hear of something does, and nobody hears of what is not true.
+    Heard,
+    /// A change of the catalog moves no money and changes nothing that was sold.
+    Sold,
+    /// Nothing is left at providers and in rows of what has ended.
+    Left,
+    /// What a command does not name stays.
+    Unnamed,
+    /// Stripe accepts each requested amount.
+    Sendable,
+    /// Each creator is owed the share of what was sold.
+    Shared,
 }
 
 impl fmt::Display for Law {
@@ -65,6 +81,13 @@ impl fmt::Display for Law {
             Law::Received => "no more money moves than was received",
             Law::PriceInForce => "nobody is charged more than the price in force",
             Law::Expected => "the expectations of the scenario hold",
+            Law::Paid => "what is paid for gives what it should, and nothing else does",
+            Law::Heard => "whoever should hear of something does, and nobody else",
+            Law::Sold => "a change of the catalog changes nothing that was sold",
+            Law::Left => "nothing is left of what has ended",
+            Law::Unnamed => "what a command does not name stays",
+            Law::Sendable => "Stripe accepts each requested amount",
+            Law::Shared => "each creator is owed the share of what was sold",
         })
     }
 }
@@ -125,8 +148,6 @@ pub struct Reference {
     movements: Vec<Movement>,
     /// The breach of a law that every run must keep.
     breach: Option<Breach>,
-    /// Whether [`Law::Received`] holds.
-    is_received: bool,
     requested: BTreeSet<(String, u32)>,
     /// The requested movements of money, also those that the provider refused.
     amounts: Vec<Movement>,
@@ -154,8 +175,7 @@ impl Reference {
         let movements = money::movements(host)?;
         let reference = Reference {
             standing: standing(host)?,
-            is_received: Payments::delivered(host)?.broken_by(&movements).is_none(),
-            breach: of_charges(host, &movements)?,
+            breach: of_run(host, &movements, &money::amounts(host)?)?,
             movements,
             requested: requested(host)?,
             amounts: money::amounts(host)?,
@@ -227,10 +247,14 @@ impl Reference {
         let not_state = stage.host().processor().declared().not_state().clone();
         let is_same = now.store().same_state(self.mark.store(), &not_state)?;
         let movements = money::movements(stage.host())?;
-        if let Some(breach) = of_charges(stage.host(), &movements)? {
+        let amounts = money::amounts(stage.host())?;
+        // A breach of the written story is reported once.
+        if let Some(breach) = of_run(stage.host(), &movements, &amounts)?
+            && self.breach.as_ref().is_none_or(|known| known.law != breach.law)
+        {
             return Ok(Some(breach));
         }
-        if let Some(breach) = self.of_movements(stage.host(), &movements, laws.money)? {
+        if let Some(breach) = self.of_movements(&movements, laws.money) {
             return Ok(Some(breach));
         }
         // After other answers of providers the state may differ, but not the standing.
@@ -305,14 +329,9 @@ impl Reference {
         Ok(results.iter().any(|(effect, result)| self.results.get(effect).is_some_and(|before| before != result)))
     }
 
-    fn of_movements(&self, host: &Rig, found: &[Movement], all: bool) -> Result<Option<Breach>, ReplayError> {
-        if self.is_received
-            && let Some(what) = Payments::delivered(host)?.broken_by(found)
-        {
-            return Ok(Some(Breach::new(Law::Received, what)));
-        }
+    fn of_movements(&self, found: &[Movement], all: bool) -> Option<Breach> {
         if !all || found == self.movements {
-            return Ok(None);
+            return None;
         }
         let differs = |one: &[Movement], two: &[Movement]| one.iter().find(|of| !two.contains(of)).cloned();
         let what = match (differs(found, &self.movements), differs(&self.movements, found)) {
@@ -320,7 +339,7 @@ impl Reference {
             (None, Some(less)) => format!("not requested: {less}"),
             (None, None) => "a movement is requested more or less often".to_owned(),
         };
-        Ok(Some(Breach::new(Law::SameMoney, what)))
+        Some(Breach::new(Law::SameMoney, what))
     }
 
     fn of_effects(&self, host: &Rig, all: bool) -> Result<Option<Breach>, ReplayError> {
@@ -373,10 +392,22 @@ impl Reference {
     }
 }
 
-/// Returns the breach of [`Law::PriceInForce`].
-fn of_charges(host: &Rig, movements: &[Movement]) -> Result<Option<Breach>, ReplayError> {
-    let broken = Charges::of(host)?.broken_by(host, movements)?;
-    Ok(broken.map(|what| Breach::new(Law::PriceInForce, what)))
+/// Returns the breach of a law that every run must keep by itself, also the written one.
+fn of_run(host: &Rig, movements: &[Movement], amounts: &[Movement]) -> Result<Option<Breach>, ReplayError> {
+    let of = |law: Law, what: Option<String>| what.map(|what| Breach::new(law, what));
+    if let Some(breach) = of(Law::PriceInForce, Charges::of(host)?.broken_by(host, movements)?) {
+        return Ok(Some(breach));
+    }
+    let payments = Payments::delivered(host)?;
+    if let Some(breach) = of(Law::Received, payments.broken_by(movements))
+        .or(of(Law::Sendable, requests::not_sendable(amounts)))
+        .or(of(Law::Unnamed, requests::unnamed(host)?))
+        .or(of(Law::Received, shares::beyond(host, &payments.kept())?))
+        .or(of(Law::Shared, shares::broken(host)?))
+    {
+        return Ok(Some(breach));
+    }
+    leftover(host)
 }
 
 /// Returns the standing: entitlements and balances of every account, and all claims.
@@ -544,6 +575,35 @@ fn running(host: &Rig) -> Result<Value, ReplayError> {
         put(&mut found, &account.to_string(), with_status.collect());
     }
     Ok(Value::Object(found))
+}
+
+/// Returns a resource of an ended instance that is left at a provider, and which no open effect will remove.
+pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
+    let open = host.store().effects_open(host.processor().partition(), None)?;
+    let silent = host.silent()?;
+    let there = host.scripted().inventory();
+    for account in accounts(host)? {
+        let scope = host.processor().scope(account.clone());
+        let rows = host::view::account_rows(host.processor(), &account)?;
+        let products = rows.sections.get("products").into_iter().flatten();
+        let ended = products.filter(|(_, row)| row["metadata"]["status"] == "terminated");
+        for (id, _) in ended {
+            let is_of = |key: &str| key.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            let waits = open.iter().any(|row| row.scope == scope && is_of(&row.effect.key))
+                || silent.iter().any(|(of, key)| *of == scope.name() && is_of(key));
+            let left = there.iter().find(|resource| resource.id.scope == scope.name() && is_of(&resource.id.id));
+            if let Some(resource) = left.filter(|_| !waits) {
+                let what = format!("{} of {account} is left, and its instance has ended", resource.id);
+                return Ok(Some(Breach::new(Law::Left, what)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the requested movements of money in words, also those that a provider refused.
+pub(crate) fn requested_movements(host: &Rig) -> Result<Vec<String>, ReplayError> {
+    Ok(money::amounts(host)?.iter().map(ToString::to_string).collect())
 }
 
 fn reads_only(kind: &str) -> bool {

@@ -4,8 +4,11 @@
 //! [laws](law::Law) mostly compare the variant with the story as written. A variant starts at a marked point of the
 //! written run; with a store in memory, a mark costs only a few pointers.
 
+mod compose;
 mod crashes;
 mod drops;
+mod edits;
+mod endings;
 mod every;
 pub mod explorer;
 mod failing;
@@ -18,6 +21,7 @@ pub mod report;
 mod shrink;
 pub mod stage;
 pub mod tale;
+mod told;
 
 pub use every::explore_every;
 pub use explorer::{Counts, ExploreLimits, Explored, Finding, ToTheEnd, VariantKind, Watch, explore};

@@ -15,8 +15,21 @@ use super::money::{INVOICE, Movement, sum};
 const MILLION: i128 = 1_000_000;
 /// Effect that reads the log of a usage source.
 const PULL: &str = "usage.pull";
-/// Millionths of the currency's unit in one minor unit of a currency with two decimals.
-const MINOR: i128 = 10_000;
+/// Currencies without minor units at Stripe.
+const NO_MINOR: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies with three decimals. Their amounts end in a zero at Stripe (S96), so that ten of their minor units are the least.
+const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// Returns the millionths of a currency's unit in one minor unit, and the least number of minor units that can be charged.
+fn digits(currency: &str) -> (i128, i128) {
+    match currency {
+        currency if NO_MINOR.contains(&currency) => (1_000_000, 1),
+        currency if THOUSANDTHS.contains(&currency) => (1_000, 10),
+        "isk" | "ugx" => (10_000, 100),
+        _ => (10_000, 1),
+    }
+}
 
 /// Values with the times from which they are in force, in order.
 #[derive(Debug)]
@@ -59,12 +72,16 @@ pub(super) struct Charges {
     most: BTreeMap<Account, i128>,
     /// Accounts with erased events: their measurements are gone.
     erased: BTreeSet<Account>,
+    /// Currency of the catalog.
+    currency: String,
 }
 
 impl Charges {
     /// Reads all events of a host.
     pub fn of(host: &Rig) -> Result<Charges, ReplayError> {
-        let mut charges = Charges::default();
+        let policies = &host.setup().business.catalog["policies"];
+        let currency = policies["currency"].as_str().unwrap_or("usd").to_owned();
+        let mut charges = Charges { currency, ..Charges::default() };
         let rows = host.store().inbox_after(None, 0, usize::MAX)?;
         let erased = rows.iter().filter(|row| row.erased);
         charges.erased = erased.filter_map(|row| row.event.account.clone()).collect();
@@ -163,6 +180,9 @@ impl Charges {
     fn load(&mut self, catalog: &Map<String, Value>, at: Timestamp) {
         let list = |name: &str| catalog.get(name).and_then(Value::as_array).into_iter().flatten();
         let rates = catalog.get("rates").cloned().unwrap_or_default();
+        if let Some(currency) = catalog.get("policies").and_then(|policies| policies["currency"].as_str()) {
+            self.currency = currency.to_owned();
+        }
         let sellers =
             rates.as_object().into_iter().flatten().filter_map(|(_, rate)| of_product(&rate["seller"]["micros"]));
         self.fields.extend(sellers.map(str::to_owned));
@@ -243,8 +263,10 @@ impl Charges {
             let own = account.to_string();
             let of_account = movements.iter().filter(|movement| movement.kind == INVOICE && movement.account == own);
             let invoices: Vec<i64> = of_account.filter_map(|movement| movement.amount).collect();
-            // Each invoice is rounded up to a minor unit.
-            let allowed = most / MINOR + i128::from(most % MINOR > 0) + invoices.len().saturating_sub(1) as i128;
+            // Each invoice is rounded up to what can be charged.
+            let (minor, least) = digits(&self.currency);
+            let rounded = (most + minor * least - 1) / (minor * least) * least;
+            let allowed = rounded + invoices.len().saturating_sub(1) as i128 * least;
             let invoiced = sum(invoices.into_iter());
             if invoiced > allowed {
                 return Ok(Some(format!("use of {account} is invoiced at {invoiced}, and costs at most {allowed}")));

@@ -31,6 +31,8 @@ pub(super) struct Movement {
     pub object: String,
     /// Minor units; `None` for all of the object.
     pub amount: Option<i64>,
+    /// Currency; empty if the request does not name it.
+    pub currency: String,
 }
 
 /// Returns the requested movements that were neither called off nor refused by the provider, in order.
@@ -83,15 +85,34 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
     let payload: Value = serde_json::from_str(&row.effect.payload).ok()?;
     let object = objects.iter().find_map(|name| payload.get(*name)?.as_str()).unwrap_or_default();
     let amount = payload.get(*amount).and_then(Value::as_i64);
-    Some(Movement { account: account.to_owned(), kind: (*kind).to_owned(), object: object.to_owned(), amount })
+    let currency = payload["currency"].as_str().unwrap_or_default().to_owned();
+    Some(Movement {
+        account: account.to_owned(),
+        kind: (*kind).to_owned(),
+        object: object.to_owned(),
+        amount,
+        currency,
+    })
 }
 
 /// A payment according to the provider's bodies: the received and refunded amounts, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     received: i64,
+    currency: String,
+    /// What the bank took back, by the ids of the disputes.
+    disputed: BTreeMap<String, i64>,
     /// Refunds by their ids.
     refunds: BTreeMap<String, i64>,
+    /// Refunds that failed, by their ids.
+    failed: BTreeMap<String, i64>,
+}
+
+impl Told {
+    /// What went back, without refunds that failed afterwards.
+    fn back(&self) -> i128 {
+        sum(self.refunds.iter().filter(|(id, _)| !self.failed.contains_key(*id)).map(|(_, minor)| *minor))
+    }
 }
 
 /// The payments in the provider's bodies. A payment has several names: its intent, charge and invoice.
@@ -125,13 +146,14 @@ impl Payments {
         };
         let minor = |member: &str| object.get(member).and_then(Value::as_i64).unwrap_or(0);
         let is = |member: &str, text: &str| object.get(member).and_then(Value::as_str) == Some(text);
+        let currency = object["currency"].as_str().unwrap_or_default();
         match object["object"].as_str().unwrap_or_default() {
             "payment_intent" if kind == "payment_intent.succeeded" => {
                 let charge = id("latest_charge");
-                self.receive([id("id"), charge, id("invoice")], minor("amount_received"));
+                self.receive([id("id"), charge, id("invoice")], minor("amount_received"), currency);
             }
             "charge" if object["paid"] != false && kind != "charge.failed" => {
-                self.receive([id("payment_intent"), id("id"), id("invoice")], minor("amount"));
+                self.receive([id("payment_intent"), id("id"), id("invoice")], minor("amount"), currency);
                 for refund in object["refunds"]["data"].as_array().into_iter().flatten() {
                     self.refund([id("payment_intent"), id("id")], refund);
                 }
@@ -146,10 +168,18 @@ impl Payments {
                     self.subscriptions.entry(of).or_default().insert(invoice);
                 }
                 let names = [id("id"), id("payment_intent"), id("charge")].into_iter().chain(intents.map(Some));
-                self.receive(names, minor("amount_paid"));
+                self.receive(names, minor("amount_paid"), currency);
             }
             "checkout.session" if is("payment_status", "paid") && !is("mode", "setup") => {
-                self.receive([id("payment_intent"), id("invoice")], minor("amount_total"));
+                self.receive([id("payment_intent"), id("invoice")], minor("amount_total"), currency);
+            }
+            "dispute" => {
+                let place = self.place([id("payment_intent"), id("charge")]);
+                let is_back = is("status", "won") || kind == "charge.dispute.funds_reinstated";
+                if let (Some(place), Some(dispute)) = (place, id("id")) {
+                    let amount = if is_back { 0 } else { minor("amount") };
+                    self.told[place].disputed.insert(dispute, amount);
+                }
             }
             "refund" => self.refund([id("payment_intent"), id("charge")], object),
             _ => {}
@@ -171,10 +201,13 @@ impl Payments {
             }
         };
         for other in known.into_iter().skip(1) {
-            let Told { received, refunds } = std::mem::take(&mut self.told[other]);
+            let Told { received, currency, disputed, refunds, failed } = std::mem::take(&mut self.told[other]);
             let into = &mut self.told[place];
             into.received = into.received.max(received);
+            into.currency = if into.currency.is_empty() { currency } else { std::mem::take(&mut into.currency) };
+            into.disputed.extend(disputed);
             into.refunds.extend(refunds);
+            into.failed.extend(failed);
             self.names.values_mut().filter(|known| **known == other).for_each(|known| *known = place);
         }
         for name in names {
@@ -183,21 +216,23 @@ impl Payments {
         Some(place)
     }
 
-    fn receive(&mut self, names: impl IntoIterator<Item = Option<String>>, minor: i64) {
+    fn receive(&mut self, names: impl IntoIterator<Item = Option<String>>, minor: i64, currency: &str) {
         if let Some(place) = self.place(names) {
             // Several bodies tell of one payment.
             let told = &mut self.told[place];
             told.received = told.received.max(minor);
+            told.currency = currency.to_owned();
         }
     }
 
     fn refund(&mut self, names: [Option<String>; 2], refund: &Value) {
         let (Some(id), Some(minor)) = (refund["id"].as_str(), refund["amount"].as_i64()) else { return };
-        if refund["status"] == "failed" || refund["status"] == "canceled" {
-            return;
-        }
+        let has_failed = refund["status"] == "failed" || refund["status"] == "canceled";
         if let Some(place) = self.place(names) {
-            self.told[place].refunds.insert(id.to_owned(), minor);
+            let told = &mut self.told[place];
+            // The amount of a refund never changes.
+            let of = if has_failed { &mut told.failed } else { &mut told.refunds };
+            of.entry(id.to_owned()).or_insert(minor);
         }
     }
 
@@ -226,15 +261,46 @@ impl Payments {
         }
         for (name, place) in &self.names {
             let told = &self.told[*place];
-            let back = asked.get(place).copied().unwrap_or(0).max(sum(told.refunds.values().copied()));
+            // What goes back without our request is Stripe's own account.
+            let Some(asked) = asked.get(place) else { continue };
+            let asked = asked - sum(told.failed.values().copied());
+            let back = asked.max(told.back());
             if back > i128::from(told.received) {
                 return Some(format!("{back} of {} received by {name} is given back", told.received));
             }
         }
-        let received = sum(self.told.iter().map(|told| told.received));
-        let paid_on = movements.iter().filter(|movement| movement.kind == "stripe.transfer.create");
-        let paid_on = sum(paid_on.filter_map(|movement| movement.amount));
-        (paid_on > received).then(|| format!("{paid_on} is paid on of {received} received"))
+        self.broken_in_sum(movements)
+    }
+
+    /// Returns the first currency in which more is paid on, or more goes back and is credited, than was received.
+    fn broken_in_sum(&self, movements: &[Movement]) -> Option<String> {
+        let currencies: BTreeSet<&str> = movements.iter().map(|movement| movement.currency.as_str()).collect();
+        currencies.into_iter().find_map(|currency| {
+            // A request without a currency is of the one that all payments have.
+            let is_of = |other: &str| currency.is_empty() || other.is_empty() || other == currency;
+            let received = sum(self.told.iter().filter(|told| is_of(&told.currency)).map(|told| told.received));
+            let asked = |kinds: &[&str]| {
+                let of_kind = |of: &&Movement| kinds.contains(&of.kind.as_str()) && of.currency == currency;
+                sum(movements.iter().filter(of_kind).filter_map(|movement| movement.amount))
+            };
+            let paid_on = asked(&["stripe.transfer.create"]);
+            if paid_on > received {
+                return Some(format!("{paid_on} is paid on of {received} received"));
+            }
+            let failed = self.told.iter().filter(|told| is_of(&told.currency)).flat_map(|told| told.failed.values());
+            let back = asked(&["stripe.refund.create", "stripe.credit.create"]) - sum(failed.copied());
+            (back > received).then(|| format!("{back} goes back or is credited of {received} received"))
+        })
+    }
+
+    /// Returns what stayed: received, less what went back and what the bank took back, by currency.
+    pub fn kept(&self) -> BTreeMap<String, i128> {
+        let mut kept: BTreeMap<String, i128> = BTreeMap::new();
+        for told in &self.told {
+            let back = (told.back() + sum(told.disputed.values().copied())).min(told.received.into());
+            *kept.entry(told.currency.clone()).or_default() += i128::from(told.received) - back;
+        }
+        kept
     }
 }
 
@@ -257,7 +323,7 @@ mod tests {
 
     fn refund(object: &str, amount: i64) -> Movement {
         let (account, kind) = ("user:a".to_owned(), "stripe.refund.create".to_owned());
-        Movement { account, kind, object: object.to_owned(), amount: Some(amount) }
+        Movement { account, kind, object: object.to_owned(), amount: Some(amount), currency: "usd".to_owned() }
     }
 
     #[test]
@@ -265,7 +331,8 @@ mod tests {
         // Given two invoices of the largest amount, and refunds of both
         let mut payments = Payments::default();
         for id in ["in_1", "in_2"] {
-            let invoice = json!({"object": "invoice", "id": id, "status": "paid", "amount_paid": i64::MAX});
+            let invoice =
+                json!({"object": "invoice", "id": id, "status": "paid", "amount_paid": i64::MAX, "currency": "usd"});
             payments.read("invoice.paid", &invoice);
         }
         let back = [refund("in_1", i64::MAX), refund("in_2", i64::MAX)];

@@ -1,0 +1,78 @@
+//! Judges single requests: what a command does not name stays, and Stripe accepts each amount.
+
+use super::money::Movement;
+use crate::told::{Told, offers};
+use extension_contract::{Outcome, Payload};
+use host_replay::rig::Rig;
+use host_scenario::error::ReplayError;
+use serde_json::Value;
+
+/// Currencies whose amounts at Stripe end in a zero, since the last of three decimals is not accepted (S96).
+const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+/// Currencies that Stripe writes with hundredths, and which have none (S96).
+const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
+
+/// Returns the first movement with an amount that Stripe refuses.
+pub(super) fn not_sendable(movements: &[Movement]) -> Option<String> {
+    let step = |currency: &str| match currency {
+        currency if THOUSANDTHS.contains(&currency) => 10,
+        currency if WHOLE_ONLY.contains(&currency) => 100,
+        _ => 1,
+    };
+    let refused = movements.iter().find(|of| of.amount.is_some_and(|amount| amount % step(&of.currency) != 0))?;
+    Some(format!("{refused}: {} has no such amount at Stripe", refused.currency))
+}
+
+/// Returns the first change of a subscription that changes what its command does not name.
+pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
+    let rows = host.store().inbox_after(None, 0, usize::MAX)?;
+    if !rows.iter().any(|row| row.event.kind == "subscription.change") {
+        return Ok(None);
+    }
+    let offers = offers(&host.setup().business, host.setup().livemode);
+    let mut told = Told::default();
+    for row in &rows {
+        let body = match &row.event.payload {
+            Payload::Provider(bytes) => {
+                told.read(&serde_json::from_slice(bytes).unwrap_or_default());
+                continue;
+            }
+            Payload::Command(body) if row.event.kind == "subscription.change" => body,
+            _ => continue,
+        };
+        let Some(account) = row.event.account.as_ref().filter(|_| row.outcome == Some(Outcome::Applied)) else {
+            continue;
+        };
+        let named: Value = serde_json::from_str(body).unwrap_or_default();
+        let scope = host.processor().scope(account.clone());
+        for effect in host.store().effects_of(&scope, 0, usize::MAX)? {
+            if effect.caused_by != row.event.id || effect.effect.kind != "stripe.subscription.update" {
+                continue;
+            }
+            let asked: Value = serde_json::from_str(&effect.effect.payload).unwrap_or_default();
+            let id = asked["subscription"].as_str().unwrap_or_default();
+            let items = told.subscriptions.get(id).map(|known| &known.items);
+            let Some(item) = items.into_iter().flatten().find(|item| asked["item"] == *item.id) else { continue };
+            if let Some(quantity) = asked["quantity"].as_i64()
+                && named["quantity"].is_null()
+                && quantity != item.quantity
+            {
+                return Ok(Some(format!(
+                    "{} names no quantity, and {} become {quantity}",
+                    row.event.id, item.quantity
+                )));
+            }
+            let held = offers.iter().find(|offer| offer.price == item.price);
+            let is_same = held.is_some_and(|held| {
+                let same_interval = named["interval"].is_null() || named["interval"] == *held.interval;
+                named["plan_id"] == *held.product && same_interval
+            });
+            if is_same && asked["price"] != *item.price {
+                let what =
+                    format!("{} names no other plan, and {} becomes {}", row.event.id, item.price, asked["price"]);
+                return Ok(Some(what));
+            }
+        }
+    }
+    Ok(None)
+}

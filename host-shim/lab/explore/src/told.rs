@@ -1,0 +1,163 @@
+//! What the bodies of a story and its business's catalog say: the subscriptions at Stripe, the invoices, and what is for sale.
+
+use host_scenario::business::BusinessFolder;
+use host_scenario::prepare::Case;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A subscription as its newest body tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub id: String,
+    pub customer: String,
+    pub status: String,
+    pub metadata: Value,
+    /// Whether it ends with its period.
+    pub ends: bool,
+    pub items: Vec<Item>,
+    /// Start and end of the period, in seconds since the epoch.
+    pub period: (i64, i64),
+    /// Time of the body, in seconds since the epoch.
+    pub told_at: i64,
+}
+
+/// An item of a subscription.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub id: String,
+    pub price: String,
+    pub quantity: i64,
+}
+
+/// An invoice as its newest body tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Invoice {
+    pub subscription: Option<String>,
+    pub status: String,
+    pub total_minor: i64,
+    pub currency: String,
+    /// Time of the body, in seconds since the epoch.
+    pub told_at: i64,
+}
+
+/// The objects at Stripe that a story's events tell of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub subscriptions: BTreeMap<String, Subscription>,
+    pub invoices: BTreeMap<String, Invoice>,
+    /// Whether an event of each connected account was delivered.
+    pub connected: Vec<String>,
+}
+
+/// Returns the id of a member that is an id or an object with one.
+pub(crate) fn id_of(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value["id"].as_str())
+}
+
+impl Told {
+    /// Reads the events of a story in one API version.
+    pub fn by(case: &Case) -> Told {
+        let mut told = Told::default();
+        for delivery in case.deliveries.iter().flatten() {
+            let Ok(event) = serde_json::from_slice::<Value>(&delivery.bytes) else { continue };
+            if event["object"] == "event" {
+                told.read(&event);
+            }
+        }
+        told
+    }
+
+    /// Reads an event.
+    pub fn read(&mut self, event: &Value) {
+        let (object, at) = (&event["data"]["object"], event["created"].as_i64().unwrap_or(0));
+        if let Some(account) = event["account"].as_str() {
+            if !self.connected.iter().any(|known| known == account) {
+                self.connected.push(account.to_owned());
+            }
+            return;
+        }
+        let Some(id) = object["id"].as_str() else { return };
+        match object["object"].as_str() {
+            Some("subscription") if self.subscriptions.get(id).is_none_or(|known| known.told_at <= at) => {
+                self.subscriptions.extend(subscription(object, at).map(|found| (id.to_owned(), found)));
+            }
+            Some("invoice") if self.invoices.get(id).is_none_or(|known| known.told_at <= at) => {
+                let of_parent = &object["parent"]["subscription_details"]["subscription"];
+                let invoice = Invoice {
+                    subscription: id_of(&object["subscription"]).or(id_of(of_parent)).map(str::to_owned),
+                    status: object["status"].as_str().unwrap_or("paid").to_owned(),
+                    total_minor: object["total"].as_i64().unwrap_or(0),
+                    currency: object["currency"].as_str().unwrap_or("usd").to_owned(),
+                    told_at: at,
+                };
+                self.invoices.insert(id.to_owned(), invoice);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the subscriptions that are active and whose invoices are paid, or not told of.
+    pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values().filter(|subscription| {
+            let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);
+            let mut invoices = self.invoices.values().filter(of_it);
+            subscription.status == "active" && !subscription.ends && invoices.all(|invoice| invoice.status == "paid")
+        })
+    }
+}
+
+fn subscription(object: &Value, at: i64) -> Option<Subscription> {
+    let items = object["items"]["data"].as_array()?;
+    let item = |item: &Value| {
+        let price = id_of(&item["price"]).or(id_of(&item["plan"]))?.to_owned();
+        // A metered item has no quantity.
+        let quantity = item["quantity"].as_i64()?;
+        Some(Item { id: item["id"].as_str()?.to_owned(), price, quantity })
+    };
+    let first = items.first()?;
+    let time = |name: &str| object[name].as_i64().or(first[name].as_i64());
+    Some(Subscription {
+        id: object["id"].as_str()?.to_owned(),
+        customer: id_of(&object["customer"])?.to_owned(),
+        status: object["status"].as_str()?.to_owned(),
+        metadata: object["metadata"].clone(),
+        ends: object["cancel_at_period_end"] == true || object["cancel_at"].is_i64(),
+        items: items.iter().map(item).collect::<Option<_>>()?,
+        period: (time("current_period_start")?, time("current_period_end")?),
+        told_at: at,
+    })
+}
+
+/// A price of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub product: String,
+    pub product_type: String,
+    /// `once`, or the interval.
+    pub interval: String,
+    /// Minor units of the catalog's currency.
+    pub amount: i64,
+    pub price: String,
+}
+
+/// Returns the prices of a catalog with amount and id, in order of products and intervals.
+pub(crate) fn offers(business: &BusinessFolder, livemode: bool) -> Vec<Offer> {
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for product in business.catalog["products"].as_array().into_iter().flatten() {
+        for (interval, price) in product["prices"].as_object().into_iter().flatten() {
+            let of_mode = &price["id"][if livemode { "live" } else { "test" }];
+            let id = price["id"].as_str().or(of_mode.as_str());
+            if let (Some(amount), Some(id)) = (price["amount"].as_i64(), id) {
+                found.push(Offer {
+                    product: text(product, "id"),
+                    product_type: text(product, "product_type"),
+                    interval: interval.clone(),
+                    amount,
+                    price: id.to_owned(),
+                });
+            }
+        }
+    }
+    found
+}
