@@ -22,6 +22,8 @@ struct Back {
     least: i64,
     /// The amount if disputes and refunds from before the closing take nothing of the payments.
     most: i64,
+    /// What the rest of the period is worth, if a balance of the customer paid a part of it or got back a part.
+    worth: Option<i64>,
     /// Amount that had gone back before the closing, in minor units.
     before: i64,
 }
@@ -89,6 +91,29 @@ fn rest_of(invoice: &Object, amount: i64, at_s: i64) -> i64 {
     (amount as f64 * part.clamp(0.0, 1.0)) as i64
 }
 
+/// What the rest of a subscription's year is worth, from all its invoices of the current period: a fall of the quantity
+/// gives to the customer's balance, which pays later invoices. None if no balance took part.
+fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
+    let start_s = subscription.list_at("items").first()?["current_period_start"].as_i64()?;
+    let all = stripe.all("invoice").into_iter().filter(|invoice| {
+        invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id())
+            && invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s)
+    });
+    let (mut worth, mut has_balance) = (0.0, false);
+    for invoice in all {
+        has_balance |= invoice.int("total") != invoice.int("amount_paid");
+        for line in invoice.list_at("lines") {
+            let [start_s, end_s] = ["start", "end"].map(|name| line["period"][name].as_i64().unwrap_or_default());
+            let taken = line["discount_amounts"].as_array().into_iter().flatten();
+            let taken: i64 = taken.filter_map(|taken| taken["amount"].as_i64()).sum();
+            let amount = line["amount"].as_i64().unwrap_or_default() - taken;
+            let left_s = (end_s - at_s).clamp(0, (end_s - start_s).max(0));
+            worth += amount as f64 * left_s as f64 / (end_s - start_s).max(1) as f64;
+        }
+    }
+    has_balance.then_some(worth.max(0.0) as i64)
+}
+
 impl Closing {
     /// Reads the payments at the time of the closing. `open` are our ids of the open checkouts.
     pub(crate) fn of(stripe: &Stripe, open: Vec<String>) -> Self {
@@ -107,8 +132,15 @@ impl Closing {
             let is_year = end_s - start_s >= YEAR_S;
             let amount = |amount: i64, at_s: i64| if is_year { rest_of(&invoice, amount, at_s) } else { 0 };
             let at = back.iter().position(|it| it.subscription == subscription.id()).unwrap_or_else(|| {
-                let subscription = subscription.id().to_owned();
-                back.push(Back { subscription, payments: Vec::new(), least: 0, most: 0, before: 0 });
+                let id = subscription.id().to_owned();
+                back.push(Back {
+                    subscription: id,
+                    payments: Vec::new(),
+                    least: 0,
+                    most: 0,
+                    worth: worth(stripe, &subscription, at_s),
+                    before: 0,
+                });
                 back.len() - 1
             });
             let (left, whole) = left(stripe, charge);
@@ -164,9 +196,10 @@ impl Closing {
         let refundable = back.payments.iter().filter(|(charge, _)| is_refundable(charge)).map(|(_, rest)| rest).sum();
         let all_are = charges().all(is_refundable);
         let received = || charges().filter_map(|id| stripe.all("charge").into_iter().find(|it| it.id() == id));
+        let (low, high) = (rest.min(back.worth.unwrap_or(rest)), rest.max(back.worth.unwrap_or(rest)));
         let (least, most) = match (self.is_told_late, all_are) {
-            (false, true) => (rest, rest),
-            (false, false) => (refundable, back.most),
+            (false, true) => (low, high),
+            (false, false) => (low.min(refundable), high.max(back.most)),
             (true, true) => (back.least, received().map(|charge| charge.int("amount")).sum()),
             (true, false) => (0, received().map(|charge| charge.int("amount")).sum()),
         };

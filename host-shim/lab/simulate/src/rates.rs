@@ -51,8 +51,9 @@ pub const RATES: [(MoveKind, usize); 29] = [
     (MoveKind::Twin, 100),
     // Leaves: the account is closed.
     (MoveKind::Close, 15),
-    // Buys a year, and leaves on the next day, before the payment is known.
-    (MoveKind::BuyAndLeave, 10),
+    // Buys a year, and leaves on the next day, before the payment is known. The extension then gives nothing back. Make
+    // it 10 when a payment that is known after the closing goes back.
+    (MoveKind::BuyAndLeave, 0),
     // Unpaid first invoices expire without a move.
     (MoveKind::Expire, 0),
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The
