@@ -22,7 +22,7 @@ pub struct Grant {
 }
 
 /// A price on sale with the grants of its product.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ware {
     /// Product, price, amount and interval.
     pub offer: Offer,

@@ -10,6 +10,7 @@ mod at_stripe;
 mod balance;
 pub mod books;
 pub mod catalog;
+mod catalogs;
 mod chargebacks;
 pub mod closing;
 mod creators;

@@ -2,7 +2,7 @@
 //!
 //! Written from the requirements. Shares no code with the extension that it checks.
 
-use crate::catalog::{Catalog, Grant, InstanceType, SoldByUse, Split, UNLIMITED};
+use crate::catalog::{Catalog, Grant, InstanceType, SoldByUse, Split, UNLIMITED, Ware};
 use crate::chargebacks::is_frozen;
 use crate::closing::Closing;
 use crate::customer::lives;
@@ -34,6 +34,8 @@ pub struct Bought {
     pub purchase: String,
     /// Index of the ware.
     pub ware: usize,
+    /// The terms of the sale.
+    pub terms: Ware,
     /// Quantity.
     pub quantity: i64,
     /// Id of Stripe's charge; empty if a coupon made the purchase free.
@@ -127,8 +129,8 @@ impl Expected {
 }
 
 /// A source of grants.
-struct Source {
-    ware: usize,
+struct Source<'a> {
+    ware: &'a Ware,
     quantity: i64,
     since_s: i64,
     id: String,
@@ -290,21 +292,21 @@ impl Oracle {
         }
     }
 
-    fn sources(&self, catalog: &Catalog, stripe: &Stripe) -> Vec<Source> {
+    fn sources<'a>(&'a self, catalog: &'a Catalog, stripe: &Stripe) -> Vec<Source<'a>> {
         let now_ms = stripe.now_s() * 1_000;
         let mut out = Vec::new();
         for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms))
         {
             for item in subscription.list_at("items") {
                 let Some((ware, quantity)) = self.paid.of(item["id"].as_str().unwrap_or_default()) else { continue };
-                let id = subscription.id().to_owned();
+                let (ware, id) = (&catalog.wares[ware], subscription.id().to_owned());
                 out.push(Source { ware, quantity, since_s: subscription.int("created"), id });
             }
         }
         let kept = self.bought.iter().filter(|bought| self.is_kept(stripe, bought));
         out.extend(kept.map(|bought| {
             let (quantity, id) = (bought.quantity, bought.purchase.clone());
-            Source { ware: bought.ware, quantity, since_s: bought.at_s, id }
+            Source { ware: &bought.terms, quantity, since_s: bought.at_s, id }
         }));
         out
     }
@@ -333,11 +335,11 @@ impl Oracle {
     }
 
     /// The grants of the plan in force, and their multiplier, by family.
-    fn plans(&self, catalog: &Catalog, sources: &[Source]) -> BTreeMap<String, (Vec<Grant>, i64)> {
-        let mut best: BTreeMap<&str, &Source> = BTreeMap::new();
-        let order = |source: &Source| (catalog.wares[source.ware].rank, Reverse((source.since_s, source.id.clone())));
+    fn plans(&self, catalog: &Catalog, sources: &[Source<'_>]) -> BTreeMap<String, (Vec<Grant>, i64)> {
+        let mut best: BTreeMap<&str, &Source<'_>> = BTreeMap::new();
+        let order = |source: &Source<'_>| (source.ware.rank, Reverse((source.since_s, source.id.clone())));
         for source in sources {
-            let Some(family) = catalog.wares[source.ware].family.as_deref() else { continue };
+            let Some(family) = source.ware.family.as_deref() else { continue };
             if best.get(family).is_none_or(|held| order(source) > order(held)) {
                 best.insert(family, source);
             }
@@ -352,7 +354,7 @@ impl Oracle {
             }
         }
         for (family, source) in best {
-            let ware = &catalog.wares[source.ware];
+            let ware = source.ware;
             let seats = if ware.most > 1 { source.quantity } else { 1 };
             out.insert(family.to_owned(), (ware.grants.clone(), seats));
         }
@@ -377,7 +379,7 @@ impl Oracle {
         };
         plans.values().for_each(|(grants, times)| give(grants, *times));
         for source in &sources {
-            let ware = &catalog.wares[source.ware];
+            let ware = source.ware;
             let is_given = !ware.requires_plan || !plans.is_empty();
             if ware.family.is_none() && is_given && ware.condition.as_ref().is_none_or(is_granted) {
                 give(&ware.grants, source.quantity);
@@ -420,10 +422,10 @@ impl Oracle {
     }
 
     /// Granted credits minus refunds minus usage that they paid, in millionths.
-    fn net_credits(&self, catalog: &Catalog, stripe: &Stripe) -> i64 {
+    fn net_credits(&self, stripe: &Stripe) -> i64 {
         let charges = stripe.all("charge");
         let held = self.bought.iter().map(|bought| {
-            let given = catalog.wares[bought.ware].credit * bought.quantity;
+            let given = bought.terms.credit * bought.quantity;
             let charge = charges.iter().find(|charge| charge.id() == bought.charge);
             let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
             given * CENT * left / all
@@ -433,8 +435,8 @@ impl Oracle {
 
     /// Records usage at `at_ms` that costs `micros`. The usage belongs to the month of `at_ms`, or to the current month
     /// if the month of `at_ms` is closed (M10).
-    pub fn record_usage(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
-        let left = self.net_credits(catalog, stripe).max(0);
+    pub fn record_usage(&mut self, stripe: &Stripe, micros: i64, at_ms: i64) {
+        let left = self.net_credits(stripe).max(0);
         let covered = left.min(micros);
         self.covered_micros += covered;
         let (of_then, now_ms) = (month(at_ms), stripe.now_s() * 1_000);
@@ -627,7 +629,7 @@ impl Oracle {
     pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
         let now_ms = stripe.now_s() * 1_000;
         let charges = stripe.all("charge");
-        let net = self.net_credits(catalog, stripe);
+        let net = self.net_credits(stripe);
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
             let instance_type = &catalog.instance_types[own.instance_type];
@@ -681,17 +683,20 @@ impl Oracle {
 
     /// True if no live subscription and no paid purchase conflicts with a purchase of the ware.
     pub fn is_free(&self, catalog: &Catalog, stripe: &Stripe, ware: usize) -> bool {
-        let wanted = &catalog.wares[ware];
-        let clashes = |other: usize| {
-            let other = &catalog.wares[other];
+        self.is_free_of(catalog, stripe, &catalog.wares[ware])
+    }
+
+    /// True if no live subscription and no paid purchase conflicts with a purchase on these terms.
+    pub(crate) fn is_free_of(&self, catalog: &Catalog, stripe: &Stripe, wanted: &Ware) -> bool {
+        let clashes = |other: &Ware| {
             let same_item = wanted.item.is_some() && other.item == wanted.item;
             same_item || wanted.family.is_some() && other.family == wanted.family
         };
         let held = stripe.all("subscription").into_iter().filter(|sub| lives(sub)).any(|sub| {
             sub.list_at("items")
                 .iter()
-                .any(|item| clashes(stripe.plan(item["price"]["id"].as_str().unwrap_or_default())))
+                .any(|item| clashes(&catalog.wares[stripe.plan(item["price"]["id"].as_str().unwrap_or_default())]))
         });
-        !held && !self.bought.iter().any(|bought| clashes(bought.ware))
+        !held && !self.bought.iter().any(|bought| clashes(&bought.terms))
     }
 }

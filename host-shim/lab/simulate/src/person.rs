@@ -1,6 +1,7 @@
 //! One customer of the simulation: chooses moves at random, and delivers the resulting events to the host, some late.
 
 use crate::catalog::Catalog;
+use crate::catalogs::OnSale;
 use crate::moves::Move;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::repricing::UsePrices;
@@ -78,7 +79,7 @@ impl<'c> Person<'c> {
     /// Creates customer number `index`. The behaviour of the customer depends only on this number and the seed.
     pub(crate) fn new(
         catalog: &'c Catalog,
-        prices: &UsePrices,
+        (prices, on_sale): (&UsePrices, &OnSale),
         seed: u64,
         index: usize,
         end_s: i64,
@@ -88,7 +89,7 @@ impl<'c> Person<'c> {
         // No name is a prefix of another one: command ids are a name and a number.
         let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS.get(random.below(VERSIONS.len() + 1)).copied();
-        driver = driver.simulated(prices.clone());
+        driver = driver.simulated(prices.clone(), on_sale.clone());
         driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
         let known = possible_moves(catalog);

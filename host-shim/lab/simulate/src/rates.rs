@@ -79,6 +79,9 @@ pub const OUT_OF_BAND: usize = 0;
 /// First invoices without a successful payment that are voided instead of paid, per hundred.
 pub const VOIDED: usize = 20;
 
+/// Days on which an operator changes the catalog, per hundred.
+pub const CATALOG_CHANGES: usize = 10;
+
 /// Events that arrive one or two days late, per thousand events of Stripe.
 pub const LATE: usize = 3;
 /// Repeated events per thousand events of Stripe.

@@ -84,6 +84,17 @@ impl Repricing {
         Repricing { products, prices: UsePrices::of(catalog), sent: 0 }
     }
 
+    /// True if a price waits for its approval.
+    pub(crate) fn has_proposals(&self) -> bool {
+        self.products.iter().any(|product| product.proposed.is_some())
+    }
+
+    /// The field of a product's price, and the price in force; None if its price never changes.
+    pub(crate) fn in_force(&self, product: &str, now_s: i64) -> Option<(&str, i64)> {
+        let priced = self.products.iter().find(|priced| priced.sold.id == product)?;
+        Some((&priced.field, self.prices.at(product, now_s * 1_000)))
+    }
+
     /// Returns the commands of a day. All of them must be applied.
     pub(crate) fn pass(&mut self, now_s: i64, creators: &Creators, random: &mut Random) -> Batch {
         let mut batch = Batch::default();

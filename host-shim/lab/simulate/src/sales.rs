@@ -36,7 +36,7 @@ pub(crate) fn sales(catalog: &Catalog, stripe: &Stripe, bought: &[Bought]) -> Ve
     let (charges, invoices) = (stripe.all("charge"), stripe.all("invoice"));
     let mut out = Vec::new();
     for bought in bought {
-        if let Some(split) = &catalog.wares[bought.ware].share
+        if let Some(split) = &bought.terms.share
             && let Some(charge) = charges.iter().find(|charge| charge.id() == bought.charge)
         {
             out.push(sale(split, stripe, charge));

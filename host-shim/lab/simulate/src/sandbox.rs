@@ -22,7 +22,7 @@ pub const BAD_CARD: &str = "pm_card_chargeCustomerFail";
 pub const NO_REFUND_CARD: &str = "pm_card_refundFail";
 
 /// A price on sale.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Product of the catalog.
     pub product: String,

@@ -7,6 +7,7 @@
 
 use crate::balance;
 use crate::catalog::Catalog;
+use crate::catalogs::{self, Catalogs};
 use crate::creators::Creators;
 use crate::house::CrashingHost;
 use crate::judge::{Difference, Ledgers, judge, statuses};
@@ -56,6 +57,7 @@ pub(crate) struct Shard<'c> {
     people: Vec<Person<'c>>,
     creators: Creators,
     repricing: Repricing,
+    catalogs: Catalogs,
     /// Index of the customer by account.
     index: BTreeMap<String, usize>,
     /// Number of the first customer.
@@ -84,7 +86,8 @@ impl<'c> Shard<'c> {
     ) -> Result<Self, SimulateError> {
         let end_s = START_MS / 1_000 + (i64::from(options.days) + QUIET_DAYS + 1) * DAY_S;
         let repricing = Repricing::new(catalog);
-        let of = |index| Person::new(catalog, &repricing.prices, options.seed, index, end_s);
+        let catalogs = Catalogs::new(catalog, &options.business.catalog);
+        let of = |index| Person::new(catalog, (&repricing.prices, &catalogs.on_sale), options.seed, index, end_s);
         let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
         let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
         let log = recorded.and_then(|index| people.get(index - numbers.start)).map(scope);
@@ -108,6 +111,7 @@ impl<'c> Shard<'c> {
             people,
             creators,
             repricing,
+            catalogs,
             index,
             first: numbers.start,
             random,
@@ -163,10 +167,11 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// Changes prices. Nobody acts at this time, so each use is before or after the change.
+    /// Changes prices and the catalog. Nobody acts at this time, so each use is before or after the change.
     fn reprice(&mut self, now_s: i64) -> Result<(), SimulateError> {
         self.system.advance_to(now_s * 1_000)?;
-        let batch = self.repricing.pass(now_s, &self.creators, &mut self.random);
+        let mut batch = self.repricing.pass(now_s, &self.creators, &mut self.random);
+        batch.commands.extend(self.catalogs.pass(self.catalog, &self.repricing, now_s, &mut self.random).commands);
         if batch.commands.is_empty() {
             return Ok(());
         }
@@ -322,7 +327,9 @@ impl<'c> Shard<'c> {
         if name == "duplicate" && report.alert {
             return Some(Difference::new(what(), "a new id, or the same event", found()));
         }
-        if report.event_id.starts_with(repricing::ID_PREFIX) && name == "rejected" {
+        let is_of_operators =
+            [repricing::ID_PREFIX, catalogs::ID_PREFIX].iter().any(|it| report.event_id.starts_with(it));
+        if is_of_operators && name == "rejected" {
             return Some(Difference::new(what(), "applied", found()));
         }
         if report.later || name == "duplicate" {

@@ -6,6 +6,7 @@ mod payments;
 
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
+use crate::catalogs::OnSale;
 use crate::customer::{Checkout, Customer, id_after};
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
@@ -67,11 +68,15 @@ pub struct AccountDriver<'c> {
     pub oracle: Oracle,
     /// Open purchases: id, ware and quantity.
     open: Vec<(String, usize, i64)>,
+    /// The terms of the open purchases, by id.
+    agreed: BTreeMap<String, Ware>,
     /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
     /// True if all requests of the host are carried out at the local Stripe. Then there are coupons, and payments of
     /// subscriptions are disputed.
     is_simulated: bool,
+    /// The terms on which wares are sold now.
+    on_sale: OnSale,
     /// Prices of creators for the use of their products.
     use_prices: UsePrices,
     /// Number of created instances, and the number of the next instance.
@@ -115,8 +120,10 @@ impl<'c> AccountDriver<'c> {
             customer,
             oracle,
             open: Vec::new(),
+            agreed: BTreeMap::new(),
             left_open: BTreeSet::new(),
             is_simulated: false,
+            on_sale: OnSale::of(catalog),
             use_prices: UsePrices::of(catalog),
             created: 0,
             checks: None,
@@ -126,9 +133,10 @@ impl<'c> AccountDriver<'c> {
 
     /// Adds the moves for which the requests of the host must be carried out at the local Stripe, and the use of creators'
     /// products at these prices.
-    pub fn simulated(mut self, use_prices: UsePrices) -> Self {
+    pub(crate) fn simulated(mut self, use_prices: UsePrices, on_sale: OnSale) -> Self {
         self.is_simulated = true;
         self.use_prices = use_prices;
+        self.on_sale = on_sale;
         self.create_coupons();
         self
     }
@@ -226,13 +234,25 @@ impl<'c> AccountDriver<'c> {
     /// The wares that the account can buy.
     fn choice(&self) -> Vec<usize> {
         let fits = |ware: &Ware| ware.sold_to.as_ref().is_none_or(|owner| *owner == self.oracle.owner);
-        let of = |(index, ware): (usize, &Ware)| fits(ware).then_some(index);
+        let of = |(index, ware): (usize, &Ware)| (fits(ware) && self.on_sale.ware(index).is_some()).then_some(index);
         self.catalog.wares.iter().enumerate().filter_map(of).collect()
     }
 
     fn is_sold(&self, ware: usize) -> bool {
-        let condition = self.catalog.wares[ware].condition.as_ref();
-        condition.is_none_or(|key| self.oracle.is_granted_by_plan(self.catalog, &self.customer.stripe, key))
+        let Some(terms) = self.on_sale.ware(ware) else { return false };
+        terms
+            .condition
+            .as_ref()
+            .is_none_or(|key| self.oracle.is_granted_by_plan(self.catalog, &self.customer.stripe, key))
+    }
+
+    /// True if nothing that the account has conflicts with a purchase of a ware. If a limit is new, the purchases from
+    /// before count, too.
+    fn is_free(&self, ware: usize) -> bool {
+        let Some(terms) = self.on_sale.ware(ware) else { return false };
+        let stripe = &self.customer.stripe;
+        let is_limited = terms.item.is_some() && self.oracle.bought.iter().any(|bought| bought.ware == ware);
+        !is_limited && self.oracle.is_free_of(self.catalog, stripe, &terms)
     }
 
     fn buy(&mut self, each: &Move<MoveKind>) {
@@ -240,17 +260,19 @@ impl<'c> AccountDriver<'c> {
         let Some(ware) = each.of(choice.len()).map(|index| choice[index]) else { return };
         // An open purchase is paid before a new purchase starts.
         if let Some((purchase, ware, quantity)) = self.open.pop() {
-            if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.customer.stripe, ware) {
+            // Which terms an open purchase has after a change of the catalog is up to the host.
+            let is_as_agreed = self.agreed.get(&purchase) == self.on_sale.ware(ware).as_ref();
+            if is_as_agreed && self.is_sold(ware) && self.is_free(ware) {
                 self.pay(each, ware, quantity, &purchase);
             } else {
                 self.left_open.insert(ware);
             }
             return;
         }
-        if !self.oracle.is_free(self.catalog, &self.customer.stripe, ware) {
+        if !self.is_free(ware) {
             return;
         }
-        let wanted = self.catalog.wares[ware].clone();
+        let Some(wanted) = self.on_sale.ware(ware) else { return };
         let recurs = wanted.offer.interval.is_some();
         // Only our command checks the condition on plans.
         let is_sold = self.is_sold(ware);
@@ -282,7 +304,10 @@ impl<'c> AccountDriver<'c> {
         self.must(command, if is_sold { Verdict::Applied } else { Verdict::Refused });
         match (is_sold, each.flag(5) && each.flag(6)) {
             (false, _) => {}
-            (true, true) => self.open.push((purchase, ware, quantity)),
+            (true, true) => {
+                self.agreed.insert(purchase.clone(), wanted);
+                self.open.push((purchase, ware, quantity));
+            }
             (true, false) => {
                 self.close();
                 self.pay(each, ware, quantity, &purchase);
@@ -304,7 +329,8 @@ impl<'c> AccountDriver<'c> {
         // A checkout without a payment is free.
         let charge = of_session.map(|charge| charge.id().to_owned()).unwrap_or_default();
         let (purchase, at_s) = (purchase.to_owned(), self.customer.stripe.now_s());
-        self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
+        let terms = self.on_sale.ware(ware).unwrap_or_else(|| self.catalog.wares[ware].clone());
+        self.oracle.bought.push(Bought { purchase, ware, terms, quantity, charge, at_s });
     }
 
     /// True if the subscription begins with a trial.
@@ -425,7 +451,7 @@ impl<'c> AccountDriver<'c> {
             "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
             "at": host::time::text(at_ms), "attributes": attributes,
         }));
-        self.oracle.record_usage(self.catalog, &self.customer.stripe, cost_micros, at_ms);
+        self.oracle.record_usage(&self.customer.stripe, cost_micros, at_ms);
     }
 
     fn count(&mut self, each: &Move<MoveKind>) {

@@ -66,7 +66,7 @@ impl AccountDriver<'_> {
         let rest = charge.as_ref().map_or(0, |charge| rest(charge));
         let is_impossible = rest == 0 || disputed(&self.customer.stripe, &bought.charge) > 0;
         if each.flag(0) && each.flag(1) {
-            let verdict = match self.catalog.wares[bought.ware].refund_days {
+            let verdict = match bought.terms.refund_days {
                 None => Some(Verdict::Refused),
                 Some(days) => {
                     let over_s = self.customer.stripe.now_s() - bought.at_s - days * DAY_S;
