@@ -5,6 +5,7 @@ pub(crate) mod customer;
 pub(crate) mod offer;
 pub(crate) mod period;
 pub(crate) mod plans;
+pub(crate) mod sold;
 pub(crate) mod standing;
 pub(crate) mod subscriptions;
 pub(crate) mod unused;

@@ -46,7 +46,7 @@ pub(crate) fn count(
     Ok(())
 }
 
-/// Sends an alert for each reached threshold, once per period.
+/// Sends an alert for each reached threshold, once per period and limit: a raised limit has thresholds of its own.
 fn alert(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -67,7 +67,7 @@ fn alert(
         let values = json!({
             "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
         });
-        let reference = format!("{key}:{}:{percent}", period.start);
+        let reference = format!("{key}:{}:{percent}:{allowed}", period.start);
         send_once(&mut desk.account, &mails::USAGE_ALERT, &reference, &values)?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::catalog::view::Catalog;
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::{Account, FieldErrorCode, Product, Refusal};
+use extension_contract::{Account, BillingInterval, FieldErrorCode, Product, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -27,6 +27,10 @@ pub(crate) struct SelectedOffer {
     pub product: Rc<Product>,
     pub price: Rc<CatalogPrice>,
     pub quantity: u32,
+    /// Whether the command names the quantity.
+    pub names_quantity: bool,
+    /// Whether the command names the interval.
+    pub names_interval: bool,
     /// The clause `buy` of the product's type.
     pub buy: Buy,
     /// The product's fields, for templates.
@@ -60,8 +64,10 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer>
     let price = catalog.price(price_id)?.filter(|price| price.active).ok_or_else(unavailable)?;
     let buy = decl.buy.clone().unwrap_or_default();
     let quantity = quantity(body, buy.quantity_max())?;
+    let names = |member: &str| body.get(member).is_some_and(|value| !value.is_null());
+    let (names_quantity, names_interval) = (names("quantity"), names("interval"));
     let fields = with_id(&metadata, &id);
-    Ok(SelectedOffer { product, price, quantity, buy, fields })
+    Ok(SelectedOffer { product, price, quantity, names_quantity, names_interval, buy, fields })
 }
 
 /// Returns the product that a command names: its name for messages, and its id.
@@ -148,6 +154,20 @@ fn quantity(body: &Object, most: u32) -> Ruled<u32> {
 }
 
 impl SelectedOffer {
+    /// Takes the product's price with an interval, if it has one on sale.
+    pub fn take_interval(&mut self, catalog: &Catalog<'_>, interval: Option<&BillingInterval>) -> Ruled<()> {
+        let metadata = catalog.metadata(&self.product.id)?;
+        let prices = prices_of(&self.product.values, &metadata, &catalog.settings()?.currency);
+        for id in prices.iter().filter_map(|price| price.id.as_ref()) {
+            let price = catalog.price(id)?.filter(|price| price.active && price.interval.as_ref() == interval);
+            if let Some(price) = price {
+                self.price = price;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Fails if the account may not buy the offer: the account is of the wrong kind, is the seller, lacks the
     /// plan that the condition requires, or already owns the item.
     pub fn check_buyer(&self, desk: &Desk<'_>, standing: &AccountStanding) -> Ruled<()> {

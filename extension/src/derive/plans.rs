@@ -184,7 +184,7 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let left_out = |facts: &SubscriptionFacts| {
         let of_family =
             facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
-        let gone = of_family.filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id));
+        let gone = of_family.filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id && item.quantity > 0));
         gone.filter_map(|id| facts.row.fewer_since(id, 0)).max()
     };
     let lost_at = |facts: &SubscriptionFacts| facts.lost_at.or_else(|| left_out(facts));

@@ -1,5 +1,6 @@
 //! Computes an account's plans and entitlements. The allowed amount of an entitlement is the sum over all its sources.
 
+use super::sold;
 use super::plans::{LostPlan, OneTimeItem, PlanInForce, plans};
 use super::subscriptions::{SubscriptionFacts, facts};
 use crate::catalog::amount;
@@ -189,12 +190,8 @@ fn one_time_items(desk: &mut Desk<'_>) -> Ruled<Vec<OneTimeItem>> {
             continue;
         }
         let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at).unwrap_or(Timestamp::MIN);
-        for item in &purchase.values.items {
-            let Some(price_id) = &item.price_id else { continue };
-            if let Some(price) = desk.catalog.price(price_id)? {
-                out.push(OneTimeItem { purchase: id.clone(), price, quantity: item.quantity, at: paid_at });
-            }
-        }
+        let prices = sold::prices(desk, &purchase)?.into_iter();
+        out.extend(prices.map(|(price, quantity)| OneTimeItem { purchase: id.clone(), price, quantity, at: paid_at }));
     }
     Ok(out)
 }

@@ -8,7 +8,7 @@ use crate::model::account::Account;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
-use crate::model::records::subscription_history::BillingHistory;
+use crate::model::records::subscription_history::{BillingHistory, Disputed, OpenInvoice};
 use extension_contract::{SubscriptionStatus, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -80,20 +80,34 @@ fn lost_at(
 }
 
 /// Returns the time since which a payment for the current period is disputed, until the dispute is won. Payments for
-/// earlier periods paid for what is over.
+/// earlier periods paid for what is over, also those that were made late.
 fn frozen_at(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Timestamp> {
     let start = row.state().items.iter().map(|item| item.period_start).min()?;
-    billing.disputed.values().filter(|disputed| disputed.paid_at >= start).map(|disputed| disputed.at).min()
+    let is_for_now =
+        |disputed: &&Disputed| disputed.paid_at >= start && disputed.period_end.is_none_or(|end| end > start);
+    billing.disputed.values().filter(is_for_now).map(|disputed| disputed.at).min()
 }
 
-/// Returns whether an invoice for a price is open, or was voided without a later payment for that price.
-fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]) -> bool {
-    billing.open.values().any(|invoice| {
-        reasons.contains(&invoice.reason.as_str())
-            && (invoice.prices.is_empty() || invoice.prices.contains(&price.id))
-            && invoice.void_at.is_none_or(|void_at| billing.paid.get(&price.id).is_none_or(|paid| *paid < void_at))
+/// Returns the unpaid invoices for a price: open ones after the end of their terms, and voided ones without a later payment for
+/// the price. A change whose invoice is unpaid is paid for when a whole later period is.
+fn unsettled<'b>(
+    price: &'b CatalogPrice,
+    billing: &'b BillingHistory,
+    now: Timestamp,
+) -> impl Iterator<Item = &'b OpenInvoice> {
+    billing.open.values().filter(move |invoice| {
+        let names = invoice.prices.is_empty() || invoice.prices.contains(&price.id);
+        let is_due = invoice.due_at.is_none_or(|due| due <= now);
+        let is_void = invoice.void_at.is_none_or(|at| billing.paid.get(&price.id).is_none_or(|paid| *paid < at));
+        let is_renewed = billing.renewed.get(&price.id).is_some_and(|start| *start > invoice.at);
+        names && is_due && is_void && !(invoice.reason == CHANGE && is_renewed)
     })
 }
+
+/// Stripe's `billing_reason` of a beginning, a change and a renewal.
+const BEGINNING: &str = "subscription_create";
+const CHANGE: &str = "subscription_update";
+const RENEWAL: &str = "subscription_cycle";
 
 /// Returns the paid price of a family: the subscription's current price or, if its payment is open or failed, the last
 /// paid price if this price ranks lower. If no payment is known, a failed payment is assumed to be a renewal.
@@ -102,9 +116,11 @@ fn paid_price(
     row: &SubscriptionRow,
     billing: &BillingHistory,
     known: &KnownPrices,
+    now: Timestamp,
 ) -> Ruled<Option<Rc<CatalogPrice>>> {
-    let is_unsettled = is_unsettled(current, billing, &["subscription_create", "subscription_update"]);
-    if !is_unsettled && row.status() != SubscriptionStatus::PastDue {
+    let reasons: Vec<&str> = unsettled(current, billing, now).map(|invoice| invoice.reason.as_str()).collect();
+    let is_unsettled = reasons.iter().any(|reason| [BEGINNING, CHANGE].contains(reason));
+    if reasons.is_empty() && row.status() != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
     let mut last = None;
@@ -131,14 +147,11 @@ fn before_change(
     billing: &BillingHistory,
     known: &KnownPrices,
 ) -> Ruled<Option<Rc<CatalogPrice>>> {
-    if billing.open.values().any(|invoice| invoice.reason == "subscription_create") {
+    if billing.open.values().any(|invoice| invoice.reason == BEGINNING) {
         return Ok(None);
     }
     let rank = current.rank()?;
-    for seen in row.history.iter().rev() {
-        if !matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing) {
-            continue;
-        }
+    for seen in row.history.iter().rev().filter(|seen| is_good(seen)) {
         for price in seen.prices().iter().filter_map(|(id, _)| known.get(id)) {
             if price.family == current.family && price.rank()? < rank {
                 return Ok(Some(price.clone()));
@@ -148,47 +161,78 @@ fn before_change(
     Ok(None)
 }
 
-/// Returns the paid quantity of a price: the subscription's quantity or, if the payment of an increase is open or
-/// failed (S53), the newest lower quantity of an active or trialing snapshot. A failed renewal does not change the
-/// quantity.
+/// Returns whether a snapshot shows the subscription as paid or in its trial.
+fn is_good(seen: &Observation) -> bool {
+    matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+}
+
+/// What a subscription's item gives that is paid for.
+struct Paid {
+    quantity: u32,
+    /// The newest snapshot without what is unpaid, if nothing of the price is paid: its other prices are still paid for.
+    before: Option<Vec<(String, u32)>>,
+}
+
+/// Returns the paid quantity of a price: the subscription's quantity or, if an invoice for it is unpaid (S53), at most what
+/// was paid last. A failed renewal of the same quantity does not change it.
 fn paid_quantity(
     price: &Rc<CatalogPrice>,
     quantity: u32,
     row: &SubscriptionRow,
     billing: &BillingHistory,
     known: &KnownPrices,
-) -> u32 {
+    now: Timestamp,
+) -> Paid {
     // Another price of a plan's family counts as well: a monthly price may have been replaced by a yearly one.
     let is_same = |id: &String| {
         *id == price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
     };
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
-    let in_good_standing = || {
-        let good =
-            |seen: &&Observation| matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing);
-        row.history.iter().rev().filter(good).filter_map(named)
-    };
-    let is_open = is_unsettled(price, billing, &["subscription_update"]);
+    let good = || row.history.iter().rev().filter(|seen| is_good(seen));
+    // The quantity that the last payment paid for is that of the snapshot at its time.
+    let counted = billing.counted.iter().filter(|(id, _)| is_same(id)).map(|(_, at)| *at).max();
+    let at_payment = counted.map(|at| {
+        let seen = row.history.iter().rev().filter(|seen| seen.at() <= at).find_map(named);
+        seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0)
+    });
+    let period = row.state().items.iter().filter(|item| is_same(&item.price_id)).map(|item| item.period_start).min();
+    let mut paid = Paid { quantity, before: None };
+    for invoice in unsettled(price, billing, now) {
+        let most = match invoice.reason.as_str() {
+            BEGINNING => at_payment.unwrap_or(0),
+            CHANGE => at_payment
+                .unwrap_or_else(|| good().find_map(|seen| named(seen).filter(|fewer| *fewer < quantity)).unwrap_or(0)),
+            // A renewal goes on with what was there before its period.
+            RENEWAL => {
+                good().filter(|seen| period.is_some_and(|start| seen.at() < start)).find_map(named).unwrap_or(quantity)
+            }
+            _ => continue,
+        };
+        paid.quantity = paid.quantity.min(most);
+        if most == 0 && invoice.reason == CHANGE {
+            let before = good().find(|seen| seen.quantity_of(&price.id).is_none());
+            paid.before = before.map(|seen| seen.prices().to_vec());
+        }
+    }
     // The invoice may not be known yet; then no payment has been made since the failure.
     let failed = row.run_start(|seen| seen.status() == SubscriptionStatus::PastDue);
     let paid_at = billing.paid.get(&price.id);
-    let has_failed = failed.is_some_and(|failed| paid_at.is_none_or(|paid| *paid < failed));
-    let before = match (is_open, has_failed) {
-        (true, _) => in_good_standing().find(|fewer| *fewer < quantity),
-        (false, true) => in_good_standing().next().filter(|fewer| *fewer < quantity),
-        (false, false) => None,
-    };
-    before.unwrap_or(quantity)
+    if paid.quantity == quantity && failed.is_some_and(|failed| paid_at.is_none_or(|paid| *paid < failed)) {
+        let before = at_payment.or_else(|| good().find_map(named));
+        paid.quantity = before.map_or(quantity, |before| before.min(quantity));
+    }
+    paid
 }
 
-/// Returns the prices by which a subscription grants something. A metered item, which has no quantity, grants nothing
-/// by itself, so the catalog need not have its price.
+/// Returns the prices by which a subscription grants something. An item without a quantity, such as a metered one, grants
+/// nothing, so the catalog need not have its price.
 fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u32)> {
     let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Rc<CatalogPrice>, u32)>, bool) {
         let (mut found, mut all) = (Vec::new(), true);
         for (id, quantity) in prices {
             match known.get(id) {
-                Some(price) => found.push((price.clone(), quantity)),
+                Some(price) if quantity > 0 => found.push((price.clone(), quantity)),
+                Some(_) => {}
                 None => all &= quantity == 0,
             }
         }
@@ -247,14 +291,28 @@ pub(crate) fn facts(
         // A superseded subscription that is being ended grants nothing, even if the subscription that superseded it
         // ends.
         let mut gives = if billing.beaten || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
+        let mut before: Vec<(Rc<CatalogPrice>, u32)> = Vec::new();
         for (price, quantity) in &mut gives {
-            *quantity = paid_quantity(price, *quantity, &row, &billing, &known);
+            let paid = paid_quantity(price, *quantity, &row, &billing, &known, now);
+            *quantity = paid.quantity;
+            // What an unpaid change has replaced is still paid for. A plan's family has its own rule.
+            for (id, quantity) in paid.before.into_iter().flatten() {
+                let is_replaced = !row.state().items.iter().any(|item| item.price_id == id);
+                let is_new = !before.iter().any(|(known, _)| known.id == id);
+                before.extend(
+                    known
+                        .get(&id)
+                        .filter(|of| is_replaced && is_new && of.family.is_none())
+                        .map(|of| (of.clone(), quantity)),
+                );
+            }
         }
+        gives.extend(before);
         let named = row.named().filter_map(|id| known.get(id).cloned()).collect();
         let (mut plans, mut unpaid_at) = (BTreeMap::new(), None);
         for (price, _) in &gives {
             let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };
-            match paid_price(price, &row, &billing, &known)? {
+            match paid_price(price, &row, &billing, &known, now)? {
                 Some(paid) => _ = plans.insert(family.clone(), paid),
                 None => unpaid_at = Some(billing.failed.values().copied().min().unwrap_or(row.first_at)),
             }

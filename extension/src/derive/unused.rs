@@ -38,14 +38,26 @@ pub(crate) fn rest(
     period: &Period,
     is_counted: &dyn Fn(&str) -> bool,
 ) -> Ruled<Vec<Money>> {
+    let rest = Period { start: desk.now, end: period.end };
+    within(desk, subscription, period, &rest, is_counted)
+}
+
+/// Returns the received money for a part of a period, by currency, rounded down.
+pub(crate) fn within(
+    desk: &mut Desk<'_>,
+    subscription: &str,
+    period: &Period,
+    part: &Period,
+    is_counted: &dyn Fn(&str) -> bool,
+) -> Ruled<Vec<Money>> {
     desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
     desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
     let back = back_by_invoice(desk)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
-        if invoice.subscription.as_deref() == Some(subscription) && is_paid_within(&invoice, period) {
+        if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) {
             let back = back.get(&id).map_or(0, |payments| payments.values().sum());
-            let left = of_invoice(&invoice, back, period, desk.now, is_counted);
+            let left = of_invoice(&invoice, back, period, part, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);
         }
@@ -55,19 +67,22 @@ pub(crate) fn rest(
     ))
 }
 
-/// Returns whether an invoice was paid within the period.
-fn is_paid_within(invoice: &Invoice, period: &Period) -> bool {
+/// Returns whether an invoice was paid for a period: its lines pay for time until the period's end, or it was paid within the
+/// period.
+fn pays_for(invoice: &Invoice, period: &Period) -> bool {
     let at = invoice.paid_at.unwrap_or(invoice.at);
-    invoice.status == InvoiceStatus::Paid && (period.start..period.end).contains(&at)
+    let is_within = (period.start..period.end).contains(&at);
+    let covers = invoice.period_end.is_none_or(|end| end > period.start);
+    invoice.status == InvoiceStatus::Paid && is_within && covers
 }
 
-/// Returns the part of an invoice's money for the time from `now` to the end of the period. A line pays for the whole
-/// period, and a proration for the time from its invoice on.
+/// Returns the part of an invoice's money for a part of the period. A line pays for the whole period, and a proration for the
+/// time from its invoice on; what was changed within the part counts from its change on.
 fn of_invoice(
     invoice: &Invoice,
     back_minor: i64,
     period: &Period,
-    now: Timestamp,
+    part: &Period,
     is_counted: &dyn Fn(&str) -> bool,
 ) -> i64 {
     let received = i128::from(invoice.takings_minor().saturating_sub(back_minor).max(0));
@@ -78,8 +93,10 @@ fn of_invoice(
         if !line.price.as_deref().is_some_and(is_counted) {
             continue;
         }
-        let start = if line.proration { invoice.at.clamp(period.start, now) } else { period.start };
-        let (left, whole) = (i128::from(period.end - now), i128::from(period.end - start));
+        let is_change = line.proration || invoice.reason == CHANGE;
+        let start = if is_change { invoice.first_at.clamp(period.start, period.end) } else { period.start };
+        let left = i128::from((part.end.min(period.end) - part.start.max(start)).max(0));
+        let whole = i128::from(period.end - start);
         if whole > 0 {
             weighed += amount * left * WHOLE / whole;
         }
@@ -89,6 +106,9 @@ fn of_invoice(
     }
     i64::try_from(received * weighed.clamp(0, all * WHOLE) / (all * WHOLE)).unwrap_or(0)
 }
+
+/// Stripe's `billing_reason` of a change of plan or quantity.
+const CHANGE: &str = "subscription_update";
 
 #[cfg(test)]
 mod tests {
@@ -102,11 +122,12 @@ mod tests {
     }
 
     fn rest(invoice: &Invoice, back_minor: i64, now: Timestamp) -> i64 {
-        of_invoice(invoice, back_minor, &YEAR, now, &|price| price.starts_with("year"))
+        let part = Period { start: now, end: YEAR.end };
+        of_invoice(invoice, back_minor, &YEAR, &part, &|price| price.starts_with("year"))
     }
 
     fn paid(amount_minor: i64, at: Timestamp, lines: Vec<Line>) -> Invoice {
-        Invoice { amount_due_minor: amount_minor, amount_paid_minor: amount_minor, at, lines, ..Invoice::default() }
+        Invoice { amount_due_minor: amount_minor, amount_paid_minor: amount_minor, at, first_at: at, lines, ..Invoice::default() }
     }
 
     #[test]

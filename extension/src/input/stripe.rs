@@ -359,6 +359,17 @@ pub(crate) struct Line<'a> {
     parent: Option<LineParent<'a>>,
     #[serde(borrow, default)]
     subscription: Option<Ref<'a>>,
+    #[serde(default)]
+    period: Option<LinePeriod>,
+}
+
+/// The time that a line pays for, in seconds since the epoch.
+#[derive(serde::Deserialize)]
+struct LinePeriod {
+    #[serde(default)]
+    start: Option<i64>,
+    #[serde(default)]
+    end: Option<i64>,
 }
 
 #[derive(serde::Deserialize)]
@@ -400,6 +411,12 @@ impl Line<'_> {
     /// Returns whether the line is a proration.
     pub fn is_proration(&self) -> bool {
         self.proration.or_else(|| self.details()?.proration).unwrap_or(false)
+    }
+
+    /// Returns start and end of the time that the line pays for, in seconds since the epoch.
+    pub fn period(&self) -> Option<(i64, i64)> {
+        let period = self.period.as_ref()?;
+        Some((period.start?, period.end?))
     }
 
     fn subscription_id(&self) -> Option<&str> {
@@ -472,6 +489,10 @@ pub(crate) struct Invoice<'a> {
     amount_paid: Option<i64>,
     #[serde(default)]
     pub amount_due: i64,
+    #[serde(borrow, default)]
+    pub collection_method: Option<Text<'a>>,
+    #[serde(default)]
+    pub due_date: Option<i64>,
     #[serde(borrow, default)]
     pub number: Option<Text<'a>>,
     #[serde(borrow, default)]

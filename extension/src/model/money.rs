@@ -66,6 +66,17 @@ pub(crate) fn part_of(amount: i64, part: i64, total: i64) -> i64 {
     i64::try_from(exact).unwrap_or(amount)
 }
 
+/// Returns `amount * part / total`, rounded toward zero. A part may be negative, such as a credit for a line, and beyond the
+/// total, such as a line beside a credit; the parts of all lines make the amount. Lines of nothing have no parts.
+pub(crate) fn share_of_total(amount: i64, part: i64, total: i64) -> i64 {
+    match (amount == total, total) {
+        // Lines without a discount or tax are what they are, also if they sum to nothing.
+        (true, _) => part,
+        (false, 0) => 0,
+        (false, _) => i64::try_from(i128::from(amount) * i128::from(part) / i128::from(total)).unwrap_or(amount),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +98,15 @@ mod tests {
         assert_eq!(part_of(5_000_000, 1, 3), 1_666_666);
         assert_eq!((part_of(5_000_000, 0, 500), part_of(5_000_000, 0, 0)), (0, 0));
         assert_eq!(part_of(5_000_000, 600, 500), 5_000_000);
+    }
+
+    #[test]
+    fn shares_of_a_total_may_be_negative_and_beyond_it() {
+        // A credit of 967 beside two lines of 1935, and the same invoice with a tenth off.
+        assert_eq!([-967, 1_935, 1_935].map(|part| share_of_total(2_903, part, 2_903)), [-967, 1_935, 1_935]);
+        assert_eq!([-967, 1_935].map(|part| share_of_total(2_613, part, 2_903)), [-870, 1_741]);
+        assert_eq!([-500, 500].map(|part| share_of_total(0, part, 0)), [-500, 500]);
+        assert_eq!(share_of_total(100, 500, 0), 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::terms::CatalogPrice;
+use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
@@ -108,9 +109,8 @@ fn check_one_time_purchase(
         });
         return send_once(&mut desk.account, &mails::PAID_AFTER_DEPARTURE, id, &values);
     }
-    let [item] = purchase.values.items.as_slice() else { return Ok(()) };
-    let Some(price_id) = &item.price_id else { return Ok(()) };
-    let Some(price) = desk.catalog.price(price_id)? else { return Ok(()) };
+    let prices = sold::prices(desk, purchase)?;
+    let [(price, _)] = prices.as_slice() else { return Ok(()) };
     let terms = price.terms()?;
     let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
     let is_unmet = terms.condition.as_ref().is_some_and(|condition| !standing.is_granted_by_plan(condition));

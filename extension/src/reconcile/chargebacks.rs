@@ -17,7 +17,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         let mut billing = known.clone();
         let paid_at = invoice.paid_at.unwrap_or(invoice.at);
         match payment.held_since() {
-            Some(at) => drop(billing.disputed.insert(id, Disputed { paid_at, at })),
+            Some(at) => drop(billing.disputed.insert(id, Disputed { paid_at, period_end: invoice.period_end, at })),
             None => drop(billing.disputed.remove(&id)),
         }
         while billing.disputed.len() > KEPT_MAX {

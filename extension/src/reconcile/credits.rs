@@ -2,6 +2,7 @@
 //! Credits that were spent before they were taken back become a debt, which the next credits pay first.
 
 use crate::catalog::desk::Desk;
+use crate::derive::sold;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
@@ -31,21 +32,20 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
     let mut credits = 0i64;
-    for item in &purchase.values.items {
-        let Some(price_id) = &item.price_id else { continue };
-        let Some(price) = desk.catalog.price(price_id)? else { continue };
+    for (price, quantity) in sold::prices(desk, &purchase)? {
         let of_one = price.terms()?.credit.unwrap_or(0);
-        credits = credits.saturating_add(of_one.saturating_mul(i64::from(item.quantity)));
+        credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
     }
-    if credits <= 0 {
+    let known = desk.account.fetch::<Lot>(id)?;
+    if credits <= 0 && known.is_none() {
         return Ok(());
     }
     let currency = &purchase.values.total.currency;
-    let known = desk.account.fetch::<Lot>(id)?;
     let mut lot = known.clone().unwrap_or_default();
     lot.currency.clone_from(currency);
     lot.at = paid_at;
-    lot.granted_micros = to_micros(credits, currency);
+    // What was granted once stays, whatever a later catalog gives.
+    lot.granted_micros = known.as_ref().map_or_else(|| to_micros(credits, currency), |known| known.granted_micros);
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
     lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
     lot.owed_micros = back - lot.taken_micros;

@@ -6,7 +6,7 @@ use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode, encode};
+use crate::model::json::Object;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
@@ -101,17 +101,14 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
     Ok(progress_after(&ids))
 }
 
-/// Removes the buyers' addresses from the checkouts. Returns the progress, and whether there is more to do.
+/// Removes what buyers wrote from the checkouts. Returns the progress, and whether there is more to do.
 fn after_sessions(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<(Erased, bool)> {
     let ids = desk.account.page(record_key(Session::COLLECTION, "").kind(), reached, PAGE)?;
     for id in &ids {
-        let Some(session) = desk.account.get::<Session>(id)? else { continue };
-        let Some(text) = &session.made_with else { continue };
-        let mut written: Object = decode(Session::COLLECTION, id, text)?;
-        if written.remove("email").is_some() {
-            let made_with = Some(encode(&written)?);
-            desk.account.put(id, Session { made_with, ..session.as_ref().clone() });
-        }
+        let Some(session) = desk.account.get::<Session>(id)?.filter(|session| session.made_with.is_some()) else {
+            continue;
+        };
+        desk.account.put(id, Session { made_with: None, ..session.as_ref().clone() });
     }
     Ok(match progress_after(&ids) {
         Progress::Row(id) => (Erased::Sessions { reached: Some(id) }, true),

@@ -4,12 +4,14 @@
 use crate::catalog::account_name::{account_of, text_of};
 use crate::catalog::desk::Desk;
 use crate::catalog::split::Share;
+use crate::catalog::terms::CatalogPrice;
+use crate::derive::sold;
 use crate::model::effect::request;
 use crate::model::halt::{Ruled, internal};
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::ledger::{REVENUE, book};
 use crate::model::message::{self, Message};
-use crate::model::money::part_of;
+use crate::model::money::{part_of, share_of_total};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
@@ -51,9 +53,24 @@ pub(super) fn send_shares(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Returns the product and the share of a price, unless the account itself receives the share.
-fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)>> {
+/// Returns the product and the share of a stored sale.
+fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<(String, Share)>> {
+    let known = desk.account.fetch::<Sale>(sale)?;
+    let share = |sale: Sale| Share { to: sale.to, share_bp: sale.share_bp, hold_days: sale.hold_days };
+    Ok(known.map(|sale| (sale.product.clone(), share(sale))))
+}
+
+/// Returns the product and the share of a line of an invoice: that of the stored sale, or of the catalog.
+fn share_of(desk: &mut Desk<'_>, invoice: &str, price_id: &str) -> Ruled<Option<(String, Share)>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
+    match known_share(desk, &format!("{invoice}/{}", price.product_id))? {
+        Some(known) => Ok(Some(known)),
+        None => share_in(desk, &price),
+    }
+}
+
+/// Returns the product and the share of a price, unless the account itself receives the share.
+fn share_in(desk: &Desk<'_>, price: &CatalogPrice) -> Ruled<Option<(String, Share)>> {
     let Some(share) = price.terms()?.split.clone() else { return Ok(None) };
     let own = text_of(&desk.account.owned()?);
     Ok((share.to != own).then(|| (price.product_id.clone(), share)))
@@ -86,7 +103,7 @@ pub(super) fn sale(
 pub(super) fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
     let known = desk.account.get::<Sale>(id)?;
     // A free purchase is not a sale.
-    if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor > 0) {
+    if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor != 0) {
         desk.account.put(id, sale);
     }
     Ok(())
@@ -98,7 +115,14 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
     let price_id = purchase.values.items.first().and_then(|item| item.price_id.clone());
     let Some(price_id) = price_id else { return Ok(()) };
-    let Some((product, share)) = share_of(desk, &price_id)? else { return Ok(()) };
+    let sold = sold::prices(desk, &purchase)?;
+    let terms = sold.iter().find(|(price, _)| price.id == price_id).map(|(price, _)| price);
+    let agreed = match terms {
+        Some(price) => share_in(desk, price)?,
+        None => None,
+    };
+    // A sale keeps its share, whatever the catalog says now.
+    let Some((product, share)) = agreed.or(known_share(desk, id)?) else { return Ok(()) };
     let mut sale = sale(desk, id, (SaleKind::Once, product), share, &purchase.values.total.currency, paid_at)?;
     let paid = purchase.paid_minor();
     let session = match &purchase.details.counts {
@@ -121,7 +145,8 @@ fn has_splits(desk: &Desk<'_>) -> Ruled<bool> {
 /// less the refunds in `back` by payment. Refunds that arrive before the invoice is paid are stored until then.
 fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
-    let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && invoice.takings_minor() > 0;
+    // What the customer's balance pays is sold, too: whoever granted the balance bears it, and not the seller.
+    let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && !invoice.lines.is_empty();
     let Some(invoice) = invoice.filter(is_paid) else {
         if !back.is_empty() && has_splits(desk)? {
             let mut returned = desk.account.fetch::<Returned>(id)?.unwrap_or_default();
@@ -130,7 +155,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
         }
         return Ok(());
     };
-    let paid = invoice.takings_minor();
+    let total = invoice.total_minor;
     if has_splits(desk)?
         && let Some(returned) = desk.account.fetch::<Returned>(id)?
     {
@@ -142,7 +167,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     let mut shared: BTreeMap<String, (Share, i64)> = BTreeMap::new();
     for line in &invoice.lines {
         let Some(price_id) = &line.price else { continue };
-        if let Some((product, share)) = share_of(desk, price_id)? {
+        if let Some((product, share)) = share_of(desk, id, price_id)? {
             let (_, amount) = shared.entry(product).or_insert((share, 0));
             *amount = amount.saturating_add(line.amount_minor);
         }
@@ -150,14 +175,14 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     // If a session books the money, the sale belongs to its purchase.
     let is_sold = desk.account.is_known(&FactKey::BookedBySession(id).to_string())?;
     let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
-    let net = paid - invoice.tax_minor.clamp(0, paid);
+    let net = total - if total > 0 { invoice.tax_minor.clamp(0, total) } else { 0 };
     for (product, (share, amount)) in shared {
         let sale_id = format!("{id}/{product}");
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let mut sale = sale(desk, &sale_id, (SaleKind::Subscription, product), share, &invoice.currency, at)?;
-        sale.gross_minor = if is_sold { 0 } else { part_of(net, amount, all) };
+        sale.gross_minor = if is_sold { 0 } else { share_of_total(net, amount, all) };
         for (payment, amount) in &back {
-            match part_of(sale.gross_minor, *amount, paid) {
+            match part_of(sale.gross_minor, *amount, total) {
                 0 => drop(sale.back.remove(payment)),
                 part => drop(sale.back.insert(payment.clone(), part)),
             }

@@ -19,7 +19,15 @@ use crate::model::records::payment::Payment;
 use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
 use extension_contract::*;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// Stripe's `billing_reason` of a renewal.
+const RENEWAL: &str = "subscription_cycle";
+/// Stripe's `billing_reason` of a change of plan or quantity.
+const CHANGE: &str = "subscription_update";
+/// Stripe's `billing_reason` of an invoice that a person made.
+const BY_HAND: &str = "manual";
 
 fn parse_status(text: &str) -> Option<InvoiceStatus> {
     Some(match text {
@@ -205,6 +213,13 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
     sort_by(&mut lines, Ord::cmp);
+    // Prorations pay for the rest of a period; only whole periods say what a renewal pays for.
+    let whole = object.lines.data.iter().filter(|line| !line.is_proration()).filter_map(stripe::Line::period);
+    let period_start = stripe::time(whole.map(|(start, _)| start).max(), "/data/object/lines/data/0/period/start")?;
+    let ends = object.lines.data.iter().filter_map(stripe::Line::period).map(|(_, end)| end);
+    let period_end = stripe::time(ends.max(), "/data/object/lines/data/0/period/end")?;
+    let is_sent = object.collection_method.as_deref() == Some("send_invoice");
+    let due_at = stripe::time(object.due_date.filter(|_| is_sent), "/data/object/due_date")?;
     let currency = object.currency.as_deref().filter(|code| is_currency(code));
     let is_paid = status == InvoiceStatus::Paid;
     Ok(Invoice {
@@ -222,8 +237,12 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         hosted_invoice_url: object.hosted_invoice_url.as_deref().map(str::to_owned),
         paid_at: stripe::time(paid_at, "/data/object/status_transitions/paid_at")?,
         lines,
+        period_start,
+        period_end,
+        due_at,
         failed_at: (kind == "invoice.payment_failed").then_some(at),
         at,
+        first_at: at,
         customer_at: id_of(&object.customer).map(|_| at),
         subscription_at: object.subscription_id().map(|_| at),
         booked: false,
@@ -239,14 +258,15 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     let open = |void_at: Option<Timestamp>| {
         let mut prices: Vec<String> = prices().collect();
         prices.dedup();
-        OpenInvoice { reason: invoice.reason.clone(), prices, void_at }
+        let (reason, at, due_at) = (invoice.reason.clone(), invoice.first_at, invoice.due_at);
+        OpenInvoice { reason, prices, at, due_at, void_at }
     };
     match invoice.status {
         InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {
             billing.open.insert(id.to_owned(), open(None));
         }
-        // A change of plan whose invoice was voided is unpaid; it takes effect only with a later payment.
-        InvoiceStatus::Void if invoice.reason == "subscription_update" => {
+        // A beginning or a change of plan whose invoice was voided is unpaid; it takes effect only with a later payment.
+        InvoiceStatus::Void if invoice.began_subscription() || invoice.reason == CHANGE => {
             billing.open.insert(id.to_owned(), open(Some(invoice.at)));
         }
         InvoiceStatus::Paid | InvoiceStatus::Void => {
@@ -262,7 +282,8 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             billing.open.remove(&id);
         }
     }
-    if let Some(at) = invoice.failed_at {
+    // What a person invoices by hand is no payment of the plan.
+    if let Some(at) = invoice.failed_at.filter(|_| invoice.reason != BY_HAND) {
         let first = billing.failed.entry(id.to_owned()).or_insert(at);
         *first = (*first).min(at);
         if billing.failed.len() > KEPT_MAX {
@@ -275,14 +296,34 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             billing.began_with = Some(id.to_owned());
         }
         let at = invoice.paid_at.unwrap_or(invoice.at);
+        let is_whole = invoice.began_subscription() || invoice.reason == RENEWAL;
         for price in prices() {
-            let latest = billing.paid.entry(price).or_insert(at);
-            *latest = (*latest).max(at);
+            let later = |times: &mut BTreeMap<String, Timestamp>, at: Timestamp| {
+                let latest = times.entry(price.clone()).or_insert(at);
+                *latest = (*latest).max(at);
+            };
+            later(&mut billing.paid, at);
+            let period = invoice.period_start.filter(|_| is_whole);
+            later(&mut billing.counted, period.unwrap_or(invoice.first_at));
+            if let Some(start) = period {
+                later(&mut billing.renewed, start);
+            }
         }
     }
-    let is_changed = billing != known.unwrap_or_default();
-    if is_changed {
-        desk.account.put(subscription, billing);
+    let known = known.unwrap_or_default();
+    // An earlier snapshot of an open invoice is no change of it.
+    let is_told = undated(&billing) != undated(&known);
+    match (billing != known, billing == BillingHistory::default()) {
+        (true, true) => desk.account.remove::<BillingHistory>(subscription),
+        (true, false) => desk.account.put(subscription, billing),
+        (false, _) => {}
     }
-    Ok(is_changed)
+    Ok(is_told)
+}
+
+/// Returns the history without the times of its open invoices.
+fn undated(billing: &BillingHistory) -> BillingHistory {
+    let mut undated = billing.clone();
+    undated.open.values_mut().for_each(|open| open.at = 0);
+    undated
 }

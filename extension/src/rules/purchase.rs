@@ -13,6 +13,7 @@ use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
 use crate::derive::offer::{self, SelectedOffer};
 use crate::derive::plans::PlanInForce;
+use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
@@ -20,11 +21,12 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
+use crate::model::time::DAY_MS;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
@@ -42,7 +44,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let held = offer.price.family.as_ref().and_then(|family| standing.plans.get(family));
     // A default plan or a one-time purchase has no subscription to change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
-        if plan.price_id.as_ref() == Some(&offer.price.id) {
+        // Whoever buys a plan again that is about to end goes on with it.
+        let subscription = plan.subscription.as_deref().and_then(|id| standing.subscription(id));
+        let is_ending = subscription.is_some_and(|facts| facts.row.is_ending());
+        if plan.price_id.as_ref() == Some(&offer.price.id) && !is_ending {
             return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
         }
         if plan.subscription.is_some() {
@@ -51,6 +56,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
                 Some(product) => Some(create_now(desk, product)?),
                 None => None,
             };
+            let mut offer = offer;
+            keep_unnamed(desk, &standing, &mut offer)?;
             return change(desk, &standing, &offer, product);
         }
     }
@@ -70,7 +77,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         &id,
         PurchaseRow {
             values: agreed_values(&offer, &settings)?,
-            details: Details { product_id, ..Details::default() },
+            details: Details { product_id, sold: sold_by(&offer)?, asked_at: Some(desk.now), ..Details::default() },
         },
     );
     let mut metadata = offer.metadata(&account)?;
@@ -103,9 +110,18 @@ fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: 
         ..Counted::default()
     };
     let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
-    let details = Details { step: Step::Fulfilled, counts: Some(counts), ..Details::default() };
+    let details =
+        Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
+}
+
+/// Returns the terms of what is sold once. A subscription follows the catalog at each renewal.
+fn sold_by(offer: &SelectedOffer) -> Ruled<Vec<Sold>> {
+    match offer.price.interval {
+        None => Ok(vec![sold::terms_of(&offer.price)?]),
+        Some(_) => Ok(Vec::new()),
+    }
 }
 
 /// Returns the agreed values of a purchase: the product, its price and the sum.
@@ -165,6 +181,11 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
             |item: &LineItem| item.price_id.as_ref() == Some(&offer.price.id) && item.quantity == offer.quantity;
         let same = row.values.items.iter().any(is_same);
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
+            continue;
+        }
+        // A checkout is open for a day, also if its expiry was not told yet.
+        let is_over = row.details.asked_at.is_some_and(|at| at.saturating_add(DAY_MS) <= desk.now);
+        if is_over && row.details.counts.as_ref().is_none_or(|session| session.status == SessionStatus::Open) {
             continue;
         }
         let reply = json!({
@@ -232,9 +253,27 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
 /// `subscription.change`: upgrades at once and charges the difference at once; downgrades at the end of the period
 ///
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let offer = offer::find(&desk.catalog, body)?;
+    let mut offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
+    keep_unnamed(desk, &standing, &mut offer)?;
     change(desk, &standing, &offer, None)
+}
+
+/// Keeps what a change does not name: the seats, the interval, and the price of a plan that only gets other seats.
+fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut SelectedOffer) -> Ruled<()> {
+    let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
+    let Some((_, item)) = standing.plan_item(&family) else { return Ok(()) };
+    if !offer.names_quantity && offer.price.terms()?.by_seat {
+        offer.quantity = item.quantity;
+    }
+    let Some(held) = desk.catalog.price(&item.price_id)? else { return Ok(()) };
+    let is_same_interval = !offer.names_interval || held.interval == offer.price.interval;
+    match held.product_id == offer.product.id {
+        true if is_same_interval => offer.price = held,
+        false if !offer.names_interval => offer.take_interval(&desk.catalog, held.interval.as_ref())?,
+        _ => {}
+    }
+    Ok(())
 }
 
 fn change(
@@ -257,7 +296,9 @@ fn change(
         let is_other = Some(&pending.price) != plan.price_id.as_ref() || is_by_seat && pending.quantity != seats;
         pending.at > desk.now && is_other
     });
-    if is_held && !taken_back && (!is_by_seat || seats == offer.quantity) {
+    // A change takes the end of the subscription back: who goes on with a plan stays.
+    let is_ending = standing.subscription(&subscription).is_some_and(|facts| facts.row.is_ending());
+    if is_held && !taken_back && !is_ending && (!is_by_seat || seats == offer.quantity) {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
     let Some((_, item)) = standing.plan_item(&family) else {
@@ -280,6 +321,9 @@ fn change(
     });
     if is_by_seat {
         payload["quantity"] = json!(offer.quantity);
+    }
+    if is_ending {
+        payload["keep"] = json!(true);
     }
     let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
     ask(desk, &key, &payload, None)?;
@@ -346,7 +390,10 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     };
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
     let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| id == wanted));
-    let (id, _) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
+    let (id, row) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
+    // A period that was not paid for has no end to wait for: it is neither collected nor used any more.
+    let is_unpaid = matches!(row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
+    let at_period_end = at_period_end && !is_unpaid;
     let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
     ask(desk, &key, &payload, None)?;

@@ -3,13 +3,14 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
+use crate::derive::sold;
 use crate::derive::standing::standing;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::EffectKey;
-use crate::model::money::part_of;
+use crate::model::money::{part_of, sendable};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::summary::Summary;
@@ -39,6 +40,8 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             wrong_field("/amount", FieldErrorCode::OutOfRange, format!("expected minor units from 1 to {left}"))
         })?,
     };
+    // Stripe refuses an amount between the steps of the currency.
+    let amount = sendable(amount, &row.values.total.currency);
     if amount <= 0 {
         return Err(Refusal::InsufficientBalance(format!("purchase {id}")).into());
     }
@@ -73,11 +76,7 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     }
     let standing = standing(desk)?;
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-    let price = match &item.price_id {
-        Some(price) => desk.catalog.price(price)?,
-        None => None,
-    };
-    for grant in price.iter().flat_map(|price| &price.grants) {
+    for grant in sold::prices(desk, row)?.iter().flat_map(|(price, _)| &price.grants) {
         let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);
         let without = standing.allows(&grant.key) - grant.amount * i64::from(item.quantity);
         if used > 0 && used > without {

@@ -342,6 +342,15 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
     if !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact));
     }
+    // Nobody is told of a payment that will not be taken: the subscription ends with the trial, or the trial is over.
+    let known = desk.account.get::<SubscriptionRow>(&object.id)?.filter(|row| row.at > desk.provider_time);
+    let ends = object.cancel_at_period_end == Some(true) || object.cancel_at.is_some();
+    // Stripe announces a trial that it ends at once with its end.
+    let is_over = end.is_some_and(|end| desk.provider_time < end && end <= desk.now);
+    let was_ended = known.is_some_and(|row| row.status() != SubscriptionStatus::Trialing || row.is_ending());
+    if ends || is_over || was_ended {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
     let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339)});
     send_once(&mut desk.account, &mails::TRIAL_WILL_END, &fact, &values)?;
     Ok(Outcome::Applied)

@@ -11,6 +11,7 @@ fn bare(invoice: &Invoice) -> Invoice {
     Invoice {
         failed_at: None,
         at: 0,
+        first_at: 0,
         customer: None,
         subscription: None,
         customer_at: None,
@@ -23,6 +24,7 @@ fn bare(invoice: &Invoice) -> Invoice {
 /// Merges a snapshot into a record.
 pub(crate) fn merge(record: &mut Invoice, snapshot: &Invoice) -> Fallible<News> {
     let failed_at = earliest(record.failed_at, snapshot.failed_at);
+    let first_at = record.first_at.min(snapshot.first_at);
     let customer = |invoice: &Invoice| (invoice.customer_at, invoice.customer.clone());
     let (customer_at, customer) = newest_id(customer(record), customer(snapshot));
     let subscription = |invoice: &Invoice| (invoice.subscription_at, invoice.subscription.clone());
@@ -36,9 +38,11 @@ pub(crate) fn merge(record: &mut Invoice, snapshot: &Invoice) -> Fallible<News> 
         (a, record.at, true)
     };
     let booked = record.booked;
-    let merged = Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, booked, ..winner };
+    let merged =
+        Invoice { failed_at, at, first_at, customer, customer_at, subscription, subscription_at, booked, ..winner };
     // A repeated id or state is not a change.
-    let undated = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
+    let undated =
+        |invoice: &Invoice| Invoice { at: 0, first_at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
     let news = match (undated(&merged) == undated(record), is_older) {
         (false, _) => News::Changed,
         (true, true) => News::Older,

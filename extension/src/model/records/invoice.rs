@@ -58,11 +58,22 @@ pub(crate) struct Invoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
     pub lines: Vec<Line>,
+    /// Start of the time that the invoice pays for, without prorations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_start: Option<Timestamp>,
+    /// End of the time that the invoice pays for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_end: Option<Timestamp>,
+    /// End of the terms of an invoice that the customer pays by a transfer; `None` for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
     /// Time of the first failed payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
     /// The provider's time of the stored snapshot.
     pub at: Timestamp,
+    /// The provider's time of the earliest snapshot.
+    pub first_at: Timestamp,
     /// The provider's time of the newest snapshot that named the customer. A snapshot without a customer does not
     /// change it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,21 @@ pub(crate) struct Unexplained {
     pub reported: bool,
 }
 
+/// The terms of a price at the sale. A later catalog does not change them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct Sold {
+    /// Id of the price.
+    pub price: String,
+    pub product_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// What one unit grants, by entitlement.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grants: BTreeMap<String, i64>,
+    /// The price's terms as JSON.
+    pub terms: String,
+}
+
 /// A checkout that waits for the creation of its customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsCustomer {
@@ -86,6 +101,12 @@ pub(crate) struct Details {
     pub product_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaits_customer: Option<AwaitsCustomer>,
+    /// Time of the request that began the checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// The terms of what is sold once, by price.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sold: Vec<Sold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_url: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]

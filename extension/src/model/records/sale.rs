@@ -34,7 +34,7 @@ pub(crate) struct Sale {
     pub currency: String,
     /// Time of payment, by the provider's clock.
     pub at: Timestamp,
-    /// Revenue without tax, in minor units.
+    /// Revenue without tax, in minor units. Negative for a credit, such as for the rest of a period that was changed.
     pub gross_minor: i64,
     /// Refunded or disputed part of the revenue by source, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,7 +61,7 @@ impl Sale {
     }
 
     fn part(&self, amount_minor: i64) -> i64 {
-        let part = i128::from(amount_minor.max(0)) * i128::from(self.share_bp) / 10_000;
+        let part = i128::from(amount_minor) * i128::from(self.share_bp) / 10_000;
         i64::try_from(part).unwrap_or(amount_minor)
     }
 }

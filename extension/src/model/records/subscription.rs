@@ -350,6 +350,11 @@ impl SubscriptionRow {
         self.state().status
     }
 
+    /// Returns whether the subscription is to end, with its period or at a time.
+    pub fn is_ending(&self) -> bool {
+        self.state().cancel_at_period_end || self.state().cancel_at.is_some()
+    }
+
     /// Returns whether the subscription's status is final.
     pub fn is_final(&self) -> bool {
         is_final(self.status())

@@ -11,13 +11,19 @@ use std::collections::BTreeMap;
 /// Maximum number of stored entries of each kind: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
 
-/// An unpaid invoice: a draft, an open or uncollectible invoice, or the voided invoice of a change of plan.
+/// An unpaid invoice: a draft, an open or uncollectible invoice, or the voided invoice of a beginning or a change of plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct OpenInvoice {
     /// Stripe's `billing_reason`.
     pub reason: String,
     /// Prices on its lines.
     pub prices: Vec<String>,
+    /// The provider's time of its earliest snapshot.
+    #[serde(default)]
+    pub at: Timestamp,
+    /// End of the terms of an invoice that the customer pays by a transfer. Until then it counts as paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
     /// Time at which the invoice was voided; `None` for other invoices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void_at: Option<Timestamp>,
@@ -40,6 +46,9 @@ pub(crate) struct PendingChange {
 pub(crate) struct Disputed {
     /// Time at which its invoice was paid.
     pub paid_at: Timestamp,
+    /// End of the time that its invoice paid for, if the invoice told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period_end: Option<Timestamp>,
     /// Time of the first dispute, by the provider's clock.
     pub at: Timestamp,
 }
@@ -57,6 +66,13 @@ pub(crate) struct BillingHistory {
     /// Prices on paid invoices, with the latest time of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paid: BTreeMap<String, Timestamp>,
+    /// Prices on paid invoices, with the latest time whose quantity was paid: the start of a whole period, or the time of the
+    /// invoice of a change.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<String, Timestamp>,
+    /// Prices of which whole periods were paid, with the latest start of such a period.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub renewed: BTreeMap<String, Timestamp>,
     /// The purchase that began the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,

@@ -1,0 +1,47 @@
+//! The terms of one-time purchases: those of the catalog at the sale. A later catalog does not change what was sold.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::model::gather::gather;
+use crate::model::halt::Ruled;
+use crate::model::json::encode;
+use crate::model::records::purchase::{PurchaseRow, Sold};
+use extension_contract::{Grant, Price};
+use std::rc::Rc;
+
+/// Returns the terms of a price as they are stored with a sale.
+pub(crate) fn terms_of(price: &CatalogPrice) -> Ruled<Sold> {
+    let terms = Terms { provider: None, ..price.terms()?.clone() };
+    Ok(Sold {
+        price: price.id.clone(),
+        product_type: price.product_type.clone(),
+        family: price.family.clone(),
+        grants: gather(price.grants.iter().map(|grant| (grant.key.clone(), grant.amount))),
+        terms: encode(&terms)?,
+    })
+}
+
+/// Returns the prices of a purchase's items with their quantities, each with the terms of the sale. A purchase without stored
+/// terms has those of the catalog.
+pub(crate) fn prices(desk: &Desk<'_>, purchase: &PurchaseRow) -> Ruled<Vec<(Rc<CatalogPrice>, u32)>> {
+    let mut out = Vec::with_capacity(purchase.values.items.len());
+    for item in &purchase.values.items {
+        let Some(id) = &item.price_id else { continue };
+        let price = match purchase.details.sold.iter().find(|sold| sold.price == *id) {
+            Some(sold) => Some(Rc::new(CatalogPrice::of(Price {
+                id: id.clone(),
+                product_id: item.product_id.clone(),
+                product_type: sold.product_type.clone(),
+                family: sold.family.clone(),
+                amount: item.unit_price.clone(),
+                interval: None,
+                active: true,
+                grants: gather(sold.grants.iter().map(|(key, amount)| Grant { key: key.clone(), amount: *amount })),
+                terms: sold.terms.clone(),
+            }))),
+            None => desk.catalog.price(id)?,
+        };
+        out.extend(price.map(|price| (price, item.quantity)));
+    }
+    Ok(out)
+}
