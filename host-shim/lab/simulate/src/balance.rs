@@ -2,11 +2,13 @@
 //! payment that no more goes back and on than was received.
 
 use crate::closing::asked;
+use crate::done::Done;
 use crate::judge::Difference;
 use crate::oracle::{Bought, Oracle, left};
 use crate::sandbox::Stripe;
 use host::read;
 use host_store::{Read, Scope};
+use local_stripe::object::Object;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -35,6 +37,29 @@ fn check_refunds(stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
     Ok(())
 }
 
+/// Checks the credits for lost days: all together are at most what was paid, by card or balance, for the periods in which
+/// the days lie.
+///
+/// # Errors
+///
+/// Returns the first difference.
+pub(crate) fn check_credits(stripe: &Stripe, done: &Done) -> Result<(), Difference> {
+    let since_s = |key: &str| key.rsplit(':').next().and_then(|ms| ms.parse::<i64>().ok()).map(|ms| ms / 1_000);
+    let Some(first_s) = done.credits.iter().filter_map(|(key, _)| since_s(key)).min() else { return Ok(()) };
+    let all = stripe.all("invoice").into_iter().filter(|invoice| invoice.text("status") == "paid");
+    let lies_there = |invoice: &Object| {
+        let ends = invoice.list_at("lines").iter().filter_map(|line| line["period"]["end"].as_i64());
+        ends.max().is_some_and(|end_s| end_s > first_s)
+    };
+    let paid: i64 = all.filter(|invoice| lies_there(invoice)).map(|invoice| invoice.int("total").max(0)).sum();
+    let credited: i64 = done.credits.iter().map(|(_, amount)| amount).sum();
+    if credited > paid {
+        let what = format!("credits for lost days since {}", host::time::text(first_s * 1_000));
+        return Err(Difference::new(what, format!("{paid} at most"), credited.to_string()));
+    }
+    Ok(())
+}
+
 fn unreadable(error: impl std::fmt::Display) -> Difference {
     Difference::new("what the host has", "an answer", error.to_string())
 }
@@ -47,7 +72,7 @@ fn check_books(store: &dyn Read, scope: &Scope, stripe: &Stripe) -> Result<(), D
         Some(row) => serde_json::from_str(&row.value).map_err(unreadable)?,
         None => Value::Null,
     };
-    let booked = |ledger: &str| balances[ledger]["usd"].as_i64().unwrap_or(0);
+    let booked = |ledger: &str| balances[ledger][stripe.currency()].as_i64().unwrap_or(0);
     let movements = stripe.all("balance_transaction");
     let sum = |types: &[&str], of: &str| -> i64 {
         let fitting = movements.iter().filter(|it| types.is_empty() || types.contains(&it.text("type")));
@@ -67,7 +92,7 @@ fn check_books(store: &dyn Read, scope: &Scope, stripe: &Stripe) -> Result<(), D
 /// most the rest.
 fn check_payments(store: &dyn Read, scope: &Scope, stripe: &Stripe, bought: &[Bought]) -> Result<(), Difference> {
     let charges = stripe.all("charge");
-    let disputes = stripe.all("dispute");
+    let (disputes, invoices) = (stripe.all("dispute"), stripe.all("invoice"));
     let mut rest: BTreeMap<&str, i64> = BTreeMap::new();
     for charge in charges.iter().filter(|charge| charge.is("paid")) {
         let gone: i64 = disputes
@@ -82,7 +107,10 @@ fn check_payments(store: &dyn Read, scope: &Scope, stripe: &Stripe, bought: &[Bo
             let is = charge.int("amount_refunded") - gone;
             return Err(Difference::new(what, format!("{received} at most"), is.to_string()));
         }
-        rest.insert(charge.id(), left(stripe, charge).0);
+        // What the customer's balance paid of the invoice is received, too.
+        let invoice = invoices.iter().find(|invoice| invoice.id() == charge.text("_invoice"));
+        let by_balance = invoice.map_or(0, |invoice| (invoice.int("total") - invoice.int("amount_due")).max(0));
+        rest.insert(charge.id(), left(stripe, charge).0 + by_balance);
     }
     let mut on: BTreeMap<&str, i64> = BTreeMap::new();
     for row in read::records(store, scope, "sales").map_err(unreadable)? {

@@ -3,7 +3,7 @@
 //! Shares no code with the extension, so that the oracle can check the extension. A new business needs no code here if
 //! its catalog uses only clauses that this file reads.
 
-use crate::sandbox::{Offer, synced_price};
+use crate::sandbox::{Offer, minor_micros, step_minor, synced_price_in};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,6 +173,8 @@ pub struct TokenKind {
 pub struct Catalog {
     /// Name of the business.
     pub name: String,
+    /// Currency of all prices, by its lower-case code.
+    pub currency: String,
     /// Prices above zero.
     pub wares: Vec<Ware>,
     /// Default plans.
@@ -346,11 +348,16 @@ fn share(product: &Value, kind: &Value) -> Option<Split> {
     })
 }
 
-fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
+fn ware(
+    currency: &str,
+    (product, kind): (&Value, &Value),
+    rank: i64,
+    price: (Option<String>, i64, Option<String>),
+) -> Ware {
     let (interval, amount_minor, known) = price;
     let id = text(&product["id"]).expect("a product has an id");
     let word = interval.as_deref().unwrap_or("once");
-    let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
+    let price = known.unwrap_or_else(|| synced_price_in(currency, &id, amount_minor, word));
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
     let item =
@@ -393,7 +400,8 @@ impl Catalog {
         let times = |key: &str, default| policies[key].as_array().map_or(default, Vec::len);
         let reminders = (times("dunning", 3), times("notice", 2));
         let grace_ms = policies["grace"].as_str().map_or(7 * DAY_MS, span_ms);
-        let mut out = Catalog { name: name.to_owned(), grace_ms, reminders, ..Catalog::default() };
+        let currency = policies["currency"].as_str().unwrap_or("usd").to_owned();
+        let mut out = Catalog { name: name.to_owned(), currency, grace_ms, reminders, ..Catalog::default() };
         for product in list(&document["products"]) {
             let Some(kind) = product["product_type"].as_str().and_then(|kind| types.get(kind)) else { continue };
             if field(product, kind, "purchasable") == &json!(false) {
@@ -411,8 +419,10 @@ impl Catalog {
                 let sold_to = text(&kind["buy"]["account"]);
                 out.defaults.push(UnpaidPlan { family, sold_to, grants: grants(product, kind) });
             }
-            out.wares
-                .extend(prices.into_iter().filter(|price| price.1 > 0).map(|price| ware(product, kind, rank, price)));
+            let paid = prices.into_iter().filter(|price| price.1 > 0);
+            let of = |price| ware(&out.currency, (product, kind), rank, price);
+            let wares: Vec<Ware> = paid.map(of).collect();
+            out.wares.extend(wares);
             // The extension took the catalog, so each token has a condition and a span.
             for tokens in list(&kind["tokens"]) {
                 out.tokens.push(TokenKind {
@@ -454,6 +464,16 @@ impl Catalog {
         out.campaign = templates.find(is_own).filter(|_| !document["campaigns"].is_null()).cloned();
         out.facts = members(&document["events"]).map(fact).collect();
         out
+    }
+
+    /// Millionths of the currency's unit in one minor unit.
+    pub(crate) fn minor_micros(&self) -> i64 {
+        minor_micros(&self.currency)
+    }
+
+    /// The step of invoiced amounts, in minor units.
+    pub(crate) fn step_minor(&self) -> i64 {
+        step_minor(&self.currency)
     }
 
     /// The creators that get shares.

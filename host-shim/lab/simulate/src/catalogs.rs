@@ -5,7 +5,7 @@
 
 use crate::catalog::{Catalog, Ware};
 use crate::person::Batch;
-use crate::rates::CATALOG_CHANGES;
+use crate::rates::{AMOUNTS, CATALOG_CHANGES, CONDITIONS, DROPPED_GRANTS, LIMITS, OFF_SALE, REFUNDS, SPLITS};
 use crate::repricing::Repricing;
 use crate::story::{Incoming, VERSIONS};
 use host_replay::shuffle::Random;
@@ -39,8 +39,16 @@ impl OnSale {
     }
 
     fn set(&self, catalog: &Catalog, now: &Catalog) {
-        let current = |ware: &Ware| now.ware(&ware.offer.price).map(|index| now.wares[index].clone());
-        *self.wares() = catalog.wares.iter().map(current).collect();
+        let mut wares = self.wares();
+        let current = |(ware, known): (&Ware, &Option<Ware>)| {
+            let mut terms = now.wares[now.ware(&ware.offer.price)?].clone();
+            // A price keeps an entitlement that the catalog leaves out.
+            let kept = known.iter().flat_map(|known| known.grants.clone());
+            let left_out: Vec<_> = kept.filter(|kept| terms.grants.iter().all(|own| own.key != kept.key)).collect();
+            terms.grants.extend(left_out);
+            Some(terms)
+        };
+        *wares = catalog.wares.iter().zip(wares.iter()).map(current).collect();
     }
 }
 
@@ -62,13 +70,13 @@ type Change = fn(&mut Value, usize, usize, &mut Random) -> bool;
 
 /// The changes, each with its probability per hundred changes.
 const CHANGES: [(usize, Change); 7] = [
-    (30, change_amount),
-    (10, drop_grant),
-    (15, require_entitlement),
-    (15, limit_to_one),
-    (15, change_split),
-    (5, change_refund),
-    (10, take_off_sale),
+    (AMOUNTS, change_amount),
+    (DROPPED_GRANTS, drop_grant),
+    (CONDITIONS, require_entitlement),
+    (LIMITS, limit_to_one),
+    (SPLITS, change_split),
+    (REFUNDS, change_refund),
+    (OFF_SALE, take_off_sale),
 ];
 
 fn list<'v>(document: &'v Value, name: &str) -> &'v [Value] {

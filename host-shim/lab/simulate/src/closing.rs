@@ -3,7 +3,7 @@
 
 use crate::judge::Difference;
 use crate::oracle::left;
-use crate::sandbox::Stripe;
+use crate::sandbox::{Stripe, step_minor};
 use local_stripe::object::Object;
 use serde_json::Value;
 
@@ -204,7 +204,7 @@ impl Closing {
             (true, false) => (0, received().map(|charge| charge.int("amount")).sum()),
         };
         // Each payment's part is rounded.
-        let slack = back.payments.len() as i64;
+        let slack = back.payments.len() as i64 * step_minor(stripe.currency());
         if went < least - slack || went > most + slack {
             let what = format!("refund of the rest of {} after the closing", back.subscription);
             return Err(Difference::new(what, format!("{least} to {most}"), went.to_string()));

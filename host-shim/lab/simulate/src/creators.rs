@@ -4,8 +4,9 @@
 use crate::catalog::Catalog;
 use crate::judge::{Difference, Ledgers};
 use crate::person::Batch;
+use crate::rates::REVERSALS;
 use crate::sales::Sale;
-use crate::sandbox::{SandboxError, Stripe};
+use crate::sandbox::{SandboxError, Stripe, step_minor};
 use crate::story::{Incoming, VERSIONS};
 use extension_contract::Account;
 use host_replay::shuffle::Random;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 /// Creators join within this many days.
 const JOIN_DAYS: usize = 40;
 /// The largest amount of a top-up, in minor units, and the number of top-ups: enough for all transfers.
-const TOP_UP: &str = "99999999";
+const TOP_UP: &str = "99999990";
 const TOP_UPS: usize = 9;
 /// Time for which a transfer may be outstanding although nothing is at work, in seconds.
 const SLACK_S: i64 = 3_600;
@@ -43,10 +44,11 @@ impl Creators {
     ///
     /// Fails if the local Stripe refuses an event type.
     pub(crate) fn new(catalog: &Catalog, random: &mut Random) -> Result<Self, SandboxError> {
-        let stripe = Stripe::selling("platform", &["transfer.created", "transfer.reversed"], &[])?;
+        let stripe =
+            Stripe::selling_in(&catalog.currency, "platform", &["transfer.created", "transfer.reversed"], &[])?;
         stripe.listen(&["account.updated"], true)?;
         for _ in 0..TOP_UPS {
-            stripe.post("/v1/topups", &[("amount", TOP_UP), ("currency", "usd")]);
+            stripe.post("/v1/topups", &[("amount", TOP_UP), ("currency", &catalog.currency)]);
         }
         let account = |name: &&str| match name.split_once(':') {
             Some(("organization", id)) => Some(Account::Organization(id.to_owned())),
@@ -90,6 +92,19 @@ impl Creators {
         vec![batch]
     }
 
+    /// Takes back a transfer at Stripe, in part or completely, as an operator does.
+    pub(crate) fn reverse(&self, random: &mut Random) {
+        let transfers = self.stripe.all("transfer").into_iter();
+        let open: Vec<_> = transfers.filter(|transfer| transfer.int("amount_reversed") == 0).collect();
+        if !(0..REVERSALS).contains(&random.below(100)) || open.is_empty() {
+            return;
+        }
+        let transfer = &open[random.below(open.len())];
+        let amount = if random.below(2) == 0 { transfer.int("amount") } else { (transfer.int("amount") / 2).max(1) };
+        let path = format!("/v1/transfers/{}/reversals", transfer.id());
+        self.stripe.post(&path, &[("amount", &amount.to_string())]);
+    }
+
     /// Returns the actor of a creator's commands; None while the creator can't be paid.
     pub(crate) fn actor_ready_for_payouts(&self, creator: &str) -> Option<Value> {
         let creator = self.all.iter().find(|known| known.account.to_string() == creator)?;
@@ -114,8 +129,12 @@ impl Creators {
                 accounts.iter().filter(|account| creator.owns(account)).map(AsRef::as_ref).collect();
             let of_creator =
                 transfers.iter().filter(|it| own.iter().any(|account| account.id() == it.text("destination")));
-            let paid: i64 = of_creator.map(|transfer| transfer.int("amount") - transfer.int("amount_reversed")).sum();
-            let in_books = -ledgers.amount(&name, "cash:stripe", "usd");
+            let (mut paid, mut reversed) = (0, 0);
+            for transfer in of_creator {
+                paid += transfer.int("amount") - transfer.int("amount_reversed");
+                reversed += transfer.int("amount_reversed");
+            }
+            let in_books = -ledgers.amount(&name, "cash:stripe", self.stripe.currency());
             booked += in_books;
             if in_books != paid {
                 return differs(format!("transfers to {name} in the books"), paid.to_string(), in_books);
@@ -127,7 +146,10 @@ impl Creators {
             let is_ready = own.iter().any(|account| account.is("payouts_enabled"));
             let least = if is_ready { shares(now_s - SLACK_S, |sale| sale.share.0) } else { 0 };
             let most = shares(now_s, |sale| sale.whole);
-            if paid < least || paid > most {
+            // What an operator took back is owed again; whether and when it is sent again is up to the business.
+            // Less than a step can't be sent.
+            let unsent = step_minor(self.stripe.currency()) - 1;
+            if paid + reversed + unsent < least || paid > most {
                 return differs(format!("transfers to {name}"), format!("{least} to {most}"), paid);
             }
         }

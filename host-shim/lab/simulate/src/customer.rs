@@ -107,6 +107,21 @@ impl Customer {
         first: Option<&Move<K>>,
         also: &[&str],
     ) -> Result<Self, SandboxError> {
+        Self::new_in("usd", account, offers, first, also)
+    }
+
+    /// Creates a customer whose prices are in a currency; see [`Customer::new`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the local Stripe refuses an offer or an event type.
+    pub(crate) fn new_in<K>(
+        currency: &str,
+        account: Account,
+        offers: &[Offer],
+        first: Option<&Move<K>>,
+        also: &[&str],
+    ) -> Result<Self, SandboxError> {
         let name = match &account {
             Account::User(name) | Account::Organization(name) => name.clone(),
             Account::Platform => "platform".to_owned(),
@@ -114,7 +129,7 @@ impl Customer {
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
         let event_types: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let stripe = Stripe::selling(&name, &event_types, offers)?;
+        let stripe = Stripe::selling_in(currency, &name, &event_types, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),

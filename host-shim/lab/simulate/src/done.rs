@@ -19,6 +19,8 @@ pub struct Done {
     /// Counts by `mail:TEMPLATE` or kind of effect.
     times: BTreeMap<String, usize>,
     campaigns: BTreeMap<String, usize>,
+    /// Credits for lost days: the key of the effect, which ends with the time of the failure, and the amount.
+    pub credits: Vec<(String, i64)>,
     /// Invoiced amounts of usage by month, in minor units, in order.
     pub invoices: Vec<i64>,
 }
@@ -38,6 +40,9 @@ impl Done {
             }
             "stripe.invoice.create" => {
                 self.invoices.push(call.payload["total_minor"].as_i64().unwrap_or_default());
+            }
+            "stripe.credit.create" => {
+                self.credits.push((call.key.clone(), call.payload["amount_minor"].as_i64().unwrap_or_default()));
             }
             kind => *self.times.entry(kind.to_owned()).or_default() += 1,
         }

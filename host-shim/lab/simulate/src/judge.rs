@@ -165,13 +165,13 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
 }
 
 /// Maximum number of equal mails: one; for reminders, the maximum that the oracle expects; for mails about tasks of
-/// operators, no limit.
+/// operators and about attempts that fail again, no limit.
 fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
         // Once for each plan that ends.
         "add_on_ends" => expected.subscriptions.values().filter(|status| *status == "canceled").count().max(1),
-        "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
+        "provisioning_failed" | "step_failed" | "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
         _ if template.ends_with("_soon") => expected.reminders.1,
         _ => 1,
     }
@@ -222,9 +222,11 @@ pub fn judge(
     }
     let balances = processor.ask_balances(&question).map_err(Difference::unreadable)?;
     let of = |ledger: &str| balances.iter().find(|balance| balance.ledger == ledger);
+    let currency = &expected.currency;
     let cash = of("cash:stripe").map_or(0, |balance| balance.available);
-    same("cash", &expected.cash, &cash)
-        .map_err(|differs| differs.expecting("balances", json!({"cash:stripe/usd": expected.cash_row()})))?;
+    same("cash", &expected.cash, &cash).map_err(|differs| {
+        differs.expecting("balances", json!({format!("cash:stripe/{currency}"): expected.cash_row()}))
+    })?;
     let credits = of("credits_left").map_or((0, 0), |balance: &Balance| (balance.available, -balance.pending));
     let (left, owed) = expected.credits;
     // One amount is 0, so the difference of the net amounts counts.
@@ -233,8 +235,9 @@ pub fn judge(
             (0, 0) => json!({"absent": true}),
             _ => json!({"available": left, "pending": -owed}),
         };
-        same("credits left and owed", &expected.credits, &credits)
-            .map_err(|differs| differs.expecting("balances", json!({"credits_left/usd_micros": row})))?;
+        same("credits left and owed", &expected.credits, &credits).map_err(|differs| {
+            differs.expecting("balances", json!({format!("credits_left/{currency}_micros"): row}))
+        })?;
     }
     let scope = processor.scope(account.clone());
     let store = processor.store();

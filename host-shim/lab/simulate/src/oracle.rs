@@ -8,15 +8,12 @@ use crate::closing::Closing;
 use crate::customer::lives;
 use crate::paid::Payments;
 use crate::sales::{Sale, sales};
-use crate::sandbox::Stripe;
+use crate::sandbox::{Stripe, minor_micros};
 use local_stripe::object::Object;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Millionths of a dollar in one cent.
-const CENT: i64 = 10_000;
 
 /// The expected result of a command or a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +111,8 @@ pub struct Expected {
     pub reminders: (usize, usize),
     /// Number of mails to the account by campaign name.
     pub campaigns: BTreeMap<String, usize>,
+    /// Currency of the amounts.
+    pub currency: String,
     /// True if it is open what the account has, since an invoice was sent that it has not paid. Then the entitlements
     /// are not checked, and neither are the instances.
     pub is_on_credit: bool,
@@ -150,6 +149,8 @@ pub struct Oracle {
     /// Amounts of the refunds that were made at Stripe or asked for, by charge, in minor units; None if the host
     /// decides the amount.
     pub refunds: BTreeMap<String, Option<i64>>,
+    /// Ids of instances of which a resource could not be created.
+    out_of_stock: BTreeSet<String>,
     /// The closing of the account.
     pub closing: Option<Closing>,
     /// What is paid of the items of subscriptions.
@@ -428,7 +429,7 @@ impl Oracle {
             let given = bought.terms.credit * bought.quantity;
             let charge = charges.iter().find(|charge| charge.id() == bought.charge);
             let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
-            given * CENT * left / all
+            given * minor_micros(stripe.currency()) * left / all
         });
         held.sum::<i64>() - self.covered_micros
     }
@@ -451,9 +452,10 @@ impl Oracle {
     }
 
     /// The use of creators' products. A creator gets a share of the part that is paid: at most of all.
-    fn sales_by_use(&self) -> impl Iterator<Item = Sale> {
-        self.sold_by_use.values().map(|(split, micros)| {
-            let whole = (micros * split.share_bp).div_euclid(10_000 * CENT) + 1;
+    fn sales_by_use(&self, stripe: &Stripe) -> impl Iterator<Item = Sale> {
+        let minor = minor_micros(stripe.currency());
+        self.sold_by_use.values().map(move |(split, micros)| {
+            let whole = (micros * split.share_bp).div_euclid(10_000 * minor) + 1;
             Sale { creator: split.to.clone(), share: (0, whole), whole, available_s: 0 }
         })
     }
@@ -465,7 +467,8 @@ impl Oracle {
         let (mut carried, mut out) = (0, Vec::new());
         for (_, open) in self.open_micros.iter().filter(|(month, _)| closes_at(month) <= now_ms) {
             let total = carried + open;
-            let minor = (total + CENT - 1) / CENT;
+            let step_micros = catalog.minor_micros() * catalog.step_minor();
+            let minor = (total + step_micros - 1) / step_micros * catalog.step_minor();
             match minor > 0 && minor >= least {
                 true => (carried, _) = (0, out.push(minor)),
                 false => carried = total,
@@ -604,6 +607,18 @@ impl Oracle {
         }
     }
 
+    /// Notes that a resource of an instance could not be created. The instance may run after somebody asks again.
+    pub(crate) fn could_not_create(&mut self, instance: &str) {
+        self.out_of_stock.insert(instance.to_owned());
+        self.instances.iter_mut().filter(|own| own.id == instance).for_each(|own| own.is_unsure = true);
+    }
+
+    /// Ids of the instances that could not be created.
+    pub(crate) fn failed_instances(&self) -> impl Iterator<Item = &str> {
+        let failed = self.instances.iter().filter(|own| !own.deleted && self.out_of_stock.contains(&own.id));
+        failed.map(|own| own.id.as_str())
+    }
+
     /// Marks all instances and tokens as unsure after a late event: the host decided about them without this event.
     pub fn mark_unsure(&mut self) {
         self.instances.iter_mut().for_each(|own| own.is_unsure = true);
@@ -662,7 +677,7 @@ impl Oracle {
             has_cash: charges.iter().any(|charge| charge.is("paid")),
             credits: (net.max(0), (-net).max(0)),
             credits_slack: self.bought.iter().filter(|bought| self.has_returns(stripe, bought)).count() as i64,
-            sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use()).collect(),
+            sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use(stripe)).collect(),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
             tokens: sure.map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),
@@ -676,6 +691,7 @@ impl Oracle {
             followed: self.followed(catalog),
             reminders: (catalog.reminders.0 * self.unpaid(stripe).max(1), catalog.reminders.1),
             campaigns: self.campaigns.clone(),
+            currency: catalog.currency.clone(),
             is_on_credit: self.is_on_credit(catalog, stripe),
             subscriptions: subscriptions.map(|sub| (sub.id().to_owned(), sub.text("status").to_owned())).collect(),
         }

@@ -201,6 +201,7 @@ impl<'c> Person<'c> {
                 | MoveKind::Decide
                 | MoveKind::Close
                 | MoveKind::BuyAndLeave
+                | MoveKind::GiveBalance
         );
         if self.is_waiting && move_kind == MoveKind::Refund {
             return false;

@@ -5,6 +5,7 @@
 
 use crate::at_stripe::{self, Fault, MONEY};
 use crate::done::Done;
+use crate::rates::OUT_OF_STOCK;
 use crate::sandbox::Stripe;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, CallOutcome, Provider, Reply, Simulation};
@@ -63,6 +64,8 @@ struct State {
     answers: BTreeMap<Effect, Value>,
     done: BTreeMap<String, Done>,
     noted: BTreeSet<Effect>,
+    /// Resources that could not be created: scope and instance.
+    refused: Vec<(String, String)>,
     /// The recorded scope, and its answers: key of the effect, and the answer in scenario syntax.
     log: Option<(String, Vec<(String, Value)>)>,
 }
@@ -81,6 +84,7 @@ impl FlakyProvider {
             answers: BTreeMap::new(),
             done: BTreeMap::new(),
             noted: BTreeSet::new(),
+            refused: Vec::new(),
             log: log.map(|scope| (scope, Vec::new())),
         })))
     }
@@ -113,6 +117,11 @@ impl FlakyProvider {
     /// Effects carried out for a scope.
     pub(crate) fn done(&self, scope: &str) -> Done {
         self.state().done.get(scope).cloned().unwrap_or_default()
+    }
+
+    /// Takes the resources that could not be created since the last call: scope and id of the instance.
+    pub(crate) fn take_refused(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state().refused)
     }
 
     /// Takes the calls to Stripe without an answer.
@@ -187,6 +196,13 @@ impl State {
         }
     }
 
+    /// True if a resource of an instance can't be created by this request, whatever the attempt.
+    fn is_out_of_stock(&self, call: &Call) -> bool {
+        let is_resource = call.kind.ends_with(".ensure") && !SURE.contains(&call.kind.as_str());
+        let of = || self.random(&format!("stock {} {} {}", call.scope, call.key, call.generation)).below(1_000);
+        !self.is_calm && is_resource && call.key.contains('/') && of() < OUT_OF_STOCK
+    }
+
     /// Random numbers that depend only on the seed and a text.
     fn random(&self, of: &str) -> Random {
         let hash = of.bytes().fold(self.seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
@@ -254,6 +270,13 @@ impl State {
         }
         if let Some(stripe) = self.stripes.get(&call.scope).filter(|_| at_stripe::is_for_stripe(call)).cloned() {
             return self.ask_stripe(call, &stripe);
+        }
+        if self.is_out_of_stock(call) {
+            self.faults += 1;
+            let instance = call.key.split('/').next().unwrap_or_default().to_owned();
+            self.refused.push((call.scope.clone(), instance));
+            self.keep(call, || json!("final no-capacity"));
+            return CallOutcome::refused("no-capacity", "out of stock").into();
         }
         let mishap = self.mishap(call);
         self.faults += u64::from(mishap.is_some());

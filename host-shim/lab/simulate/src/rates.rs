@@ -7,7 +7,7 @@ use crate::trade::MoveKind;
 pub const DAYS: usize = 10_000;
 
 /// Kinds of moves with their rates.
-pub const RATES: [(MoveKind, usize); 29] = [
+pub const RATES: [(MoveKind, usize); 31] = [
     // Makes a purchase about every other week: subscriptions until the customer has one of each family.
     (MoveKind::Buy, 800),
     // Changes the card: one of four cards can't be charged, so the next renewals fail.
@@ -33,12 +33,16 @@ pub const RATES: [(MoveKind, usize); 29] = [
     (MoveKind::Refund, 200),
     // Asks for the refund of a purchase, as its buyer or as an operator.
     (MoveKind::AskRefund, 300),
+    // Gets a balance at Stripe, which pays the next invoices.
+    (MoveKind::GiveBalance, 40),
     // Decides a dispute, after two weeks on average.
     (MoveKind::Decide, 700),
     // Creates and deletes instances; operators do manual steps.
     (MoveKind::Make, 500),
     (MoveKind::Delete, 150),
     (MoveKind::ByHand, 2_000),
+    // Asks again for an instance that could not be created, after twelve days on average.
+    (MoveKind::AskAgain, 800),
     // Uses meters, entitlements and tokens.
     (MoveKind::Use, 1_500),
     (MoveKind::Count, 1_000),
@@ -81,6 +85,33 @@ pub const VOIDED: usize = 20;
 
 /// Days on which an operator changes the catalog, per hundred.
 pub const CATALOG_CHANGES: usize = 10;
+/// Changes of a catalog by what they change, per hundred.
+// What was sold follows a later amount, condition or limit of the catalog: its grants and credits change, and it is
+// given back. Make these 30, 15 and 15 when the extension keeps the terms of a sale.
+pub const AMOUNTS: usize = 0;
+/// A condition is added to a type.
+pub const CONDITIONS: usize = 0;
+/// A limit of one for each account is added to a type.
+pub const LIMITS: usize = 0;
+/// A grant is left out.
+pub const DROPPED_GRANTS: usize = 10;
+/// A share ends or changes.
+pub const SPLITS: usize = 15;
+/// The time for refunds ends.
+pub const REFUNDS: usize = 5;
+/// A product goes off sale.
+pub const OFF_SALE: usize = 10;
+
+/// Resources of instances that can't be created until somebody asks again, per thousand.
+pub const OUT_OF_STOCK: usize = 60;
+
+/// Balances that are given although creators get shares of subscriptions, per hundred.
+// The extension gives a creator the share of what was collected, without what the balance paid. Make it 100 when a month
+// that a balance paid has its share.
+pub const BALANCES_BESIDE_SHARES: usize = 0;
+/// Days on which an operator takes back a transfer at Stripe, per hundred.
+// The extension does not know `transfer.reversed`. Make it 2 when it owes the creator again what was taken back.
+pub const REVERSALS: usize = 0;
 
 /// Events that arrive one or two days late, per thousand events of Stripe.
 pub const LATE: usize = 3;

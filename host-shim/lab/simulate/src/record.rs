@@ -71,7 +71,7 @@ fn expect(expected: &Expected) -> Map<String, Value> {
         out.insert("entitlements".to_owned(), json!(expected.entitlements));
     }
     if expected.has_cash {
-        out.insert("balances".to_owned(), json!({"cash:stripe/usd": expected.cash}));
+        out.insert("balances".to_owned(), json!({format!("cash:stripe/{}", expected.currency): expected.cash}));
     }
     let subscriptions: BTreeMap<&String, Value> =
         expected.subscriptions.iter().map(|(id, status)| (id, json!({"status": status}))).collect();

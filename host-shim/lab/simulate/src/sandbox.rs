@@ -36,7 +36,27 @@ pub struct Offer {
 
 /// The id of a price without an id in the catalog: the sync creates the price with an id derived from the effect's key.
 pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
-    format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}usd:{interval}")))
+    synced_price_in("usd", product, amount, interval)
+}
+
+/// The id of a price without an id in a catalog of this currency.
+pub(crate) fn synced_price_in(currency: &str, product: &str, amount: i64, interval: &str) -> String {
+    format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}{currency}:{interval}")))
+}
+
+/// Millionths of the currency's unit in one minor unit.
+pub(crate) fn minor_micros(currency: &str) -> i64 {
+    match local_stripe::money::exponent(currency) {
+        Some(0) => 1_000_000,
+        Some(3) => 1_000,
+        _ => 10_000,
+    }
+}
+
+/// The step of the amounts that can be charged and refunded, in minor units: Stripe takes amounts with three decimals
+/// only if the last one is 0.
+pub(crate) fn step_minor(currency: &str) -> i64 {
+    if local_stripe::money::exponent(currency) == Some(3) { 10 } else { 1 }
 }
 
 /// An error while a local Stripe is set up.
@@ -70,6 +90,8 @@ pub struct Stripe {
     open: Arc<Mutex<Open>>,
     /// Stripe ids of the prices, in the order of the offers.
     prices: Vec<String>,
+    /// Currency of the offers.
+    currency: Arc<str>,
 }
 
 struct Open {
@@ -98,17 +120,31 @@ impl Stripe {
     ///
     /// Fails if the local Stripe refuses an offer or an event type.
     pub fn selling(name: &str, event_types: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
+        Self::selling_in("usd", name, event_types, offers)
+    }
+
+    /// Starts a local Stripe with offers in a currency; see [`Stripe::selling`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the local Stripe refuses an offer or an event type.
+    pub(crate) fn selling_in(
+        currency: &str,
+        name: &str,
+        event_types: &[&str],
+        offers: &[Offer],
+    ) -> Result<Self, SandboxError> {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (names, expired) = (BTreeMap::new(), BTreeSet::new());
         let open = Open { sandbox: Sandbox::new(settings), names, expired, taken: 0 };
-        let mut made = Self { open: Arc::new(Mutex::new(open)), prices: Vec::new() };
+        let mut made = Self { open: Arc::new(Mutex::new(open)), prices: Vec::new(), currency: currency.into() };
         for offer in offers {
             // If the product has several prices, it exists already from the second price on.
             made.post("/v1/products", &[("id", &offer.product), ("name", &offer.product)]);
             let amount = offer.amount.to_string();
             let mut form =
-                vec![("product", offer.product.as_str()), ("currency", "usd"), ("unit_amount", amount.as_str())];
+                vec![("product", offer.product.as_str()), ("currency", currency), ("unit_amount", amount.as_str())];
             if let Some(interval) = &offer.interval {
                 form.push(("recurring[interval]", interval));
             }
@@ -123,6 +159,11 @@ impl Stripe {
         }
         made.listen(event_types, false)?;
         Ok(made)
+    }
+
+    /// The currency of all amounts, by its lower-case code.
+    pub fn currency(&self) -> &str {
+        &self.currency
     }
 
     /// Creates an endpoint for these event types; `of_connected` is true for events of connected accounts.

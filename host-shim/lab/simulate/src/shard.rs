@@ -160,6 +160,7 @@ impl<'c> Shard<'c> {
             self.deliver(now_s, incoming)?;
             self.answer();
         }
+        self.creators.reverse(&mut self.random);
         self.reprice(begins_s + DAY_S - 600)?;
         self.end(begins_s + DAY_S - 600, false)?;
         self.day += 1;
@@ -257,6 +258,12 @@ impl<'c> Shard<'c> {
             self.system.settle()?;
         }
         self.system.live();
+        for (scope, instance) in self.provider.take_refused() {
+            let account = scope.splitn(3, '/').nth(2).unwrap_or_default();
+            if let Some(at) = self.index.get(account) {
+                self.people[*at].driver.oracle.could_not_create(&instance);
+            }
+        }
         if let Some((_, record)) = self.record.as_mut().filter(|_| self.system.crashes() > crashes) {
             record.until(now_s * 1_000);
             record.restarted();
@@ -432,6 +439,7 @@ impl<'c> Shard<'c> {
         if let Some(closing) = &person.driver.oracle.closing {
             closing.check(&person.driver.customer.stripe)?;
         }
+        balance::check_credits(&person.driver.customer.stripe, &done)?;
         balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle)?;
         if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;

@@ -61,7 +61,7 @@ pub enum SimulateError {
         business: String,
     },
     /// The catalog has a currency that the simulation does not support.
-    #[error("{business}: the currency of the catalog is `{currency}`; expected `usd`, the currency of the simulation")]
+    #[error("{business}: the currency of the catalog is `{currency}`; expected `usd`, `eur`, `jpy` or `kwd`")]
     Currency {
         /// The business.
         business: String,
@@ -180,13 +180,14 @@ pub struct Simulated {
 /// Fails if the business can't be simulated, the host fails, or a scenario can't be written. Differences are not
 /// errors.
 pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Simulated, SimulateError> {
+    let options = &Options { business: priced_for(&options.business, options.seed), ..options.clone() };
     let business = &options.business;
     let named = || business.name.clone();
     let runner = options.runners.make()?;
     let manifest = options.runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
     let setup = host::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
-    if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|currency| *currency != "usd") {
+    if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|it| !CURRENCIES.contains(it)) {
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
     }
     // `Catalog::read` needs a catalog that a host has accepted.
@@ -214,6 +215,43 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let mut simulated = run.together.into_inner().unwrap_or_else(PoisonError::into_inner)?;
     simulated.found.sort_by(|a, b| (a.day, &a.account).cmp(&(b.day, &b.account)));
     Ok(simulated)
+}
+
+/// The currencies of a simulation: with cents, without minor units, and with thousandths.
+const CURRENCIES: [&str; 4] = ["usd", "eur", "jpy", "kwd"];
+/// One of so many seeds is for each other currency than that of the catalog.
+const SEEDS_OF_CURRENCY: u64 = 16;
+
+/// The currency of a simulation in place of the catalog's; None for most seeds.
+fn currency_of(seed: u64) -> Option<&'static str> {
+    match seed % SEEDS_OF_CURRENCY {
+        13 => Some("eur"),
+        14 => Some("jpy"),
+        15 => Some("kwd"),
+        _ => None,
+    }
+}
+
+/// The business with the prices of a seed: some seeds change the currency of a catalog in usd. Amounts stay as they are,
+/// except that those in thousandths get a further 0.
+fn priced_for(business: &BusinessFolder, seed: u64) -> BusinessFolder {
+    let is_usd = business.catalog["policies"]["currency"].as_str().is_none_or(|currency| currency == "usd");
+    let Some(currency) = currency_of(seed).filter(|_| is_usd) else { return business.clone() };
+    // Without its placeholders, a host takes the catalog as it is.
+    let mut business = BusinessFolder { unfilled: None, ..business.filled(&[]) };
+    let step = crate::sandbox::step_minor(currency);
+    business.catalog["policies"]["currency"] = serde_json::json!(currency);
+    for product in business.catalog["products"].as_array_mut().into_iter().flatten() {
+        let prices = product["prices"].as_object_mut().into_iter().flat_map(|prices| prices.values_mut());
+        let amounts = prices.map(|price| &mut price["amount"]);
+        for amount in amounts {
+            *amount = serde_json::json!(amount.as_i64().unwrap_or(0) * step);
+        }
+        if let Some(credits) = product.get_mut("metadata").and_then(|metadata| metadata.get_mut("credits")) {
+            *credits = serde_json::json!(credits.as_i64().unwrap_or(0) * step);
+        }
+    }
+    business
 }
 
 struct Run<'o> {
@@ -281,8 +319,9 @@ impl Run<'_> {
         let (counts, found) = shard.end_of_all();
         self.found.fetch_add(found.len(), Ordering::Relaxed);
         let written = match &self.options.write {
-            Some(folder) => self.write(folder, &numbers, &found)?,
-            None => Vec::new(),
+            // The folder of the business has other prices.
+            Some(folder) if currency_of(self.options.seed).is_none() => self.write(folder, &numbers, &found)?,
+            _ => Vec::new(),
         };
         Ok(Simulated { counts, found, written, is_cut })
     }

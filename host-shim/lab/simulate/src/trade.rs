@@ -46,6 +46,8 @@ pub enum MoveKind {
     Delete,
     /// The completion of a manual step.
     ByHand,
+    /// The command that retries an instance that could not be created.
+    AskAgain,
     /// Usage of a meter with a price.
     Use,
     /// Usage of a counted entitlement.
@@ -64,6 +66,8 @@ pub enum MoveKind {
     Twin,
     /// The command that closes the account.
     Close,
+    /// A balance at Stripe that the business gives to the customer.
+    GiveBalance,
     /// A yearly subscription whose events arrive late, by a customer who leaves before.
     BuyAndLeave,
     /// A pause without an action.
@@ -87,7 +91,7 @@ const ALWAYS: [(u32, MoveKind); 12] = [
 
 /// Kinds of moves of the simulation only: the requests that follow from them must be carried out at the local Stripe,
 /// or the stories of the tests do without them. Moves that a catalog does not allow are skipped.
-pub const SIMULATED: [MoveKind; 8] = [
+pub const SIMULATED: [MoveKind; 10] = [
     MoveKind::AskRefund,
     MoveKind::Close,
     MoveKind::ChangeTier,
@@ -96,6 +100,8 @@ pub const SIMULATED: [MoveKind; 8] = [
     MoveKind::RemoveItem,
     MoveKind::PayBill,
     MoveKind::BuyAndLeave,
+    MoveKind::AskAgain,
+    MoveKind::GiveBalance,
 ];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.

@@ -113,7 +113,7 @@ impl<'c> AccountDriver<'c> {
             "charge.dispute.funds_withdrawn",
             "charge.dispute.funds_reinstated",
         ];
-        let customer = Customer::new(account, &offers, first, &also)?;
+        let customer = Customer::new_in(&catalog.currency, account, &offers, first, &also)?;
         let oracle = Oracle::new(owner);
         Ok(AccountDriver {
             catalog,
@@ -205,6 +205,7 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Make => self.make(each),
             MoveKind::Delete => self.delete(each),
             MoveKind::ByHand => self.by_hand(each),
+            MoveKind::AskAgain => self.ask_again(each),
             MoveKind::Use => self.consume(each),
             MoveKind::Count => self.count(each),
             MoveKind::Issue => self.issue(each),
@@ -212,6 +213,7 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Revoke => self.revoke(each),
             MoveKind::Tell => self.send_fact(each),
             MoveKind::Campaign => self.campaign(each),
+            MoveKind::GiveBalance => self.give_balance(each),
             MoveKind::BuyAndLeave => _ = self.subscribe_yearly(each),
             MoveKind::Twin => self.customer.twin(),
             MoveKind::Wait => {}
@@ -406,6 +408,14 @@ impl<'c> AccountDriver<'c> {
         let payload = json!({"id": own.id, "step": step, "outputs": outputs});
         let command = self.customer.command_by(&json!({"kind": "admin", "id": "operator"}), "step.complete", payload);
         self.must(command, Verdict::Applied);
+    }
+
+    /// Retries an instance that could not be created. Whether it still exists is up to the host.
+    fn ask_again(&mut self, each: &Move<MoveKind>) {
+        let failed: Vec<String> = self.oracle.failed_instances().map(str::to_owned).collect();
+        if let Some(id) = each.of(failed.len()).map(|at| &failed[at]) {
+            self.customer.command("instance.retry", json!({"id": id}));
+        }
     }
 
     // Usage.

@@ -1,8 +1,11 @@
 //! Moves about payments: refunds, at Stripe and by our command, and disputes.
 
 use super::AccountDriver;
+use crate::catalog::Ware;
 use crate::moves::Move;
 use crate::oracle::{Verdict, disputed};
+use crate::rates::BALANCES_BESIDE_SHARES;
+use crate::sandbox::step_minor;
 use crate::trade::MoveKind;
 use local_stripe::object::Object;
 use serde_json::json;
@@ -25,11 +28,41 @@ fn rest(charge: &Object) -> i64 {
     charge.int("amount") - charge.int("amount_refunded")
 }
 
+/// A third of an amount, in whole steps, but at least one step.
+fn third(amount: i64, step: i64) -> i64 {
+    (amount / 3 / step * step).max(step)
+}
+
 impl AccountDriver<'_> {
+    /// The step of amounts in the currency.
+    fn step(&self) -> i64 {
+        step_minor(self.customer.stripe.currency())
+    }
+
+    /// Gives the customer a balance at Stripe, which pays the next invoices.
+    pub(super) fn give_balance(&mut self, each: &Move<MoveKind>) {
+        let is_shared = |ware: &Ware| ware.share.is_some() && ware.offer.interval.is_some();
+        let has_shares = self.catalog.wares.iter().any(is_shared);
+        if has_shares && !each.chance("balance beside shares", BALANCES_BESIDE_SHARES) {
+            return;
+        }
+        let amount = -(1 + each.number("the balance") as i64 % 20) * 50 * self.step();
+        let path = format!("/v1/customers/{}/balance_transactions", self.customer.id);
+        let (amount, currency) = (amount.to_string(), self.customer.stripe.currency().to_owned());
+        self.customer.stripe.post(&path, &[("amount", &amount), ("currency", &currency)]);
+    }
+
     /// Creates the coupons at Stripe.
     pub(super) fn create_coupons(&self) {
         for (id, members) in COUPONS {
-            self.customer.stripe.post("/v1/coupons", &[&[("id", id)], members].concat());
+            let currency = self.customer.stripe.currency().to_owned();
+            let own = |(name, value): &(&'static str, &'static str)| match *name {
+                "currency" => ("currency", currency.clone()),
+                name => (name, (*value).to_owned()),
+            };
+            let members: Vec<(&str, String)> = members.iter().map(own).collect();
+            let members: Vec<(&str, &str)> = members.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            self.customer.stripe.post("/v1/coupons", &[&[("id", id)], members.as_slice()].concat());
         }
     }
 
@@ -48,7 +81,7 @@ impl AccountDriver<'_> {
             all.iter().filter(|charge| charge.is("paid") && rest(charge) > 0 && !is_disputed(charge.id())).collect();
         let Some(index) = each.of(fitting.len()) else { return };
         let charge = fitting[index];
-        let amount = if each.flag(0) { rest(charge) } else { (rest(charge) / 3).max(1) };
+        let amount = if each.flag(0) { rest(charge) } else { third(rest(charge), self.step()) };
         let (charge, form_amount) = (charge.id(), amount.to_string());
         let made = self.customer.stripe.post("/v1/refunds", &[("charge", charge), ("amount", &form_amount)]);
         if !made.is_empty() {
@@ -83,8 +116,8 @@ impl AccountDriver<'_> {
         }
         let amount = match (each.flag(2), each.flag(3)) {
             (true, true) => None,
-            (true, false) => Some(rest + 1),
-            (false, _) => Some((rest / 3).max(1)),
+            (true, false) => Some(rest + self.step()),
+            (false, _) => Some(third(rest, self.step())),
         };
         let mut payload = json!({"id": bought.purchase});
         payload["amount"] = json!(amount);
