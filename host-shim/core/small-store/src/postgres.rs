@@ -38,16 +38,19 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
+/// Seconds for which a host leads without asking again.
+const LEAD_S: u32 = 30;
+/// Seconds before the end of a lead at which its host postpones the end.
+const RENEW_S: u32 = 20;
+
 /// A connection to the schema.
 pub(crate) struct Postgres {
     wire: Wire,
     schema: String,
     /// Key of the lock under which one transaction at a time writes.
     writes: i64,
-    /// Key of the lock of the host that leads.
-    leads: i64,
-    /// Number of the connection that has the lock of the host that leads.
-    leads_by: Cell<Option<u64>>,
+    /// Number of the connection that can lead, and the key under which it does.
+    leads_as: Cell<Option<(u64, i64)>>,
 }
 
 /// An open transaction, which is rolled back after an error or a panic.
@@ -90,8 +93,8 @@ impl Postgres {
 
     fn connect(settings: Settings, schema: String) -> Result<Postgres, SmallError> {
         let wire = Wire::connect(settings)?;
-        let (writes, leads) = (key(&schema, "writes"), key(&schema, "leads"));
-        Ok(Postgres { wire, schema, writes, leads, leads_by: Cell::new(None) })
+        let writes = key(&schema, "writes");
+        Ok(Postgres { wire, schema, writes, leads_as: Cell::new(None) })
     }
 
     /// Returns the number of steps that the tables have had; none without tables.
@@ -168,17 +171,70 @@ impl Postgres {
     }
 
     /// Returns true if this host leads, or leads from now on.
+    ///
+    /// The lead is a row with the key of a connection and an end by the database's clock, which the host postpones whenever it asks. The
+    /// row goes to another host when it has ended, as that of a frozen host does. Each connection also has the lock of its key: if
+    /// nobody has it any more, the connection has ended, and the row goes to another host at once.
     pub(crate) fn lead(&self) -> Result<bool, SmallError> {
         self.ensure()?;
-        let connection = Some(self.wire.number());
-        if self.leads_by.get() == connection {
-            return Ok(true);
+        let own = self.lead_key()?;
+        let find = format!(
+            "SELECT holder, until > clock_timestamp(), until > clock_timestamp() + interval '{RENEW_S} s' FROM lead"
+        );
+        let Some(found) = self.query(&find, &[])?.into_iter().next() else {
+            let take = format!("INSERT INTO lead (holder, until) VALUES (?1, {}) ON CONFLICT DO NOTHING", lead_end());
+            return Ok(self.execute(&take, &[own.into()])? == 1);
+        };
+        let (holder, has_time, is_new): (i64, bool, bool) = (found.get(0)?, found.get(1)?, found.get(2)?);
+        if holder == own {
+            return Ok(is_new || self.take_lead(holder, own)?);
         }
-        let ask = "SELECT CAST(CASE WHEN pg_try_advisory_lock(?1) THEN 1 ELSE 0 END AS INTEGER)";
-        let leads = self.query(ask, &[self.leads.into()])?.first().map(|row| row.get(0)).transpose()? == Some(true);
-        self.leads_by.set(connection.filter(|_| leads));
-        Ok(leads)
+        if !has_time {
+            return self.take_lead(holder, own);
+        }
+        if !self.is_locked("pg_try_advisory_lock", holder)? {
+            return Ok(false);
+        }
+        let leads = self.take_lead(holder, own);
+        self.is_locked("pg_advisory_unlock", holder)?;
+        leads
     }
+
+    /// Gives the lead to `next`, or postpones its end. Returns false if another host has taken it from `holder` meanwhile.
+    fn take_lead(&self, holder: i64, next: i64) -> Result<bool, SmallError> {
+        let take = format!("UPDATE lead SET holder = ?2, until = {} WHERE holder = ?1", lead_end());
+        Ok(self.execute(&take, &[holder.into(), next.into()])? == 1)
+    }
+
+    /// Returns the key under which this connection leads. It has the lock of the key until it ends.
+    fn lead_key(&self) -> Result<i64, SmallError> {
+        let connection = self.wire.number();
+        if let Some((_, key)) = self.leads_as.get().filter(|(of, _)| *of == connection) {
+            return Ok(key);
+        }
+        self.write(|| -> Result<(), SmallError> {
+            let columns =
+                "holder bigint NOT NULL, until timestamptz NOT NULL, one bool PRIMARY KEY DEFAULT true CHECK (one)";
+            Ok(self.wire.execute(&format!("CREATE TABLE IF NOT EXISTS lead ({columns})"))?)
+        })?;
+        let name: Vec<Row> = self.query("SELECT concat(pg_backend_pid(), ' ', clock_timestamp())", &[])?;
+        let name: String = name.first().map(|row| row.get(0)).transpose()?.unwrap_or_default();
+        let key = key(&self.schema, &format!("leads {name}"));
+        self.is_locked("pg_try_advisory_lock", key)?;
+        self.leads_as.set(Some((connection, key)));
+        Ok(key)
+    }
+
+    /// Calls a function of a lock. Returns true if the lock was taken or released.
+    fn is_locked(&self, function: &str, key: i64) -> Result<bool, SmallError> {
+        let rows = self.query(&format!("SELECT {function}(?1)"), &[key.into()])?;
+        Ok(rows.first().map(|row| row.get(0)).transpose()? == Some(true))
+    }
+}
+
+/// Returns the end of a lead that is taken now.
+fn lead_end() -> String {
+    format!("clock_timestamp() + interval '{LEAD_S} s'")
 }
 
 /// Runs something that waits for an answer. On a thread of an asynchronous runtime, other tasks go on meanwhile on another thread. The only

@@ -135,8 +135,8 @@ impl SmallStore {
         }
     }
 
-    /// Returns true if this host does what only one host may do at a time, from now on until its connection ends. A file has one
-    /// host anyway.
+    /// Returns true if this host does what only one host may do at a time, from now on until its connection ends or it has not asked
+    /// for half a minute. A file has one host anyway.
     ///
     /// # Errors
     /// Fails if the database fails.

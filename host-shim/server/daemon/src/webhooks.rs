@@ -2,7 +2,8 @@
 //!
 //! A commit, of this host or of another one, marks its account. The thread of this file reads what a marked account has now and compares
 //! it with what was told last. After a start it compares the revisions of all accounts, so that a commit just before a kill is told as
-//! well. Of several hosts one tells and sends; if its connection to the database ends, another one goes on as after a start.
+//! well. Of several hosts one tells and sends; if its connection to the database ends or it is frozen, another one goes on as after a
+//! start.
 
 use crate::background::Stop;
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
@@ -50,6 +51,8 @@ enum NotTold {
     Account(#[from] AskError),
     #[error("no random bytes")]
     NoRandom,
+    #[error("another host tells")]
+    Elsewhere,
 }
 
 /// The accounts that have changed since they were looked at.
@@ -122,7 +125,7 @@ impl WebhookSetup {
     pub(crate) fn work(&mut self, stop: &Stop) -> Duration {
         match self.tell(stop) {
             Ok(true) => PAUSE,
-            Ok(false) => IDLE,
+            Ok(false) | Err(NotTold::Elsewhere) => IDLE,
             Err(error) => {
                 tracing::error!(%error, business = self.partition.name(), "webhooks wait");
                 IDLE
@@ -215,6 +218,9 @@ impl WebhookSetup {
 
     /// Looks at an account. One that cannot be read is looked at again later, and holds up no other.
     fn look_or_put_off(&mut self, account: Account, is_told: bool) -> Result<(), NotTold> {
+        if !self.webhooks.leads()? {
+            return Err(NotTold::Elsewhere);
+        }
         match self.look(&account, is_told) {
             Err(NotTold::Account(error)) => {
                 tracing::error!(%error, %account, business = self.partition.name(), "an account cannot be read for webhooks");

@@ -139,8 +139,11 @@ impl Sender {
     }
 
     /// Returns an endpoint as it is now; none if it gets nothing any more. It may have been changed, disabled or deleted since the last
-    /// message, and its maker may have lost the right to it.
+    /// message, its maker may have lost the right to it, and another host may send by now.
     fn current(&self, id: &str) -> Result<Option<Endpoint>, WebhooksError> {
+        if !self.webhooks.leads()? {
+            return Ok(None);
+        }
         let current = self.webhooks.endpoint(id)?;
         let Some(endpoint) = current.filter(|current| current.disabled_at.is_none()) else { return Ok(None) };
         if self.notices.stands(&endpoint)? {

@@ -138,7 +138,8 @@ impl Webhooks {
         Webhooks::open(Place::Memory)
     }
 
-    /// Returns true if this host is the one that sends, of all that share the tables.
+    /// Returns true if this host is the one that sends, of all that share the tables. It is asked before each message, since a host that
+    /// was frozen does not send any more.
     ///
     /// # Errors
     /// Fails if the database fails.

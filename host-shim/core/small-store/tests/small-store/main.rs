@@ -207,6 +207,33 @@ fn one_host_leads_until_its_connection_ends() {
 }
 
 #[test]
+fn a_host_that_does_not_ask_for_long_loses_the_lead_and_notices_it() {
+    let places = Places::new();
+    let [_, place] = places.all("toys");
+    let [frozen, second] = [0, 1].map(|_| SmallStore::open(&place, &SHAPE).expect("tables"));
+    assert_eq!([&frozen, &second].map(|host| host.lead().expect("asked")), [true, false]);
+    // The connection of a frozen host stays open, and its time passes.
+    let table = "\"provisioner_notes:toys\".lead";
+    places.postgres.sql("small", &format!("UPDATE {table} SET until = until - interval '31 s'"));
+    assert!(second.lead().expect("asked"), "the time of the first host has ended");
+    for _ in 0..2 {
+        assert_eq!([&frozen, &second].map(|host| host.lead().expect("asked")), [false, true]);
+    }
+    // A host that asks postpones the end.
+    places.postgres.sql("small", &format!("UPDATE {table} SET until = until - interval '29 s'"));
+    assert!(second.lead().expect("asked"));
+    let left =
+        places.postgres.sql("small", &format!("SELECT until > clock_timestamp() + interval '20 s' FROM {table}"));
+    assert_eq!((left.trim(), frozen.lead().expect("asked")), ("t", false));
+    drop(second);
+    let is_led = (0..100).any(|_| {
+        thread::sleep(std::time::Duration::from_millis(20));
+        frozen.lead().expect("asked")
+    });
+    assert!(is_led, "the connection of the second host has ended");
+}
+
+#[test]
 fn a_restart_of_the_database_is_survived() {
     let mut places = Places::new();
     let [_, place] = places.all("toys");
