@@ -3,7 +3,8 @@
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now. If no event
 //! has this number yet, the store is an older one, restored from a backup: the first message, `stream.reset`, says so, and the stream
-//! goes on from there. A commit wakes the streams of its accounts and those of whoever reaches every account.
+//! goes on from there. An open stream has the same message if another database takes over that lacks its last event. A commit wakes the
+//! streams of its accounts and those of whoever reaches every account.
 //!
 //! A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
 //! session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
@@ -65,9 +66,9 @@ struct Reading {
     /// When the caller is to be found again at the latest, and the time from one to the next.
     check_at: Instant,
     recheck: Duration,
-    after: u64,
+    cursor: Cursor,
     waiting: VecDeque<InboxRow>,
-    /// The number that the client gave, if no event has it: to be told.
+    /// The number that the client gave or was told, if the store lacks the event: to be told.
     lost: Option<u64>,
     /// The accounts whose lists the caller may read.
     reach: Reach,
@@ -82,6 +83,23 @@ struct Reading {
     is_woken: bool,
     _open: OpenStream,
     _wake: Wake,
+}
+
+/// The last event that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Cursor {
+    number: u64,
+    /// Id of the event; none if there is no event with this number.
+    id: Option<String>,
+}
+
+/// What comes after a cursor.
+#[derive(Debug)]
+enum Next {
+    /// These events.
+    Events(Vec<InboxRow>),
+    /// The store lacks the event of the cursor, and ends here: it is an older one.
+    Older(Cursor),
 }
 
 pub(crate) async fn get(
@@ -102,9 +120,8 @@ pub(crate) async fn get(
         }
         None => wanted.after,
     };
-    let newest = read(&hosted, |store| store.inbox_newest()).await?;
-    let after = known.unwrap_or(newest).min(newest);
-    let lost = known.filter(|known| *known > newest);
+    let cursor = read(&hosted, move |store| cursor_at(store, known)).await?;
+    let lost = known.filter(|known| *known > cursor.number);
     let reach = readable(&hosted, &caller).await?;
     let reading = Reading {
         hosted,
@@ -113,7 +130,7 @@ pub(crate) async fn get(
         headers,
         check_at: Instant::now() + app.limits.recheck,
         recheck: app.limits.recheck,
-        after,
+        cursor,
         waiting: VecDeque::new(),
         lost,
         reach,
@@ -154,16 +171,30 @@ async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem
     readable.await.map(Reach::Accounts)
 }
 
+/// Returns the cursor at an event, or at the newest one if it is not given or the store does not have its number yet.
+fn cursor_at(store: &dyn Read, given: Option<u64>) -> Stored<Cursor> {
+    let newest = store.inbox_newest()?;
+    let number = given.unwrap_or(newest).min(newest);
+    Ok(Cursor { number, id: store.inbox(number)?.map(|row| row.event.id) })
+}
+
 /// Returns the next events that a caller may reach, without reading those of accounts that the caller does not reach.
-fn page(store: &dyn Read, partition: &Partition, reach: &Reach, after: u64) -> Stored<Vec<InboxRow>> {
-    let Reach::Accounts(accounts) = reach else { return store.inbox_after(Some(partition), after, PAGE) };
+fn page(store: &dyn Read, partition: &Partition, reach: &Reach, cursor: &Cursor) -> Stored<Next> {
+    let at = cursor_at(store, Some(cursor.number))?;
+    if at.number < cursor.number || (cursor.id.is_some() && at.id != cursor.id) {
+        return Ok(Next::Older(cursor_at(store, None)?));
+    }
+    let after = cursor.number;
+    let Reach::Accounts(accounts) = reach else {
+        return Ok(Next::Events(store.inbox_after(Some(partition), after, PAGE)?));
+    };
     let mut rows = Vec::new();
     for account in accounts {
         rows.extend(store.inbox_of(&partition.scope(account.clone()), after, PAGE)?);
     }
     rows.sort_by_key(|row| row.seq);
     rows.truncate(PAGE);
-    Ok(rows)
+    Ok(Next::Events(rows))
 }
 
 impl Reading {
@@ -183,8 +214,9 @@ impl Reading {
                 return None;
             }
             if let Some(given) = self.lost.take() {
-                let data = json!({"given": given, "newest": self.after});
-                return Some(Event::default().id(self.after.to_string()).event("stream.reset").data(data.to_string()));
+                let newest = self.cursor.number;
+                let data = json!({"given": given, "newest": newest});
+                return Some(Event::default().id(newest.to_string()).event("stream.reset").data(data.to_string()));
             }
             if let Some(row) = self.waiting.pop_front() {
                 self.is_woken = false;
@@ -193,16 +225,26 @@ impl Reading {
                 return Some(if self.is_unnamed { event } else { event.event(&row.event.kind) });
             }
             self.commits.mark_unchanged();
-            let (partition, reach, after) = (self.hosted.site.partition().clone(), self.reach.clone(), self.after);
-            let Ok(rows) = read(&self.hosted, move |store| page(store, &partition, &reach, after)).await else {
+            let (partition, reach) = (self.hosted.site.partition().clone(), self.reach.clone());
+            let cursor = self.cursor.clone();
+            let Ok(next) = read(&self.hosted, move |store| page(store, &partition, &reach, &cursor)).await else {
                 // Too many questions wait, or the store cannot be read now.
                 tokio::select! {
                     () = sleep_until(Instant::now() + AGAIN) => continue,
                     _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 }
             };
+            let rows = match next {
+                Next::Events(rows) => rows,
+                Next::Older(newest) => {
+                    self.lost = Some(std::mem::replace(&mut self.cursor, newest).number);
+                    continue;
+                }
+            };
             let may_have_more = rows.len() == PAGE;
-            self.after = rows.last().map_or(after, |row| row.seq);
+            if let Some(last) = rows.last() {
+                self.cursor = Cursor { number: last.seq, id: Some(last.event.id.clone()) };
+            }
             // An event without an account is one that only operators see.
             let is_seen = |row: &InboxRow| row.event.account.is_some() || self.caller.is_operator();
             self.waiting = rows.into_iter().filter(is_seen).collect();
@@ -225,5 +267,41 @@ impl Reading {
                 self.is_woken = true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_store::testing::samples::{accepted, new_event, scope};
+    use host_store::{MemoryStore, Store};
+
+    fn store_with(ids: &[&str]) -> MemoryStore {
+        let mut store = MemoryStore::new();
+        for id in ids {
+            store.apply(&accepted(new_event(id))).expect("stored");
+        }
+        store
+    }
+
+    #[test]
+    fn a_store_without_the_last_event_of_a_stream_is_an_older_one() {
+        let partition = scope("user:A").partition();
+        let before = store_with(&["evt_1", "evt_2", "evt_3"]);
+        let cursor = cursor_at(&before, None).expect("read");
+        let next = |store: &MemoryStore, cursor: &Cursor| page(store, &partition, &Reach::All, cursor).expect("read");
+        assert!(matches!(next(&before, &cursor), Next::Events(rows) if rows.is_empty()));
+        // A copy takes over that ends earlier, and decides other events.
+        let mut copy = store_with(&["evt_1"]);
+        for id in ["evt_4", "evt_5", "evt_6"] {
+            let newest = cursor_at(&copy, None).expect("read");
+            assert!(matches!(next(&copy, &cursor), Next::Older(at) if at == newest), "before {id}");
+            copy.apply(&accepted(new_event(id))).expect("stored");
+        }
+        let Next::Older(newest) = next(&copy, &cursor) else { panic!("another event has the number") };
+        assert_eq!((newest.number, newest.id.as_deref()), (4, Some("evt_6")));
+        copy.apply(&accepted(new_event("evt_7"))).expect("stored");
+        let Next::Events(rows) = next(&copy, &newest) else { panic!("the stream goes on") };
+        assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [5]);
     }
 }
