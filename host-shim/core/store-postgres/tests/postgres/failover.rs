@@ -4,6 +4,9 @@ use crate::support::{change, ids};
 use counterparts::{FaultProxy, Postgres, Protocol};
 use host_store::{Store, StoreError};
 use host_store_postgres::{OpenError, PostgresStore, Settings};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -67,6 +70,25 @@ fn a_standby_is_no_place_for_a_store_unless_the_address_allows_any_server() {
     reader.begin().expect("a snapshot");
     assert_eq!(ids(&*reader), Vec::<String>::new());
     reader.end().expect("a snapshot");
+}
+
+#[test]
+fn a_test_of_writes_fails_if_nothing_more_fits_on_the_disk() {
+    let server = Postgres::start();
+    let settings: Settings = server.database("shop").parse().expect("an address");
+    let mut store = PostgresStore::open(&settings).expect("opened");
+    store.try_write().expect("it takes writes");
+    let place = "SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database WHERE datname = 'shop'";
+    let files = PathBuf::from(server.sql("shop", place).trim());
+    // Pages of existing files may be written, and there is no room for other files.
+    let allow = |mode| fs::set_permissions(&files, fs::Permissions::from_mode(mode)).expect("set");
+    allow(0o500);
+    let refused = store.try_write();
+    allow(0o700);
+    assert!(matches!(&refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    store.try_write().expect("it takes writes again");
+    let left = "SELECT count(*) FROM pg_class WHERE relname = 'write_test'";
+    assert_eq!(server.sql("shop", left).trim(), "0", "nothing stays");
 }
 
 #[test]
