@@ -272,3 +272,54 @@ fn single_update(before: &Value, after: &Value) -> Option<Value> {
     let (_, product) = differing.next()?;
     differing.next().is_none().then(|| json!({"id": product["id"], "metadata": product["metadata"]}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Value {
+        json!({
+            "product_types": [
+                {"name": "plan", "family": "plan", "grants": {"shows": "{product.shows}"}},
+                {"name": "course", "fields": [], "grants": {"lessons": "{product.lessons}"}},
+            ],
+            "products": [
+                {"id": "studio", "product_type": "plan", "prices": {"month": {"amount": 900}}, "metadata": {"shows": 3}},
+                {"id": "guitar", "product_type": "course", "prices": {"once": {"amount": 700}}, "metadata": {"lessons": 4}},
+            ],
+        })
+    }
+
+    #[test]
+    fn only_what_is_paid_once_changes() {
+        assert_eq!(sold_once(&document()), [(1, vec![1])]);
+    }
+
+    /// Given a changed amount of one product, when an operator changes the product, then the command names it only.
+    #[test]
+    fn an_amount_of_one_product_changes_by_an_update() {
+        let (before, mut after) = (document(), document());
+        let mut random = Random::new(7);
+        while !change_amount(&mut after, 1, 1, &mut random) {}
+        let lessons = after["products"][1]["metadata"]["lessons"].clone();
+        assert_ne!(lessons, json!(4));
+        assert_eq!(single_update(&before, &after), Some(json!({"id": "guitar", "metadata": {"lessons": lessons}})));
+        assert_eq!(single_update(&before, &before), None);
+    }
+
+    /// Given a type without a limit, when a limit is added, then each of its products has a value of its own for it.
+    #[test]
+    fn a_limit_tells_the_products_of_its_type_apart() {
+        let mut document = document();
+        assert!(limit_to_one(&mut document, 1, 1, &mut Random::new(7)));
+        assert_eq!(document["products"][1]["metadata"][LIMITED_BY], "guitar");
+        assert_eq!(document["product_types"][1]["buy"]["at_most"]["per"], "{product.edition}");
+        assert!(!limit_to_one(&mut document, 1, 1, &mut Random::new(7)), "one limit is enough");
+    }
+
+    /// A catalog that grants an entitlement nowhere is refused.
+    #[test]
+    fn the_only_grant_of_an_entitlement_stays() {
+        assert!(!drop_grant(&mut document(), 1, 1, &mut Random::new(7)));
+    }
+}

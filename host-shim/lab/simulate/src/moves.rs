@@ -53,3 +53,22 @@ impl<K> Move<K> {
         usize::from(self.pick).checked_rem(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Given all moves, a chance is true for its part of them, and two questions have answers of their own.
+    #[test]
+    fn a_chance_is_true_for_its_part_of_the_moves() {
+        let moves = (0..=u16::MAX).map(|flags| Move { kind: (), pick: (flags % 251) as u8, flags, pause: 0 });
+        let (mut first, mut both) = (0, 0);
+        for each in moves {
+            first += usize::from(each.chance("a", 30));
+            both += usize::from(each.chance("a", 30) && each.chance("b", 30));
+            assert!(!each.chance("a", 0) && each.chance("a", 100));
+        }
+        assert!((18_000..21_300).contains(&first), "{first}");
+        assert!((4_700..7_100).contains(&both), "{both}");
+    }
+}

@@ -277,9 +277,17 @@ impl Oracle {
             let since = of_run.filter(|since| now_ms < **since + catalog.grace_ms);
             since.zip(failed(id)).is_some_and(|(_, first)| first + catalog.grace_ms <= now_ms)
         };
+        let has_open_change = |id: &str| {
+            stripe.all("invoice").iter().any(|invoice| {
+                invoice.text_at("parent.subscription_details.subscription") == Some(id)
+                    && invoice.text("billing_reason") != "subscription_cycle"
+                    && matches!(invoice.text("status"), "draft" | "open")
+            })
+        };
         stripe.all("subscription").iter().any(|subscription| {
             let is_sent = subscription.text("collection_method") == "send_invoice" && lives(subscription);
-            is_sent && subscription.list_at("items").iter().any(is_unpaid) || is_in_between(subscription.id())
+            let is_open = || subscription.list_at("items").iter().any(is_unpaid) || has_open_change(subscription.id());
+            is_sent && is_open() || is_in_between(subscription.id())
         })
     }
 
