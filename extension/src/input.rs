@@ -40,6 +40,9 @@ pub(crate) enum Body<'e> {
     Customer(stripe::Customer<'e>),
     Price(stripe::Price<'e>),
     ConnectedAccount(stripe::ConnectedAccount<'e>),
+    Transfer(stripe::Transfer<'e>),
+    Payout(stripe::Payout<'e>),
+    CreditNote(stripe::CreditNote<'e>),
     /// A connected account revoked our access. The event's object does not show the revocation.
     Deauthorized,
     /// A thin event: the reference to an object.
@@ -241,7 +244,9 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::PaymentIntent(object) => placement::of(event, &object.mentions()),
         Body::InvoicePayment(object) => placement::of(event, &object.mentions()),
         Body::Customer(object) => placement::of(event, &object.mentions()),
-        Body::ConnectedAccount(_) | Body::Deauthorized => placement::of_connected(event),
+        Body::CreditNote(object) => placement::of(event, &object.mentions()),
+        Body::Transfer(object) => placement::of_destination(stripe::id_of(&object.destination)),
+        Body::ConnectedAccount(_) | Body::Payout(_) | Body::Deauthorized => placement::of_connected(event),
         Body::Price(_) | Body::Thin(_) => Placement::known(Vec::new()),
         // An unreadable object may still contain ids that lead to its account. The rule rejects the event in this
         // account.
@@ -273,6 +278,9 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         }
         "account.application.deauthorized" => Ok(Body::Deauthorized),
         "account.updated" => object(bytes).map(Body::ConnectedAccount),
+        "transfer.reversed" => object(bytes).map(Body::Transfer),
+        "payout.failed" => object(bytes).map(Body::Payout),
+        "credit_note.created" => object(bytes).map(Body::CreditNote),
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
         _ if kind.starts_with("subscription_schedule.") => {

@@ -11,7 +11,7 @@ use extension_contract::*;
 use serde_json::{Map, json};
 
 /// Kinds of Stripe events that the extension handles (requirements 7.3).
-const PROVIDER_KINDS: [&str; 55] = [
+const PROVIDER_KINDS: [&str; 58] = [
     "account.application.deauthorized",
     "account.updated",
     "charge.dispute.closed",
@@ -28,6 +28,7 @@ const PROVIDER_KINDS: [&str; 55] = [
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "checkout.session.expired",
+    "credit_note.created",
     "customer.created",
     "customer.deleted",
     "customer.subscription.created",
@@ -54,11 +55,13 @@ const PROVIDER_KINDS: [&str; 55] = [
     "payment_intent.created",
     "payment_intent.payment_failed",
     "payment_intent.succeeded",
+    "payout.failed",
     "price.created",
     "price.deleted",
     "price.updated",
     "refund.created",
     "refund.failed",
+    "refund.updated",
     "subscription_schedule.aborted",
     "subscription_schedule.canceled",
     "subscription_schedule.completed",
@@ -66,7 +69,7 @@ const PROVIDER_KINDS: [&str; 55] = [
     "subscription_schedule.expiring",
     "subscription_schedule.released",
     "subscription_schedule.updated",
-    "refund.updated",
+    "transfer.reversed",
 ];
 
 /// Returns the manifest.

@@ -112,6 +112,10 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::Customer(object) => customer::decide(desk, &object),
         Body::Price(object) => price::decide(desk, &object),
         Body::ConnectedAccount(object) => connect::updated(desk, &object),
+        Body::Transfer(object) => connect::reversed(desk, &object),
+        // The business's own payouts are no concern of an account.
+        Body::Payout(object) => connect::payout_returned(desk, &object),
+        Body::CreditNote(object) => payment::credit_note(desk, &object),
         Body::Deauthorized => connect::deauthorized(desk),
         Body::Thin(event) => thin::decide(desk, &event),
         // A change of the provider's product does not affect its prices.
@@ -142,9 +146,14 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(concern @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
             return customer_result::decide(desk, concern, report);
         }
-        Some(Concern::Portal) => return account::portal_created(report),
+        Some(Concern::Portal) => {
+            if let Err(failure) = &report.answer {
+                purchase::forget_customer(desk, failure)?;
+            }
+            return account::portal_created(report);
+        }
         Some(Concern::Connect) => return connect::account_created(desk, report),
-        Some(Concern::ConnectLink) => return connect::link_created(report),
+        Some(Concern::ConnectLink) => return connect::link_created(desk, report),
         Some(Concern::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
             told_if_refused(desk, report, outcome)?

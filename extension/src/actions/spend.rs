@@ -3,6 +3,7 @@
 use crate::catalog::desk::Desk;
 use crate::catalog::in_force::value_at;
 use crate::catalog::rate::{PaidBy, Rate};
+use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
 use crate::model::gather::sort_by;
@@ -91,12 +92,24 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     }
     month.uses.add(used);
     if let Some((product, micros)) = &cost.seller {
+        let share = share_of(&desk.catalog, product)?;
         let part = month.sellers.entry(product.clone()).or_default();
+        if let Some(share) = share {
+            part.agree(&share.to, share.share_bp, share.hold_days);
+        }
         part.micros = part.micros.saturating_add(*micros);
     }
     month.credits_micros = month.credits_micros.saturating_add(covered_micros);
     desk.account.put(&id, month);
     Ok(())
+}
+
+/// Returns the share of a product's seller.
+fn share_of(catalog: &Catalog<'_>, product: &str) -> Ruled<Option<Share>> {
+    let Some(row) = catalog.product(product)? else { return Ok(None) };
+    let Some(decl) = catalog.type_named(&row.values.product_type)? else { return Ok(None) };
+    let fields = catalog.metadata(product)?;
+    Ok(decl.split.as_ref().and_then(|split| split.share(&fields)))
 }
 
 /// Adds a measurement to the row of its request in the log.

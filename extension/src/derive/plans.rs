@@ -7,7 +7,7 @@ use crate::catalog::terms::CatalogPrice;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::Observation;
-use extension_contract::{Account, Grant, Money, Timestamp};
+use extension_contract::{Account, Grant, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,8 +19,6 @@ pub(crate) struct PlanInForce {
     pub product_id: String,
     /// The provider's price id; `None` for a default plan.
     pub price_id: Option<String>,
-    /// Amount per billing period; `None` for a default plan.
-    pub amount: Option<Money>,
     /// Rank within the family.
     pub rank: i64,
     /// Grants.
@@ -127,7 +125,6 @@ pub(crate) fn plans(
         let plan = PlanInForce {
             product_id: default.product_id.clone(),
             price_id: None,
-            amount: None,
             rank: i64::MIN,
             grants: default.grants.clone(),
             subscription: None,
@@ -151,7 +148,6 @@ fn in_force(
     Ok(PlanInForce {
         product_id: price.product_id.clone(),
         price_id: Some(price.id.clone()),
-        amount: Some(price.amount.clone()),
         rank,
         grants: match price.terms()?.by_seat {
             true => times(&price.grants, seats),
@@ -184,7 +180,8 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let left_out = |facts: &SubscriptionFacts| {
         let of_family =
             facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
-        let gone = of_family.filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id && item.quantity > 0));
+        let gone = of_family
+            .filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id && item.quantity > 0));
         gone.filter_map(|id| facts.row.fewer_since(id, 0)).max()
     };
     let lost_at = |facts: &SubscriptionFacts| facts.lost_at.or_else(|| left_out(facts));

@@ -1,7 +1,7 @@
 //! Computes an account's plans and entitlements. The allowed amount of an entitlement is the sum over all its sources.
 
-use super::sold;
 use super::plans::{LostPlan, OneTimeItem, PlanInForce, plans};
+use super::sold;
 use super::subscriptions::{SubscriptionFacts, facts};
 use crate::catalog::amount;
 pub(crate) use crate::catalog::amount::UNLIMITED;

@@ -30,16 +30,20 @@ pub(crate) fn back_by_invoice(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, BTr
 /// Precision of the weights of lines.
 const WHOLE: i128 = 1_000_000_000;
 
-/// Returns the received money for the rest of a period, by currency, rounded down. `is_counted` chooses the lines by their
-/// prices. Reads all invoices and payments of the account.
+/// Returns the money that was received until a time for the rest of a period, by currency, rounded down: at the provider, or with
+/// `is_by_hand` outside of it. `is_counted` chooses the lines by their prices. Reads all invoices and payments of the account.
 pub(crate) fn rest(
     desk: &mut Desk<'_>,
     subscription: &str,
     period: &Period,
+    since: Timestamp,
+    is_by_hand: bool,
     is_counted: &dyn Fn(&str) -> bool,
 ) -> Ruled<Vec<Money>> {
-    let rest = Period { start: desk.now, end: period.end };
-    within(desk, subscription, period, &rest, is_counted)
+    let rest = Period { start: since, end: period.end };
+    let is_early =
+        |invoice: &Invoice| invoice.paid_out_of_band == is_by_hand && invoice.paid_at.unwrap_or(invoice.at) <= since;
+    within(desk, subscription, period, &rest, &|invoice| is_early(invoice), is_counted)
 }
 
 /// Returns the received money for a part of a period, by currency, rounded down.
@@ -48,6 +52,7 @@ pub(crate) fn within(
     subscription: &str,
     period: &Period,
     part: &Period,
+    is_meant: &dyn Fn(&Invoice) -> bool,
     is_counted: &dyn Fn(&str) -> bool,
 ) -> Ruled<Vec<Money>> {
     desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
@@ -55,7 +60,7 @@ pub(crate) fn within(
     let back = back_by_invoice(desk)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
-        if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) {
+        if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) && is_meant(&invoice) {
             let back = back.get(&id).map_or(0, |payments| payments.values().sum());
             let left = of_invoice(&invoice, back, period, part, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
@@ -127,7 +132,14 @@ mod tests {
     }
 
     fn paid(amount_minor: i64, at: Timestamp, lines: Vec<Line>) -> Invoice {
-        Invoice { amount_due_minor: amount_minor, amount_paid_minor: amount_minor, at, first_at: at, lines, ..Invoice::default() }
+        Invoice {
+            amount_due_minor: amount_minor,
+            amount_paid_minor: amount_minor,
+            at,
+            first_at: at,
+            lines,
+            ..Invoice::default()
+        }
     }
 
     #[test]

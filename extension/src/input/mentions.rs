@@ -88,6 +88,12 @@ impl Mentioning for stripe::Invoice<'_> {
     }
 }
 
+impl Mentioning for stripe::CreditNote<'_> {
+    fn mentions(&self) -> Mentions<'_> {
+        Mentions { customer: id_of(&self.customer), invoice: id_of(&self.invoice), ..Mentions::default() }
+    }
+}
+
 impl Mentioning for stripe::Session<'_> {
     fn mentions(&self) -> Mentions<'_> {
         let lines = self.line_items.iter().flat_map(|list| &list.data);

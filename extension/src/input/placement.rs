@@ -35,6 +35,12 @@ pub(crate) fn of_connected(event: &Event) -> Placement {
     Placement { keys: connected.map(String::from).into_iter().collect(), ..Placement::known(Vec::new()) }
 }
 
+/// Returns the placement of a transfer: by the claim of the connected account that it goes to.
+pub(crate) fn of_destination(connected: Option<&str>) -> Placement {
+    let key = connected.map(ClaimKey::ConnectedAccount).map(String::from);
+    Placement { keys: key.into_iter().collect(), ..Placement::known(Vec::new()) }
+}
+
 /// Returns the placement of a provider's event by the ids in its object.
 pub(crate) fn of(event: &Event, mentions: &Mentions<'_>) -> Placement {
     let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());

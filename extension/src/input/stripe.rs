@@ -721,6 +721,82 @@ pub(crate) struct ConnectedAccount<'a> {
     pub payouts_enabled: bool,
     #[serde(default)]
     pub details_submitted: bool,
+    #[serde(borrow, default)]
+    capabilities: Option<Capabilities<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Capabilities<'a> {
+    #[serde(borrow, default)]
+    transfers: Option<Text<'a>>,
+}
+
+impl ConnectedAccount<'_> {
+    /// Returns whether Stripe accepts transfers to the account. Without the capability in the object, nothing speaks against it.
+    pub fn takes_transfers(&self) -> bool {
+        let capability = self.capabilities.as_ref().and_then(|all| all.transfers.as_deref());
+        capability.is_none_or(|state| state == "active")
+    }
+}
+
+/// A transfer to a connected account.
+#[derive(serde::Deserialize)]
+pub(crate) struct Transfer<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    /// Sum of what was taken back, in minor units.
+    #[serde(default)]
+    pub amount_reversed: i64,
+    #[serde(borrow, default)]
+    pub currency: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub destination: Option<Ref<'a>>,
+}
+
+/// A payout of a connected account to its bank.
+#[derive(serde::Deserialize)]
+pub(crate) struct Payout<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    #[serde(default)]
+    pub amount: i64,
+    #[serde(borrow, default)]
+    pub currency: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub failure_code: Option<Text<'a>>,
+}
+
+/// A credit note for an invoice.
+#[derive(serde::Deserialize)]
+pub(crate) struct CreditNote<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    #[serde(borrow, default)]
+    pub customer: Option<Ref<'a>>,
+    #[serde(borrow, default)]
+    pub invoice: Option<Ref<'a>>,
+    #[serde(borrow, default)]
+    pub currency: Option<Text<'a>>,
+    pub total: i64,
+    /// The part that was credited after the payment; absent in old versions.
+    #[serde(default)]
+    post_payment_amount: Option<i64>,
+    /// The part that is refunded, before 2025.
+    #[serde(borrow, default)]
+    refund: Option<Ref<'a>>,
+    #[serde(default)]
+    refunds: Option<Vec<IgnoredRefund>>,
+}
+
+#[derive(serde::Deserialize)]
+struct IgnoredRefund {}
+
+impl CreditNote<'_> {
+    /// Returns the amount that went back without a refund, in minor units.
+    pub fn unrefunded_minor(&self) -> i64 {
+        let is_refunded = self.refund.is_some() || self.refunds.as_ref().is_some_and(|refunds| !refunds.is_empty());
+        if is_refunded { 0 } else { self.post_payment_amount.unwrap_or(self.total) }
+    }
 }
 
 /// The billing interval of a price.

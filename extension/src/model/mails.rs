@@ -64,6 +64,8 @@ mails! {
     CHANGE_EXPIRED = "change_expired" to Account ["subscription", "at"];
     /// A provider refused a change of an instance, so the fields have their former values again.
     CHANGE_REFUSED = "change_refused" to Account ["instance", "fields", "code"];
+    /// A paid invoice was credited by a credit note that no refund goes with: to the customer's balance, or outside of Stripe.
+    CREDIT_NOTE = "credit_note" to Admin ["credit_note", "invoice", "amount_minor", "currency"];
     /// A delayed payment of a checkout failed.
     DELAYED_PAYMENT_FAILED = "delayed_payment_failed" to Account ["session", "purchase"];
     /// The comparison with Stripe (`compare_after`) found and corrected a difference.
@@ -111,6 +113,8 @@ mails! {
     PAYMENT_FAILED = "payment_failed" to Account ["subscription", "grace_end"];
     /// A payout to a creator failed.
     PAYOUT_FAILED = "payout_failed" to Admin ["effect", "code", "amount_minor", "currency"];
+    /// The bank of a creator sent a payout of the connected account back.
+    PAYOUT_RETURNED = "payout_returned" to Account ["payout", "amount_minor", "currency", "code"];
     /// Stripe restricts the payouts of a creator's connected account.
     PAYOUTS_RESTRICTED = "payouts_restricted" to Account ["account"];
     /// An account has two paid plans of one family.
@@ -125,6 +129,8 @@ mails! {
     RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "currency", "hosted_invoice_url"];
     /// A refund failed.
     REFUND_FAILED = "refund_failed" to Admin ["refund", "payment", "amount_minor", "currency"];
+    /// A closed account has paid outside of Stripe for the rest of a year, which a person gives back.
+    REST_BY_HAND = "rest_by_hand" to Admin ["subscription", "amount_minor", "currency"];
     /// Stripe does not tell an object that an event needs.
     RETRIEVE_UNANSWERED = "retrieve_unanswered" to Admin ["question", "asked"];
     /// An operation on a resource failed for good.
@@ -140,6 +146,8 @@ mails! {
     SYNC_FAILED = "sync_failed" to Admin ["product", "code"];
     /// An archived instance will be deleted, at each time of the policy `notice` before.
     TERMINATION_SOON = "termination_soon" to Account ["instance", "at"];
+    /// A transfer to a creator was taken back at Stripe. The amount is owed again, and is sent again with the next share.
+    TRANSFER_REVERSED = "transfer_reversed" to Admin ["transfer", "amount_minor", "currency"];
     /// The trial of a subscription ends soon.
     TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end"];
     /// A counter has reached a percentage of `alerts`.

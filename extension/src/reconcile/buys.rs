@@ -24,7 +24,7 @@ use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
@@ -72,6 +72,28 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for family in facts.plans.keys() {
             paid.entry(family).or_default().push(facts);
+        }
+    }
+    // Whoever has bought the plan anew does not pay the old debt as well.
+    let mut settled: BTreeSet<&str> = BTreeSet::new();
+    for newer in paid.values().flatten() {
+        let billing = desk.account.get_here::<BillingHistory>(&newer.id)?;
+        settled.extend(billing.filter(|billing| !billing.paid.is_empty()).map(|_| newer.id.as_str()));
+    }
+    for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_some() && !facts.row.is_final()) {
+        let is_unpaid = matches!(facts.row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
+        let is_replaced = |family: &&str| {
+            let named = facts.named.iter().any(|price| price.family.as_deref() == Some(family));
+            named
+                && paid[*family]
+                    .iter()
+                    .any(|newer| newer.row.first_at > facts.row.first_at && settled.contains(newer.id.as_str()))
+        };
+        if is_unpaid && paid.keys().any(|family| is_replaced(&family)) {
+            let ended = cancel_now(&facts.id)?;
+            if desk.account.record_fact(&FactKey::Beaten(&facts.id).to_string())? {
+                desk.account.ask(ended);
+            }
         }
     }
     // The newer and the older subscription of each pair, and the family of their plans.

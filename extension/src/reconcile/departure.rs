@@ -9,11 +9,12 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::mails;
+use crate::model::money::sendable;
 use crate::model::notice::send_once;
 use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::purchase::PurchaseRow;
-use extension_contract::{IntervalUnit, Money, PurchaseStatus, SubscriptionStatus};
+use extension_contract::{IntervalUnit, PurchaseStatus, Timestamp};
 use serde_json::json;
 
 /// Ends the subscriptions of a closed account.
@@ -29,17 +30,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     // A subscription that began later is refunded as a whole, elsewhere.
     let before = standing.subscriptions.iter().filter(|facts| !standing.is_after_closing(facts.row.first_at));
     for facts in before.filter(|facts| !facts.row.is_final()) {
-        if !after.cancelled.insert(facts.id.clone()) {
-            continue;
+        if after.cancelled.insert(facts.id.clone()) {
+            desk.account.ask(cancel_now(&facts.id)?);
         }
-        desk.account.ask(cancel_now(&facts.id)?);
-        for rest in rest_of_years(desk, facts)? {
-            let payload = json!({
-                "subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency,
-                "reason": "requested_by_customer",
-            });
-            let key = EffectKey::GiveBackRest { subscription: facts.id.clone(), currency: rest.currency };
-            desk.account.ask(request(&key, &payload, None)?);
+    }
+    let is_told_more = !desk.account.touched::<Invoice>().is_empty() || after.cancelled != closed.cancelled;
+    for facts in standing.subscriptions.iter().filter(|_| is_told_more) {
+        if after.cancelled.contains(&facts.id) {
+            give_back_rest(desk, facts, closed.at, &mut after)?;
         }
     }
     for id in desk.account.touched::<Invoice>() {
@@ -59,21 +57,41 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     Ok(())
 }
 
-/// Returns the received money for the rest of yearly periods, by currency; only for an active subscription.
-fn rest_of_years(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Vec<Money>> {
+/// Gives back the rest of a yearly period, also of payments that were made before the closing and are told after it. What was paid
+/// outside of the provider is given back by a person.
+fn give_back_rest(
+    desk: &mut Desk<'_>,
+    facts: &SubscriptionFacts,
+    closed_at: Timestamp,
+    after: &mut Closed,
+) -> Ruled<()> {
     let is_yearly = |id: &str| {
         let price = facts.named.iter().find(|price| price.id == id);
         let interval = price.and_then(|price| price.interval.as_ref());
         interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
     };
-    let now = desk.now;
     let mut items = facts.row.state().items.iter();
-    let item = items.find(|item| is_yearly(&item.price_id) && item.period_start <= now && now < item.period_end);
-    match item.filter(|_| facts.row.status() == SubscriptionStatus::Active) {
-        Some(item) => {
-            let period = unused::Period { start: item.period_start, end: item.period_end };
-            unused::rest(desk, &facts.id, &period, &is_yearly)
+    let item =
+        items.find(|item| is_yearly(&item.price_id) && item.period_start <= closed_at && closed_at < item.period_end);
+    let Some(item) = item else { return Ok(()) };
+    let period = unused::Period { start: item.period_start, end: item.period_end };
+    for rest in unused::rest(desk, &facts.id, &period, closed_at, false, &is_yearly)? {
+        let given = after.given_back.entry(format!("{}:{}", facts.id, rest.currency)).or_default();
+        let more = sendable(rest.amount_minor - given.amount_minor, &rest.currency);
+        if more <= 0 {
+            continue;
         }
-        None => Ok(Vec::new()),
+        let (subscription, currency) = (facts.id.clone(), rest.currency.clone());
+        let key = EffectKey::GiveBackRest { subscription, currency, again: given.requests };
+        (given.amount_minor, given.requests) = (given.amount_minor + more, given.requests + 1);
+        let payload = json!({
+            "subscription": facts.id, "amount_minor": more, "currency": rest.currency, "reason": "requested_by_customer",
+        });
+        desk.account.ask(request(&key, &payload, None)?);
     }
+    for rest in unused::rest(desk, &facts.id, &period, closed_at, true, &is_yearly)? {
+        let values = json!({"subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency});
+        send_once(&mut desk.account, &mails::REST_BY_HAND, &facts.id, &values)?;
+    }
+    Ok(())
 }

@@ -164,7 +164,7 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
 
 /// Changes the status towards the desired state if that is safe.
 fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>, desired: Desired) -> Ruled<()> {
-    use InstanceStatus::{Archived, Archiving, Provisioning, Running, Suspended};
+    use InstanceStatus::{Archived, Archiving, Error, Provisioning, Running, Suspended};
     use SuspendReason::Payment;
     let paused = instance.record.archive == ArchiveMode::Paused;
     let set_reason = |instance: &mut Instance, reason: SuspendReason| {
@@ -177,6 +177,8 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
     match (status, desired) {
         // The plan was cancelled during provisioning: no new resources are created, and existing resources are freed.
         (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, context) => instance.lapse(),
+        // Nobody will try again what failed, so that its data need not stay.
+        (Error, _) if context.standing.closed_at.is_some() => instance.lapse(),
         (Running, Desired::Suspended(reason, _)) => {
             set_reason(instance, reason);
             instance.change(Change::Suspend)

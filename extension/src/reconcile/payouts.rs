@@ -34,8 +34,15 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
         desk.account.put(&earning.product, earned);
         desk.account.put(&id, available);
     }
-    if let Some(connected) = payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled) {
+    if let Some(connected) =
+        payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled && !payouts.gone)
+    {
         for (currency, payout) in &mut payouts.currencies {
+            match payout.retry_at {
+                Some(due) if due <= desk.now => (payout.stopped, payout.retry_at) = (false, None),
+                Some(due) => desired.timer(desk.now, TimerKey::Payout { due }, due),
+                None => {}
+            }
             // The remainder is part of the next transfer.
             let sendable = sendable(payout.available_minor, currency);
             if payout.stopped || payout.open_minor > 0 || sendable <= 0 {

@@ -111,6 +111,9 @@ fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired
         let unpaid = part.micros + part.carried_micros - part.paid_micros;
         if unpaid > 0 {
             let next = month.sellers.entry(product.clone()).or_default();
+            if let Some(to) = &part.to {
+                next.agree(to, part.share_bp, part.hold_days);
+            }
             next.carried_micros = next.carried_micros.saturating_add(unpaid);
             // The month to which an amount is carried reports the amount.
             (part.carried_micros, part.micros) = (0, part.paid_micros);

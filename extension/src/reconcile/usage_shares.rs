@@ -4,6 +4,7 @@
 use super::splits;
 use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
+use crate::catalog::split::Share;
 use crate::derive::unused::back_by_invoice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
@@ -54,13 +55,9 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, returned: Option<&BTr
     let currency = desk.catalog.settings()?.currency.clone();
     let own = text_of(&desk.account.owned()?);
     for (product, part) in month.sellers.iter().filter(|(_, part)| part.paid_micros > 0) {
-        let Some(row) = desk.catalog.product(product)? else { continue };
-        let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { continue };
-        let fields = desk.catalog.metadata(product)?;
-        let Some(share) = decl.split.as_ref().and_then(|split| split.share(&fields)) else { continue };
-        if share.to == own {
-            continue;
-        }
+        // The share is that of the first use, whatever the catalog says now.
+        let Some(to) = part.to.clone().filter(|to| *to != own) else { continue };
+        let share = Share { to, share_bp: part.share_bp, hold_days: part.hold_days };
         let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));
         let mut sale = splits::sale(desk, &sale_id, (SaleKind::Usage, product.clone()), share, &currency, month.end)?;
         sale.gross_minor = part.paid_micros / micros_per_minor(&currency);

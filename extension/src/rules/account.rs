@@ -17,7 +17,7 @@ use extension_contract::{
     ADDRESS_CLAIMS, ActorKind, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `account.register`: creates the customer, once. A checkout need not wait for the customer: the checkout creates a
 /// customer if required.
@@ -38,7 +38,10 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }
     let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
-    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled, expired, erased: Erased::default() });
+    desk.account.put(
+        Closed::ID,
+        Closed { at: desk.now, cancelled, expired, given_back: BTreeMap::new(), erased: Erased::default() },
+    );
     // A later checkout of the address is another account's.
     let addresses = desk.account.claims_mine(ADDRESS_CLAIMS)?;
     if !addresses.is_empty() {

@@ -14,6 +14,7 @@ use crate::model::mails;
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
+use crate::model::time::DAY_MS;
 use extension_contract::{Effect, EffectReport, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
@@ -29,7 +30,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         refresh_url: url("refresh_url")?,
     };
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
-    if let Some(connected) = payouts.connected.clone() {
+    if let Some(connected) = payouts.connected.clone().filter(|_| !payouts.gone) {
         let number = payouts.waiting.len();
         return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
     }
@@ -73,8 +74,12 @@ pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Rul
             for (number, awaits) in waiting.iter().enumerate() {
                 link(desk, connected, number, awaits)?;
             }
+            // An account that replaces a lost one begins anew.
+            let before = if payouts.gone { Onboarding::None } else { payouts.onboarding };
+            payouts.seen_at = payouts.seen_at.filter(|_| !payouts.gone);
+            payouts.gone = false;
             payouts.connected = Some(connected.to_owned());
-            payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
+            payouts.onboarding = before.max(Onboarding::Begun);
             Outcome::Applied.into()
         }
         Err(_) => {
@@ -91,7 +96,13 @@ pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Rul
 }
 
 /// Handles the result of the link request.
-pub(super) fn link_created(report: &EffectReport) -> Ruled<Verdict> {
+pub(super) fn link_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
+    if let Err(failure) = &report.answer
+        && failure.code == ACCOUNT_GONE
+        && let Some(payouts) = desk.account.fetch::<Payouts>(Payouts::ID)?
+    {
+        desk.account.put(Payouts::ID, Payouts { gone: true, ..payouts });
+    }
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
@@ -105,7 +116,7 @@ pub(super) fn link_created(report: &EffectReport) -> Ruled<Verdict> {
 pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>) -> Ruled<Outcome> {
     let view = View {
         at: desk.provider_time,
-        onboarding: match (object.payouts_enabled, object.details_submitted) {
+        onboarding: match (object.payouts_enabled && object.takes_transfers(), object.details_submitted) {
             (true, _) => Onboarding::Enabled,
             (false, true) => Onboarding::Restricted,
             (false, false) => Onboarding::Begun,
@@ -116,8 +127,62 @@ pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>
 
 /// `account.application.deauthorized`: stops payouts (S78). Earned shares remain a liability.
 pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
-    merge_snapshot(desk, &View { at: desk.provider_time, onboarding: Onboarding::Restricted }, None)
+    let view = View { at: desk.provider_time, onboarding: Onboarding::Restricted };
+    let outcome = merge_snapshot(desk, &view, None)?;
+    // The next onboarding begins with another account.
+    if let Some(payouts) =
+        desk.account.fetch::<Payouts>(Payouts::ID)?.filter(|of| of.seen_at == Some(view.at) && !of.gone)
+    {
+        desk.account.put(Payouts::ID, Payouts { gone: true, ..payouts });
+    }
+    Ok(outcome)
 }
+
+/// `transfer.reversed`: what was taken back is owed to the creator again. It goes out with the next share, so that a person can act
+/// before.
+pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ruled<Outcome> {
+    let (id, currency) = (object.id.as_ref(), object.currency.as_deref().unwrap_or_default());
+    let fact = FactKey::TransferReversed { transfer: id, minor: object.amount_reversed };
+    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let known = payouts.reversed.get(id).copied().unwrap_or(0);
+    let more = object.amount_reversed - known;
+    if more <= 0 {
+        return Ok(Outcome::Duplicate(fact.to_string()));
+    }
+    payouts.reversed.insert(id.to_owned(), object.amount_reversed);
+    if payouts.reversed.len() > REVERSED_MAX {
+        payouts.reversed.pop_first();
+    }
+    let payout = payouts.currencies.entry(currency.to_owned()).or_default();
+    payout.paid_minor = payout.paid_minor.saturating_sub(more);
+    payout.available_minor = payout.available_minor.saturating_add(more);
+    payout.stopped = true;
+    desk.account.put(Payouts::ID, payouts);
+    book(&mut desk.account, fact, id, currency, &[(CASH, more), (EARNINGS, -more)])?;
+    let values = json!({"transfer": id, "amount_minor": more, "currency": currency});
+    send_once(&mut desk.account, &mails::TRANSFER_REVERSED, &format!("{id}:{}", object.amount_reversed), &values)?;
+    Ok(Outcome::Applied)
+}
+
+/// `payout.failed` of a connected account: its owner hears of it, since the money waits at Stripe for another bank account.
+pub(super) fn payout_returned(desk: &mut Desk<'_>, object: &stripe::Payout<'_>) -> Ruled<Outcome> {
+    let key = mails::PAYOUT_RETURNED.key(&object.id).to_string();
+    if desk.account.is_known(&key)? {
+        return Ok(Outcome::Duplicate(key));
+    }
+    let values = json!({
+        "payout": object.id, "amount_minor": object.amount, "currency": object.currency, "code": object.failure_code,
+    });
+    send_once(&mut desk.account, &mails::PAYOUT_RETURNED, &object.id, &values)?;
+    Ok(Outcome::Applied)
+}
+
+/// Number of stored transfers that were taken back.
+const REVERSED_MAX: usize = 100;
+/// Stripe's code for a connected account that does not exist any more, or that has revoked the access.
+const ACCOUNT_GONE: &str = "account_invalid";
+/// Stripe's code for a transfer beyond the balance of the business.
+const BALANCE_EMPTY: &str = "balance_insufficient";
 
 /// Merges a snapshot of the connected account. `id` is the account's id in the snapshot, if it has one.
 fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
@@ -164,6 +229,10 @@ pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectRe
         Err(failure) => {
             payout.available_minor = payout.available_minor.saturating_add(amount);
             payout.stopped = true;
+            // The balance fills up again by itself.
+            payout.retry_at = (failure.code == BALANCE_EMPTY).then(|| desk.now.saturating_add(DAY_MS));
+            let is_gone = failure.code == ACCOUNT_GONE;
+            payouts.gone |= is_gone;
             let values = json!({"effect": report.key, "amount_minor": amount, "currency": currency,
                 "code": failure.code});
             send_once(&mut desk.account, &mails::PAYOUT_FAILED, &report.key, &values)?;

@@ -178,3 +178,20 @@ fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact
     desk.account.put(id, payment);
     Ok(Outcome::Applied)
 }
+
+/// `credit_note.created`: tells the operators of a paid invoice that was credited without a refund. Refunds have events of their own.
+pub(super) fn credit_note(desk: &mut Desk<'_>, object: &stripe::CreditNote<'_>) -> Ruled<Outcome> {
+    let amount = object.unrefunded_minor();
+    if amount <= 0 {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    let is_told = desk.account.is_known(&mails::CREDIT_NOTE.key(&object.id).to_string())?;
+    let values = json!({
+        "credit_note": object.id, "invoice": id_of(&object.invoice), "amount_minor": amount, "currency": object.currency,
+    });
+    send_once(&mut desk.account, &mails::CREDIT_NOTE, &object.id, &values)?;
+    Ok(match is_told {
+        true => Outcome::Duplicate(mails::CREDIT_NOTE.key(&object.id).to_string()),
+        false => Outcome::Applied,
+    })
+}

@@ -21,6 +21,7 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::records::customer::Customer;
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
@@ -110,8 +111,7 @@ fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: 
         ..Counted::default()
     };
     let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
-    let details =
-        Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
+    let details = Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
 }
@@ -244,10 +244,24 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
         }
         // A webhook event has shown that the session exists, so the session may be paid.
         Err(_) if row.values.session_id.is_some() => refused(),
-        Err(failure) => fail(&mut row, &failure.code),
+        Err(failure) => {
+            forget_customer(desk, failure)?;
+            fail(&mut row, &failure.code)
+        }
     };
     desk.account.put(id, row);
     Ok(Verdict::answered(answer))
+}
+
+/// Marks the customer as deleted that a provider does not know any more, so that the next request makes another one.
+pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> Ruled<()> {
+    let Some(customer) = customer(desk)? else { return Ok(()) };
+    if failure.code == "resource_missing" && failure.message.contains(&customer) {
+        let known = desk.account.fetch::<Customer>(&customer)?.unwrap_or_default();
+        let deleted_at = known.deleted_at.or(Some(desk.provider_time));
+        desk.account.put(&customer, Customer { deleted_at });
+    }
+    Ok(())
 }
 
 /// `subscription.change`: upgrades at once and charges the difference at once; downgrades at the end of the period

@@ -22,7 +22,7 @@ pub enum OnArchive {
 }
 
 /// A resource or a step in the provisioning of a product.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Name within the product, for example `compute`.

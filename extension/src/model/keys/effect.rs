@@ -78,8 +78,8 @@ effect_keys! {
         GiveBackInvoice { invoice: Id } = "give-back-invoice:{invoice}", asks REFUND_CREATE;
         /// A refund of a purchase that the account may not have.
         GiveBackPurchase { purchase: Id } = "give-back-purchase:{purchase}", asks REFUND_CREATE;
-        /// A refund of the unused rest of a paid year after the account was closed.
-        GiveBackRest { subscription: Id, currency: String } = "give-back-rest:{subscription}:{currency}", asks REFUND_CREATE;
+        /// A refund of the unused rest of a paid year after the account was closed. `again` is the number of earlier requests.
+        GiveBackRest { subscription: Id, currency: String, again: i64 } = "give-back-rest:{subscription}:{currency}/{again}", or "give-back-rest:{subscription}:{currency}" if *again == 0, asks REFUND_CREATE;
         /// The cancellation of a subscription that the account may not have, that a second session of a purchase began,
         /// that duplicates an item, or whose account was closed.
         CancelBeaten { subscription: Id } = "cancel-beaten:{subscription}", asks SUBSCRIPTION_CANCEL;

@@ -40,6 +40,8 @@ keys! {
         Earned { sale: &'a str, told: i64 } = "earned:{sale}:{told}";
         /// The nth transfer in a currency was made.
         Transferred { currency: &'a str, number: i64 } = "transferred:{currency}:{number}";
+        /// A transfer was taken back, up to a sum.
+        TransferReversed { transfer: &'a str, minor: i64 } = "transfer-reversed:{transfer}:{minor}";
         /// The account was registered and its customer requested.
         Registered = "registered";
         /// A subscription ended permanently.

@@ -104,6 +104,9 @@ pub(crate) struct Task {
 pub(crate) struct ResourceState {
     #[serde(rename = "state")]
     pub status: ResourceStatus,
+    /// The resource in effect kinds, such as `function`. It belongs to its instance also when the type declares it no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Generation; rises with each request.
     pub generation: u32,
     /// Whether an earlier request has had no result until its deadline, so that the request in flight repeats it.

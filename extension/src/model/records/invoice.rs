@@ -93,6 +93,11 @@ impl Invoice {
         self.reason == "subscription_create"
     }
 
+    /// Returns whether the invoice is for a change within a period.
+    pub fn is_change(&self) -> bool {
+        self.reason == "subscription_update"
+    }
+
     /// Returns the revenue from the invoice's payments, in minor units. Payments beyond the amount due become customer
     /// balance and are not revenue (S107). The amount due includes amounts of earlier invoices that were too small to
     /// collect.

@@ -48,6 +48,9 @@ pub(crate) struct Payout {
     /// Whether the last transfer failed. The next transfer is requested after a change.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped: bool,
+    /// Time at which a transfer beyond the balance is requested again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
 }
 
 /// The payouts row of an account.
@@ -58,6 +61,12 @@ pub(crate) struct Payouts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     pub onboarding: Onboarding,
+    /// Whether the connected account does not exist any more, or has revoked the access. The next onboarding makes another one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub gone: bool,
+    /// Amounts of transfers that were taken back, in minor units.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reversed: BTreeMap<String, i64>,
     /// The provider's time of the newest snapshot of the connected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
@@ -77,7 +86,7 @@ impl Payouts {
     pub fn add(&mut self, currency: &str, amount_minor: i64) {
         let payout = self.currencies.entry(currency.to_owned()).or_default();
         payout.available_minor = payout.available_minor.saturating_add(amount_minor);
-        payout.stopped = false;
+        (payout.stopped, payout.retry_at) = (false, None);
     }
 }
 

@@ -85,9 +85,21 @@ pub(crate) struct SellerPart {
     /// Paid part of `micros` and `carried_micros`.
     #[serde(skip_serializing_if = "is_zero")]
     pub paid_micros: i64,
+    /// Text form of the account that receives the share, as of the first use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    pub share_bp: u32,
+    pub hold_days: u32,
 }
 
 impl SellerPart {
+    /// Sets who receives the share, unless it was set before.
+    pub fn agree(&mut self, to: &str, share_bp: u32, hold_days: u32) {
+        if self.to.is_none() {
+            (self.to, self.share_bp, self.hold_days) = (Some(to.to_owned()), share_bp, hold_days);
+        }
+    }
+
     /// Returns the part of the month's fees that credits paid: the credits' part of the month's whole cost. All amounts are
     /// in millionths.
     pub fn paid_by_credits(&self, credits_micros: i64, cost_micros: i64) -> i64 {

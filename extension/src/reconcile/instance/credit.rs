@@ -9,6 +9,7 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::money::sendable;
+use crate::model::records::invoice::Invoice;
 use crate::model::time::DAY_MS;
 use extension_contract::{Money, Timestamp};
 use serde_json::json;
@@ -25,7 +26,11 @@ pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &
     let customer = facts.row.customer_id.clone();
     // Lost days of earlier periods were paid for, too, but at most one period is credited.
     let lost = unused::Period { start: since.max(period.start), end: since.max(period.start).saturating_add(lost) };
-    for Money { amount_minor, currency } in unused::within(desk, &subscription, &period, &lost, &is_of_plan)? {
+    // A dearer plan that was bought after the failure is no measure of the days before.
+    let is_earlier = |invoice: &Invoice| invoice.first_at <= since || !invoice.is_change();
+    for Money { amount_minor, currency } in
+        unused::within(desk, &subscription, &period, &lost, &is_earlier, &is_of_plan)?
+    {
         credit(desk, instance, since, &customer, sendable(amount_minor, &currency), &currency)?;
     }
     Ok(())

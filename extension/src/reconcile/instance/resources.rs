@@ -99,7 +99,25 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Acco
             }
         }
     }
+    // What the type declares no more goes with its instance.
+    let is_ending =
+        matches!(status, Some(InstanceStatus::Deleting | InstanceStatus::Error | InstanceStatus::Terminated));
+    for (entry, decl) in undeclared(instance, decls).into_iter().filter(|_| is_ending) {
+        if !free(desk, instance, &decl, &entry)? {
+            return Ok(false);
+        }
+    }
     Ok(done)
+}
+
+/// Returns the entries of resources that the type declares no more, each with a declaration that names only its resource.
+fn undeclared(instance: &Instance, decls: &[Decl]) -> Vec<(String, Decl)> {
+    let entries = instance.record.resources.iter().filter(|(entry, _)| !decls.iter().any(|decl| decl.has(entry)));
+    let with_decl = entries.filter_map(|(entry, state)| {
+        let name = entry.split('@').next().unwrap_or(entry).to_owned();
+        Some((entry.clone(), Decl { name, resource: Some(state.kind.clone()?), ..Decl::default() }))
+    });
+    with_decl.collect()
 }
 
 /// Returns the name of the resource's entry: with the variant that the template gives, or the name of the existing
@@ -492,6 +510,7 @@ fn ask(
 ) -> Ruled<()> {
     let last = instance.record.generation.gone.remove(name).unwrap_or(0);
     next.generation = next.generation.max(last).saturating_add(1);
+    next.kind.clone_from(&decl.resource);
     let about = Concern::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
     let effect = Effect {
         generation: next.generation,

@@ -6,6 +6,7 @@ use crate::marks::Marks;
 use host_http::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
 use host_provider_api::Secret;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};
 
 /// Prefixes of keys. Words with these prefixes are removed from all outcomes.
@@ -30,16 +31,23 @@ pub(crate) struct Api<'a> {
     mode: Mode,
     key: &'a Secret,
     connected: Option<&'a str>,
+    /// True if the idempotency keys contain the parameters.
+    is_keyed_by_parameters: bool,
 }
 
 impl<'a> Api<'a> {
     pub fn new(config: &'a Config, client: &'a Client, mode: Mode) -> Result<Api<'a>, Failed> {
-        Ok(Api { config, client, mode, key: config.key(mode)?, connected: None })
+        Ok(Api { config, client, mode, key: config.key(mode)?, connected: None, is_keyed_by_parameters: false })
     }
 
     /// Sends requests on behalf of a connected account.
     pub fn on_behalf_of(self, connected: Option<&'a str>) -> Api<'a> {
         Api { connected, ..self }
+    }
+
+    /// Sends requests with idempotency keys that differ if the parameters do.
+    pub fn keyed_by_parameters(self) -> Api<'a> {
+        Api { is_keyed_by_parameters: true, ..self }
     }
 
     /// Returns the redactor that removes keys from strings.
@@ -50,7 +58,20 @@ impl<'a> Api<'a> {
     /// Sends a request that creates or changes an object. Within a day, Stripe returns the same response to the same
     /// marks and step.
     pub fn post(&self, request: RequestBuilder, marks: &Marks, step: &str) -> Result<Value, Failed> {
-        Ok(self.send(request, Some(&marks.idempotency(step)))?.object)
+        let mut key = marks.idempotency(step);
+        if self.is_keyed_by_parameters {
+            // The order of metadata differs from one attempt to the next.
+            let mut parameters: Vec<&str> = request.body.as_deref().unwrap_or_default().split('&').collect();
+            parameters.sort_unstable();
+            let hash = Sha256::digest(format!("{} {}", request.path, parameters.join("&")));
+            key = format!("{key}-{}", hex::encode(&hash[..8]));
+        }
+        Ok(self.send(request, Some(&key))?.object)
+    }
+
+    /// Sends a request that sets values of an object, which changes nothing if it is repeated.
+    pub fn set(&self, request: RequestBuilder) -> Result<Value, Failed> {
+        Ok(self.send(request, None)?.object)
     }
 
     /// Sends a request that deletes an object. It has no idempotency key, since Stripe ignores the keys of such

@@ -10,6 +10,7 @@ pub mod meter_event;
 pub mod refund;
 pub mod retrieve;
 pub mod subscription;
+pub mod transfer;
 
 use crate::failure::Failed;
 use serde_json::{Value, json};

@@ -3,7 +3,9 @@
 use crate::api::Api;
 use crate::config::{Config, Mode};
 use crate::failure::Failed;
-use crate::kinds::{catalog, checkout, connect, customer, invoice, meter_event, refund, retrieve, subscription};
+use crate::kinds::{
+    catalog, checkout, connect, customer, invoice, meter_event, refund, retrieve, subscription, transfer,
+};
 use host_http::Client;
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
@@ -28,7 +30,7 @@ const HANDLERS: [(&str, Handler); 17] = [
     ("stripe.retrieve", retrieve::retrieve),
     ("stripe.subscription.cancel", subscription::cancel),
     ("stripe.subscription.update", subscription::update),
-    ("stripe.transfer.create", connect::transfer),
+    ("stripe.transfer.create", transfer::create),
 ];
 
 /// The effect kinds of the provider.
@@ -41,6 +43,17 @@ pub const KINDS: [&str; HANDLERS.len()] = {
     }
     kinds
 };
+
+/// Stripe's code if an idempotency key was used with other parameters.
+const REUSED_KEY: &str = "idempotency_error";
+/// Kinds that are requested under another key then. None of them moves money, and what they create belongs to the account.
+const REQUESTED_AGAIN: [&str; 5] = [
+    "stripe.account.create",
+    "stripe.account.link",
+    "stripe.customer.create",
+    "stripe.customer.update",
+    "stripe.portal.create",
+];
 
 /// Carries out `stripe.*` effects. The provider has no state of its own.
 pub struct Stripe {
@@ -60,8 +73,15 @@ impl Stripe {
             Ok(api) => api,
             Err(failed) => return failed.into(),
         };
+        let outcome = match handler(&api, call) {
+            // A store that was restored from a backup has requested other things under this key. What they made is looked for.
+            Err(Failed::Error { code, .. }) if code == REUSED_KEY && REQUESTED_AGAIN.contains(&call.kind.as_str()) => {
+                handler(&api.keyed_by_parameters(), &Call { lease: call.lease.max(2), ..call.clone() })
+            }
+            outcome => outcome,
+        };
         // Stripe's responses repeat parts of the payload, which may contain a key by mistake.
-        api.redacted().outcome(handler(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
+        api.redacted().outcome(outcome.map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }
 

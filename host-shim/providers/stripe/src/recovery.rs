@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Objects per page, Stripe's limit.
 pub(crate) const PAGE: &str = "100";
 /// Maximum pages of a list that are searched for an object. The pages begin with the newest objects.
-const PAGES_MAX: usize = 10;
+pub(crate) const PAGES_MAX: usize = 10;
 
 /// Returns true if an earlier attempt or generation of the call may have taken effect.
 pub(crate) fn may_be_done(call: &Call) -> bool {

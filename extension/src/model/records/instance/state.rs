@@ -278,7 +278,9 @@ impl State {
             (Change::FailArchive, Archiving(Origin::Archived)) => Archived,
             (Change::Restore, Archived) => Restoring,
             (Change::FailRestore, Restoring) => Archiving(Origin::Archived),
-            (Change::End(Deletion::Lapsed), Provisioning | Archived) => Deleting(Deletion::Lapsed),
+            (Change::End(Deletion::Lapsed), Provisioning | Archived | Refused | Failed(_)) => {
+                Deleting(Deletion::Lapsed)
+            }
             (Change::End(Deletion::Ordered | Deletion::OrderedWithBackup), Foreign | ForeignEnded) => ForeignEnded,
             (
                 Change::End(why @ (Deletion::Ordered | Deletion::OrderedWithBackup)),

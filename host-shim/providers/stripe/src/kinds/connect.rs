@@ -1,6 +1,6 @@
-//! Creates connected accounts, links to their onboarding, and transfers to them.
+//! Creates connected accounts and links to their onboarding.
 
-use super::{currency, member, only_id};
+use super::{member, only_id};
 use crate::api::Api;
 use crate::config::AccountType;
 use crate::failure::Failed;
@@ -14,7 +14,6 @@ use stripe_connect::account::{
     CreateAccount, CreateAccountCapabilities, CreateAccountCapabilitiesTransfers, CreateAccountType,
 };
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
-use stripe_connect::transfer::CreateTransfer;
 
 /// `stripe.account.create`: takes `metadata`; returns `id`. Requests the capability `transfers`, so that the account
 /// can receive transfers.
@@ -50,21 +49,4 @@ pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         .refresh_url(payload.return_url("refresh_url", site)?);
     let made = api.post(request.build(), &Marks::of(call), "link")?;
     Ok(json!({"url": member(&made, "url")?}))
-}
-
-/// `stripe.transfer.create`: takes `destination`, `amount_minor`, `currency`, `transfer_group`; returns `id`.
-pub(crate) fn transfer(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
-    let (payload, marks) = (Payload::of(call), Marks::of(call));
-    let (destination, group) = (payload.id("destination")?, payload.text("transfer_group")?);
-    let request = CreateTransfer::new(currency(payload.text("currency")?)?, destination)
-        .amount(payload.amount("amount_minor")?)
-        .transfer_group(group)
-        .metadata(marks.on(payload.metadata()?));
-    let filter = [("destination", destination), ("transfer_group", group)];
-    if recovery::may_be_done(call)
-        && let Some(made) = recovery::in_list(api, &marks, "/transfers", &filter)?
-    {
-        return only_id(&made);
-    }
-    only_id(&api.post(request.build(), &marks, "transfer")?)
 }

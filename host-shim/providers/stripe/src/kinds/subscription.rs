@@ -62,7 +62,7 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 }
 
 /// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
-/// `period_end_ms`), `proration_behavior`; returns `id`, `status`.
+/// `period_end_ms`), `proration_behavior`, and `keep`: an end of the subscription is taken back first; returns `id`, `status`.
 pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let change = ItemChange {
@@ -75,6 +75,15 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if has_ended(&now) {
         return Err(Failed::Inconsistent(format!("`{}` has ended", change.subscription)));
     }
+    let is_ending =
+        now.get("cancel_at_period_end") == Some(&Value::Bool(true)) || now.get("cancel_at").is_some_and(Value::is_i64);
+    let now = match payload.maybe_flag("keep")? == Some(true) && is_ending {
+        true => {
+            let request = UpdateSubscription::new(change.subscription).cancel_at_period_end(false);
+            api.post(request.build(), &marks, "keep")?
+        }
+        false => now,
+    };
     match payload.maybe_text("at")?.unwrap_or("now") {
         "now" => update_now(api, payload, &marks, &now, &change),
         "period_end" => update_later(api, payload, &marks, &now, &change),

@@ -121,3 +121,55 @@ fn a_foreign_object_with_our_id_is_refused() {
         assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "name-taken"), "{answer:?}");
     }
 }
+
+/// Returns the requested transfer under a number.
+fn numbered(template: &Call, number: u64, amount: i64) -> Call {
+    let mut call = Call { key: format!("transfer:usd:{number}"), ..template.clone() };
+    call.payload["amount_minor"] = amount.into();
+    let destination = call.payload["destination"].as_str().unwrap();
+    call.payload["transfer_group"] = format!("{destination}:{number}").into();
+    call
+}
+
+#[test]
+fn a_transfer_of_restored_books_sends_what_earlier_transfers_do_not_cover() {
+    let bench = Bench::start();
+    let case = CASES.iter().find(|case| case.kind == "stripe.transfer.create").unwrap();
+    let template = call(case.kind, (case.payload)(&bench));
+    let first = bench.done(&numbered(&template, 1, 400));
+    bench.done(&numbered(&template, 2, 300));
+    let amounts = || {
+        let list = bench.direct("GET", "/v1/transfers", &[("limit", "100")]);
+        let mut all: Vec<i64> =
+            list["data"].as_array().unwrap().iter().map(|one| one["amount"].as_i64().unwrap()).collect();
+        all.sort_unstable();
+        all
+    };
+    // The books lack both transfers. Other shares are due, within the day of the idempotency keys.
+    let less = numbered(&template, 1, 100);
+    assert_eq!(bench.done(&less), first);
+    assert_eq!(bench.done(&after_a_crash(&less)), first);
+    assert_eq!(amounts(), [300, 400]);
+    let more = numbered(&template, 2, 1_000);
+    let made = bench.done(&more);
+    assert_eq!(amounts(), [300, 400, 400], "600 of the 1000 had been sent");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", TWO_DAYS_S)]);
+    bench.done(&after_a_crash(&more));
+    assert_eq!(amounts(), [300, 400, 400]);
+    assert_ne!(bench.done(&numbered(&template, 3, 50)), made);
+    assert_eq!(amounts(), [50, 300, 400, 400]);
+}
+
+#[test]
+fn an_account_whose_restored_store_asks_with_other_parameters_finds_its_customer() {
+    for kind in ["stripe.customer.create", "stripe.account.create"] {
+        let case = CASES.iter().find(|case| case.kind == kind).unwrap();
+        let bench = Bench::start();
+        let request = call(kind, (case.payload)(&bench));
+        let first = bench.done(&request);
+        let mut other = request.clone();
+        other.payload["metadata"]["asked"] = "again".into();
+        assert_eq!(bench.done(&other), first, "{kind}");
+        assert_eq!(made(&bench, case, &request), Some(1), "{kind}");
+    }
+}
