@@ -106,9 +106,7 @@ pub const OFF_SALE: usize = 10;
 pub const OUT_OF_STOCK: usize = 60;
 
 /// Balances that are given although creators get shares of subscriptions, per hundred.
-// The extension gives a creator the share of what was collected, without what the balance paid. Make it 100 when a month
-// that a balance paid has its share.
-pub const BALANCES_BESIDE_SHARES: usize = 0;
+pub const BALANCES_BESIDE_SHARES: usize = 100;
 /// Days on which an operator takes back a transfer at Stripe, per hundred.
 // The extension does not know `transfer.reversed`. Make it 2 when it owes the creator again what was taken back.
 pub const REVERSALS: usize = 0;
