@@ -284,8 +284,10 @@ mod tests {
                 {"name": "course", "fields": [], "grants": {"lessons": "{product.lessons}"}},
             ],
             "products": [
-                {"id": "studio", "product_type": "plan", "prices": {"month": {"amount": 900}}, "metadata": {"shows": 3}},
-                {"id": "guitar", "product_type": "course", "prices": {"once": {"amount": 700}}, "metadata": {"lessons": 4}},
+                {"id": "studio", "product_type": "plan", "prices": {"month": {"amount": 900}},
+                 "metadata": {"shows": 3}},
+                {"id": "guitar", "product_type": "course", "prices": {"once": {"amount": 700}},
+                 "metadata": {"lessons": 4}},
             ],
         })
     }

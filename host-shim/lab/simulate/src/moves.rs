@@ -33,8 +33,8 @@ impl<K> Move<K> {
         PAUSES[usize::from(self.pause) % PAUSES.len()]
     }
 
-    /// True for `percent` of a hundred moves. The answer depends on the move and on `question` only, so that it does not
-    /// depend on the flags that decide other questions about the move.
+    /// True for `percent` of a hundred moves. The answers to two questions do not depend on each other, nor on single
+    /// flags of the move.
     pub fn chance(&self, question: &str, percent: usize) -> bool {
         self.number(question) % 100 < percent
     }

@@ -232,8 +232,8 @@ fn currency_of(seed: u64) -> Option<&'static str> {
     }
 }
 
-/// The business with the prices of a seed: some seeds change the currency of a catalog in usd. Amounts stay as they are,
-/// except that those in thousandths get a further 0.
+/// The business with the prices of a seed: some seeds change the currency of a catalog in usd. Amounts stay as they
+/// are, except that those in thousandths get a further 0.
 fn priced_for(business: &BusinessFolder, seed: u64) -> BusinessFolder {
     let is_usd = business.catalog["policies"]["currency"].as_str().is_none_or(|currency| currency == "usd");
     let Some(currency) = currency_of(seed).filter(|_| is_usd) else { return business.clone() };

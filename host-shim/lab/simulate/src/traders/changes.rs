@@ -27,8 +27,8 @@ impl AccountDriver<'_> {
         self.customer.stripe.plan(item["price"]["id"].as_str().unwrap_or_default())
     }
 
-    /// True if a subscription can change: it is active, and no earlier change of it is unpaid. Stripe credits the rest of
-    /// an unpaid price when the next change comes, and what such a credit pays for is an open question.
+    /// True if a subscription can change: it is active, and no earlier change of it is unpaid. Stripe credits the rest
+    /// of an unpaid price at the next change, and what such a credit pays for is an open question.
     fn can_change(&self, subscription: &Object) -> bool {
         let is_unpaid = |invoice: &Object| {
             invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id())
