@@ -1,6 +1,7 @@
-//! `host-shim drift --store FILE --providers NAMES`.
+//! `host-shim drift --store STORE --providers NAMES`.
 
 use crate::format::{Format, HUMAN, JSON, formats};
+use crate::location::{Location, existing};
 use crate::refuse;
 use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
@@ -8,29 +9,28 @@ use anyhow::Context;
 use clap::Parser;
 use host::outbox::use_of;
 use host_provider_api::{Held, ResourceId};
-use host_provider_set::{Drift, Referrer, drift, remove, settle, unreadable_secrets};
+use host_provider_set::{Drift, Referrer, drift, not_compared, remove, settle, unreadable_secrets};
 use host_replay::recorded::{recorded, recorded_secrets};
-use host_replay::rig::{StoreKind, open};
 use host_scenario::error::ReplayError;
-use host_store::StoreError;
+use host_small_store::Place;
+use host_store::{Reader, StoreError};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Report differences between a store's record and the providers' resources
 ///
 /// An orphan exists, and nothing in the store refers to it; an unsettled resource exists, and the result of the effect that refers to
 /// it is not known; a lost resource is recorded but does not exist; a broken resource has a record that can't be read; a secret is in
-/// a record, but not in the vault. Only the businesses and modes that the store has are compared. Changes nothing except with
-/// --destroy and --yes.
+/// a record, but not in the vault, which is compared with --world. Only the businesses and modes that the store has are compared.
+/// Resources of which no provider has a list are counted and not compared. Changes nothing except with --destroy and --yes.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The SQLite file of `replay --store` or of a host
-    #[arg(long, value_name = "FILE")]
-    store: PathBuf,
+    /// The SQLite file of `replay --store` or of a server, or the database of a server as env:DATABASE_URL
+    #[arg(long, value_name = "STORE")]
+    store: String,
 
     #[command(flatten)]
     world: WorldArgs,
@@ -62,37 +62,55 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    if !args.store.is_file() {
-        let problem = format!("{}: no such file; expected a store of a replay or a host", args.store.display());
-        return Ok(refuse(&ReplayError::Usage(problem)));
-    }
-    let Some((live, opened)) = args.world.open_beside()? else {
-        return Ok(refuse(&ReplayError::Usage(
-            "no providers; expected --providers with those that list their resources".to_owned(),
-        )));
+    let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
+    let location = match existing("--store", &args.store) {
+        Ok(location) => location,
+        Err(problem) => return usage(problem),
     };
-    let store = open(&StoreKind::Sqlite(args.store.clone()))?;
-    let held = opened.registry.held()?;
+    if !args.world.has_providers() {
+        return usage("no providers; expected --providers with those that list their resources".to_owned());
+    }
+    let mut store = location.reader()?;
+    let secrets = match location {
+        Location::Postgres(settings) if args.world.is_named() => {
+            let businesses = businesses(&mut *store)?;
+            let [owner] = &businesses[..] else {
+                let names = businesses.join(", ");
+                return usage(format!(
+                    "--world: the database has the secrets of several businesses ({names}); leave it out"
+                ));
+            };
+            Some(Place::Postgres { settings, owner: owner.clone() })
+        }
+        _ => None,
+    };
+    let Some(opened) = args.world.open_beside(secrets)? else { return usage("no providers".to_owned()) };
+    let listed = opened.registry.held()?;
+    let lists = |resource: &str| opened.registry.lists(&listed, resource);
     // The store is read last: what exists then was requested before.
+    store.begin()?;
     let spaces: BTreeSet<String> =
         store.scopes(None)?.iter().map(|scope| format!("{}/", scope.partition().name())).collect();
     let (held, foreign): (Vec<Held>, Vec<Held>) =
-        held.into_iter().partition(|held| spaces.iter().any(|space| held.id.scope.starts_with(space)));
+        listed.held.iter().cloned().partition(|held| spaces.iter().any(|space| held.id.scope.starts_with(space)));
     let unreadable = opened.registry.unreadable()?;
     let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
-    let found = drift(&recorded, &held, &unreadable, |resource| live.takes(&format!("{resource}.ensure")));
+    let found = drift(&recorded, &held, &unreadable, lists);
     let mut found = settle(found, |id| -> Result<_, StoreError> {
         Ok(use_of(&*store, id)?.map(|used| match used.state.is_open() {
             true => Referrer::Open,
             false => Referrer::Ended(used.to_string()),
         }))
     })?;
-    found.extend(unreadable_secrets(&opened.vault, &recorded_secrets(&*store)?));
+    if args.world.is_named() {
+        found.extend(unreadable_secrets(&opened.vault, &recorded_secrets(&*store)?));
+    }
     let orphans = named(&found, &args.destroy, |name| {
         let of_name = held.iter().filter(|held| held.id.to_string() == name);
         let used = of_name.map(|held| use_of(&*store, &held.id)).find_map(Result::transpose);
         Ok(used.transpose()?.map(|used| used.to_string()))
     })?;
+    store.end()?;
     let mut out = io::stdout().lock();
     for one in &orphans {
         if !args.yes {
@@ -116,6 +134,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         .context("the report can't be written")?;
     }
     let there = held.len() - gone.len();
+    let not_compared = not_compared(&recorded, lists);
+    for (resource, count) in &not_compared {
+        eprintln!("not compared: {count} of {resource}, of which no provider has a list");
+    }
     if !foreign.is_empty() {
         eprintln!("{} more belong to a business or mode that this store does not have", foreign.len());
     }
@@ -123,7 +145,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Json => writeln!(
             out,
             "{}",
-            json!({"summary": {"recorded": recorded.len(), "there": there, "differences": found.len()}})
+            json!({"summary": {
+                "recorded": recorded.len(), "there": there, "differences": found.len(), "not_compared": not_compared,
+            }})
         ),
         _ => {
             writeln!(out, "{} recorded, {there} there, {} differences", recorded.len(), found.len())
@@ -131,6 +155,15 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     .context("the report can't be written")?;
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// Returns the names of the businesses of a store.
+fn businesses(store: &mut dyn Reader) -> anyhow::Result<Vec<String>> {
+    store.begin()?;
+    let scopes = store.scopes(None)?;
+    store.end()?;
+    let names: BTreeSet<String> = scopes.iter().map(|scope| scope.partition().business).collect();
+    Ok(names.into_iter().collect())
 }
 
 /// Returns the orphans with these names, each once. `used_by` describes what refers to the existing resources with a name.

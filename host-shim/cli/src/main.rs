@@ -28,6 +28,8 @@ mod format;
 mod inspect;
 #[cfg(feature = "serve")]
 mod keys;
+#[cfg(feature = "providers")]
+mod location;
 #[cfg(feature = "serve")]
 mod migrate;
 #[cfg(feature = "serve")]

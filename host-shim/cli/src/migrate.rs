@@ -3,6 +3,7 @@
 mod beside;
 
 use crate::ended;
+use crate::location::{Location, location};
 use crate::progress;
 use crate::refuse;
 use anyhow::Context;
@@ -12,9 +13,8 @@ use host_daemon::data::{DataError, STORE, lock};
 use host_scenario::error::ReplayError;
 use host_store::copy::{Source, Target, copy, is_empty};
 use host_store::{NotState, Read, SqliteStore, Store, state_hash};
-use host_store_postgres::{Absence, PostgresStore, Settings};
+use host_store_postgres::{Absence, PostgresStore};
 use std::any::Any;
-use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,42 +47,6 @@ Examples:
   host-shim migrate --from env:DATABASE_URL --to sqlite:copy.db
 
 Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
-
-/// A store of the command line.
-#[expect(clippy::large_enum_variant, reason = "a command has two of them")]
-pub(crate) enum Location {
-    Sqlite(PathBuf),
-    Postgres(Settings),
-}
-
-/// Writes the file or the database, without a password.
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Location::Sqlite(file) => write!(f, "{}", file.display()),
-            Location::Postgres(settings) => write!(f, "{settings}"),
-        }
-    }
-}
-
-/// Reads the location of a store. No message has an address, which may have a password.
-pub(crate) fn location(option: &str, text: &str) -> Result<Location, String> {
-    if let Some(name) = text.strip_prefix("env:") {
-        return match std::env::var(name) {
-            Ok(value) if !value.starts_with("env:") => location(&format!("{option}: {name}"), &value),
-            _ => Err(format!("{option}: the variable `{name}` is missing")),
-        };
-    }
-    if let Some(file) = text.strip_prefix("sqlite:") {
-        return Ok(Location::Sqlite(file.into()));
-    }
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        let settings = text.parse::<Settings>().map_err(|error| format!("{option}: {error}"))?;
-        // Nobody waits for a statement.
-        return Ok(Location::Postgres(settings.patient()));
-    }
-    Err(format!("{option}: expected sqlite:FILE, postgres://… or env:NAME"))
-}
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), false)

@@ -1,6 +1,7 @@
 //! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
 
-use crate::migrate::{Location, absent, check_empty, location};
+use crate::location::{Location, location};
+use crate::migrate::{absent, check_empty};
 use crate::outbox::BlockArgs;
 use crate::{ended, refuse};
 use anyhow::Context;

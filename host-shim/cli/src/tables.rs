@@ -1,7 +1,7 @@
 //! `host-shim tables FOLDER --store STORE`.
 
 use crate::ended;
-use crate::migrate::{Location, location};
+use crate::location::{Location, location};
 use crate::refuse;
 use anyhow::Context;
 use clap::Parser;

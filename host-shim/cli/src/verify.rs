@@ -4,7 +4,7 @@ use crate::EXIT_FAILED;
 use crate::ended;
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
-use crate::migrate::{Location, location};
+use crate::location::{Location, existing};
 use crate::progress;
 use crate::refuse;
 use anyhow::Context;
@@ -14,8 +14,7 @@ use host::processor::Answerer;
 use host_provider_set::{Name, Options, Settings, open};
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
-use host_store::{Partition, Reader, SqliteStore, mode};
-use host_store_postgres::PostgresStore;
+use host_store::{Partition, mode};
 use host_verify::{Difference, Facts, Progress, StripeAccess, Unowned, Verified, Verifier, What};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
@@ -85,20 +84,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
-    let is_file =
-        !["env:", "sqlite:", "postgres://", "postgresql://"].iter().any(|start| args.store.starts_with(start));
-    let store = match is_file {
-        true => Location::Sqlite(PathBuf::from(&args.store)),
-        false => match location("--store", &args.store) {
-            Ok(store) => store,
-            Err(problem) => return usage(problem),
-        },
+    let store = match existing("--store", &args.store) {
+        Ok(store) => store,
+        Err(problem) => return usage(problem),
     };
-    if let Location::Sqlite(file) = &store
-        && !file.is_file()
-    {
-        return usage(format!("{}: no such file; expected a store of a server", file.display()));
-    }
     let partitions = partitions(args, &store)?;
     if partitions.is_empty() {
         let business = args.business.as_deref().map(|name| format!(" of `{name}`")).unwrap_or_default();
@@ -116,7 +105,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let mut differing = 0;
     for partition in partitions {
-        let reader = reader(&store)?;
+        let reader = store.reader()?;
         let mut answerer = Answerer::over(reader, runners.make()?, partition.clone())?;
         let mut verifier = Verifier {
             answerer: &mut answerer,
@@ -136,17 +125,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if differing == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// Opens a store that a server may write meanwhile.
-fn reader(store: &Location) -> anyhow::Result<Box<dyn Reader>> {
-    match store {
-        Location::Sqlite(file) => SqliteStore::open_reader(file).with_context(|| store.to_string()),
-        Location::Postgres(settings) => PostgresStore::open_reader(settings).with_context(|| store.to_string()),
-    }
-}
-
 /// Returns the businesses of the store in the requested mode.
 fn partitions(args: &Args, store: &Location) -> anyhow::Result<BTreeSet<Partition>> {
-    let mut reader = reader(store)?;
+    let mut reader = store.reader()?;
     reader.begin()?;
     let scopes = reader.scopes(None)?;
     reader.end()?;

@@ -9,6 +9,7 @@ use host_replay::live::{LiveProviders, StripeOfScenario};
 use host_replay::recorded::recorded_secrets;
 use host_replay::rig::{StoreKind, open as open_store};
 use host_scenario::error::ReplayError;
+use host_small_store::Place;
 use local_stripe::StartedStripe;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -99,12 +100,18 @@ impl WorldArgs {
 
     /// Opens the providers; none if no option requests one.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        self.open_with(false, false)
+        self.open_with(false, None)
     }
 
-    /// Opens the providers to look at what there is, while another process may serve it; none if no option requests one.
-    pub(crate) fn open_beside(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        self.open_with(false, true)
+    /// Returns true if the folder with the resources of `local` and the secrets is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.world.is_some()
+    }
+
+    /// Opens the providers to look at what there is, while another process may serve it; none if no option requests one. `secrets` is
+    /// the place of the secrets, if they are not in a file of the folder.
+    pub(crate) fn open_beside(&self, secrets: Option<Place>) -> anyhow::Result<Option<Opened>> {
+        Ok(self.open_with(false, Some(secrets))?.map(|(_, opened)| opened))
     }
 
     /// Opens the providers for a replay with this store, after which the vault is known to belong to the store. With
@@ -114,7 +121,7 @@ impl WorldArgs {
         store: Option<&Path>,
         local_stripe: bool,
     ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        let opened = self.open_with(local_stripe, false)?;
+        let opened = self.open_with(local_stripe, None)?;
         if let (Some((_, opened)), Some(file)) = (&opened, store.filter(|file| file.is_file())) {
             let references = recorded_secrets(&*open_store(&StoreKind::Sqlite(file.to_owned()))?)?;
             check_vault(&opened.vault, &references).with_context(|| file.display().to_string())?;
@@ -122,7 +129,12 @@ impl WorldArgs {
         Ok(opened)
     }
 
-    fn open_with(&self, local_stripe: bool, is_beside: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+    /// Opens the providers; `beside` another process, it has the place of that process's secrets.
+    fn open_with(
+        &self,
+        local_stripe: bool,
+        beside: Option<Option<Place>>,
+    ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         if !self.has_providers() && !local_stripe {
             return Ok(None);
         }
@@ -136,7 +148,8 @@ impl WorldArgs {
             names,
             folder: self.world.clone(),
             port: self.world_port,
-            is_beside,
+            is_beside: beside.is_some(),
+            secrets: beside.flatten(),
             local_stripe: stripe.as_ref().map(StartedStripe::address),
             settings,
             ..Options::default()
@@ -157,7 +170,7 @@ impl WorldArgs {
         if !spans.is_empty() {
             writeln!(out, "\nprovider calls\n{}", chart(&spans))?;
         }
-        let held = opened.registry.held()?;
+        let held = opened.registry.held()?.held;
         if !held.is_empty() {
             writeln!(out, "existing resources")?;
             let width = held.iter().map(|it| it.id.to_string().len()).max().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::extension::ExtensionArgs;
 use crate::format::Format;
-use crate::migrate::{Location, location};
+use crate::location::{Location, location};
 use crate::{EXIT_BAD_INPUT, refuse};
 use anyhow::Context;
 use host::rehearsal::{Fall, OffSale, Rehearsal, rehearse};
@@ -12,8 +12,6 @@ use host_replay::report::{github, printable};
 use host_replay::runners::Workload;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
-use host_store::{Reader, SqliteStore};
-use host_store_postgres::PostgresStore;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,10 +45,7 @@ pub(super) fn check(
         Err(mistakes) => return Ok(refuse(&mistakes.into())),
     };
     let setup = Setup::new(business, is_live, &[], manifest);
-    let mut reader: Box<dyn Reader> = match store {
-        Location::Sqlite(file) => SqliteStore::open_reader(&file).with_context(|| file.display().to_string())?,
-        Location::Postgres(settings) => PostgresStore::open_reader(&settings)?,
-    };
+    let mut reader = store.reader()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     reader.begin()?;
     let found = rehearse(&setup, &*reader, runner, i64::try_from(now.as_millis()).unwrap_or(i64::MAX));

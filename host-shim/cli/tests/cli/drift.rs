@@ -1,6 +1,7 @@
 //! `host-shim drift`: orphans are reported, and destroyed only on request.
 
 use crate::run::{Ran, SECRETS_KEY, lines, run_with, subscription};
+use counterparts::Postgres;
 use std::path::Path;
 
 fn drift(folder: &Path, store: &str, more: &[&str]) -> Ran {
@@ -92,6 +93,38 @@ fn resources_of_a_business_that_the_store_does_not_have_are_not_compared() {
     let report = drift(folder.path(), "other.db", &[]);
     assert_eq!((report.code, report.stdout.as_str()), (0, "0 recorded, 0 there, 0 differences\n"), "{report:?}");
     assert!(report.stderr.contains("3 more belong to a business or mode that this store does not have"), "{report:?}");
+}
+
+#[test]
+fn the_store_of_a_server_may_be_a_database() {
+    let (folder, postgres) = (tempfile::tempdir().expect("a folder"), Postgres::start());
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    play(&data, "store.db", &[subscription("evt_1"), create()], true);
+    std::fs::rename(data.join("world"), data.join("providers")).expect("renamed");
+    let from = format!("sqlite:{}", data.join("store.db").display());
+    let (address, world) = (postgres.database("moved"), data.join("providers").display().to_string());
+    let variables = [("DATABASE_URL", address.as_str()), SECRETS_KEY];
+    let moved = run_with(&["migrate", "--from", &from, "--to", "env:DATABASE_URL"], b"", &variables);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let args = ["drift", "--store", "env:DATABASE_URL", "--providers", "local"];
+    let agrees = run_with(&[&args[..], &["--world", &world]].concat(), b"", &variables);
+    assert_eq!((agrees.code, agrees.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{agrees:?}");
+    // A new folder has none of the resources, and without --world the secrets are not looked for.
+    let lost = run_with(&args, b"", &variables);
+    assert_eq!(lost.stdout.lines().filter(|line| line.starts_with("lost ")).count(), 3, "{lost:?}");
+    assert!(lost.stdout.ends_with("3 recorded, 0 there, 3 differences\n"), "{lost:?}");
+}
+
+#[test]
+fn resources_of_which_no_provider_has_a_list_are_counted_and_not_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    let store = folder.path().join("store.db").display().to_string();
+    let report =
+        run_with(&["drift", "--store", &store, "--providers", "stripe"], b"", &[("STRIPE_TEST_KEY", "sk_test_1")]);
+    assert_eq!((report.code, report.stdout.as_str()), (0, "3 recorded, 0 there, 0 differences\n"), "{report:?}");
+    assert!(report.stderr.contains("not compared: 1 of database, of which no provider has a list"), "{report:?}");
 }
 
 fn create() -> serde_json::Value {

@@ -67,12 +67,13 @@ pub trait Provider: Send + Sync {
         Vec::new()
     }
 
-    /// Lists the resources of this host in the remote system; empty for a provider whose resources cannot be listed.
+    /// Lists the resources of this host in the remote system; none if the provider has no way to list them, which says nothing about
+    /// what exists.
     ///
     /// # Errors
     /// Fails if the remote system cannot list the resources now.
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        Ok(Vec::new())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        Ok(None)
     }
 
     /// Lists the resources that [`Provider::held`] omits because their records cannot be read.
@@ -135,6 +136,15 @@ pub struct Outage {
     pub code: String,
     /// Text of the last failure, for operators; without secrets.
     pub message: String,
+}
+
+/// The resources that the providers of a [`Registry`] have listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The resources, sorted.
+    pub held: Vec<Held>,
+    /// Whether a provider has a list, by its number in the registry.
+    has_list: Vec<bool>,
 }
 
 /// The values of a payload's member that a provider can make.
@@ -315,17 +325,25 @@ impl Registry {
         self.find(kind).is_none_or(Provider::ends)
     }
 
-    /// Lists the resources of all providers, sorted; asks each provider once.
+    /// Lists the resources of all providers that have a list; asks each provider once.
     ///
     /// # Errors
-    /// Fails if a provider cannot list its resources.
-    pub fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        let mut held = Vec::new();
+    /// Fails if a provider cannot list its resources now.
+    pub fn held(&self) -> Result<Listed, Unlisted> {
+        let mut listed = Listed::default();
         for provider in &self.providers {
-            held.extend(provider.held()?);
+            let held = provider.held()?;
+            listed.has_list.push(held.is_some());
+            listed.held.extend(held.into_iter().flatten());
         }
-        held.sort();
-        Ok(held)
+        listed.held.sort();
+        Ok(listed)
+    }
+
+    /// Returns true if the provider that makes this resource was among those that have listed theirs.
+    pub fn lists(&self, listed: &Listed, resource: &str) -> bool {
+        let number = self.number(&format!("{resource}.ensure"));
+        number.is_some_and(|number| listed.has_list.get(number) == Some(&true))
     }
 
     /// Lists the resources of all providers whose records cannot be read, sorted.

@@ -103,12 +103,7 @@ impl LiveProviders {
     ///
     /// Fails if a provider can't list its resources.
     pub fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.registry.held()
-    }
-
-    /// Returns true if a live provider handles effects of this kind.
-    pub fn takes(&self, kind: &str) -> bool {
-        self.registry.takes(kind)
+        self.registry.held().map(|listed| listed.held)
     }
 
     /// Returns the effects that the clauses of a business can request and none of these providers carries out.
@@ -189,7 +184,7 @@ impl Provider for LiveProvider {
         self.inner.restrictions(resource)
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.inner.held()
     }
 

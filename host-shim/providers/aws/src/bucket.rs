@@ -290,8 +290,8 @@ impl Provider for Buckets {
         self.aws.run(self.carry_out(call))
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        self.aws.list(self.all()).map(Some)
     }
 }
 

@@ -354,8 +354,8 @@ impl Provider for Distributions {
         }
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        self.aws.list(self.all()).map(Some)
     }
 }
 

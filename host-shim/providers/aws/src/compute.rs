@@ -175,7 +175,7 @@ impl Provider for Compute {
         vec![Restriction::one_of("tier", self.tiers()), Restriction::one_of("region", vec![region])]
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        self.aws.list(self.all()).map(Some)
     }
 }

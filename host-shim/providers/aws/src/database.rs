@@ -264,8 +264,8 @@ impl Provider for Databases {
         all
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        self.aws.list(self.all()).map(Some)
     }
 }
 

@@ -289,8 +289,8 @@ impl Provider for Functions {
         vec![Restriction::one_of("tier", self.tiers()), Restriction::one_of("region", vec![region])]
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.aws.list(self.all_with_roles())
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+        self.aws.list(self.all_with_roles()).map(Some)
     }
 }
 

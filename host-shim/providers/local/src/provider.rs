@@ -208,14 +208,14 @@ impl Provider for Local {
         self.try_call(call).unwrap_or_else(CallOutcome::from)
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         let all = self.store.all().map_err(unlisted)?;
         let to_held = |it: Resource| {
             let name = ["bucket", "name", "domain", "id", "endpoint"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
         let exists = |it: &Resource| database::lost(&self.store, it).is_none();
-        Ok(all.into_iter().filter(exists).map(to_held).collect())
+        Ok(Some(all.into_iter().filter(exists).map(to_held).collect()))
     }
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {

@@ -131,7 +131,7 @@ impl Provider for Postgres {
     }
 
     /// Lists the databases that exist on the servers. An incomplete database is listed as suspended.
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.of_servers(async |server| {
             let to_held = |record: Record| {
                 let state = if record.state == State::Running { "running" } else { "suspended" };
@@ -139,6 +139,7 @@ impl Provider for Postgres {
             };
             Ok(record::present(&server.client).await?.into_iter().map(to_held).collect())
         })
+        .map(Some)
     }
 
     fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {

@@ -121,16 +121,25 @@ pub fn settle<E>(
     Ok(kept)
 }
 
+/// Returns the number of recorded resources by kind of which no provider has a list, so that they are not compared.
+pub fn not_compared(recorded: &[(ResourceId, String)], lists: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (id, _) in recorded.iter().filter(|(id, _)| !lists(&id.resource)) {
+        *counts.entry(id.resource.clone()).or_default() += 1;
+    }
+    counts
+}
+
 /// Returns all differences, sorted. `recorded` contains the state of each resource that was created and not destroyed.
-/// `taken` returns true if a provider was asked for resources of a kind; recorded resources of other kinds are ignored.
+/// `lists` returns true if a provider has listed the resources of a kind; recorded resources of other kinds are ignored.
 pub fn drift(
     recorded: &[(ResourceId, String)],
     held: &[Held],
     unreadable: &[Unreadable],
-    taken: impl Fn(&str) -> bool,
+    lists: impl Fn(&str) -> bool,
 ) -> Vec<Drift> {
     let recorded: BTreeMap<&ResourceId, &str> =
-        recorded.iter().filter(|(id, _)| taken(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();
+        recorded.iter().filter(|(id, _)| lists(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();
     let mut seen: BTreeMap<&ResourceId, usize> = BTreeMap::new();
     let mut found = Vec::new();
     for held in held {
@@ -166,6 +175,8 @@ pub fn drift(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use host_provider_api::{Call, CallOutcome, Provider, Registry, Unlisted};
+    use std::sync::Arc;
 
     fn id(resource: &str, id: &str) -> ResourceId {
         ResourceId { scope: "b/test/user:u".into(), resource: resource.into(), id: id.into() }
@@ -200,6 +211,32 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(drift(&recorded[..1], &reported[..1], &[], |_| true), []);
+    }
+
+    /// A provider that makes resources; only the first has a list of them.
+    struct Maker(Option<Vec<Held>>);
+    impl Provider for Maker {
+        fn call(&self, _: &Call) -> CallOutcome {
+            CallOutcome::Done(serde_json::json!({}))
+        }
+
+        fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
+            Ok(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn resources_of_which_no_provider_has_a_list_are_counted_and_not_lost() {
+        let mut registry = Registry::new();
+        registry.register(&["bucket"], Arc::new(Maker(Some(Vec::new()))));
+        registry.register(&["disk"], Arc::new(Maker(None)));
+        let recorded = ["bucket", "disk", "scripted"].map(|resource| (id(resource, "one"), "running".to_owned()));
+        let listed = registry.held().expect("lists");
+        let lists = |resource: &str| registry.lists(&listed, resource);
+        let lost = Drift::Lost { id: id("bucket", "one"), state: "running".into() };
+        assert_eq!(drift(&recorded, &listed.held, &[], lists), [lost], "an empty list says that nothing exists");
+        let counts = [("disk".to_owned(), 1), ("scripted".to_owned(), 1)];
+        assert_eq!(not_compared(&recorded, lists), counts.into());
     }
 
     #[test]

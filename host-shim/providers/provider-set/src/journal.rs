@@ -133,7 +133,7 @@ impl Provider for JournaledProvider {
         self.inner.restrictions(resource)
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.inner.held()
     }
 

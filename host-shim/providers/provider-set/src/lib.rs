@@ -15,7 +15,7 @@ mod settings;
 mod stop;
 
 pub use addresses::Directory;
-pub use drift::{Drift, Referrer, drift, settle};
+pub use drift::{Drift, Referrer, drift, not_compared, settle};
 pub use host_local::{AwayAnswer, AwayPages, AwaySlot, lasting_ports};
 pub use host_mail::{AddressBook, AddressUnavailable, MailSite, MailTemplates, Recipient, Wanted, built_in_mails};
 pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, SHAPE as VAULT, Vault, VaultError};

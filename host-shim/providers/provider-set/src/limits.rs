@@ -260,7 +260,7 @@ impl Provider for Limited {
         self.inner.restrictions(resource)
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.inner.held()
     }
 

@@ -4,7 +4,7 @@
 //! A difference counts only if it is still there a minute later: a resource exists a moment before its result is stored.
 
 use crate::background::Stop;
-use crate::inspect::{InspectError, Inspector};
+use crate::inspect::{InspectError, Inspection, Inspector};
 use host_front::Metrics;
 use host_provider_set::Drift;
 use host_store::Partition;
@@ -44,23 +44,27 @@ impl DriftSetup {
         }
     }
 
-    /// Returns the differences that are still there after a while; none if the thread is to stop.
-    fn confirmed(&self, stop: &Stop) -> Result<Option<Vec<Drift>>, InspectError> {
+    /// Compares, and keeps the differences that are still there after a while; none if the thread is to stop.
+    fn confirmed(&self, stop: &Stop) -> Result<Option<Inspection>, InspectError> {
         let Some(first) = self.inspector.compare_until(stop)? else { return Ok(None) };
-        if first.is_empty() {
+        if first.found.is_empty() {
             return Ok(Some(first));
         }
         if !stop.wait(AGAIN.min(self.every)) {
             return Ok(None);
         }
-        let Some(again) = self.inspector.compare_until(stop)? else { return Ok(None) };
-        Ok(Some(again.into_iter().filter(|one| first.contains(one)).collect()))
+        let Some(mut again) = self.inspector.compare_until(stop)? else { return Ok(None) };
+        again.found.retain(|one| first.found.contains(one));
+        Ok(Some(again))
     }
 
-    fn tell(&self, found: &[Drift]) {
+    fn tell(&self, Inspection { found, not_compared }: &Inspection) {
         let counts = Drift::KINDS.map(|kind| (kind, found.iter().filter(|one| one.kind() == kind).count()));
         self.metrics.drifted(&self.partition, &counts);
         let business = self.partition.name();
+        for (resource, count) in not_compared {
+            tracing::info!(business, %resource, count, "resources are not compared: no provider has a list of them");
+        }
         let mut by_resource: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for one in found {
             // The id of a resource may have a word that a customer has chosen.

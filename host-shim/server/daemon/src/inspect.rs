@@ -3,9 +3,9 @@
 use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
 use host::outbox::ResourceUse;
-use host_front::{DriftCheck, DriftEntry};
-use host_provider_api::{Held, Registry, Unlisted, Unreadable};
-use host_provider_set::{Drift, Referrer, Vault, drift, settle, unreadable_secrets};
+use host_front::{Differences, DriftCheck, DriftEntry};
+use host_provider_api::{Held, Listed, Registry, Unlisted, Unreadable};
+use host_provider_set::{Drift, Referrer, Vault, drift, not_compared, settle, unreadable_secrets};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +33,15 @@ pub(crate) enum InspectError {
     Panicked,
 }
 
+/// The result of a comparison.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inspection {
+    /// The differences.
+    pub(crate) found: Vec<Drift>,
+    /// The number of recorded resources by kind of which no provider has a list.
+    pub(crate) not_compared: BTreeMap<String, usize>,
+}
+
 /// Compares the resources of one business in one mode.
 pub(crate) struct Inspector {
     records: Arc<Records>,
@@ -46,15 +55,15 @@ impl Inspector {
         Inspector { records, registry, vault }
     }
 
-    /// Returns the differences.
-    pub(crate) fn compare(&self) -> Result<Vec<Drift>, InspectError> {
+    /// Compares.
+    pub(crate) fn compare(&self) -> Result<Inspection, InspectError> {
         let listed = listed(&self.registry)?;
         self.compared(listed, &|| false).map(Option::unwrap_or_default)
     }
 
-    /// Returns the differences; none if the thread is asked to stop meanwhile. The providers list their resources on another thread:
+    /// Compares; none if the thread is asked to stop meanwhile. The providers list their resources on another thread:
     /// a list that nobody waits for any more ends by itself, or with the process.
-    pub(crate) fn compare_until(&self, stop: &Stop) -> Result<Option<Vec<Drift>>, InspectError> {
+    pub(crate) fn compare_until(&self, stop: &Stop) -> Result<Option<Inspection>, InspectError> {
         let (sender, answer) = sync_channel(1);
         let registry = self.registry.clone();
         let list = move || {
@@ -76,35 +85,36 @@ impl Inspector {
     /// Compares what the providers have listed with the records; none if that is stopped.
     fn compared(
         &self,
-        (mut held, unreadable): (Vec<Held>, Vec<Unreadable>),
+        (mut listed, unreadable): (Listed, Vec<Unreadable>),
         is_stopped: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Drift>>, InspectError> {
+    ) -> Result<Option<Inspection>, InspectError> {
         let own = format!("{}/", self.records.partition().name());
-        held.retain(|held| held.id.scope.starts_with(&own));
+        listed.held.retain(|held| held.id.scope.starts_with(&own));
         // The records are read last: what exists then was requested before.
         let Some(recorded) = self.records.read_unless(is_stopped)? else { return Ok(None) };
         let states: Vec<_> = recorded.resources().into_iter().map(|it| (it.id, it.state)).collect();
-        let takes = |resource: &str| self.registry.takes(&format!("{resource}.ensure"));
-        let found = drift(&states, &held, &unreadable, takes);
+        let lists = |resource: &str| self.registry.lists(&listed, resource);
+        let found = drift(&states, &listed.held, &unreadable, lists);
+        let not_compared = not_compared(&states, lists);
         let secrets = recorded.secrets();
         drop(recorded);
         let orphans: Vec<_> = found.iter().filter_map(Drift::orphan).map(|held| held.id.clone()).collect();
         let uses = if orphans.is_empty() { BTreeMap::new() } else { self.records.uses(orphans)? };
         let mut found = settle(found, |id| Ok::<_, InspectError>(uses.get(id).map(referrer)))?;
         found.extend(unreadable_secrets(&self.vault, &secrets));
-        Ok(Some(found))
+        Ok(Some(Inspection { found, not_compared }))
     }
 }
 
 /// Returns the resources of all providers, and those that cannot be read.
-fn listed(registry: &Registry) -> Result<(Vec<Held>, Vec<Unreadable>), Unlisted> {
+fn listed(registry: &Registry) -> Result<(Listed, Vec<Unreadable>), Unlisted> {
     Ok((registry.held()?, registry.unreadable()?))
 }
 
 impl DriftCheck for Inspector {
-    fn differences(&self) -> Result<Vec<DriftEntry>, String> {
-        let found = self.compare().map_err(|error| error.to_string())?;
-        Ok(found.iter().map(entry).collect())
+    fn differences(&self) -> Result<Differences, String> {
+        let Inspection { found, not_compared } = self.compare().map_err(|error| error.to_string())?;
+        Ok(Differences { entries: found.iter().map(entry).collect(), not_compared })
     }
 
     fn resources(&self) -> Result<BTreeMap<String, usize>, String> {

@@ -57,7 +57,7 @@ pub use mail_rate::MailLimits;
 pub use makers::{MakerError, Makers};
 pub use metrics::Metrics;
 pub use operator::mails::{MailKind, MailPreview, MailPreviews, ShownMail};
-pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
+pub use operator::tools::{BackupEntry, BackupList, Differences, DriftCheck, DriftEntry, Tools};
 pub use pages::SitePages;
 pub use rate::Rate;
 pub use routes::BusinessRoutes;

@@ -30,7 +30,7 @@ impl Left {
     /// Collects everything that the host stores and reports about a story.
     fn of(report: &CaseReport, world: &LiveProviders, opened: &Opened, store: &Path) -> Left {
         let spans = opened.journal.spans();
-        let held = opened.registry.held().map_err(|error| error.to_string());
+        let held = opened.registry.held().map(|listed| listed.held).map_err(|error| error.to_string());
         let reports = format!("{report:#?}\n{world:?}\n{opened:?}\n{spans:#?}\n{}\n{held:?}", chart(&spans));
         let mut left = Left(vec![("the reports".to_owned(), reports.into_bytes())]);
         for entry in std::fs::read_dir(store).expect("the folder of the store") {

@@ -115,7 +115,7 @@ impl Visitor {
 
 /// Lets the provider refuse or allow writes to the first tenant's database.
 fn change_writes(opened: &Opened, generation: u32, writes: &str) {
-    let held = opened.registry.held().expect("a list");
+    let held = opened.registry.held().expect("a list").held;
     let is_it = |id: &str| id.starts_with("inst_first/");
     let id =
         held.into_iter().map(|it| it.id).find(|id| id.resource == "database" && is_it(&id.id)).expect("a database");

@@ -94,7 +94,7 @@ fn an_orchestra_on_a_shared_postgresql_runs_to_its_end() {
     let (world, opened) = folder.open(&[Name::Local, Name::Postgres], &stripe, &parts);
     let report = through_the_component(&story("orchestra-on-postgresql.yml"), &world);
     assert_eq!(failures(&report), [""; 0]);
-    assert_eq!(opened.registry.held().expect("lists"), []);
+    assert_eq!(opened.registry.held().expect("lists").held, []);
     let left = postgres.sql("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate");
     assert_eq!(left, "postgres\n");
     println!("{}", chart(&opened.journal.spans()));

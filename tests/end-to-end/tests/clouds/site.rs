@@ -100,7 +100,7 @@ postgres:
     pub fn is_empty(&self, opened: &Opened) -> Vec<String> {
         self.aws.clear();
         self.databases.clear();
-        let held = opened.registry.held().expect("lists");
+        let held = opened.registry.held().expect("lists").held;
         held.into_iter().map(|it| format!("{} {}", it.id, it.state)).collect()
     }
 

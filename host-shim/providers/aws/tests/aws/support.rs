@@ -271,7 +271,7 @@ impl<P: Provider> Provider for WithSecrets<P> {
         self.provider.call(&Call { secrets, ..call.clone() })
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.provider.held()
     }
 }
@@ -317,7 +317,7 @@ pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<Call
 
 /// Lists the resources of an account.
 pub fn held(provider: &dyn Provider, account: &str) -> Vec<Held> {
-    let mut held = provider.held().expect("a list");
+    let mut held = provider.held().expect("an answer").expect("a list");
     held.retain(|held| held.id.scope == scope(account));
     held
 }

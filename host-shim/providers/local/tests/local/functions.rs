@@ -282,6 +282,7 @@ impl Machine {
         let mut held: Vec<_> = self
             .local
             .held()
+            .expect("an answer")
             .expect("a list")
             .into_iter()
             .map(|it| format!("{}:{} {}", it.id.resource, it.id.id, it.state))

@@ -31,7 +31,7 @@ impl Machine {
 
     /// Returns the folder of the only resource of this kind in the account.
     fn folder_of(&self, user: &str, resource: &str) -> PathBuf {
-        let held = self.local.held().expect("a list").into_iter();
+        let held = self.local.held().expect("an answer").expect("a list").into_iter();
         let mut own = held.filter(|it| it.id.resource == resource && it.id.scope.ends_with(&format!(":{user}")));
         let id = own.next().expect("a resource").id;
         assert!(own.next().is_none(), "one {resource}");

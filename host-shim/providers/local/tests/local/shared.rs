@@ -41,11 +41,11 @@ fn a_broken_record_is_listed_apart_and_hides_no_other() {
     let machine = Machine::new();
     machine.instance("u1", "acme");
     machine.instance("u2", "other");
-    let held = machine.local.held().expect("a list");
+    let held = machine.local.held().expect("an answer").expect("a list");
     let broken = held.iter().find(|one| one.id.resource == "database").expect("a database").id.clone();
     let file = machine.folder().join("resources").join(names::letters(&broken)).join("resource.json");
     std::fs::write(&file, "{").expect("a broken file");
-    let left = machine.local.held().expect("a list");
+    let left = machine.local.held().expect("an answer").expect("a list");
     assert_eq!(left.len(), held.len() - 1);
     let unreadable = machine.local.unreadable().expect("a list");
     assert_eq!(unreadable.iter().map(|one| one.name.clone()).collect::<Vec<_>>(), [names::letters(&broken)]);

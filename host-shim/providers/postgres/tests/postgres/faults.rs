@@ -88,7 +88,7 @@ fn a_database_is_created_once() {
         assert_eq!(setup.inventory(), (1, 1), "{exchange} {fault:?}");
         let outputs = ensure(&direct, &id, 1);
         setup.stage.tenant(&outputs).batch_execute("CREATE TABLE t (n int)").expect("the tenant logs in and writes");
-        assert_eq!(direct.held().expect("a list").len(), 1);
+        assert_eq!(direct.held().expect("an answer").expect("a list").len(), 1);
         done(&direct, &call("database.destroy", &id, 2, json!({})));
     }
     // A fault at the end of a connection may go unnoticed.
@@ -107,7 +107,7 @@ fn a_database_is_suspended_and_destroyed_once() {
     let exchanges = setup.exchanges(&suspend("inst/database"));
     for (exchange, fault) in matrix(exchanges) {
         setup.play(&suspend("inst/database"), exchange, fault);
-        assert_eq!(direct.held().expect("a list")[0].state, "suspended");
+        assert_eq!(direct.held().expect("an answer").expect("a list")[0].state, "suspended");
     }
     let exchanges = setup.exchanges(&destroy("inst/database"));
     let (mut struck, cases) = (0, matrix(exchanges));
@@ -116,7 +116,7 @@ fn a_database_is_suspended_and_destroyed_once() {
         ensure(&direct, &id, 1);
         struck += usize::from(setup.play(&destroy(&id), *exchange, *fault));
         assert_eq!(setup.inventory(), (0, 0), "{exchange} {fault:?}");
-        assert!(direct.held().expect("a list").is_empty());
+        assert!(direct.held().expect("an answer").expect("a list").is_empty());
         assert!(
             setup.stage.vault.list().expect("the secrets").is_empty(),
             "{exchange} {fault:?}: the password is left"

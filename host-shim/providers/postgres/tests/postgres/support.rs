@@ -100,7 +100,7 @@ impl Provider for WithSecrets {
         self.provider.call(&Call { secrets: SecretAccess::new(Some(secrets)), ..call.clone() })
     }
 
-    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
         self.provider.held()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The first page makes a comparison, unless the last one is only seconds old; the other pages show the same comparison.
 
-use super::tools::{Compared, DriftEntry, Tools};
+use super::tools::{Compared, Differences, DriftEntry, Tools};
 use super::{limit, page_of, scope_name};
 use crate::extract::{Asked, Operator};
 use crate::front::AppState;
@@ -45,7 +45,7 @@ pub(crate) async fn list(
     let Some(tools) = app.tools(&hosted).filter(|tools| tools.drift.is_some()) else {
         return Err(Problem::not_found("the server has no providers that list their resources"));
     };
-    let entries = compared(tools, wanted.after.is_some()).await?;
+    let found = compared(tools, wanted.after.is_some()).await?;
     let contains = |text: &Option<String>, part: &str| text.as_ref().is_some_and(|text| text.contains(part));
     let is_wanted = |entry: &DriftEntry| {
         wanted.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
@@ -53,7 +53,9 @@ pub(crate) async fn list(
             && wanted.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
     };
     let range = (wanted.after, size);
-    Ok(Json(page_of(("differences", &entries), is_wanted, range, |entry| show(entry, &space))))
+    let mut page = page_of(("differences", &found.entries), is_wanted, range, |entry| show(entry, &space));
+    page["not_compared"] = json!(found.not_compared);
+    Ok(Json(page))
 }
 
 fn show(entry: &DriftEntry, space: &str) -> Value {
@@ -71,16 +73,16 @@ fn show(entry: &DriftEntry, space: &str) -> Value {
 }
 
 /// Returns the last comparison if it is new or its other pages are asked for; otherwise compares.
-async fn compared(tools: &Tools, is_later_page: bool) -> Result<Arc<Vec<DriftEntry>>, Problem> {
+async fn compared(tools: &Tools, is_later_page: bool) -> Result<Arc<Differences>, Problem> {
     let Some(check) = tools.drift.clone() else { return Ok(Arc::default()) };
     let mut last = tools.compared.lock().await;
     if let Some(compared) = last.as_ref().filter(|last| is_later_page || last.at.elapsed() < NEW) {
-        return Ok(compared.entries.clone());
+        return Ok(compared.found.clone());
     }
     let found = tokio::task::spawn_blocking(move || check.differences()).await;
     let found = found.map_err(|_| Problem::unavailable("the resources were not compared"))?;
     let found = found.map_err(|text| Problem::new(StatusCode::BAD_GATEWAY, "provider", text))?;
-    let entries = Arc::new(found);
-    *last = Some(Compared { at: Instant::now(), entries: entries.clone() });
-    Ok(entries)
+    let found = Arc::new(found);
+    *last = Some(Compared { at: Instant::now(), found: found.clone() });
+    Ok(found)
 }

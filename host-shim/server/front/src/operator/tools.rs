@@ -33,13 +33,22 @@ pub struct DriftEntry {
     pub problem: Option<String>,
 }
 
+/// The result of a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// The differences, in order.
+    pub entries: Vec<DriftEntry>,
+    /// The number of recorded resources by kind of which no provider has a list.
+    pub not_compared: BTreeMap<String, usize>,
+}
+
 /// Compares the providers' resources with the records.
 pub trait DriftCheck: Send + Sync {
-    /// Compares, and returns all differences in order. Blocks for as long as the providers take to list their resources.
+    /// Compares. Blocks for as long as the providers take to list their resources.
     ///
     /// # Errors
     /// Fails if a provider does not list its resources or the records cannot be read; the text has no secrets.
-    fn differences(&self) -> Result<Vec<DriftEntry>, String>;
+    fn differences(&self) -> Result<Differences, String>;
 
     /// Returns the number of recorded resources by their kind, such as `database`. Blocks while the records are read; what was
     /// read before is not read again.
@@ -81,7 +90,7 @@ pub trait BackupList: Send + Sync {
 /// The differences of the last comparison.
 pub(super) struct Compared {
     pub(super) at: Instant,
-    pub(super) entries: Arc<Vec<DriftEntry>>,
+    pub(super) found: Arc<Differences>,
 }
 
 /// The tools of operators' requests to a site.

@@ -4,7 +4,7 @@ use super::commands::Served;
 use super::raw::Answer;
 use end_to_end::world::START_MS;
 use extension_contract::ActorKind;
-use host_front::{DriftCheck, DriftEntry, Tools};
+use host_front::{Differences, DriftCheck, DriftEntry, Tools};
 use host_provider_api::{ObjectList, ObjectListError, ObjectPage, ObjectQuery, Registry, Secret};
 use host_stripe::{Config, Stripe};
 use host_verify::StripeAccess;
@@ -194,11 +194,14 @@ struct Differing {
 }
 
 impl DriftCheck for Differing {
-    fn differences(&self) -> Result<Vec<DriftEntry>, String> {
+    fn differences(&self) -> Result<Differences, String> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         match self.fails {
             true => Err("the region does not answer".to_owned()),
-            false => Ok(self.entries.lock().expect("no panic").clone()),
+            false => Ok(Differences {
+                entries: self.entries.lock().expect("no panic").clone(),
+                not_compared: [("disk".to_owned(), 2)].into(),
+            }),
         }
     }
 
@@ -232,6 +235,7 @@ fn an_operator_sees_differences_of_resources_by_page_and_searches_them() {
     let get = |query: &str| json(&served.send(&format!("GET /api/operator/drift{query}"), &admin, &[], &Value::Null));
     let all = get("");
     assert_eq!((&all["total_count"], &all["next"]), (&json!(4), &Value::Null), "{all}");
+    assert_eq!(all["not_compared"], json!({"disk": 2}), "{all}");
     assert_eq!(all["differences"][0]["account"], "user:ada", "{all}");
     assert_eq!(all["differences"][3]["account"], Value::Null, "{all}");
     let first = get("?limit=3");

@@ -21,7 +21,7 @@ fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
         let story = killed_at(&story, *at, *kill);
         let (world, opened) = machine();
         let mut found = failures(&played(&story, &world, &host_native::runners()));
-        let held = opened.registry.held().expect("a list");
+        let held = opened.registry.held().expect("lists").held;
         if !held.is_empty() {
             found.push(format!("remaining: {held:?}"));
         }
