@@ -140,3 +140,15 @@ fn one_host_leads_until_it_ends() {
     assert!(is_led, "the second host leads after the first");
     assert!(Webhooks::in_memory().expect("webhooks").leads().expect("asked"), "a file has one host");
 }
+
+#[test]
+fn a_host_that_does_not_lead_any_more_sends_nothing() {
+    let [frozen, second] = opened(&in_postgresql());
+    assert!(second.webhooks.leads().expect("asked"), "it has taken the lead");
+    frozen.add("shop", None, &[]);
+    frozen.subscription("ada", "active");
+    frozen.settle();
+    assert_eq!(frozen.got("shop"), [], "it was about to send when it was frozen");
+    second.settle();
+    assert_eq!(second.got("shop").len(), 1);
+}
