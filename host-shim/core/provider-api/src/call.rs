@@ -15,6 +15,9 @@ pub struct Call {
     pub scope: String,
     /// Key of the effect; together with `scope` and `generation` it is the provider's idempotency key.
     pub key: String,
+    /// Time of the request in milliseconds since the epoch. A store that was restored from a backup may use a key and a generation again
+    /// for other work; then the time differs.
+    pub requested_at: i64,
     /// Generation of the effect; a higher generation supersedes the desired state of a lower one.
     pub generation: u32,
     /// Number of the attempt, from 1; a call after a crash and each poll repeat the number.

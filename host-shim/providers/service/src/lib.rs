@@ -36,7 +36,8 @@ pub enum ConfigError {
 /// The provider of the effects of one service.
 ///
 /// The request is a `POST` of a JSON object with `kind`, `scope`, `key`, `generation`, `attempt`, `payload`, and `token` if an earlier
-/// answer had one. Its header `webhook-id` is the same for every attempt of an effect, and another for each effect and generation.
+/// answer had one. Its header `webhook-id` is the same for every attempt of an effect, and another for each effect and generation,
+/// also if a store that was restored from a backup uses a key and a generation again.
 ///
 /// | status | meaning | members of the answer |
 /// |---|---|---|

@@ -26,9 +26,11 @@ pub(crate) fn parts(url: &str) -> Option<(&str, &str)> {
     (is_allowed && rest.chars().all(is_plain)).then_some((base, if path.is_empty() { "/" } else { path }))
 }
 
-/// Returns the id of the effect: the same for each attempt.
+/// Returns the id of the effect: the same for each attempt. A store that was restored from a backup may request other work under the
+/// same key and generation, but not at the same time with the same payload.
 pub(crate) fn id(call: &Call) -> String {
-    let hash = Sha256::digest(format!("{}\n{}\n{}", call.scope, call.key, call.generation));
+    let Call { scope, key, generation, requested_at, payload, .. } = call;
+    let hash = Sha256::digest(format!("{scope}\n{key}\n{generation}\n{requested_at}\n{payload}"));
     format!("eff_{}", hex::encode(&hash[..16]))
 }
 
@@ -75,5 +77,15 @@ mod tests {
         assert_eq!(call(1, 1, "a"), call(1, 2, "a"));
         assert_ne!(call(1, 1, "a"), call(2, 1, "a"));
         assert_ne!(call(1, 1, "a"), call(1, 1, "b"));
+    }
+
+    #[test]
+    fn other_work_under_a_key_that_a_restored_store_uses_again_has_another_id() {
+        let first = Call { key: "inst_1/box/ensure".to_owned(), generation: 1, requested_at: 1_000, ..Call::default() };
+        let again = Call { requested_at: 2_000, ..first.clone() };
+        let other = Call { payload: json!({"size": 2}), ..first.clone() };
+        assert_ne!(id(&first), id(&again));
+        assert_ne!(id(&first), id(&other));
+        assert_eq!(id(&again), id(&Call { attempt: 3, lease: 7, token: Some("t".to_owned()), ..again.clone() }));
     }
 }

@@ -95,7 +95,6 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_provider_api::SecretAccess;
     use serde_json::json;
 
     const SCOPE: &str = "shop/test/user:A";
@@ -108,10 +107,8 @@ mod tests {
             generation: 1,
             attempt,
             payload: json!({}),
-            token: None,
-            deadline: None,
             lease: 1,
-            secrets: SecretAccess::default(),
+            ..Call::default()
         }
     }
 

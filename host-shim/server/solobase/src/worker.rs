@@ -115,6 +115,8 @@ pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
         deadline: lent.deadline,
         lease: lent.lease,
         secrets: registry.secret_access(),
+        // The block does not say when the effect was requested.
+        requested_at: 0,
     };
     let answer = Answer {
         account: lent.account.clone(),

@@ -64,6 +64,7 @@ pub(super) fn call_of(row: &EffectRow, secrets: SecretAccess) -> Result<Call, Ef
         kind: row.effect.kind.clone(),
         scope: row.scope.name(),
         key: row.effect.key.clone(),
+        requested_at: row.created_at,
         generation: row.effect.generation,
         attempt: row.attempts,
         payload,
