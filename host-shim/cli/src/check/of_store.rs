@@ -98,7 +98,8 @@ fn of_fall(Fall { product, price, key, before, after, accounts }: &Fall) -> Stri
         1 => "for 1 account at once".to_owned(),
         _ => format!("for {accounts} accounts at once"),
     };
-    format!("falls: {key} of {product} at {price} from {} to {}, {whom}", amount(*before), amount(*after))
+    let at = price.as_ref().map(|price| format!(" at {price}")).unwrap_or_default();
+    format!("falls: {key} of {product}{at} from {} to {}, {whom}", amount(*before), amount(*after))
 }
 
 fn print(rehearsal: &Rehearsal, format: Format) -> io::Result<()> {

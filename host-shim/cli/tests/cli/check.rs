@@ -428,6 +428,28 @@ fn a_start_over_a_store_is_rehearsed() {
     let off = json!({"off_sale": {"product": "prod_team", "price": "price_team", "accounts": 1}});
     assert_eq!(ran.lines(), [off, json!({"summary": {"off_sale": 1, "falls": 0}})], "{}", ran.stderr);
 
+    // The default plan has no price, and the account has another plan.
+    let with_default = |seats: u32| {
+        let default = format!(
+            "products:\n  - {{id: prod_solo, product_type: seat_plan, name: Solo, default: true, metadata: {{slug: solo, seats: {seats}}}}}\n"
+        );
+        CATALOG.replacen("products:\n", &default, 1)
+    };
+    let copy = tempfile::tempdir().expect("a folder");
+    let of_default = copy.path().join("store.db").display().to_string();
+    edited(&with_default(2));
+    let visits = lines(&[subscription("evt_1"), register("cmd_1", "u7"), register("cmd_2", "u8")]);
+    let visits = String::from_utf8(visits).expect("UTF-8").replace("price_xyz789", "price_team");
+    let fixtures_folder = fixtures().display().to_string();
+    let replay =
+        ["replay", "--native", "--fixtures", &fixtures_folder, "--business", &path, "--store", &of_default, "-"];
+    let ran = run(&replay, visits.as_bytes());
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    edited(&with_default(1));
+    let ran = check(folder.path(), &["--store", &format!("sqlite:{of_default}")]);
+    let fall = "falls: seats of prod_solo from 2 to 1, for 2 accounts at once\nthe start is not refused\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, fall), "{}", ran.stderr);
+
     // What the start refuses: another amount of a published price.
     edited(&CATALOG.replace("amount: 900", "amount: 950"));
     let ran = rehearsed(&[]);
@@ -445,4 +467,11 @@ fn a_start_over_a_store_is_rehearsed() {
     assert_eq!(rehearsed(&[]).stdout, "the start changes nothing for anybody\n");
     let missing = check(folder.path(), &["--store", "sqlite:no-such.db"]);
     assert_eq!((missing.code, missing.stderr.contains("no such file")), (2, true), "{}", missing.stderr);
+}
+
+fn register(id: &str, user: &str) -> Value {
+    json!({
+        "id": id, "command": "mail.subscribe", "account": format!("user:{user}"), "timestamp": "2026-01-01T00:00:01Z",
+        "actor": {"kind": "user", "id": user}, "payload": {},
+    })
 }

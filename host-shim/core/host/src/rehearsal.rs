@@ -2,10 +2,11 @@
 
 use crate::catalog::{check_not_newer, load_if_changed};
 use crate::outbox::Outbox;
-use crate::processor::Processor;
+use crate::processor::{Processor, Questions};
 use crate::{Setup, StartError, read};
 use extension_contract::{
-    Account, Price, Product, PurchaseStatus, Row, RowKind, StoredRow, SubscriptionStatus, Timestamp,
+    Account, Actor, Entitlement, Price, Product, PurchaseStatus, Question, Row, RowKind, StoredRow, SubscriptionStatus,
+    Timestamp,
 };
 use host_provider_api::Registry;
 use host_store::{Changes, MemoryStore, Partition, Read, RowWrite, Scope, Store, Stored};
@@ -22,7 +23,7 @@ const UNLIMITED: i64 = -1;
 pub struct Rehearsal {
     /// What goes off sale, by id.
     pub off_sale: Vec<OffSale>,
-    /// Limits that fall, by price and entitlement.
+    /// Limits that fall: by price and entitlement, then those of the default plans.
     pub falls: Vec<Fall>,
 }
 
@@ -37,20 +38,20 @@ pub struct OffSale {
     pub accounts: usize,
 }
 
-/// An entitlement of which a price grants less.
+/// An entitlement of which a price or a default plan grants less.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fall {
     /// Id of the product.
     pub product: String,
-    /// Id of the price.
-    pub price: String,
+    /// Id of the price; none for a default plan, which has none.
+    pub price: Option<String>,
     /// Entitlement.
     pub key: String,
     /// Amount before the start; -1 is unlimited.
     pub before: i64,
     /// Amount after it.
     pub after: i64,
-    /// Number of accounts that pay the price.
+    /// Number of accounts that pay the price, or have no other plan.
     pub accounts: usize,
 }
 
@@ -72,7 +73,9 @@ pub fn rehearse(
     let processor = Processor::new(Box::new(copy), runner, business.clone())
         .map_err(|error| StartError::Config { business: business.name.clone(), error })?;
     let mut outbox = Outbox::new(processor, Registry::new());
+    let unpaid_before = unpaid(outbox.processor_mut(), &business.name, now)?;
     load_if_changed(setup.business(), &mut outbox, now)?;
+    let unpaid_after = unpaid(outbox.processor_mut(), &business.name, now)?;
     let after = outbox.processor().store();
     let prices = |store: &dyn Read| -> Stored<BTreeMap<String, Price>> {
         Ok(read::prices(store, &partition)?.into_iter().map(|price| (price.id.clone(), price)).collect())
@@ -99,7 +102,7 @@ pub fn rehearse(
             if is_less(after, grant.amount) {
                 rehearsal.falls.push(Fall {
                     product: price.product_id.clone(),
-                    price: id.clone(),
+                    price: Some(id.clone()),
                     key: grant.key.clone(),
                     before: grant.amount,
                     after,
@@ -110,8 +113,86 @@ pub fn rehearse(
     }
     rehearsal.off_sale.extend(gone.into_keys().map(|product| OffSale { product, price: None, accounts: 0 }));
     rehearsal.off_sale.sort();
-    count_holders(store, &partition, &mut rehearsal)?;
+    let mut defaults = DefaultFall::all(&unpaid_before, &unpaid_after);
+    let types: BTreeMap<String, String> =
+        read::products(store, &platform)?.into_iter().map(|row| (row.id, row.values.product_type)).collect();
+    for default in &mut defaults {
+        let of_type = types.get(&default.fall.product);
+        let family = prices_before.values().find(|price| Some(&price.product_type) == of_type);
+        default.family = family.and_then(|price| price.family.clone());
+    }
+    count_holders(store, &partition, &prices_before, &mut rehearsal, &mut defaults)?;
+    rehearsal.falls.extend(defaults.into_iter().map(|default| default.fall));
     Ok(rehearsal)
+}
+
+/// What accounts without a purchase may have, by the kind of account and the entitlement.
+type Unpaid = BTreeMap<(AccountKind, String), Entitlement>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum AccountKind {
+    User,
+    Organization,
+}
+
+impl AccountKind {
+    fn of(account: &Account) -> Option<AccountKind> {
+        match account {
+            Account::Platform => None,
+            Account::User(_) => Some(AccountKind::User),
+            Account::Organization(_) => Some(AccountKind::Organization),
+        }
+    }
+}
+
+/// Asks what a new user and a new organization may have.
+fn unpaid(processor: &mut Processor, business: &str, at: Timestamp) -> Result<Unpaid, StartError> {
+    let mut found = Unpaid::new();
+    let nobody = || "rehearsal".to_owned();
+    for account in [Account::User(nobody()), Account::Organization(nobody())] {
+        let Some(kind) = AccountKind::of(&account) else { continue };
+        let question = Question { account, actor: Actor::system(), at };
+        let granted = processor.ask_entitlements(&question).map_err(|error| {
+            let reason = format!("it does not say what an account without a plan may have: {error}");
+            StartError::Extension { business: business.to_owned(), reason }
+        })?;
+        found.extend(granted.into_iter().map(|one| ((kind, one.key.clone()), one)));
+    }
+    Ok(found)
+}
+
+/// A limit that falls for accounts without another plan of a family.
+struct DefaultFall {
+    fall: Fall,
+    kinds: BTreeSet<AccountKind>,
+    /// The family of the default plan; none if no plan of it has a price.
+    family: Option<String>,
+}
+
+impl DefaultFall {
+    /// Returns what falls, without the families and the accounts.
+    fn all(before: &Unpaid, after: &Unpaid) -> Vec<DefaultFall> {
+        let mut found: Vec<DefaultFall> = Vec::new();
+        for ((kind, key), granted) in before {
+            let allowed = after.get(&(*kind, key.clone())).map_or(0, |after| after.allowed);
+            if !is_less(allowed, granted.allowed) {
+                continue;
+            }
+            let fall = Fall {
+                product: granted.sources.join(", "),
+                price: None,
+                key: key.clone(),
+                before: granted.allowed,
+                after: allowed,
+                accounts: 0,
+            };
+            match found.iter_mut().find(|known| known.fall == fall) {
+                Some(known) => _ = known.kinds.insert(*kind),
+                None => found.push(DefaultFall { fall, kinds: [*kind].into(), family: None }),
+            }
+        }
+        found
+    }
 }
 
 fn is_less(amount: i64, than: i64) -> bool {
@@ -174,9 +255,15 @@ fn each(
     }
 }
 
-/// Counts the accounts that pay a price or have bought it.
-fn count_holders(store: &dyn Read, partition: &Partition, rehearsal: &mut Rehearsal) -> Stored<()> {
-    if rehearsal.off_sale.is_empty() && rehearsal.falls.is_empty() {
+/// Counts the accounts that pay a price or have bought it, or that have no other plan than the default one.
+fn count_holders(
+    store: &dyn Read,
+    partition: &Partition,
+    all_prices: &BTreeMap<String, Price>,
+    rehearsal: &mut Rehearsal,
+    defaults: &mut [DefaultFall],
+) -> Stored<()> {
+    if rehearsal.off_sale.is_empty() && rehearsal.falls.is_empty() && defaults.is_empty() {
         return Ok(());
     }
     for scope in store.scopes(Some(partition))? {
@@ -211,7 +298,13 @@ fn count_holders(store: &dyn Read, partition: &Partition, rehearsal: &mut Rehear
             off.accounts += usize::from(is_held);
         }
         for fall in &mut rehearsal.falls {
-            fall.accounts += usize::from(prices.contains(&fall.price));
+            fall.accounts += usize::from(fall.price.as_ref().is_some_and(|price| prices.contains(price)));
+        }
+        let families: BTreeSet<&str> = prices.iter().filter_map(|id| all_prices.get(id)?.family.as_deref()).collect();
+        for DefaultFall { fall, kinds, family } in &mut *defaults {
+            let is_of_kind = AccountKind::of(&scope.account).is_some_and(|kind| kinds.contains(&kind));
+            let has_other = family.as_deref().is_some_and(|family| families.contains(family));
+            fall.accounts += usize::from(is_of_kind && !has_other);
         }
     }
     Ok(())
