@@ -267,6 +267,13 @@ pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     if let Some(published) = &current {
         withdrawal::keep_grants(published, published.terms()?, &mut price)?;
     }
+    // What was sold before keeps the conditions of its time.
+    if let Some(published) = &current {
+        let terms = Terms::read(&price)?.after(published.terms()?, desk.now);
+        if !terms.former.is_empty() {
+            price.terms = encode(&terms)?;
+        }
+    }
     // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
     if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
         price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;

@@ -68,6 +68,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
         split: decl.split.as_ref().and_then(|split| split.share(&proposed.metadata)),
+        former: Vec::new(),
         provider: None,
     }
 }

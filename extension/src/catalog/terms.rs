@@ -1,14 +1,15 @@
 //! Prices with their terms, which a price's row stores as JSON.
 
 use super::split::Share;
-use crate::model::json::{decode_often, is_false};
+use crate::model::json::{decode_often, encode, is_false};
 use crate::model::merge::price::OnSale;
-use extension_contract::{Fallible, Price};
+use extension_contract::{Fallible, Price, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::rc::Rc;
 
 /// The terms of a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
@@ -36,10 +37,31 @@ pub(crate) struct Terms {
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,
+    /// The conditions that a later catalog has replaced, oldest first. What was sold before keeps them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerConditions>,
     /// The newest snapshot of whether the provider sells the price; `None` if there is no snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
 }
+
+/// Conditions of a price until a change of the catalog.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct FormerConditions {
+    /// Time of the change.
+    pub until: Timestamp,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub requires_plan: bool,
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+}
+
+/// Maximum number of stored former conditions of a price.
+const FORMER_MAX: usize = 16;
 
 /// A price of the catalog. Its terms are decoded on first use.
 #[derive(Debug)]
@@ -63,6 +85,14 @@ impl CatalogPrice {
         Ok(self.terms.get_or_init(|| terms))
     }
 
+    /// Returns the price with the conditions of what was sold at a time, or the price itself if they are those of today.
+    pub fn sold_at(self: Rc<Self>, at: Timestamp) -> Fallible<Rc<CatalogPrice>> {
+        Ok(match self.terms()?.sold_at(at) {
+            None => self,
+            Some(terms) => Rc::new(CatalogPrice::of(Price { terms: encode(&terms)?, ..self.row.clone() })),
+        })
+    }
+
     /// Returns the rank of the price within its family. Fails if the stored terms are damaged.
     pub fn rank(&self) -> Fallible<i64> {
         Ok(self.terms()?.rank)
@@ -78,6 +108,30 @@ impl Deref for CatalogPrice {
 }
 
 impl Terms {
+    fn conditions(&self, until: Timestamp) -> FormerConditions {
+        let Terms { requires_plan, condition, conditions, item, .. } = self.clone();
+        FormerConditions { until, requires_plan, condition, conditions, item }
+    }
+
+    /// Takes over the conditions that these terms replace at a time, and those that they replaced before.
+    pub fn after(mut self, published: &Terms, at: Timestamp) -> Terms {
+        self.former.clone_from(&published.former);
+        if self.conditions(at) != published.conditions(at) {
+            self.former.push(published.conditions(at));
+            if self.former.len() > FORMER_MAX {
+                self.former.remove(0);
+            }
+        }
+        self
+    }
+
+    /// Returns the terms of what was sold at a time; `None` if its conditions are those of today.
+    pub fn sold_at(&self, at: Timestamp) -> Option<Terms> {
+        let FormerConditions { requires_plan, condition, conditions, item, .. } =
+            self.former.iter().find(|former| at < former.until)?.clone();
+        Some(Terms { requires_plan, condition, conditions, item, former: Vec::new(), ..self.clone() })
+    }
+
     /// Decodes the terms of a price.
     pub fn read(price: &Price) -> Fallible<Terms> {
         decode_often("prices", &price.id, &price.terms)

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 /// Returns the terms of a price as they are stored with a sale.
 pub(crate) fn terms_of(price: &CatalogPrice) -> Ruled<Sold> {
-    let terms = Terms { provider: None, ..price.terms()?.clone() };
+    let terms = Terms { former: Vec::new(), provider: None, ..price.terms()?.clone() };
     Ok(Sold {
         price: price.id.clone(),
         product_type: price.product_type.clone(),

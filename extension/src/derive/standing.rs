@@ -149,7 +149,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     let items = items(&subscriptions, &bought)?;
     let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
         let terms = price.terms()?;
-        if price.family.is_some() || !is_effective(terms, &plans.in_force, &items, source) {
+        if quantity == 0 || price.family.is_some() || !is_effective(terms, &plans.in_force, &items, source) {
             return Ok(());
         }
         let is_met = |grant: &&Grant| {

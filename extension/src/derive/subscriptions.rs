@@ -193,7 +193,9 @@ fn paid_quantity(
     let counted = billing.counted.iter().filter(|(id, _)| is_same(id)).map(|(_, at)| *at).max();
     let at_payment = counted.map(|at| {
         let seen = row.history.iter().rev().filter(|seen| seen.at() <= at).find_map(named);
-        seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0)
+        let paid = seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0);
+        // Fewer that were asked for later are paid for as well.
+        good().filter(|seen| seen.at() > at).filter_map(named).fold(paid, u32::min)
     });
     let period = row.state().items.iter().filter(|item| is_same(&item.price_id)).map(|item| item.period_start).min();
     let mut paid = Paid { quantity, before: None };
@@ -204,12 +206,16 @@ fn paid_quantity(
                 .unwrap_or_else(|| good().find_map(|seen| named(seen).filter(|fewer| *fewer < quantity)).unwrap_or(0)),
             // A renewal goes on with what was there before its period.
             RENEWAL => {
-                good().filter(|seen| period.is_some_and(|start| seen.at() < start)).find_map(named).unwrap_or(quantity)
+                let mut before = good().filter(|seen| period.is_some_and(|start| seen.at() < start)).peekable();
+                match before.peek().is_some() {
+                    true => before.find_map(named).unwrap_or(0),
+                    false => quantity,
+                }
             }
             _ => continue,
         };
         paid.quantity = paid.quantity.min(most);
-        if most == 0 && invoice.reason == CHANGE {
+        if most == 0 && invoice.reason != BEGINNING {
             let before = good().find(|seen| seen.quantity_of(&price.id).is_none());
             paid.before = before.map(|seen| seen.prices().to_vec());
         }
@@ -293,6 +299,8 @@ pub(crate) fn facts(
         let mut gives = if billing.beaten || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
         let mut before: Vec<(Rc<CatalogPrice>, u32)> = Vec::new();
         for (price, quantity) in &mut gives {
+            let sold_at = row.history.iter().find(|seen| seen.quantity_of(&price.id).is_some()).map(Observation::at);
+            *price = price.clone().sold_at(sold_at.unwrap_or(row.first_at))?;
             let paid = paid_quantity(price, *quantity, &row, &billing, &known, now);
             *quantity = paid.quantity;
             // What an unpaid change has replaced is still paid for. A plan's family has its own rule.

@@ -3,7 +3,7 @@
 use crate::compose::Composer;
 use crate::explorer::{Explorer, Finding, VariantKind, Written};
 use crate::law::{Breach, Law, first_difference, requested_movements};
-use crate::plan::Plan;
+use crate::plan::{Act, Plan};
 use crate::stage::{Mark, Stage, accounts};
 use extension_contract::Account;
 use host_replay::state::account_rows;
@@ -42,8 +42,13 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     let acts = &written.plan.acts;
     let mut edits = Vec::new();
     for (name, catalog) in of_catalog(&tale.business.catalog) {
-        // What is sold first is sold at an act in the middle, so the last places are of most interest.
-        for at in (1..=acts.len()).rev().step_by(acts.len().div_ceil(PLACES).max(1)) {
+        // A command or a use after the edit may rightly have another result.
+        let asks = |act: &Act| {
+            !tale.scenario.steps[act.step].action.is_provider_event()
+                && tale.scenario.steps[act.step].action.event_id().is_some()
+        };
+        let first = acts.iter().rposition(asks).map_or(1, |last| last + 1);
+        for at in (first..=acts.len()).rev().step_by((acts.len() - first + 1).div_ceil(PLACES).max(1)) {
             let clock = written.marks[at].clock();
             let act = composer.command("catalog.load", Some(Account::Platform), catalog.clone(), clock)?;
             edits.push((name.clone(), at, act));
@@ -99,8 +104,13 @@ fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
         }
     }
     let mut allowed = crate::law::standing(host)?;
-    // The names of the catalog's own products change with it.
+    // The names of the catalog's own products change with it, and what is in use is no sale.
     allowed.as_object_mut().into_iter().for_each(|of| drop(of.remove("claims")));
+    for (_, of_account) in allowed.as_object_mut().into_iter().flatten() {
+        for (_, row) in of_account["entitlements"].as_object_mut().into_iter().flatten() {
+            row.as_object_mut().into_iter().for_each(|row| drop(row.remove("used")));
+        }
+    }
     Ok(Sold { rows, movements: requested_movements(host)?, allowed })
 }
 

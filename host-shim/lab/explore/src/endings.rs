@@ -24,8 +24,10 @@ pub(crate) enum Relation {
     NotMore,
     /// Everybody may use the same.
     Same,
-    /// Money moves, a book changes, or operators get a mail.
+    /// Money moves, a book changes, or somebody gets a mail.
     Heard,
+    /// The same money moves.
+    SameMoney,
     /// The payment gives something, or it goes back, or operators get a mail.
     Given,
     /// Nobody gets a mail.
@@ -163,9 +165,7 @@ impl Outcome {
     }
 
     fn is_heard(&self, without: &Outcome) -> bool {
-        self.movements != without.movements
-            || self.ledgers != without.ledgers
-            || self.mails_to_operators > without.mails_to_operators
+        self.movements != without.movements || self.ledgers != without.ledgers || !self.mails.is_subset(&without.mails)
     }
 }
 
@@ -184,9 +184,16 @@ fn judge(relation: Relation, without: &Outcome, with: &Outcome) -> Option<Breach
             };
             Some(Breach { values: values(), ..Breach::new(Law::Paid, what) })
         }
-        Relation::Heard => (!with.is_heard(without)).then(|| {
-            Breach::new(Law::Heard, "no book changes, no money moves, and no operator gets a mail".to_owned())
-        }),
+        Relation::Heard => (!with.is_heard(without))
+            .then(|| Breach::new(Law::Heard, "no book changes, no money moves, and nobody gets a mail".to_owned())),
+        Relation::SameMoney => {
+            let what = with.movements.iter().find(|movement| !without.movements.contains(movement));
+            let what = what.map(|more| format!("also requested: {more}")).or_else(|| {
+                let less = without.movements.iter().find(|movement| !with.movements.contains(movement))?;
+                Some(format!("not requested: {less}"))
+            })?;
+            Some(Breach::new(Law::SameMoney, what))
+        }
         Relation::Given => {
             let is_settled =
                 with.movements != without.movements || with.mails_to_operators > without.mails_to_operators;

@@ -507,16 +507,13 @@ impl List<'_, '_> {
             return Ok(());
         }
         let rest: Vec<Act> = self.story.acts[last + 1..].to_vec();
-        let mut without = rest;
-        without.push(close);
-        let mut with = without.clone();
-        with.push(Act::at(payment.step, at + 30 * SECOND));
-        for acts in [&mut with, &mut without] {
-            acts.extend(ended.clone());
-        }
+        let without: Vec<Act> =
+            self.story.acts[last..].iter().cloned().chain([close.clone()]).chain(ended.clone()).collect();
+        let late = Act::at(payment.step, at + 30 * SECOND);
+        let with: Vec<Act> = rest.into_iter().chain([close, late]).chain(ended).collect();
         self.found.push(Ending {
             name: "the last payment is told after the closing".to_owned(),
-            relation: Relation::Given,
+            relation: Relation::SameMoney,
             from: last,
             with,
             without,
