@@ -95,6 +95,11 @@ fn an_effect_that_no_provider_carries_out_stops_the_start_by_name() {
         assert!(ran.stderr.contains(kind), "{}", ran.stderr);
     }
     assert!(!ran.stderr.contains("`database."), "no workspace needs a database: {}", ran.stderr);
+    // No clause of this business requests a mail, and its operators get some.
+    let folder = tempfile::tempdir().expect("a folder");
+    let of_stripe = args("twobot", &folder.path().join("data"), &["--providers", "stripe"]);
+    let ran = run_with(&of_stripe, b"", &[&environment()[..], &[("STRIPE_TEST_KEY", "sk_test_1")]].concat());
+    assert_eq!((ran.code, ran.stderr.contains("`mail.send`")), (2, true), "{ran:?}");
     let ran = refused("solobase", &[]);
     assert_eq!((ran.code, ran.stderr.contains("--providers")), (2, true), "{ran:?}");
     let ran = refused("nowhere", &["--providers", "local"]);

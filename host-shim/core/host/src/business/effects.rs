@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Beginning of the kinds that every business with a price needs.
 const STRIPE: &str = "stripe.";
-/// Kind of a mail.
+/// Kind of a mail. Operators and customers get some without a clause, for example after a failed step.
 const MAIL: &str = "mail.send";
 /// Kinds that the host itself carries out.
 const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
@@ -57,18 +57,19 @@ impl BusinessFolder {
     }
 
     /// Returns the kinds that stop the start of a server with these providers, in order: those that the clauses can request, and
-    /// those of Stripe.
+    /// those that the extension requests of its own accord.
     pub fn uncovered(
         &self,
         config: &BTreeMap<String, String>,
         declarations: &Declarations,
         registry: &Registry,
     ) -> Vec<String> {
-        let of_stripe = declarations.effects.iter().map(|effect| effect.kind.as_str());
-        let of_stripe = of_stripe.filter(|kind| kind.starts_with(STRIPE) && !registry.takes(kind)).map(str::to_owned);
+        let is_own_accord = |kind: &str| kind.starts_with(STRIPE) || kind == MAIL;
+        let of_extension = declarations.effects.iter().map(|effect| effect.kind.as_str());
+        let of_extension = of_extension.filter(|kind| is_own_accord(kind) && !registry.takes(kind)).map(str::to_owned);
         let of_clauses = self.without_provider(config, registry).into_iter().map(|effect| effect.kind);
         let mut found: Vec<String> =
-            of_clauses.chain(of_stripe).filter(|kind| !OF_HOST.contains(&kind.as_str())).collect();
+            of_clauses.chain(of_extension).filter(|kind| !OF_HOST.contains(&kind.as_str())).collect();
         found.sort();
         found.dedup();
         found
@@ -187,13 +188,14 @@ product_types:
                 "database.destroy",
                 "database.ensure",
                 "database.restore",
+                "mail.send",
                 "object.sign",
                 "shelf.stamp",
                 "stripe.refund.create"
             ],
             "no other name of the business is the name of an effect"
         );
-        registry.register(&["database", "object.sign", "stripe"], Arc::new(Scripted::new()));
+        registry.register(&["database", "mail", "object.sign", "stripe"], Arc::new(Scripted::new()));
         assert_eq!(business.uncovered(&config, &declarations(), &registry), ["shelf.stamp"]);
     }
 
