@@ -128,7 +128,7 @@ impl Terms {
     /// Returns the terms of what was sold at a time; `None` if its conditions are those of today.
     pub fn sold_at(&self, at: Timestamp) -> Option<Terms> {
         let FormerConditions { requires_plan, condition, conditions, item, .. } =
-            self.former.iter().find(|former| at < former.until)?.clone();
+            self.former.iter().find(|former| at <= former.until)?.clone();
         Some(Terms { requires_plan, condition, conditions, item, former: Vec::new(), ..self.clone() })
     }
 

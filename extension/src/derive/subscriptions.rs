@@ -190,9 +190,19 @@ fn paid_quantity(
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
     let good = || row.history.iter().rev().filter(|seen| is_good(seen));
     // The quantity that the last payment paid for is that of the snapshot at its time.
-    let counted = billing.counted.iter().filter(|(id, _)| is_same(id)).map(|(_, at)| *at).max();
-    let at_payment = counted.map(|at| {
-        let seen = row.history.iter().rev().filter(|seen| seen.at() <= at).find_map(named);
+    let counted = billing.counted.values().filter(|counted| counted.prices.iter().any(is_same)).max_by_key(|of| of.at);
+    let at_payment = counted.map(|counted| {
+        let at = counted.at;
+        let newest = row
+            .history
+            .iter()
+            .rev()
+            .filter(|seen| seen.at() <= at && named(seen).is_some())
+            .map(Observation::at)
+            .next();
+        // Of several snapshots of one second, the one that the invoice charges.
+        let of_second = || row.history.iter().rev().filter(|seen| Some(seen.at()) == newest).filter_map(named);
+        let seen = of_second().find(|quantity| counted.quantities.contains(quantity)).or_else(|| of_second().next());
         let paid = seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0);
         // Fewer that were asked for later are paid for as well.
         good().filter(|seen| seen.at() > at).filter_map(named).fold(paid, u32::min)

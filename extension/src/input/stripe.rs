@@ -347,6 +347,8 @@ impl SubscriptionSchedule<'_> {
 pub(crate) struct Line<'a> {
     #[serde(default)]
     pub amount: i64,
+    #[serde(default)]
+    pub quantity: Option<u32>,
     #[serde(borrow, default)]
     price: Option<Ref<'a>>,
     #[serde(borrow, default)]

@@ -82,14 +82,14 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
     }
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_some() && !facts.row.is_final()) {
         let is_unpaid = matches!(facts.row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
-        let is_replaced = |family: &&str| {
+        let is_replaced = |family: &str| {
             let named = facts.named.iter().any(|price| price.family.as_deref() == Some(family));
             named
-                && paid[*family]
+                && paid[family]
                     .iter()
                     .any(|newer| newer.row.first_at > facts.row.first_at && settled.contains(newer.id.as_str()))
         };
-        if is_unpaid && paid.keys().any(|family| is_replaced(&family)) {
+        if is_unpaid && paid.keys().any(|family| is_replaced(family)) {
             let ended = cancel_now(&facts.id)?;
             if desk.account.record_fact(&FactKey::Beaten(&facts.id).to_string())? {
                 desk.account.ask(ended);

@@ -8,7 +8,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::names::LOOK_UP_PAYMENTS;
 use crate::catalog::react::publish;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::sort_by;
+use crate::model::gather::{gather, sort_by};
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::mails;
@@ -16,10 +16,10 @@ use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payme
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::Payment;
-use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
+use crate::model::records::subscription_history::{BillingHistory, COUNTED_MAX, Counted, KEPT_MAX, OpenInvoice};
 use extension_contract::*;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Stripe's `billing_reason` of a renewal.
@@ -209,6 +209,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     let line = |line: &stripe::Line<'_>| Line {
         price: line.price_id().map(str::to_owned),
         amount_minor: line.amount,
+        quantity: line.quantity,
         proration: line.is_proration(),
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
@@ -254,7 +255,13 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let known = desk.account.fetch::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
-    let prices = || invoice.lines.iter().filter(|line| line.amount_minor >= 0).filter_map(|line| line.price.clone());
+    let prices = || {
+        invoice
+            .lines
+            .iter()
+            .filter(|line| line.amount_minor > 0 || line.amount_minor == 0 && !line.proration)
+            .filter_map(|line| line.price.clone())
+    };
     let open = |void_at: Option<Timestamp>| {
         let mut prices: Vec<String> = prices().collect();
         prices.dedup();
@@ -296,15 +303,22 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             billing.began_with = Some(id.to_owned());
         }
         let at = invoice.paid_at.unwrap_or(invoice.at);
+        let charged = invoice.lines.iter().filter(|line| line.amount_minor > 0);
+        let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));
         let is_whole = invoice.began_subscription() || invoice.reason == RENEWAL;
+        let period = invoice.period_start.filter(|_| is_whole);
+        let counted = Counted { prices: open(None).prices, quantities, at: period.unwrap_or(invoice.first_at) };
+        billing.counted.insert(id.to_owned(), counted);
+        if billing.counted.len() > COUNTED_MAX {
+            let oldest = billing.counted.iter().map(|(id, counted)| (counted.at, id.clone())).min();
+            oldest.and_then(|(_, id)| billing.counted.remove(&id));
+        }
         for price in prices() {
             let later = |times: &mut BTreeMap<String, Timestamp>, at: Timestamp| {
                 let latest = times.entry(price.clone()).or_insert(at);
                 *latest = (*latest).max(at);
             };
             later(&mut billing.paid, at);
-            let period = invoice.period_start.filter(|_| is_whole);
-            later(&mut billing.counted, period.unwrap_or(invoice.first_at));
             if let Some(start) = period {
                 later(&mut billing.renewed, start);
             }
@@ -325,5 +339,6 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
 fn undated(billing: &BillingHistory) -> BillingHistory {
     let mut undated = billing.clone();
     undated.open.values_mut().for_each(|open| open.at = 0);
+    undated.counted.values_mut().for_each(|counted| counted.at = 0);
     undated
 }

@@ -31,6 +31,9 @@ pub(crate) struct Line {
     pub price: Option<String>,
     /// Amount in minor units.
     pub amount_minor: i64,
+    /// Quantity of the price; `None` if the line has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
     /// Whether it is a proration.
     pub proration: bool,
 }

@@ -6,7 +6,7 @@ use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of stored entries of each kind: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
@@ -53,6 +53,21 @@ pub(crate) struct Disputed {
     pub at: Timestamp,
 }
 
+/// What an invoice has paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct Counted {
+    /// Prices on its lines.
+    pub prices: Vec<String>,
+    /// Quantities on its lines.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub quantities: BTreeSet<u32>,
+    /// The time whose quantities it paid for: the start of a whole period, or the time of the invoice of a change.
+    pub at: Timestamp,
+}
+
+/// Maximum number of stored paid invoices: more than are paid in the weeks in which events can be late.
+pub(crate) const COUNTED_MAX: usize = 24;
+
 /// The billing history of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -66,10 +81,9 @@ pub(crate) struct BillingHistory {
     /// Prices on paid invoices, with the latest time of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paid: BTreeMap<String, Timestamp>,
-    /// Prices on paid invoices, with the latest time whose quantity was paid: the start of a whole period, or the time of the
-    /// invoice of a change.
+    /// What the newest paid invoices paid for, by invoice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub counted: BTreeMap<String, Timestamp>,
+    pub counted: BTreeMap<String, Counted>,
     /// Prices of which whole periods were paid, with the latest start of such a period.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub renewed: BTreeMap<String, Timestamp>,

@@ -3,7 +3,7 @@
 use host_scenario::business::BusinessFolder;
 use host_scenario::prepare::Case;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A subscription as its newest body tells it.
 #[derive(Clone, Debug)]
@@ -94,6 +94,16 @@ impl Told {
             }
             _ => {}
         }
+    }
+
+    /// Removes invoices and connected accounts that are not among those known, with the subscriptions of these invoices: their
+    /// events wait or were refused.
+    pub fn retain(&mut self, known: &BTreeSet<String>) {
+        let unknown = self.invoices.iter().filter(|(id, _)| !known.contains(*id));
+        let waiting: BTreeSet<String> = unknown.filter_map(|(_, invoice)| invoice.subscription.clone()).collect();
+        self.invoices.retain(|id, _| known.contains(id));
+        self.subscriptions.retain(|id, _| !waiting.contains(id));
+        self.connected.retain(|id| known.contains(id));
     }
 
     /// Returns the subscriptions that are active and whose invoices are paid, or not told of.

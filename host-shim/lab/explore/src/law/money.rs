@@ -100,8 +100,8 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
 struct Told {
     received: i64,
     currency: String,
-    /// What the bank took back, by the ids of the disputes.
-    disputed: BTreeMap<String, i64>,
+    /// What the bank took back, by the ids of the disputes, each with the time of the newest event about it.
+    disputed: BTreeMap<String, (i64, i64)>,
     /// Refunds by their ids.
     refunds: BTreeMap<String, i64>,
     /// Refunds that failed, by their ids.
@@ -133,13 +133,13 @@ impl Payments {
                 && let Ok(body) = serde_json::from_slice::<Value>(bytes)
             {
                 let kind = body["type"].as_str().unwrap_or(&row.event.kind).to_owned();
-                payments.read(&kind, &body["data"]["object"]);
+                payments.read(&kind, &body["data"]["object"], body["created"].as_i64().unwrap_or(0));
             }
         }
         Ok(payments)
     }
 
-    fn read(&mut self, kind: &str, object: &Value) {
+    fn read(&mut self, kind: &str, object: &Value, at: i64) {
         let id = |member: &str| {
             let value = object.get(member)?;
             value.as_str().or_else(|| value.get("id")?.as_str()).map(str::to_owned)
@@ -178,7 +178,11 @@ impl Payments {
                 let is_back = is("status", "won") || kind == "charge.dispute.funds_reinstated";
                 if let (Some(place), Some(dispute)) = (place, id("id")) {
                     let amount = if is_back { 0 } else { minor("amount") };
-                    self.told[place].disputed.insert(dispute, amount);
+                    let known = self.told[place].disputed.entry(dispute).or_insert((at, amount));
+                    *known = (*known).max((at, amount));
+                    if known.0 == at && is_back {
+                        known.1 = 0;
+                    }
                 }
             }
             "refund" => self.refund([id("payment_intent"), id("charge")], object),
@@ -297,7 +301,7 @@ impl Payments {
     pub fn kept(&self) -> BTreeMap<String, i128> {
         let mut kept: BTreeMap<String, i128> = BTreeMap::new();
         for told in &self.told {
-            let back = (told.back() + sum(told.disputed.values().copied())).min(told.received.into());
+            let back = (told.back() + sum(told.disputed.values().map(|(_, amount)| *amount))).min(told.received.into());
             *kept.entry(told.currency.clone()).or_default() += i128::from(told.received) - back;
         }
         kept
@@ -333,7 +337,7 @@ mod tests {
         for id in ["in_1", "in_2"] {
             let invoice =
                 json!({"object": "invoice", "id": id, "status": "paid", "amount_paid": i64::MAX, "currency": "usd"});
-            payments.read("invoice.paid", &invoice);
+            payments.read("invoice.paid", &invoice, 0);
         }
         let back = [refund("in_1", i64::MAX), refund("in_2", i64::MAX)];
         assert_eq!(payments.broken_by(&back), None);

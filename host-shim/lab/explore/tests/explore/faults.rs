@@ -91,3 +91,67 @@ fn effect_keys_that_change_after_a_crash_break_the_effects_law() {
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameEffects);
     assert!(finding.is_some_and(|finding| finding.variant.starts_with("killed ")), "{:?}", found.findings);
 }
+
+/// Our extension, which reads each unpaid invoice as paid.
+fn trusting() -> Runners {
+    Runners::new("trusting", || {
+        let inner = host_native::runners().make()?;
+        Ok(Box::new(host_wasm_runner::around::Around::new(inner, |inner, imports, event| {
+            let mut event = event.clone();
+            if let Payload::Provider(bytes) = &mut event.payload
+                && event.kind.starts_with("invoice.")
+            {
+                let body = String::from_utf8(bytes.clone()).expect("JSON");
+                *bytes = body.replace("\"status\": \"open\"", "\"status\": \"paid\"").into_bytes();
+            }
+            inner.handle(imports, &event)
+        })))
+    })
+}
+
+#[test]
+fn an_unpaid_change_that_gives_something_breaks_the_law_of_payments() {
+    let tale = tale(&fixture("seats/scenarios/seats-are-bought.yml"), &trusting());
+    let found = explored(&tale, &[VariantKind::Endings]);
+    let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Paid).expect("a finding");
+    assert!(finding.variant.contains("the card fails"), "{}", finding.variant);
+    assert_reproduces(&finding.tale.clone(), finding);
+}
+
+#[test]
+fn a_change_of_what_its_command_does_not_name_breaks_a_law_as_it_is_written() {
+    // Given an extension that orders one seat, whatever was asked for.
+    let runners = changed(|_, decision| {
+        for effect in decision.effects.iter_mut().filter(|effect| effect.kind == "stripe.subscription.update") {
+            let mut payload: serde_json::Value = serde_json::from_str(&effect.payload).expect("JSON");
+            payload["quantity"] = serde_json::json!(1);
+            effect.payload = payload.to_string();
+        }
+    });
+    let tale = tale(&fixture("seats/scenarios/change-keeps-the-seats.yml"), &runners);
+    let found = explored(&tale, &[]);
+    let finding = found.findings.iter().find(|finding| finding.kind == VariantKind::Written).expect("a finding");
+    assert_eq!(
+        (finding.breach.law, finding.breach.what.as_str()),
+        (Law::Unnamed, "cmd_1 names no quantity, and 4 become 1")
+    );
+}
+
+#[test]
+fn a_credit_beyond_what_was_received_breaks_a_law_as_it_is_written() {
+    // Given an extension that credits a hundredfold.
+    let runners = changed(|_, decision| {
+        for effect in decision.effects.iter_mut().filter(|effect| effect.kind == "stripe.credit.create") {
+            let mut payload: serde_json::Value = serde_json::from_str(&effect.payload).expect("JSON");
+            payload["amount_minor"] = serde_json::json!(payload["amount_minor"].as_i64().unwrap_or(0) * 100);
+            effect.payload = payload.to_string();
+        }
+    });
+    let tale = tale(&fixture("solobase/scenarios/requirements/fail-credit-after-day.yml"), &runners);
+    let found = explored(&tale, &[]);
+    let finding = found.findings.first().expect("a finding");
+    assert_eq!(
+        (finding.breach.law, finding.breach.what.as_str()),
+        (Law::Received, "4800 goes back or is credited of 500 received")
+    );
+}

@@ -67,11 +67,31 @@ fn assert_no_law_breaks(tales: &[Tale], limits: &ExploreLimits) -> u64 {
 
 #[test]
 fn no_law_breaks_in_other_orders_with_repeats_and_with_late_events() {
-    let kinds = vec![VariantKind::Orders, VariantKind::Repeats, VariantKind::Drops];
+    let kinds = vec![VariantKind::Orders, VariantKind::Repeats, VariantKind::Drops, VariantKind::Edits];
     let limits = ExploreLimits { kinds, samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
     let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
     let variants = assert_no_law_breaks(&tales(&paths, false), &limits);
     assert!(variants > 5_000, "{variants} variants");
+}
+
+/// Stories of one paid subscription each, of all kinds: a plan, seats, a tier, an item beside a plan, a yearly product, an agent.
+const PAID: [&str; 8] = [
+    "solobase/scenarios/requirements/subscribe-hobby.yml",
+    "solobase/scenarios/regressions/dearer-plan-of-an-open-renewal.yml",
+    "seats/scenarios/seats-are-bought.yml",
+    "seats/scenarios/paid-seats-after-an-unpaid-increase.yml",
+    "twobot/scenarios/regressions/unpaid-tier-of-an-add-on.yml",
+    "families-and-add-ons/scenarios/regressions/unpaid-item-beside-a-plan.yml",
+    "saas-plugins/scenarios/regressions/rest-of-a-year-whose-payment-is-told-late.yml",
+    "tesslate/scenarios/regressions/reversed-transfer-is-not-owed-again.yml",
+];
+
+#[test]
+fn hostile_endings_of_paid_subscriptions_give_nothing_and_take_nothing() {
+    let limits = ExploreLimits { kinds: vec![VariantKind::Endings], ..ExploreLimits::default() };
+    let paths: Vec<PathBuf> = PAID.iter().map(|name| fixture(name)).collect();
+    let variants = assert_no_law_breaks(&tales(&paths, true), &limits);
+    assert!(variants > 100, "{variants} variants");
 }
 
 #[test]

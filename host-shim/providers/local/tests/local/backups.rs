@@ -94,7 +94,8 @@ fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
     let machine = Machine::new();
     let host = machine.instance("u1", "acme");
     assert_eq!(machine.http("PUT", &host, "/notes/a", "kept").0, 200);
-    let database = machine.local.held().expect("an answer").expect("a list").into_iter().find(|it| it.id.resource == "database");
+    let database =
+        machine.local.held().expect("an answer").expect("a list").into_iter().find(|it| it.id.resource == "database");
     let database = database.expect("a database").id;
     let saved = machine.done("u1", "inst_acme/database/backup", "database.backup", 2, json!({}));
     let file = machine.folder().join("resources").join(names::letters(&database)).join("database.sqlite");
@@ -108,7 +109,10 @@ fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
         assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "database-lost"), "{kind}: {answer:?}");
     }
     assert_eq!(call("database.observe", 3, json!({})), CallOutcome::Done(json!({"exists": false})));
-    assert!(machine.local.held().expect("an answer").expect("a list").iter().all(|it| it.id != database), "drift says that it is lost");
+    assert!(
+        machine.local.held().expect("an answer").expect("a list").iter().all(|it| it.id != database),
+        "drift says that it is lost"
+    );
     assert!(!file.exists());
     let restored = call("database.restore", 4, json!({"backup": saved}));
     assert!(matches!(restored, CallOutcome::Done(_)), "{restored:?}");

@@ -318,7 +318,10 @@ fn a_marked_database_without_a_record_is_listed_apart() {
     assert_eq!(provider.unreadable(), Ok(Vec::new()));
     stage.admin().batch_execute("DELETE FROM provisioner.databases").expect("the records are gone");
     let names: Vec<String> = provider.unreadable().expect("a list").into_iter().map(|one| one.name).collect();
-    assert_eq!((names, provider.held()), (vec![outputs["name"].as_str().expect("a name").to_owned()], Ok(Some(Vec::new()))));
+    assert_eq!(
+        (names, provider.held()),
+        (vec![outputs["name"].as_str().expect("a name").to_owned()], Ok(Some(Vec::new())))
+    );
 }
 
 /// Seconds of a day.

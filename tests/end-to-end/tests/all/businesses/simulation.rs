@@ -139,8 +139,8 @@ fn usage_of_a_counter_that_nothing_grants_is_not_shown() {
 #[test]
 fn an_unsupported_currency_is_refused() {
     let mut options = share("solobase", 1, 1);
-    options.business.catalog["policies"]["currency"] = json!("eur");
+    options.business.catalog["policies"]["currency"] = json!("chf");
     let error = simulate(&options, &|_| ()).expect_err("an unsupported currency");
-    assert!(matches!(&error, SimulateError::Currency { currency, .. } if currency == "eur"), "{error}");
+    assert!(matches!(&error, SimulateError::Currency { currency, .. } if currency == "chf"), "{error}");
     assert!(error.is_bad_input() && error.to_string().contains("expected `usd`"), "{error}");
 }
