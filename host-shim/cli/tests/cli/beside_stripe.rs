@@ -91,3 +91,11 @@ fn explore_leaves_out_scenarios_with_a_local_stripe() {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains("2 scenarios with `at_stripe` steps are not explored"), "{}", ran.stderr);
 }
+
+#[test]
+fn stories_of_payments_at_stripe_hold() {
+    let stories = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/stories");
+    let (code, out) = replayed(&stories, &["--local-stripe", "--patience", "60"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("4 of 4 cases held"), "{out}");
+}

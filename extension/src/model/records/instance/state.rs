@@ -455,8 +455,15 @@ mod tests {
         ),
         ("restore", &["archived > restoring"]),
         ("fail to restore", &["restoring > archiving(archived)"]),
-        // Only what waits for a plan or is archived ends without an order.
-        ("lapse", &["provisioning archived > deleting(lapsed)"]),
+        // What waits for a plan, is archived, or has failed ends without an order.
+        (
+            "lapse",
+            &[
+                "provisioning archived refused > deleting(lapsed)",
+                "failed(reported) failed(reported,_begins_again) > deleting(lapsed)",
+                "failed(step_1) failed(step_1,_begins_again) > deleting(lapsed)",
+            ],
+        ),
         (
             "end",
             &[
