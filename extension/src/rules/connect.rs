@@ -15,7 +15,7 @@ use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
 use crate::model::time::DAY_MS;
-use extension_contract::{Effect, EffectReport, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
+use extension_contract::{DeferReason, Effect, EffectReport, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
 /// `account.connect`: requests an onboarding link. Creates the connected account before the first link.
@@ -148,6 +148,12 @@ pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ru
     let more = object.amount_reversed - known;
     if more <= 0 {
         return Ok(Outcome::Duplicate(fact.to_string()));
+    }
+    let payout = payouts.currencies.get(currency).cloned().unwrap_or_default();
+    if payout.paid_minor < more {
+        // The transfer is not known yet: it is the open one, or the next.
+        let number = payout.transfers + i64::from(payout.open_minor == 0);
+        return Ok(Outcome::Deferred(DeferReason::Fact(FactKey::Transferred { currency, number }.to_string())));
     }
     payouts.reversed.insert(id.to_owned(), object.amount_reversed);
     if payouts.reversed.len() > REVERSED_MAX {

@@ -148,5 +148,13 @@ pub fn of_server() -> Vec<SentMail> {
 
 /// Built-in mails that no scenario sends, with the values that `docs/effects.md` lists.
 pub fn rare() -> Vec<SentMail> {
-    vec![mail("campaign_failed", "admin", json!({"campaign": "cmp_1", "name": "Spring", "template": "news"}))]
+    let money = |of: &str, id: &str| json!({of: id, "amount_minor": 1799, "currency": "usd"});
+    let mut note = money("credit_note", "cn_1");
+    note["invoice"] = json!("in_1");
+    vec![
+        mail("campaign_failed", "admin", json!({"campaign": "cmp_1", "name": "Spring", "template": "news"})),
+        mail("credit_note", "admin", note),
+        mail("rest_by_hand", "admin", money("subscription", "sub_1")),
+        mail("transfer_reversed", "admin", money("transfer", "tr_1")),
+    ]
 }

@@ -99,6 +99,8 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     received: i64,
+    /// What each payment intent received, if names of several payments were told together.
+    intents: BTreeMap<String, i64>,
     currency: String,
     /// What the bank took back, by the ids of the disputes, each with the time of the newest event about it.
     disputed: BTreeMap<String, (i64, i64)>,
@@ -205,9 +207,10 @@ impl Payments {
             }
         };
         for other in known.into_iter().skip(1) {
-            let Told { received, currency, disputed, refunds, failed } = std::mem::take(&mut self.told[other]);
+            let Told { received, intents, currency, disputed, refunds, failed } = std::mem::take(&mut self.told[other]);
             let into = &mut self.told[place];
             into.received = into.received.max(received);
+            into.intents.extend(intents);
             into.currency = if into.currency.is_empty() { currency } else { std::mem::take(&mut into.currency) };
             into.disputed.extend(disputed);
             into.refunds.extend(refunds);
@@ -221,9 +224,12 @@ impl Payments {
     }
 
     fn receive(&mut self, names: impl IntoIterator<Item = Option<String>>, minor: i64, currency: &str) {
+        let names: Vec<Option<String>> = names.into_iter().collect();
+        let intent = names.iter().flatten().find(|name| name.starts_with("pi_")).cloned();
         if let Some(place) = self.place(names) {
             // Several bodies tell of one payment.
             let told = &mut self.told[place];
+            told.intents.extend(intent.map(|intent| (intent, minor)));
             told.received = told.received.max(minor);
             told.currency = currency.to_owned();
         }
@@ -301,8 +307,9 @@ impl Payments {
     pub fn kept(&self) -> BTreeMap<String, i128> {
         let mut kept: BTreeMap<String, i128> = BTreeMap::new();
         for told in &self.told {
-            let back = (told.back() + sum(told.disputed.values().map(|(_, amount)| *amount))).min(told.received.into());
-            *kept.entry(told.currency.clone()).or_default() += i128::from(told.received) - back;
+            let received = i128::from(told.received).max(sum(told.intents.values().copied()));
+            let back = (told.back() + sum(told.disputed.values().map(|(_, amount)| *amount))).min(received);
+            *kept.entry(told.currency.clone()).or_default() += received - back;
         }
         kept
     }

@@ -191,6 +191,7 @@ fn owed(account: &Account, sales: &Sales, shares: &Shares) -> Option<Owed> {
         let is_whole = sum == i128::from(member("total"))
             && (sum <= 0 || i128::from(member("amount_paid") + from_balance) == sum)
             && invoice["tax"].is_null()
+            && invoice["total_taxes"].as_array().is_none_or(Vec::is_empty)
             && invoice["paid_out_of_band"] != true;
         if !is_whole {
             return None;
