@@ -111,6 +111,11 @@ struct Told {
 }
 
 impl Told {
+    /// What was received. Bodies can name two payments as one.
+    fn received(&self) -> i128 {
+        i128::from(self.received).max(sum(self.intents.values().copied()))
+    }
+
     /// What went back, without refunds that failed afterwards.
     fn back(&self) -> i128 {
         sum(self.refunds.iter().filter(|(id, _)| !self.failed.contains_key(*id)).map(|(_, minor)| *minor))
@@ -288,7 +293,7 @@ impl Payments {
         currencies.into_iter().find_map(|currency| {
             // A request without a currency is of the one that all payments have.
             let is_of = |other: &str| currency.is_empty() || other.is_empty() || other == currency;
-            let received = sum(self.told.iter().filter(|told| is_of(&told.currency)).map(|told| told.received));
+            let received: i128 = self.told.iter().filter(|told| is_of(&told.currency)).map(Told::received).sum();
             let asked = |kinds: &[&str]| {
                 let of_kind = |of: &&Movement| kinds.contains(&of.kind.as_str()) && of.currency == currency;
                 sum(movements.iter().filter(of_kind).filter_map(|movement| movement.amount))
@@ -307,7 +312,7 @@ impl Payments {
     pub fn kept(&self) -> BTreeMap<String, i128> {
         let mut kept: BTreeMap<String, i128> = BTreeMap::new();
         for told in &self.told {
-            let received = i128::from(told.received).max(sum(told.intents.values().copied()));
+            let received = told.received();
             let back = (told.back() + sum(told.disputed.values().map(|(_, amount)| *amount))).min(received);
             *kept.entry(told.currency.clone()).or_default() += received - back;
         }
