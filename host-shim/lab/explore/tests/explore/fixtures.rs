@@ -83,7 +83,7 @@ const PAID: [&str; 8] = [
     "twobot/scenarios/regressions/unpaid-tier-of-an-add-on.yml",
     "families-and-add-ons/scenarios/regressions/unpaid-item-beside-a-plan.yml",
     "saas-plugins/scenarios/regressions/rest-of-a-year-whose-payment-is-told-late.yml",
-    "tesslate/scenarios/marketplace/creator-is-paid-out.yml",
+    "tesslate/scenarios/regressions/transfer-after-the-balance-was-empty.yml",
 ];
 
 #[test]
