@@ -24,6 +24,7 @@ use crate::stream;
 use crate::streams::Streams;
 use crate::trace::{self, Requests};
 use crate::turn::{self, Asking, InProgress};
+use crate::unread;
 use crate::{command, event, extract, health, products, query, registry, webhook};
 use axum::Router;
 use axum::body::Body;
@@ -317,6 +318,7 @@ impl Front {
         let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
         let span = trace::span(&id);
         let peer = request.extensions().get::<Peer>().copied();
+        let (request, unread) = unread::watch(request);
         let begun = is_plain(&request).and_then(|()| Asking::begin(&self.app, peer, request.headers()));
         let mut response = match begun {
             Ok(asking) => {
@@ -329,6 +331,7 @@ impl Front {
         let (status, took) = (response.status(), began.elapsed());
         self.app.metrics.answered(route, status.as_u16(), took);
         trace::answered(&span, &method, route, status, took);
+        unread.tell(&mut response);
         let headers = response.headers_mut();
         headers.insert(trace::HEADER, id);
         // Browsers must not guess another type, and nothing is cached unless the handler allows it.

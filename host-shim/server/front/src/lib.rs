@@ -43,6 +43,7 @@ mod streams;
 mod trace;
 mod tries;
 mod turn;
+mod unread;
 mod wakes;
 mod webhook;
 
