@@ -75,8 +75,10 @@ fn a_call_is_signed_and_the_answer_decides() {
             "payload": done.payload,
         })
     );
-    assert_eq!(provider.call(&Call { attempt: 2, ..call(json!({"status": 204})) }), CallOutcome::Done(json!({})));
+    assert_eq!(provider.call(&Call { attempt: 2, ..done }), CallOutcome::Done(json!({"url": "https://w.example"})));
     assert_eq!(remote.next()["id"], first["id"], "the next attempt has the same id");
+    assert_eq!(provider.call(&call(json!({"status": 204}))), CallOutcome::Done(json!({})));
+    assert_ne!(remote.next()["id"], first["id"], "other work under the same key has another id");
 
     let answered = |answer: Value| provider.call(&call(answer));
     let goes_on = json!({"status": 202, "body": r#"{"token": "job-1"}"#, "headers": {"Retry_After": "7"}});
