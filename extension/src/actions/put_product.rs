@@ -265,19 +265,13 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
 pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     let current = check_price(desk, &price)?;
     if let Some(published) = &current {
-        withdrawal::keep_grants(published, published.terms()?, &mut price)?;
-    }
-    // What was sold before keeps the conditions of its time.
-    if let Some(published) = &current {
-        let terms = Terms::read(&price)?.after(published.terms()?, desk.now);
-        if !terms.former.is_empty() {
+        let before = published.terms()?;
+        withdrawal::keep_grants(published, before, &mut price)?;
+        let terms = Terms::read(&price)?.after(before, desk.now);
+        if !terms.former.is_empty() || terms.provider.is_some() {
             price.terms = encode(&terms)?;
         }
-    }
-    // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
-    if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
-        price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
-        price.active &= !provider.withdrawn;
+        price.active &= !terms.provider.is_some_and(|provider| provider.withdrawn);
     }
     if current.is_none_or(|current| **current != price) {
         let key = CatalogKey::Price(price.id.clone());

@@ -113,8 +113,10 @@ impl Terms {
         FormerConditions { until, requires_plan, condition, conditions, item }
     }
 
-    /// Takes over the conditions that these terms replace at a time, and those that they replaced before.
+    /// Takes over what the published terms know: the conditions that these terms replace at a time, those that were replaced before,
+    /// and the provider's state, so that loading the catalog does not reactivate a withdrawn price.
     pub fn after(mut self, published: &Terms, at: Timestamp) -> Terms {
+        self.provider = published.provider.or(self.provider);
         self.former.clone_from(&published.former);
         if self.conditions(at) != published.conditions(at) {
             self.former.push(published.conditions(at));

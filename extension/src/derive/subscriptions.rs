@@ -7,6 +7,7 @@ use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::records::invoice::{BEGINNING, CHANGE, RENEWAL};
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::{BillingHistory, Disputed, OpenInvoice};
 use extension_contract::{SubscriptionStatus, Timestamp};
@@ -103,11 +104,6 @@ fn unsettled<'b>(
         names && is_due && is_void && !(invoice.reason == CHANGE && is_renewed)
     })
 }
-
-/// Stripe's `billing_reason` of a beginning, a change and a renewal.
-const BEGINNING: &str = "subscription_create";
-const CHANGE: &str = "subscription_update";
-const RENEWAL: &str = "subscription_cycle";
 
 /// Returns the paid price of a family: the subscription's current price or, if its payment is open or failed, the last
 /// paid price if this price ranks lower. If no payment is known, a failed payment is assumed to be a renewal.

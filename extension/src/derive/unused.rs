@@ -98,7 +98,7 @@ fn of_invoice(
         if !line.price.as_deref().is_some_and(is_counted) {
             continue;
         }
-        let is_change = line.proration || invoice.reason == CHANGE;
+        let is_change = line.proration || invoice.is_change();
         let start = if is_change { invoice.first_at.clamp(period.start, period.end) } else { period.start };
         let left = i128::from((part.end.min(period.end) - part.start.max(start)).max(0));
         let whole = i128::from(period.end - start);
@@ -111,9 +111,6 @@ fn of_invoice(
     }
     i64::try_from(received * weighed.clamp(0, all * WHOLE) / (all * WHOLE)).unwrap_or(0)
 }
-
-/// Stripe's `billing_reason` of a change of plan or quantity.
-const CHANGE: &str = "subscription_update";
 
 #[cfg(test)]
 mod tests {

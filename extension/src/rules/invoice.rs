@@ -14,20 +14,13 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::mails;
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
 use crate::model::notice::send_once;
-use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
+use crate::model::records::invoice::{BEGINNING, BY_HAND, CHANGE, Invoice, InvoiceStatus, Line, RENEWAL};
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription_history::{BillingHistory, COUNTED_MAX, Counted, KEPT_MAX, OpenInvoice};
 use extension_contract::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// Stripe's `billing_reason` of a renewal.
-const RENEWAL: &str = "subscription_cycle";
-/// Stripe's `billing_reason` of a change of plan or quantity.
-const CHANGE: &str = "subscription_update";
-/// Stripe's `billing_reason` of an invoice that a person made.
-const BY_HAND: &str = "manual";
 
 fn parse_status(text: &str) -> Option<InvoiceStatus> {
     Some(match text {
@@ -273,7 +266,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             billing.open.insert(id.to_owned(), open(None));
         }
         // A beginning or a change of plan whose invoice was voided is unpaid; it takes effect only with a later payment.
-        InvoiceStatus::Void if invoice.began_subscription() || invoice.reason == CHANGE => {
+        InvoiceStatus::Void if invoice.began_subscription() || invoice.is_change() => {
             billing.open.insert(id.to_owned(), open(Some(invoice.at)));
         }
         InvoiceStatus::Paid | InvoiceStatus::Void => {
@@ -282,8 +275,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     }
     if billing.open.len() > KEPT_MAX {
         // An open renewal does not affect the plan, so it is dropped first.
-        let decides =
-            |open: &OpenInvoice| matches!(open.reason.as_str(), "subscription_create" | "subscription_update");
+        let decides = |open: &OpenInvoice| [BEGINNING, CHANGE].contains(&open.reason.as_str());
         let least = billing.open.iter().min_by_key(|(id, open)| (decides(open), (*id).clone()));
         if let Some(id) = least.map(|(id, _)| id.clone()) {
             billing.open.remove(&id);

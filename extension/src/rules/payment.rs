@@ -185,13 +185,13 @@ pub(super) fn credit_note(desk: &mut Desk<'_>, object: &stripe::CreditNote<'_>) 
     if amount <= 0 {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
-    let is_told = desk.account.is_known(&mails::CREDIT_NOTE.key(&object.id).to_string())?;
+    let key = mails::CREDIT_NOTE.key(&object.id).to_string();
+    if desk.account.is_known(&key)? {
+        return Ok(Outcome::Duplicate(key));
+    }
     let values = json!({
         "credit_note": object.id, "invoice": id_of(&object.invoice), "amount_minor": amount, "currency": object.currency,
     });
     send_once(&mut desk.account, &mails::CREDIT_NOTE, &object.id, &values)?;
-    Ok(match is_told {
-        true => Outcome::Duplicate(mails::CREDIT_NOTE.key(&object.id).to_string()),
-        false => Outcome::Applied,
-    })
+    Ok(Outcome::Applied)
 }

@@ -89,16 +89,25 @@ pub(crate) struct Invoice {
     pub booked: bool,
 }
 
+/// Stripe's `billing_reason` of the first invoice of a subscription.
+pub(crate) const BEGINNING: &str = "subscription_create";
+/// Stripe's `billing_reason` of a change of plan or quantity within a period.
+pub(crate) const CHANGE: &str = "subscription_update";
+/// Stripe's `billing_reason` of a renewal.
+pub(crate) const RENEWAL: &str = "subscription_cycle";
+/// Stripe's `billing_reason` of an invoice that a person made.
+pub(crate) const BY_HAND: &str = "manual";
+
 impl Invoice {
     /// Returns whether this is the first invoice of its subscription. A refund of the invoice counts as a refund of the
     /// purchase.
     pub fn began_subscription(&self) -> bool {
-        self.reason == "subscription_create"
+        self.reason == BEGINNING
     }
 
     /// Returns whether the invoice is for a change within a period.
     pub fn is_change(&self) -> bool {
-        self.reason == "subscription_update"
+        self.reason == CHANGE
     }
 
     /// Returns the revenue from the invoice's payments, in minor units. Payments beyond the amount due become customer

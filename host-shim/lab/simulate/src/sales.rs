@@ -75,6 +75,7 @@ fn of_invoice(catalog: &Catalog, stripe: &Stripe, invoice: &Object, charge: Opti
         let whole = part(gross.max(0));
         let rest =
             i128::from(gross.max(0)) * i128::from(invoice.int("total") - back) / i128::from(invoice.int("total"));
+        // What is left of an invoice is at most its total, so the rest is at most the line.
         let rest = i64::try_from(rest).expect("a part of an amount");
         // The extension rounds the part of a line, and that of a refund.
         let slack = i64::from(back > 0) + i64::from(lines > 1);
