@@ -92,9 +92,10 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     }
     month.uses.add(used);
     if let Some((product, micros)) = &cost.seller {
-        let share = share_of(&desk.catalog, product)?;
         let part = month.sellers.entry(product.clone()).or_default();
-        if let Some(share) = share {
+        if part.to.is_none()
+            && let Some(share) = share_of(&desk.catalog, product)?
+        {
             part.agree(&share.to, share.share_bp, share.hold_days);
         }
         part.micros = part.micros.saturating_add(*micros);

@@ -17,12 +17,13 @@ pub(crate) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
         let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };
         let is_deleted = desk.account.get::<Customer>(id)?.is_some_and(|customer| customer.deleted_at.is_some());
-        if !is_deleted && paying.contains(id) {
+        if is_deleted {
+            continue;
+        }
+        if paying.contains(id) {
             return Ok(Some(id.to_owned()));
         }
-        if !is_deleted && first.is_none() {
-            first = Some(id.to_owned());
-        }
+        first.get_or_insert_with(|| id.to_owned());
     }
     Ok(first)
 }

@@ -189,13 +189,8 @@ fn paid_quantity(
     let counted = billing.counted.values().filter(|counted| counted.prices.iter().any(is_same)).max_by_key(|of| of.at);
     let at_payment = counted.map(|counted| {
         let at = counted.at;
-        let newest = row
-            .history
-            .iter()
-            .rev()
-            .filter(|seen| seen.at() <= at && named(seen).is_some())
-            .map(Observation::at)
-            .next();
+        let newest = row.history.iter().rev().find(|seen| seen.at() <= at && named(seen).is_some());
+        let newest = newest.map(Observation::at);
         // Of several snapshots of one second, the one that the invoice charges.
         let of_second = || row.history.iter().rev().filter(|seen| Some(seen.at()) == newest).filter_map(named);
         let seen = of_second().find(|quantity| counted.quantities.contains(quantity)).or_else(|| of_second().next());

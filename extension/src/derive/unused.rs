@@ -43,7 +43,7 @@ pub(crate) fn rest(
     let rest = Period { start: since, end: period.end };
     let is_early =
         |invoice: &Invoice| invoice.paid_out_of_band == is_by_hand && invoice.paid_at.unwrap_or(invoice.at) <= since;
-    within(desk, subscription, period, &rest, &|invoice| is_early(invoice), is_counted)
+    within(desk, subscription, period, &rest, &is_early, is_counted)
 }
 
 /// Returns the received money for a part of a period, by currency, rounded down.
@@ -72,8 +72,7 @@ pub(crate) fn within(
     ))
 }
 
-/// Returns whether an invoice was paid for a period: its lines pay for time until the period's end, or it was paid within the
-/// period.
+/// Returns whether an invoice was paid within a period, and for time in it.
 fn pays_for(invoice: &Invoice, period: &Period) -> bool {
     let at = invoice.paid_at.unwrap_or(invoice.at);
     let is_within = (period.start..period.end).contains(&at);

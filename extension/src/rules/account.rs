@@ -12,12 +12,11 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::notice::send_with_secrets;
-use crate::model::records::closed::{Closed, Erased};
+use crate::model::records::closed::Closed;
 use extension_contract::{
     ADDRESS_CLAIMS, ActorKind, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
 };
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// `account.register`: creates the customer, once. A checkout need not wait for the customer: the checkout creates a
 /// customer if required.
@@ -37,11 +36,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     if desk.account.get::<Closed>(Closed::ID)?.is_some() {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }
-    let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
-    desk.account.put(
-        Closed::ID,
-        Closed { at: desk.now, cancelled, expired, given_back: BTreeMap::new(), erased: Erased::default() },
-    );
+    desk.account.put(Closed::ID, Closed { at: desk.now, ..Closed::default() });
     // A later checkout of the address is another account's.
     let addresses = desk.account.claims_mine(ADDRESS_CLAIMS)?;
     if !addresses.is_empty() {

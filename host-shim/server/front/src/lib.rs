@@ -29,6 +29,7 @@ mod makers;
 mod metrics;
 mod operator;
 mod pages;
+mod polled;
 mod problem;
 mod products;
 mod proof;

@@ -9,19 +9,18 @@
 
 use crate::at_once::{AtOnce, Held};
 use crate::front::AppState;
+use crate::polled::polled;
 use crate::problem::Problem;
 use crate::rate::{Peer, networks};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Response};
 use extension_contract::ActorKind;
 use host_access::{Caller, Reach};
 use host_turns::Turn;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Body as HttpBody;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 tokio::task_local! {
     /// The request that is being answered.
@@ -183,34 +182,9 @@ pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
 pub(crate) fn carried(asking: Arc<Asking>, response: Response<Body>) -> Response<Body> {
     match HttpBody::size_hint(response.body()).exact() {
         Some(_) => response,
-        None => response.map(|body| Body::new(Carried { asking, body })),
-    }
-}
-
-/// A body that asks in the turn of its request.
-struct Carried {
-    asking: Arc<Asking>,
-    body: Body,
-}
-
-impl HttpBody for Carried {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let asking = self.asking.clone();
-        REQUEST.sync_scope(asking, || Pin::new(&mut self.body).poll_frame(context))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        HttpBody::size_hint(&self.body)
+        None => response.map(|body| {
+            polled(body, move |body, context| REQUEST.sync_scope(asking.clone(), || body.poll_frame(context)))
+        }),
     }
 }
 

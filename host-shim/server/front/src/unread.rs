@@ -1,13 +1,13 @@
 //! Tells whether the body of a request was read to its end. A connection on which a part of a body is left cannot have another
 //! request, so its answer says that it closes: a client would send the next request into it otherwise.
 
-use axum::body::{Body, Bytes};
+use crate::polled::polled;
+use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use std::pin::Pin;
+use hyper::body::Body as HttpBody;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
 /// Whether the body of a request is still unread in part.
 pub(crate) struct Unread(Arc<AtomicBool>);
@@ -16,8 +16,15 @@ pub(crate) struct Unread(Arc<AtomicBool>);
 pub(crate) fn watch(request: Request<Body>) -> (Request<Body>, Unread) {
     let (parts, body) = request.into_parts();
     let is_left = Arc::new(AtomicBool::new(!body.is_end_stream()));
-    let watched = Watched { body, is_left: is_left.clone() };
-    (Request::from_parts(parts, Body::new(watched)), Unread(is_left))
+    let unread = Unread(is_left.clone());
+    let body = polled(body, move |mut body, context| {
+        let frame = ready!(body.as_mut().poll_frame(context));
+        if frame.is_none() || body.is_end_stream() {
+            is_left.store(false, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    });
+    (Request::from_parts(parts, body), unread)
 }
 
 impl Unread {
@@ -26,36 +33,6 @@ impl Unread {
         if self.0.load(Ordering::Relaxed) {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-    }
-}
-
-/// A body that notes its end.
-struct Watched {
-    body: Body,
-    is_left: Arc<AtomicBool>,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.is_left.store(false, Ordering::Relaxed);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -26,10 +26,10 @@ enum Payment {
 /// first refund.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
-    if payload.maybe_id("subscription")?.is_some() && named(api, payload)?.is_none() {
-        return of_subscription(api, call, payload, &marks);
-    }
     let Some(payment) = named(api, payload)? else {
+        if payload.maybe_id("subscription")?.is_some() {
+            return of_subscription(api, call, payload, &marks);
+        }
         let expected = "an id, or `charge`, `invoice` or `subscription` instead";
         return Err(Failed::Payload { member: "payment_intent", expected });
     };

@@ -25,8 +25,6 @@ use stripe_connect::transfer::{CreateTransfer, UpdateTransfer};
 
 /// Beginning of the metadata names that say how much of a transfer counts for a number.
 const COUNTS_FOR: &str = "provisioner_for_";
-/// Maximum pages of an account's transfers that are read, the newest first.
-const PAGES_MAX: usize = 10;
 
 /// `stripe.transfer.create`: takes `destination`, `amount_minor`, `currency`, `transfer_group`; returns `id`, that of an earlier transfer
 /// if nothing is missing.
@@ -138,7 +136,7 @@ impl Sent {
 /// Returns the transfers of a series to an account, by number, and the older before the newer.
 fn sent(api: &Api<'_>, marks: &Marks, series: &Series<'_>, destination: &str) -> Result<Vec<Sent>, Failed> {
     let mut sent = Vec::new();
-    recovery::pages(api, "/transfers", &[("destination", destination)], PAGES_MAX, &mut |object| {
+    recovery::pages(api, "/transfers", &[("destination", destination)], recovery::PAGES_MAX, &mut |object| {
         sent.extend(Sent::of(&object, marks, series));
         Ok(true)
     })?;
