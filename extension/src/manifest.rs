@@ -11,7 +11,7 @@ use extension_contract::*;
 use serde_json::{Map, json};
 
 /// Kinds of Stripe events that the extension handles (requirements 7.3).
-const PROVIDER_KINDS: [&str; 58] = [
+const PROVIDER_KINDS: [&str; 59] = [
     "account.application.deauthorized",
     "account.updated",
     "charge.dispute.closed",
@@ -44,6 +44,7 @@ const PROVIDER_KINDS: [&str; 58] = [
     "invoice.finalization_failed",
     "invoice.finalized",
     "invoice.marked_uncollectible",
+    "invoice.overpaid",
     "invoice.paid",
     "invoice.payment_action_required",
     "invoice.payment_failed",

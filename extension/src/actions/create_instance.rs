@@ -1,6 +1,6 @@
 //! Creates an instance within the account's plans and entitlements.
 
-use crate::catalog::amount::fits;
+use crate::catalog::amount::{self, fits};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::{Instance, consumed, covered_key};
 use crate::catalog::making::insert;
@@ -112,9 +112,27 @@ pub(crate) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
     insert_with_room(desk, proposed)
 }
 
-/// Creates an instance that waits for the payment of its purchase and already holds its names.
-pub(crate) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str) -> Ruled<String> {
+/// Creates an instance that waits for the payment of its purchase and already holds its names. It must have room in what the
+/// account has and buys.
+pub(crate) fn create_waiting(
+    desk: &mut Desk<'_>,
+    body: &Object,
+    purchase: &str,
+    standing: &AccountStanding,
+    (bought, quantity): (&[Grant], u32),
+) -> Ruled<String> {
     let proposed = normalise_provisioned(desk, body)?;
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
+    for (key, amount) in consumed(&proposed.decl, &proposed.metadata) {
+        let used = summary.consumed.get(&key).copied().unwrap_or(0);
+        let grants = bought.iter().filter(|grant| grant.key == key);
+        let allowed =
+            grants.fold(standing.allows(&key), |sum, grant| amount::add(sum, grant.amount, i64::from(quantity)));
+        if !fits(used.saturating_add(amount), allowed) {
+            let refused = refusal(desk, standing, &key, used, amount)?;
+            return Err(Refusal::QuotaExceeded(QuotaRefusal { allowed, ..refused }).into());
+        }
+    }
     let seed = desk.event_hash();
     insert(desk, proposed, Some(purchase), &seed)
 }

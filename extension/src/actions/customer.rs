@@ -105,7 +105,7 @@ fn request_customer(
 ) -> Ruled<()> {
     let effect = request(key, payload, Some(about))?;
     desk.account.ask(Effect { reply_to, ..effect });
-    desk.account.put(CustomerRequest::ID, CustomerRequest::default());
+    desk.account.put(CustomerRequest::ID, CustomerRequest { effect: key.to_string(), ..CustomerRequest::default() });
     Ok(())
 }
 

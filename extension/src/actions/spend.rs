@@ -2,12 +2,12 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::in_force::value_at;
-use crate::catalog::rate::{PaidBy, Rate};
+use crate::catalog::rate::{PaidBy, Rate, rate_at};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
 use crate::model::gather::sort_by;
-use crate::model::halt::Ruled;
+use crate::model::halt::{Halt, Ruled};
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::records::usage_request::UsageRequest;
@@ -30,8 +30,18 @@ impl Cost {
     }
 }
 
-/// Returns the cost of a measurement. Fails if there is no price for it.
+/// Returns the cost of a measurement with the rate of its time, or else with the rate of today: what had no price then has the one of
+/// today. Fails if there is no price for it.
 pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
+    let settings = catalog.settings()?;
+    let then = rate_at(&settings.former_rates, &settings.rates, &usage.meter, usage.at).unwrap_or(rate);
+    match cost_by(catalog, then, usage) {
+        Err(Halt::Refused(Refusal::NotFound(_))) if then != rate => cost_by(catalog, rate, usage),
+        cost => cost,
+    }
+}
+
+fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || {
         let values: Vec<&str> = rate.priced().collect();
@@ -69,8 +79,9 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     let cost_micros = cost.all;
     let names = std::iter::once(&rate.by).chain(&rate.group);
     let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
+    let (month_id, mut month) = open_month(desk, usage.at)?;
     let covered_micros = match rate.pay.contains(&PaidBy::Credits) {
-        true => take_credits(desk, cost_micros)?,
+        true => take_credits(desk, cost_micros, &month_id)?,
         false => 0,
     };
     let used = Use {
@@ -86,9 +97,8 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     day.start = day_of(usage.at);
     day.uses.add(used.clone());
     desk.account.put(&id, day);
-    let (id, mut month) = open_month(desk, usage.at)?;
     if rate.log {
-        log(desk, usage, cost, &used, &id)?;
+        log(desk, usage, cost, &used, &month_id)?;
     }
     month.uses.add(used);
     if let Some((product, micros)) = &cost.seller {
@@ -101,7 +111,7 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
         part.micros = part.micros.saturating_add(*micros);
     }
     month.credits_micros = month.credits_micros.saturating_add(covered_micros);
-    desk.account.put(&id, month);
+    desk.account.put(&month_id, month);
     Ok(())
 }
 
@@ -149,8 +159,8 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
     Ok((id, UsageMonth { start, end, ..month }))
 }
 
-/// Takes up to an amount from the credit lots, oldest first. Returns the amount taken, in millionths.
-fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
+/// Takes up to an amount for the usage of a month from the credit lots, oldest first. Returns the amount taken, in millionths.
+fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
     sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let mut open = amount_micros;
@@ -158,7 +168,10 @@ fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
         let takes = open.clamp(0, lot.left_micros().max(0));
         if takes > 0 {
             open -= takes;
-            desk.account.put(&id, Lot { spent_micros: lot.spent_micros + takes, ..Lot::clone(&lot) });
+            let mut lot = Lot::clone(&lot);
+            lot.spent_micros += takes;
+            *lot.spent_in.entry(month.to_owned()).or_default() += takes;
+            desk.account.put(&id, lot);
         }
     }
     Ok(amount_micros - open)

@@ -10,7 +10,7 @@ use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{Change, Deletion, InstanceRecord, InstanceStatus, ResourceState, State};
+use crate::model::records::instance::{Change, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
@@ -131,6 +131,15 @@ impl Instance {
     /// Returns the text in a member of the metadata.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).and_then(Value::as_str)
+    }
+
+    /// Frees the names that the instance holds, from `until` on or at once. What was abandoned still exists, and keeps them.
+    pub fn release_names(&mut self, desk: &mut Desk<'_>, until: Option<Timestamp>) {
+        let names = self.names();
+        if !names.is_empty() && self.record.abandoned.is_empty() && self.record.names == Names::Held {
+            self.record.names = Names::Free;
+            desk.account.release_claims(names, until);
+        }
     }
 
     /// Returns whether the instance consumes entitlements. It does unless it is terminated, or failed with all its

@@ -4,6 +4,8 @@ use super::condition::Condition;
 use super::per_million::PerMillion;
 use super::template::field_of;
 use crate::model::json::is_false;
+use crate::model::time::plus_days;
+use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -104,3 +106,48 @@ impl Rate {
 
 /// Rates by meter.
 pub(crate) type Rates = BTreeMap<String, Rate>;
+
+/// Rates that a later catalog has changed. Usage costs what it cost when it was used, also if it is reported later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct FormerRates {
+    /// Time of the change.
+    pub until: Timestamp,
+    /// The changed rates.
+    pub rates: Rates,
+}
+
+/// Maximum number of changes that are remembered.
+const FORMER_MAX: usize = 32;
+
+/// Returns the former rates after a change at `now`: those of the last days, of which usage can still be reported.
+pub(crate) fn formerly(
+    known: &[FormerRates],
+    before: &Rates,
+    after: &Rates,
+    now: Timestamp,
+    days: u32,
+) -> Vec<FormerRates> {
+    let is_changed = |meter: &str, rate: &Rate| {
+        after
+            .get(meter)
+            .is_none_or(|new| (&new.by, &new.micros, &new.per_million) != (&rate.by, &rate.micros, &rate.per_million))
+    };
+    let mut out: Vec<FormerRates> =
+        known.iter().filter(|former| plus_days(former.until, days) >= now).cloned().collect();
+    let changed: Rates = before
+        .iter()
+        .filter(|(meter, rate)| is_changed(meter, rate))
+        .map(|(m, rate)| (m.clone(), rate.clone()))
+        .collect();
+    if !changed.is_empty() {
+        out.push(FormerRates { until: now, rates: changed });
+    }
+    out.drain(..out.len().saturating_sub(FORMER_MAX));
+    out
+}
+
+/// Returns the rate of a meter at a time.
+pub(crate) fn rate_at<'r>(former: &'r [FormerRates], now: &'r Rates, meter: &str, at: Timestamp) -> Option<&'r Rate> {
+    let changed = former.iter().filter(|former| at < former.until).find_map(|former| former.rates.get(meter));
+    changed.or_else(|| now.get(meter))
+}

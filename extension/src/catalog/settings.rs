@@ -6,7 +6,7 @@ use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::meter::Meters;
 use super::names::BUSINESS;
-use super::rate::Rates;
+use super::rate::{FormerRates, Rates};
 use super::reaction::{Events, Reaction, Templates};
 use super::span::{Delay, Span};
 use super::usage_source::UsageSource;
@@ -110,6 +110,8 @@ policies! {
         meters: Meters = Meters::new();
         /// Rates of measured usage, stored because every measurement needs it.
         rates: Rates = Rates::new();
+        /// Rates that a later catalog has changed. `catalog.load` fills them in, because usage can be reported later.
+        former_rates: Vec<FormerRates> = Vec::new();
         /// Source of measurements, stored because every decision may read its log.
         usage_source: Option<UsageSource> = None;
         /// Permissions of an organization's roles, stored because every command needs it.

@@ -22,6 +22,11 @@ use std::rc::Rc;
 /// Members of a command that can name the product.
 const NAMES: [&str; 3] = ["plan_id", "product_id", "plan"];
 
+/// Metadata of a checkout that says which price it sells. With the quantity, a lost purchase can be recorded again.
+pub(crate) const OFFERED_PRICE: &str = "purchase_price";
+/// Metadata of a checkout that says which quantity it sells.
+pub(crate) const OFFERED_QUANTITY: &str = "purchase_quantity";
+
 /// A product on sale with a price and a quantity, selected by a command.
 pub(crate) struct SelectedOffer {
     pub product: Rc<Product>,

@@ -251,6 +251,9 @@ pub(crate) struct Subscription<'a> {
     pub items: Option<List<Item<'a>>>,
     #[serde(borrow, default)]
     pub plan: Option<Ref<'a>>,
+    /// Seconds since the epoch.
+    #[serde(default)]
+    pub created: Option<i64>,
     #[serde(default)]
     pub quantity: Option<u32>,
     #[serde(default)]

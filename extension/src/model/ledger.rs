@@ -13,6 +13,9 @@ use super::records::entry::{Entry, Posting};
 pub(crate) const CASH: &str = "cash:stripe";
 /// Money that was paid outside of the provider.
 pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
+/// What customers have as a balance at Stripe: overpaid and credited amounts that their next invoices use. A positive
+/// amount was given to them by the business, or is still to be collected.
+pub(crate) const CUSTOMER_BALANCE: &str = "customer_balance";
 /// Revenue.
 pub(crate) const REVENUE: &str = "revenue";
 /// Prepaid credits that are not used yet.

@@ -66,6 +66,10 @@ mails! {
     CHANGE_REFUSED = "change_refused" to Account ["instance", "fields", "code"];
     /// A paid invoice was credited by a credit note that no refund goes with: to the customer's balance, or outside of Stripe.
     CREDIT_NOTE = "credit_note" to Admin ["credit_note", "invoice", "amount_minor", "currency"];
+    /// A closed account has paid for credits that it has not spent.
+    CREDITS_UNSPENT = "credits_unspent" to Admin ["purchase", "amount_minor", "currency"];
+    /// A customer has paid an invoice of a subscription that Stripe still keeps `unpaid` a day later.
+    DEBT_PAID = "debt_paid" to Admin ["subscription", "paid_at"];
     /// A delayed payment of a checkout failed.
     DELAYED_PAYMENT_FAILED = "delayed_payment_failed" to Account ["session", "purchase"];
     /// The comparison with Stripe (`compare_after`) found and corrected a difference.
@@ -105,6 +109,8 @@ mails! {
         ["purchase", "invoice", "subscription", "amount_paid_minor", "currency"];
     /// A purchase was paid whose subscription had ended.
     PAID_BUT_ENDED = "paid_but_ended" to Admin ["purchase", "subscription", "total_minor"];
+    /// Two add-ons of an account give the same: one was changed to what the other one gives. Only one counts.
+    PAID_FOR_THE_SAME = "paid_for_the_same" to Admin ["subscription", "beside", "product"];
     /// A purchase was paid twice; the second payment is refunded.
     PAID_TWICE = "paid_twice" to Admin ["purchase", "session", "subscription", "refunded"];
     /// The bank wants the customer to confirm a payment.
@@ -123,6 +129,10 @@ mails! {
     PRICE_MISMATCH = "price_mismatch" to Admin ["price", "catalog_minor", "stripe_minor"];
     /// An instance could not be created.
     PROVISIONING_FAILED = "provisioning_failed" to Account ["instance", "step", "code"];
+    /// A checkout was completed whose purchase is not in the store, for example after an older backup was restored. The purchase
+    /// is recorded again.
+    PURCHASE_RECORDED_AGAIN = "purchase_recorded_again" to Admin
+        ["purchase", "session", "products", "amount_minor", "currency"];
     /// A purchase that the account may not have was ended and refunded.
     PURCHASE_RETURNED = "purchase_returned" to Account ["purchase", "subscription", "products", "because"];
     /// An invoice was paid.

@@ -1,7 +1,7 @@
 //! Ends and refunds purchases and subscriptions that the account was not allowed to buy. Also maintains the rows of
 //! items that are limited to one per account.
 
-use super::schedule::DesiredSchedule;
+use super::schedule::{DesiredSchedule, mail_unless_explained};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::terms::CatalogPrice;
@@ -17,7 +17,7 @@ use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::subscription::{Observation, is_served};
+use crate::model::records::subscription::{Observation, SubscriptionRow, is_served};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
@@ -175,7 +175,7 @@ fn refusal_reason(
     if standing.is_after_closing(facts.row.first_at) {
         return Ok(Some("account_closed"));
     }
-    let (mut owned, mut unmet, mut is_known) = (0, Vec::new(), true);
+    let (mut owned, mut unmet, mut taken, mut is_known) = (0, Vec::new(), Vec::new(), true);
     for (price, _) in &facts.gives {
         let terms = price.terms()?;
         let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
@@ -188,6 +188,12 @@ fn refusal_reason(
                 owned += 1;
                 let holder = standing.subscription(&holder.id);
                 is_known &= held.is_some() && is_known_since(desk, holder, facts.row.first_at)?;
+            } else if !facts.row.is_final() {
+                let other = standing.subscription(&holder.id);
+                let had =
+                    other.map_or(Some(holder.since), |other| gives_since(&other.row, &prices_of(other, item).ok()?));
+                let since = gives_since(&facts.row, &[&price.id]).max(had).unwrap_or(desk.now);
+                taken.push((holder.id.clone(), price.product_id.clone(), since));
             }
         } else if let Some(item) = &terms.item
             && is_young(desk.now, facts)
@@ -200,6 +206,11 @@ fn refusal_reason(
     // If only some of a subscription's prices are affected, a person decides.
     if owned > 0 && owned == facts.gives.len() {
         return Ok(is_known.then_some("already_active"));
+    }
+    for (beside, product, since) in taken {
+        let values = json!({"subscription": facts.id, "beside": beside, "product": product});
+        let at = plus_days(since, TOLD_AFTER_DAYS);
+        mail_unless_explained(desk, desired, &mails::PAID_FOR_THE_SAME, &facts.id, at, values)?;
     }
     if unmet.is_empty() || unmet.len() < facts.gives.len() {
         return Ok(None);
@@ -260,6 +271,14 @@ fn held_when_begun(
     let is_missing = changed.is_some_and(|until| is_served(until) != is_served(seen.status()));
     Ok((!is_missing).then_some(held))
 }
+
+/// Returns since when a subscription has been served with one of some prices; `None` if it is not.
+fn gives_since(row: &SubscriptionRow, prices: &[&str]) -> Option<Timestamp> {
+    row.run_start(|seen| is_served(seen.status()) && prices.iter().any(|price| seen.quantity_of(price).is_some()))
+}
+
+/// Days after which the operators hear of a change to an add-on that another subscription gives: its end may be under way.
+const TOLD_AFTER_DAYS: u32 = 1;
 
 /// Number of days after which a subscription has been used too long to be refunded because of an ended one.
 const YOUNG_DAYS: u32 = 3;

@@ -51,7 +51,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     lot.owed_micros = back - lot.taken_micros;
     // The lot's payments for other lots' debts are limited to the lot's remaining credits.
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
-    let held = part_of(lot.granted_micros, purchase.details.refunding_minor, purchase.paid_minor());
+    let held = part_of(lot.granted_micros, purchase.refunding_minor(), purchase.paid_minor());
     lot.held_micros = held.min(lot.unspent_micros());
     if known.as_ref() != Some(&lot) {
         desk.account.put(id, lot);

@@ -9,10 +9,11 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::mails;
-use crate::model::money::sendable;
+use crate::model::money::{part_of, sendable};
 use crate::model::notice::send_once;
 use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{IntervalUnit, PurchaseStatus, Timestamp};
 use serde_json::json;
@@ -40,6 +41,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             give_back_rest(desk, facts, closed.at, &mut after)?;
         }
     }
+    tell_unspent(desk, closed.at)?;
     for id in desk.account.touched::<Invoice>() {
         let Some(invoice) = desk.account.get::<Invoice>(&id)? else { continue };
         let is_late = invoice.status == InvoiceStatus::Paid && invoice.paid_at.unwrap_or(invoice.at) > closed.at;
@@ -53,6 +55,20 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     }
     if after != closed {
         desk.account.put(Closed::ID, after);
+    }
+    Ok(())
+}
+
+/// Tells the operators which paid credits a closed account has not spent: a person decides whether they go back.
+fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
+    let unspent = |lot: &Lot| lot.at <= closed_at && lot.unspent_micros() > 0;
+    for (id, lot) in desk.account.all_where(unspent)? {
+        let paid = desk.account.get::<PurchaseRow>(&id)?.map_or(0, |purchase| purchase.paid_minor());
+        let amount_minor = part_of(paid, lot.unspent_micros(), lot.granted_micros);
+        if amount_minor > 0 {
+            let values = json!({"purchase": id, "amount_minor": amount_minor, "currency": lot.currency});
+            send_once(&mut desk.account, &mails::CREDITS_UNSPENT, &id, &values)?;
+        }
     }
     Ok(())
 }

@@ -20,9 +20,9 @@ use crate::model::keys::TimerKey;
 use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{
-    ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, Names, ResourceStatus, SuspendReason,
+    ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason,
 };
-use crate::model::time::rfc3339;
+use crate::model::time::{plus_days, rfc3339};
 use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -162,6 +162,23 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
     (archive, end)
 }
 
+/// Time after which a deletion is late: timers fire within seconds, unless the host is down.
+const LATE_MS: i64 = 3_600_000;
+/// Days for which a late deletion waits for the events that the host has missed: Stripe delivers them for so long.
+const MISSED_DAYS: u32 = 3;
+
+/// Returns when an archived instance is deleted whose deletion is due at `due`. If this time has passed unnoticed, what happened
+/// meanwhile is not known yet, so the deletion waits.
+fn deletion(now: Timestamp, instance: &mut Instance, context: &Context<'_>, due: Timestamp) -> Timestamp {
+    if context.standing.closed_at.is_some() || due.saturating_add(LATE_MS) > now && instance.record.ends_at.is_none() {
+        return due;
+    }
+    match instance.record.ends_at {
+        Some(at) => at,
+        None => *instance.record.ends_at.insert(plus_days(now, MISSED_DAYS)),
+    }
+}
+
 /// Changes the status towards the desired state if that is safe.
 fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>, desired: Desired) -> Ruled<()> {
     use InstanceStatus::{Archived, Archiving, Error, Provisioning, Running, Suspended};
@@ -171,6 +188,9 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         instance.set("suspend_reason", json!(reason.name()));
     };
     let Some(status) = instance.status() else { return Ok(()) };
+    if !matches!(desired, Desired::Suspended(Payment, _)) && instance.record.ends_at.is_some() {
+        instance.record.ends_at = None;
+    }
     if let (Suspended, Desired::Suspended(reason, _)) = (status, desired) {
         set_reason(instance, reason);
     }
@@ -207,8 +227,12 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
             instance.unset("suspend_reason");
             instance.change(Change::Restore)
         }
-        (Archived, Desired::Suspended(Payment, since)) if archive_and_end(instance, context, since).1 <= now => {
-            instance.lapse()
+        (Archived, Desired::Suspended(Payment, since)) => {
+            let due = archive_and_end(instance, context, since).1;
+            match deletion(now, instance, context, due) <= now {
+                true => instance.lapse(),
+                false => Ok(()),
+            }
         }
         _ => Ok(()),
     }
@@ -250,10 +274,7 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
             // A name that was never used is free at once.
             let blocked = context.standing.settings.name_block.after(desk.now);
             let until = (instance.record.effects == Effects::Begun).then_some(blocked);
-            let names = instance.names();
-            if !names.is_empty() && std::mem::take(&mut instance.record.names) == Names::Held {
-                desk.account.release_claims(names, until);
-            }
+            instance.release_names(desk, until);
         }
         Some(InstanceStatus::Error) if instance.begins_again() => instance.begin_again()?,
         _ => {}
@@ -296,6 +317,7 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
     }
     if let Desired::Suspended(SuspendReason::Payment, since) = desired {
         let (archive, terminate) = archive_and_end(instance, context, since);
+        let terminate = instance.record.ends_at.unwrap_or(terminate);
         let is_suspended = instance.is(InstanceStatus::Suspended) && !is_paused;
         if is_suspended {
             steps.push((&mails::ARCHIVE_SOON, TimerKey::Archive { instance: id.clone(), due: archive }, archive));

@@ -6,8 +6,9 @@ use crate::catalog::react::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
-use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, REFUNDS, REVENUE, TAX, book};
+use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, CUSTOMER_BALANCE, DISPUTES, REFUNDS, REVENUE, TAX, book};
 use crate::model::mails;
+use crate::model::money::part_of;
 use crate::model::notice::send_once;
 use crate::model::records::dispute::{Booked, Dispute};
 use crate::model::records::dispute_status::DisputeStatus;
@@ -31,6 +32,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in invoices {
         invoice(desk, &id)?;
     }
+    tax_of_refunds(desk)?;
     for id in desk.account.touched::<Dispute>() {
         dispute(desk, &id)?;
     }
@@ -48,27 +50,45 @@ fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
     Ok(invoice)
 }
 
-/// Books the payment of an invoice: tax as a liability, the rest as revenue. A paid invoice of 0 has no entry. If a
-/// session books the same money, the invoice's entry is reversed. The entry is made in any case, so that the order of
-/// the events does not matter.
+/// Books a paid invoice: tax as a liability, the rest of its total as revenue. What was not paid for it came from the
+/// customer's balance, or went there. What was paid beyond the amount due, and what turns out to have been paid outside of
+/// Stripe, is booked separately, because both may be told later. If a session books the same money, the invoice's entry is
+/// reversed. The entry is made in any case, so that the order of the events does not matter.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
-    let paid = invoice.takings_minor();
-    if invoice.status != InvoiceStatus::Paid || paid <= 0 {
+    if invoice.status != InvoiceStatus::Paid {
         return Ok(());
     }
-    if !invoice.booked {
-        let tax = invoice.tax_minor.clamp(0, paid);
-        let cash = if invoice.paid_out_of_band { CASH_OUT_OF_BAND } else { CASH };
-        let sides = [(cash, paid), (REVENUE, tax - paid), (TAX, -tax)];
-        book(&mut desk.account, FactKey::Paid(id), id, &invoice.currency, &sides)?;
-        let values = json!({
-            "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": invoice.currency,
-            "hosted_invoice_url": invoice.hosted_invoice_url,
-        });
-        send_once(&mut desk.account, &mails::RECEIPT, id, &values)?;
-        publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;
-        desk.account.put(id, Invoice { booked: true, ..invoice });
+    let (paid, total, currency) = (invoice.takings_minor(), invoice.total_minor, invoice.currency.clone());
+    let cash = if invoice.paid_out_of_band { CASH_OUT_OF_BAND } else { CASH };
+    if !invoice.booked && (paid != 0 || total != 0) {
+        let tax = invoice.tax_minor.clamp(total.min(0), total.max(0));
+        let sides = [(cash, paid), (CUSTOMER_BALANCE, total - paid), (REVENUE, tax - total), (TAX, -tax)];
+        book(&mut desk.account, FactKey::Paid(id), id, &currency, &sides)?;
+        if paid > 0 {
+            let values = json!({
+                "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": currency,
+                "hosted_invoice_url": invoice.hosted_invoice_url,
+            });
+            send_once(&mut desk.account, &mails::RECEIPT, id, &values)?;
+            publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;
+        }
+        desk.account.put(id, Invoice { booked: true, ..invoice.clone() });
+    }
+    let beyond = invoice.amount_paid_minor - paid;
+    if beyond > 0 {
+        let sides = [(cash, beyond), (CUSTOMER_BALANCE, -beyond)];
+        book(&mut desk.account, FactKey::Overpaid(id), id, &currency, &sides)?;
+    }
+    if invoice.paid_out_of_band {
+        let mut at_stripe = 0;
+        for fact in [FactKey::Paid(id), FactKey::Overpaid(id)] {
+            let entry = desk.account.get::<Entry>(&fact.to_string())?;
+            let postings = entry.iter().flat_map(|entry| &entry.postings).filter(|posting| posting.account == CASH);
+            at_stripe += postings.map(|posting| posting.amount_minor).sum::<i64>();
+        }
+        let sides = [(CASH_OUT_OF_BAND, at_stripe), (CASH, -at_stripe)];
+        book(&mut desk.account, FactKey::OutOfBand(id), id, &currency, &sides)?;
     }
     if desk.account.is_known(&FactKey::BookedBySession(id).to_string())?
         && let Some(entry) = desk.account.get::<Entry>(&FactKey::Paid(id).to_string())?
@@ -141,6 +161,33 @@ fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     }
     if changed {
         desk.account.put(id, payment);
+    }
+    Ok(())
+}
+
+/// Books the tax in the refunds of payments: the tax of what goes back is owed to nobody.
+fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
+    for (id, payment) in desk.account.all_where(|payment: &Payment| !payment.refunds.is_empty())? {
+        let invoice = match &payment.invoice {
+            Some(invoice) => desk.account.get::<Invoice>(invoice)?,
+            None => None,
+        };
+        let of_invoice = invoice.filter(|invoice| invoice.booked).map(|row| (row.total_minor, row.tax_minor));
+        let is_of = |session: &Session| session.payment_intent.as_ref() == Some(&id) && session.tax_booked;
+        let session = desk.account.all_where(is_of)?.into_iter().next();
+        let of_session = session.map(|(_, session)| (session.total_minor, session.tax_minor));
+        let Some((total, tax)) = of_session.or(of_invoice) else { continue };
+        let back = part_of(tax.clamp(0, total.max(0)), payment.refunded_minor(), total);
+        let more = back - payment.tax_back_minor;
+        if more == 0 {
+            continue;
+        }
+        let entry = payment.tax_back_entries + 1;
+        let fact = FactKey::TaxOfRefunds { payment: &id, entry };
+        let currency = payment.refunds.values().next().map(|refund| refund.currency.clone()).unwrap_or_default();
+        book(&mut desk.account, fact, &id, &currency, &[(TAX, more), (REFUNDS, -more)])?;
+        let payment = Payment { tax_back_minor: back, tax_back_entries: entry, ..Payment::clone(&payment) };
+        desk.account.put(&id, payment);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! does not depend on the order of events.
 
 use super::ledger;
-use super::schedule::DesiredSchedule;
+use super::schedule::{DesiredSchedule, mail_unless_explained};
 use crate::catalog::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
@@ -13,8 +13,7 @@ use crate::model::merge::session as merge_session;
 use crate::model::notice::send_once;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::{Payment, Received};
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step, Unexplained};
-use crate::model::records::schedule::OpenSchedule;
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
@@ -197,14 +196,15 @@ fn reconcile_one(
         };
         match payment.received.clone().filter(|_| !explains(&counts) && !superseded.iter().any(explains)) {
             Some(Received { amount_minor, currency, at }) => {
-                let reported = row.details.unexplained.get(id).is_some_and(|known| known.reported);
-                row.details.unexplained.insert(id.clone(), Unexplained { amount_minor, currency, at, reported })
+                row.details.unexplained.insert(id.clone(), Received { amount_minor, currency, at })
             }
             None => row.details.unexplained.remove(id),
         };
     }
     let more = row.reported_minor() - before;
-    row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
+    if more > 0 {
+        row.refunds_were_reported(more);
+    }
     let replaced = row.values.session_id.take().filter(|known| *known != counts.id);
     row.details.own_session = match row.details.own_session.take().or(replaced) {
         Some(own) if own != counts.id && desk.account.get::<Session>(&own)?.is_none() => Some(own),
@@ -234,34 +234,17 @@ fn reconcile_one(
 /// Days after which the operators hear of a payment that no session explains.
 const EXPLAINED_WITHIN_DAYS: u32 = 1;
 
-/// Schedules the reports about payments whose amount is not the agreed one and that no session explains. A payment that
-/// arrives later than its report is reported at once.
+/// Schedules the reports about payments whose amount is not the agreed one and that no session explains.
 pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
-        if purchase.details.unexplained.is_empty() {
-            continue;
-        }
-        let mut after = PurchaseRow::clone(&purchase);
-        for (payment, received) in after.details.unexplained.iter_mut().filter(|(_, received)| !received.reported) {
+        for (payment, received) in &purchase.details.unexplained {
             let values = json!({
                 "session": purchase.values.session_id, "purchase": id, "payment": payment,
                 "expected_minor": purchase.values.total.amount_minor, "actual_minor": received.amount_minor,
                 "currency": received.currency,
             });
             let at = plus_days(received.at, EXPLAINED_WITHIN_DAYS);
-            if at > desk.now {
-                desired.mail(desk.now, &mails::AMOUNT_MISMATCH, payment, at, values);
-                continue;
-            }
-            let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-            let key = mails::AMOUNT_MISMATCH.key(payment).to_string();
-            if !open.is_some_and(|open| open.mails.contains_key(&key)) {
-                send_once(&mut desk.account, &mails::AMOUNT_MISMATCH, payment, &values)?;
-            }
-            received.reported = true;
-        }
-        if after != *purchase {
-            desk.account.put(&id, after);
+            mail_unless_explained(desk, desired, &mails::AMOUNT_MISMATCH, payment, at, values)?;
         }
     }
     Ok(())

@@ -3,12 +3,14 @@
 //! The timers of campaigns, and of continued reconciliations and erasures, are set elsewhere. All other timers and
 //! mails are computed here as a whole, so none is forgotten, and they do not depend on the order of events.
 
+use crate::catalog::desk::Desk;
 use crate::model::account::Account;
 use crate::model::effect::timer;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::mails::Mail;
+use crate::model::notice::send_once;
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};
@@ -57,6 +59,29 @@ impl DesiredSchedule {
             let key = mail.key(reference);
             self.mails.insert(key.to_string(), DelayedMail { at, key, mail: *mail, values });
         }
+    }
+}
+
+/// Schedules a mail about a state that an event under way may still explain, and sends it now if its time has passed. It is sent
+/// once.
+pub(super) fn mail_unless_explained(
+    desk: &mut Desk<'_>,
+    desired: &mut DesiredSchedule,
+    mail: &Mail,
+    reference: &str,
+    at: Timestamp,
+    values: Value,
+) -> Ruled<()> {
+    if at > desk.now {
+        desired.mail(desk.now, mail, reference, at, values);
+        return Ok(());
+    }
+    let key = mail.key(reference).to_string();
+    let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
+    match open.is_some_and(|open| open.mails.contains_key(&key)) {
+        // The scheduled mail is sent.
+        true => desk.account.record_fact(&key).map(drop),
+        false => send_once(&mut desk.account, mail, reference, &values),
     }
 }
 

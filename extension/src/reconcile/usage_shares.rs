@@ -6,47 +6,77 @@ use crate::catalog::account_name::text_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::split::Share;
 use crate::derive::unused::back_by_invoice;
-use crate::model::gather::gather;
+use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::money::{micros_per_minor, part_of};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::lot::Lot;
 use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Source of what goes back of a month's sales because the credits that paid for them went back.
+const CREDITS: &str = "credits";
+
 /// Updates the sales from the paid amounts of each closed month.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let back = back_by_invoice(desk)?;
+    let unpaid = unpaid_by_credits(desk)?;
     let here = desk.account.all::<UsageMonth>()?.into_iter();
     let concerned = here.filter(|(_, month)| {
-        month.is_waited_for() || month.invoice.as_ref().is_some_and(|invoice| back.contains_key(invoice))
+        month.is_owed() || month.invoice.as_ref().is_some_and(|invoice| back.contains_key(invoice))
     });
-    let months: BTreeSet<String> = gather(concerned.map(|(id, _)| id).chain(desk.account.touched::<UsageMonth>()));
+    let concerned = concerned.map(|(id, _)| id).chain(unpaid.keys().cloned());
+    let months: BTreeSet<String> = gather(concerned.chain(desk.account.touched::<UsageMonth>()));
     for id in months {
         let Some(mut month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
-        if month.is_waited_for() && is_paid(desk, &month)? {
+        let status = match month.invoice.as_ref().filter(|_| month.is_owed()) {
+            Some(invoice) => desk.account.get::<Invoice>(invoice)?.map(|invoice| invoice.status),
+            None => None,
+        };
+        if let Some(over @ (InvoiceStatus::Paid | InvoiceStatus::Void)) = status {
             month.settled = true;
-            month
-                .sellers
-                .values_mut()
-                .for_each(|part| part.paid_micros = part.micros.saturating_add(part.carried_micros));
+            for part in month.sellers.values_mut().filter(|_| over == InvoiceStatus::Paid) {
+                part.paid_micros = part.micros.saturating_add(part.carried_micros);
+            }
             desk.account.put(&id, month.clone());
         }
         let returned = month.invoice.as_ref().and_then(|invoice| back.get(invoice));
-        sell(desk, &id, &month, returned)?;
+        sell(desk, &id, &month, returned, unpaid.get(&id).copied())?;
     }
     Ok(())
 }
 
-fn is_paid(desk: &mut Desk<'_>, month: &UsageMonth) -> Ruled<bool> {
-    let Some(invoice) = &month.invoice else { return Ok(false) };
-    Ok(desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| invoice.status == InvoiceStatus::Paid))
+/// Returns the usage of each month, in millionths, whose credits were taken back after they were spent, and that no other credits
+/// have paid yet: those of the oldest lots are paid first. A month of a lot that this event changed is there in any case.
+fn unpaid_by_credits(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
+    let touched: BTreeSet<String> = gather(desk.account.touched::<Lot>());
+    let mut lots = desk.account.all::<Lot>()?;
+    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    let mut repaid = lots.iter().fold(0i64, |sum, (_, lot)| sum.saturating_add(lot.repaid_micros));
+    let mut out: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, lot) in lots.iter().filter(|(id, lot)| lot.owed_micros > 0 || touched.contains(id)) {
+        let paid = repaid.min(lot.owed_micros);
+        repaid -= paid;
+        for (month, spent) in &lot.spent_in {
+            let unpaid = part_of(*spent, lot.owed_micros - paid, lot.spent_micros);
+            let sum = out.entry(month.clone()).or_default();
+            *sum = sum.saturating_add(unpaid);
+        }
+    }
+    Ok(out)
 }
 
-/// Updates the sale of each product with paid usage, less its part of what went back of the month's invoice, by payment.
-/// The sale's id does not reveal the user.
-fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, returned: Option<&BTreeMap<String, i64>>) -> Ruled<()> {
+/// Updates the sale of each product with paid usage, less its part of what went back: of the month's invoice, by payment, and of
+/// the credits. The sale's id does not reveal the user.
+fn sell(
+    desk: &mut Desk<'_>,
+    id: &str,
+    month: &UsageMonth,
+    returned: Option<&BTreeMap<String, i64>>,
+    unpaid_by_credits: Option<i64>,
+) -> Ruled<()> {
     let paid = match month.invoice.as_ref().filter(|_| returned.is_some()) {
         Some(id) => desk.account.get::<Invoice>(id)?.map_or(0, |row| row.takings_minor()),
         None => 0,
@@ -66,6 +96,12 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, returned: Option<&BTr
             match part_of(invoiced, *amount, paid) / micros_per_minor(&currency) {
                 0 => drop(sale.back.remove(payment)),
                 part => drop(sale.back.insert(payment.clone(), part)),
+            }
+        }
+        if let Some(unpaid) = unpaid_by_credits {
+            match part.paid_by_credits(unpaid, cost) / micros_per_minor(&currency) {
+                0 => drop(sale.back.remove(CREDITS)),
+                part => drop(sale.back.insert(CREDITS.to_owned(), part)),
             }
         }
         splits::put(desk, &sale_id, sale)?;

@@ -1,5 +1,6 @@
 //! `catalog.load`: checks a document, and writes its types, products and settings to the catalog.
 
+use crate::actions::measurement::BEHIND_MAX_DAYS;
 use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan, withdraw};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
@@ -16,7 +17,7 @@ use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{check_conditions, check_granted, check_personal, check_policies, check_refunds};
 use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
-use crate::catalog::rate::Rates;
+use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
@@ -171,6 +172,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     kept.add(&document);
     let mut settings = Settings {
         defaults: known.defaults.clone(),
+        former_rates: formerly(&known.former_rates, &known.rates, &document.rates, desk.now, BEHIND_MAX_DAYS),
         entitlements: kept.entitlements,
         meters: kept.meters,
         rates: document.rates,

@@ -245,10 +245,10 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         kind: "step.abandon",
         required: &["id", "step"],
-        members: Members::Only(&["id", "step"]),
+        members: Members::Only(&["id", "step", "gone"]),
         who: Who::Operators,
         when_closed: true,
-        payload: "`id`, `step`",
+        payload: "`id`, `step`, `gone` (false)",
         does: "gives up a resource that could not be deleted, [below](#notes)",
         reply: Some("product"),
         rule: Some(step::abandon),

@@ -63,7 +63,8 @@ fn failed(
     if !request.portals.is_empty() {
         let awaits = request.portals.remove(0);
         request_customer_for_portal(desk, awaits)?;
-        desk.account.put(CustomerRequest::ID, request);
+        let again = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
+        desk.account.put(CustomerRequest::ID, CustomerRequest { effect: again.effect, ..request });
     } else if let Some(id) = next
         && let Some(row) = desk.account.fetch::<PurchaseRow>(&id)?
         && let Some(AwaitsCustomer { checkout, reply_to }) = row.details.awaits_customer

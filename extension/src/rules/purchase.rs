@@ -11,7 +11,7 @@ use crate::catalog::return_address;
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
-use crate::derive::offer::{self, SelectedOffer};
+use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer};
 use crate::derive::plans::PlanInForce;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
@@ -21,7 +21,7 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
-use crate::model::records::customer::Customer;
+use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
@@ -71,7 +71,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let product_id = match product_of(body)? {
-        Some(product) => Some(create_waiting(desk, product, &id)?),
+        Some(product) => Some(create_waiting(desk, product, &id, &standing, (&offer.price.grants, offer.quantity))?),
         None => None,
     };
     desk.account.put(
@@ -95,6 +95,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // The provider does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
+    metadata.insert(OFFERED_PRICE.to_owned(), json!(offer.price.id));
+    metadata.insert(OFFERED_QUANTITY.to_owned(), json!(offer.quantity.to_string()));
     payload["metadata"] = Value::Object(metadata);
     begin_checkout(desk, &id, &payload, settings.customer_creation)?;
     Ok(Outcome::Applied.into())
@@ -170,8 +172,9 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
     }
 }
 
-/// Returns the reply with an open checkout for the same offer, so that a double click does not buy twice. A repeated
-/// order with a product fails because the product's name is taken.
+/// Returns the reply with an open checkout for the same offer, so that a double click does not buy twice. While the provider
+/// has not answered the first order, the second one waits for the same answer. A repeated order with a product fails because the
+/// product's name is taken.
 fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
@@ -187,6 +190,14 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
         let is_over = row.details.asked_at.is_some_and(|at| at.saturating_add(DAY_MS) <= desk.now);
         if is_over && row.details.counts.as_ref().is_none_or(|session| session.status == SessionStatus::Open) {
             continue;
+        }
+        if row.awaits_checkout() {
+            let asked = match row.details.awaits_customer.is_some() {
+                true => desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.map(|request| request.effect),
+                false => None,
+            };
+            let key = asked.unwrap_or_else(|| EffectKey::Checkout { purchase: id }.to_string());
+            return Ok(Some(Outcome::Deferred(DeferReason::Effect(key)).into()));
         }
         let reply = json!({
             "purchase_id": id, "session_id": row.values.session_id, "checkout_url": row.details.checkout_url,
@@ -221,8 +232,12 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
             let Some(session) = answer.get("session_id").or_else(|| answer.get("id")).and_then(Value::as_str) else {
                 return Err(internal(format!("{}: the result has no session", report.key)));
             };
+            let is_of_other = |row: &PurchaseRow| row.values.session_id.as_deref() == Some(session);
+            let others = desk.account.all_where(is_of_other)?;
             // The webhook event may have arrived first; without our metadata it created a separate purchase.
-            if desk.account.get::<Session>(session)?.is_some_and(|known| known.purchase != id) {
+            if desk.account.get::<Session>(session)?.is_some_and(|known| known.purchase != id)
+                || others.iter().any(|(other, _)| other != id)
+            {
                 fail(&mut row, "session-of-another-purchase")
             } else {
                 desk.account.claim([ClaimKey::Session(session)])?;

@@ -8,10 +8,11 @@ use crate::derive::standing::standing;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
-use crate::model::json::{Object, encode};
+use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
 use crate::model::money::{part_of, sendable};
 use crate::model::records::lot::Lot;
+use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::UsageMonth;
@@ -29,12 +30,12 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if row.details.beaten || !row.details.disputed.is_empty() {
         return Err(Refusal::BadTransition("disputed".to_owned()).into());
     }
-    let left = row.paid_minor() - row.refunded_minor() - row.details.refunding_minor;
+    let left = row.paid_minor() - row.refunded_minor() - row.refunding_minor();
     let amount = match (desk.actor.kind, body.get("amount")) {
         (ActorKind::User, Some(amount)) if !amount.is_null() => {
             return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "only administrators may set it"));
         }
-        (ActorKind::User, _) => (allowed(desk, &id, &row, paid_at)? - row.details.refunding_minor).min(left),
+        (ActorKind::User, _) => (allowed(desk, &id, &row, paid_at)? - row.refunding_minor()).min(left),
         (_, None | Some(Value::Null)) => left,
         (_, Some(amount)) => amount.as_i64().filter(|amount| (1..=left).contains(amount)).ok_or_else(|| {
             wrong_field("/amount", FieldErrorCode::OutOfRange, format!("expected minor units from 1 to {left}"))
@@ -45,11 +46,11 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if amount <= 0 {
         return Err(Refusal::InsufficientBalance(format!("purchase {id}")).into());
     }
-    row.details.refunding_minor += amount;
-    desk.account.put(&id, row);
     let payload = json!({"payment_intent": payment, "amount_minor": amount, "reason": "requested_by_customer",
         "metadata": {"purchase_id": id, "asked_by": desk.actor.subject, "because": body.get("reason")}});
     let key = EffectKey::RefundAsked { purchase: id.clone(), asked_by: desk.event_hash() };
+    row.details.refunding.insert(key.to_string(), amount);
+    desk.account.put(&id, row);
     let about = Concern::Refund { purchase: id.clone(), amount_minor: amount };
     let effect = request(&key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
@@ -94,17 +95,30 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     Ok(paid)
 }
 
-/// Handles the result of the refund request. The event about the refund books the refund.
+/// Handles the result of the refund request. The event about the refund books the refund. It may have come before: at once, or in
+/// the life of a database that was restored since.
 pub(super) fn completed(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
-    let answer = match &report.answer {
-        Ok(_) => Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?),
-        Err(_) => {
-            if let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? {
-                row.details.refunding_minor = (row.details.refunding_minor - amount_minor).max(0);
-                desk.account.put(id, row);
-            }
-            Answer::not_done("the refund was refused, and nothing was paid back")
+    let (answer, is_over) = match &report.answer {
+        Ok(answer) => {
+            let reply = Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?);
+            let made: Object = decode("effects", &report.key, answer)?;
+            (reply, is_reported(desk, id, made.get("id").and_then(Value::as_str))?)
         }
+        Err(_) => (Answer::not_done("the refund was refused, and nothing was paid back"), true),
     };
+    if is_over
+        && let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)?
+        && row.details.refunding.remove(&report.key).is_some()
+    {
+        desk.account.put(id, row);
+    }
     Ok(Verdict::answered(answer))
+}
+
+/// Returns whether an event has told of a refund of a purchase.
+fn is_reported(desk: &mut Desk<'_>, purchase: &str, refund: Option<&str>) -> Ruled<bool> {
+    let row = desk.account.get::<PurchaseRow>(purchase)?;
+    let Some(intent) = row.and_then(|row| row.values.payment_intent_id.clone()) else { return Ok(false) };
+    let payment = desk.account.get::<Payment>(&intent)?;
+    Ok(payment.is_some_and(|payment| refund.is_some_and(|id| payment.refunds.contains_key(id))))
 }

@@ -3,6 +3,8 @@
 
 use crate::actions::permission::check_owner;
 use crate::catalog::desk::Desk;
+use crate::derive::offer::{OFFERED_PRICE, OFFERED_QUANTITY};
+use crate::derive::sold::terms_of;
 use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
@@ -12,8 +14,9 @@ use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::mails;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;
+use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::payment::Payment;
-use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::purchase::{Details, PurchaseRow};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::*;
@@ -56,13 +59,7 @@ fn purchase_of(
 /// so it waits for the answer.
 fn unanswered_checkout(desk: &mut Desk<'_>) -> Ruled<Option<EffectKey>> {
     let all = desk.account.all::<PurchaseRow>()?.into_iter();
-    let is_unanswered = |row: &PurchaseRow| {
-        let details = &row.details;
-        row.values.status == PurchaseStatus::Pending
-            && row.values.session_id.is_none()
-            && details.awaits_customer.is_none()
-            && details.counts.is_none()
-    };
+    let is_unanswered = |row: &PurchaseRow| row.awaits_checkout() && row.details.awaits_customer.is_none();
     let found = all.into_iter().find(|(_, row)| is_unanswered(row));
     Ok(found.map(|(purchase, _)| EffectKey::Checkout { purchase }))
 }
@@ -78,16 +75,23 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let known = desk.account.fetch::<Session>(id)?;
     let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
-    // A purchase that we created knows its session, so metadata that names another purchase, or a missing one, is
-    // wrong.
-    if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
+    // A purchase that we created knows its session, so metadata that names another one is wrong.
+    if named.is_some_and(|named| found.as_ref().is_some_and(|(id, _)| id != named)) {
         return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
     }
-    if found.is_none()
-        && let Some(key) = unanswered_checkout(desk)?
-    {
-        return Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())));
-    }
+    let found = match (found, named) {
+        (Some(found), _) => Some(found),
+        (None, Some(lost)) if matches!(status, SessionStatus::Complete | SessionStatus::Paid) => {
+            Some((lost.to_owned(), record_again(desk, lost, id, object)?))
+        }
+        (None, Some(_)) => return Ok(Outcome::Ignored(IgnoreReason::NoChange)),
+        (None, None) => {
+            if let Some(key) = unanswered_checkout(desk)? {
+                return Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())));
+            }
+            None
+        }
+    };
     // A session that was created elsewhere has no agreed amount.
     if let Some((purchase, row)) = found.as_ref().filter(|(purchase, _)| !purchase.starts_with(MADE_ELSEWHERE)) {
         check_amount(desk, purchase, row, id, object)?;
@@ -102,6 +106,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
     claim_address(desk, object)?;
+    if known.is_none() && matches!(status, SessionStatus::Complete | SessionStatus::Paid) {
+        open_again(desk, object)?;
+    }
     if known.as_ref() == Some(&session) {
         return Ok(match status {
             SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
@@ -142,6 +149,62 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     }
     desk.account.put(id, session);
     Ok(Outcome::Applied)
+}
+
+/// Records a purchase again that is lost, because an older backup was restored: the checkout says what was bought. Its terms are
+/// those of the catalog, its price is what the session charges. Operators hear of it, since what else belonged to the purchase
+/// is lost, too, for example a new instance.
+fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::Session<'_>) -> Ruled<Rc<PurchaseRow>> {
+    let written = |name: &str| {
+        let mut others = object.metadata.iter().flat_map(|metadata| &metadata.others);
+        others.find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
+    };
+    let price = match written(OFFERED_PRICE) {
+        Some(price) => desk.catalog.price(price)?,
+        None => None,
+    };
+    let money = |amount_minor: Option<i64>| Money {
+        amount_minor: amount_minor.unwrap_or(0),
+        currency: object.currency.as_deref().unwrap_or("").to_owned(),
+    };
+    let agreed = money(object.amount_subtotal.or(object.amount_total));
+    let mut items = Vec::new();
+    let mut sold = Vec::new();
+    if let Some(price) = price {
+        let quantity = written(OFFERED_QUANTITY).and_then(|text| text.parse().ok()).unwrap_or(1);
+        let product = desk.catalog.product(&price.product_id)?;
+        items.push(LineItem {
+            product_id: price.product_id.clone(),
+            price_id: Some(price.id.clone()),
+            name: product.map_or_else(|| price.product_id.clone(), |product| product.values.name.clone()),
+            quantity,
+            unit_price: price.amount.clone(),
+        });
+        if price.interval.is_none() {
+            sold.push(terms_of(&price)?);
+        }
+    }
+    let values = json!({
+        "purchase": purchase, "session": id, "products": items.iter().map(|item| &item.product_id).collect::<Vec<_>>(),
+        "amount_minor": object.amount_total, "currency": object.currency,
+    });
+    send_once(&mut desk.account, &mails::PURCHASE_RECORDED_AGAIN, purchase, &values)?;
+    let values = PurchaseValues {
+        provider: desk.catalog.settings()?.provider.clone(),
+        session_id: None,
+        payment_intent_id: None,
+        subscription_id: None,
+        status: PurchaseStatus::Pending,
+        items,
+        amount: agreed.clone(),
+        tax: money(None),
+        total: agreed,
+        refunded: money(None),
+        metadata: "{}".to_owned(),
+    };
+    let row = PurchaseRow { values, details: Details { sold, ..Details::default() } };
+    desk.account.put(purchase, row.clone());
+    Ok(Rc::new(row))
 }
 
 /// Returns the snapshot of a session.
@@ -205,6 +268,18 @@ fn claim_address(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()>
         Some(email) => desk.account.claim([ClaimKey::Address(&address_hash(email))]),
         None => Ok(()),
     }
+}
+
+/// Opens a closed account again whose former owner buys as a guest with the same address: the account has its id from the address.
+/// What the account had is ended, and its personal data must be erased before, if the business erases them.
+fn open_again(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()> {
+    let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
+    let is_erased = desk.catalog.settings()?.erase_after.is_none() || closed.erased == Erased::All;
+    let is_guest = desk.account.owner() == Some(&account_of(object));
+    if is_guest && is_erased && desk.provider_time > closed.at {
+        desk.account.remove::<Closed>(Closed::ID);
+    }
+    Ok(())
 }
 
 /// Checks that currency and subtotal are as agreed, and that subtotal − discount + tax + shipping is the total (S94,

@@ -7,9 +7,8 @@ use crate::catalog::rate::{PaidBy, Rate};
 use crate::derive::standing::{AccountStanding, standing};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
-
 use crate::model::money::{to_micros, to_minor_up};
-use crate::model::records::invoice::Invoice;
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::record_key;
@@ -83,7 +82,8 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (_, month) = open_month(desk, desk.now)?;
     let open = month.open_micros();
     let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
-    if owed > 0 || !(by_credits || may_be_invoiced(rate, &standing, open, &settings.currency)) {
+    let may_owe = may_be_invoiced(rate, &standing, open, &settings.currency) && !has_debt(desk)?;
+    if owed > 0 || !(by_credits || may_owe) {
         let limit = rate.invoice.as_ref().and_then(|terms| terms.limit).unwrap_or(0);
         let quota = QuotaRefusal {
             quota: meter,
@@ -95,6 +95,23 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     let reply = json!({"meter": meter, "credits_left_micros": left, "open_micros": open});
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..Outcome::Ignored(IgnoreReason::NoChange).into() })
+}
+
+/// Returns whether the payment of an earlier month's invoice has failed, or is overdue.
+fn has_debt(desk: &mut Desk<'_>) -> Ruled<bool> {
+    let now = desk.now;
+    for (_, month) in desk.account.all_where(UsageMonth::is_owed)? {
+        let Some(invoice) = &month.invoice else { continue };
+        let is_due = |invoice: &Invoice| {
+            invoice.failed_at.is_some()
+                || invoice.status == InvoiceStatus::Uncollectible
+                || invoice.due_at.is_some_and(|due| due <= now)
+        };
+        if desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| is_due(&invoice)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns whether usage without credits may be added to the month's invoice.

@@ -108,23 +108,40 @@ pub(super) fn assign(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(instance.id)))
 }
 
-/// `step.abandon`: records a resource that could not be freed as abandoned, so that it no longer blocks the instance.
+/// `step.abandon`: records a resource that could not be freed as abandoned, so that it no longer blocks the instance. What still
+/// exists keeps its names: who got them would find it. `gone` says that the resource was deleted by hand, also later.
 pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, name) = (required_text(body, "id")?, required_text(body, "step")?);
+    let is_gone = match body.get("gone") {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(_) => return Err(wrong_field("/gone", FieldErrorCode::WrongType, "expected true or false")),
+    };
     let mut instance = Instance::load(desk, &id)?;
     let stuck = instance.record.resources.get(&name).filter(|resource| resource.status == ResourceStatus::Stuck);
-    let Some(resource) = stuck.cloned() else {
-        return Err(Refusal::BadTransition(format!(
-            "{name} is not stuck: expected a resource that could not be freed"
-        ))
-        .into());
+    let resource = match (stuck.cloned(), instance.record.abandoned.get(&name).filter(|_| is_gone).cloned()) {
+        (Some(stuck), _) => stuck,
+        (None, Some(abandoned)) => abandoned,
+        (None, None) => {
+            let text = format!("{name} is not stuck: expected a resource that could not be freed");
+            return Err(Refusal::BadTransition(text).into());
+        }
     };
-    let claims = claim_names(&instance.decl, &name, &resource);
-    if !claims.is_empty() {
-        desk.account.release_claims(claims, None);
+    if is_gone {
+        let claims = claim_names(&instance.decl, &name, &resource);
+        if !claims.is_empty() {
+            desk.account.release_claims(claims, None);
+        }
+        instance.record.abandoned.remove(&name);
+    } else {
+        instance.record.abandoned.insert(name.clone(), resource.clone());
     }
-    instance.record.abandoned.insert(name.clone(), resource.clone());
-    instance.record.resources.insert(name, resource.gone());
+    if instance.record.resources.contains_key(&name) {
+        instance.record.resources.insert(name, resource.gone());
+    }
+    if instance.is(InstanceStatus::Terminated) {
+        instance.release_names(desk, None);
+    }
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))
 }

@@ -19,7 +19,7 @@ use crate::model::notice::send_once;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
-use crate::model::time::rfc3339;
+use crate::model::time::{from_seconds, rfc3339};
 use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
@@ -96,6 +96,7 @@ fn apply(
     let state = read_state(object)?;
     let view = SubscriptionSnapshot {
         at,
+        created: object.created.and_then(from_seconds),
         rank,
         event_id: desk.event_id.to_owned(),
         customer: id_of(&object.customer).map(str::to_owned),

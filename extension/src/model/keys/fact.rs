@@ -8,6 +8,10 @@ keys! {
     pub(crate) enum FactKey<'a> {
         /// An invoice was paid.
         Paid(id: &'a str) = "paid:{id}";
+        /// An invoice was paid beyond its amount due.
+        Overpaid(id: &'a str) = "overpaid:{id}";
+        /// An invoice that was booked as paid at Stripe was paid outside of it.
+        OutOfBand(id: &'a str) = "out-of-band:{id}";
         /// The object of a thin event was fetched and processed, by the event's id.
         Told(event: &'a str) = "told:{event}";
         /// The session of the subscription names no organization.
@@ -24,6 +28,8 @@ keys! {
         Refund(id: &'a str) = "refund:{id}";
         /// A refund failed and its amount returned.
         RefundFailed(id: &'a str) = "refund-failed:{id}";
+        /// The nth change of the tax in the refunds of a payment.
+        TaxOfRefunds { payment: &'a str, entry: i64 } = "tax-of-refunds:{payment}:{entry}";
         /// A dispute withdrew its amount.
         Dispute(id: &'a str) = "dispute:{id}";
         /// A dispute returned its amount.

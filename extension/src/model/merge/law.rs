@@ -116,6 +116,7 @@ prop_compose! {
 prop_compose! {
     fn subscription_snapshot()(
         at in second(),
+        created in prop::option::of(second()),
         rank in prop::sample::select(vec![
             SnapshotRank::Created, SnapshotRank::Updated, SnapshotRank::Updated, SnapshotRank::Updated,
             SnapshotRank::Retrieved, SnapshotRank::Deleted,
@@ -130,7 +131,7 @@ prop_compose! {
             SnapshotRank::Retrieved => known.iter().map(Previous::all_of).collect(),
             _ => changed.into_iter().collect(),
         };
-        SubscriptionSnapshot { at, rank, event_id: format!("evt_{event}"), customer, state, previous }
+        SubscriptionSnapshot { at, created, rank, event_id: format!("evt_{event}"), customer, state, previous }
     }
 }
 
@@ -164,6 +165,7 @@ fn quantity_snapshot(number: u32, before: u32) -> SubscriptionSnapshot {
     };
     SubscriptionSnapshot {
         at: 1000,
+        created: None,
         rank: SnapshotRank::Updated,
         event_id: format!("evt_{number}"),
         customer: Some("cus_1".to_owned()),

@@ -9,6 +9,7 @@ use extension_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 fn snapshot(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> SubscriptionSnapshot {
     SubscriptionSnapshot {
         at,
+        created: None,
         rank,
         event_id: "evt".to_owned(),
         customer: Some("cus_A".to_owned()),

@@ -33,6 +33,8 @@ pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16
 pub(crate) struct SubscriptionSnapshot {
     /// The provider's time.
     pub at: Timestamp,
+    /// When the provider made the subscription, if the snapshot says it.
+    pub created: Option<Timestamp>,
     /// Rank of the snapshot within its second.
     pub rank: SnapshotRank,
     /// Id of the event that reported the snapshot.
@@ -58,6 +60,11 @@ pub(crate) fn is_newer(record: &SubscriptionRow, snapshot: &SubscriptionSnapshot
     moment(snapshot.at, snapshot.rank, snapshot.state.status) > moment(record.at, record.rank, record.status())
 }
 
+/// Returns the earliest time that a snapshot shows of its subscription.
+fn began(snapshot: &SubscriptionSnapshot) -> Timestamp {
+    snapshot.created.map_or(snapshot.at, |created| created.min(snapshot.at))
+}
+
 /// Returns the record of the first snapshot. The record's customer is empty if the snapshot has no customer.
 pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> SubscriptionRow {
     SubscriptionRow {
@@ -66,7 +73,7 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
         at: snapshot.at,
         rank: snapshot.rank,
         history: vec![observed(&snapshot)],
-        first_at: snapshot.at,
+        first_at: began(&snapshot),
         was_ever_served: is_served(snapshot.state.status),
         views: vec![state_of(snapshot, bounds)],
         shown: 0,
@@ -79,7 +86,7 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
 /// Merges a snapshot into a record.
 pub(crate) fn merge(record: &mut SubscriptionRow, snapshot: SubscriptionSnapshot, bounds: Bounds) -> Fallible<News> {
     add_to_history(record, observed(&snapshot), bounds.history);
-    record.first_at = record.first_at.min(snapshot.at);
+    record.first_at = record.first_at.min(began(&snapshot));
     record.was_ever_served |= is_served(snapshot.state.status);
     if let Some(customer) = &snapshot.customer
         && (snapshot.at, customer) > (record.customer_at, &record.customer_id)

@@ -29,6 +29,9 @@ pub(crate) struct AwaitsPortal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct CustomerRequest {
+    /// Key of the effect that asks for the customer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub effect: String,
     /// Portal requests that wait for the customer, except the request that caused its creation. Waiting checkouts are
     /// stored with their purchases.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -262,6 +262,9 @@ pub(crate) struct InstanceRecord {
     /// restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
+    /// When the archived instance is deleted, if that was due while the host was down: a payment may have been made meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_default")]
     pub effects: Effects,
     /// Resource states by name, or name and variant: `compute@ecs`.

@@ -110,9 +110,8 @@ impl Invoice {
         self.reason == CHANGE
     }
 
-    /// Returns the revenue from the invoice's payments, in minor units. Payments beyond the amount due become customer
-    /// balance and are not revenue (S107). The amount due includes amounts of earlier invoices that were too small to
-    /// collect.
+    /// Returns what the customer paid for the invoice, in minor units. Payments beyond the amount due become customer
+    /// balance (S107). The amount due includes amounts of earlier invoices that were too small to collect.
     pub fn takings_minor(&self) -> i64 {
         self.amount_paid_minor.min(self.amount_due_minor)
     }

@@ -5,6 +5,7 @@ use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A lot. Its id is the purchase. Amounts are millionths of the currency's unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
@@ -19,6 +20,9 @@ pub(crate) struct Lot {
     /// Credits spent on usage.
     #[serde(skip_serializing_if = "is_zero")]
     pub spent_micros: i64,
+    /// Credits spent on the usage of each month, such as `2026-01`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spent_in: BTreeMap<String, i64>,
     /// Credits removed by refunds and disputes.
     #[serde(skip_serializing_if = "is_zero")]
     pub taken_micros: i64,

@@ -3,7 +3,7 @@
 use super::dispute_status::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
-use crate::model::json::is_false;
+use crate::model::json::{is_false, is_zero};
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,12 @@ pub(crate) struct Payment {
     /// Whether the session has booked the received money.
     #[serde(skip_serializing_if = "is_false")]
     pub booked: bool,
+    /// Tax of the refunds that is booked as owed to nobody, in minor units.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_back_minor: i64,
+    /// Number of the entries that have booked it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_back_entries: i64,
     /// The highest refunded sum in snapshots of the charge, in minor units.
     pub charge_refunded_minor: i64,
     /// Refunds by id.

@@ -1,6 +1,7 @@
 //! A purchase: its agreed values, its session and subscription, and its refunds.
 
 use super::instance::InstanceRecord;
+use super::payment::Received;
 use super::session::SessionStatus;
 use super::to_record;
 use crate::model::json::{decode, encode, is_false};
@@ -50,20 +51,6 @@ pub(crate) struct Counted {
     /// Whether only a payment shows the session as paid.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_payment: bool,
-}
-
-/// A payment whose amount is not the agreed one, until a session explains it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct Unexplained {
-    /// Received amount in minor units.
-    pub amount_minor: i64,
-    /// ISO 4217 code in lower case.
-    pub currency: String,
-    /// Time of the payment, by the provider's clock.
-    pub at: Timestamp,
-    /// Whether the operators were notified.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub reported: bool,
 }
 
 /// The terms of a price at the sale. A later catalog does not change them.
@@ -128,15 +115,15 @@ pub(crate) struct Details {
     /// Amount of failed refunds by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed_back: BTreeMap<String, i64>,
-    /// Requested refunds that the provider has not reported yet, in minor units.
-    #[serde(skip_serializing_if = "crate::model::json::is_zero")]
-    pub refunding_minor: i64,
+    /// Amounts of requested refunds that the provider has not reported yet, in minor units, by the key of their effect.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refunding: BTreeMap<String, i64>,
     /// Disputed amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, i64>,
     /// Payments whose amount no session of the purchase explains.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub unexplained: BTreeMap<String, Unexplained>,
+    pub unexplained: BTreeMap<String, Received>,
     /// Whether the purchase is superseded and being refunded: another purchase or subscription grants the same item, or
     /// the purchase was never allowed.
     #[serde(skip_serializing_if = "is_false")]
@@ -168,6 +155,28 @@ impl PurchaseRow {
         self.details.failed_back.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
+    /// Returns the amount of the requested refunds that the provider has not reported yet, in minor units.
+    pub fn refunding_minor(&self) -> i64 {
+        self.details.refunding.values().fold(0, |sum, amount| sum.saturating_add(*amount))
+    }
+
+    /// Takes reported refunds off the requested ones: off a request of just this amount, or else off the first ones.
+    pub fn refunds_were_reported(&mut self, amount_minor: i64) {
+        let refunding = &mut self.details.refunding;
+        let asked = refunding.iter().find(|(_, asked)| **asked == amount_minor).map(|(key, _)| key.clone());
+        if let Some(key) = asked {
+            refunding.remove(&key);
+            return;
+        }
+        let mut left = amount_minor;
+        for asked in refunding.values_mut() {
+            let taken = left.min(*asked);
+            *asked -= taken;
+            left -= taken;
+        }
+        refunding.retain(|_, asked| *asked > 0);
+    }
+
     /// Returns the refunded and disputed amount, in minor units.
     pub fn back_minor(&self) -> i64 {
         self.details.disputed.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
@@ -178,6 +187,13 @@ impl PurchaseRow {
     pub fn paid_minor(&self) -> i64 {
         let paid = self.details.counts.as_ref().filter(|session| session.status == SessionStatus::Paid);
         paid.map_or(0, |session| session.total_minor)
+    }
+
+    /// Returns whether the provider has not answered the request of the purchase's checkout yet, or was not asked yet.
+    pub fn awaits_checkout(&self) -> bool {
+        self.values.status == PurchaseStatus::Pending
+            && self.values.session_id.is_none()
+            && self.details.counts.is_none()
     }
 
     /// Returns the time of payment of a one-time purchase.

@@ -187,7 +187,7 @@ pub(crate) struct SubscriptionRow {
     pub is_unclear: bool,
     /// Received snapshots, in chronological order.
     pub history: Vec<Observation>,
-    /// The provider's time of the earliest received snapshot.
+    /// When the provider made the subscription: the earliest time in any received snapshot.
     pub first_at: Timestamp,
     /// Whether any snapshot had a served status.
     pub was_ever_served: bool,

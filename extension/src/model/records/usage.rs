@@ -141,7 +141,7 @@ pub(crate) struct UsageMonth {
     /// Number of retries after the refusal.
     #[serde(skip_serializing_if = "is_zero")]
     pub asked_again: i64,
-    /// Whether all sellers have received their parts.
+    /// Whether nothing of the invoice is owed any more: it was paid, and all sellers have received their parts, or it was voided.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }
@@ -152,9 +152,9 @@ impl UsageMonth {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
     }
 
-    /// Returns whether sellers receive their parts once the month's invoice is paid.
-    pub fn is_waited_for(&self) -> bool {
-        self.closed && self.invoiced_minor > 0 && !self.settled && !self.sellers.is_empty()
+    /// Returns whether the month's invoice is not paid yet.
+    pub fn is_owed(&self) -> bool {
+        self.closed && self.invoiced_minor > 0 && !self.settled
     }
 
     /// Returns the unpaid amount, in millionths of the currency's unit.
@@ -163,7 +163,7 @@ impl UsageMonth {
     }
 }
 
-json_record!(UsageMonth, "usage_months", live: |month| !month.closed || month.is_waited_for(), references: |month| {
+json_record!(UsageMonth, "usage_months", live: |month| !month.closed || month.is_owed(), references: |month| {
     month.invoice.iter().map(|id| to_record(Invoice::COLLECTION, id)).collect()
 });
 

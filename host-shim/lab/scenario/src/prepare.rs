@@ -2,10 +2,10 @@
 
 use crate::error::{Mistakes, Place};
 use crate::model::{
-    Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, Step, UsageStep, WebhookStep,
+    Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, Step, StripeStep, UsageStep, WebhookStep,
 };
 use crate::shapes::{Shape, Shapes};
-use crate::tree::{Checked, Checker};
+use crate::tree::{Checked, Checker, Tree};
 use extension_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -64,12 +64,24 @@ pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, Mistak
 
 fn case(check: &Checker, scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Checked<Case> {
     let clock = scenario.given.clock;
-    let mut preparing = Preparing { scenario, shapes, shape, clock, provider_time: clock, by_id: HashMap::new() };
+    let mut preparing =
+        Preparing { scenario, shapes, shape, times: Times::from(clock), made: HashMap::new(), by_id: HashMap::new() };
+    let mut times = preparing.times;
+    for step in &scenario.steps {
+        match &step.action {
+            Action::Stripe(stripe) => {
+                let created = times.created(stripe);
+                let made = preparing.made.entry(preparing.object_of(stripe)).or_insert(created);
+                *made = created.min(*made);
+            }
+            action => times.pass(action),
+        }
+    }
     let happens = |step: &Step| step.only.is_empty() || step.only.contains(&shape.version);
     let mut clocks = Vec::with_capacity(scenario.steps.len());
     let deliveries = check.each(&scenario.steps, |step| {
         let delivery = if happens(step) { preparing.delivery(check, step) } else { Ok(None) };
-        clocks.push(preparing.clock);
+        clocks.push(preparing.times.clock);
         delivery
     })?;
     let happens = scenario.steps.iter().map(happens).collect();
@@ -79,20 +91,66 @@ fn case(check: &Checker, scenario: &Scenario, shapes: &Shapes, shape: &Shape) ->
 /// A body, and how it is delivered as a webhook.
 type Delivered = (Vec<u8>, Option<WebhookDelivery>);
 
+/// The times between two steps, in milliseconds since the epoch.
+#[derive(Clone, Copy)]
+struct Times {
+    clock: Timestamp,
+    /// The time of Stripe's last event.
+    provider: Timestamp,
+}
+
+impl Times {
+    fn from(clock: Timestamp) -> Times {
+        Times { clock, provider: clock }
+    }
+
+    /// Moves the times to those of an event, and returns the event's.
+    fn created(&mut self, step: &StripeStep) -> Timestamp {
+        self.provider = match step.at {
+            At::Same => self.clock,
+            At::Later(ms) => self.provider.saturating_add(ms),
+            At::Time(time) => time,
+        };
+        self.clock = self.clock.max(self.provider);
+        self.provider
+    }
+
+    /// Moves the clock as a step says that only lets time pass.
+    fn pass(&mut self, action: &Action) {
+        match action {
+            Action::Advance(ms) => self.clock = self.clock.saturating_add(*ms),
+            Action::Until(time) => self.clock = self.clock.max(*time),
+            _ => {}
+        }
+    }
+}
+
+/// An object of Stripe: the name of its base body and, if a step sets it, its id.
+type Object = (String, Option<String>);
+
 /// The state between two steps.
 struct Preparing<'s> {
     scenario: &'s Scenario,
     shapes: &'s Shapes,
     shape: &'s Shape,
-    /// The clock, in milliseconds since the epoch.
-    clock: Timestamp,
-    /// The time of Stripe's last event, in milliseconds since the epoch.
-    provider_time: Timestamp,
+    times: Times,
+    /// When Stripe made each object: at the earliest event about it.
+    made: HashMap<Object, Timestamp>,
     /// The events above, by id. The mistake of an event that can't be built is noted.
     by_id: HashMap<&'s str, Checked<Delivered>>,
 }
 
 impl<'s> Preparing<'s> {
+    fn object_of(&self, step: &StripeStep) -> Object {
+        let base = step.base.as_deref().or_else(|| self.shape.base_of_type(&step.kind)).unwrap_or_default();
+        let id = step.patch.set.iter().find(|change| change.key == "id");
+        let id = id.and_then(|change| match &change.value.value {
+            Tree::Text(id) => Some(id.clone()),
+            _ => None,
+        });
+        (base.to_owned(), id)
+    }
+
     /// Moves the clock, and returns what a step delivers.
     fn delivery(&mut self, check: &Checker, step: &'s Step) -> Checked<Option<PreparedEvent>> {
         let bad =
@@ -102,15 +160,10 @@ impl<'s> Preparing<'s> {
         let mut webhook = None;
         let bytes = match &step.action {
             Action::Stripe(stripe) => {
-                let created = match stripe.at {
-                    At::Same => self.clock,
-                    At::Later(ms) => self.provider_time.saturating_add(ms),
-                    At::Time(time) => time,
-                };
+                let created = self.times.created(stripe);
+                let made = self.made.get(&self.object_of(stripe)).copied().unwrap_or(created);
                 let file = &self.scenario.file;
-                let built = self.shapes.build(file, step.line, stripe, self.shape, created, given.livemode);
-                self.provider_time = created;
-                self.clock = self.clock.max(created);
+                let built = self.shapes.build(file, step.line, stripe, self.shape, (created, made), given.livemode);
                 match check.take(built) {
                     Ok(built) => built.bytes,
                     Err(noted) => {
@@ -119,10 +172,10 @@ impl<'s> Preparing<'s> {
                     }
                 }
             }
-            Action::Command(command) => command_bytes(command, ["command", "payload"], account, self.clock),
-            Action::Fact(fact) => command_bytes(fact, ["event", "data"], account, self.clock),
-            Action::Product(product) => product_bytes(product, given.livemode, self.clock),
-            Action::Usage(usage) => usage_bytes(usage, account, self.clock),
+            Action::Command(command) => command_bytes(command, ["command", "payload"], account, self.times.clock),
+            Action::Fact(fact) => command_bytes(fact, ["event", "data"], account, self.times.clock),
+            Action::Product(product) => product_bytes(product, given.livemode, self.times.clock),
+            Action::Usage(usage) => usage_bytes(usage, account, self.times.clock),
             Action::Raw(raw) => raw.bytes.clone(),
             Action::Webhook(step) => {
                 webhook = Some(WebhookDelivery::of(step));
@@ -135,16 +188,12 @@ impl<'s> Preparing<'s> {
                 webhook = signed;
                 bytes
             }
-            Action::Advance(ms) => {
-                self.clock = self.clock.saturating_add(*ms);
-                return Ok(None);
-            }
-            Action::Until(time) if *time < self.clock => {
-                let problem = format!("`until` is before the clock, {}", crate::time::text(self.clock));
+            Action::Until(time) if *time < self.times.clock => {
+                let problem = format!("`until` is before the clock, {}", crate::time::text(self.times.clock));
                 return Err(bad(problem, "a later time"));
             }
-            Action::Until(time) => {
-                self.clock = *time;
+            Action::Advance(_) | Action::Until(_) => {
+                self.times.pass(&step.action);
                 return Ok(None);
             }
             _ => return Ok(None),
@@ -152,7 +201,7 @@ impl<'s> Preparing<'s> {
         if let Some(id) = step.action.event_id() {
             self.by_id.entry(id).or_insert_with(|| Ok((bytes.clone(), webhook.clone())));
         }
-        Ok(Some(PreparedEvent { bytes, webhook, clock: self.clock }))
+        Ok(Some(PreparedEvent { bytes, webhook, clock: self.times.clock }))
     }
 }
 

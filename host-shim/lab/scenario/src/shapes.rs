@@ -166,7 +166,7 @@ impl Shape {
     }
 
     /// Returns the base body of an event type: `invoice` for `invoice.paid`, `dispute` for `charge.dispute.created`.
-    fn base_of_type<'k>(&self, kind: &'k str) -> Option<&'k str> {
+    pub(crate) fn base_of_type<'k>(&self, kind: &'k str) -> Option<&'k str> {
         let object = kind.rsplit_once('.').map_or(kind, |(object, _)| object);
         let last = object.rsplit_once('.').map_or(object, |(_, last)| last);
         [object, last].into_iter().find(|name| self.bodies.contains_key(*name))

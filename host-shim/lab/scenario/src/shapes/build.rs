@@ -20,7 +20,7 @@ pub struct BuiltEvent {
 
 impl Shapes {
     /// Builds the event of a step in the step's own API version or, if it names none, in the shape `played`. `created`
-    /// is the provider time, in milliseconds since the epoch.
+    /// is the provider time, and `made` the time at which Stripe made the object, both in milliseconds since the epoch.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Shapes {
         line: usize,
         step: &StripeStep,
         played: &Shape,
-        created: i64,
+        (created, made): (i64, i64),
         livemode: bool,
     ) -> Result<BuiltEvent, BadInput> {
         let shape = self.for_event(played, step.version.as_deref());
@@ -40,8 +40,10 @@ impl Shapes {
         let base = step.base.as_deref().or_else(|| shape.base_of_type(&step.kind)).unwrap_or_default();
         let mut object = builder.base(base)?;
         let livemode = step.livemode.unwrap_or(livemode);
-        if let Some(slot) = object.get_mut("livemode") {
-            *slot = json!(livemode);
+        for (name, value) in [("livemode", json!(livemode)), ("created", json!(made / 1000))] {
+            if let Some(slot) = object.get_mut(name) {
+                *slot = value;
+            }
         }
         builder.patch(base, &mut object, &step.patch)?;
         for (_, patch) in step.version_patches.iter().filter(|(version, _)| *version == shape.version) {
@@ -242,7 +244,7 @@ mod tests {
         let Action::Stripe(stripe) = &scenario.steps[0].action else { panic!("a Stripe step") };
         let shapes = shapes();
         let shape = shapes.version(version).expect("a version");
-        let built = shapes.build(file, 3, stripe, shape, 1_767_225_600_000, false)?;
+        let built = shapes.build(file, 3, stripe, shape, (1_767_225_600_000, 1_767_225_000_000), false)?;
         Ok(serde_json::from_slice(&built.bytes).expect("JSON"))
     }
 
@@ -336,7 +338,8 @@ mod tests {
         assert_eq!((&event["account"], &event["livemode"]), (&json!("acct_C"), &json!(true)));
         assert_eq!((&event["pending_webhooks"], &event["request"]["idempotency_key"]), (&json!(3), &json!("k")));
         assert_eq!(event["created"], 1_767_225_600);
-        assert_eq!(event["data"]["object"]["object"], "dispute");
+        let dispute = &event["data"]["object"];
+        assert_eq!((&dispute["object"], &dispute["created"]), (&json!("dispute"), &json!(1_767_225_000)));
         assert!(event["data"]["object"].get("id").is_none());
     }
 

@@ -1,9 +1,9 @@
 //! Events whose webhook deliveries were lost are found in the provider's list.
 
 use super::server::{Server, ServerOptions, ServerSetup};
-use super::webhooks::{event, is_stored, server};
+use super::webhooks::{event, is_stored, server, solobase};
 use end_to_end::world::{START_MS, root};
-use extension_contract::{Account, Actor};
+use extension_contract::{Account, Actor, ActorKind};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
@@ -337,4 +337,64 @@ fn an_entry_that_cannot_be_read_keeps_no_other_away() {
     let swept = sweep(&server.sweeper(), &odd, None, 0).expect("swept");
     assert_eq!((swept.missed, swept.refused), (2, 1));
     assert_eq!((stored(&server), swept.newest_s), (ids(&odd.0), odd.0.at(1)));
+}
+
+/// A provider with the life of one subscription: bought, unpaid after a day, and paid again later.
+struct Subscribed {
+    /// Number of its events that have happened.
+    happened: usize,
+    paid_again_ms: i64,
+}
+
+impl EventList for Subscribed {
+    fn events(&self, _: &EventQuery<'_>) -> Result<ListedEvents, String> {
+        let day_s = 86_400;
+        let begun_s = START_MS / 1000;
+        let states = [
+            ("customer.subscription.created", "active", begun_s),
+            ("customer.subscription.updated", "unpaid", begun_s + day_s),
+            ("customer.subscription.updated", "active", self.paid_again_ms / 1000),
+        ];
+        let events = states[..self.happened].iter().enumerate().rev().map(|(index, (kind, status, at_s))| {
+            json!({"id": format!("evt_{index}"), "object": "event", "type": kind, "created": at_s, "livemode": false,
+                "api_version": "2025-03-31.basil",
+                "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": status,
+                    "created": begun_s, "metadata": {"user_id": "u1"}, "cancel_at_period_end": false,
+                    "items": {"object": "list", "has_more": false, "data": [{"id": "si_1", "object": "subscription_item",
+                        "price": {"id": "price_xyz789", "object": "price"}, "quantity": 1, "current_period_start": begun_s,
+                        "current_period_end": begun_s + 400 * day_s}]}}}})
+        });
+        Ok(ListedEvents { events: events.collect(), is_complete: true })
+    }
+}
+
+#[test]
+fn what_a_stopped_server_has_missed_comes_before_what_its_timers_do() {
+    let with = solobase();
+    let clock = |days: i64| START_MS + days * 86_400_000;
+    let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(clock(2)));
+    let of = |happened| Subscribed { happened, paid_again_ms: clock(5) };
+    sweep(&server.sweeper(), &of(1), None, 0).expect("swept");
+    let user = Actor { kind: ActorKind::User, subject: "u1".to_owned(), ..Actor::system() };
+    let body = br#"{"name": "My app", "metadata": {"subdomain": "myapp"}}"#;
+    let made = server.post("/api/commands/instance.create?account=user:u1", user, "cmd_1", body);
+    assert_eq!(made.0 / 100, 2, "{}", made.1);
+    sweep(&server.sweeper(), &of(2), None, 0).expect("swept");
+    server.settle();
+    let status = |server: &Server| {
+        server.with_host(|host| {
+            let rows = host::view::rows(host.processor(), &Account::User("u1".to_owned()), "products").expect("read");
+            rows["inst_myapp"]["metadata"]["status"].clone()
+        })
+    };
+    assert_eq!(status(&server), "suspended");
+    let stopped = server.with_host(|host| fork(host.processor().store()).expect("a copy"));
+    drop(server);
+    // The times to archive and to delete have passed while nobody was there.
+    let server = Server::start(&with, Box::new(stopped), Clock::manual(clock(150)));
+    server.settle();
+    assert_eq!(status(&server), "archived", "nothing is deleted before it is known what happened meanwhile");
+    sweep(&server.sweeper(), &of(3), None, 0).expect("swept");
+    server.settle();
+    assert_eq!(status(&server), "running");
 }
