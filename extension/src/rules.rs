@@ -8,6 +8,7 @@ mod command;
 pub(crate) mod commands;
 mod comparison;
 mod connect;
+mod correction;
 mod customer;
 mod customer_result;
 mod dispute;

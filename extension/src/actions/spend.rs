@@ -28,6 +28,11 @@ impl Cost {
     pub fn micros(&self) -> i64 {
         self.all
     }
+
+    /// Returns the product of a seller, and the seller's part of the cost in millionths.
+    pub fn seller(&self) -> Option<(&str, i64)> {
+        self.seller.as_ref().map(|(product, micros)| (product.as_str(), *micros))
+    }
 }
 
 /// Returns the cost of a measurement with the rate of its time, or else with the rate of today: what had no price then has the one of

@@ -3,7 +3,7 @@
 use super::at_most::PerValue;
 use super::condition::Condition;
 use super::template::field_of;
-use crate::model::json::Object;
+use crate::model::json::{Object, is_false};
 use extension_contract::Account;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct Buy {
     /// The products that an account may have for each value of a field: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<PerValue>,
+    /// Whether each subscription of the family gives its grants, instead of the highest plan alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub adds: bool,
     /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,

@@ -68,6 +68,11 @@ pub(super) fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
         (decl.refund.is_some() && !is_sold, "refund", "products of accounts are not paid: expected `catalog: true`"),
         (decl.requires_plan() && !is_sold, "if", "products of accounts grant nothing: expected `catalog: true`"),
         (decl.requires_plan() && is_plan, "if", "the products are plans themselves: expected no `family`"),
+        (
+            decl.buy.as_ref().is_some_and(|buy| buy.adds) && !is_plan,
+            "buy/adds",
+            "only plans replace each other, and everything else adds up: expected `family`",
+        ),
         (decl.rank_by.is_some() && !is_plan, "rank_by", "only the plans of a family are ranked: expected `family`"),
         (
             decl.watch.is_some() && decl.provisions.is_empty(),

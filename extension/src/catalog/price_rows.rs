@@ -67,6 +67,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
+        adds: buy.is_some_and(|buy| buy.adds),
         split: decl.split.as_ref().and_then(|split| split.share(&proposed.metadata)),
         former: Vec::new(),
         provider: None,

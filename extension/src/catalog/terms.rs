@@ -31,6 +31,9 @@ pub(crate) struct Terms {
     /// Whether a plan grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_seat: bool,
+    /// Whether a plan's grants add to those of the account's other plans of the family.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub adds: bool,
     /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,

@@ -1,7 +1,7 @@
 //! Computes the plan in force of each family: the highest paid plan, else the default plan.
 
 use super::subscriptions::{KnownPrices, SubscriptionFacts};
-use crate::catalog::amount::times;
+use crate::catalog::amount::{self, times};
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::gather::sort_by;
@@ -31,6 +31,20 @@ pub(crate) struct PlanInForce {
     pub since: Timestamp,
     /// Time since which the plan has not granted more than now: `since`, or the last reduction of seats.
     pub no_more_since: Timestamp,
+}
+
+impl PlanInForce {
+    /// Adds the grants of another plan of the family.
+    fn with(mut self, other: &PlanInForce) -> PlanInForce {
+        for grant in &other.grants {
+            match self.grants.iter_mut().find(|known| known.key == grant.key) {
+                Some(known) => known.amount = amount::add(known.amount, grant.amount, 1),
+                None => self.grants.push(grant.clone()),
+            }
+        }
+        self.no_more_since = self.no_more_since.max(other.no_more_since);
+        self
+    }
 }
 
 /// A lost plan without a replacement.
@@ -80,9 +94,6 @@ pub(crate) fn plans(
         for (family, price) in &facts.plans {
             let rank = price.rank()?;
             let order = (rank, Reverse((facts.row.first_at, facts.id.as_str())));
-            if best.get(family.as_str()).is_some_and(|(held, _)| *held >= order) {
-                continue;
-            }
             let named = |seen: &Observation| seen.prices().iter().any(|(id, _)| *id == price.id);
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
@@ -91,7 +102,16 @@ pub(crate) fn plans(
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
             let fewer_since = facts.row.fewer_since(&price.id, seats).unwrap_or(since);
             let plan = in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?;
-            best.insert(family, (order, PlanInForce { no_more_since: fewer_since, ..plan }));
+            let plan = PlanInForce { no_more_since: fewer_since, ..plan };
+            match best.remove(family.as_str()) {
+                Some((held, other)) if price.terms()?.adds => {
+                    let (order, plan) =
+                        if held >= order { (held, other.with(&plan)) } else { (order, plan.with(&other)) };
+                    best.insert(family, (order, plan));
+                }
+                Some((held, other)) if held >= order => drop(best.insert(family, (held, other))),
+                _ => drop(best.insert(family, (order, plan))),
+            }
         }
     }
     for bought in one_time_items {
@@ -205,14 +225,15 @@ fn lost_for_default(
     unpaid.clone().filter_map(|facts| facts.unpaid_at).chain(lost_at).max().unwrap_or(Timestamp::MIN)
 }
 
-/// Returns when the last subscription to a higher plan of the family was lost. At this time the current plan replaced
-/// the higher plan.
+/// Returns when the last subscription to a higher plan of the family was lost, or to one that added to the others. At this time
+/// the current plan replaced it.
 fn fell_at(subscriptions: &[SubscriptionFacts], family: &str, rank: i64) -> Ruled<Timestamp> {
     let mut fell = Timestamp::MIN;
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
         let Some(lost_at) = facts.lost_at else { continue };
         for (lost, _) in facts.gives.iter().filter(|(price, _)| price.family.as_deref() == Some(family)) {
-            if lost.rank()? > rank {
+            // Without a plan that added to the others, the others give less.
+            if lost.rank()? > rank || lost.terms()?.adds {
                 fell = fell.max(lost_at);
             }
         }

@@ -8,6 +8,7 @@ pub(crate) use crate::catalog::amount::UNLIMITED;
 use crate::catalog::desk::Desk;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::closed::Closed;
 use crate::model::records::purchase::PurchaseRow;
@@ -146,7 +147,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     for allowance in allowed.values_mut() {
         (allowance.by_plans, allowance.of_plans) = (allowance.amount, allowance.sources.len());
     }
-    let items = items(&subscriptions, &bought)?;
+    let items = items(&subscriptions, &bought, &plans.in_force)?;
     let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
         let terms = price.terms()?;
         if quantity == 0 || price.family.is_some() || !is_effective(terms, &plans.in_force, &items, source) {
@@ -201,6 +202,12 @@ fn is_granted(plans: &BTreeMap<String, PlanInForce>, key: &str) -> bool {
     plans.values().any(|plan| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0))
 }
 
+/// Returns whether the conditions of an add-on are met.
+fn is_met(terms: &Terms, plans: &BTreeMap<String, PlanInForce>) -> bool {
+    (!terms.requires_plan || !plans.is_empty())
+        && terms.condition.as_ref().is_none_or(|condition| is_granted(plans, condition))
+}
+
 /// Returns whether an add-on grants anything: its required plan is in force, its condition is met, and the add-on is
 /// the holder of its item if the item is limited to one per account.
 fn is_effective(
@@ -209,19 +216,25 @@ fn is_effective(
     items: &BTreeMap<String, Holder>,
     source: &str,
 ) -> bool {
-    (!terms.requires_plan || !plans.is_empty())
-        && terms.condition.as_ref().is_none_or(|condition| is_granted(plans, condition))
+    is_met(terms, plans)
         && terms.item.as_ref().and_then(|item| items.get(item)).is_none_or(|holder| holder.id == source)
 }
 
-/// Returns the holder of each item: the earliest by the provider's clock, then the smallest id.
-fn items(subscriptions: &[SubscriptionFacts], bought: &[OneTimeItem]) -> Ruled<BTreeMap<String, Holder>> {
-    let mut out: BTreeMap<String, Holder> = BTreeMap::new();
+/// Returns the holder of each item: of those whose conditions are met, the earliest by the provider's clock, then the smallest id. If
+/// nobody meets them, the earliest.
+fn items(
+    subscriptions: &[SubscriptionFacts],
+    bought: &[OneTimeItem],
+    plans: &BTreeMap<String, PlanInForce>,
+) -> Ruled<BTreeMap<String, Holder>> {
+    let mut best: BTreeMap<String, (bool, Holder)> = BTreeMap::new();
     let mut offer = |price: &CatalogPrice, holder: Holder| -> Ruled<()> {
-        if let Some(item) = &price.terms()?.item {
-            let held = out.entry(item.clone()).or_insert_with(|| holder.clone());
-            if (holder.since, &holder.id) < (held.since, &held.id) {
-                *held = holder;
+        let terms = price.terms()?;
+        if let Some(item) = &terms.item {
+            let is_unmet = !is_met(terms, plans);
+            let (is_held_unmet, held) = best.entry(item.clone()).or_insert_with(|| (is_unmet, holder.clone()));
+            if (is_unmet, holder.since, &holder.id) < (*is_held_unmet, held.since, &held.id) {
+                (*is_held_unmet, *held) = (is_unmet, holder);
             }
         }
         Ok(())
@@ -231,7 +244,7 @@ fn items(subscriptions: &[SubscriptionFacts], bought: &[OneTimeItem]) -> Ruled<B
         facts.gives.iter().try_for_each(|(price, _)| offer(price, holder()))?;
     }
     bought.iter().try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
-    Ok(out)
+    Ok(gather(best.into_iter().map(|(item, (_, holder))| (item, holder))))
 }
 
 fn add_grants(allowed: &mut BTreeMap<String, Allowance>, grants: &[Grant], quantity: i64, source: &str) {

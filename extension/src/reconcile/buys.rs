@@ -70,8 +70,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
 fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut paid: BTreeMap<&str, Vec<&SubscriptionFacts>> = BTreeMap::new();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
-        for family in facts.plans.keys() {
-            paid.entry(family).or_default().push(facts);
+        for (family, price) in &facts.plans {
+            if !price.terms()?.adds {
+                paid.entry(family).or_default().push(facts);
+            }
         }
     }
     // Whoever has bought the plan anew does not pay the old debt as well.
@@ -264,7 +266,14 @@ fn held_when_begun(
     let prices = prices_of(facts, item)?;
     let history = &facts.row.history;
     let next = history.partition_point(|seen| seen.at() <= begun.row.first_at);
-    let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else { return Ok(Some(true)) };
+    let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else {
+        // No snapshot of that time is known. One of the next days that shows no change of the status tells what was before.
+        let soon = plus_days(begun.row.first_at, YOUNG_DAYS);
+        let is_telling = |seen: &&Observation| {
+            seen.at() <= soon && seen.status_before().is_none_or(|before| is_served(before) == is_served(seen.status()))
+        };
+        return Ok(history.first().filter(is_telling).map(|seen| is_served(seen.status())));
+    };
     let held = is_served(seen.status()) && prices.iter().any(|price| seen.quantity_of(price).is_some());
     // The next snapshot shows a status that no known snapshot explains.
     let changed = history.get(next).and_then(Observation::status_before);

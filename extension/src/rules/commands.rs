@@ -2,8 +2,8 @@
 //! roles and `docs/commands.md` come from this table.
 
 use super::{
-    account, campaign, connect, instance, listing, meter_event, metering, purchase, refund, spending, step, token,
-    usage_pull,
+    account, campaign, connect, correction, instance, listing, meter_event, metering, purchase, refund, spending, step,
+    token, usage_pull,
 };
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -357,6 +357,17 @@ pub(crate) static COMMANDS: &[Command] = &[
         reply: Some("`{key, used, allowed, resets_at}`"),
         rule: Some(metering::consume),
         ..USUAL
+    },
+    Command {
+        kind: "usage.correct",
+        required: &["meter", "quantity"],
+        members: Members::Only(&["meter", "quantity", "attributes", "at"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`meter`, `quantity`, `attributes`, `at`",
+        does: "takes back usage that was measured too high, [below](#notes)",
+        reply: Some("`{meter, quantity, cost_micros, credits_micros}`"),
+        rule: Some(correction::correct),
     },
     Command {
         kind: "usage.invoice",

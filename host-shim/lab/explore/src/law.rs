@@ -627,8 +627,8 @@ fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     Ok(found)
 }
 
-/// Verbs of effects that only read; repeating them does no harm.
-const READ_ONLY_VERBS: [&str; 3] = ["observe", "retrieve", "list"];
+/// Verbs of effects that only read, or make a page for one visit; repeating them does no harm.
+const READ_ONLY_VERBS: [&str; 4] = ["link", "list", "observe", "retrieve"];
 
 /// The keys under which each effect succeeded. Leaves out timers, effects that only read, and notices: a notice may be
 /// sent twice.

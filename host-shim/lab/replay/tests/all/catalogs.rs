@@ -70,7 +70,7 @@ product_types:
     rank_by: rank
     extras: false
     intervals: [month]
-    buy: {account: user, quantity: {at_most: 3}}
+    buy: {account: user, quantity: {at_most: 3}, adds: true}
     fields:
       - {name: slug, type: string, required: true, min_length: 1, max_length: 40, format: label, lowercase: true, unique: true,
         immutable: true, personal: true, reserved: [www], set_by: owner}

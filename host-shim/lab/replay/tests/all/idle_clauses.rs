@@ -334,6 +334,13 @@ const IDLE: &[Idle] = &[
         "a plan is bought without a condition",
     ),
     idle(
+        "/$defs/buy",
+        "adds",
+        "buy: {account: user, if: allowed.may_owe, at_most",
+        "buy: {adds: true, account: user, if: allowed.may_owe, at_most",
+        "only plans replace each other",
+    ),
+    idle(
         "/$defs/granted/anyOf/1",
         "if",
         "seats: \"{product.rank}\",",
