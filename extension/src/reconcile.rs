@@ -56,7 +56,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     settled::reconcile(desk, &standing)?;
     usage_pulls::reconcile(desk, &mut desired)?;
     usage_invoice::reconcile(desk, &mut desired)?;
-    meter_events::reconcile(desk, &mut desired)?;
+    meter_events::reconcile(desk, &standing, &mut desired)?;
     usage_shares::reconcile(desk)?;
     splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;

@@ -137,6 +137,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
     }
     let outcome = match about {
         Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
+        Some(Concern::PlanChange { subscription }) => purchase::changed(desk, subscription, report)?,
         Some(Concern::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
             return sync_result::decide(desk, product, interval, report);

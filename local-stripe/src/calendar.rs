@@ -32,14 +32,7 @@ pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
 /// Returns the first billing date after `after_s`, counted from the anchor. All times are in Unix seconds.
 pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i64) -> i64 {
     let step = interval_count.max(1);
-    let unit_s = match interval {
-        "day" => DAY_S,
-        "week" => 7 * DAY_S,
-        "year" => 366 * DAY_S,
-        _ => 31 * DAY_S,
-    };
-    // A lower bound of the number of steps; the loop then runs only a few times.
-    let mut steps = ((after_s - anchor_s) / (unit_s * step) - 1).max(-1_000);
+    let mut steps = steps_before(anchor_s, interval, step, after_s);
     loop {
         let date = add(anchor_s, interval, steps * step);
         if date > after_s {
@@ -47,6 +40,35 @@ pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i
         }
         steps += 1;
     }
+}
+
+/// Returns the last billing date before `before_s`, counted from the anchor. All times are in Unix seconds.
+pub fn last_before(anchor_s: i64, interval: &str, interval_count: i64, before_s: i64) -> i64 {
+    let step = interval_count.max(1);
+    let mut steps = steps_before(anchor_s, interval, step, before_s);
+    let mut last = add(anchor_s, interval, steps * step);
+    loop {
+        steps += 1;
+        let date = add(anchor_s, interval, steps * step);
+        if date >= before_s {
+            return last;
+        }
+        last = date;
+    }
+}
+
+/// Returns a number of intervals from the anchor to some time before `at_s`, but not much before it, so that a search for the right
+/// number is short. Times before the anchor have negative numbers.
+fn steps_before(anchor_s: i64, interval: &str, step: i64, at_s: i64) -> i64 {
+    let unit_s = match interval {
+        "day" => DAY_S,
+        "week" => 7 * DAY_S,
+        "year" => 366 * DAY_S,
+        _ => 31 * DAY_S,
+    };
+    let steps = (at_s - anchor_s) / (unit_s * step);
+    // Before the anchor, a shorter month makes more steps.
+    if steps < 0 { steps * 12 / 10 - 2 } else { steps - 1 }
 }
 
 /// Formats a date like `15 Nov 2026`, as Stripe does in invoice lines.
@@ -71,6 +93,22 @@ mod tests {
         assert_eq!(next_after(anchor, "month", 1, feb), at("2026-03-31"));
         assert_eq!(add(at("2024-02-29"), "year", 1), at("2025-02-28"));
         assert_eq!(next_after(anchor, "month", 3, at("2026-05-01")), at("2026-07-31"));
+    }
+
+    #[test]
+    fn the_dates_around_a_time_are_those_of_a_list_that_is_counted_from_the_anchor() {
+        for (interval, count) in [("day", 1), ("week", 2), ("month", 1), ("month", 3), ("year", 1)] {
+            for anchor in ["2027-01-31", "2028-02-29", "2027-10-31", "2030-05-15"].map(at) {
+                let dates: Vec<i64> = (-6_000..6_000).map(|step| add(anchor, interval, step * count)).collect();
+                for at in ["2026-12-31", "2027-01-31", "2027-02-28", "2027-03-01", "2029-02-28", "2031-07-01"].map(at) {
+                    let place = dates.partition_point(|date| *date < at);
+                    let (last, next) = (dates[place - 1], *dates[place..].iter().find(|date| **date > at).unwrap());
+                    let words = format!("{count} {interval} from {} at {}", date_text(anchor), date_text(at));
+                    assert_eq!(last_before(anchor, interval, count, at), last, "before: {words}");
+                    assert_eq!(next_after(anchor, interval, count, at), next, "after: {words}");
+                }
+            }
+        }
     }
 
     #[test]

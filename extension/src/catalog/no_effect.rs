@@ -254,6 +254,23 @@ pub(crate) fn check_refunds(decls: &[TypeDecl], products: &[(String, Proposed)],
     Ok(())
 }
 
+/// Checks that no type with credits has a recurring price: only a one-time payment gives credits.
+pub(crate) fn check_credits(decls: &[TypeDecl], products: &[(String, Proposed)], currency: &str) -> Ruled<()> {
+    for (index, decl) in decls.iter().enumerate().filter(|(_, decl)| !decl.on_paid.is_empty()) {
+        let of_type = products.iter().filter(|(_, product)| product.decl.name == decl.name);
+        for (id, product) in of_type {
+            if let Some(price) = product.prices(currency).iter().find(|price| price.interval != Interval::Once) {
+                let message = format!(
+                    "only a one-time payment gives credits, and `{id}` has a price `{}`: expected only prices `once`",
+                    price.interval.name()
+                );
+                return Err(refused(&format!("/product_types/{index}/on_paid"), &message));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks that no field is `personal` if personal data is never erased.
 pub(crate) fn check_personal(decls: &[TypeDecl], erases: bool) -> Ruled<()> {
     for (index, decl) in decls.iter().enumerate().filter(|_| !erases) {

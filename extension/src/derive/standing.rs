@@ -118,6 +118,15 @@ impl AccountStanding {
         self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family.as_str())
     }
 
+    /// Returns the times at which billing periods begin and end.
+    pub fn boundaries(&self) -> impl Iterator<Item = Timestamp> {
+        self.subscriptions.iter().flat_map(|facts| {
+            let state = facts.row.state();
+            let of_items = state.items.iter().flat_map(|item| [item.period_start, item.period_end]);
+            of_items.chain(state.cancel_at).chain(state.ended_at)
+        })
+    }
+
     /// Returns when a plan of any family was last lost.
     pub fn last_lost(&self) -> Option<Timestamp> {
         self.lost.values().map(|lost| lost.at).max()

@@ -458,7 +458,16 @@ struct ParentSubscription<'a> {
 #[derive(serde::Deserialize)]
 struct InvoicePayment<'a> {
     #[serde(borrow, default)]
+    status: Option<Text<'a>>,
+    #[serde(borrow, default)]
     payment: Option<PaymentOf<'a>>,
+}
+
+impl InvoicePayment<'_> {
+    /// Returns whether the payment pays or may pay the invoice. One of an invoice that was paid otherwise is canceled.
+    fn counts(&self) -> bool {
+        self.status.as_deref() != Some("canceled")
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -536,10 +545,13 @@ impl Invoice<'_> {
         self.amount_paid.unwrap_or(if paid { self.amount_due } else { 0 })
     }
 
-    /// Returns whether the invoice was paid outside of Stripe: by an explicit field or, since basil, by an empty list
-    /// of payments.
+    /// Returns whether the invoice was paid outside of Stripe: by an explicit field or, since basil, by a list of payments of
+    /// which none counts.
     pub fn paid_out_of_band(&self, paid: bool) -> bool {
-        let has_no_payment = || self.payments.as_ref().is_some_and(|list| list.data.is_empty() && !list.has_more);
+        let has_no_payment = || {
+            let payments = self.payments.as_ref();
+            payments.is_some_and(|list| !list.has_more && !list.data.iter().any(InvoicePayment::counts))
+        };
         self.paid_out_of_band
             .unwrap_or_else(|| paid && self.amount_paid.is_some_and(|paid| paid > 0) && has_no_payment())
     }
@@ -555,7 +567,8 @@ impl Invoice<'_> {
 
     /// Returns the payment intent and charge of each payment of the invoice.
     pub fn payments(&self) -> Vec<(Option<&str>, Option<&str>)> {
-        let listed = self.payments.iter().flat_map(|list| &list.data).filter_map(|payment| payment.payment.as_ref());
+        let listed = self.payments.iter().flat_map(|list| &list.data).filter(|payment| payment.counts());
+        let listed = listed.filter_map(|payment| payment.payment.as_ref());
         let listed = listed.map(|of| (id_of(&of.payment_intent), id_of(&of.charge)));
         let own = (id_of(&self.payment_intent), id_of(&self.charge));
         let mut out: Vec<_> = listed.chain([own]).filter(|(intent, charge)| intent.or(*charge).is_some()).collect();

@@ -347,9 +347,14 @@ impl<'h> Account<'h> {
         self.effects.iter().any(|effect| effect.key == key)
     }
 
+    /// Returns whether an effect has begun, so that it cannot be cancelled any more.
+    pub fn has_begun(&self, key: &String) -> Ruled<bool> {
+        Ok(self.reader.begun(std::slice::from_ref(key))?.contains(&true))
+    }
+
     /// Cancels an effect. Returns true if the effect has not begun, so that it never will.
     pub fn call_off_in_time(&mut self, key: String) -> Ruled<bool> {
-        let begun = self.reader.begun(std::slice::from_ref(&key))?.contains(&true);
+        let begun = self.has_begun(&key)?;
         self.call_off(vec![key]);
         Ok(!begun)
     }

@@ -41,6 +41,12 @@ pub(crate) enum Concern {
         #[serde(rename = "id")]
         purchase: String,
     },
+    /// A change of plan.
+    PlanChange {
+        /// Subscription id.
+        #[serde(rename = "id")]
+        subscription: String,
+    },
     /// A catalog product at the payment provider.
     Sync {
         /// Product id.
@@ -175,6 +181,7 @@ impl Concern {
             | Concern::Redeem { .. } => true,
             Concern::Resource { .. }
             | Concern::Watch { .. }
+            | Concern::PlanChange { .. }
             | Concern::Sync { .. }
             | Concern::UsageInvoice { .. }
             | Concern::MeterEvent { .. }
@@ -199,6 +206,7 @@ impl Concern {
             Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. } => {
                 vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
             }
+            Concern::PlanChange { subscription } => vec![history_of(subscription)],
             Concern::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.clone()))],
             Concern::Compare { subscription: object } | Concern::Retrieve { object, .. } => {
                 let subscription = Reference::Row(RowKey::Subscription(object.clone()));

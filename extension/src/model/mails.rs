@@ -139,7 +139,8 @@ mails! {
     RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "currency", "hosted_invoice_url"];
     /// A refund failed.
     REFUND_FAILED = "refund_failed" to Admin ["refund", "payment", "amount_minor", "currency"];
-    /// A closed account has paid outside of Stripe for the rest of a year, which a person gives back.
+    /// A closed account, or the owner of an add-on that ended with its plan, has paid outside of Stripe for the rest of a period,
+    /// which a person gives back.
     REST_BY_HAND = "rest_by_hand" to Admin ["subscription", "amount_minor", "currency"];
     /// Stripe does not tell an object that an event needs.
     RETRIEVE_UNANSWERED = "retrieve_unanswered" to Admin ["question", "asked"];

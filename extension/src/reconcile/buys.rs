@@ -16,6 +16,7 @@ use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::item::Item;
+use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Observation, SubscriptionRow, is_served};
 use crate::model::records::subscription_history::BillingHistory;
@@ -158,6 +159,10 @@ fn refund_purchase(
     let mut row = PurchaseRow::clone(purchase);
     row.details.beaten = true;
     desk.account.put(id, row);
+    if let Some(lot) = desk.account.fetch::<Lot>(id)? {
+        let held_micros = lot.unspent_micros();
+        desk.account.put(id, Lot { held_micros, ..lot });
+    }
     let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
     let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
     desk.account.ask(request(&key, &payload, None)?);

@@ -1,11 +1,12 @@
 //! Ends the subscriptions and open checkouts of a closed account at once and refunds the rest of yearly periods (Q-12,
-//! Notifies the operators of later payments (S73).
+//! Q-13), and the rest of add-ons that have ended with their plan. Notifies the operators of later payments (S73).
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::derive::unused;
 use crate::model::effect::{cancel_now, request};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::mails;
@@ -15,11 +16,15 @@ use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::{IntervalUnit, PurchaseStatus, Timestamp};
 use serde_json::json;
+use std::collections::BTreeSet;
 
-/// Ends the subscriptions of a closed account.
+/// Gives back what add-ons have not used that ended with their plan, and ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+    give_back_add_ons(desk, standing)?;
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let mut after = closed.clone();
     for (_, purchase) in desk.account.all::<PurchaseRow>()? {
@@ -38,7 +43,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     let is_told_more = !desk.account.touched::<Invoice>().is_empty() || after.cancelled != closed.cancelled;
     for facts in standing.subscriptions.iter().filter(|_| is_told_more) {
         if after.cancelled.contains(&facts.id) {
-            give_back_rest(desk, facts, closed.at, &mut after)?;
+            give_back_year(desk, facts, closed.at)?;
         }
     }
     tell_unspent(desk, closed.at)?;
@@ -73,26 +78,32 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
     Ok(())
 }
 
-/// Gives back the rest of a yearly period, also of payments that were made before the closing and are told after it. What was paid
-/// outside of the provider is given back by a person.
-fn give_back_rest(
-    desk: &mut Desk<'_>,
-    facts: &SubscriptionFacts,
-    closed_at: Timestamp,
-    after: &mut Closed,
-) -> Ruled<()> {
+/// Gives back the rest of a yearly period of a closed account.
+fn give_back_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
     let is_yearly = |id: &str| {
         let price = facts.named.iter().find(|price| price.id == id);
         let interval = price.and_then(|price| price.interval.as_ref());
         interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
     };
+    give_back_rest(desk, facts, closed_at, &is_yearly)
+}
+
+/// Gives back what was paid for the rest of a period, also by payments that were made before its early end and are told after it. What
+/// was paid outside of the provider is given back by a person.
+fn give_back_rest(
+    desk: &mut Desk<'_>,
+    facts: &SubscriptionFacts,
+    ended_at: Timestamp,
+    is_counted: &dyn Fn(&str) -> bool,
+) -> Ruled<()> {
     let mut items = facts.row.state().items.iter();
     let item =
-        items.find(|item| is_yearly(&item.price_id) && item.period_start <= closed_at && closed_at < item.period_end);
+        items.find(|item| is_counted(&item.price_id) && item.period_start <= ended_at && ended_at < item.period_end);
     let Some(item) = item else { return Ok(()) };
     let period = unused::Period { start: item.period_start, end: item.period_end };
-    for rest in unused::rest(desk, &facts.id, &period, closed_at, false, &is_yearly)? {
-        let given = after.given_back.entry(format!("{}:{}", facts.id, rest.currency)).or_default();
+    let mut billing = desk.account.fetch::<BillingHistory>(&facts.id)?.unwrap_or_default();
+    for rest in unused::rest(desk, &facts.id, &period, ended_at, false, is_counted)? {
+        let given = billing.rest.entry(rest.currency.clone()).or_default();
         let more = sendable(rest.amount_minor - given.amount_minor, &rest.currency);
         if more <= 0 {
             continue;
@@ -105,9 +116,27 @@ fn give_back_rest(
         });
         desk.account.ask(request(&key, &payload, None)?);
     }
-    for rest in unused::rest(desk, &facts.id, &period, closed_at, true, &is_yearly)? {
+    billing.rest.retain(|_, given| given.requests > 0);
+    if !billing.rest.is_empty() {
+        desk.account.put(&facts.id, billing);
+    }
+    for rest in unused::rest(desk, &facts.id, &period, ended_at, true, is_counted)? {
         let values = json!({"subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency});
         send_once(&mut desk.account, &mails::REST_BY_HAND, &facts.id, &values)?;
+    }
+    Ok(())
+}
+
+/// Gives back the rest of the periods of add-ons that have ended with their plan.
+fn give_back_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+    let has_news = !desk.account.touched::<Invoice>().is_empty();
+    let changed: BTreeSet<String> = gather(desk.account.touched::<SubscriptionRow>());
+    for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
+        let billing = desk.account.get_here::<BillingHistory>(&facts.id)?;
+        let is_early = billing.is_some_and(|billing| billing.ends_with_plan && !billing.beaten);
+        if is_early && (has_news || changed.contains(&facts.id)) {
+            give_back_rest(desk, facts, facts.row.ended_at(), &|_| true)?;
+        }
     }
     Ok(())
 }

@@ -6,11 +6,15 @@ use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, FEES, book};
 use crate::model::records::dispute::Dispute;
+use crate::model::records::payment::Payment;
 
 /// Books the unbooked fees of the disputes that this event changed.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Dispute>() {
         let Some(dispute) = desk.account.get::<Dispute>(&id)? else { continue };
+        if !desk.account.get::<Payment>(&dispute.payment)?.is_some_and(|payment| payment.is_ours()) {
+            continue;
+        }
         for (movement, fees) in &dispute.fees {
             for (currency, fee) in fees {
                 let sides = [(FEES, *fee), (CASH, -fee)];

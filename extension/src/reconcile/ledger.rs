@@ -33,7 +33,12 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         invoice(desk, &id)?;
     }
     tax_of_refunds(desk)?;
-    for id in desk.account.touched::<Dispute>() {
+    let mut disputes: BTreeSet<String> = gather(desk.account.touched::<Dispute>());
+    for id in desk.account.touched::<Payment>() {
+        let payment = desk.account.get::<Payment>(&id)?;
+        disputes.extend(payment.iter().flat_map(|payment| payment.disputes.keys().cloned()));
+    }
+    for id in disputes {
         dispute(desk, &id)?;
     }
     Ok(())
@@ -142,9 +147,10 @@ pub(super) fn receipt(
     book(&mut desk.account, fact, purchase, currency, &[(CASH, amount_minor), (REVENUE, -amount_minor)])
 }
 
-/// Books refunds. A failed refund was started before, so both the refund and its reversal are booked.
+/// Books refunds, of payments that are booked as well. A failed refund was started before, so both the refund and its reversal are
+/// booked.
 fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(mut payment) = desk.account.fetch::<Payment>(id)? else { return Ok(()) };
+    let Some(mut payment) = desk.account.fetch::<Payment>(id)?.filter(Payment::is_ours) else { return Ok(()) };
     let mut changed = false;
     for (refund_id, refund) in &mut payment.refunds {
         let amount = refund.amount_minor;
@@ -195,6 +201,9 @@ fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
 /// Books a dispute's amount when the bank withdraws it, at the latest when it is lost, and the return if it is won.
 fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut dispute) = desk.account.fetch::<Dispute>(id)? else { return Ok(()) };
+    if !desk.account.get::<Payment>(&dispute.payment)?.is_some_and(|payment| payment.is_ours()) {
+        return Ok(());
+    }
     let before = dispute.booked;
     let amount = dispute.amount_minor;
     let is_taken = dispute.withdrawn || dispute.returned || dispute.status == DisputeStatus::Lost;

@@ -1,15 +1,17 @@
-//! Reports the usage of each day to Stripe's meters, an hour after the day's end. What comes later is reported by itself (S127).
+//! Reports the usage of each day to Stripe's meters, an hour after the day's end. What comes later is reported by itself (S127). What
+//! was used in a billing period that ends within the day is reported at once, before Stripe finalizes the period's invoice.
 
 use super::schedule::DesiredSchedule;
 use crate::actions::measurement::Window;
 use crate::catalog::desk::Desk;
 use crate::derive::customer::customer;
+use crate::derive::standing::AccountStanding;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::meter_day::MeterDay;
-use crate::model::time::{DAY_MS, HOUR_MS, date, day_of, rfc3339};
+use crate::model::time::{DAY_MS, HOUR_MS, day_of, rfc3339};
 use extension_contract::Timestamp;
 use serde_json::json;
 
@@ -18,7 +20,7 @@ const WAIT_MS: i64 = HOUR_MS;
 
 /// Reports the days that are over, and sets the timer of the next one. An account without a customer looks for one each day, for as
 /// long as Stripe takes the day's usage.
-pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let waiting: Vec<(String, MeterDay)> = desk
         .account
         .all::<MeterDay>()?
@@ -35,7 +37,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
     let mut next: Option<Timestamp> = None;
     for (id, mut day) in waiting {
         let Some(event) = settings.meters.get(&day.meter).and_then(|decl| decl.meter_event.clone()) else { continue };
-        let due = day.start.saturating_add(DAY_MS + WAIT_MS);
+        let tomorrow_begins = day_of(day.start).saturating_add(DAY_MS);
+        let within = standing.boundaries().filter(|end| (day.start + 1..tomorrow_begins).contains(end)).min();
+        let (end, due) = within.map_or((tomorrow_begins, tomorrow_begins.saturating_add(WAIT_MS)), |end| (end, end));
         let look_at = match &customer {
             _ if due > desk.now => Some(due),
             None if Window::at(desk.now).place(day.start).is_eq() => Some(tomorrow),
@@ -44,9 +48,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
         next = next.into_iter().chain(look_at).min();
         let Some(customer) = customer.as_ref().filter(|_| due <= desk.now) else { continue };
         day.asked = day.rest();
-        let key = EffectKey::MeterEvent { meter: day.meter.clone(), day: date(day.start), again: day.answered };
-        // The last second of the day.
-        let at = rfc3339(day.start.saturating_add(DAY_MS - 1_000));
+        let key =
+            EffectKey::MeterEvent { meter: day.meter.clone(), day: MeterDay::words(day.start), again: day.answered };
+        // The last second of the day or part.
+        let at = rfc3339(end.saturating_sub(1_000));
         let payload = json!({"event_name": event, "customer": customer, "value": day.asked, "at": at});
         desk.account.ask(request(&key, &payload, Some(&Concern::MeterEvent { day: id.clone() }))?);
         desk.account.put(&id, day);

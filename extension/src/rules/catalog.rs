@@ -14,7 +14,9 @@ use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
-use crate::catalog::no_effect::{check_conditions, check_granted, check_personal, check_policies, check_refunds};
+use crate::catalog::no_effect::{
+    check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
+};
 use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
@@ -211,6 +213,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         products.push((id, proposed));
     }
     check_refunds(&decls, &products, &settings.currency)?;
+    check_credits(&decls, &products, &settings.currency)?;
     check_conditions(&decls, &products)?;
     check_personal(&decls, settings.erase_after.is_some())?;
     let before = desk.account.fetch::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();

@@ -2,6 +2,7 @@
 //! is credited at Stripe.
 
 use crate::actions::count::measured;
+use crate::actions::count_by_day::part_of_day;
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window};
 use crate::actions::spend::{Cost, cost, open_month};
 use crate::catalog::desk::Desk;
@@ -19,7 +20,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::meter_day::MeterDay;
 use crate::model::records::record_key;
 use crate::model::records::usage::{UsageDay, Use, Uses};
-use crate::model::time::{date, day_of, month_of, parse_rfc3339, rfc3339};
+use crate::model::time::{date, month_of, parse_rfc3339, rfc3339};
 use extension_contract::{FieldErrorCode, Refusal, Usage};
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub(super) fn correct(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         (None, Some((key, decl))) => of_counter(desk, &key, &decl, &usage)?,
         (None, None) => return Err(Refusal::NotFound(format!("rate or counter `{}`", usage.meter)).into()),
     };
-    let id = MeterDay::id_of(&usage.meter, day_of(usage.at));
+    let id = MeterDay::id_of(&usage.meter, part_of_day(&standing(desk)?, usage.at));
     if let Some(mut day) = desk.account.fetch::<MeterDay>(&id)? {
         // What Stripe's meter has is not taken back there.
         day.counted = day.counted.saturating_sub(usage.quantity).max(day.reported.saturating_add(day.asked));

@@ -64,16 +64,17 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
 }
 
 /// Fetches a paid invoice with its payments if no payment is known. Only some API versions name the payment in the
-/// invoice, and others in an event of their own.
+/// invoice, and others in an event of their own. An invoice that was sent is fetched in any case, because it is often paid outside
+/// of Stripe, which only its list of payments shows.
 fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
     let Some(invoice) = invoice.filter(|row| row.status == InvoiceStatus::Paid && row.takings_minor() > 0) else {
         return Ok(());
     };
     let pays = |(_, payment): &(String, Rc<Payment>)| payment.invoice.as_deref() == Some(id);
-    if desk.account.all::<Payment>()?.iter().any(pays)
-        || desk.catalog.setting(LOOK_UP_PAYMENTS)? != Some(ConfigValue::Boolean(true))
-    {
+    let is_wanted =
+        invoice.due_at.is_some() || desk.catalog.setting(LOOK_UP_PAYMENTS)? == Some(ConfigValue::Boolean(true));
+    if !is_wanted || invoice.paid_out_of_band || desk.account.all::<Payment>()?.iter().any(pays) {
         return Ok(());
     }
     let key = EffectKey::Retrieve { object: id.to_owned(), because: invoice.paid_at.unwrap_or(invoice.at), views: 0 };

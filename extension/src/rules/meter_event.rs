@@ -28,7 +28,8 @@ pub(super) fn answered(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
 pub(super) fn again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let of_day = required_text(body, "day")?;
     let id = format!("{}:{of_day}", required_text(body, "meter")?);
-    let not_found = || match is_rfc3339(&format!("{of_day}T00:00:00Z")) {
+    let is_day = is_rfc3339(&of_day) || is_rfc3339(&format!("{of_day}T00:00:00Z"));
+    let not_found = || match is_day {
         true => {
             Refusal::NotFound(format!("usage of {id}: expected a meter, and a day on which the account has used it"))
         }

@@ -3,6 +3,7 @@
 
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
+use crate::actions::failed_effect::unattended_result;
 use crate::catalog::amount::times;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
@@ -51,7 +52,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         if plan.price_id.as_ref() == Some(&offer.price.id) && !is_ending {
             return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
         }
-        if plan.subscription.is_some() {
+        if let Some(subscription) = &plan.subscription {
+            if let Some(waits) = wait_for_change(desk, subscription)? {
+                return Ok(waits.into());
+            }
             // The ordered product is created first: if it exceeds a quota, the plan is not changed.
             let product = match product_of(body)? {
                 Some(product) => Some(create_now(desk, product)?),
@@ -284,8 +288,33 @@ pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> R
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
+    let family = offer.price.family.as_ref().unwrap_or(&offer.product.id);
+    if let Some(subscription) = standing.plans.get(family).and_then(|plan| plan.subscription.as_ref())
+        && let Some(waits) = wait_for_change(desk, subscription)?
+    {
+        return Ok(waits.into());
+    }
     keep_unnamed(desk, &standing, &mut offer)?;
     change(desk, &standing, &offer, None)
+}
+
+/// Returns the outcome of a command that must wait until the provider has answered an earlier change of the subscription:
+/// otherwise the earlier one, which may be tried again, could come last. One that has not begun is called off later.
+fn wait_for_change(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outcome>> {
+    let billing = desk.account.get::<BillingHistory>(subscription)?;
+    let Some(key) = billing.and_then(|billing| billing.changing.clone()) else { return Ok(None) };
+    Ok(desk.account.has_begun(&key)?.then_some(Outcome::Deferred(DeferReason::Effect(key))))
+}
+
+/// Handles the result of a change of plan.
+pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
+    let outcome = unattended_result(desk, report)?;
+    let billing = desk.account.fetch::<BillingHistory>(subscription)?;
+    let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
+        return Ok(outcome);
+    };
+    desk.account.put(subscription, BillingHistory { changing: None, ..billing });
+    Ok(Outcome::Applied)
 }
 
 /// Keeps what a change does not name: the seats, the interval, and the price of a plan that only gets other seats.
@@ -341,9 +370,11 @@ fn change(
     };
     let (price, quantity) = (&offer.price.id, offer.quantity);
     let pending = (at == "period_end").then(|| PendingChange { price: price.clone(), quantity, at: item.period_end });
-    if billing.pending != pending {
-        desk.account.put(&subscription, BillingHistory { pending, ..billing });
+    let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
+    if let Some(earlier) = billing.changing.clone() {
+        desk.account.call_off(vec![earlier]);
     }
+    desk.account.put(&subscription, BillingHistory { pending, changing: Some(key.to_string()), ..billing });
     let mut payload = json!({
         "subscription": subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
@@ -354,8 +385,7 @@ fn change(
     if is_ending {
         payload["keep"] = json!(true);
     }
-    let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
-    ask(desk, &key, &payload, None)?;
+    ask(desk, &key, &payload, Some(&Concern::PlanChange { subscription: subscription.clone() }))?;
     let over = exceeded_after(desk, standing, offer)?;
     let mut reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,
@@ -420,6 +450,9 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
     let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| id == wanted));
     let (id, row) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
+    if let Some(waits) = wait_for_change(desk, &id)? {
+        return Ok(waits.into());
+    }
     // A period that was not paid for has no end to wait for: it is neither collected nor used any more.
     let is_unpaid = matches!(row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
     let at_period_end = at_period_end && !is_unpaid;
@@ -433,9 +466,9 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
 }
 
-/// Cancels the add-ons whose condition only this plan meets, at the plan's end, with a prorated refund. If the
-/// provider does not support the date, it cancels an add-on at the end of the add-on's period, so that no paid time is
-/// lost.
+/// Cancels the add-ons whose condition only this plan meets, at the plan's end. What was paid for the time after it goes
+/// back when they have ended. If the provider does not support the date, it cancels an add-on at the end of the add-on's
+/// period, so that no paid time is lost.
 fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
     let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
@@ -463,7 +496,9 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
         }
     }
     for id in &found {
-        let mut payload = json!({"subscription": id, "at_period_end": at_period_end, "prorate": true});
+        let billing = desk.account.fetch::<BillingHistory>(id)?.unwrap_or_default();
+        desk.account.put(id, BillingHistory { ends_with_plan: true, ..billing });
+        let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
         if at_period_end {
             payload["cancel_at_ms"] = json!(end.period_end);
         }

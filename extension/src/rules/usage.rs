@@ -103,7 +103,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             continue;
         }
         has_news = true;
-        count_by_day(desk, usage)?;
+        count_by_day(desk, &standing, usage)?;
         match subject {
             Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
             Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,

@@ -67,7 +67,7 @@ pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is
     let Some(first) = sub.list_at("items").first() else { return Ok(()) };
     let interval = first["price"]["recurring"]["interval"].as_str().unwrap_or("month");
     let count = first["price"]["recurring"]["interval_count"].as_i64().unwrap_or(1);
-    let whole = crate::calendar::add(period.1, interval, -count);
+    let whole = crate::calendar::last_before(sub.int("billing_cycle_anchor"), interval, count, period.1);
     let (part_s, whole_s) = (period.1 - period.0, period.1 - whole);
     if part_s >= whole_s {
         return Ok(());

@@ -135,12 +135,20 @@ pub fn paid(st: &mut State, id: &str) {
         st.emit("invoice.payment_succeeded", &after);
     }
     if let Some(payment) = payment_of(st, id) {
-        let payment = st.change(&payment, |p| {
-            p.set("status", "paid");
-            p.set("amount_paid", due);
-            p.set_at("status_transitions.paid_at", now);
+        let payment = st.change(&payment, |p| match out_of_band {
+            true => {
+                p.set("status", "canceled");
+                p.set_at("status_transitions.canceled_at", now);
+            }
+            false => {
+                p.set("status", "paid");
+                p.set("amount_paid", due);
+                p.set_at("status_transitions.paid_at", now);
+            }
         });
-        st.emit("invoice_payment.paid", &payment);
+        if !out_of_band {
+            st.emit("invoice_payment.paid", &payment);
+        }
     }
     finish_subscription(st, &after, false);
     let customer = st.copy(after.text("customer"));

@@ -1,7 +1,8 @@
 //! Balances of the account's ledgers, stored as sums so that no decision reads all entries.
 
 use super::{ACCOUNT, json_record};
-use crate::model::halt::{Ruled, internal};
+use crate::model::halt::Ruled;
+use extension_contract::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ impl Balances {
         let sum = self.0.entry(ledger.to_owned()).or_default().entry(currency.to_owned()).or_insert(0);
         *sum = sum
             .checked_add(amount_minor)
-            .ok_or_else(|| internal(format!("balance of ledger {ledger} exceeds 64 bits")))?;
+            .ok_or_else(|| Refusal::Malformed(format!("amount {amount_minor}: {ledger} would exceed 64 bits")))?;
         Ok(())
     }
 }

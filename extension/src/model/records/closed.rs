@@ -4,7 +4,7 @@ use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The closure of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
@@ -16,21 +16,9 @@ pub(crate) struct Closed {
     /// Sessions that were ended because of the closure.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub expired: BTreeSet<String>,
-    /// The requested refunds of the rest of years, by subscription and currency.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub given_back: BTreeMap<String, GivenBack>,
     /// Progress of the erasure.
     #[serde(default, skip_serializing_if = "Erased::is_none")]
     pub erased: Erased,
-}
-
-/// What was requested to be given back of a subscription in a currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct GivenBack {
-    /// Sum in minor units.
-    pub amount_minor: i64,
-    /// Number of requests. A payment that is told after the closing needs a further one.
-    pub requests: i64,
 }
 
 /// Progress of the erasure of personal data. The products are erased first.

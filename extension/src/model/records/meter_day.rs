@@ -1,19 +1,21 @@
-//! The usage of a meter on a day, and what Stripe's meter has got of it.
+//! The usage of a meter on a day, and what Stripe's meter has got of it. A day in which a billing period ends has two parts: Stripe
+//! invoices what was used before and after at different times.
 
 use super::json_record;
 use crate::model::json::{is_false, is_zero};
-use crate::model::time::date;
+use crate::model::time::{date, day_of, rfc3339};
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// The usage of a meter on a day. Its id is the meter and the day: `requests:2026-01-31`.
+/// The usage of a meter on a day or a part of it. Its id is the meter and the day, `requests:2026-01-31`, or the beginning of the
+/// part, `requests:2026-01-31T12:00:00Z`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct MeterDay {
     /// The meter.
     pub meter: String,
-    /// The first moment of the day.
+    /// The first moment of the day or part.
     pub start: Timestamp,
     /// Quantity that was measured.
     pub counted: i64,
@@ -32,9 +34,14 @@ pub(crate) struct MeterDay {
 }
 
 impl MeterDay {
-    /// Returns the id of the row of a meter and a day.
+    /// Returns the id of the row of a meter and a day or part.
     pub fn id_of(meter: &str, start: Timestamp) -> String {
-        format!("{meter}:{}", date(start))
+        format!("{meter}:{}", MeterDay::words(start))
+    }
+
+    /// Returns the day, or the beginning of the part.
+    pub fn words(start: Timestamp) -> String {
+        if start == day_of(start) { date(start) } else { rfc3339(start) }
     }
 
     /// Returns the quantity that Stripe's meter has not got and is not asked to take.

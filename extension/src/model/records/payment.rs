@@ -93,6 +93,11 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
+    /// Returns whether the payment paid an invoice or a purchase of the account. Other payments of its customer are not in the books.
+    pub fn is_ours(&self) -> bool {
+        self.invoice.is_some() || self.purchase.is_some()
+    }
+
     /// Returns the disputed amount, in minor units: the sum of all disputes except won disputes and inquiries.
     pub fn disputed_minor(&self) -> i64 {
         let held = self.disputes.values().filter(|(status, _)| status.is_held());

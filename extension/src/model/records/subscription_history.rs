@@ -68,6 +68,15 @@ pub(crate) struct Counted {
 /// Maximum number of stored paid invoices: more than are paid in the weeks in which events can be late.
 pub(crate) const COUNTED_MAX: usize = 24;
 
+/// What was requested to be given back of a period in a currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct GivenBack {
+    /// Sum in minor units.
+    pub amount_minor: i64,
+    /// Number of requests. A payment that is told later needs a further one.
+    pub requests: i64,
+}
+
 /// The billing history of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -93,6 +102,15 @@ pub(crate) struct BillingHistory {
     /// The change of plan requested for the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingChange>,
+    /// Key of the requested change of plan that the provider has not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changing: Option<String>,
+    /// Whether the subscription was cancelled together with the plan that it needs.
+    #[serde(skip_serializing_if = "is_false")]
+    pub ends_with_plan: bool,
+    /// What was requested to be given back of the period in which the subscription ended early, by currency.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rest: BTreeMap<String, GivenBack>,
     /// The first paid invoice, if it was not free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began_with: Option<String>,

@@ -21,26 +21,20 @@ use stripe_billing::subscription_schedule::{
 };
 use stripe_client_core::StripeRequest;
 
-/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `prorate`, `cancel_at_ms`; returns `id`,
-/// `status`. Succeeds without a change if the subscription has ended.
+/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `cancel_at_ms`; returns `id`, `status`. Succeeds without
+/// a change if the subscription has ended. Nothing becomes customer balance: what goes back is refunded.
 pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let at_period_end = payload.maybe_flag("at_period_end")?;
     let at_period_end = at_period_end.ok_or(Failed::Payload { member: "at_period_end", expected: "true or false" })?;
-    let prorate = payload.maybe_flag("prorate")?.unwrap_or(false);
     let at_s = payload.maybe_int("cancel_at_ms")?.map(|ms| ms.div_euclid(1_000));
     let now = current(api, id)?;
     if has_ended(&now) {
         return outputs(&now);
     }
     if !at_period_end {
-        let mut request = CancelSubscription::new(id);
-        if prorate {
-            // Prorations become customer balance only by an invoice, and a canceled subscription has no later invoice.
-            request = request.prorate(true).invoice_now(true);
-        }
-        return outputs(&api.delete(request.build())?);
+        return outputs(&api.delete(CancelSubscription::new(id).build())?);
     }
     let is_done = match at_s {
         Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
@@ -52,12 +46,11 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     release(api, &marks, &now)?;
     let mut request = UpdateSubscription::new(id);
     request = match at_s {
-        Some(at_s) => request.cancel_at(UpdateSubscriptionCancelAt::Timestamp(at_s)),
+        Some(at_s) => request
+            .cancel_at(UpdateSubscriptionCancelAt::Timestamp(at_s))
+            .proration_behavior(UpdateSubscriptionProrationBehavior::None),
         None => request.cancel_at_period_end(true),
     };
-    if prorate && at_s.is_some() {
-        request = request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations);
-    }
     outputs(&api.post(request.build(), &marks, "cancel")?)
 }
 

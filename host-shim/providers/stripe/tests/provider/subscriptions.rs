@@ -103,17 +103,15 @@ fn a_subscription_ends_with_the_period_despite_a_scheduled_change() {
 }
 
 #[test]
-fn an_immediate_end_credits_the_unused_part() {
+fn an_immediate_end_leaves_no_balance() {
     let bench = Bench::start();
     let sub = subscription(&bench, "2000", "month");
     bench.direct("POST", "/_sandbox/clock", &[("advance_by", "1300000")]);
-    let request =
-        call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": false, "prorate": true}));
+    let request = call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": false}));
     assert_eq!(bench.done(&request)["status"], "canceled");
     assert_eq!(bench.done(&request)["status"], "canceled");
     let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&sub, "customer")), &[]);
-    let balance = customer["balance"].as_i64().unwrap();
-    assert!((-1_200..=-800).contains(&balance), "about half a month: {balance}");
+    assert_eq!(customer["balance"], 0, "what was not used is refunded, and is no balance that nobody can use");
 }
 
 #[test]
@@ -123,11 +121,15 @@ fn an_add_on_ends_with_its_plan() {
     let at_ms = period_end_ms(&sub) - 200 * 86_400_000;
     let request = call(
         "stripe.subscription.cancel",
-        json!({"subscription": sub["id"], "at_period_end": true, "prorate": true, "cancel_at_ms": at_ms}),
+        json!({"subscription": sub["id"], "at_period_end": true, "cancel_at_ms": at_ms}),
     );
     bench.done(&request);
     assert_eq!(seen(&bench, &sub)["cancel_at"], at_ms / 1_000);
     assert_eq!(bench.done(&after_a_crash(&request))["status"], "active");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", YEAR_S)]);
+    assert_eq!(seen(&bench, &sub)["status"], "canceled");
+    let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&sub, "customer")), &[]);
+    assert_eq!(customer["balance"], 0);
 }
 
 #[test]
