@@ -115,13 +115,15 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// Returns the ids of the invoices and connected accounts that the accounts' rows know.
+/// Returns the ids of the invoices, subscriptions and connected accounts that the accounts' rows know.
 fn known_rows(stage: &mut Stage<'_>) -> Result<BTreeSet<String>, ReplayError> {
     let host = stage.host();
     let mut known = BTreeSet::new();
     for account in accounts(host)? {
         let mut rows = account_rows(host.processor(), &account)?;
-        known.extend(rows.sections.remove("records/invoices").unwrap_or_default().into_keys());
+        for section in ["records/invoices", "subscriptions"] {
+            known.extend(rows.sections.remove(section).unwrap_or_default().into_keys());
+        }
         let payouts = rows.sections.remove("records/account").and_then(|mut rows| rows.remove("payouts"));
         known.extend(payouts.and_then(|payouts| payouts["connected"].as_str().map(str::to_owned)));
     }

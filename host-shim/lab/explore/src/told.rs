@@ -33,6 +33,8 @@ pub(crate) struct Item {
 #[derive(Clone, Debug)]
 pub(crate) struct Invoice {
     pub subscription: Option<String>,
+    /// Prices of its lines.
+    pub prices: BTreeSet<String>,
     pub status: String,
     pub total_minor: i64,
     pub currency: String,
@@ -83,8 +85,11 @@ impl Told {
             }
             Some("invoice") if self.invoices.get(id).is_none_or(|known| known.told_at <= at) => {
                 let of_parent = &object["parent"]["subscription_details"]["subscription"];
+                let lines = object["lines"]["data"].as_array().into_iter().flatten();
+                let price = |line: &Value| id_of(&line["price"]).or(line["pricing"]["price_details"]["price"].as_str()).map(str::to_owned);
                 let invoice = Invoice {
                     subscription: id_of(&object["subscription"]).or(id_of(of_parent)).map(str::to_owned),
+                    prices: lines.filter_map(price).collect(),
                     status: object["status"].as_str().unwrap_or("paid").to_owned(),
                     total_minor: object["total"].as_i64().unwrap_or(0),
                     currency: object["currency"].as_str().unwrap_or("usd").to_owned(),
@@ -96,22 +101,29 @@ impl Told {
         }
     }
 
-    /// Removes invoices and connected accounts that are not among those known, with the subscriptions of these invoices: their
-    /// events wait or were refused.
+    /// Removes what is not among the known objects, with the subscriptions of such invoices: their events wait or were refused.
     pub fn retain(&mut self, known: &BTreeSet<String>) {
         let unknown = self.invoices.iter().filter(|(id, _)| !known.contains(*id));
         let waiting: BTreeSet<String> = unknown.filter_map(|(_, invoice)| invoice.subscription.clone()).collect();
         self.invoices.retain(|id, _| known.contains(id));
-        self.subscriptions.retain(|id, _| !waiting.contains(id));
+        self.subscriptions.retain(|id, _| known.contains(id) && !waiting.contains(id));
         self.connected.retain(|id| known.contains(id));
     }
 
-    /// Returns the subscriptions that are active and whose invoices are paid, or not told of.
+    /// Returns the subscriptions that are active, have something of each item, and whose invoices are paid and for these items, or not
+    /// told of.
     pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscriptions.values().filter(|subscription| {
             let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);
-            let mut invoices = self.invoices.values().filter(of_it);
-            subscription.status == "active" && !subscription.ends && invoices.all(|invoice| invoice.status == "paid")
+            let invoices: Vec<&Invoice> = self.invoices.values().filter(of_it).collect();
+            let is_for = |invoice: &Invoice, item: &Item| invoice.prices.contains(&item.price);
+            subscription.status == "active"
+                && !subscription.ends
+                && subscription.items.iter().all(|item| item.quantity > 0)
+                && invoices.iter().all(|invoice| invoice.status == "paid")
+                && invoices.iter().all(|invoice| subscription.items.iter().any(|item| is_for(invoice, item)))
+                && (invoices.is_empty()
+                    || subscription.items.iter().all(|item| invoices.iter().any(|invoice| is_for(invoice, item))))
         })
     }
 }
