@@ -13,9 +13,6 @@ use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::fs;
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// Maximum size of the component in bytes.
-const SIZE_MAX: usize = 3 << 20;
-
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
@@ -35,11 +32,6 @@ fn the_component_imports_only_its_world() {
     assert_eq!(inspection.exports, exports);
     assert_eq!(inspection.wit_version, ["0.2.0"]);
     assert_eq!(inspection.loadable.map(|declarations| declarations.name), Ok("instance-provisioner".to_owned()));
-}
-
-#[test]
-fn the_component_is_small() {
-    assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
 }
 
 /// Returns the text of a JSON object that contains `depth` nested arrays.
