@@ -17,11 +17,13 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// Decisions that were changed on purpose since a released version: the version, the difference and the reason.
-const CHANGED: [(&str, &str, &str); 7] = [
+const CHANGED: [(&str, &str, &str); 9] = [
     ("0.2.0", "state:purchase.refund", "credits cannot be spent once their refund is requested"),
     ("0.2.0", "state:catalog.load", "the setting `plan_within` has a default"),
     ("0.2.0", "state:checkout.session.completed", "a sale keeps the reported time, and a purchase its own session"),
     ("0.2.0", "state:purchase.create", "a purchase keeps the terms of its sale"),
+    ("0.2.0", "effects:purchase.create", "a checkout says what it sells"),
+    ("0.2.0", "state:usage", "credits know the months whose use they paid"),
     ("0.2.0", "effects:usage.consume", "an alert is sent once for each limit"),
     ("0.2.0", "state:instance.create", "an instance has one state in place of a status and flags"),
     ("0.2.0", "state:customer.subscription.created", "the history of a subscription is packed"),
