@@ -229,7 +229,7 @@ fn is_effective(
         && terms.item.as_ref().and_then(|item| items.get(item)).is_none_or(|holder| holder.id == source)
 }
 
-/// Returns the holder of each item: of those whose conditions are met, the earliest by the provider's clock, then the smallest id. If
+/// Returns the holder of each item: of those who have paid for it and whose conditions are met, the earliest by the provider's clock, then the smallest id. If
 /// nobody meets them, the earliest.
 fn items(
     subscriptions: &[SubscriptionFacts],
@@ -250,7 +250,8 @@ fn items(
     };
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         let holder = || Holder { since: facts.row.first_at, id: facts.id.clone() };
-        facts.gives.iter().try_for_each(|(price, _)| offer(price, holder()))?;
+        let mut paid = facts.gives.iter().filter(|(_, quantity)| *quantity > 0);
+        paid.try_for_each(|(price, _)| offer(price, holder()))?;
     }
     bought.iter().try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
     Ok(gather(best.into_iter().map(|(item, (_, holder))| (item, holder))))

@@ -183,7 +183,7 @@ fn refusal_reason(
         return Ok(Some("account_closed"));
     }
     let (mut owned, mut unmet, mut taken, mut is_known) = (0, Vec::new(), Vec::new(), true);
-    for (price, _) in &facts.gives {
+    for (price, quantity) in &facts.gives {
         let terms = price.terms()?;
         let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
         if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
@@ -195,7 +195,7 @@ fn refusal_reason(
                 owned += 1;
                 let holder = standing.subscription(&holder.id);
                 is_known &= held.is_some() && is_known_since(desk, holder, facts.row.first_at)?;
-            } else if !facts.row.is_final() {
+            } else if !facts.row.is_final() && *quantity > 0 {
                 let other = standing.subscription(&holder.id);
                 let had =
                     other.map_or(Some(holder.since), |other| gives_since(&other.row, &prices_of(other, item).ok()?));

@@ -208,9 +208,12 @@ fn judge(relation: Relation, without: &Outcome, with: &Outcome) -> Option<Breach
         Relation::Heard => (!with.is_heard(without))
             .then(|| Breach::new(Law::Heard, "no book changes, no money moves, and nobody gets a mail".to_owned())),
         Relation::SameMoney => {
-            let what = with.movements.iter().find(|movement| !without.movements.contains(movement));
+            // A credit to the balance at Stripe is of no use to an account that is closed.
+            let is_money = |movement: &&String| !movement.starts_with("stripe.credit.create");
+            let what = with.movements.iter().filter(is_money).find(|movement| !without.movements.contains(movement));
             let what = what.map(|more| format!("also requested: {more}")).or_else(|| {
-                let less = without.movements.iter().find(|movement| !with.movements.contains(movement))?;
+                let mut before = without.movements.iter().filter(is_money);
+                let less = before.find(|movement| !with.movements.contains(movement))?;
                 Some(format!("not requested: {less}"))
             })?;
             Some(Breach::new(Law::SameMoney, what))

@@ -15,6 +15,8 @@ pub(crate) struct Subscription {
     /// Whether it ends with its period.
     pub ends: bool,
     pub items: Vec<Item>,
+    /// Whether an earlier body had other items, or the items have periods of their own.
+    pub was_changed: bool,
     /// Start and end of the period, in seconds since the epoch.
     pub period: (i64, i64),
     /// Time of the body, in seconds since the epoch.
@@ -22,7 +24,7 @@ pub(crate) struct Subscription {
 }
 
 /// An item of a subscription.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub id: String,
     pub price: String,
@@ -81,12 +83,18 @@ impl Told {
         let Some(id) = object["id"].as_str() else { return };
         match object["object"].as_str() {
             Some("subscription") if self.subscriptions.get(id).is_none_or(|known| known.told_at <= at) => {
-                self.subscriptions.extend(subscription(object, at).map(|found| (id.to_owned(), found)));
+                let known = self.subscriptions.get(id).cloned();
+                if let Some(mut found) = subscription(object, at) {
+                    found.was_changed |= known.is_some_and(|known| known.was_changed || known.items != found.items);
+                    self.subscriptions.insert(id.to_owned(), found);
+                }
             }
             Some("invoice") if self.invoices.get(id).is_none_or(|known| known.told_at <= at) => {
                 let of_parent = &object["parent"]["subscription_details"]["subscription"];
                 let lines = object["lines"]["data"].as_array().into_iter().flatten();
-                let price = |line: &Value| id_of(&line["price"]).or(line["pricing"]["price_details"]["price"].as_str()).map(str::to_owned);
+                let price = |line: &Value| {
+                    id_of(&line["price"]).or(line["pricing"]["price_details"]["price"].as_str()).map(str::to_owned)
+                };
                 let invoice = Invoice {
                     subscription: id_of(&object["subscription"]).or(id_of(of_parent)).map(str::to_owned),
                     prices: lines.filter_map(price).collect(),
@@ -110,8 +118,8 @@ impl Told {
         self.connected.retain(|id| known.contains(id));
     }
 
-    /// Returns the subscriptions that are active, have something of each item, and whose invoices are paid and for these items, or not
-    /// told of.
+    /// Returns the subscriptions that are active, have something of each item, and whose invoices are paid and for these items. If no
+    /// invoice is told of, the items must have been the same all the time.
     pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscriptions.values().filter(|subscription| {
             let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);
@@ -122,8 +130,10 @@ impl Told {
                 && subscription.items.iter().all(|item| item.quantity > 0)
                 && invoices.iter().all(|invoice| invoice.status == "paid")
                 && invoices.iter().all(|invoice| subscription.items.iter().any(|item| is_for(invoice, item)))
-                && (invoices.is_empty()
-                    || subscription.items.iter().all(|item| invoices.iter().any(|invoice| is_for(invoice, item))))
+                && match invoices.is_empty() {
+                    true => !subscription.was_changed,
+                    false => subscription.items.iter().all(|item| invoices.iter().any(|invoice| is_for(invoice, item))),
+                }
         })
     }
 }
@@ -138,6 +148,7 @@ fn subscription(object: &Value, at: i64) -> Option<Subscription> {
     };
     let first = items.first()?;
     let time = |name: &str| object[name].as_i64().or(first[name].as_i64());
+    let has_own_periods = items.iter().any(|item| item["current_period_end"] != first["current_period_end"]);
     Some(Subscription {
         id: object["id"].as_str()?.to_owned(),
         customer: id_of(&object["customer"])?.to_owned(),
@@ -145,6 +156,7 @@ fn subscription(object: &Value, at: i64) -> Option<Subscription> {
         metadata: object["metadata"].clone(),
         ends: object["cancel_at_period_end"] == true || object["cancel_at"].is_i64(),
         items: items.iter().map(item).collect::<Option<_>>()?,
+        was_changed: has_own_periods,
         period: (time("current_period_start")?, time("current_period_end")?),
         told_at: at,
     })

@@ -6,8 +6,9 @@ use crate::plan::Act;
 use crate::tale::Tale;
 use crate::told::{Item, Offer, Subscription, Told};
 use extension_contract::Timestamp;
+use host_provider_api::scripted::ScriptedAnswer;
 use host_scenario::error::ReplayError;
-use host_scenario::model::{Action, Step};
+use host_scenario::model::Action;
 use host_scenario::time;
 use serde_json::{Value, json};
 
@@ -178,29 +179,30 @@ impl List<'_, '_> {
 
     /// A card fails at a change: what was paid before stays, and the change gives nothing.
     fn unpaid_changes(&mut self, held: &Subscription) -> Result<(), ReplayError> {
-        let mut changes: Vec<(&str, Subscription, String)> = Vec::new();
+        let mut changes: Vec<(&str, Subscription, Vec<String>)> = Vec::new();
         let mut more = held.clone();
         more.items.iter_mut().for_each(|item| item.quantity = item.quantity * 3 + 1);
-        changes.push(("a larger quantity", more, held.items[0].price.clone()));
+        changes.push(("a larger quantity", more, held.items.iter().map(|item| item.price.clone()).collect()));
         if let Some(offer) = self.dearer(&held.items[0]) {
             let mut dearer = held.clone();
             dearer.items[0].price.clone_from(&offer.price);
-            changes.push(("a dearer price", dearer, offer.price));
+            changes.push(("a dearer price", dearer, vec![offer.price]));
         }
         if let Some(offer) = self.further(held) {
             let mut further = held.clone();
             further.items.push(Item { id: "si_explored".to_owned(), price: offer.price.clone(), quantity: 9 });
-            changes.push(("a further item", further, offer.price));
+            changes.push(("a further item", further, vec![offer.price]));
         }
-        for (change, changed, price) in changes {
+        for (change, changed, prices) in changes {
             for status in ["active", "past_due"] {
                 let changed = Subscription { status: status.to_owned(), ..changed.clone() };
                 let without = self.paid_first(held)?;
                 let at = self.story.end + HOUR;
                 let mut with = without.clone();
                 with.push(self.tells("updated", &changed, at)?);
-                let line = (price.clone(), self.amount(&price) + 100);
-                with.push(self.bills("change", &changed, "subscription_update", &[line], Paid::Failed, at + SECOND)?);
+                let lines: Vec<(String, i64)> =
+                    prices.iter().map(|price| (price.clone(), self.amount(price) + 100)).collect();
+                with.push(self.bills("change", &changed, "subscription_update", &lines, Paid::Failed, at + SECOND)?);
                 let name = format!("the card fails at {change} of {}, which is {status}", held.id);
                 self.add(&name, Relation::Same, with, without);
             }
@@ -365,7 +367,8 @@ impl List<'_, '_> {
     /// Who pays for something gets it, or the money goes back, or operators hear.
     fn further_payments(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         // A subscription whose session is looked up waits for Stripe's answer, which no story gives.
-        if self.story.tale.scenario.given.config.iter().any(|(key, value)| key == "look_up_sessions" && value == "true") {
+        if self.story.tale.scenario.given.config.iter().any(|(key, value)| key == "look_up_sessions" && value == "true")
+        {
             return Ok(());
         }
         let mut types: Vec<String> = Vec::new();
@@ -465,8 +468,9 @@ impl List<'_, '_> {
             let with = vec![self.composer.raw("payout.failed", Some(&connected), payout, at)?];
             self.add(&format!("a payout of {connected} comes back"), Relation::Heard, with, Vec::new());
         }
-        let is_reversal = |step: &Step| matches!(&step.action, Action::Stripe(step) if step.kind == "transfer.reversed");
-        let has_reversal = self.story.tale.scenario.steps.iter().any(is_reversal);
+        let bodies = self.story.tale.case.deliveries.iter().flatten();
+        let has_reversal =
+            bodies.map(|told| String::from_utf8_lossy(&told.bytes)).any(|body| body.contains("transfer.reversed"));
         for (id, destination, amount, currency) in transfers(self.story).into_iter().filter(|_| !has_reversal) {
             let transfer = json!({
                 "id": id, "object": "transfer", "amount": amount, "amount_reversed": amount, "reversed": true,
@@ -476,6 +480,19 @@ impl List<'_, '_> {
             self.add(&format!("the transfer {id} is reversed"), Relation::Heard, with, Vec::new());
         }
         Ok(())
+    }
+
+    /// Returns whether all that an account has can be deleted at providers and erased: the timers run, the catalog is the business's own,
+    /// and no scripted answer says that a call fails for good or never ends.
+    fn can_be_erased(&self) -> bool {
+        let scenario = &self.story.tale.scenario;
+        let mut actions = scenario.steps.iter().rev().map(|step| &step.action);
+        let rests =
+            matches!(actions.clone().find(|action| matches!(action, Action::Timers(_))), Some(Action::Timers(false)));
+        let is_load = |action: &Action| matches!(action, Action::Command(command) if command.kind == "catalog.load");
+        let fails = |answer: &ScriptedAnswer| matches!(answer, ScriptedAnswer::Final { .. } | ScriptedAnswer::Never);
+        let mut answers = scenario.given.answers.iter().flat_map(|answers| &answers.list);
+        !rests && !actions.any(is_load) && !answers.any(fails)
     }
 
     /// The account is closed: a payment that is told later goes back, and in the end nothing is left.
@@ -497,10 +514,7 @@ impl List<'_, '_> {
         }
         let close = self.composer.command("account.close", None, json!({}), at)?;
         let closing: Vec<Act> = [close.clone()].into_iter().chain(ended.clone()).collect();
-        // Nothing is erased while the timers rest.
-        let steps = self.story.tale.scenario.steps.iter().rev();
-        let timers = steps.map(|step| &step.action).find(|action| matches!(action, Action::Timers(_)));
-        if !matches!(timers, Some(Action::Timers(false))) {
+        if self.can_be_erased() {
             self.add("the account is closed", Relation::Erased, closing.clone(), closing);
             if let Some(ending) = self.found.last_mut() {
                 ending.until = at + 700 * DAY;
@@ -518,6 +532,14 @@ impl List<'_, '_> {
             return Ok(());
         }
         let rest: Vec<Act> = self.story.acts[last + 1..].to_vec();
+        // What goes back of a payment waits until the payment is known.
+        let goes_back = |act: &Act| match &scenario.steps[act.step].action {
+            Action::Stripe(step) => step.kind.contains("refund") || step.kind.contains("dispute"),
+            _ => false,
+        };
+        if rest.iter().any(goes_back) {
+            return Ok(());
+        }
         let without: Vec<Act> =
             self.story.acts[last..].iter().cloned().chain([close.clone()]).chain(ended.clone()).collect();
         let late = Act::at(payment.step, at + 30 * SECOND);
@@ -553,7 +575,7 @@ fn transfers(story: &Story<'_>) -> Vec<(String, String, i64, String)> {
             continue;
         }
         let ids = answers.list.iter().filter_map(|answer| match answer {
-            host_provider_api::scripted::ScriptedAnswer::Ok(value) => value["id"].as_str().map(str::to_owned),
+            ScriptedAnswer::Ok(value) => value["id"].as_str().map(str::to_owned),
             _ => None,
         });
         let connected = story.told.connected.first().cloned().unwrap_or_default();
