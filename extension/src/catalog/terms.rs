@@ -48,7 +48,7 @@ pub(crate) struct Terms {
     pub provider: Option<OnSale>,
 }
 
-/// Conditions of a price until a change of the catalog.
+/// Conditions and share of a price until a change of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct FormerConditions {
     /// Time of the change.
@@ -61,6 +61,8 @@ pub(crate) struct FormerConditions {
     pub conditions: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Share>,
 }
 
 /// Maximum number of stored former conditions of a price.
@@ -112,8 +114,8 @@ impl Deref for CatalogPrice {
 
 impl Terms {
     fn conditions(&self, until: Timestamp) -> FormerConditions {
-        let Terms { requires_plan, condition, conditions, item, .. } = self.clone();
-        FormerConditions { until, requires_plan, condition, conditions, item }
+        let Terms { requires_plan, condition, conditions, item, split, .. } = self.clone();
+        FormerConditions { until, requires_plan, condition, conditions, item, split }
     }
 
     /// Takes over what the published terms know: the conditions that these terms replace at a time, those that were replaced before,
@@ -132,9 +134,14 @@ impl Terms {
 
     /// Returns the terms of what was sold at a time; `None` if its conditions are those of today.
     pub fn sold_at(&self, at: Timestamp) -> Option<Terms> {
-        let FormerConditions { requires_plan, condition, conditions, item, .. } =
+        let FormerConditions { requires_plan, condition, conditions, item, split, .. } =
             self.former.iter().find(|former| at <= former.until)?.clone();
-        Some(Terms { requires_plan, condition, conditions, item, former: Vec::new(), ..self.clone() })
+        Some(Terms { requires_plan, condition, conditions, item, split, former: Vec::new(), ..self.clone() })
+    }
+
+    /// Returns whether the price has a share, or had one.
+    pub fn was_ever_split(&self) -> bool {
+        self.split.is_some() || self.former.iter().any(|former| former.split.is_some())
     }
 
     /// Decodes the terms of a price.

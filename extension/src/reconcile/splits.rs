@@ -18,6 +18,7 @@ use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,13 +61,18 @@ fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<(String, Share)>
     Ok(known.map(|sale| (sale.product.clone(), share(sale))))
 }
 
-/// Returns the product and the share of a line of an invoice: that of the stored sale, or of the catalog.
-fn share_of(desk: &mut Desk<'_>, invoice: &str, price_id: &str) -> Ruled<Option<(String, Share)>> {
+/// Returns the product and the share of a line of an invoice: that of the stored sale, or that with which the subscription began.
+fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) -> Ruled<Option<(String, Share)>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
-    match known_share(desk, &format!("{invoice}/{}", price.product_id))? {
-        Some(known) => Ok(Some(known)),
-        None => share_in(desk, &price),
+    if let Some(known) = known_share(desk, &format!("{id}/{}", price.product_id))? {
+        return Ok(Some(known));
     }
+    let row = match &invoice.subscription {
+        Some(subscription) => desk.account.get::<SubscriptionRow>(subscription)?,
+        None => None,
+    };
+    let sold_at = row.map_or(invoice.first_at, |row| row.sold_at(price_id));
+    share_in(desk, &*price.sold_at(sold_at)?)
 }
 
 /// Returns the product and the share of a price, unless the account itself receives the share.
@@ -136,8 +142,15 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     put(desk, id, sale)
 }
 
-/// Returns whether any product type has a share.
-fn has_splits(desk: &Desk<'_>) -> Ruled<bool> {
+/// Returns whether any product type has a share, or a price on an invoice had one.
+fn has_splits(desk: &Desk<'_>, invoice: Option<&Invoice>) -> Ruled<bool> {
+    for id in invoice.iter().flat_map(|invoice| &invoice.lines).filter_map(|line| line.price.as_ref()) {
+        if let Some(price) = desk.catalog.price(id)?
+            && price.terms()?.was_ever_split()
+        {
+            return Ok(true);
+        }
+    }
     Ok(desk.catalog.types()?.iter().any(|decl| decl.split.is_some()))
 }
 
@@ -147,8 +160,9 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     let invoice = desk.account.get::<Invoice>(id)?;
     // What the customer's balance pays is sold, too: whoever granted the balance bears it, and not the seller.
     let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && !invoice.lines.is_empty();
+    let has_splits = has_splits(desk, invoice.as_deref())?;
     let Some(invoice) = invoice.filter(is_paid) else {
-        if !back.is_empty() && has_splits(desk)? {
+        if !back.is_empty() && has_splits {
             let mut returned = desk.account.fetch::<Returned>(id)?.unwrap_or_default();
             returned.by.append(&mut back);
             desk.account.put(id, returned);
@@ -156,9 +170,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
         return Ok(());
     };
     let total = invoice.total_minor;
-    if has_splits(desk)?
-        && let Some(returned) = desk.account.fetch::<Returned>(id)?
-    {
+    if has_splits && let Some(returned) = desk.account.fetch::<Returned>(id)? {
         for (payment, amount) in returned.by {
             back.entry(payment).or_insert(amount);
         }
@@ -167,7 +179,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     let mut shared: BTreeMap<String, (Share, i64)> = BTreeMap::new();
     for line in &invoice.lines {
         let Some(price_id) = &line.price else { continue };
-        if let Some((product, share)) = share_of(desk, id, price_id)? {
+        if let Some((product, share)) = share_of(desk, id, &invoice, price_id)? {
             let (_, amount) = shared.entry(product).or_insert((share, 0));
             *amount = amount.saturating_add(line.amount_minor);
         }

@@ -390,6 +390,11 @@ impl SubscriptionRow {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(Observation::at)
     }
 
+    /// Returns when a price was sold: at the first snapshot that has it, or else at the beginning.
+    pub fn sold_at(&self, price: &str) -> Timestamp {
+        self.history.iter().find(|seen| seen.quantity_of(price).is_some()).map_or(self.first_at, Observation::at)
+    }
+
     /// Returns the time since which at most `quantity` of a price counts; `None` if no snapshot has a higher quantity.
     /// If the newest snapshot has a higher quantity, which is unpaid, this is the time of the first snapshot of this
     /// run. Otherwise it is the time of the first snapshot after the last higher quantity.

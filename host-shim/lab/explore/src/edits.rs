@@ -42,10 +42,10 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     let acts = &written.plan.acts;
     let mut edits = Vec::new();
     for (name, catalog) in of_catalog(&tale.business.catalog) {
-        // A command or a use after the edit may rightly have another result.
-        let asks = |act: &Act| {
-            !tale.scenario.steps[act.step].action.is_provider_event()
-                && tale.scenario.steps[act.step].action.event_id().is_some()
+        // A command or a use after the edit may rightly have another result, and so may a subscription that begins after it.
+        let asks = |act: &Act| match &tale.scenario.steps[act.step].action {
+            Action::Stripe(step) => step.kind == "customer.subscription.created",
+            action => !action.is_provider_event() && action.event_id().is_some(),
         };
         let first = acts.iter().rposition(asks).map_or(1, |last| last + 1);
         for at in (first..=acts.len()).rev().step_by((acts.len() - first + 1).div_ceil(PLACES).max(1)) {
