@@ -13,12 +13,12 @@ use crate::model::merge::session as merge_session;
 use crate::model::notice::send_once;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::{Payment, Received};
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
-use extension_contract::{LineItem, Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
+use extension_contract::{LineItem, Money, PurchaseStatus, SubscriptionStatus};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -331,20 +331,8 @@ fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) 
 /// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts. A plan that the
 /// metadata names stands in for the session's subscription until Stripe reports the subscription.
 fn made_elsewhere(session: &Session, plan: Option<LineItem>) -> PurchaseRow {
-    let money = |amount_minor| Money { amount_minor, currency: session.currency.clone() };
-    let values = PurchaseValues {
-        provider: "stripe".to_owned(),
-        session_id: None,
-        payment_intent_id: None,
-        subscription_id: None,
-        status: PurchaseStatus::Pending,
-        items: plan.into_iter().collect(),
-        amount: money(session.total_minor),
-        tax: money(0),
-        total: money(session.total_minor),
-        refunded: money(0),
-        metadata: "{}".to_owned(),
-    };
+    let amount = Money { amount_minor: session.total_minor, currency: session.currency.clone() };
+    let values = pending("stripe".to_owned(), plan.into_iter().collect(), amount);
     let stands_in = session.subscription.is_some() && !values.items.is_empty();
     PurchaseRow { values, details: Details { stands_in, ..Details::default() } }
 }

@@ -23,7 +23,7 @@ use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::records::customer::{Customer, CustomerRequest};
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
@@ -136,26 +136,14 @@ fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseVa
     let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
     let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits");
     let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
-    let nothing = Money { amount_minor: 0, currency: unit_price.currency.clone() };
-    Ok(PurchaseValues {
-        provider: settings.provider.clone(),
-        session_id: None,
-        payment_intent_id: None,
-        subscription_id: None,
-        status: PurchaseStatus::Pending,
-        items: vec![LineItem {
-            product_id: offer.product.id.clone(),
-            price_id: Some(offer.price.id.clone()),
-            name: offer.product.values.name.clone(),
-            quantity: offer.quantity,
-            unit_price,
-        }],
-        total: amount.clone(),
-        amount,
-        tax: nothing.clone(),
-        refunded: nothing,
-        metadata: "{}".to_owned(),
-    })
+    let item = LineItem {
+        product_id: offer.product.id.clone(),
+        price_id: Some(offer.price.id.clone()),
+        name: offer.product.values.name.clone(),
+        quantity: offer.quantity,
+        unit_price,
+    };
+    Ok(pending(settings.provider.clone(), vec![item], amount))
 }
 
 /// Requests the checkout. If the business creates customers before checkouts, and the account has no customer, requests

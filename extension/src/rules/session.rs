@@ -16,7 +16,7 @@ use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;
 use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::payment::Payment;
-use crate::model::records::purchase::{Details, PurchaseRow};
+use crate::model::records::purchase::{Details, PurchaseRow, pending};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::*;
@@ -163,11 +163,10 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
         Some(price) => desk.catalog.price(price)?,
         None => None,
     };
-    let money = |amount_minor: Option<i64>| Money {
-        amount_minor: amount_minor.unwrap_or(0),
+    let agreed = Money {
+        amount_minor: object.amount_subtotal.or(object.amount_total).unwrap_or(0),
         currency: object.currency.as_deref().unwrap_or("").to_owned(),
     };
-    let agreed = money(object.amount_subtotal.or(object.amount_total));
     let mut items = Vec::new();
     let mut sold = Vec::new();
     if let Some(price) = price {
@@ -189,19 +188,7 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
         "amount_minor": object.amount_total, "currency": object.currency,
     });
     send_once(&mut desk.account, &mails::PURCHASE_RECORDED_AGAIN, purchase, &values)?;
-    let values = PurchaseValues {
-        provider: desk.catalog.settings()?.provider.clone(),
-        session_id: None,
-        payment_intent_id: None,
-        subscription_id: None,
-        status: PurchaseStatus::Pending,
-        items,
-        amount: agreed.clone(),
-        tax: money(None),
-        total: agreed,
-        refunded: money(None),
-        metadata: "{}".to_owned(),
-    };
+    let values = pending(desk.catalog.settings()?.provider.clone(), items, agreed);
     let row = PurchaseRow { values, details: Details { sold, ..Details::default() } };
     desk.account.put(purchase, row.clone());
     Ok(Rc::new(row))

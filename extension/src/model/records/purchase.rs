@@ -7,8 +7,8 @@ use super::to_record;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
 use extension_contract::{
-    CatalogKey, Fallible, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row, RowKey, Timestamp,
-    Write,
+    CatalogKey, Fallible, LineItem, Money, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row,
+    RowKey, Timestamp, Write,
 };
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,24 @@ pub(crate) struct PurchaseRow {
     pub values: PurchaseValues,
     /// The decoded metadata.
     pub details: Details,
+}
+
+/// Returns the values of a purchase that is agreed and not paid yet.
+pub(crate) fn pending(provider: String, items: Vec<LineItem>, amount: Money) -> PurchaseValues {
+    let nothing = Money { amount_minor: 0, currency: amount.currency.clone() };
+    PurchaseValues {
+        provider,
+        session_id: None,
+        payment_intent_id: None,
+        subscription_id: None,
+        status: PurchaseStatus::Pending,
+        items,
+        total: amount.clone(),
+        amount,
+        tax: nothing.clone(),
+        refunded: nothing,
+        metadata: "{}".to_owned(),
+    }
 }
 
 impl PurchaseRow {

@@ -66,8 +66,7 @@ pub const RATES: [(MoveKind, usize); 31] = [
 /// Changes of a plan without further seats whose payment fails, per hundred.
 pub const UNPAID_PLANS: usize = 30;
 /// Changes of a tier, a quantity or a plan with several seats, and added items, whose payment fails, per hundred.
-// With 30, seed 1 of `seats` over 50 days still shows an account without the seats that it has paid for.
-pub const UNPAID_CHANGES: usize = 0;
+pub const UNPAID_CHANGES: usize = 30;
 /// Subscriptions without a checkout that have an add-on as a second item from the start, per hundred.
 pub const TWO_ITEMS: usize = 20;
 /// Subscriptions without a checkout whose invoices are sent and paid later, per hundred.
@@ -75,9 +74,7 @@ pub const BILLED: usize = 15;
 /// Invoices that were sent and are never paid, per hundred.
 pub const NEVER_PAID: usize = 15;
 /// Payments of invoices that were sent, out of band, per hundred.
-// In the API versions without `paid_out_of_band`, the extension books such a payment as cash of Stripe. Make it 25 when
-// it looks up the payments of the invoice.
-pub const OUT_OF_BAND: usize = 0;
+pub const OUT_OF_BAND: usize = 25;
 /// First invoices without a successful payment that are voided instead of paid, per hundred.
 pub const VOIDED: usize = 20;
 
