@@ -6,6 +6,7 @@ use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
 const MONTH_S: &str = "2700000";
+const YEAR_S: &str = "31622400";
 
 fn seen(bench: &Bench, sub: &Value) -> Value {
     bench.direct("GET", &format!("/v1/subscriptions/{}", text(sub, "id")), &[])
