@@ -1,11 +1,12 @@
-//! Every scenario of the business `solobase` plays through the block, over HTTP: webhooks are signed, other events come from a
-//! service, and a worker carries out effects with the scenario's provider. Rows, outcomes and effects are those of the component's
-//! run.
+//! Every scenario of the business `solobase` whose timers are on time plays through the block, over HTTP: webhooks are signed,
+//! other events come from a service, and a worker carries out effects with the scenario's provider. Rows, outcomes and effects are
+//! those of the component's run.
 
 use crate::player::{Player, bundle_of};
 use crate::stand_in::{manifest, repository};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::play::{PlayOptions, play_and_look};
+use host_scenario::model::Action;
 use host_store::{Read, Stored};
 use solobase_host::database::Period;
 use std::collections::BTreeMap;
@@ -97,6 +98,8 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
     let only = std::env::var("ONLY_SCENARIO").unwrap_or_default();
     let mut stories = stories(&[fixtures.join("solobase")], sources, &host_native::runners()).expect("valid fixtures");
     stories.retain(|story| story.scenario.file.display().to_string().contains(&only));
+    // The block's alarms cannot be held back, so a story whose timers are late has no counterpart on a platform.
+    stories.retain(|story| !story.scenario.steps.iter().any(|step| step.action == Action::Timers(false)));
     let next = AtomicUsize::new(0);
     let differing: Vec<String> = thread::scope(|scope| {
         let play_some = || {
