@@ -22,7 +22,7 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason,
 };
-use crate::model::time::{plus_days, rfc3339};
+use crate::model::time::{HOUR_MS, plus_days, rfc3339};
 use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -163,7 +163,7 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
 }
 
 /// Time after which a deletion is late: timers fire within seconds, unless the host is down.
-const LATE_MS: i64 = 3_600_000;
+const LATE_MS: i64 = HOUR_MS;
 /// Days for which a late deletion waits for the events that the host has missed: Stripe delivers them for so long.
 const MISSED_DAYS: u32 = 3;
 

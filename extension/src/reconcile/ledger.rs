@@ -198,10 +198,15 @@ fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
+/// Returns whether a dispute is about a payment that is in the books.
+pub(super) fn is_in_books(desk: &mut Desk<'_>, dispute: &Dispute) -> Ruled<bool> {
+    Ok(desk.account.get::<Payment>(&dispute.payment)?.is_some_and(|payment| payment.is_ours()))
+}
+
 /// Books a dispute's amount when the bank withdraws it, at the latest when it is lost, and the return if it is won.
 fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut dispute) = desk.account.fetch::<Dispute>(id)? else { return Ok(()) };
-    if !desk.account.get::<Payment>(&dispute.payment)?.is_some_and(|payment| payment.is_ours()) {
+    if !is_in_books(desk, &dispute)? {
         return Ok(());
     }
     let before = dispute.booked;
