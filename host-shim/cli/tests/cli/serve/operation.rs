@@ -112,7 +112,7 @@ fn command(server: &Running, line: &str, body: &Value) -> (u16, String) {
 /// Fails unless each of the customers has an instance that runs.
 fn assert_all_run(server: &Running, customers: usize) {
     for number in 0..customers {
-        let list = server.get(&format!("/api/queries/list?account=user:u{number}&kind=instance"));
+        let list = server.get(&format!("/api/queries/list?account=user:u{number}&kind=instances"));
         let text = list.to_string();
         assert!(text.contains("\"running\"") && !text.contains("\"error\""), "user u{number}: {text}");
     }
