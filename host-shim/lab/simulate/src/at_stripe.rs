@@ -95,26 +95,57 @@ impl Client<'_> {
         self.call.payload["amount_minor"].as_i64().map(|amount| amount.to_string())
     }
 
-    /// Refunds the named payment, the payment of the named invoice, or that of the subscription's newest paid invoice.
+    /// Refunds the named payment, the payment of the named invoice, or those of the subscription's newest paid invoices.
     fn refund(&self) -> Done<String> {
         let named =
             ["payment_intent", "charge"].into_iter().find_map(|kind| Some((kind, self.call.text(kind)?.to_owned())));
         let (kind, id) = match (named, self.call.text("invoice"), self.call.text("subscription")) {
             (Some(named), ..) => named,
             (None, Some(invoice), _) => self.payment_of(invoice)?,
-            (None, None, subscription) => {
-                let filter = [("subscription", subscription.unwrap_or_default()), ("status", "paid")];
-                let invoices = self.read("/v1/invoices", &filter)?;
-                let mut all = invoices["data"].as_array().into_iter().flatten();
-                let paid = all.find(|invoice| invoice["amount_paid"].as_i64().unwrap_or(0) > 0);
-                let none = || CallOutcome::refused("inconsistent", "no paid invoice");
-                self.payment_of(paid.and_then(|invoice| invoice["id"].as_str()).ok_or_else(none)?)?
-            }
+            (None, None, subscription) => return self.refund_over(subscription.unwrap_or_default()),
         };
         let amount = self.amount();
         let mut form = vec![(kind, id.as_str())];
         form.extend(amount.as_deref().map(|amount| ("amount", amount)));
         self.create("/v1/refunds", &[(kind, &id)], &form)
+    }
+
+    /// Refunds the amount over the payments of a subscription's paid invoices, the newest first. What an earlier attempt refunded
+    /// counts.
+    fn refund_over(&self, subscription: &str) -> Done<String> {
+        let invoices = self.read("/v1/invoices", &[("subscription", subscription), ("status", "paid")])?;
+        let (mut left, mut last) = (self.call.payload["amount_minor"].as_i64().unwrap_or(0), subscription.to_owned());
+        for invoice in invoices["data"].as_array().into_iter().flatten() {
+            let id = invoice["id"].as_str().filter(|_| invoice["amount_paid"].as_i64().unwrap_or(0) > 0);
+            let Some((kind, payment)) = id.map(|id| self.payment_of(id)).transpose()? else { continue };
+            let received = self.read(&format!("/v1/payment_intents/{payment}"), &[])?["amount_received"].as_i64();
+            let refunds = self.read("/v1/refunds", &[(kind, &payment), ("limit", "100")])?;
+            let (mut back, mut ours) = (0, 0);
+            for refund in refunds["data"].as_array().into_iter().flatten() {
+                let amount = refund["amount"].as_i64().filter(|_| refund["status"] != "failed").unwrap_or(0);
+                back += amount;
+                ours += if self.is_ours(refund) { amount } else { 0 };
+            }
+            left -= ours;
+            let part = left.min(received.unwrap_or(0) - back).max(0);
+            if part > 0 {
+                last = self.create(
+                    "/v1/refunds",
+                    &[(kind, &payment)],
+                    &[(kind, &payment), ("amount", &part.to_string())],
+                )?;
+                left -= part;
+            }
+            if left <= 0 {
+                return Ok(last);
+            }
+        }
+        Err(CallOutcome::refused("inconsistent", "more than was paid"))
+    }
+
+    fn is_ours(&self, object: &Value) -> bool {
+        let ours = [&self.call.scope, &self.call.key];
+        ours.into_iter().zip(MARKS).all(|(ours, mark)| object["metadata"][mark] == ours.as_str())
     }
 
     fn payment_of(&self, invoice: &str) -> Done<(&'static str, String)> {
@@ -130,16 +161,15 @@ impl Client<'_> {
         let id = |object: &Value| object["id"].as_str().unwrap_or_default().to_owned();
         if *attempt > 1 || *lease > 1 || *generation > 1 {
             let made = self.read(path, &[filter, &[("limit", "100")]].concat())?;
-            let is_ours = |object: &&Value| {
-                [scope, key].into_iter().zip(MARKS).all(|(ours, mark)| object["metadata"][mark] == ours.as_str())
-            };
-            if let Some(made) = made["data"].as_array().into_iter().flatten().find(is_ours) {
+            if let Some(made) = made["data"].as_array().into_iter().flatten().find(|object| self.is_ours(object)) {
                 return Ok(id(made));
             }
         }
         let names = MARKS.map(|mark| format!("metadata[{mark}]"));
         let marks = [(names[0].as_str(), scope.as_str()), (names[1].as_str(), key.as_str())];
-        let digest = Sha256::digest(format!("{scope} {key} {generation}").as_bytes());
+        // A request over several payments makes a refund of each.
+        let of = filter.first().map_or("", |(_, id)| *id);
+        let digest = Sha256::digest(format!("{scope} {key} {generation} {of}").as_bytes());
         let idempotency_key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(id(&self.ask("POST", path, &[form, &marks].concat(), Some(&idempotency_key))?))
     }
