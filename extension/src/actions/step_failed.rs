@@ -39,6 +39,13 @@ pub(crate) fn step_failed(
     let was_tried = std::mem::take(&mut resource.may_exist) || attempts > 1;
     let is_refused = is_final && !was_tried;
     let requested = resource.requested.take();
+    let is_wanted = match status {
+        Some(InstanceStatus::Suspended) => resource.suspending,
+        Some(InstanceStatus::Provisioning | InstanceStatus::Running | InstanceStatus::Restoring) => {
+            !resource.suspending
+        }
+        _ => false,
+    };
     resource.unanswered = false;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,
@@ -86,6 +93,8 @@ pub(crate) fn step_failed(
             instance.change(Change::FailArchive)?;
         }
         (_, Verb::Restore) => (resource.blocked, resource.restore_due) = (true, true),
+        // Its status has changed since the request: what the new status needs does not wait for a person.
+        (_, Verb::Change) if !is_wanted => {}
         _ => resource.blocked = true,
     }
     send_once(&mut desk.account, &mails::STEP_FAILED, &reference, &values)

@@ -139,7 +139,7 @@ pub(crate) struct ResourceState {
     /// Whether the data of this variant of a resource is in the variant that replaces it.
     #[serde(skip_serializing_if = "is_false")]
     pub handed_over: bool,
-    /// Whether a change failed. The change is not retried until the instance's status changes.
+    /// Whether an operation that the instance's status needs has failed. It is not retried until the status changes.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
     /// The manual task, open or completed.

@@ -12,7 +12,7 @@ use host_provider_api::scripted::Resource;
 use host_replay::rig::Rig;
 use host_replay::{play, state, view};
 use host_scenario::error::ReplayError;
-use host_store::{EffectState, InboxRow, TIMER};
+use host_store::{EffectState, InboxRow, Scope, TIMER};
 use money::{Movement, Payments};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -577,7 +577,8 @@ fn running(host: &Rig) -> Result<Value, ReplayError> {
     Ok(Value::Object(found))
 }
 
-/// Returns a resource of an ended instance that is left at a provider, and which no open effect will remove.
+/// Returns a resource that is left at a provider although its instance has ended, or ends, and that no open effect will remove. A
+/// deletion that waits for an operator is no breach.
 pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
     let open = host.store().effects_open(host.processor().partition(), None)?;
     let silent = host.silent()?;
@@ -586,19 +587,33 @@ pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
         let scope = host.processor().scope(account.clone());
         let rows = host::view::account_rows(host.processor(), &account)?;
         let products = rows.sections.get("products").into_iter().flatten();
-        let ended = products.filter(|(_, row)| row["metadata"]["status"] == "terminated");
-        for (id, _) in ended {
+        for (id, row) in products {
+            let end = match row["metadata"]["status"].as_str() {
+                Some("terminated") => "has ended",
+                Some("deleting") if !is_held_up(host, &scope, id)? => "ends, and nobody works on it",
+                _ => continue,
+            };
             let is_of = |key: &str| key.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('/'));
             let waits = open.iter().any(|row| row.scope == scope && is_of(&row.effect.key))
                 || silent.iter().any(|(of, key)| *of == scope.name() && is_of(key));
             let left = there.iter().find(|resource| resource.id.scope == scope.name() && is_of(&resource.id.id));
             if let Some(resource) = left.filter(|_| !waits) {
-                let what = format!("{} of {account} is left, and its instance has ended", resource.id);
+                let what = format!("{} of {account} is left, and its instance {end}", resource.id);
                 return Ok(Some(Breach::new(Law::Left, what)));
             }
         }
     }
     Ok(None)
+}
+
+/// Returns whether operators know that a step of an instance's deletion has failed, which they must clear up.
+fn is_held_up(host: &Rig, scope: &Scope, id: &str) -> Result<bool, ReplayError> {
+    let of_instance = format!("mail:step_failed:admin:{id}:");
+    let is_of_deletion = |key: &str| {
+        let step = key.strip_prefix(&of_instance).and_then(|rest| rest.rsplit_once(':'));
+        step.is_some_and(|(step, _)| step.ends_with("/backup") || step.ends_with("/destroy"))
+    };
+    Ok(host.store().effects_of(scope, 0, usize::MAX)?.iter().any(|row| is_of_deletion(&row.effect.key)))
 }
 
 /// Returns the requested movements of money in words, also those that a provider refused.
