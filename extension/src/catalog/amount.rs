@@ -175,9 +175,9 @@ fn number(value: &Value) -> Option<i64> {
     }
 }
 
-/// Adds `amount * quantity` to an amount. If either is unlimited, the result is unlimited.
+/// Adds `amount * quantity` to an amount. If either is unlimited, the result is unlimited; a quantity of 0 adds nothing.
 pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
-    match held == UNLIMITED || amount == UNLIMITED {
+    match held == UNLIMITED || amount == UNLIMITED && quantity != 0 {
         true => UNLIMITED,
         false => held.saturating_add(amount.saturating_mul(quantity)),
     }
@@ -227,6 +227,7 @@ mod tests {
         assert_eq!(add(5, 2, 3), 11);
         assert_eq!(add(UNLIMITED, 2, 3), UNLIMITED);
         assert_eq!(add(5, UNLIMITED, 3), UNLIMITED);
+        assert_eq!(add(5, UNLIMITED, 0), 5);
         assert_eq!(add(i64::MAX, 2, 3), i64::MAX);
     }
 }

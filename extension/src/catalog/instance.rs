@@ -199,6 +199,7 @@ impl Instance {
             watching: before.watching,
             generation: before.generation,
             resources: before.resources,
+            abandoned: before.abandoned,
             names: before.names,
             measured_at: before.measured_at,
             adds: before.adds,

@@ -100,6 +100,10 @@ pub(crate) fn plans(
             // After an unpaid change, the paid price differs from the price of the subscription's item.
             let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
+            // An unpaid renewal brought the plan for the first time.
+            if seats == 0 {
+                continue;
+            }
             let fewer_since = facts.row.fewer_since(&price.id, seats).unwrap_or(since);
             let plan = in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?;
             let plan = PlanInForce { no_more_since: fewer_since, ..plan };

@@ -114,7 +114,7 @@ impl AccountStanding {
 
     /// Returns the family of the plan that grants the entitlement.
     pub fn granting(&self, key: &str) -> Option<&str> {
-        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key == key);
+        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0);
         self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family.as_str())
     }
 

@@ -9,7 +9,8 @@ use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
-use extension_contract::{Account, QuotaRefusal};
+use extension_contract::{Account, BillingInterval, IntervalUnit, QuotaRefusal};
+use serde_json::json;
 
 /// Returns the cheapest product on sale that would allow the amount. A plan replaces the current plan of its family,
 /// any other product adds to the allowed amount.
@@ -26,7 +27,7 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
         let granted = decl.grants.get(key).filter(|granted| granted.required().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };
         let metadata = catalog.metadata(&row.id)?;
-        if !can_buy(decl, &metadata, standing, owner) {
+        if metadata.get("purchasable") == Some(&json!(false)) || !can_buy(decl, &metadata, standing, owner) {
             continue;
         }
         let fields = with_id(&metadata, &row.id);
@@ -36,12 +37,24 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
         let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
         let most = decl.buy.as_ref().map_or(1, Buy::quantity_max);
         let Some(quantity) = least_quantity(grants, amount.saturating_sub(others), most) else { continue };
-        let cost = price.amount_minor.saturating_mul(quantity);
+        let cost = a_year(price.amount_minor.saturating_mul(quantity), row.values.interval);
         if best.as_ref().is_none_or(|(cheapest, _)| cost < *cheapest) {
             best = Some((cost, row.id.clone()));
         }
     }
     Ok(best.map(|(_, id)| id))
+}
+
+/// Returns what an amount of each period comes to in a year, so that monthly and yearly prices can be compared.
+fn a_year(amount: i64, interval: Option<BillingInterval>) -> i64 {
+    let Some(interval) = interval else { return amount };
+    let periods = match interval.unit {
+        IntervalUnit::Day => 365,
+        IntervalUnit::Week => 52,
+        IntervalUnit::Month => 12,
+        IntervalUnit::Year => 1,
+    };
+    amount.saturating_mul(periods) / i64::from(interval.count.max(1))
 }
 
 /// Returns the quantity of a product with `grants` per unit that covers `missing`; `None` if it exceeds `most` (M6).

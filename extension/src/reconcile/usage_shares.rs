@@ -99,7 +99,12 @@ fn sell(
             }
         }
         if let Some(unpaid) = unpaid_by_credits {
-            match part.paid_by_credits(unpaid, cost) / micros_per_minor(&currency) {
+            // Without an invoice, credits paid all that is paid.
+            let unpaid = match month.invoiced_minor {
+                0 => part_of(part.paid_micros, unpaid, credits),
+                _ => part.paid_by_credits(unpaid, cost),
+            };
+            match unpaid / micros_per_minor(&currency) {
                 0 => drop(sale.back.remove(CREDITS)),
                 part => drop(sale.back.insert(CREDITS.to_owned(), part)),
             }

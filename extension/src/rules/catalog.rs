@@ -27,7 +27,7 @@ use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
-use crate::model::json::{Object, encode};
+use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
 use crate::model::records::loaded_catalog::LoadedCatalog;
 use crate::model::records::product::ProductRow;
@@ -35,6 +35,7 @@ use extension_contract::*;
 use extension_reader::Raw;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The kinds of commands that a catalog can name.
 pub(super) struct Kinds {
@@ -84,6 +85,35 @@ struct Document<'a> {
     partial: bool,
 }
 
+impl Document<'_> {
+    /// Adds the clauses in force that the document does not name.
+    fn add(&mut self, base: &Settings) {
+        fn add<V: Clone>(clause: &mut BTreeMap<String, V>, base: &BTreeMap<String, V>) {
+            for (name, value) in base {
+                clause.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        add(&mut self.rates, &base.rates);
+        add(&mut self.may, &base.may);
+        add(&mut self.events, &base.events);
+        add(&mut self.templates, &base.templates);
+        let others: Vec<Reaction> =
+            base.reactions.iter().filter(|reaction| !self.reactions.contains(reaction)).cloned().collect();
+        self.reactions.extend(others);
+        self.usage_source = self.usage_source.take().or_else(|| base.usage_source.clone());
+        self.campaigns = self.campaigns.take().or(base.campaigns);
+    }
+}
+
+/// Returns the settings in force with the policies that a document names.
+fn with_policies(known: &Settings, written: &Value) -> Ruled<Settings> {
+    let mut members: Object = decode("products", BUSINESS, &encode(known)?)?;
+    for (name, value) in written.get("policies").and_then(Value::as_object).into_iter().flatten() {
+        members.insert(name.clone(), value.clone());
+    }
+    Ok(decode("products", BUSINESS, &encode(&members)?)?)
+}
+
 /// What a load took off sale.
 #[derive(Default, Serialize)]
 struct OffSale {
@@ -93,13 +123,14 @@ struct OffSale {
     entitlements: Vec<String>,
 }
 
-/// `catalog.load`: makes the catalog equal to the document. What an earlier document named and this one does not goes off sale, unless
-/// the document is partial. Who holds it keeps it, so its types and declarations stay for the rules.
+/// `catalog.load`: makes the catalog equal to the document. What an earlier document named and this one does not goes off sale. Who
+/// holds it keeps it, so its types and declarations stay for the rules. A partial document only adds to the catalog: the policies and
+/// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
     let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
     old_form::refuse(&mut written)?;
-    let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
+    let mut document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
     if !PROVIDERS.contains(&document.policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
@@ -115,6 +146,11 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_policies(&document.policies, &written)?;
     let known = desk.catalog.settings()?;
     let base = if document.partial { (*known).clone() } else { Settings::default() };
+    let policies = match document.partial {
+        true => with_policies(&known, &written)?,
+        false => std::mem::take(&mut document.policies).into(),
+    };
+    document.add(&base);
     // The words that the document may use: its own, and those in force if it is partial.
     let mut words =
         Words { entitlements: base.entitlements, meters: base.meters, config: base.config, resources: base.resources };
@@ -186,7 +222,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         reactions: document.reactions,
         campaigns: document.campaigns,
         templates: document.templates,
-        ..document.policies.into()
+        ..policies
     };
     desk.catalog.decide_by(settings.clone(), others.into_iter().chain(decls.iter().cloned()).collect());
     for decl in &decls {

@@ -144,7 +144,8 @@ pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ru
     let (id, currency) = (object.id.as_ref(), object.currency.as_deref().unwrap_or_default());
     let fact = FactKey::TransferReversed { transfer: id, minor: object.amount_reversed };
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
-    let known = payouts.reversed.get(id).copied().unwrap_or(0);
+    let place = payouts.reversed.iter().position(|(transfer, _)| transfer == id);
+    let known = place.map_or(0, |place| payouts.reversed[place].1);
     let more = object.amount_reversed - known;
     if more <= 0 {
         return Ok(Outcome::Duplicate(fact.to_string()));
@@ -155,9 +156,10 @@ pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ru
         let number = payout.transfers + i64::from(payout.open_minor == 0);
         return Ok(Outcome::Deferred(DeferReason::Fact(FactKey::Transferred { currency, number }.to_string())));
     }
-    payouts.reversed.insert(id.to_owned(), object.amount_reversed);
+    place.map(|place| payouts.reversed.remove(place));
+    payouts.reversed.push((id.to_owned(), object.amount_reversed));
     if payouts.reversed.len() > REVERSED_MAX {
-        payouts.reversed.pop_first();
+        payouts.reversed.remove(0);
     }
     let payout = payouts.currencies.entry(currency.to_owned()).or_default();
     payout.paid_minor = payout.paid_minor.saturating_sub(more);

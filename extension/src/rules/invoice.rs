@@ -47,14 +47,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
         }
         return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
     };
-    // Stripe sends at most ten lines, but all are needed to determine what was paid for.
-    if object.lines.has_more {
-        let at = desk.provider_time;
-        let known = desk.account.fetch::<Invoice>(id)?;
-        return match known.filter(|known| known.at >= at) {
-            Some(known) => Ok(Outcome::Stale(snapshot(&known))),
-            None => fetch_snapshot(desk, "invoice", id, at),
-        };
+    // Stripe sends at most ten lines, but all are needed to determine what was paid for. The event is decided after the invoice
+    // was fetched, since the fetched object does not show what happened, such as a failed payment.
+    let at = desk.provider_time;
+    if object.lines.has_more && desk.account.get::<Invoice>(id)?.is_none_or(|known| known.at < at) {
+        return fetch_snapshot(desk, "invoice", id, at);
     }
     let outcome = apply(desk, id, object, desk.provider_time)?;
     if !matches!(outcome, Outcome::Deferred(_)) && object.payments().is_empty() {
@@ -103,8 +100,12 @@ fn snapshot(invoice: &Invoice) -> Snapshot {
 fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Outcome> {
     check_owner(desk, object.metadata.as_ref())?;
     check_owner(desk, object.subscription_metadata())?;
-    let view = read(desk.kind, object, at)?;
+    let mut view = read(desk.kind, object, at)?;
     let known = desk.account.fetch::<Invoice>(id)?;
+    if let Some(known) = known.as_ref().filter(|_| object.lines.has_more) {
+        (view.period_start, view.period_end) = (known.period_start, known.period_end);
+        view.lines.clone_from(&known.lines);
+    }
     if let (None, Some(subscription)) = (&known, &view.subscription)
         && let Some(outcome) = wait_for_owner(desk, subscription, object.subscription_metadata())?
     {

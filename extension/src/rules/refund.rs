@@ -1,6 +1,7 @@
 //! `purchase.refund`: refunds a one-time purchase within the limits of its product type: unspent credits, or products
 //! that were not used. An administrator may refund any part of the remaining amount.
 
+use crate::catalog::amount::{self, fits};
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::derive::sold;
@@ -79,18 +80,22 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     for grant in sold::prices(desk, row)?.iter().flat_map(|(price, _)| &price.grants) {
         let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);
-        let without = standing.allows(&grant.key) - grant.amount * i64::from(item.quantity);
-        if used > 0 && used > without {
+        let others = standing.allowed.get(&grant.key).map_or(&[][..], |allowed| &allowed.sources);
+        let others = others.iter().filter(|(source, _)| source != id);
+        let without = others.fold(0, |sum, (_, amount)| amount::add(sum, *amount, 1));
+        if used > 0 && !fits(used, without) {
             return Err(Refusal::BadTransition(format!("{} is in use", grant.key)).into());
         }
     }
-    for at in [paid_at, desk.now] {
-        let month = rfc3339(month_of(at).0)[..7].to_owned();
-        let uses = desk.account.get::<UsageMonth>(&month)?;
+    let mut at = paid_at;
+    while at <= desk.now {
+        let (start, end) = month_of(at);
+        let uses = desk.account.get::<UsageMonth>(&rfc3339(start)[..7])?;
         let names_it = |(_, value): &(String, String)| *value == item.product_id;
         if uses.is_some_and(|month| month.uses.0.iter().any(|used| used.attributes.iter().any(names_it))) {
             return Err(Refusal::BadTransition(format!("{} was used", item.product_id)).into());
         }
+        at = end;
     }
     Ok(paid)
 }

@@ -64,9 +64,9 @@ pub(crate) struct Payouts {
     /// Whether the connected account does not exist any more, or has revoked the access. The next onboarding makes another one.
     #[serde(skip_serializing_if = "is_false")]
     pub gone: bool,
-    /// Amounts of transfers that were taken back, in minor units.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reversed: BTreeMap<String, i64>,
+    /// Transfers that were taken back, with the amounts in minor units. The last one was taken back last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reversed: Vec<(String, i64)>,
     /// The provider's time of the newest snapshot of the connected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
