@@ -205,12 +205,14 @@ fn paid_quantity(
             BEGINNING => at_payment.unwrap_or(0),
             CHANGE => at_payment
                 .unwrap_or_else(|| good().find_map(|seen| named(seen).filter(|fewer| *fewer < quantity)).unwrap_or(0)),
-            // A renewal goes on with what was there before its period.
+            // A renewal goes on with what was there before its period, and with what a change in it has paid for.
             RENEWAL => {
+                let changed = counted.filter(|counted| period.is_some_and(|start| counted.at >= start));
                 let mut before = good().filter(|seen| period.is_some_and(|start| seen.at() < start)).peekable();
-                match before.peek().is_some() {
-                    true => before.find_map(named).unwrap_or(0),
-                    false => quantity,
+                match (changed.and(at_payment), before.peek().is_some()) {
+                    (Some(paid), _) => paid,
+                    (None, true) => before.find_map(named).unwrap_or(0),
+                    (None, false) => quantity,
                 }
             }
             _ => continue,

@@ -46,7 +46,8 @@ pub(crate) fn rest(
     within(desk, subscription, period, &rest, &is_early, is_counted)
 }
 
-/// Returns the received money for a part of a period, by currency, rounded down.
+/// Returns the received money for a part of a period, by currency, rounded down. What was given back of the rest of a period is no
+/// reason to give back less of what was received for it.
 pub(crate) fn within(
     desk: &mut Desk<'_>,
     subscription: &str,
@@ -57,11 +58,16 @@ pub(crate) fn within(
 ) -> Ruled<Vec<Money>> {
     desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
     desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
-    let back = back_by_invoice(desk)?;
+    let mut back: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, payment) in desk.account.all::<Payment>()? {
+        if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
+            *back.entry(invoice.clone()).or_default() += payment.back_of_use_minor();
+        }
+    }
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
         if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) && is_meant(&invoice) {
-            let back = back.get(&id).map_or(0, |payments| payments.values().sum());
+            let back = back.get(&id).copied().unwrap_or(0);
             let left = of_invoice(&invoice, back, period, part, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);

@@ -171,6 +171,9 @@ pub(crate) struct Metadata<'a> {
     pub user_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "optional_id")]
     pub organization_id: Option<Text<'a>>,
+    /// The subscription of whose period a refund gives back the rest.
+    #[serde(borrow, deserialize_with = "optional_id")]
+    pub rest_of: Option<Text<'a>>,
 }
 
 /// All metadata of an object that may have been created by somebody else.
@@ -207,7 +210,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                     found[place] = map.next_value::<Option<Ref<'de>>>()?.map(|reference| reference.0);
                 }
                 let [purchase_id, user_id, organization_id] = found;
-                Ok(AllMetadata { ours: Metadata { purchase_id, user_id, organization_id }, others })
+                Ok(AllMetadata { ours: Metadata { purchase_id, user_id, organization_id, rest_of: None }, others })
             }
         }
         deserializer.deserialize_map(MetadataVisitor(std::marker::PhantomData))

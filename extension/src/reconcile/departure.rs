@@ -2,6 +2,7 @@
 //! Q-13), and the rest of add-ons that have ended with their plan. Notifies the operators of later payments (S73).
 
 use crate::catalog::desk::Desk;
+use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::derive::unused;
@@ -18,9 +19,14 @@ use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
+use crate::model::time::DAY_MS;
 use extension_contract::{IntervalUnit, PurchaseStatus, Timestamp};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// Time within which the provider ends an add-on that ends with its plan.
+const CANCELLED_WITHIN_MS: i64 = 3 * DAY_MS;
 
 /// Gives back what add-ons have not used that ended with their plan, and ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
@@ -80,8 +86,12 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
 
 /// Gives back the rest of a yearly period of a closed account.
 fn give_back_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
+    // An invoice that is told late can have a price that no known snapshot of the subscription names.
+    let billing = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
+    let paid = desk.catalog.prices(billing.paid.keys())?.into_iter().flatten();
+    let prices: Vec<Rc<CatalogPrice>> = facts.named.iter().cloned().chain(paid).collect();
     let is_yearly = |id: &str| {
-        let price = facts.named.iter().find(|price| price.id == id);
+        let price = prices.iter().find(|price| price.id == id);
         let interval = price.and_then(|price| price.interval.as_ref());
         interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
     };
@@ -113,6 +123,7 @@ fn give_back_rest(
         (given.amount_minor, given.requests) = (given.amount_minor + more, given.requests + 1);
         let payload = json!({
             "subscription": facts.id, "amount_minor": more, "currency": rest.currency, "reason": "requested_by_customer",
+            "metadata": {"rest_of": facts.id},
         });
         desk.account.ask(request(&key, &payload, None)?);
     }
@@ -133,7 +144,10 @@ fn give_back_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<(
     let changed: BTreeSet<String> = gather(desk.account.touched::<SubscriptionRow>());
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         let billing = desk.account.get_here::<BillingHistory>(&facts.id)?;
-        let is_early = billing.is_some_and(|billing| billing.ends_with_plan && !billing.beaten);
+        let ends_with_plan = billing.filter(|billing| !billing.beaten).and_then(|billing| billing.ends_with_plan);
+        // One that was cancelled by itself before, or after it had been resumed, is paid for until its end.
+        let with_plan = ends_with_plan.map(|end| end..end.saturating_add(CANCELLED_WITHIN_MS));
+        let is_early = with_plan.is_some_and(|times| times.contains(&facts.row.ended_at()));
         if is_early && (has_news || changed.contains(&facts.id)) {
             give_back_rest(desk, facts, facts.row.ended_at(), &|_| true)?;
         }

@@ -39,6 +39,7 @@ fn read_refund(object: &stripe::Refund<'_>, pointer: &str) -> Ruled<(String, Ref
         status: parse_status(object.status.as_deref())?,
         currency: object.currency.to_string(),
         contradicted_by: std::collections::BTreeSet::new(),
+        is_rest: object.metadata.as_ref().is_some_and(|metadata| metadata.rest_of.is_some()),
         booked: false,
         booked_back: false,
     };

@@ -485,7 +485,8 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
     }
     for id in &found {
         let billing = desk.account.fetch::<BillingHistory>(id)?.unwrap_or_default();
-        desk.account.put(id, BillingHistory { ends_with_plan: true, ..billing });
+        let ends_with_plan = Some(if at_period_end { end.period_end } else { desk.now });
+        desk.account.put(id, BillingHistory { ends_with_plan, ..billing });
         let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
         if at_period_end {
             payload["cancel_at_ms"] = json!(end.period_end);

@@ -396,6 +396,7 @@ prop_compose! {
             status,
             currency: "usd".to_owned(),
             contradicted_by: BTreeSet::new(),
+            is_rest: amount_minor == 2,
             booked: false,
             booked_back: false,
         };

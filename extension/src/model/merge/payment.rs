@@ -43,6 +43,7 @@ fn merge_refund(record: &mut Refund, snapshot: &Refund) {
     record.contradicted_by.extend(snapshot.contradicted_by.iter().copied().chain(amounts));
     record.contradicted_by.remove(&least);
     record.amount_minor = least;
+    record.is_rest |= snapshot.is_rest;
 }
 
 #[cfg(test)]
@@ -53,7 +54,8 @@ mod tests {
     fn refund(amount_minor: i64) -> Refund {
         let status = RefundStatus::Succeeded;
         let contradicted_by = std::collections::BTreeSet::new();
-        Refund { amount_minor, status, currency: "usd".to_owned(), contradicted_by, booked: false, booked_back: false }
+        let currency = "usd".to_owned();
+        Refund { amount_minor, status, currency, contradicted_by, is_rest: false, booked: false, booked_back: false }
     }
 
     #[test]

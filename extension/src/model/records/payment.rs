@@ -35,6 +35,9 @@ pub(crate) struct Refund {
     /// Other amounts in snapshots of the refund: a contradiction that a person resolves.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub contradicted_by: BTreeSet<i64>,
+    /// Whether the refund gave back the rest of a period that ended early.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_rest: bool,
     /// Whether the payout is booked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub booked: bool,
@@ -113,6 +116,12 @@ impl Payment {
     /// Returns the refunded and disputed amount, in minor units.
     pub fn back_minor(&self) -> i64 {
         self.refunded_minor().saturating_add(self.disputed_minor())
+    }
+
+    /// Returns what went back, in minor units, without the rests of periods that ended early.
+    pub fn back_of_use_minor(&self) -> i64 {
+        let rests = self.refunds.values().filter(|refund| refund.is_rest && refund.status != RefundStatus::Failed);
+        rests.fold(self.back_minor(), |back, refund| back.saturating_sub(refund.amount_minor)).max(0)
     }
 
     /// Returns whether any part of the payment was ever refunded or disputed.

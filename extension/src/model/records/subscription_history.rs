@@ -105,9 +105,9 @@ pub(crate) struct BillingHistory {
     /// Key of the requested change of plan that the provider has not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
-    /// Whether the subscription was cancelled together with the plan that it needs.
-    #[serde(skip_serializing_if = "is_false")]
-    pub ends_with_plan: bool,
+    /// When the subscription ends together with the plan that it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_with_plan: Option<Timestamp>,
     /// What was requested to be given back of the period in which the subscription ended early, by currency.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rest: BTreeMap<String, GivenBack>,

@@ -62,11 +62,7 @@ impl Client<'_> {
         let text = |name: &str| call.text(name).unwrap_or_default();
         let done = match call.kind.as_str() {
             "stripe.account.create" => {
-                let metadata = call.payload["metadata"].as_object().into_iter().flatten();
-                let metadata: Vec<(String, &str)> =
-                    metadata.filter_map(|(name, value)| Some((format!("metadata[{name}]"), value.as_str()?))).collect();
-                let mut form = vec![("type", "express"), ("capabilities[transfers][requested]", "true")];
-                form.extend(metadata.iter().map(|(name, value)| (name.as_str(), *value)));
+                let form = [("type", "express"), ("capabilities[transfers][requested]", "true")];
                 json!({"id": self.create("/v1/accounts", &[], &form)?})
             }
             "stripe.checkout.expire" => match self.stripe.expire(text("session_id")) {
@@ -167,11 +163,15 @@ impl Client<'_> {
         }
         let names = MARKS.map(|mark| format!("metadata[{mark}]"));
         let marks = [(names[0].as_str(), scope.as_str()), (names[1].as_str(), key.as_str())];
+        let metadata = self.call.payload["metadata"].as_object().into_iter().flatten();
+        let metadata: Vec<(String, &str)> =
+            metadata.filter_map(|(name, value)| Some((format!("metadata[{name}]"), value.as_str()?))).collect();
+        let metadata: Vec<(&str, &str)> = metadata.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         // A request over several payments makes a refund of each.
         let of = filter.first().map_or("", |(_, id)| *id);
         let digest = Sha256::digest(format!("{scope} {key} {generation} {of}").as_bytes());
         let idempotency_key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(id(&self.ask("POST", path, &[form, &marks].concat(), Some(&idempotency_key))?))
+        Ok(id(&self.ask("POST", path, &[form, &marks, &metadata].concat(), Some(&idempotency_key))?))
     }
 
     fn read(&self, path: &str, query: &[(&str, &str)]) -> Done<Value> {

@@ -22,7 +22,8 @@ struct Back {
     least: i64,
     /// The amount if disputes and refunds from before the closing take nothing of the payments.
     most: i64,
-    /// What the rest of the period is worth, if a balance of the customer paid a part of it or got back a part.
+    /// What the rest of the period is worth, if a balance of the customer paid a part of it or got back a part, or the rest of another
+    /// period did.
     worth: Option<i64>,
     /// Amount that had gone back before the closing, in minor units.
     before: i64,
@@ -92,17 +93,21 @@ fn rest_of(invoice: &Object, amount: i64, at_s: i64) -> i64 {
 }
 
 /// What the rest of a subscription's year is worth, from all its invoices of the current period: a fall of the quantity
-/// gives to the customer's balance, which pays later invoices. None if no balance took part.
+/// gives to the customer's balance, which pays later invoices, and after a change of the interval the unused time of a month pays for a
+/// part of the year. None if neither took part.
 fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
-    let start_s = subscription.list_at("items").first()?["current_period_start"].as_i64()?;
+    let item = subscription.list_at("items").first()?;
+    let (start_s, end) = (item["current_period_start"].as_i64()?, &item["current_period_end"]);
     let all = stripe.all("invoice").into_iter().filter(|invoice| {
         invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id())
             && invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s)
     });
-    let (mut worth, mut has_balance) = (0.0, false);
+    let (mut worth, mut is_other) = (0.0, false);
     for invoice in all {
-        has_balance |= invoice.int("total") != invoice.int("amount_paid");
-        for line in invoice.list_at("lines") {
+        let lines = invoice.list_at("lines");
+        let pays = |line: &&Value| line["period"]["end"] != *end && line["amount"].as_i64().is_some_and(|it| it < 0);
+        is_other |= invoice.int("total") != invoice.int("amount_paid") || lines.iter().any(|line| pays(&line));
+        for line in lines.iter().filter(|line| !pays(line)) {
             let [start_s, end_s] = ["start", "end"].map(|name| line["period"][name].as_i64().unwrap_or_default());
             let taken = line["discount_amounts"].as_array().into_iter().flatten();
             let taken: i64 = taken.filter_map(|taken| taken["amount"].as_i64()).sum();
@@ -111,7 +116,7 @@ fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
             worth += amount as f64 * left_s as f64 / (end_s - start_s).max(1) as f64;
         }
     }
-    has_balance.then_some(worth.max(0.0) as i64)
+    is_other.then_some(worth.max(0.0) as i64)
 }
 
 impl Closing {
@@ -187,10 +192,11 @@ impl Closing {
     }
 
     /// Checks that the rest of a subscription's period went back, over any of its payments. What a payment that Stripe
-    /// does not refund has paid for may go back over the others.
+    /// does not refund has paid for may go back over the others. Operators are told of a refund that failed.
     fn check_rest(&self, stripe: &Stripe, back: &Back) -> Result<(), Difference> {
         let charges = || back.payments.iter().map(|(charge, _)| charge.as_str());
         let went = charges().map(|charge| returned(stripe, charge)).sum::<i64>() - back.before;
+        let failed = charges().map(|charge| asked(stripe, charge) - returned(stripe, charge)).sum::<i64>();
         let is_refundable = |charge: &str| !is_disputed(stripe, charge) && !refuses_refunds(stripe, charge);
         let rest: i64 = back.payments.iter().map(|(_, rest)| rest).sum();
         let refundable = back.payments.iter().filter(|(charge, _)| is_refundable(charge)).map(|(_, rest)| rest).sum();
@@ -205,7 +211,7 @@ impl Closing {
         };
         // Each payment's part is rounded.
         let slack = back.payments.len() as i64 * step_minor(stripe.currency());
-        if went < least - slack || went > most + slack {
+        if went + failed < least - slack || went > most + slack {
             let what = format!("refund of the rest of {} after the closing", back.subscription);
             return Err(Difference::new(what, format!("{least} to {most}"), went.to_string()));
         }
