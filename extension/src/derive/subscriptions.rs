@@ -302,7 +302,7 @@ pub(crate) fn facts(
         let mut gives = if billing.beaten || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
         let mut before: Vec<(Rc<CatalogPrice>, u32)> = Vec::new();
         for (price, quantity) in &mut gives {
-            *price = price.clone().sold_at(row.sold_at(&price.id))?;
+            *price = price.clone().sold_at(row.sold_at(&price.id).unwrap_or(row.first_at))?;
             let paid = paid_quantity(price, *quantity, &row, &billing, &known, now);
             *quantity = paid.quantity;
             // What an unpaid change has replaced is still paid for. A plan's family has its own rule.

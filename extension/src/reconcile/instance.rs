@@ -217,13 +217,13 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         {
             instance.change(Change::Archive)
         }
-        (Archiving, Desired::Running) if nothing_freed(&instance.record) && !paused => {
-            instance.unset("suspend_reason");
-            instance.change(Change::Run)
-        }
-        (Archived, Desired::Running | Desired::Idle)
-            if !paused && (desired == Desired::Running || instance.text("suspend_reason") == Some(Payment.name())) =>
+        (Archiving, Desired::Running | Desired::Idle)
+            if nothing_freed(&instance.record) && !paused && is_paid_again(instance, desired) =>
         {
+            instance.unset("suspend_reason");
+            set_running(now, instance)
+        }
+        (Archived, Desired::Running | Desired::Idle) if !paused && is_paid_again(instance, desired) => {
             instance.unset("suspend_reason");
             instance.change(Change::Restore)
         }
@@ -236,6 +236,11 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         }
         _ => Ok(()),
     }
+}
+
+/// Returns whether an instance whose plan is in force is to run: in use, or, since a payment counts as use, after it was unpaid.
+fn is_paid_again(instance: &Instance, desired: Desired) -> bool {
+    desired == Desired::Running || instance.text("suspend_reason") == Some(SuspendReason::Payment.name())
 }
 
 /// Returns whether no payment for the instance is possible any more.

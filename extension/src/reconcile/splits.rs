@@ -61,7 +61,7 @@ fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<(String, Share)>
     Ok(known.map(|sale| (sale.product.clone(), share(sale))))
 }
 
-/// Returns the product and the share of a line of an invoice: that of the stored sale, or that with which the subscription began.
+/// Returns the product and the share of a line of an invoice: that of the stored sale, or that with which its price was sold.
 fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) -> Ruled<Option<(String, Share)>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
     if let Some(known) = known_share(desk, &format!("{id}/{}", price.product_id))? {
@@ -71,7 +71,8 @@ fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) ->
         Some(subscription) => desk.account.get::<SubscriptionRow>(subscription)?,
         None => None,
     };
-    let sold_at = row.map_or(invoice.first_at, |row| row.sold_at(price_id));
+    // An invoice can be told before the snapshot in which its price joins the subscription.
+    let sold_at = row.and_then(|row| row.sold_at(price_id)).unwrap_or(invoice.first_at);
     share_in(desk, &*price.sold_at(sold_at)?)
 }
 

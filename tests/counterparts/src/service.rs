@@ -114,11 +114,9 @@ fn answer(state: &Mutex<State>, request: &Request) -> (u16, Value) {
 fn outputs(kind: &str, (scope, key, generation): &Effect) -> Value {
     let id = format!("{scope}-{key}-{generation}").replace([':', '/'], "-");
     match kind {
-        "database.ensure" => {
-            json!({"database": {"endpoint": format!("{id}.db:5432"), "name": id, "user": id, "id": id}})
-        }
-        "bucket.ensure" => json!({"bucket": {"id": id, "bucket": id}}),
-        "function.ensure" => json!({"function": {"arn": id, "url": format!("https://{id}.fn.invalid")}}),
+        "database.ensure" => json!({"endpoint": format!("{id}.db:5432"), "name": id, "user": id, "id": id}),
+        "bucket.ensure" => json!({"id": id, "bucket": id}),
+        "function.ensure" => json!({"arn": id, "url": format!("https://{id}.fn.invalid")}),
         _ => json!({"id": id}),
     }
 }

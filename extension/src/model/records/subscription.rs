@@ -390,9 +390,9 @@ impl SubscriptionRow {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(Observation::at)
     }
 
-    /// Returns when a price was sold: at the first snapshot that has it, or else at the beginning.
-    pub fn sold_at(&self, price: &str) -> Timestamp {
-        self.history.iter().find(|seen| seen.quantity_of(price).is_some()).map_or(self.first_at, Observation::at)
+    /// Returns when a price was sold: at the first snapshot that has it. `None` if none has it yet.
+    pub fn sold_at(&self, price: &str) -> Option<Timestamp> {
+        self.history.iter().find(|seen| seen.quantity_of(price).is_some()).map(Observation::at)
     }
 
     /// Returns the time since which at most `quantity` of a price counts; `None` if no snapshot has a higher quantity.
