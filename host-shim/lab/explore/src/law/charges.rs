@@ -179,21 +179,29 @@ impl Charges {
 
     fn load(&mut self, catalog: &Map<String, Value>, at: Timestamp) {
         let list = |name: &str| catalog.get(name).and_then(Value::as_array).into_iter().flatten();
-        let rates = catalog.get("rates").cloned().unwrap_or_default();
+        let mut rates = catalog.get("rates").and_then(Value::as_object).cloned().unwrap_or_default();
+        let is_partial = catalog.get("partial") == Some(&Value::Bool(true));
+        // A partial catalog adds to the one in force.
+        let in_force = self.rates.0.last().filter(|_| is_partial).and_then(|(_, rates)| rates.as_object());
+        for (meter, rate) in in_force.into_iter().flatten() {
+            rates.entry(meter.clone()).or_insert_with(|| rate.clone());
+        }
         if let Some(currency) = catalog.get("policies").and_then(|policies| policies["currency"].as_str()) {
             self.currency = currency.to_owned();
         }
-        let sellers =
-            rates.as_object().into_iter().flatten().filter_map(|(_, rate)| of_product(&rate["seller"]["micros"]));
+        let sellers = rates.values().filter_map(|rate| of_product(&rate["seller"]["micros"]));
         self.fields.extend(sellers.map(str::to_owned));
         let pulled = catalog.get("usage_source").and_then(|source| source["meters"].as_object());
-        self.pulled = pulled.cloned().unwrap_or_default();
+        if pulled.is_some() || !is_partial {
+            self.pulled = pulled.cloned().unwrap_or_default();
+        }
         // The first catalog has always been in force.
         let since = if self.rates.0.is_empty() { Timestamp::MIN } else { at };
-        self.rates.0.push((since, rates));
+        self.rates.0.push((since, Value::Object(rates)));
         let name = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
         let waits = list("product_types").filter(|kind| kind["listing"] == "approved");
-        self.approved = waits.map(|kind| name(kind, "name")).collect();
+        let known = if is_partial { std::mem::take(&mut self.approved) } else { BTreeSet::new() };
+        self.approved = waits.map(|kind| name(kind, "name")).chain(known).collect();
         for product in list("products") {
             let id = name(product, "id");
             self.products.entry(id.clone()).or_default().kind = name(product, "product_type");
