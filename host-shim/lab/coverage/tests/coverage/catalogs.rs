@@ -65,7 +65,7 @@ fn all_scenarios_of_the_podcasts_leave_only_known_holes() {
     for touched in ["theme split", "theme buy", "theme grants/theme:{product.id}", "entitlement downloads/alerts"] {
         assert!(reached(&found, "catalog", touched) > 0, "{touched}");
     }
-    assert_eq!(holes(&found, "catalog"), ["rate transcription/de", "theme listing"]);
+    assert_eq!(holes(&found, "catalog"), ["rate transcription/de"]);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 /// Number of sampled orders of more than four events; `host-shim explore fixtures` samples more.
 const SAMPLES: usize = 12;
-/// Number of sampled orders of the stories of faults that were found, in each API version.
-const SAMPLES_OF_FAULTS: usize = 200;
+/// Number of sampled orders of the stories of faults that were found, in each API version: these stories are half of all.
+const SAMPLES_OF_FAULTS: usize = 60;
 /// Number of sampled provider calls, and of sampled writes, of a story.
 const FAILURES: usize = 8;
 /// One story of this many is played with failures and kills.
@@ -95,7 +95,7 @@ fn hostile_endings_of_paid_subscriptions_give_nothing_and_take_nothing() {
 }
 
 #[test]
-fn stories_of_faults_end_as_written_in_200_orders_in_each_api_version() {
+fn stories_of_faults_end_as_written_in_60_orders_in_each_api_version() {
     let kinds = vec![VariantKind::Orders];
     let limits = ExploreLimits { kinds, samples: SAMPLES_OF_FAULTS, ..ExploreLimits::default() };
     let paths: Vec<PathBuf> = businesses()
@@ -104,7 +104,7 @@ fn stories_of_faults_end_as_written_in_200_orders_in_each_api_version() {
         .filter(|path| path.is_dir())
         .collect();
     let variants = assert_no_law_breaks(&tales(&paths, true), &limits);
-    assert!(variants > 20_000, "{variants} variants");
+    assert!(variants > 10_000, "{variants} variants");
 }
 
 #[test]
