@@ -361,10 +361,14 @@ impl Rig {
                 let is_destruction = report.key.ends_with("/destroy");
                 match &report.answer {
                     Err(failure) if failure.class == EffectFailureClass::TimedOut || is_destruction => {
-                        found.insert(effect)
+                        found.insert(effect);
                     }
-                    _ => found.remove(&effect),
-                };
+                    // A later refusal does not show what an earlier attempt has made.
+                    Err(_) => {}
+                    Ok(_) => {
+                        found.remove(&effect);
+                    }
+                }
             }
         }
     }
