@@ -17,6 +17,7 @@ use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
 };
+use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
@@ -33,7 +34,7 @@ use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use extension_reader::Raw;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The kinds of commands that a catalog can name.
@@ -48,8 +49,8 @@ pub(super) struct Kinds {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
-    #[serde(borrow, default)]
-    policies: Option<Raw<'a>>,
+    #[serde(default)]
+    policies: Policies,
     #[serde(default)]
     entitlements: Entitlements,
     #[serde(default)]
@@ -105,9 +106,11 @@ impl Document<'_> {
 }
 
 /// Returns the settings in force with the policies that a document names.
-fn with_policies(known: &Settings, written: Object) -> Ruled<Settings> {
+fn with_policies(known: &Settings, written: &Value) -> Ruled<Settings> {
     let mut members: Object = decode("products", BUSINESS, &encode(known)?)?;
-    members.extend(written);
+    for (name, value) in written.get("policies").and_then(Value::as_object).into_iter().flatten() {
+        members.insert(name.clone(), value.clone());
+    }
     Ok(decode("products", BUSINESS, &encode(&members)?)?)
 }
 
@@ -125,28 +128,27 @@ struct OffSale {
 /// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
+    let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
+    old_form::refuse(&mut written)?;
     let mut document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
-    let written = document.policies.as_ref().map_or("{}", |policies| policies.get());
-    let policies: Policies = extension_reader::from_str(written).map_err(|error| unreadable("/policies", &error))?;
-    let written: Object = extension_reader::from_str(written).map_err(|error| unreadable("/policies", &error))?;
-    if !PROVIDERS.contains(&policies.provider.as_str()) {
+    if !PROVIDERS.contains(&document.policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
     }
-    let Policies { success_url, cancel_url, return_url, .. } = &policies;
+    let Policies { success_url, cancel_url, return_url, .. } = &document.policies;
     for (name, url) in [("success_url", success_url), ("cancel_url", cancel_url), ("return_url", return_url)] {
         return_address::check(url, &format!("/policies/{name}"))?;
     }
-    if policies.final_backup.whole_days().is_none() {
+    if document.policies.final_backup.whole_days().is_none() {
         let message = "expected whole days, as in 30d";
         return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
     }
-    check_policies(&policies, &written)?;
+    check_policies(&document.policies, &written)?;
     let known = desk.catalog.settings()?;
     let base = if document.partial { (*known).clone() } else { Settings::default() };
     let policies = match document.partial {
-        true => with_policies(&known, written)?,
-        false => policies.into(),
+        true => with_policies(&known, &written)?,
+        false => std::mem::take(&mut document.policies).into(),
     };
     document.add(&base);
     // The words that the document may use: its own, and those in force if it is partial.

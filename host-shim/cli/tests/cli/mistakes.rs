@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 78] = [
+const OF_CATALOG: [Mistake; 84] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -311,12 +311,35 @@ const OF_CATALOG: [Mistake; 78] = [
             "did you mean `reactions`?",
         ],
     ),
+    // Old spellings.
+    mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
+        .at("  - {event: user.registered"),
+    mistake(
+        CATALOG,
+        "refund: {within: 14d}",
+        "refund: {days: 14}",
+        &["`days: 14` is an old spelling; expected `within: 14d`"],
+    ),
+    mistake(
+        CATALOG,
+        "at_most: {count: 1, per: \"{product.package}\"}",
+        "once_per: package",
+        &["expected `at_most: {count: 1, per: \"{product.package}\"}`"],
+    ),
+    mistake(CATALOG, "calls: \"{product.calls}\"", "calls: calls", &["expected `calls: \"{product.calls}\"`"]),
+    mistake(CATALOG, "grants: {may_export: 1}", "grants: {may_export: true}", &["expected `may_export: 1`"]),
     mistake(CATALOG, "storage_gb: 10", "storage_gb: -1", &["expected `storage_gb: unlimited`"]),
     mistake(
         CATALOG,
         "prices: {once: {amount: 1500, id: price_dark}}",
         "price: 1500",
         &["`price` is an old spelling", "expected `prices: {once: {amount: 1500}}`"],
+    ),
+    mistake(
+        CATALOG,
+        "[{meter: visits}]",
+        "[{meter: visits, counter: true}]",
+        &["the clause `meters` says it", "`formula: sum`"],
     ),
 ];
 
