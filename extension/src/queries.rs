@@ -5,6 +5,7 @@ use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, only_id, prices_of};
+use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
@@ -147,7 +148,7 @@ fn offer_of(desk: &Desk<'_>, product: &Product, currency: &str) -> Ruled<(i64, O
         prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
     }
     let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
-    let available = !prices.is_empty() && metadata.get("purchasable") != Some(&json!(false));
+    let available = !prices.is_empty() && is_purchasable(&metadata);
     Ok((order, Offer { product: product.clone(), prices, available }))
 }
 

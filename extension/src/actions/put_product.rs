@@ -13,7 +13,7 @@ use crate::catalog::instance::names;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::price_rows::{grants_of, price_rows};
-use crate::catalog::product::{Proposed, normalise};
+use crate::catalog::product::{Proposed, is_purchasable, normalise};
 use crate::catalog::settings::{DefaultPlan, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::model::gather::sort_by;
@@ -91,7 +91,7 @@ pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &
 /// Checks that a product on sale has a price for each interval that its type requires.
 pub(crate) fn check_intervals(proposed: &Proposed, currency: &str) -> Ruled<()> {
     let prices = proposed.prices(currency);
-    let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
+    let is_sold = proposed.values.active && is_purchasable(&proposed.metadata);
     let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
     match missing.filter(|_| is_sold && !proposed.is_default) {
         None => Ok(()),

@@ -183,6 +183,11 @@ pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
     }
 }
 
+/// Returns whether grants include an entitlement. A grant of nothing does not.
+pub(crate) fn include(grants: &[Grant], key: &str) -> bool {
+    grants.iter().any(|grant| grant.key == key && grant.amount != 0)
+}
+
 /// Multiplies grants by a quantity.
 pub(crate) fn times(grants: &[Grant], quantity: u32) -> Vec<Grant> {
     let of = |grant: &Grant| Grant { amount: add(0, grant.amount, i64::from(quantity)), ..grant.clone() };

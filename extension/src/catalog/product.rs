@@ -179,6 +179,11 @@ fn take_from_name(decl: &TypeDecl, body: &Map<String, Value>, metadata: &mut Map
     }
 }
 
+/// Returns whether a product's metadata lets it be bought.
+pub(crate) fn is_purchasable(metadata: &Map<String, Value>) -> bool {
+    metadata.get("purchasable") != Some(&Value::Bool(false))
+}
+
 /// Moves the error of an unknown field to the place where a product's body has the key: beside the members of a product, which
 /// the key may misspell. If it may be the metadata, the fields of the metadata are not reported as missing.
 pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {

@@ -8,7 +8,7 @@ use crate::catalog::buy::{Buy, Buyer};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::price_rows::with_id;
-use crate::catalog::product::{required_text, text};
+use crate::catalog::product::{is_purchasable, required_text, text};
 use crate::catalog::template::Scope;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
@@ -52,7 +52,7 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer>
     let is_on_sale = catalog.is_on_sale(&product)?;
     let metadata = catalog.metadata(&id)?;
     let unavailable = || Halt::Refused(Refusal::RequirementUnmet(format!("purchasable:{id}")));
-    if !is_on_sale || metadata.get("purchasable") == Some(&json!(false)) {
+    if !is_on_sale || !is_purchasable(&metadata) {
         return Err(unavailable());
     }
     let prices = prices_of(&product.values, &metadata, &catalog.settings()?.currency);

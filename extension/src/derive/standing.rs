@@ -114,8 +114,7 @@ impl AccountStanding {
 
     /// Returns the family of the plan that grants the entitlement.
     pub fn granting(&self, key: &str) -> Option<&str> {
-        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0);
-        self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family.as_str())
+        self.plans.iter().find(|(_, plan)| amount::include(&plan.grants, key)).map(|(family, _)| family.as_str())
     }
 
     /// Returns the times at which billing periods begin and end.
@@ -208,7 +207,7 @@ fn one_time_items(desk: &mut Desk<'_>) -> Ruled<Vec<OneTimeItem>> {
 
 /// Returns whether a plan grants the entitlement.
 fn is_granted(plans: &BTreeMap<String, PlanInForce>, key: &str) -> bool {
-    plans.values().any(|plan| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0))
+    plans.values().any(|plan| amount::include(&plan.grants, key))
 }
 
 /// Returns whether the conditions of an add-on are met.

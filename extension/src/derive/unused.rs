@@ -16,12 +16,16 @@ pub(crate) struct Period {
     pub end: Timestamp,
 }
 
-/// Returns what went back of each invoice by its loaded payments with refunds or disputes, in minor units.
-pub(crate) fn back_by_invoice(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, BTreeMap<String, i64>>> {
+/// Returns what went back of each invoice by its loaded payments with refunds or disputes, in minor units: for each payment, what
+/// `back_of` counts.
+pub(crate) fn back_by_invoice(
+    desk: &mut Desk<'_>,
+    back_of: fn(&Payment) -> i64,
+) -> Ruled<BTreeMap<String, BTreeMap<String, i64>>> {
     let mut back: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for (id, payment) in desk.account.all::<Payment>()? {
         if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
-            back.entry(invoice.clone()).or_default().insert(id, payment.back_minor());
+            back.entry(invoice.clone()).or_default().insert(id, back_of(&payment));
         }
     }
     Ok(back)
@@ -58,16 +62,11 @@ pub(crate) fn within(
 ) -> Ruled<Vec<Money>> {
     desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
     desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
-    let mut back: BTreeMap<String, i64> = BTreeMap::new();
-    for (_, payment) in desk.account.all::<Payment>()? {
-        if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
-            *back.entry(invoice.clone()).or_default() += payment.back_of_use_minor();
-        }
-    }
+    let back = back_by_invoice(desk, Payment::back_of_use_minor)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
         if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) && is_meant(&invoice) {
-            let back = back.get(&id).copied().unwrap_or(0);
+            let back = back.get(&id).map_or(0, |payments| payments.values().sum());
             let left = of_invoice(&invoice, back, period, part, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);

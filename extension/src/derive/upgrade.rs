@@ -5,12 +5,12 @@ use crate::catalog::amount::UNLIMITED;
 use crate::catalog::buy::Buy;
 use crate::catalog::desk::Desk;
 use crate::catalog::price_rows::with_id;
+use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use extension_contract::{Account, BillingInterval, IntervalUnit, QuotaRefusal};
-use serde_json::json;
 
 /// Returns the cheapest product on sale that would allow the amount. A plan replaces the current plan of its family,
 /// any other product adds to the allowed amount.
@@ -27,7 +27,7 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
         let granted = decl.grants.get(key).filter(|granted| granted.required().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };
         let metadata = catalog.metadata(&row.id)?;
-        if metadata.get("purchasable") == Some(&json!(false)) || !can_buy(decl, &metadata, standing, owner) {
+        if !is_purchasable(&metadata) || !can_buy(decl, &metadata, standing, owner) {
             continue;
         }
         let fields = with_id(&metadata, &row.id);

@@ -12,6 +12,7 @@ use crate::model::json::short_hash;
 use crate::model::money::{micros_per_minor, part_of};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
+use crate::model::records::payment::Payment;
 use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ const CREDITS: &str = "credits";
 
 /// Updates the sales from the paid amounts of each closed month.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
-    let back = back_by_invoice(desk)?;
+    let back = back_by_invoice(desk, Payment::back_minor)?;
     let unpaid = unpaid_by_credits(desk)?;
     let here = desk.account.all::<UsageMonth>()?.into_iter();
     let concerned = here.filter(|(_, month)| {

@@ -4,7 +4,7 @@
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::catalog::amount::times;
+use crate::catalog::amount::{self, times};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
@@ -461,14 +461,13 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
     let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
     let Some((_, end)) = end else { return Ok(Vec::new()) };
-    let grants = |grants: &[Grant], key: &str| grants.iter().any(|grant| grant.key == key && grant.amount != 0);
     // Whether other plans, or the default plan that follows, grant the entitlement.
     let stays = |key: &str| {
         standing.plans.iter().any(|(family, in_force)| {
             let default = standing.settings.defaults.get(family).filter(|default| default.is_for(desk.account.owner()));
             match ends(in_force) {
-                true => default.is_some_and(|default| grants(&default.grants, key)),
-                false => grants(&in_force.grants, key),
+                true => default.is_some_and(|default| amount::include(&default.grants, key)),
+                false => amount::include(&in_force.grants, key),
             }
         })
     };

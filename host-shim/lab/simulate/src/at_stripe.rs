@@ -161,17 +161,17 @@ impl Client<'_> {
                 return Ok(id(made));
             }
         }
-        let names = MARKS.map(|mark| format!("metadata[{mark}]"));
-        let marks = [(names[0].as_str(), scope.as_str()), (names[1].as_str(), key.as_str())];
-        let metadata = self.call.payload["metadata"].as_object().into_iter().flatten();
+        let asked = self.call.payload["metadata"].as_object().into_iter().flatten();
+        let asked = asked.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        let metadata = MARKS.into_iter().zip([scope.as_str(), key.as_str()]).chain(asked);
         let metadata: Vec<(String, &str)> =
-            metadata.filter_map(|(name, value)| Some((format!("metadata[{name}]"), value.as_str()?))).collect();
+            metadata.map(|(name, value)| (format!("metadata[{name}]"), value)).collect();
         let metadata: Vec<(&str, &str)> = metadata.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         // A request over several payments makes a refund of each.
         let of = filter.first().map_or("", |(_, id)| *id);
         let digest = Sha256::digest(format!("{scope} {key} {generation} {of}").as_bytes());
         let idempotency_key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(id(&self.ask("POST", path, &[form, &marks, &metadata].concat(), Some(&idempotency_key))?))
+        Ok(id(&self.ask("POST", path, &[form, &metadata].concat(), Some(&idempotency_key))?))
     }
 
     fn read(&self, path: &str, query: &[(&str, &str)]) -> Done<Value> {

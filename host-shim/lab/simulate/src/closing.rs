@@ -102,11 +102,11 @@ fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
         invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id())
             && invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s)
     });
-    let (mut worth, mut is_other) = (0.0, false);
+    let (mut worth, mut took_part) = (0.0, false);
     for invoice in all {
         let lines = invoice.list_at("lines");
         let pays = |line: &&Value| line["period"]["end"] != *end && line["amount"].as_i64().is_some_and(|it| it < 0);
-        is_other |= invoice.int("total") != invoice.int("amount_paid") || lines.iter().any(|line| pays(&line));
+        took_part |= invoice.int("total") != invoice.int("amount_paid") || lines.iter().any(|line| pays(&line));
         for line in lines.iter().filter(|line| !pays(line)) {
             let [start_s, end_s] = ["start", "end"].map(|name| line["period"][name].as_i64().unwrap_or_default());
             let taken = line["discount_amounts"].as_array().into_iter().flatten();
@@ -116,7 +116,7 @@ fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
             worth += amount as f64 * left_s as f64 / (end_s - start_s).max(1) as f64;
         }
     }
-    is_other.then_some(worth.max(0.0) as i64)
+    took_part.then_some(worth.max(0.0) as i64)
 }
 
 impl Closing {
