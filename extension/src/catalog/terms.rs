@@ -144,6 +144,11 @@ impl Terms {
         self.split.is_some() || self.former.iter().any(|former| former.split.is_some())
     }
 
+    /// Returns whether the price had another share before.
+    pub fn has_changed_split(&self) -> bool {
+        self.former.iter().any(|former| former.split != self.split)
+    }
+
     /// Decodes the terms of a price.
     pub fn read(price: &Price) -> Fallible<Terms> {
         decode_often("prices", &price.id, &price.terms)

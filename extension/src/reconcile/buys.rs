@@ -10,15 +10,18 @@ use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
-use crate::model::halt::Ruled;
+use crate::model::gather::{gather, sort_by};
+use crate::model::halt::{Halt, Ruled};
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::mails;
 use crate::model::notice::send_once;
+use crate::model::records::invoice::{BY_HAND, Invoice};
 use crate::model::records::item::Item;
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::subscription::{Observation, SubscriptionRow, is_served};
+use crate::model::records::record_key;
+use crate::model::records::subscription::{Observation, SubscriptionRow, is_final, is_served};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
@@ -31,6 +34,7 @@ use std::rc::Rc;
 /// Ends and refunds superseded purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let none = BillingHistory::default();
+    let is_told_more = !desk.account.touched::<Invoice>().is_empty();
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?;
         let mut billing = Cow::Borrowed(before.as_deref().unwrap_or(&none));
@@ -42,12 +46,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             billing.to_mut().beaten = true;
             end_superseded(desk, facts, because)?;
         }
-        if billing.beaten
-            && !billing.given_back
-            && let Some(invoice) = billing.began_with.clone()
-        {
-            billing.to_mut().given_back = true;
-            refund_invoice(desk, &invoice)?;
+        if billing.beaten && (is_told_more || matches!(billing, Cow::Owned(_))) {
+            for invoice in paid_invoices(desk, &facts.id)? {
+                if !billing.given_back.contains(&invoice) {
+                    refund_invoice(desk, &invoice)?;
+                    billing.to_mut().given_back.insert(invoice);
+                }
+            }
         }
         if !billing.beaten && facts.lost_at.is_none() {
             stop_renewal(desk, standing, facts)?;
@@ -185,16 +190,24 @@ fn refusal_reason(
     let (mut owned, mut unmet, mut taken, mut is_known) = (0, Vec::new(), Vec::new(), true);
     for (price, quantity) in &facts.gives {
         let terms = price.terms()?;
-        let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
-        if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
-            let held = match facts.row.is_final() {
+        let holder =
+            terms.item.as_ref().and_then(|item| standing.items.get(item)).filter(|holder| holder.id != facts.id);
+        let mut held = Some(false);
+        if let (Some(item), Some(holder)) = (&terms.item, holder) {
+            held = match facts.row.is_final() {
                 true => Some(held_before(standing, item, holder, facts)?),
                 false => held_when_begun(standing, item, holder, facts)?,
             };
             if held != Some(false) {
                 owned += 1;
                 let holder = standing.subscription(&holder.id);
-                is_known &= held.is_some() && is_known_since(desk, holder, facts.row.first_at)?;
+                let is_rightful = match holder {
+                    Some(holder) => older(standing, holder)
+                        .iter()
+                        .try_fold(true, |is, of| Ok::<_, Halt>(is && had(standing, item, of, holder)?.is_some()))?,
+                    None => true,
+                };
+                is_known &= held.is_some() && is_rightful && is_known_since(desk, holder, facts.row.first_at)?;
             } else if !facts.row.is_final() && *quantity > 0 {
                 let other = standing.subscription(&holder.id);
                 let had =
@@ -202,7 +215,10 @@ fn refusal_reason(
                 let since = gives_since(&facts.row, &[&price.id]).max(had).unwrap_or(desk.now);
                 taken.push((holder.id.clone(), price.product_id.clone(), since));
             }
-        } else if let Some(item) = &terms.item
+        }
+        if let Some(item) = &terms.item
+            && held == Some(false)
+            && (holder.is_none() || facts.row.is_final())
             && is_young(desk.now, facts)
             && had_ended_holder(desk, standing, item, facts)?
         {
@@ -272,10 +288,13 @@ fn held_when_begun(
     let history = &facts.row.history;
     let next = history.partition_point(|seen| seen.at() <= begun.row.first_at);
     let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else {
-        // No snapshot of that time is known. One of the next days that shows no change of the status tells what was before.
+        // No snapshot of that time is known. One of the next days that shows no change of the status tells what was before. An end
+        // is a change.
         let soon = plus_days(begun.row.first_at, YOUNG_DAYS);
         let is_telling = |seen: &&Observation| {
-            seen.at() <= soon && seen.status_before().is_none_or(|before| is_served(before) == is_served(seen.status()))
+            seen.at() <= soon
+                && !is_final(seen.status())
+                && seen.status_before().is_none_or(|before| is_served(before) == is_served(seen.status()))
         };
         return Ok(history.first().filter(is_telling).map(|seen| is_served(seen.status())));
     };
@@ -300,27 +319,54 @@ const YOUNG_DAYS: u32 = 3;
 /// Returns whether a subscription began a few days ago at most. Stripe delivers events for three days, so the end of an
 /// older subscription can arrive before the event that shows the older one at the beginning of this one.
 fn is_young(now: Timestamp, facts: &SubscriptionFacts) -> bool {
-    !facts.row.is_final() && now <= plus_days(facts.row.first_at, YOUNG_DAYS)
+    now <= plus_days(facts.row.first_at, YOUNG_DAYS)
 }
 
-/// Returns whether a subscription that has ended since had the item when another subscription to it began.
+/// Returns whether a subscription that has ended since had the item when another subscription to it began. One that was a
+/// duplicate itself, or may have been, does not count.
 fn had_ended_holder(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
     item: &str,
     begun: &SubscriptionFacts,
 ) -> Ruled<bool> {
-    let is_older = |of: &&SubscriptionFacts| (of.row.first_at, &of.id) < (begun.row.first_at, &begun.id);
-    for ended in standing.subscriptions.iter().filter(is_older).filter(|ended| ended.row.is_final()) {
-        let holder = Holder { id: ended.id.clone(), since: ended.row.first_at };
-        if ended.row.ended_at() > begun.row.first_at
-            && held_when_begun(standing, item, &holder, begun)? == Some(true)
-            && !desk.account.get_here::<BillingHistory>(&ended.id)?.is_some_and(|billing| billing.beaten)
-        {
-            return Ok(true);
+    let mut rightful: Vec<&SubscriptionFacts> = Vec::new();
+    for facts in older(standing, begun) {
+        let mut is_duplicate =
+            desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.beaten);
+        for earlier in &rightful {
+            is_duplicate |= had(standing, item, earlier, facts)? != Some(false);
+        }
+        if !is_duplicate {
+            if facts.row.is_final() && had(standing, item, facts, begun)? == Some(true) {
+                return Ok(true);
+            }
+            rightful.push(facts);
         }
     }
     Ok(false)
+}
+
+/// Returns the subscriptions that began before another one, the oldest first.
+fn older<'s>(standing: &'s AccountStanding, begun: &SubscriptionFacts) -> Vec<&'s SubscriptionFacts> {
+    let order = |facts: &SubscriptionFacts| (facts.row.first_at, facts.id.clone());
+    let mut older: Vec<&SubscriptionFacts> =
+        gather(standing.subscriptions.iter().filter(|facts| order(facts) < order(begun)));
+    sort_by(&mut older, |a: &&SubscriptionFacts, b| order(a).cmp(&order(b)));
+    older
+}
+
+/// Returns whether a subscription had the item when another one began; `None` if an event that is not known yet decides.
+fn had(
+    standing: &AccountStanding,
+    item: &str,
+    of: &SubscriptionFacts,
+    begun: &SubscriptionFacts,
+) -> Ruled<Option<bool>> {
+    if of.row.is_final() && of.row.ended_at() <= begun.row.first_at || prices_of(of, item)?.is_empty() {
+        return Ok(Some(false));
+    }
+    held_when_begun(standing, item, &Holder { id: of.id.clone(), since: of.row.first_at }, begun)
 }
 
 /// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended
@@ -395,6 +441,17 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
     send_once(&mut desk.account, &mails::ADD_ON_ENDS, &fact, &values)
+}
+
+/// Returns the invoices of a subscription for which the provider received money, except those that a person made.
+fn paid_invoices(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Vec<String>> {
+    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    let is_meant = |invoice: &Invoice| {
+        invoice.subscription.as_deref() == Some(subscription)
+            && invoice.reason != BY_HAND
+            && invoice.is_paid_at_provider()
+    };
+    Ok(gather(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id)))
 }
 
 fn refund_invoice(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {

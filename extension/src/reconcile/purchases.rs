@@ -30,7 +30,6 @@ struct Candidate {
     total_minor: i64,
     paid_at: Option<i64>,
     completed_at: Option<i64>,
-    by_payment: bool,
     subscription: Option<String>,
     payment_intent: Option<String>,
 }
@@ -76,13 +75,14 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         if !is_one_time(desk, &row)? {
             continue;
         }
-        let by_intent = desk.account.all::<Session>()?.into_iter();
-        let by_intent = by_intent.into_iter().find(|(_, session)| session.payment_intent.as_ref() == Some(&id));
-        // A session and its payment that name two purchases decide nothing for the second one.
-        if by_intent.as_ref().is_some_and(|(_, session)| session.purchase != *purchase) {
-            continue;
-        }
-        let Some(session_id) = by_intent.map(|(id, _)| id).or_else(|| row.values.session_id.clone()) else { continue };
+        let named = match &payment.session {
+            Some(session) => Some(session.clone()),
+            None => {
+                let mut all = desk.account.all::<Session>()?.into_iter();
+                all.find(|(_, session)| session.payment_intent.as_ref() == Some(&id)).map(|(id, _)| id)
+            }
+        };
+        let Some(session_id) = named.or_else(|| row.values.session_id.clone()) else { continue };
         let snapshot = Session {
             status: SessionStatus::Paid,
             mode: "payment".to_owned(),
@@ -221,7 +221,6 @@ fn reconcile_one(
         total_minor: counts.total_minor,
         paid_at: counts.paid_at,
         completed_at: counts.completed_at,
-        by_payment: counts.by_payment,
     });
     row.details.subscription_ended |= is_never_paid;
     set_status(desk, id, &counts, &mut row)?;
@@ -258,11 +257,11 @@ fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: 
     };
 }
 
-/// Returns the session that counts and the other paid sessions. The session that counts is the first paid session: by the
+/// Returns the session that counts and the duplicates. The session that counts is the first paid session: by the
 /// provider's time of its event, else of its payment, then by id. A session that only a payment shows as paid counts only
-/// if there is no other: the payment may belong to a session without an event yet. If no session is paid, the session with
-/// the most advanced status counts, so an expired session never replaces another. Before any session event it is the
-/// session that we created.
+/// if there is no other: the payment may belong to a session without an event yet. For the same reason it is never a
+/// duplicate before its event, which could make it the first one. If no session is paid, the session with the most advanced
+/// status counts, so an expired session never replaces another. Before any session event it is the session that we created.
 fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
     let from_events = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
@@ -270,7 +269,6 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
         total_minor: session.total_minor,
         paid_at: session.paid_at,
         completed_at: session.completed_at,
-        by_payment: session.by_payment,
         subscription: session.subscription.clone(),
         payment_intent: session.payment_intent.clone(),
     });
@@ -288,15 +286,14 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
                 total_minor: known.total_minor,
                 paid_at: known.paid_at,
                 completed_at: known.completed_at,
-                by_payment: known.by_payment,
                 subscription: row.values.subscription_id.clone(),
                 payment_intent: row.values.payment_intent_id.clone(),
             });
         }
     }
-    let is_shown = |session: &Candidate| session.status == SessionStatus::Paid && !session.by_payment;
+    let is_shown = |session: &Candidate| session.status == SessionStatus::Paid && session.completed_at.is_some();
     if all.iter().any(is_shown) {
-        all.retain(|session| session.status != SessionStatus::Paid || !session.by_payment);
+        all.retain(|session| session.status != SessionStatus::Paid || is_shown(session));
     }
     sort_by(&mut all, |a: &Candidate, b| {
         let order = |session: &Candidate| (session.completed_at.or(session.paid_at), session.id.clone());
@@ -304,7 +301,7 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
     });
     let mut all = all.into_iter();
     let counts = all.next()?;
-    Some((counts, all.filter(|session| session.status == SessionStatus::Paid).collect()))
+    Some((counts, all.filter(is_shown).collect()))
 }
 
 /// Refunds a duplicate payment of a purchase and cancels the duplicate subscription. The operators are notified and

@@ -10,7 +10,6 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::mails::Mail;
-use crate::model::notice::send_once;
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};
@@ -30,6 +29,8 @@ struct DelayedMail {
 pub(crate) struct DesiredSchedule {
     timers: BTreeMap<String, (Timestamp, TimerKey)>,
     mails: BTreeMap<String, DelayedMail>,
+    /// Mails whose time has passed and that were never scheduled for it.
+    due: BTreeMap<String, DelayedMail>,
 }
 
 impl DesiredSchedule {
@@ -40,17 +41,18 @@ impl DesiredSchedule {
         }
     }
 
-    /// Returns whether the open schedule equals this schedule.
+    /// Returns whether the open schedule equals this schedule, and nothing is due.
     pub fn is_open_in(&self, open: &OpenSchedule) -> bool {
         let timers = self.timers.iter().map(|(key, (due, _))| (key, due));
         let mails = self.mails.iter().map(|(key, mail)| (key, &mail.at));
-        timers.eq(open.timers.iter()) && mails.eq(open.mails.iter())
+        self.due.is_empty() && timers.eq(open.timers.iter()) && mails.eq(open.mails.iter())
     }
 
     /// Adds another schedule.
     pub fn add(&mut self, other: DesiredSchedule) {
         self.timers.extend(other.timers);
         self.mails.extend(other.mails);
+        self.due.extend(other.due);
     }
 
     /// Adds a mail, unless its time has passed.
@@ -76,13 +78,15 @@ pub(super) fn mail_unless_explained(
         desired.mail(desk.now, mail, reference, at, values);
         return Ok(());
     }
-    let key = mail.key(reference).to_string();
+    let key = mail.key(reference);
+    let text = key.to_string();
     let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-    match open.is_some_and(|open| open.mails.contains_key(&key)) {
-        // The scheduled mail is sent.
-        true => desk.account.record_fact(&key).map(drop),
-        false => send_once(&mut desk.account, mail, reference, &values),
+    let is_scheduled = open.is_some_and(|open| open.mails.contains_key(&text));
+    // A scheduled mail is being sent. Another one may have been called off, so a new one needs a generation of its own.
+    if desk.account.record_fact(&text)? && !is_scheduled {
+        desired.due.insert(text, DelayedMail { at, key, mail: *mail, values });
     }
+    Ok(())
 }
 
 /// Days after its time for which a key's generation is remembered. A key names at most a billing period, and can be set
@@ -121,6 +125,10 @@ pub(super) fn apply(
             let effect = mail.mail.effect(&mail.key, &mail.values)?;
             account.ask(Effect { generation, not_before: Some(mail.at), ..effect });
         }
+    }
+    for (text, mail) in desired.due {
+        let generation = next(&mut open.generation, &text, mail.at);
+        account.ask(Effect { generation, ..mail.mail.effect(&mail.key, &mail.values)? });
     }
     (open.timers, open.mails) = (timers, mails);
     Ok(())

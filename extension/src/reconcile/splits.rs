@@ -7,6 +7,7 @@ use crate::catalog::split::Share;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
 use crate::model::effect::request;
+use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::ledger::{REVENUE, book};
@@ -15,6 +16,7 @@ use crate::model::money::{part_of, share_of_total};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::record_key;
 use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
@@ -40,10 +42,32 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
             invoices.insert(invoice.clone());
         }
     }
+    invoices.extend(of_changed_splits(desk)?);
     for id in invoices {
         of_invoice(desk, &id, back.remove(&id).unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// Returns the invoices of subscriptions that have news, if the split of one of their prices has changed: the news can be that the
+/// price was sold before the change.
+fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
+    let mut changed: BTreeSet<String> = BTreeSet::new();
+    for id in desk.account.touched::<SubscriptionRow>() {
+        let Some(row) = desk.account.get::<SubscriptionRow>(&id)? else { continue };
+        let named: BTreeSet<&String> = gather(row.named());
+        for price in desk.catalog.prices(named.iter().copied())?.into_iter().flatten() {
+            if price.terms()?.has_changed_split() {
+                changed.insert(id.clone());
+            }
+        }
+    }
+    if changed.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    let is_of = |invoice: &Invoice| invoice.subscription.as_ref().is_some_and(|id| changed.contains(id));
+    Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id)))
 }
 
 /// Books and sends the changed shares of sales.
@@ -54,33 +78,51 @@ pub(super) fn send_shares(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Returns the product and the share of a stored sale.
-fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<(String, Share)>> {
-    let known = desk.account.fetch::<Sale>(sale)?;
-    let share = |sale: Sale| Share { to: sale.to, share_bp: sale.share_bp, hold_days: sale.hold_days };
-    Ok(known.map(|sale| (sale.product.clone(), share(sale))))
+/// What is agreed about the share in a sale.
+struct Agreed {
+    product: String,
+    share: Share,
+    /// Since when the product is known to have been sold by a subscription; 0 for other sales.
+    sold_at: Timestamp,
 }
 
-/// Returns the product and the share of a line of an invoice: that of the stored sale, or that with which its price was sold.
-fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) -> Ruled<Option<(String, Share)>> {
+/// Returns what a stored sale agreed.
+fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<Agreed>> {
+    let known = desk.account.fetch::<Sale>(sale)?;
+    Ok(known.map(|Sale { product, to, share_bp, hold_days, sold_at, .. }| Agreed {
+        product,
+        share: Share { to, share_bp, hold_days },
+        sold_at,
+    }))
+}
+
+/// Returns what is agreed about a line of an invoice: what was agreed when its price was sold, as far as that is known. A stored sale
+/// keeps its split, unless its price turns out to have been sold earlier.
+fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) -> Ruled<Option<Agreed>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
-    if let Some(known) = known_share(desk, &format!("{id}/{}", price.product_id))? {
-        return Ok(Some(known));
-    }
     let row = match &invoice.subscription {
         Some(subscription) => desk.account.get::<SubscriptionRow>(subscription)?,
         None => None,
     };
     // An invoice can be told before the snapshot in which its price joins the subscription.
-    let sold_at = row.and_then(|row| row.sold_at(price_id)).unwrap_or(invoice.first_at);
-    share_in(desk, &*price.sold_at(sold_at)?)
+    let sold_at = row.and_then(|row| row.sold_at(price_id)).unwrap_or(invoice.first_at).min(invoice.first_at);
+    let known = known_share(desk, &format!("{id}/{}", price.product_id))?;
+    if known.as_ref().is_some_and(|known| known.sold_at <= sold_at) {
+        return Ok(known);
+    }
+    let then = share_in(desk, &*price.sold_at(sold_at)?)?.map(|agreed| Agreed { sold_at, ..agreed });
+    // What is booked for an account stays with it.
+    Ok(match (known, then) {
+        (Some(known), Some(then)) if known.share.to == then.share.to => Some(then),
+        (known, then) => known.or(then),
+    })
 }
 
 /// Returns the product and the share of a price, unless the account itself receives the share.
-fn share_in(desk: &Desk<'_>, price: &CatalogPrice) -> Ruled<Option<(String, Share)>> {
+fn share_in(desk: &Desk<'_>, price: &CatalogPrice) -> Ruled<Option<Agreed>> {
     let Some(share) = price.terms()?.split.clone() else { return Ok(None) };
     let own = text_of(&desk.account.owned()?);
-    Ok((share.to != own).then(|| (price.product_id.clone(), share)))
+    Ok((share.to != own).then(|| Agreed { product: price.product_id.clone(), share, sold_at: 0 }))
 }
 
 /// Returns the stored sale, or a new one with the current terms, paid at `at`.
@@ -129,7 +171,7 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         None => None,
     };
     // A sale keeps its share, whatever the catalog says now.
-    let Some((product, share)) = agreed.or(known_share(desk, id)?) else { return Ok(()) };
+    let Some(Agreed { product, share, .. }) = agreed.or(known_share(desk, id)?) else { return Ok(()) };
     let mut sale = sale(desk, id, (SaleKind::Once, product), share, &purchase.values.total.currency, paid_at)?;
     let paid = purchase.paid_minor();
     let session = match &purchase.details.counts {
@@ -177,11 +219,11 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
         }
         desk.account.remove::<Returned>(id);
     }
-    let mut shared: BTreeMap<String, (Share, i64)> = BTreeMap::new();
+    let mut shared: BTreeMap<String, (Agreed, i64)> = BTreeMap::new();
     for line in &invoice.lines {
         let Some(price_id) = &line.price else { continue };
-        if let Some((product, share)) = share_of(desk, id, &invoice, price_id)? {
-            let (_, amount) = shared.entry(product).or_insert((share, 0));
+        if let Some(agreed) = share_of(desk, id, &invoice, price_id)? {
+            let (_, amount) = shared.entry(agreed.product.clone()).or_insert((agreed, 0));
             *amount = amount.saturating_add(line.amount_minor);
         }
     }
@@ -189,10 +231,12 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     let is_sold = desk.account.is_known(&FactKey::BookedBySession(id).to_string())?;
     let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
     let net = total - if total > 0 { invoice.tax_minor.clamp(0, total) } else { 0 };
-    for (product, (share, amount)) in shared {
+    for (product, (Agreed { share, sold_at, .. }, amount)) in shared {
         let sale_id = format!("{id}/{product}");
         let at = invoice.paid_at.unwrap_or(invoice.at);
-        let mut sale = sale(desk, &sale_id, (SaleKind::Subscription, product), share, &invoice.currency, at)?;
+        let (share_bp, hold_days) = (share.share_bp, share.hold_days);
+        let sale = sale(desk, &sale_id, (SaleKind::Subscription, product), share, &invoice.currency, at)?;
+        let mut sale = Sale { share_bp, hold_days, sold_at, ..sale };
         sale.gross_minor = if is_sold { 0 } else { share_of_total(net, amount, all) };
         for (payment, amount) in &back {
             match part_of(sale.gross_minor, *amount, total) {

@@ -218,6 +218,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     let due_at = stripe::time(object.due_date.filter(|_| is_sent), "/data/object/due_date")?;
     let currency = object.currency.as_deref().filter(|code| is_currency(code));
     let is_paid = status == InvoiceStatus::Paid;
+    let paid_at = stripe::time(paid_at, "/data/object/status_transitions/paid_at")?;
     Ok(Invoice {
         status,
         reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),
@@ -231,14 +232,14 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         paid_out_of_band: object.paid_out_of_band(is_paid),
         number: object.number.as_deref().map(str::to_owned),
         hosted_invoice_url: object.hosted_invoice_url.as_deref().map(str::to_owned),
-        paid_at: stripe::time(paid_at, "/data/object/status_transitions/paid_at")?,
+        paid_at,
         lines,
         period_start,
         period_end,
         due_at,
         failed_at: (kind == "invoice.payment_failed").then_some(at),
         at,
-        first_at: at,
+        first_at: paid_at.map_or(at, |paid| paid.min(at)),
         customer_at: id_of(&object.customer).map(|_| at),
         subscription_at: object.subscription_id().map(|_| at),
         booked: false,
@@ -293,9 +294,6 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
         }
     }
     if invoice.status == InvoiceStatus::Paid {
-        if invoice.began_subscription() && invoice.amount_paid_minor > 0 && !invoice.paid_out_of_band {
-            billing.began_with = Some(id.to_owned());
-        }
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let charged = invoice.lines.iter().filter(|line| line.amount_minor > 0);
         let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));

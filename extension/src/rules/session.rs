@@ -96,7 +96,13 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     if let Some((purchase, row)) = found.as_ref().filter(|(purchase, _)| !purchase.starts_with(MADE_ELSEWHERE)) {
         check_amount(desk, purchase, row, id, object)?;
     }
-    let made_with = if found.is_none() { written_on(desk, object)? } else { None };
+    if known.is_none() && matches!(status, SessionStatus::Complete | SessionStatus::Paid) {
+        open_again(desk, object)?;
+    }
+    // What a buyer wrote before the closing has no place in an account whose personal data is being erased.
+    let closed = desk.account.fetch::<Closed>(Closed::ID)?;
+    let is_erased = closed.is_some_and(|closed| closed.erased != Erased::default());
+    let made_with = if found.is_none() && !is_erased { written_on(desk, object)? } else { None };
     let purchase = found.map_or_else(|| format!("{OF_SESSION}{id}"), |(id, _)| id);
     let snapshot = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
     let mut session = match known.clone() {
@@ -105,9 +111,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     };
     merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
-    claim_address(desk, object)?;
-    if known.is_none() && matches!(status, SessionStatus::Complete | SessionStatus::Paid) {
-        open_again(desk, object)?;
+    if !is_erased {
+        claim_address(desk, object)?;
     }
     if known.as_ref() == Some(&session) {
         return Ok(match status {
@@ -115,6 +120,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
     }
+    link_payment(desk, id, &session)?;
     // The payment has already recorded everything but the time of this event.
     let (completed_at, by_payment) = (session.completed_at, session.by_payment);
     if known.clone().is_some_and(|known| Session { completed_at, by_payment, ..known } == session) {
@@ -134,21 +140,26 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             desk.account.put(subscription, BillingHistory { purchase: Some(purchase.clone()), ..billing });
         }
     }
-    if let Some(intent) = &session.payment_intent {
-        for (other, guess) in desk.account.all::<Session>()? {
-            if other != id && guess.by_payment && guess.payment_intent.as_ref() == Some(intent) {
-                desk.account.remove::<Session>(&other);
-            }
-        }
-        let known = desk.account.fetch::<Payment>(intent)?;
-        let mut payment = known.clone().unwrap_or_default();
-        merge_payment::merge(&mut payment, &Payment { purchase: Some(purchase), ..Payment::default() });
-        if known.as_ref() != Some(&payment) {
-            desk.account.put(intent, payment);
-        }
-    }
     desk.account.put(id, session);
     Ok(Outcome::Applied)
+}
+
+/// Names the session's purchase in its payment. Sessions of which only this payment was known are forgotten.
+fn link_payment(desk: &mut Desk<'_>, id: &str, session: &Session) -> Ruled<()> {
+    let Some(intent) = &session.payment_intent else { return Ok(()) };
+    for (other, guess) in desk.account.all::<Session>()? {
+        if other != id && guess.by_payment && guess.payment_intent.as_ref() == Some(intent) {
+            desk.account.remove::<Session>(&other);
+        }
+    }
+    let known = desk.account.fetch::<Payment>(intent)?;
+    let mut payment = known.clone().unwrap_or_default();
+    let (purchase, by) = (Some(session.purchase.clone()), Some(id.to_owned()));
+    merge_payment::merge(&mut payment, &Payment { purchase, session: by, ..Payment::default() });
+    if known.as_ref() != Some(&payment) {
+        desk.account.put(intent, payment);
+    }
+    Ok(())
 }
 
 /// Records a purchase again that is lost, because an older backup was restored: the checkout says what was bought. Its terms are

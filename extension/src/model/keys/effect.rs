@@ -74,7 +74,7 @@ effect_keys! {
         Cancel { subscription: Id, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
         /// A refund of a second session of a purchase.
         GiveBack { session: Id } = "give-back:{session}", asks REFUND_CREATE;
-        /// A refund of the first invoice of a subscription that the account may not have.
+        /// A refund of an invoice of a subscription that the account may not have.
         GiveBackInvoice { invoice: Id } = "give-back-invoice:{invoice}", asks REFUND_CREATE;
         /// A refund of a purchase that the account may not have.
         GiveBackPurchase { purchase: Id } = "give-back-purchase:{purchase}", asks REFUND_CREATE;

@@ -9,7 +9,9 @@ pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
     // any order of arrival.
     record.charge = record.charge.take().max(snapshot.charge.clone());
     record.invoice = record.invoice.take().max(snapshot.invoice.clone());
-    record.purchase = record.purchase.take().max(snapshot.purchase.clone());
+    // What a session says of its purchase counts more than what was written on the intent.
+    let named = (record.session.take(), record.purchase.take());
+    (record.session, record.purchase) = named.max((snapshot.session.clone(), snapshot.purchase.clone()));
     record.received = match (record.received.take(), snapshot.received.clone()) {
         (Some(known), Some(received)) => {
             let at = known.at.min(received.at);

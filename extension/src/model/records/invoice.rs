@@ -75,7 +75,7 @@ pub(crate) struct Invoice {
     pub failed_at: Option<Timestamp>,
     /// The provider's time of the stored snapshot.
     pub at: Timestamp,
-    /// The provider's time of the earliest snapshot.
+    /// Time of the earliest snapshot, or of the payment if that is earlier, by the provider's clock.
     pub first_at: Timestamp,
     /// The provider's time of the newest snapshot that named the customer. A snapshot without a customer does not
     /// change it.
@@ -108,6 +108,11 @@ impl Invoice {
     /// Returns whether the invoice is for a change within a period.
     pub fn is_change(&self) -> bool {
         self.reason == CHANGE
+    }
+
+    /// Returns whether the provider received money for the invoice.
+    pub fn is_paid_at_provider(&self) -> bool {
+        self.status == InvoiceStatus::Paid && self.takings_minor() > 0 && !self.paid_out_of_band
     }
 
     /// Returns what the customer paid for the invoice, in minor units. Payments beyond the amount due become customer

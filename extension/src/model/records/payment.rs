@@ -70,6 +70,9 @@ pub(crate) struct Payment {
     /// The purchase that the payment paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
+    /// The session that names the payment, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// Money received, once the intent reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,

@@ -48,9 +48,6 @@ pub(crate) struct Counted {
     /// The provider's time of the first event about the session that shows it as paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// Whether only a payment shows the session as paid.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub by_payment: bool,
 }
 
 /// The terms of a price at the sale. A later catalog does not change them.

@@ -30,6 +30,9 @@ pub(crate) struct Sale {
     pub to: String,
     pub share_bp: u32,
     pub hold_days: u32,
+    /// Since when the product of a subscription is known to have been sold, which determines the split.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sold_at: Timestamp,
     /// ISO 4217 code in lower case.
     pub currency: String,
     /// Time of payment, by the provider's clock.

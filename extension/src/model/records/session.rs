@@ -44,7 +44,7 @@ pub(crate) struct Session {
     /// The provider's time of the first event about the session itself that shows it as paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// Whether only a payment, and no event about the session itself, shows it as paid.
+    /// Whether only a payment, and no event about the session itself, shows it.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub by_payment: bool,
     /// Metadata and the buyer's address, as a JSON object, if the session was created elsewhere and may create a

@@ -111,9 +111,6 @@ pub(crate) struct BillingHistory {
     /// What was requested to be given back of the period in which the subscription ended early, by currency.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rest: BTreeMap<String, GivenBack>,
-    /// The first paid invoice, if it was not free.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub began_with: Option<String>,
     /// Disputed payments, except those whose disputes were won.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, Disputed>,
@@ -121,9 +118,9 @@ pub(crate) struct BillingHistory {
     /// item, or the subscription was never allowed.
     #[serde(skip_serializing_if = "is_false")]
     pub beaten: bool,
-    /// Whether the subscription's first payment is being refunded.
-    #[serde(skip_serializing_if = "is_false")]
-    pub given_back: bool,
+    /// Invoices of the superseded subscription whose payments are being refunded: all that are told until its end.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub given_back: BTreeSet<String>,
     /// Whether the subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,

@@ -38,8 +38,14 @@ pub(super) fn may_begin(
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
             Ok(false)
         }
-        // A refund is not a cancellation: if the plan is in force, the instance may begin.
-        Some(PurchaseStatus::Refunded) if has_plan && fits => Ok(true),
+        // A refund is not a cancellation: if the plan is in force, the instance may begin. The quota is checked again after the
+        // payment.
+        Some(PurchaseStatus::Paid | PurchaseStatus::Refunded) if has_plan => {
+            if !fits {
+                refuse(instance, "quota-exceeded", "instances")?;
+            }
+            Ok(true)
+        }
         // A subscription that is not known yet may still grant the plan of a refunded purchase.
         Some(PurchaseStatus::Refunded) if is_ended == Some(false) => Ok(false),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
@@ -48,19 +54,13 @@ pub(super) fn may_begin(
         }
         // Paid, but the purchase's subscription is not known or grants nothing yet. If the subscription has ended, the
         // instance ends.
-        Some(PurchaseStatus::Paid) if !has_plan => {
+        Some(PurchaseStatus::Paid) => {
             let over = is_ended == Some(true);
             if over {
                 instance.lapse()?;
             }
             Ok(over)
         }
-        Some(PurchaseStatus::Paid) if !fits => {
-            // The quota is checked again after the payment.
-            refuse(instance, "quota-exceeded", "instances")?;
-            Ok(true)
-        }
-        Some(PurchaseStatus::Paid) => Ok(true),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Mistakes, Place};
 use crate::model::{
     Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, Step, StripeStep, UsageStep, WebhookStep,
 };
-use crate::shapes::{Shape, Shapes};
+use crate::shapes::{EventTimes, Shape, Shapes};
 use crate::tree::{Checked, Checker, Tree};
 use extension_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
@@ -64,14 +64,20 @@ pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, Mistak
 
 fn case(check: &Checker, scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Checked<Case> {
     let clock = scenario.given.clock;
-    let mut preparing =
-        Preparing { scenario, shapes, shape, times: Times::from(clock), made: HashMap::new(), by_id: HashMap::new() };
+    let times = Times::from(clock);
+    let (made, paid) = (HashMap::new(), HashMap::new());
+    let mut preparing = Preparing { scenario, shapes, shape, times, made, paid, by_id: HashMap::new() };
     let mut times = preparing.times;
     for step in &scenario.steps {
         match &step.action {
             Action::Stripe(stripe) => {
                 let created = times.created(stripe);
-                let made = preparing.made.entry(preparing.object_of(stripe)).or_insert(created);
+                let object = preparing.object_of(stripe);
+                if PAYMENTS.contains(&stripe.kind.as_str()) {
+                    let paid = preparing.paid.entry(object.clone()).or_insert(created);
+                    *paid = created.min(*paid);
+                }
+                let made = preparing.made.entry(object).or_insert(created);
                 *made = created.min(*made);
             }
             action => times.pass(action),
@@ -128,6 +134,9 @@ impl Times {
 /// An object of Stripe: the name of its base body and, if a step sets it, its id.
 type Object = (String, Option<String>);
 
+/// The events that tell of the payment of an invoice.
+const PAYMENTS: [&str; 2] = ["invoice.paid", "invoice.payment_succeeded"];
+
 /// The state between two steps.
 struct Preparing<'s> {
     scenario: &'s Scenario,
@@ -136,6 +145,8 @@ struct Preparing<'s> {
     times: Times,
     /// When Stripe made each object: at the earliest event about it.
     made: HashMap<Object, Timestamp>,
+    /// When each invoice was paid: at the earliest event that tells of its payment.
+    paid: HashMap<Object, Timestamp>,
     /// The events above, by id. The mistake of an event that can't be built is noted.
     by_id: HashMap<&'s str, Checked<Delivered>>,
 }
@@ -161,9 +172,12 @@ impl<'s> Preparing<'s> {
         let bytes = match &step.action {
             Action::Stripe(stripe) => {
                 let created = self.times.created(stripe);
-                let made = self.made.get(&self.object_of(stripe)).copied().unwrap_or(created);
+                let object = self.object_of(stripe);
+                let made = self.made.get(&object).copied().unwrap_or(created);
+                let paid = self.paid.get(&object).copied().unwrap_or(created);
+                let times = EventTimes { created, made, paid };
                 let file = &self.scenario.file;
-                let built = self.shapes.build(file, step.line, stripe, self.shape, (created, made), given.livemode);
+                let built = self.shapes.build(file, step.line, stripe, self.shape, times, given.livemode);
                 match check.take(built) {
                     Ok(built) => built.bytes,
                     Err(noted) => {

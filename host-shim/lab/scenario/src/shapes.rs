@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use build::BuiltEvent;
+pub use build::{BuiltEvent, EventTimes};
 
 /// The folder that messages name for the built-in bodies.
 const BUILT_IN: &str = "(built in)/stripe";

@@ -18,9 +18,19 @@ pub struct BuiltEvent {
     pub created: i64,
 }
 
+/// The times of an event, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct EventTimes {
+    /// The provider time.
+    pub created: i64,
+    /// When Stripe made the object.
+    pub made: i64,
+    /// When the object was paid, if it is an invoice.
+    pub paid: i64,
+}
+
 impl Shapes {
-    /// Builds the event of a step in the step's own API version or, if it names none, in the shape `played`. `created`
-    /// is the provider time, and `made` the time at which Stripe made the object, both in milliseconds since the epoch.
+    /// Builds the event of a step in the step's own API version or, if it names none, in the shape `played`.
     ///
     /// # Errors
     ///
@@ -32,7 +42,7 @@ impl Shapes {
         line: usize,
         step: &StripeStep,
         played: &Shape,
-        (created, made): (i64, i64),
+        EventTimes { created, made, paid }: EventTimes,
         livemode: bool,
     ) -> Result<BuiltEvent, BadInput> {
         let shape = self.for_event(played, step.version.as_deref());
@@ -44,6 +54,9 @@ impl Shapes {
             if let Some(slot) = object.get_mut(name) {
                 *slot = value;
             }
+        }
+        if let Some(paid_at) = object.pointer_mut("/status_transitions/paid_at") {
+            *paid_at = json!(paid / 1000);
         }
         builder.patch(base, &mut object, &step.patch)?;
         for (_, patch) in step.version_patches.iter().filter(|(version, _)| *version == shape.version) {
@@ -244,7 +257,8 @@ mod tests {
         let Action::Stripe(stripe) = &scenario.steps[0].action else { panic!("a Stripe step") };
         let shapes = shapes();
         let shape = shapes.version(version).expect("a version");
-        let built = shapes.build(file, 3, stripe, shape, (1_767_225_600_000, 1_767_225_000_000), false)?;
+        let times = EventTimes { created: 1_767_225_600_000, made: 1_767_225_000_000, paid: 1_767_225_300_000 };
+        let built = shapes.build(file, 3, stripe, shape, times, false)?;
         Ok(serde_json::from_slice(&built.bytes).expect("JSON"))
     }
 
