@@ -23,7 +23,8 @@ fn subscription_row(number: usize) -> StoredRow {
         period_start: START_MS,
         period_end: START_MS + 2_678_400_000,
     };
-    let history = json!({"prices": [[["price_1", 1]]], "seen": [[START_MS, 0, 3, 0]]});
+    // One snapshot at `START_MS`: created as active.
+    let history = json!({"prices": [[["price_1", 1]]], "seen": "wwQGXSXC33"});
     let metadata = json!({"customer_at": START_MS, "history": history, "first_at": START_MS, "was_ever_served": true});
     let values = SubscriptionValues {
         customer_id: "cus_1".to_owned(),
