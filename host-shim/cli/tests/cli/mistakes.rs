@@ -316,7 +316,7 @@ const OF_CATALOG: [Mistake; 81] = [
         CATALOG,
         "calls: \"{product.calls}\"",
         "calls: calls",
-        &["found `calls`; expected a whole number, `unlimited`, a template, or {amount, if}"],
+        &["found `calls`; expected a whole number, `unlimited` or a template"],
     ),
     mistake(
         CATALOG,
@@ -330,7 +330,12 @@ const OF_CATALOG: [Mistake; 81] = [
         "grants: {may_export: -1}",
         &["`-1` is not an amount; expected a whole number from 0, or `unlimited`"],
     ),
-    mistake(CATALOG, "storage_gb: 10", "storage_gb: -1", &["`-1` is not an amount; expected `unlimited`"]),
+    mistake(
+        CATALOG,
+        "storage_gb: 10",
+        "storage_gb: -1",
+        &["`-1` is not an amount; expected a whole number from 0, or `unlimited`"],
+    ),
     mistake(
         CATALOG,
         "prices: {once: {amount: 1500, id: price_dark}}",
