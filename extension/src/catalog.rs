@@ -18,7 +18,6 @@ pub mod meter;
 pub(crate) mod meter_checks;
 pub(crate) mod names;
 pub(crate) mod no_effect;
-pub(crate) mod old_form;
 pub mod per_million;
 pub mod price;
 pub(crate) mod price_rows;

@@ -359,8 +359,13 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
     Ok(())
 }
 
-/// Checks that the placeholders of an amount are known, and that an amount that is a field is a numeric field.
+/// Checks that a number is not negative, that the placeholders of an amount are known, and that an amount that is a
+/// field is a numeric field.
 fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
+    if let Amount::Number(number @ ..0) = amount {
+        let message = format!("`{number}` is not an amount: expected a whole number from 0, or `unlimited`");
+        return Err(wrong_field(path, FieldErrorCode::OutOfRange, message));
+    }
     check_places(decl, &amount.places(), scope, path)?;
     match amount.field(scope).filter(|name| *name != "id" && !(decl.extras && decl.field(name).is_none())) {
         Some(name) => {

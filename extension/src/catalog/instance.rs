@@ -52,8 +52,6 @@ impl Instance {
         let mut record: Shared<InstanceRecord> = record.unwrap_or_default().into();
         if !is_counted {
             record.state = State::with_status(status_in(&metadata));
-        } else if record.state.is_version2() {
-            record.state.upgrade(status_in(&metadata));
         }
         let is_adopted = is_counted && !record.state.is_foreign();
         let settings = desk.catalog.settings()?;

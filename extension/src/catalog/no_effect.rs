@@ -8,9 +8,9 @@ use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::Policies;
 use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::json::Object;
 use crate::model::money::is_currency;
 use extension_contract::FieldErrorCode;
-use serde_json::Value;
 
 fn refused(path: &str, message: &str) -> Halt {
     wrong_field(path, FieldErrorCode::NotAllowed, message)
@@ -139,7 +139,7 @@ pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str) -> Ruled<()> {
 }
 
 /// Checks the policies: the currency, and that the mails which `written` asks for can come. A default is never refused.
-pub(crate) fn check_policies(policies: &Policies, written: &Value) -> Ruled<()> {
+pub(crate) fn check_policies(policies: &Policies, written: &Object) -> Ruled<()> {
     if !is_currency(&policies.currency) {
         let message = format!(
             "`{}` is not a currency that Stripe takes: expected its code of ISO 4217 in lower case, such as usd or eur",
@@ -147,7 +147,7 @@ pub(crate) fn check_policies(policies: &Policies, written: &Value) -> Ruled<()> 
         );
         return Err(refused("/policies/currency", &message));
     }
-    let is_written = |policy: &str| written["policies"].get(policy).is_some();
+    let is_written = |policy: &str| written.contains_key(policy);
     let late = policies.dunning.iter().position(|delay| !delay.is_zero() && *delay >= policies.grace);
     if let Some(index) = late.filter(|_| is_written("dunning")) {
         let message = format!(

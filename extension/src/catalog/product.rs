@@ -76,7 +76,7 @@ pub(crate) fn normalise_written(catalog: &Catalog<'_>, by: ActorKind, body: &Map
         for field in decl.fields.iter().filter(|field| field.unlimited) {
             if metadata.get(&field.name).and_then(Value::as_i64) == Some(UNLIMITED) {
                 let path = format!("/metadata/{}", escaped(&field.name));
-                let message = format!("`{}: -1` is an old spelling: expected `{}: unlimited`", field.name, field.name);
+                let message = "`-1` is not an amount: expected `unlimited`";
                 return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
             }
         }

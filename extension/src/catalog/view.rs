@@ -4,18 +4,16 @@
 //! row of a plan is read only for instances on this plan.
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
-use super::old_form::{rewrite_settings, rewrite_type};
 use super::price::prices_of;
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode, decode_often, encode};
+use crate::model::json::{Object, decode, decode_often};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
 use extension_contract::*;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -196,8 +194,7 @@ impl<'h> Catalog<'h> {
         }
         let settings = Rc::new(match self.product(BUSINESS)? {
             Some(row) if row.values.product_type == BUSINESS => {
-                decode_often("products", BUSINESS, &row.values.metadata)
-                    .or_else(|damaged| decode_old(&row, rewrite_settings, damaged))?
+                decode_often("products", BUSINESS, &row.values.metadata)?
             }
             _ => Settings::default(),
         });
@@ -300,14 +297,5 @@ impl<'h> Catalog<'h> {
 }
 
 fn decode_type(row: &Product) -> Fallible<TypeDecl> {
-    decode_often("products", &row.id, &row.values.metadata).or_else(|damaged| decode_old(row, rewrite_type, damaged))
-}
-
-/// Decodes a row that an earlier version stored with old spellings. Fails with `damaged` if it is no such row.
-#[cold]
-#[inline(never)]
-fn decode_old<T: DeserializeOwned>(row: &Product, rewrite: fn(&mut Value), damaged: Failure) -> Fallible<T> {
-    let mut value: Value = decode("products", &row.id, &row.values.metadata)?;
-    rewrite(&mut value);
-    decode("products", &row.id, &encode(&value)?).map_err(|_| damaged)
+    decode_often("products", &row.id, &row.values.metadata)
 }

@@ -3,7 +3,7 @@
 //! `open` supplies the live and referenced rows; other rows are read once, on first use. The account collects all
 //! changes and returns them as one [`Decision`] at the end. If the decision fails, nothing is written.
 
-use super::data_version::{DATA_VERSION, DATA_VERSION_MIN};
+use super::data_version::DATA_VERSION;
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
 use super::mail;
@@ -66,10 +66,9 @@ impl<'h> Account<'h> {
     }
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
-        if !(DATA_VERSION_MIN..=DATA_VERSION).contains(&stored.data_version) {
-            let key = stored.row.key();
-            let (written, least, most) = (stored.data_version, DATA_VERSION_MIN, DATA_VERSION);
-            return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
+        if stored.data_version != DATA_VERSION {
+            let (key, written) = (stored.row.key(), stored.data_version);
+            return Err(internal(format!("row {key} has data version {written}, expected {DATA_VERSION}")));
         }
         self.tables.insert_read(stored);
         Ok(())

@@ -17,7 +17,6 @@ use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
 };
-use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
@@ -33,8 +32,8 @@ use crate::model::records::loaded_catalog::LoadedCatalog;
 use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use extension_reader::Raw;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The kinds of commands that a catalog can name.
@@ -49,8 +48,9 @@ pub(super) struct Kinds {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
-    #[serde(default)]
-    policies: Policies,
+    /// The text of the policies: some checks and a partial document need to know which of them are written.
+    #[serde(borrow, default, deserialize_with = "some")]
+    policies: Option<Raw<'a>>,
     #[serde(default)]
     entitlements: Entitlements,
     #[serde(default)]
@@ -85,6 +85,11 @@ struct Document<'a> {
     partial: bool,
 }
 
+/// Reads the text of a clause that is present. A present `null` is not the same as a missing clause.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw<'de>>, D::Error> {
+    Raw::deserialize(deserializer).map(Some)
+}
+
 impl Document<'_> {
     /// Adds the clauses in force that the document does not name.
     fn add(&mut self, base: &Settings) {
@@ -106,11 +111,9 @@ impl Document<'_> {
 }
 
 /// Returns the settings in force with the policies that a document names.
-fn with_policies(known: &Settings, written: &Value) -> Ruled<Settings> {
+fn with_policies(known: &Settings, written: Object) -> Ruled<Settings> {
     let mut members: Object = decode("products", BUSINESS, &encode(known)?)?;
-    for (name, value) in written.get("policies").and_then(Value::as_object).into_iter().flatten() {
-        members.insert(name.clone(), value.clone());
-    }
+    members.extend(written);
     Ok(decode("products", BUSINESS, &encode(&members)?)?)
 }
 
@@ -128,27 +131,29 @@ struct OffSale {
 /// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| unreadable("", &error))?;
-    old_form::refuse(&mut written)?;
     let mut document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
-    if !PROVIDERS.contains(&document.policies.provider.as_str()) {
+    let written = document.policies.map_or("{}", Raw::get);
+    let unreadable_policies = |error| unreadable("/policies", &error);
+    let policies: Policies = extension_reader::from_str_small(written).map_err(unreadable_policies)?;
+    let written: Object = extension_reader::from_str_small(written).map_err(unreadable_policies)?;
+    if !PROVIDERS.contains(&policies.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
     }
-    let Policies { success_url, cancel_url, return_url, .. } = &document.policies;
+    let Policies { success_url, cancel_url, return_url, .. } = &policies;
     for (name, url) in [("success_url", success_url), ("cancel_url", cancel_url), ("return_url", return_url)] {
         return_address::check(url, &format!("/policies/{name}"))?;
     }
-    if document.policies.final_backup.whole_days().is_none() {
+    if policies.final_backup.whole_days().is_none() {
         let message = "expected whole days, as in 30d";
         return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
     }
-    check_policies(&document.policies, &written)?;
+    check_policies(&policies, &written)?;
     let known = desk.catalog.settings()?;
     let base = if document.partial { (*known).clone() } else { Settings::default() };
     let policies = match document.partial {
-        true => with_policies(&known, &written)?,
-        false => std::mem::take(&mut document.policies).into(),
+        true => with_policies(&known, written)?,
+        false => policies.into(),
     };
     document.add(&base);
     // The words that the document may use: its own, and those in force if it is partial.

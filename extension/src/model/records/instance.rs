@@ -2,7 +2,6 @@
 
 mod state;
 mod status;
-mod version2;
 
 pub(crate) use state::{Change, Deletion, End, Stage, State};
 pub(crate) use status::{InstanceStatus, SuspendReason};
@@ -17,7 +16,6 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use version2::Version2;
 
 /// Status of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -303,25 +301,6 @@ pub(crate) struct InstanceRecord {
 }
 
 impl InstanceRecord {
-    /// Completes a record of data version 2 by the members that only such a row has. A record of a later data version
-    /// stays as it is.
-    fn complete(&mut self, row: Version2) {
-        let Some(begun) = row.begun else { return };
-        self.effects = match (row.reached_world, begun) {
-            (true, _) => Effects::Begun,
-            (false, true) => Effects::Requested,
-            (false, false) => Effects::None,
-        };
-        if row.holds_names {
-            self.names = Names::Held;
-        }
-        if row.archive_paused {
-            self.archive = ArchiveMode::Paused;
-        }
-        self.lost_since = row.failed.filter(|_| row.credit_due).map(|failed| failed.at);
-        self.state = State::of_version2(row);
-    }
-
     /// Returns the state of a resource: absent if the resource was removed, `None` if it was never requested.
     pub fn resource(&self, name: &str) -> Option<ResourceState> {
         let gone = || {
@@ -383,12 +362,7 @@ impl Record for InstanceRecord {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         let Row::Record(row) = row else { return Ok(None) };
-        let mut record: InstanceRecord = decode(InstanceRecord::COLLECTION, &row.id, &row.value)?;
-        // A record of data version 2 has no state.
-        if record.state.stage() == Stage::Plain {
-            record.complete(decode(InstanceRecord::COLLECTION, &row.id, &row.value)?);
-        }
-        Ok(Some(record))
+        Ok(Some(decode(InstanceRecord::COLLECTION, &row.id, &row.value)?))
     }
 
     fn write(&self) -> Fallible<Write> {
