@@ -10,14 +10,18 @@
 //! |---|---|
 //! | [`model`] | the account with its records, keys, and `merge` |
 //! | [`catalog`] | the catalog language, prices, policies and their checks |
+//! | [`desk`] | the context of a decision, and an instance during a decision |
 //! | [`input`] | parses an event and finds its account |
 //! | [`derive`] | computes plans and entitlements from the records |
+//! | [`actions`] | what several rules do |
 //! | [`rules`] | merges an event's object into the records, or executes a command |
 //! | [`reconcile`] | brings the actual state to the desired state |
+//! | [`queries`] | answers questions without changing anything |
 
 mod actions;
 mod catalog;
 mod derive;
+mod desk;
 #[cfg(test)]
 mod effects_document;
 mod input;
@@ -32,8 +36,8 @@ pub use catalog::schema;
 pub use model::data_version::{DATA_VERSION, DATA_VERSION_MIN};
 pub use rules::commands::table as commands_table;
 
-use catalog::desk::Desk;
 use catalog::view::Catalog;
+use desk::Desk;
 use extension_contract::{Account as Owner, *};
 use input::Content;
 use model::account::Account;

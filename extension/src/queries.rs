@@ -1,6 +1,5 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
@@ -10,6 +9,7 @@ use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
+use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::gather::sort_by;

@@ -41,8 +41,8 @@ mod usage_pull;
 
 use crate::actions::failed_effect::{tell_operators, unattended_result};
 use crate::actions::fetch::{malformed, read_answer};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
+use crate::desk::Desk;
 use crate::input::actor;
 use crate::input::stripe::Text;
 use crate::input::{Body, Content, Input};

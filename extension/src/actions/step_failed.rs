@@ -1,10 +1,10 @@
 //! Records that an operation on a resource of an instance failed, and notifies people.
 
 use super::task;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{SetBy, TypeDecl};
 use crate::catalog::template::fields_shown;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;

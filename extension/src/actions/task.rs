@@ -1,8 +1,8 @@
 //! The manual task of a resource: what its outputs claim, and how an observation ends it.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::TypeDecl;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Answer;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;

@@ -2,12 +2,12 @@
 //! items that are limited to one per account.
 
 use super::schedule::{DesiredSchedule, mail_unless_explained};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};

@@ -1,13 +1,13 @@
 //! Creates the product for a paid checkout that was created outside of the system, from the session's metadata (ORC-02,
 //! ORC-03). A refused product is stored with the error, so that a person can correct it.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::{begin_metadata, insert};
 use crate::catalog::price::prices_of;
 use crate::catalog::product::normalise;
 use crate::catalog::schema::{FromCheckout, TypeDecl};
 use crate::catalog::template::Scope;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
+use crate::desk::making::{begin_metadata, insert};
 use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;

@@ -2,8 +2,8 @@
 //! `personal`, IP addresses, the addresses of buyers, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;

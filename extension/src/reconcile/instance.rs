@@ -13,8 +13,8 @@ mod stock;
 mod waiting;
 
 use super::schedule::{self, DesiredSchedule};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;

@@ -4,12 +4,12 @@
 use crate::actions::create_instance::{check_room, insert_with_room, own_body};
 use crate::actions::permission::{admin_of_platform, operators_only};
 use crate::actions::put_product::put_one;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::take_names;
 use crate::catalog::product::{Proposed, normalise, required_text};
 use crate::catalog::schema::check;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
+use crate::desk::making::take_names;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::records::instance::{

@@ -4,13 +4,13 @@
 use crate::actions::create_instance::{check_room, match_plan, own_body};
 use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::{adopt, begin_metadata, take_names};
 use crate::catalog::names::is_reserved;
 use crate::catalog::product::normalise;
 use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
+use crate::desk::making::{adopt, begin_metadata, take_names};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;

@@ -1,7 +1,7 @@
 //! Timers. Most timers only trigger the reconciliation. The timer of the time limit in `error` reports the instance.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;

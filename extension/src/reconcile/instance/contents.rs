@@ -1,9 +1,9 @@
 //! Writes an instance's `metadata.resources` from the resources' outputs, its public address, and its views, which show
 //! the status in the business's words.
 
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{PHASE, REFUSED};
 use crate::catalog::template::Scope;
+use crate::desk::instance::Instance;
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus, Stage, is_late};
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Copies the plan, quotas and subscription in force into an instance's metadata.
 
 use super::context::Context;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::template::field_of;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, ResourceState};

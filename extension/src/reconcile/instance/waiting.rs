@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::purchase::purchase_of;
 use super::{plan, resources};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
 use crate::model::records::instance::{Change, Effects, End, Names, ResourceState, ResourceStatus, Stage};

@@ -1,10 +1,10 @@
 //! An instance during a decision: its product row, type, metadata and record. Row and record are saved together.
 
-use super::amount::Amount;
-use super::desk::Desk;
-use super::schema::{Field, TypeDecl};
-use super::settings::Settings;
-use super::template::Scope;
+use super::Desk;
+use crate::catalog::amount::Amount;
+use crate::catalog::schema::{Field, TypeDecl};
+use crate::catalog::settings::Settings;
+use crate::catalog::template::Scope;
 use crate::model::account::Account;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};

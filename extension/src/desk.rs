@@ -1,6 +1,10 @@
 //! The context of a decision: the account, the catalog, and the event without its content.
 
-use super::view::Catalog;
+pub(crate) mod instance;
+pub(crate) mod making;
+pub(crate) mod react;
+
+use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;

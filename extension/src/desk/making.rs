@@ -1,9 +1,9 @@
 //! Creation of an account's product: takes its claims, writes its row and adopts it for reconciliation.
 
-use super::desk::Desk;
+use super::Desk;
 use super::instance::{Instance, names};
-use super::product::Proposed;
-use super::schema::TypeDecl;
+use crate::catalog::product::Proposed;
+use crate::catalog::schema::TypeDecl;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, encode};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus, Names};
