@@ -84,7 +84,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
         let text = format!("{} may not read this account", question.actor.subject);
         return Err(Problem::Refused(Refusal::Forbidden(text)));
     }
-    desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
+    desk.account.take_in(opened.rows, &names, &[]).map_err(Problem::Failed)?;
     Ok(desk)
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     };
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
-    let types = catalog.types().map_err(problem)?;
+    let types = catalog.types().map_err(Problem::Failed)?;
     let decl = types
         .iter()
         .find(|decl| decl.name == *name || decl.aliases.contains(name))
@@ -322,7 +322,7 @@ pub(crate) fn list(
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
     let types = run(host, question, "list", |desk| match kind {
-        "tasks" => desk.catalog.types(),
+        "tasks" => Ok(desk.catalog.types()?),
         _ => Ok(Rc::default()),
     })?;
     let rows = match kind {

@@ -90,6 +90,15 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
     }
 }
 
+/// Discards what a refused event has changed, except what is told to people and what prevents a repetition.
+pub(crate) fn refused(desk: &mut Desk<'_>, event: &Event, refusal: &Refusal) -> Fallible<()> {
+    desk.account.keep_what_is_told();
+    match event.payload {
+        Payload::Product(_) => product_event::refused(desk, refusal),
+        _ => Ok(()),
+    }
+}
+
 /// Returns whether the event is from a connected account, whose prices are not the catalog's even if ids are equal.
 fn is_connected(event: &Event) -> bool {
     event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some())

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use syn::visit::{self, Visit};
 
 /// The layers, from top to bottom. The top layer uses no other layer.
-const LAYERS: [&str; 9] = ["model", "catalog", "desk", "input", "derive", "actions", "rules", "reconcile", "queries"];
+const LAYERS: [&str; 10] =
+    ["model", "catalog", "desk", "input", "derive", "actions", "rules", "reconcile", "queries", "decision"];
 
 /// The files of `rules` that name rules: the dispatch of events, the dispatch of commands, and the table of commands.
 const DISPATCH: [&str; 3] = ["rules", "rules::command", "rules::commands"];
@@ -25,6 +26,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "rules" => &["model", "catalog", "desk", "input", "derive", "actions"],
         "reconcile" => &["model", "catalog", "desk", "derive", "actions"],
         "queries" => &["model", "catalog", "desk", "input", "derive"],
+        "decision" => &["model", "catalog", "desk", "input", "derive", "actions", "rules", "reconcile", "queries"],
         other => panic!("`{other}` is not a layer"),
     }
 }

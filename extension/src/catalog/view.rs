@@ -164,7 +164,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns the products of a type, or of all types for `None`, in order of their ids. Omits deleted products.
-    pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
+    pub fn products(&self, product_type: Option<&str>) -> Fallible<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
             None => CatalogQuery::All,
@@ -220,7 +220,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Reads the stored product types.
-    pub fn stored_types(&self) -> Ruled<Vec<TypeDecl>> {
+    pub fn stored_types(&self) -> Fallible<Vec<TypeDecl>> {
         let rows = self.products(Some(PRODUCT_TYPE))?;
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
@@ -241,7 +241,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns all product types.
-    pub fn types(&self) -> Ruled<Rc<Vec<Rc<TypeDecl>>>> {
+    pub fn types(&self) -> Fallible<Rc<Vec<Rc<TypeDecl>>>> {
         if let Some(types) = &*self.all_types.borrow() {
             return Ok(types.clone());
         }

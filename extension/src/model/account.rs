@@ -48,7 +48,7 @@ impl<'h> Account<'h> {
 
     /// Stores the rows and facts that `open` returned. A row that `named` contains and `open` did not return does not
     /// exist.
-    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
+    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Fallible<()> {
         for stored in rows {
             self.take_in_row(stored)?;
         }
@@ -65,11 +65,12 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
+    fn take_in_row(&mut self, stored: StoredRow) -> Fallible<()> {
         if !(DATA_VERSION_MIN..=DATA_VERSION).contains(&stored.data_version) {
             let key = stored.row.key();
             let (written, least, most) = (stored.data_version, DATA_VERSION_MIN, DATA_VERSION);
-            return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
+            let text = format!("row {key} has data version {written}, expected {least} to {most}");
+            return Err(Failure::Internal(text));
         }
         self.tables.insert_read(stored);
         Ok(())
@@ -218,7 +219,7 @@ impl<'h> Account<'h> {
     }
 
     /// Returns whether this event or an earlier event has recorded the fact.
-    pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn is_known(&mut self, fact: &str) -> Fallible<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
             return Ok(true);
         }
@@ -241,7 +242,7 @@ impl<'h> Account<'h> {
     }
 
     /// Records a fact. Returns true if it is new.
-    pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn record_fact(&mut self, fact: &str) -> Fallible<bool> {
         let new = !self.is_known(fact)?;
         if new {
             self.facts.push(fact.to_owned());

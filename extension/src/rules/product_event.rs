@@ -65,6 +65,15 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     record_event(desk, fact, decided)
 }
 
+/// Records a refused event like a decided one. An event that its sender may not send leaves no record.
+pub(super) fn refused(desk: &mut Desk<'_>, refusal: &Refusal) -> Fallible<()> {
+    if !matches!(refusal, Refusal::Forbidden(_)) {
+        let fact = FactKey::ProductEvent(&desk.event_hash()).to_string();
+        desk.account.record_fact(&fact)?;
+    }
+    Ok(())
+}
+
 fn record_event(desk: &mut Desk<'_>, fact: String, decided: Ruled<Outcome>) -> Ruled<Outcome> {
     if decided.is_ok() {
         desk.account.record_new_fact(fact);
