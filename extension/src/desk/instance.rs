@@ -188,24 +188,17 @@ impl Instance {
     /// Restarts the creation of the instance after all its resources were destroyed.
     pub fn begin_again(&mut self) -> Ruled<()> {
         self.change(Change::BeginAgain)?;
+        let kept = self.record.kept();
         let before = std::mem::take(&mut *self.record);
-        // Generations continue to rise, so that a result of the first attempt is not mistaken for a result of the
-        // second.
         self.record = InstanceRecord {
-            state: before.state,
-            product_type: before.product_type,
-            made_at: before.made_at,
             lost_since: before.lost_since,
             watching: before.watching,
-            generation: before.generation,
             resources: before.resources,
             abandoned: before.abandoned,
             names: before.names,
             measured_at: before.measured_at,
-            adds: before.adds,
-            schedule: before.schedule,
             reached: before.reached,
-            ..InstanceRecord::default()
+            ..kept
         }
         .into();
         self.unset("error");

@@ -343,6 +343,21 @@ impl InstanceRecord {
         });
     }
 
+    /// Returns what stays of the record whenever the instance begins anew: which instance it is, its part of the
+    /// summary, its timers, and the generations, which continue to rise, so that a result of an earlier attempt is not
+    /// mistaken for a result of a later one.
+    pub fn kept(&self) -> InstanceRecord {
+        InstanceRecord {
+            state: self.state,
+            product_type: self.product_type.clone(),
+            made_at: self.made_at,
+            adds: self.adds.clone(),
+            schedule: self.schedule.clone(),
+            generation: self.generation.clone(),
+            ..InstanceRecord::default()
+        }
+    }
+
     /// Records that an effect was requested.
     pub fn request_effect(&mut self) {
         self.effects = self.effects.max(Effects::Requested);

@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
-use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, ResourceState};
+use crate::model::records::instance::{Effects, InstanceStatus, ResourceState};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -89,17 +89,7 @@ pub(super) fn forget_all(instance: &mut Instance) {
         }
         // Generations are kept after their entries are removed.
         instance.record.prune();
-        let before = std::mem::take(&mut *instance.record);
-        instance.record = InstanceRecord {
-            state: before.state,
-            product_type: before.product_type,
-            made_at: before.made_at,
-            adds: before.adds,
-            schedule: before.schedule,
-            generation: before.generation,
-            ..InstanceRecord::default()
-        }
-        .into();
+        instance.record = instance.record.kept().into();
     }
 }
 
