@@ -10,7 +10,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{ArchiveMode, Change, InstanceStatus, ResourceStatus, Task};
+use crate::model::records::instance::{ArchiveMode, Change, Data, InstanceStatus, Power, ResourceStatus, Task};
 use extension_contract::{EffectFailure, EffectFailureClass};
 use serde_json::json;
 
@@ -39,11 +39,14 @@ pub(crate) fn step_failed(
     let was_tried = std::mem::take(&mut resource.may_exist) || attempts > 1;
     let is_refused = is_final && !was_tried;
     let requested = resource.requested.take();
+    let was_to_run = match resource.status {
+        ResourceStatus::Changing => true,
+        ResourceStatus::Suspending => false,
+        _ => resource.power == Power::Running,
+    };
     let is_wanted = match status {
-        Some(InstanceStatus::Suspended) => resource.suspending,
-        Some(InstanceStatus::Provisioning | InstanceStatus::Running | InstanceStatus::Restoring) => {
-            !resource.suspending
-        }
+        Some(InstanceStatus::Suspended) => !was_to_run,
+        Some(InstanceStatus::Provisioning | InstanceStatus::Running | InstanceStatus::Restoring) => was_to_run,
         _ => false,
     };
     resource.unanswered = false;
@@ -92,7 +95,7 @@ pub(crate) fn step_failed(
             instance.record.archive = ArchiveMode::Paused;
             instance.change(Change::FailArchive)?;
         }
-        (_, Verb::Restore) => (resource.blocked, resource.restore_due) = (true, true),
+        (_, Verb::Restore) => (resource.blocked, resource.data) = (true, Data::Due),
         // Its status has changed since the request: what the new status needs does not wait for a person.
         (_, Verb::Change) if !is_wanted => {}
         _ => resource.blocked = true,

@@ -17,7 +17,7 @@ pub(crate) const MACHINE: &str = "machine";
 pub(crate) fn done(resource: &mut ResourceState, is_restoring: bool) {
     resource.status = ResourceStatus::Present;
     resource.may_exist = false;
-    resource.restore_due |= is_restoring && resource.backup.is_some();
+    resource.restore_backup(is_restoring);
 }
 
 /// Applies a successful observation of a resource that a person reported, or that an effect may have created.

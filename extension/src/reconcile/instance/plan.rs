@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
-use crate::model::records::instance::{Effects, InstanceStatus, ResourceState};
+use crate::model::records::instance::{Effects, InstanceStatus};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -85,7 +85,7 @@ pub(super) fn forget_all(instance: &mut Instance) {
         instance.unset("resources");
         instance.unset("stripe_subscription_id");
         for resource in instance.record.resources.values_mut() {
-            *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+            *resource = resource.never_requested();
         }
         // Generations are kept after their entries are removed.
         instance.record.prune();

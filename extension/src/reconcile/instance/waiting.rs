@@ -8,7 +8,7 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
-use crate::model::records::instance::{Change, Effects, End, Names, ResourceState, ResourceStatus, Stage};
+use crate::model::records::instance::{Change, Effects, End, Names, ResourceStatus, Stage};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::PurchaseStatus;
@@ -81,7 +81,7 @@ fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
                 return Ok(false);
             }
         }
-        *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+        *resource = resource.never_requested();
     }
     instance.record.effects = Effects::None;
     instance.record.prune();
