@@ -10,7 +10,9 @@ use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{ArchiveMode, Change, Data, InstanceStatus, Power, ResourceStatus, Task};
+use crate::model::records::instance::{
+    ArchiveMode, Change, CreationError, Data, InstanceStatus, Power, ResourceStatus, Task,
+};
 use extension_contract::{EffectFailure, EffectFailureClass};
 use serde_json::json;
 
@@ -82,8 +84,8 @@ pub(crate) fn step_failed(
         (Some(InstanceStatus::Provisioning), Verb::Ensure | Verb::Run) => {
             instance.record.lost_since = instance.record.lost_since.map(|_| desk.now);
             instance.change(Change::Fail(desk.now))?;
-            let error = json!({"step": step, "code": failure.code, "message": failure.message});
-            instance.set("error", error);
+            let (code, message) = (failure.code.clone(), failure.message.clone());
+            instance.fail_with(CreationError { step: Some(step), code, message });
             send_once(&mut desk.account, &mails::PROVISIONING_FAILED, &reference, &values)?;
         }
         // Back to the archive: new resources are freed again, and the backups still exist.

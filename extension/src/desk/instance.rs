@@ -10,7 +10,9 @@ use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{Change, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State};
+use crate::model::records::instance::{
+    Change, CreationError, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State, SuspendReason,
+};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
@@ -78,12 +80,12 @@ impl Instance {
         self.status() == Some(status)
     }
 
-    /// Returns the text of `metadata.status`.
-    pub fn status_text(&self) -> &str {
-        self.text("status").unwrap_or_default()
+    /// Returns the name of the status; empty if the instance has none.
+    pub fn status_text(&self) -> &'static str {
+        self.status().map_or("", InstanceStatus::name)
     }
 
-    /// Changes the state, and `metadata.status` with it. Fails if the state does not allow the change.
+    /// Changes the state. Fails if the state does not allow the change.
     pub fn change(&mut self, change: Change) -> Ruled<()> {
         let Some(next) = self.record.state.after(change) else {
             let text = format!("{}: its status `{}` does not allow this change", self.id, self.status_text());
@@ -92,14 +94,38 @@ impl Instance {
         if next != self.record.state {
             self.record.state = next;
         }
-        self.show_status();
+        let is_suspended_no_more = matches!(change, Change::Run | Change::Restore | Change::CompleteEnd);
+        if is_suspended_no_more && self.record.suspend_reason.is_some() {
+            self.record.suspend_reason = None;
+        }
+        self.show_state();
         Ok(())
     }
 
-    /// Writes `metadata.status`.
-    pub fn show_status(&mut self) {
-        if let Some(status) = self.record.state.status() {
-            self.set("status", json!(status.name()));
+    /// Sets why the instance is suspended, or about to be.
+    pub fn suspend_for(&mut self, reason: SuspendReason) {
+        if self.record.suspend_reason != Some(reason) {
+            self.record.suspend_reason = Some(reason);
+        }
+        self.show_state();
+    }
+
+    /// Sets why the instance could not be created.
+    pub fn fail_with(&mut self, error: CreationError) {
+        self.record.error = Some(error.into());
+        self.show_state();
+    }
+
+    /// Writes the state into the metadata. What another service manages has its own state there.
+    fn show_state(&mut self) {
+        let Some(status) = self.record.state.status() else { return };
+        self.set("status", json!(status.name()));
+        match self.record.suspend_reason {
+            Some(reason) => self.set("suspend_reason", json!(reason)),
+            None => self.unset("suspend_reason"),
+        }
+        if let Some(error) = self.record.error.clone() {
+            self.set("error", json!(error));
         }
     }
 
@@ -108,7 +134,7 @@ impl Instance {
         match status_in(&self.metadata) {
             Some(status) => self.change(Change::Report(status)),
             None => {
-                self.show_status();
+                self.show_state();
                 Ok(())
             }
         }
@@ -258,6 +284,7 @@ impl Instance {
             (false, true) => NOT_DRIVEN.clone_into(&mut self.record.reached),
             _ => {}
         }
+        self.show_state();
         self.is_adopted = !self.record.state.is_foreign();
         account.put_shared(&self.id, self.record.share());
         match account.get_here::<ProductRow>(&self.id)?.filter(|row| row.has(&self.values, &self.metadata)) {
@@ -269,7 +296,7 @@ impl Instance {
 }
 
 /// Returns the status in the metadata of a product row; `None` if it is not an instance status.
-fn status_in(metadata: &Object) -> Option<InstanceStatus> {
+pub(crate) fn status_in(metadata: &Object) -> Option<InstanceStatus> {
     metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
 }
 

@@ -12,7 +12,7 @@ use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, State};
+use crate::model::records::instance::{InstanceRecord, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
 use extension_contract::{ActorKind, FieldError, FieldErrorCode, LineItem, ProductValues, Refusal};
@@ -113,8 +113,6 @@ fn insert_refused(
 ) -> Ruled<String> {
     let id = format!("{}_{seed}", decl.id_prefix.as_deref().unwrap_or("prod"));
     begin_metadata(desk, decl, &mut metadata, None)?;
-    metadata.insert("status".to_owned(), json!(InstanceStatus::Error.name()));
-    metadata.insert("error".to_owned(), json!({"code": refusal.code(), "message": refusal.detail()}));
     let values = ProductValues {
         product_type: decl.name.clone(),
         name: if name.is_empty() { id.clone() } else { name },
@@ -129,8 +127,10 @@ fn insert_refused(
     desk.account.put(&id, ProductRow::from(values));
     let mut instance = Instance::load(desk, &id)?;
     instance.record = InstanceRecord { state: State::refused(), made_at: desk.now, ..InstanceRecord::default() }.into();
+    instance.fail_with(refusal.into());
     instance.save(&mut desk.account)?;
-    let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": metadata});
+    let given = &*instance.metadata;
+    let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": given});
     send_once(&mut desk.account, &mails::NEEDS_ATTENTION, &id, &values)?;
     Ok(id)
 }

@@ -251,8 +251,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
 fn mark_refused(desk: &mut Desk<'_>, id: &str, refusal: &Refusal) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.record.state = State::refused();
-    instance.show_status();
-    instance.set("error", json!({"code": refusal.code(), "message": refusal.detail()}));
+    instance.fail_with(refusal.into());
     instance.record.made_at = desk.now;
     instance.save(&mut desk.account)
 }

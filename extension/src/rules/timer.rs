@@ -17,7 +17,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Out
     if instance.is(InstanceStatus::Error) && instance.record.lost_since.is_none() {
         instance.record.lost_since = instance.failed_at();
         instance.save(&mut desk.account)?;
-        let values = json!({"instance": id, "error": instance.metadata.get("error")});
+        let values = json!({"instance": id, "error": instance.record.error});
         let reference = timer.map(TimerKey::to_string).unwrap_or_default();
         send_once(&mut desk.account, &mails::INSTANCE_UNRESOLVED, &reference, &values)?;
     }

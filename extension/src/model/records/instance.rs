@@ -7,7 +7,7 @@ mod version2;
 
 pub(crate) use resource::{Data, Power, ResourceState, ResourceStatus, Task, is_late, late_entry};
 pub(crate) use state::{Change, Deletion, End, Stage, State};
-pub(crate) use status::{InstanceStatus, SuspendReason};
+pub(crate) use status::{CreationError, InstanceStatus, SuspendReason};
 
 use super::record_key;
 use super::schedule::OpenSchedule;
@@ -95,6 +95,12 @@ pub(crate) struct InstanceRecord {
     /// restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
+    /// Why the instance is suspended. Stays during an archive and a deletion that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend_reason: Option<SuspendReason>,
+    /// Why the instance could not be created. Stays until its creation begins again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<CreationError>>,
     /// When the archived instance is deleted, if that was due while the host was down: a payment may have been made meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
