@@ -4,6 +4,7 @@ pub(crate) mod instance;
 pub(crate) mod making;
 pub(crate) mod react;
 
+use crate::catalog::price::Mode;
 use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
@@ -43,7 +44,7 @@ impl<'d> Desk<'d> {
         let reader = Rc::new(Reader::new(host));
         Desk {
             account: Account::new(reader.clone(), owner),
-            catalog: Catalog::new(reader, event.livemode == Some(true)),
+            catalog: Catalog::new(reader, Mode::of(event)),
             now: event.received_at,
             provider_time: event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
             business: &event.business,

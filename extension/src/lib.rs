@@ -38,6 +38,7 @@ pub use catalog::schema;
 pub use model::data_version::{DATA_VERSION, DATA_VERSION_MIN};
 pub use rules::commands::table as commands_table;
 
+use catalog::price::Mode;
 use catalog::view::Catalog;
 use extension_contract::*;
 use model::reader::Reader;
@@ -54,7 +55,7 @@ impl Extension for Provisioner {
 
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
         // The mode is irrelevant here: it only selects price ids.
-        queries::validate(&Catalog::new(Rc::new(Reader::new(host)), false), candidate)
+        queries::validate(&Catalog::new(Rc::new(Reader::new(host)), Mode::Test), candidate)
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {

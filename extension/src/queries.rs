@@ -3,7 +3,7 @@
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
-use crate::catalog::price::{PRICE_ID, only_id, prices_of};
+use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
@@ -68,7 +68,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
     let reader = Rc::new(Reader::new(host));
     let mut desk = Desk {
         account: Account::new(reader.clone(), Some(opened.account)),
-        catalog: Catalog::new(reader, false),
+        catalog: Catalog::new(reader, Mode::Test),
         now: question.at,
         provider_time: question.at,
         business: "",

@@ -5,7 +5,7 @@
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
 use super::old_form::{rewrite_settings, rewrite_type};
-use super::price::prices_of;
+use super::price::{Mode, prices_of};
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
@@ -24,8 +24,8 @@ use std::rc::Rc;
 /// The catalog during one decision: the entries that were read, with the changes of the decision.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
-    /// Whether the event is in live mode, where prices have different ids than in test mode.
-    pub livemode: bool,
+    /// The mode of the event.
+    pub mode: Mode,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
     /// The decoded metadata of products.
     metadata: RefCell<BTreeMap<String, Rc<Object>>>,
@@ -38,10 +38,10 @@ pub(crate) struct Catalog<'h> {
 
 impl<'h> Catalog<'h> {
     /// Creates a catalog without loaded entries.
-    pub fn new(reader: Rc<Reader<'h>>, livemode: bool) -> Self {
+    pub fn new(reader: Rc<Reader<'h>>, mode: Mode) -> Self {
         Catalog {
             reader,
-            livemode,
+            mode,
             products: RefCell::default(),
             metadata: RefCell::default(),
             prices: RefCell::default(),

@@ -3,6 +3,7 @@
 
 use super::stripe::Session;
 use super::{Body, Content, Input};
+use crate::catalog::price::Mode;
 use crate::catalog::view::Catalog;
 use crate::model::json::short_hash;
 use crate::model::keys::ClaimKey;
@@ -41,7 +42,7 @@ fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Fallibl
     {
         return Ok(None);
     }
-    let catalog = Catalog::new(Rc::new(Reader::new(host)), event.livemode == Some(true));
+    let catalog = Catalog::new(Rc::new(Reader::new(host)), Mode::of(event));
     if !is_meant(&catalog, session)? {
         return Ok(None);
     }
