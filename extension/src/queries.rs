@@ -1,15 +1,15 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
-use crate::catalog::price::{PRICE_ID, only_id, prices_of};
+use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
+use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::gather::sort_by;
@@ -68,7 +68,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
     let reader = Rc::new(Reader::new(host));
     let mut desk = Desk {
         account: Account::new(reader.clone(), Some(opened.account)),
-        catalog: Catalog::new(reader, false),
+        catalog: Catalog::new(reader, Mode::Test),
         now: question.at,
         provider_time: question.at,
         business: "",
@@ -84,7 +84,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
         let text = format!("{} may not read this account", question.actor.subject);
         return Err(Problem::Refused(Refusal::Forbidden(text)));
     }
-    desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
+    desk.account.take_in(opened.rows, &names, &[]).map_err(Problem::Failed)?;
     Ok(desk)
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     };
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
-    let types = catalog.types().map_err(problem)?;
+    let types = catalog.types().map_err(Problem::Failed)?;
     let decl = types
         .iter()
         .find(|decl| decl.name == *name || decl.aliases.contains(name))
@@ -322,7 +322,7 @@ pub(crate) fn list(
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
     let types = run(host, question, "list", |desk| match kind {
-        "tasks" => desk.catalog.types(),
+        "tasks" => Ok(desk.catalog.types()?),
         _ => Ok(Rc::default()),
     })?;
     let rows = match kind {

@@ -4,7 +4,7 @@
 use super::words::ID_BYTES;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, ProductValues};
+use extension_contract::{BillingInterval, Event, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -98,8 +98,30 @@ pub(crate) struct ProductPrice {
     pub id: Option<String>,
 }
 
+/// A mode of the provider. A price has another id in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Live,
+    Test,
+}
+
+impl Mode {
+    /// Returns the mode of an event. What does not name its mode is not live.
+    pub fn of(event: &Event) -> Mode {
+        if event.livemode == Some(true) { Mode::Live } else { Mode::Test }
+    }
+
+    /// Returns the name in the catalog.
+    fn name(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Test => "test",
+        }
+    }
+}
+
 /// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`.
-pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
+pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
         return Err(wrong_field("/prices", FieldErrorCode::WrongType, "expected an object of prices by interval"));
     };
@@ -125,7 +147,7 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
                 wrong_field(&format!("{path}/amount"), FieldErrorCode::OutOfRange, expected)
             })?,
         };
-        let id = id_of(written.get("id"), if livemode { "live" } else { "test" }, &path)?;
+        let id = id_of(written.get("id"), mode.name(), &path)?;
         if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
             return Err(wrong_field(&format!("{path}/id"), FieldErrorCode::OutOfRange, "expected 1 to 200 bytes"));
         }

@@ -103,7 +103,7 @@ fn normalise_with(
         }
     }
     if let Some(written) = metadata.get(PRICES).or_else(|| body.get(PRICES)).filter(|value| !value.is_null()) {
-        let stored = price::stored_form(written, catalog.livemode)?;
+        let stored = price::stored_form(written, catalog.mode)?;
         metadata.insert(PRICES.to_owned(), stored);
     }
     for (key, value) in body {

@@ -4,7 +4,7 @@
 //! row of a plan is read only for instances on this plan.
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
-use super::price::prices_of;
+use super::price::{Mode, prices_of};
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
@@ -22,8 +22,8 @@ use std::rc::Rc;
 /// The catalog during one decision: the entries that were read, with the changes of the decision.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
-    /// Whether the event is in live mode, where prices have different ids than in test mode.
-    pub livemode: bool,
+    /// The mode of the event.
+    pub mode: Mode,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
     /// The decoded metadata of products.
     metadata: RefCell<BTreeMap<String, Rc<Object>>>,
@@ -36,10 +36,10 @@ pub(crate) struct Catalog<'h> {
 
 impl<'h> Catalog<'h> {
     /// Creates a catalog without loaded entries.
-    pub fn new(reader: Rc<Reader<'h>>, livemode: bool) -> Self {
+    pub fn new(reader: Rc<Reader<'h>>, mode: Mode) -> Self {
         Catalog {
             reader,
-            livemode,
+            mode,
             products: RefCell::default(),
             metadata: RefCell::default(),
             prices: RefCell::default(),
@@ -162,7 +162,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns the products of a type, or of all types for `None`, in order of their ids. Omits deleted products.
-    pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
+    pub fn products(&self, product_type: Option<&str>) -> Fallible<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
             None => CatalogQuery::All,
@@ -217,7 +217,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Reads the stored product types.
-    pub fn stored_types(&self) -> Ruled<Vec<TypeDecl>> {
+    pub fn stored_types(&self) -> Fallible<Vec<TypeDecl>> {
         let rows = self.products(Some(PRODUCT_TYPE))?;
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
@@ -238,7 +238,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns all product types.
-    pub fn types(&self) -> Ruled<Rc<Vec<Rc<TypeDecl>>>> {
+    pub fn types(&self) -> Fallible<Rc<Vec<Rc<TypeDecl>>>> {
         if let Some(types) = &*self.all_types.borrow() {
             return Ok(types.clone());
         }

@@ -1,7 +1,7 @@
 //! The money that was received for periods of a subscription, less what went back, and its part for the rest of these
 //! periods. List prices take no part: a discounted year is worth what was paid for it.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};

@@ -48,7 +48,7 @@ impl<'h> Account<'h> {
 
     /// Stores the rows and facts that `open` returned. A row that `named` contains and `open` did not return does not
     /// exist.
-    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
+    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Fallible<()> {
         for stored in rows {
             self.take_in_row(stored)?;
         }
@@ -65,10 +65,10 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
+    fn take_in_row(&mut self, stored: StoredRow) -> Fallible<()> {
         if stored.data_version != DATA_VERSION {
             let (key, written) = (stored.row.key(), stored.data_version);
-            return Err(internal(format!("row {key} has data version {written}, expected {DATA_VERSION}")));
+            return Err(Failure::Internal(format!("row {key} has data version {written}, expected {DATA_VERSION}")));
         }
         self.tables.insert_read(stored);
         Ok(())
@@ -217,7 +217,7 @@ impl<'h> Account<'h> {
     }
 
     /// Returns whether this event or an earlier event has recorded the fact.
-    pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn is_known(&mut self, fact: &str) -> Fallible<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
             return Ok(true);
         }
@@ -240,7 +240,7 @@ impl<'h> Account<'h> {
     }
 
     /// Records a fact. Returns true if it is new.
-    pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn record_fact(&mut self, fact: &str) -> Fallible<bool> {
         let new = !self.is_known(fact)?;
         if new {
             self.facts.push(fact.to_owned());

@@ -2,12 +2,12 @@
 //! items that are limited to one per account.
 
 use super::schedule::{DesiredSchedule, mail_unless_explained};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
@@ -30,6 +30,18 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// Why a purchase is ended and refunded, as the account hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Because {
+    /// The account was closed before the purchase.
+    AccountClosed,
+    /// Another purchase already holds the item.
+    AlreadyActive,
+    /// No plan of the account ever allowed the purchase.
+    UpgradeRequired,
+}
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
@@ -132,7 +144,7 @@ fn check_one_time_purchase(
 ) -> Ruled<()> {
     if standing.is_after_closing(paid_at) {
         let products = purchase.values.items.iter().map(|item| item.product_id.clone()).collect();
-        refund_purchase(desk, id, purchase, products, "account_closed")?;
+        refund_purchase(desk, id, purchase, products, Because::AccountClosed)?;
         let values = json!({
             "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
             "currency": purchase.values.total.currency, "subscription": null,
@@ -145,8 +157,8 @@ fn check_one_time_purchase(
     let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
     let is_unmet = terms.condition.as_ref().is_some_and(|condition| !standing.is_granted_by_plan(condition));
     let because = match () {
-        () if holder.is_some_and(|holder| holder.id != id) => "already_active",
-        () if is_unmet && is_unmet_for_good(desk.now, standing, desired, paid_at) => "upgrade_required",
+        () if holder.is_some_and(|holder| holder.id != id) => Because::AlreadyActive,
+        () if is_unmet && is_unmet_for_good(desk.now, standing, desired, paid_at) => Because::UpgradeRequired,
         () => return Ok(()),
     };
     refund_purchase(desk, id, purchase, vec![price.product_id.clone()], because)
@@ -158,7 +170,7 @@ fn refund_purchase(
     id: &str,
     purchase: &PurchaseRow,
     products: Vec<String>,
-    because: &str,
+    because: Because,
 ) -> Ruled<()> {
     let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
     let mut row = PurchaseRow::clone(purchase);
@@ -183,9 +195,9 @@ fn refusal_reason(
     desired: &mut DesiredSchedule,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
-) -> Ruled<Option<&'static str>> {
+) -> Ruled<Option<Because>> {
     if standing.is_after_closing(facts.row.first_at) {
-        return Ok(Some("account_closed"));
+        return Ok(Some(Because::AccountClosed));
     }
     let (mut owned, mut unmet, mut taken, mut is_known) = (0, Vec::new(), Vec::new(), true);
     for (price, quantity) in &facts.gives {
@@ -228,7 +240,7 @@ fn refusal_reason(
     }
     // If only some of a subscription's prices are affected, a person decides.
     if owned > 0 && owned == facts.gives.len() {
-        return Ok(is_known.then_some("already_active"));
+        return Ok(is_known.then_some(Because::AlreadyActive));
     }
     for (beside, product, since) in taken {
         let values = json!({"subscription": facts.id, "beside": beside, "product": product});
@@ -242,7 +254,7 @@ fn refusal_reason(
     let Some(purchase) = &billing.purchase else { return Ok(None) };
     let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
     let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
-    Ok(paid_at.filter(|at| is_unmet_for_good(desk.now, standing, desired, *at)).map(|_| "upgrade_required"))
+    Ok(paid_at.filter(|at| is_unmet_for_good(desk.now, standing, desired, *at)).map(|_| Because::UpgradeRequired))
 }
 
 /// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
@@ -409,7 +421,7 @@ fn is_unmet_for_good(
     due <= now
 }
 
-fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
+fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Because) -> Ruled<()> {
     if !facts.row.is_final() {
         desk.account.ask(cancel_now(&facts.id)?);
     }

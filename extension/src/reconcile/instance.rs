@@ -13,8 +13,8 @@ mod stock;
 mod waiting;
 
 use super::schedule::{self, DesiredSchedule};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;
@@ -184,15 +184,12 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
     use InstanceStatus::{Archived, Archiving, Error, Provisioning, Running, Suspended};
     use SuspendReason::Payment;
     let paused = instance.record.archive == ArchiveMode::Paused;
-    let set_reason = |instance: &mut Instance, reason: SuspendReason| {
-        instance.set("suspend_reason", json!(reason.name()));
-    };
     let Some(status) = instance.status() else { return Ok(()) };
     if !matches!(desired, Desired::Suspended(Payment, _)) && instance.record.ends_at.is_some() {
         instance.record.ends_at = None;
     }
     if let (Suspended, Desired::Suspended(reason, _)) = (status, desired) {
-        set_reason(instance, reason);
+        instance.suspend_for(reason);
     }
     match (status, desired) {
         // The plan was cancelled during provisioning: no new resources are created, and existing resources are freed.
@@ -200,13 +197,12 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         // Nobody will try again what failed, so that its data need not stay.
         (Error, _) if context.standing.closed_at.is_some() => instance.lapse(),
         (Running, Desired::Suspended(reason, _)) => {
-            set_reason(instance, reason);
+            instance.suspend_for(reason);
             instance.change(Change::Suspend)
         }
         (Running, Desired::Idle) if !paused => instance.change(Change::Archive),
         // A payment counts as use.
         (Suspended, Desired::Running | Desired::Idle) => {
-            instance.unset("suspend_reason");
             instance.record.archive = ArchiveMode::Automatic;
             set_running(now, instance)
         }
@@ -220,11 +216,9 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         (Archiving, Desired::Running | Desired::Idle)
             if nothing_freed(&instance.record) && !paused && is_paid_again(instance, desired) =>
         {
-            instance.unset("suspend_reason");
             set_running(now, instance)
         }
         (Archived, Desired::Running | Desired::Idle) if !paused && is_paid_again(instance, desired) => {
-            instance.unset("suspend_reason");
             instance.change(Change::Restore)
         }
         (Archived, Desired::Suspended(Payment, since)) => {
@@ -240,7 +234,7 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
 
 /// Returns whether an instance whose plan is in force is to run: in use, or, since a payment counts as use, after it was unpaid.
 fn is_paid_again(instance: &Instance, desired: Desired) -> bool {
-    desired == Desired::Running || instance.text("suspend_reason") == Some(SuspendReason::Payment.name())
+    desired == Desired::Running || instance.record.suspend_reason == Some(SuspendReason::Payment)
 }
 
 /// Returns whether no payment for the instance is possible any more.
@@ -272,7 +266,6 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
         Some(InstanceStatus::Archiving) => instance.change(Change::CompleteArchive)?,
         Some(InstanceStatus::Deleting) => {
             instance.change(Change::CompleteEnd)?;
-            instance.unset("suspend_reason");
             if instance.record.effects == Effects::Requested {
                 instance.record.effects = Effects::None;
             }

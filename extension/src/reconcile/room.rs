@@ -1,8 +1,8 @@
 //! Determines which instances and held amounts exceed the allowed amounts, and when they are suspended.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::{AccountStanding, UNLIMITED};
+use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;

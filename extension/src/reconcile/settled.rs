@@ -1,9 +1,9 @@
 //! Marks ended subscriptions as settled if they are no longer needed. Later events read settled subscriptions only by
 //! name.
 
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;

@@ -2,10 +2,10 @@
 //! that receives the share, and sent to this account by a message.
 
 use crate::catalog::account_name::{account_of, text_of};
-use crate::catalog::desk::Desk;
 use crate::catalog::split::Share;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};

@@ -9,7 +9,6 @@ use crate::catalog::checks::{
     read_type, unreadable,
 };
 use crate::catalog::declared::OwnResources;
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
@@ -25,6 +24,7 @@ use crate::catalog::return_address;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;

@@ -6,7 +6,7 @@
 //! fetched.
 
 use crate::actions::fetch::fetch;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;

@@ -2,9 +2,9 @@
 //! amount; an event with another amount is rejected.
 
 use crate::actions::permission::check_owner;
-use crate::catalog::desk::Desk;
 use crate::derive::offer::{OFFERED_PRICE, OFFERED_QUANTITY};
 use crate::derive::sold::terms_of;
+use crate::desk::Desk;
 use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
