@@ -195,8 +195,8 @@ fn paid_quantity(
         let of_second = || row.history.iter().rev().filter(|seen| Some(seen.at()) == newest).filter_map(named);
         let seen = of_second().find(|quantity| counted.quantities.contains(quantity)).or_else(|| of_second().next());
         let paid = seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0);
-        // Fewer that were asked for later are paid for as well.
-        good().filter(|seen| seen.at() > at).filter_map(named).fold(paid, u32::min)
+        // Fewer that were asked for later are paid for as well, and nothing after the price was taken off.
+        good().filter(|seen| seen.at() > at).map(|seen| named(seen).unwrap_or(0)).fold(paid, u32::min)
     });
     let period = row.state().items.iter().filter(|item| is_same(&item.price_id)).map(|item| item.period_start).min();
     let mut paid = Paid { quantity, before: None };

@@ -134,7 +134,8 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     if invoice.failed_at.is_some() {
         publish(desk, &built_in_facts::INVOICE_PAYMENT_FAILED, id, &[id])?;
     }
-    let is_linked = update_billing_history(desk, id, &invoice)? | link_payments(desk, id, object)?;
+    let is_paid = invoice.status == InvoiceStatus::Paid;
+    let is_linked = update_billing_history(desk, id, &invoice)? | (is_paid && link_payments(desk, id, object)?);
     let is_changed = news == News::Changed || is_booked_now || is_linked;
     let (status, stale) = (invoice.status, snapshot(&invoice));
     if known.as_ref() != Some(&invoice) {
@@ -172,7 +173,7 @@ fn claim(
     desk.account.claim(keys)
 }
 
-/// Stores the invoice in each of its payments. Returns true if any payment changed.
+/// Stores a paid invoice in each of its payments. Returns true if any payment changed.
 fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) -> Ruled<bool> {
     let mut changed = false;
     for (intent, charge) in object.payments() {
