@@ -117,7 +117,8 @@ pub(crate) struct Task {
 #[serde(from = "Stored", into = "Stored")]
 pub(crate) struct ResourceState {
     pub status: ResourceStatus,
-    /// The resource in effect kinds, such as `function`. It belongs to its instance also when the type declares it no more.
+    /// The resource in effect kinds, such as `function`. It belongs to its instance also when the type declares it no
+    /// more.
     pub kind: Option<String>,
     /// Generation; rises with each request.
     pub generation: u32,
