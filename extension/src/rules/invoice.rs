@@ -294,7 +294,8 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             oldest.and_then(|(_, id)| billing.failed.remove(&id));
         }
     }
-    if invoice.status == InvoiceStatus::Paid {
+    // The credit of a change pays for nothing: what it gives back may never have been paid.
+    if invoice.status == InvoiceStatus::Paid && !(invoice.is_change() && invoice.total_minor < 0) {
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let charged = invoice.lines.iter().filter(|line| line.amount_minor > 0);
         let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));
