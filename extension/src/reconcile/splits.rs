@@ -110,7 +110,10 @@ fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) ->
     if known.as_ref().is_some_and(|known| known.sold_at <= sold_at) {
         return Ok(known);
     }
-    let then = share_in(desk, &*price.sold_at(sold_at)?)?.map(|agreed| Agreed { sold_at, ..agreed });
+    let has_changed = price.terms()?.has_changed_split();
+    let then = share_in(desk, &*price.sold_at(sold_at)?)?;
+    // Without another share, it does not matter since when the product is sold.
+    let then = then.map(|agreed| Agreed { sold_at: if has_changed { sold_at } else { 0 }, ..agreed });
     // What is booked for an account stays with it.
     Ok(match (known, then) {
         (Some(known), Some(then)) if known.share.to == then.share.to => Some(then),

@@ -108,7 +108,7 @@ fn a_failed_refund_that_is_not_booked_is_found() {
         let kinds = ["refund.failed", "refund.updated", "charge.refund.updated"];
         without(event, |event| kinds.contains(&event.kind.as_str()))
     };
-    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
+    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "subscription");
 }
 
 /// Given coupons, an extension that books list prices is found.
@@ -146,7 +146,7 @@ fn a_closed_account_with_a_subscription_is_found() {
 #[test]
 fn a_version_that_is_not_read_is_found() {
     let event = |event: Event| without(event, |event| body(event)["api_version"] == "2025-09-30.clover");
-    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
+    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "subscription");
 }
 
 /// Given creators whose prices change, an extension that charges the newest price for use that is reported late is found.
