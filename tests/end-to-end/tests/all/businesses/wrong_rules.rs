@@ -108,7 +108,7 @@ fn a_failed_refund_that_is_not_booked_is_found() {
         let kinds = ["refund.failed", "refund.updated", "charge.refund.updated"];
         without(event, |event| kinds.contains(&event.kind.as_str()))
     };
-    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "subscription");
+    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
 }
 
 /// Given coupons, an extension that books list prices is found.
