@@ -23,7 +23,6 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
-use crate::model::records::record_key;
 use crate::model::records::session::Session;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
@@ -232,7 +231,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
     }
     let currency = desk.catalog.settings()?.currency.clone();
     let mut uses = Uses::default();
-    desk.account.load_whole(&record_key(UsageDay::COLLECTION, "").kind())?;
+    desk.account.load_whole(UsageDay::COLLECTION)?;
     for (_, day) in desk.account.all::<UsageDay>()? {
         if (start..end).contains(&day.start) {
             day.uses.0.iter().cloned().for_each(|used| uses.add(used));
@@ -248,7 +247,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         currency: currency.clone(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
-    desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
+    desk.account.load_whole(InstanceRecord::COLLECTION)?;
     for (id, record) in desk.account.all::<InstanceRecord>()? {
         for (meter, quantity) in &record.adds.measured {
             if record.measured_at.get(meter).is_some_and(|at| (start..end).contains(at)) {

@@ -8,6 +8,7 @@ use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
 use super::mail;
 use super::reader::Reader;
+use super::records::record_key;
 use super::records::token::Access;
 use super::table::{Table, typed};
 use super::tables::{HasTable, Tables};
@@ -195,8 +196,9 @@ impl<'h> Account<'h> {
         self.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
     }
 
-    /// Reads all rows of a kind.
-    pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
+    /// Reads all rows of a collection.
+    pub fn load_whole(&mut self, collection: &str) -> Ruled<()> {
+        let kind = record_key(collection, "").kind();
         let mut after: Option<String> = None;
         loop {
             let ids = self.page(kind.clone(), after, PAGE_ROWS_MAX)?;

@@ -22,7 +22,7 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason,
 };
-use crate::model::time::{HOUR_MS, plus_days, rfc3339};
+use crate::model::time::{DELIVERY_DAYS, HOUR_MS, plus_days, rfc3339};
 use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -164,18 +164,16 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
 
 /// Time after which a deletion is late: timers fire within seconds, unless the host is down.
 const LATE_MS: i64 = HOUR_MS;
-/// Days for which a late deletion waits for the events that the host has missed: Stripe delivers them for so long.
-const MISSED_DAYS: u32 = 3;
 
 /// Returns when an archived instance is deleted whose deletion is due at `due`. If this time has passed unnoticed, what happened
-/// meanwhile is not known yet, so the deletion waits.
+/// meanwhile is not known yet, so the deletion waits for the events that the host has missed.
 fn deletion(now: Timestamp, instance: &mut Instance, context: &Context<'_>, due: Timestamp) -> Timestamp {
     if context.standing.closed_at.is_some() || due.saturating_add(LATE_MS) > now && instance.record.ends_at.is_none() {
         return due;
     }
     match instance.record.ends_at {
         Some(at) => at,
-        None => *instance.record.ends_at.insert(plus_days(now, MISSED_DAYS)),
+        None => *instance.record.ends_at.insert(plus_days(now, DELIVERY_DAYS)),
     }
 }
 

@@ -9,7 +9,6 @@ use crate::model::keys::TimerKey;
 use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
-use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::time::rfc3339;
 use extension_contract::Timestamp;
@@ -78,7 +77,7 @@ struct InstanceRows(Vec<(String, Rc<InstanceRecord>)>);
 
 impl InstanceRows {
     fn read(desk: &mut Desk<'_>) -> Ruled<InstanceRows> {
-        desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
+        desk.account.load_whole(InstanceRecord::COLLECTION)?;
         Ok(InstanceRows(desk.account.all::<InstanceRecord>()?))
     }
 }

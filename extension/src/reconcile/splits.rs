@@ -16,7 +16,6 @@ use crate::model::money::{part_of, share_of_total};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::record_key;
 use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
@@ -65,7 +64,7 @@ fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     if changed.is_empty() {
         return Ok(BTreeSet::new());
     }
-    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    desk.account.load_whole(Invoice::COLLECTION)?;
     let is_of = |invoice: &Invoice| invoice.subscription.as_ref().is_some_and(|id| changed.contains(id));
     Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id)))
 }

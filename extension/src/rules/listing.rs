@@ -18,7 +18,6 @@ use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use crate::model::records::record_key;
 use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, QuotaRefusal, Refusal};
 use serde_json::{Value, json};
 
@@ -160,7 +159,7 @@ fn price_as_in_a_catalog(current: &ProductValues, body: &mut Object) {
 
 /// Fails if the account lists as many products as it may.
 fn may_list_another(desk: &mut Desk<'_>) -> Ruled<()> {
-    desk.account.load_whole(&record_key(ListingRow::COLLECTION, "").kind())?;
+    desk.account.load_whole(ListingRow::COLLECTION)?;
     let listed = desk.account.all::<ListingRow>()?.len();
     if listed < LISTINGS_MAX {
         return Ok(());

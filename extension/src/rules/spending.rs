@@ -11,7 +11,6 @@ use crate::model::money::{to_micros, to_minor_up};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
-use crate::model::records::record_key;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::is_rfc3339;
 use extension_contract::*;
@@ -31,7 +30,7 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
             if let Some(invoice) = &month.invoice
                 && desk.account.get::<Invoice>(invoice)?.is_some()
             {
-                desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
+                desk.account.load_whole(Payment::COLLECTION)?;
             }
         }
         Err(_) => month.refused = month.invoice.is_none(),
