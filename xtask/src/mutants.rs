@@ -41,6 +41,9 @@ pub struct Options {
     /// Instead, play all scenarios with each mutant, and print the scenarios that fail.
     #[arg(long)]
     find: bool,
+    /// Instead, judge each mutant by the laws of `explore` and by `simulate` alone, without what its scenarios expect.
+    #[arg(long, conflicts_with = "find")]
+    laws: bool,
     /// Format of the report on standard output.
     #[arg(long, value_enum, default_value_t = report::Format::Text)]
     format: report::Format,
@@ -57,9 +60,13 @@ pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let mut steps = || -> Result<bool> {
         let sources_hash = groups.run("copy", || copy::workspace(&all))?;
-        let programs = groups.run("build", || build::programs(&all))?;
+        let programs = groups.run("build", || build::programs(&all, options.laws))?;
         if options.find {
             groups.run("find", || find_catchers(&chosen, &programs))?;
+            return Ok(true);
+        }
+        if options.laws {
+            groups.run("laws", || judge_by_laws(&chosen, &programs))?;
             return Ok(true);
         }
         let mut results = Results::open(sources_hash)?;
@@ -100,5 +107,18 @@ fn find_catchers(chosen: &[&Mutant], programs: &Programs) -> Result<()> {
             println!("    {scenario}");
         }
     }
+    Ok(())
+}
+
+/// Prints for each mutant the law that it breaks, and how many break one.
+fn judge_by_laws(chosen: &[&Mutant], programs: &Programs) -> Result<()> {
+    let judged = || chosen.iter().filter(|mutant| !matches!(mutant.verdict, Verdict::Survives(_)));
+    let mut noticed = 0;
+    for mutant in judged() {
+        let law = catcher::broken_law(mutant, programs)?;
+        noticed += usize::from(law.is_some());
+        println!("{}\t{}", mutant.id, law.as_deref().unwrap_or("no law"));
+    }
+    println!("{noticed} of {} mutants break a law", judged().count());
     Ok(())
 }

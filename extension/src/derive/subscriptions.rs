@@ -290,7 +290,10 @@ pub(crate) fn facts(
             true => account.get::<BillingHistory>(&id)?,
             false => account.get_here::<BillingHistory>(&id)?,
         };
-        let billing = billing.unwrap_or_else(|| none.clone());
+        let mut billing = billing.unwrap_or_else(|| none.clone());
+        if !billing.by_credit.is_empty() {
+            Rc::make_mut(&mut billing).count_credits();
+        }
         rows.push((id, row, billing));
     }
     let known = known_prices(catalog, &rows)?;

@@ -123,7 +123,7 @@ mod tests {
     const YEAR: Period = Period { start: 0, end: 365 };
 
     fn line(price: &str, amount_minor: i64, proration: bool) -> Line {
-        Line { price: Some(price.to_owned()), amount_minor, quantity: None, proration }
+        Line { price: Some(price.to_owned()), amount_minor, quantity: None, proration, credit: amount_minor < 0 }
     }
 
     fn rest(invoice: &Invoice, back_minor: i64, now: Timestamp) -> i64 {

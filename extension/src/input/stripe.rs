@@ -363,6 +363,8 @@ pub(crate) struct Line<'a> {
     pricing: Option<Pricing<'a>>,
     #[serde(default)]
     proration: Option<bool>,
+    #[serde(default)]
+    proration_details: Option<ProrationDetails>,
     #[serde(borrow, default)]
     parent: Option<LineParent<'a>>,
     #[serde(borrow, default)]
@@ -404,8 +406,17 @@ struct LineParent<'a> {
 struct ItemDetails<'a> {
     #[serde(default)]
     proration: Option<bool>,
+    #[serde(default)]
+    proration_details: Option<ProrationDetails>,
     #[serde(borrow, default)]
     subscription: Option<Ref<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct ProrationDetails {
+    /// The lines for which a credit gives money back.
+    #[serde(default)]
+    credited_items: Option<IgnoredAny>,
 }
 
 impl Line<'_> {
@@ -419,6 +430,12 @@ impl Line<'_> {
     /// Returns whether the line is a proration.
     pub fn is_proration(&self) -> bool {
         self.proration.or_else(|| self.details()?.proration).unwrap_or(false)
+    }
+
+    /// Returns whether the line gives money back for the rest of a period. After a full discount, its amount is 0.
+    pub fn is_credit(&self) -> bool {
+        let details = || self.proration_details.as_ref().or(self.details()?.proration_details.as_ref());
+        self.amount < 0 || details().is_some_and(|details| details.credited_items.is_some())
     }
 
     /// Returns start and end of the time that the line pays for, in seconds since the epoch.

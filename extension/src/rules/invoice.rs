@@ -16,10 +16,10 @@ use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payme
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{BEGINNING, BY_HAND, CHANGE, Invoice, InvoiceStatus, Line, RENEWAL};
 use crate::model::records::payment::Payment;
-use crate::model::records::subscription_history::{BillingHistory, COUNTED_MAX, Counted, KEPT_MAX, OpenInvoice};
+use crate::model::records::subscription_history::{BillingHistory, ByCredit, Counted, KEPT_MAX, OpenInvoice};
 use extension_contract::*;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 fn parse_status(text: &str) -> Option<InvoiceStatus> {
@@ -207,6 +207,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         amount_minor: line.amount,
         quantity: line.quantity,
         proration: line.is_proration(),
+        credit: line.is_credit(),
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
     sort_by(&mut lines, Ord::cmp);
@@ -256,7 +257,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
         invoice
             .lines
             .iter()
-            .filter(|line| line.amount_minor > 0 || line.amount_minor == 0 && !line.proration)
+            .filter(|line| !line.credit)
             .filter_map(|line| line.price.clone())
     };
     let open = |void_at: Option<Timestamp>| {
@@ -294,28 +295,22 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             oldest.and_then(|(_, id)| billing.failed.remove(&id));
         }
     }
-    // The credit of a change pays for nothing: what it gives back may never have been paid.
-    if invoice.status == InvoiceStatus::Paid && !(invoice.is_change() && invoice.total_minor < 0) {
-        let at = invoice.paid_at.unwrap_or(invoice.at);
-        let charged = invoice.lines.iter().filter(|line| line.amount_minor > 0);
+    if invoice.status == InvoiceStatus::Paid {
+        let paid_at = invoice.paid_at.unwrap_or(invoice.at);
+        let charged = invoice.lines.iter().filter(|line| !line.credit);
         let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));
         let is_whole = invoice.began_subscription() || invoice.reason == RENEWAL;
         let period = invoice.period_start.filter(|_| is_whole);
         let counted = Counted { prices: open(None).prices, quantities, at: period.unwrap_or(invoice.first_at) };
-        billing.counted.insert(id.to_owned(), counted);
-        if billing.counted.len() > COUNTED_MAX {
-            let oldest = billing.counted.iter().map(|(id, counted)| (counted.at, id.clone())).min();
-            oldest.and_then(|(_, id)| billing.counted.remove(&id));
-        }
-        for price in prices() {
-            let later = |times: &mut BTreeMap<String, Timestamp>, at: Timestamp| {
-                let latest = times.entry(price.clone()).or_insert(at);
-                *latest = (*latest).max(at);
-            };
-            later(&mut billing.paid, at);
+        let credits = || invoice.lines.iter().filter(|line| line.amount_minor < 0);
+        if invoice.is_change() && invoice.total_minor <= 0 && credits().next().is_some() {
+            let credited = gather(credits().filter_map(|line| line.price.clone()));
+            billing.credit(id, ByCredit { change: counted, paid_at, credited });
+        } else {
             if let Some(start) = period {
-                later(&mut billing.renewed, start);
+                billing.count_period(&counted.prices, start);
             }
+            billing.count(id, counted, paid_at);
         }
     }
     let known = known.unwrap_or_default();
@@ -334,5 +329,6 @@ fn undated(billing: &BillingHistory) -> BillingHistory {
     let mut undated = billing.clone();
     undated.open.values_mut().for_each(|open| open.at = 0);
     undated.counted.values_mut().for_each(|counted| counted.at = 0);
+    undated.by_credit.values_mut().for_each(|by_credit| by_credit.change.at = 0);
     undated
 }

@@ -1,17 +1,19 @@
 //! How much was a subscription item billed for its current period? This amount determines the credit for unused time.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::object::Object;
 use crate::state::State;
 
 /// A charge for a subscription item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Billed {
     /// The amount in minor units, after discounts.
     pub amount: i64,
     /// The billed period, in Unix seconds.
     pub period: (i64, i64),
+    /// The invoice and the line that billed it, as `credited_items` of a credit names them; null without an invoice.
+    pub billed_by: Value,
 }
 
 /// Returns the newest charge for the current period of a subscription item: the debit of the last change, else the line
@@ -28,15 +30,17 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     // Invoice items from before the period do not belong to it.
     let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
     if let Some(debit) = items.find(is_debit) {
-        let off = line_of(st, &debit).map_or(0, |line| taken_off(&line));
-        return of_same(item, &debit.value(), debit.int("amount") - off);
+        let line = line_of(st, &debit);
+        let off = line.as_ref().map_or(0, taken_off);
+        let billed_by = line.map_or(Value::Null, |line| named(&line));
+        return of_same(item, &debit.value(), debit.int("amount") - off, billed_by);
     }
     let is_regular = |line: &&Value| {
         line["parent"]["subscription_item_details"]["subscription_item"] == item["id"] && &line["period"]["end"] == end
     };
     let mut invoices = st.newest("invoice", Some(customer)).take_while(|made| made.int("created") >= start);
     let line = invoices.find_map(|invoice| invoice.list_at("lines").iter().find(is_regular).cloned())?;
-    of_same(item, &line, line["amount"].as_i64()? - taken_off(&line))
+    of_same(item, &line, line["amount"].as_i64()? - taken_off(&line), named(&line))
 }
 
 /// Returns the invoice line of an invoice item, if it is on an invoice.
@@ -46,15 +50,20 @@ fn line_of(st: &State, item: &Object) -> Option<Value> {
     invoice.list_at("lines").iter().find(is_its).cloned()
 }
 
+/// Returns `credited_items` of a credit for a line.
+fn named(line: &Value) -> Value {
+    json!({ "invoice": line["invoice"], "invoice_line_items": [line["id"]] })
+}
+
 fn taken_off(line: &Value) -> i64 {
     let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
 /// Returns the charge of an invoice item or line, if it was for the subscription item's current price and quantity.
-fn of_same(item: &Value, bill: &Value, amount: i64) -> Option<Billed> {
+fn of_same(item: &Value, bill: &Value, amount: i64, billed_by: Value) -> Option<Billed> {
     let is_same = bill["_price"]["id"] == item["price"]["id"]
         && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));
     let period = (bill["period"]["start"].as_i64()?, bill["period"]["end"].as_i64()?);
-    is_same.then_some(Billed { amount, period })
+    is_same.then_some(Billed { amount, period, billed_by })
 }

@@ -92,7 +92,7 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
         period: (now, now),
         price,
         quantity: priced.quantity,
-        parent: item_parent("", false, &json!(sub.id())),
+        parent: item_parent("", false, &Value::Null, &json!(sub.id())),
         metadata: json!({}),
         tax_rates: priced.tax_rates.clone(),
         discounts: Vec::new(),

@@ -136,7 +136,7 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         period,
         price: item.get("_price").clone(),
         quantity: item.int("quantity"),
-        parent: item_parent(item.id(), item.is("proration"), subscription),
+        parent: item_parent(item.id(), item.is("proration"), item.get("_credited"), subscription),
         metadata: item.get("metadata").clone(),
         tax_rates: item.get("tax_rates").clone(),
         discounts: crate::discount::item::of(st, &item.value()),

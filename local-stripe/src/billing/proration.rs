@@ -43,6 +43,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         None => Billed {
             amount: full_price(st, sub, item)?,
             period: (item["current_period_start"].as_i64().unwrap_or_default(), end),
+            billed_by: Value::Null,
         },
     };
     let from_s = from_s.clamp(billed.period.0, end);
@@ -71,6 +72,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         pending.set("proration", true);
         pending.set("discountable", false);
         pending.set("_debit", half == Half::Remaining);
+        pending.set("_credited", billed.billed_by);
     });
     Ok(())
 }

@@ -256,12 +256,12 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
     })
 }
 
-/// Builds the parent of an invoice item's line.
-pub fn item_parent(item: &str, proration: bool, subscription: &Value) -> Value {
+/// Builds the parent of an invoice item's line. `credited` names the line for which a credit gives money back.
+pub fn item_parent(item: &str, proration: bool, credited: &Value, subscription: &Value) -> Value {
     json!({
         "invoice_item_details": {
             "invoice_item": item, "proration": proration,
-            "proration_details": { "credited_items": null }, "subscription": subscription,
+            "proration_details": { "credited_items": credited }, "subscription": subscription,
         },
         "subscription_item_details": null,
         "type": "invoice_item_details",

@@ -181,7 +181,7 @@ pub const CHANGES: &[Change] = &[
             ("plan", OldValue::Of(plan)),
             ("price", OldValue::Hidden("_price")),
             ("proration", OldValue::Of(line_proration)),
-            ("proration_details", OldValue::Of(|_| json!({ "credited_items": null }))),
+            ("proration_details", OldValue::Of(line_proration_details)),
             ("subscription", OldValue::Of(line_subscription)),
             ("subscription_item", OldValue::Maybe(line_subscription_item)),
             ("tax_amounts", OldValue::Of(|line| tax_amounts(line, "taxes"))),
@@ -581,6 +581,10 @@ fn line_proration(line: &Object) -> Value {
     let item = line.at("parent.invoice_item_details.proration");
     let subscription = line.at("parent.subscription_item_details.proration");
     json!(item == &json!(true) || subscription == &json!(true))
+}
+
+fn line_proration_details(line: &Object) -> Value {
+    json!({ "credited_items": line.at("parent.invoice_item_details.proration_details.credited_items") })
 }
 
 fn line_subscription(line: &Object) -> Value {

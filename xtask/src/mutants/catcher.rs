@@ -25,6 +25,8 @@ pub struct Programs {
 const STOPPED_AFTER: Duration = Duration::from_secs(60);
 /// Time after which the search for catchers is stopped, for one mutant.
 const SEARCH_STOPPED_AFTER: Duration = Duration::from_secs(600);
+/// Time after which the simulation of a business is stopped.
+const SIMULATION_STOPPED_AFTER: Duration = Duration::from_secs(120);
 /// Time between two looks at a running program.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Exit code of `host-shim replay` for input that it cannot play.
@@ -102,6 +104,57 @@ pub fn failing_scenarios(mutant: &Mutant, programs: &Programs) -> Result<Vec<Str
         return Ok(vec!["(the search was stopped)".to_owned()]);
     }
     Ok(failed_in(&output()?))
+}
+
+/// Returns the law that a mutant breaks in a variant of its scenarios, or the first difference in a simulation of its business and of
+/// the others; `None` if there is none. Nothing that a scenario expects is judged.
+///
+/// # Errors
+///
+/// Fails if the host can't be run.
+pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>> {
+    let mut businesses = BUSINESSES.to_vec();
+    if let Verdict::Scenarios(paths) = &mutant.verdict {
+        let mut command = Command::new(&programs.host);
+        command.current_dir(copy::root()).args(["explore", "--native", "--samples", "20", "--jobs", "1"]);
+        command.args(["--only", "orders,repeats,drops,failures,endings,edits", "--budget", "40s", "--format", "json"]);
+        command.arg("--write").arg(copy::folder().join("explored")).args(paths);
+        finish(&mut command, Some(mutant), STOPPED_AFTER)?;
+        let broken = output()?.lines().find_map(|line| serde_json::from_str::<Explored>(line).ok());
+        if let Some(Explored { broken }) = broken {
+            return Ok(Some(format!("explore, {}: {}: {}", broken.kind, broken.law, broken.what)));
+        }
+        // The business of the scenario first.
+        businesses.sort_by_key(|business| !paths.iter().any(|path| path.split('/').any(|part| part == *business)));
+    }
+    for business in businesses {
+        let mut command = Command::new(&programs.host);
+        command.current_dir(copy::root()).args(["simulate", business, "--native", "--seed", "1", "--jobs", "1"]);
+        command.args(["--customers", "50", "--days", "60", "--format", "json"]);
+        if finish(&mut command, Some(mutant), SIMULATION_STOPPED_AFTER)? != Some(0) {
+            let line = output()?.lines().next().unwrap_or_default().to_owned();
+            return Ok(Some(format!("simulate {business}: {line}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The businesses of the fixtures that can be simulated.
+const BUSINESSES: [&str; 8] =
+    ["tesslate", "podcasts", "solobase", "seats", "orchestra", "twobot", "families-and-add-ons", "saas-plugins"];
+
+/// A line of a report of `explore` about a broken law.
+#[derive(Deserialize)]
+struct Explored {
+    broken: Broken,
+}
+
+/// A broken law.
+#[derive(Deserialize)]
+struct Broken {
+    kind: String,
+    law: String,
+    what: String,
 }
 
 /// A line of a report in JSON; only lines about a case have the member.

@@ -289,7 +289,7 @@ prop_compose! {
             subscription_at: subscription.as_ref().map(|_| at),
             customer,
             subscription,
-            lines: vec![Line { price, amount_minor: 1, quantity: None, proration: false }],
+            lines: vec![Line { price, amount_minor: 1, quantity: None, proration: false, credit: false }],
             ..Invoice::default()
         }
     }

@@ -36,6 +36,9 @@ pub(crate) struct Line {
     pub quantity: Option<u32>,
     /// Whether it is a proration.
     pub proration: bool,
+    /// Whether it gives money back for the rest of a period. After a full discount, its amount is 0.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub credit: bool,
 }
 
 /// The stored fields of an invoice.

@@ -65,8 +65,19 @@ pub(crate) struct Counted {
     pub at: Timestamp,
 }
 
+/// A change that asked for no money, since its credit was at least as large as its charge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct ByCredit {
+    /// What the credit paid for.
+    pub change: Counted,
+    /// Time at which Stripe called the invoice paid.
+    pub paid_at: Timestamp,
+    /// Prices whose rest the credit gives back.
+    pub credited: Vec<String>,
+}
+
 /// Maximum number of stored paid invoices: more than are paid in the weeks in which events can be late.
-pub(crate) const COUNTED_MAX: usize = 24;
+const COUNTED_MAX: usize = 24;
 
 /// What was requested to be given back of a period in a currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
@@ -93,6 +104,9 @@ pub(crate) struct BillingHistory {
     /// What the newest paid invoices paid for, by invoice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<String, Counted>,
+    /// The newest changes that only a credit paid for, by invoice. A credit for what was never paid pays for nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_credit: BTreeMap<String, ByCredit>,
     /// Prices of which whole periods were paid, with the latest start of such a period.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub renewed: BTreeMap<String, Timestamp>,
@@ -124,6 +138,56 @@ pub(crate) struct BillingHistory {
     /// Whether the subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
+}
+
+impl BillingHistory {
+    /// Counts an invoice as paid at a time.
+    pub fn count(&mut self, id: &str, counted: Counted, paid_at: Timestamp) {
+        for price in &counted.prices {
+            later(&mut self.paid, price, paid_at);
+        }
+        self.counted.insert(id.to_owned(), counted);
+        keep_newest(&mut self.counted, |counted| counted.at);
+    }
+
+    /// Counts a whole period of prices as paid that starts at a time.
+    pub fn count_period(&mut self, prices: &[String], start: Timestamp) {
+        for price in prices {
+            later(&mut self.renewed, price, start);
+        }
+    }
+
+    /// Remembers a change that only a credit paid for.
+    pub fn credit(&mut self, id: &str, change: ByCredit) {
+        self.by_credit.insert(id.to_owned(), change);
+        keep_newest(&mut self.by_credit, |by_credit| by_credit.change.at);
+    }
+
+    /// Counts the changes that only a credit paid for, except those whose credit is for prices with an unpaid invoice.
+    pub fn count_credits(&mut self) {
+        for (id, by_credit) in std::mem::take(&mut self.by_credit) {
+            let is_unpaid = |open: &OpenInvoice| {
+                open.at <= by_credit.change.at && by_credit.credited.iter().any(|price| open.prices.contains(price))
+            };
+            if !self.open.values().any(is_unpaid) {
+                self.count(&id, by_credit.change, by_credit.paid_at);
+            }
+        }
+    }
+}
+
+/// Sets the time of a price, unless it has a later one.
+fn later(times: &mut BTreeMap<String, Timestamp>, price: &str, at: Timestamp) {
+    let latest = times.entry(price.to_owned()).or_insert(at);
+    *latest = (*latest).max(at);
+}
+
+/// Drops the oldest of more than [`COUNTED_MAX`] invoices.
+fn keep_newest<T>(invoices: &mut BTreeMap<String, T>, at: impl Fn(&T) -> Timestamp) {
+    if invoices.len() > COUNTED_MAX {
+        let oldest = invoices.iter().map(|(id, invoice)| (at(invoice), id.clone())).min();
+        oldest.and_then(|(_, id)| invoices.remove(&id));
+    }
 }
 
 json_record!(BillingHistory, "billing", live: |row| !row.settled, references: |row| {

@@ -717,9 +717,11 @@ impl Oracle {
             same_item || wanted.family.is_some() && other.family == wanted.family
         };
         let held = stripe.all("subscription").into_iter().filter(|sub| lives(sub)).any(|sub| {
-            sub.list_at("items")
-                .iter()
-                .any(|item| clashes(&catalog.wares[stripe.plan(item["price"]["id"].as_str().unwrap_or_default())]))
+            sub.list_at("items").iter().any(|item| {
+                let named = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
+                let paid = self.paid_of(item["id"].as_str().unwrap_or_default()).map(|(ware, _)| ware);
+                [Some(named), paid].into_iter().flatten().any(|ware| clashes(&catalog.wares[ware]))
+            })
         });
         !held && !self.bought.iter().any(|bought| clashes(&bought.terms))
     }

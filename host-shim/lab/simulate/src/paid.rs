@@ -1,7 +1,8 @@
 //! Determines what is paid of a subscription's items, from the events of the local Stripe.
 //!
 //! A rise of a price or a quantity counts when its invoice is paid, or when a whole later period is paid. A fall counts
-//! at once. A trial is paid. An item that was never paid gives nothing, whatever Stripe calls the subscription.
+//! at once, except a change to a cheaper add-on whose invoice is unpaid: the add-on before it is paid. A trial is paid. An item
+//! that was never paid gives nothing, whatever Stripe calls the subscription.
 
 use crate::catalog::Catalog;
 use crate::sandbox::Stripe;
@@ -37,6 +38,11 @@ fn least(catalog: &Catalog, a: Level, b: Level) -> Level {
     (ware, a.1.min(b.1))
 }
 
+/// True if a ware is an add-on: it replaces no lower plan and is replaced by no higher one.
+fn is_addon(catalog: &Catalog, ware: usize) -> bool {
+    catalog.wares[ware].family.is_none()
+}
+
 /// The larger of two levels.
 fn most(catalog: &Catalog, a: Level, b: Level) -> Level {
     let ware = if catalog.wares[b.0].level() >= catalog.wares[a.0].level() { b.0 } else { a.0 };
@@ -69,10 +75,14 @@ impl Payments {
             let wanted = (ware, item["quantity"].as_i64().unwrap_or(1));
             let known = self.items.get(&id);
             let is_rise = known.is_none_or(|known| least(catalog, known.wanted, wanted) != wanted);
-            if !is_of_change || is_rise {
+            let is_exchange = is_addon(catalog, ware) && known.is_some_and(|known| known.wanted.0 != ware);
+            if !is_of_change || is_rise || is_exchange {
                 asked.push((id.clone(), wanted));
             }
-            let mut paid = known.and_then(|known| known.paid).map(|paid| least(catalog, paid, wanted));
+            let mut paid = known.and_then(|known| known.paid).map(|paid| match is_new && is_exchange {
+                true => (paid.0, paid.1.min(wanted.1)),
+                false => least(catalog, paid, wanted),
+            });
             if subscription.text("status") == "trialing" {
                 paid = Some(wanted);
             }
@@ -89,7 +99,9 @@ impl Payments {
     fn settle(&mut self, catalog: &Catalog, invoice: &str) {
         for (id, level) in self.asked.get(invoice).into_iter().flatten() {
             let Some(item) = self.items.get_mut(id) else { continue };
+            let is_what_the_item_has = is_addon(catalog, level.0) && level.0 == item.wanted.0;
             let level = least(catalog, *level, item.wanted);
+            item.paid = item.paid.filter(|paid| !is_what_the_item_has || paid.0 == level.0);
             item.paid = Some(item.paid.map_or(level, |paid| most(catalog, paid, level)));
         }
     }
