@@ -79,7 +79,9 @@ impl Payments {
             if !is_of_change || is_rise || is_exchange {
                 asked.push((id.clone(), wanted));
             }
-            let mut paid = known.and_then(|known| known.paid).map(|paid| match is_new && is_exchange {
+            // Without an invoice, there is nothing that could be unpaid.
+            let waits = is_addon(catalog, ware) && (is_new || !is_exchange);
+            let mut paid = known.and_then(|known| known.paid).map(|paid| match waits {
                 true => (paid.0, paid.1.min(wanted.1)),
                 false => least(catalog, paid, wanted),
             });
