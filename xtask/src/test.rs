@@ -329,7 +329,7 @@ const PROVIDERS: [&str; 10] = [
 ];
 
 /// Crates of the block for a Solobase platform, and the stand-in for the platform's host.
-const OF_BLOCK: [&str; 3] = ["extension-block", "host-store-solobase", "solobase-host"];
+const OF_BLOCK: [&str; 3] = ["host-block", "host-store-solobase", "solobase-host"];
 
 /// Returns the arguments that select the packages and features of [`everything`].
 ///

@@ -9,28 +9,32 @@ use std::path::{Path, PathBuf};
 /// Returns the floors that a floor may use besides itself. The command line may use all floors.
 fn allowed(floor: &str) -> &'static [&'static str] {
     match floor {
-        "host-shim/core" => &[],
-        "host-shim/providers" => &["host-shim/core"],
-        "host-shim/lab" => &["host-shim/core", "local-stripe"],
-        "host-shim/server" => &["host-shim/core", "host-shim/providers"],
-        "local-stripe" => &[],
-        "host-shim/cli" => {
-            &["host-shim/core", "host-shim/lab", "host-shim/providers", "host-shim/server", "local-stripe"]
-        }
+        "extension" | "local-stripe" => &[],
+        "host-shim/core" => &["extension"],
+        "host-shim/providers" => &["extension", "host-shim/core"],
+        "host-shim/solobase" => &["extension", "host-shim/core", "host-shim/providers"],
+        "host-shim/lab" => &["extension", "host-shim/core", "local-stripe"],
+        "host-shim/server" => &["extension", "host-shim/core", "host-shim/providers"],
+        "host-shim/cli" => &[
+            "extension",
+            "host-shim/core",
+            "host-shim/lab",
+            "host-shim/providers",
+            "host-shim/server",
+            "host-shim/solobase",
+            "local-stripe",
+        ],
         other => panic!("{other} is not a floor"),
     }
 }
 
-/// Returns the floor of a crate's folder. None for crates outside of the host and the local Stripe.
+/// Returns the floor of a crate's folder. None for crates outside of the extension, the host and the local Stripe.
 fn floor(folder: &str) -> Option<&str> {
-    let floors = ["core", "providers", "lab", "server", "cli"].map(|name| format!("host-shim/{name}"));
-    if folder == "local-stripe" {
-        return Some(folder);
-    }
-    floors
-        .iter()
-        .find(|floor| folder == **floor || folder.starts_with(&format!("{floor}/")))
-        .map(|floor| &folder[..floor.len()])
+    let of_host = ["core", "providers", "solobase", "lab", "server", "cli"].map(|name| format!("host-shim/{name}"));
+    let floors = of_host.iter().map(String::as_str).chain(["extension", "local-stripe"]);
+    let mut of_folder =
+        floors.filter(|floor| folder.strip_prefix(floor).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    of_folder.next().map(|floor| &folder[..floor.len()])
 }
 
 /// A line of a manifest that names a dependency.
@@ -110,11 +114,11 @@ fn each_floor_uses_only_allowed_floors() {
 }
 
 #[test]
-fn only_host_native_links_the_extension() {
+fn only_host_native_and_the_block_link_the_extension() {
     let broken = broken(|folder, dependency, _| {
         let links = dependency.name == "instance-provisioner" && dependency.section == "dependencies";
-        let may = folder == "host-shim/lab/native" || !folder.starts_with("host-shim/");
-        (links && !may).then(|| "links the extension; only host-native does".to_owned())
+        let may = ["host-shim/lab/native", "host-shim/solobase/block"].contains(&folder) || !folder.starts_with("host-shim/");
+        (links && !may).then(|| "links the extension; only host-native and the block do".to_owned())
     });
     assert_eq!(broken, [""; 0]);
 }
@@ -148,5 +152,6 @@ fn a_manifest_is_read_by_sections_and_lines() {
     assert_eq!(found, expected.map(|(section, name, line)| Dependency { section, name, line }));
     assert_eq!(floor("host-shim/core/store"), Some("host-shim/core"));
     assert_eq!(floor("host-shim/cli"), Some("host-shim/cli"));
-    assert_eq!((floor("extension"), floor("local-stripe")), (None, Some("local-stripe")));
+    assert_eq!((floor("extension/contract"), floor("local-stripe")), (Some("extension"), Some("local-stripe")));
+    assert_eq!((floor("tests/end-to-end"), floor("xtask")), (None, None));
 }

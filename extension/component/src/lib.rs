@@ -3,14 +3,13 @@
 //! The component only converts: arguments become types of `extension-contract`, [`Provisioner`] decides, and the result
 //! is converted back. The component imports only this package's interfaces; a test of `host-wasm-runner` checks this.
 
-// The generated bindings and the exports below use raw memory, and so does the allocator.
+// The generated bindings and the exports below use raw memory.
 #![allow(unsafe_code)]
 
 use extension_contract::Extension;
 use instance_provisioner::Provisioner;
 
 #[cfg(target_arch = "wasm32")]
-mod arena;
 mod bindings;
 mod convert;
 mod host;
@@ -21,7 +20,7 @@ use host::Host;
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ARENA: arena::Arena = arena::Arena::new();
+static ARENA: extension_arena::Arena = extension_arena::Arena::new();
 
 /// Implements the exports of the world: each export calls one function of the library.
 struct Component;

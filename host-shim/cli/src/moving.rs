@@ -7,7 +7,7 @@ use crate::{ended, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_scenario::error::ReplayError;
-use host_solobase::moving::{export_block, export_store, import_block, import_store};
+use host_worker::moving::{export_block, export_store, import_block, import_store};
 use host_store::SqliteStore;
 use host_store_postgres::{PostgresStore, Settings};
 use std::fs::File;
@@ -45,7 +45,7 @@ The file has everything, also personal data. Exit codes: 0 copied, 1 the copy fa
 enum Place {
     Sqlite(PathBuf),
     Postgres(Box<Settings>),
-    Block(host_solobase::Block),
+    Block(host_worker::Block),
 }
 
 fn place(store: Option<&str>, block: &BlockArgs) -> Result<Place, String> {

@@ -5,7 +5,7 @@ use crate::{EXIT_FAILED, ended, refuse};
 use clap::{Args as ClapArgs, Parser};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
-use host_solobase::{Block, Worker};
+use host_worker::{Block, Worker};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;

@@ -4,7 +4,7 @@
 //! `cargo run --profile host --package solobase-host --example speed --config 'profile.host.package.wasmi.opt-level=3'`
 
 use anyhow::{Context, Result, anyhow, ensure};
-use extension_block::{BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
+use host_block::{BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
 use host::Setup;
 use host::bundle::Bundle;
 use host::business::BusinessFolder;

@@ -23,7 +23,7 @@ pub const PROVISIONER: &str = "extension-component";
 const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=15"];
 
 /// Crate of the block that this repository ships.
-pub const BLOCK: &str = "extension-block";
+pub const BLOCK: &str = "host-block";
 
 /// Cargo profile of the shipped block.
 pub const PROFILE_BLOCK: &str = "block";

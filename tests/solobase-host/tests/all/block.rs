@@ -2,7 +2,7 @@
 
 use crate::player::Player;
 use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository};
-use extension_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
+use host_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use hmac::{Hmac, KeyInit, Mac};
 use host::bundle::Bundle;
 use host::outbox::LEASE_MS;

@@ -13,7 +13,7 @@ use host_replay::claim::held_claim;
 use host_replay::library::Story;
 use host_scenario::model::{Action, Answers, Holding, Step};
 use host_scenario::prepare::{Case, PreparedEvent};
-use host_solobase::{Block, Worker};
+use host_worker::{Block, Worker};
 use host_store::{Partition, Read, Store};
 use host_store_solobase::SolobaseStore;
 use serde_json::{Value, json};
@@ -204,7 +204,7 @@ impl Player {
     /// Sets the block's business, as it is read by the next `Init` and at the end of an import.
     pub fn configure(&self, bundle: &Bundle) {
         let text = serde_json::to_string(bundle).expect("JSON");
-        self.platform.services.set_config(&extension_block::key(extension_block::BUNDLE), &text);
+        self.platform.services.set_config(&host_block::key(host_block::BUNDLE), &text);
     }
 
     /// Lets the platform start the block again; returns the result of `Init`.
@@ -265,7 +265,7 @@ impl Player {
             let leased = self.service("/outbox/lease", &lease(restarted), &lease(true));
             let leased: Leased = serde_json::from_value(leased).expect("a lease");
             for call in &leased.calls {
-                let answer = host_solobase::answer(&registry, &self.partition.name(), call);
+                let answer = host_worker::answer(&registry, &self.partition.name(), call);
                 let answer = serde_json::to_value([answer]).expect("JSON");
                 self.service("/outbox/answers", &answer, &answer);
             }

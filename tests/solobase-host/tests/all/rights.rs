@@ -1,7 +1,7 @@
 //! A guest gets no more than it declares, and not more than the operator grants; and no more fuel and memory than a call has.
 
 use crate::stand_in::{configuration, module};
-use extension_block::NAME;
+use host_block::NAME;
 use serde_json::{Value, json};
 use solobase_host::database::{Database, Period};
 use solobase_host::guest::{Guest, GuestError};

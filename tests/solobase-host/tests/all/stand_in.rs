@@ -1,6 +1,6 @@
 //! A stand-in platform with the block and a business, for tests.
 
-use extension_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
+use host_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
 use host::Setup;
 use host::bundle::Bundle;
 use host::business::BusinessFolder;
@@ -90,7 +90,7 @@ pub fn stand_in_of(bundle: &Bundle, now_ms: i64, period: Period) -> StandIn {
     let services = Arc::new(Services::new(database, config, now_ms));
     // wasmi translates the module once for all tests.
     static GUEST: OnceLock<Guest> = OnceLock::new();
-    let load = || Guest::of(module(), extension_block::NAME, services.clone(), None).expect("loaded");
+    let load = || Guest::of(module(), host_block::NAME, services.clone(), None).expect("loaded");
     let guest = Arc::new(GUEST.get_or_init(load).on(services.clone()));
     let (result, _) = guest.lifecycle("Init").expect("run");
     assert_eq!(result, serde_json::json!({"Ok": null}), "{:?}", services.lines());

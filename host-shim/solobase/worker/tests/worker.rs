@@ -1,7 +1,7 @@
 //! The worker beside a block that does not take every answer.
 
 use host_provider_api::{Call, CallOutcome, Provider, Registry};
-use host_solobase::{Block, Worker};
+use host_worker::{Block, Worker};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -8,10 +8,6 @@
 #[allow(unsafe_code)]
 mod abi;
 mod app;
-#[cfg(target_arch = "wasm32")]
-#[path = "../../component/src/arena.rs"]
-#[allow(unsafe_code)]
-mod arena;
 pub mod frame;
 mod http;
 mod info;

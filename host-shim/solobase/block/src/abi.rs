@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 #[global_allocator]
-static ARENA: crate::arena::Arena = crate::arena::Arena::new();
+static ARENA: extension_arena::Arena = extension_arena::Arena::new();
 
 #[link(wasm_import_module = "wafer")]
 unsafe extern "C" {
