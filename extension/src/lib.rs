@@ -4,7 +4,7 @@
 //! through [`Imports`] and returns one [`Decision`]. The code contains mechanisms only; a business is data in the
 //! catalog.
 //!
-//! Each layer uses only the layers above it, which `tests/layers.rs` checks:
+//! Each layer uses only the layers above it, which `xtask/tests/layers.rs` checks:
 //!
 //! | layer | content |
 //! |---|---|

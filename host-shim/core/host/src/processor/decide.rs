@@ -4,14 +4,15 @@
 //! read has changed; otherwise the writer decides the event again.
 
 use super::lendable::Lendable;
-use super::run::{DecidedRun, FailedRun};
-use super::waiting::connected_account;
+use super::waiting::{WakeKeys, connected_account};
 use super::{Processor, wrong_mode};
 use crate::decision::{self, DecisionError, PreparedDecision};
 use crate::manifest::WEBHOOK_OF_STRIPE;
 use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, PlacementResult, Snapshot};
-use extension_contract::{Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Timestamp};
-use host_store::{Declared, InboxState, Partition, Reader, StoreError};
+use extension_contract::{
+    Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Reply, Timestamp,
+};
+use host_store::{Declared, InboxState, LogEntry, Partition, Reader, StoreError};
 use host_wasm_runner::runner::{Ran, RunError, Runner, Used};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,6 +27,49 @@ pub(super) struct Deciding {
     pub(super) declared: Arc<Declared>,
     /// Kinds of providers' events that the extension handles.
     pub(super) provider_kinds: HashSet<String>,
+}
+
+/// A decided run that is not stored yet.
+pub(super) struct DecidedRun {
+    pub outcome: Outcome,
+    pub reply: Option<Reply>,
+    pub state: InboxState,
+    /// Wake keys, for `Read::woken_by`.
+    pub waits_for: Vec<String>,
+    pub account: Option<Account>,
+    pub prepared: PreparedDecision,
+    pub claim_answers: String,
+    /// Recorded instead of the component's hash, if the intake decided.
+    pub decided_by: Option<&'static str>,
+    /// Resources used by the call.
+    pub used: Used,
+    /// Log entries of the extension.
+    pub logs: Vec<LogEntry>,
+}
+
+impl DecidedRun {
+    /// Creates a final outcome decided by the host.
+    pub fn by_host(outcome: Outcome) -> Self {
+        DecidedRun {
+            outcome,
+            reply: None,
+            state: InboxState::Done,
+            waits_for: Vec::new(),
+            account: None,
+            prepared: PreparedDecision::default(),
+            claim_answers: String::new(),
+            decided_by: None,
+            used: Used::default(),
+            logs: Vec::new(),
+        }
+    }
+}
+
+/// A failed attempt.
+pub(super) struct FailedRun {
+    pub error: RunError,
+    pub account: Option<Account>,
+    pub logs: Vec<LogEntry>,
 }
 
 /// Sets the number of the attempt, and the platform account for an internal event without an account.
@@ -151,7 +195,7 @@ impl Deciding {
         Ok(match place {
             Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
                 state: InboxState::Parked { since },
-                waits_for: self.parked_waits_for(event, &keys, marked),
+                waits_for: WakeKeys(&self.partition).of_parked(event, &keys, marked),
                 prepared,
                 ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
@@ -164,7 +208,7 @@ impl Deciding {
             Some(PlacementResult::Here(_)) | None => {
                 let (state, waits_for) = match (&decision.outcome, &account) {
                     (Outcome::Deferred(reason), Some(account)) => {
-                        let waits_for = self.deferred_waits_for(event, account.clone(), reason);
+                        let waits_for = WakeKeys(&self.partition).of_deferred(event, account.clone(), reason);
                         (InboxState::Deferred { since }, waits_for)
                     }
                     (Outcome::Deferred(_), None) => {

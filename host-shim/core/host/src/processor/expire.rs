@@ -1,7 +1,9 @@
 //! Which waiting events are given up? Those that wait too long, and parked events beyond the limits.
 
+use super::decide::DecidedRun;
 use super::report::Report;
-use super::run::{Attempt, DecidedRun, Recorded, wait_timed_out};
+use super::run::{Attempt, Recorded, wait_timed_out};
+use super::waiting::WakeKeys;
 use super::{Processor, WAIT_MAX_MS};
 use extension_contract::{IgnoreReason, Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};
@@ -69,7 +71,7 @@ impl Processor {
             return Ok(());
         }
         if let Some(account) = connected {
-            let mut parked = self.store().woken_by(&[self.deciding.parked_of_connected(account)])?;
+            let mut parked = self.store().woken_by(&[WakeKeys(self.partition()).parked_of_connected(account)])?;
             if parked.len() > self.parked_connected_max {
                 parked.truncate(parked.len() - self.parked_connected_max);
                 self.evict(&parked, reports, now)?;
@@ -79,10 +81,10 @@ impl Processor {
             return Ok(());
         }
         let wanted = (self.parked_max / EVICTED_PART).max(1) as usize;
-        let mut chosen = self.store().woken_by(&[self.deciding.parked_key(false)])?;
+        let mut chosen = self.store().woken_by(&[WakeKeys(self.partition()).parked_key(false)])?;
         chosen.truncate(wanted);
         if chosen.is_empty() {
-            chosen = self.store().woken_by(&[self.deciding.parked_key(true)])?;
+            chosen = self.store().woken_by(&[WakeKeys(self.partition()).parked_key(true)])?;
             chosen.truncate(wanted);
         }
         self.evict(&chosen, reports, now)
@@ -98,7 +100,7 @@ impl Processor {
         let mut reports = Vec::new();
         for seq in seqs {
             let Some(row) = self.store().inbox(*seq)? else { continue };
-            let is_marked = !self.store().woken_by(&[self.deciding.parked_mark(&row.event)])?.is_empty();
+            let is_marked = !self.store().woken_by(&[WakeKeys(self.partition()).parked_mark(&row.event)])?.is_empty();
             let outcome =
                 if is_marked { Outcome::Rejected(Refusal::Unclaimed) } else { Outcome::Ignored(IgnoreReason::NotOurs) };
             reports.extend(self.give_up(row, outcome, now)?);

@@ -7,8 +7,9 @@
 
 use super::Processor;
 use super::decide::Ahead;
+use super::decide::DecidedRun;
 use super::report::Report;
-use super::run::{Attempt, DecidedRun};
+use super::run::Attempt;
 use extension_contract::{Account, Event, Payload, Timestamp};
 use host_store::Stored;
 use std::collections::{HashSet, VecDeque};

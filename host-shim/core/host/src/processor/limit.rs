@@ -1,7 +1,8 @@
 //! Does a customer ask for more than the providers can carry out? Beyond a number of open effects that commands of customers have asked
 //! for, a further command of a customer that asks for an effect is refused. It may be sent again under the same id when some have ended.
 
-use super::run::{Attempt, DecidedRun};
+use super::decide::DecidedRun;
+use super::run::Attempt;
 use super::{Processor, is_same_command};
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, QuotaRefusal, Refusal};
 use host_store::{EffectRow, InboxRow, InboxState, OF_HOST, Stored};

@@ -1,7 +1,8 @@
 //! How are events handled that the intake refused? Stored as `rejected`, without a call of the extension.
 
+use super::decide::DecidedRun;
 use super::report::{Disposition, Report};
-use super::run::{Attempt, DecidedRun, Recorded};
+use super::run::{Attempt, Recorded};
 use super::{Processor, wrong_mode};
 use extension_contract::{Event, Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};

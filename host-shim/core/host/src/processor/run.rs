@@ -1,13 +1,12 @@
 //! How does one run of one event work? It is decided on a snapshot of its account, and the result is committed.
 
-use super::decide::begin;
+use super::decide::{DecidedRun, FailedRun, begin};
 use super::report::{Disposition, Report};
-use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS};
-use crate::decision::PreparedDecision;
+use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, waiting};
 use extension_contract::{Account, DeferReason, Event, Failure, LogLevel, Outcome, Payload, Refusal, Reply, Timestamp};
 use host_store::{
-    Applied, Changes, Conflict, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry,
-    NewInbox, Provenance, Run, StoreError, Stored,
+    Applied, Changes, Conflict, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, NewInbox,
+    Provenance, Run, StoreError, Stored,
 };
 use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
@@ -74,42 +73,6 @@ impl Attempt {
     }
 }
 
-/// A decided run that is not stored yet.
-pub(super) struct DecidedRun {
-    pub outcome: Outcome,
-    pub reply: Option<Reply>,
-    pub state: InboxState,
-    /// Wake keys, for `Read::woken_by`.
-    pub waits_for: Vec<String>,
-    pub account: Option<Account>,
-    pub prepared: PreparedDecision,
-    pub claim_answers: String,
-    /// Recorded instead of the component's hash, if the intake decided.
-    pub decided_by: Option<&'static str>,
-    /// Resources used by the call.
-    pub used: Used,
-    /// Log entries of the extension.
-    pub logs: Vec<LogEntry>,
-}
-
-impl DecidedRun {
-    /// Creates a final outcome decided by the host.
-    pub fn by_host(outcome: Outcome) -> Self {
-        DecidedRun {
-            outcome,
-            reply: None,
-            state: InboxState::Done,
-            waits_for: Vec::new(),
-            account: None,
-            prepared: PreparedDecision::default(),
-            claim_answers: String::new(),
-            decided_by: None,
-            used: Used::default(),
-            logs: Vec::new(),
-        }
-    }
-}
-
 /// The result of storing an outcome.
 pub(super) enum Recorded {
     /// The outcome is stored, or the failure of an attempt.
@@ -118,13 +81,6 @@ pub(super) enum Recorded {
     Outdated,
     /// Another host has stored the event or moved it to another state: nothing is stored.
     RunElsewhere,
-}
-
-/// A failed attempt.
-pub(super) struct FailedRun {
-    pub error: RunError,
-    pub account: Option<Account>,
-    pub logs: Vec<LogEntry>,
 }
 
 impl Attempt {
@@ -201,7 +157,7 @@ impl Processor {
         now: Timestamp,
         wakes: &mut Vec<String>,
     ) -> Stored<Recorded> {
-        let keys = super::wake::keys_of(attempt.event(), &decided);
+        let keys = waiting::woken_by(attempt.event(), &decided.prepared);
         if self.is_held_elsewhere(attempt, &decided)? {
             decided.state = InboxState::Pending { not_before: now, waits_since: decided.state.waits_since() };
             decided.waits_for = Vec::new();
@@ -283,7 +239,7 @@ impl Processor {
         if attempt.last.as_ref() == Some(&decided.outcome) {
             return Ok(false);
         }
-        let full_keys = self.deciding.full_claim_keys(attempt.event(), keys);
+        let full_keys = waiting::WakeKeys(self.partition()).full_claim_keys(attempt.event(), keys);
         let holders = self.store().claims(&full_keys)?.into_iter().filter_map(|claim| claim?.holder);
         Ok(holders.into_iter().any(|holder| Some(&holder) != decided.account.as_ref()))
     }

@@ -1,20 +1,23 @@
-//! What does a parked or deferred event wait for? Builds its wake keys, for `Read::woken_by`.
+//! Builds wake keys, for `Read::woken_by`: those that a parked or deferred event waits for, and those of a commit.
 
-use super::decide::Deciding;
+use crate::decision::PreparedDecision;
 use crate::snapshot::full_key;
-use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
-use host_store::Scope;
+use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX, Payload};
+use host_store::{EffectChange, EffectState, Partition, Scope};
 
-impl Deciding {
+/// Builds the wake keys of a business in one mode.
+pub(super) struct WakeKeys<'p>(pub &'p Partition);
+
+impl WakeKeys<'_> {
     /// Returns the full form of short claim keys; omits keys of invalid length.
     pub(super) fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
         let connected = connected_account(event);
         let claimable = keys.iter().filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()));
-        claimable.map(|key| full_key(&self.partition, connected, key)).collect()
+        claimable.map(|key| full_key(self.0, connected, key)).collect()
     }
 
     /// Returns the wake keys of a parked event: the keys of its claims, and of the lists that an eviction reads.
-    pub(super) fn parked_waits_for(&self, event: &Event, keys: &[String], marked: bool) -> Vec<String> {
+    pub(super) fn of_parked(&self, event: &Event, keys: &[String], marked: bool) -> Vec<String> {
         let mut waits_for: Vec<String> =
             self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect();
         waits_for.push(self.parked_key(marked));
@@ -24,8 +27,8 @@ impl Deciding {
     }
 
     /// Returns the wake keys of a deferred event of an account.
-    pub(super) fn deferred_waits_for(&self, event: &Event, account: Account, reason: &DeferReason) -> Vec<String> {
-        let scope = self.partition.scope(account);
+    pub(super) fn of_deferred(&self, event: &Event, account: Account, reason: &DeferReason) -> Vec<String> {
+        let scope = self.0.scope(account);
         match reason {
             DeferReason::Claim(keys) => {
                 self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect()
@@ -38,17 +41,17 @@ impl Deciding {
     /// Returns the key of the list of parked events with or without this host's mark.
     pub(super) fn parked_key(&self, marked: bool) -> String {
         let mark = if marked { "ours" } else { "unmarked" };
-        format!("parked:{}/{mark}", self.partition.name())
+        format!("parked:{}/{mark}", self.0.name())
     }
 
     /// Returns the key of one parked event with this host's mark.
     pub(super) fn parked_mark(&self, event: &Event) -> String {
-        format!("parked:{}/mark/{}/{}", self.partition.name(), event.source, event.id)
+        format!("parked:{}/mark/{}/{}", self.0.name(), event.source, event.id)
     }
 
     /// Returns the key of the list of parked events of a connected account.
     pub(super) fn parked_of_connected(&self, account: &str) -> String {
-        format!("parked:{}/connected/{account}", self.partition.name())
+        format!("parked:{}/connected/{account}", self.0.name())
     }
 }
 
@@ -57,14 +60,36 @@ pub(super) fn connected_account(event: &Event) -> Option<&str> {
     event.provider.as_ref().and_then(|facts| facts.connected_account.as_deref())
 }
 
-pub(super) fn claim_wake_key(full_key: &str) -> String {
+fn claim_wake_key(full_key: &str) -> String {
     format!("claim:{full_key}")
 }
 
-pub(super) fn fact_wake_key(scope: &Scope, fact: &str) -> String {
+fn fact_wake_key(scope: &Scope, fact: &str) -> String {
     format!("fact:{}/{fact}", scope.name())
 }
 
-pub(super) fn effect_wake_key(scope: &Scope, key: &str) -> String {
+fn effect_wake_key(scope: &Scope, key: &str) -> String {
     format!("effect:{}/{key}", scope.name())
+}
+
+/// Returns the wake keys of a commit: of the claims that the commit takes, the facts that it records, and the effects
+/// that end.
+///
+/// For waiting events an effect ends when its result is decided, not when the outbox finishes it: only then are the
+/// result's changes visible.
+pub(super) fn woken_by(event: &Event, prepared: &PreparedDecision) -> Vec<String> {
+    let mut keys: Vec<String> = prepared.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
+    let Some(scope) = &prepared.changes.scope else { return keys };
+    keys.extend(prepared.changes.facts.iter().map(|fact| fact_wake_key(scope, fact)));
+    for change in &prepared.changes.effects {
+        if let EffectChange::Update { key, state: EffectState::Finished | EffectState::Cancelled, .. } = change {
+            keys.push(effect_wake_key(scope, key));
+        }
+    }
+    match &event.payload {
+        Payload::EffectResult(report) => keys.push(effect_wake_key(scope, &report.key)),
+        Payload::Timer(delivery) => keys.push(effect_wake_key(scope, &delivery.key)),
+        _ => {}
+    }
+    keys
 }

@@ -1,13 +1,12 @@
-//! Which events does a commit wake? Those that wait for a claim, a fact or the end of an effect.
+//! Runs an event, and then the events that its commit wakes.
 
+use super::decide::DecidedRun;
 use super::report::Report;
-use super::run::{Attempt, DecidedRun};
-use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
+use super::run::Attempt;
+use super::waiting::connected_account;
 use super::{Processor, WOKEN_MAX};
-use extension_contract::{Event, Payload, Timestamp};
-use host_store::{
-    Changes, EffectChange, EffectState, Expected, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, Stored,
-};
+use extension_contract::Timestamp;
+use host_store::{Changes, Expected, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, Stored};
 use std::collections::BTreeSet;
 
 impl Processor {
@@ -75,26 +74,4 @@ impl Processor {
         let changes = Changes { event_id: row.event.id, inbox: Some(inbox), expected, ..Changes::default() };
         self.store_mut().apply(&changes).map(|_| ())
     }
-}
-
-/// Returns the wake keys of a commit: of the claims that the commit takes, the facts that it records, and the effects
-/// that end.
-///
-/// For waiting events an effect ends when its result is decided, not when the outbox finishes it: only then are the
-/// result's changes visible.
-pub(super) fn keys_of(event: &Event, decided: &DecidedRun) -> Vec<String> {
-    let mut keys: Vec<String> = decided.prepared.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
-    let Some(scope) = &decided.prepared.changes.scope else { return keys };
-    keys.extend(decided.prepared.changes.facts.iter().map(|fact| fact_wake_key(scope, fact)));
-    for change in &decided.prepared.changes.effects {
-        if let EffectChange::Update { key, state: EffectState::Finished | EffectState::Cancelled, .. } = change {
-            keys.push(effect_wake_key(scope, key));
-        }
-    }
-    match &event.payload {
-        Payload::EffectResult(report) => keys.push(effect_wake_key(scope, &report.key)),
-        Payload::Timer(delivery) => keys.push(effect_wake_key(scope, &delivery.key)),
-        _ => {}
-    }
-    keys
 }
