@@ -253,13 +253,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let known = desk.account.fetch::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
-    let prices = || {
-        invoice
-            .lines
-            .iter()
-            .filter(|line| !line.credit)
-            .filter_map(|line| line.price.clone())
-    };
+    let prices = || invoice.lines.iter().filter(|line| !line.credit).filter_map(|line| line.price.clone());
     let open = |void_at: Option<Timestamp>| {
         let mut prices: Vec<String> = prices().collect();
         prices.dedup();

@@ -2,10 +2,10 @@
 
 use crate::player::Player;
 use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository};
-use host_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use hmac::{Hmac, KeyInit, Mac};
 use host::bundle::Bundle;
 use host::outbox::LEASE_MS;
+use host_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use host_intake::webhook::{Key, Scheme};
 use host_store::testing::samples;
 use host_store::{EffectState, InboxProgress, InboxState, Partition, Read, Store};

@@ -6,9 +6,9 @@ use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, repository};
 use host::bundle::Bundle;
 use host_replay::library::{Sources, Story, stories};
+use host_store::SqliteStore;
 use host_worker::BlockError;
 use host_worker::moving::{MovingError, export_block, export_store, import_block, import_store};
-use host_store::SqliteStore;
 use serde_json::{Value, json};
 use solobase_host::database::Period;
 
