@@ -245,8 +245,9 @@ impl Oracle {
                 self.failed.entry(event.object.id().to_owned()).or_insert(event.created_s * 1_000);
             }
             self.happened.extend(fact.map(|fact| (fact, event.object.id().to_owned())));
-            if event.kind == "refund.failed" {
-                // Between the refund and its failure there was no payment. Their order decides whether a token is revoked.
+            // Between a refund and its failure there was no payment, and an unpaid add-on counts until its invoice is known. Their
+            // order decides whether a token is revoked.
+            if event.kind == "refund.failed" || self.paid.take_unpaid_exchange() {
                 self.mark_unsure();
             }
             if !event.kind.starts_with("customer.subscription.") {

@@ -30,6 +30,8 @@ pub(crate) struct Payments {
     asked: BTreeMap<String, Vec<(String, Level)>>,
     /// Ids of paid invoices.
     settled: BTreeSet<String>,
+    /// True if an unpaid add-on has replaced one that is paid.
+    has_unpaid_exchange: bool,
 }
 
 /// The smaller of two levels: its price and its quantity are at most those of both.
@@ -81,6 +83,7 @@ impl Payments {
             }
             // Without an invoice, there is nothing that could be unpaid.
             let waits = is_addon(catalog, ware) && (is_new || !is_exchange);
+            self.has_unpaid_exchange |= is_new && is_exchange && known.is_some_and(|known| known.paid.is_some());
             let mut paid = known.and_then(|known| known.paid).map(|paid| match waits {
                 true => (paid.0, paid.1.min(wanted.1)),
                 false => least(catalog, paid, wanted),
@@ -106,6 +109,11 @@ impl Payments {
             item.paid = item.paid.filter(|paid| !is_what_the_item_has || paid.0 == level.0);
             item.paid = Some(item.paid.map_or(level, |paid| most(catalog, paid, level)));
         }
+    }
+
+    /// True once after an unpaid add-on has replaced one that is paid. Until its invoice is known, the host takes the new one for paid.
+    pub(crate) fn take_unpaid_exchange(&mut self) -> bool {
+        std::mem::take(&mut self.has_unpaid_exchange)
     }
 
     /// True if all that an item has at Stripe is paid.
