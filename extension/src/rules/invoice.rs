@@ -253,7 +253,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let known = desk.account.fetch::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
-    let prices = || invoice.lines.iter().filter(|line| !line.credit).filter_map(|line| line.price.clone());
+    let prices = || invoice.charges().filter_map(|line| line.price.clone());
     let open = |void_at: Option<Timestamp>| {
         let mut prices: Vec<String> = prices().collect();
         prices.dedup();
@@ -291,8 +291,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     }
     if invoice.status == InvoiceStatus::Paid {
         let paid_at = invoice.paid_at.unwrap_or(invoice.at);
-        let charged = invoice.lines.iter().filter(|line| !line.credit);
-        let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));
+        let quantities: BTreeSet<u32> = gather(invoice.charges().filter_map(|line| line.quantity));
         let is_whole = invoice.began_subscription() || invoice.reason == RENEWAL;
         let period = invoice.period_start.filter(|_| is_whole);
         let counted = Counted { prices: open(None).prices, quantities, at: period.unwrap_or(invoice.first_at) };

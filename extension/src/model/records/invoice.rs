@@ -113,6 +113,13 @@ impl Invoice {
         self.reason == CHANGE
     }
 
+    /// Returns the lines that ask for something, also those of which a discount has taken all. Before 2022, a line does not say that
+    /// it is the credit of a discounted period; beside a line with an amount it is.
+    pub fn charges(&self) -> impl Iterator<Item = &Line> {
+        let asks = self.lines.iter().any(|line| line.amount_minor > 0);
+        self.lines.iter().filter(move |line| !line.credit && (line.amount_minor > 0 || !line.proration || !asks))
+    }
+
     /// Returns whether the provider received money for the invoice.
     pub fn is_paid_at_provider(&self) -> bool {
         self.status == InvoiceStatus::Paid && self.takings_minor() > 0 && !self.paid_out_of_band
