@@ -2,7 +2,7 @@
 //!
 //! The input contains `catalog.yml`, and after [`NEXT`] `business.yml`.
 
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
 use std::fs;

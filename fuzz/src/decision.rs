@@ -7,7 +7,7 @@ use extension_contract::{
     Fallible, Imports, Listed, Offer, Opened, Outcome, Page, Payload, Placement, Problem, ProductValues, Question,
     RecordKey, RetryPolicy, Row, RowKey, Timestamp, UsageTotal, Write,
 };
-use host::processor::{Business, Processor, Report};
+use host_engine::processor::{Business, Processor, Report};
 use host_store::{MemoryStore, NotState, SqliteStore, Store, Synchronous, state_document};
 use host_wasm_runner::around::Around;
 use host_wasm_runner::native::NativeRunner;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_scenario::error::ReplayError;
 use std::fmt::Write as _;
 use std::io::Write;

@@ -3,8 +3,8 @@
 use crate::extension::ExtensionArgs;
 use crate::{ended, refuse};
 use clap::Parser;
-use host::Setup;
-use host::bundle::{Bundle, plain_secrets};
+use host_business::Setup;
+use host_business::bundle::{Bundle, plain_secrets};
 use host_config::catalog_faults;
 use host_replay::runners::Workload;
 use host_scenario::business::BusinessFolder;

@@ -2,7 +2,7 @@
 //! settings of their providers.
 
 use extension_contract::Declarations;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare};
 use host_daemon::IssuerSettings;
 use host_provider_set::{KEY_VARIABLE, Keys, Name, Options, Settings, StripeKey};

@@ -7,7 +7,7 @@ use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::Parser;
-use host::outbox::use_of;
+use host_engine::outbox::use_of;
 use host_provider_api::{Held, ResourceId};
 use host_provider_set::{Drift, Referrer, drift, not_compared, remove, settle, unreadable_secrets};
 use host_replay::recorded::{recorded, recorded_secrets};

@@ -118,7 +118,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Returns the milliseconds until the next round.
 fn wait_ms(next: Option<i64>) -> u64 {
-    let now = host::clock::Clock::system().latest();
+    let now = host_engine::clock::Clock::system().latest();
     let until = next.map_or(WAIT_MAX_MS, |next| next.saturating_sub(now));
     u64::try_from(until.clamp(50, WAIT_MAX_MS)).unwrap_or(50)
 }

@@ -1,7 +1,7 @@
 //! Comparable forms of states and reports, and the first difference between two JSON values.
 
 use extension_contract::Reply;
-use host::processor::Report;
+use host_engine::processor::Report;
 use serde_json::{Value, json};
 
 /// Returns the first difference between two JSON values, as a path and both values; `None` if they are equal.

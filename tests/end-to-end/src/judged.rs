@@ -78,7 +78,7 @@ pub fn holds(checked: &CheckedStory, parts: &[Part], world: &mut World, is_promp
         play::part(world, part).expect("the store has no fault");
         verdicts(world, checked)?;
         let Some(expected) = checked.checks.get(&index) else { continue };
-        let at = host::time::text(part.clock);
+        let at = host_engine::time::text(part.clock);
         let expected = match is_prompt {
             true => expected.clone(),
             false => Expected { running: BTreeSet::new(), ..expected.clone() },

@@ -2,8 +2,8 @@
 
 use crate::kept::{Storage, StoreFiles};
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, Timestamp};
-use host::outbox::{Outbox, OutboxError};
-use host::processor::{Business, Processor, Questions, Report};
+use host_engine::outbox::{Outbox, OutboxError};
+use host_engine::processor::{Business, Processor, Questions, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
@@ -135,14 +135,8 @@ impl World {
         let mut config = self.setup.business.config.clone();
         config.extend(self.setup.config.iter().cloned());
         let manifest = host_scenario::manifest::of(runner.declarations()).expect("the project's own manifest");
-        let business = Business {
-            name: self.setup.business.name.clone(),
-            livemode: false,
-            config,
-            own: self.setup.business.own.clone(),
-            catalog_hash: "catalog".to_owned(),
-            manifest: manifest.unwrap_or_default(),
-        };
+        let declared = self.setup.business.for_engine(false, &[], &manifest.unwrap_or_default());
+        let business = Business { config, catalog_hash: "catalog".to_owned(), ..declared };
         let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
         self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
     }

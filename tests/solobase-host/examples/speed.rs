@@ -4,10 +4,10 @@
 //! `cargo run --profile host --package solobase-host --example speed --config 'profile.host.package.wasmi.opt-level=3'`
 
 use anyhow::{Context, Result, anyhow, ensure};
-use host::Setup;
-use host::bundle::Bundle;
-use host::business::BusinessFolder;
 use host_block::{BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
+use host_business::Setup;
+use host_business::bundle::Bundle;
+use host_business::folder::BusinessFolder;
 use host_intake::testing::sign;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::{Runners, Workload};

@@ -5,7 +5,7 @@ use crate::EXIT_FAILED;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
 use crate::extension::ExtensionArgs;
 use crate::format::Format;
-use host::Setup;
+use host_business::Setup;
 use host_config::catalog_faults;
 use host_replay::check::Checked;
 use host_replay::report::printable;

@@ -1,7 +1,7 @@
 //! Prints the manifest of an inspected component, and what it does not permit.
 
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
-use host::manifest::{Manifest, type_name};
+use host_business::manifest::{Manifest, type_name};
 use host_replay::report::printable;
 use host_scenario::manifest::{Found, of_component};
 use std::path::Path;

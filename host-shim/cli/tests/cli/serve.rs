@@ -612,7 +612,7 @@ fn assert_nothing_is_lost(data: &Path, (events, instances): &Ids) {
     for id in instances {
         let number = id.trim_start_matches("inst_app");
         let scope = partition.scope(extension_contract::Account::User(format!("u{number}")));
-        let product = host::read::product(&store, &scope, id).expect("read").expect("an acknowledged instance");
+        let product = host_engine::read::product(&store, &scope, id).expect("read").expect("an acknowledged instance");
         let metadata: Value = serde_json::from_str(&product.values.metadata).expect("JSON");
         assert_eq!(metadata["status"], "running", "{id}");
     }

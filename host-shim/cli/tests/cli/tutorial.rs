@@ -2,7 +2,7 @@
 //! each step and print what the text says, and the result is the business of the fixtures, which a story sells in a browser.
 
 use crate::run::{Ran, fixtures, run};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use std::fs;
 use std::path::Path;
 

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// Maximum number of commands of callers that wait in a host, and as many of operators, providers and the server.
+pub const COMMANDS_WAITING: usize = 1_024;
 /// The part of the line of callers that one of them may have.
 const PART_OF_CALLER: usize = 4;
 

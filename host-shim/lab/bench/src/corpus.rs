@@ -4,7 +4,7 @@
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
 use extension_contract::Event;
-use host::processor::Processor;
+use host_engine::processor::Processor;
 
 /// The body, with placeholders for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");

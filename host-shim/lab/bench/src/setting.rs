@@ -1,8 +1,8 @@
 //! The state that all measurements share: the loaded component, the business, and hosts on empty stores.
 
 use anyhow::{Context, Result, ensure};
-use host::clock::Clock;
-use host::processor::Report;
+use host_engine::clock::Clock;
+use host_engine::processor::Report;
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_replay::live::LiveProviders;
@@ -99,12 +99,12 @@ impl Setting {
     }
 
     /// Starts a host on `store` as a server does, to be given to a writer. Effects have made-up answers.
-    pub fn server_host(&self, runners: &Runners, store: Box<dyn Store>) -> Result<host::Host> {
+    pub fn server_host(&self, runners: &Runners, store: Box<dyn Store>) -> Result<host_engine::Host> {
         let runner = runners.make()?;
         let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
-        let setup = host::Setup::new(self.business.clone(), false, &[], manifest);
+        let setup = host_business::Setup::new(self.business.clone(), false, &[], manifest);
         let registry = Registry::with_default(Arc::new(Scripted::new()));
-        Ok(host::Host::start(&setup, store, runner, registry, Clock::manual(START_MS))?.0)
+        Ok(setup.start(store, runner, registry, Clock::manual(START_MS))?.0)
     }
 
     /// Starts a host on `store`. The providers in `live` replace the scripted provider for their effect kinds.

@@ -95,7 +95,7 @@ fn shape(value: Option<&Value>) -> String {
 
 /// Shortens a text, and replaces words that look like ids or amounts by `*`. Returns `time` for a time.
 pub(crate) fn word(text: &str) -> String {
-    if host::time::parse(text).is_some() {
+    if host_engine::time::parse(text).is_some() {
         return "time".to_owned();
     }
     let is_apart = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '@'));

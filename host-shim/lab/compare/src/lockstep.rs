@@ -4,7 +4,7 @@ use crate::causes::Grouper;
 use crate::moment::Moment;
 use crate::place::EventPlace;
 use extension_contract::{Account, Decision};
-use host::processor::{Processor, Report};
+use host_engine::processor::{Processor, Report};
 use host_replay::rig::Rig;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;

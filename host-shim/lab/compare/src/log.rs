@@ -7,8 +7,8 @@ use crate::lockstep::{Engine, Lockstep, Side};
 use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Record, Step, story};
 use extension_contract::{Account, Event, Payload};
-use host::business::BusinessFolder;
-use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake, is_refused_by_limit};
+use host_business::folder::BusinessFolder;
+use host_engine::processor::{Processor, Report, difference_from_record, is_refused_by_intake, is_refused_by_limit};
 use host_replay::library::Library;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
@@ -92,15 +92,7 @@ pub fn compare(
 fn processor(business: &BusinessFolder, livemode: bool, runners: &Runners) -> Result<Processor, ReplayError> {
     let runner = runners.make()?;
     let manifest = runners.manifest(runner.declarations())?.unwrap_or_default();
-    let of = Business {
-        name: business.name.clone(),
-        livemode,
-        config: business.config_with(&[]),
-        own: business.own.clone(),
-        catalog_hash: business.hash(&[]),
-        manifest,
-    };
-    Processor::new(Box::new(MemoryStore::new()), runner, of)
+    Processor::new(Box::new(MemoryStore::new()), runner, business.for_engine(livemode, &[], &manifest))
         .map_err(|error| ReplayError::Config { business: business.name.clone(), error })
 }
 

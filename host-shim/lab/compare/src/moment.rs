@@ -1,7 +1,7 @@
 //! The results of one event on one side.
 
 use extension_contract::Account;
-use host::processor::{Processor, Report};
+use host_engine::processor::{Processor, Report};
 use host_replay::play::reply_value;
 use host_replay::state::{account_rows, parsed};
 use host_replay::view::ledger_sums;

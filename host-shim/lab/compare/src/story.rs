@@ -3,7 +3,7 @@
 use crate::Story;
 use crate::causes::Key;
 use extension_contract::{Account, EffectFailureClass, FACT_SOURCE, Payload, Timestamp, Usage};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use host_replay::state::parsed;
 use host_scenario::error::ReplayError;

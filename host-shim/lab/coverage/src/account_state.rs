@@ -1,9 +1,9 @@
 //! Reads the state of one account between two steps: the parts on which clauses depend.
 
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Usage};
-use host::processor::{Processor, Questions};
-use host::view::parsed;
-use host::{read, time};
+use host_engine::processor::{Processor, Questions};
+use host_engine::view::parsed;
+use host_engine::{read, time};
 use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use host_store::{Scope, Stored};

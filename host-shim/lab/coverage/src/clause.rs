@@ -2,7 +2,7 @@
 
 use crate::account_state::AccountState;
 use crate::clauses;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_scenario::error::Place;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use crate::clause::{Clause, clauses_of};
 use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, REFUSALS, Section};
 use crate::reached::Reached;
 use extension_contract::{Account, Declarations, Payload};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::live::StripeOfScenario;
 use host_replay::play::{CaseReport, Stepped};

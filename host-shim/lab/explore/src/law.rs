@@ -423,7 +423,7 @@ pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
             found.insert(account.to_string(), Value::Object(of_account));
         }
     }
-    let claims = host::view::claims(host.processor())?;
+    let claims = host_engine::view::claims(host.processor())?;
     let claims = claims.as_object().into_iter().flatten();
     put(&mut found, "claims", claims.map(|(key, row)| (key.clone(), json!({"holder": row["holder"]}))).collect());
     Ok(Value::Object(found))
@@ -431,11 +431,13 @@ pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
 
 fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, ReplayError> {
     let at = host.clock();
-    let asked =
-        |what: &str, error: host::processor::AskError| ReplayError::Host(format!("{what} of {account}: {error}"));
-    let entitlements = host::view::entitlements(host.processor_mut(), account, at);
+    let asked = |what: &str, error: host_engine::processor::AskError| {
+        ReplayError::Host(format!("{what} of {account}: {error}"))
+    };
+    let entitlements = host_engine::view::entitlements(host.processor_mut(), account, at);
     let entitlements = entitlements.map_err(|error| asked("entitlements", error))?;
-    let balances = host::view::balances(host.processor_mut(), account, at).map_err(|error| asked("balances", error))?;
+    let balances =
+        host_engine::view::balances(host.processor_mut(), account, at).map_err(|error| asked("balances", error))?;
     let mut of_account = Map::new();
     let allowed = entitlements.as_object().into_iter().flatten();
     let allowed = allowed.map(|(key, row)| (key.clone(), json!({"allowed": row["allowed"], "used": row["used"]})));
@@ -468,7 +470,7 @@ fn whole(written: &Value) -> i128 {
 /// Returns the use of the closed or the open months that no credits paid, in millionths. A late payment can decide which credits
 /// pay for a use: then other credits stay, or are owed.
 fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i128, ReplayError> {
-    let records = host::view::records(host.processor(), account)?;
+    let records = host_engine::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
     let unpaid = months.filter(|month| (month["closed"] == true) == is_closed).map(|month| {
         let uses = month["uses"].as_array().into_iter().flatten();
@@ -568,7 +570,7 @@ fn results(host: &Rig) -> Result<BTreeMap<EffectId, (u32, Timestamp)>, ReplayErr
 fn running(host: &Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
     for account in accounts(host)? {
-        let rows = host::view::account_rows(host.processor(), &account)?;
+        let rows = host_engine::view::account_rows(host.processor(), &account)?;
         let products = rows.sections.get("products").into_iter().flatten();
         let with_status =
             products.filter_map(|(id, row)| Some((id.clone(), json!(*row["metadata"].get("status")? == "running"))));
@@ -585,7 +587,7 @@ pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
     let there = host.scripted().inventory();
     for account in accounts(host)? {
         let scope = host.processor().scope(account.clone());
-        let rows = host::view::account_rows(host.processor(), &account)?;
+        let rows = host_engine::view::account_rows(host.processor(), &account)?;
         let products = rows.sections.get("products").into_iter().flatten();
         for (id, row) in products {
             let end = match row["metadata"]["status"].as_str() {
@@ -668,7 +670,7 @@ fn balances(host: &mut Rig) -> Result<BTreeMap<String, i64>, ReplayError> {
     let at = host.clock();
     let mut found = BTreeMap::new();
     for account in accounts(host)? {
-        let balances = host::view::balances(host.processor_mut(), &account, at)
+        let balances = host_engine::view::balances(host.processor_mut(), &account, at)
             .map_err(|error| ReplayError::Host(format!("balances of {account}: {error}")))?;
         for (name, row) in balances.as_object().into_iter().flatten() {
             for part in ["available", "pending"] {

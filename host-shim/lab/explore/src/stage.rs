@@ -3,7 +3,7 @@
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
 use extension_contract::{Account, Outcome, Refusal, Reply, Timestamp};
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_intake::Decoded;
 use host_replay::local_stripe::not_here;
 use host_replay::play;

@@ -10,7 +10,7 @@ mod explore {
     mod second;
     mod support;
     #[allow(clippy::unwrap_used, reason = "the lint is off in the crate that owns the file, too")]
-    #[path = "../../../../core/host/tests/all/processor/toy.rs"]
+    #[path = "../../../../core/engine/tests/all/processor/toy.rs"]
     mod toy;
     mod whole;
 }

@@ -4,7 +4,7 @@ use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };
-use host::is_load_at_start;
+use host_engine::catalog::is_load_at_start;
 use host_wasm_runner::runner::{Ran, Runner, SharedImports};
 use host_wasm_runner::wasm::Samples;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 
 use crate::recording::Recording;
 use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
-use host::outbox::{DEFAULT_DELAYS_MS, retry_delay_ms};
+use host_engine::outbox::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer, derived_outputs};
 use host_provider_api::{Call, CallOutcome, Provider as _, Reply, Simulation as _};
 use host_scenario::model::Answers;

@@ -1,7 +1,7 @@
 //! Compares the recorded rows of an account with the rows after a replay.
 
 use crate::personal::{Origin, Personal};
-use host::view::Rows;
+use host_engine::view::Rows;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 

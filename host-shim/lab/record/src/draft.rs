@@ -4,7 +4,7 @@ use crate::error::ExportError;
 use crate::recording::{RecordedEvent, Recording};
 use crate::{answers, claims, events, timers};
 use extension_contract::{Outcome, Payload, Timestamp};
-use host::processor::is_refused_by_intake;
+use host_engine::processor::is_refused_by_intake;
 use host_scenario::model::write::ScenarioText;
 use host_scenario::model::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
 use host_scenario::prepare::prepare;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The file name of a scenario that has no file yet.
 const FILE: &str = "export.yml";
 /// Number of failed runs after which only an operator runs an event again.
-const FAILURES_MAX: usize = host::processor::ATTEMPTS_MAX as usize;
+const FAILURES_MAX: usize = host_engine::processor::ATTEMPTS_MAX as usize;
 
 /// Part of the error of a run whose store failed.
 const UNAVAILABLE: &str = "store unavailable";

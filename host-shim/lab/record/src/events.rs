@@ -60,7 +60,7 @@ pub(crate) fn raw(event: &Event) -> Action {
             let one = |one: &extension_contract::Usage| {
                 let attributes: Map<String, Value> =
                     one.attributes.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
-                let at = host::time::text(one.at);
+                let at = host_engine::time::text(one.at);
                 json!({"id": one.id, "meter": one.meter, "quantity": one.quantity, "at": at, "attributes": attributes})
             };
             let mut envelope = envelope(event);
@@ -82,7 +82,7 @@ fn envelope(event: &Event) -> Map<String, Value> {
     };
     put("id", json!(event.id));
     put("account", json!(event.account.as_ref().map(ToString::to_string)));
-    put("timestamp", json!(host::time::text(event.received_at)));
+    put("timestamp", json!(host_engine::time::text(event.received_at)));
     put("actor", actor(&event.actor));
     put("reply_to", json!(event.reply_to));
     put("livemode", json!(event.livemode));

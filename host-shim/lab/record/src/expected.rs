@@ -44,7 +44,7 @@ pub(crate) fn expectations(recording: &Recording, sections: Vec<(&'static str, V
     let mut outcomes = Map::new();
     for event in recording.events.iter().filter(|event| event.is_step) {
         let row = &event.row;
-        if host::view::is_outside(&row.event.source) && ids.contains(&row.event.id.as_str()) {
+        if host_engine::view::is_outside(&row.event.source) && ids.contains(&row.event.id.as_str()) {
             outcomes.insert(row.event.id.clone(), json!({"outcome": last_outcome(row)}));
         }
     }

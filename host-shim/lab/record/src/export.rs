@@ -8,8 +8,8 @@ use crate::expected;
 use crate::personal::{Origin, Personal};
 use crate::recording::Recording;
 use extension_contract::Account;
-use host::processor::{Business, Processor};
-use host::view::account_rows;
+use host_engine::processor::Processor;
+use host_engine::view::account_rows;
 use host_replay::play::{PlayOptions, play_and_look};
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
@@ -155,14 +155,7 @@ impl<'a> Exporter<'a> {
         }
         let runner = runners.make()?;
         let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
-        let of_host = Business {
-            name: business.name.clone(),
-            livemode: scope.livemode,
-            config: business.config_with(config),
-            own: business.own.clone(),
-            catalog_hash: business.hash(config),
-            manifest: manifest.unwrap_or_default(),
-        };
+        let of_host = business.for_engine(scope.livemode, config, &manifest.unwrap_or_default());
         let recorded = Processor::new(store, runner, of_host)
             .map_err(|error| ReplayError::Config { business: business.name.clone(), error })?;
         let shapes = Fixtures::built_in().map_err(ReplayError::from)?.shapes;

@@ -54,7 +54,7 @@ impl Recording {
         let mut recording =
             Recording { partition: partition.clone(), accounts, events: Vec::new(), effects, began: None, erased: 0 };
         each_row(store, partition, &mut |row| {
-            if host::is_load_at_start(&row.event) {
+            if host_engine::catalog::is_load_at_start(&row.event) {
                 recording.began.get_or_insert(row.event.received_at);
                 return Ok(());
             }

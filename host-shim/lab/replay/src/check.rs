@@ -7,7 +7,7 @@ use crate::names::Names;
 use crate::outputs::unknown_outputs;
 use crate::runners::Runners;
 use crate::unmakeable::{unmade, unmakeable};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 use host_yaml::Node;
 use host_yaml::bad_input::read_text;

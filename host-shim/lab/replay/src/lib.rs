@@ -27,4 +27,4 @@ pub mod tally;
 pub mod unmakeable;
 pub mod view;
 
-pub use ::host::time;
+pub use host_engine::time;

@@ -1,7 +1,7 @@
 //! The lines of `--format json`. They are a contract, so the fields and their order are fixed.
 
 use crate::play::CaseReport;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_scenario::model::Scenario;
 use serde::Serialize;
 

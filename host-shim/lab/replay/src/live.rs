@@ -4,7 +4,7 @@
 //! steps say, but follows the machine's clock while a live provider works or waits for a retry.
 
 use crate::local_stripe::StripeServer;
-use host::business::{BusinessFolder, RequestedEffect};
+use host_business::folder::{BusinessFolder, RequestedEffect};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_provider_api::{Call, CallOutcome, Held, Outage, Provider, Registry, Restriction, Room, Unlisted, Unreadable};
 use host_scenario::error::ReplayError;

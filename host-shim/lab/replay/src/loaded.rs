@@ -3,7 +3,7 @@
 
 use crate::rig::Rig;
 use extension_contract::Account;
-use host::view;
+use host_engine::view;
 use host_scenario::error::ReplayError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@
 //! A missing part can cause new mistakes elsewhere. A later mistake is reported only if no left-out part can be its
 //! cause. The other mistakes appear in a check after the reported mistakes are fixed.
 
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 use host_yaml::Node;
 use std::collections::BTreeSet;

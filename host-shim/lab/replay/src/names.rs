@@ -10,7 +10,7 @@ mod state;
 
 use crate::loaded::Loaded;
 use extension_contract::{Account, Declarations};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::{Action, Expectations, Scenario, Step};
 use host_store::OF_HOST;

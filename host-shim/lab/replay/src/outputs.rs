@@ -2,7 +2,7 @@
 //!
 //! The outputs of a business's own resource are not declared, so any name is right.
 
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::outputs_of;
 use host_scenario::error::{BadInput, Place};
 use host_yaml::{Node, Tree};

@@ -14,7 +14,7 @@ use crate::shuffle;
 use crate::tally::Tally;
 use check::{Failures, StepResult};
 use extension_contract::Timestamp;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_intake::Decoded;
 use host_intake::request::{Taken, WebhookReply};
 use host_provider_api::scripted::PassedOver;

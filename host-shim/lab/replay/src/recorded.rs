@@ -1,6 +1,6 @@
 //! Which resources and secrets should exist according to a store? All that were created and not destroyed.
 
-use host::outbox::Recorded;
+use host_engine::outbox::Recorded;
 use host_provider_api::ResourceId;
 use host_provider_api::scripted::Resource;
 use host_scenario::error::ReplayError;

@@ -5,9 +5,9 @@ use crate::live::LiveProviders;
 use crate::recorded::recorded;
 use crate::runners::Runners;
 use extension_contract::{Account, EffectFailureClass, Payload, Timestamp};
-use host::clock::Clock;
-use host::outbox::Outbox;
-use host::processor::{Processor, Report};
+use host_engine::clock::Clock;
+use host_engine::outbox::Outbox;
+use host_engine::processor::{Processor, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_provider_api::scripted::{Memory, Resource, Scripted};
@@ -57,9 +57,9 @@ pub struct RigSetup {
 pub struct Rig {
     setup: RigSetup,
     /// The set-up with which the host starts; none before the extension has declared its name.
-    starts_with: Option<host::Setup>,
+    starts_with: Option<host_business::Setup>,
     /// The host; none while it is stopped, such as during a restart.
-    running: Option<host::Host>,
+    running: Option<host_engine::Host>,
     scripted: Scripted,
     requested: Arc<RequestedEffects>,
     waiting: Arc<WaitingCallers>,
@@ -98,7 +98,7 @@ type WaitingCallers = BTreeMap<String, u64>;
 
 /// A saved state of a host and its scripted provider, to which the host can return.
 pub struct Point {
-    running: host::Saved,
+    running: host_engine::Saved,
     provider: Memory,
     requested: Arc<RequestedEffects>,
     waiting: Arc<WaitingCallers>,
@@ -128,7 +128,7 @@ pub struct Delivered {
 
 /// Returns true if the event came from outside, and false for results, timers and messages.
 pub fn is_input(report: &Report) -> bool {
-    host::view::is_outside(&report.source)
+    host_engine::view::is_outside(&report.source)
 }
 
 impl Rig {
@@ -177,7 +177,7 @@ impl Rig {
             Some(setup) => setup,
             None => {
                 let manifest = runners.manifest(runner.declarations())?;
-                self.starts_with.insert(host::Setup::new(business.clone(), *livemode, config, manifest))
+                self.starts_with.insert(host_business::Setup::new(business.clone(), *livemode, config, manifest))
             }
         };
         let scripted = self.scripted.clone();
@@ -185,7 +185,7 @@ impl Rig {
             Some(live) => live.over(scripted),
             None => Registry::with_default(Arc::new(scripted)),
         };
-        let (mut running, reports) = host::Host::start(setup, store, runner, registry, clock)?;
+        let (mut running, reports) = setup.start(store, runner, registry, clock)?;
         running.outbox_mut().set_fire_timers(self.fire_timers);
         running.outbox_mut().set_receivers(self.accounts.clone());
         self.running = Some(running);
@@ -637,11 +637,11 @@ impl Rig {
         Ok(self.running().state()?)
     }
 
-    fn running(&self) -> &host::Host {
+    fn running(&self) -> &host_engine::Host {
         self.running.as_ref().expect("a started host runs")
     }
 
-    fn running_mut(&mut self) -> &mut host::Host {
+    fn running_mut(&mut self) -> &mut host_engine::Host {
         self.running.as_mut().expect("a started host runs")
     }
 

@@ -1,7 +1,7 @@
 //! Makes the runners that call an extension component. `host-native` makes runners that call the linked library.
 
 use extension_contract::Declarations;
-use host::manifest::Manifest;
+use host_business::manifest::Manifest;
 use host_scenario::error::{Mistakes, ReplayError};
 use host_scenario::manifest;
 use host_wasm_runner::cache::ComponentCache;

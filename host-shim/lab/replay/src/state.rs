@@ -1,12 +1,12 @@
 //! Returns the state as the JSON of a snapshot, and the hash of several states.
 
 use extension_contract::Account;
-use host::processor::Processor;
+use host_engine::processor::Processor;
 use host_scenario::error::ReplayError;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub use host::view::{Rows, account_rows, parsed};
+pub use host_engine::view::{Rows, account_rows, parsed};
 
 /// Returns the hash of several streams: SHA-256, in hex, of the RFC 8785 form of the list of their hashes, in order.
 pub fn hash_of_streams(states: &[String]) -> String {

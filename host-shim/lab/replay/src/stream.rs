@@ -9,7 +9,7 @@ use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
 use extension_contract::Timestamp;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 

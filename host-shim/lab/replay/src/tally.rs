@@ -1,7 +1,7 @@
 //! Counts the final outcomes of input events.
 
 use crate::line::Summary;
-use host::processor::Report;
+use host_engine::processor::Report;
 use std::collections::HashMap;
 
 /// Outcomes that a later run may replace.

@@ -4,7 +4,7 @@
 //! A value that is known only during a call, such as a customer's text, is not compared; the provider refuses it then.
 
 use crate::live::LiveProviders;
-use host::business::{BusinessFolder, RequestedEffect};
+use host_business::folder::{BusinessFolder, RequestedEffect};
 use host_provider_api::Restriction;
 use host_scenario::error::BadInput;
 use host_yaml::Node;

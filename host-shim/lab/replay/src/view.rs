@@ -4,8 +4,8 @@
 use crate::rig::Rig;
 use crate::state::{account_rows, parsed};
 use extension_contract::Account;
-use host::processor::AskError;
-use host::view;
+use host_engine::processor::AskError;
+use host_engine::view;
 use host_scenario::error::ReplayError;
 use host_scenario::model::SectionExpectation;
 use host_store::EffectState;

@@ -4,7 +4,7 @@ use crate::error::{BadInput, Mistakes, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Component, Path, PathBuf};
 
-pub use host::business::{
+pub use host_business::folder::{
     BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, PAGES_FOLDER, ROUTES_FILE, TABLES_FILE, business_of,
 };
 

@@ -1,18 +1,18 @@
 //! The errors of reading inputs and businesses and of running scenarios.
 
 use crate::business::CATALOG_FILE;
-use host::StartError;
-use host::outbox::OutboxError;
+use host_business::StartError;
+use host_engine::outbox::OutboxError;
 use host_store::ConfigError;
 use std::path::PathBuf;
 
-pub use host::bad_input::{BadInput, Mistakes, Place};
+pub use host_yaml::bad_input::{BadInput, Mistakes, Place};
 
 /// An error that stops a replay. Failed expectations are not errors: the report lists them.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The mistakes of an input or a business, at least one.
-    #[error("{}", host::bad_input::lines(.0))]
+    #[error("{}", host_yaml::bad_input::lines(.0))]
     Input(Vec<BadInput>),
     /// The configuration does not match the extension's declaration.
     #[error("configuration of {business}: {error}")]

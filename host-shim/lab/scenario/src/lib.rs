@@ -15,4 +15,4 @@ pub mod schema;
 pub mod shapes;
 pub mod tree;
 
-pub use ::host::time;
+pub use host_engine::time;

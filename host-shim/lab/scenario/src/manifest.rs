@@ -2,7 +2,7 @@
 
 use crate::error::{BadInput, Mistakes, Place};
 use extension_contract::Declarations;
-use host::manifest::{FILE, Manifest};
+use host_business::manifest::{FILE, Manifest};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use crate::done::Done;
 use crate::judge::Difference;
 use crate::oracle::{Bought, Oracle, left};
 use crate::sandbox::Stripe;
-use host::read;
+use host_engine::read;
 use host_store::{Read, Scope};
 use local_stripe::object::Object;
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub(crate) fn check_credits(stripe: &Stripe, done: &Done) -> Result<(), Differen
     let paid: i64 = all.filter(|invoice| lies_there(invoice)).map(|invoice| invoice.int("total").max(0)).sum();
     let credited: i64 = done.credits.iter().map(|(_, amount)| amount).sum();
     if credited > paid {
-        let what = format!("credits for lost days since {}", host::time::text(first_s * 1_000));
+        let what = format!("credits for lost days since {}", host_engine::time::text(first_s * 1_000));
         return Err(Difference::new(what, format!("{paid} at most"), credited.to_string()));
     }
     Ok(())

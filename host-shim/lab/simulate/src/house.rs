@@ -4,10 +4,11 @@ use crate::at_stripe::MONEY;
 use crate::provider::FlakyProvider;
 use crate::simulate::SimulateError;
 use extension_contract::{Account, Timestamp};
-use host::clock::Clock;
-use host::outbox::OutboxError;
-use host::processor::{Processor, Report};
-use host::{Host, Setup, StartError};
+use host_business::{Setup, StartError};
+use host_engine::Host;
+use host_engine::clock::Clock;
+use host_engine::outbox::OutboxError;
+use host_engine::processor::{Processor, Report};
 use host_provider_api::Registry;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
@@ -57,7 +58,7 @@ impl CrashingHost {
             reason: error.to_string(),
         })?;
         let registry = Registry::with_default(Arc::new(self.provider.clone()));
-        let (host, reports) = Host::start(&self.setup, store, runner, registry, Clock::manual(self.clock))?;
+        let (host, reports) = self.setup.start(store, runner, registry, Clock::manual(self.clock))?;
         self.host = Some(host);
         self.reports.extend(reports);
         Ok(())

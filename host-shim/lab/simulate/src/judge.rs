@@ -3,8 +3,8 @@
 use crate::done::Done;
 use crate::oracle::{Expected, Share};
 use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
-use host::processor::{Processor, Questions};
-use host::read;
+use host_engine::processor::{Processor, Questions};
+use host_engine::read;
 use host_store::{Read, Scope};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

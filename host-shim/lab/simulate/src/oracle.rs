@@ -181,7 +181,7 @@ pub struct Oracle {
 
 /// The month (`YYYY-MM`) of a time.
 fn month(now_ms: i64) -> String {
-    host::time::text(now_ms)[..7].to_owned()
+    host_engine::time::text(now_ms)[..7].to_owned()
 }
 
 /// Time at which a month is invoiced: one day after its end.
@@ -189,7 +189,7 @@ fn closes_at(month: &str) -> i64 {
     let (year, number) = month.split_once('-').expect("a month");
     let (year, number): (i64, i64) = (year.parse().expect("a year"), number.parse().expect("a month"));
     let (year, number) = if number == 12 { (year + 1, 1) } else { (year, number + 1) };
-    host::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
+    host_engine::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
 }
 
 /// Amount of a charge that disputes took and did not return, in minor units.

@@ -3,7 +3,7 @@
 use crate::judge::Difference;
 use crate::oracle::Expected;
 use extension_contract::Timestamp;
-use host::time;
+use host_engine::time;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The report of a simulation: human, or JSON lines, whose format is a contract.
 
 use crate::simulate::{Found, Options, Simulated};
-use host::time;
+use host_engine::time;
 use host_replay::report::printable;
 use serde_json::json;
 use std::io::{self, Write};

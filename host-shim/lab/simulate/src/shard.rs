@@ -23,7 +23,7 @@ use crate::simulate::{Counts, Found, Options, SimulateError};
 use crate::story::Incoming;
 use crate::trade::MoveKind;
 use extension_contract::Account;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_replay::shuffle::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl<'c> Shard<'c> {
     pub(crate) fn new(
         catalog: &'c Catalog,
         options: &Options,
-        setup: &host::Setup,
+        setup: &host_business::Setup,
         numbers: Range<usize>,
         recorded: Option<usize>,
     ) -> Result<Self, SimulateError> {

@@ -185,7 +185,7 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let named = || business.name.clone();
     let runner = options.runners.make()?;
     let manifest = options.runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
-    let setup = host::Setup::new(business.clone(), false, &[], manifest);
+    let setup = host_business::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
     if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|it| !CURRENCIES.contains(it)) {
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
@@ -256,7 +256,7 @@ fn priced_for(business: &BusinessFolder, seed: u64) -> BusinessFolder {
 
 struct Run<'o> {
     options: &'o Options,
-    setup: host::Setup,
+    setup: host_business::Setup,
     catalog: Catalog,
     /// Number of the next shard.
     next: AtomicUsize,

@@ -113,7 +113,7 @@ impl Story {
     fn scenario(&self, name: &str, version: &str) -> Value {
         let mut steps = Vec::new();
         for segment in &self.segments {
-            steps.push(json!({"until": host::time::text(segment.clock)}));
+            steps.push(json!({"until": host_engine::time::text(segment.clock)}));
             let incoming = segment.events.iter().chain(&segment.commands);
             steps.extend(incoming.map(|incoming| json!({"raw": parsed(incoming.in_version(version))})));
         }

@@ -459,7 +459,7 @@ impl<'c> AccountDriver<'c> {
         }
         self.measure(json!({
             "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
-            "at": host::time::text(at_ms), "attributes": attributes,
+            "at": host_engine::time::text(at_ms), "attributes": attributes,
         }));
         self.oracle.record_usage(&self.customer.stripe, cost_micros, at_ms);
     }
@@ -472,7 +472,7 @@ impl<'c> AccountDriver<'c> {
         let id = format!("count_{}{}", self.customer.name, self.customer.number());
         if let Some(late_ms) = Self::late_ms(each) {
             let at_ms = self.customer.stripe.now_s() * 1_000 - late_ms;
-            let at = host::time::text(at_ms);
+            let at = host_engine::time::text(at_ms);
             self.measure(json!({"id": id, "meter": key, "quantity": amount, "at": at}));
             self.oracle.record_counted_usage(&key, amount, at_ms);
             return;

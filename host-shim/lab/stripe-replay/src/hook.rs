@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
-use host::clock::Clock;
+use host_engine::clock::Clock;
 use host_intake::body::BODY_BYTES_MAX;
 use host_replay::local_stripe::{Delivery, StripeServerError};
 use std::net::{Ipv4Addr, SocketAddr};

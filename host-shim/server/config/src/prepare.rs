@@ -7,9 +7,9 @@ use crate::extensions::{INSTANCE_PROVISIONER, OwnValue, SecretValue};
 use crate::unused::Unused;
 use crate::variables::{CONNECT_WEBHOOK_SECRET, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
-use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
-use host::clock::Clock;
-use host::{Host, Setup, StartError};
+use host_business::folder::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
+use host_business::{Setup, StartError};
+use host_engine::clock::Clock;
 use host_intake::signature::{SECRET_CHARS_MIN, is_short};
 use host_intake::{Mode, SecretConfig};
 use host_provider_api::{Registry, Secret};
@@ -97,7 +97,7 @@ pub fn prepare(
 
 /// Returns the faults that the extension finds in the catalog with these values. Stores nothing.
 pub fn catalog_faults(setup: &Setup, runner: Box<dyn Runner>) -> Vec<BadInput> {
-    match Host::start(setup, Box::new(MemoryStore::new()), runner, Registry::new(), Clock::manual(0)) {
+    match setup.start(Box::new(MemoryStore::new()), runner, Registry::new(), Clock::manual(0)) {
         Ok(_) => Vec::new(),
         Err(StartError::Catalog(faults)) => faults,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use crate::file::CONFIG_FILE;
 use crate::interpolate::collect;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_yaml::Node;
 use host_yaml::bad_input::{BadInput, read_text};
 use std::collections::BTreeSet;

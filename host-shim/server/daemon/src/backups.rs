@@ -13,7 +13,7 @@ use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
 use crate::reports::{Measurement, NotReported, Reports};
 use board::{Answered, Board, DueBackup, MadeBackup};
-use host::clock::ClockSource;
+use host_engine::clock::ClockSource;
 use host_front::{BackupEntry, BackupList, Metrics};
 use host_provider_api::names::letters;
 use host_provider_api::{BackupExpiry, CallOutcome, Registry, Reply};

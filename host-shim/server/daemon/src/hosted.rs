@@ -14,12 +14,12 @@ use crate::reports::Reports;
 use crate::sweep::SweepSetup;
 use crate::views::{self, ViewsError};
 use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
-use host::Setup;
-use host::business::{BusinessFolder, Recorder};
-use host::clock::Clock;
-use host::manifest::Manifest;
-use host::outbox::Recorded;
 use host_access::Keys;
+use host_business::Setup;
+use host_business::folder::{BusinessFolder, Recorder};
+use host_business::manifest::Manifest;
+use host_engine::clock::Clock;
+use host_engine::outbox::Recorded;
 use host_front::{
     BackupList, BusinessRoutes, HostedSite, LocalClock, Makers, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
     member_roles,
@@ -136,7 +136,7 @@ pub enum HostedError {
     },
     /// The pages cannot be shown.
     #[error("{0}")]
-    Pages(host::bad_input::Mistakes),
+    Pages(host_yaml::bad_input::Mistakes),
     /// The users cannot be served.
     #[error(transparent)]
     Identity(#[from] IdentityStartError),

@@ -2,7 +2,7 @@
 
 use crate::data::{DataFolder, USERS};
 use extension_contract::{Account, Timestamp};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_identity::{
     Address, Hasher, Identity, IdentityError, Link, LinkError, LinkKind, LinkMaker, OPERATOR, Signer, SignerError,
     Users, UsersError, random,

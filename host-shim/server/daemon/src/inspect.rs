@@ -2,7 +2,7 @@
 
 use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
-use host::outbox::ResourceUse;
+use host_engine::outbox::ResourceUse;
 use host_front::{Differences, DriftCheck, DriftEntry};
 use host_provider_api::{Held, Listed, Registry, Unlisted, Unreadable};
 use host_provider_set::{Drift, Referrer, Vault, drift, not_compared, settle, unreadable_secrets};

@@ -4,7 +4,7 @@
 
 use crate::records::UnreadRecords;
 use extension_contract::Account;
-use host::clock::ClockSource;
+use host_engine::clock::ClockSource;
 use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, LinkMaker, UsersError};
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
@@ -138,7 +138,7 @@ impl Provider for Invites {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host::clock::Clock;
+    use host_engine::clock::Clock;
     use host_identity::{Hasher, Identity, Organization, Signer, User, Users};
     use host_provider_api::Secrets;
     use host_provider_set::Vault;

@@ -3,7 +3,7 @@
 use crate::background::Stop;
 use crate::records::Records;
 use crate::reports::{Measurement, Reports};
-use host::business::MeasuredSize;
+use host_business::folder::MeasuredSize;
 use host_provider_api::names::letters;
 use host_provider_api::scripted::Resource;
 use host_provider_api::{Call, CallOutcome, Registry, Reply, ResourceId};

@@ -1,8 +1,8 @@
 //! Which prices does a catalog sell, and of which products? Local mode makes those that the local Stripe does not have.
 
 use extension_contract::{Account, BillingInterval, Money};
-use host::processor::Processor;
-use host::read;
+use host_engine::processor::Processor;
+use host_engine::read;
 use host_store::Stored;
 use serde_json::Value;
 

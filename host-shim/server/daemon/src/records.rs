@@ -4,10 +4,10 @@
 //! for long. What was read before is kept.
 
 use extension_contract::{Account, Actor, ActorKind, Payload, Question};
-use host::outbox::{Recorded, ResourceUse, use_of};
-use host::processor::{AskError, Questions};
-use host::read::product;
-use host::view::parsed;
+use host_engine::outbox::{Recorded, ResourceUse, use_of};
+use host_engine::processor::{AskError, Questions};
+use host_engine::read::product;
+use host_engine::view::parsed;
 use host_provider_api::{Call, ResourceId};
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{EFFECT_RESULTS, Partition, Read, Scope, StoreError, Stored};

@@ -1,7 +1,7 @@
 //! Replaces the signing secrets of webhooks while the server runs.
 
 use crate::hosted::{self, HostedError};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_front::Front;
 use host_intake::SecretConfig;
 use std::collections::BTreeMap;

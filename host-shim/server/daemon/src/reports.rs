@@ -1,7 +1,7 @@
 //! Reports measurements of resources, as events of the business's own services.
 
-use host::clock::ClockSource;
-use host::writer::{JobError, Jobs};
+use host_engine::clock::ClockSource;
+use host_engine::writer::{JobError, Jobs};
 use host_intake::raw::{self, InputError};
 use host_provider_api::ResourceId;
 use host_store::Partition;

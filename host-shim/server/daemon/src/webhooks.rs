@@ -7,10 +7,10 @@
 
 use crate::background::Stop;
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
-use host::clock::ClockSource;
-use host::processor::{Answerer, AskError, Questions, Report};
-use host::view::parsed;
-use host::writer::Jobs;
+use host_engine::clock::ClockSource;
+use host_engine::processor::{Answerer, AskError, Questions, Report};
+use host_engine::view::parsed;
+use host_engine::writer::Jobs;
 use host_front::Makers;
 use host_identity::random;
 use host_intake::Decoded;
@@ -99,7 +99,7 @@ impl Observer for Marking {
         self.inner.outage_ended(provider);
     }
 
-    fn failed(&self, error: &host::outbox::OutboxError) {
+    fn failed(&self, error: &host_engine::outbox::OutboxError) {
         self.inner.failed(error);
     }
 }

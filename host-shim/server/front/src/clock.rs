@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::Timestamp;
-use host::time;
+use host_engine::time;
 use host_routes::limits::COMMAND_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::json;

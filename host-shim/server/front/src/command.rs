@@ -18,9 +18,9 @@ use axum::response::{IntoResponse, Response};
 use extension_contract::{
     Account, Actor, Event, FieldError, FieldErrorCode, JSON_BYTES_MAX, Outcome, Payload, Refusal, Reply,
 };
-use host::processor::{Disposition, Report, is_same_command};
-use host::view::parsed;
 use host_access::{Caller, Reach};
+use host_engine::processor::{Disposition, Report, is_same_command};
+use host_engine::view::parsed;
 use host_intake::Decoded;
 use host_intake::body::parse_object;
 use host_routes::limits::COMMAND_BYTES_MAX;

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, Question};
-use host::processor::Questions;
+use host_engine::processor::Questions;
 use host_provider_api::Outage;
 use host_routes::limits::{HEALTH_S_MAX, WRITE_TEST_S};
 use host_store::Partition;

@@ -29,7 +29,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_identity::{Address, Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
@@ -268,7 +268,7 @@ fn user_shown(user: &User) -> Value {
         "name": user.name,
         "is_operator": user.is_operator,
         "is_confirmed": user.confirmed_at.is_some(),
-        "created_at": host::time::text(user.created_at),
+        "created_at": host_engine::time::text(user.created_at),
     })
 }
 
@@ -276,7 +276,7 @@ fn shown(logged_in: &LoggedIn) -> Value {
     json!({
         "user": user_shown(&logged_in.user),
         "token": logged_in.token,
-        "expires_at": host::time::text(logged_in.expires_at),
+        "expires_at": host_engine::time::text(logged_in.expires_at),
     })
 }
 

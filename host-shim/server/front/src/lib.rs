@@ -53,7 +53,7 @@ pub use clock::LocalClock;
 pub use cors::cors;
 pub use endpoints::SiteWebhooks;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
-pub use host::show::entitlement;
+pub use host_engine::show::entitlement;
 pub use identity::{SiteUsers, member_roles};
 pub use mail_rate::MailLimits;
 pub use makers::{MakerError, Makers};

@@ -56,7 +56,7 @@ fn page_of<T>(
     let rest = matching.skip_while(|(at, _)| after.is_some_and(|after| *at <= after));
     let shown: Vec<(usize, &T)> = rest.take(size).collect();
     let next = shown.last().filter(|_| shown.len() == size).map(|(at, _)| json!(at));
-    let mut answer = host::show::page(name, shown.iter().map(|(_, entry)| show(entry)).collect(), next);
+    let mut answer = host_engine::show::page(name, shown.iter().map(|(_, entry)| show(entry)).collect(), next);
     answer["total_count"] = json!(entries.len());
     answer
 }

@@ -19,7 +19,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_pages::{PageSet, files_below};
 use host_yaml::bad_input::Mistakes;
 use std::path::PathBuf;

@@ -3,9 +3,9 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as ExtensionProblem, Refusal};
-use host::processor::AskError;
-use host::show;
-use host::writer::JobError;
+use host_engine::processor::AskError;
+use host_engine::show;
+use host_engine::writer::JobError;
 use host_intake::raw;
 use host_routes::limits::ERRORS_MAX;
 use host_routes::{ErrorMap, WrongValues};

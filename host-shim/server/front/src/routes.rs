@@ -20,8 +20,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
-use host::business::BusinessFolder;
 use host_access::Caller;
+use host_business::folder::BusinessFolder;
 use host_provider_api::{SecretError, Secrets};
 use host_routes::limits::COMMAND_BYTES_MAX;
 use host_routes::{
@@ -262,7 +262,7 @@ const CALLER: &str = "caller";
 
 /// Returns the values of a request, the configuration and the time for the expressions of a route.
 fn scope_of(hosted: &HostedSite, values: [(&str, Map<String, Value>); 3]) -> Scope {
-    let now = host::time::text(hosted.site.clock().now());
+    let now = host_engine::time::text(hosted.site.clock().now());
     let today = now.split('T').next().unwrap_or_default().to_owned();
     let scope = hosted.routes.config.with("now", now).with("today", today);
     values.into_iter().fold(scope, |scope, (name, values)| scope.with(name, values))

@@ -3,7 +3,7 @@
 use crate::replies::Replies;
 use crate::site::Observer;
 use extension_contract::Account;
-use host::processor::{Processor, Report};
+use host_engine::processor::{Processor, Report};
 use host_store::{NewsPlace, Partition, Reader, Stored};
 use std::collections::{BTreeMap, HashSet};
 use std::io;

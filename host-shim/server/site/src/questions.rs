@@ -1,7 +1,7 @@
 //! Threads that answer questions. Each has a reader and an extension of its own, so that no question waits for a decision, and callers
 //! take turns.
 
-use host::processor::Answerer;
+use host_engine::processor::Answerer;
 use host_turns::{NotQueued, Sender, Turn, queue};
 use std::io;
 use std::thread::{self, JoinHandle};

@@ -1,7 +1,7 @@
 //! The callers that wait for the reply to a command, which may need the result of an effect.
 
 use extension_contract::{Account, Reply};
-use host::processor::Report;
+use host_engine::processor::Report;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

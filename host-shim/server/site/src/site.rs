@@ -7,11 +7,12 @@ use crate::replies::Replies;
 use crate::sweep::Sweeper;
 use crate::types::{ProductType, product_types};
 use extension_contract::{Account, CommandDecl, EffectDecl};
-use host::clock::{Clock, ClockSource};
-use host::outbox::OutboxError;
-use host::processor::{Answerer, Decider, Processor, Report};
-use host::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAnswer, Writer, WriterLimits};
-use host::{Host, Setup, StartError};
+use host_business::{Setup, StartError};
+use host_engine::Host;
+use host_engine::clock::{Clock, ClockSource};
+use host_engine::outbox::OutboxError;
+use host_engine::processor::{Answerer, Decider, Processor, Report};
+use host_engine::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAnswer, Writer, WriterLimits};
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
 use host_provider_api::{Call, Outage, Registry, Reply};
@@ -169,7 +170,7 @@ impl Site {
     pub fn start(site: SiteSetup) -> Result<Site, SiteError> {
         let SiteSetup { setup, store, runner, registry, clock, endpoints, limits, observer } = site;
         let source = clock.source().clone();
-        let (host, reports) = Host::start(&setup, store, runner(), registry.clone(), clock)?;
+        let (host, reports) = setup.start(store, runner(), registry.clone(), clock)?;
         observer.committed(&reports);
         let processor = host.processor();
         let partition = processor.partition().clone();

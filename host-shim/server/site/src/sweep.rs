@@ -8,9 +8,9 @@ mod marks;
 
 use crate::questions::{NotAsked, Questioner};
 use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
-use host::clock::ClockSource;
-use host::processor::Processor;
-use host::writer::{JobError, Jobs};
+use host_engine::clock::ClockSource;
+use host_engine::processor::Processor;
+use host_engine::writer::{JobError, Jobs};
 use host_intake::raw;
 use host_provider_api::{EventList, EventQuery, ListedEvents};
 use host_store::{Partition, Read, StoreError, Stored};

@@ -11,7 +11,7 @@ use crate::owner::{Owner, owner};
 use crate::stripe::StripeAccess;
 use crate::theirs::{CUSTOMER, Theirs};
 use extension_contract::{Account, CONNECTED_ACCOUNT_CLAIMS, Timestamp};
-use host::processor::Answerer;
+use host_engine::processor::Answerer;
 use host_store::{Partition, Read, Scope, Stored};
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! The reasons why a comparison stops.
 
 use crate::facts::Kind;
-use host::processor::AskError;
+use host_engine::processor::AskError;
 use host_provider_api::ObjectListError;
 use host_store::StoreError;
 

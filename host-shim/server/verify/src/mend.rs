@@ -6,7 +6,7 @@ use crate::error::VerifyError;
 use crate::facts::{Kind, text};
 use crate::ours::each_transfer;
 use extension_contract::{Outcome, Payload, Timestamp};
-use host::processor::Answerer;
+use host_engine::processor::Answerer;
 use host_store::{InboxRow, InboxState, Partition, Read, Stored};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};

@@ -4,7 +4,7 @@ use crate::error::VerifyError;
 use crate::facts::{Facts, Kind, facts, member, text};
 use crate::theirs::item_fact;
 use extension_contract::{Account, Actor, CONNECTED_ACCOUNT_CLAIMS, Page, Payload, Question, Timestamp};
-use host::processor::{Answerer, Questions};
+use host_engine::processor::{Answerer, Questions};
 use host_store::{EffectRow, EffectState, Partition, Read, Scope, Stored};
 use serde_json::{Value, json};
 

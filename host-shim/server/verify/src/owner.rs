@@ -3,7 +3,7 @@
 use crate::facts::Kind;
 use crate::theirs::Theirs;
 use extension_contract::Account;
-use host::processor::Answerer;
+use host_engine::processor::Answerer;
 use host_store::{EffectState, Partition, Stored};
 
 /// The owner of an object of Stripe.

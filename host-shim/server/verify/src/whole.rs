@@ -11,7 +11,7 @@ use crate::scratch::Scratch;
 use crate::stripe::{Fetched, StripeAccess};
 use crate::theirs::{self, Theirs};
 use extension_contract::Timestamp;
-use host::processor::Answerer;
+use host_engine::processor::Answerer;
 use host_provider_api::{ObjectQuery, ObjectsOf};
 use host_store::Partition;
 use serde_json::Value;

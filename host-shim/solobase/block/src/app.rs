@@ -5,11 +5,11 @@ use crate::platform::Platform;
 use crate::routes::Failed;
 use extension_contract::{Declarations, Extension};
 use hmac::{Hmac, KeyInit, Mac};
-use host::bundle::Bundle;
-use host::outbox::Outbox;
-use host::processor::Processor;
+use host_business::bundle::Bundle;
+use host_engine::outbox::Outbox;
+use host_engine::processor::Processor;
 use host_provider_api::Registry;
-use host_store::{NotState, Store, StoreError};
+use host_store::{Store, StoreError};
 use host_store_solobase::{Batches, SolobaseStore};
 use host_wasm_runner::native::NativeRunner;
 use instance_provisioner::Provisioner;
@@ -85,7 +85,7 @@ fn damaged(error: impl std::fmt::Display) -> AppError {
 
 /// Returns a processor for a business.
 pub(crate) fn processor(store: SolobaseStore, bundle: &Bundle) -> Result<Processor, AppError> {
-    let business = bundle.business(NotState::default()).map_err(damaged)?;
+    let business = bundle.business().map_err(damaged)?;
     let runner = Box::new(NativeRunner::known(Box::new(Provisioner), Arc::new(declarations())));
     Processor::new(Box::new(store), runner, business).map_err(damaged)
 }

@@ -1,7 +1,7 @@
 //! Requests and responses, as the platform passes them: a kind, a list of texts, and bytes.
 
 use extension_contract::{Account, Actor, ActorKind};
-pub use host::remote::BODY_BYTES_MAX;
+pub use host_engine::remote::BODY_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 /// A request.

@@ -6,7 +6,7 @@ use crate::app::{
 };
 use crate::platform::Platform;
 use crate::routes::{own_key, own_secrets, secrets};
-use host::bundle::Bundle;
+use host_business::bundle::Bundle;
 use host_store::{Store, StoreError};
 use host_store_solobase::SolobaseStore;
 
@@ -84,11 +84,11 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
                     }
                 }
             }
-            match (bundle.business(host_store::NotState::default()), own_secrets(&others)) {
+            match (bundle.own(), own_secrets(&others)) {
                 (Err(mistakes), _) => fault(BUNDLE, mistakes.to_string()),
                 (_, Err(text)) => fault(WEBHOOK_SECRETS, text),
-                (Ok(business), Ok(secrets)) => {
-                    let missing = business.own.webhooks.iter().filter_map(|own| own_key(own, &secrets).err());
+                (Ok(own), Ok(secrets)) => {
+                    let missing = own.webhooks.iter().filter_map(|own| own_key(own, &secrets).err());
                     missing.for_each(|text| fault(WEBHOOK_SECRETS, text));
                 }
             }
@@ -127,7 +127,7 @@ pub(crate) fn load_catalog(platform: &Platform<'_>, store: SolobaseStore, bundle
     let Some(load) = bundle.load(&processor, platform.now)? else { return Ok(()) };
     let reports = processor.accept(load, Vec::new())?;
     match reports.first() {
-        Some(report) if !host::is_accepted(report) => {
+        Some(report) if !host_engine::catalog::is_accepted(report) => {
             let reason = report.result.reason().unwrap_or_default();
             Err(InitError::Refused(format!("{}: the extension refuses the catalog: {reason}", key(BUNDLE))))
         }

@@ -15,9 +15,9 @@ use crate::app::{AppError, SERVICE_KEY, is_key, key};
 use crate::http::{BODY_BYTES_MAX, Request, Response};
 use crate::platform::Platform;
 use extension_contract::{Account, Actor, ActorKind, Refusal, Reply};
-use host::outbox::OutboxError;
-use host::processor::AskError;
-use host::show::{refusal_members, refusal_status, too_many_open};
+use host_engine::outbox::OutboxError;
+use host_engine::processor::AskError;
+use host_engine::show::{refusal_members, refusal_status, too_many_open};
 use host_store::StoreError;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Value, json};
@@ -207,7 +207,7 @@ fn route(platform: &Platform<'_>, request: &Request) -> Answered {
 }
 
 /// Answers an event by its outcome.
-fn outcome(reports: &[host::processor::Report]) -> Response {
+fn outcome(reports: &[host_engine::processor::Report]) -> Response {
     let Some(report) = reports.first() else { return Response::unavailable("the event was not reported") };
     Response::ok(json!({"id": report.event_id, "outcome": report.result.name(), "reason": report.result.reason()}))
 }

@@ -1,8 +1,8 @@
 //! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has ended.
 
 use crate::block::{Block, BlockError, TRIES_MAX};
-use host::outbox::Rooms;
-use host::remote::{Answer, BODY_BYTES_MAX, CALLS_MAX, Lease, Leased, LentCall};
+use host_engine::outbox::Rooms;
+use host_engine::remote::{Answer, BODY_BYTES_MAX, CALLS_MAX, Lease, Leased, LentCall};
 use host_http::Method;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use serde_json::json;

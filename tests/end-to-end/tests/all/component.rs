@@ -147,7 +147,7 @@ fn an_account_with_many_instances_can_be_cancelled() {
     let ended = send(&mut world, &subscription("deleted", "evt_2", "canceled", 1_767_312_000));
     assert_eq!(ended, "applied", "the subscription can be cancelled");
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let products = host::read::products(world.store(), &scope).expect("readable rows");
+    let products = host_engine::read::products(world.store(), &scope).expect("readable rows");
     let suspended = products.iter().filter(|row| row.values.metadata.contains(r#""status":"suspended""#)).count();
     assert_eq!(suspended, INSTANCES, "timers continue the work of one decision");
 }

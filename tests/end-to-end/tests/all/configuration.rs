@@ -1,7 +1,7 @@
 //! Each variable of a business changes what is decided: a story holds with the changed value, and fails with the default.
 
 use end_to_end::world::root;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_config::{BusinessConfig, Environment, prepare};
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};

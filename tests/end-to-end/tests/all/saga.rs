@@ -10,7 +10,7 @@ use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
 use extension_contract::Event;
-use host::read;
+use host_engine::read;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::StoreError;
 use host_store::testing::{Moment, Then};

@@ -2,8 +2,8 @@
 
 use end_to_end::world::{START_MS, Setup, World, solobase, tesslate, twobot};
 use extension_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};
-use host::business::BusinessFolder;
-use host::processor::{AskError, Questions};
+use host_business::folder::BusinessFolder;
+use host_engine::processor::{AskError, Questions};
 use instance_provisioner::schema::{Field, FieldType, Format, TypeDecl};
 use jsonschema::Validator;
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ mod pictures;
 mod sent;
 
 use end_to_end::world::root;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_set::{MailSite, MailTemplates, Wanted, built_in_mails};
 use sent::{SentMail, of_server, sent_by};
 use serde_json::{Map, Value, json};

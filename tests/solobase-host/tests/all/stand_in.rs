@@ -1,10 +1,10 @@
 //! A stand-in platform with the block and a business, for tests.
 
-use host::Setup;
-use host::bundle::Bundle;
-use host::business::BusinessFolder;
-use host::manifest::Manifest;
 use host_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
+use host_business::Setup;
+use host_business::bundle::Bundle;
+use host_business::folder::BusinessFolder;
+use host_business::manifest::Manifest;
 use host_store::implementation::json::to_json;
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
 use solobase_host::database::{Database, Period};

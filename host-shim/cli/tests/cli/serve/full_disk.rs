@@ -80,7 +80,11 @@ fn nothing_is_lost_on_a_full_disk(
     }
     for id in &refused.1 {
         let scope = partition.scope(Account::User(id.replace("inst_app", "u")));
-        assert_eq!(host::read::product(&store, &scope, id).expect("read"), None, "{id} was refused and is stored");
+        assert_eq!(
+            host_engine::read::product(&store, &scope, id).expect("read"),
+            None,
+            "{id} was refused and is stored"
+        );
     }
     drop(store);
     assert_nothing_is_lost(&data, &acknowledged);

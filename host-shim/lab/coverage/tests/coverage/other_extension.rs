@@ -1,6 +1,6 @@
 //! An extension with its own catalog language: everything except the clauses of its catalog is measured.
 
-#[path = "../../../../core/host/tests/all/processor/toy.rs"]
+#[path = "../../../../core/engine/tests/all/processor/toy.rs"]
 #[allow(clippy::unwrap_used)]
 mod toy;
 

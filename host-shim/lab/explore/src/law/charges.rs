@@ -2,7 +2,7 @@
 //! alone. Use costs the price that was in force when it was used. A creator's price is in force from its approval on.
 
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, Timestamp};
-use host::read;
+use host_engine::read;
 use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use host_store::InboxRow;
@@ -136,7 +136,7 @@ impl Charges {
     /// Reads a page of the usage source's log. Requests without a price are read again once there is one.
     fn log(&mut self, account: &Account, page: &Value) {
         for request in page["requests"].as_array().into_iter().flatten() {
-            let at = request["at"].as_str().and_then(host::time::parse).unwrap_or_default();
+            let at = request["at"].as_str().and_then(host_engine::time::parse).unwrap_or_default();
             let attributes: Vec<(String, String)> =
                 serde_json::from_value::<BTreeMap<_, _>>(request["attributes"].clone())
                     .map_or_else(|_| Vec::new(), |known| known.into_iter().collect());

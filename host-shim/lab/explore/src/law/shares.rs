@@ -155,7 +155,7 @@ pub(super) fn beyond(host: &Rig, kept: &BTreeMap<String, i128>) -> Result<Option
 /// Returns whether an account has credits that it did not buy.
 fn has_free_credits(host: &Rig) -> Result<bool, ReplayError> {
     for scope in host.store().scopes(None)? {
-        for lot in host::read::records(host.store(), &scope, "credits")? {
+        for lot in host_engine::read::records(host.store(), &scope, "credits")? {
             if !lot.id.starts_with("pur_") {
                 return Ok(true);
             }

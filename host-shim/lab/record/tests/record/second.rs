@@ -9,7 +9,7 @@ use std::path::Path;
 use toy::ToyRunner;
 
 #[allow(clippy::unwrap_used, reason = "it is a test's own, where unwrapping is allowed")]
-#[path = "../../../../core/host/tests/all/processor/toy.rs"]
+#[path = "../../../../core/engine/tests/all/processor/toy.rs"]
 mod toy;
 
 const STORY: &str = r#"name: a toy

@@ -5,12 +5,12 @@ use crate::diff;
 use crate::rig::Rig;
 use crate::view;
 use extension_contract::{Account, Outcome, Refusal, Reply};
-use host::guess::nearest;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_intake::request::{Taken, WebhookReply};
 use host_scenario::error::ReplayError;
 use host_scenario::matcher::{Matcher, Mismatch};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step};
+use host_yaml::guess::nearest;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -208,7 +208,7 @@ impl<'a> Failures<'a> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let outcomes = host::view::outcomes(host.processor())?;
+        let outcomes = host_engine::view::outcomes(host.processor())?;
         for (id, line, then) in waiting {
             let actual = outcomes[id]["outcome"].as_str().unwrap_or("nothing");
             if actual != then {

@@ -3,11 +3,11 @@
 use super::Player;
 use super::check::{Failure, Failures};
 use extension_contract::{Outcome, Refusal};
-use host::guess::nearest;
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_scenario::business::CATALOG_FILE;
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
+use host_yaml::guess::nearest;
 use serde_json::Value;
 
 /// The maximum number of prices that a message lists.
@@ -29,7 +29,7 @@ impl Player<'_> {
             return Ok(());
         };
         let expected = step.outcome.as_ref().map(|outcome| outcome.then.as_ref().unwrap_or(&outcome.outcome));
-        let prices = host::view::prices(self.host.processor())?;
+        let prices = host_engine::view::prices(self.host.processor())?;
         let known: Vec<&str> = prices.as_object().into_iter().flatten().map(|(id, _)| id.as_str()).collect();
         if expected.is_some_and(|outcome| outcome == "rejected") || known.contains(&price.as_str()) {
             return Ok(());

@@ -3,5 +3,5 @@
 mod budget;
 mod failing;
 #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
-#[path = "../../../../core/host/tests/all/processor/toy.rs"]
+#[path = "../../../../core/engine/tests/all/processor/toy.rs"]
 mod toy;

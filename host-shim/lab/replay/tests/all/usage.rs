@@ -1,7 +1,7 @@
 //! Measurements of instances: storage, shared quotas, and use above the limit of a smaller plan.
 
 use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
-use host::processor::Questions;
+use host_engine::processor::Questions;
 use host_intake::Decoded;
 use host_replay::rig::{Delivered, Rig, RigSetup, StoreKind};
 use host_replay::state::account_rows;

@@ -3,7 +3,7 @@
 use super::Scenario;
 use crate::error::{BadInput, Place};
 use crate::tree::{Checked, Checker, Node, Tree};
-use host::processor::Report;
+use host_engine::processor::Report;
 use std::fmt;
 
 /// A resource that an event uses.

@@ -2,7 +2,7 @@
 
 use crate::common::{Folder, environment};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, prepare};
 use host_intake::Mode;
 use host_yaml::bad_input::BadInput;

@@ -1,7 +1,7 @@
 //! The samples beside the businesses of the fixtures, `.env.example`, and the keys and the sample of docs/configuration.md.
 
 use crate::common::{Folder, environment, fixtures};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_config::{known_keys, names_in_file, variables_of_folder};
 use std::fs;
 

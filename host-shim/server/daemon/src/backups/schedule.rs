@@ -3,7 +3,7 @@
 //! The time is divided into slots of `every_hours`. A database has one backup in each slot; the slots of different databases
 //! begin at different hours, so that not all backups are made at the same time.
 
-use host::outbox::Recorded;
+use host_engine::outbox::Recorded;
 use host_provider_api::names::letters;
 use host_provider_api::scripted::Resource;
 use host_provider_api::{BackupSchedule, Call, ResourceId, SecretAccess};

@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use extension_contract::{ADDRESS_CLAIMS, Account, Actor, ActorKind, Question, address_hash};
-use host::read::holder;
+use host_engine::read::holder;
 use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, Proof, User};
 use host_intake::Decoded;
 use serde_json::{Map, Value, json};

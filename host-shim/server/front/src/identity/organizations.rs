@@ -54,7 +54,7 @@ fn organization_shown(organization: &Organization, roles: &[String]) -> Value {
         "name": organization.name,
         "account": Account::Organization(organization.id.clone()).to_string(),
         "roles": roles,
-        "created_at": host::time::text(organization.created_at),
+        "created_at": host_engine::time::text(organization.created_at),
     })
 }
 
@@ -190,7 +190,7 @@ pub(crate) async fn invitations(session: Session, Named(id): Named<String>) -> R
     let shown = open.map(|open| {
         json!({
             "id": open.id, "email": open.email, "roles": open.roles, "sender": open.sender,
-            "expires_at": host::time::text(open.expires_at),
+            "expires_at": host_engine::time::text(open.expires_at),
         })
     });
     Ok(Answered::ok(json!({"invitations": shown.collect::<Vec<Value>>()})))

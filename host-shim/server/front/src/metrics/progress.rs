@@ -5,10 +5,10 @@
 use super::SiteLabels;
 use super::onboarding::Ready;
 use extension_contract::{Account, Outcome, Payload, Timestamp};
-use host::business::ResourceCost;
-use host::processor::Report;
-use host::read;
-use host::view::parsed;
+use host_business::folder::ResourceCost;
+use host_engine::processor::Report;
+use host_engine::read;
+use host_engine::view::parsed;
 use host_store::{Partition, Read, Scope, Stored};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn the_databases_of_orchestra_cost_what_the_business_says() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/orchestra");
-        let costs = host::business::BusinessFolder::load(&folder).expect("a business").own.costs;
+        let costs = host_business::folder::BusinessFolder::load(&folder).expect("a business").own.costs;
         let partition = Partition { business: "orchestra".to_owned(), livemode: true };
         let mut registry = Registry::default();
         let progress = Progress::register(&mut registry);

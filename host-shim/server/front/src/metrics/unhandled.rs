@@ -2,7 +2,7 @@
 
 use super::SiteLabels;
 use extension_contract::{IgnoreReason, Outcome};
-use host::processor::Report;
+use host_engine::processor::Report;
 use host_store::Partition;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

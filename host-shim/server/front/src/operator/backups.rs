@@ -7,7 +7,7 @@ use crate::front::AppState;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use host::time;
+use host_engine::time;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

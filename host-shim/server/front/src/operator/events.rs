@@ -8,9 +8,9 @@ use crate::query::read;
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Account, Outcome, Payload};
-use host::processor::Report;
-use host::show::page;
-use host::time;
+use host_engine::processor::Report;
+use host_engine::show::page;
+use host_engine::time;
 use host_store::{EffectRow, InboxRow, InboxState, Partition, Read, Run, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -215,7 +215,7 @@ pub(crate) async fn redrive(Operator { hosted, .. }: Operator, Named(seq): Named
     let (sender, reports) = oneshot::channel();
     // A redrive waits in the writer's queue, which may be full.
     tokio::task::spawn_blocking(move || {
-        let result = jobs.redrive(seq).and_then(host::writer::Ticket::wait);
+        let result = jobs.redrive(seq).and_then(host_engine::writer::Ticket::wait);
         drop(sender.send(result));
     });
     let reports = reports.await.map_err(|_| Problem::unavailable("the event was not run"))??;

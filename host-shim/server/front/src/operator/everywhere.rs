@@ -10,9 +10,9 @@ use crate::query::{asked, read};
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Actor, PAGE_ROWS_MAX, Page, Question};
-use host::processor::{AskError, Questions};
-use host::show::page;
-use host::view::parsed;
+use host_engine::processor::{AskError, Questions};
+use host_engine::show::page;
+use host_engine::view::parsed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use host::view::parsed;
+use host_engine::view::parsed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

@@ -155,7 +155,7 @@ impl Sent<'_> {
             return Vec::new();
         }
         let hosted = self.asked.hosted;
-        let expires = called.body["expires_at"].as_str().and_then(host::time::parse);
+        let expires = called.body["expires_at"].as_str().and_then(host_engine::time::parse);
         let begun = called.body["token"]
             .as_str()
             .zip(expires)

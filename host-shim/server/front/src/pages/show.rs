@@ -237,7 +237,7 @@ impl Asked<'_> {
             "page": {"title": page.head.title, "path": path, "name": page.name, "query": query},
             "caller": caller.map(|caller| self.caller_shown(caller)).transpose()?,
             "nav": nav,
-            "now": host::time::text(self.hosted.site.clock().now()),
+            "now": host_engine::time::text(self.hosted.site.clock().now()),
         });
         match values {
             Value::Object(values) => Ok(values),

@@ -1,8 +1,8 @@
 //! How do products, purchases and subscriptions look in the platform's API? Amounts are whole minor units.
 
 use extension_contract::{IntervalUnit, Offer, SubscriptionStatus};
-use host::show;
-use host::view::parsed;
+use host_engine::show;
+use host_engine::view::parsed;
 use serde_json::{Map, Value, json};
 
 /// Members of a product's metadata that are repeated at the top level, as the extension does for an account's products.
@@ -107,7 +107,7 @@ pub(super) fn subscription(all: &[Value], offers: &[Offer]) -> Value {
         .filter_map(|id| offers.iter().find(|offer| offer.prices.iter().any(|price| price.id == id)))
         .map(|offer| offer.product.id.clone())
         .next();
-    let time = |member: &str| found[member].as_i64().map(host::time::text);
+    let time = |member: &str| found[member].as_i64().map(host_engine::time::text);
     json!({
         "id": found["id"],
         "plan": plan,
@@ -115,7 +115,7 @@ pub(super) fn subscription(all: &[Value], offers: &[Offer]) -> Value {
         "stripe_subscription_id": found["id"],
         "cancel_at_period_end": found["cancel_at_period_end"],
         "cancel_at": time("cancel_at"),
-        "current_period_end": (period_end(found) > 0).then(|| host::time::text(period_end(found))),
+        "current_period_end": (period_end(found) > 0).then(|| host_engine::time::text(period_end(found))),
         "grace_period_end": time("grace_end"),
     })
 }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
 use extension_contract::{Account, Event, Extension, Outcome, Payload};
-use host::processor::{Disposition, is_same_command};
+use host_engine::processor::{Disposition, is_same_command};
 use host_store::InboxState;
 use instance_provisioner::Provisioner;
 use serde_json::json;

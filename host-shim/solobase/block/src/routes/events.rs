@@ -4,7 +4,7 @@ use super::{Answered, outcome, service};
 use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use host::time;
+use host_engine::time;
 use serde_json::json;
 
 /// Maximum number of events of a page.

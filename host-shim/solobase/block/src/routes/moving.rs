@@ -5,7 +5,7 @@ use crate::app::{self, BUNDLE, IMPORTING, key};
 use crate::http::{Request, Response};
 use crate::init::{InitError, load_catalog};
 use crate::platform::Platform;
-use host::bundle::Bundle;
+use host_business::bundle::Bundle;
 use host_store::copy::{Cursor, Target, line_of, page, part_of};
 use host_store::{Read, Store};
 use host_store_solobase::SolobaseStore;
@@ -84,7 +84,8 @@ fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
     if store.setting(IMPORTING)?.is_none() {
         let accounts = store.scopes(None)?;
         let events = store.inbox_after(None, 0, PARTS)?;
-        let is_catalog = events.len() < PARTS && events.iter().all(|row| host::is_load_at_start(&row.event));
+        let is_catalog =
+            events.len() < PARTS && events.iter().all(|row| host_engine::catalog::is_load_at_start(&row.event));
         let others = accounts.iter().filter(|scope| scope.account != extension_contract::Account::Platform).count();
         if others > 0 || !is_catalog {
             let text = "the tables have data; expected a block that has only loaded its catalog";

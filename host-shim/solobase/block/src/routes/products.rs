@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
 use extension_contract::{Account, Actor, ActorKind, Page, Question};
-use host::processor::Questions;
-use host::show;
+use host_engine::processor::Questions;
+use host_engine::show;
 use serde_json::{Map, Value, json};
 
 /// Returns the object in the body.

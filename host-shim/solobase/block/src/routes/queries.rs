@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
 use extension_contract::{PAGE_ROWS_MAX, Page, Question, Timestamp};
-use host::processor::Questions;
-use host::{show, time};
+use host_engine::processor::Questions;
+use host_engine::{show, time};
 use serde_json::{Value, json};
 
 /// Rows of a page without `limit`.

@@ -4,8 +4,8 @@ use super::{Answered, Failed};
 use crate::app::{App, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use host::bundle::Bundle;
-use host::business::WebhookDecl;
+use host_business::bundle::Bundle;
+use host_business::folder::WebhookDecl;
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request as Delivery, Taken};
 use host_intake::signature::{SECRET_CHARS_MIN, TOLERANCE_S_DEFAULT, is_short};
@@ -73,7 +73,8 @@ fn endpoints(platform: &Platform<'_>, app: &mut App, name: &str) -> Result<Endpo
         endpoints.stripe = secrets(&read(platform, STRIPE_SECRET)?, *livemode).ok();
         return Ok(endpoints);
     }
-    let own = app.processor().business().own.webhooks.iter().find(|own| own.webhook.name == name).cloned();
+    let declared = app.bundle.own().map(|own| own.webhooks).unwrap_or_default();
+    let own = declared.into_iter().find(|own| own.webhook.name == name);
     if let Some(own) = own
         && let Ok(key) = own_secrets(&read(platform, WEBHOOK_SECRETS)?).and_then(|secrets| own_key(&own, &secrets))
     {

@@ -6,7 +6,7 @@ use end_to_end::judged::judge_end;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story, VERSIONS};
 use end_to_end::traders::checked_story;
-use host::processor::{Business, Processor, replay_log};
+use host_engine::processor::{Business, Processor, replay_log};
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
 use host_store::{MemoryStore, Read};

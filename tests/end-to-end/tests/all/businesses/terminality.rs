@@ -5,7 +5,7 @@ use end_to_end::play;
 use end_to_end::story::{Part, Story, VERSIONS};
 use end_to_end::traders::checked_story;
 use extension_contract::{Account, SubscriptionStatus};
-use host::read;
+use host_engine::read;
 use host_replay::shuffle::Random;
 use std::collections::BTreeSet;
 

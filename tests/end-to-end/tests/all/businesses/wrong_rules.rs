@@ -154,7 +154,7 @@ fn a_version_that_is_not_read_is_found() {
 fn use_that_costs_a_later_price_is_found() {
     let event = |mut event: Event| {
         let now = event.received_at;
-        let month = |at: i64| host::time::text(at)[..7].to_owned();
+        let month = |at: i64| host_engine::time::text(at)[..7].to_owned();
         if let Payload::Usage(all) = &mut event.payload {
             // In the same month, so that nothing but the price differs.
             for one in all.iter_mut().filter(|one| month(one.at) == month(now)) {

@@ -11,7 +11,7 @@ use end_to_end::world::{START_MS, Setup, World, root, solobase};
 use extension_contract::{
     Account, Imports, Listing, Opened, PAGE_ROWS_MAX, Placement, Row, RowKey, RowKind, Selection, StoredRow,
 };
-use host::snapshot::{Access, Context, Snapshot};
+use host_engine::snapshot::{Access, Context, Snapshot};
 use host_replay::runners::Runners;
 use host_store::testing::samples;
 use host_store::{Changes, Declared, MemoryStore, Partition, RowWrite, SqliteStore, Store};
@@ -76,7 +76,7 @@ fn with_an_instance(setup: Setup) -> RecordedCalls {
     let (change, bought) = parts.split_last().expect("a story has parts");
     play::whole(&mut world, bought);
     let scope = world.processor().scope(Account::User("A".to_owned()));
-    let products = host::read::products(world.store(), &scope).expect("readable rows");
+    let products = host_engine::read::products(world.store(), &scope).expect("readable rows");
     let [instance] = &products[..] else { panic!("one instance: {products:?}") };
     assert!(instance.values.metadata.contains(r#""status":"running""#), "{}", instance.values.metadata);
     play::part(&mut world, change).expect("the store has no fault");

@@ -2,7 +2,7 @@
 
 use end_to_end::world::{START_MS, Setup, World, orchestra};
 use extension_contract::{Account, Actor, ActorKind, Page, Question};
-use host::processor::Questions;
+use host_engine::processor::Questions;
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;

@@ -4,7 +4,7 @@
 use super::server::{Server, ServerOptions};
 use super::webhooks::{event, solobase};
 use end_to_end::world::{START_MS, root};
-use host::clock::Clock;
+use host_engine::clock::Clock;
 use host_provider_api::{Call, CallOutcome, Outage, Provider, Registry, Room};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::testing::samples;

@@ -3,7 +3,7 @@
 use super::server::{SECRET, Server, ServerOptions};
 use super::webhooks::solobase;
 use extension_contract::Actor;
-use host::clock::{Clock, Jumps};
+use host_engine::clock::{Clock, Jumps};
 use host_intake::testing::sign;
 use host_provider_api::scripted::Entry;
 use host_store::MemoryStore;
@@ -124,7 +124,7 @@ fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
 }
 
 /// Returns the open effects that are due. A watch of an instance never ends.
-fn due(host: &mut host::Host) -> Vec<String> {
+fn due(host: &mut host_engine::Host) -> Vec<String> {
     let now = host.clock_mut().now();
     let processor = host.processor();
     let open = processor.store().effects_open(processor.partition(), None).expect("read");

@@ -107,7 +107,7 @@ fn a_registration_makes_the_customer_and_does_not_wait_for_it() {
     api.server.advance_to(api.server.now() + 3_600_000);
     let claim = api.server.with_host(move |host| {
         let store = host.processor().store();
-        host::read::holder(store, host.processor().partition(), "stripe-customer:cus_ada").expect("read")
+        host_engine::read::holder(store, host.processor().partition(), "stripe-customer:cus_ada").expect("read")
     });
     assert_eq!(claim.map(|account| account.to_string()), Some(format!("user:{id}")), "it was tried again");
     assert_eq!(told(&api, "user.registered"), 0, "the business does not declare the fact");

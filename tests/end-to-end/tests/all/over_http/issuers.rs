@@ -323,8 +323,8 @@ fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
     let holder = |email: &str| {
         let claim = format!("{}{}", extension_contract::ADDRESS_CLAIMS, extension_contract::address_hash(email));
         api.server.with_host(move |host| {
-            let held =
-                host::read::holder(host.processor().store(), host.processor().partition(), &claim).expect("read");
+            let held = host_engine::read::holder(host.processor().store(), host.processor().partition(), &claim)
+                .expect("read");
             held.map(|account| account.to_string())
         })
     };

@@ -299,7 +299,7 @@ fn a_long_list_has_pages_to_its_end() {
     let (ada, service) = (registered["token"].as_str().expect("a token"), api.service());
     let account = format!("user:{}", registered["user"]["id"].as_str().expect("an id"));
     let now = api.server.now();
-    let before = |ms: usize| host::time::text(now - ms as i64);
+    let before = |ms: usize| host_engine::time::text(now - ms as i64);
     for batch in 0..ROWS / 200 {
         let row = |number: usize| {
             let (id, at) = (format!("r{number}"), before(ROWS - number));

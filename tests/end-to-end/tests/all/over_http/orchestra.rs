@@ -4,7 +4,7 @@ use super::api::{Api, NOTHING, wrong};
 use super::raw::Connection;
 use crate::writer::support::bodies;
 use end_to_end::world::orchestra;
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_api::Secrets;
 use host_provider_api::scripted::ScriptedAnswer;
 use host_vault::Vault;

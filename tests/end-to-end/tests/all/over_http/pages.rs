@@ -5,7 +5,7 @@ use super::orchestra::{waiting, waiting_at};
 use super::raw::{Answer, Connection};
 use super::saas_plugins::copy;
 use end_to_end::world::{START_MS, orchestra, root, saas_plugins, tesslate};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 use std::fs;

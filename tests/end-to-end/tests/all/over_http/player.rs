@@ -2,8 +2,8 @@
 
 use super::server::{Server, ServerSetup, key_of};
 use extension_contract::{Account, Actor, Timestamp};
-use host::Setup;
-use host::clock::Clock;
+use host_business::Setup;
+use host_engine::clock::Clock;
 use host_provider_api::scripted::Scripted;
 use host_replay::claim::held_claim;
 use host_replay::library::Story;
@@ -71,7 +71,7 @@ impl Player<'_> {
     }
 
     /// Stops the server gracefully, as often as there are cases, and returns the host.
-    fn end(&mut self) -> host::Host {
+    fn end(&mut self) -> host_engine::Host {
         self.server.take().expect("a running server").stop()
     }
 

@@ -2,7 +2,7 @@
 
 use super::api::{Api, NOTHING, wrong};
 use end_to_end::world::{root, saas_plugins};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::fs;

@@ -1,11 +1,11 @@
 //! A server with one site, and a client of it.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
-use host::Setup;
-use host::business::BusinessFolder;
-use host::clock::Clock;
-use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
+use host_business::Setup;
+use host_business::folder::BusinessFolder;
+use host_engine::clock::Clock;
+use host_engine::writer::WriterLimits;
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
     Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, MailLimits, Metrics, Rate,
@@ -297,7 +297,7 @@ impl Server {
         self.site().sweeper()
     }
 
-    pub fn jobs(&self) -> &host::writer::Jobs {
+    pub fn jobs(&self) -> &host_engine::writer::Jobs {
         self.site().jobs()
     }
 
@@ -312,7 +312,7 @@ impl Server {
     }
 
     /// Calls a function with the host.
-    pub fn with_host<T: Send + 'static>(&self, body: impl FnOnce(&mut host::Host) -> T + Send + 'static) -> T {
+    pub fn with_host<T: Send + 'static>(&self, body: impl FnOnce(&mut host_engine::Host) -> T + Send + 'static) -> T {
         self.site().jobs().with_host(body).expect("a writer")
     }
 
@@ -395,7 +395,7 @@ impl Server {
     }
 
     /// Stops the server gracefully, and returns the host.
-    pub fn stop(self) -> host::Host {
+    pub fn stop(self) -> host_engine::Host {
         let Server { front, serving, stop, client, .. } = self;
         drop((client, stop));
         assert_eq!(runtime().block_on(serving).expect("no panic"), Serving::Answered);

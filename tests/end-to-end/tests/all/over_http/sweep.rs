@@ -4,9 +4,9 @@ use super::server::{Server, ServerOptions, ServerSetup};
 use super::webhooks::{event, is_stored, server, solobase};
 use end_to_end::world::{START_MS, root};
 use extension_contract::{Account, Actor, ActorKind};
-use host::Setup;
-use host::business::BusinessFolder;
-use host::clock::Clock;
+use host_business::Setup;
+use host_business::folder::BusinessFolder;
+use host_engine::clock::Clock;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{EventList, EventQuery, ListedEvents};
 use host_site::sweep::{SweepError, Sweeper, Swept};
@@ -148,7 +148,8 @@ fn a_connect_webhook_that_was_missed_is_found_in_the_list_of_its_connected_accou
     let onboarding = || {
         server.with_host(|host| {
             let zoe = Account::User("zoe".to_owned());
-            host::view::records(host.processor(), &zoe).expect("read")["account"]["payouts"]["onboarding"].clone()
+            host_engine::view::records(host.processor(), &zoe).expect("read")["account"]["payouts"]["onboarding"]
+                .clone()
         })
     };
     assert_eq!(onboarding(), "onboarding");
@@ -383,7 +384,8 @@ fn what_a_stopped_server_has_missed_comes_before_what_its_timers_do() {
     server.settle();
     let status = |server: &Server| {
         server.with_host(|host| {
-            let rows = host::view::rows(host.processor(), &Account::User("u1".to_owned()), "products").expect("read");
+            let rows =
+                host_engine::view::rows(host.processor(), &Account::User("u1".to_owned()), "products").expect("read");
             rows["inst_myapp"]["metadata"]["status"].clone()
         })
     };

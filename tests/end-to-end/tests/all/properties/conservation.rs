@@ -8,7 +8,7 @@ use end_to_end::moves::moves;
 use end_to_end::people::checked_story;
 use end_to_end::story::VERSIONS;
 use end_to_end::world::{Setup, World, solobase};
-use host::processor::{Business, Processor, replay_log};
+use host_engine::processor::{Business, Processor, replay_log};
 use host_store::Store;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,7 +7,7 @@ use end_to_end::people::checked_story;
 use end_to_end::story::VERSIONS;
 use end_to_end::traders::CheckedStory;
 use end_to_end::world::World;
-use host::read;
+use host_engine::read;
 use serde_json::json;
 
 /// Checks that the extension has the same status of each subscription as Stripe.

@@ -10,7 +10,7 @@ use end_to_end::story::VERSIONS;
 use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use extension_contract::{Account, SubscriptionStatus};
-use host::read;
+use host_engine::read;
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use super::story_bytes;
 use end_to_end::world::{Setup, World};
-use host::processor::ATTEMPTS_MAX;
+use host_engine::processor::ATTEMPTS_MAX;
 use host_replay::runners::Runners;
 use host_store::InboxState;
 use host_wasm_runner::around::Around;

@@ -5,7 +5,7 @@
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use extension_contract::{Account, Actor, ActorKind, Balance, Event, Payload, Question, Usage};
-use host::processor::Questions;
+use host_engine::processor::Questions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use extension_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
-use host::processor::Questions;
+use host_engine::processor::Questions;
 use host_store::{Partition, Scope};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

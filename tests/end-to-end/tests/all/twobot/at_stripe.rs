@@ -2,9 +2,10 @@
 //! catalog.
 
 use end_to_end::world::{START_MS, root, twobot};
-use host::business::BusinessFolder;
-use host::clock::Clock;
-use host::{Host, Setup};
+use host_business::Setup;
+use host_business::folder::BusinessFolder;
+use host_engine::Host;
+use host_engine::clock::Clock;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, Secret};
 use host_store::SqliteStore;
@@ -62,7 +63,7 @@ impl AtStripe {
         let store = Box::new(SqliteStore::open(store).expect("a store"));
         let runner = host_native::runners().make().expect("the library");
         let setup = Setup::new(business.clone(), false, &[], None);
-        let (mut host, _) = Host::start(&setup, store, runner, registry, Clock::manual(START_MS)).expect("a host");
+        let (mut host, _) = setup.start(store, runner, registry, Clock::manual(START_MS)).expect("a host");
         let now = host.clock_mut().now();
         host.outbox_mut().advance_to(now).expect("carried out");
         host

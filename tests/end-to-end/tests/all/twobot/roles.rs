@@ -4,7 +4,7 @@
 
 use end_to_end::world::{START_MS, Setup, World, twobot};
 use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
-use host::processor::{AskError, Questions, Report};
+use host_engine::processor::{AskError, Questions, Report};
 
 /// Commands, each with the roles of an organization that may send it. No role may send the commands of the platform.
 const COMMANDS: [(&str, &[&str]); 33] = [

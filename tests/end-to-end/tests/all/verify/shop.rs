@@ -2,11 +2,12 @@
 
 use end_to_end::world::START_MS;
 use extension_contract::{Account, Actor, Timestamp};
-use host::business::BusinessFolder;
-use host::clock::Clock;
-use host::outbox::{Intervention, OpenEffect};
-use host::processor::Answerer;
-use host::{Host, Setup};
+use host_business::Setup;
+use host_business::folder::BusinessFolder;
+use host_engine::Host;
+use host_engine::clock::Clock;
+use host_engine::outbox::{Intervention, OpenEffect};
+use host_engine::processor::Answerer;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{
     Call, CallOutcome, EventQuery, ObjectList, ObjectListError, ObjectPage, ObjectQuery, Provider, Registry, Secret,
@@ -126,7 +127,7 @@ impl Shop {
         let store = Box::new(SqliteStore::open(folder.path().join("store.db")).expect("a store"));
         let runner = host_native::runners().make().expect("the library");
         let setup = Setup::new(business, false, &[], None);
-        let (host, _) = Host::start(&setup, store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host");
+        let (host, _) = setup.start(store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host");
         let mut shop =
             Shop { host, provider, registry, loses, folder, partition, commands: 0, server, _runtime: runtime };
         shop.settle();
@@ -186,11 +187,11 @@ impl Shop {
     }
 
     fn records(&self, account: &str) -> Value {
-        host::view::records(self.host.processor(), &Account::User(account.to_owned())).expect("read")
+        host_engine::view::records(self.host.processor(), &Account::User(account.to_owned())).expect("read")
     }
 
     fn purchase_of_the_poem(&self) -> String {
-        let rows = host::view::rows(self.host.processor(), &Account::User("ada".to_owned()), "purchases");
+        let rows = host_engine::view::rows(self.host.processor(), &Account::User("ada".to_owned()), "purchases");
         let rows: BTreeMap<String, Value> = serde_json::from_value(rows.expect("read")).expect("purchases");
         let poem = rows.into_iter().find(|(_, row)| row["items"][0]["product_id"] == "prod_ode");
         poem.expect("a purchase").0

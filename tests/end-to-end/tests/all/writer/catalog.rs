@@ -3,7 +3,7 @@
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, solobase};
 use extension_contract::{Account, Payload};
-use host::business::BusinessFolder;
+use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::Scripted;
 use host_store::{SqliteStore, Store};
 use serde_json::{Value, json};
@@ -53,10 +53,10 @@ fn command(serving: &Serving, account: &str, kind: &str, payload: &Value) {
 
 /// Returns the quotas of each instance, once all have `gigabytes` of storage, and asserts that each bucket was changed once.
 fn assert_reached(serving: &Serving, gigabytes: u64) {
-    let quota = move |host: &host::processor::Processor, account: usize| {
+    let quota = move |host: &host_engine::processor::Processor, account: usize| {
         let scope = host.scope(Account::User(format!("u{account}")));
         let id = format!("inst_app{account}");
-        let row = host::read::product(host.store(), &scope, &id).expect("read").expect("an instance");
+        let row = host_engine::read::product(host.store(), &scope, &id).expect("read").expect("an instance");
         let metadata: Value = serde_json::from_str(&row.values.metadata).expect("JSON");
         metadata["quotas"]["storage_gb"].as_u64()
     };

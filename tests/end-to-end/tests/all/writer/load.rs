@@ -61,7 +61,7 @@ fn a_hundred_concurrent_instances_run_and_no_effect_is_carried_out_twice() {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for account in 0..ACCOUNTS {
         let scope = processor.scope(Account::User(format!("u{account}")));
-        let instances: Vec<_> = host::read::products(processor.store(), &scope)
+        let instances: Vec<_> = host_engine::read::products(processor.store(), &scope)
             .expect("read")
             .into_iter()
             .filter(|product| product.id.starts_with("inst_"))

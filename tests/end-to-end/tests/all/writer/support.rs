@@ -1,12 +1,13 @@
 //! A host with its writer, providers on a separate thread, and Stripe's webhook endpoint.
 
 use end_to_end::world::{START_MS, fixtures};
-use host::business::BusinessFolder;
-use host::clock::Clock;
-use host::outbox::OutboxError;
-use host::processor::Processor;
-use host::writer::{Delivered, Jobs, Listener, Writer, WriterLimits};
-use host::{Host, Setup};
+use host_business::Setup;
+use host_business::folder::BusinessFolder;
+use host_engine::Host;
+use host_engine::clock::Clock;
+use host_engine::outbox::OutboxError;
+use host_engine::processor::Processor;
+use host_engine::writer::{Delivered, Jobs, Listener, Writer, WriterLimits};
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request};
 use host_intake::signature::TOLERANCE_S_DEFAULT;
@@ -52,7 +53,7 @@ impl Serving {
         let setup = Setup::new(business.clone(), false, &[], None);
         let runner = host_native::runners().make().expect("the library");
         let (host, _) =
-            Host::start(&setup, store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host that starts");
+            setup.start(store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host that starts");
         let (hands, to_do) = channel();
         let writer = Writer::spawn(host, Box::new(CallQueue(hands)), WriterLimits::default()).expect("a thread");
         let (jobs, calls) = (writer.jobs().clone(), Arc::new(Mutex::new(Vec::new())));

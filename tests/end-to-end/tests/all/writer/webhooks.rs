@@ -3,7 +3,7 @@
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, saas_plugins};
 use extension_contract::Payload;
-use host::writer::Delivered;
+use host_engine::writer::Delivered;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::signature;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};

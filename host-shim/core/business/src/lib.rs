@@ -1,0 +1,10 @@
+//! Businesses: their folders with catalog, declarations, routes, tables, pages and mails, and the start of a host with one.
+
+pub mod bundle;
+pub mod folder;
+pub mod manifest;
+mod refused;
+pub mod rehearsal;
+mod start;
+
+pub use start::{Setup, StartError};

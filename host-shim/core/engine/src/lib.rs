@@ -1,0 +1,23 @@
+//! The engine: runs an extension over a store, and carries out its effects.
+//!
+//! The [`processor`] runs an event: the extension reads the account through a [`snapshot`], and [`decision`] turns its
+//! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`view`] returns the state as
+//! JSON, [`writer`] is the thread that serves several callers.
+
+pub mod catalog;
+mod check;
+pub mod clock;
+pub mod decision;
+mod host;
+pub mod outbox;
+pub mod processor;
+mod provider_event;
+pub mod read;
+pub mod remote;
+pub mod show;
+pub mod snapshot;
+pub mod time;
+pub mod view;
+pub mod writer;
+
+pub use host::{Arrived, Host, Saved};

@@ -1,0 +1,269 @@
+//! How is an event decided? The extension sees a snapshot of its account; nothing is written.
+//!
+//! A [`Decider`] decides on a thread of its own, while the writer commits. The commit requires that nothing that the decision
+//! read has changed; otherwise the writer decides the event again.
+
+use super::lendable::Lendable;
+use super::waiting::{WakeKeys, connected_account};
+use super::{Processor, wrong_mode};
+use crate::decision::{self, DecisionError, PreparedDecision};
+use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, PlacementResult, Snapshot};
+use extension_contract::{
+    Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Reply, Timestamp,
+};
+use host_store::{Declared, InboxState, LogEntry, Partition, Reader, StoreError};
+use host_wasm_runner::runner::{Ran, RunError, Runner, Used};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The source of Stripe's events.
+const STRIPE: &str = "stripe";
+/// The hook of Stripe's webhooks, as manifests name it.
+pub const WEBHOOK_OF_STRIPE: &str = "webhook.stripe";
+
+/// The business, its mode and its declarations: all that a decision needs beside the store and the extension.
+#[derive(Debug)]
+pub(super) struct Deciding {
+    pub(super) partition: Partition,
+    pub(super) declared: Arc<Declared>,
+    /// Kinds of providers' events that the extension handles.
+    pub(super) provider_kinds: HashSet<String>,
+}
+
+/// A decided run that is not stored yet.
+pub(super) struct DecidedRun {
+    pub outcome: Outcome,
+    pub reply: Option<Reply>,
+    pub state: InboxState,
+    /// Wake keys, for `Read::woken_by`.
+    pub waits_for: Vec<String>,
+    pub account: Option<Account>,
+    pub prepared: PreparedDecision,
+    pub claim_answers: String,
+    /// Recorded instead of the component's hash, if the intake decided.
+    pub decided_by: Option<&'static str>,
+    /// Resources used by the call.
+    pub used: Used,
+    /// Log entries of the extension.
+    pub logs: Vec<LogEntry>,
+}
+
+impl DecidedRun {
+    /// Creates a final outcome decided by the host.
+    pub fn by_host(outcome: Outcome) -> Self {
+        DecidedRun {
+            outcome,
+            reply: None,
+            state: InboxState::Done,
+            waits_for: Vec::new(),
+            account: None,
+            prepared: PreparedDecision::default(),
+            claim_answers: String::new(),
+            decided_by: None,
+            used: Used::default(),
+            logs: Vec::new(),
+        }
+    }
+}
+
+/// A failed attempt.
+pub(super) struct FailedRun {
+    pub error: RunError,
+    pub account: Option<Account>,
+    pub logs: Vec<LogEntry>,
+}
+
+/// Sets the number of the attempt, and the platform account for an internal event without an account.
+pub(super) fn begin(event: &mut Event, failures: u32) {
+    event.attempt = failures + 1;
+    if !matches!(event.payload, Payload::Provider(_)) {
+        event.account.get_or_insert(Account::Platform);
+    }
+}
+
+/// A decision that was made ahead of the commit.
+pub struct Ahead {
+    pub(super) decided: DecidedRun,
+    /// Revision of the catalog in the snapshot.
+    pub(super) catalog_revision: u64,
+}
+
+/// Decides new events with a reader and an extension of its own.
+pub struct Decider {
+    reader: Lendable<dyn Reader>,
+    runner: Box<dyn Runner>,
+    deciding: Arc<Deciding>,
+}
+
+impl Decider {
+    /// Creates a decider of the processor's business and mode.
+    ///
+    /// # Errors
+    /// Fails if the store has only one handle.
+    pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
+        let reader = Lendable::new(processor.store().reader()?);
+        Ok(Decider { reader, runner, deciding: processor.deciding.clone() })
+    }
+
+    /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
+    /// another business, names a snapshot event, has to wait, or its decision failed. Sets the number of the attempt of each event.
+    pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<Ahead>>> {
+        let reader = self.reader.get_mut();
+        let has_begun = reader.begin().is_ok();
+        let catalog = self.deciding.partition.scope(Account::Platform);
+        let revision = if has_begun { reader.revision(&catalog).ok() } else { None };
+        let mut decided = Vec::new();
+        for event in events {
+            let Some(catalog_revision) = revision else {
+                decided.push(None);
+                continue;
+            };
+            decided.push(self.decide_one(event, catalog_revision));
+        }
+        if has_begun {
+            // A reader that cannot end its snapshot cannot begin the next, and the writer decides.
+            let _ = self.reader.get_mut().end();
+        }
+        decided
+    }
+
+    fn decide_one(&mut self, event: &mut Event, catalog_revision: u64) -> Option<Box<Ahead>> {
+        let partition = &self.deciding.partition;
+        let is_new = matches!(self.reader.get().event(partition, &event.source, &event.id), Ok(None));
+        // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
+        let names_snapshot = event.provider.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
+        if !is_new || names_snapshot || event.business != partition.business {
+            return None;
+        }
+        begin(event, 0);
+        let (deciding, runner) = (&self.deciding, &mut *self.runner);
+        let decided = self.reader.lend(|reader| deciding.decide(reader, runner, event, event.received_at));
+        let decided = decided.ok().filter(|run| !matches!(run.outcome, Outcome::Deferred(_)));
+        decided.map(|decided| Box::new(Ahead { decided, catalog_revision }))
+    }
+}
+
+impl Deciding {
+    /// Decides an event over a handle of a store, which it returns. `since` is the start of the wait of an event that has to
+    /// wait.
+    pub(super) fn decide<H: Handle + 'static>(
+        &self,
+        handle: H,
+        runner: &mut dyn Runner,
+        event: &Event,
+        since: Timestamp,
+    ) -> (H, Result<DecidedRun, FailedRun>) {
+        if let Payload::Provider(_) = event.payload {
+            if let Some(outcome) = wrong_mode(event, self.partition.livemode) {
+                return (handle, Ok(DecidedRun::by_host(outcome)));
+            }
+            // The extension rejects a missing kind as malformed.
+            if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
+                return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+            }
+        }
+        if hook_of(event).is_some_and(|hook| !self.declared.permitted().has_hook(hook)) {
+            return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+        }
+        let snapshot = Snapshot::new(handle, self.context(event));
+        let (snapshot, answer) = snapshot.call_with(|imports| runner.handle(imports, event));
+        let checked = check(&snapshot, runner.declarations().data_version, answer);
+        let FinishedSnapshot { store, place, mut trace, .. } = snapshot;
+        let logs = std::mem::take(&mut trace.logs);
+        let account = match &place {
+            Some(PlacementResult::Here(account)) => Some(account.clone()),
+            _ => None,
+        };
+        let decided = checked.and_then(|(decision, prepared, used)| {
+            let run = self.run_of(event, since, (place, account.clone()), decision, prepared)?;
+            Ok(DecidedRun { claim_answers: trace.claim_answers, used, ..run })
+        });
+        match decided {
+            Ok(decided) => (store, Ok(DecidedRun { logs, ..decided })),
+            Err(error) => (store, Err(FailedRun { error, account, logs })),
+        }
+    }
+
+    /// Returns the run of a checked decision: its outcome, and what the event waits for.
+    fn run_of(
+        &self,
+        event: &Event,
+        since: Timestamp,
+        (place, account): (Option<PlacementResult>, Option<Account>),
+        decision: Decision,
+        prepared: PreparedDecision,
+    ) -> Result<DecidedRun, RunError> {
+        Ok(match place {
+            Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
+                state: InboxState::Parked { since },
+                waits_for: WakeKeys(&self.partition).of_parked(event, &keys, marked),
+                prepared,
+                ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
+            },
+            Some(PlacementResult::Ignored(reason)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Ignored(reason)) }
+            }
+            Some(PlacementResult::Refused(refusal)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Rejected(refusal)) }
+            }
+            Some(PlacementResult::Here(_)) | None => {
+                let (state, waits_for) = match (&decision.outcome, &account) {
+                    (Outcome::Deferred(reason), Some(account)) => {
+                        let waits_for = WakeKeys(&self.partition).of_deferred(event, account.clone(), reason);
+                        (InboxState::Deferred { since }, waits_for)
+                    }
+                    (Outcome::Deferred(_), None) => {
+                        return Err(RunError::BadDecision("it defers an event of no account".to_owned()));
+                    }
+                    _ => (InboxState::Done, Vec::new()),
+                };
+                let (outcome, reply) = (decision.outcome, decision.reply);
+                DecidedRun { reply, state, waits_for, account, prepared, ..DecidedRun::by_host(outcome) }
+            }
+        })
+    }
+
+    fn context(&self, event: &Event) -> Context {
+        Context {
+            partition: self.partition.clone(),
+            account: event.account.clone(),
+            connected_account: connected_account(event).map(str::to_owned),
+            event_id: event.id.clone(),
+            now: event.received_at,
+            access: Access::Account,
+            declared: self.declared.clone(),
+        }
+    }
+}
+
+/// Returns the hook of an event, as manifests name it; none for an event that needs no hook, for example a command.
+fn hook_of(event: &Event) -> Option<&str> {
+    match event.payload {
+        Payload::Product(_) => Some(&event.kind),
+        Payload::Provider(_) if event.source == STRIPE => Some(WEBHOOK_OF_STRIPE),
+        _ => None,
+    }
+}
+
+/// Returns the decision with its store changes, or the error that discards it.
+fn check<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
+    data_version: u32,
+    answer: Ran<Decision>,
+) -> Result<(Decision, PreparedDecision, Used), RunError> {
+    if let Some(text) = &snapshot.trace.unavailable {
+        return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()).into())));
+    }
+    let (mut decision, used) = answer?;
+    if matches!(
+        snapshot.place,
+        Some(PlacementResult::Parked { .. } | PlacementResult::Ignored(_) | PlacementResult::Refused(_))
+    ) {
+        return Ok((decision, PreparedDecision::only_expectations(snapshot), used));
+    }
+    match decision::prepare(snapshot, data_version, &mut decision) {
+        Ok(prepared) => Ok((decision, prepared, used)),
+        Err(DecisionError::Contract(problem)) => Err(RunError::BadDecision(problem)),
+        Err(DecisionError::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
+    }
+}
