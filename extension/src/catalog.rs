@@ -16,6 +16,7 @@ pub(crate) mod instance;
 pub(crate) mod making;
 pub mod meter;
 pub(crate) mod meter_checks;
+pub(crate) mod mistakes;
 pub(crate) mod names;
 pub(crate) mod no_effect;
 pub(crate) mod old_form;

@@ -58,7 +58,18 @@ macro_rules! crossing {
         $crate::cross_variant!(
             FieldErrorCode [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField] []
         );
-        $crate::cross_record!(FieldError { path, code, message });
+        impl Cross<$crate::FieldError> for wire::FieldError {
+            fn cross(self) -> $crate::FieldError {
+                $crate::FieldError::of_message(self.path, self.code.cross(), self.message)
+            }
+        }
+
+        impl Cross<wire::FieldError> for $crate::FieldError {
+            fn cross(self) -> wire::FieldError {
+                wire::FieldError { message: self.to_message(), path: self.path, code: self.code.cross() }
+            }
+        }
+
         $crate::cross_variant!(StoreError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
         $crate::cross_record!(QuotaRefusal { quota, allowed, used, upgrade });
         $crate::cross_record!(AmountMismatch { expected, actual });

@@ -105,7 +105,8 @@ pub(crate) fn refuse(document: &mut Value) -> Ruled<()> {
             found = found.take().or_else(|| first(rule, path, object));
         });
         if let Some((path, message)) = found {
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+            let (found, expected) = message.split_once(": expected ").unwrap_or((&message, ""));
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, expected));
         }
     }
     Ok(())
@@ -212,7 +213,7 @@ mod tests {
     fn told(mut document: Value) -> String {
         match refuse(&mut document) {
             Ok(()) => String::new(),
-            Err(Halt::Refused(Refusal::Invalid(errors))) => format!("{}: {}", errors[0].path, errors[0].message),
+            Err(Halt::Refused(Refusal::Invalid(errors))) => format!("{}: {}", errors[0].path, errors[0].message()),
             Err(_) => "another refusal".to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::Timestamp;
-use serde::de::{self, Visitor};
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -139,7 +139,7 @@ impl<T> Visitor<'_> for SpanVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        (self.read)(text).ok_or_else(|| E::custom(format_args!("expected {}", self.expected)))
+        (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

@@ -154,11 +154,13 @@ fn github(checked: &Checked) -> io::Result<()> {
 
 fn json(checked: &Checked) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for BadInput { place, problem, expected, guess } in &checked.mistakes {
+    for BadInput { place, problem, expected, guess, reported } in &checked.mistakes {
         // A line of 0 means the file as a whole.
         let line = Some(place.line).filter(|line| *line > 0);
+        let reported = reported.as_deref();
+        let (code, allowed) = (reported.map(|it| it.code), reported.map(|it| &it.expected));
         let mistake = json!({"file": place.file.display().to_string(), "line": line, "pointer": place.pointer,
-            "problem": problem, "expected": expected, "guess": guess});
+            "code": code, "problem": problem, "expected": expected, "allowed": allowed, "guess": guess});
         writeln!(out, "{}", json!({"mistake": mistake}))?;
     }
     let Checked { businesses, scenarios, raw, mistakes } = checked;

@@ -33,7 +33,7 @@ const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 84] = [
+const OF_CATALOG: [Mistake; 109] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -89,7 +89,7 @@ const OF_CATALOG: [Mistake; 84] = [
     ),
     mistake(CATALOG, "id_by: label", "id_by: lable", &["`lable`", "did you mean `label`?"]),
     mistake(CATALOG, "[database, files]", "[databse, files]", &["`databse`", "did you mean `database`?"]),
-    mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet.ensure`", "did you mean `bucket`?"]),
+    mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet` is no resource", "did you mean `bucket`?"]),
     mistake(CATALOG, "product_type: theme", "product_type: thmee", &["`thmee`", "did you mean `theme`?"]),
     mistake(CATALOG, "[{meter: visits}]", "[{meter: vists}]", &["`vists` is no meter", "did you mean `visits`?"]),
     mistake(
@@ -174,7 +174,7 @@ const OF_CATALOG: [Mistake; 84] = [
         &["only a one-time payment is refunded", "`once`"],
     ),
     mistake(CATALOG, "[{meter: visits}]", "[{meter: tokens}]", &["`tokens` is a meter of `site`", "another name"])
-        .at("    by: model"),
+        .at("  tokens:\n"),
     mistake(
         CATALOG,
         "    catalog: true\n    infer_by: tier\n",
@@ -285,7 +285,7 @@ const OF_CATALOG: [Mistake; 84] = [
         CATALOG,
         "      - name: files\n",
         "      - {name: hello, run: mail.send, with: {template: welcome, to: a@b.example, values: {person: x}}}\n      - name: files\n",
-        &["`email` in welcome has no value", "expected one of person"],
+        &["`email` in welcome has no value", "expected person"],
     ),
     mistake(
         CATALOG,
@@ -311,6 +311,52 @@ const OF_CATALOG: [Mistake; 84] = [
             "did you mean `reactions`?",
         ],
     ),
+    // Values of another type or out of range, and members that are missing.
+    mistake(CATALOG, "unit: token,", "unti: token,", &["unknown field `unti`", "did you mean `unit`?"]),
+    mistake(CATALOG, "    by: model\n", "    yb: model\n", &["unknown field `yb`", "expected one of by,"]),
+    mistake(
+        CATALOG,
+        "fields: [{name: email",
+        "fields: [{nmae: email",
+        &["unknown field `nmae`", "did you mean `name`?"],
+    ),
+    mistake(CATALOG, "kind: flag", "kind: 3", &["found `3`", "a text"]),
+    mistake(CATALOG, "billing_period,", "billing_perod,", &["found `billing_perod`", "did you mean `billing_period`?"]),
+    mistake(CATALOG, "alerts: [80, 100]", "alerts: 80", &["found `80`", "a list"]),
+    mistake(CATALOG, "intervals: [month]", "intervals: month", &["found `month`", "a list"]),
+    mistake(
+        CATALOG,
+        "default: small",
+        "default: smal",
+        &["the field does not allow this default", "expected one of small, large", "did you mean `small`?"],
+    ),
+    mistake(CATALOG, "archive_after: 30d", "archive_after: 0d", &["found `0d`", "as in 24h"]),
+    mistake(CATALOG, "delete_after: 90d", "delete_afer: 90d", &["`delete_afer`", "did you mean `delete_after`?"]),
+    mistake(CATALOG, "suspends: true", "suspends: always", &["found `always`", "a boolean"]),
+    mistake(CATALOG, "id_prefix: site", "id_prefx: site", &["`id_prefx`", "did you mean `id_prefix`?"]),
+    mistake(CATALOG, "rank: 1, sites: 1", "rank: -1, sites: 1", &["found `-1`", "at least 0"]),
+    mistake(CATALOG, "rank: 2, sites: 5", "rank: 2, sites: many", &["found `many`", "a whole number"]),
+    mistake(CATALOG, "amount: 2900", "amount: -1", &["found `-1`", "minor units"]),
+    mistake(CATALOG, "id: price_studio}", "id: [price_studio]}", &["found a list", "an id, or {test, live}"]),
+    mistake(CATALOG, "    name: Dark theme\n", "", &["/name: required", "a value"]).at("  - id: prod_dark"),
+    mistake(
+        CATALOG,
+        "product_type: theme",
+        "product_typ: theme",
+        &["theme has no such field", "did you mean `product_type`?"],
+    ),
+    mistake(CATALOG, "at_most: {count: 1,", "at_most: {count: 2,", &["one product for each value", "expected 1"]),
+    mistake(CATALOG, "micros: {small: 2,", "micros: {small: -2,", &["found `-2`", "at least 0"]),
+    mistake(CATALOG, "pay: [credits]", "pay: []", &["found a list", "one of credits, invoice"]),
+    mistake(CATALOG, "within: 14d", "within: fortnight", &["found `fortnight`", "as in 24h"]),
+    mistake(CATALOG, "grants: {sites: \"{product.sites}\"", "grants: {sites: true", &["found `true`", "`unlimited`"]),
+    mistake(
+        CATALOG,
+        "{name: package, type: string, required: true}",
+        "{name: package, required: true}",
+        &["/type: it is missing", "a value"],
+    ),
+    mistake(CATALOG, "server, value:", "server, valeu:", &["unknown field `valeu`", "did you mean `value`?"]),
     // Old spellings.
     mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
         .at("  - {event: user.registered"),
@@ -663,4 +709,27 @@ fn each_typical_mistake_is_told_once_with_its_line_and_the_name_that_was_meant()
         }
     }
     assert!(wrong.is_empty(), "{} of {} are told otherwise:\n{}", wrong.len(), all().count(), wrong.join("\n"));
+}
+
+/// The places, codes, allowed values and suggestions of all mistakes, which programs read, are in `mistakes/reported.txt`.
+/// `UPDATE_GOLDEN=1` rewrites the file; review the difference.
+#[test]
+fn each_typical_mistake_is_reported_as_data() {
+    let (folder, _) = wrong(&files());
+    let (root, fixtures) = (folder.path().display().to_string(), fixtures().display().to_string());
+    let ran = run(&["check", "--native", "--format", "json", "--fixtures", &fixtures, &root], b"");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let mut text = String::new();
+    for line in ran.lines().iter().filter(|line| line["mistake"].is_object()) {
+        let mistake = &line["mistake"];
+        let file = mistake["file"].as_str().unwrap_or_default().replace(&format!("{root}/"), "");
+        text.push_str(&format!("{file}:{} {} {}\n", mistake["line"], mistake["pointer"], mistake["code"]));
+        text.push_str(&format!("    {} {} {}\n", mistake["problem"], mistake["allowed"], mistake["guess"]));
+    }
+    let golden = good().with_file_name("reported.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, &text).expect("written");
+    }
+    let known = fs::read_to_string(&golden).unwrap_or_default();
+    assert_eq!(text, known, "UPDATE_GOLDEN=1 rewrites {}", golden.display());
 }

@@ -17,10 +17,11 @@ mod templates;
 mod variables;
 mod webhooks;
 
-use crate::bad_input::{Mistakes, read_text};
+use crate::bad_input::{BadInput, Mistakes, read_text};
 pub use answers::WebhookAnswer;
 pub use costs::ResourceCost;
 pub use effects::RequestedEffect;
+use extension_contract::Declarations;
 pub use features::business_of;
 pub(crate) use features::is_of_another_file;
 pub use host_pages::FOLDER as PAGES_FOLDER;
@@ -159,10 +160,19 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
-    /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
-    pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
-        let own = self.own.without(pointers);
-        BusinessFolder { own, ..self.changed(|lines| lines.without(pointers)) }
+    /// Returns the mistakes in the clauses that the host itself reads: names that neither the extension nor the catalog declares.
+    pub fn mistakes(&self, declarations: &Declarations) -> Vec<BadInput> {
+        let mut mistakes = self.own.mistakes(declarations, &self.lines);
+        mistakes.extend(self.routes.mistakes(declarations));
+        mistakes
+    }
+
+    /// Returns the business with the clauses that the extension reads only.
+    #[must_use]
+    pub fn of_extension(&self) -> BusinessFolder {
+        let BusinessDeclarations { config, effects, decimals, .. } = self.own.clone();
+        let own = BusinessDeclarations { config, effects, decimals, ..BusinessDeclarations::default() };
+        BusinessFolder { own, routes: Arc::default(), ..self.clone() }
     }
 
     /// Returns the folder's configuration with `overrides`. A value that cannot be a decimal number, although its key is one,

@@ -136,12 +136,16 @@ impl<'a> Library<'a> {
     /// be found.
     pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
         let business = self.business_in(folder)?;
-        let first = match self.try_start(&business, &[], None) {
-            Err(ReplayError::Input(mistakes)) => mistakes,
-            other => return other,
-        };
-        let judge = |rest| self.start(rest, &[]).map(drop);
-        Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
+        let mut mistakes = business.mistakes(self.runners.make()?.declarations());
+        if mistakes.is_empty() {
+            return self.try_start(&business, &[], None);
+        }
+        self.started.insert((business.folder.clone(), Vec::new()), None);
+        // The host starts with no mistake in its own clauses, so the extension checks the catalog without them.
+        if let Err(ReplayError::Input(of_catalog)) = self.start(business.of_extension(), &[]).map(drop) {
+            mistakes.extend(of_catalog);
+        }
+        Err(ReplayError::Input(mistakes))
     }
 
     /// Returns the catalog of a checked business with this configuration; none if the catalog was refused.

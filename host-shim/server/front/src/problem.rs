@@ -124,8 +124,8 @@ impl Problem {
     }
 
     /// One value of a part of the request is wrong.
-    pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, message: String) -> Self {
-        Problem::invalid(part, [FieldError { path: path.to_owned(), code, message }].as_slice())
+    pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, found: String) -> Self {
+        Problem::invalid(part, [FieldError::new(path, code, found)].as_slice())
     }
 
     /// Values of a part of the request are wrong. The answer lists the first ones.
