@@ -43,7 +43,8 @@ impl FieldError {
         FieldError { suggestion, ..self }
     }
 
-    /// Returns the error of a `message` of the WIT: the JSON text of [`FieldError::to_message`], or a text of another extension.
+    /// Returns the error of a `message` of the WIT: the JSON text of [`FieldError::to_message`], or a text of another
+    /// extension.
     pub fn of_message(path: String, code: FieldErrorCode, message: String) -> Self {
         match serde_json::from_str(&message) {
             Ok(Message { found, expected, suggestion }) => FieldError { path, code, found, expected, suggestion },
@@ -51,8 +52,8 @@ impl FieldError {
         }
     }
 
-    /// Returns the `message` of the WIT: a JSON text with `found`, `expected` and `suggestion`, or `found` alone if nothing else is
-    /// known. The members take the place of the text in the next version of the contract.
+    /// Returns the `message` of the WIT: a JSON text with `found`, `expected` and `suggestion`, or `found` alone if
+    /// nothing else is known. The members take the place of the text in the next version of the contract.
     pub fn to_message(&self) -> String {
         let FieldError { found, expected, suggestion, .. } = self.clone();
         if expected.is_empty() && suggestion.is_none() {

@@ -1,5 +1,5 @@
-//! Checks of a catalog when it is loaded: every name in a product type must be declared. Mistakes contain their place and
-//! the allowed values.
+//! Checks of a catalog when it is loaded: every name in a product type must be declared. Mistakes contain their place
+//! and the allowed values.
 
 use super::amount::Amount;
 use super::buy::Buy;
@@ -25,7 +25,8 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::Value;
 
-/// Reads an entry of `product_types`: a complete type, or the name of a stored type. Returns none if the entry is none of them.
+/// Reads an entry of `product_types`: a complete type, or the name of a stored type. Returns none if the entry is none
+/// of them.
 pub(crate) fn read_type(
     entry: &str,
     index: usize,

@@ -69,8 +69,8 @@ impl Mistakes {
         }
     }
 
-    /// Adds the mistake that something is named nowhere in these clauses, unless a misspelt or unreadable part of them may
-    /// name it.
+    /// Adds the mistake that something is named nowhere in these clauses, unless a misspelt or unreadable part of them
+    /// may name it.
     pub fn absent(
         &mut self,
         clauses: &'static [&'static str],
@@ -114,6 +114,11 @@ impl Mistakes {
         }
     }
 
+    /// Returns true if nothing was found yet.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.absent.is_empty()
+    }
+
     /// Returns true if a mistake was found at or below this place.
     pub fn is_wrong(&self, path: &str) -> bool {
         let path = self.original(path);
@@ -146,8 +151,8 @@ impl Mistakes {
         }
     }
 
-    /// Returns a text without the values that do not match their type, and adds a mistake for each of them. Returns none if
-    /// nothing is left.
+    /// Returns a text without the values that do not match their type, and adds a mistake for each of them. Returns
+    /// none if nothing is left.
     pub fn repair(
         &mut self,
         text: &str,
@@ -211,8 +216,8 @@ impl Mistakes {
         true
     }
 
-    /// Converts a pointer into what was read to a pointer into what was written, whose lists are longer by the values that
-    /// were left out.
+    /// Converts a pointer into what was read to a pointer into what was written, whose lists are longer by the values
+    /// that were left out.
     fn original(&self, pointer: &str) -> String {
         if self.left_out.is_empty() {
             return pointer.to_owned();
@@ -281,4 +286,68 @@ fn is_below(pointer: &str, above: &str) -> bool {
 /// Returns the clause of a place: the first part of its pointer.
 fn clause_of(pointer: &str) -> &str {
     pointer.split('/').nth(1).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Entry {
+        name: String,
+        #[serde(default)]
+        size: u32,
+    }
+
+    fn told(mistakes: Mistakes) -> Vec<(String, String)> {
+        match mistakes.finish() {
+            Ok(()) => Vec::new(),
+            Err(Halt::Refused(Refusal::Invalid(errors))) => {
+                errors.into_iter().map(|error| (error.message(), error.path)).collect()
+            }
+            Err(_) => panic!("another halt"),
+        }
+    }
+
+    fn repaired(text: &str) -> (Option<String>, Mistakes) {
+        let mut mistakes = Mistakes::default();
+        let parse = |text: &str| extension_reader::from_str_small::<Vec<Entry>>(text).map(drop);
+        let rest = mistakes.repair(text, "/list", parse);
+        (rest.ok().expect("it is JSON"), mistakes)
+    }
+
+    #[test]
+    fn each_unreadable_value_is_reported_at_its_own_place() {
+        let text = r#"[{"name": 1}, {"name": "a", "size": "b"}, {"nmae": "c"}, {"size": 2}, {"name": "d"}]"#;
+        let (rest, mut mistakes) = repaired(text);
+        assert_eq!(rest.as_deref(), Some(r#"[{"name":"a"},{"name":"d"}]"#));
+        mistakes.wrong("/list/1", "later", "");
+        let expected = [
+            ("expected a text", "/list/0/name"),
+            ("expected a whole number from 0 to 4294967295", "/list/1/size"),
+            ("unknown field `nmae`: expected one of name, size", "/list/2/nmae"),
+            ("expected a value", "/list/3/name"),
+            ("later", "/list/4"),
+        ];
+        assert_eq!(told(mistakes), expected.map(|(message, path)| (message.to_owned(), path.to_owned())));
+    }
+
+    #[test]
+    fn what_may_follow_from_another_mistake_is_not_reported() {
+        let (_, mut mistakes) = repaired(r#"[{"name": "a", "sise": {"seats": 1}}]"#);
+        mistakes.unknown("/rates/a", "seats", "is not declared", "");
+        mistakes.absent(&["list"], "/entitlements/a", "nothing names it", "");
+        assert!(mistakes.is_left_out("/list/0") && !mistakes.is_left_out("/rates"));
+        assert_eq!(told(mistakes).len(), 1);
+        let mut mistakes = Mistakes::default();
+        mistakes.unknown("/rates/a", "paln", "is not declared", Expected::names(["plan"]));
+        mistakes.unknown("/rates/b", "paln", "is not declared", Expected::names(["plan"]));
+        mistakes.absent(&["rates"], "/meters/plan", "nothing names it", "");
+        mistakes.absent(&["list"], "/meters/a", "nothing lists it", "");
+        let paths: Vec<String> = told(mistakes).into_iter().map(|(_, path)| path).collect();
+        assert_eq!(paths, ["/rates/a", "/meters/a"]);
+    }
 }

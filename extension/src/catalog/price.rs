@@ -101,7 +101,8 @@ pub(crate) struct ProductPrice {
     pub id: Option<String>,
 }
 
-/// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`. Fails with all mistakes.
+/// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`. Fails with all
+/// mistakes.
 pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
         return Err(wrong_field("/prices", FieldErrorCode::WrongType, "", "an object of prices by interval"));

@@ -23,7 +23,8 @@ pub(crate) fn given(body: &Object, field: &str, origins: &[String]) -> Ruled<Opt
     Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, found, expected))
 }
 
-/// Returns what is wrong with a return address of the catalog. It is a path of the site, or an address with `https://`, on this machine also `http://`.
+/// Returns what is wrong with a return address of the catalog. It is a path of the site, or an address with `https://`,
+/// on this machine also `http://`.
 pub(crate) fn check(url: &str, pointer: &str) -> Option<FieldError> {
     let host = |rest: &str| rest.split(['/', '?', '#']).next().map(str::to_owned).filter(|host| !host.is_empty());
     let https = url.strip_prefix("https://").and_then(host);

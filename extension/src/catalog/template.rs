@@ -114,7 +114,8 @@ pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
     found
 }
 
-/// Returns the placeholders in an object's templates, in order, each with the JSON Pointer of its template below `path`.
+/// Returns the placeholders in an object's templates, in order, each with the JSON Pointer of its template below
+/// `path`.
 pub(crate) fn places_at<'t>(templates: &'t Map<String, Value>, path: &str) -> Vec<(String, &'t str)> {
     let mut found = Vec::new();
     add_places_at(templates, path, &mut found);

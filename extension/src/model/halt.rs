@@ -38,8 +38,8 @@ pub(crate) fn internal(message: String) -> Halt {
     Halt::Failed(Failure::Internal(message))
 }
 
-/// Returns the refusal for one invalid field of a payload. `found` is empty if the value itself is wrong, and `expected` if
-/// no other value helps.
+/// Returns the refusal for one invalid field of a payload. `found` is empty if the value itself is wrong, and
+/// `expected` if no other value helps.
 pub(crate) fn wrong_field(
     path: &str,
     code: FieldErrorCode,

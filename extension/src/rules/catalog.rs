@@ -219,7 +219,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         ..policies
     };
     desk.catalog.decide_by(settings.clone(), others.into_iter().chain(decls.iter().cloned()).collect());
-    for decl in &decls {
+    // The rows of a catalog with a mistake are not kept, and a wrong name may be too long for a row.
+    let (saved, gone_types) = if mistakes.is_empty() { (&*decls, gone_types) } else { (&[][..], Vec::new()) };
+    for decl in saved {
         save_type(desk, &decl.name, encode(decl)?, true)?;
     }
     for name in gone_types {
@@ -353,7 +355,8 @@ fn save_type(desk: &mut Desk<'_>, name: &str, decl: Json, active: bool) -> Ruled
     save(desk, &type_row_id(name), &values)
 }
 
-/// Returns the text of a document without the values that do not match their type, and notes a mistake for each of them.
+/// Returns the text of a document without the values that do not match their type, and notes a mistake for each of
+/// them.
 fn readable<'p>(payload: &'p str, mistakes: &mut Mistakes) -> Ruled<Cow<'p, str>> {
     let parse = |text: &str| extension_reader::from_str::<Document<'_>>(text).map(drop);
     match parse(payload) {

@@ -711,7 +711,8 @@ fn each_typical_mistake_is_told_once_with_its_line_and_the_name_that_was_meant()
     assert!(wrong.is_empty(), "{} of {} are told otherwise:\n{}", wrong.len(), all().count(), wrong.join("\n"));
 }
 
-/// The places, codes, allowed values and suggestions of all mistakes, which programs read, are in `mistakes/reported.txt`.
+/// The places, codes, allowed values and suggestions of all mistakes, which programs read, are in
+/// `mistakes/reported.txt`.
 /// `UPDATE_GOLDEN=1` rewrites the file; review the difference.
 #[test]
 fn each_typical_mistake_is_reported_as_data() {

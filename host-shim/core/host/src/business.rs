@@ -160,7 +160,8 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
-    /// Returns the mistakes in the clauses that the host itself reads: names that neither the extension nor the catalog declares.
+    /// Returns the mistakes in the clauses that the host itself reads: names that neither the extension nor the catalog
+    /// declares.
     pub fn mistakes(&self, declarations: &Declarations) -> Vec<BadInput> {
         let mut mistakes = self.own.mistakes(declarations, &self.lines);
         mistakes.extend(self.routes.mistakes(declarations));

@@ -1,4 +1,5 @@
-//! How are an extension's mistakes of a catalog reported? With the file and line of the value, and with what was found there.
+//! How are an extension's mistakes of a catalog reported? With the file and line of the value, and with what was found
+//! there.
 
 use crate::bad_input::{BadInput, Place};
 use crate::business::{BusinessFolder, CATALOG_FILE, is_of_another_file};
