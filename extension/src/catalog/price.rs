@@ -110,11 +110,11 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
     let (mut out, mut mistakes) = (Object::new(), Mistakes::default());
     for (name, value) in entries {
         let path = format!("/prices/{}", escaped(name));
-        let price = mistakes.note(stored_price(value, livemode), &path)?;
         let Some(interval) = Interval::parse(name) else {
             mistakes.unknown_in(&path, &path, name, "is no interval", one_of(&Interval::ALL.map(Interval::name)));
             continue;
         };
+        let price = mistakes.note(stored_price(value, livemode), &path)?;
         if out.insert(interval.name().to_owned(), price.unwrap_or_default()).is_some() {
             mistakes.wrong(&path, format!("{} is listed twice", interval.name()), "each interval once");
         }
