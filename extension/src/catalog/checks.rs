@@ -25,6 +25,9 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::Value;
 
+/// The scope of the names of fields of types with a share.
+const SPLIT: &str = "split";
+
 /// Reads an entry of `product_types`: a complete type, or the name of a stored type. Returns none if the entry is none
 /// of them.
 pub(crate) fn read_type(
@@ -154,6 +157,8 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
     if decl.listing.is_some() && (decl.split.is_none() || decl.family.is_some()) {
         let found = "accounts list only products with a share, and plans have none";
         mistakes.wrong(&format!("{path}/listing"), found, "`split` and no `family`");
+        // Its fields may be those of a share.
+        mistakes.doubt(SPLIT);
     }
     if let Some(link) = decl.plan.as_ref().filter(|link| decl.field(&link.field).is_none()) {
         mistakes.unknown_in(path, &format!("{path}/plan/field"), &link.field, "is not declared", one_of(&fields));
@@ -684,7 +689,7 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             if !numbers.contains(&seller.field()) && !mistakes.may_be(seller.field()) {
                 let (place, what) =
                     (format!("{path}/seller/micros"), "is not a whole-number field of a type with `split`");
-                mistakes.unknown(&place, &seller.micros, what, fields_in("product", &numbers));
+                mistakes.unknown_in(SPLIT, &place, &seller.micros, what, fields_in("product", &numbers));
             }
         }
         let Some(terms) = &rate.invoice else { continue };
@@ -739,15 +744,17 @@ pub(crate) fn check_names(decl: &TypeDecl, others: &Others<'_>, path: &str, mist
     }
     let plan_fields =
         |link: &PlanLink| fields_of(types.iter().filter(|plan| plan.family.as_ref() == Some(&link.family)));
-    let mut is_of_plans = true;
+    // A field that could not be read may be the one that is named.
+    let mut is_of_plans = !mistakes.is_left_out("/product_types");
     if let Some(link) = &decl.plan {
         let mut families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
         families.sort_unstable();
         families.dedup();
-        is_of_plans = families.contains(&link.family.as_str());
-        if !is_of_plans {
+        let is_family = families.contains(&link.family.as_str());
+        is_of_plans &= is_family;
+        if !is_family {
             mistakes.unknown(&format!("{path}/plan/family"), &link.family, "is not declared", one_of(&families));
-        } else if let Some(fields) = plan_fields(link) {
+        } else if let Some(fields) = plan_fields(link).filter(|_| is_of_plans) {
             let is_known = |value: &str| field_of(value, "plan").is_some_and(|field| fields.contains(&field));
             for (key, value) in link.quotas.iter().filter(|(_, value)| !is_known(value)) {
                 let place = format!("{path}/plan/quotas/{}", escaped(key));

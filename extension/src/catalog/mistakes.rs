@@ -139,7 +139,7 @@ impl Mistakes {
     /// Fails with the mistakes, if there are any.
     pub fn finish(mut self) -> Ruled<()> {
         for (clauses, error) in std::mem::take(&mut self.absent) {
-            let is_sure = clauses.iter().all(|clause| !self.unsure.contains(*clause));
+            let is_sure = clauses.iter().chain(&[""]).all(|clause| !self.unsure.contains(*clause));
             if is_sure && !self.left_out.iter().any(|pointer| is_below(pointer, &error.path)) {
                 self.found.push(error);
             }
@@ -194,7 +194,9 @@ impl Mistakes {
         }
         let place = format!("{path}{at}");
         let original = self.original(&place);
-        self.unsure.insert(clause_of(&original).to_owned());
+        // An unknown clause may be any of the others.
+        let is_clause = original.matches('/').count() <= 1;
+        self.unsure.insert(if is_clause { String::new() } else { clause_of(&original).to_owned() });
         let Some((above, last)) = at.rsplit_once('/') else {
             words_of(written, &mut self.words);
             self.left_out.insert(original);

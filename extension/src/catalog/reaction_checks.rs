@@ -18,6 +18,9 @@ const USER_INVITE: &str = "user.invite";
 /// The role of who makes an organization.
 const OWNER: &str = "owner";
 
+/// The scope of the names of facts.
+const EVENTS: &str = "events";
+
 /// The names to which events and reactions refer.
 pub(crate) struct Known<'c> {
     /// The templates of mails.
@@ -36,6 +39,7 @@ pub(crate) fn check_reactions(events: &Events, on: &[Reaction], known: &Known<'_
         if words.is_none() {
             let expected = "SUBJECT.PAST_PARTICIPLE, as in user.registered";
             mistakes.wrong(&path, "the name has the wrong form", expected);
+            mistakes.doubt(EVENTS);
         } else if BUILT_IN_FACTS.iter().any(|fact| fact.name == name) || known.commands.contains(&name.as_str()) {
             mistakes.wrong(&path, format!("`{name}` is already in use"), "another name");
         }
@@ -63,7 +67,10 @@ fn check_reaction(reaction: &Reaction, events: &Events, known: &Known<'_>, path:
         (None, None) => {
             let names = BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(events.keys().map(String::as_str));
             let names: Vec<&str> = names.collect();
-            mistakes.unknown(&format!("{path}/event"), &reaction.event, "is not a fact", one_of(&names));
+            if !mistakes.may_be(&reaction.event) {
+                let place = format!("{path}/event");
+                mistakes.unknown_in(EVENTS, &place, &reaction.event, "is not a fact", one_of(&names));
+            }
             None
         }
     };

@@ -267,7 +267,8 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
-    check_personal(&read, settings.erase_after.is_some(), &mut mistakes);
+    let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
+    check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
     mistakes.finish()?;
     let before = desk.account.fetch::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
@@ -379,7 +380,9 @@ fn check_all_policies(policies: &Policies, written: &Value, mistakes: &mut Mista
     if policies.final_backup.whole_days().is_none() {
         mistakes.add("/policies/final_backup", FieldErrorCode::BadFormat, "", "whole days, as in 30d");
     }
-    check_policies(policies, written, mistakes);
+    if !mistakes.is_left_out("/policies") {
+        check_policies(policies, written, mistakes);
+    }
 }
 
 /// Returns the type that a product names, with the member that names it.
