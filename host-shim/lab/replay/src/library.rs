@@ -37,7 +37,7 @@ pub enum Ready {
     /// Raw events.
     Raw {
         /// The events.
-        raw: RawInput,
+        raw: Box<RawInput>,
         /// The business of the events.
         business: Arc<BusinessFolder>,
     },
@@ -127,7 +127,7 @@ impl<'a> Library<'a> {
                 let business = self.business(None, file)?;
                 let raw = read_raw(input, stdin, &business.name)?;
                 self.try_start(&business, &[], None)?;
-                Ok(Ready::Raw { raw, business })
+                Ok(Ready::Raw { raw: Box::new(raw), business })
             }
         }
     }
