@@ -61,8 +61,11 @@ pub(crate) fn check_reactions(events: &Events, on: &[Reaction], known: &Known<'_
 /// Checks one reaction.
 fn check_reaction(reaction: &Reaction, events: &Events, known: &Known<'_>, path: &str, mistakes: &mut Mistakes) {
     let built_in = BUILT_IN_FACTS.iter().find(|fact| fact.name == reaction.event);
+    // Of an unknown event, or one whose fields could not all be read, no field is known.
+    let is_left_out = mistakes.is_left_out(&format!("/events/{}", escaped(&reaction.event)));
     let of_event: Option<Vec<&str>> = match (built_in, events.get(&reaction.event)) {
         (Some(fact), _) => Some(fact.fields.to_vec()),
+        (None, Some(_)) if is_left_out => None,
         (None, Some(decl)) => Some(decl.fields.iter().map(|field| field.name.as_str()).collect()),
         (None, None) => {
             let names = BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(events.keys().map(String::as_str));
@@ -77,12 +80,7 @@ fn check_reaction(reaction: &Reaction, events: &Events, known: &Known<'_>, path:
     match (&reaction.mail, &reaction.run) {
         (Some(template), None) => {
             let given: Vec<&str> = reaction.with.keys().map(String::as_str).collect();
-            // Of an unknown event, or one whose fields could not all be read, no value is known.
-            let values = match (given.is_empty(), &of_event) {
-                (false, _) => Some(given),
-                (true, Some(_)) if mistakes.is_left_out(&format!("/events/{}", escaped(&reaction.event))) => None,
-                (true, of_event) => of_event.clone(),
-            };
+            let values = if given.is_empty() { of_event.clone() } else { Some(given) };
             check_template(template, known.templates, values.as_deref(), &format!("{path}/mail"), mistakes);
         }
         (None, Some(kind)) => {

@@ -349,7 +349,7 @@ const OF_CATALOG: [Mistake; 109] = [
     mistake(CATALOG, "micros: {small: 2,", "micros: {small: -2,", &["found `-2`", "at least 0"]),
     mistake(CATALOG, "pay: [credits]", "pay: []", &["found a list", "one of credits, invoice"]),
     mistake(CATALOG, "within: 14d", "within: fortnight", &["found `fortnight`", "as in 24h"]),
-    mistake(CATALOG, "grants: {sites: \"{product.sites}\"", "grants: {sites: true", &["found `true`", "`unlimited`"]),
+    mistake(CATALOG, "grants: {sites: \"{product.sites}\"", "grants: {sites: [1]", &["found a list", "`unlimited`"]),
     mistake(
         CATALOG,
         "{name: package, type: string, required: true}",
@@ -358,8 +358,7 @@ const OF_CATALOG: [Mistake; 109] = [
     ),
     mistake(CATALOG, "server, value:", "server, valeu:", &["unknown field `valeu`", "did you mean `value`?"]),
     // Old spellings.
-    mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"])
-        .at("  - {event: user.registered"),
+    mistake(CATALOG, "reactions:", "on:", &["`on: [{", "is an old spelling; expected `reactions: [{"]),
     mistake(
         CATALOG,
         "refund: {within: 14d}",
