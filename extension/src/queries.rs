@@ -1,16 +1,16 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
-use crate::catalog::price::{PRICE_ID, only_id, prices_of};
+use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
+use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::gather::sort_by;
@@ -24,7 +24,6 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
-use crate::model::records::record_key;
 use crate::model::records::session::Session;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
@@ -69,7 +68,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
     let reader = Rc::new(Reader::new(host));
     let mut desk = Desk {
         account: Account::new(reader.clone(), Some(opened.account)),
-        catalog: Catalog::new(reader, false),
+        catalog: Catalog::new(reader, Mode::Test),
         now: question.at,
         provider_time: question.at,
         business: "",
@@ -85,7 +84,7 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
         let text = format!("{} may not read this account", question.actor.subject);
         return Err(Problem::Refused(Refusal::Forbidden(text)));
     }
-    desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
+    desk.account.take_in(opened.rows, &names, &[]).map_err(Problem::Failed)?;
     Ok(desk)
 }
 
@@ -96,7 +95,7 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     };
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
-    let types = catalog.types().map_err(problem)?;
+    let types = catalog.types().map_err(Problem::Failed)?;
     let decl = types
         .iter()
         .find(|decl| decl.name == *name || decl.aliases.contains(name))
@@ -233,7 +232,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
     }
     let currency = desk.catalog.settings()?.currency.clone();
     let mut uses = Uses::default();
-    desk.account.load_whole(&record_key(UsageDay::COLLECTION, "").kind())?;
+    desk.account.load_whole(UsageDay::COLLECTION)?;
     for (_, day) in desk.account.all::<UsageDay>()? {
         if (start..end).contains(&day.start) {
             day.uses.0.iter().cloned().for_each(|used| uses.add(used));
@@ -249,7 +248,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         currency: currency.clone(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
-    desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
+    desk.account.load_whole(InstanceRecord::COLLECTION)?;
     for (id, record) in desk.account.all::<InstanceRecord>()? {
         for (meter, quantity) in &record.adds.measured {
             if record.measured_at.get(meter).is_some_and(|at| (start..end).contains(at)) {
@@ -323,7 +322,7 @@ pub(crate) fn list(
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
     let types = run(host, question, "list", |desk| match kind {
-        "tasks" => desk.catalog.types(),
+        "tasks" => Ok(desk.catalog.types()?),
         _ => Ok(Rc::default()),
     })?;
     let rows = match kind {

@@ -27,8 +27,8 @@ mod usage_invoice;
 mod usage_pulls;
 mod usage_shares;
 
-use crate::catalog::desk::Desk;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::schedule::OpenSchedule;
 pub(crate) use schedule::DesiredSchedule;

@@ -41,8 +41,8 @@ mod usage_pull;
 
 use crate::actions::failed_effect::{tell_operators, unattended_result};
 use crate::actions::fetch::{malformed, read_answer};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
+use crate::desk::Desk;
 use crate::input::actor;
 use crate::input::stripe::Text;
 use crate::input::{Body, Content, Input};
@@ -87,6 +87,15 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Message(Some(Message::Campaign(mail)), _) => campaign::deliver(desk, &mail).map(Verdict::from),
         Content::Message(None, _) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
+    }
+}
+
+/// Discards what a refused event has changed, except what is told to people and what prevents a repetition.
+pub(crate) fn refused(desk: &mut Desk<'_>, event: &Event, refusal: &Refusal) -> Fallible<()> {
+    desk.account.keep_what_is_told();
+    match event.payload {
+        Payload::Product(_) => product_event::refused(desk, refusal),
+        _ => Ok(()),
     }
 }
 

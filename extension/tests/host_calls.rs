@@ -1,4 +1,5 @@
-//! The number of host calls of an event does not depend on the number of the account's subscriptions.
+//! The number of host calls of an event does not depend on the number of the account's subscriptions, and rows of another
+//! data version are refused.
 
 use extension_contract::*;
 use instance_provisioner::{DATA_VERSION, Provisioner};
@@ -12,10 +13,12 @@ struct Host {
     subscriptions: usize,
     /// Whether the account's facts are recorded already.
     is_known: bool,
+    /// Version of the component that has written the rows.
+    data_version: u32,
     calls: Vec<&'static str>,
 }
 
-fn subscription_row(number: usize) -> StoredRow {
+fn subscription_row(number: usize, data_version: u32) -> StoredRow {
     let item = SubscriptionItem {
         id: "si_1".to_owned(),
         price_id: "price_1".to_owned(),
@@ -23,7 +26,8 @@ fn subscription_row(number: usize) -> StoredRow {
         period_start: START_MS,
         period_end: START_MS + 2_678_400_000,
     };
-    let history = json!({"prices": [[["price_1", 1]]], "seen": [[START_MS, 0, 3, 0]]});
+    // One snapshot at `START_MS`: created as active.
+    let history = json!({"prices": [[["price_1", 1]]], "seen": "wwQGXSXC33"});
     let metadata = json!({"customer_at": START_MS, "history": history, "first_at": START_MS, "was_ever_served": true});
     let values = SubscriptionValues {
         customer_id: "cus_1".to_owned(),
@@ -37,7 +41,7 @@ fn subscription_row(number: usize) -> StoredRow {
         metadata: metadata.to_string(),
     };
     let row = Subscription { id: format!("sub_{number:03}"), values, version: 1 };
-    StoredRow { data_version: DATA_VERSION, row: Row::Subscription(row) }
+    StoredRow { data_version, row: Row::Subscription(row) }
 }
 
 fn plan() -> Price {
@@ -59,7 +63,7 @@ impl Imports for Host {
         self.calls.push("open");
         Ok(Opened::Here(Box::new(Here {
             account: Account::User("A".to_owned()),
-            rows: (0..self.subscriptions).map(subscription_row).collect(),
+            rows: (0..self.subscriptions).map(|number| subscription_row(number, self.data_version)).collect(),
             catalog: vec![CatalogRow::Price(plan())],
             facts: vec![false; facts.len()],
         })))
@@ -144,7 +148,7 @@ fn event() -> Event {
 
 /// Decides the event with this number of subscriptions. Returns the names of the host calls and the decision.
 fn decided(subscriptions: usize, is_known: bool) -> (Vec<&'static str>, Decision) {
-    let mut host = Host { subscriptions, is_known, calls: Vec::new() };
+    let mut host = Host { subscriptions, is_known, data_version: DATA_VERSION, calls: Vec::new() };
     let decision = Provisioner.handle(&mut host, &event()).expect("a decision");
     assert_eq!(decision.outcome, Outcome::Applied);
     (host.calls, decision)
@@ -166,4 +170,14 @@ fn operators_get_one_mail_about_each_further_subscription_for_a_plan() {
     let expected: Vec<String> = (1..64).map(|number| format!("mail:plan_paid_twice:admin:sub_{number:03}")).collect();
     assert_eq!(mails, expected);
     assert_eq!(calls, decided(2, true).0);
+}
+
+#[test]
+fn a_row_of_another_data_version_is_refused_by_name() {
+    for data_version in [DATA_VERSION - 1, DATA_VERSION + 1] {
+        let mut host = Host { subscriptions: 1, is_known: true, data_version, calls: Vec::new() };
+        let refused = Provisioner.handle(&mut host, &event());
+        let message = format!("row subscription:sub_000 has data version {data_version}, expected {DATA_VERSION}");
+        assert!(matches!(&refused, Err(Failure::Internal(text)) if *text == message), "{refused:?}");
+    }
 }

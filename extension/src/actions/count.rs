@@ -1,10 +1,10 @@
 //! Counters of the account's own usage.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
 use crate::catalog::meter::measured_by;
 use crate::derive::period::{Period, period_of};
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::mails;
 use crate::model::notice::send_once;

@@ -1,7 +1,7 @@
 //! Counts by day the measurements that Stripe's meters get (S127).
 
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::meter_day::MeterDay;
 use crate::model::time::day_of;

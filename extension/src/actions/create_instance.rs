@@ -1,13 +1,13 @@
 //! Creates an instance within the account's plans and entitlements.
 
 use crate::catalog::amount::{self, fits};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::{Instance, consumed, covered_key};
-use crate::catalog::making::insert;
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::schema::TypeDecl;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
+use crate::desk::Desk;
+use crate::desk::instance::{Instance, consumed, covered_key};
+use crate::desk::making::insert;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::summary::Summary;

@@ -1,8 +1,8 @@
 //! Requests the Stripe customer before a registration, portal page or checkout, unless the account has one. The customer
 //! is requested once; other requests wait for it.
 
-use crate::catalog::desk::Desk;
 use crate::derive::customer::customer;
+use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;

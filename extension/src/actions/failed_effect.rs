@@ -1,6 +1,6 @@
 //! Reports effects that failed for good to the operators, who need the provider's code and message. Customers see neither.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::effects::MAIL_SEND;
 use crate::model::halt::Ruled;
 use crate::model::mails;

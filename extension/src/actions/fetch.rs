@@ -1,7 +1,7 @@
 //! Fetches objects from the payment provider, each under one effect key, with a generation that rises after each final
 //! failure. After three failures the operators are notified; redelivering the event fetches again.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

@@ -1,7 +1,7 @@
 //! Injects an object that was fetched as a provider event, so that the host places it by its content.
 
 use super::fetch::FetchResult;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::json::decode;

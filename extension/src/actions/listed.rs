@@ -1,8 +1,8 @@
 //! Messages between the account that owns a listed product and the platform, which lists it.
 
 use crate::catalog::account_name::account_of;
-use crate::catalog::desk::Desk;
 use crate::catalog::schema::TypeDecl;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;

@@ -1,6 +1,6 @@
 //! Records a business fact in the account, for campaigns that select accounts by it.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::campaign::Membership;
 

@@ -1,6 +1,6 @@
 //! Checks of an event's actor and account that several rules need.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::placement::named_account;
 use crate::input::stripe::Metadata;
 use crate::model::halt::Ruled;

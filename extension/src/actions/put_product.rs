@@ -7,15 +7,15 @@ mod unique;
 mod withdrawal;
 
 use super::listed;
-use crate::catalog::desk::Desk;
 use crate::catalog::in_force::{self, Change};
-use crate::catalog::instance::names;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::price_rows::{grants_of, price_rows};
 use crate::catalog::product::{Proposed, is_purchasable, normalise};
 use crate::catalog::settings::{DefaultPlan, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::desk::Desk;
+use crate::desk::instance::names;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};

@@ -4,8 +4,8 @@
 //! Until Stripe answers, the payer's account claims nothing.
 
 use super::fetch::fetch_for;
-use crate::catalog::desk::Desk;
 use crate::catalog::names::LOOK_UP_SESSIONS;
+use crate::desk::Desk;
 use crate::input::stripe::Metadata;
 use crate::model::concern::Concern;
 use crate::model::halt::Ruled;

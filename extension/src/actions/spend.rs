@@ -1,10 +1,10 @@
 //! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::in_force::value_at;
 use crate::catalog::rate::{PaidBy, Rate, rate_at};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
+use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::records::lot::Lot;

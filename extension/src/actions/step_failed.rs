@@ -1,16 +1,18 @@
 //! Records that an operation on a resource of an instance failed, and notifies people.
 
 use super::task;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{SetBy, TypeDecl};
 use crate::catalog::template::fields_shown;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{ArchiveMode, Change, InstanceStatus, ResourceStatus, Task};
+use crate::model::records::instance::{
+    ArchiveMode, Change, CreationError, Data, InstanceStatus, Power, ResourceStatus, Task,
+};
 use extension_contract::{EffectFailure, EffectFailureClass};
 use serde_json::json;
 
@@ -39,11 +41,14 @@ pub(crate) fn step_failed(
     let was_tried = std::mem::take(&mut resource.may_exist) || attempts > 1;
     let is_refused = is_final && !was_tried;
     let requested = resource.requested.take();
+    let was_to_run = match resource.status {
+        ResourceStatus::Changing => true,
+        ResourceStatus::Suspending => false,
+        _ => resource.power == Power::Running,
+    };
     let is_wanted = match status {
-        Some(InstanceStatus::Suspended) => resource.suspending,
-        Some(InstanceStatus::Provisioning | InstanceStatus::Running | InstanceStatus::Restoring) => {
-            !resource.suspending
-        }
+        Some(InstanceStatus::Suspended) => !was_to_run,
+        Some(InstanceStatus::Provisioning | InstanceStatus::Running | InstanceStatus::Restoring) => was_to_run,
         _ => false,
     };
     resource.unanswered = false;
@@ -79,8 +84,8 @@ pub(crate) fn step_failed(
         (Some(InstanceStatus::Provisioning), Verb::Ensure | Verb::Run) => {
             instance.record.lost_since = instance.record.lost_since.map(|_| desk.now);
             instance.change(Change::Fail(desk.now))?;
-            let error = json!({"step": step, "code": failure.code, "message": failure.message});
-            instance.set("error", error);
+            let (code, message) = (failure.code.clone(), failure.message.clone());
+            instance.fail_with(CreationError { step: Some(step), code, message });
             send_once(&mut desk.account, &mails::PROVISIONING_FAILED, &reference, &values)?;
         }
         // Back to the archive: new resources are freed again, and the backups still exist.
@@ -92,7 +97,7 @@ pub(crate) fn step_failed(
             instance.record.archive = ArchiveMode::Paused;
             instance.change(Change::FailArchive)?;
         }
-        (_, Verb::Restore) => (resource.blocked, resource.restore_due) = (true, true),
+        (_, Verb::Restore) => (resource.blocked, resource.data) = (true, Data::Due),
         // Its status has changed since the request: what the new status needs does not wait for a person.
         (_, Verb::Change) if !is_wanted => {}
         _ => resource.blocked = true,

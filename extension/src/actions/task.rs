@@ -1,8 +1,8 @@
 //! The manual task of a resource: what its outputs claim, and how an observation ends it.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::TypeDecl;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Answer;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
@@ -17,7 +17,7 @@ pub(crate) const MACHINE: &str = "machine";
 pub(crate) fn done(resource: &mut ResourceState, is_restoring: bool) {
     resource.status = ResourceStatus::Present;
     resource.may_exist = false;
-    resource.restore_due |= is_restoring && resource.backup.is_some();
+    resource.restore_backup(is_restoring);
 }
 
 /// Applies a successful observation of a resource that a person reported, or that an effect may have created.

@@ -1,6 +1,6 @@
 //! Requests that have had no result until their deadline.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::mails;
 use crate::model::notice::send_once;

@@ -2,8 +2,8 @@
 //! the end of the earlier one, because a request can appear in the log after a later request.
 
 use super::measurement::Window;
-use crate::catalog::desk::Desk;
 use crate::catalog::usage_source::UsageSource;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

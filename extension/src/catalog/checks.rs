@@ -359,8 +359,13 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources, mistakes: &
     }
 }
 
-/// Checks that the placeholders of an amount are known, and that an amount that is a field is a numeric field.
+/// Checks that a number is not negative, that the placeholders of an amount are known, and that an amount that is a
+/// field is a numeric field.
 fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, of_type: &str, path: &str, mistakes: &mut Mistakes) {
+    if let Amount::Number(number @ ..0) = amount {
+        mistakes.wrong(path, format!("`{number}` is not an amount"), "a whole number from 0, or `unlimited`");
+        return;
+    }
     let places: Vec<(String, &str)> = amount.places().into_iter().map(|place| (path.to_owned(), place)).collect();
     if !check_places(decl, &places, scope, of_type, mistakes) {
         return;

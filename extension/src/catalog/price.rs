@@ -5,7 +5,7 @@ use super::mistakes::Mistakes;
 use super::words::{ID_BYTES, escaped, one_of};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::{BillingInterval, FieldError, FieldErrorCode, IntervalUnit, Money, ProductValues};
+use extension_contract::{BillingInterval, Event, FieldError, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -101,9 +101,31 @@ pub(crate) struct ProductPrice {
     pub id: Option<String>,
 }
 
+/// A mode of the provider. A price has another id in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Live,
+    Test,
+}
+
+impl Mode {
+    /// Returns the mode of an event. What does not name its mode is not live.
+    pub fn of(event: &Event) -> Mode {
+        if event.livemode == Some(true) { Mode::Live } else { Mode::Test }
+    }
+
+    /// Returns the name in the catalog.
+    fn name(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Test => "test",
+        }
+    }
+}
+
 /// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`. Fails with all
 /// mistakes.
-pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
+pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
         return Err(wrong_field("/prices", FieldErrorCode::WrongType, "", "an object of prices by interval"));
     };
@@ -114,7 +136,7 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
             mistakes.unknown_in(&path, &path, name, "is no interval", one_of(&Interval::ALL.map(Interval::name)));
             continue;
         };
-        let price = mistakes.note(stored_price(value, livemode), &path)?;
+        let price = mistakes.note(stored_price(value, mode), &path)?;
         if out.insert(interval.name().to_owned(), price.unwrap_or_default()).is_some() {
             mistakes.wrong(&path, format!("{} is listed twice", interval.name()), "each interval once");
         }
@@ -124,7 +146,7 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
 }
 
 /// Converts one price.
-fn stored_price(written: &Value, livemode: bool) -> Ruled<Value> {
+fn stored_price(written: &Value, mode: Mode) -> Ruled<Value> {
     let Some(written) = written.as_object() else {
         return Err(wrong_field("", FieldErrorCode::WrongType, "", "{amount, id}"));
     };
@@ -146,7 +168,7 @@ fn stored_price(written: &Value, livemode: bool) -> Ruled<Value> {
         }
         Some(_) => {}
     }
-    let id = mistakes.note(id_of(written.get("id"), if livemode { "live" } else { "test" }, ""), "")?.flatten();
+    let id = mistakes.note(id_of(written.get("id"), mode.name(), ""), "")?.flatten();
     if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
         mistakes.add("/id", FieldErrorCode::OutOfRange, "", format!("1 to {ID_BYTES} bytes"));
     }

@@ -77,9 +77,7 @@ pub(crate) fn normalise_written(catalog: &Catalog<'_>, by: ActorKind, body: &Map
         for field in decl.fields.iter().filter(|field| field.unlimited) {
             if metadata.get(&field.name).and_then(Value::as_i64) == Some(UNLIMITED) {
                 let path = format!("/metadata/{}", escaped(&field.name));
-                let (found, expected) =
-                    (format!("`{}: -1` is an old spelling", field.name), format!("`{}: unlimited`", field.name));
-                return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, expected));
+                return Err(wrong_field(&path, FieldErrorCode::NotAllowed, "`-1` is not an amount", "`unlimited`"));
             }
         }
         Ok(())
@@ -97,7 +95,7 @@ fn normalise_with(
     let settings = catalog.settings()?;
     let mut metadata = gathered_metadata(body, &mut mistakes);
     if let Some(written) = metadata.get(PRICES).or_else(|| body.get(PRICES)).filter(|value| !value.is_null()) {
-        match mistakes.note(price::stored_form(written, catalog.livemode), "")? {
+        match mistakes.note(price::stored_form(written, catalog.mode), "")? {
             Some(stored) => drop(metadata.insert(PRICES.to_owned(), stored)),
             None => drop(metadata.remove(PRICES)),
         }

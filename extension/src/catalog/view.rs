@@ -4,18 +4,16 @@
 //! row of a plan is read only for instances on this plan.
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
-use super::old_form::{rewrite_settings, rewrite_type};
-use super::price::prices_of;
+use super::price::{Mode, prices_of};
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode, decode_often, encode};
+use crate::model::json::{Object, decode, decode_often};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
 use extension_contract::*;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,8 +22,8 @@ use std::rc::Rc;
 /// The catalog during one decision: the entries that were read, with the changes of the decision.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
-    /// Whether the event is in live mode, where prices have different ids than in test mode.
-    pub livemode: bool,
+    /// The mode of the event.
+    pub mode: Mode,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
     /// The decoded metadata of products.
     metadata: RefCell<BTreeMap<String, Rc<Object>>>,
@@ -38,10 +36,10 @@ pub(crate) struct Catalog<'h> {
 
 impl<'h> Catalog<'h> {
     /// Creates a catalog without loaded entries.
-    pub fn new(reader: Rc<Reader<'h>>, livemode: bool) -> Self {
+    pub fn new(reader: Rc<Reader<'h>>, mode: Mode) -> Self {
         Catalog {
             reader,
-            livemode,
+            mode,
             products: RefCell::default(),
             metadata: RefCell::default(),
             prices: RefCell::default(),
@@ -164,7 +162,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns the products of a type, or of all types for `None`, in order of their ids. Omits deleted products.
-    pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
+    pub fn products(&self, product_type: Option<&str>) -> Fallible<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
             None => CatalogQuery::All,
@@ -196,8 +194,7 @@ impl<'h> Catalog<'h> {
         }
         let settings = Rc::new(match self.product(BUSINESS)? {
             Some(row) if row.values.product_type == BUSINESS => {
-                decode_often("products", BUSINESS, &row.values.metadata)
-                    .or_else(|damaged| decode_old(&row, rewrite_settings, damaged))?
+                decode_often("products", BUSINESS, &row.values.metadata)?
             }
             _ => Settings::default(),
         });
@@ -220,7 +217,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Reads the stored product types.
-    pub fn stored_types(&self) -> Ruled<Vec<TypeDecl>> {
+    pub fn stored_types(&self) -> Fallible<Vec<TypeDecl>> {
         let rows = self.products(Some(PRODUCT_TYPE))?;
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
@@ -241,7 +238,7 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns all product types.
-    pub fn types(&self) -> Ruled<Rc<Vec<Rc<TypeDecl>>>> {
+    pub fn types(&self) -> Fallible<Rc<Vec<Rc<TypeDecl>>>> {
         if let Some(types) = &*self.all_types.borrow() {
             return Ok(types.clone());
         }
@@ -300,14 +297,5 @@ impl<'h> Catalog<'h> {
 }
 
 fn decode_type(row: &Product) -> Fallible<TypeDecl> {
-    decode_often("products", &row.id, &row.values.metadata).or_else(|damaged| decode_old(row, rewrite_type, damaged))
-}
-
-/// Decodes a row that an earlier version stored with old spellings. Fails with `damaged` if it is no such row.
-#[cold]
-#[inline(never)]
-fn decode_old<T: DeserializeOwned>(row: &Product, rewrite: fn(&mut Value), damaged: Failure) -> Fallible<T> {
-    let mut value: Value = decode("products", &row.id, &row.values.metadata)?;
-    rewrite(&mut value);
-    decode("products", &row.id, &encode(&value)?).map_err(|_| damaged)
+    decode_often("products", &row.id, &row.values.metadata)
 }

@@ -1,6 +1,6 @@
 //! Finds the account's customer at the payment provider.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::CUSTOMER_CLAIMS;

@@ -97,8 +97,11 @@ pub(crate) fn plans(
             let named = |seen: &Observation| seen.prices().iter().any(|(id, _)| *id == price.id);
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
-            // After an unpaid change, the paid price differs from the price of the subscription's item.
-            let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
+            // After an unpaid change, the paid price differs from the price of the subscription's item. Fewer units count at once.
+            let of_family = |given: &&(Rc<CatalogPrice>, u32)| given.0.family.as_ref() == Some(family) && given.1 > 0;
+            let most = facts.gives.iter().filter(of_family).map(|(_, quantity)| *quantity).max().unwrap_or(u32::MAX);
+            let named_before = |seen: &Observation| seen.quantity_of(&price.id);
+            let before = || facts.row.history.iter().rev().find_map(named_before).map(|quantity| quantity.min(most));
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
             // An unpaid renewal brought the plan for the first time.
             if seats == 0 {

@@ -1,7 +1,7 @@
 //! The terms of one-time purchases: those of the catalog at the sale. A later catalog does not change what was sold.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;

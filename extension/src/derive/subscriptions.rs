@@ -186,17 +186,19 @@ fn paid_quantity(
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
     let good = || row.history.iter().rev().filter(|seen| is_good(seen));
     // The quantity that the last payment paid for is that of the snapshot at its time.
-    let counted = billing.counted.values().filter(|counted| counted.prices.iter().any(is_same)).max_by_key(|of| of.at);
-    let at_payment = counted.map(|counted| {
-        let at = counted.at;
+    let of_price = || billing.counted.values().filter(|counted| counted.prices.iter().any(is_same));
+    let counted_at = of_price().map(|counted| counted.at).max();
+    let at_payment = counted_at.map(|at| {
+        // A subscription can be changed in the second in which it begins.
+        let charges = |quantity| of_price().any(|counted| counted.at == at && counted.quantities.contains(&quantity));
         let newest = row.history.iter().rev().find(|seen| seen.at() <= at && named(seen).is_some());
         let newest = newest.map(Observation::at);
         // Of several snapshots of one second, the one that the invoice charges.
         let of_second = || row.history.iter().rev().filter(|seen| Some(seen.at()) == newest).filter_map(named);
-        let seen = of_second().find(|quantity| counted.quantities.contains(quantity)).or_else(|| of_second().next());
+        let seen = of_second().find(|quantity| charges(*quantity)).or_else(|| of_second().next());
         let paid = seen.or_else(|| row.history.iter().find_map(named)).unwrap_or(0);
-        // Fewer that were asked for later are paid for as well.
-        good().filter(|seen| seen.at() > at).filter_map(named).fold(paid, u32::min)
+        // Fewer that were asked for later are paid for as well, and nothing after the price was taken off.
+        good().filter(|seen| seen.at() > at).map(|seen| named(seen).unwrap_or(0)).fold(paid, u32::min)
     });
     let period = row.state().items.iter().filter(|item| is_same(&item.price_id)).map(|item| item.period_start).min();
     let mut paid = Paid { quantity, before: None };
@@ -207,7 +209,7 @@ fn paid_quantity(
                 .unwrap_or_else(|| good().find_map(|seen| named(seen).filter(|fewer| *fewer < quantity)).unwrap_or(0)),
             // A renewal goes on with what was there before its period, and with what a change in it has paid for.
             RENEWAL => {
-                let changed = counted.filter(|counted| period.is_some_and(|start| counted.at >= start));
+                let changed = counted_at.filter(|at| period.is_some_and(|start| *at >= start));
                 let mut before = good().filter(|seen| period.is_some_and(|start| seen.at() < start)).peekable();
                 match (changed.and(at_payment), before.peek().is_some()) {
                     (Some(paid), _) => paid,

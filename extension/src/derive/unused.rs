@@ -1,12 +1,11 @@
 //! The money that was received for periods of a subscription, less what went back, and its part for the rest of these
 //! periods. List prices take no part: a discounted year is worth what was paid for it.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
-use crate::model::records::record_key;
 use extension_contract::{Money, Timestamp};
 use std::collections::BTreeMap;
 
@@ -60,8 +59,8 @@ pub(crate) fn within(
     is_meant: &dyn Fn(&Invoice) -> bool,
     is_counted: &dyn Fn(&str) -> bool,
 ) -> Ruled<Vec<Money>> {
-    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
-    desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
+    desk.account.load_whole(Invoice::COLLECTION)?;
+    desk.account.load_whole(Payment::COLLECTION)?;
     let back = back_by_invoice(desk, Payment::back_of_use_minor)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {

@@ -3,11 +3,11 @@
 use super::standing::AccountStanding;
 use crate::catalog::amount::UNLIMITED;
 use crate::catalog::buy::Buy;
-use crate::catalog::desk::Desk;
 use crate::catalog::price_rows::with_id;
 use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use extension_contract::{Account, BillingInterval, IntervalUnit, QuotaRefusal};

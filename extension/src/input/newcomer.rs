@@ -3,8 +3,8 @@
 
 use super::stripe::Session;
 use super::{Body, Content, Input};
+use crate::catalog::price::Mode;
 use crate::catalog::view::Catalog;
-use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::ClaimKey;
 use crate::model::reader::Reader;
@@ -26,7 +26,7 @@ pub(crate) fn account_of(session: &Session<'_>) -> Account {
 }
 
 /// Adds the account to the placement of such a checkout. Ids that an account has claimed come first.
-pub(crate) fn place(host: &mut dyn Imports, event: &Event, input: &mut Input<'_>) -> Ruled<()> {
+pub(crate) fn place(host: &mut dyn Imports, event: &Event, input: &mut Input<'_>) -> Fallible<()> {
     let Some((session, address)) = unplaced(host, event, input)? else { return Ok(()) };
     input.placement.keys.extend(address.map(|hash| ClaimKey::Address(&hash).into()));
     input.placement.account = Some(session);
@@ -34,7 +34,7 @@ pub(crate) fn place(host: &mut dyn Imports, event: &Event, input: &mut Input<'_>
 }
 
 /// Returns the account to make and the hash of the buyer's address.
-fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Ruled<Option<(Account, Option<String>)>> {
+fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Fallible<Option<(Account, Option<String>)>> {
     let Ok(Content::Provider(Body::Session(session))) = &input.content else { return Ok(None) };
     let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
     let is_named = input.placement.account.is_some() || input.placement.mark == Mark::Ours;
@@ -42,7 +42,7 @@ fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Ruled<O
     {
         return Ok(None);
     }
-    let catalog = Catalog::new(Rc::new(Reader::new(host)), event.livemode == Some(true));
+    let catalog = Catalog::new(Rc::new(Reader::new(host)), Mode::of(event));
     if !is_meant(&catalog, session)? {
         return Ok(None);
     }
@@ -50,7 +50,7 @@ fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Ruled<O
 }
 
 /// Returns whether the metadata has a key that the catalog's clause `from_checkout` uses.
-fn is_meant(catalog: &Catalog<'_>, session: &Session<'_>) -> Ruled<bool> {
+fn is_meant(catalog: &Catalog<'_>, session: &Session<'_>) -> Fallible<bool> {
     let Some(metadata) = session.metadata.as_ref().filter(|metadata| !metadata.others.is_empty()) else {
         return Ok(false);
     };

@@ -3,11 +3,12 @@
 //! `open` supplies the live and referenced rows; other rows are read once, on first use. The account collects all
 //! changes and returns them as one [`Decision`] at the end. If the decision fails, nothing is written.
 
-use super::data_version::{DATA_VERSION, DATA_VERSION_MIN};
+use super::data_version::DATA_VERSION;
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
 use super::mail;
 use super::reader::Reader;
+use super::records::record_key;
 use super::records::token::Access;
 use super::table::{Table, typed};
 use super::tables::{HasTable, Tables};
@@ -48,7 +49,7 @@ impl<'h> Account<'h> {
 
     /// Stores the rows and facts that `open` returned. A row that `named` contains and `open` did not return does not
     /// exist.
-    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
+    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Fallible<()> {
         for stored in rows {
             self.take_in_row(stored)?;
         }
@@ -65,11 +66,10 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
-        if !(DATA_VERSION_MIN..=DATA_VERSION).contains(&stored.data_version) {
-            let key = stored.row.key();
-            let (written, least, most) = (stored.data_version, DATA_VERSION_MIN, DATA_VERSION);
-            return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
+    fn take_in_row(&mut self, stored: StoredRow) -> Fallible<()> {
+        if stored.data_version != DATA_VERSION {
+            let (key, written) = (stored.row.key(), stored.data_version);
+            return Err(Failure::Internal(format!("row {key} has data version {written}, expected {DATA_VERSION}")));
         }
         self.tables.insert_read(stored);
         Ok(())
@@ -196,8 +196,9 @@ impl<'h> Account<'h> {
         self.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
     }
 
-    /// Reads all rows of a kind.
-    pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
+    /// Reads all rows of a collection.
+    pub fn load_whole(&mut self, collection: &str) -> Ruled<()> {
+        let kind = record_key(collection, "").kind();
         let mut after: Option<String> = None;
         loop {
             let ids = self.page(kind.clone(), after, PAGE_ROWS_MAX)?;
@@ -218,7 +219,7 @@ impl<'h> Account<'h> {
     }
 
     /// Returns whether this event or an earlier event has recorded the fact.
-    pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn is_known(&mut self, fact: &str) -> Fallible<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
             return Ok(true);
         }
@@ -241,7 +242,7 @@ impl<'h> Account<'h> {
     }
 
     /// Records a fact. Returns true if it is new.
-    pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
+    pub fn record_fact(&mut self, fact: &str) -> Fallible<bool> {
         let new = !self.is_known(fact)?;
         if new {
             self.facts.push(fact.to_owned());

@@ -1,7 +1,4 @@
-//! The versions of stored rows.
+//! The version of stored rows.
 
-/// Version of the rows that this library writes. In version 3 the history of a subscription was a list.
+/// Version of the rows that this library reads and writes.
 pub const DATA_VERSION: u32 = 4;
-
-/// Version of the oldest rows that this library reads. In version 2 an instance had flags instead of a state.
-pub const DATA_VERSION_MIN: u32 = 2;

@@ -9,6 +9,9 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Milliseconds in an hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
+/// Days for which Stripe tries to deliver an event.
+pub(crate) const DELIVERY_DAYS: u32 = 3;
+
 /// Bytes of a date in RFC 3339.
 const DATE_BYTES: usize = 10;
 

@@ -2,16 +2,16 @@
 //! items that are limited to one per account.
 
 use super::schedule::{DesiredSchedule, mail_unless_explained};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
-use crate::model::halt::{Halt, Ruled};
+use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::mails;
@@ -20,16 +20,27 @@ use crate::model::records::invoice::{BY_HAND, Invoice};
 use crate::model::records::item::Item;
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::record_key;
 use crate::model::records::subscription::{Observation, SubscriptionRow, is_final, is_served};
 use crate::model::records::subscription_history::BillingHistory;
-use crate::model::time::plus_days;
+use crate::model::time::{DELIVERY_DAYS, plus_days};
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// Why a purchase is ended and refunded, as the account hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Because {
+    /// The account was closed before the purchase.
+    AccountClosed,
+    /// Another purchase already holds the item.
+    AlreadyActive,
+    /// No plan of the account ever allowed the purchase.
+    UpgradeRequired,
+}
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
@@ -132,7 +143,7 @@ fn check_one_time_purchase(
 ) -> Ruled<()> {
     if standing.is_after_closing(paid_at) {
         let products = purchase.values.items.iter().map(|item| item.product_id.clone()).collect();
-        refund_purchase(desk, id, purchase, products, "account_closed")?;
+        refund_purchase(desk, id, purchase, products, Because::AccountClosed)?;
         let values = json!({
             "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
             "currency": purchase.values.total.currency, "subscription": null,
@@ -145,8 +156,8 @@ fn check_one_time_purchase(
     let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
     let is_unmet = terms.condition.as_ref().is_some_and(|condition| !standing.is_granted_by_plan(condition));
     let because = match () {
-        () if holder.is_some_and(|holder| holder.id != id) => "already_active",
-        () if is_unmet && is_unmet_for_good(desk.now, standing, desired, paid_at) => "upgrade_required",
+        () if holder.is_some_and(|holder| holder.id != id) => Because::AlreadyActive,
+        () if is_unmet && is_unmet_for_good(desk.now, standing, desired, paid_at) => Because::UpgradeRequired,
         () => return Ok(()),
     };
     refund_purchase(desk, id, purchase, vec![price.product_id.clone()], because)
@@ -158,7 +169,7 @@ fn refund_purchase(
     id: &str,
     purchase: &PurchaseRow,
     products: Vec<String>,
-    because: &str,
+    because: Because,
 ) -> Ruled<()> {
     let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
     let mut row = PurchaseRow::clone(purchase);
@@ -183,9 +194,9 @@ fn refusal_reason(
     desired: &mut DesiredSchedule,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
-) -> Ruled<Option<&'static str>> {
+) -> Ruled<Option<Because>> {
     if standing.is_after_closing(facts.row.first_at) {
-        return Ok(Some("account_closed"));
+        return Ok(Some(Because::AccountClosed));
     }
     let (mut owned, mut unmet, mut taken, mut is_known) = (0, Vec::new(), Vec::new(), true);
     for (price, quantity) in &facts.gives {
@@ -201,13 +212,14 @@ fn refusal_reason(
             if held != Some(false) {
                 owned += 1;
                 let holder = standing.subscription(&holder.id);
-                let is_rightful = match holder {
-                    Some(holder) => older(standing, holder)
-                        .iter()
-                        .try_fold(true, |is, of| Ok::<_, Halt>(is && had(standing, item, of, holder)?.is_some()))?,
-                    None => true,
-                };
-                is_known &= held.is_some() && is_rightful && is_known_since(desk, holder, facts.row.first_at)?;
+                let mut is_told = held.is_some();
+                if let Some(holder) = holder {
+                    // The holder may be a duplicate itself.
+                    for of in older(standing, holder) {
+                        is_told &= had(standing, item, of, holder)?.is_some();
+                    }
+                }
+                is_known &= is_told && is_known_since(desk, holder, facts.row.first_at)?;
             } else if !facts.row.is_final() && *quantity > 0 {
                 let other = standing.subscription(&holder.id);
                 let had =
@@ -228,7 +240,7 @@ fn refusal_reason(
     }
     // If only some of a subscription's prices are affected, a person decides.
     if owned > 0 && owned == facts.gives.len() {
-        return Ok(is_known.then_some("already_active"));
+        return Ok(is_known.then_some(Because::AlreadyActive));
     }
     for (beside, product, since) in taken {
         let values = json!({"subscription": facts.id, "beside": beside, "product": product});
@@ -242,7 +254,7 @@ fn refusal_reason(
     let Some(purchase) = &billing.purchase else { return Ok(None) };
     let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
     let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
-    Ok(paid_at.filter(|at| is_unmet_for_good(desk.now, standing, desired, *at)).map(|_| "upgrade_required"))
+    Ok(paid_at.filter(|at| is_unmet_for_good(desk.now, standing, desired, *at)).map(|_| Because::UpgradeRequired))
 }
 
 /// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
@@ -290,7 +302,7 @@ fn held_when_begun(
     let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else {
         // No snapshot of that time is known. One of the next days that shows no change of the status tells what was before. An end
         // is a change.
-        let soon = plus_days(begun.row.first_at, YOUNG_DAYS);
+        let soon = plus_days(begun.row.first_at, DELIVERY_DAYS);
         let is_telling = |seen: &&Observation| {
             seen.at() <= soon
                 && !is_final(seen.status())
@@ -313,13 +325,11 @@ fn gives_since(row: &SubscriptionRow, prices: &[&str]) -> Option<Timestamp> {
 /// Days after which the operators hear of a change to an add-on that another subscription gives: its end may be under way.
 const TOLD_AFTER_DAYS: u32 = 1;
 
-/// Number of days after which a subscription has been used too long to be refunded because of an ended one.
-const YOUNG_DAYS: u32 = 3;
-
-/// Returns whether a subscription began a few days ago at most. Stripe delivers events for three days, so the end of an
-/// older subscription can arrive before the event that shows the older one at the beginning of this one.
+/// Returns whether events about the beginning of a subscription can still be under way: the end of an older subscription can
+/// arrive before the event that shows the older one at the beginning of this one. Later, this one has been used too long to be
+/// refunded because of an ended one.
 fn is_young(now: Timestamp, facts: &SubscriptionFacts) -> bool {
-    now <= plus_days(facts.row.first_at, YOUNG_DAYS)
+    now <= plus_days(facts.row.first_at, DELIVERY_DAYS)
 }
 
 /// Returns whether a subscription that has ended since had the item when another subscription to it began. One that was a
@@ -349,10 +359,11 @@ fn had_ended_holder(
 
 /// Returns the subscriptions that began before another one, the oldest first.
 fn older<'s>(standing: &'s AccountStanding, begun: &SubscriptionFacts) -> Vec<&'s SubscriptionFacts> {
-    let order = |facts: &SubscriptionFacts| (facts.row.first_at, facts.id.clone());
-    let mut older: Vec<&SubscriptionFacts> =
-        gather(standing.subscriptions.iter().filter(|facts| order(facts) < order(begun)));
-    sort_by(&mut older, |a: &&SubscriptionFacts, b| order(a).cmp(&order(b)));
+    let by_beginning =
+        |a: &SubscriptionFacts, b: &SubscriptionFacts| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id));
+    let all = standing.subscriptions.iter();
+    let mut older: Vec<&SubscriptionFacts> = gather(all.filter(|facts| by_beginning(facts, begun).is_lt()));
+    sort_by(&mut older, |a: &&SubscriptionFacts, b| by_beginning(a, b));
     older
 }
 
@@ -409,7 +420,7 @@ fn is_unmet_for_good(
     due <= now
 }
 
-fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
+fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Because) -> Ruled<()> {
     if !facts.row.is_final() {
         desk.account.ask(cancel_now(&facts.id)?);
     }
@@ -445,7 +456,7 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
 
 /// Returns the invoices of a subscription for which the provider received money, except those that a person made.
 fn paid_invoices(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Vec<String>> {
-    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    desk.account.load_whole(Invoice::COLLECTION)?;
     let is_meant = |invoice: &Invoice| {
         invoice.subscription.as_deref() == Some(subscription)
             && invoice.reason != BY_HAND

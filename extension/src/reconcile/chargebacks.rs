@@ -1,7 +1,7 @@
 //! Stores disputed payments in the billing histories of their subscriptions. While a bank holds the payment for the current
 //! period, the subscription grants nothing; a lost dispute makes this final.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;

@@ -1,8 +1,8 @@
 //! Finds changes that were not delivered as events: fetches subscriptions without a recent snapshot.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

@@ -1,8 +1,8 @@
 //! Keeps credits consistent with their purchases: a payment grants credits, refunds and disputes take them back.
 //! Credits that were spent before they were taken back become a debt, which the next credits pay first.
 
-use crate::catalog::desk::Desk;
 use crate::derive::sold;
+use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;

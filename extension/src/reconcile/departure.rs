@@ -1,11 +1,11 @@
 //! Ends the subscriptions and open checkouts of a closed account at once and refunds the rest of yearly periods (Q-12,
 //! Q-13), and the rest of add-ons that have ended with their plan. Notifies the operators of later payments (S73).
 
-use crate::catalog::desk::Desk;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::derive::unused;
+use crate::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;

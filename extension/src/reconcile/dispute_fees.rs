@@ -2,7 +2,7 @@
 //! separate entries in any order of events.
 
 use super::ledger::is_in_books;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, FEES, book};

@@ -1,18 +1,18 @@
 //! Creates the product for a paid checkout that was created outside of the system, from the session's metadata (ORC-02,
 //! ORC-03). A refused product is stored with the error, so that a person can correct it.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::{begin_metadata, insert};
 use crate::catalog::price::prices_of;
 use crate::catalog::product::normalise;
 use crate::catalog::schema::{FromCheckout, TypeDecl};
 use crate::catalog::template::Scope;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
+use crate::desk::making::{begin_metadata, insert};
 use crate::model::halt::{Halt, Ruled, internal, wrong_field};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, State};
+use crate::model::records::instance::{InstanceRecord, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
 use extension_contract::{ActorKind, FieldErrorCode, LineItem, ProductValues, Refusal};
@@ -113,8 +113,6 @@ fn insert_refused(
 ) -> Ruled<String> {
     let id = format!("{}_{seed}", decl.id_prefix.as_deref().unwrap_or("prod"));
     begin_metadata(desk, decl, &mut metadata, None)?;
-    metadata.insert("status".to_owned(), json!(InstanceStatus::Error.name()));
-    metadata.insert("error".to_owned(), json!({"code": refusal.code(), "message": refusal.detail()}));
     let values = ProductValues {
         product_type: decl.name.clone(),
         name: if name.is_empty() { id.clone() } else { name },
@@ -129,8 +127,10 @@ fn insert_refused(
     desk.account.put(&id, ProductRow::from(values));
     let mut instance = Instance::load(desk, &id)?;
     instance.record = InstanceRecord { state: State::refused(), made_at: desk.now, ..InstanceRecord::default() }.into();
+    instance.fail_with(refusal.into());
     instance.save(&mut desk.account)?;
-    let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": metadata});
+    let given = &*instance.metadata;
+    let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": given});
     send_once(&mut desk.account, &mails::NEEDS_ATTENTION, &id, &values)?;
     Ok(id)
 }

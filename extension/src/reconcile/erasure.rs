@@ -2,8 +2,8 @@
 //! `personal`, IP addresses, the addresses of buyers, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -84,9 +84,8 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
     for id in &ids {
         let Some(row) = desk.account.get::<ProductRow>(id)? else { continue };
         let (values, metadata) = row.parts(id)?;
-        let status = metadata.get("status").and_then(serde_json::Value::as_str);
-        let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.state.is_foreign());
-        if is_ours && status.is_some_and(|status| status != InstanceStatus::Terminated.name()) {
+        let status = desk.account.get::<InstanceRecord>(id)?.and_then(|record| record.state.status());
+        if status.is_some_and(|status| status != InstanceStatus::Terminated) {
             return Ok(Progress::BlockedAfter(last));
         }
         let mut metadata = Object::clone(&metadata);

@@ -2,10 +2,10 @@
 //! with another fingerprint are reconciled again.
 
 use super::room::Room;
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
 use crate::derive::standing::{AccountStanding, Allowance};
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;

@@ -1,9 +1,9 @@
 //! Grace periods of subscriptions: stores when they end, and schedules their timers and mails.
 
 use super::schedule::{DesiredSchedule, mail_unless_explained};
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;

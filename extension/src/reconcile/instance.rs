@@ -13,8 +13,8 @@ mod stock;
 mod waiting;
 
 use super::schedule::{self, DesiredSchedule};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;
@@ -22,7 +22,7 @@ use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason,
 };
-use crate::model::time::{HOUR_MS, plus_days, rfc3339};
+use crate::model::time::{DELIVERY_DAYS, HOUR_MS, plus_days, rfc3339};
 use context::Context;
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -164,18 +164,16 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
 
 /// Time after which a deletion is late: timers fire within seconds, unless the host is down.
 const LATE_MS: i64 = HOUR_MS;
-/// Days for which a late deletion waits for the events that the host has missed: Stripe delivers them for so long.
-const MISSED_DAYS: u32 = 3;
 
 /// Returns when an archived instance is deleted whose deletion is due at `due`. If this time has passed unnoticed, what happened
-/// meanwhile is not known yet, so the deletion waits.
+/// meanwhile is not known yet, so the deletion waits for the events that the host has missed.
 fn deletion(now: Timestamp, instance: &mut Instance, context: &Context<'_>, due: Timestamp) -> Timestamp {
     if context.standing.closed_at.is_some() || due.saturating_add(LATE_MS) > now && instance.record.ends_at.is_none() {
         return due;
     }
     match instance.record.ends_at {
         Some(at) => at,
-        None => *instance.record.ends_at.insert(plus_days(now, MISSED_DAYS)),
+        None => *instance.record.ends_at.insert(plus_days(now, DELIVERY_DAYS)),
     }
 }
 
@@ -184,15 +182,12 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
     use InstanceStatus::{Archived, Archiving, Error, Provisioning, Running, Suspended};
     use SuspendReason::Payment;
     let paused = instance.record.archive == ArchiveMode::Paused;
-    let set_reason = |instance: &mut Instance, reason: SuspendReason| {
-        instance.set("suspend_reason", json!(reason.name()));
-    };
     let Some(status) = instance.status() else { return Ok(()) };
     if !matches!(desired, Desired::Suspended(Payment, _)) && instance.record.ends_at.is_some() {
         instance.record.ends_at = None;
     }
     if let (Suspended, Desired::Suspended(reason, _)) = (status, desired) {
-        set_reason(instance, reason);
+        instance.suspend_for(reason);
     }
     match (status, desired) {
         // The plan was cancelled during provisioning: no new resources are created, and existing resources are freed.
@@ -200,13 +195,12 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         // Nobody will try again what failed, so that its data need not stay.
         (Error, _) if context.standing.closed_at.is_some() => instance.lapse(),
         (Running, Desired::Suspended(reason, _)) => {
-            set_reason(instance, reason);
+            instance.suspend_for(reason);
             instance.change(Change::Suspend)
         }
         (Running, Desired::Idle) if !paused => instance.change(Change::Archive),
         // A payment counts as use.
         (Suspended, Desired::Running | Desired::Idle) => {
-            instance.unset("suspend_reason");
             instance.record.archive = ArchiveMode::Automatic;
             set_running(now, instance)
         }
@@ -220,11 +214,9 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         (Archiving, Desired::Running | Desired::Idle)
             if nothing_freed(&instance.record) && !paused && is_paid_again(instance, desired) =>
         {
-            instance.unset("suspend_reason");
             set_running(now, instance)
         }
         (Archived, Desired::Running | Desired::Idle) if !paused && is_paid_again(instance, desired) => {
-            instance.unset("suspend_reason");
             instance.change(Change::Restore)
         }
         (Archived, Desired::Suspended(Payment, since)) => {
@@ -240,7 +232,7 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
 
 /// Returns whether an instance whose plan is in force is to run: in use, or, since a payment counts as use, after it was unpaid.
 fn is_paid_again(instance: &Instance, desired: Desired) -> bool {
-    desired == Desired::Running || instance.text("suspend_reason") == Some(SuspendReason::Payment.name())
+    desired == Desired::Running || instance.record.suspend_reason == Some(SuspendReason::Payment)
 }
 
 /// Returns whether no payment for the instance is possible any more.
@@ -272,7 +264,6 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
         Some(InstanceStatus::Archiving) => instance.change(Change::CompleteArchive)?,
         Some(InstanceStatus::Deleting) => {
             instance.change(Change::CompleteEnd)?;
-            instance.unset("suspend_reason");
             if instance.record.effects == Effects::Requested {
                 instance.record.effects = Effects::None;
             }

@@ -1,8 +1,8 @@
 //! Books payments, refunds and disputes: the difference between the amounts in the records and the booked amounts.
 
 use crate::catalog::built_in_facts;
-use crate::catalog::desk::Desk;
-use crate::catalog::react::publish;
+use crate::desk::Desk;
+use crate::desk::react::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;

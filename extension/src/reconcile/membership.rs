@@ -1,7 +1,7 @@
 //! Sends the account's campaign membership to the platform: its products, subscription statuses and facts.
 
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;

@@ -3,9 +3,9 @@
 
 use super::schedule::DesiredSchedule;
 use crate::actions::measurement::Window;
-use crate::catalog::desk::Desk;
 use crate::derive::customer::customer;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

@@ -1,7 +1,7 @@
 //! Makes shares available when their hold period ends, and transfers available amounts as soon as possible.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

@@ -3,7 +3,7 @@
 
 use super::ledger;
 use super::schedule::{DesiredSchedule, mail_unless_explained};
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;

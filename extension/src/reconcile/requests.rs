@@ -1,7 +1,7 @@
 //! Stores each request until its result is known, and sets the deadline after which its result counts as unknown. The result of a
 //! deadline repeats the request (`rules::unknown_result`).
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::effects::{is_awaited, moves_money};
 use crate::model::halt::Ruled;
 use crate::model::records::requests::{OpenRequest, Requests};

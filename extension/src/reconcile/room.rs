@@ -1,15 +1,14 @@
 //! Determines which instances and held amounts exceed the allowed amounts, and when they are suspended.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::{AccountStanding, UNLIMITED};
+use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
-use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::time::rfc3339;
 use extension_contract::Timestamp;
@@ -78,7 +77,7 @@ struct InstanceRows(Vec<(String, Rc<InstanceRecord>)>);
 
 impl InstanceRows {
     fn read(desk: &mut Desk<'_>) -> Ruled<InstanceRows> {
-        desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
+        desk.account.load_whole(InstanceRecord::COLLECTION)?;
         Ok(InstanceRows(desk.account.all::<InstanceRecord>()?))
     }
 }

@@ -3,7 +3,7 @@
 //! The timers of campaigns, and of continued reconciliations and erasures, are set elsewhere. All other timers and
 //! mails are computed here as a whole, so none is forgotten, and they do not depend on the order of events.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::account::Account;
 use crate::model::effect::timer;
 use crate::model::gather::gather;

@@ -1,16 +1,13 @@
 //! Marks ended subscriptions as settled if they are no longer needed. Later events read settled subscriptions only by
 //! name.
 
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
-use crate::model::time::plus_days;
-
-/// Days in which Stripe delivers events.
-const LATE_DAYS: u32 = 3;
+use crate::model::time::{DELIVERY_DAYS, plus_days};
 
 /// Returns whether another ended subscription, which was lost later, granted everything that this subscription granted.
 fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
@@ -28,7 +25,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {
             // What an event under way says of a subscription beside it is not known yet.
-            if desk.now <= plus_days(facts.row.ended_at(), LATE_DAYS) {
+            if desk.now <= plus_days(facts.row.ended_at(), DELIVERY_DAYS) {
                 continue;
             }
             let mut others = standing.subscriptions.iter().filter(|other| other.id != facts.id);

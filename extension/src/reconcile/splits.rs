@@ -2,10 +2,10 @@
 //! that receives the share, and sent to this account by a message.
 
 use crate::catalog::account_name::{account_of, text_of};
-use crate::catalog::desk::Desk;
 use crate::catalog::split::Share;
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
@@ -16,7 +16,6 @@ use crate::model::money::{part_of, share_of_total};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::record_key;
 use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
@@ -65,7 +64,7 @@ fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     if changed.is_empty() {
         return Ok(BTreeSet::new());
     }
-    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    desk.account.load_whole(Invoice::COLLECTION)?;
     let is_of = |invoice: &Invoice| invoice.subscription.as_ref().is_some_and(|id| changed.contains(id));
     Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id)))
 }
@@ -110,7 +109,10 @@ fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) ->
     if known.as_ref().is_some_and(|known| known.sold_at <= sold_at) {
         return Ok(known);
     }
-    let then = share_in(desk, &*price.sold_at(sold_at)?)?.map(|agreed| Agreed { sold_at, ..agreed });
+    let has_changed = price.terms()?.has_changed_split();
+    let then = share_in(desk, &*price.sold_at(sold_at)?)?;
+    // Without another share, it does not matter since when the product is sold.
+    let then = then.map(|agreed| Agreed { sold_at: if has_changed { sold_at } else { 0 }, ..agreed });
     // What is booked for an account stays with it.
     Ok(match (known, then) {
         (Some(known), Some(then)) if known.share.to == then.share.to => Some(then),

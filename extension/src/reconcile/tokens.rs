@@ -1,8 +1,8 @@
 //! Ends tokens that have expired or whose entitlement was lost.
 
 use super::schedule::DesiredSchedule;
-use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::token::{Token, TokenStatus};

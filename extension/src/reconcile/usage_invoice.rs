@@ -3,9 +3,9 @@
 
 use super::schedule::DesiredSchedule;
 use crate::actions::usage_pull;
-use crate::catalog::desk::Desk;
 use crate::catalog::rate::{PaidBy, Rates};
 use crate::derive::customer::customer;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::gather::gather;

@@ -2,7 +2,7 @@
 
 use super::schedule::DesiredSchedule;
 use crate::actions::usage_pull;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::usage_sync::UsageSync;

@@ -3,9 +3,9 @@
 
 use super::splits;
 use crate::catalog::account_name::text_of;
-use crate::catalog::desk::Desk;
 use crate::catalog::split::Share;
 use crate::derive::unused::back_by_invoice;
+use crate::desk::Desk;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;

@@ -3,10 +3,10 @@
 
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
-use crate::catalog::desk::Desk;
 use crate::catalog::product::{line, required_text};
 use crate::catalog::return_address;
 use crate::derive::customer::customer as known_customer;
+use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};

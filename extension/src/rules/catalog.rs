@@ -9,7 +9,6 @@ use crate::catalog::checks::{
     read_type,
 };
 use crate::catalog::declared::OwnResources;
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
@@ -18,7 +17,6 @@ use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
 };
-use crate::catalog::old_form;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
@@ -28,6 +26,7 @@ use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::catalog::words::{escaped, one_of};
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
@@ -109,11 +108,10 @@ impl Document<'_> {
 }
 
 /// Returns the settings in force with the policies that a document names.
-fn with_policies(known: &Settings, written: &Value) -> Ruled<Settings> {
+fn with_policies(known: &Settings, document: &Value) -> Ruled<Settings> {
     let mut members: Object = decode("products", BUSINESS, &encode(known)?)?;
-    for (name, value) in written.get("policies").and_then(Value::as_object).into_iter().flatten() {
-        members.insert(name.clone(), value.clone());
-    }
+    let written = document["policies"].as_object().cloned();
+    members.extend(written.into_iter().flatten());
     Ok(decode("products", BUSINESS, &encode(&members)?)?)
 }
 
@@ -131,8 +129,7 @@ struct OffSale {
 /// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let mut written: Value = extension_reader::from_str_small(payload).map_err(|error| refusal("", &error))?;
-    old_form::refuse(&mut written)?;
+    let written: Value = extension_reader::from_str_small(payload).map_err(|error| refusal("", &error))?;
     let mut mistakes = Mistakes::default();
     let payload = readable(payload, &mut mistakes)?;
     let mut document: Document<'_> = extension_reader::from_str(&payload).map_err(|error| refusal("", &error))?;

@@ -2,8 +2,8 @@
 
 use super::commands::{Command, Members, Who};
 use crate::actions::permission::{admin_of_platform, not_closed, operators_only};
-use crate::catalog::desk::Desk;
 use crate::catalog::words::one_of;
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use extension_contract::{FieldErrorCode, Outcome, Refusal};

@@ -5,7 +5,7 @@ use super::{
     account, campaign, connect, correction, instance, listing, meter_event, metering, purchase, refund, spending, step,
     token, usage_pull,
 };
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
 

@@ -1,6 +1,6 @@
 //! The regular comparison of a subscription with the provider's object: counts it, and reports a difference.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::mails;
 use crate::model::notice::send_once;

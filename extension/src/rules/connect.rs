@@ -1,8 +1,8 @@
 //! `account.connect`, `account.updated` and transfers: the connected account at the provider that receives payouts.
 
 use crate::actions::customer::owner;
-use crate::catalog::desk::Desk;
 use crate::catalog::return_address;
+use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::concern::Concern;
 use crate::model::effect::request;

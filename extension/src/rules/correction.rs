@@ -5,12 +5,12 @@ use crate::actions::count::measured;
 use crate::actions::count_by_day::part_of_day;
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window};
 use crate::actions::spend::{Cost, cost, open_month};
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::Rate;
 use crate::derive::period::period_of;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -18,7 +18,6 @@ use crate::model::money::part_of;
 use crate::model::records::counter::Counter;
 use crate::model::records::lot::Lot;
 use crate::model::records::meter_day::MeterDay;
-use crate::model::records::record_key;
 use crate::model::records::usage::{UsageDay, Use, Uses};
 use crate::model::time::{date, month_of, parse_rfc3339, rfc3339};
 use extension_contract::{FieldErrorCode, Refusal, Usage};
@@ -139,7 +138,7 @@ fn take_off(uses: &mut Uses, less: &Use) {
 
 /// Gives an amount back to the credit lots that paid the usage of a month, newest first. Returns what was given back, in millionths.
 fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
-    desk.account.load_whole(&record_key(Lot::COLLECTION, "").kind())?;
+    desk.account.load_whole(Lot::COLLECTION)?;
     let mut lots = desk.account.all::<Lot>()?;
     sort_by(&mut lots, |(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
     let mut open = micros;

@@ -1,7 +1,7 @@
 //! `customer.*`: claims a customer for its account. A deleted customer stays claimed, so that the host can place later
 //! events about the customer.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, FactKey};

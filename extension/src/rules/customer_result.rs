@@ -4,7 +4,7 @@ use crate::actions::customer::{
     CHECKOUT_NOT_OPENED, PORTAL_NOT_OPENED, request_checkout, request_customer_for_checkout,
     request_customer_for_portal, request_portal, waiting_checkouts,
 };
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode};

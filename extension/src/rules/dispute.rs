@@ -1,7 +1,7 @@
 //! `charge.dispute.*`: merges a dispute and notifies the operators, who must answer the dispute. During a dispute the
 //! bank holds the payment; an inquiry takes no money.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;

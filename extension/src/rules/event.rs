@@ -2,9 +2,9 @@
 
 use crate::actions::membership::record_event;
 use crate::actions::permission::{not_closed, not_the_platform, operators_only};
-use crate::catalog::desk::Desk;
-use crate::catalog::react::react;
 use crate::catalog::schema::check_told;
+use crate::desk::Desk;
+use crate::desk::react::react;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
 use extension_contract::{Outcome, Refusal};

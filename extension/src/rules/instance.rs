@@ -4,12 +4,12 @@
 use crate::actions::create_instance::{check_room, insert_with_room, own_body};
 use crate::actions::permission::{admin_of_platform, operators_only};
 use crate::actions::put_product::put_one;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::take_names;
 use crate::catalog::product::{Proposed, normalise, required_text};
 use crate::catalog::schema::check;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
+use crate::desk::instance::{Instance, status_in};
+use crate::desk::making::take_names;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::records::instance::{
@@ -20,8 +20,8 @@ use extension_contract::*;
 use serde_json::Value;
 
 /// Returns whether a service may report this change of status (SOL-15): only the end of provisioning.
-fn may_report(from: &str, to: &str) -> bool {
-    from == "provisioning" && matches!(to, "running" | "error")
+fn may_report(from: Option<InstanceStatus>, to: InstanceStatus) -> bool {
+    from == Some(InstanceStatus::Provisioning) && matches!(to, InstanceStatus::Running | InstanceStatus::Error)
 }
 
 /// `product.create`: checks the product, takes its names, writes the row and begins provisioning.
@@ -100,7 +100,6 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if !is_service && ["status", "resources", "quotas", "usage"].into_iter().any(sets) {
         return Err(Refusal::Forbidden("/metadata/status is set by the provisioner".to_owned()).into());
     }
-    let from = instance.status_text().to_owned();
     let mut current = match desk.account.get::<ProductRow>(&id)? {
         Some(row) => row.values()?,
         None => return Err(Refusal::NotFound(id).into()),
@@ -113,9 +112,11 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         current.metadata = encode(&metadata)?;
     }
     let proposed = normalise(&desk.catalog, by, &body, Some((&id, &current)))?;
-    let to = proposed.metadata.get("status").and_then(Value::as_str).unwrap_or(&from);
-    if to != from && !may_report(&from, to) {
-        return Err(Refusal::BadTransition(format!("{from} to {to}")).into());
+    if let Some(to) = status_in(&proposed.metadata)
+        && instance.status() != Some(to)
+        && !may_report(instance.status(), to)
+    {
+        return Err(Refusal::BadTransition(format!("{} to {}", instance.status_text(), to.name())).into());
     }
     instance.values = proposed.values.into();
     instance.metadata = proposed.metadata.into();

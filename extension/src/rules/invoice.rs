@@ -4,9 +4,9 @@ use crate::actions::fetch::{fetch, fetch_snapshot};
 use crate::actions::permission::check_owner;
 use crate::actions::session_lookup::wait_for_owner;
 use crate::catalog::built_in_facts;
-use crate::catalog::desk::Desk;
 use crate::catalog::names::LOOK_UP_PAYMENTS;
-use crate::catalog::react::publish;
+use crate::desk::Desk;
+use crate::desk::react::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::{Halt, Ruled};
@@ -134,7 +134,8 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     if invoice.failed_at.is_some() {
         publish(desk, &built_in_facts::INVOICE_PAYMENT_FAILED, id, &[id])?;
     }
-    let is_linked = update_billing_history(desk, id, &invoice)? | link_payments(desk, id, object)?;
+    let is_paid = invoice.status == InvoiceStatus::Paid;
+    let is_linked = update_billing_history(desk, id, &invoice)? | (is_paid && link_payments(desk, id, object)?);
     let is_changed = news == News::Changed || is_booked_now || is_linked;
     let (status, stale) = (invoice.status, snapshot(&invoice));
     if known.as_ref() != Some(&invoice) {
@@ -172,7 +173,7 @@ fn claim(
     desk.account.claim(keys)
 }
 
-/// Stores the invoice in each of its payments. Returns true if any payment changed.
+/// Stores a paid invoice in each of its payments. Returns true if any payment changed.
 fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) -> Ruled<bool> {
     let mut changed = false;
     for (intent, charge) in object.payments() {
@@ -293,7 +294,8 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
             oldest.and_then(|(_, id)| billing.failed.remove(&id));
         }
     }
-    if invoice.status == InvoiceStatus::Paid {
+    // The credit of a change pays for nothing: what it gives back may never have been paid.
+    if invoice.status == InvoiceStatus::Paid && !(invoice.is_change() && invoice.total_minor < 0) {
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let charged = invoice.lines.iter().filter(|line| line.amount_minor > 0);
         let quantities: BTreeSet<u32> = gather(charged.filter_map(|line| line.quantity));

@@ -5,11 +5,11 @@ use crate::actions::listed::{notify_owner, owner_field, send};
 use crate::actions::permission::not_the_platform;
 use crate::actions::put_product::{check_intervals, put_one};
 use crate::catalog::account_name::text_of;
-use crate::catalog::desk::Desk;
 use crate::catalog::names::WAITS;
 use crate::catalog::price::{Interval, PRICES};
 use crate::catalog::product::{PRICE_MEMBERS, Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::Listing;
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
@@ -18,7 +18,6 @@ use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use crate::model::records::record_key;
 use extension_contract::{Account, ActorKind, FieldErrorCode, Outcome, ProductValues, QuotaRefusal, Refusal};
 use serde_json::{Value, json};
 
@@ -165,7 +164,7 @@ fn price_as_in_a_catalog(current: &ProductValues, body: &mut Object) {
 
 /// Fails if the account lists as many products as it may.
 fn may_list_another(desk: &mut Desk<'_>) -> Ruled<()> {
-    desk.account.load_whole(&record_key(ListingRow::COLLECTION, "").kind())?;
+    desk.account.load_whole(ListingRow::COLLECTION)?;
     let listed = desk.account.all::<ListingRow>()?.len();
     if listed < LISTINGS_MAX {
         return Ok(());

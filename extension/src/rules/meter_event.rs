@@ -1,7 +1,7 @@
 //! The answers to reports of usage to Stripe's meters, and the report that an operator repeats (S127).
 
-use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, encode};
 use crate::model::records::meter_day::MeterDay;

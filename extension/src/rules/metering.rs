@@ -1,13 +1,13 @@
 //! Counters of the account's own usage: consumed by a command within the limit, or reported afterwards.
 
 use crate::actions::count::{count, counter};
-use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementKind;
 use crate::catalog::product::{required_text, text};
 use crate::catalog::words::{ID_BYTES, one_of};
 use crate::derive::period::period_of;
 use crate::derive::standing::standing;
 use crate::derive::upgrade::refusal;
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::FactKey;

@@ -6,7 +6,7 @@
 //! fetched.
 
 use crate::actions::fetch::fetch;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
@@ -112,7 +112,8 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
     });
     let snapshot = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
-        invoice: id_of(&object.invoice).map(str::to_owned),
+        // An intent that waits has paid nothing: the invoice can be paid outside of the provider instead.
+        invoice: id_of(&object.invoice).filter(|_| succeeded).map(str::to_owned),
         purchase: purchase.map(str::to_owned),
         received: received.filter(|_| purchase.is_some()),
         ..Payment::default()

@@ -1,8 +1,8 @@
 //! `price.*`: checks a price of the catalog against the provider's price, and stops its sale when the provider
 //! withdraws it. Existing subscriptions keep their grants.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
+use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;

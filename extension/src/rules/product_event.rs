@@ -4,13 +4,13 @@
 use crate::actions::create_instance::{check_room, match_plan, own_body};
 use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
-use crate::catalog::making::{adopt, begin_metadata, take_names};
 use crate::catalog::names::is_reserved;
 use crate::catalog::product::normalise;
 use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
+use crate::desk::making::{adopt, begin_metadata, take_names};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
@@ -63,6 +63,15 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
         (_, after) => decide_for_account(desk, &id, before, after),
     };
     record_event(desk, fact, decided)
+}
+
+/// Records a refused event like a decided one. An event that its sender may not send leaves no record.
+pub(super) fn refused(desk: &mut Desk<'_>, refusal: &Refusal) -> Fallible<()> {
+    if !matches!(refusal, Refusal::Forbidden(_)) {
+        let fact = FactKey::ProductEvent(&desk.event_hash()).to_string();
+        desk.account.record_fact(&fact)?;
+    }
+    Ok(())
 }
 
 fn record_event(desk: &mut Desk<'_>, fact: String, decided: Ruled<Outcome>) -> Ruled<Outcome> {
@@ -242,8 +251,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
 fn mark_refused(desk: &mut Desk<'_>, id: &str, refusal: &Refusal) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.record.state = State::refused();
-    instance.show_status();
-    instance.set("error", json!({"code": refusal.code(), "message": refusal.detail()}));
+    instance.fail_with(refusal.into());
     instance.record.made_at = desk.now;
     instance.save(&mut desk.account)
 }

@@ -5,7 +5,6 @@ use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
 use crate::catalog::amount::{self, times};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
 use crate::catalog::return_address;
@@ -16,6 +15,7 @@ use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer}
 use crate::derive::plans::PlanInForce;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
+use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;

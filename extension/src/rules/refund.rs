@@ -2,10 +2,10 @@
 //! that were not used. An administrator may refund any part of the remaining amount.
 
 use crate::catalog::amount::{self, fits};
-use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::derive::sold;
 use crate::derive::standing::standing;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};

@@ -4,15 +4,17 @@ use crate::actions::failed_effect::unattended_result;
 use crate::actions::step_failed::step_failed;
 use crate::actions::task;
 use crate::actions::unanswered::{is_past_deadline, report_unanswered};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
 use crate::model::mails;
 use crate::model::notice::send_once;
-use crate::model::records::instance::{Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
+use crate::model::records::instance::{
+    Data, Effects, InstanceStatus, Power, ResourceState, ResourceStatus, Task, late_entry,
+};
 use crate::model::secret::without_passwords;
 use extension_contract::*;
 use serde_json::{Value, json};
@@ -25,19 +27,19 @@ fn stale(desk: &Desk<'_>) -> Outcome {
 pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Verdict> {
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended_result(desk, report)?.into()) };
     let Some(resource) = instance.record.resource(name) else { return Ok(unattended_result(desk, report)?.into()) };
-    let expected = match verb {
-        Verb::Ensure | Verb::Run => ResourceStatus::Making,
-        Verb::Observe => ResourceStatus::Checking,
-        Verb::Change => ResourceStatus::Changing,
-        Verb::Backup => ResourceStatus::BackingUp,
-        Verb::Restore => ResourceStatus::Restoring,
-        Verb::Destroy => ResourceStatus::Freeing,
+    let is_expected = match verb {
+        Verb::Ensure | Verb::Run => resource.status == ResourceStatus::Making,
+        Verb::Observe => resource.status == ResourceStatus::Checking,
+        Verb::Change => resource.status.is_changing(),
+        Verb::Backup => resource.status == ResourceStatus::BackingUp,
+        Verb::Restore => resource.status == ResourceStatus::Restoring,
+        Verb::Destroy => resource.status == ResourceStatus::Freeing,
     };
     instance.record.effects = Effects::Begun;
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     // A success of an earlier request also counts for the request that repeats it, but a change may now have other inputs.
     let is_repeated = resource.unanswered && verb != Verb::Change && report.answer.is_ok();
-    let is_awaited = resource.status == expected && (resource.generation == report.generation || is_repeated);
+    let is_awaited = is_expected && (resource.generation == report.generation || is_repeated);
     let has_limit = verb == first && instance.decl.resource(name).is_some_and(|decl| decl.within.is_some());
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
     let claims = task::claim_names(&instance.decl, name, &resource);
@@ -96,7 +98,9 @@ fn request_anew(
         _ => ResourceStatus::Present,
     };
     resource.requested = None;
-    resource.restore_due |= verb == Verb::Restore;
+    if verb == Verb::Restore {
+        resource.data = Data::Due;
+    }
     if has_begun && !std::mem::replace(&mut resource.unanswered, true) {
         report_unanswered(desk, report)?;
     }
@@ -111,16 +115,19 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Ensure => {
             resource.status = ResourceStatus::Present;
             resource.outputs = outputs;
-            (resource.suspended, resource.may_exist) = (false, false);
-            resource.restore_due |= is_restoring && resource.backup.is_some();
+            (resource.power, resource.may_exist) = (Power::Running, false);
+            resource.restore_backup(is_restoring);
         }
         Verb::Change => {
+            resource.power = match resource.status {
+                ResourceStatus::Suspending => Power::Suspended,
+                _ => Power::Running,
+            };
             resource.status = ResourceStatus::Present;
-            resource.suspended = resource.suspending;
             if let Some(inputs) = resource.requested.take() {
                 resource.inputs = inputs;
             }
-            // `suspended` contains the state. If `state` were an output, the output would depend on the history.
+            // `power` contains the state. If `state` were an output, the output would depend on the history.
             resource.outputs.extend(outputs.into_iter().filter(|(name, _)| name != "state"));
         }
         // Only a verified backup counts. Before that, no resource is freed.
@@ -164,10 +171,10 @@ fn is_made_by_person(resource: &ResourceState) -> bool {
 
 /// Records a resource that an effect created although it had become a manual task.
 fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
-    let restore_due = resource.restore_due || instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
     let task = resource.task.clone().map(|task| Task { done_by: Some(task::MACHINE.to_owned()), ..*task }.into());
     let status = ResourceStatus::Present;
-    let found = ResourceState { status, outputs, task, restore_due, may_exist: false, ..resource };
+    let mut found = ResourceState { status, outputs, task, may_exist: false, ..resource };
+    found.restore_backup(instance.is(InstanceStatus::Restoring));
     instance.record.resources.insert(name.to_owned(), found);
 }
 

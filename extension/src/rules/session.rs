@@ -2,9 +2,9 @@
 //! amount; an event with another amount is rejected.
 
 use crate::actions::permission::check_owner;
-use crate::catalog::desk::Desk;
 use crate::derive::offer::{OFFERED_PRICE, OFFERED_QUANTITY};
 use crate::derive::sold::terms_of;
+use crate::desk::Desk;
 use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
@@ -120,7 +120,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
     }
-    link_payment(desk, id, &session)?;
+    link_payment(desk, id, &snapshot)?;
     // The payment has already recorded everything but the time of this event.
     let (completed_at, by_payment) = (session.completed_at, session.by_payment);
     if known.clone().is_some_and(|known| Session { completed_at, by_payment, ..known } == session) {
@@ -144,7 +144,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     Ok(Outcome::Applied)
 }
 
-/// Names the session's purchase in its payment. Sessions of which only this payment was known are forgotten.
+/// Names the session's purchase in the payment that a snapshot names. Sessions of which only this payment was known are forgotten.
 fn link_payment(desk: &mut Desk<'_>, id: &str, session: &Session) -> Ruled<()> {
     let Some(intent) = &session.payment_intent else { return Ok(()) };
     for (other, guess) in desk.account.all::<Session>()? {

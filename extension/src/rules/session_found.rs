@@ -4,7 +4,7 @@
 use crate::actions::fetch::read_answer;
 use crate::actions::inject::inject;
 use crate::actions::session_lookup::ask;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::placement::named_account;
 use crate::input::stripe;
 use crate::model::halt::Ruled;

@@ -1,6 +1,6 @@
 //! A share of a sale in another account: books the share in the account that earns it, once for each message about it.
 
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{DUE_FROM_SALES, EARNINGS, book};

@@ -1,18 +1,17 @@
 //! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
 use crate::actions::spend::open_month;
-use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::catalog::words::one_of;
 use crate::derive::standing::{AccountStanding, standing};
+use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::money::{to_micros, to_minor_up};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
-use crate::model::records::record_key;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::is_rfc3339;
 use extension_contract::*;
@@ -32,7 +31,7 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
             if let Some(invoice) = &month.invoice
                 && desk.account.get::<Invoice>(invoice)?.is_some()
             {
-                desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
+                desk.account.load_whole(Payment::COLLECTION)?;
             }
         }
         Err(_) => month.refused = month.invoice.is_none(),

@@ -3,11 +3,11 @@
 
 use crate::actions::permission::operators_only;
 use crate::actions::task::{claim_names, done};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::product::required_text;
 use crate::catalog::schema::{Doer, check_told};
 use crate::catalog::words::one_of;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field, wrong_name};
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus};

@@ -2,7 +2,7 @@
 //! subscription's own events (S58).
 
 use crate::actions::permission::check_owner;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::keys::ClaimKey;

@@ -1,10 +1,10 @@
 //! The result of creating a catalog product or one of its prices at the payment provider.
 
 use crate::actions::put_product::{Wanted, put_price, request_missing};
-use crate::catalog::desk::Desk;
 use crate::catalog::price::{self, Interval, prices_of};
 use crate::catalog::price_rows::price_rows;
 use crate::catalog::product::Proposed;
+use crate::desk::Desk;
 use crate::model::effects::PRODUCT_CREATE;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode, encode};

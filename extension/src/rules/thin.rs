@@ -5,7 +5,7 @@
 use crate::actions::failed_effect::unattended_result;
 use crate::actions::fetch::{fetch_for, read_answer};
 use crate::actions::inject::inject;
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;
 use crate::model::concern::Concern;

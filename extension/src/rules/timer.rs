@@ -1,7 +1,7 @@
 //! Timers. Most timers only trigger the reconciliation. The timer of the time limit in `error` reports the instance.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mails;
@@ -17,7 +17,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Out
     if instance.is(InstanceStatus::Error) && instance.record.lost_since.is_none() {
         instance.record.lost_since = instance.failed_at();
         instance.save(&mut desk.account)?;
-        let values = json!({"instance": id, "error": instance.metadata.get("error")});
+        let values = json!({"instance": id, "error": instance.record.error});
         let reference = timer.map(TimerKey::to_string).unwrap_or_default();
         send_once(&mut desk.account, &mails::INSTANCE_UNRESOLVED, &reference, &values)?;
     }

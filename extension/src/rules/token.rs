@@ -4,13 +4,13 @@
 //! The host generates the token and shows it to the caller; the extension receives only its hash.
 
 use crate::catalog::built_in_facts;
-use crate::catalog::desk::Desk;
 use crate::catalog::price_rows::with_id;
 use crate::catalog::product::{required_text, text};
-use crate::catalog::react::publish;
 use crate::catalog::schema::{TokenDecl, TypeDecl};
 use crate::catalog::template::Scope;
 use crate::derive::standing::{AccountStanding, standing};
+use crate::desk::Desk;
+use crate::desk::react::publish;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};

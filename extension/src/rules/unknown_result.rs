@@ -3,7 +3,7 @@
 //! moves money, the money is neither offered nor paid in another way.
 
 use crate::actions::unanswered::{is_past_deadline, report_unanswered};
-use crate::catalog::desk::Desk;
+use crate::desk::Desk;
 use crate::model::effects::{is_awaited, moves_money};
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::records::requests::{OpenRequest, Requests};

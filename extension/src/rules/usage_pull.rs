@@ -3,9 +3,9 @@
 use crate::actions::measurement::{Window, fact_of};
 use crate::actions::spend;
 use crate::actions::usage_pull::{self, PAGES_MAX, Page};
-use crate::catalog::desk::Desk;
 use crate::catalog::usage_source::UsageSource;
 use crate::catalog::words::ID_BYTES;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::gather::gather;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};

@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim check-wit wit/released/0.2.0 wit             can the contract be released unchanged?
+  host-shim check-wit before/products.wit wit             which version does a change need?
   host-shim check-wit my-extension.wasm wit/products.wit  does my component fit that host?
 
 Versions: a breaking change raises the first number that is not 0, an addition the number after it.

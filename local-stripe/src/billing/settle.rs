@@ -294,7 +294,9 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
 
 fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy(subscription_of(invoice));
-    if sub.0.is_empty() || sub.text("_pending_invoice") == invoice.id() {
+    // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
+    let is_latest = sub.text("latest_invoice") == invoice.id();
+    if sub.0.is_empty() || !is_latest || sub.text("_pending_invoice") == invoice.id() {
         return;
     }
     let retries_used_up = invoice.get("next_payment_attempt").is_null()

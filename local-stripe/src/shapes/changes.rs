@@ -481,7 +481,6 @@ pub const CHANGES: &[Change] = &[
             "automatic_tax",
             "from_invoice",
             "latest_revision",
-            "paid_out_of_band",
             "quote",
             "rendering_options",
             "shipping_cost",

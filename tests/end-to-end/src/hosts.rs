@@ -30,6 +30,11 @@ pub fn compiled(bytes: &[u8]) -> LoadedComponent {
     LoadedComponent::load_quickly(bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
 }
 
+/// The current component, reused for each event.
+pub fn runners() -> Runners {
+    Runners::new("component", || Ok(Box::new(component().runner(Mode::Reused))))
+}
+
 /// A kind of host: how the extension runs, and where rows are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {

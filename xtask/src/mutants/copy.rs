@@ -61,7 +61,8 @@ pub fn workspace(mutants: &[Mutant]) -> Result<u64> {
             let text = String::from_utf8(content).with_context(|| format!("{file} is not UTF-8"))?;
             content = place::switch(&mutants, &text)?.into_bytes();
         }
-        if file.strip_suffix("/lib.rs").is_some_and(|folder| crates.contains(folder)) {
+        let of_program = || file.strip_suffix("/main.rs").filter(|_| !from.with_file_name("lib.rs").exists());
+        if file.strip_suffix("/lib.rs").or_else(of_program).is_some_and(|folder| crates.contains(folder)) {
             // Switches cause warnings, for example about parentheses.
             content = [b"#![allow(warnings)]\n".as_slice(), &content, b"\nmod hand_mutant;\n"].concat();
         }

@@ -1,8 +1,8 @@
 //! Requests a catalog product and its prices at the payment provider, one by one, each once.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::price::{self, Interval, PRICE_ID, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
+use crate::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

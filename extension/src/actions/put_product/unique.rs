@@ -1,9 +1,9 @@
 //! Values that only one product of the catalog may have, by claims of the platform.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::{names, unique_fields};
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::words::escaped;
+use crate::desk::Desk;
+use crate::desk::instance::{names, unique_fields};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
 use extension_contract::{ClaimState, FieldErrorCode};

@@ -1,10 +1,10 @@
 //! Takes products and prices off sale that the catalog document names no more. Who holds them keeps them: the rows stay, with what they
 //! grant, so that events of subscriptions still count.
 
-use crate::catalog::desk::Desk;
 use crate::catalog::names::WITHDRAWN;
 use crate::catalog::price::prices_of;
 use crate::catalog::terms::Terms;
+use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, encode};
 use extension_contract::{CatalogKey, CatalogRow, Fallible, Grant, Price, ProductValues};

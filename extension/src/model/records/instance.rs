@@ -1,178 +1,22 @@
 //! The record of an instance: the state of its resources, and other data that its product row does not contain.
 
+mod resource;
 mod state;
 mod status;
-mod version2;
 
+pub(crate) use resource::{Data, Power, ResourceState, ResourceStatus, Task, is_late, late_entry};
 pub(crate) use state::{Change, Deletion, End, Stage, State};
-pub(crate) use status::{InstanceStatus, SuspendReason};
+pub(crate) use status::{CreationError, InstanceStatus, SuspendReason};
 
 use super::record_key;
 use super::schedule::OpenSchedule;
 use super::summary::Contribution;
-use crate::model::json::{Object, decode, encode, is_false};
+use crate::model::json::{decode, encode};
 use crate::model::table::Record;
 use extension_contract::{Fallible, Reference, Row, RowKey, Timestamp, Write};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
-use version2::Version2;
-
-/// Status of a resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ResourceStatus {
-    /// The resource does not exist.
-    #[default]
-    Absent,
-    /// `ensure` is in flight.
-    Making,
-    /// The resource exists.
-    Present,
-    /// `ensure` has an unknown result. It is requested again, or the resource is destroyed as if it existed.
-    Unknown,
-    /// `change` is in flight.
-    Changing,
-    /// `backup` is in flight.
-    BackingUp,
-    /// `restore` is in flight.
-    Restoring,
-    /// `destroy` is in flight.
-    Freeing,
-    /// The configuration leaves the resource out.
-    Skipped,
-    /// Destroying the resource failed; a person must intervene.
-    Stuck,
-    /// A person creates the resource, as described by `task`.
-    ByHand,
-    /// The result of a person's work is being verified.
-    Checking,
-}
-
-impl ResourceStatus {
-    /// Returns whether the resource is absent, or its existence is unknown.
-    pub fn is_missing(self) -> bool {
-        matches!(self, ResourceStatus::Absent | ResourceStatus::Unknown)
-    }
-
-    /// Returns whether a request is in flight.
-    pub fn is_in_flight(self) -> bool {
-        use ResourceStatus::{BackingUp, Changing, Checking, Freeing, Making, Restoring};
-        matches!(self, Making | Changing | BackingUp | Restoring | Freeing | Checking)
-    }
-}
-
-/// A manual task: a person does the work instead of a provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
-#[serde(default)]
-pub(crate) struct Task {
-    /// Reason for the task: the provider's error code, or `not-configured`.
-    pub code: String,
-    /// Whether the resource may exist in spite of the provider's failure.
-    #[serde(skip_serializing_if = "is_false")]
-    pub may_exist: bool,
-    /// Whether the resource was searched for before the task was opened.
-    #[serde(skip_serializing_if = "is_false")]
-    pub looked_for: bool,
-    /// Time at which people were notified; `None` before the notification.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub opened_at: Option<Timestamp>,
-    /// Time of payment, from which deadlines are counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-    /// Deadline.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub due: Option<Timestamp>,
-    /// Whether the deadline has passed.
-    #[serde(skip_serializing_if = "is_false")]
-    pub is_overdue: bool,
-    /// Assignee.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assigned_to: Option<String>,
-    /// Why the last reported result was rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
-    /// Id of the person who completed the task, or `machine` if an effect completed it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub done_by: Option<String>,
-}
-
-/// The state of a resource of an instance.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
-#[serde(default)]
-pub(crate) struct ResourceState {
-    #[serde(rename = "state")]
-    pub status: ResourceStatus,
-    /// The resource in effect kinds, such as `function`. It belongs to its instance also when the type declares it no more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// Generation; rises with each request.
-    pub generation: u32,
-    /// Whether an earlier request has had no result until its deadline, so that the request in flight repeats it.
-    #[serde(skip_serializing_if = "is_false")]
-    pub unanswered: bool,
-    /// Whether the resource is stopped and keeps its data.
-    #[serde(skip_serializing_if = "is_false")]
-    pub suspended: bool,
-    /// Value of `suspended` after the request in flight.
-    #[serde(skip_serializing_if = "is_false")]
-    pub suspending: bool,
-    /// Inputs in force: those of the `ensure` in flight, or of the last `ensure` or `change` that was carried out.
-    #[serde(skip_serializing_if = "Object::is_empty")]
-    pub inputs: Object,
-    /// Inputs of the `change` in flight, unless it changes only the state.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requested: Option<Object>,
-    /// Whether an earlier request may have made the resource that the `ensure` in flight makes.
-    #[serde(skip_serializing_if = "is_false")]
-    pub may_exist: bool,
-    /// Outputs of the resource's provider.
-    #[serde(skip_serializing_if = "Object::is_empty")]
-    pub outputs: Object,
-    /// A verified backup.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backup: Option<Value>,
-    /// Whether the data must be restored: from `backup`, or from the variant that the resource replaces.
-    #[serde(skip_serializing_if = "is_false")]
-    pub restore_due: bool,
-    /// Whether the data of this variant of a resource is in the variant that replaces it.
-    #[serde(skip_serializing_if = "is_false")]
-    pub handed_over: bool,
-    /// Whether an operation that the instance's status needs has failed. It is not retried until the status changes.
-    #[serde(skip_serializing_if = "is_false")]
-    pub blocked: bool,
-    /// The manual task, open or completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<Box<Task>>,
-    /// The claim on a unit of limited stock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stock: Option<String>,
-}
-
-impl ResourceState {
-    /// Returns the state after the resource was destroyed. Generation and backup stay.
-    pub fn gone(self) -> ResourceState {
-        ResourceState {
-            status: ResourceStatus::Absent,
-            suspended: false,
-            inputs: Object::new(),
-            requested: None,
-            may_exist: false,
-            unanswered: false,
-            outputs: Object::new(),
-            handed_over: false,
-            restore_due: false,
-            task: None,
-            ..self
-        }
-    }
-
-    /// Returns whether the resource is gone and its state contains no information to keep.
-    pub fn is_traceless(&self) -> bool {
-        self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked && self.stock.is_none()
-    }
-}
 
 /// Generations of objects that may be removed and recreated. They only rise, and are excluded from the state hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
@@ -183,19 +27,6 @@ pub(crate) struct Generations {
     /// Generations of removed resources by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gone: BTreeMap<String, u32>,
-}
-
-/// Marker in the entry name of a late resource: a provider created it after a person had created a replacement.
-const LATE: &str = "@late-";
-
-/// Returns the entry name of a late resource.
-pub(crate) fn late_entry(entry: &str, generation: u32) -> String {
-    format!("{entry}{LATE}{generation}")
-}
-
-/// Returns whether an entry is a late resource, which is unused and only waits to be destroyed.
-pub(crate) fn is_late(entry: &str) -> bool {
-    entry.contains(LATE)
 }
 
 /// How far the effects of an instance ever got. A fact beside the state: an instance that waits for its payment and one
@@ -262,6 +93,12 @@ pub(crate) struct InstanceRecord {
     /// restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
+    /// Why the instance is suspended. Stays during an archive and a deletion that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend_reason: Option<SuspendReason>,
+    /// Why the instance could not be created. Stays until its creation begins again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<CreationError>>,
     /// When the archived instance is deleted, if that was due while the host was down: a payment may have been made meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
@@ -303,25 +140,6 @@ pub(crate) struct InstanceRecord {
 }
 
 impl InstanceRecord {
-    /// Completes a record of data version 2 by the members that only such a row has. A record of a later data version
-    /// stays as it is.
-    fn complete(&mut self, row: Version2) {
-        let Some(begun) = row.begun else { return };
-        self.effects = match (row.reached_world, begun) {
-            (true, _) => Effects::Begun,
-            (false, true) => Effects::Requested,
-            (false, false) => Effects::None,
-        };
-        if row.holds_names {
-            self.names = Names::Held;
-        }
-        if row.archive_paused {
-            self.archive = ArchiveMode::Paused;
-        }
-        self.lost_since = row.failed.filter(|_| row.credit_due).map(|failed| failed.at);
-        self.state = State::of_version2(row);
-    }
-
     /// Returns the state of a resource: absent if the resource was removed, `None` if it was never requested.
     pub fn resource(&self, name: &str) -> Option<ResourceState> {
         let gone = || {
@@ -341,6 +159,21 @@ impl InstanceRecord {
             }
             keep
         });
+    }
+
+    /// Returns what stays of the record whenever the instance begins anew: which instance it is, its part of the
+    /// summary, its timers, and the generations, which continue to rise, so that a result of an earlier attempt is not
+    /// mistaken for a result of a later one.
+    pub fn kept(&self) -> InstanceRecord {
+        InstanceRecord {
+            state: self.state,
+            product_type: self.product_type.clone(),
+            made_at: self.made_at,
+            adds: self.adds.clone(),
+            schedule: self.schedule.clone(),
+            generation: self.generation.clone(),
+            ..InstanceRecord::default()
+        }
     }
 
     /// Records that an effect was requested.
@@ -383,12 +216,7 @@ impl Record for InstanceRecord {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         let Row::Record(row) = row else { return Ok(None) };
-        let mut record: InstanceRecord = decode(InstanceRecord::COLLECTION, &row.id, &row.value)?;
-        // A record of data version 2 has no state.
-        if record.state.stage() == Stage::Plain {
-            record.complete(decode(InstanceRecord::COLLECTION, &row.id, &row.value)?);
-        }
-        Ok(Some(record))
+        Ok(Some(decode(InstanceRecord::COLLECTION, &row.id, &row.value)?))
     }
 
     fn write(&self) -> Fallible<Write> {

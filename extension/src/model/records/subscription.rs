@@ -11,9 +11,7 @@ use extension_contract::{
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
 use extension_small_deserialize::SmallDeserialize;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 /// Returns whether the status is final.
@@ -224,38 +222,7 @@ struct StoredHistory {
     prices: Vec<Rc<Vec<(String, u32)>>>,
     /// For each snapshot two packed numbers: the time since the one before, and in one the rank with the status before, the status
     /// with the pause, and the index in `prices`.
-    #[serde(deserialize_with = "packed_or_listed")]
     seen: String,
-}
-
-/// Reads a packed history, or the list of version 0.2.0: time, rank with the status before, status with pause, and index in `prices`.
-fn packed_or_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    struct EitherForm;
-
-    impl<'de> Visitor<'de> for EitherForm {
-        type Value = String;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a packed text, or a list of snapshots")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-            Ok(text.to_owned())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<String, A::Error> {
-            let (mut text, mut last) = (String::new(), 0);
-            while let Some((at, ranked, paused, place)) = entries.next_element::<(Timestamp, u64, u64, u32)>()? {
-                if ranked >= RANKED || paused >= PAUSED {
-                    return Err(de::Error::custom("an index is out of range"));
-                }
-                push_seen(&mut text, &mut last, at, [u64::from(place), ranked, paused]);
-            }
-            Ok(text)
-        }
-    }
-
-    deserializer.deserialize_any(EitherForm)
 }
 
 /// Appends a snapshot to a packed history: its time, and its index in `prices`, rank and status as numbers.

@@ -2,9 +2,9 @@
 
 use super::super::schedule::DesiredSchedule;
 use super::purchase::purchase_of;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{ByHand, Doer, FieldType, Reminder};
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mail::To;

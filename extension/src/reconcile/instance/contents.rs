@@ -1,9 +1,9 @@
 //! Writes an instance's `metadata.resources` from the resources' outputs, its public address, and its views, which show
 //! the status in the business's words.
 
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{PHASE, REFUSED};
 use crate::catalog::template::Scope;
+use crate::desk::instance::Instance;
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus, Stage, is_late};
 use serde_json::{Value, json};
@@ -18,8 +18,9 @@ pub(super) fn show(instance: &mut Instance) {
     let mut present: Vec<(&str, &Object)> = Vec::new();
     for decl in &instance.decl.provisions {
         let entries = instance.record.resources.iter().filter(|(entry, resource)| {
-            use ResourceStatus::{BackingUp, Changing, Present, Restoring};
-            decl.has(entry) && !is_late(entry) && matches!(resource.status, Present | Changing | BackingUp | Restoring)
+            use ResourceStatus::{BackingUp, Present, Restoring};
+            let is_made = resource.status.is_changing() || matches!(resource.status, Present | BackingUp | Restoring);
+            decl.has(entry) && !is_late(entry) && is_made
         });
         for (_, resource) in entries {
             for (key, output) in &decl.outputs {

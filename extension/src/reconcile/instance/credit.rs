@@ -2,9 +2,9 @@
 //! for these days, less what went back, and never of a list price.
 
 use super::context::Context;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::derive::unused;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;

@@ -3,19 +3,20 @@
 //! need it are changed after the restore.
 
 use crate::catalog::schema::Resource as Decl;
-use crate::model::records::instance::{InstanceRecord, ResourceState, ResourceStatus, is_late};
+use crate::model::records::instance::{Data, InstanceRecord, ResourceState, ResourceStatus, is_late};
 use crate::model::shared::Shared;
 
 /// Returns whether a resource waits for the backup of its predecessor.
 pub(super) fn lacks_data(resource: &ResourceState) -> bool {
-    resource.restore_due && resource.backup.is_none()
+    resource.data == Data::Due && resource.backup.is_none()
 }
 
 /// Returns the entry of the variant in service that a resource replaces.
 fn predecessor<'r>(record: &'r InstanceRecord, decl: &Decl, name: &str) -> Option<&'r str> {
-    use ResourceStatus::{BackingUp, Changing, Present};
-    let has_data =
-        |r: &ResourceState| matches!(r.status, Present | Changing | BackingUp) && !r.handed_over && !r.restore_due;
+    use ResourceStatus::{BackingUp, Present};
+    let has_data = |resource: &ResourceState| {
+        resource.data == Data::Own && (resource.status.is_changing() || matches!(resource.status, Present | BackingUp))
+    };
     let mut others = record.resources.iter().filter(|(entry, _)| decl.has(entry) && *entry != name && !is_late(entry));
     others.find(|(_, other)| has_data(other)).map(|(entry, _)| entry.as_str())
 }
@@ -32,14 +33,13 @@ pub(super) fn prepare(record: &mut Shared<InstanceRecord>, decl: &Decl, name: &s
     let replaces = predecessor(record, decl, name).is_some();
     let mut next = record.resources.get(name).cloned().unwrap_or_default();
     if next.status.is_missing() && replaces {
-        (next.restore_due, next.backup) = (true, None);
+        (next.data, next.backup) = (Data::Due, None);
     } else if next.status.is_missing() && next.backup.is_none() {
         let Some(other) = archived(record, decl, name) else { return };
         next.backup = record.resources.get_mut(&other).and_then(|other| other.backup.take());
     } else if next.status == ResourceStatus::Present {
-        next.backup = next.backup.filter(|_| next.restore_due && !replaces);
-        next.restore_due = replaces || next.backup.is_some();
-        next.handed_over = false;
+        next.backup = next.backup.filter(|_| next.data == Data::Due && !replaces);
+        next.data = if replaces || next.backup.is_some() { Data::Due } else { Data::Own };
     } else {
         return;
     }
@@ -58,7 +58,7 @@ pub(super) fn awaited<'r>(record: &'r InstanceRecord, decl: &Decl, name: &str) -
 /// Gives the backup of the predecessor to its successor, which can then be restored.
 pub(super) fn complete(record: &mut InstanceRecord, before: &str, name: &str) {
     let Some(old) = record.resources.get_mut(before) else { return };
-    old.handed_over = true;
+    old.data = Data::HandedOver;
     let backup = old.backup.take();
     if let Some(new) = record.resources.get_mut(name) {
         new.backup = backup;

@@ -1,8 +1,8 @@
 //! Starts and stops the health watch of an instance: a running instance is watched at its current address.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::template::Scope;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

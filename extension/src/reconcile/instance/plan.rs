@@ -1,12 +1,12 @@
 //! Copies the plan, quotas and subscription in force into an instance's metadata.
 
 use super::context::Context;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::template::field_of;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
-use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, ResourceState};
+use crate::model::records::instance::{Effects, InstanceStatus};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -85,21 +85,11 @@ pub(super) fn forget_all(instance: &mut Instance) {
         instance.unset("resources");
         instance.unset("stripe_subscription_id");
         for resource in instance.record.resources.values_mut() {
-            *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+            *resource = resource.never_requested();
         }
         // Generations are kept after their entries are removed.
         instance.record.prune();
-        let before = std::mem::take(&mut *instance.record);
-        instance.record = InstanceRecord {
-            state: before.state,
-            product_type: before.product_type,
-            made_at: before.made_at,
-            adds: before.adds,
-            schedule: before.schedule,
-            generation: before.generation,
-            ..InstanceRecord::default()
-        }
-        .into();
+        instance.record = instance.record.kept().into();
     }
 }
 

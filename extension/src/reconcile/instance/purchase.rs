@@ -1,7 +1,7 @@
 //! The purchase that an instance belongs to.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::records::purchase::PurchaseRow;
 

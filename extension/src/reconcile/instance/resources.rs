@@ -8,11 +8,11 @@ use super::by_hand;
 use super::handover;
 use super::stock::{self, Stock};
 use crate::actions::step_failed::step_failed;
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
 use crate::catalog::template::{Scope, places};
 use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::{Concern, Verb};
 use crate::model::effect::request;
 use crate::model::gather::gather;
@@ -20,7 +20,7 @@ use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
 use crate::model::records::instance::{
-    Deletion, Effects, InstanceStatus, ResourceState, ResourceStatus, Stage, Task, is_late,
+    Data, Deletion, Effects, InstanceStatus, Power, ResourceState, ResourceStatus, Stage, Task, is_late,
 };
 use crate::model::time::DAY_MS;
 use extension_contract::{ConfigValue, Effect, EffectFailure, EffectFailureClass};
@@ -127,7 +127,7 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, desired_state: De
     let existing = || {
         let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
         let serves = |entry: &str, r: &ResourceState| {
-            !r.status.is_missing() && !is_late(entry) && !r.handed_over && !handover::lacks_data(r)
+            !r.status.is_missing() && !is_late(entry) && r.data != Data::HandedOver && !handover::lacks_data(r)
         };
         entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
@@ -157,13 +157,14 @@ fn needed<'i>(
     for index in decl.comes_after(decls) {
         let resource = instance.record.resources.get(&current[index])?;
         // Without the data of its predecessor it is not in service yet.
-        if resource.restore_due {
+        if resource.data == Data::Due {
             return None;
         }
         match resource.status {
-            ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
-                out.push((decls[index].name.as_str(), Some(&resource.outputs)))
-            }
+            ResourceStatus::Present
+            | ResourceStatus::Changing
+            | ResourceStatus::Suspending
+            | ResourceStatus::BackingUp => out.push((decls[index].name.as_str(), Some(&resource.outputs))),
             ResourceStatus::Skipped => out.push((decls[index].name.as_str(), None)),
             _ => return None,
         }
@@ -283,7 +284,7 @@ fn make(
         }
     }
     let known = instance.record.resources.get(name).unwrap_or(&nothing);
-    if known.blocked && known.restore_due {
+    if known.blocked && known.data == Data::Due {
         return Ok(false);
     }
     let is_configured = match decl.setting() {
@@ -307,17 +308,17 @@ fn make(
         let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
         inputs.insert("writes".to_owned(), json!(writes));
     }
-    if known.status == ResourceStatus::Present && known.restore_due {
+    if known.status == ResourceStatus::Present && known.data == Data::Due {
         let backup = known.backup.clone().unwrap_or_default();
         let mut payload = known.inputs.clone();
         payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
         payload.insert("backup".to_owned(), backup);
-        let next = ResourceState { status: ResourceStatus::Restoring, restore_due: false, ..known.clone() };
+        let next = ResourceState { status: ResourceStatus::Restoring, data: Data::Own, ..known.clone() };
         ask(desk, instance, decl, name, next, Verb::Restore, payload)?;
         return Ok(false);
     }
     if known.status == ResourceStatus::Present {
-        if (known.inputs == inputs && !known.suspended) || known.blocked {
+        if (known.inputs == inputs && known.power == Power::Running) || known.blocked {
             return Ok(true);
         }
         let mut payload = inputs.clone();
@@ -325,7 +326,7 @@ fn make(
             payload.insert("state".to_owned(), json!("running"));
         }
         let requested = Some(inputs);
-        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, requested, ..known.clone() };
+        let next = ResourceState { status: ResourceStatus::Changing, requested, ..known.clone() };
         ask(desk, instance, decl, name, next, Verb::Change, payload)?;
         return Ok(false);
     }
@@ -348,7 +349,6 @@ fn make(
         status: ResourceStatus::Making,
         may_exist: known.status == ResourceStatus::Unknown,
         inputs: inputs.clone(),
-        suspending: false,
         stock,
         ..known.clone()
     };
@@ -418,12 +418,12 @@ fn suspend(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     if known.status.is_in_flight() {
         return Ok(false);
     }
-    if !decl.suspends || known.status != ResourceStatus::Present || known.suspended || known.blocked {
+    if !decl.suspends || known.status != ResourceStatus::Present || known.power == Power::Suspended || known.blocked {
         return Ok(true);
     }
     let mut payload = known.inputs.clone();
     payload.insert("state".to_owned(), json!("suspended"));
-    let next = ResourceState { status: ResourceStatus::Changing, suspending: true, ..known };
+    let next = ResourceState { status: ResourceStatus::Suspending, ..known };
     ask(desk, instance, decl, name, next, Verb::Change, payload)?;
     Ok(false)
 }

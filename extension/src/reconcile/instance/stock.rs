@@ -1,10 +1,10 @@
 //! Stock: items that a business has a limited number of. Each item is a claim, so two accounts cannot take the same
 //! item.
 
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
 use crate::catalog::template::Scope;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;

@@ -3,16 +3,15 @@
 use super::context::Context;
 use super::purchase::purchase_of;
 use super::{plan, resources};
-use crate::catalog::desk::Desk;
-use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource;
+use crate::desk::Desk;
+use crate::desk::instance::Instance;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
-use crate::model::records::instance::{Change, Effects, End, Names, ResourceState, ResourceStatus, Stage};
+use crate::model::records::instance::{Change, CreationError, Effects, End, Names, ResourceStatus, Stage};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::PurchaseStatus;
-use serde_json::json;
 
 /// Returns whether provisioning may continue: the plan is in force, or provisioning has begun and cannot be undone.
 /// Ends the instance if its purchase has failed.
@@ -81,7 +80,7 @@ fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
                 return Ok(false);
             }
         }
-        *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+        *resource = resource.never_requested();
     }
     instance.record.effects = Effects::None;
     instance.record.prune();
@@ -92,7 +91,7 @@ fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
 
 fn refuse(instance: &mut Instance, code: &str, message: &str) -> Ruled<()> {
     instance.change(Change::Refuse)?;
-    instance.set("error", json!({"code": code, "message": message}));
+    instance.fail_with(CreationError { step: None, code: code.to_owned(), message: message.to_owned() });
     Ok(())
 }
 

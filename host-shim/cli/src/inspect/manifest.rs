@@ -36,7 +36,7 @@ pub(super) fn print(component: &Path, declarations: &Declarations, imports: &[St
 
 /// Returns the lines that describe a manifest. A part that restricts nothing is `any`.
 fn lines(manifest: &Manifest) -> Vec<String> {
-    let Manifest { permitted, schedules, .. } = manifest;
+    let permitted = &manifest.permitted;
     let data_version = manifest.data_version.map(|version| version.to_string());
     let texts = [
         ("name", Some(&manifest.name)),
@@ -59,11 +59,6 @@ fn lines(manifest: &Manifest) -> Vec<String> {
     });
     list(&mut lines, "permissions", permissions);
     list(&mut lines, "hooks", permitted.hooks.as_ref().map(|hooks| hooks.iter().cloned().collect()));
-    list(
-        &mut lines,
-        "schedules",
-        Some(schedules.iter().map(|one| format!("{}: {}", one.effect, one.schedule)).collect()),
-    );
     list(&mut lines, "effects", permitted.effects.as_ref().map(|effects| effects.iter().cloned().collect()));
     list(&mut lines, "product types", manifest.product_types.clone());
     list(&mut lines, "configuration", manifest.config.as_ref().map(|config| config.iter().map(key).collect()));

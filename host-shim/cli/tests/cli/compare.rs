@@ -1,13 +1,10 @@
 //! `host-shim compare` from outside: its exit codes and JSON lines.
 
-use crate::run::{fixtures, replay, run};
+use crate::run::{component, fixtures, replay, run};
+use std::fs;
 
 fn scenario() -> String {
     fixtures().join("podcasts/scenarios/plan.yml").display().to_string()
-}
-
-fn released() -> String {
-    fixtures().join("../tests/released/0.2.0/instance-provisioner.wasm").display().to_string()
 }
 
 #[test]
@@ -31,9 +28,8 @@ fn comparing_the_library_with_itself_returns_exit_code_0() {
 #[test]
 fn a_component_does_not_use_more_fuel_than_itself() {
     // A component compared with itself has no difference in fuel.
-    let old = released();
-    let story = fixtures().join("../tests/released/0.2.0/podcasts/scenarios/plan.yml").display().to_string();
-    let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &story], b"");
+    let (_folder, file) = component();
+    let within = run(&["compare", &file, &file, "--fuel-within", "0", "--format", "json", &scenario()], b"");
     assert_eq!(within.code, 0, "{}", within.stderr);
     let fuel = within.lines().into_iter().find(|line| line["fuel"]["kind"] == "customer.subscription.created");
     let fuel = fuel.expect("a line for its fuel")["fuel"].clone();
@@ -42,20 +38,20 @@ fn a_component_does_not_use_more_fuel_than_itself() {
 }
 
 #[test]
-fn components_of_two_languages_are_compared_with_a_business_in_each() {
-    let (old, before) = (released(), fixtures().join("../tests/released/0.2.0").display().to_string());
-    let story = scenario();
-    let compare = |rest: &[&str]| run(&[&["compare", &old, "native", &story], rest].concat(), b"");
-    let refused = compare(&[]);
-    assert_eq!(refused.code, 2, "{}", refused.stdout);
-    assert!(
-        refused.stderr.contains("unknown field `meter`"),
-        "the old component reads the new catalog: {}",
-        refused.stderr
-    );
-    let both = compare(&["--old-businesses", &before, "--allow", "state"]);
-    assert_eq!(both.code, 0, "{}{}", both.stdout, both.stderr);
-    let elsewhere = compare(&["--old-businesses", "nowhere"]);
+fn the_old_component_reads_the_businesses_of_its_own_folder() {
+    let before = tempfile::tempdir().expect("a folder");
+    fs::create_dir(before.path().join("podcasts")).expect("a folder");
+    let catalog = fs::read_to_string(fixtures().join("podcasts/catalog.yml")).expect("a catalog");
+    let compare = |folder: &str| run(&["compare", "native", "native", &scenario(), "--old-businesses", folder], b"");
+    let with = |text: &str| {
+        fs::write(before.path().join("podcasts/catalog.yml"), text).expect("written");
+        compare(&before.path().display().to_string())
+    };
+    let same = with(&catalog);
+    assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
+    let refused = with(&catalog.replace("\nentitlements:", "\nentitlement:"));
+    assert!(refused.code == 2 && refused.stderr.contains("unknown field `entitlement`"), "{}", refused.stderr);
+    let elsewhere = compare("nowhere");
     assert!(elsewhere.code == 2 && elsewhere.stderr.contains("nowhere/podcasts/catalog.yml"), "{}", elsewhere.stderr);
 }
 

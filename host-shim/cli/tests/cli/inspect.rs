@@ -1,8 +1,7 @@
 //! `host-shim inspect` shows the manifest of a component and what it does not permit, and no run starts with such a component.
 
-use crate::run::{Ran, fixtures, run};
+use crate::run::{Ran, component, fixtures, run};
 use std::fs;
-use std::path::PathBuf;
 
 const REST: &str = "permissions:
   - {name: products.read, description: To look}
@@ -12,17 +11,10 @@ const REST: &str = "permissions:
 ";
 const KEY: &str = "config: {signing_key: {type: string, env: SIGNING_KEY, secret: true, description: Signs}}\n";
 
-fn released() -> PathBuf {
-    fixtures().join("../tests/released/0.2.0/instance-provisioner.wasm")
-}
-
-/// Makes a folder with a copy of the released component and this manifest.
+/// Makes a folder with the component and this manifest.
 fn beside(manifest: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let component = folder.path().join("copy.wasm");
-    fs::copy(released(), &component).expect("copied");
+    let (folder, component) = component();
     fs::write(folder.path().join("manifest.yml"), manifest).expect("written");
-    let component = component.display().to_string();
     (folder, component)
 }
 
@@ -39,7 +31,8 @@ fn assert_has(ran: &Ran, code: i32, lines: &[&str]) {
 
 #[test]
 fn a_component_without_a_manifest_beside_it_has_the_built_in_one() {
-    let ran = inspect(&released().display().to_string());
+    let (_folder, component) = component();
+    let ran = inspect(&component);
     assert_has(&ran, 0, &["manifest: built in", "  name: instance-provisioner", "this host can load it"]);
 }
 
@@ -60,7 +53,7 @@ fn a_permission_that_the_manifest_lacks_is_named_and_no_run_starts() {
         "this host can't load it: its manifest doesn't permit it".to_owned(),
     ];
     assert_has(&ran, 1, &lines.each_ref().map(String::as_str));
-    let story = fixtures().join("../tests/released/0.2.0/podcasts/scenarios/plan.yml").display().to_string();
+    let story = fixtures().join("podcasts/scenarios/plan.yml").display().to_string();
     let ran = run(&["replay", "--component", &component, &story], b"");
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
     let expected = format!(

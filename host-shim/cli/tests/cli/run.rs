@@ -30,6 +30,15 @@ impl Ran {
     }
 }
 
+/// Makes a folder with the built component; returns the folder and the path of the component.
+pub fn component() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("component.wasm");
+    let bytes = component_builder::build(component_builder::PROVISIONER).expect("a built component");
+    std::fs::write(&file, bytes).expect("written");
+    (folder, file.display().to_string())
+}
+
 /// Runs the program with standard input.
 pub fn run(args: &[impl AsRef<OsStr>], stdin: &[u8]) -> Ran {
     run_with(args, stdin, &[])

@@ -3,7 +3,6 @@
 //! Reads the store, but writes nothing; the processor applies the changes.
 
 use crate::check;
-use crate::processor::EffectRef;
 use crate::provider_event::ProviderEvent;
 use crate::snapshot::{FinishedSnapshot, Handle, PlacementResult};
 use extension_contract::{
@@ -44,6 +43,17 @@ pub struct PreparedDecision {
     pub requested: Vec<EffectRef>,
 }
 
+/// A newly requested effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EffectRef {
+    /// Kind of the effect.
+    pub kind: String,
+    /// Key of the effect.
+    pub key: String,
+    /// Generation of the effect.
+    pub generation: u32,
+}
+
 impl PreparedDecision {
     /// Returns a decision without changes. Its commit requires that the claims that placed the event are unchanged.
     pub(crate) fn only_expectations<H>(snapshot: &FinishedSnapshot<H>) -> Self {
@@ -54,16 +64,6 @@ impl PreparedDecision {
 
 fn contract_error(text: impl Into<String>) -> DecisionError {
     DecisionError::Contract(text.into())
-}
-
-/// Returns true if an effect with these generations, oldest first, can no longer be cancelled.
-pub fn has_begun(generations: &[EffectRow]) -> bool {
-    let begun = |row: &EffectRow| match row.state {
-        EffectState::Running => true,
-        EffectState::Queued => row.attempts > 0,
-        EffectState::Finished | EffectState::Cancelled => false,
-    };
-    generations.iter().any(begun) || generations.last().is_some_and(|row| row.state == EffectState::Finished)
 }
 
 /// Checks a decision and turns it into changes of the account that the snapshot opened.

@@ -33,21 +33,10 @@ pub struct Manifest {
     pub not_state: NotState,
     /// Permissions, effects and hooks.
     pub permitted: Permitted,
-    /// Effects that the host repeats by a schedule.
-    pub schedules: Vec<Schedule>,
     /// Configuration keys.
     pub config: Option<Vec<ConfigDecl>>,
     /// Names of product types.
     pub product_types: Option<Vec<String>>,
-}
-
-/// An effect that is repeated by a schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// Kind of the effect.
-    pub effect: String,
-    /// The schedule, in the five fields of cron.
-    pub schedule: String,
 }
 
 /// The reason why a manifest does not permit a component.

@@ -8,6 +8,7 @@ mod ask;
 mod decide;
 mod expire;
 mod group;
+mod lendable;
 mod limit;
 mod log_replay;
 mod refuse;
@@ -24,16 +25,16 @@ pub use group::NewEvent;
 pub use limit::{OPEN_EFFECTS_MAX, is_by_limit as is_refused_by_limit, open_effects};
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
-pub use report::{Disposition, EffectRef, Report};
+pub use report::{Disposition, Report};
 pub(crate) use together::Arriving;
 
 use crate::business::BusinessDeclarations;
 use crate::manifest::Manifest;
-use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
 use decide::Deciding;
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, Timestamp};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, Partition, Scope, Store, StoreError};
-use host_wasm_runner::runner::{Runner, SharedImports};
+use host_wasm_runner::runner::Runner;
+use lendable::Lendable;
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,8 +88,7 @@ pub struct Counters {
 /// caller has opened the group, it must roll the group back with [`Processor::rollback_group`]. Only
 /// [`StoreError::Misuse`] means that the event belongs to another business; such an event is not stored.
 pub struct Processor {
-    /// None only during a call of the extension.
-    store: Option<Box<dyn Store>>,
+    store: Lendable<dyn Store>,
     runner: Box<dyn Runner>,
     business: Business,
     deciding: Arc<Deciding>,
@@ -116,7 +116,7 @@ impl Processor {
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {
-            store: Some(store),
+            store: Lendable::new(store),
             runner,
             business,
             deciding: Arc::new(Deciding { partition, declared, provider_kinds }),
@@ -141,17 +141,17 @@ impl Processor {
 
     /// Returns the store.
     pub fn store(&self) -> &dyn Store {
-        self.store.as_deref().expect("each call of the extension returns the store at its end")
+        self.store.get()
     }
 
     /// Returns the store, for changes by the outbox and by tests.
     pub fn store_mut(&mut self) -> &mut dyn Store {
-        self.store.as_deref_mut().expect("each call of the extension returns the store at its end")
+        self.store.get_mut()
     }
 
     /// Replaces the store, outside of a group; the old store is dropped.
     pub fn set_store(&mut self, store: Box<dyn Store>) {
-        self.store = Some(store);
+        self.store = Lendable::new(store);
     }
 
     /// Returns the runner of the extension.
@@ -185,8 +185,8 @@ impl Processor {
     }
 
     /// Consumes the processor and returns the store and the runner.
-    pub fn into_parts(mut self) -> (Box<dyn Store>, Box<dyn Runner>) {
-        (self.take_store(), self.runner)
+    pub fn into_parts(self) -> (Box<dyn Store>, Box<dyn Runner>) {
+        (self.store.into_inner(), self.runner)
     }
 
     /// Begins a group: all following writes become durable together, by [`Processor::commit_group`].
@@ -285,7 +285,7 @@ impl Processor {
     pub fn peer(&self, runner: Box<dyn Runner>) -> Result<Option<Processor>, StoreError> {
         let Some(store) = self.store().peer()? else { return Ok(None) };
         Ok(Some(Processor {
-            store: Some(store),
+            store: Lendable::new(store),
             runner,
             business: self.business.clone(),
             deciding: self.deciding.clone(),
@@ -484,24 +484,6 @@ impl Processor {
     /// Returns true for a row of this business and mode.
     fn is_own(&self, row: &InboxRow) -> bool {
         row.event.business == self.deciding.partition.business && row.livemode == self.deciding.partition.livemode
-    }
-
-    fn take_store(&mut self) -> Box<dyn Store> {
-        self.store.take().expect("each call of the extension returns the store at its end")
-    }
-
-    /// Calls the extension over a snapshot, which owns the store during the call.
-    fn call<T>(
-        &mut self,
-        context: Context,
-        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> T,
-    ) -> (FinishedSnapshot, T) {
-        Snapshot::new(self.take_store(), context).call_with(|imports| body(&mut *self.runner, imports))
-    }
-
-    /// Takes the store back after a call.
-    fn give_back(&mut self, store: Box<dyn Store>) {
-        self.store = Some(store);
     }
 }
 

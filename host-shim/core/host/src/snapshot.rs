@@ -9,7 +9,9 @@ use extension_contract::{
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,
 };
-use host_store::{ClaimRow, Declared, EffectRow, LogEntry, OpenedRows, Partition, Read, Reader, Scope, Store};
+use host_store::{
+    ClaimRow, Declared, EffectRow, EffectState, LogEntry, OpenedRows, Partition, Read, Reader, Scope, Store,
+};
 use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -399,7 +401,7 @@ impl<H: Handle> Imports for Snapshot<H> {
                 .map(|key| {
                     check::id("effect key", key)?;
                     let generations = snapshot.queries().effect(&scope, key)?;
-                    let has_begun = crate::decision::has_begun(&generations);
+                    let has_begun = has_begun(&generations);
                     snapshot.effects.insert(key.clone(), generations);
                     Ok(has_begun)
                 })
@@ -481,4 +483,14 @@ impl<H: Handle> Imports for Snapshot<H> {
         let (message, fields) = (message.to_owned(), fields.to_vec());
         self.trace.logs.push(LogEntry { level, message, fields });
     }
+}
+
+/// Returns true if an effect with these generations, oldest first, can no longer be cancelled.
+fn has_begun(generations: &[EffectRow]) -> bool {
+    let begun = |row: &EffectRow| match row.state {
+        EffectState::Running => true,
+        EffectState::Queued => row.attempts > 0,
+        EffectState::Finished | EffectState::Cancelled => false,
+    };
+    generations.iter().any(begun) || generations.last().is_some_and(|row| row.state == EffectState::Finished)
 }

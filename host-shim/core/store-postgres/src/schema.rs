@@ -3,15 +3,8 @@
 use crate::settings::OpenError;
 use crate::wire::Wire;
 
-/// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 6] = [
-    include_str!("migrations/0001_tables.sql"),
-    include_str!("migrations/0002_updates.sql"),
-    include_str!("migrations/0003_changes.sql"),
-    include_str!("migrations/0004_events_of_accounts.sql"),
-    include_str!("migrations/0005_kinds_of_due.sql"),
-    include_str!("migrations/0006_accounts_of_due.sql"),
-];
+/// Migrations in order. A file that was released never changes.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
 /// The functions, which are created again after each migration.
 const FUNCTIONS: [&str; 2] = [include_str!("migrations/functions.sql"), include_str!("migrations/together.sql")];
 /// Key of the lock under which one host at a time migrates.

@@ -187,7 +187,7 @@ pub struct Lease {
     pub until: Option<Timestamp>,
     /// The provider's token for its work in progress.
     pub token: Option<String>,
-    /// Name of the host that carries out the effect; none without a lease, and for a lease of an earlier version.
+    /// Name of the host that carries out the effect; none without a lease.
     pub owner: Option<String>,
 }
 

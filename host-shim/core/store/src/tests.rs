@@ -5,7 +5,6 @@ mod equal;
 mod erase;
 mod fork;
 mod full;
-mod migration;
 mod sqlite;
 mod state;
 

@@ -11,7 +11,6 @@ mod layout;
 mod locale;
 mod mail;
 mod marked;
-mod old;
 mod site;
 mod statement;
 mod template;

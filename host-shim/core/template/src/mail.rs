@@ -214,10 +214,14 @@ mod tests {
         for (text, html, expected) in [
             ("Hello", None, "line 1 of the .txt: the mail has no subject"),
             ("Subject: \n", None, "line 1 of the .txt: the subject is empty"),
-            ("Subject: {a}\n", None, "line 1 of the .txt: `{a}` is not a placeholder; expected `{{ a }}`"),
-            ("Subject: x\n\ny\n{a}", None, "line 4 of the .txt: `{a}` is not a placeholder"),
-            ("Subject: x\n{a}", None, "line 2 of the .txt: `{a}` is not a placeholder"),
-            ("Subject: x\n", Some("\n{a}"), "line 2 of the .html: `{a}` is not a placeholder"),
+            (
+                "Subject: {{ a | uper }}\n",
+                None,
+                "line 1 of the .txt: `uper` is an unknown filter; expected a filter or test",
+            ),
+            ("Subject: x\n\ny\n{{ a | uper }}", None, "line 4 of the .txt: `uper` is an unknown filter"),
+            ("Subject: x\n{{ a | uper }}", None, "line 2 of the .txt: `uper` is an unknown filter"),
+            ("Subject: x\n", Some("\n{{ a | uper }}"), "line 2 of the .html: `uper` is an unknown filter"),
             ("Subject: x\n\n{{ a }}", None, "line 3 of the .txt: `a` has no value"),
             ("Subject: x\n", Some("{{ a }}"), "line 1 of the .html: `a` has no value"),
             (long.as_str(), None, "line 1 of the .txt: it has 262145 bytes; expected 256 KiB at most"),

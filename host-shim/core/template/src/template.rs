@@ -4,7 +4,6 @@ use crate::bounded::Bounded;
 use crate::error::{Form, TemplateError};
 use crate::filters;
 use crate::guard::guarded;
-use crate::old;
 use crate::site::NAMES;
 use crate::statement::{Statement, of_files};
 use host_provider_api::html::escaped;
@@ -40,8 +39,8 @@ impl<'s> Template<'s> {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`TemplateError`] if the text is not a template, has a placeholder in the former spelling `{name}`, or names an unknown
-    /// filter or test. An unknown filter in a branch that texts as values do not reach is found by [`Template::fill`].
+    /// [`TemplateError`] if the text is not a template, or names an unknown filter or test. An unknown filter in a branch
+    /// that texts as values do not reach is found by [`Template::fill`].
     pub fn parse(text: &'s str, form: Form) -> Result<Self, TemplateError> {
         let escape = match form {
             Form::Plain => AutoEscape::None,
@@ -56,10 +55,6 @@ impl<'s> Template<'s> {
     }
 
     fn parse_as(text: &'s str, form: Form, escape: AutoEscape) -> Result<Self, TemplateError> {
-        if let Some((line, placeholder)) = old::find(text) {
-            let problem = format!("`{{{placeholder}}}` is not a placeholder");
-            return Err(TemplateError::new(form, line, problem, format!("`{{{{ {placeholder} }}}}`")));
-        }
         // A mail is one file, while pages have such statements.
         if let Some(Statement { line, word, .. }) = of_files(text).next() {
             let problem = format!("unknown statement {word}");
@@ -290,7 +285,6 @@ mod tests {
     #[test]
     fn an_invalid_template_is_refused() {
         for (text, expected) in [
-            ("Hello\n{name}", "line 2 of the .txt: `{name}` is not a placeholder; expected `{{ name }}`"),
             ("{{ name", "line 1 of the .txt: unexpected end of input"),
             ("a\n{% if a %}", "line 2 of the .txt: unexpected end of input"),
             ("{% include 'b.txt' %}", "line 1 of the .txt: unknown statement include"),

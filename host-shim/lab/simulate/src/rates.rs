@@ -66,9 +66,7 @@ pub const RATES: [(MoveKind, usize); 31] = [
 /// Changes of a plan without further seats whose payment fails, per hundred.
 pub const UNPAID_PLANS: usize = 30;
 /// Changes of a tier, a quantity or a plan with several seats, and added items, whose payment fails, per hundred.
-// With 30, seed 1 of `seats` over 50 days differs: the local Stripe keeps a subscription `past_due` whose latest invoice is a
-// credit, also after the older invoice that had failed was paid.
-pub const UNPAID_CHANGES: usize = 0;
+pub const UNPAID_CHANGES: usize = 30;
 /// Subscriptions without a checkout that have an add-on as a second item from the start, per hundred.
 pub const TWO_ITEMS: usize = 20;
 /// Subscriptions without a checkout whose invoices are sent and paid later, per hundred.
@@ -76,9 +74,7 @@ pub const BILLED: usize = 15;
 /// Invoices that were sent and are never paid, per hundred.
 pub const NEVER_PAID: usize = 15;
 /// Payments of invoices that were sent, out of band, per hundred.
-// With 25, the cash of seed 1 of `saas-plugins` differs on a day on which the lookup of such an invoice's payments is not answered
-// yet. The judge would have to wait for it.
-pub const OUT_OF_BAND: usize = 0;
+pub const OUT_OF_BAND: usize = 25;
 /// First invoices without a successful payment that are voided instead of paid, per hundred.
 pub const VOIDED: usize = 20;
 

@@ -11,6 +11,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Objects of which a host asks for a member that Stripe omits otherwise.
+const EXPANDED: [(&str, &str); 2] = [("charge", "refunds"), ("invoice", "payments")];
+
 /// Start of all stories: 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 pub const START_MS: Timestamp = 1_767_225_600_000;
 
@@ -346,12 +349,19 @@ impl Stripe {
         self.renamed(event.render(&version).to_string())
     }
 
-    /// An object in an API version, with our ids; None if it does not exist.
+    /// An object in an API version, with our ids and with what a host asks to be expanded; None if it does not exist.
     pub fn retrieve(&self, id: &str, version: &str) -> Option<Value> {
         let named = self.open().names.iter().find(|(_, ours)| *ours == id).map(|(theirs, _)| theirs.clone());
         let named = named.as_deref().unwrap_or(id);
-        self.open().sandbox.state().find(named)?;
-        let text = self.renamed(self.shown(named, version).to_string());
+        let object = self.open().sandbox.state().find(named)?.text("object").to_owned();
+        let shown = match EXPANDED.iter().find(|(name, _)| *name == object) {
+            Some((_, member)) => {
+                let asked = own_request("GET", &format!("/v1/{object}s/{named}"), &[("expand[]", member)]);
+                json_of(&self.open().sandbox.handle(&Request { version: Some(version.to_owned()), ..asked }))
+            }
+            None => self.shown(named, version),
+        };
+        let text = self.renamed(shown.to_string());
         Some(serde_json::from_str(&text).expect("ids need no escapes"))
     }
 

@@ -22,8 +22,8 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
         return Ok(CallOutcome::refused("name-taken", format!("the name `{label}` belongs to another resource")));
     }
     let outputs = json!({"id": letters(&id), "domain": domain});
-    store.save(&Resource::new(call, outputs.clone()))?;
     store.remember_label(label, &id)?;
+    store.save(&Resource::new(call, outputs.clone()))?;
     Ok(CallOutcome::Done(outputs))
 }
 

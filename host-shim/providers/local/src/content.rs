@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Time to wait for another connection that has locked the database.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The table of notes. Databases of earlier versions lack the last four columns.
+/// The table of notes.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL,

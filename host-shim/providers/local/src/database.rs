@@ -122,7 +122,7 @@ pub(crate) fn seed(store: &ResourceStore, call: &Call) -> Result<CallOutcome, Lo
         Ok(database) => database,
         Err(refusal) => return Ok(refusal),
     };
-    let connection = entries::open(&file(store, &database.full_id()))?;
+    let connection = content::open(&file(store, &database.full_id()))?;
     for (name, value) in call.payload.as_object().into_iter().flatten() {
         if let (Some(text), false) = (value.as_str(), matches!(name.as_str(), "database" | "secret")) {
             entries::put(&connection, name, text, entries::now())?;

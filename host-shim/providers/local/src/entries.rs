@@ -1,41 +1,12 @@
 //! The table of notes in a SQLite database. Seeds are notes without a file.
 
-use crate::content;
 use crate::error::LocalError;
 use notes::{FileInfo, Note};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use std::path::Path;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Columns that earlier versions did not have.
-const COLUMNS: [(&str, &str); 4] = [
-    ("changed", "INTEGER NOT NULL DEFAULT 0"),
-    ("file_name", "TEXT"),
-    ("file_kind", "TEXT"),
-    ("file_bytes", "INTEGER"),
-];
 /// The columns in the order of [`note`].
 const ALL: &str = "name, value, changed, file_name, file_kind, file_bytes";
-
-/// Opens an existing database, and adds the columns that are missing.
-pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
-    let mut connection = content::open(path)?;
-    if !missing(&connection)?.is_empty() {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Another request may have added them meanwhile.
-        for (name, kind) in missing(&transaction)? {
-            transaction.execute_batch(&format!("ALTER TABLE entries ADD COLUMN {name} {kind}"))?;
-        }
-        transaction.commit()?;
-    }
-    Ok(connection)
-}
-
-fn missing(connection: &Connection) -> Result<Vec<(&'static str, &'static str)>, LocalError> {
-    let mut there = connection.prepare("SELECT name FROM pragma_table_info('entries')")?;
-    let there = there.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    Ok(COLUMNS.into_iter().filter(|(name, _)| !there.iter().any(|other| other == name)).collect())
-}
 
 /// Returns the time in seconds since 1970.
 pub(crate) fn now() -> i64 {

@@ -33,8 +33,8 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
         "label": label,
         "url": format!("http://{label}.localhost:{port}"),
     });
-    store.save(&Resource::new(call, outputs.clone()))?;
     store.remember_label(&label, &id)?;
+    store.save(&Resource::new(call, outputs.clone()))?;
     Ok(CallOutcome::Done(outputs))
 }
 

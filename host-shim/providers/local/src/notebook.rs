@@ -50,7 +50,7 @@ impl Notebook {
             Some(name) => bucket::of(store, &function.scope, name)?,
             None => None,
         };
-        let connection = Mutex::new(entries::open(&database::file(store, &database.full_id()))?);
+        let connection = Mutex::new(content::open(&database::file(store, &database.full_id()))?);
         let files = bucket.map(|bucket| {
             let of_bucket = bucket::files(store, &bucket.full_id());
             let is_refused = bucket.setting("writes") == Some("refused");

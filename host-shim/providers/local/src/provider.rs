@@ -132,7 +132,6 @@ impl Local {
             ("observe", None) => Ok(CallOutcome::Done(json!({"exists": false}))),
             ("ensure", Some(mut resource)) => {
                 resource.apply(call);
-                self.remember_label(&resource)?;
                 self.store.save(&resource)?;
                 Ok(CallOutcome::Done(resource.outputs))
             }
@@ -140,7 +139,6 @@ impl Local {
             ("change", Some(resource)) => self.change(call, resource),
             ("change", None) => Ok(CallOutcome::refused("not-found", "there is nothing to change")),
             ("destroy", resource) => {
-                resource.as_ref().map_or(Ok(()), |resource| self.remember_label(resource))?;
                 let refusal = resource
                     .filter(|_| call.resource() == "database")
                     .and_then(|resource| database::destroy(call, &resource));
@@ -173,12 +171,6 @@ impl Local {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(0)),
             Err(error) => Err(LocalError::Io { path, error }),
         }
-    }
-
-    /// Remembers the host name of a resource that an earlier version has made.
-    fn remember_label(&self, resource: &Resource) -> Result<(), LocalError> {
-        let label = resource.output("label").or_else(|| resource.output("domain")?.split('.').next());
-        label.map_or(Ok(()), |label| self.store.remember_label(label, &resource.full_id()))
     }
 
     fn make(&self, call: &Call) -> Result<CallOutcome, LocalError> {

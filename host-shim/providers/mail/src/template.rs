@@ -282,7 +282,10 @@ mod tests {
         for (text, expected) in [
             ("Hello", "template a.txt:1: the mail has no subject: expected a first line `Subject: …`"),
             (long.as_str(), "template a.txt: it is too long: expected a text of 256 KiB at most"),
-            ("Subject: x\n\n{name}", "template a.txt:3: `{name}` is not a placeholder: expected `{{ name }}`"),
+            (
+                "Subject: x\n\n{{ name | uper }}",
+                "template a.txt:3: `uper` is an unknown filter: expected a filter or test",
+            ),
             ("Subject: x\n\n{{ name }}", "template a.txt:3: `name` has no value: expected a value, or "),
         ] {
             let error = fill_of(&[("a.txt", text)], "a", Value::Null).expect_err("no template").to_string();

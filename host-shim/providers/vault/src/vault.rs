@@ -14,9 +14,9 @@ const PREFIX: &str = "secret:vault/";
 /// Maximum bytes of a stored secret. A created secret has at most half as many random bytes, since it is stored in hex.
 pub const SECRET_BYTES_MAX: usize = 16 * 1024;
 
-/// The tables as they were before they had versions; a file of that time has them already.
-const FIRST: &str = "
-CREATE TABLE IF NOT EXISTS secrets (
+/// The secrets, the identity of the vault, and the vaults in place of which others were begun, with their secrets.
+const TABLES: &str = "
+CREATE TABLE secrets (
     scope TEXT NOT NULL,
     reference TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -25,16 +25,14 @@ CREATE TABLE IF NOT EXISTS secrets (
     sealed BLOB NOT NULL,
     PRIMARY KEY (scope, reference)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identity (
+CREATE TABLE identity (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     id TEXT NOT NULL,
     begun_anew INTEGER NOT NULL,
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL,
     sealed BLOB NOT NULL
-) STRICT;";
-/// Vaults in place of which others were begun, with their secrets.
-const FORMER: &str = "
+) STRICT;
 CREATE TABLE former_vaults (
     id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -51,7 +49,7 @@ CREATE TABLE former_secrets (
 /// The tables.
 pub const SHAPE: Shape = Shape {
     name: "vault",
-    steps: &[FIRST, FORMER],
+    steps: &[TABLES],
     tables: &[
         ("secrets", "scope, reference"),
         ("identity", "one"),

@@ -256,19 +256,6 @@ fn an_exchanged_vault_is_refused_and_begin_keeps_it() {
 }
 
 #[test]
-fn a_file_without_an_identity_keeps_its_secrets_and_gets_one() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("secrets.db");
-    let made = open(&path, &key('1')).make(SCOPE, "a", 32).expect("a secret");
-    let older = "DROP TABLE identity; DROP TABLE former_secrets; DROP TABLE former_vaults; PRAGMA user_version = 0";
-    Connection::open(&path).expect("the file").execute_batch(older).expect("an older file");
-    std::fs::remove_file(folder.path().join("secrets.id")).expect("the mark");
-    assert!(open(&path, &key('1')).resolve(SCOPE, &made.reference).is_ok());
-    remove(&path);
-    assert!(matches!(refusal(&path, &key('1')), VaultError::Missing { .. }));
-}
-
-#[test]
 fn concurrent_starts_of_a_new_vault_agree() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");

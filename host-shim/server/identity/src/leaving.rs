@@ -6,7 +6,7 @@ use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_small_store::{SmallError, Statements, values};
 
-/// Who has left, also users of other servers whose accounts here were closed, and the members who have caused invitations by a step.
+/// Who has left, also users of other servers whose accounts here were closed.
 pub(crate) const TABLE: &str = "
     CREATE TABLE former_users (
         id TEXT NOT NULL,
@@ -14,9 +14,7 @@ pub(crate) const TABLE: &str = "
         was_user INTEGER NOT NULL,
         left_at INTEGER NOT NULL,
         PRIMARY KEY (livemode, id)
-    ) STRICT, WITHOUT ROWID;
-    ALTER TABLE links ADD COLUMN cause TEXT;
-    CREATE INDEX links_of_cause ON links (cause);";
+    ) STRICT, WITHOUT ROWID;";
 
 /// Returns true for a user who has left.
 pub(crate) fn has_left(rows: &impl Statements, livemode: bool, id: &str) -> Result<bool, SmallError> {

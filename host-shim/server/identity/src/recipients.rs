@@ -7,9 +7,6 @@ use crate::users::{Users, UsersError};
 use extension_contract::Account;
 use host_small_store::{Row, SmallError, Statements, values};
 
-/// The language of users, as a tag such as `de-CH`.
-pub(crate) const COLUMN: &str = "ALTER TABLE users ADD COLUMN language TEXT;";
-
 /// Who gets the mails of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailed {

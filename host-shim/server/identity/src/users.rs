@@ -5,7 +5,8 @@ use crate::links;
 use extension_contract::{Account, Timestamp};
 use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
-/// The tables, as version 1 had them.
+/// Users and their sessions. `confirmed_at` is set once the owner of the address has proved it; `language` is a tag
+/// such as `de-CH`.
 const TABLES: &str = "
     CREATE TABLE users (
         id TEXT PRIMARY KEY,
@@ -16,6 +17,8 @@ const TABLES: &str = "
         is_operator INTEGER NOT NULL,
         created_at INTEGER NOT NULL,
         announced_at INTEGER,
+        confirmed_at INTEGER,
+        language TEXT,
         UNIQUE (livemode, email)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE sessions (
@@ -28,9 +31,9 @@ const TABLES: &str = "
     CREATE INDEX sessions_of_user ON sessions (\"user\");
     CREATE INDEX sessions_by_end ON sessions (expires_at);
     CREATE INDEX users_to_announce ON users (id) WHERE announced_at IS NULL;";
-/// Addresses that their owners have proved, links by mail, organizations with their members, and further accounts of users.
+/// Links by mail (`cause` is the member whose step sent an invitation), organizations with their members, and further
+/// accounts of users.
 const LINKS: &str = "
-    ALTER TABLE users ADD COLUMN confirmed_at INTEGER;
     CREATE TABLE links (
         hash TEXT PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -40,12 +43,14 @@ const LINKS: &str = "
         roles TEXT NOT NULL,
         sender TEXT,
         secret TEXT,
-        expires_at INTEGER NOT NULL
+        expires_at INTEGER NOT NULL,
+        cause TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX links_of_address ON links (livemode, email, kind);
     CREATE INDEX links_by_end ON links (expires_at);
     CREATE INDEX links_of_account ON links (account, kind);
     CREATE INDEX links_of_sender ON links (sender);
+    CREATE INDEX links_of_cause ON links (cause);
     CREATE TABLE organizations (
         id TEXT PRIMARY KEY,
         livemode INTEGER NOT NULL,
@@ -71,7 +76,7 @@ const LINKS: &str = "
 /// The tables of users.
 pub const SHAPE: Shape = Shape {
     name: "users",
-    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::recipients::COLUMN, crate::leaving::TABLE],
+    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::leaving::TABLE],
     tables: &[
         ("users", "id"),
         ("sessions", "id"),

@@ -2,6 +2,8 @@
 
 use host_small_store::{Place, Shape, SmallError, SmallStore};
 
+/// `heads` has for each account the delivery that comes first at an endpoint: what is due is found there, however long
+/// the queue is.
 const TABLES: &str = "
     CREATE TABLE endpoints (
         id TEXT PRIMARY KEY,
@@ -14,9 +16,14 @@ const TABLES: &str = "
         rotation TEXT,
         disabled_at INTEGER,
         failing_since INTEGER,
-        created_at INTEGER NOT NULL
+        created_at INTEGER NOT NULL,
+        maker TEXT,
+        of_customer INTEGER NOT NULL DEFAULT 0,
+        disabled_reason TEXT,
+        due_at INTEGER
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX endpoints_of_account ON endpoints (account);
+    CREATE INDEX endpoints_due ON endpoints (due_at);
     CREATE TABLE messages (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -26,6 +33,7 @@ const TABLES: &str = "
         body TEXT NOT NULL
     ) STRICT;
     CREATE INDEX messages_by_time ON messages (at);
+    CREATE INDEX messages_of_account ON messages (account);
     CREATE TABLE deliveries (
         endpoint TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
         message INTEGER NOT NULL REFERENCES messages (seq) ON DELETE CASCADE,
@@ -37,7 +45,6 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX deliveries_of_account ON deliveries (endpoint, state, account, message);
     CREATE INDEX deliveries_of_message ON deliveries (message);
-    CREATE INDEX deliveries_due ON deliveries (state, next_at);
     CREATE TABLE attempts (
         endpoint TEXT NOT NULL,
         message INTEGER NOT NULL,
@@ -49,6 +56,16 @@ const TABLES: &str = "
         PRIMARY KEY (endpoint, message, number),
         FOREIGN KEY (endpoint, message) REFERENCES deliveries (endpoint, message) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE heads (
+        endpoint TEXT NOT NULL,
+        account TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        next_at INTEGER NOT NULL,
+        PRIMARY KEY (endpoint, account),
+        FOREIGN KEY (endpoint, message) REFERENCES deliveries (endpoint, message) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX heads_due ON heads (endpoint, next_at, message);
+    CREATE INDEX heads_of_message ON heads (message, endpoint);
     CREATE TABLE accounts (
         account TEXT PRIMARY KEY,
         revision INTEGER NOT NULL
@@ -62,38 +79,10 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE baseline (begun INTEGER NOT NULL) STRICT;";
 
-/// Who made an endpoint and why it is disabled, and of each account the delivery that comes first at an endpoint: what is due is found
-/// there, however long the queue is.
-const MAKERS_AND_HEADS: &str = "
-    ALTER TABLE endpoints ADD COLUMN maker TEXT;
-    ALTER TABLE endpoints ADD COLUMN of_customer INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE endpoints ADD COLUMN disabled_reason TEXT;
-    ALTER TABLE endpoints ADD COLUMN due_at INTEGER;
-    UPDATE endpoints SET of_customer = 1 WHERE account IS NOT NULL;
-    CREATE INDEX endpoints_due ON endpoints (due_at);
-    CREATE INDEX messages_of_account ON messages (account);
-    DROP INDEX deliveries_due;
-    CREATE TABLE heads (
-        endpoint TEXT NOT NULL,
-        account TEXT NOT NULL,
-        message INTEGER NOT NULL,
-        next_at INTEGER NOT NULL,
-        PRIMARY KEY (endpoint, account),
-        FOREIGN KEY (endpoint, message) REFERENCES deliveries (endpoint, message) ON DELETE CASCADE
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX heads_due ON heads (endpoint, next_at, message);
-    CREATE INDEX heads_of_message ON heads (message, endpoint);
-    INSERT INTO heads (endpoint, account, message, next_at)
-        SELECT endpoint, account, message, next_at FROM deliveries AS head
-        WHERE state = 'pending' AND endpoint IN (SELECT id FROM endpoints WHERE disabled_at IS NULL)
-        AND message = (SELECT min(message) FROM deliveries AS other WHERE other.endpoint = head.endpoint
-            AND other.state = 'pending' AND other.account = head.account);
-    UPDATE endpoints SET due_at = (SELECT min(next_at) FROM heads WHERE heads.endpoint = endpoints.id);";
-
 /// The tables of webhooks.
 pub const SHAPE: Shape = Shape {
     name: "webhooks",
-    steps: &[TABLES, MAKERS_AND_HEADS],
+    steps: &[TABLES],
     tables: &[
         ("endpoints", "id"),
         ("messages", "seq"),

@@ -1,5 +1,6 @@
 //! Compares the built component with the library: the same stories must give the same bytes.
 
+mod budget;
 mod calls;
 
 use end_to_end::compare::{difference, report};

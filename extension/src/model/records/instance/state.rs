@@ -4,7 +4,6 @@
 //! that is not listed there.
 
 use super::status::InstanceStatus;
-use super::version2::Version2;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -81,8 +80,6 @@ pub(crate) enum Stage {
     Failed(Failure),
     /// [`InstanceStatus::Terminated`].
     Terminated(End),
-    /// A row of data version 2, which becomes a state together with the status in the product row.
-    Version2(Version2),
 }
 
 /// A change of an instance.
@@ -165,7 +162,6 @@ impl From<State> for Stored {
             Stage::Failed(failure) => (Stage::Failed(Failure::default()), failure),
             other => (other, Failure::default()),
         };
-        // A stage of data version 2 has no name; it is completed before its record is written.
         let name = NAMES.iter().find(|(_, stage)| *stage == named).map_or("", |(name, _)| *name);
         Stored { is: name.to_owned(), at: failure.at, begins_again: failure.begins_again }
     }
@@ -204,23 +200,6 @@ impl State {
         State(status.map_or(Stage::Plain, |status| Stage::Plain.with_status(status)))
     }
 
-    /// Returns the state of a record of data version 2, until the status in its product row is known.
-    pub(super) fn of_version2(row: Version2) -> State {
-        State(if row.foreign { stage(row, None) } else { Stage::Version2(row) })
-    }
-
-    /// Completes the state of a record of data version 2 by the status in its product row.
-    pub fn upgrade(&mut self, status: Option<InstanceStatus>) {
-        if let Stage::Version2(row) = self.0 {
-            self.0 = stage(row, status);
-        }
-    }
-
-    /// Returns whether the record is of data version 2, so that [`State::upgrade`] must complete its state.
-    pub fn is_version2(self) -> bool {
-        matches!(self.0, Stage::Version2(_))
-    }
-
     /// Returns the value.
     pub fn stage(self) -> Stage {
         self.0
@@ -229,7 +208,7 @@ impl State {
     /// Returns the status; `None` if the instance has none, or if its product row contains it.
     pub fn status(self) -> Option<InstanceStatus> {
         Some(match self.0 {
-            Stage::Plain | Stage::Foreign | Stage::ForeignEnded | Stage::Version2(_) => return None,
+            Stage::Plain | Stage::Foreign | Stage::ForeignEnded => return None,
             Stage::Provisioning => InstanceStatus::Provisioning,
             Stage::Running => InstanceStatus::Running,
             Stage::Suspended => InstanceStatus::Suspended,
@@ -326,43 +305,12 @@ impl Stage {
     }
 }
 
-/// Returns the stage of a record of data version 2, with the status in the product row.
-fn stage(row: Version2, status: Option<InstanceStatus>) -> Stage {
-    if row.foreign {
-        return if row.ended_by_owner { Stage::ForeignEnded } else { Stage::Foreign };
-    }
-    let Some(status) = status else { return Stage::Plain };
-    match status {
-        InstanceStatus::Provisioning => Stage::Provisioning,
-        InstanceStatus::Running => Stage::Running,
-        InstanceStatus::Suspended => Stage::Suspended,
-        InstanceStatus::Archiving => Stage::Archiving(match row.before {
-            Some(InstanceStatus::Running) => Origin::Running,
-            Some(InstanceStatus::Archived) => Origin::Archived,
-            _ => Origin::Suspended,
-        }),
-        InstanceStatus::Archived => Stage::Archived,
-        InstanceStatus::Restoring => Stage::Restoring,
-        InstanceStatus::Deleting => Stage::Deleting(match (row.ended_by_owner, row.final_backup) {
-            (false, _) => Deletion::Lapsed,
-            (true, false) => Deletion::Ordered,
-            (true, true) => Deletion::OrderedWithBackup,
-        }),
-        InstanceStatus::Error if row.refused => Stage::Refused,
-        InstanceStatus::Error => {
-            Stage::Failed(Failure { at: row.failed.map(|failed| failed.at), begins_again: row.retry_wanted })
-        }
-        InstanceStatus::Terminated if row.ended_by_owner => Stage::Terminated(End::Ordered),
-        InstanceStatus::Terminated => Stage::Terminated(End::Lapsed),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Every stage with every detail. A stage of data version 2 is none of them: it is replaced when it is read.
+    /// Every stage with every detail.
     fn stages() -> Vec<Stage> {
         let failed = |at, begins_again| Stage::Failed(Failure { at, begins_again });
         vec![
@@ -410,7 +358,6 @@ mod tests {
             Stage::Refused => "refused".to_owned(),
             Stage::Failed(failure) => failed(failure),
             Stage::Terminated(why) => format!("terminated({why:?})").to_lowercase(),
-            Stage::Version2(_) => panic!("a stage of data version 2 is replaced when it is read"),
         }
     }
 

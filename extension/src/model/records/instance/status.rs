@@ -1,6 +1,9 @@
-//! The words in which a product row shows the state of an instance: `metadata.status` and `metadata.suspend_reason`.
+//! The words in which a product row shows the state of an instance: `metadata.status`, `metadata.suspend_reason` and
+//! `metadata.error`.
 
-use serde::Deserialize;
+use extension_contract::Refusal;
+use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// Status of an instance: `metadata.status` of its product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -62,7 +65,8 @@ impl InstanceStatus {
 }
 
 /// Why an instance is suspended: `metadata.suspend_reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum SuspendReason {
     /// An operator suspended the instance.
     Admin,
@@ -72,13 +76,18 @@ pub(crate) enum SuspendReason {
     OverLimit,
 }
 
-impl SuspendReason {
-    /// Returns the name in the metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            SuspendReason::Admin => "admin",
-            SuspendReason::Payment => "payment",
-            SuspendReason::OverLimit => "over_limit",
-        }
+/// Why an instance could not be created: `metadata.error`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct CreationError {
+    /// The step that failed, such as `server/ensure`; `None` if the instance was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    pub code: String,
+    pub message: String,
+}
+
+impl From<&Refusal> for CreationError {
+    fn from(refusal: &Refusal) -> CreationError {
+        CreationError { step: None, code: refusal.code().to_owned(), message: refusal.detail() }
     }
 }

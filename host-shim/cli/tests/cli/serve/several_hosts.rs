@@ -4,7 +4,7 @@
 //! The variable `HOST_KILLS` sets the number of kills, half of them of each server.
 
 use super::{CLIENTS, Customers, Running, args, assert_nothing_is_lost, environment, wait_until_quiet};
-use crate::run::{fixtures, run_with};
+use crate::run::run_with;
 use counterparts::{Postgres, apt};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -54,15 +54,8 @@ impl Hosts {
     }
 
     fn start(&self, number: usize) -> Running {
-        self.start_of(number, "solobase", &["--native"])
-    }
-
-    /// Starts a server with a business and an extension of some version.
-    fn start_of(&self, number: usize, business: &str, extension: &[&str]) -> Running {
         let data = self.data(number);
-        let server = args(business, &data, &["--providers", "local", "--simulate", "--postgres"]);
-        let server =
-            server.iter().map(String::as_str).filter(|word| *word != "--native").chain(extension.iter().copied());
+        let server = args("solobase", &data, &["--providers", "local", "--simulate", "--postgres"]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_host-shim"));
         command.args(server).envs(environment()).env("DATABASE_URL", &self.database);
         if number == 1 {
@@ -149,70 +142,6 @@ fn what_two_servers_have_acknowledged_survives_kills_and_nothing_is_made_twice()
     let names: BTreeSet<String> = [0, 1].map(|number| read(&hosts.data(number).join("host"))).into();
     let owners: BTreeSet<String> = owners.lines().map(str::to_owned).collect();
     assert!(owners.is_subset(&names) && names.len() == 2, "{owners:?} {names:?}");
-}
-
-/// Plays customers at servers for a while.
-fn play(customers: &Customers, servers: &[&Running], time: Duration) {
-    customers.is_over.store(false, Ordering::Relaxed);
-    thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let server = servers[client % servers.len()];
-            scope.spawn(|| customers.play(&server.address, &server.key));
-        }
-        thread::sleep(time);
-        customers.is_over.store(true, Ordering::Relaxed);
-    });
-}
-
-#[test]
-fn servers_with_the_released_and_the_new_component_work_side_by_side_during_an_upgrade() {
-    let hosts = Hosts::new();
-    let customers = Customers::default();
-    let component = fixtures().join("../tests/released/0.2.0/instance-provisioner.wasm").display().to_string();
-    let old = |number| hosts.start_of(number, "../tests/released/0.2.0/solobase", &["--component", &component]);
-    let (first, second) = (old(0), old(1));
-    play(&customers, &[&first, &second], Duration::from_secs(1));
-    first.stop();
-    let first = hosts.start(0);
-    // On a busy machine, one round is not enough until the old version meets what the new one has written.
-    let told = "->> 'error' LIKE '%this component reads%'";
-    let has_met = (0..15).any(|_| {
-        play(&customers, &[&first, &second], Duration::from_secs(2));
-        let query =
-            format!("SELECT count(*) FROM (SELECT run FROM runs UNION ALL SELECT run FROM events) r WHERE run {told}");
-        hosts.sql(&query).trim() != "0"
-    });
-    assert!(has_met, "the old version has met what the new one has written");
-    second.stop();
-    let second = hosts.start(1);
-    play(&customers, &[&first, &second], Duration::from_secs(1));
-    for server in [&first, &second] {
-        wait_until_quiet(server);
-    }
-    // Events whose rows the old version could not read wait for the new version.
-    let is_decided = (0..200).any(|_| {
-        thread::sleep(Duration::from_millis(100));
-        hosts.sql("SELECT count(*) FROM events WHERE state < 3").trim() == "0"
-    });
-    assert!(is_decided, "{}", hosts.sql("SELECT id, state, error FROM events WHERE state < 3"));
-    assert_eq!(
-        hosts.sql("SELECT e.id, u.run FROM events e JOIN runs u ON u.seq = e.seq WHERE e.state = 4 OR e.failures > 0"),
-        "",
-        "no attempt counts as failed"
-    );
-    for server in [&first, &second] {
-        wait_until_quiet(server);
-    }
-    [first, second].into_iter().for_each(Running::stop);
-    let acknowledged = customers.acknowledged.into_inner().expect("no panic");
-    assert!(acknowledged.0.len() > 20, "{} events", acknowledged.0.len());
-    let data = hosts.data(0);
-    hosts.copy(&data.join("store.db"));
-    assert_nothing_is_lost(&data, &acknowledged);
-    let components = "SELECT count(DISTINCT run ->> 'component_hash') FROM events WHERE run IS NOT NULL";
-    assert_eq!(hosts.sql(components).trim(), "2", "both versions have decided");
-    let handed_over = hosts.sql(&format!("SELECT count(*) > 0 FROM runs WHERE run {told}"));
-    assert_eq!(handed_over.trim(), "t", "what the old version could not read was decided by the new one");
 }
 
 fn read(file: &Path) -> String {

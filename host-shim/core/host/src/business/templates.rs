@@ -111,10 +111,10 @@ mod tests {
             (vec![("a.html", "<p>")], "a.html: the mail has no text"),
             (vec![("a.md", "x")], "a.md: this is not a template"),
             (vec![("A.txt", "Subject: x")], "A.txt: the template has no valid name"),
-            (vec![("a.txt", "Subject: x\n\n{name}")], "a.txt:3: `{name}` is not a placeholder; expected `{{ name }}`"),
+            (vec![("a.txt", "Subject: x\n\n{{ name | uper }}")], "a.txt:3: `uper` is an unknown filter"),
             (
-                vec![("a.txt", "Subject: x"), ("a.html", "<p>\n{ name }")],
-                "a.html:2: `{name}` is not a placeholder; expected `{{ name }}`",
+                vec![("a.txt", "Subject: x"), ("a.html", "<p>\n{{ name | uper }}")],
+                "a.html:2: `uper` is an unknown filter",
             ),
             (vec![("a.txt", "Subject: x\n\n{{ name")], "a.txt:3: unexpected end of input"),
             (vec![("a.txt", long.as_str())], "bytes"),

@@ -1,6 +1,6 @@
 //! How is a manifest read? Strictly: an unknown field or an unknown name is a mistake, which is told with its line.
 
-use super::{Manifest, Schedule, WEBHOOK_OF_STRIPE};
+use super::{Manifest, WEBHOOK_OF_STRIPE};
 use crate::bad_input::{BadInput, Mistakes};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_store::{Excluded, NotState, Permission, Permitted, parse_config};
@@ -38,8 +38,6 @@ impl Manifest {
             let component = optional_text(check, &mut fields, "component");
             let parts = fields.optional("state", |node| state(check, node));
             let hooks = fields.optional("hooks", |node| unique(check, "hooks", node, |item| hook(check, item)));
-            let schedules =
-                fields.optional("schedules", |node| unique(check, "schedules", node, |item| schedule(check, item)));
             let config =
                 fields.optional("config", |node| check.each(check.map("config", node)?, |entry| key(check, entry)));
             let permissions = fields
@@ -48,17 +46,6 @@ impl Manifest {
             let effects = fields.optional("effects", |node| names(check, "effects", node));
             fields.finish()?;
             let effects = effects?.map(|effects| effects.into_iter().collect::<BTreeSet<String>>());
-            let schedules = schedules?.unwrap_or_default();
-            if let Some(effects) = &effects {
-                check.every(&schedules, |(kind, (_, node))| match effects.contains(kind) {
-                    true => Ok(()),
-                    false => {
-                        let problem = format!("the scheduled effect `{kind}` is not in `effects`");
-                        Err(check.bad(node.place(), problem, "a kind of `effects`"))
-                    }
-                })?;
-            }
-            let schedule = |(effect, (schedule, _)): (String, (String, &Node))| Schedule { effect, schedule };
             let permissions = permissions?.map(|permissions| permissions.into_iter().map(described).collect());
             let hooks = hooks?.map(|hooks| hooks.into_iter().map(|(event, ())| event).collect());
             Ok(Manifest {
@@ -71,7 +58,6 @@ impl Manifest {
                 component: component?,
                 not_state: NotState::parts(parts?.unwrap_or_default()),
                 permitted: Permitted { permissions, effects, hooks },
-                schedules: schedules.into_iter().map(schedule).collect(),
                 config: config?,
                 product_types: product_types?,
             })
@@ -144,24 +130,6 @@ fn hook(check: &Checker, item: &Node) -> Checked<(String, ())> {
     fields.finish()?;
     handler?;
     Ok((event?.to_owned(), ()))
-}
-
-fn schedule<'n>(check: &Checker, item: &'n Node) -> Checked<(String, (String, &'n Node))> {
-    let mut fields = check.fields("a schedule", item)?;
-    let effect = fields.need("effect").and_then(|node| check.filled_text("effect", node));
-    let schedule = fields.need("schedule").and_then(|node| {
-        let text = check.text("schedule", node)?;
-        let is_field = |field: &str| field.chars().all(|char| char.is_ascii_digit() || "*/,-".contains(char));
-        match text.split_whitespace().count() == 5 && text.split_whitespace().all(is_field) {
-            true => Ok(text),
-            false => {
-                let expected = "the five fields of cron, of digits and `*/,-`";
-                Err(check.bad(node.place(), format!("`schedule: {text}`"), expected))
-            }
-        }
-    });
-    fields.finish()?;
-    Ok((effect?, (schedule?, item)))
 }
 
 fn permission(check: &Checker, item: &Node) -> Checked<(String, (Permission, String))> {

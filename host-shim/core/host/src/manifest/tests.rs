@@ -20,7 +20,6 @@ component: shop.wasm
 hooks:
   - {event: product.created, handler: events.handle}
   - {event: webhook.stripe, handler: events.handle}
-schedules: [{effect: probe.watch, schedule: \"*/5 0-6 1,15 * *\"}]
 config:
   open: {type: boolean, default: \"true\", description: Sells at all}
   key: {type: string, required: true, env: SHOP_KEY, secret: true}
@@ -49,8 +48,6 @@ fn all_parts_of_a_manifest_are_read() {
     assert_eq!(permissions[&Permission::ProductsRead], "To look");
     assert!(manifest.permitted.has_hook("webhook.stripe") && !manifest.permitted.has_hook("product.deleted"));
     assert!(manifest.permitted.permits_effect("mail.send") && !manifest.permitted.permits_effect("x.y"));
-    let schedule = Schedule { effect: "probe.watch".to_owned(), schedule: "*/5 0-6 1,15 * *".to_owned() };
-    assert_eq!(manifest.schedules, [schedule]);
     let config = manifest.config.clone().expect("keys");
     assert_eq!((config[1].value_type, config[1].required), (ConfigType::Secret, true));
     assert_eq!(config[0].default_value.as_deref(), Some("true"));
@@ -105,14 +102,6 @@ fn a_mistake_in_a_manifest_is_reported_with_its_line() {
             with("hooks: [{event: product.created}]"),
             "2: a hook has no `handler`; expected the field `handler`".to_owned(),
         ),
-        (
-            with("schedules: [{effect: x.y, schedule: \"5 minutes\"}]"),
-            "2: `schedule: 5 minutes`; expected the five fields of cron, of digits and `*/,-`".to_owned(),
-        ),
-        (
-            with("effects: [x.z]\nschedules: [{effect: x.y, schedule: \"* * * * *\"}]"),
-            "3: the scheduled effect `x.y` is not in `effects`; expected a kind of `effects`".to_owned(),
-        ),
         (with("effects: [x.y, x.z, x.y]"), "2: `effects` has `x.y` twice; expected each name once".to_owned()),
         (with("effects: x.y"), "2: `effects` is a text; expected a list".to_owned()),
         (
@@ -149,7 +138,7 @@ fn a_mistake_in_a_manifest_is_reported_with_its_line() {
         (
             with("effcts: []"),
             "2: unknown field `effcts` in the manifest; expected one of name, config_key, version, description, world, \
-             data_version, component, state, hooks, schedules, config, permissions, product_types, effects; did you mean \
+             data_version, component, state, hooks, config, permissions, product_types, effects; did you mean \
              `effects`?"
                 .to_owned(),
         ),

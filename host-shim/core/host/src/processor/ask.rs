@@ -2,6 +2,7 @@
 
 use super::Processor;
 use super::decide::Deciding;
+use super::lendable::Lendable;
 use crate::snapshot::{Access, Context, Snapshot, Trace};
 use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, PAGE_ROWS_MAX, Page, Problem, ProductValues,
@@ -149,17 +150,19 @@ impl Questions for Processor {
     ) -> Result<T, AskError> {
         let Deciding { partition, declared, .. } = &*self.deciding;
         let context = context(partition, declared, account, at, access);
-        let (snapshot, ran) = self.call(context, body);
-        self.give_back(snapshot.store);
-        answer(snapshot.trace, ran)
+        let runner = &mut *self.runner;
+        let (trace, ran) = self.store.lend(|store| {
+            let (snapshot, ran) = Snapshot::new(store, context).call_with(|imports| body(runner, imports));
+            (snapshot.store, (snapshot.trace, ran))
+        });
+        answer(trace, ran)
     }
 }
 
 /// Answers questions with a reader and an extension of its own, beside the processor that decides: a question never waits
 /// for a decision.
 pub struct Answerer {
-    /// None only during a call of the extension.
-    reader: Option<Box<dyn Reader>>,
+    reader: Lendable<dyn Reader>,
     runner: Box<dyn Runner>,
     partition: Partition,
     declared: Arc<Declared>,
@@ -171,7 +174,7 @@ impl Answerer {
     /// # Errors
     /// Fails if the store has only one handle.
     pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
-        let reader = Some(processor.store().reader()?);
+        let reader = Lendable::new(processor.store().reader()?);
         let Deciding { partition, declared, .. } = &*processor.deciding;
         let (partition, declared) = (partition.clone(), declared.clone());
         Ok(Answerer { reader, runner, partition, declared })
@@ -184,7 +187,7 @@ impl Answerer {
     /// Fails if the extension requires a configuration value.
     pub fn over(reader: Box<dyn Reader>, runner: Box<dyn Runner>, partition: Partition) -> Result<Self, ConfigError> {
         let declared = Arc::new(Declared::new(runner.declarations(), &BTreeMap::new())?);
-        Ok(Answerer { reader: Some(reader), runner, partition, declared })
+        Ok(Answerer { reader: Lendable::new(reader), runner, partition, declared })
     }
 
     /// Reads the store without the extension, in one snapshot.
@@ -192,9 +195,9 @@ impl Answerer {
     /// # Errors
     /// Fails if the store fails.
     pub fn read<T>(&mut self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
-        let reader = self.reader.as_mut().expect("each call of the extension returns the reader at its end");
+        let reader = self.reader.get_mut();
         reader.begin()?;
-        let found = body(&**reader);
+        let found = body(reader);
         reader.end()?;
         found
     }
@@ -208,17 +211,15 @@ impl Questions for Answerer {
         access: Access,
         body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
     ) -> Result<T, AskError> {
-        let mut reader = self.reader.take().expect("each call of the extension returns the reader at its end");
-        if let Err(error) = reader.begin() {
-            self.reader = Some(reader);
-            return Err(failed(error));
-        }
+        self.reader.get_mut().begin().map_err(failed)?;
         let context = context(&self.partition, &self.declared, account, at, access);
-        let (mut snapshot, ran) = Snapshot::new(reader, context).call_with(|imports| body(&mut *self.runner, imports));
-        let ended = snapshot.store.end();
-        self.reader = Some(snapshot.store);
-        ended.map_err(failed)?;
-        answer(snapshot.trace, ran)
+        let runner = &mut *self.runner;
+        let (trace, ran) = self.reader.lend(|reader| {
+            let (snapshot, ran) = Snapshot::new(reader, context).call_with(|imports| body(runner, imports));
+            (snapshot.store, (snapshot.trace, ran))
+        });
+        self.reader.get_mut().end().map_err(failed)?;
+        answer(trace, ran)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`Decider`] decides on a thread of its own, while the writer commits. The commit requires that nothing that the decision
 //! read has changed; otherwise the writer decides the event again.
 
+use super::lendable::Lendable;
 use super::run::{DecidedRun, FailedRun};
 use super::waiting::connected_account;
 use super::{Processor, wrong_mode};
@@ -44,8 +45,7 @@ pub struct Ahead {
 
 /// Decides new events with a reader and an extension of its own.
 pub struct Decider {
-    /// None only during a call of the extension.
-    reader: Option<Box<dyn Reader>>,
+    reader: Lendable<dyn Reader>,
     runner: Box<dyn Runner>,
     deciding: Arc<Deciding>,
 }
@@ -56,14 +56,14 @@ impl Decider {
     /// # Errors
     /// Fails if the store has only one handle.
     pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
-        let reader = Some(processor.store().reader()?);
+        let reader = Lendable::new(processor.store().reader()?);
         Ok(Decider { reader, runner, deciding: processor.deciding.clone() })
     }
 
     /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
     /// another business, names a snapshot event, has to wait, or its decision failed. Sets the number of the attempt of each event.
     pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<Ahead>>> {
-        let mut reader = self.reader.take().expect("each call of the extension returns the reader at its end");
+        let reader = self.reader.get_mut();
         let has_begun = reader.begin().is_ok();
         let catalog = self.deciding.partition.scope(Account::Platform);
         let revision = if has_begun { reader.revision(&catalog).ok() } else { None };
@@ -73,35 +73,28 @@ impl Decider {
                 decided.push(None);
                 continue;
             };
-            let (used, ahead) = self.decide_one(reader, event, catalog_revision);
-            reader = used;
-            decided.push(ahead);
+            decided.push(self.decide_one(event, catalog_revision));
         }
         if has_begun {
             // A reader that cannot end its snapshot cannot begin the next, and the writer decides.
-            let _ = reader.end();
+            let _ = self.reader.get_mut().end();
         }
-        self.reader = Some(reader);
         decided
     }
 
-    fn decide_one(
-        &mut self,
-        reader: Box<dyn Reader>,
-        event: &mut Event,
-        catalog_revision: u64,
-    ) -> (Box<dyn Reader>, Option<Box<Ahead>>) {
+    fn decide_one(&mut self, event: &mut Event, catalog_revision: u64) -> Option<Box<Ahead>> {
         let partition = &self.deciding.partition;
-        let is_new = matches!(reader.event(partition, &event.source, &event.id), Ok(None));
+        let is_new = matches!(self.reader.get().event(partition, &event.source, &event.id), Ok(None));
         // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
         let names_snapshot = event.provider.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
         if !is_new || names_snapshot || event.business != partition.business {
-            return (reader, None);
+            return None;
         }
         begin(event, 0);
-        let (reader, decided) = self.deciding.decide(reader, &mut *self.runner, event, event.received_at);
+        let (deciding, runner) = (&self.deciding, &mut *self.runner);
+        let decided = self.reader.lend(|reader| deciding.decide(reader, runner, event, event.received_at));
         let decided = decided.ok().filter(|run| !matches!(run.outcome, Outcome::Deferred(_)));
-        (reader, decided.map(|decided| Box::new(Ahead { decided, catalog_revision })))
+        decided.map(|decided| Box::new(Ahead { decided, catalog_revision }))
     }
 }
 

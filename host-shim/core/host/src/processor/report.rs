@@ -1,5 +1,6 @@
 //! What does the processor report about one run of one event?
 
+use crate::decision::EffectRef;
 use extension_contract::{Account, Outcome, Reply};
 use host_store::{InboxRow, LogEntry};
 use host_wasm_runner::runner::RunError;
@@ -37,17 +38,6 @@ impl Disposition {
             Disposition::Failed(_) => None,
         }
     }
-}
-
-/// A newly requested effect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EffectRef {
-    /// Kind of the effect.
-    pub kind: String,
-    /// Key of the effect.
-    pub key: String,
-    /// Generation of the effect.
-    pub generation: u32,
 }
 
 /// A report of one run of one event.

@@ -16,9 +16,8 @@ impl Processor {
         // Another revisit at the same time, as of a clock that stands, is another event.
         let number = self.store().inbox_newest()?;
         let event = self.timer_of_revisit(account, number, now);
-        let store = self.take_store();
-        let (store, decided) = self.deciding.decide(store, &mut *self.runner, &event, now);
-        self.give_back(store);
+        let (deciding, runner) = (&self.deciding, &mut *self.runner);
+        let decided = self.store.lend(|store| deciding.decide(store, runner, &event, now));
         match decided {
             Ok(decided) if changes_anything(&decided.prepared) => self.accept(event, Vec::new()),
             _ => Ok(Vec::new()),

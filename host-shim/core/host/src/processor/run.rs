@@ -189,10 +189,8 @@ impl Processor {
 
     fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<DecidedRun, FailedRun> {
         let since = attempt.waits_since.unwrap_or(now);
-        let store = self.take_store();
-        let (store, decided) = self.deciding.decide(store, &mut *self.runner, &attempt.event, since);
-        self.give_back(store);
-        decided
+        let (deciding, runner) = (&self.deciding, &mut *self.runner);
+        self.store.lend(|store| deciding.decide(store, runner, &attempt.event, since))
     }
 
     /// Stores an outcome with all its changes, unless another host or a change of what the decision read prevents it.

@@ -10,7 +10,7 @@ use counterparts::Postgres;
 use extension_contract::{Account, DeferReason, Event, Outcome};
 use host::clock::Clock;
 use host::outbox::OutboxError;
-use host::processor::{Processor, Report};
+use host::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS, Report};
 use host::writer::{JobResult, Jobs, Lane, Lanes, Listener, Writer, WriterLimits};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, Registry};
@@ -275,4 +275,26 @@ fn a_message_that_another_host_cancels_meanwhile_is_not_delivered() {
     let (first, reports) = delivering.join().unwrap();
     assert_eq!(lines(&reports), [""; 0]);
     assert_eq!(outbox::effect(&first, "m")[0].state, EffectState::Cancelled);
+}
+
+#[test]
+fn during_an_upgrade_the_older_host_leaves_what_the_newer_one_wrote_and_counts_no_failed_attempt() {
+    let schema = Schema::new("upgrade");
+    let with_version = |version| Processor::new(schema.open(), Box::new(ToyRunner::new(version)), business()).unwrap();
+    let (mut old, mut new) = (with_version(1), with_version(2));
+    assert_eq!(processor::accept(&mut old, vec![command("c1", "a", T0, json!({}))]), ["c1: applied"]);
+    let note = json!({"note": ["f"]});
+    assert_eq!(processor::accept(&mut new, vec![command("c2", "a", T0, note)]), ["c2: applied"]);
+    // The event writes the record of `c2` again, which the older component cannot read.
+    let of_same_name = Event { source: "elsewhere".into(), ..command("c2", "a", T0, json!({})) };
+    let reports = old.accept(of_same_name, Vec::new()).unwrap();
+    assert!(matches!(reports[0].result, Disposition::Failed(_)), "{reports:?}");
+    let mut now = T0;
+    for _ in 0..ATTEMPTS_MAX {
+        now += RETRY_DELAYS_MS[0];
+        assert!(matches!(old.retry_due(now).unwrap()[0].result, Disposition::Failed(_)));
+    }
+    let waiting = old.store().inbox(reports[0].seq).unwrap().unwrap();
+    assert_eq!((waiting.failures, old.store().dead(old.partition(), 0, 9).unwrap()), (0, Vec::new()));
+    assert_eq!(lines(&new.retry_due(now + RETRY_DELAYS_MS[0]).unwrap()), ["later c2: applied"]);
 }

@@ -14,10 +14,13 @@ CREATE TABLE scopes (
     revision bigint NOT NULL,
     data_version integer,
     UNIQUE (partition, account)
-);
+) WITH (fillfactor = 60);
 
 -- The tables that each event writes have no foreign keys: the checks would lock the row of the business for every event of every lane.
 -- Only `apply_change` writes them, and a copy of a store.
+
+-- Most events update rows and accounts. An update that changes no indexed column, and finds room in its page, touches no index: hence
+-- the fill factors, and no index has `written`, which each write of a row changes. Outdated rows are few.
 
 -- The rows of an account: products, prices, purchases, subscriptions and records.
 -- key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON. shown: false for a soft-deleted product.
@@ -39,9 +42,9 @@ CREATE TABLE rows (
     created_at bigint,
     updated_at bigint,
     PRIMARY KEY (scope, key)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 60);
 CREATE INDEX rows_live ON rows (scope) WHERE live AND shown;
-CREATE INDEX rows_by_fingerprint ON rows (scope, fingerprint, written, key) WHERE fingerprint IS NOT NULL AND shown;
+CREATE INDEX rows_by_fingerprint ON rows (scope, fingerprint, key) WHERE fingerprint IS NOT NULL AND shown;
 CREATE UNIQUE INDEX rows_by_session ON rows (scope, session_id) WHERE session_id IS NOT NULL;
 CREATE UNIQUE INDEX rows_by_payment_intent ON rows (scope, payment_intent_id) WHERE payment_intent_id IS NOT NULL;
 
@@ -73,6 +76,9 @@ CREATE INDEX claims_by_holder ON claims (holder, key) WHERE holder IS NOT NULL;
 -- at: earliest attempt of a pending event, start of the wait of a parked or deferred one. waits_since: start of an interrupted wait.
 -- payload_kind: 0 the provider's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
 -- runs: number of runs. run: the last one as JSON; the table `runs` has the earlier ones.
+-- changed: the transaction that has changed the event after it was stored, when it was decided later or again. Hosts follow each
+-- other by it. A new event needs none, since its number is new.
+-- A compressed body of a webhook fits into the row of its event.
 CREATE SEQUENCE event_numbers;
 CREATE TABLE events (
     seq bigint PRIMARY KEY,
@@ -94,12 +100,22 @@ CREATE TABLE events (
     outcome json,
     runs integer NOT NULL,
     run json,
-    erased boolean NOT NULL DEFAULT false
-);
+    erased boolean NOT NULL DEFAULT false,
+    changed bigint
+) WITH (toast_tuple_target = 4080);
 CREATE UNIQUE INDEX events_by_id ON events (id, source, partition);
 CREATE INDEX events_of_effects ON events (seq) WHERE source = 'effects';
 CREATE INDEX events_waiting ON events (partition, state, at, seq) WHERE state < 3;
 CREATE INDEX events_failed ON events (partition, state, seq) WHERE state IN (0, 4);
+CREATE INDEX events_changed ON events (changed) WHERE changed IS NOT NULL;
+-- The events of one account, which streams read among those of all others.
+CREATE INDEX events_of_account ON events (account, partition, seq) WHERE account IS NOT NULL;
+CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.changed := pg_current_xact_id()::text::bigint;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER events_change BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION note_change();
 
 CREATE TABLE runs (
     seq bigint NOT NULL REFERENCES events,
@@ -146,7 +162,9 @@ CREATE TABLE effects (
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX effects_by_key ON effects (scope, key, generation);
 CREATE INDEX effects_open ON effects (scope, ordering_key, seq) WHERE state < 2;
-CREATE INDEX effects_due ON effects (partition, due_at, seq) WHERE state = 0 AND kind <> 'timer.at';
+-- The kind, the deadline, the account and the ordering key are read for each due effect that a host passes over.
+CREATE INDEX effects_due ON effects (partition, due_at, seq) INCLUDE (kind, deadline, scope, ordering_key)
+    WHERE state = 0 AND kind <> 'timer.at';
 CREATE INDEX effects_due_timers ON effects (partition, due_at, seq) WHERE state = 0 AND kind = 'timer.at';
 CREATE INDEX effects_running ON effects (partition, seq) WHERE state = 1;
 CREATE INDEX effects_awaited ON effects (partition, seq) WHERE state = 2 AND token IS NOT NULL;

@@ -6,7 +6,6 @@ mod connection;
 mod copy;
 mod failover;
 mod handles;
-mod migration;
 mod news;
 mod pooler;
 mod presence;

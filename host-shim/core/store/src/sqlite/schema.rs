@@ -3,30 +3,18 @@
 use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 14] = [
-    include_str!("migrations/0001_rows.sql"),
-    include_str!("migrations/0002_references.sql"),
-    include_str!("migrations/0003_inbox.sql"),
-    include_str!("migrations/0004_referrers.sql"),
-    include_str!("migrations/0005_retries.sql"),
-    include_str!("migrations/0006_erased.sql"),
-    include_str!("migrations/0007_replies.sql"),
-    include_str!("migrations/0008_awaited.sql"),
-    include_str!("migrations/0009_owners.sql"),
-    include_str!("migrations/0010_effect_results.sql"),
-    include_str!("migrations/0011_times.sql"),
-    include_str!("migrations/0012_inbox_of_accounts.sql"),
-    include_str!("migrations/0013_kinds_of_due.sql"),
-    include_str!("migrations/0014_accounts_of_due.sql"),
-];
+/// Migrations in order. A file that was released never changes.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
 
 /// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.
 pub const VIEW_MARK: &str = "/* view of tables.yml */";
 
 /// Checks that a file has the newest schema, without changing it.
 pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
-    let known = MIGRATIONS.len();
+    check_for(connection, MIGRATIONS.len())
+}
+
+fn check_for(connection: &Connection, known: usize) -> Result<(), OpenError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match usize::try_from(version).unwrap_or(usize::MAX) {
         0 => Err(OpenError::Foreign {
@@ -50,7 +38,11 @@ fn drop_views(connection: &Connection) -> Result<(), OpenError> {
 
 /// Migrates a file to the newest schema, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let known = MIGRATIONS.len();
+    migrate_by(connection, &MIGRATIONS)
+}
+
+fn migrate_by(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
+    let known = migrations.len();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let applied = usize::try_from(version).unwrap_or(usize::MAX);
@@ -66,7 +58,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if applied < known {
         drop_views(&transaction)?;
     }
-    for migration in &MIGRATIONS[applied..] {
+    for migration in &migrations[applied..] {
         transaction.execute_batch(migration)?;
     }
     if applied < known {
@@ -74,4 +66,61 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE notes (text TEXT NOT NULL)";
+    const SECOND: &str = "ALTER TABLE notes RENAME COLUMN text TO note; UPDATE notes SET note = note || '!'";
+
+    /// Makes a database of the first schema with a row.
+    fn first_schema() -> Connection {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        migrate_by(&mut connection, &[FIRST]).expect("made");
+        connection.execute("INSERT INTO notes VALUES ('milk')", []).expect("a row");
+        connection
+    }
+
+    fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut all = connection.prepare(sql).expect("a query");
+        all.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("texts")
+    }
+
+    #[test]
+    fn a_database_of_an_earlier_schema_is_migrated_once_and_keeps_its_rows() {
+        let mut connection = first_schema();
+        assert!(matches!(check_for(&connection, 2), Err(OpenError::TooOld { found: 1, known: 2 })));
+        for _ in 0..2 {
+            migrate_by(&mut connection, &[FIRST, SECOND]).expect("migrated");
+            check_for(&connection, 2).expect("the newest schema");
+            assert_eq!(texts(&connection, "SELECT note FROM notes"), ["milk!"]);
+        }
+        let refused = migrate_by(&mut connection, &[FIRST]);
+        assert!(matches!(refused, Err(OpenError::TooNew { found: 2, known: 1 })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_database_as_it_was() {
+        let mut connection = first_schema();
+        assert!(migrate_by(&mut connection, &[FIRST, SECOND, "UPDATE nowhere SET a = 1"]).is_err());
+        check_for(&connection, 1).expect("the first schema");
+        assert_eq!(texts(&connection, "SELECT text FROM notes"), ["milk"]);
+    }
+
+    #[test]
+    fn a_migration_drops_the_views_of_tables_and_leaves_others() {
+        let mut connection = first_schema();
+        let views = format!(
+            "CREATE VIEW \"a \"\" b\" AS {VIEW_MARK} SELECT text FROM notes; CREATE VIEW own AS SELECT text FROM notes"
+        );
+        connection.execute_batch(&views).expect("made");
+        let names = |connection: &Connection| texts(connection, "SELECT name FROM sqlite_schema WHERE type = 'view'");
+        migrate_by(&mut connection, &[FIRST, SECOND]).expect("migrated");
+        assert_eq!(names(&connection), ["own"]);
+        connection.execute_batch(&format!("CREATE VIEW new AS {VIEW_MARK} SELECT note FROM notes")).expect("made");
+        migrate_by(&mut connection, &[FIRST, SECOND]).expect("nothing to do");
+        assert_eq!(names(&connection), ["own", "new"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! Tests the notebook of a function: notes with files through the HTTP server, limits, and old databases.
+//! Tests the notebook of a function: notes with files through the HTTP server, and limits.
 
 use crate::Machine;
 use host_provider_api::{CallOutcome, Provider, names};
@@ -164,23 +164,4 @@ fn a_page_of_another_instance_can_not_change_a_note() {
     assert_eq!(machine.http("GET", &acme, "/notes/a", ""), (200, "mine".to_owned()));
     let own = format!("Origin: http://{acme}\r\n");
     assert_eq!(machine.http_with("POST", &acme, "/notes/a/delete", &own, "").0, 303);
-}
-
-#[test]
-fn a_database_of_an_earlier_version_opens() {
-    let machine = Machine::new();
-    let acme = machine.instance_with_bucket("u1", "acme", 1);
-    let path = machine.folder_of("u1", "database").join("database.sqlite");
-    std::fs::remove_file(&path).expect("the database");
-    let old = rusqlite::Connection::open(&path).expect("a database");
-    let statements = "CREATE TABLE entries (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-        INSERT INTO entries VALUES ('old', 'kept for years');";
-    old.execute_batch(statements).expect("a table");
-    drop(old);
-    let (status, page) = machine.http("GET", &acme, "/", "");
-    assert!(status == 200 && page.contains("kept for years"), "{status} {page}");
-    assert_eq!(machine.form(&acme, "new", "", Some("milk")).0, 303);
-    assert_eq!(machine.http("PUT", &acme, "/notes/old", "changed").0, 200);
-    assert_eq!(machine.http("GET", &acme, "/notes/old", "").1, "changed");
-    assert_eq!(machine.http("GET", &acme, "/notes/new/file", "").1, "milk");
 }

@@ -146,7 +146,7 @@ fn a_closed_account_with_a_subscription_is_found() {
 #[test]
 fn a_version_that_is_not_read_is_found() {
     let event = |event: Event| without(event, |event| body(event)["api_version"] == "2025-09-30.clover");
-    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
+    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "subscription");
 }
 
 /// Given creators whose prices change, an extension that charges the newest price for use that is reported late is found.

@@ -1,11 +1,18 @@
 //! The context of a decision: the account, the catalog, and the event without its content.
 
-use super::view::Catalog;
+pub(crate) mod instance;
+pub(crate) mod making;
+pub(crate) mod react;
+
+use crate::catalog::price::Mode;
+use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
+use crate::model::reader::Reader;
 use crate::model::records::product::ProductRow;
-use extension_contract::{Actor, ProviderFacts, Timestamp};
+use extension_contract::{Account as Owner, Actor, Event, Imports, ProviderFacts, Timestamp};
+use std::rc::Rc;
 
 /// The context in which an event is decided.
 pub(crate) struct Desk<'d> {
@@ -31,7 +38,23 @@ pub(crate) struct Desk<'d> {
     pub reply_to: Option<&'d String>,
 }
 
-impl Desk<'_> {
+impl<'d> Desk<'d> {
+    /// Creates the desk for an event of `owner`, or of no account.
+    pub fn of(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -> Desk<'d> {
+        let reader = Rc::new(Reader::new(host));
+        Desk {
+            account: Account::new(reader.clone(), owner),
+            catalog: Catalog::new(reader, Mode::of(event)),
+            now: event.received_at,
+            provider_time: event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
+            business: &event.business,
+            event_id: &event.id,
+            kind: &event.kind,
+            actor: &event.actor,
+            provider: event.provider.as_ref(),
+            reply_to: event.reply_to.as_ref(),
+        }
+    }
     /// Returns sixteen hexadecimal digits derived from the event's id, for ids of the rows that the event creates.
     pub fn event_hash(&self) -> String {
         short_hash(self.event_id)

@@ -1,12 +1,12 @@
 //! Creation of an account's product: takes its claims, writes its row and adopts it for reconciliation.
 
-use super::desk::Desk;
+use super::Desk;
 use super::instance::{Instance, names};
-use super::product::Proposed;
-use super::schema::TypeDecl;
+use crate::catalog::product::Proposed;
+use crate::catalog::schema::TypeDecl;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, encode};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, Names};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, Names, State};
 use crate::model::records::product::ProductRow;
 use crate::model::time::rfc3339;
 use extension_contract::{Account, Refusal};
@@ -48,14 +48,8 @@ pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Opti
 /// Marks an instance as managed by this component.
 pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
-    instance.record = InstanceRecord {
-        made_at: desk.now,
-        names: Names::Held,
-        adds: instance.record.adds.clone(),
-        generation: instance.record.generation.clone(),
-        ..InstanceRecord::default()
-    }
-    .into();
+    let kept = instance.record.kept();
+    instance.record = InstanceRecord { state: State::default(), made_at: desk.now, names: Names::Held, ..kept }.into();
     instance.take_report()?;
     instance.save(&mut desk.account)
 }

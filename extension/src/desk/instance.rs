@@ -1,16 +1,18 @@
 //! An instance during a decision: its product row, type, metadata and record. Row and record are saved together.
 
-use super::amount::Amount;
-use super::desk::Desk;
-use super::schema::{Field, TypeDecl};
-use super::settings::Settings;
-use super::template::Scope;
+use super::Desk;
+use crate::catalog::amount::Amount;
+use crate::catalog::schema::{Field, TypeDecl};
+use crate::catalog::settings::Settings;
+use crate::catalog::template::Scope;
 use crate::model::account::Account;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{Change, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State};
+use crate::model::records::instance::{
+    Change, CreationError, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State, SuspendReason,
+};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
@@ -52,8 +54,6 @@ impl Instance {
         let mut record: Shared<InstanceRecord> = record.unwrap_or_default().into();
         if !is_counted {
             record.state = State::with_status(status_in(&metadata));
-        } else if record.state.is_version2() {
-            record.state.upgrade(status_in(&metadata));
         }
         let is_adopted = is_counted && !record.state.is_foreign();
         let settings = desk.catalog.settings()?;
@@ -78,12 +78,12 @@ impl Instance {
         self.status() == Some(status)
     }
 
-    /// Returns the text of `metadata.status`.
-    pub fn status_text(&self) -> &str {
-        self.text("status").unwrap_or_default()
+    /// Returns the name of the status; empty if the instance has none.
+    pub fn status_text(&self) -> &'static str {
+        self.status().map_or("", InstanceStatus::name)
     }
 
-    /// Changes the state, and `metadata.status` with it. Fails if the state does not allow the change.
+    /// Changes the state. Fails if the state does not allow the change.
     pub fn change(&mut self, change: Change) -> Ruled<()> {
         let Some(next) = self.record.state.after(change) else {
             let text = format!("{}: its status `{}` does not allow this change", self.id, self.status_text());
@@ -92,14 +92,38 @@ impl Instance {
         if next != self.record.state {
             self.record.state = next;
         }
-        self.show_status();
+        let is_suspended_no_more = matches!(change, Change::Run | Change::Restore | Change::CompleteEnd);
+        if is_suspended_no_more && self.record.suspend_reason.is_some() {
+            self.record.suspend_reason = None;
+        }
+        self.show_state();
         Ok(())
     }
 
-    /// Writes `metadata.status`.
-    pub fn show_status(&mut self) {
-        if let Some(status) = self.record.state.status() {
-            self.set("status", json!(status.name()));
+    /// Sets why the instance is suspended, or about to be.
+    pub fn suspend_for(&mut self, reason: SuspendReason) {
+        if self.record.suspend_reason != Some(reason) {
+            self.record.suspend_reason = Some(reason);
+        }
+        self.show_state();
+    }
+
+    /// Sets why the instance could not be created.
+    pub fn fail_with(&mut self, error: CreationError) {
+        self.record.error = Some(error.into());
+        self.show_state();
+    }
+
+    /// Writes the state into the metadata. What another service manages has its own state there.
+    fn show_state(&mut self) {
+        let Some(status) = self.record.state.status() else { return };
+        self.set("status", json!(status.name()));
+        match self.record.suspend_reason {
+            Some(reason) => self.set("suspend_reason", json!(reason)),
+            None => self.unset("suspend_reason"),
+        }
+        if let Some(error) = self.record.error.clone() {
+            self.set("error", json!(error));
         }
     }
 
@@ -108,7 +132,7 @@ impl Instance {
         match status_in(&self.metadata) {
             Some(status) => self.change(Change::Report(status)),
             None => {
-                self.show_status();
+                self.show_state();
                 Ok(())
             }
         }
@@ -188,24 +212,17 @@ impl Instance {
     /// Restarts the creation of the instance after all its resources were destroyed.
     pub fn begin_again(&mut self) -> Ruled<()> {
         self.change(Change::BeginAgain)?;
+        let kept = self.record.kept();
         let before = std::mem::take(&mut *self.record);
-        // Generations continue to rise, so that a result of the first attempt is not mistaken for a result of the
-        // second.
         self.record = InstanceRecord {
-            state: before.state,
-            product_type: before.product_type,
-            made_at: before.made_at,
             lost_since: before.lost_since,
             watching: before.watching,
-            generation: before.generation,
             resources: before.resources,
             abandoned: before.abandoned,
             names: before.names,
             measured_at: before.measured_at,
-            adds: before.adds,
-            schedule: before.schedule,
             reached: before.reached,
-            ..InstanceRecord::default()
+            ..kept
         }
         .into();
         self.unset("error");
@@ -265,6 +282,7 @@ impl Instance {
             (false, true) => NOT_DRIVEN.clone_into(&mut self.record.reached),
             _ => {}
         }
+        self.show_state();
         self.is_adopted = !self.record.state.is_foreign();
         account.put_shared(&self.id, self.record.share());
         match account.get_here::<ProductRow>(&self.id)?.filter(|row| row.has(&self.values, &self.metadata)) {
@@ -276,7 +294,7 @@ impl Instance {
 }
 
 /// Returns the status in the metadata of a product row; `None` if it is not an instance status.
-fn status_in(metadata: &Object) -> Option<InstanceStatus> {
+pub(crate) fn status_in(metadata: &Object) -> Option<InstanceStatus> {
     metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
 }
 

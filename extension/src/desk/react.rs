@@ -1,8 +1,8 @@
 //! Runs the business's reactions to facts. Each reaction to a fact runs once.
 
-use super::built_in_facts::BuiltInFact;
-use super::desk::Desk;
-use super::template::Scope;
+use super::Desk;
+use crate::catalog::built_in_facts::BuiltInFact;
+use crate::catalog::template::Scope;
 use crate::model::effect::request;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;

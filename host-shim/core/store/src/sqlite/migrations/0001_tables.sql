@@ -1,0 +1,296 @@
+-- A business in a mode, with the number of its parked events.
+CREATE TABLE partitions (
+    id INTEGER PRIMARY KEY,
+    business TEXT NOT NULL,
+    livemode INTEGER NOT NULL,
+    parked INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (business, livemode)
+);
+
+-- Whose rows these are: one account of one business in one mode. The revision rises with each change of rows, facts or claims.
+CREATE TABLE scopes (
+    id INTEGER PRIMARY KEY,
+    business TEXT NOT NULL,
+    livemode INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    data_version INTEGER,
+    revision INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (business, livemode, account)
+);
+
+-- The rows of an account. refs: the row's references, as JSON. written: the account's revision at the last write.
+-- created_at, updated_at: times of the first and of the last write, in milliseconds since the epoch.
+CREATE TABLE products (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    product_type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    price_minor INTEGER,
+    price_currency TEXT,
+    interval_unit TEXT,
+    interval_count INTEGER,
+    filters TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    data_version INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    fingerprint TEXT,
+    written INTEGER NOT NULL,
+    refs TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    PRIMARY KEY (scope, id)
+) WITHOUT ROWID;
+CREATE INDEX products_live ON products (scope, id) WHERE live = 1 AND deleted = 0;
+CREATE INDEX products_by_fingerprint ON products (scope, fingerprint, written)
+    WHERE fingerprint IS NOT NULL AND deleted = 0;
+
+CREATE TABLE prices (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    product_id TEXT NOT NULL,
+    product_type TEXT NOT NULL,
+    family TEXT,
+    amount_minor INTEGER NOT NULL,
+    amount_currency TEXT NOT NULL,
+    interval_unit TEXT,
+    interval_count INTEGER,
+    active INTEGER NOT NULL,
+    grants TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    data_version INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    fingerprint TEXT,
+    written INTEGER NOT NULL,
+    refs TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    PRIMARY KEY (scope, id)
+) WITHOUT ROWID;
+CREATE INDEX prices_live ON prices (scope, id) WHERE live = 1;
+CREATE INDEX prices_by_fingerprint ON prices (scope, fingerprint, written) WHERE fingerprint IS NOT NULL;
+
+CREATE TABLE purchases (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    session_id TEXT,
+    payment_intent_id TEXT,
+    subscription_id TEXT,
+    status TEXT NOT NULL,
+    items TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    amount_currency TEXT NOT NULL,
+    tax_minor INTEGER NOT NULL,
+    tax_currency TEXT NOT NULL,
+    total_minor INTEGER NOT NULL,
+    total_currency TEXT NOT NULL,
+    refunded_minor INTEGER NOT NULL,
+    refunded_currency TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    data_version INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    fingerprint TEXT,
+    written INTEGER NOT NULL,
+    refs TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    PRIMARY KEY (scope, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX purchases_by_session ON purchases (scope, session_id) WHERE session_id IS NOT NULL;
+CREATE UNIQUE INDEX purchases_by_payment_intent ON purchases (scope, payment_intent_id)
+    WHERE payment_intent_id IS NOT NULL;
+CREATE INDEX purchases_live ON purchases (scope, id) WHERE live = 1;
+CREATE INDEX purchases_by_fingerprint ON purchases (scope, fingerprint, written) WHERE fingerprint IS NOT NULL;
+
+CREATE TABLE subscriptions (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    items TEXT NOT NULL,
+    cancel_at_period_end INTEGER NOT NULL,
+    cancel_at INTEGER,
+    trial_end INTEGER,
+    grace_end INTEGER,
+    snapshot_at INTEGER NOT NULL,
+    snapshot_rank TEXT NOT NULL,
+    snapshot_event_id TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    data_version INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    fingerprint TEXT,
+    written INTEGER NOT NULL,
+    refs TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    PRIMARY KEY (scope, id)
+) WITHOUT ROWID;
+CREATE INDEX subscriptions_live ON subscriptions (scope, id) WHERE live = 1;
+CREATE INDEX subscriptions_by_fingerprint ON subscriptions (scope, fingerprint, written)
+    WHERE fingerprint IS NOT NULL;
+
+CREATE TABLE records (
+    scope INTEGER NOT NULL,
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    value TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    data_version INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    fingerprint TEXT,
+    written INTEGER NOT NULL,
+    refs TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    PRIMARY KEY (scope, collection, id)
+) WITHOUT ROWID;
+CREATE INDEX records_live ON records (scope, collection, id) WHERE live = 1;
+CREATE INDEX records_by_fingerprint ON records (scope, collection, fingerprint, written)
+    WHERE fingerprint IS NOT NULL;
+
+-- Which rows refer to a target. The store itself keeps them: triggers would have SQLite keep a journal of every write of a row.
+CREATE TABLE refs (
+    scope INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    row TEXT NOT NULL,
+    PRIMARY KEY (scope, target, row)
+) WITHOUT ROWID;
+
+CREATE TABLE facts (
+    scope INTEGER NOT NULL,
+    fact TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (scope, fact)
+) WITHOUT ROWID;
+
+-- By full key; a row without a holder is a block.
+CREATE TABLE claims (
+    key TEXT NOT NULL PRIMARY KEY,
+    holder TEXT,
+    until INTEGER,
+    blocked_until INTEGER
+) WITHOUT ROWID;
+CREATE INDEX claims_by_holder ON claims (holder, key) WHERE holder IS NOT NULL;
+
+-- The requested effects. state: 0 queued, 1 running, 2 finished, 3 cancelled. retry: waits in milliseconds, as JSON.
+-- fence: number of the last lease. token: what the provider gave to look again with; an effect that ended by its deadline keeps it,
+-- so that a restarted host asks for a late success. erased: 1 if its texts are gone, since its account was erased.
+CREATE TABLE effects (
+    seq INTEGER PRIMARY KEY,
+    scope INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    receiver TEXT,
+    reply_to TEXT,
+    ordering_key TEXT,
+    not_before INTEGER,
+    deadline INTEGER,
+    state INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    caused_by TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    lease_until INTEGER,
+    fence INTEGER NOT NULL DEFAULT 0,
+    token TEXT,
+    retry TEXT,
+    erased INTEGER NOT NULL DEFAULT 0,
+    lease_owner TEXT
+);
+CREATE UNIQUE INDEX effects_by_key ON effects (scope, key, generation);
+CREATE INDEX effects_open ON effects (scope, ordering_key) WHERE state < 2;
+CREATE INDEX effects_due_timers ON effects (partition, due_at) WHERE state = 0 AND kind = 'timer.at';
+CREATE INDEX effects_running ON effects (partition) WHERE state = 1;
+CREATE INDEX effects_awaited ON effects (partition, seq) WHERE state = 2 AND token IS NOT NULL;
+-- The kind, the deadline, the account and the ordering key are read for each due effect that a host passes over.
+CREATE INDEX effects_due ON effects (partition, due_at, kind, deadline, scope, ordering_key)
+    WHERE state = 0 AND kind <> 'timer.at';
+
+-- What an effect was asked with, apart from what changes: rows that grow have SQLite move others to another page, and what it leaves
+-- of them there can't be erased. This table only grows at its end, as `events` does.
+CREATE TABLE effect_texts (
+    seq INTEGER PRIMARY KEY,
+    payload TEXT NOT NULL,
+    context TEXT NOT NULL
+);
+
+-- What came in and never changes, apart from what changes: an update need not write the body again.
+-- payload_kind: 0 the provider's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    business TEXT NOT NULL,
+    livemode INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    envelope TEXT NOT NULL,
+    payload_kind INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    raw BLOB
+);
+CREATE UNIQUE INDEX events_by_id ON events (id, source, business, livemode);
+-- The results of effects, which are read to know which resources exist, among all other events.
+CREATE INDEX events_of_effects ON events (seq) WHERE source = 'effects';
+
+-- Where each event stands. state: 0 pending, 1 parked, 2 deferred, 3 done, 4 dead.
+-- at: earliest attempt of a pending event, start of the wait of a parked or deferred one. waits_since: start of an interrupted wait.
+-- runs: number of the last run. erased: as of effects.
+CREATE TABLE inbox (
+    seq INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    account TEXT,
+    state INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    error TEXT,
+    outcome TEXT,
+    runs INTEGER NOT NULL,
+    erased INTEGER NOT NULL DEFAULT 0,
+    waits_since INTEGER
+);
+CREATE INDEX inbox_waiting ON inbox (partition, state, at) WHERE state < 3;
+-- What waits for an attempt and what had all of them, in order of acceptance.
+CREATE INDEX inbox_failed ON inbox (partition, state, seq, at) WHERE state IN (0, 4);
+-- The events of one account, which streams read among those of all others.
+CREATE INDEX inbox_of_account ON inbox (account, partition) WHERE account IS NOT NULL;
+
+-- A run of an event, from 1; none is ever overwritten.
+CREATE TABLE runs (
+    seq INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT,
+    error TEXT,
+    catalog_hash,
+    component_hash,
+    claim_answers TEXT,
+    fuel INTEGER,
+    effects_hash,
+    PRIMARY KEY (seq, n)
+) WITHOUT ROWID;
+
+-- Full keys that a parked or deferred event waits for.
+CREATE TABLE waits (
+    key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, seq)
+) WITHOUT ROWID;
+CREATE INDEX waits_by_seq ON waits (seq);
+
+-- What callers were answered, for who asks again: the last of each counts. An answer that was erased is empty.
+CREATE TABLE replies (
+    n INTEGER PRIMARY KEY,
+    scope INTEGER NOT NULL,
+    caller TEXT NOT NULL,
+    reply TEXT NOT NULL
+);
+CREATE INDEX replies_by_caller ON replies (scope, caller);
