@@ -56,20 +56,11 @@ macro_rules! crossing {
         $crate::cross_variant!(IntervalUnit [Day Week Month Year] []);
         $crate::cross_record!(BillingInterval { unit, count });
         $crate::cross_variant!(
-            FieldErrorCode [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField] []
+            FieldErrorCode
+            [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField More]
+            []
         );
-        impl Cross<$crate::FieldError> for wire::FieldError {
-            fn cross(self) -> $crate::FieldError {
-                $crate::FieldError::of_message(self.path, self.code.cross(), self.message)
-            }
-        }
-
-        impl Cross<wire::FieldError> for $crate::FieldError {
-            fn cross(self) -> wire::FieldError {
-                wire::FieldError { message: self.to_message(), path: self.path, code: self.code.cross() }
-            }
-        }
-
+        $crate::cross_record!(FieldError { path, code, found, expected, suggestion });
         $crate::cross_variant!(StoreError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
         $crate::cross_record!(QuotaRefusal { quota, allowed, used, upgrade });
         $crate::cross_record!(AmountMismatch { expected, actual });

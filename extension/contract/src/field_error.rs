@@ -43,25 +43,6 @@ impl FieldError {
         FieldError { suggestion, ..self }
     }
 
-    /// Returns the error of a `message` of the WIT: the JSON text of [`FieldError::to_message`], or a text of another
-    /// extension.
-    pub fn of_message(path: String, code: FieldErrorCode, message: String) -> Self {
-        match serde_json::from_str(&message) {
-            Ok(Message { found, expected, suggestion }) => FieldError { path, code, found, expected, suggestion },
-            Err(_) => FieldError::new(path, code, message),
-        }
-    }
-
-    /// Returns the `message` of the WIT: a JSON text with `found`, `expected` and `suggestion`, or `found` alone if
-    /// nothing else is known. The members take the place of the text in the next version of the contract.
-    pub fn to_message(&self) -> String {
-        let FieldError { found, expected, suggestion, .. } = self.clone();
-        if expected.is_empty() && suggestion.is_none() {
-            return found;
-        }
-        serde_json::to_string(&Message { found, expected, suggestion }).unwrap_or_default()
-    }
-
     /// Returns what is expected as a text; empty if nothing is.
     pub fn expectation(&self) -> String {
         match self.expected.as_slice() {
@@ -79,15 +60,6 @@ impl FieldError {
             (found, expected) => format!("{found}: expected {expected}"),
         }
     }
-}
-
-/// What the WIT has in a `message`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Message {
-    found: String,
-    expected: Vec<String>,
-    suggestion: Option<String>,
 }
 
 /// Returns errors as one line of text, each with its place.
@@ -137,17 +109,6 @@ mod tests {
         assert_eq!(error("`x` is no type", Expected::names(["a"])), "`x` is no type: expected a");
         assert_eq!(error("", Expected::names(["a", "b"])), "expected one of a, b");
         assert_eq!(error("", Expected::names([""; 0])), "expected none, since there are none");
-    }
-
-    #[test]
-    fn a_message_of_the_wit_keeps_every_member() {
-        let error = FieldError::new("/a", FieldErrorCode::NotAllowed, "`paln` is no plan");
-        for error in [error.clone(), error.expecting(Expected::names(["plan", "pack"])).suggesting("paln")] {
-            let message = error.to_message();
-            assert_eq!(FieldError::of_message("/a".into(), FieldErrorCode::NotAllowed, message), error);
-        }
-        let other = FieldError::of_message("/a".into(), FieldErrorCode::Taken, "{\"a\": 1}".into());
-        assert_eq!(other.message(), "{\"a\": 1}", "another extension writes any text");
     }
 
     #[test]

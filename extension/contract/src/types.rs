@@ -149,6 +149,8 @@ pub enum FieldErrorCode {
     ReadOnly,
     /// The schema has no such field.
     UnknownField,
+    /// More is wrong than the list says; only the last entry of a list.
+    More,
 }
 
 /// Why a call to a store had no effect.
