@@ -3,7 +3,9 @@
 //! The checks add a mistake and go on. An unreadable value is left out of what they see, so they cannot know what it
 //! would have named: a name that may stand in it is not reported as unknown, and its entry is not checked further.
 
+use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong};
+use crate::model::json::Object;
 use extension_contract::{Expected, FieldError, FieldErrorCode, Refusal};
 use extension_reader::{Error, ErrorKind};
 use serde_json::Value;
@@ -83,8 +85,11 @@ impl Mistakes {
         self.absent.push((clauses, error));
     }
 
-    /// Adds an error whose place is known.
+    /// Adds an error whose place is known, unless there are too many.
     pub fn push(&mut self, error: FieldError) {
+        if self.is_full() {
+            return;
+        }
         let path = self.original(&error.path);
         let is_same = |other: &FieldError| other.path == path && other.found == error.found;
         if !self.found.iter().any(is_same) {
@@ -119,6 +124,11 @@ impl Mistakes {
         self.found.is_empty() && self.absent.is_empty()
     }
 
+    /// Returns true if more mistakes were found than a refusal contains.
+    fn is_full(&self) -> bool {
+        self.found.len() > MISTAKES_MAX
+    }
+
     /// Returns true if a mistake was found at or below this place.
     pub fn is_wrong(&self, path: &str) -> bool {
         let path = self.original(path);
@@ -136,7 +146,7 @@ impl Mistakes {
         self.words.contains(name)
     }
 
-    /// Fails with the mistakes, if there are any.
+    /// Fails with the mistakes, if there are any. If there are too many, the last entry says so.
     pub fn finish(mut self) -> Ruled<()> {
         for (clauses, error) in std::mem::take(&mut self.absent) {
             let is_sure = clauses.iter().chain(&[""]).all(|clause| !self.unsure.contains(*clause));
@@ -144,7 +154,12 @@ impl Mistakes {
                 self.found.push(error);
             }
         }
-        self.found.truncate(MISTAKES_MAX);
+        if self.is_full() {
+            self.found.truncate(MISTAKES_MAX);
+            let found = format!("more is wrong than these {MISTAKES_MAX} mistakes");
+            let more = FieldError::new("", FieldErrorCode::More, found);
+            self.found.push(more.expecting("these to be corrected first"));
+        }
         match self.found.is_empty() {
             true => Ok(()),
             false => Err(Refusal::Invalid(self.found).into()),
@@ -152,7 +167,7 @@ impl Mistakes {
     }
 
     /// Returns a text without the values that do not match their type, and adds a mistake for each of them. Returns
-    /// none if nothing is left.
+    /// none if nothing is left, or if there are too many mistakes: each costs a reading of the text.
     pub fn repair(
         &mut self,
         text: &str,
@@ -164,7 +179,7 @@ impl Mistakes {
         loop {
             let text = written.to_string();
             let Err(error) = parse(&text) else { return Ok(Some(text)) };
-            let pointer = error.pointer();
+            let pointer = if self.is_full() { String::new() } else { error.pointer() };
             let place = self.original(&format!("{path}{pointer}"));
             let object = place.rsplit_once('/').map_or("", |(object, _)| object);
             // A member may be missing since it was left out, or since its name is misspelt.
@@ -184,6 +199,27 @@ impl Mistakes {
                 return Ok(None);
             }
         }
+    }
+
+    /// Returns the text of a document without the values that do not match their type, and adds a mistake for each of
+    /// them. Reads each clause alone, so that a mistake costs a reading of its clause and not of all products.
+    pub fn repair_members(&mut self, text: &str, parse: impl Fn(&str) -> Result<(), Error>) -> Ruled<String> {
+        let written: Value = extension_reader::from_str_small(text).map_err(|error| refusal("", &error))?;
+        let Value::Object(written) = written else {
+            return Ok(self.repair(text, "", parse)?.unwrap_or_else(|| "{}".to_owned()));
+        };
+        let mut read = Object::new();
+        for (name, value) in written {
+            let pointer = format!("/{}", escaped(&name));
+            let clause = Value::Object(Object::from_iter([(name, value)])).to_string();
+            match self.repair(&clause, "", &parse)? {
+                Some(rest) => {
+                    read.extend(extension_reader::from_str_small::<Object>(&rest).map_err(|error| refusal("", &error))?)
+                }
+                None => drop(self.left_out.insert(pointer)),
+            }
+        }
+        Ok(Value::Object(read).to_string())
     }
 
     /// Leaves out a value, or the nearest value above it that is there. Returns false for the whole value.
@@ -335,6 +371,18 @@ mod tests {
             ("later", "/list/4"),
         ];
         assert_eq!(told(mistakes), expected.map(|(message, path)| (message.to_owned(), path.to_owned())));
+    }
+
+    #[test]
+    fn too_many_mistakes_end_with_one_that_says_so() {
+        for (wrong, listed) in [(99, 99), (100, 100), (101, 101), (5_000, 101)] {
+            let (rest, mistakes) = repaired(&format!("[{}]", vec!["7"; wrong].join(",")));
+            assert_eq!(rest.is_some(), wrong <= 101, "{wrong}");
+            let told = told(mistakes);
+            assert_eq!(told.len(), listed, "{wrong}");
+            let last = "more is wrong than these 100 mistakes: expected these to be corrected first";
+            assert_eq!(told.iter().filter(|(message, path)| message == last && path.is_empty()).count(), listed / 101);
+        }
     }
 
     #[test]

@@ -359,7 +359,7 @@ fn readable<'p>(payload: &'p str, mistakes: &mut Mistakes) -> Ruled<Cow<'p, str>
     let parse = |text: &str| extension_reader::from_str::<Document<'_>>(text).map(drop);
     match parse(payload) {
         Ok(()) => Ok(Cow::Borrowed(payload)),
-        Err(_) => Ok(Cow::Owned(mistakes.repair(payload, "", parse)?.unwrap_or_else(|| "{}".to_owned()))),
+        Err(_) => Ok(Cow::Owned(mistakes.repair_members(payload, parse)?)),
     }
 }
 

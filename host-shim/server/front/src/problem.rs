@@ -163,7 +163,9 @@ impl Problem {
         let status = StatusCode::from_u16(show::refusal_status(refusal)).unwrap_or(StatusCode::CONFLICT);
         let (refusal, more) = match refusal {
             Refusal::Invalid(errors) if errors.len() > ERRORS_MAX => {
-                (Refusal::Invalid(errors[..ERRORS_MAX].to_vec()), and_more(ERRORS_MAX, errors.len()))
+                let is_whole = errors.last().is_none_or(|last| last.code != FieldErrorCode::More);
+                let more = if is_whole { and_more(ERRORS_MAX, errors.len()) } else { ", and many more".to_owned() };
+                (Refusal::Invalid(errors[..ERRORS_MAX].to_vec()), more)
             }
             refusal => (refusal.clone(), String::new()),
         };

@@ -7,13 +7,14 @@ use crate::processor::Report;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 use host_yaml::Node;
 use host_yaml::bad_input::Reported;
+use std::path::Path;
 
-/// Returns the mistakes of a refused catalog in the order of its lines; at least one.
+/// Returns the mistakes of a refused catalog in the order of its lines; at least one. If there are too many, the last one says so.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
     match report.result.outcome() {
         Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
             let mut mistakes: Vec<BadInput> = errors.iter().map(|error| mistake(&business.lines, error)).collect();
-            mistakes.sort_by(|a, b| (&a.place.file, a.place.line).cmp(&(&b.place.file, b.place.line)));
+            mistakes.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
             mistakes
         }
         _ => {
@@ -23,6 +24,12 @@ pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInp
             vec![BadInput::new(place, problem, "a catalog that the extension takes")]
         }
     }
+}
+
+/// Returns the place of a mistake, for sorting; the last one is that there are more.
+fn place_of(mistake: &BadInput) -> (bool, &Path, usize) {
+    let is_more = mistake.reported.as_ref().is_some_and(|reported| reported.code == FieldErrorCode::More);
+    (is_more, &mistake.place.file, mistake.place.line)
 }
 
 fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
@@ -43,10 +50,14 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
         true => expected_by(error.code).to_owned(),
         false => error.expectation(),
     };
+    let place = match error.code {
+        FieldErrorCode::More => Place::file(&catalog.place().file),
+        _ => catalog.place_at(&error.path).at(&error.path),
+    };
     BadInput {
         guess: error.suggestion.map(Into::into),
         reported: Some(Box::new(Reported { code: error.code, expected: error.expected })),
-        ..BadInput::new(catalog.place_at(&error.path).at(&error.path), problem, expected)
+        ..BadInput::new(place, problem, expected)
     }
 }
 
@@ -63,7 +74,6 @@ fn expected_by(code: FieldErrorCode) -> &'static str {
 mod tests {
     use super::*;
     use extension_contract::Expected;
-    use std::path::Path;
 
     const CATALOG: &str = "types:\n  - name: plan\n    grnats:\n      seats: seats\n    fields:\n      - {name: seats, type: \
                            itn}\nproducts:\n  - {id: prod_a, type: pln, price: [1]}\n";
@@ -99,6 +109,10 @@ mod tests {
             (
                 error("", Taken, "`seats` is taken", "".into()),
                 "catalog.yml:1: `seats` is taken; expected another value",
+            ),
+            (
+                error("", More, "more is wrong", "these to be corrected first".into()),
+                "catalog.yml: more is wrong; expected these to be corrected first",
             ),
         ] {
             assert_eq!(mistake(&catalog, &error).to_string(), expected);

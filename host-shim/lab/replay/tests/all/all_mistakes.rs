@@ -119,13 +119,18 @@ fn several_mistakes_of_one_check_keep_their_places() {
 }
 
 #[test]
-fn at_most_twenty_mistakes_are_reported() {
-    let product = |number: usize| {
-        format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
-    };
-    let text = format!("{WHOLE}{}", (0..30).map(product).collect::<String>());
-    let found = check_mistakes(&text);
-    assert_eq!(found.len(), 20);
-    let pointers: Vec<String> = (2..22).map(|index| format!("/products/{index}/active")).collect();
-    assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);
+fn at_most_a_hundred_mistakes_are_reported_and_a_line_that_there_are_more() {
+    for (wrong, reported) in [(100, 100), (130, 101)] {
+        let product = |number: usize| {
+            format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
+        };
+        let text = format!("{WHOLE}{}", (0..wrong).map(product).collect::<String>());
+        let found = check_mistakes(&text);
+        assert_eq!(found.len(), reported);
+        let pointers: Vec<String> = (2..102).map(|index| format!("/products/{index}/active")).collect();
+        assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);
+        let last = found.last().map(ToString::to_string).unwrap_or_default();
+        let more = "catalog.yml: more is wrong than these 100 mistakes; expected these to be corrected first";
+        assert_eq!(last.ends_with(more), wrong > 100, "{last}");
+    }
 }
