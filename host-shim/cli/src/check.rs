@@ -70,11 +70,11 @@ const AFTER_HELP: &str = "Examples:
   host-shim check --store /var/lib/host-shim/solobase my-business    before the next start
 
 A reported mistake:
-  my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
-  or `fields`; did you mean `grants`?
+  my-business/catalog.yml:12: /product_types/0/grnats: unknown field `grnats`; expected one of name,
+  grants, fields; did you mean `grants`?
 
-The first part is file and line; the second is the place in the document as a JSON Pointer, here the
-first product type. At most 20 mistakes of a catalog are reported, and none that another mistake may
+The first part is file and line; the second is the place in the document as a JSON Pointer, here in
+the first product type. At most 100 mistakes of a catalog are reported, and none that another mistake may
 cause: check again after fixing them.
 
 Exit codes: 0 no mistakes, 1 the extension failed or the server would not start, 2 mistakes or bad usage.";
