@@ -3,6 +3,7 @@
 use crate::guess::nearest;
 use crate::types::FieldErrorCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,16 +32,23 @@ impl FieldError {
         FieldError { expected: expected.into().0, ..self }
     }
 
+    /// Sets the suggestion.
+    #[must_use]
+    pub fn meaning(self, suggestion: Option<String>) -> Self {
+        FieldError { suggestion, ..self }
+    }
+
     /// Sets the suggestion: the allowed value that `written` misspells, if there is one. Of a placeholder such as
-    /// `{product.seats}`, the last name may be the misspelt one.
+    /// `{product.seats}`, the last name may be the misspelt one, or the one that is right.
     #[must_use]
     pub fn suggesting(self, written: &str) -> Self {
         let allowed = || self.expected.iter().map(|name| name.trim_matches('`')).filter(|name| !name.contains(' '));
-        let last = written.trim_matches(['{', '}']).rsplit('.').next().unwrap_or_default();
-        let meant =
-            nearest(written, allowed().collect::<Vec<_>>()).or_else(|| nearest(last, allowed().collect::<Vec<_>>()));
+        let last = last_of(written);
+        let meant = nearest(written, allowed().collect::<Vec<_>>())
+            .or_else(|| nearest(last, allowed().collect::<Vec<_>>()))
+            .or_else(|| allowed().find(|place| place.starts_with('{') && *place != written && last_of(place) == last));
         let suggestion = meant.map(str::to_owned);
-        FieldError { suggestion, ..self }
+        self.meaning(suggestion)
     }
 
     /// Returns what is expected as a text; empty if nothing is.
@@ -62,6 +70,11 @@ impl FieldError {
     }
 }
 
+/// Returns the last name of a placeholder, or the text if it is none.
+fn last_of(text: &str) -> &str {
+    text.trim_matches(['{', '}']).rsplit('.').next().unwrap_or_default()
+}
+
 /// Returns errors as one line of text, each with its place.
 pub(crate) fn listed(errors: &[FieldError]) -> String {
     errors.iter().map(|error| format!("{} {}", error.path, error.message())).collect::<Vec<_>>().join("; ")
@@ -72,9 +85,11 @@ pub(crate) fn listed(errors: &[FieldError]) -> String {
 pub struct Expected(Vec<String>);
 
 impl Expected {
-    /// These values are allowed. If there are none, the description says so.
+    /// These values are allowed, each listed once. If there are none, the description says so.
     pub fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let mut names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let mut known = BTreeSet::new();
+        names.retain(|name| known.insert(name.clone()));
         match names.is_empty() {
             true => Expected(vec!["none, since there are none".to_owned()]),
             false => Expected(names),
@@ -107,7 +122,7 @@ mod tests {
         assert_eq!(error("`x` is taken", "".into()), "`x` is taken");
         assert_eq!(error("", "at least 1".into()), "expected at least 1");
         assert_eq!(error("`x` is no type", Expected::names(["a"])), "`x` is no type: expected a");
-        assert_eq!(error("", Expected::names(["a", "b"])), "expected one of a, b");
+        assert_eq!(error("", Expected::names(["a", "b", "a"])), "expected one of a, b");
         assert_eq!(error("", Expected::names([""; 0])), "expected none, since there are none");
     }
 
@@ -121,6 +136,7 @@ mod tests {
         assert_eq!(suggested("paln", &["plan", "pack"]).as_deref(), Some("plan"));
         assert_eq!(suggested("{product.stes}", &["sites", "rank"]).as_deref(), Some("sites"));
         assert_eq!(suggested("{product.stes}", &["{product.sites}"]).as_deref(), Some("{product.sites}"));
+        assert_eq!(suggested("{metadata.size}", &["`{instance.size}`"]).as_deref(), Some("{instance.size}"));
         assert_eq!(suggested("shop", &["plan", "pack"]), None);
         assert_eq!(suggested("number", &["a whole number"]), None, "a description is no value");
     }

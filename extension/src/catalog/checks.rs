@@ -441,7 +441,10 @@ pub(super) fn check_words(places: &[(String, &str)], words: &[Word<'_>], mistake
         let is_known = words.iter().any(|(known, _)| *known == word);
         let found = format!("`{{{place}}}` is not declared");
         let error = FieldError::new(path, FieldErrorCode::NotAllowed, found).expecting(expected);
-        mistakes.push(error.suggesting(if is_known { name } else { word }));
+        mistakes.push(match word {
+            "metadata" => error.suggesting(&format!("{{{place}}}")),
+            _ => error.suggesting(if is_known { name } else { word }),
+        });
     }
 }
 
@@ -460,7 +463,8 @@ fn check_places(
         if scope != word {
             let field = if decl.field(name).is_some() { name } else { "FIELD" };
             let found = format!("`{{{place}}}` is not defined");
-            mistakes.wrong(path, found, format!("`{{{word}.{field}}}`"));
+            let error = FieldError::new(path, FieldErrorCode::NotAllowed, found);
+            mistakes.push(error.expecting(format!("`{{{word}.{field}}}`")).suggesting(&format!("{{{place}}}")));
         } else if name != "id" && !decl.extras && decl.field(name).is_none() {
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
             mistakes.unknown_in(of_type, path, &format!("{{{place}}}"), "does not name a field", one_of(&fields));

@@ -3,6 +3,7 @@
 //! The checks add a mistake and go on. An unreadable value is left out of what they see, so they cannot know what it
 //! would have named: a name that may stand in it is not reported as unknown, and its entry is not checked further.
 
+use super::span;
 use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong};
 use crate::model::json::Object;
@@ -292,7 +293,9 @@ pub(crate) fn unreadable(path: &str, error: &Error, text: Option<&str>) -> Field
                 ErrorKind::WrongType => FieldErrorCode::WrongType,
                 _ => FieldErrorCode::BadFormat,
             };
-            FieldError::new(place, code, "").expecting(error.expected())
+            let expected = error.expected();
+            let meant = text.and_then(|text| span::meant(text, expected));
+            FieldError::new(place, code, "").expecting(expected).meaning(meant)
         }
     }
 }

@@ -8,8 +8,8 @@ use super::rate::{InvoiceTerms, Rates};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::Policies;
 use super::words::{escaped, one_of};
-use crate::model::money::is_currency;
-use extension_contract::FieldErrorCode;
+use crate::model::money::{currency_meant, is_currency};
+use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::Value;
 
 /// What a type expects whose clauses are for products of the catalog.
@@ -147,11 +147,11 @@ pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str, mistakes: &mut Mis
 /// Checks the policies: the currency, and that the mails which `written` asks for can come. A default is never refused.
 pub(crate) fn check_policies(policies: &Policies, written: &Value, mistakes: &mut Mistakes) {
     if !is_currency(&policies.currency) {
-        let (found, expected) = (
-            format!("`{}` is not a currency that Stripe takes", policies.currency),
-            "its code of ISO 4217 in lower case, such as usd or eur",
-        );
-        mistakes.wrong("/policies/currency", found, expected);
+        let found = format!("`{}` is not a currency that Stripe takes", policies.currency);
+        let error = FieldError::new("/policies/currency", FieldErrorCode::NotAllowed, found)
+            .expecting("its code of ISO 4217 in lower case, such as usd or eur")
+            .meaning(currency_meant(&policies.currency).map(str::to_owned));
+        mistakes.push(error);
     }
     let is_written = |policy: &str| written["policies"].get(policy).is_some();
     let late = policies.dunning.iter().position(|delay| !delay.is_zero() && *delay >= policies.grace);
@@ -202,7 +202,16 @@ pub(super) fn check_field(field: &Field, path: &str, mistakes: &mut Mistakes) ->
         (!field.aliases.is_empty() && !is_word, "aliases", "only an enum has it", "`type: enum`"),
     ] {
         if is_idle {
-            mistakes.wrong(&format!("{path}/{member}"), found, expected);
+            let error = FieldError::new(format!("{path}/{member}"), FieldErrorCode::NotAllowed, found);
+            // Another member says the same of a value of this type.
+            let other = match (member, is_number, is_text) {
+                ("min", _, true) => Some("min_length"),
+                ("max", _, true) => Some("max_length"),
+                ("min_length", true, _) => Some("min"),
+                ("max_length", true, _) => Some("max"),
+                _ => None,
+            };
+            mistakes.push(error.expecting(expected).meaning(other.map(str::to_owned)));
             is_wrong = true;
         }
     }

@@ -37,15 +37,18 @@ pub(crate) fn check(url: &str, pointer: &str) -> Option<FieldError> {
     if is_path(url) || is_plain(url) && (https.is_some() || http.as_ref().is_some_and(is_here)) {
         return None;
     }
-    let write = match (&http, url.split_once("://")) {
-        (Some(_), Some((_, rest))) if is_plain(url) => format!("https://{rest}"),
+    let (write, meant) = match (&http, url.split_once("://")) {
+        (Some(_), Some((_, rest))) if is_plain(url) => (format!("https://{rest}"), Some(format!("https://{rest}"))),
         (None, None) if !url.is_empty() && !url.starts_with('/') && is_plain(url) => {
-            format!("`/{url}` for a page of this site, or an address that begins with `https://`")
+            // A name with a dot is rather a host than a path of the site.
+            let is_host = url.split('/').next().is_some_and(|first| first.contains('.') && !first.contains('{'));
+            let meant = if is_host { format!("https://{url}") } else { format!("/{url}") };
+            (format!("`/{url}` for a page of this site, or an address that begins with `https://`"), Some(meant))
         }
-        _ => "a path of this site such as `/billing`, or an address that begins with `https://`".to_owned(),
+        _ => ("a path of this site such as `/billing`, or an address that begins with `https://`".to_owned(), None),
     };
     let found = format!("Stripe can't lead back to `{url}`");
-    Some(FieldError::new(pointer, FieldErrorCode::BadFormat, found).expecting(write))
+    Some(FieldError::new(pointer, FieldErrorCode::BadFormat, found).expecting(write).meaning(meant))
 }
 
 /// Returns true for a path of the site. `//host` is the address of another site.

@@ -287,7 +287,13 @@ fn bad_config(
             Place::line(&file, line_of(&file, "", key))
         }
     };
-    BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml")
+    let bad = BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml");
+    match error {
+        ConfigError::Undeclared { key } => {
+            bad.guessing(key, business.own.config.iter().map(|known| known.key.as_str()))
+        }
+        _ => bad,
+    }
 }
 
 /// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.
