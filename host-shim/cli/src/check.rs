@@ -74,8 +74,8 @@ A reported mistake:
   grants, fields; did you mean `grants`?
 
 The first part is file and line; the second is the place in the document as a JSON Pointer, here in
-the first product type. At most 100 mistakes of a catalog are reported, and none that another mistake may
-cause: check again after fixing them.
+the first product type. At most 100 mistakes of a catalog are reported, and none that another
+mistake may cause: check again after fixing them.
 
 Exit codes: 0 no mistakes, 1 the extension failed or the server would not start, 2 mistakes or bad usage.";
 

@@ -236,7 +236,7 @@ fn a_placeholder_of_a_mail_without_a_value_is_reported() {
     let template = folder.path().join("templates/welcome.txt");
     fs::create_dir(folder.path().join("templates")).expect("made");
     for (place, expected) in [
-        ("{% if a %}{{ emial }}{% endif %}", "`a` in welcome has no value; expected email"),
+        ("{% if a %}{{ email }}{% endif %}", "`a` in welcome has no value; expected email"),
         ("{{ emial }}", "`emial` in welcome has no value; expected email"),
         ("{{ email.domain }}", "`email.domain` in welcome has no value; expected email"),
         ("{{ email | uper }}", "templates/welcome.txt:3: `uper` is an unknown filter"),
