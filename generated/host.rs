@@ -472,6 +472,8 @@ pub mod solobase {
         #[component(name = "read-only")]ReadOnly,
         /// The schema has no such field.
         #[component(name = "unknown-field")]UnknownField,
+        /// More is wrong than the list says; only the last entry of a list.
+        #[component(name = "more")]More,
       }
       impl core::fmt::Debug for FieldErrorCode {
         fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -500,6 +502,9 @@ pub mod solobase {
             FieldErrorCode::UnknownField => {
               f.debug_tuple("FieldErrorCode::UnknownField").finish()
             }
+            FieldErrorCode::More => {
+              f.debug_tuple("FieldErrorCode::More").finish()
+            }
           }
         }
       }
@@ -507,7 +512,7 @@ pub mod solobase {
         assert!(1 == <FieldErrorCode as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <FieldErrorCode as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// One field that is not valid.
+      /// One field that is not valid, as data: the host makes a text of it only where people read it.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -520,17 +525,23 @@ pub mod solobase {
         /// Cause, for programs.
         #[component(name = "code")]
         pub code: FieldErrorCode,
-        /// Cause, for people; no secret, no other tenant's data.
-        #[component(name = "message")]
-        pub message: wasmtime::component::__internal::String,
+        /// What is wrong, for people; empty if the value itself is wrong. No secret, no other tenant's data.
+        #[component(name = "found")]
+        pub found: wasmtime::component::__internal::String,
+        /// The allowed values, or a description of them as the only entry; empty if no other value helps.
+        #[component(name = "expected")]
+        pub expected: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
+        /// The allowed value that was probably meant.
+        #[component(name = "suggestion")]
+        pub suggestion: Option<wasmtime::component::__internal::String>,
       }
       impl core::fmt::Debug for FieldError {
         fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-          f.debug_struct("FieldError").field("path", &self.path).field("code", &self.code).field("message", &self.message).finish()
+          f.debug_struct("FieldError").field("path", &self.path).field("code", &self.code).field("found", &self.found).field("expected", &self.expected).field("suggestion", &self.suggestion).finish()
         }
       }
       const _: () = {
-        assert!(20 == <FieldError as wasmtime::component::ComponentType>::SIZE32);
+        assert!(40 == <FieldError as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <FieldError as wasmtime::component::ComponentType>::ALIGN32);
       };
       /// Why a host call has no answer. After `unavailable` the host throws the decision away, whatever it is.

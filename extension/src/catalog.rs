@@ -13,6 +13,7 @@ pub mod entitlement;
 pub(crate) mod in_force;
 pub mod meter;
 pub(crate) mod meter_checks;
+pub(crate) mod mistakes;
 pub(crate) mod names;
 pub(crate) mod no_effect;
 pub mod per_million;

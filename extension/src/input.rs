@@ -162,7 +162,7 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
     }
     match extension_reader::from_str::<Object>(payload) {
         Err(error) => {
-            known(Err(wrong_field("", FieldErrorCode::WrongType, format!("expected an object: {error}"))), Vec::new())
+            known(Err(wrong_field("", FieldErrorCode::WrongType, "", format!("an object: {error}"))), Vec::new())
         }
         Ok(body) if is_fact => known(Ok(Content::Fact(body)), Vec::new()),
         Ok(body) => {

@@ -7,6 +7,7 @@ use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
+use crate::catalog::words::one_of;
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
@@ -89,8 +90,8 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
 
 /// `schemas.validate`: checks the type, the fields and whether the actor may set them.
 pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<ProductValues, Problem> {
-    let invalid = |path: &str, code: FieldErrorCode, message: String| {
-        Problem::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message }]))
+    let invalid = |path: &str, code: FieldErrorCode, found: String| {
+        Problem::Refused(Refusal::Invalid(vec![FieldError::new(path, code, found)]))
     };
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
@@ -226,8 +227,8 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
 /// measurements of the account's instances.
 pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ruled<Vec<UsageTotal>> {
     if start >= end {
-        let message = "expected an end after the start";
-        return Err(crate::model::halt::wrong_field("/end", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", "an end after the start");
+        return Err(crate::model::halt::wrong_field("/end", FieldErrorCode::OutOfRange, found, expected));
     }
     let currency = desk.catalog.settings()?.currency.clone();
     let mut uses = Uses::default();
@@ -314,8 +315,8 @@ pub(crate) fn list(
 ) -> Result<Vec<Listed>, Problem> {
     if kind == "offers" {
         let filter = filter.ok_or_else(|| {
-            let message = "required: a product type, or `id:ID`".to_owned();
-            let error = FieldError { path: "/filter".to_owned(), code: FieldErrorCode::Missing, message };
+            let error = FieldError::new("/filter", FieldErrorCode::Missing, "");
+            let error = error.expecting("a product type, or `id:ID`");
             Problem::Refused(Refusal::Invalid(vec![error]))
         })?;
         return run(host, question, "list", |desk| offers(desk, filter, page));
@@ -336,12 +337,8 @@ pub(crate) fn list(
         "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
         | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
         _ => {
-            let message =
-                "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
-                 earnings, payouts, sales, tasks, tokens, usage_days, usage_requests, usage_sync, access_log, campaigns, \
-                 offers or contacts"
-                    .to_owned();
-            let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
+            let error = FieldError::new("/kind", FieldErrorCode::NotAllowed, "");
+            let error = error.expecting(one_of(&KINDS)).suggesting(kind);
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
         }
     };
@@ -379,11 +376,36 @@ pub(crate) fn list(
     }
 }
 
+/// The kinds of lists.
+const KINDS: [&str; 21] = [
+    "instances",
+    "products",
+    "purchases",
+    "subscriptions",
+    "invoices",
+    "payments",
+    "ledger",
+    "listings",
+    "earned",
+    "earnings",
+    "payouts",
+    "sales",
+    "tasks",
+    "tokens",
+    "usage_days",
+    "usage_requests",
+    "usage_sync",
+    "access_log",
+    "campaigns",
+    "offers",
+    "contacts",
+];
+
 /// Returns a page of the log of requests, the oldest first. The filter is `START/END` in milliseconds; the end is not included.
 fn requests(host: &mut dyn Imports, filter: Option<&str>, page: &Page) -> Result<Vec<Listed>, Problem> {
     let wrong = |text: &str| {
-        let message = format!("`{text}` has another form: expected START/END in milliseconds");
-        let error = FieldError { path: "/filter".to_owned(), code: FieldErrorCode::BadFormat, message };
+        let (found, expected) = (format!("`{text}` has another form"), "START/END in milliseconds");
+        let error = FieldError::new("/filter", FieldErrorCode::BadFormat, found).expecting(expected);
         Problem::Refused(Refusal::Invalid(vec![error]))
     };
     let times = filter.map(|text| between(text).ok_or_else(|| wrong(text))).transpose()?;

@@ -56,9 +56,11 @@ macro_rules! crossing {
         $crate::cross_variant!(IntervalUnit [Day Week Month Year] []);
         $crate::cross_record!(BillingInterval { unit, count });
         $crate::cross_variant!(
-            FieldErrorCode [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField] []
+            FieldErrorCode
+            [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField More]
+            []
         );
-        $crate::cross_record!(FieldError { path, code, message });
+        $crate::cross_record!(FieldError { path, code, found, expected, suggestion });
         $crate::cross_variant!(StoreError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
         $crate::cross_record!(QuotaRefusal { quota, allowed, used, upgrade });
         $crate::cross_record!(AmountMismatch { expected, actual });

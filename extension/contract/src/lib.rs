@@ -8,6 +8,8 @@
 mod crossing;
 pub mod effects;
 pub mod events;
+mod field_error;
+pub mod guess;
 mod hash;
 pub mod manifest;
 pub mod products;
@@ -21,6 +23,7 @@ pub mod types;
 
 pub use effects::*;
 pub use events::*;
+pub use field_error::{Expected, FieldError};
 pub use hash::{ADDRESS_CLAIMS, address_hash, short_sha256};
 pub use manifest::*;
 pub use products::*;

@@ -1,5 +1,6 @@
 //! Types shared by several interfaces of the contract, such as accounts, money, refusals and failures.
 
+use crate::field_error::{FieldError, listed};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -148,17 +149,8 @@ pub enum FieldErrorCode {
     ReadOnly,
     /// The schema has no such field.
     UnknownField,
-}
-
-/// An invalid field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FieldError {
-    /// JSON Pointer into the validated document.
-    pub path: String,
-    /// Error code, for programs.
-    pub code: FieldErrorCode,
-    /// Message, for people; without secrets and without other tenants' data.
-    pub message: String,
+    /// More is wrong than the list says; only the last entry of a list.
+    More,
 }
 
 /// Why a call to a store had no effect.
@@ -172,7 +164,7 @@ pub enum StoreError {
     #[error("unique index `{0}` already has the value")]
     Taken(String),
     /// The values are not valid against the declared schema.
-    #[error("values do not fit the schema: {0:?}")]
+    #[error("values do not fit the schema: {}", listed(.0))]
     Invalid(Vec<FieldError>),
     /// A write to the catalog of another owner, to an undeclared collection, or in a read-only transaction.
     #[error("denied: {0}")]
@@ -291,10 +283,7 @@ impl Refusal {
             | Refusal::Forbidden(text)
             | Refusal::NotFound(text) => text.clone(),
             Refusal::Unclaimed | Refusal::ModeMismatch => String::new(),
-            Refusal::Invalid(errors) => {
-                let fields: Vec<String> = errors.iter().map(|e| format!("{} {}", e.path, e.message)).collect();
-                fields.join("; ")
-            }
+            Refusal::Invalid(errors) => listed(errors),
             Refusal::AmountMismatch(m) => format!(
                 "expected {} {}, got {} {}",
                 m.expected.amount_minor, m.expected.currency, m.actual.amount_minor, m.actual.currency

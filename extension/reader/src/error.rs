@@ -54,6 +54,27 @@ impl Fault {
     }
 }
 
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// It is not valid JSON.
+    Syntax,
+    /// An object has a name that it must not have: the last name of the pointer.
+    UnknownName,
+    /// A text is none of the allowed words.
+    UnknownWord,
+    /// An object lacks a member: the last name of the pointer.
+    Missing,
+    /// An object has a member twice: the last name of the pointer.
+    Twice,
+    /// A value has another type.
+    WrongType,
+    /// A value has the right type, and is not allowed.
+    WrongValue,
+    /// Something else, which a type reports.
+    Other,
+}
+
 /// Why a text could not be read. The error is formatted as `<JSON Pointer>: <what was expected>`, without values of the
 /// text and without names of Rust types.
 #[derive(Debug)]
@@ -63,8 +84,13 @@ pub struct Error(Box<Inner>);
 struct Inner {
     /// Segments of the JSON Pointer, escaped, the innermost first.
     path: Vec<String>,
-    cause: Cow<'static, str>,
-    is_unknown_name: bool,
+    kind: ErrorKind,
+    /// What was expected; the whole message if the kind is [`ErrorKind::Other`].
+    expected: Cow<'static, str>,
+    /// What was found; empty if the text tells it.
+    found: Cow<'static, str>,
+    /// The allowed names or words.
+    names: &'static [&'static str],
 }
 
 /// Maximum length of a name in a pointer, in characters. Limited because the sender of the text chooses the names.
@@ -72,14 +98,27 @@ const NAME_CHARACTERS: usize = 64;
 
 impl Error {
     #[cold]
-    pub(crate) fn new(cause: impl Into<Cow<'static, str>>) -> Error {
-        Error(Box::new(Inner { path: Vec::new(), cause: cause.into(), is_unknown_name: false }))
+    pub(crate) fn new(
+        kind: ErrorKind,
+        expected: impl Into<Cow<'static, str>>,
+        found: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let (expected, found) = (expected.into(), found.into());
+        Error(Box::new(Inner { path: Vec::new(), kind, expected, found, names: &[] }))
     }
 
     /// Creates the error for a value that has another type than the expected type.
     #[cold]
-    pub(crate) fn mismatch(expected: &str, found: &str) -> Error {
-        Error::new(format!("expected {}, found {found}", plain(expected)))
+    pub(crate) fn mismatch(expected: &str, found: &'static str) -> Error {
+        Error::new(ErrorKind::WrongType, plain(expected).into_owned(), found)
+    }
+
+    /// Creates the error for a name or word that is none of the allowed ones.
+    #[cold]
+    fn unknown(kind: ErrorKind, names: &'static [&'static str], found: &'static str) -> Error {
+        let mut error = Error::new(kind, listed(names), found);
+        error.0.names = names;
+        error
     }
 
     /// Adds the name of the object's member to the pointer.
@@ -125,23 +164,37 @@ impl Error {
         self.0.path.iter().rev().flat_map(|segment| ["/", segment]).collect()
     }
 
-    /// Returns true if the last name of the pointer is a name that the object must not have.
-    pub fn is_unknown_name(&self) -> bool {
-        self.0.is_unknown_name
+    /// Returns what is wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
     }
 
-    /// Returns what was expected, without the pointer.
-    pub fn cause(&self) -> &str {
-        &self.0.cause
+    /// Returns what was expected; empty if only the cause tells it.
+    pub fn expected(&self) -> &str {
+        if self.0.kind == ErrorKind::Other { "" } else { &self.0.expected }
+    }
+
+    /// Returns the names or words that are allowed in place of an unknown one.
+    pub fn names(&self) -> &'static [&'static str] {
+        self.0.names
+    }
+
+    /// Returns what was expected and what was found, without the pointer.
+    pub fn cause(&self) -> String {
+        match (self.0.kind, self.0.found.as_ref()) {
+            (ErrorKind::Other, _) => self.0.expected.clone().into_owned(),
+            (_, "") => format!("expected {}", self.0.expected),
+            (_, found) => format!("expected {}, found {found}", self.0.expected),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.path.is_empty() {
-            return f.write_str(&self.0.cause);
+            return f.write_str(&self.cause());
         }
-        write!(f, "{}: {}", self.pointer(), self.0.cause)
+        write!(f, "{}: {}", self.pointer(), self.cause())
     }
 }
 
@@ -150,7 +203,7 @@ impl std::error::Error for Error {}
 impl From<Fault> for Error {
     #[cold]
     fn from(fault: Fault) -> Error {
-        Error::new(format!("expected {}", fault.expected()))
+        Error::new(ErrorKind::Syntax, fault.expected(), "")
     }
 }
 
@@ -168,7 +221,10 @@ impl de::Error for Error {
         let message = message.to_string();
         // serde's message for an untagged enum contains the enum's name.
         let untagged = message.starts_with("data did not match any variant of untagged enum ");
-        Error::new(if untagged { Cow::Borrowed("expected another shape") } else { Cow::Owned(message) })
+        match untagged {
+            true => Error::new(ErrorKind::WrongValue, "another shape", ""),
+            false => Error::new(ErrorKind::Other, message, ""),
+        }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Error {
@@ -176,28 +232,28 @@ impl de::Error for Error {
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Error {
-        Error::mismatch(&expected.to_string(), &format!("another value ({})", kind(found)))
+        let found = format!("another value ({})", kind(found));
+        Error::new(ErrorKind::WrongValue, plain(&expected.to_string()).into_owned(), found)
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Error {
-        Error::mismatch(&expected.to_string(), &format!("length {length}"))
+        let found = format!("length {length}");
+        Error::new(ErrorKind::WrongValue, plain(&expected.to_string()).into_owned(), found)
     }
 
     fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Error {
-        Error::new(format!("expected {}, found another text", listed(variants)))
+        Error::unknown(ErrorKind::UnknownWord, variants, "another text")
     }
 
     fn unknown_field(field: &str, fields: &'static [&'static str]) -> Error {
-        let mut error = Error::new(format!("expected {}, found another name", listed(fields)));
-        error.0.is_unknown_name = true;
-        error.under(field)
+        Error::unknown(ErrorKind::UnknownName, fields, "another name").under(field)
     }
 
     fn missing_field(field: &'static str) -> Error {
-        Error::new("expected a value, found none").under(field)
+        Error::new(ErrorKind::Missing, "a value", "none").under(field)
     }
 
     fn duplicate_field(field: &'static str) -> Error {
-        Error::new("expected one value, found two").under(field)
+        Error::new(ErrorKind::Twice, "one value", "two").under(field)
     }
 }

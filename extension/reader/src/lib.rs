@@ -37,7 +37,7 @@ mod small;
 mod text;
 pub mod tokens;
 
-pub use error::{Error, Fault};
+pub use error::{Error, ErrorKind, Fault};
 pub use key::{Key, member};
 pub use raw::Raw;
 pub use rest::Rest;
@@ -67,7 +67,8 @@ pub fn from_str_small<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T,
 /// # Errors
 /// Fails if the bytes are not UTF-8, or the text is not valid JSON or does not match the type.
 pub fn from_slice<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
-    let (text, index) = block::text(bytes).map_err(|error| Error::new(format!("expected UTF-8: {error}")))?;
+    let (text, index) =
+        block::text(bytes).map_err(|error| Error::new(ErrorKind::Syntax, format!("UTF-8: {error}"), ""))?;
     read(text, &index)
 }
 

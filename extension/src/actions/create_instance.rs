@@ -140,8 +140,8 @@ pub(crate) fn create_waiting(
 fn normalise_provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
     let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
     if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
-        let message = "expected a type that is provisioned";
-        return Err(wrong_field("/product/product_type", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = ("", "a type that is provisioned");
+        return Err(wrong_field("/product/product_type", FieldErrorCode::NotAllowed, found, expected));
     }
     Ok(proposed)
 }

@@ -74,8 +74,8 @@ pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &
     let known = settings.defaults.get(family);
     match (proposed.is_default && proposed.values.active, known) {
         (true, Some(other)) if other.product_id != id => {
-            let message = format!("{} is already the default of family {family}", other.product_id);
-            return Err(wrong_field("/default", FieldErrorCode::Taken, message));
+            let (found, expected) = (format!("{} is already the default of family {family}", other.product_id), "");
+            return Err(wrong_field("/default", FieldErrorCode::Taken, found, expected));
         }
         (true, _) => {
             let account = proposed.decl.buy.as_ref().and_then(|buy| buy.account);
@@ -96,8 +96,8 @@ pub(crate) fn check_intervals(proposed: &Proposed, currency: &str) -> Ruled<()> 
     match missing.filter(|_| is_sold && !proposed.is_default) {
         None => Ok(()),
         Some(interval) => {
-            let message = format!("required: each {} has this price", proposed.decl.name);
-            Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message))
+            let (found, expected) = (format!("required: each {} has this price", proposed.decl.name), "");
+            Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, found, expected))
         }
     }
 }
@@ -105,18 +105,18 @@ pub(crate) fn check_intervals(proposed: &Proposed, currency: &str) -> Ruled<()> 
 /// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published prices.
 pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     if !proposed.decl.catalog {
-        let message =
-            format!("products of type {} belong to accounts: expected a type with `catalog: true`", proposed.decl.name);
-        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+        let (found, expected) =
+            (format!("products of type {} belong to accounts", proposed.decl.name), "a type with `catalog: true`");
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, found, expected));
     }
     let settings = desk.catalog.settings()?;
     let prices = proposed.prices(&settings.currency);
     if let Some(price) = prices.iter().find(|price| proposed.is_default && price.amount.amount_minor > 0) {
-        let message = format!(
-            "the plan is in force for accounts that pay nothing, and is sold by the {}: expected a plan without a price",
-            price.interval.name()
+        let (found, expected) = (
+            format!("the plan is in force for accounts that pay nothing, and is sold by the {}", price.interval.name()),
+            "a plan without a price",
         );
-        return Err(wrong_field("/default", FieldErrorCode::NotAllowed, message));
+        return Err(wrong_field("/default", FieldErrorCode::NotAllowed, found, expected));
     }
     if proposed.values.active
         && !settings.sync_prices
@@ -126,8 +126,8 @@ pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()>
             true => format!("/prices/{}/id", price.interval.name()),
             false => format!("/metadata/{PRICE_ID}"),
         };
-        let message = format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)");
-        return Err(wrong_field(&path, FieldErrorCode::Missing, message));
+        let (found, expected) = (format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)"), "");
+        return Err(wrong_field(&path, FieldErrorCode::Missing, found, expected));
     }
     check_intervals(proposed, &settings.currency)?;
     for price in price_rows(proposed, id, &settings.currency)? {
@@ -248,15 +248,15 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
     let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
-        let message = format!(
-            "{} is published at {} {}: expected this price, or another id",
-            price.id, published.amount_minor, published.currency
+        let (found, expected) = (
+            format!("{} is published at {} {}", price.id, published.amount_minor, published.currency),
+            "this price, or another id",
         );
-        return Err(wrong_field("/price", FieldErrorCode::ReadOnly, message));
+        return Err(wrong_field("/price", FieldErrorCode::ReadOnly, found, expected));
     }
     if current.product_id != price.product_id {
-        let message = format!("{} belongs to {}: expected another id", price.id, current.product_id);
-        return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, message));
+        let (found, expected) = (format!("{} belongs to {}", price.id, current.product_id), "another id");
+        return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, found, expected));
     }
     Ok(Some(current))
 }
@@ -285,8 +285,8 @@ pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
 pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
     let types = desk.catalog.types()?;
     if !types.iter().any(|decl| decl.catalog && decl.name == values.product_type) {
-        let message = format!("`{}` is not a product type of the catalog", values.product_type);
-        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = (format!("`{}` is not a product type of the catalog", values.product_type), "");
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, found, expected));
     }
     let mut body = Object::new();
     body.insert("product_type".to_owned(), json!(values.product_type));

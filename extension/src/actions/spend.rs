@@ -4,7 +4,6 @@ use crate::catalog::in_force::value_at;
 use crate::catalog::rate::{PaidBy, Rate, rate_at};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
-use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
@@ -49,8 +48,8 @@ pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<C
 fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || {
-        let values: Vec<&str> = rate.priced().collect();
-        let text = format!("rate of {} for {} `{value}`: expected {}", usage.meter, rate.by, one_of(&values));
+        let values = rate.priced().collect::<Vec<_>>().join(", ");
+        let text = format!("rate of {} for {} `{value}`: expected one of {values}", usage.meter, rate.by);
         Refusal::NotFound(text)
     };
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));

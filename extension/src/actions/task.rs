@@ -54,8 +54,8 @@ pub(crate) fn reply(desk: &mut Desk<'_>, instance: &Instance, name: &str, claims
             if !claims.is_empty() {
                 desk.account.release_claims(claims, None);
             }
-            let message = format!("verification failed: {code}");
-            let error = FieldError { path: "/outputs".to_owned(), code: FieldErrorCode::NotAllowed, message };
+            let found = format!("verification failed: {code}");
+            let error = FieldError::new("/outputs", FieldErrorCode::NotAllowed, found);
             Answer::Refused(Refusal::Invalid(vec![error]))
         }
     }

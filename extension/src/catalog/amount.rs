@@ -66,7 +66,9 @@ impl<'de> Visitor<'de> for AmountVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Amount, E> {
-        i64::try_from(number).map(Amount::Number).map_err(|_| E::custom("expected a whole number of 64 bits"))
+        i64::try_from(number)
+            .map(Amount::Number)
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &"a whole number of 64 bits"))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {

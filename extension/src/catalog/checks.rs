@@ -1,12 +1,13 @@
-//! Checks of a catalog when it is loaded: every name in a product type must be declared. Refusals contain the place of
-//! the error and the allowed values.
+//! Checks of a catalog when it is loaded: every name in a product type must be declared. Mistakes contain their place
+//! and the allowed values.
 
 use super::amount::Amount;
 use super::buy::Buy;
 use super::condition::Condition;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
-use super::no_effect;
+use super::mistakes::{Mistakes, refusal};
+use super::no_effect::{self, CATALOG_TRUE};
 use super::price::{Interval, PRICE_ID};
 use super::product::{PRICE_MEMBERS, Proposed};
 use super::rate::{PaidBy, Rates};
@@ -15,400 +16,395 @@ use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
 };
 use super::split::{Split, WHOLE_BP};
-use super::template::{field_of, places, places_of};
+use super::template::{field_of, places_at, places_in};
 use super::words::{WORD_BYTES, escaped, is_word, one_of};
 use crate::catalog::words::ID_BYTES;
-use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
-use extension_contract::FieldErrorCode;
+use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::Value;
 
-/// Returns the refusal of a catalog that cannot be decoded, with the place of the error and the allowed values.
-pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
-    let (pointer, cause) = (error.pointer(), error.cause());
-    // An unknown name is reported as an error of the object that contains it.
-    if let (true, Some((object, name))) = (error.is_unknown_name(), pointer.rsplit_once('/')) {
-        let name = name.replace("~1", "/").replace("~0", "~");
-        let message = format!("unknown field `{name}`: {cause}");
-        return wrong_field(&format!("{path}{object}"), FieldErrorCode::UnknownField, message);
-    }
-    wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)
-}
+/// The scope of the names of fields of types with a share.
+const SPLIT: &str = "split";
 
-/// Reads an entry of `product_types`: a complete type, or the name of a stored type.
-pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &OwnResources) -> Ruled<TypeDecl> {
+/// Reads an entry of `product_types`: a complete type, or the name of a stored type. Returns none if the entry is none
+/// of them.
+pub(crate) fn read_type(
+    entry: &str,
+    index: usize,
+    known: &[TypeDecl],
+    own: &OwnResources,
+    mistakes: &mut Mistakes,
+) -> Ruled<Option<TypeDecl>> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = extension_reader::from_str_small::<String>(entry) {
         let is_named = |decl: &&TypeDecl| decl.name == name || decl.aliases.contains(&name);
-        return known.iter().find(is_named).cloned().ok_or_else(|| {
+        let found = known.iter().find(is_named).cloned();
+        if found.is_none() {
             let names: Vec<&str> = known.iter().map(|decl| decl.name.as_str()).collect();
-            let message = match names.is_empty() {
-                true => format!("the catalog has no type `{name}` yet: expected its fields"),
-                false => format!("the catalog has no type `{name}`: expected its fields, or {}", one_of(&names)),
-            };
-            wrong_field(&path, FieldErrorCode::NotAllowed, message)
-        });
+            match names.is_empty() {
+                true => mistakes.unknown(&path, &name, "is no type of the catalog yet", "its fields"),
+                false => {
+                    let what = "is no type of the catalog, whose types are written with their fields";
+                    mistakes.unknown(&path, &name, what, one_of(&names));
+                }
+            }
+        }
+        return Ok(found);
     }
-    let decl: TypeDecl = extension_reader::from_str_small(entry).map_err(|error| unreadable(&path, &error))?;
+    let read = |entry: &str| extension_reader::from_str_small::<TypeDecl>(entry);
+    let decl = match read(entry) {
+        Ok(decl) => decl,
+        Err(_) => match mistakes.repair(entry, &path, |entry| read(entry).map(drop))? {
+            Some(rest) => read(&rest).map_err(|error| refusal(&path, &error))?,
+            None => return Ok(None),
+        },
+    };
     if !(1..=ID_BYTES).contains(&decl.name.len()) {
-        let message = format!("expected 1 to {ID_BYTES} bytes");
-        return Err(wrong_field(&format!("{path}/name"), FieldErrorCode::OutOfRange, message));
+        let expected = format!("1 to {ID_BYTES} bytes");
+        mistakes.add(&format!("{path}/name"), FieldErrorCode::OutOfRange, "", expected);
     }
     let decl = decl.complete();
-    check_type(&decl, &path, own)?;
-    Ok(decl)
+    if !mistakes.is_left_out(&path) {
+        check_type(&decl, &path, own, mistakes);
+    }
+    Ok(Some(decl))
 }
 
 /// Checks field declarations: which fields may have bounds, and that defaults are allowed values.
-pub(super) fn check_field_declarations(fields: &[Field], path: &str) -> Ruled<()> {
+pub(super) fn check_field_declarations(fields: &[Field], path: &str, mistakes: &mut Mistakes) {
     for (index, field) in fields.iter().enumerate() {
+        let place = format!("{path}/fields/{index}");
         if fields[..index].iter().any(|other| other.name == field.name) {
-            let message = format!("`{}` is already a field: expected another name", field.name);
-            return Err(wrong_field(&format!("{path}/fields/{index}/name"), FieldErrorCode::Taken, message));
+            let found = format!("`{}` is already a field", field.name);
+            mistakes.add(&format!("{place}/name"), FieldErrorCode::Taken, found, "another name");
+            mistakes.doubt(path);
         }
-        if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
-            let message = "a field of type milli has no bounds except 0: expected no `min` and no `max`";
-            return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
-        }
-        no_effect::check_field(field, &format!("{path}/fields/{index}"))?;
-        if let Err((code, message)) = schema::check_default(field) {
-            let message = format!("the field does not allow this default: {message}");
-            return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
-        }
+        check_field(field, &place, mistakes);
     }
-    Ok(())
+}
+
+/// Checks a declaration by itself.
+fn check_field(field: &Field, path: &str, mistakes: &mut Mistakes) {
+    if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
+        mistakes.wrong(path, "a field of type milli has no bounds except 0", "no `min` and no `max`");
+        return;
+    }
+    if no_effect::check_field(field, path, mistakes) {
+        return;
+    }
+    if let Err(error) = schema::check_default(field) {
+        let found = "the field does not allow this default";
+        mistakes.push(FieldError { path: format!("{path}/default"), found: found.to_owned(), ..error });
+    }
 }
 
 /// Checks a type by itself: references to its own fields, resources and meters, and the order of resources.
-fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
-    let unknown = |what: &str, name: &str| {
-        let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-        let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
-        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
-    };
-    no_effect::check_type(decl, path)?;
-    check_field_declarations(&decl.fields, path)?;
+fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mistakes) {
+    let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
+    no_effect::check_type(decl, path, mistakes);
+    check_field_declarations(&decl.fields, path, mistakes);
     // An undeclared metadata key may distinguish products as well.
     for (what, name) in [("id_by", &decl.id_by), ("infer_by", &decl.infer_by)] {
         let is_missing = |name: &&String| decl.field(name).is_none() && !(decl.extras && what == "infer_by");
         if let Some(name) = name.as_ref().filter(is_missing) {
-            return unknown(what, name);
+            mistakes.unknown_in(path, &format!("{path}/{what}"), name, "is not declared", one_of(&fields));
         }
     }
     if let Some(condition) = decl.condition.as_ref().filter(|condition| **condition != Condition::Plan) {
-        let message = format!("`{condition}` is no condition of a type: expected `plan`");
-        return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
+        mistakes.wrong(&format!("{path}/if"), format!("`{condition}` is no condition of a type"), "`plan`");
     }
-    if let Some(name) = &decl.rank_by {
-        check_number(decl, name, &format!("{path}/rank_by"))?;
+    if let Some(name) = decl.rank_by.as_ref().filter(|_| decl.family.is_some()) {
+        check_number(decl, name, path, &format!("{path}/rank_by"), mistakes);
     }
     for (key, granted) in &decl.grants {
-        check_amount(decl, granted.amount(), "product", &format!("{path}/grants/{}", escaped(key)))?;
-        check_places(decl, &places_of(key), "product", &format!("{path}/grants/{}", escaped(key)))?;
+        let place = format!("{path}/grants/{}", escaped(key));
+        let amount = if granted.condition().is_some() { format!("{place}/amount") } else { place.clone() };
+        check_amount(decl, granted.amount(), "product", path, &amount, mistakes);
+        check_places(decl, &places_in(key, &place), "product", path, mistakes);
         if granted.condition().is_some() && decl.family.is_some() {
-            let message = "a plan's grants have no condition, since conditions refer to them: expected an amount only";
-            return Err(wrong_field(
-                &format!("{path}/grants/{}/if", escaped(key)),
-                FieldErrorCode::NotAllowed,
-                message,
-            ));
+            let found = "a plan's grants have no condition, since conditions refer to them";
+            mistakes.wrong(&format!("{place}/if"), found, "an amount only");
         }
     }
     for (key, amount) in &decl.consumes {
-        check_amount(decl, amount, "instance", &format!("{path}/consumes/{}", escaped(key)))?;
+        check_amount(decl, amount, "instance", path, &format!("{path}/consumes/{}", escaped(key)), mistakes);
     }
     for (index, field) in decl.fields.iter().enumerate() {
         if let Some(key) = field.source_of.as_ref().filter(|key| !decl.consumes.contains_key(*key)) {
-            let consumed: Vec<&str> = decl.consumes.keys().map(String::as_str).collect();
-            let message = format!("the type does not consume `{key}`: expected {}", one_of(&consumed));
-            return Err(wrong_field(&format!("{path}/fields/{index}/source_of"), FieldErrorCode::NotAllowed, message));
+            let consumed: Vec<&String> = decl.consumes.keys().collect();
+            let place = format!("{path}/fields/{index}/source_of");
+            mistakes.unknown_in(path, &place, key, "is nothing that the type consumes", one_of(&consumed));
         }
     }
     for (index, left) in decl.on_paid.iter().enumerate() {
-        check_amount(decl, &left.credit, "product", &format!("{path}/on_paid/{index}/credit"))?;
+        check_amount(decl, &left.credit, "product", path, &format!("{path}/on_paid/{index}/credit"), mistakes);
     }
-    if !decl.on_paid.is_empty() && (!decl.catalog || decl.family.is_some()) {
-        let message = "only products sold once grant credits on payment, plans do not: expected `catalog: true` \
-                       and no `family`";
-        return Err(wrong_field(&format!("{path}/on_paid"), FieldErrorCode::NotAllowed, message));
+    let place = format!("{path}/on_paid");
+    let found = "only products sold once grant credits on payment, plans do not";
+    if !decl.on_paid.is_empty() && !decl.catalog {
+        mistakes.lacks(path, CATALOG_TRUE, &place, found, "`catalog: true` and no `family`");
+    } else if !decl.on_paid.is_empty() && decl.family.is_some() {
+        mistakes.wrong(&place, found, "`catalog: true` and no `family`");
     }
     if let Some(buy) = &decl.buy {
-        check_buy(decl, buy, &format!("{path}/buy"))?;
+        check_buy(decl, buy, path, mistakes);
     }
     if let Some(split) = &decl.split {
-        check_split(decl, split, &format!("{path}/split"))?;
+        check_split(decl, split, path, mistakes);
     }
     if decl.listing.is_some() && (decl.split.is_none() || decl.family.is_some()) {
-        let message = "accounts list only products with a share, and plans have none: expected `split` and no `family`";
-        return Err(wrong_field(&format!("{path}/listing"), FieldErrorCode::NotAllowed, message));
+        let found = "accounts list only products with a share, and plans have none";
+        mistakes.wrong(&format!("{path}/listing"), found, "`split` and no `family`");
+        // Its fields may be those of a share.
+        mistakes.doubt(SPLIT);
     }
-    if let Some(link) = &decl.plan
-        && decl.field(&link.field).is_none()
-    {
-        return unknown("plan/field", &link.field);
+    if let Some(link) = decl.plan.as_ref().filter(|link| decl.field(&link.field).is_none()) {
+        mistakes.unknown_in(path, &format!("{path}/plan/field"), &link.field, "is not declared", one_of(&fields));
     }
     for (index, resource) in decl.provisions.iter().enumerate() {
-        check_provision(resource, &decl.provisions[..index], &format!("{path}/provisions/{index}"), own)?;
+        check_provision(resource, &decl.provisions[..index], &format!("{path}/provisions/{index}"), own, mistakes);
     }
     if let Some(made) = &decl.from_checkout {
-        let words = [("session", None)];
-        check_words(&places_of(&made.name), &words, &format!("{path}/from_checkout/name"))?;
-        check_words(&places(&made.metadata), &words, &format!("{path}/from_checkout/metadata"))?;
-        let plan = made.plan.as_deref().unwrap_or_default();
-        check_words(&places_of(plan), &words, &format!("{path}/from_checkout/plan"))?;
+        let (words, place) = ([("session", None)], format!("{path}/from_checkout"));
+        check_words(&places_in(&made.name, &format!("{place}/name")), &words, mistakes);
+        check_words(&places_at(&made.metadata, &format!("{place}/metadata")), &words, mistakes);
+        check_words(&places_in(made.plan.as_deref().unwrap_or_default(), &format!("{place}/plan")), &words, mistakes);
         if decl.catalog || decl.plan.is_none() {
-            let message =
-                "only products paid by a plan are created from a checkout: expected `plan`, and no `catalog: true`";
-            return Err(wrong_field(&format!("{path}/from_checkout"), FieldErrorCode::NotAllowed, message));
+            let found = "only products paid by a plan are created from a checkout";
+            mistakes.wrong(&place, found, "`plan`, and no `catalog: true`");
         }
     }
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let idle = idle.map(|idle| ("lifecycle/idle".to_owned(), &idle.meter));
     let expected = decl.expects.iter().enumerate().map(|(index, of)| (format!("expects/{index}"), &of.meter));
     let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
-    if let Some((place, meter)) = idle.into_iter().chain(expected).find(|(_, meter)| !meters.contains(&meter.as_str()))
-    {
-        let message = format!("`{meter}` is not a meter of the type: expected {}", one_of(&meters));
-        return Err(wrong_field(&format!("{path}/{place}/meter"), FieldErrorCode::NotAllowed, message));
+    for (place, meter) in idle.into_iter().chain(expected).filter(|(_, meter)| !meters.contains(&meter.as_str())) {
+        let place = format!("{path}/{place}/meter");
+        mistakes.unknown_in(path, &place, meter, "is not a meter of the type", one_of(&meters));
     }
-    if !decl.expects.is_empty() && decl.provisions.is_empty() {
-        let message = "products without resources are never running: expected `provisions`";
-        return Err(wrong_field(&format!("{path}/expects"), FieldErrorCode::NotAllowed, message));
+    if decl.provisions.is_empty() {
+        let provisions = "`provisions`";
+        if !decl.expects.is_empty() {
+            let found = "products without resources are never running";
+            mistakes.lacks(path, provisions, &format!("{path}/expects"), found, provisions);
+        }
+        if decl.lifecycle.is_some() {
+            let found = "products without resources have no lifecycle";
+            mistakes.lacks(path, provisions, &format!("{path}/lifecycle"), found, provisions);
+        }
     }
-    if decl.lifecycle.is_some() && decl.provisions.is_empty() {
-        let message = "products without resources have no lifecycle: expected `provisions`";
-        return Err(wrong_field(&format!("{path}/lifecycle"), FieldErrorCode::NotAllowed, message));
-    }
-    check_tokens(decl, path, own)?;
-    check_views(decl, path)
+    check_tokens(decl, path, own, mistakes);
+    check_views(decl, path, mistakes);
 }
 
 /// Checks tokens: only products of the catalog have them, and their effects must exist.
-fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
+fn check_tokens(decl: &TypeDecl, of_type: &str, own: &OwnResources, mistakes: &mut Mistakes) {
+    if !decl.tokens.is_empty() && !decl.catalog {
+        let found = "only products of the catalog have tokens";
+        mistakes.lacks(of_type, CATALOG_TRUE, &format!("{of_type}/tokens"), found, CATALOG_TRUE);
+    }
     for (index, token) in decl.tokens.iter().enumerate() {
-        let path = format!("{path}/tokens/{index}");
-        let wrong = |place: &str, message: String| {
-            Err(wrong_field(&format!("{path}{place}"), FieldErrorCode::NotAllowed, message))
-        };
-        if !decl.catalog {
-            return wrong("", "only products of the catalog have tokens: expected `catalog: true`".to_owned());
-        }
+        let path = format!("{of_type}/tokens/{index}");
         if !is_word(&token.name) || decl.tokens[..index].iter().any(|other| other.name == token.name) {
-            return wrong("/name", format!("expected another name, 1 to {WORD_BYTES} of a-z, 0-9 and _"));
+            let expected = format!("another name, 1 to {WORD_BYTES} of a-z, 0-9 and _");
+            mistakes.wrong(&format!("{path}/name"), "", expected);
         }
         if token.at_most == 0 {
-            return Err(wrong_field(&format!("{path}/at_most"), FieldErrorCode::OutOfRange, "expected at least 1"));
+            mistakes.add(&format!("{path}/at_most"), FieldErrorCode::OutOfRange, "", "at least 1");
         }
-        let condition = required(&token.condition, &format!("{path}/if"))?;
-        check_places(decl, &places_of(condition), "product", &format!("{path}/if"))?;
-        check_places(decl, &places(&token.shows), "product", &format!("{path}/shows"))?;
+        if let Some(key) = required(&token.condition, &format!("{path}/if"), mistakes) {
+            check_places(decl, &places_in(key, &format!("{path}/if")), "product", of_type, mistakes);
+        }
+        check_places(decl, &places_at(&token.shows, &format!("{path}/shows")), "product", of_type, mistakes);
         let Some(redeem) = &token.redeem else { continue };
+        let path = format!("{path}/redeem");
         if redeem.at_most == Some(0) {
-            let place = format!("{path}/redeem/at_most");
-            return Err(wrong_field(&place, FieldErrorCode::OutOfRange, "expected at least 1"));
+            mistakes.add(&format!("{path}/at_most"), FieldErrorCode::OutOfRange, "", "at least 1");
         }
         let known = grants(own);
         if !known.contains(&redeem.run) {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            return wrong(
-                "/redeem/run",
-                format!("`{}` is not an effect for grants: expected {}", redeem.run, one_of(&known)),
-            );
+            mistakes.unknown(&format!("{path}/run"), &redeem.run, "is not an effect for grants", one_of(&known));
         }
-        check_places(decl, &places(&redeem.with), "product", &format!("{path}/redeem/with"))?;
+        check_places(decl, &places_at(&redeem.with, &format!("{path}/with")), "product", of_type, mistakes);
     }
-    Ok(())
 }
 
 /// Checks views. A view maps known statuses and has its own field name, and resources with a `phase` require the view
 /// `phase`.
-fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
-    let wrong = |place: &str, message: String| {
-        Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message))
-    };
+fn check_views(decl: &TypeDecl, path: &str, mistakes: &mut Mistakes) {
     let mut statuses = InstanceStatus::ALL.map(InstanceStatus::name).to_vec();
     statuses.push(REFUSED);
     for (name, view) in &decl.views {
-        let place = format!("views/{}", escaped(name));
+        let place = format!("{path}/views/{}", escaped(name));
         if decl.provisions.is_empty() {
-            return wrong(&place, "products without resources have no status: expected `provisions`".to_owned());
+            let found = "products without resources have no status";
+            mistakes.lacks(path, "`provisions`", &place, found, "`provisions`");
+            continue;
         }
         let is_ours = |field: &Field| field.set_by == SetBy::Service && field.field_type == FieldType::String;
         let is_taken = ["created_at", "purchase_id", "stripe_subscription_id", "user_id"].contains(&name.as_str());
         if is_taken || !decl.field(name).is_some_and(is_ours) {
-            return wrong(&place, format!("`{name}` is already a field: expected another name"));
+            mistakes.wrong(&place, format!("`{name}` is already a field"), "another name");
         }
-        if let Some(status) = view.keys().find(|status| !statuses.contains(&status.as_str())) {
-            return wrong(
-                &format!("{place}/{}", escaped(status)),
-                format!("`{status}` is not a status: expected {}", one_of(&statuses)),
-            );
+        for status in view.keys().filter(|status| !statuses.contains(&status.as_str())) {
+            let place = format!("{place}/{}", escaped(status));
+            mistakes.unknown_in(path, &place, status, "is not a status", one_of(&statuses));
         }
     }
     for (index, resource) in decl.provisions.iter().enumerate() {
         let by_hand = resource.or_manual.as_ref().and_then(|by_hand| by_hand.phase.as_ref());
         if (resource.phase.is_some() || by_hand.is_some()) && !decl.views.contains_key(PHASE) {
-            return wrong(
-                &format!("provisions/{index}/phase"),
-                format!("no view shows the phase: expected `views` with `{PHASE}`"),
-            );
+            let place = if resource.phase.is_some() { "phase" } else { "or_manual/phase" };
+            let (place, expected) = (format!("{path}/provisions/{index}/{place}"), format!("`views` with `{PHASE}`"));
+            mistakes.lacks(path, PHASE, &place, "no view shows the phase", &expected);
         }
     }
-    Ok(())
 }
 
 /// Checks a resource or step. Its effects exist, and it depends only on earlier entries, so there are no cycles.
-fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &OwnResources) -> Ruled<()> {
-    let wrong =
-        |what: &str, message: String| Err(wrong_field(&format!("{path}{what}"), FieldErrorCode::NotAllowed, message));
+fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &OwnResources, mistakes: &mut Mistakes) {
+    let at = |what: &str| format!("{path}/{what}");
     let verify = resource.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
     match (&resource.resource, &resource.run) {
         (Some(name), None) => {
             let optional = [(resource.backup, "backup"), (resource.backup, "restore"), (verify, "observe")];
             let optional = optional.into_iter().filter_map(|(is_used, verb)| is_used.then_some(verb));
-            let verbs = ["ensure", "change", "destroy"].into_iter().chain(optional);
-            if let Some(declared) = own.get(name) {
-                let needed: Vec<&str> = verbs.clone().collect();
-                if let Some(missing) = needed.iter().find(|verb| !declared.iter().any(|known| known == *verb)) {
-                    let message = format!(
-                        "`{name}` has no verb `{missing}`, which the resource of {path} needs: expected {}",
-                        needed.join(", ")
-                    );
+            let verbs: Vec<&str> = ["ensure", "change", "destroy"].into_iter().chain(optional).collect();
+            let has = |verb: &&&str| resources(verb, own).contains(&name.as_str());
+            match (own.get(name), verbs.iter().find(|verb| !has(verb))) {
+                (_, None) => {}
+                // The verb may be misspelt there.
+                (Some(_), _) if mistakes.is_wrong(&format!("/resources/{}", escaped(name))) => {}
+                (Some(_), Some(missing)) => {
+                    let found = format!("`{name}` has no verb `{missing}`, which the resource of {path} needs");
                     let place = format!("/resources/{}", escaped(name));
-                    return Err(wrong_field(&place, FieldErrorCode::Missing, message));
+                    mistakes.add(&place, FieldErrorCode::Missing, found, verbs.join(", "));
                 }
-            }
-            for verb in verbs {
-                let known = resources(verb, own);
-                if !known.contains(&name.as_str()) {
-                    return wrong(
-                        "/resource",
-                        format!("`{name}.{verb}` is not an effect: expected {}", one_of(&known)),
-                    );
+                (None, Some(verb)) => {
+                    let known = resources(verb, own);
+                    let what = match is_built_in(name) {
+                        true => format!("has no verb `{verb}`, which the resource needs"),
+                        false => "is no resource".to_owned(),
+                    };
+                    mistakes.unknown(&at("resource"), name, &what, one_of(&known));
                 }
             }
         }
         (None, Some(kind)) => {
             let known = steps(own);
             if !known.contains(kind) {
-                let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                return wrong("/run", format!("`{kind}` is not a step: expected {}", one_of(&known)));
+                mistakes.unknown(&at("run"), kind, "is not a step", one_of(&known));
             }
             let is_resource = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
             if is_resource || resource.variant.is_some() || resource.quota.is_some() {
-                let message =
-                    "a step is no resource: expected no suspends, backup, on_archive, variant, quota and verify";
-                return wrong("", message.to_owned());
+                let expected = "no suspends, backup, on_archive, variant, quota and verify";
+                mistakes.wrong(path, "a step is no resource", expected);
             }
         }
-        _ => return wrong("", "expected either `resource` or `run`".to_owned()),
+        _ => mistakes.wrong(path, "", "either `resource` or `run`"),
     }
     if let Some(limit) = &resource.at_most {
         if resource.or_manual.is_none() || resource.run.is_some() {
-            let message = "a person creates further resources: expected `resource` and `or_manual`";
-            return wrong("/at_most", message.to_owned());
+            mistakes.wrong(&at("at_most"), "a person creates further resources", "`resource` and `or_manual`");
         }
         if limit.count.is_empty() || limit.count.values().any(|most| !(1..=STOCK_MAX).contains(most)) {
-            let message = format!("expected a number from 1 to {STOCK_MAX} for each value");
-            return Err(wrong_field(&format!("{path}/at_most/count"), FieldErrorCode::OutOfRange, message));
+            let expected = format!("a number from 1 to {STOCK_MAX} for each value");
+            mistakes.add(&at("at_most/count"), FieldErrorCode::OutOfRange, "", expected);
         }
     }
-    if let Some(name) = resource.after.iter().find(|name| !earlier.iter().any(|other| other.name == **name)) {
-        let earlier: Vec<&str> = earlier.iter().map(|resource| resource.name.as_str()).collect();
-        return wrong("/after", format!("`{name}` is not declared before it: expected {}", one_of(&earlier)));
+    for (index, name) in resource.after.iter().enumerate() {
+        if !earlier.iter().any(|other| other.name == *name) {
+            let earlier: Vec<&str> = earlier.iter().map(|resource| resource.name.as_str()).collect();
+            let expected = match earlier.is_empty() {
+                true => "no `after` at the first entry".into(),
+                false => one_of(&earlier),
+            };
+            let place = at(&format!("after/{index}"));
+            mistakes.unknown_in(path, &place, name, "is not declared before it", expected);
+        }
     }
     if earlier.iter().any(|other| other.name == resource.name) {
-        return wrong("/name", format!("`{}` is already declared: expected another name", resource.name));
+        mistakes.wrong(&at("name"), format!("`{}` is already declared", resource.name), "another name");
     }
     let asks = resource.or_manual.iter().flat_map(|by_hand| by_hand.asks.iter().enumerate());
     for (index, field) in asks {
-        no_effect::check_field(field, &format!("{path}/or_manual/asks/{index}"))?;
-        if let Err((_, message)) = schema::check_default(field) {
-            return wrong(
-                &format!("/or_manual/asks/{index}/default"),
-                format!("the field does not allow this default: {message}"),
-            );
-        }
+        check_field(field, &at(&format!("or_manual/asks/{index}")), mistakes);
     }
-    Ok(())
 }
 
 /// Checks the names of the business's own configuration keys and resources: they are words and not built in.
-pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
+pub(crate) fn check_own(config: &[String], resources: &OwnResources, mistakes: &mut Mistakes) {
     let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
     let config = config.iter().map(|key| ("config", key, is_setting(key)));
     let names = resources.keys().map(|name| ("resources", name, is_built_in(name)));
     for (clause, name, is_taken) in config.chain(names) {
         let path = format!("/{clause}/{}", escaped(name));
         if !is_word(name) {
-            let message = format!("expected 1 to {WORD_BYTES} of a-z, 0-9 and _, a letter first");
-            return Err(wrong_field(&path, FieldErrorCode::BadFormat, message));
-        }
-        if is_taken {
-            return Err(wrong_field(&path, FieldErrorCode::Taken, "the name is built in: expected another name"));
+            let expected = format!("1 to {WORD_BYTES} of a-z, 0-9 and _, a letter first");
+            mistakes.add(&path, FieldErrorCode::BadFormat, format!("`{name}` is no word"), expected);
+        } else if is_taken {
+            mistakes.add(&path, FieldErrorCode::Taken, "the name is built in", "another name");
         }
     }
     for (name, verbs) in resources {
-        if let Some(index) = verbs.iter().position(|verb| !is_word(verb)) {
+        for (index, verb) in verbs.iter().enumerate().filter(|(_, verb)| !is_word(verb)) {
             let place = format!("/resources/{}/{index}", escaped(name));
-            let message = format!("expected {}, or 1 to {WORD_BYTES} of a-z, 0-9 and _ for a step", one_of(&VERBS));
-            return Err(wrong_field(&place, FieldErrorCode::BadFormat, message));
+            let form = format!("1 to {WORD_BYTES} of a-z, 0-9 and _ for a step");
+            let expected = Expected::names(VERBS.iter().map(|verb| (*verb).to_owned()).chain([form]));
+            let error = FieldError::new(place, FieldErrorCode::BadFormat, "").expecting(expected);
+            mistakes.push(error.suggesting(verb));
         }
     }
-    Ok(())
 }
 
 /// Checks that a number is not negative, that the placeholders of an amount are known, and that an amount that is a
 /// field is a numeric field.
-fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
+fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, of_type: &str, path: &str, mistakes: &mut Mistakes) {
     if let Amount::Number(number @ ..0) = amount {
-        let message = format!("`{number}` is not an amount: expected a whole number from 0, or `unlimited`");
-        return Err(wrong_field(path, FieldErrorCode::OutOfRange, message));
+        mistakes.wrong(path, format!("`{number}` is not an amount"), "a whole number from 0, or `unlimited`");
+        return;
     }
-    check_places(decl, &amount.places(), scope, path)?;
-    match amount.field(scope).filter(|name| *name != "id" && !(decl.extras && decl.field(name).is_none())) {
-        Some(name) => {
-            check_number(decl, name, path)?;
-            no_effect::check_bound(decl, name, path)
-        }
-        None => Ok(()),
+    let places: Vec<(String, &str)> = amount.places().into_iter().map(|place| (path.to_owned(), place)).collect();
+    if !check_places(decl, &places, scope, of_type, mistakes) {
+        return;
+    }
+    let field = amount.field(scope).filter(|name| *name != "id" && !(decl.extras && decl.field(name).is_none()));
+    if let Some(name) = field.filter(|name| check_number(decl, name, of_type, path, mistakes)) {
+        no_effect::check_bound(decl, name, path, mistakes);
     }
 }
 
-/// Returns the entitlement of a condition. Fails if the condition is about something else.
-fn required<'c>(condition: &'c Condition, path: &str) -> Ruled<&'c str> {
-    condition.entitlement().ok_or_else(|| {
-        let message = format!("`{condition}` is no condition here: expected `allowed.ENTITLEMENT`");
-        wrong_field(path, FieldErrorCode::NotAllowed, message)
-    })
+/// Returns the entitlement of a condition. Adds a mistake if the condition is about something else.
+fn required<'c>(condition: &'c Condition, path: &str, mistakes: &mut Mistakes) -> Option<&'c str> {
+    let key = condition.entitlement();
+    if key.is_none() {
+        mistakes.wrong(path, format!("`{condition}` is no condition here"), "`allowed.ENTITLEMENT`");
+    }
+    key
 }
 
-/// Returns the fields as they are written in templates, for a message.
-fn places_in(source: &str, fields: &[&str]) -> String {
-    let places: Vec<String> = fields.iter().map(|field| format!("{{{source}.{field}}}")).collect();
-    one_of(&places.iter().map(String::as_str).collect::<Vec<_>>())
+/// Returns the fields as they are written in templates.
+fn fields_in(source: &str, fields: &[&str]) -> Expected {
+    one_of(&fields.iter().map(|field| format!("{{{source}.{field}}}")).collect::<Vec<_>>())
 }
 
-/// Returns the conditions about these entitlements, for a message.
-fn allowed_of(keys: &[&str]) -> String {
-    let conditions: Vec<String> = keys.iter().map(|key| format!("allowed.{key}")).collect();
-    one_of(&conditions.iter().map(String::as_str).collect::<Vec<_>>())
+/// Returns the conditions about these entitlements.
+fn allowed_of(keys: &[&str]) -> Expected {
+    one_of(&keys.iter().map(|key| format!("allowed.{key}")).collect::<Vec<_>>())
 }
 
 /// Checks that a field is numeric or a truth value.
-fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
+fn check_number(decl: &TypeDecl, name: &str, of_type: &str, path: &str, mistakes: &mut Mistakes) -> bool {
     let counts = |field: &&Field| {
         matches!(field.field_type, FieldType::Int | FieldType::Money | FieldType::Milli | FieldType::Bool)
     };
     let fields: Vec<&str> = decl.fields.iter().filter(counts).map(|field| field.name.as_str()).collect();
-    match fields.contains(&name) {
-        true => Ok(()),
-        false => {
-            let message = format!("`{name}` is not a numeric field: expected {}", one_of(&fields));
-            Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
-        }
+    if !fields.contains(&name) {
+        mistakes.unknown_in(of_type, path, name, "is not a numeric field", one_of(&fields));
     }
+    fields.contains(&name)
 }
 
 /// The first word of a placeholder with the names that may follow it; `None` if any name may follow.
@@ -426,137 +422,142 @@ fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a st
     Some(fields)
 }
 
-/// Checks that each placeholder begins with one of the words and continues with a known name.
-pub(super) fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ruled<()> {
-    for place in places {
+/// Checks that each placeholder begins with one of the words and continues with a known name. Each has its place.
+pub(super) fn check_words(places: &[(String, &str)], words: &[Word<'_>], mistakes: &mut Mistakes) {
+    for (path, place) in places {
         let (word, name) = place.split_once('.').unwrap_or((place, ""));
         // Configuration has no members.
         let name = if word == "config" { name } else { name.split('.').next().unwrap_or_default() };
         let expected = match words.iter().find(|(known, _)| *known == word) {
             Some((_, Some(names))) if !names.contains(&name) => one_of(names),
-            Some((_, None)) if name.is_empty() => format!("`{{{word}.NAME}}`"),
+            Some((_, None)) if name.is_empty() => format!("`{{{word}.NAME}}`").into(),
             Some(_) => continue,
             // The metadata of a product has the name `instance`, `plan` or `product` here.
             None => match words.iter().find(|(_, names)| names.as_ref().is_some_and(|names| names.contains(&name))) {
-                Some((known, _)) if word == "metadata" => format!("`{{{known}.{name}}}`"),
+                Some((known, _)) if word == "metadata" => format!("`{{{known}.{name}}}`").into(),
                 _ => one_of(&words.iter().map(|(known, _)| *known).collect::<Vec<_>>()),
             },
         };
-        let message = format!("`{{{place}}}` is not declared: expected {expected}");
-        return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        let is_known = words.iter().any(|(known, _)| *known == word);
+        let found = format!("`{{{place}}}` is not declared");
+        let error = FieldError::new(path, FieldErrorCode::NotAllowed, found).expecting(expected);
+        mistakes.push(match word {
+            "metadata" => error.suggesting(&format!("{{{place}}}")),
+            _ => error.suggesting(if is_known { name } else { word }),
+        });
     }
-    Ok(())
 }
 
-/// Checks that placeholders begin with `word` and name fields of the type.
-fn check_places(decl: &TypeDecl, places: &[&str], word: &str, path: &str) -> Ruled<()> {
-    for place in places {
+/// Checks that placeholders begin with `word` and name fields of the type. Returns true if they do.
+fn check_places(
+    decl: &TypeDecl,
+    places: &[(String, &str)],
+    word: &str,
+    of_type: &str,
+    mistakes: &mut Mistakes,
+) -> bool {
+    let mut are_right = true;
+    for (path, place) in places {
         let (scope, name) = place.split_once('.').unwrap_or((place, ""));
+        let name = name.split('.').next().unwrap_or_default();
         if scope != word {
             let field = if decl.field(name).is_some() { name } else { "FIELD" };
-            let message = format!("`{{{place}}}` is not defined: expected `{{{word}.{field}}}`");
-            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
-        }
-        let name = name.split('.').next().unwrap_or_default();
-        if name != "id" && !decl.extras && decl.field(name).is_none() {
+            let found = format!("`{{{place}}}` is not defined");
+            let error = FieldError::new(path, FieldErrorCode::NotAllowed, found);
+            mistakes.push(error.expecting(format!("`{{{word}.{field}}}`")).suggesting(&format!("{{{place}}}")));
+        } else if name != "id" && !decl.extras && decl.field(name).is_none() {
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-            let message = format!("`{{{place}}}` does not name a field: expected {}", one_of(&fields));
-            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+            mistakes.unknown_in(of_type, path, &format!("{{{place}}}"), "does not name a field", one_of(&fields));
+        } else {
+            continue;
         }
+        are_right = false;
     }
-    Ok(())
+    are_right
 }
 
 /// Checks the clause `buy`: its fields, and its placeholders of `product` and `account`.
-fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
+fn check_buy(decl: &TypeDecl, buy: &Buy, of_type: &str, mistakes: &mut Mistakes) {
+    let path = format!("{of_type}/buy");
     if !decl.catalog {
-        let message = "only products of the catalog can be bought: expected `catalog: true`";
-        return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        let found = "only products of the catalog can be bought";
+        mistakes.lacks(of_type, CATALOG_TRUE, &path, found, CATALOG_TRUE);
     }
     if let Some(limit) = &buy.at_most {
         if limit.count != 1 {
-            let message = "an account has one product for each value: expected 1";
-            return Err(wrong_field(&format!("{path}/at_most/count"), FieldErrorCode::OutOfRange, message));
+            let found = "an account has one product for each value";
+            mistakes.add(&format!("{path}/at_most/count"), FieldErrorCode::OutOfRange, found, "1");
         }
         let is_named =
             |field: &&Field| field.required && matches!(field.field_type, FieldType::String | FieldType::Enum);
         let fields: Vec<&str> = decl.fields.iter().filter(is_named).map(|field| field.name.as_str()).collect();
         if !field_of(&limit.per, "product").is_some_and(|name| fields.contains(&name)) {
-            let message =
-                format!("`{}` is not a required text field: expected {}", limit.per, places_in("product", &fields));
-            return Err(wrong_field(&format!("{path}/at_most/per"), FieldErrorCode::NotAllowed, message));
+            let place = format!("{path}/at_most/per");
+            let expected = fields_in("product", &fields);
+            mistakes.unknown_in(of_type, &place, &limit.per, "is not a required text field", expected);
         }
     }
     if let Some(condition) = &buy.condition {
-        required(condition, &format!("{path}/if"))?;
-    }
-    if buy.condition.is_some() && decl.family.is_some() {
-        let message =
-            "a plan is bought without a condition, since conditions refer to grants of plans: expected no `if`";
-        return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
+        let place = format!("{path}/if");
+        match decl.family {
+            Some(_) => {
+                let found = "a plan is bought without a condition, since conditions refer to grants of plans";
+                mistakes.wrong(&place, found, "no `if`");
+            }
+            None => drop(required(condition, &place, mistakes)),
+        }
     }
     if buy.quantity.is_some_and(|quantity| quantity.at_most == 0) {
-        return Err(wrong_field(
-            &format!("{path}/quantity/at_most"),
-            FieldErrorCode::OutOfRange,
-            "expected at least 1",
-        ));
+        mistakes.add(&format!("{path}/quantity/at_most"), FieldErrorCode::OutOfRange, "", "at least 1");
     }
+    let mut places = places_at(&buy.metadata, &format!("{path}/metadata"));
     for (name, url) in [("success_url", &buy.success_url), ("cancel_url", &buy.cancel_url)] {
-        url.as_ref().map_or(Ok(()), |url| return_address::check(url, &format!("{path}/{name}")))?;
+        let (Some(url), place) = (url, format!("{path}/{name}")) else { continue };
+        mistakes.extend(return_address::check(url, &place));
+        places.extend(places_in(url, &place));
     }
-    let texts = places(&buy.metadata).into_iter();
-    let urls = [&buy.success_url, &buy.cancel_url].into_iter().flatten().flat_map(|url| places_of(url));
-    let of_product: Vec<&str> = texts.chain(urls).filter(|place| *place != "account.id").collect();
-    check_places(decl, &of_product, "product", path)
+    places.retain(|(_, place)| *place != "account.id");
+    check_places(decl, &places, "product", of_type, mistakes);
 }
 
 /// Checks the clause `split`: it must refer to a required field with an account.
-fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
+fn check_split(decl: &TypeDecl, split: &Split, of_type: &str, mistakes: &mut Mistakes) {
+    let path = format!("{of_type}/split");
     if !decl.catalog {
-        return Err(wrong_field(
-            path,
-            FieldErrorCode::NotAllowed,
-            "only products of the catalog can be sold: expected `catalog: true`",
-        ));
+        mistakes.lacks(of_type, CATALOG_TRUE, &path, "only products of the catalog can be sold", CATALOG_TRUE);
     }
     let is_account = |field: &&Field| field.required && field.format == Some(Format::Account);
     let fields: Vec<&str> = decl.fields.iter().filter(is_account).map(|field| field.name.as_str()).collect();
     if split.field().is_none_or(|name| !fields.contains(&name)) {
-        let message = format!(
-            "`{}` does not refer to a required field with format account: expected `{{product.FIELD}}` with {}",
-            split.to,
-            one_of(&fields)
-        );
-        return Err(wrong_field(&format!("{path}/to"), FieldErrorCode::NotAllowed, message));
+        let what = "does not refer to a required field with format account";
+        mistakes.unknown_in(of_type, &format!("{path}/to"), &split.to, what, fields_in("product", &fields));
     }
     if split.hold.whole_days().is_none() {
-        return Err(wrong_field(&format!("{path}/hold"), FieldErrorCode::BadFormat, "expected whole days, as in 7d"));
+        mistakes.add(&format!("{path}/hold"), FieldErrorCode::BadFormat, "", "whole days, as in 7d");
     }
     if split.share_bp > WHOLE_BP {
-        let message = format!("expected basis points, 0 to {WHOLE_BP}");
-        return Err(wrong_field(&format!("{path}/share_bp"), FieldErrorCode::OutOfRange, message));
+        let expected = format!("basis points, 0 to {WHOLE_BP}");
+        mistakes.add(&format!("{path}/share_bp"), FieldErrorCode::OutOfRange, "", expected);
     }
-    Ok(())
 }
 
 /// Checks that a product of a catalog has its prices in `prices` alone.
-pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
+pub(crate) fn check_prices(body: &Object, path: &str, mistakes: &mut Mistakes) {
     let objects = ["metadata", "features"]
         .into_iter()
-        .filter_map(|name| Some((format!("/{name}"), body.get(name)?.as_object()?)));
-    for (path, object) in objects.chain([(String::new(), body)]) {
+        .filter_map(|name| Some((format!("{path}/{name}"), body.get(name)?.as_object()?)));
+    for (path, object) in objects.chain([(path.to_owned(), body)]) {
         let is_given = |name: &&str| object.get(*name).is_some_and(|value| !value.is_null());
         let Some(name) = PRICE_MEMBERS.into_iter().chain([PRICE_ID]).find(is_given) else { continue };
-        let message = match price_now(body) {
-            Some(now) => format!("`{name}` is an old spelling: expected `prices: {now}`"),
-            None => format!(
-                "a catalog has prices in `prices` alone: expected `prices: {{INTERVAL: {{amount, id}}}}`, or no `{name}`"
-            ),
-        };
-        return Err(wrong_field(&format!("{path}/{name}"), FieldErrorCode::NotAllowed, message));
+        let place = format!("{path}/{name}");
+        match price_now(body) {
+            Some(now) => mistakes.wrong(&place, format!("`{name}` is an old spelling"), format!("`prices: {now}`")),
+            None => {
+                let found = "a catalog has prices in `prices` alone";
+                mistakes.wrong(&place, found, format!("`prices: {{INTERVAL: {{amount, id}}}}`, or no `{name}`"));
+            }
+        }
     }
-    Ok(())
 }
 
 /// Returns how the only price of a product is written in a catalog; `None` if the product has no amount.
@@ -573,229 +574,254 @@ fn price_now(body: &Object) -> Option<String> {
 }
 
 /// Checks that products of one type have different values of their `infer_by` field, by which products are selected.
-pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed)]) -> Ruled<()> {
-    let Some(key) = &proposed.decl.infer_by else { return Ok(()) };
-    let Some(value) = proposed.metadata.get(key) else { return Ok(()) };
+pub(crate) fn check_told_apart(
+    proposed: &Proposed,
+    earlier: &[(usize, String, Proposed)],
+    path: &str,
+    mistakes: &mut Mistakes,
+) {
+    let Some(key) = &proposed.decl.infer_by else { return };
+    let Some(value) = proposed.metadata.get(key) else { return };
     let is_same = |other: &Proposed| other.decl.name == proposed.decl.name && other.metadata.get(key) == Some(value);
-    match earlier.iter().find(|(_, other)| is_same(other)) {
-        None => Ok(()),
-        Some((id, _)) => {
-            let message = format!("`{id}` has the same value, and `{key}` must differ within a type: expected another");
-            Err(wrong_field(&format!("/metadata/{}", escaped(key)), FieldErrorCode::Taken, message))
-        }
+    if let Some((_, id, _)) = earlier.iter().find(|(.., other)| is_same(other)) {
+        let found = format!("`{id}` has the same value, and `{key}` must differ within a type");
+        let place = format!("{path}/metadata/{}", escaped(key));
+        mistakes.add(&place, FieldErrorCode::Taken, found, "another");
     }
 }
 
 /// Checks that each price of a product has an id of its own, also beside the products before it in the document.
-pub(crate) fn check_own_prices(proposed: &Proposed, earlier: &[(String, Proposed)], currency: &str) -> Ruled<()> {
+pub(crate) fn check_own_prices(
+    proposed: &Proposed,
+    earlier: &[(usize, String, Proposed)],
+    currency: &str,
+    path: &str,
+    mistakes: &mut Mistakes,
+) {
     let own = proposed.prices(currency);
     for (index, price) in own.iter().enumerate() {
         let Some(id) = &price.id else { continue };
         let has = |other: &Proposed| other.prices(currency).iter().any(|other| other.id.as_ref() == Some(id));
-        let taken = earlier.iter().find(|(_, other)| has(other)).map(|(product, _)| format!("`{product}`"));
+        let taken = earlier.iter().find(|(.., other)| has(other)).map(|(_, product, _)| format!("`{product}`"));
         let twice = own[..index].iter().find(|other| other.id.as_ref() == Some(id));
         let taken = taken.or_else(|| twice.map(|other| format!("the interval `{}`", other.interval.name())));
         if let Some(other) = taken {
-            let message = format!("`{id}` is already the price of {other}: expected another id");
-            return Err(wrong_field(&format!("/prices/{}/id", price.interval.name()), FieldErrorCode::Taken, message));
+            let found = format!("`{id}` is already the price of {other}");
+            let place = format!("{path}/prices/{}/id", price.interval.name());
+            mistakes.add(&place, FieldErrorCode::Taken, found, "another id");
         }
     }
-    Ok(())
 }
 
 /// Checks entitlements: only counters have periods and alerts.
-pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
+pub(crate) fn check_entitlements(entitlements: &Entitlements, mistakes: &mut Mistakes) {
     for (key, decl) in entitlements {
         let path = format!("/entitlements/{}", escaped(key));
         let is_counter = decl.kind == EntitlementKind::Counter;
         if !is_counter && (decl.period.is_some() || !decl.alerts.is_empty()) {
-            let message = "only a counter has a period and alerts: expected `kind: counter`";
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+            mistakes.wrong(&path, "only a counter has a period and alerts", "`kind: counter`");
         }
-        if let Some(index) = decl.alerts.iter().position(|percent| !(1..=100).contains(percent)) {
-            let message = "expected a percentage from 1 to 100";
-            return Err(wrong_field(&format!("{path}/alerts/{index}"), FieldErrorCode::OutOfRange, message));
+        let wrong = decl.alerts.iter().enumerate().filter(|(_, percent)| !(1..=100).contains(*percent));
+        for (index, _) in wrong {
+            let place = format!("{path}/alerts/{index}");
+            mistakes.add(&place, FieldErrorCode::OutOfRange, "", "a percentage from 1 to 100");
         }
     }
-    Ok(())
+}
+
+/// Returns the entitlements that plans grant.
+fn granted_by_plans(types: &[TypeDecl]) -> Vec<&str> {
+    let plans = types.iter().filter(|decl| decl.family.is_some());
+    plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect()
+}
+
+/// Checks that a plan grants the entitlement of a condition. A condition that no plan can meet would fail later, with a
+/// customer's event.
+fn check_condition(
+    condition: &Condition,
+    by_plans: &[&str],
+    entitlements: &Entitlements,
+    path: &str,
+    mistakes: &mut Mistakes,
+) {
+    let Some(key) = required(condition, path, mistakes) else { return };
+    if by_plans.contains(&key) || mistakes.may_be(key) {
+        return;
+    }
+    match declared(entitlements, key) {
+        None => {
+            let what = "is not granted by any plan";
+            mistakes.unknown(path, &condition.to_string(), what, allowed_of(by_plans));
+        }
+        Some(_) => {
+            let found = format!("`{condition}` is not granted by any plan");
+            mistakes.absent(&["product_types"], path, found, allowed_of(by_plans));
+        }
+    }
 }
 
 /// Checks rates: a meter is not an entitlement, prices are not negative, and plans can meet the conditions.
-pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
-    no_effect::check_meters(rates, types)?;
-    let plans = types.iter().filter(|decl| decl.family.is_some());
-    let by_plans: Vec<&str> = plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
+pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl], mistakes: &mut Mistakes) {
+    no_effect::check_meters(rates, types, mistakes);
+    let by_plans = granted_by_plans(types);
     for (meter, rate) in rates {
         let path = format!("/rates/{}", escaped(meter));
-        if declared(entitlements, meter).is_some() {
-            let message =
-                format!("`{meter}` is an entitlement, and usage of an entitlement has no price: expected another name");
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+        if mistakes.is_left_out(&path) {
+            continue;
         }
-        if let Some((value, _)) = rate.micros.iter().find(|(_, micros)| **micros < 0) {
+        if declared(entitlements, meter).is_some() {
+            let found = format!("`{meter}` is an entitlement, and usage of an entitlement has no price");
+            mistakes.wrong(&path, found, "another name");
+        }
+        for (value, _) in rate.micros.iter().filter(|(_, micros)| **micros < 0) {
             let place = format!("{path}/micros/{}", escaped(value));
-            return Err(wrong_field(&place, FieldErrorCode::OutOfRange, "expected at least 0"));
+            mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
         }
         if rate.priced().next().is_none() {
-            let message = "expected `micros` or `per_million` with a price for each value of `by`";
-            return Err(wrong_field(&format!("{path}/micros"), FieldErrorCode::Missing, message));
+            let expected = "`micros` or `per_million` with a price for each value of `by`";
+            mistakes.add(&format!("{path}/micros"), FieldErrorCode::Missing, "", expected);
         }
-        if let Some(value) = rate.per_million.keys().find(|value| rate.micros.contains_key(*value)) {
+        for value in rate.per_million.keys().filter(|value| rate.micros.contains_key(*value)) {
             let place = format!("{path}/per_million/{}", escaped(value));
-            let message = format!("`{value}` has a price in `micros`, too: expected one price");
-            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+            mistakes.wrong(&place, format!("`{value}` has a price in `micros`, too"), "one price");
         }
         if rate.pay.is_empty() {
-            return Err(wrong_field(&format!("{path}/pay"), FieldErrorCode::Missing, "expected credits or invoice"));
-        }
-        if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
-            let message = "expected {min, limit, if} if `pay` contains `invoice`, else nothing";
-            return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
+            mistakes.add(&format!("{path}/pay"), FieldErrorCode::Missing, "", Expected::names(["credits", "invoice"]));
+        } else if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
+            let expected = "{min, limit, if} if `pay` contains `invoice`, else nothing";
+            mistakes.add(&format!("{path}/invoice"), FieldErrorCode::Missing, "", expected);
         }
         if let Some(seller) = &rate.seller {
             let numbers = types.iter().filter(|decl| decl.split.is_some()).flat_map(|decl| &decl.fields);
             let numbers = numbers.filter(|field| field.field_type == FieldType::Int).map(|field| field.name.as_str());
             let numbers: Vec<&str> = numbers.collect();
-            if !numbers.contains(&seller.field()) {
-                let message = format!(
-                    "`{}` is not a whole-number field of a type with `split`: expected {}",
-                    seller.micros,
-                    places_in("product", &numbers)
-                );
-                return Err(wrong_field(&format!("{path}/seller/micros"), FieldErrorCode::NotAllowed, message));
+            if !numbers.contains(&seller.field()) && !mistakes.may_be(seller.field()) {
+                let (place, what) =
+                    (format!("{path}/seller/micros"), "is not a whole-number field of a type with `split`");
+                mistakes.unknown_in(SPLIT, &place, &seller.micros, what, fields_in("product", &numbers));
             }
         }
-        if let Some(terms) = &rate.invoice {
-            no_effect::check_invoice(terms, &format!("{path}/invoice"))?;
-        }
-        let Some(condition) = rate.invoice.as_ref().and_then(|terms| terms.condition.as_ref()) else { continue };
-        let key = required(condition, &format!("{path}/invoice/if"))?;
-        if !by_plans.contains(&key) {
-            let message = format!("`{key}` is not granted by any plan: expected {}", allowed_of(&by_plans));
-            return Err(wrong_field(&format!("{path}/invoice/if"), FieldErrorCode::NotAllowed, message));
+        let Some(terms) = &rate.invoice else { continue };
+        no_effect::check_invoice(terms, &format!("{path}/invoice"), mistakes);
+        if let Some(condition) = &terms.condition {
+            check_condition(condition, &by_plans, entitlements, &format!("{path}/invoice/if"), mistakes);
         }
     }
-    Ok(())
+}
+
+/// The rest of a catalog, to which a type refers.
+pub(crate) struct Others<'c> {
+    /// All types.
+    pub types: &'c [TypeDecl],
+    /// The declared entitlements.
+    pub entitlements: &'c Entitlements,
+    /// The business's own configuration keys.
+    pub config: &'c [String],
 }
 
 /// Checks a type's references to the rest of the catalog: families, entitlements, fields and configuration keys. An
 /// unresolved reference would fail later, with a customer's event.
-pub(crate) fn check_names(
-    decl: &TypeDecl,
-    types: &[TypeDecl],
-    entitlements: &Entitlements,
-    config: &[String],
-    path: &str,
-) -> Ruled<()> {
-    let unknown = |what: String, name: &str, expected: String| {
-        let message = format!("`{name}` is not declared: expected {expected}");
-        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
-    };
-    let one_of = |names: Vec<&str>| one_of(&names);
-    let keys = || entitlements.keys().map(String::as_str).collect::<Vec<_>>();
+pub(crate) fn check_names(decl: &TypeDecl, others: &Others<'_>, path: &str, mistakes: &mut Mistakes) {
+    let Others { types, entitlements, config } = *others;
+    let keys: Vec<&str> = entitlements.keys().map(String::as_str).collect();
     let is_declared = |key: &str| declared(entitlements, key).is_some();
     let used = decl.grants.keys().map(|key| ("grants", key)).chain(decl.consumes.keys().map(|key| ("consumes", key)));
-    for (clause, key) in used {
-        if !is_declared(key) {
-            return unknown(format!("{clause}/{}", escaped(key)), key, one_of(keys()));
-        }
+    let used = used.map(|(clause, key)| (format!("{clause}/{}", escaped(key)), key));
+    let quotas = decl.provisions.iter().enumerate();
+    let quotas =
+        quotas.filter_map(|(index, resource)| Some((format!("provisions/{index}/quota"), resource.quota.as_ref()?)));
+    let counted = decl.meters.iter().enumerate();
+    let counted = counted.filter_map(|(index, meter)| Some((format!("meters/{index}/of"), meter.of.as_ref()?)));
+    for (place, key) in used.chain(quotas).chain(counted).filter(|(_, key)| !is_declared(key)) {
+        mistakes.unknown(&format!("{path}/{place}"), key, "is not declared", one_of(&keys));
     }
-    no_effect::check_used_kinds(decl, entitlements, path)?;
+    no_effect::check_used_kinds(decl, entitlements, path, mistakes);
     for (index, token) in decl.tokens.iter().enumerate() {
-        let key = token.condition.entitlement().filter(|key| !is_declared(key));
-        if let Some(key) = key {
-            return unknown(format!("tokens/{index}/if"), key, allowed_of(&keys()));
+        if let Some(key) = token.condition.entitlement().filter(|key| !is_declared(key) && !mistakes.may_be(key)) {
+            let (place, name) = (format!("{path}/tokens/{index}/if"), format!("allowed.{key}"));
+            mistakes.unknown(&place, &name, "is not declared", allowed_of(&keys));
         }
     }
-    for (index, resource) in decl.provisions.iter().enumerate() {
-        if let Some(key) = resource.quota.as_ref().filter(|key| !is_declared(key)) {
-            return unknown(format!("provisions/{index}/quota"), key, one_of(keys()));
-        }
-    }
-    // A condition that no plan can meet would fail later, with a customer's event.
-    let plans = || types.iter().filter(|decl| decl.family.is_some());
-    let by_plans: Vec<&str> = plans().flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
+    let by_plans = granted_by_plans(types);
     let conditions = decl
         .grants
         .iter()
-        .filter_map(|(key, granted)| Some((format!("grants/{}/if", escaped(key)), granted.condition()?)));
-    let bought = decl.buy.as_ref().and_then(|buy| Some(("buy/if".to_owned(), buy.condition.as_ref()?)));
-    for (place, condition) in conditions.chain(bought) {
-        let key = required(condition, &format!("{path}/{place}"))?;
-        if !by_plans.contains(&key) {
-            let message = format!("`{key}` is not granted by any plan: expected {}", allowed_of(&by_plans));
-            return Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message));
-        }
+        .filter_map(|(key, granted)| Some((format!("{path}/grants/{}/if", escaped(key)), granted.condition()?)));
+    let bought = decl.buy.as_ref().and_then(|buy| Some((format!("{path}/buy/if"), buy.condition.as_ref()?)));
+    for (place, condition) in conditions.chain(bought).filter(|_| decl.family.is_none()) {
+        check_condition(condition, &by_plans, entitlements, &place, mistakes);
     }
     let plan_fields =
         |link: &PlanLink| fields_of(types.iter().filter(|plan| plan.family.as_ref() == Some(&link.family)));
+    // A field that could not be read may be the one that is named.
+    let mut is_of_plans = !mistakes.is_left_out("/product_types");
     if let Some(link) = &decl.plan {
         let mut families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
         families.sort_unstable();
         families.dedup();
-        if !families.contains(&link.family.as_str()) {
-            return unknown("plan/family".to_owned(), &link.family, one_of(families));
-        }
-        if let Some(fields) = plan_fields(link)
-            && let Some((key, value)) = link
-                .quotas
-                .iter()
-                .find(|(_, value)| !field_of(value, "plan").is_some_and(|field| fields.contains(&field)))
-        {
-            return unknown(format!("plan/quotas/{}", escaped(key)), value, places_in("plan", &fields));
+        let is_family = families.contains(&link.family.as_str());
+        is_of_plans &= is_family;
+        if !is_family {
+            mistakes.unknown(&format!("{path}/plan/family"), &link.family, "is not declared", one_of(&families));
+        } else if let Some(fields) = plan_fields(link).filter(|_| is_of_plans) {
+            let is_known = |value: &str| field_of(value, "plan").is_some_and(|field| fields.contains(&field));
+            for (key, value) in link.quotas.iter().filter(|(_, value)| !is_known(value)) {
+                let place = format!("{path}/plan/quotas/{}", escaped(key));
+                mistakes.unknown_in(path, &place, value, "is not declared", fields_in("plan", &fields));
+            }
         }
     }
     let own = config.iter().map(String::as_str);
     let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).chain(own).collect();
+    let is_order_known =
+        !(0..decl.provisions.len()).any(|index| mistakes.is_wrong(&format!("{path}/provisions/{index}/after")));
     for (index, resource) in decl.provisions.iter().enumerate() {
+        let path = format!("{path}/provisions/{index}");
         if let Some(condition) = &resource.condition
             && !resource.setting().is_some_and(|key| settings.contains(&key))
         {
             let keys: Vec<String> = settings.iter().map(|key| format!("config.{key}")).collect();
-            let keys = keys.iter().map(String::as_str).collect();
-            return unknown(format!("provisions/{index}/if"), &condition.to_string(), one_of(keys));
+            mistakes.unknown(&format!("{path}/if"), &condition.to_string(), "is not declared", one_of(&keys));
         }
         let mut words = vec![("instance", fields_of([decl].into_iter()))];
-        words.extend(decl.plan.as_ref().map(|link| ("plan", plan_fields(link))));
-        if let Some(variant) = &resource.variant {
-            check_words(&places_of(variant), &words, &format!("{path}/provisions/{index}/variant"))?;
-        }
+        // Which fields the plans of an unknown family have is unknown, too.
+        let of_plan = |link: &PlanLink| if is_of_plans { plan_fields(link) } else { None };
+        words.extend(decl.plan.as_ref().map(|link| ("plan", of_plan(link))));
+        let variant = resource.variant.as_deref().unwrap_or_default();
+        check_words(&places_in(variant, &format!("{path}/variant")), &words, mistakes);
         if let Some(limit) = &resource.at_most {
-            check_words(&places_of(&limit.per), &words, &format!("{path}/provisions/{index}/at_most/per"))?;
+            check_words(&places_in(&limit.per, &format!("{path}/at_most/per")), &words, mistakes);
         }
         words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
         let amounts = entitlements.iter().filter(|(_, decl)| decl.kind != EntitlementKind::Flag);
         words.push(("allowed", Some(amounts.map(|(key, _)| key.as_str()).collect())));
-        words.extend(
-            resource.comes_after(&decl.provisions).into_iter().map(|place| (&*decl.provisions[place].name, None)),
-        );
-        check_words(&places(&resource.with), &words, &format!("{path}/provisions/{index}/with"))?;
+        let before = match is_order_known {
+            true => resource.comes_after(&decl.provisions),
+            false => (0..decl.provisions.len()).collect(),
+        };
+        words.extend(before.into_iter().map(|place| (&*decl.provisions[place].name, None)));
+        check_words(&places_at(&resource.with, &format!("{path}/with")), &words, mistakes);
     }
-    for (index, meter) in decl.meters.iter().enumerate() {
-        if let Some(key) = meter.of.as_ref().filter(|key| !is_declared(key)) {
-            return unknown(format!("meters/{index}/of"), key, one_of(keys()));
-        }
-    }
-    check_addresses(decl, path)
+    check_addresses(decl, path, mistakes);
 }
 
 /// Checks the templates of the public and the watched URL: they refer to resources, outputs and fields.
-fn check_addresses(decl: &TypeDecl, path: &str) -> Ruled<()> {
+fn check_addresses(decl: &TypeDecl, path: &str, mistakes: &mut Mistakes) {
     let resources: Vec<&str> = decl.provisions.iter().map(|resource| resource.name.as_str()).collect();
     for (index, rule) in decl.url.iter().enumerate() {
+        let path = format!("{path}/url/{index}");
         if !resources.contains(&rule.resource.as_str()) {
-            let message = format!("`{}` is not declared: expected {}", rule.resource, one_of(&resources));
-            let place = format!("{path}/url/{index}/resource");
-            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+            let place = format!("{path}/resource");
+            mistakes.unknown_in(&path, &place, &rule.resource, "is not declared", one_of(&resources));
         }
         let mut words = vec![("instance", fields_of([decl].into_iter()))];
         words.extend(resources.iter().map(|name| (*name, None)));
-        check_words(&places_of(&rule.value), &words, &format!("{path}/url/{index}/value"))?;
+        check_words(&places_in(&rule.value, &format!("{path}/value")), &words, mistakes);
     }
-    let Some(watch) = &decl.watch else { return Ok(()) };
+    let Some(watch) = &decl.watch else { return };
     let mut shown: Vec<&str> =
         decl.provisions.iter().flat_map(|resource| resource.outputs.keys()).map(|key| &**key).collect();
     shown.extend((!decl.url.is_empty()).then_some("url"));
     let words = [("instance", fields_of([decl].into_iter())), ("resources", Some(shown))];
-    check_words(&places_of(&watch.url), &words, &format!("{path}/watch/url"))
+    check_words(&places_in(&watch.url, &format!("{path}/watch/url")), &words, mistakes);
 }

@@ -1,5 +1,6 @@
 //! Conditions in a catalog. There is one form: `if` names a place, and the condition is met while something is there.
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
@@ -68,8 +69,8 @@ impl Serialize for Condition {
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let expected = "expected `plan`, `allowed.ENTITLEMENT` or `config.KEY`";
-        Condition::parse(&text).ok_or_else(|| serde::de::Error::custom(expected))
+        let expected = "`plan`, `allowed.ENTITLEMENT` or `config.KEY`";
+        Condition::parse(&text).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &expected))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements};
 use super::meter::{Formula, MeterDecl, Meters, is_sum, measured_by};
-use super::rate::Rates;
+use super::mistakes::Mistakes;
+use super::rate::{Rate, Rates};
 use super::schema::TypeDecl;
 use super::words::{escaped, one_of};
-use crate::model::halt::{Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
 
 /// Maximum number of characters of an event name at Stripe.
@@ -23,139 +23,139 @@ pub(crate) struct Named<'c> {
 
 /// Checks the names of meters. `declared` are the meters of the document, `meters` all meters of the business. The types are
 /// checked when they are read.
-pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>) -> Ruled<()> {
+pub(crate) fn check_meters(declared: &Meters, meters: &Meters, named: &Named<'_>, mistakes: &mut Mistakes) {
     for (name, rate) in named.rates {
-        let path = format!("/rates/{}", escaped(name));
-        let meter = known(meters, name, &path)?;
-        if meter.formula != Formula::Sum {
-            return wrong(
-                &path,
-                format!("the newest measurement of `{name}` counts, so no unit has a price: expected `formula: sum`"),
-            );
-        }
-        let by = [("by", Some(&rate.by)), ("seller/by", rate.seller.as_ref().map(|seller| &seller.by))];
-        let by = by.into_iter().filter_map(|(place, attribute)| Some((place.to_owned(), attribute?)));
-        let group = rate.group.iter().enumerate().map(|(index, attribute)| (format!("group/{index}"), attribute));
-        for (place, attribute) in by.chain(group) {
-            if !meter.attributes.contains(attribute) {
-                let attributes: Vec<&str> = meter.attributes.iter().map(String::as_str).collect();
-                let message =
-                    format!("`{attribute}` is no attribute of the meter `{name}`: expected {}", one_of(&attributes));
-                return wrong(&format!("{path}/{place}"), message);
-            }
-        }
+        check_rated(name, rate, meters, mistakes);
     }
     for (key, entitlement) in named.entitlements {
-        let Some(name) = &entitlement.meter else { continue };
-        let path = format!("/entitlements/{}/meter", escaped(key));
-        let is_free = |name: &str, meter: &MeterDecl| {
-            let is_other =
-                |(other, decl): (&String, &EntitlementDecl)| other != key && decl.meter.as_deref() == Some(name);
-            !named.rates.contains_key(name)
-                && (entitlement.kind != EntitlementKind::Counter || meter.formula == Formula::Sum)
-                && !named.entitlements.iter().any(is_other)
-        };
-        let free: Vec<&str> =
-            meters.iter().filter(|(name, meter)| is_free(name, meter)).map(|(name, _)| name.as_str()).collect();
-        let meter = known_among(meters, name, &free, &path)?;
-        if !matches!(entitlement.kind, EntitlementKind::Counter | EntitlementKind::Limit) {
-            return wrong(
-                &path,
-                "only counters and limits are measured: expected `kind: counter` or `kind: limit`".to_owned(),
-            );
+        if let Some(name) = &entitlement.meter {
+            check_measured(key, entitlement, name, meters, named, mistakes);
         }
-        if entitlement.kind == EntitlementKind::Counter && meter.formula != Formula::Sum {
-            return wrong(
-                &path,
-                format!("the newest measurement of `{name}` counts, so it is no counter: expected `formula: sum`"),
-            );
-        }
-        if named.rates.contains_key(name) {
-            return wrong(
-                &path,
-                format!(
-                    "measurements of `{name}` have a price and count for no entitlement: expected a meter without a rate, {}",
-                    one_of(&free)
-                ),
-            );
-        }
-        let is_other = |(other, decl): &(&String, &EntitlementDecl)| *other != key && decl.meter.as_ref() == Some(name);
-        if let Some((other, _)) = named.entitlements.iter().find(is_other) {
-            return wrong(&path, format!("`{name}` measures `{other}` already: expected another meter"));
-        }
-    }
-    for (name, decl) in declared {
-        check_meter_event(name, decl, named)?;
     }
     let of_types = |name: &str| named.types.iter().any(|decl| decl.meters.iter().any(|meter| meter.meter == name));
-    for name in declared.keys() {
+    for (name, decl) in declared {
+        check_meter_event(name, decl, named, mistakes);
         let path = format!("/meters/{}", escaped(name));
         let measured = measured_by(named.entitlements, name).is_some();
         if named.entitlements.get(name).is_some_and(|decl| decl.meter.as_ref() != Some(name)) {
-            return wrong(
-                &path,
-                format!("`{name}` is an entitlement that the meter does not measure: expected `meter: {name}` there"),
-            );
-        }
-        if !measured && !named.rates.contains_key(name) && !of_types(name) {
-            return wrong(
-                &path,
-                format!("nothing names the meter `{name}`: expected a rate, an entitlement or a type that names it"),
-            );
+            let found = format!("`{name}` is an entitlement that the meter does not measure");
+            mistakes.absent(&["entitlements"], &path, found, format!("`meter: {name}` there"));
+        } else if !measured && !named.rates.contains_key(name) && !of_types(name) {
+            let found = format!("nothing names the meter `{name}`");
+            let clauses = &["product_types", "entitlements", "rates"];
+            mistakes.absent(clauses, &path, found, "a rate, an entitlement or a type that names it");
         }
     }
-    Ok(())
+}
+
+/// Checks the meter of a rate, and the attributes that the rate names.
+fn check_rated(name: &str, rate: &Rate, meters: &Meters, mistakes: &mut Mistakes) {
+    let path = format!("/rates/{}", escaped(name));
+    let names: Vec<&String> = meters.keys().collect();
+    let Some(meter) = known_among(meters, name, &names, &path, mistakes) else { return };
+    if meter.formula != Formula::Sum {
+        let found = format!("the newest measurement of `{name}` counts, so no unit has a price");
+        mistakes.wrong(&path, found, "`formula: sum`");
+    }
+    if mistakes.is_left_out(&format!("/meters/{}", escaped(name))) {
+        return;
+    }
+    let by = [("by", Some(&rate.by)), ("seller/by", rate.seller.as_ref().map(|seller| &seller.by))];
+    let by = by.into_iter().filter_map(|(place, attribute)| Some((place.to_owned(), attribute?)));
+    let group = rate.group.iter().enumerate().map(|(index, attribute)| (format!("group/{index}"), attribute));
+    for (place, attribute) in by.chain(group).filter(|(_, attribute)| !meter.attributes.contains(attribute)) {
+        let what = format!("is no attribute of the meter `{name}`");
+        mistakes.unknown_in(&path, &format!("{path}/{place}"), attribute, &what, one_of(&meter.attributes));
+    }
+}
+
+/// Checks the meter of an entitlement.
+fn check_measured(
+    key: &str,
+    entitlement: &EntitlementDecl,
+    name: &str,
+    meters: &Meters,
+    named: &Named<'_>,
+    mistakes: &mut Mistakes,
+) {
+    let path = format!("/entitlements/{}/meter", escaped(key));
+    let is_counter = entitlement.kind == EntitlementKind::Counter;
+    let is_other = |(other, decl): &(&String, &EntitlementDecl), name: &str| {
+        other.as_str() != key && decl.meter.as_deref() == Some(name)
+    };
+    let is_free = |name: &str, meter: &MeterDecl| {
+        !named.rates.contains_key(name)
+            && (!is_counter || meter.formula == Formula::Sum)
+            && !named.entitlements.iter().any(|other| is_other(&other, name))
+    };
+    let free: Vec<&String> = meters.iter().filter(|(name, meter)| is_free(name, meter)).map(|(name, _)| name).collect();
+    let Some(meter) = known_among(meters, name, &free, &path, mistakes) else { return };
+    if !is_counter && entitlement.kind != EntitlementKind::Limit {
+        let expected = "`kind: counter` or `kind: limit`";
+        mistakes.wrong(&path, "only counters and limits are measured", expected);
+    } else if is_counter && meter.formula != Formula::Sum {
+        let found = format!("the newest measurement of `{name}` counts, so it is no counter");
+        mistakes.wrong(&path, found, "`formula: sum`");
+    } else if named.rates.contains_key(name) {
+        let found = format!("measurements of `{name}` have a price and count for no entitlement");
+        mistakes.wrong(&path, found, format!("a meter without a rate, {}", listed(&free)));
+    } else if let Some((other, _)) = named.entitlements.iter().find(|other| is_other(other, name)) {
+        mistakes.wrong(&path, format!("`{name}` measures `{other}` already"), "another meter");
+    }
+}
+
+/// Lists names after a description.
+fn listed(names: &[&String]) -> String {
+    match names {
+        [] => "of which there are none".to_owned(),
+        names => format!("one of {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// Checks that what Stripe's meter gets is a sum, and that nobody else bills it.
-fn check_meter_event(name: &str, decl: &MeterDecl, named: &Named<'_>) -> Ruled<()> {
-    let Some(event) = &decl.meter_event else { return Ok(()) };
+fn check_meter_event(name: &str, decl: &MeterDecl, named: &Named<'_>, mistakes: &mut Mistakes) {
+    let Some(event) = &decl.meter_event else { return };
     let path = format!("/meters/{}/meter_event", escaped(name));
     if event.is_empty() || event.chars().count() > EVENT_NAME_MAX {
-        let message = format!("expected 1 to {EVENT_NAME_MAX} characters");
-        return Err(wrong_field(&path, FieldErrorCode::OutOfRange, message));
+        let expected = format!("1 to {EVENT_NAME_MAX} characters");
+        mistakes.add(&path, FieldErrorCode::OutOfRange, "", expected);
+    } else if decl.formula != Formula::Sum {
+        mistakes.wrong(&path, "the newest measurement counts, and days are no sums", "`formula: sum`");
+    } else if named.rates.contains_key(name) {
+        let found = format!("`{name}` has a rate, and would be paid twice");
+        mistakes.wrong(&path, found, "a meter without a rate");
     }
-    if decl.formula != Formula::Sum {
-        return wrong(&path, "the newest measurement counts, and days are no sums: expected `formula: sum`".to_owned());
-    }
-    if named.rates.contains_key(name) {
-        return wrong(&path, format!("`{name}` has a rate, and would be paid twice: expected a meter without a rate"));
-    }
-    Ok(())
 }
 
 /// Checks the names in the meters of a type.
-pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str) -> Ruled<()> {
+pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str, mistakes: &mut Mistakes) {
+    let names: Vec<&String> = meters.keys().collect();
     for (index, meter) in decl.meters.iter().enumerate() {
-        known(meters, &meter.meter, &format!("{path}/meters/{index}/meter"))?;
-        if meter.of.is_some() && !is_sum(meters, &meter.meter) {
-            let message = format!("the newest measurement of `{}` counts in no period: expected no `of`", meter.meter);
-            return wrong(&format!("{path}/meters/{index}/of"), message);
+        let place = format!("{path}/meters/{index}");
+        let known = known_among(meters, &meter.meter, &names, &format!("{place}/meter"), mistakes);
+        if known.is_some() && meter.of.is_some() && !is_sum(meters, &meter.meter) {
+            let found = format!("the newest measurement of `{}` counts in no period", meter.meter);
+            mistakes.wrong(&format!("{place}/of"), found, "no `of`");
         }
     }
     // The time of the last measurement of a sum is not stored.
-    match decl.expects.iter().position(|expected| is_sum(meters, &expected.meter)) {
-        Some(index) => {
-            let message = format!("`{}` is a sum: expected a meter with `formula: last`", decl.expects[index].meter);
-            wrong(&format!("{path}/expects/{index}/meter"), message)
-        }
-        None => Ok(()),
+    for (index, expected) in decl.expects.iter().enumerate().filter(|(_, expected)| is_sum(meters, &expected.meter)) {
+        let found = format!("`{}` is a sum", expected.meter);
+        mistakes.wrong(&format!("{path}/expects/{index}/meter"), found, "a meter with `formula: last`");
     }
 }
 
-fn known<'m>(meters: &'m Meters, name: &str, path: &str) -> Ruled<&'m MeterDecl> {
-    let names: Vec<&str> = meters.keys().map(String::as_str).collect();
-    known_among(meters, name, &names, path)
-}
-
-/// Returns a meter. The message of an unknown one lists `names`.
-fn known_among<'m>(meters: &'m Meters, name: &str, names: &[&str], path: &str) -> Ruled<&'m MeterDecl> {
-    meters.get(name).ok_or_else(|| {
-        let message = format!("`{name}` is no meter of the clause `meters`: expected {}", one_of(names));
-        wrong_field(path, FieldErrorCode::NotAllowed, message)
-    })
-}
-
-fn wrong(path: &str, message: String) -> Ruled<()> {
-    Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
+/// Returns a meter. The mistake of an unknown one lists `names`.
+fn known_among<'m>(
+    meters: &'m Meters,
+    name: &str,
+    names: &[&String],
+    path: &str,
+    mistakes: &mut Mistakes,
+) -> Option<&'m MeterDecl> {
+    let meter = meters.get(name);
+    if meter.is_none() {
+        mistakes.unknown(path, name, "is no meter of the clause `meters`", one_of(names));
+    }
+    meter
 }

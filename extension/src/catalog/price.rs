@@ -1,10 +1,11 @@
 //! The prices of a product: one price for each billing interval, with the provider's id once the provider has the
 //! price.
 
-use super::words::ID_BYTES;
+use super::mistakes::Mistakes;
+use super::words::{ID_BYTES, escaped, one_of};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::{BillingInterval, Event, FieldErrorCode, IntervalUnit, Money, ProductValues};
+use extension_contract::{BillingInterval, Event, FieldError, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 pub(crate) const PRICES: &str = "prices";
 /// Member of a product's metadata with the provider's id of its only price.
 pub(crate) const PRICE_ID: &str = "stripe_price_id";
+/// Members of one of the prices of a product.
+const MEMBERS: [&str; 2] = ["amount", "id"];
 
 /// Billing interval of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,51 +123,62 @@ impl Mode {
     }
 }
 
-/// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`.
+/// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`. Fails with all
+/// mistakes.
 pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
-        return Err(wrong_field("/prices", FieldErrorCode::WrongType, "expected an object of prices by interval"));
+        return Err(wrong_field("/prices", FieldErrorCode::WrongType, "", "an object of prices by interval"));
     };
-    let mut out = Object::new();
+    let (mut out, mut mistakes) = (Object::new(), Mistakes::default());
     for (name, value) in entries {
-        let path = format!("/prices/{name}");
+        let path = format!("/prices/{}", escaped(name));
         let Some(interval) = Interval::parse(name) else {
-            let names = Interval::ALL.map(Interval::name).join(", ");
-            let message = format!("`{name}` is no interval: expected one of {names}");
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+            mistakes.unknown_in(&path, &path, name, "is no interval", one_of(&Interval::ALL.map(Interval::name)));
+            continue;
         };
-        let Some(written) = value.as_object() else {
-            return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected {amount, id}"));
-        };
-        if let Some(unknown) = written.keys().find(|key| !["amount", "id"].contains(&key.as_str())) {
-            let message = format!("unknown field `{unknown}`: expected amount or id");
-            return Err(wrong_field(&path, FieldErrorCode::UnknownField, message));
-        }
-        let amount = match written.get("amount") {
-            None => return Err(wrong_field(&format!("{path}/amount"), FieldErrorCode::Missing, "required")),
-            Some(amount) => amount.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| {
-                let expected = "expected minor units, a whole number that is not negative";
-                wrong_field(&format!("{path}/amount"), FieldErrorCode::OutOfRange, expected)
-            })?,
-        };
-        let id = id_of(written.get("id"), mode.name(), &path)?;
-        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
-            return Err(wrong_field(&format!("{path}/id"), FieldErrorCode::OutOfRange, "expected 1 to 200 bytes"));
-        }
-        let mut entry = Object::new();
-        entry.insert("amount".to_owned(), json!(amount));
-        if let Some(id) = id {
-            entry.insert("id".to_owned(), json!(id));
-        }
-        if out.insert(interval.name().to_owned(), Value::Object(entry)).is_some() {
-            return Err(wrong_field(
-                &path,
-                FieldErrorCode::NotAllowed,
-                format!("{} is listed twice: expected each interval once", interval.name()),
-            ));
+        let price = mistakes.note(stored_price(value, mode), &path)?;
+        if out.insert(interval.name().to_owned(), price.unwrap_or_default()).is_some() {
+            mistakes.wrong(&path, format!("{} is listed twice", interval.name()), "each interval once");
         }
     }
+    mistakes.finish()?;
     Ok(Value::Object(out))
+}
+
+/// Converts one price.
+fn stored_price(written: &Value, mode: Mode) -> Ruled<Value> {
+    let Some(written) = written.as_object() else {
+        return Err(wrong_field("", FieldErrorCode::WrongType, "", "{amount, id}"));
+    };
+    let mut mistakes = Mistakes::default();
+    for unknown in written.keys().filter(|key| !MEMBERS.contains(&key.as_str())) {
+        let path = format!("/{}", escaped(unknown));
+        let error = FieldError::new(path, FieldErrorCode::UnknownField, format!("unknown field `{unknown}`"));
+        mistakes.push(error.expecting(one_of(&MEMBERS)).suggesting(unknown));
+    }
+    let amount = written.get("amount");
+    let minor = amount.and_then(Value::as_i64).filter(|amount| *amount >= 0);
+    match amount {
+        // The unknown field may be the amount.
+        None if written.keys().any(|key| !MEMBERS.contains(&key.as_str())) => {}
+        None => mistakes.add("/amount", FieldErrorCode::Missing, "required", ""),
+        Some(_) if minor.is_none() => {
+            let expected = "minor units, a whole number that is not negative";
+            mistakes.add("/amount", FieldErrorCode::OutOfRange, "", expected);
+        }
+        Some(_) => {}
+    }
+    let id = mistakes.note(id_of(written.get("id"), mode.name(), ""), "")?.flatten();
+    if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
+        mistakes.add("/id", FieldErrorCode::OutOfRange, "", format!("1 to {ID_BYTES} bytes"));
+    }
+    mistakes.finish()?;
+    let mut entry = Object::new();
+    entry.insert("amount".to_owned(), json!(minor));
+    if let Some(id) = id {
+        entry.insert("id".to_owned(), json!(id));
+    }
+    Ok(Value::Object(entry))
 }
 
 /// Returns whether a value is an id or null.
@@ -182,12 +196,10 @@ fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String
             if ids.iter().all(|(mode, id)| (mode == "test" || mode == "live") && may_be_id(id)) =>
         {
             let missing =
-                || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode");
+                || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode", "");
             Ok(Some(ids.get(mode).and_then(Value::as_str).ok_or_else(missing)?.to_owned()))
         }
-        Some(_) => {
-            Err(wrong_field(&format!("{path}/id"), FieldErrorCode::WrongType, "expected an id, or {test, live}"))
-        }
+        Some(_) => Err(wrong_field(&format!("{path}/id"), FieldErrorCode::WrongType, "", "an id, or {test, live}")),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Normalises a product body: converts each of its accepted forms to the stored form.
 
 use super::amount::UNLIMITED;
+use super::mistakes::Mistakes;
 use super::names::{WAITS, WITHDRAWN};
 use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
 use super::words::{escaped, one_of, slug};
-use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::halt::{Halt, Ruled, internal, wrong_field, wrong_name};
 use crate::model::json::{decode, encode};
 use extension_contract::*;
 use serde_json::{Map, Value};
@@ -76,8 +77,7 @@ pub(crate) fn normalise_written(catalog: &Catalog<'_>, by: ActorKind, body: &Map
         for field in decl.fields.iter().filter(|field| field.unlimited) {
             if metadata.get(&field.name).and_then(Value::as_i64) == Some(UNLIMITED) {
                 let path = format!("/metadata/{}", escaped(&field.name));
-                let message = "`-1` is not an amount: expected `unlimited`";
-                return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+                return Err(wrong_field(&path, FieldErrorCode::NotAllowed, "`-1` is not an amount", "`unlimited`"));
             }
         }
         Ok(())
@@ -91,64 +91,44 @@ fn normalise_with(
     current: Option<(&str, &ProductValues)>,
     refuse: impl FnOnce(&TypeDecl, &Map<String, Value>) -> Ruled<()>,
 ) -> Ruled<Proposed> {
-    let mut metadata = Map::new();
-    for key in ["metadata", "features"] {
-        match body.get(key) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(map)) => metadata.extend(map.clone()),
-            Some(Value::Array(_)) if key == "features" => {
-                metadata.insert(key.to_owned(), body[key].clone());
-            }
-            Some(_) => return Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected an object")),
-        }
-    }
+    let mut mistakes = Mistakes::default();
+    let settings = catalog.settings()?;
+    let mut metadata = gathered_metadata(body, &mut mistakes);
     if let Some(written) = metadata.get(PRICES).or_else(|| body.get(PRICES)).filter(|value| !value.is_null()) {
-        let stored = price::stored_form(written, catalog.mode)?;
-        metadata.insert(PRICES.to_owned(), stored);
-    }
-    for (key, value) in body {
-        if !is_member(key) && !value.is_null() {
-            if metadata.get(key).is_some_and(|other| other != value) {
-                return Err(wrong_field(
-                    &format!("/{key}"),
-                    FieldErrorCode::NotAllowed,
-                    "differs from the metadata: expected the same",
-                ));
-            }
-            metadata.insert(key.clone(), value.clone());
+        match mistakes.note(price::stored_form(written, catalog.mode), "")? {
+            Some(stored) => drop(metadata.insert(PRICES.to_owned(), stored)),
+            None => drop(metadata.remove(PRICES)),
         }
     }
-    let decl = find_type(catalog, by, body, &metadata, current.map(|(_, values)| values))?;
-    refuse(&decl, &metadata)?;
-    if current.is_none() {
-        take_from_name(&decl, body, &mut metadata);
-    }
-    resolve_plan(catalog, &decl, &mut metadata)?;
-    let stored = match current {
-        Some((id, values)) => Some(decode::<Map<String, Value>>("products", id, &values.metadata)?),
+    let found = find_type(catalog, by, body, &metadata, current.map(|(_, values)| values));
+    let decl = mistakes.note(found, "")?;
+    let of_type = match &decl {
+        Some(decl) => {
+            let checked = with_type(catalog, by, decl, body, metadata, current, refuse);
+            mistakes.note(checked, "")?
+        }
         None => None,
     };
-    let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
-        .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
-    // An empty id is refused, because the id is the key of the price's row.
-    if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
-        return Err(wrong_field(
-            &format!("/metadata/{PRICE_ID}"),
-            FieldErrorCode::OutOfRange,
-            "expected at least 1 byte",
-        ));
-    }
-    let provider_metadata = provider_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
-    let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
-    let mut common = CommonMembers::read(body, current, &settings.currency)?;
-    check_least(&decl, &metadata, &settings.currency, common.price.as_ref())?;
-    let is_default = read_default(&decl, body, current)?;
+    let common = CommonMembers::read(body, current, &settings.currency, &mut mistakes)?;
+    let is_default = match &decl {
+        Some(decl) => mistakes.note(read_default(decl, body, current), "")?,
+        None => None,
+    };
+    let is_given = body.get("id").is_some_and(|id| !id.is_null());
+    let id = mistakes.note(is_given.then(|| required_text(body, "id")).transpose(), "")?.flatten();
+    let (Some(decl), Some((metadata, provider_metadata)), Some(mut common)) = (decl, of_type, common) else {
+        mistakes.finish()?;
+        return Err(internal("a product without a mistake has its members".to_owned()));
+    };
+    mistakes.note(check_least(&decl, &metadata, &settings.currency, common.price.as_ref()), "")?;
     // The first price of a product with a list of prices is its main price.
     if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
-        check_main_price(body, &common, &first)?;
+        mistakes.note(check_main_price(body, &common, &first), "")?;
         (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
     }
+    mistakes.finish()?;
+    let is_default = is_default.unwrap_or_default();
     let mut filters = current.map(|values| values.filters.clone()).unwrap_or_default();
     filters.retain(|(name, _)| name != DEFAULT && name != WAITS && !(name == WITHDRAWN && common.active));
     if is_default {
@@ -164,9 +144,58 @@ fn normalise_with(
         filters,
         metadata: encode(&metadata)?,
     };
-    let is_given = body.get("id").is_some_and(|id| !id.is_null());
-    let id = is_given.then(|| required_text(body, "id")).transpose()?;
     Ok(Proposed { id, decl, values, metadata, is_default, waits: false, provider_metadata })
+}
+
+/// Collects the metadata of a product: `metadata`, `features` and the members beside them.
+fn gathered_metadata(body: &Map<String, Value>, mistakes: &mut Mistakes) -> Map<String, Value> {
+    let mut metadata = Map::new();
+    for key in ["metadata", "features"] {
+        match body.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => metadata.extend(map.clone()),
+            Some(Value::Array(_)) if key == "features" => {
+                metadata.insert(key.to_owned(), body[key].clone());
+            }
+            Some(_) => mistakes.add(&format!("/{key}"), FieldErrorCode::WrongType, "", "an object"),
+        }
+    }
+    for (key, value) in body.iter().filter(|(key, value)| !is_member(key) && !value.is_null()) {
+        if metadata.get(key).is_some_and(|other| other != value) {
+            mistakes.wrong(&format!("/{}", escaped(key)), "differs from the metadata", "the same");
+        }
+        metadata.insert(key.clone(), value.clone());
+    }
+    metadata
+}
+
+/// Checks the metadata of a product against its type. Returns it in stored form, with the metadata at the provider.
+fn with_type(
+    catalog: &Catalog<'_>,
+    by: ActorKind,
+    decl: &TypeDecl,
+    body: &Map<String, Value>,
+    mut metadata: Map<String, Value>,
+    current: Option<(&str, &ProductValues)>,
+    refuse: impl FnOnce(&TypeDecl, &Map<String, Value>) -> Ruled<()>,
+) -> Ruled<(Map<String, Value>, Map<String, Value>)> {
+    refuse(decl, &metadata)?;
+    if current.is_none() {
+        take_from_name(decl, body, &mut metadata);
+    }
+    resolve_plan(catalog, decl, &mut metadata)?;
+    let stored = match current {
+        Some((id, values)) => Some(decode::<Map<String, Value>>("products", id, &values.metadata)?),
+        None => None,
+    };
+    let metadata = schema::check(decl, by, stored.as_ref(), &metadata)
+        .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
+    // An empty id is refused, because the id is the key of the price's row.
+    if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
+        return Err(wrong_field(&format!("/metadata/{PRICE_ID}"), FieldErrorCode::OutOfRange, "", "at least 1 byte"));
+    }
+    let provider_metadata = provider_metadata(decl, body.get(STRIPE_METADATA), &metadata)?;
+    Ok((metadata, provider_metadata))
 }
 
 /// Gives a new product the fields that it has no value for and that its name can give.
@@ -191,9 +220,11 @@ pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {
     let in_metadata = |key: &str| body.get("metadata").is_some_and(|metadata| metadata.get(key).is_some());
     for error in errors.iter_mut().filter(|error| error.code == FieldErrorCode::UnknownField) {
         let key = error.path.strip_prefix("/metadata/").map(|key| key.replace("~1", "/").replace("~0", "~"));
-        if key.is_some_and(|key| body.contains_key(&key) && !in_metadata(&key)) {
+        let Some(key) = key else { continue };
+        if body.contains_key(&key) && !in_metadata(&key) {
             error.path.replace_range(.."/metadata".len(), "");
-            error.message.push_str(&format!(", {}", PRODUCT_MEMBERS.join(", ")));
+            error.expected.extend(PRODUCT_MEMBERS.map(str::to_owned));
+            *error = error.clone().suggesting(&key);
         }
     }
     if !body.contains_key("metadata") && errors.iter().any(|error| error.code == FieldErrorCode::UnknownField) {
@@ -213,11 +244,7 @@ pub(crate) fn find_type(
 ) -> Ruled<Rc<TypeDecl>> {
     let given = match (text(body, "product_type")?, text(body, "type")?) {
         (Some(a), Some(b)) if a != b => {
-            return Err(wrong_field(
-                "/type",
-                FieldErrorCode::NotAllowed,
-                "differs from product_type: expected the same",
-            ));
+            return Err(wrong_field("/type", FieldErrorCode::NotAllowed, "differs from product_type", "the same"));
         }
         (Some(name), _) | (None, Some(name)) => Some(name),
         (None, None) => current.map(|values| values.product_type.clone()),
@@ -239,13 +266,13 @@ pub(crate) fn find_type(
     let decl = found.cloned().ok_or_else(|| match given {
         Some(name) => {
             let names: Vec<&str> = types.iter().map(|decl| decl.name.as_str()).collect();
-            let message = format!("`{name}` is no product type: expected {}", one_of(&names));
-            wrong_field("/product_type", FieldErrorCode::NotAllowed, message)
+            let path = if body.contains_key("product_type") { "/product_type" } else { "/type" };
+            wrong_name(path, &name, "is no product type", one_of(&names))
         }
-        None => wrong_field("/product_type", FieldErrorCode::Missing, "required"),
+        None => wrong_field("/product_type", FieldErrorCode::Missing, "required", ""),
     })?;
     if current.is_some_and(|values| values.product_type != decl.name) {
-        return Err(wrong_field("/product_type", FieldErrorCode::ReadOnly, "can't be changed once set"));
+        return Err(wrong_field("/product_type", FieldErrorCode::ReadOnly, "can't be changed once set", ""));
     }
     Ok(decl)
 }
@@ -256,8 +283,8 @@ fn inferred<'t>(types: &'t [Rc<TypeDecl>], metadata: &Map<String, Value>) -> Rul
     let mut matching = types.iter().filter(is_match);
     let (first, others) = (matching.next(), matching.next());
     let (Some(first), Some(other)) = (first, others) else { return Ok(first) };
-    let message = format!("its metadata matches two types: expected {} or {}", first.name, other.name);
-    Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message))
+    let (found, expected) = ("its metadata matches two types", format!("{} or {}", first.name, other.name));
+    Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, found, expected))
 }
 
 /// Replaces the plan's name by its product id. The slug in `plan` and `parent_product_id` are aliases of the same
@@ -274,7 +301,7 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => given.push(text),
             Some(_) => {
-                return Err(wrong_field(&format!("/metadata/{key}"), FieldErrorCode::WrongType, "expected a text"));
+                return Err(wrong_field(&format!("/metadata/{key}"), FieldErrorCode::WrongType, "", "a text"));
             }
         }
     }
@@ -291,11 +318,7 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
         }
         [a, b, ..] => {
             let path = format!("/metadata/{}", link.field);
-            return Err(wrong_field(
-                &path,
-                FieldErrorCode::NotAllowed,
-                format!("names two plans: expected {a} or {b}"),
-            ));
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, "names two plans", format!("{a} or {b}")));
         }
     }
     Ok(())
@@ -315,22 +338,22 @@ fn provider_metadata(
         None | Some(Value::Null) => return Ok(Map::new()),
         Some(Value::Object(provider_metadata)) => provider_metadata,
         Some(_) => {
-            return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "expected an object"));
+            return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "", "an object"));
         }
     };
     for (key, value) in provider_metadata {
         let path = format!("/{STRIPE_METADATA}/{key}");
         let Some(text) = value.as_str() else {
-            return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected a text, as Stripe keeps it"));
+            return Err(wrong_field(&path, FieldErrorCode::WrongType, "", "a text, as Stripe keeps it"));
         };
         let own = match key.as_str() {
             "product_type" => Some(decl.name.clone()),
             _ => decl.field(key).and_then(|field| schema::text_form(field, metadata.get(key)?)),
         };
         if own.as_ref().is_some_and(|own| own != text) {
-            let message =
-                format!("`{text}` at Stripe, `{}` in the catalog: expected the same", own.unwrap_or_default());
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+            let (found, expected) =
+                (format!("`{text}` at Stripe, `{}` in the catalog", own.unwrap_or_default()), "the same");
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, expected));
         }
     }
     Ok(provider_metadata.clone())
@@ -347,8 +370,8 @@ fn check_main_price(body: &Map<String, Value>, common: &CommonMembers, first: &p
         Some(_) => "/billing_interval",
         None => return Ok(()),
     };
-    let message = "the product has `prices`, which have precedence: expected the change in `prices`";
-    Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
+    let (found, expected) = ("the product has `prices`, which have precedence", "the change in `prices`");
+    Err(wrong_field(path, FieldErrorCode::NotAllowed, found, expected))
 }
 
 /// Checks that prices with a share are 0 or at least the minimum of the clause `split` (TES-57).
@@ -358,8 +381,8 @@ fn check_least(decl: &TypeDecl, metadata: &Map<String, Value>, currency: &str, p
     let listed = listed.iter().map(|price| (format!("/prices/{}/amount", price.interval.name()), &price.amount));
     for (path, amount) in listed.chain(price.map(|price| ("/price".to_owned(), price))) {
         if (1..least).contains(&amount.amount_minor) {
-            let message = format!("expected 0, or {least} and more");
-            return Err(wrong_field(&path, FieldErrorCode::OutOfRange, message));
+            let (found, expected) = ("", format!("0, or {least} and more"));
+            return Err(wrong_field(&path, FieldErrorCode::OutOfRange, found, expected));
         }
     }
     Ok(())
@@ -375,13 +398,14 @@ fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&Pro
             current.is_some_and(|values| values.filters.iter().any(|(name, _)| name == DEFAULT))
         }
         Some(Value::Bool(flag)) => *flag,
-        Some(_) => return Err(wrong_field("/default", FieldErrorCode::WrongType, "expected true or false")),
+        Some(_) => return Err(wrong_field("/default", FieldErrorCode::WrongType, "", "true or false")),
     };
     if is_default && (!decl.catalog || decl.family.is_none()) {
         return Err(wrong_field(
             "/default",
             FieldErrorCode::NotAllowed,
-            "only a plan can be the default: expected a type of the catalog with a family",
+            "only a plan can be the default",
+            "a type of the catalog with a family",
         ));
     }
     Ok(is_default)
@@ -396,43 +420,70 @@ struct CommonMembers {
 }
 
 impl CommonMembers {
-    fn read(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<CommonMembers> {
-        let name = line(body, "name")?.or_else(|| current.map(|values| values.name.clone()));
+    /// Reads the members; none if one is wrong.
+    fn read(
+        body: &Map<String, Value>,
+        current: Option<&ProductValues>,
+        currency: &str,
+        mistakes: &mut Mistakes,
+    ) -> Ruled<Option<CommonMembers>> {
+        let name = match mistakes.note(line(body, "name"), "")? {
+            Some(name) => {
+                let name = name.or_else(|| current.map(|values| values.name.clone()));
+                if name.is_none() {
+                    mistakes.add("/name", FieldErrorCode::Missing, "required", "");
+                }
+                name
+            }
+            None => None,
+        };
         let active = match body.get("active") {
-            None | Some(Value::Null) => current.is_none_or(|values| values.active),
-            Some(Value::Bool(active)) => *active,
-            Some(_) => return Err(wrong_field("/active", FieldErrorCode::WrongType, "expected true or false")),
+            None | Some(Value::Null) => Some(current.is_none_or(|values| values.active)),
+            Some(Value::Bool(active)) => Some(*active),
+            Some(_) => {
+                mistakes.add("/active", FieldErrorCode::WrongType, "", "true or false");
+                None
+            }
         };
-        let given_currency = text(body, "currency")?.map(|text| text.to_lowercase());
-        let price = match body.get("price") {
-            None | Some(Value::Null) => current.and_then(|values| values.price.clone()),
-            Some(value) => Some(money(value, given_currency.as_deref().unwrap_or(currency))?),
+        let price = mistakes.note(price_of(body, current, currency), "")?;
+        let interval = mistakes.note(interval_of(body, current), "")?;
+        let description = mistakes.note(description(body), "")?;
+        let (Some(name), Some(active), Some(price), Some(interval), Some(description)) =
+            (name, active, price, interval, description)
+        else {
+            return Ok(None);
         };
-        if let Some(price) = &price
-            && price.currency != currency
-        {
-            return Err(wrong_field("/currency", FieldErrorCode::NotAllowed, format!("expected {currency}")));
-        }
-        let (interval, other) = (text(body, "billing_interval")?, text(body, "interval")?);
-        if interval.is_some() && other.is_some() && interval != other {
-            let message = "differs from billing_interval: expected the same";
-            return Err(wrong_field("/interval", FieldErrorCode::NotAllowed, message));
-        }
-        let interval = match interval.or(other).as_deref() {
-            None => current.and_then(|values| values.interval),
-            Some("once" | "one-time") => None,
-            Some(unit) => Some(BillingInterval { unit: interval_unit(unit)?, count: 1 }),
-        };
-        Ok(CommonMembers {
-            name: name.ok_or_else(|| wrong_field("/name", FieldErrorCode::Missing, "required"))?,
-            description: description(body)?
-                .or_else(|| current.map(|values| values.description.clone()))
-                .unwrap_or_default(),
-            active,
-            price,
-            interval,
-        })
+        let description = description.or_else(|| current.map(|values| values.description.clone())).unwrap_or_default();
+        Ok(Some(CommonMembers { name, description, active, price, interval }))
     }
+}
+
+/// Reads the only price of a product, which is in the currency of the business.
+fn price_of(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<Option<Money>> {
+    let given_currency = text(body, "currency")?.map(|text| text.to_lowercase());
+    let price = match body.get("price") {
+        None | Some(Value::Null) => current.and_then(|values| values.price.clone()),
+        Some(value) => Some(money(value, given_currency.as_deref().unwrap_or(currency))?),
+    };
+    match &price {
+        Some(price) if price.currency != currency => {
+            Err(wrong_field("/currency", FieldErrorCode::NotAllowed, "", currency))
+        }
+        _ => Ok(price),
+    }
+}
+
+/// Reads the interval of the only price of a product.
+fn interval_of(body: &Map<String, Value>, current: Option<&ProductValues>) -> Ruled<Option<BillingInterval>> {
+    let (interval, other) = (text(body, "billing_interval")?, text(body, "interval")?);
+    if interval.is_some() && other.is_some() && interval != other {
+        return Err(wrong_field("/interval", FieldErrorCode::NotAllowed, "differs from billing_interval", "the same"));
+    }
+    Ok(match interval.or(other).as_deref() {
+        None => current.and_then(|values| values.interval),
+        Some("once" | "one-time") => None,
+        Some(unit) => Some(BillingInterval { unit: interval_unit(unit)?, count: 1 }),
+    })
 }
 
 /// Members of a price in object form.
@@ -443,11 +494,11 @@ fn money(value: &Value, currency: &str) -> Ruled<Money> {
     let (amount, currency, path) = match value {
         Value::Object(map) => {
             if let Some(unknown) = map.keys().find(|key| !MONEY_MEMBERS.contains(&key.as_str())) {
-                let message = format!("unknown field `{unknown}`: expected {}", one_of(&MONEY_MEMBERS));
-                return Err(wrong_field("/price", FieldErrorCode::UnknownField, message));
+                let (found, expected) = (format!("unknown field `{unknown}`"), one_of(&MONEY_MEMBERS));
+                return Err(wrong_field("/price", FieldErrorCode::UnknownField, found, expected));
             }
             let Some(given) = map.get("currency").map_or(Some(currency), Value::as_str).map(str::to_lowercase) else {
-                return Err(wrong_field("/price/currency", FieldErrorCode::WrongType, "expected a text"));
+                return Err(wrong_field("/price/currency", FieldErrorCode::WrongType, "", "a text"));
             };
             (map.get("amount_minor").or_else(|| map.get("amount")), given, "/price/amount")
         }
@@ -455,8 +506,8 @@ fn money(value: &Value, currency: &str) -> Ruled<Money> {
     };
     match amount.and_then(Value::as_i64) {
         Some(amount_minor) if amount_minor >= 0 => Ok(Money { amount_minor, currency }),
-        Some(_) => Err(wrong_field(path, FieldErrorCode::OutOfRange, "expected minor units, at least 0")),
-        None => Err(wrong_field(path, FieldErrorCode::WrongType, "expected minor units, a whole number")),
+        Some(_) => Err(wrong_field(path, FieldErrorCode::OutOfRange, "", "minor units, at least 0")),
+        None => Err(wrong_field(path, FieldErrorCode::WrongType, "", "minor units, a whole number")),
     }
 }
 
@@ -467,11 +518,7 @@ fn interval_unit(text: &str) -> Ruled<IntervalUnit> {
         "month" | "monthly" => IntervalUnit::Month,
         "year" | "yearly" => IntervalUnit::Year,
         _ => {
-            return Err(wrong_field(
-                "/billing_interval",
-                FieldErrorCode::NotAllowed,
-                "expected day, week, month or year",
-            ));
+            return Err(wrong_field("/billing_interval", FieldErrorCode::NotAllowed, "", "day, week, month or year"));
         }
     })
 }
@@ -481,7 +528,7 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     match body.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected a text")),
+        Some(_) => Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "", "a text")),
     }
 }
 
@@ -489,8 +536,8 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
 fn description(body: &Map<String, Value>) -> Ruled<Option<String>> {
     match text(body, "description")? {
         Some(text) if text.chars().count() > TEXT_CHARS_MAX as usize => {
-            let message = format!("expected at most {TEXT_CHARS_MAX} characters");
-            Err(wrong_field("/description", FieldErrorCode::OutOfRange, message))
+            let (found, expected) = ("", format!("at most {TEXT_CHARS_MAX} characters"));
+            Err(wrong_field("/description", FieldErrorCode::OutOfRange, found, expected))
         }
         description => Ok(description),
     }
@@ -503,12 +550,12 @@ const LINE_CHARS_MAX: usize = 255;
 pub(crate) fn line(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>> {
     match text(body, key)? {
         Some(text) if text.chars().any(char::is_control) => {
-            let message = "expected one line without control characters";
-            Err(wrong_field(&format!("/{key}"), FieldErrorCode::BadFormat, message))
+            let (found, expected) = ("", "one line without control characters");
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::BadFormat, found, expected))
         }
         Some(text) if text.chars().count() > LINE_CHARS_MAX => {
-            let message = format!("expected at most {LINE_CHARS_MAX} characters");
-            Err(wrong_field(&format!("/{key}"), FieldErrorCode::OutOfRange, message))
+            let (found, expected) = ("", format!("at most {LINE_CHARS_MAX} characters"));
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::OutOfRange, found, expected))
         }
         line => Ok(line),
     }
@@ -518,9 +565,9 @@ pub(crate) fn line(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {
     let path = format!("/{key}");
     match line(body, key)? {
-        None => Err(wrong_field(&path, FieldErrorCode::Missing, "required")),
+        None => Err(wrong_field(&path, FieldErrorCode::Missing, "required", "")),
         Some(text) if text.is_empty() || text.len() > ID_BYTES => {
-            Err(wrong_field(&path, FieldErrorCode::OutOfRange, format!("expected 1 to {ID_BYTES} bytes")))
+            Err(wrong_field(&path, FieldErrorCode::OutOfRange, "", format!("1 to {ID_BYTES} bytes")))
         }
         Some(text) => Ok(text),
     }

@@ -3,13 +3,13 @@
 use super::built_in_facts::BUILT_IN_FACTS;
 use super::checks::{check_field_declarations, check_words};
 use super::declared::{OwnResources, steps};
+use super::mistakes::Mistakes;
 use super::reaction::{Events, Reaction, Templates};
 use super::schema::TypeDecl;
 use super::settings::Roles;
-use super::template::{places, places_of};
+use super::template::{places_at, places_of};
 use super::words::{escaped, is_word, one_of};
 use crate::model::effects::MAIL_SEND;
-use crate::model::halt::{Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
 use serde_json::Value;
 
@@ -18,104 +18,108 @@ const USER_INVITE: &str = "user.invite";
 /// The role of who makes an organization.
 const OWNER: &str = "owner";
 
+/// The scope of the names of facts.
+const EVENTS: &str = "events";
+
+/// The names to which events and reactions refer.
+pub(crate) struct Known<'c> {
+    /// The templates of mails.
+    pub templates: &'c Templates,
+    /// The business's own resources.
+    pub own: &'c OwnResources,
+    /// The kinds of all commands.
+    pub commands: &'c [&'static str],
+}
+
 /// Checks the clauses `events` and `reactions`: names are not in use yet, and reactions refer to declared names.
-pub(crate) fn check_reactions(
-    events: &Events,
-    on: &[Reaction],
-    templates: &Templates,
-    own: &OwnResources,
-    commands: &[&str],
-) -> Ruled<()> {
-    let wrong = |path: &str, message: String| Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+pub(crate) fn check_reactions(events: &Events, on: &[Reaction], known: &Known<'_>, mistakes: &mut Mistakes) {
     for (name, decl) in events {
         let path = format!("/events/{}", escaped(name));
         let words = name.split_once('.').filter(|(subject, verb)| is_word(subject) && is_word(verb));
         if words.is_none() {
-            return wrong(
-                &path,
-                "the name has the wrong form: expected SUBJECT.PAST_PARTICIPLE, as in user.registered".to_owned(),
-            );
+            let expected = "SUBJECT.PAST_PARTICIPLE, as in user.registered";
+            mistakes.wrong(&path, "the name has the wrong form", expected);
+            mistakes.doubt(EVENTS);
+        } else if BUILT_IN_FACTS.iter().any(|fact| fact.name == name) || known.commands.contains(&name.as_str()) {
+            mistakes.wrong(&path, format!("`{name}` is already in use"), "another name");
         }
-        if BUILT_IN_FACTS.iter().any(|fact| fact.name == name) || commands.contains(&name.as_str()) {
-            return wrong(&path, format!("`{name}` is already in use: expected another name"));
-        }
-        check_field_declarations(&decl.fields, &path)?;
+        check_field_declarations(&decl.fields, &path, mistakes);
     }
-    let names: Vec<&str> =
-        BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(events.keys().map(String::as_str)).collect();
-    let known_steps = steps(own);
-    let known_steps: Vec<&str> = known_steps.iter().map(String::as_str).filter(|step| *step != MAIL_SEND).collect();
     for (index, reaction) in on.iter().enumerate() {
         let path = format!("/reactions/{index}");
-        if !names.contains(&reaction.event.as_str()) {
-            let message = format!("`{}` is not a fact: expected {}", reaction.event, one_of(&names));
-            return wrong(&format!("{path}/event"), message);
-        }
-        let of_event: Vec<&str> = match BUILT_IN_FACTS.iter().find(|fact| fact.name == reaction.event) {
-            Some(fact) => fact.fields.to_vec(),
-            None => events
-                .get(&reaction.event)
-                .map(|decl| decl.fields.iter().map(|field| field.name.as_str()).collect())
-                .unwrap_or_default(),
-        };
-        match (&reaction.mail, &reaction.run) {
-            (Some(template), None) => {
-                let values: Vec<&str> = match reaction.with.is_empty() {
-                    true => of_event.clone(),
-                    false => reaction.with.keys().map(String::as_str).collect(),
-                };
-                check_template(template, templates, &values, &format!("{path}/mail"))?;
-            }
-            (None, Some(kind)) => {
-                if !known_steps.contains(&kind.as_str()) {
-                    let message = format!(
-                        "`{kind}` is neither a step nor a verb of one of the business's own resources: expected {}",
-                        one_of(&known_steps)
-                    );
-                    return wrong(&format!("{path}/run"), message);
-                }
-                if reaction.to.is_some() {
-                    return wrong(&format!("{path}/to"), "an effect has no recipient: expected no `to`".to_owned());
-                }
-            }
-            _ => return wrong(&path, "expected either `mail` or `run`".to_owned()),
-        }
-        if let Some(to) = reaction.to.as_deref().filter(|to| !["account", "admin"].contains(to)) {
-            let place = to.strip_prefix("{event.").and_then(|to| to.strip_suffix('}'));
-            if place.is_none_or(|name| !of_event.contains(&name)) || places_of(to).len() != 1 {
-                let places: Vec<String> = of_event.iter().map(|name| format!("{{event.{name}}}")).collect();
-                let known = places.iter().map(String::as_str).chain(["account", "admin"]).collect::<Vec<_>>();
-                let message = format!("`{to}` is not a recipient: expected {}", one_of(&known));
-                return wrong(&format!("{path}/to"), message);
-            }
-        }
-        let words = [("event", Some(of_event)), ("account", Some(vec!["id"]))];
-        check_words(&places(&reaction.with), &words, &format!("{path}/with"))?;
+        check_reaction(reaction, events, known, &path, mistakes);
         let is_same = |other: &&Reaction| {
             (&other.event, &other.mail, &other.to, &other.run)
                 == (&reaction.event, &reaction.mail, &reaction.to, &reaction.run)
         };
         if on[..index].iter().any(|other| is_same(&other)) {
-            return wrong(&path, "the reaction is listed twice: expected it once".to_owned());
+            mistakes.wrong(&path, "the reaction is listed twice", "it once");
         }
     }
-    Ok(())
+}
+
+/// Checks one reaction.
+fn check_reaction(reaction: &Reaction, events: &Events, known: &Known<'_>, path: &str, mistakes: &mut Mistakes) {
+    let built_in = BUILT_IN_FACTS.iter().find(|fact| fact.name == reaction.event);
+    // Of an unknown event, or one whose fields could not all be read, no field is known.
+    let is_left_out = mistakes.is_left_out(&format!("/events/{}", escaped(&reaction.event)));
+    let of_event: Option<Vec<&str>> = match (built_in, events.get(&reaction.event)) {
+        (Some(fact), _) => Some(fact.fields.to_vec()),
+        (None, Some(_)) if is_left_out => None,
+        (None, Some(decl)) => Some(decl.fields.iter().map(|field| field.name.as_str()).collect()),
+        (None, None) => {
+            let names = BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(events.keys().map(String::as_str));
+            let names: Vec<&str> = names.collect();
+            if !mistakes.may_be(&reaction.event) {
+                let place = format!("{path}/event");
+                mistakes.unknown_in(EVENTS, &place, &reaction.event, "is not a fact", one_of(&names));
+            }
+            None
+        }
+    };
+    match (&reaction.mail, &reaction.run) {
+        (Some(template), None) => {
+            let given: Vec<&str> = reaction.with.keys().map(String::as_str).collect();
+            let values = if given.is_empty() { of_event.clone() } else { Some(given) };
+            check_template(template, known.templates, values.as_deref(), &format!("{path}/mail"), mistakes);
+        }
+        (None, Some(kind)) => {
+            let mut allowed = steps(known.own);
+            allowed.retain(|step| *step != MAIL_SEND);
+            if !allowed.contains(kind) {
+                let what = "is neither a step nor a verb of one of the business's own resources";
+                mistakes.unknown(&format!("{path}/run"), kind, what, one_of(&allowed));
+            }
+            if reaction.to.is_some() {
+                mistakes.wrong(&format!("{path}/to"), "an effect has no recipient", "no `to`");
+            }
+        }
+        _ => mistakes.wrong(path, "", "either `mail` or `run`"),
+    }
+    let to = reaction.to.as_deref().filter(|to| !["account", "admin"].contains(to) && reaction.run.is_none());
+    if let (Some(to), Some(of_event)) = (to, &of_event) {
+        let place = to.strip_prefix("{event.").and_then(|to| to.strip_suffix('}'));
+        if place.is_none_or(|name| !of_event.contains(&name)) || places_of(to).len() != 1 {
+            let places = of_event.iter().map(|name| format!("{{event.{name}}}"));
+            let allowed = places.chain(["account", "admin"].map(str::to_owned));
+            let allowed: Vec<String> = allowed.collect();
+            mistakes.unknown_in(path, &format!("{path}/to"), to, "is not a recipient", one_of(&allowed));
+        }
+    }
+    let words = [("event", of_event), ("account", Some(vec!["id"]))];
+    check_words(&places_at(&reaction.with, &format!("{path}/with")), &words, mistakes);
 }
 
 /// Checks the steps of a type that send mails: their template exists, and each of its placeholders has a value.
-pub(crate) fn check_mail_steps(decl: &TypeDecl, templates: &Templates, path: &str) -> Ruled<()> {
+pub(crate) fn check_mail_steps(decl: &TypeDecl, templates: &Templates, path: &str, mistakes: &mut Mistakes) {
     for (index, step) in decl.provisions.iter().enumerate() {
         if step.run.as_deref() != Some(MAIL_SEND) {
             continue;
         }
-        let path = format!("{path}/provisions/{index}/with");
-        let template = step.with.get("template").and_then(Value::as_str);
-        let Some(template) = template else {
-            return Err(wrong_field(
-                &format!("{path}/template"),
-                FieldErrorCode::Missing,
-                "expected the name of a template",
-            ));
+        let path = format!("{path}/provisions/{index}/with/template");
+        let Some(template) = step.with.get("template").and_then(Value::as_str) else {
+            mistakes.add(&path, FieldErrorCode::Missing, "", "the name of a template");
+            continue;
         };
         // A template whose name is known only with the instance is not compared.
         if !places_of(template).is_empty() {
@@ -124,13 +128,12 @@ pub(crate) fn check_mail_steps(decl: &TypeDecl, templates: &Templates, path: &st
         let members = |name: &str| step.with.get(name).and_then(Value::as_object);
         let values = ["values", "secrets"].into_iter().filter_map(members).flat_map(|values| values.keys());
         let values: Vec<&str> = values.map(String::as_str).collect();
-        check_template(template, templates, &values, &format!("{path}/template"))?;
+        check_template(template, templates, Some(&values), &path, mistakes);
     }
-    Ok(())
 }
 
 /// Checks that steps invite people with roles that `may` lists. Without a list a server has roles of its own.
-pub(crate) fn check_invited_roles(decl: &TypeDecl, may: &Roles, path: &str) -> Ruled<()> {
+pub(crate) fn check_invited_roles(decl: &TypeDecl, may: &Roles, path: &str, mistakes: &mut Mistakes) {
     let mut known: Vec<&str> = may.values().flatten().map(String::as_str).chain([OWNER]).collect();
     known.sort_unstable();
     known.dedup();
@@ -138,27 +141,30 @@ pub(crate) fn check_invited_roles(decl: &TypeDecl, may: &Roles, path: &str) -> R
         let role = step.with.get("role").and_then(Value::as_str).filter(|role| places_of(role).is_empty());
         let Some(role) = role.filter(|_| step.run.as_deref() == Some(USER_INVITE)) else { continue };
         if !may.is_empty() && !known.contains(&role) {
-            let message = format!("`{role}` is not a role in `may`: expected {}", one_of(&known));
             let place = format!("{path}/provisions/{index}/with/role");
-            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+            mistakes.unknown(&place, role, "is not a role in `may`", one_of(&known));
         }
     }
-    Ok(())
 }
 
-/// Checks that a template exists and that all its placeholders are names of values.
-pub(crate) fn check_template(template: &str, templates: &Templates, values: &[&str], path: &str) -> Ruled<()> {
-    let message = match templates.get(template) {
-        None => {
-            let known: Vec<&str> = templates.keys().map(String::as_str).collect();
-            format!("`{template}` is not a template, since `templates` has no such file: expected {}", one_of(&known))
-        }
-        Some(places) => match places.iter().find(|place| !values.contains(&place.as_str())) {
-            None => return Ok(()),
-            Some(place) => format!("`{place}` in {template} has no value: expected {}", one_of(values)),
-        },
+/// Checks that a template exists and that all its placeholders are names of values, if these are known.
+pub(crate) fn check_template(
+    template: &str,
+    templates: &Templates,
+    values: Option<&[&str]>,
+    path: &str,
+    mistakes: &mut Mistakes,
+) {
+    let Some(places) = templates.get(template) else {
+        let known: Vec<&String> = templates.keys().collect();
+        let what = "is not a template, since `templates` has no such file";
+        return mistakes.unknown(path, template, what, one_of(&known));
     };
-    Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
+    let Some(values) = values else { return };
+    for place in places.iter().filter(|place| !values.contains(&place.as_str())) {
+        let what = format!("in {template} has no value");
+        mistakes.unknown_in(path, path, place, &what, one_of(values));
+    }
 }
 
 #[cfg(test)]
@@ -172,12 +178,15 @@ mod tests {
         let templates = |places: &[&str]| -> Templates {
             [("welcome".to_owned(), places.iter().map(|place| (*place).to_owned()).collect())].into()
         };
-        let check =
-            |name: &str, places: &[&str]| match check_template(name, &templates(places), &["email", "user"], "/x") {
+        let check = |name: &str, places: &[&str]| {
+            let mut mistakes = Mistakes::default();
+            check_template(name, &templates(places), Some(&["email", "user"]), "/x", &mut mistakes);
+            match mistakes.finish() {
                 Ok(()) => None,
-                Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message.clone()),
+                Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message()),
                 Err(_) => panic!("another refusal"),
-            };
+            }
+        };
         assert_eq!(check("welcome", &["email"]), None);
         for place in ["emial", "user.name"] {
             let expected = format!("`{place}` in welcome has no value: expected one of email, user");

@@ -4,7 +4,7 @@
 use super::product::text;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::FieldErrorCode;
+use extension_contract::{FieldError, FieldErrorCode};
 
 /// The hosts that may be addressed without encryption: this machine.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -19,12 +19,13 @@ pub(crate) fn given(body: &Object, field: &str, origins: &[String]) -> Ruled<Opt
         return Ok(Some(url));
     }
     let origins: Vec<String> = origins.iter().map(|origin| format!(" or an address at {origin}")).collect();
-    let message = format!("expected a path of the site such as `/billing`{}", origins.join(","));
-    Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
+    let (found, expected) = ("", format!("a path of the site such as `/billing`{}", origins.join(",")));
+    Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, found, expected))
 }
 
-/// Checks a return address of the catalog: a path of the site, or an address with `https://`, on this machine also `http://`.
-pub(crate) fn check(url: &str, pointer: &str) -> Ruled<()> {
+/// Returns what is wrong with a return address of the catalog. It is a path of the site, or an address with `https://`,
+/// on this machine also `http://`.
+pub(crate) fn check(url: &str, pointer: &str) -> Option<FieldError> {
     let host = |rest: &str| rest.split(['/', '?', '#']).next().map(str::to_owned).filter(|host| !host.is_empty());
     let https = url.strip_prefix("https://").and_then(host);
     let http = url.strip_prefix("http://").and_then(host);
@@ -34,17 +35,20 @@ pub(crate) fn check(url: &str, pointer: &str) -> Ruled<()> {
         port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(is_number))
     };
     if is_path(url) || is_plain(url) && (https.is_some() || http.as_ref().is_some_and(is_here)) {
-        return Ok(());
+        return None;
     }
-    let write = match (&http, url.split_once("://")) {
-        (Some(_), Some((_, rest))) if is_plain(url) => format!("https://{rest}"),
+    let (write, meant) = match (&http, url.split_once("://")) {
+        (Some(_), Some((_, rest))) if is_plain(url) => (format!("https://{rest}"), Some(format!("https://{rest}"))),
         (None, None) if !url.is_empty() && !url.starts_with('/') && is_plain(url) => {
-            format!("`/{url}` for a page of this site, or an address that begins with `https://`")
+            // A name with a dot is rather a host than a path of the site.
+            let is_host = url.split('/').next().is_some_and(|first| first.contains('.') && !first.contains('{'));
+            let meant = if is_host { format!("https://{url}") } else { format!("/{url}") };
+            (format!("`/{url}` for a page of this site, or an address that begins with `https://`"), Some(meant))
         }
-        _ => "a path of this site such as `/billing`, or an address that begins with `https://`".to_owned(),
+        _ => ("a path of this site such as `/billing`, or an address that begins with `https://`".to_owned(), None),
     };
-    let message = format!("Stripe can't lead back to `{url}`: expected {write}");
-    Err(wrong_field(pointer, FieldErrorCode::BadFormat, message))
+    let found = format!("Stripe can't lead back to `{url}`");
+    Some(FieldError::new(pointer, FieldErrorCode::BadFormat, found).expecting(write).meaning(meant))
 }
 
 /// Returns true for a path of the site. `//host` is the address of another site.
@@ -67,7 +71,7 @@ mod tests {
     fn refused(ruled: Ruled<impl Sized>) -> Option<String> {
         match ruled {
             Ok(_) => None,
-            Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message.clone()),
+            Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message()),
             Err(_) => panic!("another halt"),
         }
     }
@@ -83,7 +87,7 @@ mod tests {
             "http://127.0.0.1/paid",
             "http://[::1]:80",
         ] {
-            assert_eq!(refused(check(right, "/policies/success_url")), None, "{right}");
+            assert_eq!(check(right, "/policies/success_url"), None, "{right}");
         }
         let usual = "a path of this site such as `/billing`, or an address that begins with `https://`";
         for (wrong, expected) in [
@@ -99,7 +103,7 @@ mod tests {
             ("https://", usual),
         ] {
             let told = format!("Stripe can't lead back to `{wrong}`: expected {expected}");
-            assert_eq!(refused(check(wrong, "/policies/success_url")), Some(told));
+            assert_eq!(check(wrong, "/policies/success_url").map(|error| error.message()), Some(told));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::Timestamp;
-use serde::de::{self, Visitor};
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -22,6 +22,21 @@ fn parse(text: &str) -> Option<i64> {
     }
     let ms = digits.parse::<i64>().ok()?.checked_mul(*of_one)?;
     (0..=MOST).contains(&ms).then_some(ms)
+}
+
+/// Beginning of the description of a span and of a delay.
+const FORM: &str = "a number and s, m, h or d";
+
+/// Returns the notation of a time that is written with a word, such as `30d` of `30 days`. `expected` describes what is
+/// allowed at its place.
+pub(crate) fn meant(text: &str, expected: &str) -> Option<String> {
+    let at = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, word) = text.split_at(at);
+    let word = word.trim().to_lowercase();
+    let words = ["seconds", "minutes", "hours", "days"];
+    let unit = words.iter().find(|unit| !word.is_empty() && unit.starts_with(word.as_str()))?.get(..1)?;
+    let written = format!("{number}{unit}");
+    (expected.starts_with(FORM) && written != text && Span::parse(&written).is_some()).then_some(written)
 }
 
 /// Writes whole seconds in their greatest unit.
@@ -139,7 +154,7 @@ impl<T> Visitor<'_> for SpanVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        (self.read)(text).ok_or_else(|| E::custom(format_args!("expected {}", self.expected)))
+        (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -160,6 +175,25 @@ impl<'de> Deserialize<'de> for Delay {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_with_a_word_is_meant_in_the_notation() {
+        let expected = "a number and s, m, h or d, as in 24h";
+        for (text, notation) in [
+            ("30 days", Some("30d")),
+            ("1 day", Some("1d")),
+            ("15 Min", Some("15m")),
+            ("24 h", Some("24h")),
+            ("24h", None),
+            ("30", None),
+            ("days", None),
+            ("2 weeks", None),
+            ("0 days", None),
+        ] {
+            assert_eq!(meant(text, expected).as_deref(), notation, "{text}");
+        }
+        assert_eq!(meant("30 days", "a label"), None);
+    }
 
     #[test]
     fn spans_are_parsed_and_written_in_their_greatest_unit() {

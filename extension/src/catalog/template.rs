@@ -1,5 +1,6 @@
 //! Templates: texts with placeholders such as `site-{instance.label}`.
 
+use super::words::escaped;
 use serde_json::{Map, Value};
 
 /// The values to which placeholders may refer, by their first word.
@@ -111,6 +112,33 @@ pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
     let mut found = Vec::new();
     templates.values().for_each(|template| add_places(template, &mut found));
     found
+}
+
+/// Returns the placeholders in an object's templates, in order, each with the JSON Pointer of its template below
+/// `path`.
+pub(crate) fn places_at<'t>(templates: &'t Map<String, Value>, path: &str) -> Vec<(String, &'t str)> {
+    let mut found = Vec::new();
+    add_places_at(templates, path, &mut found);
+    found
+}
+
+fn add_places_at<'t>(templates: &'t Map<String, Value>, path: &str, found: &mut Vec<(String, &'t str)>) {
+    for (key, template) in templates {
+        let path = format!("{path}/{}", escaped(key));
+        match template {
+            Value::Object(inner) => add_places_at(inner, &path, found),
+            other => {
+                let mut places = Vec::new();
+                add_places(other, &mut places);
+                found.extend(places.into_iter().map(|place| (path.clone(), place)));
+            }
+        }
+    }
+}
+
+/// Returns the placeholders of one template, each with its place.
+pub(crate) fn places_in<'t>(text: &'t str, path: &str) -> Vec<(String, &'t str)> {
+    places_of(text).into_iter().map(|place| (path.to_owned(), place)).collect()
 }
 
 /// Returns the placeholders of one template.

@@ -4,11 +4,11 @@
 use super::condition::Condition;
 use super::declared::CONFIG;
 use super::meter::Meters;
+use super::mistakes::Mistakes;
 use super::rate::Rates;
 use super::span::Span;
 use super::words::{escaped, one_of};
 use crate::model::gather::sort_by;
-use crate::model::halt::{Ruled, wrong_field};
 use extension_contract::FieldErrorCode;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
@@ -46,33 +46,27 @@ impl UsageSource {
     }
 
     /// Checks the names of the clause. Each meter has a rate, since the requests of the log are paid.
-    pub(crate) fn check(&self, rates: &Rates, config: &[String]) -> Ruled<()> {
-        let wrong = |path: &str, message: String| Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+    pub(crate) fn check(&self, rates: &Rates, config: &[String], mistakes: &mut Mistakes) {
         if !(1..=METERS_MAX).contains(&self.meters.len()) {
-            let message = format!("expected the meters of 1 to {METERS_MAX} quantities");
-            return Err(wrong_field("/usage_source/meters", FieldErrorCode::OutOfRange, message));
+            let expected = format!("the meters of 1 to {METERS_MAX} quantities");
+            mistakes.add("/usage_source/meters", FieldErrorCode::OutOfRange, "", expected);
         }
-        for (quantity, meter) in &self.meters {
+        let known: Vec<&String> = rates.keys().collect();
+        for (index, (quantity, meter)) in self.meters.iter().enumerate() {
             let path = format!("/usage_source/meters/{}", escaped(quantity));
             if !rates.contains_key(meter) {
-                let known: Vec<&str> = rates.keys().map(String::as_str).collect();
-                return wrong(&path, format!("`{meter}` has no rate: expected {}", one_of(&known)));
-            }
-            if self.meters.values().filter(|other| *other == meter).count() > 1 {
-                return wrong(
-                    &path,
-                    format!("`{meter}` is the meter of two quantities: expected one quantity for each meter"),
-                );
+                mistakes.unknown(&path, meter, "has no rate", one_of(&known));
+            } else if self.meters.values().take(index).any(|other| other == meter) {
+                let found = format!("`{meter}` is the meter of two quantities");
+                mistakes.wrong(&path, found, "one quantity for each meter");
             }
         }
-        let Some(condition) = &self.condition else { return Ok(()) };
-        let settings: Vec<&str> =
-            CONFIG.iter().map(|(key, ..)| *key).chain(config.iter().map(String::as_str)).collect();
-        if self.setting().is_some_and(|key| settings.contains(&key)) {
-            return Ok(());
+        let settings = CONFIG.iter().map(|(key, ..)| *key).chain(config.iter().map(String::as_str));
+        let settings: Vec<String> = settings.map(|key| format!("config.{key}")).collect();
+        if let Some(condition) = self.condition.as_ref().map(ToString::to_string)
+            && !settings.contains(&condition)
+        {
+            mistakes.unknown("/usage_source/if", &condition, "is not declared", one_of(&settings));
         }
-        let keys: Vec<String> = settings.iter().map(|key| format!("config.{key}")).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        wrong("/usage_source/if", format!("`{condition}` is not declared: expected {}", one_of(&keys)))
     }
 }

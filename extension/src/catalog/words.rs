@@ -1,17 +1,16 @@
 //! Names in catalogs: their form, their maximum lengths, and lists of them in messages.
 
+use extension_contract::Expected;
+
 /// Maximum length of an id in a command, in bytes. Keys contain ids.
 pub(crate) const ID_BYTES: usize = 200;
 
 /// Maximum length of the business's own names, in bytes.
 pub(crate) const WORD_BYTES: usize = 40;
 
-/// Formats the allowed names for a message.
-pub(crate) fn one_of(names: &[&str]) -> String {
-    match names.is_empty() {
-        true => "none, since there are none".to_owned(),
-        false => format!("one of {}", names.join(", ")),
-    }
+/// Returns the allowed names of a mistake.
+pub(crate) fn one_of<N: AsRef<str>>(names: &[N]) -> Expected {
+    Expected::names(names.iter().map(AsRef::as_ref))
 }
 
 /// Returns whether a name consists of 1 to 40 characters a-z, 0-9 and `_`, and begins with a letter.

@@ -11,6 +11,7 @@ use crate::catalog::product::{is_purchasable, required_text, text};
 use crate::catalog::template::Scope;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
+use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
@@ -61,8 +62,7 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer>
         Some(name) => {
             let found = Interval::parse(&name).and_then(|interval| prices.iter().find(|p| p.interval == interval));
             let names: Vec<&str> = prices.iter().map(|price| price.interval.name()).collect();
-            let message = || format!("expected {}", names.join(" or "));
-            Some(found.ok_or_else(|| wrong_field("/interval", FieldErrorCode::NotAllowed, message()))?)
+            Some(found.ok_or_else(|| wrong_field("/interval", FieldErrorCode::NotAllowed, "", one_of(&names)))?)
         }
     };
     let price_id = wanted.and_then(|price| price.id.as_ref()).ok_or_else(unavailable)?;
@@ -82,8 +82,9 @@ fn named_product(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)
         return match given {
             None => item(catalog, body),
             Some(key) => {
-                let message = format!("the command also has `{key}`: expected only one of `{key}` and `item`");
-                Err(wrong_field("/item", FieldErrorCode::NotAllowed, message))
+                let (found, expected) =
+                    (format!("the command also has `{key}`"), format!("only one of `{key}` and `item`"));
+                Err(wrong_field("/item", FieldErrorCode::NotAllowed, found, expected))
             }
         };
     }
@@ -112,8 +113,8 @@ fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let decl = types.iter().find(|decl| decl.catalog && (decl.name == type_name || decl.aliases.contains(&type_name)));
     let Some((decl, by)) = decl.and_then(|decl| Some((decl, decl.infer_by.as_ref()?))) else {
         let names: Vec<&str> = types.iter().filter(|d| d.catalog && d.infer_by.is_some()).map(|d| &*d.name).collect();
-        let message = format!("expected one of {}", names.join(", "));
-        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = ("", one_of(&names));
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, found, expected));
     };
     let value = decl.field(by).and_then(|field| field.aliases.get(&value)).cloned().unwrap_or(value);
     // The id of a product usually has the value, so that the products of all sellers need not be read.
@@ -144,11 +145,11 @@ fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     if let Some(id) = off_sale {
         return Ok((format!("{type_name} {value}"), id));
     }
-    Err(wrong_field("/item", FieldErrorCode::NotAllowed, format!("expected one of {}", known.join(", "))))
+    Err(wrong_field("/item", FieldErrorCode::NotAllowed, "", one_of(&known)))
 }
 
 fn quantity(body: &Object, most: u32) -> Ruled<u32> {
-    let wrong = || wrong_field("/quantity", FieldErrorCode::OutOfRange, format!("expected 1 to {most}"));
+    let wrong = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "", format!("1 to {most}"));
     match body.get("quantity") {
         None | Some(Value::Null) => Ok(1),
         Some(value) => {
@@ -180,8 +181,8 @@ impl SelectedOffer {
         let is_for_account = self.buy.account.is_none_or(|buyer| buyer.is(&account));
         if !is_for_account {
             let whom = if self.buy.account == Some(Buyer::User) { "people" } else { "organizations" };
-            let message = format!("{} is sold to {whom}", self.product.id);
-            return Err(wrong_field("/product_id", FieldErrorCode::NotAllowed, message));
+            let (found, expected) = (format!("{} is sold to {whom}", self.product.id), "");
+            return Err(wrong_field("/product_id", FieldErrorCode::NotAllowed, found, expected));
         }
         if self.price.terms()?.split.as_ref().is_some_and(|share| share.to == text_of(&account)) {
             return Err(Refusal::Forbidden(format!("{} is sold by this account", self.product.id)).into());

@@ -1,6 +1,6 @@
 //! Control flow of a decision: early ends ([`Halt`]) and the result of a rule ([`Verdict`]).
 
-use extension_contract::{Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
+use extension_contract::{Expected, Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
 
 /// Why a decision ended early.
 pub(crate) enum Halt {
@@ -38,9 +38,26 @@ pub(crate) fn internal(message: String) -> Halt {
     Halt::Failed(Failure::Internal(message))
 }
 
-/// Returns the refusal for one invalid field of a payload.
-pub(crate) fn wrong_field(path: &str, code: FieldErrorCode, message: impl Into<String>) -> Halt {
-    Halt::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message: message.into() }]))
+/// Returns the refusal for one invalid field of a payload. `found` is empty if the value itself is wrong, and
+/// `expected` if no other value helps.
+pub(crate) fn wrong_field(
+    path: &str,
+    code: FieldErrorCode,
+    found: impl Into<String>,
+    expected: impl Into<Expected>,
+) -> Halt {
+    wrong(FieldError::new(path, code, found).expecting(expected))
+}
+
+/// Returns the refusal for a name that is none of the allowed names. `what` says what the name is not.
+pub(crate) fn wrong_name(path: &str, name: &str, what: &str, allowed: impl Into<Expected>) -> Halt {
+    let found = format!("`{name}` {what}");
+    wrong(FieldError::new(path, FieldErrorCode::NotAllowed, found).expecting(allowed).suggesting(name))
+}
+
+/// Returns the refusal for one invalid field.
+pub(crate) fn wrong(error: FieldError) -> Halt {
+    Halt::Refused(Refusal::Invalid(vec![error]))
 }
 
 /// The reply to the caller of a command.

@@ -1,5 +1,7 @@
 //! Amounts in millionths of a currency's unit, so that small prices are rounded to cents only once.
 
+use extension_contract::guess::nearest;
+
 /// ISO 4217 currencies without minor units at Stripe.
 const NO_MINOR: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
@@ -24,6 +26,12 @@ const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 /// Returns whether Stripe takes payments in a currency.
 pub(crate) fn is_currency(code: &str) -> bool {
     CURRENCIES.binary_search(&code).is_ok()
+}
+
+/// Returns the currency that a wrong code misspells.
+pub(crate) fn currency_meant(code: &str) -> Option<&'static str> {
+    let lower = code.to_lowercase();
+    CURRENCIES.iter().find(|known| **known == lower).copied().or_else(|| nearest(&lower, CURRENCIES))
 }
 
 /// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without minor
@@ -88,7 +96,8 @@ mod tests {
         for code in special.chain(&["usd", "eur", "zmw", "aed"]) {
             assert!(is_currency(code), "{code}");
         }
-        assert_eq!(["usdd", "USD", "", "xyz"].map(is_currency), [false; 4]);
+        assert_eq!(["usdd", "USD", "", "dollar"].map(is_currency), [false; 4]);
+        assert_eq!(["usdd", "USD", "", "dollar"].map(currency_meant), [Some("usd"), Some("usd"), None, None]);
     }
 
     #[test]

@@ -8,14 +8,14 @@ use crate::catalog::template::Scope;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::desk::making::{begin_metadata, insert};
-use crate::model::halt::{Halt, Ruled, internal};
+use crate::model::halt::{Halt, Ruled, internal, wrong_field};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::mails;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{InstanceRecord, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
-use extension_contract::{ActorKind, FieldError, FieldErrorCode, LineItem, ProductValues, Refusal};
+use extension_contract::{ActorKind, FieldErrorCode, LineItem, ProductValues, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -98,8 +98,8 @@ fn names_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &O
     if named_plan(desk, decl, made, written)?.is_some() {
         return Ok(());
     }
-    let message = format!("{template} of the checkout names no plan with a price");
-    Err(Refusal::Invalid(vec![FieldError { path: "/plan".to_owned(), code: FieldErrorCode::Missing, message }]).into())
+    let found = format!("{template} of the checkout names no plan with a price");
+    Err(wrong_field("/plan", FieldErrorCode::Missing, found, ""))
 }
 
 /// Stores a refused product with the error. `instance.retry` creates it after a correction.

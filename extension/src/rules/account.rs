@@ -89,17 +89,17 @@ pub(super) fn notify(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let members = |name: &str| match body.get(name) {
         None | Some(Value::Null) => Ok(Object::new()),
         Some(Value::Object(members)) => Ok(members.clone()),
-        Some(_) => Err(wrong_field(&format!("/{name}"), FieldErrorCode::WrongType, "expected an object")),
+        Some(_) => Err(wrong_field(&format!("/{name}"), FieldErrorCode::WrongType, "", "an object")),
     };
     let (values, secrets) = (members("values")?, members("secrets")?);
     if !secrets.is_empty() && desk.actor.kind != ActorKind::System {
-        let message = "expected no secrets: only the server itself mails them";
-        return Err(wrong_field("/secrets", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = ("", "no secrets: only the server itself mails them");
+        return Err(wrong_field("/secrets", FieldErrorCode::NotAllowed, found, expected));
     }
     let is_reference = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("secret:"));
     if let Some((name, _)) = secrets.iter().find(|(_, value)| !is_reference(value)) {
-        let message = "expected a reference to a secret: `secret:NAME`";
-        return Err(wrong_field(&format!("/secrets/{name}"), FieldErrorCode::BadFormat, message));
+        let (found, expected) = ("", "a reference to a secret: `secret:NAME`");
+        return Err(wrong_field(&format!("/secrets/{name}"), FieldErrorCode::BadFormat, found, expected));
     }
     let reference = desk.event_hash();
     send_with_secrets(&mut desk.account, &template, &to, &reference, &values, &secrets)?;

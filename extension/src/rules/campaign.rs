@@ -5,6 +5,7 @@ use crate::actions::permission::not_the_platform;
 use crate::catalog::account_name::text_of;
 use crate::catalog::built_in_facts;
 use crate::catalog::campaign::Campaigns;
+use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::product::required_text;
 use crate::catalog::reaction_checks::check_template;
 use crate::desk::Desk;
@@ -61,7 +62,9 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn put_draft(desk: &mut Desk<'_>, id: String, body: &Object) -> Ruled<Verdict> {
     campaigns(desk)?;
     let (name, template) = (required_text(body, "name")?, required_text(body, "template")?);
-    check_template(&template, &desk.catalog.settings()?.templates, &TEMPLATE_VALUES, "/template")?;
+    let (settings, mut mistakes) = (desk.catalog.settings()?, Mistakes::default());
+    check_template(&template, &settings.templates, Some(&TEMPLATE_VALUES), "/template", &mut mistakes);
+    mistakes.finish()?;
     let audience = audience(body)?;
     let enrols = body.get("enrols") == Some(&json!(true));
     let answer = preview(desk, &id, &audience)?;
@@ -72,9 +75,7 @@ fn put_draft(desk: &mut Desk<'_>, id: String, body: &Object) -> Ruled<Verdict> {
 /// Reads the audience from a command.
 fn audience(body: &Object) -> Ruled<Audience> {
     let Some(given) = body.get("audience").filter(|given| !given.is_null()) else { return Ok(Audience::default()) };
-    extension_reader::from_str_small(&encode(given)?).map_err(|error| {
-        wrong_field(&format!("/audience{}", error.pointer()), FieldErrorCode::NotAllowed, error.cause())
-    })
+    extension_reader::from_str_small(&encode(given)?).map_err(|error| refusal("/audience", &error))
 }
 
 /// Returns the reply with the number of known accounts that would receive a campaign.
@@ -116,16 +117,13 @@ fn with_status(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<
 
 /// `campaign.send`: sends a campaign at once, or schedules it.
 pub(super) fn send(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let at =
-        match body.get("at").filter(|at| !at.is_null()) {
-            None => None,
-            Some(at) => {
-                let at = at.as_str().and_then(parse_rfc3339);
-                Some(at.ok_or_else(|| {
-                    wrong_field("/at", FieldErrorCode::BadFormat, "expected a date and time of RFC 3339")
-                })?)
-            }
-        };
+    let at = match body.get("at").filter(|at| !at.is_null()) {
+        None => None,
+        Some(at) => {
+            let at = at.as_str().and_then(parse_rfc3339);
+            Some(at.ok_or_else(|| wrong_field("/at", FieldErrorCode::BadFormat, "", "a date and time of RFC 3339"))?)
+        }
+    };
     if let Some(at) = at.filter(|at| *at > desk.now) {
         let (id, mut campaign) = with_status(desk, body, CampaignStatus::Scheduled)?;
         campaign.at = Some(at);

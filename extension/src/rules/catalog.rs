@@ -5,13 +5,14 @@ use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan, withdraw};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
 use crate::catalog::checks::{
-    check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
-    read_type, unreadable,
+    Others, check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
+    read_type,
 };
 use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
+use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
@@ -19,21 +20,23 @@ use crate::catalog::no_effect::{
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
-use crate::catalog::reaction_checks::{check_invited_roles, check_mail_steps, check_reactions};
+use crate::catalog::reaction_checks::{Known, check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
+use crate::catalog::words::{escaped, one_of};
 use crate::desk::Desk;
-use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
+use crate::model::halt::{Answer, Halt, Ruled, Verdict};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
 use crate::model::records::loaded_catalog::LoadedCatalog;
 use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use extension_reader::Raw;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The kinds of commands that a catalog can name.
@@ -48,9 +51,8 @@ pub(super) struct Kinds {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
-    /// The text of the policies: some checks and a partial document need to know which of them are written.
-    #[serde(borrow, default, deserialize_with = "some")]
-    policies: Option<Raw<'a>>,
+    #[serde(default)]
+    policies: Policies,
     #[serde(default)]
     entitlements: Entitlements,
     #[serde(default)]
@@ -85,11 +87,6 @@ struct Document<'a> {
     partial: bool,
 }
 
-/// Reads the text of a clause that is present. A present `null` is not the same as a missing clause.
-fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw<'de>>, D::Error> {
-    Raw::deserialize(deserializer).map(Some)
-}
-
 impl Document<'_> {
     /// Adds the clauses in force that the document does not name.
     fn add(&mut self, base: &Settings) {
@@ -111,9 +108,10 @@ impl Document<'_> {
 }
 
 /// Returns the settings in force with the policies that a document names.
-fn with_policies(known: &Settings, written: Object) -> Ruled<Settings> {
+fn with_policies(known: &Settings, document: &Value) -> Ruled<Settings> {
     let mut members: Object = decode("products", BUSINESS, &encode(known)?)?;
-    members.extend(written);
+    let written = document["policies"].as_object().cloned();
+    members.extend(written.into_iter().flatten());
     Ok(decode("products", BUSINESS, &encode(&members)?)?)
 }
 
@@ -131,46 +129,37 @@ struct OffSale {
 /// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let mut document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
-    let written = document.policies.map_or("{}", Raw::get);
-    let unreadable_policies = |error| unreadable("/policies", &error);
-    let policies: Policies = extension_reader::from_str_small(written).map_err(unreadable_policies)?;
-    let written: Object = extension_reader::from_str_small(written).map_err(unreadable_policies)?;
-    if !PROVIDERS.contains(&policies.provider.as_str()) {
-        let message = format!("expected one of {}", PROVIDERS.join(", "));
-        return Err(wrong_field("/policies/provider", FieldErrorCode::NotAllowed, message));
-    }
-    let Policies { success_url, cancel_url, return_url, .. } = &policies;
-    for (name, url) in [("success_url", success_url), ("cancel_url", cancel_url), ("return_url", return_url)] {
-        return_address::check(url, &format!("/policies/{name}"))?;
-    }
-    if policies.final_backup.whole_days().is_none() {
-        let message = "expected whole days, as in 30d";
-        return Err(wrong_field("/policies/final_backup", FieldErrorCode::BadFormat, message));
-    }
-    check_policies(&policies, &written)?;
+    let written: Value = extension_reader::from_str_small(payload).map_err(|error| refusal("", &error))?;
+    let mut mistakes = Mistakes::default();
+    let payload = readable(payload, &mut mistakes)?;
+    let mut document: Document<'_> = extension_reader::from_str(&payload).map_err(|error| refusal("", &error))?;
+    check_all_policies(&document.policies, &written, &mut mistakes);
     let known = desk.catalog.settings()?;
     let base = if document.partial { (*known).clone() } else { Settings::default() };
     let policies = match document.partial {
-        true => with_policies(&known, written)?,
-        false => policies.into(),
+        // The policies that could not be read were left out.
+        true if !mistakes.is_left_out("/policies") => with_policies(&known, &written)?,
+        true => (*known).clone(),
+        false => std::mem::take(&mut document.policies).into(),
     };
     document.add(&base);
     // The words that the document may use: its own, and those in force if it is partial.
     let mut words =
         Words { entitlements: base.entitlements, meters: base.meters, config: base.config, resources: base.resources };
     words.add(&document);
-    check_own(&words.config, &words.resources)?;
+    check_own(&words.config, &words.resources, &mut mistakes);
     if document.campaigns.is_some_and(|campaigns| !(1..=BATCH_MAX).contains(&campaigns.batch)) {
-        let message = format!("expected 1 to {BATCH_MAX}");
-        return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
+        mistakes.add("/campaigns/batch", FieldErrorCode::OutOfRange, "", format!("1 to {BATCH_MAX}"));
     }
-    check_reactions(&document.events, &document.reactions, &document.templates, &words.resources, &commands.all)?;
+    let in_reactions = Known { templates: &document.templates, own: &words.resources, commands: &commands.all };
+    check_reactions(&document.events, &document.reactions, &in_reactions, &mut mistakes);
     let stored = desk.catalog.stored_types()?;
-    let mut decls = Vec::new();
+    let mut read = Vec::new();
     for (index, entry) in document.product_types.iter().enumerate() {
-        decls.push(read_type(entry.get(), index, &stored, &words.resources)?);
+        let decl = read_type(entry.get(), index, &stored, &words.resources, &mut mistakes)?;
+        read.extend(decl.map(|decl| (index, decl)));
     }
+    let decls: Vec<TypeDecl> = read.iter().map(|(_, decl)| decl.clone()).collect();
     let others: Vec<TypeDecl> =
         stored.into_iter().filter(|known| decls.iter().all(|decl| decl.name != known.name)).collect();
     let gone_types: Vec<String> = match document.partial {
@@ -179,28 +168,25 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     };
     let in_catalog = others.iter().filter(|decl| !gone_types.contains(&decl.name)).cloned();
     let named_types: Vec<TypeDecl> = in_catalog.chain(decls.iter().cloned()).collect();
-    check_entitlements(&document.entitlements)?;
-    for (index, decl) in decls.iter().enumerate() {
-        check_meters_of(decl, &words.meters, &format!("/product_types/{index}"))?;
-    }
-    check_meters(
-        &document.meters,
-        &words.meters,
-        &Named { rates: &document.rates, entitlements: &words.entitlements, types: &named_types },
-    )?;
-    for (index, decl) in decls.iter().enumerate() {
+    check_entitlements(&document.entitlements, &mut mistakes);
+    let named = Named { rates: &document.rates, entitlements: &words.entitlements, types: &named_types };
+    check_meters(&document.meters, &words.meters, &named, &mut mistakes);
+    let others_of_types = Others { types: &named_types, entitlements: &words.entitlements, config: &words.config };
+    for (index, decl) in &read {
         let path = format!("/product_types/{index}");
-        check_names(decl, &named_types, &words.entitlements, &words.config, &path)?;
-        check_mail_steps(decl, &document.templates, &path)?;
+        if mistakes.is_left_out(&path) {
+            continue;
+        }
+        check_meters_of(decl, &words.meters, &path, &mut mistakes);
+        check_names(decl, &others_of_types, &path, &mut mistakes);
+        check_mail_steps(decl, &document.templates, &path, &mut mistakes);
+        check_invited_roles(decl, &document.may, &path, &mut mistakes);
     }
-    check_granted(&document.entitlements, &named_types)?;
-    check_roles(&document.may, commands)?;
-    for (index, decl) in decls.iter().enumerate() {
-        check_invited_roles(decl, &document.may, &format!("/product_types/{index}"))?;
-    }
-    check_rates(&document.rates, &words.entitlements, &named_types)?;
+    check_granted(&document.entitlements, &named_types, &mut mistakes);
+    check_roles(&document.may, commands, &mut mistakes);
+    check_rates(&document.rates, &words.entitlements, &named_types, &mut mistakes);
     if let Some(source) = &document.usage_source {
-        source.check(&document.rates, &words.config)?;
+        source.check(&document.rates, &words.config, &mut mistakes);
     }
     let mut off_sale = OffSale::default();
     let is_partial = document.partial;
@@ -230,7 +216,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         ..policies
     };
     desk.catalog.decide_by(settings.clone(), others.into_iter().chain(decls.iter().cloned()).collect());
-    for decl in &decls {
+    // The rows of a catalog with a mistake are not kept, and a wrong name may be too long for a row.
+    let (saved, gone_types) = if mistakes.is_empty() { (&*decls, gone_types) } else { (&[][..], Vec::new()) };
+    for decl in saved {
         save_type(desk, &decl.name, encode(decl)?, true)?;
     }
     for name in gone_types {
@@ -241,24 +229,47 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
             off_sale.product_types.push(name);
         }
     }
-    let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
+    let wrong_types: Vec<&TypeDecl> = read
+        .iter()
+        .filter(|(index, _)| mistakes.is_wrong(&format!("/product_types/{index}")))
+        .map(|(_, decl)| decl)
+        .collect();
+    let has_unread = read.len() < document.product_types.len();
+    let mut products: Vec<(usize, String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
-        check_prices(body).map_err(|halt| with_index(halt, index))?;
-        let proposed = normalise_written(&desk.catalog, desk.actor.kind, body)
-            .map_err(|halt| with_index(where_written(halt, body), index))?;
-        let id = proposed.id.clone();
-        let id = id.ok_or_else(|| with_index(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
-        check_told_apart(&proposed, &products).map_err(|halt| with_index(halt, index))?;
-        check_own_prices(&proposed, &products, &settings.currency).map_err(|halt| with_index(halt, index))?;
-        check(desk, &id, &proposed).map_err(|halt| with_index(halt, index))?;
-        products.push((id, proposed));
+        let path = format!("/products/{index}");
+        // What is wrong with a product may follow from what is wrong with its type.
+        let is_typed = check_type_of(body, &named_types, &path, &mut mistakes);
+        if !is_typed || is_of_some(body, &wrong_types) || (type_of(body).is_none() && has_unread) {
+            continue;
+        }
+        check_prices(body, &path, &mut mistakes);
+        if mistakes.is_wrong(&path) {
+            continue;
+        }
+        let proposed =
+            normalise_written(&desk.catalog, desk.actor.kind, body).map_err(|halt| where_written(halt, body));
+        let Some(proposed) = mistakes.note(proposed, &path)? else { continue };
+        let Some(id) = proposed.id.clone() else {
+            mistakes.add(&format!("{path}/id"), FieldErrorCode::Missing, "required", "");
+            continue;
+        };
+        check_told_apart(&proposed, &products, &path, &mut mistakes);
+        check_own_prices(&proposed, &products, &settings.currency, &path, &mut mistakes);
+        if !mistakes.is_wrong(&path) {
+            mistakes.note(check(desk, &id, &proposed), &path)?;
+        }
+        products.push((index, id, proposed));
     }
-    check_refunds(&decls, &products, &settings.currency)?;
-    check_credits(&decls, &products, &settings.currency)?;
-    check_conditions(&decls, &products)?;
-    check_personal(&decls, settings.erase_after.is_some())?;
+    check_refunds(&read, &products, &settings.currency, &mut mistakes);
+    check_credits(&read, &products, &settings.currency, &mut mistakes);
+    check_conditions(&read, &products, &mut mistakes);
+    let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
+    check_personal(&read, erases, &mut mistakes);
+    check_defaults(&products, &mut mistakes);
+    mistakes.finish()?;
     let before = desk.account.fetch::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
-    let ids: Vec<String> = products.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<String> = products.iter().map(|(_, id, _)| id.clone()).collect();
     let now = LoadedCatalog { products: ids.clone(), entitlements: named_entitlements };
     let (gone, loaded) =
         if is_partial { (LoadedCatalog::default(), before.with(&now)) } else { (before.without(&now), now) };
@@ -274,7 +285,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         settings.defaults.retain(|_, plan| plan.product_id != id);
     }
     off_sale.entitlements = gone.entitlements;
-    for (index, (id, proposed)) in products.into_iter().enumerate() {
+    for (index, id, proposed) in products {
         update_default_plan(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         let put = put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
         off_sale.prices.extend(put.dropped);
@@ -342,16 +353,92 @@ fn save_type(desk: &mut Desk<'_>, name: &str, decl: Json, active: bool) -> Ruled
     save(desk, &type_row_id(name), &values)
 }
 
-/// Fails if roles are listed for an unknown command or query, or for a command that no role allows.
-fn check_roles(may: &Roles, commands: &Kinds) -> Ruled<()> {
-    let known: Vec<&str> = commands.of_owners.iter().copied().chain(QUESTIONS).collect();
-    let Some(key) = may.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
-    let problem = match commands.all.contains(&key.as_str()) {
-        true => "is only for operators and services, whatever the roles are",
-        false => "is not a command or query",
+/// Returns the text of a document without the values that do not match their type, and notes a mistake for each of
+/// them.
+fn readable<'p>(payload: &'p str, mistakes: &mut Mistakes) -> Ruled<Cow<'p, str>> {
+    let parse = |text: &str| extension_reader::from_str::<Document<'_>>(text).map(drop);
+    match parse(payload) {
+        Ok(()) => Ok(Cow::Borrowed(payload)),
+        Err(_) => Ok(Cow::Owned(mistakes.repair_members(payload, parse)?)),
+    }
+}
+
+/// Checks the policies.
+fn check_all_policies(policies: &Policies, written: &Value, mistakes: &mut Mistakes) {
+    if !PROVIDERS.contains(&policies.provider.as_str()) {
+        let path = "/policies/provider";
+        let error = FieldError::new(path, FieldErrorCode::NotAllowed, "").expecting(one_of(&PROVIDERS));
+        mistakes.push(error.suggesting(&policies.provider));
+    }
+    let Policies { success_url, cancel_url, return_url, .. } = policies;
+    for (name, url) in [("success_url", success_url), ("cancel_url", cancel_url), ("return_url", return_url)] {
+        mistakes.extend(return_address::check(url, &format!("/policies/{name}")));
+    }
+    if policies.final_backup.whole_days().is_none() {
+        mistakes.add("/policies/final_backup", FieldErrorCode::BadFormat, "", "whole days, as in 30d");
+    }
+    if !mistakes.is_left_out("/policies") {
+        check_policies(policies, written, mistakes);
+    }
+}
+
+/// Returns the type that a product names, with the member that names it.
+fn type_of(body: &Object) -> Option<(&'static str, &str)> {
+    ["product_type", "type"].into_iter().find_map(|member| Some((member, body.get(member)?.as_str()?)))
+}
+
+/// Checks that the catalog has the type that a product names.
+fn check_type_of(body: &Object, types: &[TypeDecl], path: &str, mistakes: &mut Mistakes) -> bool {
+    let Some((member, name)) = type_of(body) else { return true };
+    let is_named = types.iter().any(|decl| decl.name == name || decl.aliases.iter().any(|alias| alias == name));
+    if !is_named {
+        let names: Vec<&str> = types.iter().map(|decl| decl.name.as_str()).collect();
+        mistakes.unknown(&format!("{path}/{member}"), name, "is no product type", one_of(&names));
+    }
+    is_named
+}
+
+/// Returns true if a product names one of these types, or has the field by which one of them is inferred.
+fn is_of_some(body: &Object, types: &[&TypeDecl]) -> bool {
+    let given = type_of(body);
+    let has = |key: &str| {
+        let inside = ["metadata", "features"].into_iter().filter_map(|member| body.get(member)?.get(key));
+        body.get(key).into_iter().chain(inside).next().is_some()
     };
-    let message = format!("`{key}` {problem}: expected one of {}", known.join(", "));
-    Err(wrong_field(&format!("/may/{key}"), FieldErrorCode::UnknownField, message))
+    types.iter().any(|decl| match given {
+        Some((_, name)) => decl.name == name || decl.aliases.iter().any(|alias| alias == name),
+        None => decl.infer_by.as_deref().is_some_and(has),
+    })
+}
+
+/// Checks that each family has at most one default plan.
+fn check_defaults(products: &[(usize, String, Proposed)], mistakes: &mut Mistakes) {
+    let defaults = products.iter().filter(|(.., product)| product.is_default && product.values.active);
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for (index, id, product) in defaults {
+        let Some(family) = &product.decl.family else { continue };
+        match known.insert(family, id) {
+            Some(other) if other != id => {
+                let found = format!("{other} is already the default of family {family}");
+                mistakes.add(&format!("/products/{index}/default"), FieldErrorCode::Taken, found, "one default plan");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Checks that no roles are listed for an unknown command or query, or for a command that no role allows.
+fn check_roles(may: &Roles, commands: &Kinds, mistakes: &mut Mistakes) {
+    let known: Vec<&str> = commands.of_owners.iter().copied().chain(QUESTIONS).collect();
+    for key in may.keys().filter(|key| !known.contains(&key.as_str())) {
+        let problem = match commands.all.contains(&key.as_str()) {
+            true => "is only for operators and services, whatever the roles are",
+            false => "is not a command or query",
+        };
+        let path = format!("/may/{}", escaped(key));
+        let error = FieldError::new(path, FieldErrorCode::UnknownField, format!("`{key}` {problem}"));
+        mistakes.push(error.expecting(one_of(&known)).suggesting(key));
+    }
 }
 
 /// Prefixes the paths of field errors with the product's position in the document.

@@ -15,8 +15,8 @@ fn check_members(members: Members, body: &Object) -> Ruled<()> {
     match body.keys().find(|key| !members.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
-            let message = format!("expected {}", one_of(members));
-            Err(wrong_field(&format!("/{key}"), FieldErrorCode::UnknownField, message))
+            let (found, expected) = ("", one_of(members));
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::UnknownField, found, expected))
         }
     }
 }

@@ -48,19 +48,20 @@ pub(super) fn correct(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn read(desk: &Desk<'_>, body: &Object) -> Ruled<Usage> {
     let quantity = body.get("quantity").and_then(Value::as_i64).filter(|quantity| *quantity > 0);
     let quantity = quantity.ok_or_else(|| {
-        wrong_field("/quantity", FieldErrorCode::OutOfRange, "expected a whole number, at least 1, to take back")
+        wrong_field("/quantity", FieldErrorCode::OutOfRange, "", "a whole number, at least 1, to take back")
     })?;
     let at = match body.get("at") {
         None | Some(Value::Null) => desk.now,
-        Some(at) => at.as_str().and_then(parse_rfc3339).ok_or_else(|| {
-            wrong_field("/at", FieldErrorCode::BadFormat, "expected a time such as 2026-01-31T12:00:00Z")
-        })?,
+        Some(at) => at
+            .as_str()
+            .and_then(parse_rfc3339)
+            .ok_or_else(|| wrong_field("/at", FieldErrorCode::BadFormat, "", "a time such as 2026-01-31T12:00:00Z"))?,
     };
     if Window::at(desk.now).place(at).is_ne() {
-        let message = format!("expected a time of the last {BEHIND_MAX_DAYS} days");
-        return Err(wrong_field("/at", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", format!("a time of the last {BEHIND_MAX_DAYS} days"));
+        return Err(wrong_field("/at", FieldErrorCode::OutOfRange, found, expected));
     }
-    let expected = || wrong_field("/attributes", FieldErrorCode::WrongType, "expected an object of texts");
+    let expected = || wrong_field("/attributes", FieldErrorCode::WrongType, "", "an object of texts");
     let mut attributes = Vec::new();
     match body.get("attributes") {
         None | Some(Value::Null) => {}
@@ -94,8 +95,8 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
     let used = month.uses.0.iter().find(|used| is_same(used)).cloned();
     let known = used.as_ref().map_or(0, |used| used.quantity);
     let Some(used) = used.filter(|_| usage.quantity <= known) else {
-        let message = format!("expected at most {known}, which {} has of this usage", &id);
-        return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", format!("at most {known}, which {} has of this usage", &id));
+        return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, found, expected));
     };
     let was: Cost = cost(&desk.catalog, rate, usage)?;
     let cost_micros = was.micros().min(used.cost_micros);
@@ -165,8 +166,8 @@ fn of_counter(desk: &mut Desk<'_>, key: &str, decl: &EntitlementDecl, usage: &Us
     let mut counter = desk.account.fetch::<Counter>(key)?.unwrap_or_default();
     let known = counter.used(period.start);
     if usage.quantity > known {
-        let message = format!("expected at most {known}, which was counted since {}", rfc3339(period.start));
-        return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", format!("at most {known}, which was counted since {}", rfc3339(period.start)));
+        return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, found, expected));
     }
     counter.add(period.start, -usage.quantity);
     desk.account.put(key, counter);

@@ -232,7 +232,8 @@ pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(wrong_field(
             "/confirm",
             FieldErrorCode::NotAllowed,
-            "expected the product's name, or the field in its id",
+            "",
+            "the product's name, or the field in its id",
         ));
     }
     use InstanceStatus::{Archiving, Deleting, Restoring, Terminated};

@@ -117,8 +117,8 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     let metadata = body.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
     let decl = find_type(&desk.catalog, ActorKind::User, body, &metadata, values)?;
     let Some(field) = owner_field(&decl).filter(|_| decl.listing.is_some()) else {
-        let message = format!("products of type {} are the operators': expected a type with `listing`", decl.name);
-        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = (format!("products of type {} are the operators'", decl.name), "a type with `listing`");
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, found, expected));
     };
     if let Some(row) = &current {
         let metadata: Object = decode("products", &row.id, &row.values.metadata)?;
@@ -138,7 +138,12 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     for (path, written) in [("/prices", body.get(PRICES)), ("/metadata/prices", metadata.get(PRICES))] {
         let prices = written.and_then(Value::as_object).into_iter().flatten();
         if let Some((interval, _)) = prices.into_iter().find(|(_, price)| price.get("id").is_some()) {
-            return Err(wrong_field(&format!("{path}/{interval}/id"), FieldErrorCode::ReadOnly, "set by the platform"));
+            return Err(wrong_field(
+                &format!("{path}/{interval}/id"),
+                FieldErrorCode::ReadOnly,
+                "set by the platform",
+                "",
+            ));
         }
     }
     let current = known.zip(values);

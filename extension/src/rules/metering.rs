@@ -3,7 +3,7 @@
 use crate::actions::count::{count, counter};
 use crate::catalog::entitlement::EntitlementKind;
 use crate::catalog::product::{required_text, text};
-use crate::catalog::words::ID_BYTES;
+use crate::catalog::words::{ID_BYTES, one_of};
 use crate::derive::period::period_of;
 use crate::derive::standing::standing;
 use crate::derive::upgrade::refusal;
@@ -24,18 +24,18 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(value) => value
             .as_i64()
             .filter(|amount| *amount > 0)
-            .ok_or_else(|| wrong_field("/amount", FieldErrorCode::OutOfRange, "expected a whole number, at least 1"))?,
+            .ok_or_else(|| wrong_field("/amount", FieldErrorCode::OutOfRange, "", "a whole number, at least 1"))?,
     };
     let Some(decl) = counter(desk, &key)? else {
         let settings = desk.catalog.settings()?;
         let counters = settings.entitlements.iter().filter(|(_, decl)| decl.kind == EntitlementKind::Counter);
         let names: Vec<&str> = counters.map(|(key, _)| key.as_str()).collect();
-        let message = format!("`{key}` is no counter: expected one of {}", names.join(", "));
-        return Err(wrong_field("/key", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = (format!("`{key}` is no counter"), one_of(&names));
+        return Err(wrong_field("/key", FieldErrorCode::NotAllowed, found, expected));
     };
     let id = text(body, "id")?;
     if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
-        return Err(wrong_field("/id", FieldErrorCode::OutOfRange, format!("expected 1 to {ID_BYTES} bytes")));
+        return Err(wrong_field("/id", FieldErrorCode::OutOfRange, "", format!("1 to {ID_BYTES} bytes")));
     }
     let standing = standing(desk)?;
     let period = period_of(&standing, &key, &decl, desk.now);

@@ -115,7 +115,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     }
     match extension_reader::from_str_small::<Object>(&values.metadata) {
         Ok(_) => Ok(()),
-        Err(_) => Err(wrong_field("/metadata", FieldErrorCode::WrongType, "expected an object")),
+        Err(_) => Err(wrong_field("/metadata", FieldErrorCode::WrongType, "", "an object")),
     }
 }
 
@@ -224,8 +224,8 @@ fn apply_external_change(
 fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> Ruled<()> {
     let (id, decl) = (instance.id.as_str(), &*instance.decl);
     if id.len() > ID_BYTES {
-        let message = format!("expected at most {ID_BYTES} bytes");
-        return Err(wrong_field("/id", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", format!("at most {ID_BYTES} bytes"));
+        return Err(wrong_field("/id", FieldErrorCode::OutOfRange, found, expected));
     }
     let mut body: Object = decode("products", id, &values.metadata)?;
     // Only the provisioner sets these fields.

@@ -134,7 +134,7 @@ fn sold_by(offer: &SelectedOffer) -> Ruled<Vec<Sold>> {
 fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseValues> {
     let unit_price = offer.price.amount.clone();
     let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
-    let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits");
+    let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits", "");
     let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
     let item = LineItem {
         product_id: offer.product.id.clone(),
@@ -160,7 +160,7 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
     match body.get("product") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(product)) => Ok(Some(product)),
-        Some(_) => Err(wrong_field("/product", FieldErrorCode::WrongType, "expected an object")),
+        Some(_) => Err(wrong_field("/product", FieldErrorCode::WrongType, "", "an object")),
     }
 }
 
@@ -423,7 +423,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let at_period_end = match body.get("at_period_end") {
         None | Some(Value::Null | Value::Bool(true)) => true,
         Some(Value::Bool(false)) => false,
-        Some(_) => return Err(wrong_field("/at_period_end", FieldErrorCode::WrongType, "expected true or false")),
+        Some(_) => return Err(wrong_field("/at_period_end", FieldErrorCode::WrongType, "", "true or false")),
     };
     if !at_period_end && desk.actor.kind == ActorKind::User {
         return Err(Refusal::Forbidden("only an administrator may cancel at once".to_owned()).into());

@@ -34,12 +34,12 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let left = row.paid_minor() - row.refunded_minor() - row.refunding_minor();
     let amount = match (desk.actor.kind, body.get("amount")) {
         (ActorKind::User, Some(amount)) if !amount.is_null() => {
-            return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "only administrators may set it"));
+            return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "only administrators may set it", ""));
         }
         (ActorKind::User, _) => (allowed(desk, &id, &row, paid_at)? - row.refunding_minor()).min(left),
         (_, None | Some(Value::Null)) => left,
         (_, Some(amount)) => amount.as_i64().filter(|amount| (1..=left).contains(amount)).ok_or_else(|| {
-            wrong_field("/amount", FieldErrorCode::OutOfRange, format!("expected minor units from 1 to {left}"))
+            wrong_field("/amount", FieldErrorCode::OutOfRange, "", format!("minor units from 1 to {left}"))
         })?,
     };
     // Stripe refuses an amount between the steps of the currency.

@@ -3,6 +3,7 @@
 use crate::actions::spend::open_month;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
+use crate::catalog::words::one_of;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
@@ -69,8 +70,8 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let Some(rate) = settings.rates.get(&meter) else {
         let names: Vec<&str> = settings.rates.keys().map(String::as_str).collect();
-        let message = format!("`{meter}` has no rate: expected one of {}", names.join(", "));
-        return Err(wrong_field("/meter", FieldErrorCode::NotAllowed, message));
+        let (found, expected) = (format!("`{meter}` has no rate"), one_of(&names));
+        return Err(wrong_field("/meter", FieldErrorCode::NotAllowed, found, expected));
     };
     let standing = standing(desk)?;
     let (mut left, mut owed) = (0i64, 0i64);

@@ -8,7 +8,7 @@ use crate::catalog::schema::{Doer, check_told};
 use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field, wrong_name};
 use crate::model::json::Object;
 use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus};
 use crate::model::secret::has_password;
@@ -31,14 +31,13 @@ fn waiting_step(desk: &mut Desk<'_>, body: &Object) -> Ruled<(Instance, String)>
     if instance.record.resources.contains_key(&step) {
         return Err(Refusal::BadTransition(format!("{step} does not wait for a person")).into());
     }
-    let message = match waiting.is_empty() {
-        true => format!("`{step}` is no waiting step: no step of {id} waits for a person"),
-        false => {
-            let names: Vec<&str> = waiting.into_iter().map(String::as_str).collect();
-            format!("`{step}` is no waiting step: expected {}", one_of(&names))
+    match waiting.is_empty() {
+        true => {
+            let found = format!("`{step}` is no waiting step: no step of {id} waits for a person");
+            Err(wrong_field("/step", FieldErrorCode::NotAllowed, found, ""))
         }
-    };
-    Err(wrong_field("/step", FieldErrorCode::NotAllowed, message))
+        false => Err(wrong_name("/step", &step, "is no waiting step", one_of(&waiting))),
+    }
 }
 
 /// `step.complete`: accepts the outputs, or requests their verification first.
@@ -55,13 +54,13 @@ pub(super) fn complete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let outputs = match body.get("outputs") {
         None | Some(Value::Null) => &nothing,
         Some(Value::Object(outputs)) => outputs,
-        Some(_) => return Err(wrong_field("/outputs", FieldErrorCode::WrongType, "expected an object")),
+        Some(_) => return Err(wrong_field("/outputs", FieldErrorCode::WrongType, "", "an object")),
     };
     let outputs = check_told("/outputs", &name, &by_hand.asks, desk.actor.kind, outputs)?;
     if let Some((key, _)) = outputs.iter().find(|(_, value)| value.as_str().is_some_and(has_password)) {
-        let message =
-            "has a password in it: expected the address without it, and the password as a reference to a secret";
-        return Err(wrong_field(&format!("/outputs/{key}"), FieldErrorCode::NotAllowed, message));
+        let (found, expected) =
+            ("has a password in it", "the address without it, and the password as a reference to a secret");
+        return Err(wrong_field(&format!("/outputs/{key}"), FieldErrorCode::NotAllowed, found, expected));
     }
     let Some(mut resource) = instance.record.resources.get(&name).cloned() else {
         return Err(Refusal::NotFound(name).into());
@@ -95,10 +94,10 @@ pub(super) fn complete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// `step.assign`: assigns the task to a person, or to nobody with an empty name.
 pub(super) fn assign(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let to = body.get("to").and_then(Value::as_str);
-    let to = to.ok_or_else(|| wrong_field("/to", FieldErrorCode::Missing, "expected a name, or an empty text"))?;
+    let to = to.ok_or_else(|| wrong_field("/to", FieldErrorCode::Missing, "", "a name, or an empty text"))?;
     if to.len() > NAME_BYTES || to.contains(char::is_control) {
-        let message = format!("expected at most {NAME_BYTES} bytes without control characters");
-        return Err(wrong_field("/to", FieldErrorCode::OutOfRange, message));
+        let (found, expected) = ("", format!("at most {NAME_BYTES} bytes without control characters"));
+        return Err(wrong_field("/to", FieldErrorCode::OutOfRange, found, expected));
     }
     let (mut instance, name) = waiting_step(desk, body)?;
     if let Some(task) = instance.record.resources.get_mut(&name).and_then(|resource| resource.task.as_mut()) {
@@ -115,7 +114,7 @@ pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let is_gone = match body.get("gone") {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
-        Some(_) => return Err(wrong_field("/gone", FieldErrorCode::WrongType, "expected true or false")),
+        Some(_) => return Err(wrong_field("/gone", FieldErrorCode::WrongType, "", "true or false")),
     };
     let mut instance = Instance::load(desk, &id)?;
     let stuck = instance.record.resources.get(&name).filter(|resource| resource.status == ResourceStatus::Stuck);

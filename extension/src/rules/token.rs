@@ -75,8 +75,9 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (product, name, ip) = (required_text(body, "product")?, text(body, "name")?, ip(body)?);
     let Some(product_token) = ProductToken::find(desk, &product, name.as_deref())? else {
         let place = if ProductToken::find(desk, &product, None)?.is_some() { "/name" } else { "/product" };
-        let message = "unknown token: expected a product of a type with `tokens`, and the name of one of its tokens";
-        return Err(wrong_field(place, FieldErrorCode::NotAllowed, message));
+        let (found, expected) =
+            ("unknown token", "a product of a type with `tokens`, and the name of one of its tokens");
+        return Err(wrong_field(place, FieldErrorCode::NotAllowed, found, expected));
     };
     let entitlement = product_token.entitlement()?;
     let standing = standing(desk)?;
@@ -174,8 +175,8 @@ pub(super) fn secret_created(
 pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, given, ip) = (required_text(body, "id")?, required_text(body, "sha256")?, ip(body)?);
     if !is_hash(&given) {
-        let message = format!("expected a SHA-256: {HASH_DIGITS} hexadecimal digits");
-        return Err(wrong_field("/sha256", FieldErrorCode::BadFormat, message));
+        let (found, expected) = ("", format!("a SHA-256: {HASH_DIGITS} hexadecimal digits"));
+        return Err(wrong_field("/sha256", FieldErrorCode::BadFormat, found, expected));
     }
     let Some(token) = desk.account.fetch::<Token>(&id)? else {
         return log_refusal(desk, "pull_refused", Some(&id), "", ip, Refusal::NotFound(id.clone()));
@@ -265,7 +266,7 @@ pub(super) fn revoke(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn ip(body: &Object) -> Ruled<Option<String>> {
     let ip = text(body, "ip")?;
     match ip.as_ref().is_some_and(|ip| ip.len() > IP_BYTES || ip.parse::<std::net::IpAddr>().is_err()) {
-        true => Err(wrong_field("/ip", FieldErrorCode::BadFormat, "expected an IPv4 or IPv6 address")),
+        true => Err(wrong_field("/ip", FieldErrorCode::BadFormat, "", "an IPv4 or IPv6 address")),
         false => Ok(ip),
     }
 }

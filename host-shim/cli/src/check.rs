@@ -70,12 +70,12 @@ const AFTER_HELP: &str = "Examples:
   host-shim check --store /var/lib/host-shim/solobase my-business    before the next start
 
 A reported mistake:
-  my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
-  or `fields`; did you mean `grants`?
+  my-business/catalog.yml:12: /product_types/0/grnats: unknown field `grnats`; expected one of name,
+  grants, fields; did you mean `grants`?
 
-The first part is file and line; the second is the place in the document as a JSON Pointer, here the
-first product type. At most 20 mistakes of a catalog are reported, and none that another mistake may
-cause: check again after fixing them.
+The first part is file and line; the second is the place in the document as a JSON Pointer, here in
+the first product type. At most 100 mistakes of a catalog are reported, and none that another
+mistake may cause: check again after fixing them.
 
 Exit codes: 0 no mistakes, 1 the extension failed or the server would not start, 2 mistakes or bad usage.";
 
@@ -154,11 +154,13 @@ fn github(checked: &Checked) -> io::Result<()> {
 
 fn json(checked: &Checked) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for BadInput { place, problem, expected, guess } in &checked.mistakes {
+    for BadInput { place, problem, expected, guess, reported } in &checked.mistakes {
         // A line of 0 means the file as a whole.
         let line = Some(place.line).filter(|line| *line > 0);
+        let reported = reported.as_deref();
+        let (code, allowed) = (reported.map(|it| it.code), reported.map(|it| &it.expected));
         let mistake = json!({"file": place.file.display().to_string(), "line": line, "pointer": place.pointer,
-            "problem": problem, "expected": expected, "guess": guess});
+            "code": code, "problem": problem, "expected": expected, "allowed": allowed, "guess": guess});
         writeln!(out, "{}", json!({"mistake": mistake}))?;
     }
     let Checked { businesses, scenarios, raw, mistakes } = checked;

@@ -196,7 +196,8 @@ fn add(Add { whose, name, admin }: &Add) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Err(Refused::Invalid(errors)) => {
-            let told = errors.iter().map(|error| format!("{}: {}", error.path.trim_start_matches('/'), error.message));
+            let told =
+                errors.iter().map(|error| format!("{}: {}", error.path.trim_start_matches('/'), error.message()));
             told.collect::<Vec<_>>().join("\n")
         }
         Err(Refused::Taken) => format!("a user has the address {email}"),

@@ -23,9 +23,9 @@ pub(super) fn take(desk: &mut Desk<'_>, decl: &TypeDecl, stored: Option<&Object>
             ClaimState::Mine if had.contains(&key) => {}
             _ => {
                 let value = metadata.get(&field.name).and_then(Value::as_str).unwrap_or_default();
-                let message = format!("`{value}` belongs to another product");
+                let (found, expected) = (format!("`{value}` belongs to another product"), "");
                 let path = format!("/metadata/{}", escaped(&field.name));
-                return Err(wrong_field(&path, FieldErrorCode::Taken, message));
+                return Err(wrong_field(&path, FieldErrorCode::Taken, found, expected));
             }
         }
     }

@@ -4,9 +4,9 @@ use super::field::{Field, FieldType, Format, SetBy};
 use super::type_decl::TypeDecl;
 use crate::catalog::account_name::account_of;
 use crate::catalog::amount::UNLIMITED;
-use crate::catalog::words::one_of;
+use crate::catalog::words::{escaped, one_of};
 use crate::model::gather::gather;
-use extension_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
+use extension_contract::{ActorKind, Expected, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 
 /// Maximum unknown keys that a refusal names: it is stored, and sent back.
@@ -31,10 +31,8 @@ pub(crate) fn check(
         others.extend(proposed.iter().filter(is_other).map(|(key, value)| (key.clone(), value.clone())));
     }
     let mut out = check_fields(&decl.name, &decl.fields, decl.extras, by, current, proposed)?;
-    if let Err(message) = check_size(by, &Value::Object(others.clone())) {
-        let path = "/metadata".to_owned();
-        return Err(vec![FieldError { path, code: FieldErrorCode::OutOfRange, message }]);
-    }
+    check_size(by, &Value::Object(others.clone()))
+        .map_err(|error| vec![FieldError { path: "/metadata".to_owned(), ..error }])?;
     out.extend(others);
     Ok(out)
 }
@@ -53,11 +51,7 @@ fn check_fields(
     let mut out = Metadata::new();
     if !extras {
         let unknown_keys = proposed.keys().filter(|key| !fields.iter().any(|field| field.name == **key));
-        errors.extend(
-            unknown_keys
-                .take(UNKNOWN_MAX)
-                .map(|key| error(key, FieldErrorCode::UnknownField, unknown(name, fields, by))),
-        );
+        errors.extend(unknown_keys.take(UNKNOWN_MAX).map(|key| unknown(name, fields, by, key)));
     }
     for field in fields {
         let before = current.and_then(|current| current.get(&field.name));
@@ -68,25 +62,28 @@ fn check_fields(
                 Some(value) => {
                     out.insert(field.name.clone(), value);
                 }
-                None if field.required => errors.push(error(&field.name, FieldErrorCode::Missing, "required".into())),
+                None if field.required => {
+                    errors.push(FieldError::new(pointer(&field.name), FieldErrorCode::Missing, "required"));
+                }
                 None => {}
             }
             continue;
         };
         let value = stored_form(field, given);
-        if let Err((code, message)) = check_value(field, &value) {
-            errors.push(error(&field.name, code, message));
+        let path = pointer(&field.name);
+        if let Err(error) = check_value(field, &value) {
+            errors.push(FieldError { path, ..error });
             continue;
         }
         if before != Some(&value)
             && field.field_type != FieldType::String
-            && let Err(message) = check_size(by, &value)
+            && let Err(error) = check_size(by, &value)
         {
-            errors.push(error(&field.name, FieldErrorCode::OutOfRange, message));
+            errors.push(FieldError { path, ..error });
             continue;
         }
         if before != Some(&value) && (!may_set(by, field) || (field.immutable && before.is_some())) {
-            errors.push(error(&field.name, FieldErrorCode::ReadOnly, read_only(by, field)));
+            errors.push(FieldError::new(path, FieldErrorCode::ReadOnly, read_only(by, field)));
             continue;
         }
         out.insert(field.name.clone(), value);
@@ -109,27 +106,32 @@ pub(crate) fn check_told(
 }
 
 /// Checks that a field allows its default value.
-pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
+pub(crate) fn check_default(field: &Field) -> Result<(), FieldError> {
     field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
 }
 
 /// Checks that a customer does not write much into one place, since each change of the product is answered and told with all of it.
-fn check_size(by: ActorKind, value: &Value) -> Result<(), String> {
+fn check_size(by: ActorKind, value: &Value) -> Result<(), FieldError> {
     match by == ActorKind::User && value.to_string().len() > OWN_BYTES_MAX {
-        true => Err(format!("expected at most {OWN_BYTES_MAX} bytes of JSON")),
+        true => Err(wrong(FieldErrorCode::OutOfRange, format!("at most {OWN_BYTES_MAX} bytes of JSON"))),
         false => Ok(()),
     }
 }
 
-fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
-    let path = format!("/metadata/{}", key.replace('~', "~0").replace('/', "~1"));
-    FieldError { path, code, message }
+fn pointer(key: &str) -> String {
+    format!("/metadata/{}", escaped(key))
 }
 
-/// Returns the message for an unknown key, with the fields that the actor may set.
-fn unknown(name: &str, fields: &[Field], by: ActorKind) -> String {
+/// Returns the error of a value whose place the caller knows.
+fn wrong(code: FieldErrorCode, expected: impl Into<Expected>) -> FieldError {
+    FieldError::new("", code, "").expecting(expected)
+}
+
+/// Returns the error of an unknown key, with the fields that the actor may set.
+fn unknown(name: &str, fields: &[Field], by: ActorKind, key: &str) -> FieldError {
     let fields: Vec<&str> = fields.iter().filter(|f| may_set(by, f)).map(|f| f.name.as_str()).collect();
-    format!("{name} has no such field: expected {}", one_of(&fields))
+    let found = format!("{name} has no such field");
+    FieldError::new(pointer(key), FieldErrorCode::UnknownField, found).expecting(one_of(&fields)).suggesting(key)
 }
 
 fn read_only(by: ActorKind, field: &Field) -> String {
@@ -158,39 +160,39 @@ fn stored_form(field: &Field, value: &Value) -> Value {
     }
 }
 
-fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, String)> {
+fn check_value(field: &Field, value: &Value) -> Result<(), FieldError> {
     use FieldErrorCode::{BadFormat, NotAllowed, OutOfRange, WrongType};
-    let wrong = |expected: &str| Err((WrongType, format!("expected {expected}")));
+    let of_type = |expected: &str| Err(wrong(WrongType, expected));
     match (field.field_type, value) {
         (FieldType::Int | FieldType::Money, Value::Number(number)) => {
-            let Some(number) = number.as_i64() else { return wrong("a whole number of 64 bits") };
+            let Some(number) = number.as_i64() else { return of_type("a whole number of 64 bits") };
             if field.unlimited && number == UNLIMITED {
                 return Ok(());
             }
             let least = field.least();
             if least.is_some_and(|least| number < least) || field.max.is_some_and(|most| number > most) {
-                return Err((OutOfRange, range("", least, field.max)));
+                return Err(wrong(OutOfRange, range("", least, field.max)));
             }
         }
-        (FieldType::Int, _) if field.unlimited => return wrong("a whole number, or `unlimited`"),
-        (FieldType::Int | FieldType::Money, _) => return wrong("a whole number"),
+        (FieldType::Int, _) if field.unlimited => return of_type("a whole number, or `unlimited`"),
+        (FieldType::Int | FieldType::Money, _) => return of_type("a whole number"),
         (FieldType::Milli, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => {}
-        (FieldType::Milli, _) => return wrong("thousandths, at least 0, or a text such as `0.5`"),
+        (FieldType::Milli, _) => return of_type("thousandths, at least 0, or a text such as `0.5`"),
         (FieldType::String, Value::String(text)) => check_text(field, text)?,
-        (FieldType::String, _) => return wrong("a text"),
+        (FieldType::String, _) => return of_type("a text"),
         (FieldType::Enum, Value::String(text)) if field.reserved.contains(text) || !field.options.contains(text) => {
-            return Err((NotAllowed, format!("expected one of {}", field.options.join(", "))));
+            return Err(wrong(NotAllowed, one_of(&field.options)).suggesting(text));
         }
         (FieldType::Enum, Value::String(_)) => {}
-        (FieldType::Enum, _) => return wrong("a text"),
+        (FieldType::Enum, _) => return of_type("a text"),
         (FieldType::Bool, Value::Bool(_)) | (FieldType::Object, Value::Object(_)) => {}
-        (FieldType::Bool, _) => return wrong("true or false"),
-        (FieldType::Object, _) => return wrong("an object"),
+        (FieldType::Bool, _) => return of_type("true or false"),
+        (FieldType::Object, _) => return of_type("an object"),
         (FieldType::List, Value::Array(values)) if values.iter().all(Value::is_string) => {}
-        (FieldType::List, _) => return wrong("a list of texts"),
+        (FieldType::List, _) => return of_type("a list of texts"),
         (FieldType::SecretRef, Value::String(text)) if text.len() > "secret:".len() && text.starts_with("secret:") => {}
-        (FieldType::SecretRef, Value::String(_)) => return Err((BadFormat, "expected secret:NAME".into())),
-        (FieldType::SecretRef, _) => return wrong("a reference to a secret"),
+        (FieldType::SecretRef, Value::String(_)) => return Err(wrong(BadFormat, "secret:NAME")),
+        (FieldType::SecretRef, _) => return of_type("a reference to a secret"),
     }
     Ok(())
 }
@@ -220,27 +222,28 @@ pub(crate) fn text_form(field: &Field, value: &Value) -> Option<String> {
     }
 }
 
-fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)> {
+fn check_text(field: &Field, text: &str) -> Result<(), FieldError> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     let (least, most) = (field.min_length.map(i64::from), i64::from(field.most_characters()));
     if least.is_some_and(|least| length < least) || length > most {
-        return Err((FieldErrorCode::OutOfRange, range(" characters", least, Some(most))));
+        return Err(wrong(FieldErrorCode::OutOfRange, range(" characters", least, Some(most))));
     }
     match field.format {
         Some(Format::Label) if !is_label(text) => {
-            let message = "expected letters a to z, digits and single hyphens between them".to_owned();
-            return Err((FieldErrorCode::BadFormat, message));
+            let expected = "letters a to z, digits and single hyphens between them";
+            return Err(wrong(FieldErrorCode::BadFormat, expected));
         }
         Some(Format::DateTime) if !crate::model::time::is_rfc3339(text) => {
-            return Err((FieldErrorCode::BadFormat, "expected an RFC 3339 date and time".to_owned()));
+            return Err(wrong(FieldErrorCode::BadFormat, "an RFC 3339 date and time"));
         }
         Some(Format::Account) if account_of(text).is_none() => {
-            return Err((FieldErrorCode::BadFormat, "expected user:ID or organization:ID".to_owned()));
+            return Err(wrong(FieldErrorCode::BadFormat, "user:ID or organization:ID"));
         }
         _ => {}
     }
     if field.reserved.iter().any(|reserved| reserved == text) {
-        return Err((FieldErrorCode::NotAllowed, "is reserved: expected another text".to_owned()));
+        let error = FieldError::new("", FieldErrorCode::NotAllowed, "is reserved");
+        return Err(error.expecting("another text"));
     }
     Ok(())
 }
@@ -252,10 +255,10 @@ fn is_label(text: &str) -> bool {
 
 fn range(unit: &str, least: Option<i64>, most: Option<i64>) -> String {
     match (least, most) {
-        (Some(least), Some(most)) => format!("expected {least} to {most}{unit}"),
-        (Some(least), None) => format!("expected at least {least}{unit}"),
-        (None, Some(most)) => format!("expected at most {most}{unit}"),
-        (None, None) => "out of range".to_owned(),
+        (Some(least), Some(most)) => format!("{least} to {most}{unit}"),
+        (Some(least), None) => format!("at least {least}{unit}"),
+        (None, Some(most)) => format!("at most {most}{unit}"),
+        (None, None) => "another value".to_owned(),
     }
 }
 

@@ -141,18 +141,18 @@ fn a_bad_catalog_prevents_earlier_inputs_from_being_applied() {
 fn a_mistake_of_a_catalog_has_its_line() {
     let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
     for (good, bad, message) in [
-        ("id_prefix: inst", "id_prefx: inst", "/product_types/1: unknown field `id_prefx`"),
+        ("id_prefix: inst", "id_prefx: inst", "/product_types/1/id_prefx: unknown field `id_prefx`"),
         (
             "max_length: 40",
             "max_length: forty",
             "/max_length: found `forty`; expected a whole number from 0 to 4294967295",
         ),
-        ("resource: database", "resource: databse", "/provisions/0/resource: `databse.ensure` is not an effect; "),
+        ("resource: database", "resource: databse", "/provisions/0/resource: `databse` is no resource; "),
         ("product_types:", "product_typs:", "unknown field `product_typs`"),
         (
             "format: label",
             "format: labl",
-            "/format: found `labl`; expected `label`, `date-time` or `account`; did you mean `label`?",
+            "/format: found `labl`; expected one of label, date-time, account; did you mean `label`?",
         ),
         ("product_type: subscription_plan", "product_type: subscription_pln", "/products/0"),
     ] {

@@ -31,9 +31,10 @@ const CATALOG: &str = "catalog.yml";
 const BUSINESS: &str = "business.yml";
 const SCENARIO: &str = "scenarios/site.yml";
 const MAIL: &str = "templates/welcome.txt";
+const PAGE: &str = "pages/offers.html";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 81] = [
+const OF_CATALOG: [Mistake; 111] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
@@ -61,9 +62,19 @@ const OF_CATALOG: [Mistake; 81] = [
         "amount: 2900, id: price_studio}, monthly: {amount: 1}",
         &["month is listed twice", "each interval once"],
     ),
-    mistake(CATALOG, "prices: {once:", "prices: {onec:", &["`onec` is no interval", "did you mean `once`?"]),
+    mistake(
+        CATALOG,
+        "prices: {once: {amount: 1500",
+        "prices: {onec: {amount: 1500",
+        &["`onec` is no interval", "did you mean `once`?"],
+    ),
     mistake(CATALOG, "amount: 900", "amuont: 900", &["unknown field `amuont`", "did you mean `amount`?"]),
-    mistake(CATALOG, "archive_after: 30d", "archive_after: 30 days", &["found `30 days`", "as in 24h"]),
+    mistake(
+        CATALOG,
+        "archive_after: 30d",
+        "archive_after: 30 days",
+        &["found `30 days`", "as in 24h", "did you mean `30d`?"],
+    ),
     mistake(CATALOG, "amount: 1500", "amount: 15.5", &["found", "minor units"]),
     mistake(CATALOG, "max_length: 40", "max_length: [40]", &["found a list", "a whole number"]),
     mistake(CATALOG, "    metadata: {package: dark}", "    metdata: {package: dark}", &["did you mean `metadata`?"]),
@@ -89,7 +100,7 @@ const OF_CATALOG: [Mistake; 81] = [
     ),
     mistake(CATALOG, "id_by: label", "id_by: lable", &["`lable`", "did you mean `label`?"]),
     mistake(CATALOG, "[database, files]", "[databse, files]", &["`databse`", "did you mean `database`?"]),
-    mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet.ensure`", "did you mean `bucket`?"]),
+    mistake(CATALOG, "resource: bucket", "resource: bukcet", &["`bukcet` is no resource", "did you mean `bucket`?"]),
     mistake(CATALOG, "product_type: theme", "product_type: thmee", &["`thmee`", "did you mean `theme`?"]),
     mistake(CATALOG, "[{meter: visits}]", "[{meter: vists}]", &["`vists` is no meter", "did you mean `visits`?"]),
     mistake(
@@ -120,7 +131,12 @@ const OF_CATALOG: [Mistake; 81] = [
         "{files.bucket}",
         &["`{files.bucket}` without quotes", "expected \"{files.bucket}\""],
     ),
-    mistake(CATALOG, "{instance.size}", "{metadata.size}", &["`{metadata.size}`", "expected `{instance.size}`"]),
+    mistake(
+        CATALOG,
+        "{instance.size}",
+        "{metadata.size}",
+        &["`{metadata.size}`", "expected `{instance.size}`", "did you mean `{instance.size}`?"],
+    ),
     mistake(
         CATALOG,
         "files-{instance.label}",
@@ -174,7 +190,7 @@ const OF_CATALOG: [Mistake; 81] = [
         &["only a one-time payment is refunded", "`once`"],
     ),
     mistake(CATALOG, "[{meter: visits}]", "[{meter: tokens}]", &["`tokens` is a meter of `site`", "another name"])
-        .at("    by: model"),
+        .at("  tokens:\n"),
     mistake(
         CATALOG,
         "    catalog: true\n    infer_by: tier\n",
@@ -201,7 +217,12 @@ const OF_CATALOG: [Mistake; 81] = [
         "storage_gb: {kind: limit, alerts: [80]}",
         &["only a counter has a period and alerts"],
     ),
-    mistake(CATALOG, "string, max_length: 40", "string, max: 40", &["only numbers have it", "`max_length`"]),
+    mistake(
+        CATALOG,
+        "string, max_length: 40",
+        "string, max: 40",
+        &["only numbers have it", "did you mean `max_length`?"],
+    ),
     mistake(
         CATALOG,
         "type: enum, options: [small",
@@ -280,12 +301,40 @@ const OF_CATALOG: [Mistake; 81] = [
         &["no month reaches the `min` of 50", "expected at least 50"],
     )
     .at("    invoice: "),
+    mistake(
+        CATALOG,
+        "    grants: {sites: \"{product.sites}\", calls",
+        "    on_paid: [{credit: 100}]\n    grants: {sites: \"{product.sites}\", calls",
+        &["/product_types/0/on_paid: only products sold once grant credits on payment", "no `family`"],
+    ),
+    mistake(
+        CATALOG,
+        "prices: {once: {amount: 500",
+        "prices: {year: {amount: 500",
+        &["only a one-time payment gives credits, and `prod_bundle` has a price `year`", "expected only prices `once`"],
+    )
+    .at("    on_paid: [{credit: 1000}]"),
+    mistake(
+        CATALOG,
+        "intervals: [once]",
+        "intervals: [once, month]",
+        &["/prices/month: required: each theme has this price", "expected a value"],
+    )
+    .at("    prices: {once: {amount: 1500"),
+    mistake(
+        CATALOG,
+        "      - name: database\n",
+        "      - name: database\n        after: [server]\n",
+        &["`server` is not declared before it", "expected no `after` at the first entry"],
+    )
+    .at("        after: [server]"),
+    mistake(CATALOG, "rates:\n  tokens:", "rates:\n  tokns:", &["`tokns`", "did you mean `tokens`?"]).at("  tokns:"),
     // Steps that would fail at a customer.
     mistake(
         CATALOG,
         "      - name: files\n",
         "      - {name: hello, run: mail.send, with: {template: welcome, to: a@b.example, values: {person: x}}}\n      - name: files\n",
-        &["`email` in welcome has no value", "expected one of person"],
+        &["`email` in welcome has no value", "expected person"],
     ),
     mistake(
         CATALOG,
@@ -311,6 +360,57 @@ const OF_CATALOG: [Mistake; 81] = [
             "did you mean `reactions`?",
         ],
     ),
+    // Values of another type or out of range, and members that are missing.
+    mistake(CATALOG, "unit: token,", "unti: token,", &["unknown field `unti`", "did you mean `unit`?"]),
+    mistake(
+        CATALOG,
+        "    by: model\n",
+        "    yb: model\n",
+        &["unknown field `yb`", "expected one of by,", "did you mean `by`?"],
+    ),
+    mistake(
+        CATALOG,
+        "fields: [{name: email",
+        "fields: [{nmae: email",
+        &["unknown field `nmae`", "did you mean `name`?"],
+    ),
+    mistake(CATALOG, "kind: flag", "kind: 3", &["found `3`", "a text"]),
+    mistake(CATALOG, "billing_period,", "billing_perod,", &["found `billing_perod`", "did you mean `billing_period`?"]),
+    mistake(CATALOG, "alerts: [80, 100]", "alerts: 80", &["found `80`", "a list"]),
+    mistake(CATALOG, "intervals: [month]", "intervals: month", &["found `month`", "a list"]),
+    mistake(
+        CATALOG,
+        "default: small",
+        "default: smal",
+        &["the field does not allow this default", "expected one of small, large", "did you mean `small`?"],
+    ),
+    mistake(CATALOG, "archive_after: 30d", "archive_after: 0d", &["found `0d`", "as in 24h"]),
+    mistake(CATALOG, "delete_after: 90d", "delete_afer: 90d", &["`delete_afer`", "did you mean `delete_after`?"]),
+    mistake(CATALOG, "suspends: true", "suspends: always", &["found `always`", "a boolean"]),
+    mistake(CATALOG, "id_prefix: site", "id_prefx: site", &["`id_prefx`", "did you mean `id_prefix`?"]),
+    mistake(CATALOG, "rank: 1, sites: 1", "rank: -1, sites: 1", &["found `-1`", "at least 0"]),
+    mistake(CATALOG, "rank: 2, sites: 5", "rank: 2, sites: many", &["found `many`", "a whole number"]),
+    mistake(CATALOG, "amount: 2900", "amount: -1", &["found `-1`", "minor units"]),
+    mistake(CATALOG, "id: price_studio}", "id: [price_studio]}", &["found a list", "an id, or {test, live}"]),
+    mistake(CATALOG, "    name: Dark theme\n", "", &["/name: required", "a value"]).at("  - id: prod_dark"),
+    mistake(
+        CATALOG,
+        "product_type: theme",
+        "product_typ: theme",
+        &["theme has no such field", "did you mean `product_type`?"],
+    ),
+    mistake(CATALOG, "at_most: {count: 1,", "at_most: {count: 2,", &["one product for each value", "expected 1"]),
+    mistake(CATALOG, "micros: {small: 2,", "micros: {small: -2,", &["found `-2`", "at least 0"]),
+    mistake(CATALOG, "pay: [credits]", "pay: []", &["found a list", "one of credits, invoice"]),
+    mistake(CATALOG, "within: 14d", "within: fortnight", &["found `fortnight`", "as in 24h"]),
+    mistake(CATALOG, "grants: {sites: \"{product.sites}\"", "grants: {sites: [1]", &["found a list", "`unlimited`"]),
+    mistake(
+        CATALOG,
+        "{name: package, type: string, required: true}",
+        "{name: package, required: true}",
+        &["/type: it is missing", "a value"],
+    ),
+    mistake(CATALOG, "server, value:", "server, valeu:", &["unknown field `valeu`", "did you mean `value`?"]),
     // Amounts and prices.
     mistake(
         CATALOG,
@@ -345,7 +445,7 @@ const OF_CATALOG: [Mistake; 81] = [
 ];
 
 /// Mistakes in the other files of the business.
-const OF_BUSINESS: [Mistake; 15] = [
+const OF_BUSINESS: [Mistake; 16] = [
     mistake(
         BUSINESS,
         "resources:",
@@ -374,14 +474,19 @@ const OF_BUSINESS: [Mistake; 15] = [
     ),
     mistake(BUSINESS, "database: [10s", "databse: [10s", &["`databse`", "did you mean `database`?"]),
     mistake(BUSINESS, "[10s, 30s]", "[10s, 30]", &["30"]),
-    mistake("config.yml", "zone:", "zoen:", &["`zoen` is not declared"]),
+    mistake("config.yml", "zone:", "zoen:", &["`zoen` is not declared", "did you mean `zone`?"]),
     mistake(
         BUSINESS,
         "[ensure, change, destroy]",
         "[ensure, change]",
         &["`shelf` has no verb `destroy`", "expected ensure, change, destroy"],
     ),
-    mistake(BUSINESS, "currency: usd", "currency: usdd", &["`usdd` is not a currency", "ISO 4217"]),
+    mistake(
+        BUSINESS,
+        "currency: usd",
+        "currency: usdd",
+        &["`usdd` is not a currency", "ISO 4217", "did you mean `usd`?"],
+    ),
     mistake(
         BUSINESS,
         "currency: usd",
@@ -400,24 +505,40 @@ const OF_BUSINESS: [Mistake; 15] = [
         "currency: usd, grace: 3",
         &["found `3`", "expected a number and s, m, h or d, as in 24h, or 0d"],
     ),
+    mistake(
+        PAGE,
+        "offers: catalog",
+        "offers: purchases",
+        &["`offers` reads an account, and a page for everybody has none", "expected only the query `catalog`"],
+    ),
     mistake(MAIL, "{{ email }}", "{{ emial }}", &["`emial` in welcome has no value", "did you mean `email`?"]),
 ];
 
 /// Addresses to which Stripe's pages cannot lead back.
-const OF_RETURN_ADDRESSES: [Mistake; 5] = [
+const OF_RETURN_ADDRESSES: [Mistake; 6] = [
     mistake(
         BUSINESS,
         "https://sites.example/paid",
         "http://sites.example/paid",
         &[
             "/policies/success_url: Stripe can't lead back to `http://sites.example/paid`; expected https://sites.example/paid",
+            "did you mean `https://sites.example/paid`?",
         ],
+    ),
+    mistake(
+        BUSINESS,
+        "https://sites.example/paid",
+        "sites.example/paid",
+        &["Stripe can't lead back to `sites.example/paid`", "did you mean `https://sites.example/paid`?"],
     ),
     mistake(
         BUSINESS,
         "https://sites.example/plans",
         "plans",
-        &["/policies/cancel_url: Stripe can't lead back to `plans`; expected `/plans` for a page of this site"],
+        &[
+            "/policies/cancel_url: Stripe can't lead back to `plans`; expected `/plans` for a page of this site",
+            "did you mean `/plans`?",
+        ],
     ),
     mistake(
         BUSINESS,
@@ -429,7 +550,10 @@ const OF_RETURN_ADDRESSES: [Mistake; 5] = [
         CATALOG,
         "buy: {account: user,",
         "buy: {account: user, success_url: \"paid/{product.package}\",",
-        &["/buy/success_url: Stripe can't lead back to `paid/{product.package}`; expected `/paid/{product.package}`"],
+        &[
+            "/buy/success_url: Stripe can't lead back to `paid/{product.package}`; expected `/paid/{product.package}`",
+            "did you mean `/paid/{product.package}`?",
+        ],
     ),
     mistake(
         CATALOG,
@@ -663,4 +787,31 @@ fn each_typical_mistake_is_told_once_with_its_line_and_the_name_that_was_meant()
         }
     }
     assert!(wrong.is_empty(), "{} of {} are told otherwise:\n{}", wrong.len(), all().count(), wrong.join("\n"));
+}
+
+/// The places, codes, problems, expectations and suggestions of all mistakes, which programs read, are in
+/// `mistakes/reported.txt`. An expectation is a list of allowed values if the extension found the mistake, or else a text.
+/// `UPDATE_GOLDEN=1` rewrites the file; review the difference.
+#[test]
+fn each_typical_mistake_is_reported_as_data() {
+    let (folder, _) = wrong(&files());
+    let (root, fixtures) = (folder.path().display().to_string(), fixtures().display().to_string());
+    let ran = run(&["check", "--native", "--format", "json", "--fixtures", &fixtures, &root], b"");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let mut text = String::new();
+    for line in ran.lines().iter().filter(|line| line["mistake"].is_object()) {
+        let mistake = &line["mistake"];
+        let is_listed = mistake["allowed"].as_array().is_some_and(|allowed| !allowed.is_empty());
+        let expected = &mistake[if is_listed { "allowed" } else { "expected" }];
+        let file = mistake["file"].as_str().unwrap_or_default();
+        text.push_str(&format!("{file}:{} {} {}\n", mistake["line"], mistake["pointer"], mistake["code"]));
+        text.push_str(&format!("    {} {expected} {}\n", mistake["problem"], mistake["guess"]));
+    }
+    let text = text.replace(&format!("{root}/"), "");
+    let golden = good().with_file_name("reported.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, &text).expect("written");
+    }
+    let known = fs::read_to_string(&golden).unwrap_or_default();
+    assert_eq!(text, known, "UPDATE_GOLDEN=1 rewrites {}", golden.display());
 }

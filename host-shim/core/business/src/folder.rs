@@ -21,6 +21,7 @@ use crate::manifest::Manifest;
 pub use answers::WebhookAnswer;
 pub use costs::ResourceCost;
 pub use effects::RequestedEffect;
+use extension_contract::Declarations;
 pub use features::business_of;
 pub(crate) use features::is_of_another_file;
 use host_engine::processor::Business;
@@ -29,7 +30,7 @@ use host_pages::PageSet;
 use host_routes::RouteTable;
 use host_tables::Tables;
 use host_template::MailSite;
-use host_yaml::bad_input::{Mistakes, read_text};
+use host_yaml::bad_input::{BadInput, Mistakes, read_text};
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use measured::MeasuredSize;
 pub use own::BusinessDeclarations;
@@ -161,10 +162,20 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
-    /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
-    pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
-        let own = self.own.without(pointers);
-        BusinessFolder { own, ..self.changed(|lines| lines.without(pointers)) }
+    /// Returns the mistakes in the clauses that the host itself reads: names that neither the extension nor the catalog
+    /// declares.
+    pub fn mistakes(&self, declarations: &Declarations) -> Vec<BadInput> {
+        let mut mistakes = self.own.mistakes(declarations, &self.lines);
+        mistakes.extend(self.routes.mistakes(declarations));
+        mistakes
+    }
+
+    /// Returns the business with the clauses that the extension reads only.
+    #[must_use]
+    pub fn of_extension(&self) -> BusinessFolder {
+        let BusinessDeclarations { config, effects, decimals, .. } = self.own.clone();
+        let own = BusinessDeclarations { config, effects, decimals, ..BusinessDeclarations::default() };
+        BusinessFolder { own, routes: Arc::default(), ..self.clone() }
     }
 
     /// Returns the business as the engine has it: in a mode (true for real money), with configuration overrides and what the

@@ -69,8 +69,7 @@ impl Setup {
     ) -> Result<(Host, Vec<Report>), StartError> {
         let Setup { folder, business, manifest, owner } = self;
         manifest.check(runner.declarations(), runner.imports())?;
-        let mut mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
-        mistakes.extend(folder.routes.mistakes(runner.declarations()));
+        let mistakes = folder.mistakes(runner.declarations());
         if !mistakes.is_empty() {
             return Err(StartError::Catalog(mistakes));
         }

@@ -36,11 +36,11 @@ pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
         return Ok(());
     }
     json_size(path, text)?;
-    let wrong = |code, message| Err(StoreError::Invalid(vec![FieldError { path: path.to_owned(), code, message }]));
+    let wrong = |error| Err(StoreError::Invalid(vec![error]));
     match json_problem(text) {
-        Some(message) => wrong(FieldErrorCode::BadFormat, message),
+        Some(found) => wrong(FieldError::new(path, FieldErrorCode::BadFormat, found)),
         None if !text.trim_ascii_start().starts_with('{') => {
-            wrong(FieldErrorCode::WrongType, "expected a JSON object".to_owned())
+            wrong(FieldError::new(path, FieldErrorCode::WrongType, "").expecting("a JSON object"))
         }
         None => Ok(()),
     }

@@ -118,8 +118,18 @@ pub fn refusal_members(refusal: &Refusal) -> Map<String, Value> {
     members
 }
 
-/// Returns wrong values, each with the pointer to it, a code and a text.
+/// Returns wrong values, each with the pointer to it, a code, a text, and what is allowed and was probably meant.
 pub fn wrong_fields(errors: &[FieldError]) -> Value {
-    let shown = |error: &FieldError| json!({"pointer": error.path, "code": error.code, "detail": error.message});
-    errors.iter().map(shown).collect()
+    errors.iter().map(wrong_field).collect()
+}
+
+fn wrong_field(error: &FieldError) -> Value {
+    let mut shown = json!({"pointer": error.path, "code": error.code, "detail": error.message()});
+    if !error.expected.is_empty() {
+        shown["expected"] = json!(error.expected);
+    }
+    if let Some(suggestion) = &error.suggestion {
+        shown["suggestion"] = json!(suggestion);
+    }
+    shown
 }

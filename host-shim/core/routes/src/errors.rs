@@ -138,7 +138,7 @@ mod tests {
         );
         assert_eq!(code(&quota("deploys", Some("prod_premium"))).as_deref(), Some("upgrade_required"));
         let invalid = |path: &str| {
-            let error = FieldError { path: path.into(), code: FieldErrorCode::Missing, message: String::new() };
+            let error = FieldError::new(path, FieldErrorCode::Missing, "");
             Refusal::Invalid(vec![error])
         };
         assert_eq!(code(&invalid("/metadata/subdomain")).as_deref(), Some("subdomain_invalid"));

@@ -415,7 +415,7 @@ fn shape(check: &Checker, node: &Node, of: &Type, types: &Types) -> Checked<()> 
         (Tree::List(_) | Tree::Map(_), simple) => wrong(simple.shown()),
         (Tree::Null, _) if of.is_optional() => Ok(()),
         (_, simple) => match crate::values::problem_of(simple, &node.json(), types, "") {
-            Some(problem) => wrong(problem.message),
+            Some(problem) => wrong(problem.message()),
             None => Ok(()),
         },
     }

@@ -2,7 +2,7 @@
 
 use crate::types::{Field, Type, Types};
 use crate::wrong::{WrongValues, escaped, pointer_to};
-use extension_contract::{FieldError, FieldErrorCode};
+use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -31,15 +31,12 @@ pub fn read_texts(fields: &[Field], texts: &[(String, String)]) -> Given {
             continue;
         };
         if !seen.insert(name.as_str()) {
-            wrong.add(|| field_error(format!("/{name}"), FieldErrorCode::NotAllowed, "expected one value".to_owned()));
+            wrong.add(|| field_error(format!("/{name}"), FieldErrorCode::NotAllowed, "one value"));
             continue;
         }
         match value_of(field.value_type.required(), text) {
             Some(value) => drop(values.insert(name.clone(), value)),
-            None => wrong.add(|| {
-                let message = format!("expected {}", field.value_type.shown());
-                field_error(format!("/{name}"), code_of(&field.value_type), message)
-            }),
+            None => wrong.add(|| field_error(format!("/{name}"), code_of(&field.value_type), field.value_type.shown())),
         }
     }
     for field in fields.iter().filter(|field| is_missing(field) && !seen.contains(field.name.as_str())) {
@@ -76,12 +73,11 @@ fn is_missing(field: &Field) -> bool {
 }
 
 fn missing(field: &Field, at: &str) -> FieldError {
-    let message = format!("expected {}", field.value_type.shown());
-    field_error(format!("{at}/{}", field.name), FieldErrorCode::Missing, message)
+    field_error(format!("{at}/{}", field.name), FieldErrorCode::Missing, field.value_type.shown())
 }
 
-fn field_error(path: String, code: FieldErrorCode, message: String) -> FieldError {
-    FieldError { path, code, message }
+fn field_error(path: String, code: FieldErrorCode, expected: impl Into<Expected>) -> FieldError {
+    FieldError::new(path, code, "").expecting(expected)
 }
 
 /// Adds the wrong members of an object at a JSON Pointer.
@@ -112,12 +108,12 @@ fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut Wr
         (Type::Named(name), Value::Object(object)) => match types.0.get(name) {
             Some(fields) => check_members(fields, types, object, at, wrong),
             None => {
-                wrong.add(|| field_error(at.to_owned(), FieldErrorCode::WrongType, format!("expected {name}")));
+                wrong.add(|| field_error(at.to_owned(), FieldErrorCode::WrongType, name.as_str()));
             }
         },
         (simple, value) if is_simple(simple, value) => {}
         (other, _) => {
-            wrong.add(|| field_error(at.to_owned(), code_of(other), format!("expected {}", other.shown())));
+            wrong.add(|| field_error(at.to_owned(), code_of(other), other.shown()));
         }
     }
 }
@@ -150,9 +146,9 @@ pub fn check_answer(of: &Type, answer: &Value, types: &Types) -> Result<(), Answ
     check_value(of, answer, types, "", &mut wrong);
     match wrong.listed().first() {
         None => Ok(()),
-        Some(FieldError { path, message, .. }) => {
-            let found = answer.pointer(path).map_or("missing", kind);
-            Err(AnswerError { at: format!("answer{path}"), found, expected: message.clone() })
+        Some(error) => {
+            let found = answer.pointer(&error.path).map_or("missing", kind);
+            Err(AnswerError { at: format!("answer{}", error.path), found, expected: error.message() })
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The wrong values of a request. Only the first ones are kept and described, so that an answer is not much longer than its request.
 
 use crate::limits::{ERRORS_MAX, NAME_BYTES_MAX};
-use extension_contract::{FieldError, FieldErrorCode};
+use extension_contract::{Expected, FieldError, FieldErrorCode};
 
 /// The first wrong values of a request, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,18 +27,15 @@ impl WrongValues {
     }
 
     /// Adds an unknown name. Only the first such error lists the known names.
-    pub(crate) fn add_unknown<'n>(&mut self, path: impl FnOnce() -> String, known: impl Iterator<Item = &'n str>) {
+    pub(crate) fn add_unknown<'n>(&mut self, path: impl Fn() -> String, known: impl Iterator<Item = &'n str>) {
         if self.permits_unknown {
             return;
         }
-        let is_told = |message: &str| self.listed.iter().any(|error| error.message == message);
-        let told = (self.listed.len() < ERRORS_MAX).then(|| one_of(known));
-        let message = told.map(|told| if is_told(&told) { "unknown as well".to_owned() } else { told });
-        self.add(|| FieldError {
-            path: path(),
-            code: FieldErrorCode::UnknownField,
-            message: message.unwrap_or_default(),
-        });
+        let is_told = |told: &FieldError| self.listed.iter().any(|error| error.expected == told.expected);
+        let error = |found: &str| FieldError::new(path(), FieldErrorCode::UnknownField, found);
+        let told = (self.listed.len() < ERRORS_MAX).then(|| error("").expecting(names(known)));
+        let told = told.map(|told| if is_told(&told) { error("unknown as well") } else { told });
+        self.add(|| told.unwrap_or_else(|| error("")));
     }
 
     /// Returns true if nothing is wrong.
@@ -70,12 +67,9 @@ impl From<&[FieldError]> for WrongValues {
     }
 }
 
-fn one_of<'n>(known: impl Iterator<Item = &'n str>) -> String {
+fn names<'n>(known: impl Iterator<Item = &'n str>) -> Expected {
     let names: Vec<&str> = known.collect();
-    match names.is_empty() {
-        true => "expected no members".to_owned(),
-        false => format!("expected one of {}", names.join(", ")),
-    }
+    if names.is_empty() { "no members".into() } else { Expected::names(names) }
 }
 
 /// Returns the JSON Pointer to a member of an object. A long name is cut.
@@ -102,10 +96,10 @@ mod tests {
         let mut wrong = WrongValues::default();
         (0..1_000).for_each(|number| wrong.add_unknown(|| format!("/x{number}"), ["a", "b"].into_iter()));
         assert_eq!((wrong.listed().len(), wrong.count()), (ERRORS_MAX, 1_000));
-        let told: Vec<&str> = wrong.listed().iter().map(|error| error.message.as_str()).collect();
+        let told: Vec<String> = wrong.listed().iter().map(FieldError::message).collect();
         assert_eq!(told[0], "expected one of a, b");
         assert!(told[1..].iter().all(|told| *told == "unknown as well"), "{told:?}");
-        let many = vec![FieldError { path: "/a".into(), code: FieldErrorCode::Missing, message: String::new() }; 300];
+        let many = vec![FieldError::new("/a", FieldErrorCode::Missing, ""); 300];
         let kept = WrongValues::from(many.as_slice());
         assert_eq!((kept.listed().len(), kept.count()), (ERRORS_MAX, 300));
     }

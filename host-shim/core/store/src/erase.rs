@@ -3,7 +3,7 @@
 //! Ids, keys, kinds, codes, amounts and times stay; bodies, names and other free text are removed.
 
 use crate::rows::Run;
-use extension_contract::{Delivery, EffectReport, Outcome, Payload, Product, ProductValues, Refusal};
+use extension_contract::{Delivery, EffectReport, FieldError, Outcome, Payload, Product, ProductValues, Refusal};
 
 /// Replaces an erased JSON object.
 pub const NO_JSON: &str = "{}";
@@ -33,10 +33,12 @@ fn product(product: &mut Product) {
     (*name, *description, *filters, *metadata) = (String::new(), String::new(), Vec::new(), NO_JSON.into());
 }
 
-/// Erases the messages of field errors in an outcome, which may quote the input.
+/// Erases the texts of field errors in an outcome, which may quote the input.
 pub fn outcome(outcome: &mut Option<Outcome>) {
     if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = outcome {
-        errors.iter_mut().for_each(|error| error.message = String::new());
+        for error in errors.iter_mut() {
+            *error = FieldError::new(std::mem::take(&mut error.path), error.code, "");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! name.
 
 use crate::guess::nearest;
+use extension_contract::FieldErrorCode;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,17 @@ pub struct BadInput {
     pub expected: String,
     /// Name that the author probably meant.
     pub guess: Option<Box<str>>,
+    /// What programs read of it; none if this program found the mistake without the extension.
+    pub reported: Option<Box<Reported>>,
+}
+
+/// A mistake as the extension reported it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Error code.
+    pub code: FieldErrorCode,
+    /// The allowed values, or a description of them.
+    pub expected: Vec<String>,
 }
 
 fn did_you_mean(guess: Option<&str>) -> String {
@@ -64,7 +76,7 @@ fn did_you_mean(guess: Option<&str>) -> String {
 impl BadInput {
     /// Creates a mistake without a guess.
     pub fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Self {
-        BadInput { place, problem: problem.into(), expected: expected.into(), guess: None }
+        BadInput { place, problem: problem.into(), expected: expected.into(), guess: None, reported: None }
     }
 
     /// Creates the mistake of a name that is not one of the known names, with a guess. `what` says what the name is not, such as

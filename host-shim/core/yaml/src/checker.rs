@@ -2,7 +2,7 @@
 //! After a mistake, the caller goes on with the other values.
 //!
 //! The files of businesses, scenarios and servers are read in this way. A catalog is checked by the extension, which returns JSON
-//! Pointers; [`Node::place_meant`] gives them places.
+//! Pointers; [`Node::place_at`] gives them places.
 
 use crate::bad_input::{BadInput, Mistakes, Place};
 use crate::guess::nearest;

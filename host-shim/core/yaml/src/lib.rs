@@ -6,11 +6,11 @@
 pub mod bad_input;
 mod build;
 mod checker;
-pub mod guess;
 mod node;
 mod parse;
 mod search;
 mod unquoted;
 
 pub use checker::{Checked, Checker, Fields, Noted};
+pub use extension_contract::guess;
 pub use node::{Entry, Node, Tree};

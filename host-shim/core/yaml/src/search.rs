@@ -29,15 +29,23 @@ impl Node {
         self.at(pointer).unwrap_or_else(|above| above)
     }
 
-    /// Returns the place of a mistake, from an error that names a JSON Pointer and may quote a text. If exactly one key
-    /// or scalar at or below the pointer equals the quoted text, returns its place, otherwise the place of the value at
-    /// the pointer. If the document has no value at the pointer, uses the nearest existing parent instead.
-    pub fn place_meant(&self, pointer: &str, quoted: Option<&str>) -> Place {
-        let node = self.nearest(pointer);
-        match quoted.map(|quoted| node.places_of(quoted)).as_deref() {
-            Some([only]) => only.clone(),
-            _ => node.place(),
+    /// Returns the place of the value at a JSON Pointer: of its key, if it has one. If the document has no value at the
+    /// pointer, the place is that of the nearest parent.
+    pub fn place_at(&self, pointer: &str) -> Place {
+        let (mut node, mut place) = (self, self.place());
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match &node.value {
+                Tree::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| (&entry.value, entry.place())),
+                Tree::List(list) => {
+                    part.parse().ok().and_then(|at: usize| Some((list.get(at)?, list.get(at)?.place())))
+                }
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            (node, place) = next;
         }
+        place
     }
 
     /// Returns the places of all keys and scalars at or below this value that equal `text`, in the order of the file.
@@ -118,9 +126,8 @@ mod tests {
         let text = "a:\n  - x: 1\n  - y/z: 2\n    w: 3\n  - 4\nb: 5\n";
         let left = parse(text).without(&["/a/0", "/a/1/y~1z", "/b", "/none/7"].map(str::to_owned).into());
         assert_eq!(left.json(), json!({"a": [{"w": 3}, 4]}));
-        let lines =
-            [("/a/0", None), ("/a/0", Some("w")), ("/a/1", None)].map(|(at, quoted)| left.place_meant(at, quoted).line);
-        assert_eq!(lines, [3, 4, 5]);
+        let lines = [left.at("/a/0/w"), left.at("/a/1")].map(|node| node.expect("it is there").line);
+        assert_eq!(lines, [4, 5]);
     }
 
     #[test]
@@ -132,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn place_meant_is_the_line_of_the_pointer_or_of_the_only_quoted_text() {
-        let node = parse("a:\n  - x: 1\n  - y: x\n    z: 2\n  - 2.5\n  - true\n");
+    fn a_place_is_the_line_of_the_key_or_of_the_entry() {
+        let node = parse("a:\n  - x: 1\n  - y: x\n    z:\n      w: 2\n  - 2.5\n  - true\n");
         let quoted = ["x", "2", "2.5", "true", "no"];
         assert_eq!(quoted.map(|text| node.places_of(text).len()), [2, 1, 1, 1, 0]);
-        assert_eq!(quoted.map(|text| node.place_meant("/a", Some(text)).line), [2, 4, 5, 6, 2]);
-        assert_eq!(node.place_meant("/a/0", Some("x")).line, 2);
+        let lines = ["/a", "/a/0", "/a/1/z", "/a/1/z/w", "/a/2", "/a/1/none/x"].map(|at| node.place_at(at).line);
+        assert_eq!(lines, [1, 2, 4, 5, 6, 3]);
     }
 }

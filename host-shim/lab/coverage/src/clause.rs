@@ -44,7 +44,7 @@ impl Clause {
                 let key = key.replace("~1", "/").replace("~0", "~");
                 let entries = business.lines.at(parent).ok().and_then(|lined| lined.entries());
                 let entry = entries.into_iter().flatten().find(|entry| entry.key == key);
-                entry.map_or_else(|| business.lines.place_meant(&self.pointer, None), |entry| entry.place())
+                entry.map_or_else(|| business.lines.place_at(&self.pointer), |entry| entry.place())
             }
             None => business.lines.place(),
         }

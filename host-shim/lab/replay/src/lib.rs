@@ -9,7 +9,6 @@ pub mod line;
 pub mod live;
 mod loaded;
 pub mod local_stripe;
-mod mistakes;
 mod names;
 mod outputs;
 pub mod parallel;

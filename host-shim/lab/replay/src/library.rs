@@ -37,7 +37,7 @@ pub enum Ready {
     /// Raw events.
     Raw {
         /// The events.
-        raw: RawInput,
+        raw: Box<RawInput>,
         /// The business of the events.
         business: Arc<BusinessFolder>,
     },
@@ -127,7 +127,7 @@ impl<'a> Library<'a> {
                 let business = self.business(None, file)?;
                 let raw = read_raw(input, stdin, &business.name)?;
                 self.try_start(&business, &[], None)?;
-                Ok(Ready::Raw { raw, business })
+                Ok(Ready::Raw { raw: Box::new(raw), business })
             }
         }
     }
@@ -136,12 +136,16 @@ impl<'a> Library<'a> {
     /// be found.
     pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
         let business = self.business_in(folder)?;
-        let first = match self.try_start(&business, &[], None) {
-            Err(ReplayError::Input(mistakes)) => mistakes,
-            other => return other,
-        };
-        let judge = |rest| self.start(rest, &[]).map(drop);
-        Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
+        let mut mistakes = business.mistakes(self.runners.make()?.declarations());
+        if mistakes.is_empty() {
+            return self.try_start(&business, &[], None);
+        }
+        self.started.insert((business.folder.clone(), Vec::new()), None);
+        // The host starts with no mistake in its own clauses, so the extension checks the catalog without them.
+        if let Err(ReplayError::Input(of_catalog)) = self.start(business.of_extension(), &[]).map(drop) {
+            mistakes.extend(of_catalog);
+        }
+        Err(ReplayError::Input(mistakes))
     }
 
     /// Returns the catalog of a checked business with this configuration; none if the catalog was refused.
@@ -283,7 +287,13 @@ fn bad_config(
             Place::line(&file, line_of(&file, "", key))
         }
     };
-    BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml")
+    let bad = BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml");
+    match error {
+        ConfigError::Undeclared { key } => {
+            bad.guessing(key, business.own.config.iter().map(|known| known.key.as_str()))
+        }
+        _ => bad,
+    }
 }
 
 /// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.

@@ -218,7 +218,9 @@ pub fn replay(
                 };
                 report_story(&story, reports, several.then_some(&source), options, sink, &mut finished)?
             }
-            Ready::Raw { raw, business } => play_raw(raw, &business, (&source, several), options, sink, &mut finished)?,
+            Ready::Raw { raw, business } => {
+                play_raw(*raw, &business, (&source, several), options, sink, &mut finished)?
+            }
         };
         finished.summary.add(&summary);
         if several {

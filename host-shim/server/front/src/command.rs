@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{
-    Account, Actor, Event, FieldError, FieldErrorCode, JSON_BYTES_MAX, Outcome, Payload, Refusal, Reply,
+    Account, Actor, Event, Expected, FieldError, FieldErrorCode, JSON_BYTES_MAX, Outcome, Payload, Refusal, Reply,
 };
 use host_access::{Caller, Reach};
 use host_engine::processor::{Disposition, Report, is_same_command};
@@ -224,12 +224,8 @@ fn check_members(hosted: &HostedSite, kind: &str, payload: &str) -> Result<(), P
     };
     let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(payload).unwrap_or_default();
     let Some((name, _)) = given.into_iter().find(|(name, _)| !known.contains_key(name)) else { return Ok(()) };
-    let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    let message = match names.is_empty() {
-        true => "expected none, since there are none".to_owned(),
-        false => format!("expected one of {}", names.join(", ")),
-    };
-    let error = FieldError { path: pointer_to(&name), code: FieldErrorCode::UnknownField, message };
+    let error = FieldError::new(pointer_to(&name), FieldErrorCode::UnknownField, "");
+    let error = error.expecting(Expected::names(known.keys())).suggesting(&name);
     Err(Problem::of_refusal(&Refusal::Invalid(vec![error])))
 }
 

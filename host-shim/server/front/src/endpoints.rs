@@ -202,8 +202,8 @@ fn optional(of: Type) -> Type {
 /// Checks address, types and description, as far as they are given.
 fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
     let mut errors = WrongValues::default();
-    let mut wrong = |path: String, message: String| {
-        errors.add(|| FieldError { path, code: FieldErrorCode::NotAllowed, message });
+    let mut wrong = |path: String, found: String| {
+        errors.add(|| FieldError::new(path, FieldErrorCode::NotAllowed, found));
     };
     let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
     let (url, description) = (text("url"), text("description"));

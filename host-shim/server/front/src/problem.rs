@@ -124,8 +124,8 @@ impl Problem {
     }
 
     /// One value of a part of the request is wrong.
-    pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, message: String) -> Self {
-        Problem::invalid(part, [FieldError { path: path.to_owned(), code, message }].as_slice())
+    pub(crate) fn invalid_value(part: &'static str, path: &str, code: FieldErrorCode, found: String) -> Self {
+        Problem::invalid(part, [FieldError::new(path, code, found)].as_slice())
     }
 
     /// Values of a part of the request are wrong. The answer lists the first ones.
@@ -163,7 +163,9 @@ impl Problem {
         let status = StatusCode::from_u16(show::refusal_status(refusal)).unwrap_or(StatusCode::CONFLICT);
         let (refusal, more) = match refusal {
             Refusal::Invalid(errors) if errors.len() > ERRORS_MAX => {
-                (Refusal::Invalid(errors[..ERRORS_MAX].to_vec()), and_more(ERRORS_MAX, errors.len()))
+                let is_whole = errors.last().is_none_or(|last| last.code != FieldErrorCode::More);
+                let more = if is_whole { and_more(ERRORS_MAX, errors.len()) } else { ", and many more".to_owned() };
+                (Refusal::Invalid(errors[..ERRORS_MAX].to_vec()), more)
             }
             refusal => (refusal.clone(), String::new()),
         };

@@ -481,23 +481,23 @@ impl Hasher {
 
 /// Returns what is wrong with a weak password.
 fn weak(password: &str, address: &Address, business: &str) -> Option<FieldError> {
-    let error = |message| FieldError { path: "/password".to_owned(), code: FieldErrorCode::NotAllowed, message };
+    let error = |found: String| FieldError::new("/password", FieldErrorCode::NotAllowed, found);
     weakness(password, address, business).map(error)
 }
 
 /// Returns the address of a new user of a business, or the wrong values.
 fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec<FieldError>> {
-    let wrong = |path: &str, code, message: String| FieldError { path: path.to_owned(), code, message };
+    let wrong = |path: &str, code, expected: &str| FieldError::new(path, code, "").expecting(expected);
     let address = Address::parse(&new.email);
     let mut errors = Vec::new();
     match &address {
-        None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "expected an e-mail address".to_owned())),
+        None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "an e-mail address")),
         Some(address) => errors.extend(weak(password, address, business)),
     }
     if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control))
     {
-        let message = format!("expected at most {NAME_CHARS_MAX} characters in one line");
-        errors.push(wrong("/name", FieldErrorCode::OutOfRange, message));
+        let expected = format!("at most {NAME_CHARS_MAX} characters in one line");
+        errors.push(wrong("/name", FieldErrorCode::OutOfRange, &expected));
     }
     match address {
         Some(address) if errors.is_empty() => Ok(address),

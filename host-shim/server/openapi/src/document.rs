@@ -61,6 +61,12 @@ fn problem() -> Value {
                         "pointer": {"type": "string"},
                         "code": {"type": "string"},
                         "detail": {"type": "string"},
+                        "expected": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "The allowed values, or a description of them.",
+                        },
+                        "suggestion": {"type": "string", "description": "The allowed value that was probably meant."},
                     },
                 },
             },

@@ -264,8 +264,8 @@ mod tests {
         });
         assert_eq!(with.lines.json(), expected);
         assert_eq!(with.templates.keys().collect::<Vec<_>>(), ["bye", "hello"]);
-        assert!(with.lines.place_meant("/products/1", None).file.ends_with("features/b/catalog.yml"));
-        assert!(with.lines.place_meant("/products/0", None).file.ends_with("catalog.yml"));
+        assert!(with.lines.place_at("/products/1").file.ends_with("features/b/catalog.yml"));
+        assert!(with.lines.place_at("/products/0").file.ends_with("catalog.yml"));
         let without = json!({
             "campaigns": {"batch": 9, "every": "1m"}, "entitlements": {"a": {"kind": "flag"}}, "products": [{"id": "p"}],
         });

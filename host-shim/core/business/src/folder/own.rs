@@ -17,7 +17,7 @@ use host_engine::processor::OwnDeclarations;
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The clauses that [`BusinessDeclarations::read`] reads: all but the policies and roles.
 pub(crate) const CLAUSES: &[&str] = features::CLAUSES.split_at(2).1;
@@ -117,19 +117,6 @@ impl BusinessDeclarations {
         found.extend(measured::mistakes(&self.measured, &declared.effects, catalog));
         found.extend(recorded::mistakes(&self.recorded, &self.effects));
         found
-    }
-
-    /// Returns the declarations without the retries at these JSON Pointers, and without the webhooks that contain one
-    /// of them.
-    pub(super) fn without(&self, pointers: &BTreeSet<String>) -> BusinessDeclarations {
-        let mut own = self.clone();
-        own.retries.retain(|retry| !pointers.contains(&retry.pointer()));
-        let is_in = |webhook: &WebhookDecl| {
-            let within = format!("{}/", webhook.pointer());
-            pointers.iter().any(|pointer| pointer.starts_with(&within))
-        };
-        own.webhooks.retain(|webhook| !is_in(webhook));
-        own
     }
 
     /// Returns the value of a key as the extension gets it: a decimal number without its point. Other values stay as they are.

@@ -33,13 +33,6 @@ pub struct WebhookDecl {
     facts_at: Vec<(Place, Vec<Place>)>,
 }
 
-impl WebhookDecl {
-    /// Returns the JSON Pointer of the entry.
-    pub(super) fn pointer(&self) -> String {
-        format!("/{CLAUSE}/{}", self.webhook.name)
-    }
-}
-
 /// Reads the clause; [`mistakes`] checks the names.
 pub(super) fn read(check: &Checker, clause: &Node) -> Checked<Vec<WebhookDecl>> {
     let entries = check.map(CLAUSE, clause)?;

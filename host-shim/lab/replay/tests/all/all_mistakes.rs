@@ -85,7 +85,7 @@ fn mistakes_of_business_yml_have_their_own_file_and_line() {
     let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
     let folder = folder_with(&catalog);
     let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\nretry:\n  databsae: [1s]\n  mail.sned: [1s]\n\
-                 webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\n";
+                 webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\npolicies: {erase_after: 90d}\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked = check(&[folder.path().to_owned()], Sources::default(), &host_native::runners(), None)
         .expect("it can be checked");
@@ -119,13 +119,18 @@ fn several_mistakes_of_one_check_keep_their_places() {
 }
 
 #[test]
-fn at_most_twenty_mistakes_are_reported() {
-    let product = |number: usize| {
-        format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
-    };
-    let text = format!("{WHOLE}{}", (0..30).map(product).collect::<String>());
-    let found = check_mistakes(&text);
-    assert_eq!(found.len(), 20);
-    let pointers: Vec<String> = (2..22).map(|index| format!("/products/{index}/active")).collect();
-    assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);
+fn at_most_a_hundred_mistakes_are_reported_and_a_line_that_there_are_more() {
+    for (wrong, reported) in [(100, 100), (130, 101)] {
+        let product = |number: usize| {
+            format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
+        };
+        let text = format!("{WHOLE}{}", (0..wrong).map(product).collect::<String>());
+        let found = check_mistakes(&text);
+        assert_eq!(found.len(), reported);
+        let pointers: Vec<String> = (2..102).map(|index| format!("/products/{index}/active")).collect();
+        assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);
+        let last = found.last().map(ToString::to_string).unwrap_or_default();
+        let more = "catalog.yml: more is wrong than these 100 mistakes; expected these to be corrected first";
+        assert_eq!(last.ends_with(more), wrong > 100, "{last}");
+    }
 }

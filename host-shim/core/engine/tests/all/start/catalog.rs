@@ -79,9 +79,9 @@ fn another_component_loads_the_same_catalog_again() {
 
 #[test]
 fn a_refused_catalog_is_reported_with_its_line_and_is_not_in_force() {
-    let refused = "sell:\n  - price_a\n  - price_b\noutcome:\n  rejected: {invalid: [{path: /sell, code: taken, \
-                   message: '`price_b` is sold, expected `another`'}, {path: /outcom, code: unknown-field, message: \
-                   'unknown field `outcom`: expected `outcome`'}]}\n";
+    let refused = "sell:\n  - price_a\n  - price_b\noutcome:\n  rejected: {invalid: [{path: /sell/1, code: taken, \
+                   found: '`price_b` is sold', expected: ['`another`'], suggestion: null}, {path: /outcom, code: \
+                   unknown-field, found: 'unknown field `outcom`', expected: [outcome], suggestion: outcome}]}\n";
     let shop = Shop::new();
     shop.start(A);
     for number in [2, 3] {
@@ -90,11 +90,8 @@ fn a_refused_catalog_is_reported_with_its_line_and_is_not_in_force() {
         let texts: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
         let file = shop.folder.join(CATALOG_FILE);
         let expected = [
-            format!("{}:3: /sell: `price_b` is sold; expected `another`", file.display()),
-            format!(
-                "{}:1: /outcom: unknown field `outcom`; expected `outcome`; did you mean `outcome`?",
-                file.display()
-            ),
+            format!("{}:1: /outcom: unknown field `outcom`; expected outcome; did you mean `outcome`?", file.display()),
+            format!("{}:3: /sell/1: `price_b` is sold; expected `another`", file.display()),
         ];
         assert_eq!(texts, expected, "start {number}");
     }

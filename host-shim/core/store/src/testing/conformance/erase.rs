@@ -84,8 +84,7 @@ fn run(outcome: Option<Outcome>, error: Option<&str>) -> Run {
 }
 
 fn refused(message: &str) -> Outcome {
-    let path = "/name".to_owned();
-    let error = FieldError { path, code: FieldErrorCode::BadFormat, message: message.into() };
+    let error = FieldError::new("/name", FieldErrorCode::BadFormat, message);
     Outcome::Rejected(Refusal::Invalid(vec![error]))
 }
 

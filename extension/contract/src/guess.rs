@@ -19,10 +19,12 @@ const SYNONYMS: [(&str, &str); 7] = [
 ];
 
 /// Returns the candidate nearest to `word`, if it differs by few enough characters to be a misspelling, or else the candidate of
-/// the same meaning.
+/// the same meaning, or of the same two letters in the other order.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Option<&'c str> {
     let meant = |candidate: &&str| SYNONYMS.iter().any(|(other, name)| *other == word && name == candidate);
-    misspelt(word, candidates.clone()).or_else(|| candidates.into_iter().find(meant))
+    let is_turned = |candidate: &&str| word.len() == 2 && word.bytes().rev().eq(candidate.bytes());
+    let other = |candidate: &&str| *candidate != word && (meant(candidate) || is_turned(candidate));
+    misspelt(word, candidates.clone()).or_else(|| candidates.into_iter().find(other))
 }
 
 /// Maximum number of typos in a word that may also be another name.
@@ -69,6 +71,7 @@ mod tests {
         }
         assert_eq!(nearest("name", ["name"]), None, "the word itself is not a guess");
         assert_eq!(nearest("abc", ["ab"]), None, "too short to be meant");
+        assert_eq!(nearest("yb", ["by", "bx"]), Some("by"), "two letters in the other order");
         assert_eq!(nearest("needs", ["name", "after"]), Some("after"), "another word for the same");
         assert_eq!(nearest("needs", ["need", "after"]), Some("need"), "a misspelling is nearer");
         assert_eq!(nearest("needs", ["name"]), None);
