@@ -2,10 +2,10 @@
 //! them.
 
 use crate::catalog::built_in_facts::{BUILT_IN_FACTS, WHEN};
-use crate::model::effects::{self, DOES, EFFECTS, NAMED};
+use crate::model::effect_kinds::{self, DOES, EFFECTS, NAMED};
 use crate::model::keys::EffectKey;
 use crate::model::mail::To;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use std::fs;
 use std::path::Path;
 
@@ -38,10 +38,10 @@ fn effects_table() -> String {
 
 fn keys_table() -> String {
     let host = [
-        ("ACCOUNT_SEND", effects::ACCOUNT_SEND),
-        ("ACCOUNT_ERASE", effects::ACCOUNT_ERASE),
-        ("PROVIDER_EVENT", effects::PROVIDER_EVENT),
-        ("TIMER_AT", effects::TIMER_AT),
+        ("ACCOUNT_SEND", effect_kinds::ACCOUNT_SEND),
+        ("ACCOUNT_ERASE", effect_kinds::ACCOUNT_ERASE),
+        ("PROVIDER_EVENT", effect_kinds::PROVIDER_EVENT),
+        ("TIMER_AT", effect_kinds::TIMER_AT),
     ];
     let rows = EffectKey::DOCUMENTED.iter().filter(|(_, name, _)| *name != "TIMER_AT").map(|(text, name, does)| {
         let known = NAMED.iter().chain(&host).find(|(known, _)| known == name).map(|(_, kind)| format!("`{kind}`"));
@@ -52,7 +52,7 @@ fn keys_table() -> String {
 }
 
 fn mails_table() -> String {
-    let rows = mails::ALL.iter().map(|(mail, when)| {
+    let rows = mail_kinds::ALL.iter().map(|(mail, when)| {
         let to = match mail.to {
             To::Account => "the account",
             To::Admin => "the operators",

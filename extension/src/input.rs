@@ -7,11 +7,11 @@ pub(crate) mod placement;
 pub(crate) mod stripe;
 
 use crate::catalog::names::{BUSINESS, ENABLED};
-use crate::model::concern::{Concern, instance_rows};
+use crate::model::correlation::{Correlation, instance_rows};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, short_hash};
 use crate::model::keys::{FactKey, TimerKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::message::Message;
 use crate::model::records::campaign::{Campaign, Member};
 use crate::model::records::earned::Earned;
@@ -72,7 +72,7 @@ pub(crate) enum Content<'e> {
     /// A message and its sender; `None` for a message of an unknown format.
     Message(Option<Message>, &'e Account),
     /// The result of an effect, with its correlation.
-    EffectResult(&'e EffectReport, Option<Concern>),
+    EffectResult(&'e EffectReport, Option<Correlation>),
 }
 
 /// A parsed event.
@@ -133,12 +133,12 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             known(Ok(Content::Message(message, &delivery.sender)), names)
         }
         Payload::EffectResult(report) => {
-            let concern = Concern::of_context(&report.context);
-            let mut names = concern.as_ref().map(Concern::rows).unwrap_or_default();
-            if let Some(Concern::Token { .. } | Concern::Redeem { .. }) = &concern {
+            let correlation = Correlation::of_context(&report.context);
+            let mut names = correlation.as_ref().map(Correlation::rows).unwrap_or_default();
+            if let Some(Correlation::Token { .. } | Correlation::Redeem { .. }) = &correlation {
                 names.push(access_row(event));
             }
-            known(Ok(Content::EffectResult(report, concern)), names)
+            known(Ok(Content::EffectResult(report, correlation)), names)
         }
     };
     let always = [CatalogKey::Product(BUSINESS.to_owned()), CatalogKey::Setting(ENABLED.to_owned())];
@@ -191,7 +191,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
         Body::Invoice(object) => {
             let id = object.id.as_deref().unwrap_or_default();
             let by_session = FactKey::BookedBySession(id).to_string();
-            vec![FactKey::Paid(id).to_string(), by_session, mails::RECEIPT.key(id).to_string()]
+            vec![FactKey::Paid(id).to_string(), by_session, mail_kinds::RECEIPT.key(id).to_string()]
         }
         Body::Session(object) => {
             let purchase = object.ours().and_then(|metadata| metadata.purchase_id.as_deref());
@@ -208,7 +208,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
             let mut facts = vec![
                 FactKey::Dispute(id).to_string(),
                 FactKey::DisputeReturned(id).to_string(),
-                mails::DISPUTE_OPENED.key(id).to_string(),
+                mail_kinds::DISPUTE_OPENED.key(id).to_string(),
             ];
             facts.extend(movements.map(|movement| FactKey::DisputeFee(&movement.id).to_string()));
             facts

@@ -4,17 +4,17 @@
 //! Depends on the contract alone. All other layers read and write the account through this module.
 
 pub(crate) mod account;
-pub(crate) mod concern;
+pub(crate) mod correlation;
 pub(crate) mod data_version;
 pub(crate) mod effect;
-pub(crate) mod effects;
+pub(crate) mod effect_kinds;
 pub(crate) mod gather;
 pub(crate) mod halt;
 pub(crate) mod json;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod mail;
-pub(crate) mod mails;
+pub(crate) mod mail_kinds;
 pub(crate) mod merge;
 pub(crate) mod message;
 pub(crate) mod money;

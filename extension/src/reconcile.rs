@@ -1,24 +1,24 @@
 //! Brings an account from its actual to its desired state. The stages run once per event, in the order of [`stages`].
 
-mod buys;
 mod chargebacks;
 mod comparison;
 mod credits;
 mod departure;
 mod dispute_fees;
-mod elsewhere;
 mod erasure;
 mod fingerprint;
+mod foreign_checkouts;
 mod grace;
 mod instance;
 mod instances;
 mod ledger;
+mod limits;
 mod membership;
 mod meter_events;
 mod payouts;
 mod purchases;
+mod refused_purchases;
 mod requests;
-mod room;
 mod schedule;
 mod settled;
 mod splits;
@@ -37,7 +37,7 @@ pub(crate) use schedule::DesiredSchedule;
 /// for the timer that continues the work of an earlier decision.
 pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
-    elsewhere::reconcile(desk)?;
+    foreign_checkouts::reconcile(desk)?;
     ledger::reconcile(desk)?;
     dispute_fees::reconcile(desk)?;
     credits::reconcile(desk)?;
@@ -47,7 +47,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     let mut desired = DesiredSchedule::default();
     purchases::report_unexplained(desk, &mut desired)?;
     departure::reconcile(desk, &standing)?;
-    buys::reconcile(desk, &standing, &mut desired)?;
+    refused_purchases::reconcile(desk, &standing, &mut desired)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;

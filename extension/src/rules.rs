@@ -46,7 +46,7 @@ use crate::desk::Desk;
 use crate::input::actor;
 use crate::input::stripe::Text;
 use crate::input::{Body, Content, Input};
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::halt::{Halt, Ruled, Verdict};
 use crate::model::keys::TimerKey;
 use crate::model::message::Message;
@@ -135,7 +135,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
     }
 }
 
-fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
+fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Correlation>) -> Ruled<Verdict> {
     if let Some(verdict) = unknown_result::without_decision(desk, report)? {
         return Ok(verdict);
     }
@@ -145,46 +145,50 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         tell_operators(desk, report, failure)?;
     }
     let outcome = match about {
-        Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
-        Some(Concern::PlanChange { subscription }) => purchase::changed(desk, subscription, report)?,
-        Some(Concern::Sync { product, interval }) => {
+        Some(Correlation::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
+        Some(Correlation::PlanChange { subscription }) => purchase::changed(desk, subscription, report)?,
+        Some(Correlation::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
             return sync_result::decide(desk, product, interval, report);
         }
-        Some(Concern::Refund { purchase, amount_minor }) => {
+        Some(Correlation::Refund { purchase, amount_minor }) => {
             return refund::completed(desk, purchase, *amount_minor, report);
         }
-        Some(concern @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
-            return customer_result::decide(desk, concern, report);
+        Some(
+            correlation @ (Correlation::Registration
+            | Correlation::CustomerForPortal { .. }
+            | Correlation::Customer { .. }),
+        ) => {
+            return customer_result::decide(desk, correlation, report);
         }
-        Some(Concern::Portal) => {
+        Some(Correlation::Portal) => {
             if let Err(failure) = &report.answer {
                 purchase::forget_customer(desk, failure)?;
             }
             return account::portal_created(report);
         }
-        Some(Concern::Connect) => return connect::account_created(desk, report),
-        Some(Concern::ConnectLink) => return connect::link_created(desk, report),
-        Some(Concern::UsageInvoice { month }) => {
+        Some(Correlation::Connect) => return connect::account_created(desk, report),
+        Some(Correlation::ConnectLink) => return connect::link_created(desk, report),
+        Some(Correlation::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
             told_if_refused(desk, report, outcome)?
         }
-        Some(Concern::MeterEvent { day }) => {
+        Some(Correlation::MeterEvent { day }) => {
             let outcome = meter_event::answered(desk, day, report)?;
             told_if_refused(desk, report, outcome)?
         }
-        Some(concern @ Concern::UsagePull { .. }) => return usage_pull::pulled(desk, concern, report),
-        Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
-        Some(Concern::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
-        Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
-        Some(Concern::Compare { subscription }) => compared(desk, subscription, report)?,
-        Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
-        Some(Concern::SessionOf { subscription }) => session_found::decide(desk, subscription, report)?,
-        Some(Concern::Retrieve { known, .. }) => fetched(desk, report, known)?,
-        Some(Concern::Resource { instance, resource, verb }) => {
+        Some(correlation @ Correlation::UsagePull { .. }) => return usage_pull::pulled(desk, correlation, report),
+        Some(Correlation::Transfer { currency }) => connect::transferred(desk, currency, report)?,
+        Some(Correlation::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
+        Some(Correlation::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
+        Some(Correlation::Compare { subscription }) => compared(desk, subscription, report)?,
+        Some(Correlation::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
+        Some(Correlation::SessionOf { subscription }) => session_found::decide(desk, subscription, report)?,
+        Some(Correlation::Retrieve { known, .. }) => fetched(desk, report, known)?,
+        Some(Correlation::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }
-        Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
+        Some(Correlation::Watch { instance }) => resource_result::health(desk, report, instance)?,
         None => unattended_result(desk, report)?,
     };
     Ok(outcome.into())

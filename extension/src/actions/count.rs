@@ -6,7 +6,7 @@ use crate::derive::period::{Period, period_of};
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::counter::Counter;
 use crate::model::time::rfc3339;
@@ -68,7 +68,7 @@ fn alert(
             "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
         });
         let reference = format!("{key}:{}:{percent}:{allowed}", period.start);
-        send_once(&mut desk.account, &mails::USAGE_ALERT, &reference, &values)?;
+        send_once(&mut desk.account, &mail_kinds::USAGE_ALERT, &reference, &values)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use crate::derive::customer::customer;
 use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -30,7 +30,7 @@ pub(crate) fn register(desk: &mut Desk<'_>, payload: &Value) -> Ruled<()> {
     let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };
     match is_customer_requested(desk)? {
         true => Ok(()),
-        false => request_customer(desk, &key, payload, &Concern::Registration, None),
+        false => request_customer(desk, &key, payload, &Correlation::Registration, None),
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn open_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value) -> R
 
 /// Requests a checkout.
 pub(crate) fn request_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
-    let about = Concern::Checkout { purchase: id.to_owned() };
+    let about = Correlation::Checkout { purchase: id.to_owned() };
     let key = EffectKey::Checkout { purchase: id.to_owned() };
     let effect = request(&key, payload, Some(&about))?;
     desk.account.ask(Effect { reply_to, ..effect });
@@ -81,7 +81,7 @@ fn is_customer_requested(desk: &mut Desk<'_>) -> Ruled<bool> {
 pub(crate) fn request_customer_for_portal(desk: &mut Desk<'_>, awaits: AwaitsPortal) -> Ruled<()> {
     let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };
     let payload = json!({"metadata": owner(desk)?});
-    let about = Concern::CustomerForPortal { return_url: awaits.return_url };
+    let about = Correlation::CustomerForPortal { return_url: awaits.return_url };
     request_customer(desk, &key, &payload, &about, awaits.reply_to)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn request_customer_for_checkout(
     reply_to: Option<String>,
 ) -> Ruled<()> {
     let key = EffectKey::Customer { purchase: id.to_owned() };
-    let about = Concern::Customer { purchase: id.to_owned() };
+    let about = Correlation::Customer { purchase: id.to_owned() };
     request_customer(desk, &key, &json!({"metadata": checkout["metadata"]}), &about, reply_to)
 }
 
@@ -100,7 +100,7 @@ fn request_customer(
     desk: &mut Desk<'_>,
     key: &EffectKey,
     payload: &Value,
-    about: &Concern,
+    about: &Correlation,
     reply_to: Option<String>,
 ) -> Ruled<()> {
     let effect = request(key, payload, Some(about))?;
@@ -114,7 +114,7 @@ pub(crate) fn request_portal(desk: &mut Desk<'_>, customer: &str, number: usize,
     let asked_by = desk.event_hash();
     let asked_by = if number == 0 { asked_by } else { format!("{asked_by}-{number}") };
     let payload = json!({"customer": customer, "return_url": awaits.return_url});
-    let effect = request(&EffectKey::Portal { asked_by }, &payload, Some(&Concern::Portal))?;
+    let effect = request(&EffectKey::Portal { asked_by }, &payload, Some(&Correlation::Portal))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Reports effects that failed for good to the operators, who need the provider's code and message. Customers see neither.
 
 use crate::desk::Desk;
-use crate::model::effects::MAIL_SEND;
+use crate::model::effect_kinds::MAIL_SEND;
 use crate::model::halt::Ruled;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::time::{day_of, rfc3339};
 use extension_contract::{EffectFailure, EffectReport, IgnoreReason, Outcome};
@@ -29,5 +29,5 @@ pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport, failure
 
 fn send(desk: &mut Desk<'_>, report: &EffectReport, failure: &EffectFailure, reference: &str) -> Ruled<()> {
     let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code, "message": failure.message});
-    send_once(&mut desk.account, &mails::EFFECT_FAILED, reference, &values)
+    send_once(&mut desk.account, &mail_kinds::EFFECT_FAILED, reference, &values)
 }

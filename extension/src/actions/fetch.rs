@@ -2,11 +2,11 @@
 //! failure. After three failures the operators are notified; redelivering the event fetches again.
 
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use extension_contract::*;
 use extension_reader::Raw;
@@ -46,12 +46,12 @@ pub(crate) fn fetch_again(
 
 /// Fetches an object. The request has no effect if the same fetch is open.
 pub(crate) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
-    fetch_for(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
+    fetch_for(desk, key, payload, &Correlation::Retrieve { object: id.to_owned(), known })
 }
 
 /// Fetches an object with a given correlation. The request has no effect if the same fetch is open. After each third
 /// failure, notifies the operators instead.
-pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
+pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Correlation) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
     // Each waiting event gives up separately, so that two events do not retry in turn without end.
@@ -59,7 +59,7 @@ pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, a
     if failures > 0 && failures % ATTEMPTS_MAX == 0 && desk.account.record_fact(&gave_up)? {
         let values = json!({"question": text, "asked": failures});
         let reference = format!("{text}:{failures}");
-        return send_once(&mut desk.account, &mails::RETRIEVE_UNANSWERED, &reference, &values);
+        return send_once(&mut desk.account, &mail_kinds::RETRIEVE_UNANSWERED, &reference, &values);
     }
     let effect = request(key, payload, Some(about))?;
     desk.account.ask(Effect { generation: failures.saturating_add(1), ..effect });

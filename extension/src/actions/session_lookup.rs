@@ -7,7 +7,7 @@ use super::fetch::fetch_for;
 use crate::catalog::names::LOOK_UP_SESSIONS;
 use crate::desk::Desk;
 use crate::input::stripe::Metadata;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::records::subscription::SubscriptionRow;
@@ -35,5 +35,5 @@ pub(crate) fn wait_for_owner(desk: &mut Desk<'_>, id: &str, metadata: Option<&Me
 pub(crate) fn ask(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let key = EffectKey::Retrieve { object: format!("session-of-{id}"), because: 0, views: 0 };
     let payload = json!({"object": "checkout.session", "id": id, "by": "subscription"});
-    fetch_for(desk, &key, &payload, &Concern::SessionOf { subscription: id.to_owned() })
+    fetch_for(desk, &key, &payload, &Correlation::SessionOf { subscription: id.to_owned() })
 }

@@ -5,10 +5,10 @@ use crate::catalog::schema::{SetBy, TypeDecl};
 use crate::catalog::template::fields_shown;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::concern::Verb;
+use crate::model::correlation::Verb;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, CreationError, Data, InstanceStatus, Power, ResourceStatus, Task,
@@ -73,10 +73,10 @@ pub(crate) fn step_failed(
         let kept = keep_former_fields(instance, name, &requested);
         if !kept.restored.is_empty() {
             let values = json!({"instance": id, "fields": kept.restored, "code": failure.code});
-            send_once(&mut desk.account, &mails::CHANGE_REFUSED, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::CHANGE_REFUSED, &reference, &values)?;
         }
         if kept.asks_otherwise {
-            return send_once(&mut desk.account, &mails::STEP_FAILED, &reference, &values);
+            return send_once(&mut desk.account, &mail_kinds::STEP_FAILED, &reference, &values);
         }
     }
     let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
@@ -86,7 +86,7 @@ pub(crate) fn step_failed(
             instance.change(Change::Fail(desk.now))?;
             let (code, message) = (failure.code.clone(), failure.message.clone());
             instance.fail_with(CreationError { step: Some(step), code, message });
-            send_once(&mut desk.account, &mails::PROVISIONING_FAILED, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::PROVISIONING_FAILED, &reference, &values)?;
         }
         // Back to the archive: new resources are freed again, and the backups still exist.
         (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
@@ -102,7 +102,7 @@ pub(crate) fn step_failed(
         (_, Verb::Change) if !is_wanted => {}
         _ => resource.blocked = true,
     }
-    send_once(&mut desk.account, &mails::STEP_FAILED, &reference, &values)
+    send_once(&mut desk.account, &mail_kinds::STEP_FAILED, &reference, &values)
 }
 
 /// What a refused change leaves behind.

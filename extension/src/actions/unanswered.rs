@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use extension_contract::{EffectFailure, EffectFailureClass, EffectReport};
 use serde_json::json;
@@ -19,5 +19,5 @@ pub(crate) fn is_past_deadline(failure: &EffectFailure) -> bool {
 pub(crate) fn report_unanswered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
     let values = json!({"effect": report.key, "kind": desk.kind});
     let reference = format!("{}:{}", report.key, report.generation);
-    send_once(&mut desk.account, &mails::EFFECT_UNANSWERED, &reference, &values)
+    send_once(&mut desk.account, &mail_kinds::EFFECT_UNANSWERED, &reference, &values)
 }

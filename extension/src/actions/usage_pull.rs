@@ -4,7 +4,7 @@
 use super::measurement::Window;
 use crate::catalog::usage_source::UsageSource;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
@@ -82,7 +82,7 @@ pub(crate) fn ask(desk: &mut Desk<'_>, source: &UsageSource, page: &Page, reply_
         "quantities": quantities, "attributes": source.attributes(&settings.meters),
     });
     let key = EffectKey::UsagePull { number: page.number, page: page.page };
-    let about = Concern::UsagePull { number: page.number, page: page.page, from: page.from, to: page.to };
+    let about = Correlation::UsagePull { number: page.number, page: page.page, from: page.from, to: page.to };
     let effect = request(&key, &payload, Some(&about))?;
     let deadline = Some(desk.now.saturating_add(ANSWERED_WITHIN_MS));
     desk.account.ask(Effect { reply_to, deadline, ..effect });

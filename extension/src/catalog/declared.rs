@@ -1,6 +1,6 @@
 //! The built-in configuration keys, and which effects product types may use.
 
-use crate::model::effects::{EFFECTS, OBJECT_SIGN, PROBE_ANSWER, built_in};
+use crate::model::effect_kinds::{EFFECTS, OBJECT_SIGN, PROBE_ANSWER, built_in};
 use extension_contract::ConfigType;
 use std::collections::BTreeMap;
 

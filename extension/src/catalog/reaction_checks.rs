@@ -9,7 +9,7 @@ use super::schema::TypeDecl;
 use super::settings::Roles;
 use super::template::{places_at, places_of};
 use super::words::{escaped, is_word, one_of};
-use crate::model::effects::MAIL_SEND;
+use crate::model::effect_kinds::MAIL_SEND;
 use extension_contract::FieldErrorCode;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Constructors of effects.
 
-use super::concern::Concern;
-use super::effects::built_in;
+use super::correlation::Correlation;
+use super::effect_kinds::built_in;
 use super::json::encode;
 use super::keys::{EffectKey, TimerKey};
 use extension_contract::{Effect, Fallible, Timestamp};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 /// Returns the effect of a key, without delay, reply, ordering or deadline. Callers set these fields if they need them.
-pub(crate) fn request(key: &EffectKey, payload: &impl Serialize, about: Option<&Concern>) -> Fallible<Effect> {
+pub(crate) fn request(key: &EffectKey, payload: &impl Serialize, about: Option<&Correlation>) -> Fallible<Effect> {
     let payload = encode(payload)?;
     debug_assert!(
         built_in(key.kind()).is_none_or(|of| of.payload.iter().all(|name| payload.contains(&format!("\"{name}\":")))),
@@ -22,7 +22,7 @@ pub(crate) fn request(key: &EffectKey, payload: &impl Serialize, about: Option<&
         key: key.to_string(),
         generation: 1,
         payload,
-        context: about.map_or_else(|| Ok("{}".to_owned()), Concern::to_context)?,
+        context: about.map_or_else(|| Ok("{}".to_owned()), Correlation::to_context)?,
         reply_to: None,
         ordering_key: None,
         not_before: None,

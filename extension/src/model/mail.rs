@@ -1,7 +1,7 @@
 //! The effect of a mail: its key, recipient and payload.
 
 use super::effect::request;
-use super::effects::MAIL_SEND;
+use super::effect_kinds::MAIL_SEND;
 use super::keys::{EffectKey, recipient_of};
 use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use super::halt::Ruled;
 use super::json::Object;
 use super::keys::EffectKey;
 use super::mail::{To, key, mail};
-use super::mails::Mail;
+use super::mail_kinds::Mail;
 use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
@@ -22,7 +22,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         let asked = known.asked.get(&facts.id).copied();
         let mut due = after.after(asked.map_or(facts.row.at, |asked| asked.max(facts.row.at)));
         if due <= desk.now {
-            let about = Concern::Compare { subscription: facts.id.clone() };
+            let about = Correlation::Compare { subscription: facts.id.clone() };
             let key = EffectKey::Compare { subscription: facts.id.clone(), due };
             let payload = json!({"object": "subscription", "id": facts.id});
             desk.account.ask(request(&key, &payload, Some(&about))?);

@@ -10,7 +10,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::money::{part_of, sendable};
 use crate::model::notice::send_once;
 use crate::model::records::closed::Closed;
@@ -61,7 +61,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
                 "invoice": id, "amount_paid_minor": invoice.takings_minor(), "currency": invoice.currency,
                 "subscription": invoice.subscription,
             });
-            send_once(&mut desk.account, &mails::PAID_AFTER_DEPARTURE, &id, &values)?;
+            send_once(&mut desk.account, &mail_kinds::PAID_AFTER_DEPARTURE, &id, &values)?;
         }
     }
     if after != closed {
@@ -78,7 +78,7 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
         let amount_minor = part_of(paid, lot.unspent_micros(), lot.granted_micros);
         if amount_minor > 0 {
             let values = json!({"purchase": id, "amount_minor": amount_minor, "currency": lot.currency});
-            send_once(&mut desk.account, &mails::CREDITS_UNSPENT, &id, &values)?;
+            send_once(&mut desk.account, &mail_kinds::CREDITS_UNSPENT, &id, &values)?;
         }
     }
     Ok(())
@@ -133,7 +133,7 @@ fn give_back_rest(
     }
     for rest in unused::rest(desk, &facts.id, &period, ended_at, true, is_counted)? {
         let values = json!({"subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency});
-        send_once(&mut desk.account, &mails::REST_BY_HAND, &facts.id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::REST_BY_HAND, &facts.id, &values)?;
     }
     Ok(())
 }

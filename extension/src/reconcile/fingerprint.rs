@@ -1,7 +1,7 @@
 //! Computes a fingerprint of everything in the account that determines the desired state of its instances. Instances
 //! with another fingerprint are reconciled again.
 
-use super::room::Room;
+use super::limits::Room;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
 use crate::derive::standing::{AccountStanding, Allowance};

@@ -6,7 +6,7 @@ use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::subscription::{Observation, SubscriptionRow};
 use crate::model::records::subscription_history::BillingHistory;
@@ -34,10 +34,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
                     if standing.settings.mail_within.after(start) < now {
                         continue;
                     }
-                    send_once(&mut desk.account, &mails::PAYMENT_FAILED, &reference, &values)?;
+                    send_once(&mut desk.account, &mail_kinds::PAYMENT_FAILED, &reference, &values)?;
                 } else {
                     let at = delay.after(start);
-                    desired.mail(now, &mails::PAYMENT_FAILED, &reference, at, values.clone());
+                    desired.mail(now, &mail_kinds::PAYMENT_FAILED, &reference, at, values.clone());
                 }
             }
         }
@@ -65,7 +65,7 @@ fn tell_paid_debt(desk: &mut Desk<'_>, facts: &SubscriptionFacts, desired: &mut 
         let values = json!({"subscription": facts.id, "paid_at": rfc3339(paid_at)});
         let at = plus_days(paid_at, ACTIVE_WITHIN_DAYS);
         let reference = format!("{}:{paid_at}", facts.id);
-        mail_unless_explained(desk, desired, &mails::DEBT_PAID, &reference, at, values)?;
+        mail_unless_explained(desk, desired, &mail_kinds::DEBT_PAID, &reference, at, values)?;
     }
     Ok(())
 }

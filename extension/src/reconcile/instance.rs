@@ -17,7 +17,7 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{
     ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason,
@@ -258,7 +258,7 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
             contents::show(instance);
             let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
             let values = json!({"instance": instance.id, "url": url});
-            send_once(&mut desk.account, &mails::INSTANCE_READY, &instance.id, &values)?;
+            send_once(&mut desk.account, &mail_kinds::INSTANCE_READY, &instance.id, &values)?;
         }
         Some(InstanceStatus::Restoring) => set_running(desk.now, instance)?,
         Some(InstanceStatus::Archiving) => instance.change(Change::CompleteArchive)?,
@@ -302,25 +302,25 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
             let heard_at = instance.record.measured_at.get(&expected.meter).copied();
             let due = expected.within.after(heard_at.map_or(since, |at| at.max(since)));
             let values = json!({"instance": id, "meter": expected.meter, "heard_at": heard_at.map(rfc3339)});
-            later.mail(now, &mails::MEASUREMENT_MISSING, &format!("{id}:{}:{due}", expected.meter), due, values);
+            later.mail(now, &mail_kinds::MEASUREMENT_MISSING, &format!("{id}:{}:{due}", expected.meter), due, values);
         }
     }
     let mut steps = Vec::new();
     let is_paused = instance.record.archive == ArchiveMode::Paused;
     let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);
     if let Some(due) = idle_due(instance).filter(|_| is_in_use && !is_paused) {
-        steps.push((&mails::IDLE_SOON, TimerKey::Idle { instance: id.clone(), due }, due));
+        steps.push((&mail_kinds::IDLE_SOON, TimerKey::Idle { instance: id.clone(), due }, due));
     }
     if let Desired::Suspended(SuspendReason::Payment, since) = desired {
         let (archive, terminate) = archive_and_end(instance, context, since);
         let terminate = instance.record.ends_at.unwrap_or(terminate);
         let is_suspended = instance.is(InstanceStatus::Suspended) && !is_paused;
         if is_suspended {
-            steps.push((&mails::ARCHIVE_SOON, TimerKey::Archive { instance: id.clone(), due: archive }, archive));
+            steps.push((&mail_kinds::ARCHIVE_SOON, TimerKey::Archive { instance: id.clone(), due: archive }, archive));
         }
         if is_suspended || matches!(instance.status(), Some(InstanceStatus::Archiving | InstanceStatus::Archived)) {
             steps.push((
-                &mails::TERMINATION_SOON,
+                &mail_kinds::TERMINATION_SOON,
                 TimerKey::Terminate { instance: id.clone(), due: terminate },
                 terminate,
             ));

@@ -3,7 +3,7 @@
 
 use super::fingerprint;
 use super::instance::{self, context::Context};
-use super::room::{Room, room};
+use super::limits::{Room, room};
 use super::schedule::DesiredSchedule;
 use crate::catalog::names::ENABLED;
 use crate::catalog::template::places;

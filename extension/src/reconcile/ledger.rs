@@ -7,7 +7,7 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, CUSTOMER_BALANCE, DISPUTES, REFUNDS, REVENUE, TAX, book};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::money::part_of;
 use crate::model::notice::send_once;
 use crate::model::records::dispute::{Booked, Dispute};
@@ -75,7 +75,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
                 "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": currency,
                 "hosted_invoice_url": invoice.hosted_invoice_url,
             });
-            send_once(&mut desk.account, &mails::RECEIPT, id, &values)?;
+            send_once(&mut desk.account, &mail_kinds::RECEIPT, id, &values)?;
             publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;
         }
         desk.account.put(id, Invoice { booked: true, ..invoice.clone() });

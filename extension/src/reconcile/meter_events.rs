@@ -6,7 +6,7 @@ use crate::actions::measurement::Window;
 use crate::derive::customer::customer;
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
@@ -53,7 +53,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         // The last second of the day or part.
         let at = rfc3339(end.saturating_sub(1_000));
         let payload = json!({"event_name": event, "customer": customer, "value": day.asked, "at": at});
-        desk.account.ask(request(&key, &payload, Some(&Concern::MeterEvent { day: id.clone() }))?);
+        desk.account.ask(request(&key, &payload, Some(&Correlation::MeterEvent { day: id.clone() }))?);
         desk.account.put(&id, day);
     }
     if let Some(due) = next {

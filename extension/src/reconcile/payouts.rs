@@ -2,7 +2,7 @@
 
 use super::schedule::DesiredSchedule;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
@@ -56,7 +56,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
                 "destination": connected, "amount_minor": sendable, "currency": currency,
                 "transfer_group": format!("{connected}:{}", payout.transfers),
             });
-            let about = Concern::Transfer { currency: currency.clone() };
+            let about = Correlation::Transfer { currency: currency.clone() };
             desk.account.ask(request(&key, &payload, Some(&about))?);
         }
     }

@@ -8,7 +8,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::session as merge_session;
 use crate::model::notice::send_once;
 use crate::model::records::invoice::Invoice;
@@ -174,7 +174,7 @@ fn reconcile_one(
     let Some((counts, superseded)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
         (Some(row), _) => PurchaseRow::clone(row),
-        (None, Some((_, session))) => made_elsewhere(session, super::elsewhere::plan_of(desk, session)?),
+        (None, Some((_, session))) => made_elsewhere(session, super::foreign_checkouts::plan_of(desk, session)?),
         (None, None) => return Ok(()),
     };
     let mut beaten_payments: BTreeSet<String> = std::mem::take(&mut row.details.beaten_payments);
@@ -243,7 +243,7 @@ pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSched
                 "currency": received.currency,
             });
             let at = plus_days(received.at, EXPLAINED_WITHIN_DAYS);
-            mail_unless_explained(desk, desired, &mails::AMOUNT_MISMATCH, payment, at, values)?;
+            mail_unless_explained(desk, desired, &mail_kinds::AMOUNT_MISMATCH, payment, at, values)?;
         }
     }
     Ok(())
@@ -322,7 +322,7 @@ fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) 
         "session": duplicate.id, "purchase": purchase, "subscription": duplicate.subscription,
         "refunded": duplicate.payment_intent.is_some(),
     });
-    send_once(&mut desk.account, &mails::PAID_TWICE, &duplicate.id, &values)
+    send_once(&mut desk.account, &mail_kinds::PAID_TWICE, &duplicate.id, &values)
 }
 
 /// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts. A plan that the
@@ -374,7 +374,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
     // The purchase was paid but never granted anything: a person decides about a refund.
     if row.details.step == Step::Paid && ended && total > 0 {
         let values = json!({"purchase": id, "subscription": subscription, "total_minor": total});
-        send_once(&mut desk.account, &mails::PAID_BUT_ENDED, id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::PAID_BUT_ENDED, id, &values)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! deadline repeats the request (`rules::unknown_result`).
 
 use crate::desk::Desk;
-use crate::model::effects::{is_awaited, moves_money};
+use crate::model::effect_kinds::{is_awaited, moves_money};
 use crate::model::halt::Ruled;
 use crate::model::records::requests::{OpenRequest, Requests};
 use crate::model::time::{DAY_MS, HOUR_MS};

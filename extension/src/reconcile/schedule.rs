@@ -9,7 +9,7 @@ use crate::model::effect::timer;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
-use crate::model::mails::Mail;
+use crate::model::mail_kinds::Mail;
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use extension_contract::{Effect, Timestamp};

@@ -6,7 +6,7 @@ use crate::actions::usage_pull;
 use crate::catalog::rate::{PaidBy, Rates};
 use crate::derive::customer::customer;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
@@ -62,7 +62,7 @@ fn close(
             month.invoiced_minor = total;
             let payload = invoice(desk, id, &month, total, &currency)?;
             let key = EffectKey::UsageInvoice { month: id.to_owned(), again: month.asked_again };
-            let about = Concern::UsageInvoice { month: id.to_owned() };
+            let about = Correlation::UsageInvoice { month: id.to_owned() };
             desk.account.ask(request(&key, &payload, Some(&about))?);
         }
         Some(_) if open > 0 => carry(desk, open, &mut month, desired)?,

@@ -15,7 +15,7 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::mail::To;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::message::{CampaignMail, Message};
 use crate::model::notice::{send_once, send_template};
 use crate::model::records::campaign::{Audience, Campaign, CampaignStatus, Member, Membership};
@@ -169,7 +169,7 @@ fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaig
     let Some(terms) = settings.campaigns.filter(|_| settings.templates.contains_key(&campaign.template)) else {
         campaign.status = CampaignStatus::Failed;
         let values = json!({"campaign": id, "name": campaign.name, "template": campaign.template});
-        send_once(&mut desk.account, &mails::CAMPAIGN_FAILED, id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::CAMPAIGN_FAILED, id, &values)?;
         return Ok(campaign);
     };
     let page = page(desk, campaign.after.clone(), terms.batch)?;

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::comparison::Comparison;
 use crate::model::records::subscription::SubscriptionRow;
@@ -25,7 +25,7 @@ pub(super) fn record(
     if differs {
         let status = |row: &Option<Rc<SubscriptionRow>>| row.as_ref().map(|row| row.status());
         let values = json!({"subscription": id, "before": status(&before), "after": status(&after)});
-        send_once(&mut desk.account, &mails::DIFFERENCE_CORRECTED, &report.key, &values)?;
+        send_once(&mut desk.account, &mail_kinds::DIFFERENCE_CORRECTED, &report.key, &values)?;
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use crate::actions::customer::owner;
 use crate::catalog::return_address;
 use crate::desk::Desk;
 use crate::input::stripe;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::ledger::{CASH, EARNINGS, book};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::send_once;
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
@@ -46,7 +46,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"metadata": owner(desk)?});
     let key = EffectKey::Connect { asked_by: desk.event_hash() };
-    let effect = request(&key, &payload, Some(&Concern::Connect))?;
+    let effect = request(&key, &payload, Some(&Correlation::Connect))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }
@@ -54,7 +54,7 @@ fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
 fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"account": connected, "return_url": awaits.return_url, "refresh_url": awaits.refresh_url});
     let key = EffectKey::ConnectLink { asked_by: format!("{}-{number}", desk.event_hash()) };
-    let effect = request(&key, &payload, Some(&Concern::ConnectLink))?;
+    let effect = request(&key, &payload, Some(&Correlation::ConnectLink))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }
@@ -168,20 +168,20 @@ pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ru
     desk.account.put(Payouts::ID, payouts);
     book(&mut desk.account, fact, id, currency, &[(CASH, more), (EARNINGS, -more)])?;
     let values = json!({"transfer": id, "amount_minor": more, "currency": currency});
-    send_once(&mut desk.account, &mails::TRANSFER_REVERSED, &format!("{id}:{}", object.amount_reversed), &values)?;
+    send_once(&mut desk.account, &mail_kinds::TRANSFER_REVERSED, &format!("{id}:{}", object.amount_reversed), &values)?;
     Ok(Outcome::Applied)
 }
 
 /// `payout.failed` of a connected account: its owner hears of it, since the money waits at Stripe for another bank account.
 pub(super) fn payout_returned(desk: &mut Desk<'_>, object: &stripe::Payout<'_>) -> Ruled<Outcome> {
-    let key = mails::PAYOUT_RETURNED.key(&object.id).to_string();
+    let key = mail_kinds::PAYOUT_RETURNED.key(&object.id).to_string();
     if desk.account.is_known(&key)? {
         return Ok(Outcome::Duplicate(key));
     }
     let values = json!({
         "payout": object.id, "amount_minor": object.amount, "currency": object.currency, "code": object.failure_code,
     });
-    send_once(&mut desk.account, &mails::PAYOUT_RETURNED, &object.id, &values)?;
+    send_once(&mut desk.account, &mail_kinds::PAYOUT_RETURNED, &object.id, &values)?;
     Ok(Outcome::Applied)
 }
 
@@ -212,7 +212,7 @@ fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<O
     }
     if payouts.onboarding == Onboarding::Restricted && before.onboarding != Onboarding::Restricted {
         let reference = format!("{connected}:{}", view.at);
-        send_once(&mut desk.account, &mails::PAYOUTS_RESTRICTED, &reference, &json!({"account": connected}))?;
+        send_once(&mut desk.account, &mail_kinds::PAYOUTS_RESTRICTED, &reference, &json!({"account": connected}))?;
     }
     desk.account.put(Payouts::ID, payouts);
     Ok(Outcome::Applied)
@@ -243,7 +243,7 @@ pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectRe
             payouts.gone |= is_gone;
             let values = json!({"effect": report.key, "amount_minor": amount, "currency": currency,
                 "code": failure.code});
-            send_once(&mut desk.account, &mails::PAYOUT_FAILED, &report.key, &values)?;
+            send_once(&mut desk.account, &mail_kinds::PAYOUT_FAILED, &report.key, &values)?;
         }
     }
     desk.account.put(Payouts::ID, payouts);

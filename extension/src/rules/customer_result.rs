@@ -5,7 +5,7 @@ use crate::actions::customer::{
     request_customer_for_portal, request_portal, waiting_checkouts,
 };
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode};
 use crate::model::keys::ClaimKey;
@@ -16,18 +16,18 @@ use serde_json::{Value, json};
 
 /// Handles the result of the customer request. On success, continues all waiting requests. On failure, refuses the
 /// request that caused it, and requests the customer again for the next waiting request.
-pub(super) fn decide(desk: &mut Desk<'_>, concern: &Concern, report: &EffectReport) -> Ruled<Verdict> {
+pub(super) fn decide(desk: &mut Desk<'_>, correlation: &Correlation, report: &EffectReport) -> Ruled<Verdict> {
     let mut request = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
     desk.account.remove::<CustomerRequest>(CustomerRequest::ID);
     let answer = match &report.answer {
         Ok(answer) => decode::<Object>("effects", &report.key, answer)?,
-        Err(failure) => return failed(desk, concern, failure, request),
+        Err(failure) => return failed(desk, correlation, failure, request),
     };
     let Some(customer) = answer.get("id").and_then(Value::as_str) else {
         return Err(internal(format!("{}: the result has no id", report.key)));
     };
     desk.account.claim([ClaimKey::Customer(customer)])?;
-    if let Concern::CustomerForPortal { return_url } = concern {
+    if let Correlation::CustomerForPortal { return_url } = correlation {
         let first = AwaitsPortal { reply_to: desk.reply_to.cloned(), return_url: return_url.clone() };
         request.portals.insert(0, first);
     }
@@ -46,11 +46,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, concern: &Concern, report: &EffectRepo
 
 fn failed(
     desk: &mut Desk<'_>,
-    concern: &Concern,
+    correlation: &Correlation,
     failure: &EffectFailure,
     mut request: CustomerRequest,
 ) -> Ruled<Verdict> {
-    if let Concern::Customer { purchase } = concern
+    if let Correlation::Customer { purchase } = correlation
         && let Some(mut row) = desk.account.fetch::<PurchaseRow>(purchase)?
         && row.details.awaits_customer.take().is_some()
     {
@@ -71,9 +71,9 @@ fn failed(
     {
         request_customer_for_checkout(desk, &id, &checkout, reply_to)?;
     }
-    Ok(match concern {
-        Concern::Registration => Outcome::Applied.into(),
-        Concern::Customer { .. } => Verdict::answered(Answer::not_done(CHECKOUT_NOT_OPENED)),
+    Ok(match correlation {
+        Correlation::Registration => Outcome::Applied.into(),
+        Correlation::Customer { .. } => Verdict::answered(Answer::not_done(CHECKOUT_NOT_OPENED)),
         _ => Verdict::answered(Answer::not_done(PORTAL_NOT_OPENED)),
     })
 }

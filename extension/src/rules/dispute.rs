@@ -6,7 +6,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::ClaimKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::dispute::merge;
 use crate::model::merge::payment as merge_payment;
 use crate::model::notice::send_once;
@@ -89,7 +89,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
     let charge = id_of(&object.charge).map(ClaimKey::Charge);
     desk.account.claim(intent.into_iter().chain(charge))?;
     let values = json!({"dispute": id, "payment": payment, "amount_minor": object.amount, "currency": object.currency});
-    send_once(&mut desk.account, &mails::DISPUTE_OPENED, id, &values)?;
+    send_once(&mut desk.account, &mail_kinds::DISPUTE_OPENED, id, &values)?;
     desk.account.put(id, dispute);
     Ok(Outcome::Applied)
 }

@@ -11,7 +11,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{BEGINNING, BY_HAND, CHANGE, Invoice, InvoiceStatus, Line, RENEWAL};
@@ -124,12 +124,12 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     let is_booked_now = is_first_payment && invoice.takings_minor() > 0;
     if desk.kind == "invoice.payment_action_required" && invoice.status < InvoiceStatus::Uncollectible {
         let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
-        send_once(&mut desk.account, &mails::PAYMENT_ACTION_REQUIRED, id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::PAYMENT_ACTION_REQUIRED, id, &values)?;
     }
     // The invoice is not collected until a person corrects it.
     if desk.kind == "invoice.finalization_failed" && invoice.status == InvoiceStatus::Draft {
         let values = json!({"invoice": id, "subscription": invoice.subscription, "customer": invoice.customer});
-        send_once(&mut desk.account, &mails::FINALIZATION_FAILED, id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::FINALIZATION_FAILED, id, &values)?;
     }
     if invoice.failed_at.is_some() {
         publish(desk, &built_in_facts::INVOICE_PAYMENT_FAILED, id, &[id])?;

@@ -13,7 +13,7 @@ use crate::desk::Desk;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::message::{self, Message};
 use crate::model::notice::send_once;
 use crate::model::records::listing::{ListingRow, ListingStatus};
@@ -86,7 +86,7 @@ fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Rul
     // One mail until an operator has decided, however often the owner changes the product meanwhile.
     if waits && !is_told {
         let reference = desk.event_hash();
-        send_once(&mut desk.account, &mails::LISTING_WAITS, &reference, &values)?;
+        send_once(&mut desk.account, &mail_kinds::LISTING_WAITS, &reference, &values)?;
     }
     Ok(())
 }

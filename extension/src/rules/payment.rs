@@ -11,7 +11,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::payment::merge;
 use crate::model::notice::send_once;
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
@@ -175,7 +175,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact
         let values = json!({
             "refund": refund_id, "payment": id, "amount_minor": refund.amount_minor, "currency": refund.currency,
         });
-        send_once(&mut desk.account, &mails::REFUND_FAILED, refund_id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::REFUND_FAILED, refund_id, &values)?;
     }
     desk.account.put(id, payment);
     Ok(Outcome::Applied)
@@ -187,13 +187,13 @@ pub(super) fn credit_note(desk: &mut Desk<'_>, object: &stripe::CreditNote<'_>) 
     if amount <= 0 {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
-    let key = mails::CREDIT_NOTE.key(&object.id).to_string();
+    let key = mail_kinds::CREDIT_NOTE.key(&object.id).to_string();
     if desk.account.is_known(&key)? {
         return Ok(Outcome::Duplicate(key));
     }
     let values = json!({
         "credit_note": object.id, "invoice": id_of(&object.invoice), "amount_minor": amount, "currency": object.currency,
     });
-    send_once(&mut desk.account, &mails::CREDIT_NOTE, &object.id, &values)?;
+    send_once(&mut desk.account, &mail_kinds::CREDIT_NOTE, &object.id, &values)?;
     Ok(Outcome::Applied)
 }

@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::price::{OnSale, merge};
 use crate::model::notice::send_once;
 use extension_contract::*;
@@ -37,7 +37,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
         let actual = Money { amount_minor, currency: currency.to_owned() };
         let values =
             json!({"price": price.id, "catalog_minor": price.amount.amount_minor, "stripe_minor": amount_minor});
-        send_once(&mut desk.account, &mails::PRICE_MISMATCH, &price.id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::PRICE_MISMATCH, &price.id, &values)?;
         return Err(Refusal::AmountMismatch(AmountMismatch { expected: price.amount, actual }).into());
     }
     if object.recurring.as_ref().is_some_and(|recurring| !matches_interval(recurring, price.interval)) {

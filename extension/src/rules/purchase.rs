@@ -17,7 +17,7 @@ use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -200,7 +200,7 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
     Ok(None)
 }
 
-fn ask(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: Option<&Concern>) -> Ruled<()> {
+fn ask(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: Option<&Correlation>) -> Ruled<()> {
     let reply_to = desk.reply_to.cloned();
     desk.account.ask(Effect { reply_to, ..request(key, payload, about)? });
     Ok(())
@@ -373,7 +373,7 @@ fn change(
     if is_ending {
         payload["keep"] = json!(true);
     }
-    ask(desk, &key, &payload, Some(&Concern::PlanChange { subscription: subscription.clone() }))?;
+    ask(desk, &key, &payload, Some(&Correlation::PlanChange { subscription: subscription.clone() }))?;
     let over = exceeded_after(desk, standing, offer)?;
     let mut reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,

@@ -6,7 +6,7 @@ use crate::catalog::product::required_text;
 use crate::derive::sold;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -52,7 +52,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let key = EffectKey::RefundAsked { purchase: id.clone(), asked_by: desk.event_hash() };
     row.details.refunding.insert(key.to_string(), amount);
     desk.account.put(&id, row);
-    let about = Concern::Refund { purchase: id.clone(), amount_minor: amount };
+    let about = Correlation::Refund { purchase: id.clone(), amount_minor: amount };
     let effect = request(&key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     Ok(Outcome::Applied.into())

@@ -7,10 +7,10 @@ use crate::actions::unanswered::{is_past_deadline, report_unanswered};
 use crate::catalog::schema::Resource as Decl;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::concern::Verb;
+use crate::model::correlation::Verb;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{
     Data, Effects, InstanceStatus, Power, ResourceState, ResourceStatus, Task, late_entry,
@@ -197,10 +197,10 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
         instance.set("health_status", json!(health));
         let values = json!({"instance": instance.id, "health": health});
         if health == "unhealthy" {
-            send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY, &reference, &values)?;
-            send_once(&mut desk.account, &mails::INSTANCE_UNHEALTHY_FOR_OPERATORS, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::INSTANCE_UNHEALTHY, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::INSTANCE_UNHEALTHY_FOR_OPERATORS, &reference, &values)?;
         } else if was_unhealthy {
-            send_once(&mut desk.account, &mails::INSTANCE_RECOVERED, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::INSTANCE_RECOVERED, &reference, &values)?;
         }
         instance.save(&mut desk.account)?;
     }

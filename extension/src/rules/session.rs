@@ -11,7 +11,7 @@ use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::send_once;
 use crate::model::records::closed::{Closed, Erased};
@@ -130,7 +130,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     // After a failed delayed payment the customer must start a new checkout.
     if status == SessionStatus::Failed && session.status == SessionStatus::Failed {
         let values = json!({"session": id, "purchase": purchase});
-        send_once(&mut desk.account, &mails::DELAYED_PAYMENT_FAILED, id, &values)?;
+        send_once(&mut desk.account, &mail_kinds::DELAYED_PAYMENT_FAILED, id, &values)?;
     }
     if let Some(subscription) = &session.subscription {
         let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
@@ -198,7 +198,7 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
         "purchase": purchase, "session": id, "products": items.iter().map(|item| &item.product_id).collect::<Vec<_>>(),
         "amount_minor": object.amount_total, "currency": object.currency,
     });
-    send_once(&mut desk.account, &mails::PURCHASE_RECORDED_AGAIN, purchase, &values)?;
+    send_once(&mut desk.account, &mail_kinds::PURCHASE_RECORDED_AGAIN, purchase, &values)?;
     let values = pending(desk.catalog.settings()?.provider.clone(), items, agreed);
     let row = PurchaseRow { values, details: Details { sold, ..Details::default() } };
     desk.account.put(purchase, row.clone());
@@ -319,6 +319,6 @@ fn check_amount(
         "session": id, "purchase": purchase, "expected_minor": expected.amount_minor,
         "actual_minor": actual.amount_minor, "currency": currency,
     });
-    send_once(&mut desk.account, &mails::AMOUNT_MISMATCH, id, &values)?;
+    send_once(&mut desk.account, &mail_kinds::AMOUNT_MISMATCH, id, &values)?;
     Err(Refusal::AmountMismatch(AmountMismatch { expected: expected.clone(), actual }).into())
 }

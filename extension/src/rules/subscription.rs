@@ -12,7 +12,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionSnapshot, first, is_newer, merge};
 use crate::model::notice::send_once;
@@ -324,12 +324,12 @@ fn read_previous(
 /// Sends one notice for each pending change that expired unpaid, even if the snapshot itself is stale.
 fn notify_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
     let reference = format!("{}:{}", object.id, desk.provider_time);
-    let is_told = desk.account.is_known(&mails::CHANGE_EXPIRED.key(&reference).to_string())?;
+    let is_told = desk.account.is_known(&mail_kinds::CHANGE_EXPIRED.key(&reference).to_string())?;
     if is_told || matches!(outcome, Outcome::Deferred(_)) {
         return Ok(outcome);
     }
     let values = json!({"subscription": object.id, "at": rfc3339(desk.provider_time)});
-    send_once(&mut desk.account, &mails::CHANGE_EXPIRED, &reference, &values)?;
+    send_once(&mut desk.account, &mail_kinds::CHANGE_EXPIRED, &reference, &values)?;
     Ok(Outcome::Applied)
 }
 
@@ -353,6 +353,6 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339)});
-    send_once(&mut desk.account, &mails::TRIAL_WILL_END, &fact, &values)?;
+    send_once(&mut desk.account, &mail_kinds::TRIAL_WILL_END, &fact, &values)?;
     Ok(Outcome::Applied)
 }

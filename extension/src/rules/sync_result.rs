@@ -5,10 +5,10 @@ use crate::catalog::price::{self, Interval, prices_of};
 use crate::catalog::price_rows::price_rows;
 use crate::catalog::product::Proposed;
 use crate::desk::Desk;
-use crate::model::effects::PRODUCT_CREATE;
+use crate::model::effect_kinds::PRODUCT_CREATE;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
 use crate::model::json::{Object, decode, encode};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::product::ProductRow;
 use extension_contract::*;
@@ -33,7 +33,7 @@ pub(super) fn decide(
             metadata.insert("sync".to_owned(), json!("failed"));
             let values = json!({"product": id, "code": failure.code});
             let reference = format!("{}:{}", report.key, report.generation);
-            send_once(&mut desk.account, &mails::SYNC_FAILED, &reference, &values)?;
+            send_once(&mut desk.account, &mail_kinds::SYNC_FAILED, &reference, &values)?;
         }
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;

@@ -8,7 +8,7 @@ use crate::actions::inject::inject;
 use crate::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
 use extension_contract::*;
@@ -31,7 +31,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcom
     if let Some(connected) = facts.connected_account {
         payload["connected_account"] = json!(connected);
     }
-    fetch_for(desk, &key, &payload, &Concern::Thin { event: event_id, kind: kind.to_owned() })?;
+    fetch_for(desk, &key, &payload, &Correlation::Thin { event: event_id, kind: kind.to_owned() })?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 

@@ -4,7 +4,7 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::Outcome;
@@ -19,7 +19,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Out
         instance.save(&mut desk.account)?;
         let values = json!({"instance": id, "error": instance.record.error});
         let reference = timer.map(TimerKey::to_string).unwrap_or_default();
-        send_once(&mut desk.account, &mails::INSTANCE_UNRESOLVED, &reference, &values)?;
+        send_once(&mut desk.account, &mail_kinds::INSTANCE_UNRESOLVED, &reference, &values)?;
     }
     Ok(Outcome::Applied)
 }

@@ -11,7 +11,7 @@ use crate::catalog::template::Scope;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::desk::react::publish;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -103,7 +103,7 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = format!("tok_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Token(&id)])?;
     let payload = json!({"bytes": TOKEN_BYTES, "show_to": desk.actor.subject, "prefix": id});
-    let about = Concern::Token { token: id.clone(), ip };
+    let about = Correlation::Token { token: id.clone(), ip };
     let effect = request(&EffectKey::Token { token: id.clone() }, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let token = Token {
@@ -208,7 +208,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     payload.insert("expires_at".to_owned(), json!(rfc3339(expires_at)));
     payload.insert("ttl_s".to_owned(), json!((expires_at - desk.now) / 1_000));
     let key = EffectKey::Redeem { kind: redeem.run.clone(), token: id.clone(), asked_by: desk.event_hash() };
-    let about = Concern::Redeem { token: id.clone(), expires_at };
+    let about = Correlation::Redeem { token: id.clone(), expires_at };
     let effect = request(&key, &payload, Some(&about))?;
     desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     let (product, subject) = (token.product.clone(), token.subject.clone());

@@ -4,7 +4,7 @@
 
 use crate::actions::unanswered::{is_past_deadline, report_unanswered};
 use crate::desk::Desk;
-use crate::model::effects::{is_awaited, moves_money};
+use crate::model::effect_kinds::{is_awaited, moves_money};
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::records::requests::{OpenRequest, Requests};
 use crate::model::time::{DAY_MS, HOUR_MS};

@@ -6,11 +6,11 @@ use crate::actions::usage_pull::{self, PAGES_MAX, Page};
 use crate::catalog::usage_source::UsageSource;
 use crate::catalog::words::ID_BYTES;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::gather::gather;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};
 use crate::model::json::encode;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::usage_request::UsageRequest;
 use crate::model::records::usage_sync::UsageSync;
@@ -64,8 +64,8 @@ pub(super) fn sync(desk: &mut Desk<'_>) -> Ruled<Verdict> {
 }
 
 /// Handles a page of the log. The requests of a pull that counts as lost are counted, too, and nothing follows from it.
-pub(super) fn pulled(desk: &mut Desk<'_>, about: &Concern, report: &EffectReport) -> Ruled<Verdict> {
-    let (source, Concern::UsagePull { number, page, from, to }) = (usage_pull::source(desk)?, about) else {
+pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectReport) -> Ruled<Verdict> {
+    let (source, Correlation::UsagePull { number, page, from, to }) = (usage_pull::source(desk)?, about) else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
     let Some(source) = source else { return end_without_log(desk, *number, "no-source") };
@@ -115,7 +115,7 @@ fn end_without_log(desk: &mut Desk<'_>, number: i64, code: &str) -> Ruled<Verdic
     sync.running = 0;
     let since = rfc3339(sync.counted_until);
     desk.account.put(UsageSync::ID, sync);
-    send_once(&mut desk.account, &mails::USAGE_UNREAD, &since, &json!({"counted_until": since, "code": code}))?;
+    send_once(&mut desk.account, &mail_kinds::USAGE_UNREAD, &since, &json!({"counted_until": since, "code": code}))?;
     Ok(Verdict::answered(Answer::Refused(Refusal::Inconsistent(format!("usage source: {code}")))))
 }
 
@@ -187,7 +187,7 @@ fn report_unpriced(desk: &mut Desk<'_>, by: &str, usage: &Usage) -> Ruled<()> {
     let value = usage.attributes.iter().find(|(name, _)| name == by).map(|(_, value)| value.as_str());
     let reference = format!("{}:{}", usage.meter, value.unwrap_or_default());
     let values = json!({"meter": usage.meter, "by": by, "value": value});
-    send_once(&mut desk.account, &mails::USAGE_UNPRICED, &reference, &values)
+    send_once(&mut desk.account, &mail_kinds::USAGE_UNPRICED, &reference, &values)
 }
 
 /// Returns the earlier of two times; `None` is no time.

@@ -3,7 +3,7 @@
 use crate::catalog::price::{self, Interval, PRICE_ID, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, decode, encode};
@@ -64,7 +64,7 @@ pub(crate) fn request_missing(
 ) -> Ruled<()> {
     let Wanted { values, metadata, at_provider } = wanted;
     let ordering_key = Some(format!("sync:{id}"));
-    let about = |interval: Option<Interval>| Concern::Sync {
+    let about = |interval: Option<Interval>| Correlation::Sync {
         product: id.to_owned(),
         interval: interval.map(|interval| interval.name().to_owned()),
     };

@@ -4,7 +4,7 @@ use super::field::Field;
 use crate::catalog::at_most::ByValue;
 use crate::catalog::condition::Condition;
 use crate::catalog::span::{Span, SpanVisitor};
-use crate::model::concern::Verb;
+use crate::model::correlation::Verb;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};

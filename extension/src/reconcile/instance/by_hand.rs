@@ -8,7 +8,7 @@ use crate::desk::instance::Instance;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mail::To;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{ResourceStatus, Task};
 use crate::model::time::{DAY_MS, rfc3339};
@@ -43,7 +43,7 @@ pub(super) fn open_task(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByH
         values["asks"] = decl.asks.iter().map(|field| json!(field.name)).collect();
         values["how"] = json!(decl.how);
         values["details"] = details(instance);
-        send_once(&mut desk.account, &mails::STEP_WAITING.for_recipient(recipient(decl)), &reference, &values)?;
+        send_once(&mut desk.account, &mail_kinds::STEP_WAITING.for_recipient(recipient(decl)), &reference, &values)?;
     }
     task.is_overdue |= task.due.is_some_and(|due| due <= desk.now);
     if known != Some(&task)
@@ -87,14 +87,14 @@ pub(super) fn remind(now: Timestamp, instance: &Instance, later: &mut DesiredSch
             let values = values(instance, name, task);
             for at in times(by_hand, since, now).chain(task.due) {
                 let is_late = task.due.is_some_and(|due| due <= at);
-                let mail = if is_late { mails::STEP_OVERDUE } else { mails::STEP_REMINDER };
+                let mail = if is_late { mail_kinds::STEP_OVERDUE } else { mail_kinds::STEP_REMINDER };
                 let reference = format!("{}:{name}:{at}", instance.id);
                 later.mail(now, &mail.for_recipient(recipient(by_hand)), &reference, at, values.clone());
                 later.timer(now, TimerKey::Task { instance: instance.id.clone(), due: at }, at);
             }
             if let Some(due) = task.due {
                 let reference = format!("{}:{name}:{due}", instance.id);
-                later.mail(now, &mails::INSTANCE_DELAYED, &reference, due, values);
+                later.mail(now, &mail_kinds::INSTANCE_DELAYED, &reference, due, values);
             }
         }
     }

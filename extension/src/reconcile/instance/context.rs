@@ -1,7 +1,7 @@
 //! The account's data that determines the desired state of its instances.
 
 use crate::derive::standing::AccountStanding;
-use crate::reconcile::room::Room;
+use crate::reconcile::limits::Room;
 
 /// The account's data that determines the desired state of its instances.
 pub(crate) struct Context<'v> {

@@ -3,7 +3,7 @@
 use crate::catalog::template::Scope;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
@@ -32,7 +32,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
         "url": url, "every_s": decl.every.seconds(), "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
     });
-    let about = Concern::Watch { instance: instance.id.clone() };
+    let about = Correlation::Watch { instance: instance.id.clone() };
     desk.account.ask(Effect { generation, ..request(&key, &payload, Some(&about))? });
     instance.record.watching = Some(url);
     instance.record.generation.watch = generation;

@@ -13,7 +13,7 @@ use crate::catalog::template::{Scope, places};
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::concern::{Concern, Verb};
+use crate::model::correlation::{Correlation, Verb};
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
@@ -511,7 +511,7 @@ fn ask(
     let last = instance.record.generation.gone.remove(name).unwrap_or(0);
     next.generation = next.generation.max(last).saturating_add(1);
     next.kind.clone_from(&decl.resource);
-    let about = Concern::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
+    let about = Correlation::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
     let effect = Effect {
         generation: next.generation,
         ordering_key: Some(format!("{}/{name}", instance.id)),

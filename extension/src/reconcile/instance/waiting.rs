@@ -6,7 +6,7 @@ use super::{plan, resources};
 use crate::catalog::schema::Resource;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::concern::Verb;
+use crate::model::correlation::Verb;
 use crate::model::halt::Ruled;
 use crate::model::records::instance::{Change, CreationError, Effects, End, Names, ResourceStatus, Stage};
 use crate::model::records::purchase::PurchaseRow;

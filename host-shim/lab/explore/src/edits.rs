@@ -42,8 +42,12 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     let acts = &written.plan.acts;
     let mut edits = Vec::new();
     for (name, catalog) in of_catalog(&tale.business.catalog) {
-        // A command or a use after the edit may rightly have another result, and so may a subscription that begins after it.
+        // A command or a use after the edit may rightly have another result, and so may a subscription that begins after it or gets
+        // another price.
         let asks = |act: &Act| match &tale.scenario.steps[act.step].action {
+            Action::Stripe(step) if step.kind == "customer.subscription.updated" => {
+                step.previous.iter().any(|change| ["price", "items"].contains(&change.key.as_str()))
+            }
             Action::Stripe(step) => step.kind == "customer.subscription.created",
             action => !action.is_provider_event() && action.event_id().is_some(),
         };

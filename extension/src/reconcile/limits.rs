@@ -6,7 +6,7 @@ use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::summary::Summary;
@@ -106,7 +106,7 @@ fn over_limit(
     let ids: Vec<&String> = beyond.iter().map(|(id, _)| id).collect();
     let values = json!({"plan": plan.product_id, "beyond": ids, "until": rfc3339(due)});
     let reference = format!("{}:{since}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
-    send_once(&mut desk.account, &mails::OVER_LIMIT, &reference, &values)?;
+    send_once(&mut desk.account, &mail_kinds::OVER_LIMIT, &reference, &values)?;
     Ok(Some(due))
 }
 
@@ -136,7 +136,7 @@ fn excess(
         let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,
             "until": rfc3339(due)});
         let reference = format!("{}:{since}:{key}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
-        send_once(&mut desk.account, &mails::OVER_LIMIT, &reference, &values)?;
+        send_once(&mut desk.account, &mail_kinds::OVER_LIMIT, &reference, &values)?;
         found.insert(key.clone(), due);
     }
     Ok(found)

@@ -8,13 +8,13 @@ use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
-use crate::model::concern::Concern;
+use crate::model::correlation::Correlation;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{BY_HAND, Invoice};
 use crate::model::records::item::Item;
@@ -121,12 +121,12 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         of_family.sort_by(|a, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
         pairs.extend(of_family.windows(2).map(|pair| (pair[1].id.as_str(), pair[0].id.as_str(), family)));
     }
-    let key = |newer: &str| mails::PLAN_PAID_TWICE.key(newer).to_string();
+    let key = |newer: &str| mail_kinds::PLAN_PAID_TWICE.key(newer).to_string();
     let keys: Vec<String> = pairs.iter().map(|pair| key(pair.0)).collect();
     for place in desk.account.unknown_of(&keys)? {
         let (newer, older, family) = pairs[place];
         let values = json!({"subscription": newer, "beside": older, "family": family});
-        send_once(&mut desk.account, &mails::PLAN_PAID_TWICE, newer, &values)?;
+        send_once(&mut desk.account, &mail_kinds::PLAN_PAID_TWICE, newer, &values)?;
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ fn check_one_time_purchase(
             "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
             "currency": purchase.values.total.currency, "subscription": null,
         });
-        return send_once(&mut desk.account, &mails::PAID_AFTER_DEPARTURE, id, &values);
+        return send_once(&mut desk.account, &mail_kinds::PAID_AFTER_DEPARTURE, id, &values);
     }
     let prices = sold::prices(desk, purchase)?;
     let [(price, _)] = prices.as_slice() else { return Ok(()) };
@@ -183,7 +183,7 @@ fn refund_purchase(
     let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
     desk.account.ask(request(&key, &payload, None)?);
     let values = json!({"purchase": id, "products": products, "because": because});
-    send_once(&mut desk.account, &mails::PURCHASE_RETURNED, id, &values)
+    send_once(&mut desk.account, &mail_kinds::PURCHASE_RETURNED, id, &values)
 }
 
 /// Returns why a subscription must be ended and refunded: its account was closed before, its item has another holder, or no
@@ -245,7 +245,7 @@ fn refusal_reason(
     for (beside, product, since) in taken {
         let values = json!({"subscription": facts.id, "beside": beside, "product": product});
         let at = plus_days(since, TOLD_AFTER_DAYS);
-        mail_unless_explained(desk, desired, &mails::PAID_FOR_THE_SAME, &facts.id, at, values)?;
+        mail_unless_explained(desk, desired, &mail_kinds::PAID_FOR_THE_SAME, &facts.id, at, values)?;
     }
     if unmet.is_empty() || unmet.len() < facts.gives.len() {
         return Ok(None);
@@ -268,7 +268,7 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
         return Ok(holder.row.state().items.iter().any(|item| item.period_end > since));
     }
     if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
-        let about = Concern::Retrieve { object: holder.id.clone(), known: Vec::new() };
+        let about = Correlation::Retrieve { object: holder.id.clone(), known: Vec::new() };
         let payload = json!({"object": "subscription", "id": holder.id});
         desk.account.ask(request(&key, &payload, Some(&about))?);
     }
@@ -426,7 +426,7 @@ fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Becau
     }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
-    send_once(&mut desk.account, &mails::PURCHASE_RETURNED, &facts.id, &values)
+    send_once(&mut desk.account, &mail_kinds::PURCHASE_RETURNED, &facts.id, &values)
 }
 
 /// Stops the renewal of add-ons that require a plan after the last plan has ended permanently, so that nobody pays for
@@ -451,7 +451,7 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
     desk.account.ask(request(&key, &payload, None)?);
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
-    send_once(&mut desk.account, &mails::ADD_ON_ENDS, &fact, &values)
+    send_once(&mut desk.account, &mail_kinds::ADD_ON_ENDS, &fact, &values)
 }
 
 /// Returns the invoices of a subscription for which the provider received money, except those that a person made.

@@ -10,7 +10,7 @@ use crate::desk::instance::Instance;
 use crate::desk::making::{begin_metadata, insert};
 use crate::model::halt::{Halt, Ruled, internal, wrong_field};
 use crate::model::json::{Object, decode, encode, short_hash};
-use crate::model::mails;
+use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::{InstanceRecord, State};
 use crate::model::records::product::ProductRow;
@@ -131,6 +131,6 @@ fn insert_refused(
     instance.save(&mut desk.account)?;
     let given = &*instance.metadata;
     let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": given});
-    send_once(&mut desk.account, &mails::NEEDS_ATTENTION, &id, &values)?;
+    send_once(&mut desk.account, &mail_kinds::NEEDS_ATTENTION, &id, &values)?;
     Ok(id)
 }

@@ -1,6 +1,6 @@
 //! The built-in effects, each as one entry: its kind, the members that its payload and its result must have, and its retries. The
 //! manifest, the checks of catalogs and the table of `docs/effects.md` come from it. `model/keys/effect.rs` has the key of each
-//! request, `model/concern.rs` the rows that a result is for.
+//! request, `model/correlation.rs` the rows that a result is for.
 
 /// Delays after failed attempts, in milliseconds.
 type Delays = &'static [u32];

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// effect's context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
-pub(crate) enum Concern {
+pub(crate) enum Correlation {
     /// A resource of an instance.
     Resource {
         /// Product id of the instance.
@@ -165,36 +165,36 @@ pub(crate) enum Concern {
     },
 }
 
-impl Concern {
+impl Correlation {
     /// Returns true if a caller waits for the result: it learns that something failed, and the operators learn why.
     pub fn has_caller(&self) -> bool {
         match self {
-            Concern::Checkout { .. }
-            | Concern::Customer { .. }
-            | Concern::Registration
-            | Concern::CustomerForPortal { .. }
-            | Concern::Portal
-            | Concern::Connect
-            | Concern::ConnectLink
-            | Concern::Refund { .. }
-            | Concern::Token { .. }
-            | Concern::Redeem { .. } => true,
-            Concern::Resource { .. }
-            | Concern::Watch { .. }
-            | Concern::PlanChange { .. }
-            | Concern::Sync { .. }
-            | Concern::UsageInvoice { .. }
-            | Concern::MeterEvent { .. }
-            | Concern::UsagePull { .. }
-            | Concern::Transfer { .. }
-            | Concern::Compare { .. }
-            | Concern::Thin { .. }
-            | Concern::SessionOf { .. }
-            | Concern::Retrieve { .. } => false,
+            Correlation::Checkout { .. }
+            | Correlation::Customer { .. }
+            | Correlation::Registration
+            | Correlation::CustomerForPortal { .. }
+            | Correlation::Portal
+            | Correlation::Connect
+            | Correlation::ConnectLink
+            | Correlation::Refund { .. }
+            | Correlation::Token { .. }
+            | Correlation::Redeem { .. } => true,
+            Correlation::Resource { .. }
+            | Correlation::Watch { .. }
+            | Correlation::PlanChange { .. }
+            | Correlation::Sync { .. }
+            | Correlation::UsageInvoice { .. }
+            | Correlation::MeterEvent { .. }
+            | Correlation::UsagePull { .. }
+            | Correlation::Transfer { .. }
+            | Correlation::Compare { .. }
+            | Correlation::Thin { .. }
+            | Correlation::SessionOf { .. }
+            | Correlation::Retrieve { .. } => false,
         }
     }
 
-    /// Encodes the concern as the context of an effect.
+    /// Encodes the correlation as the context of an effect.
     pub fn to_context(&self) -> Fallible<Json> {
         encode(self)
     }
@@ -202,35 +202,41 @@ impl Concern {
     /// Returns references to the rows that the result of the effect is for.
     pub fn rows(&self) -> Vec<Reference> {
         match self {
-            Concern::Resource { instance, .. } | Concern::Watch { instance } => instance_rows(instance).to_vec(),
-            Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. } => {
+            Correlation::Resource { instance, .. } | Correlation::Watch { instance } => {
+                instance_rows(instance).to_vec()
+            }
+            Correlation::Checkout { purchase }
+            | Correlation::Customer { purchase }
+            | Correlation::Refund { purchase, .. } => {
                 vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
             }
-            Concern::PlanChange { subscription } => vec![history_of(subscription)],
-            Concern::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.clone()))],
-            Concern::Compare { subscription: object } | Concern::Retrieve { object, .. } => {
+            Correlation::PlanChange { subscription } => vec![history_of(subscription)],
+            Correlation::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.clone()))],
+            Correlation::Compare { subscription: object } | Correlation::Retrieve { object, .. } => {
                 let subscription = Reference::Row(RowKey::Subscription(object.clone()));
                 let (invoice, payment) =
                     (to_record(Invoice::COLLECTION, object), to_record(Payment::COLLECTION, object));
                 vec![subscription, history_of(object), invoice, payment]
             }
-            Concern::Token { token, .. } | Concern::Redeem { token, .. } => vec![to_record(Token::COLLECTION, token)],
-            Concern::UsageInvoice { month } => vec![to_record(UsageMonth::COLLECTION, month)],
-            Concern::MeterEvent { day } => vec![to_record(MeterDay::COLLECTION, day)],
-            Concern::Registration
-            | Concern::CustomerForPortal { .. }
-            | Concern::Portal
-            | Concern::Connect
-            | Concern::ConnectLink
-            | Concern::Thin { .. }
-            | Concern::SessionOf { .. }
-            | Concern::UsagePull { .. }
-            | Concern::Transfer { .. } => Vec::new(),
+            Correlation::Token { token, .. } | Correlation::Redeem { token, .. } => {
+                vec![to_record(Token::COLLECTION, token)]
+            }
+            Correlation::UsageInvoice { month } => vec![to_record(UsageMonth::COLLECTION, month)],
+            Correlation::MeterEvent { day } => vec![to_record(MeterDay::COLLECTION, day)],
+            Correlation::Registration
+            | Correlation::CustomerForPortal { .. }
+            | Correlation::Portal
+            | Correlation::Connect
+            | Correlation::ConnectLink
+            | Correlation::Thin { .. }
+            | Correlation::SessionOf { .. }
+            | Correlation::UsagePull { .. }
+            | Correlation::Transfer { .. } => Vec::new(),
         }
     }
 
-    /// Decodes a concern from the context of an effect; `None` if the context has another form.
-    pub fn of_context(context: &str) -> Option<Concern> {
+    /// Decodes a correlation from the context of an effect; `None` if the context has another form.
+    pub fn of_context(context: &str) -> Option<Correlation> {
         extension_reader::from_str_small(context).ok()
     }
 }
@@ -307,19 +313,22 @@ mod tests {
             r#"{"about":"retrieve","id":"sub_1"}"#,
             r#"{"about":"retrieve","id":"sub_1","known":["evt_1","evt_2"]}"#,
         ] {
-            let concern = Concern::of_context(context).unwrap_or_else(|| panic!("{context}"));
-            assert_eq!(concern.to_context().expect("it can be encoded"), context);
+            let correlation = Correlation::of_context(context).unwrap_or_else(|| panic!("{context}"));
+            assert_eq!(correlation.to_context().expect("it can be encoded"), context);
         }
-        let resource =
-            Concern::Resource { instance: "inst_1".to_owned(), resource: "compute/ecs".to_owned(), verb: Verb::Backup };
+        let resource = Correlation::Resource {
+            instance: "inst_1".to_owned(),
+            resource: "compute/ecs".to_owned(),
+            verb: Verb::Backup,
+        };
         let context = r#"{"about":"resource","id":"inst_1","part":"compute/ecs","verb":"backup"}"#;
-        assert_eq!(Concern::of_context(context), Some(resource));
+        assert_eq!(Correlation::of_context(context), Some(resource));
     }
 
     #[test]
     fn a_context_of_another_form_is_no_concern() {
         for none in ["{}", "", r#"{"about": "resource", "id": "inst_1"}"#, r#"{"about": "weather"}"#] {
-            assert_eq!(Concern::of_context(none), None, "{none}");
+            assert_eq!(Correlation::of_context(none), None, "{none}");
         }
     }
 }
