@@ -24,6 +24,7 @@ use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The scope of the names of fields of types with a share.
 const SPLIT: &str = "split";
@@ -590,26 +591,28 @@ pub(crate) fn check_told_apart(
     }
 }
 
-/// Checks that each price of a product has an id of its own, also beside the products before it in the document.
+/// Checks that each price of a product has an id of its own, also beside the products before it in the document. `taken` has the
+/// owner of each id so far, and gets those of this product.
 pub(crate) fn check_own_prices(
     proposed: &Proposed,
-    earlier: &[(usize, String, Proposed)],
+    product: &str,
+    taken: &mut BTreeMap<String, String>,
     currency: &str,
     path: &str,
     mistakes: &mut Mistakes,
 ) {
-    let own = proposed.prices(currency);
-    for (index, price) in own.iter().enumerate() {
-        let Some(id) = &price.id else { continue };
-        let has = |other: &Proposed| other.prices(currency).iter().any(|other| other.id.as_ref() == Some(id));
-        let taken = earlier.iter().find(|(.., other)| has(other)).map(|(_, product, _)| format!("`{product}`"));
-        let twice = own[..index].iter().find(|other| other.id.as_ref() == Some(id));
-        let taken = taken.or_else(|| twice.map(|other| format!("the interval `{}`", other.interval.name())));
-        if let Some(other) = taken {
+    let mut own: BTreeMap<String, String> = BTreeMap::new();
+    for price in proposed.prices(currency) {
+        let (Some(id), interval) = (price.id, price.interval.name()) else { continue };
+        let twice = || own.get(&id).map(|other| format!("the interval `{other}`"));
+        if let Some(other) = taken.get(&id).map(|other| format!("`{other}`")).or_else(twice) {
             let found = format!("`{id}` is already the price of {other}");
-            let place = format!("{path}/prices/{}/id", price.interval.name());
-            mistakes.add(&place, FieldErrorCode::Taken, found, "another id");
+            mistakes.add(&format!("{path}/prices/{interval}/id"), FieldErrorCode::Taken, found, "another id");
         }
+        own.entry(id).or_insert_with(|| interval.to_owned());
+    }
+    for id in own.into_keys() {
+        taken.entry(id).or_insert_with(|| product.to_owned());
     }
 }
 

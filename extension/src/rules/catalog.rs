@@ -236,6 +236,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         .collect();
     let has_unread = read.len() < document.product_types.len();
     let mut products: Vec<(usize, String, Proposed)> = Vec::with_capacity(document.products.len());
+    let mut taken = BTreeMap::new();
     for (index, body) in document.products.iter().enumerate() {
         let path = format!("/products/{index}");
         // What is wrong with a product may follow from what is wrong with its type.
@@ -255,7 +256,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
             continue;
         };
         check_told_apart(&proposed, &products, &path, &mut mistakes);
-        check_own_prices(&proposed, &products, &settings.currency, &path, &mut mistakes);
+        check_own_prices(&proposed, &id, &mut taken, &settings.currency, &path, &mut mistakes);
         if !mistakes.is_wrong(&path) {
             mistakes.note(check(desk, &id, &proposed), &path)?;
         }

@@ -107,7 +107,7 @@ struct Diagnostic {
 /// The crates in which the tests spend most of their time. They are optimised for the tests only: `cargo xtask replay` does not
 /// share their builds, because the tests compile the workspace's crates with clippy.
 const OPTIMISED: [&str; 9] = [
-    "host",
+    "host-engine",
     "host-intake",
     "host-provider-api",
     "host-replay",
