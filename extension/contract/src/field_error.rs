@@ -1,9 +1,32 @@
 //! What is wrong with one field: data, from which a text is made only where people read it.
 
 use crate::guess::nearest;
-use crate::types::FieldErrorCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Error code of an invalid field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldErrorCode {
+    /// A required value is absent.
+    Missing,
+    /// The value has the wrong JSON type.
+    WrongType,
+    /// The value is outside its range or length.
+    OutOfRange,
+    /// The value does not match its pattern.
+    BadFormat,
+    /// The value is not one of the allowed options, or is reserved.
+    NotAllowed,
+    /// Another row of this account already has the value.
+    Taken,
+    /// This actor may not set or change the field.
+    ReadOnly,
+    /// The schema has no such field.
+    UnknownField,
+    /// More is wrong than the list says; only the last entry of a list.
+    More,
+}
 
 /// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

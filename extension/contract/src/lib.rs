@@ -23,7 +23,7 @@ pub mod types;
 
 pub use effects::*;
 pub use events::*;
-pub use field_error::{Expected, FieldError};
+pub use field_error::{Expected, FieldError, FieldErrorCode};
 pub use hash::{ADDRESS_CLAIMS, address_hash, short_sha256};
 pub use manifest::*;
 pub use products::*;

@@ -129,30 +129,6 @@ pub struct BillingInterval {
     pub count: u32,
 }
 
-/// Error code of an invalid field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FieldErrorCode {
-    /// A required value is absent.
-    Missing,
-    /// The value has the wrong JSON type.
-    WrongType,
-    /// The value is outside its range or length.
-    OutOfRange,
-    /// The value does not match its pattern.
-    BadFormat,
-    /// The value is not one of the allowed options, or is reserved.
-    NotAllowed,
-    /// Another row of this account already has the value.
-    Taken,
-    /// This actor may not set or change the field.
-    ReadOnly,
-    /// The schema has no such field.
-    UnknownField,
-    /// More is wrong than the list says; only the last entry of a list.
-    More,
-}
-
 /// Why a call to a store had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]

@@ -70,7 +70,10 @@ fn a_mistake_of_a_catalog_is_reported_once_for_all_its_scenarios() {
     fs::write(elsewhere.at("my-business/scenarios/configured.yml"), story).expect("written");
     let catalog = fs::read_to_string(elsewhere.at("my-business/catalog.yml")).expect("the catalog");
     for (wrong, message) in [
-        (catalog.replacen("id_prefix: site", "id_prefx: site", 1), "/product_types/1: unknown field `id_prefx`"),
+        (
+            catalog.replacen("id_prefix: site", "id_prefx: site", 1),
+            "/product_types/1/id_prefx: unknown field `id_prefx`",
+        ),
         (format!("{catalog}\n- x\n"), "expected a YAML document"),
     ] {
         fs::write(elsewhere.at("my-business/catalog.yml"), wrong).expect("written");

@@ -126,7 +126,7 @@ expect:
     let warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("none of the providers")).collect();
     let [warning] = warnings.as_slice() else { panic!("one warning: {}", ran.stderr) };
     assert!(
-        warning.contains("catalog.yml:69: ") && warning.contains("a `shelf`, so the scripted provider"),
+        warning.contains("catalog.yml:76: ") && warning.contains("a `shelf`, so the scripted provider"),
         "{warning}"
     );
 }
