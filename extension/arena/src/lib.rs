@@ -52,6 +52,7 @@ impl Arena {
 
 impl Region {
     /// Allocates a block from the unused memory; returns null if the memory cannot grow.
+    #[inline]
     fn carve(&mut self, bytes: usize, align: usize) -> *mut u8 {
         if self.next == 0 {
             self.next = (&raw const __heap_base).addr().next_multiple_of(SMALLEST);
@@ -74,14 +75,17 @@ impl Region {
 }
 
 /// Returns the size class of a layout.
+#[inline]
 fn class(layout: Layout) -> usize {
     let bytes = layout.size().max(SMALLEST).next_power_of_two();
     (bytes.trailing_zeros() - SMALLEST.trailing_zeros()) as usize
 }
 
+// The methods are inlined into the module's allocator: without that, a delivery takes twice the fuel in a block.
 // SAFETY: a block has at least the alignment of its layout, and the size of its class is at least the size of the
 // layout. A block is reused only after it was freed, or when no block is in use.
 unsafe impl GlobalAlloc for Arena {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: there is one thread, and this function does not allocate.
         let region = unsafe { &mut *self.0.get() };
@@ -102,6 +106,7 @@ unsafe impl GlobalAlloc for Arena {
         block
     }
 
+    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: there is one thread, and this function does not allocate.
         let region = unsafe { &mut *self.0.get() };
@@ -117,6 +122,7 @@ unsafe impl GlobalAlloc for Arena {
         region.free[class] = block;
     }
 
+    #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         // SAFETY: the caller guarantees that `bytes` with this alignment is a valid layout.
         let wanted = unsafe { Layout::from_size_align_unchecked(bytes, layout.align()) };
