@@ -9,7 +9,6 @@
 use extension_contract::Extension;
 use instance_provisioner::Provisioner;
 
-#[cfg(target_arch = "wasm32")]
 mod bindings;
 mod convert;
 mod host;
