@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
-use crate::model::records::subscription_history::{BillingHistory, Disputed, KEPT_MAX};
+use crate::model::records::subscription_history::{BillingHistory, Disputed, KEPT_MAX, keep_newest};
 
 /// Updates the billing histories from the disputed payments of the event.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
@@ -20,10 +20,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
             Some(at) => drop(billing.disputed.insert(id, Disputed { paid_at, period_end: invoice.period_end, at })),
             None => drop(billing.disputed.remove(&id)),
         }
-        while billing.disputed.len() > KEPT_MAX {
-            let oldest = billing.disputed.iter().map(|(id, disputed)| (disputed.paid_at, id.clone())).min();
-            oldest.and_then(|(_, id)| billing.disputed.remove(&id));
-        }
+        keep_newest(&mut billing.disputed, KEPT_MAX, |disputed| disputed.paid_at);
         if billing != known {
             desk.account.put(subscription, billing);
         }

@@ -16,7 +16,9 @@ use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payme
 use crate::model::notice::send_once;
 use crate::model::records::invoice::{BEGINNING, BY_HAND, CHANGE, Invoice, InvoiceStatus, Line, RENEWAL};
 use crate::model::records::payment::Payment;
-use crate::model::records::subscription_history::{BillingHistory, ByCredit, Counted, KEPT_MAX, OpenInvoice};
+use crate::model::records::subscription_history::{
+    BillingHistory, ByCredit, Counted, KEPT_MAX, OpenInvoice, keep_newest,
+};
 use extension_contract::*;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -284,10 +286,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     if let Some(at) = invoice.failed_at.filter(|_| invoice.reason != BY_HAND) {
         let first = billing.failed.entry(id.to_owned()).or_insert(at);
         *first = (*first).min(at);
-        if billing.failed.len() > KEPT_MAX {
-            let oldest = billing.failed.iter().map(|(id, at)| (*at, id.clone())).min();
-            oldest.and_then(|(_, id)| billing.failed.remove(&id));
-        }
+        keep_newest(&mut billing.failed, KEPT_MAX, |at| *at);
     }
     if invoice.status == InvoiceStatus::Paid {
         let paid_at = invoice.paid_at.unwrap_or(invoice.at);

@@ -147,7 +147,7 @@ impl BillingHistory {
             later(&mut self.paid, price, paid_at);
         }
         self.counted.insert(id.to_owned(), counted);
-        keep_newest(&mut self.counted, |counted| counted.at);
+        keep_newest(&mut self.counted, COUNTED_MAX, |counted| counted.at);
     }
 
     /// Counts a whole period of prices as paid that starts at a time.
@@ -160,7 +160,7 @@ impl BillingHistory {
     /// Remembers a change that only a credit paid for.
     pub fn credit(&mut self, id: &str, change: ByCredit) {
         self.by_credit.insert(id.to_owned(), change);
-        keep_newest(&mut self.by_credit, |by_credit| by_credit.change.at);
+        keep_newest(&mut self.by_credit, COUNTED_MAX, |by_credit| by_credit.change.at);
     }
 
     /// Counts the changes that only a credit paid for, except those whose credit is for prices with an unpaid invoice.
@@ -182,11 +182,11 @@ fn later(times: &mut BTreeMap<String, Timestamp>, price: &str, at: Timestamp) {
     *latest = (*latest).max(at);
 }
 
-/// Drops the oldest of more than [`COUNTED_MAX`] invoices.
-fn keep_newest<T>(invoices: &mut BTreeMap<String, T>, at: impl Fn(&T) -> Timestamp) {
-    if invoices.len() > COUNTED_MAX {
-        let oldest = invoices.iter().map(|(id, invoice)| (at(invoice), id.clone())).min();
-        oldest.and_then(|(_, id)| invoices.remove(&id));
+/// Drops the oldest of more than `most` entries.
+pub(crate) fn keep_newest<T>(entries: &mut BTreeMap<String, T>, most: usize, at: impl Fn(&T) -> Timestamp) {
+    while entries.len() > most {
+        let oldest = entries.iter().map(|(id, entry)| (at(entry), id.clone())).min();
+        oldest.and_then(|(_, id)| entries.remove(&id));
     }
 }
 
