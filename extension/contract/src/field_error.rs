@@ -1,4 +1,4 @@
-//! What is wrong with one field: data, from which a text is made only where people read it.
+//! An invalid field as data: its place, a code, what was found and what is allowed. A text is made of it only where people read it.
 
 use crate::guess::nearest;
 use serde::{Deserialize, Serialize};

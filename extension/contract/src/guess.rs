@@ -1,4 +1,4 @@
-//! Which known name did the author of an unknown name probably mean?
+//! Guesses the known name that the author of an unknown name probably meant.
 
 use strsim::damerau_levenshtein;
 

@@ -1,5 +1,4 @@
-//! How are an extension's mistakes of a catalog reported? With the file and line of the value, and with what was found
-//! there.
+//! Reports the mistakes that an extension found in a catalog, with the file and line of each value and with what was found there.
 
 use crate::folder::{BusinessFolder, CATALOG_FILE, is_of_another_file};
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
