@@ -71,20 +71,17 @@ impl Bundle {
         }
     }
 
-    /// Returns the business of a processor.
-    ///
-    /// # Errors
-    /// Fails as [`Bundle::own`] does.
-    pub fn business(&self) -> Result<Business, Mistakes> {
-        Ok(Business {
+    /// Returns the business of a processor. `own`: the declarations of the business.
+    pub fn business(&self, own: &BusinessDeclarations) -> Business {
+        Business {
             name: self.name.clone(),
             livemode: self.livemode,
             config: self.config.clone(),
-            own: self.own()?.for_engine(),
+            own: own.for_engine(),
             catalog_hash: self.catalog_hash.clone(),
             permitted: Permitted::default(),
             not_state: NotState::default(),
-        })
+        }
     }
 
     /// Returns the event that loads the catalog; none if the last load was accepted with the same catalog and configuration by the

@@ -123,7 +123,8 @@ fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) 
 /// # Errors
 /// Fails if the store fails, or if the extension refuses the catalog.
 pub(crate) fn load_catalog(platform: &Platform<'_>, store: SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
-    let mut processor = processor(store, bundle).map_err(|error| InitError::Refused(error.to_string()))?;
+    let own = bundle.own().map_err(|mistakes| InitError::Refused(mistakes.to_string()))?;
+    let mut processor = processor(store, bundle, &own).map_err(|error| InitError::Refused(error.to_string()))?;
     let Some(load) = bundle.load(&processor, platform.now)? else { return Ok(()) };
     let reports = processor.accept(load, Vec::new())?;
     match reports.first() {

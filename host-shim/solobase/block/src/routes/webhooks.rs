@@ -66,19 +66,17 @@ fn read(platform: &Platform<'_>, name: &str) -> Result<String, Failed> {
 }
 
 /// Returns the endpoint of a name, with its secret.
-fn endpoints(platform: &Platform<'_>, app: &mut App, name: &str) -> Result<Endpoints, Failed> {
+fn endpoints(platform: &Platform<'_>, app: &App, name: &str) -> Result<Endpoints, Failed> {
     let Bundle { name: business, livemode, .. } = &app.bundle;
     let mut endpoints = Endpoints { business: business.clone(), stripe: None, webhooks: Vec::new() };
     if name == STRIPE {
         endpoints.stripe = secrets(&read(platform, STRIPE_SECRET)?, *livemode).ok();
         return Ok(endpoints);
     }
-    let declared = app.bundle.own().map(|own| own.webhooks).unwrap_or_default();
-    let own = declared.into_iter().find(|own| own.webhook.name == name);
-    if let Some(own) = own
-        && let Ok(key) = own_secrets(&read(platform, WEBHOOK_SECRETS)?).and_then(|secrets| own_key(&own, &secrets))
+    if let Some(own) = app.own.webhooks.iter().find(|own| own.webhook.name == name)
+        && let Ok(key) = own_secrets(&read(platform, WEBHOOK_SECRETS)?).and_then(|secrets| own_key(own, &secrets))
     {
-        endpoints.webhooks.push((own.webhook, key));
+        endpoints.webhooks.push((own.webhook.clone(), key));
     }
     Ok(endpoints)
 }
@@ -86,7 +84,7 @@ fn endpoints(platform: &Platform<'_>, app: &mut App, name: &str) -> Result<Endpo
 /// Takes a delivery.
 pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> Answered {
     let mut app = App::open(platform)?;
-    let endpoints = endpoints(platform, &mut app, name)?;
+    let endpoints = endpoints(platform, &app, name)?;
     let headers: Vec<(&str, &[u8])> = request
         .meta
         .iter()
