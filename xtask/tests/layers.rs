@@ -4,7 +4,7 @@
 use component_builder::workspace_root as root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use syn::visit::{self, Visit};
 
@@ -267,18 +267,12 @@ fn no_file_of_another_crate_uses_itself_through_files_other_than_its_children() 
 
 /// Returns the folders of all crates of the extension, the host and the local Stripe, in order.
 fn crates() -> Vec<String> {
-    let (mut folders, mut found) = (["extension", "host-shim", "local-stripe"].map(PathBuf::from).to_vec(), Vec::new());
-    while let Some(folder) = folders.pop() {
-        if root().join(&folder).join("src").is_dir() {
-            found.push(folder.to_str().expect("UTF-8").to_owned());
-        }
-        for entry in fs::read_dir(root().join(&folder)).expect("the folder can be read") {
-            let name = entry.expect("an entry can be read").file_name();
-            let is_source = ["src", "tests", "target"].iter().any(|skipped| name == *skipped);
-            let inner = folder.join(&name);
-            folders.extend((!is_source && root().join(&inner).is_dir()).then_some(inner));
-        }
-    }
+    let packages = xtask::packages::all().expect("the crates of the workspace");
+    let folders = packages.iter().filter_map(|package| package.folder().strip_prefix(root()).ok());
+    let is_counted =
+        |folder: &&Path| ["extension", "host-shim", "local-stripe"].iter().any(|of| folder.starts_with(of));
+    let mut found: Vec<String> =
+        folders.filter(is_counted).map(|folder| folder.to_str().expect("UTF-8").to_owned()).collect();
     found.sort();
     found
 }
