@@ -18,7 +18,7 @@ pub mod solobase {
       use super::super::super::_rt;
       /// UTF-8 JSON text. The host checks that it is valid before it stores it.
       pub type Json = _rt::String;
-      /// Milliseconds since the Unix epoch, UTC. A provider's whole seconds are multiplied by 1000.
+      /// Milliseconds since the Unix epoch, UTC. The payment source's whole seconds are multiplied by 1000.
       pub type Timestamp = i64;
       /// Version of a row: 1 after the insert, one more with each save, 0 for a row that does not exist.
       pub type RowVersion = u64;
@@ -61,7 +61,7 @@ pub mod solobase {
         Service,
         /// Another extension.
         Extension,
-        /// A provider, a timer or the host itself.
+        /// The payment source, a timer or the host itself.
         System,
       }
       impl ::core::fmt::Debug for ActorKind {
@@ -384,7 +384,7 @@ pub mod solobase {
         Invalid(_rt::Vec::<FieldError>),
         /// A status that is not known.
         UnknownStatus(_rt::String),
-        /// No product is sold at this provider price.
+        /// No product is sold at this price of the payment source.
         UnknownPrice(_rt::String),
         /// Parked to the end although it bears a mark of ours; the host says so.
         Unclaimed,
@@ -619,7 +619,7 @@ pub mod solobase {
       /// A price of the catalog. It is a small typed row, so that a webhook event need not parse a plan.
       #[derive(Clone)]
       pub struct Price {
-        /// The provider's id, for example `price_pro`.
+        /// The payment source's id, for example `price_pro`.
         pub id: _rt::String,
         /// Product that is sold.
         pub product_id: _rt::String,
@@ -710,7 +710,7 @@ pub mod solobase {
       pub struct LineItem {
         /// Product bought.
         pub product_id: _rt::String,
-        /// The provider's price; none for a price made for this purchase.
+        /// The payment source's price; none for a price made for this purchase.
         pub price_id: Option<_rt::String>,
         /// Name at the time of the purchase.
         pub name: _rt::String,
@@ -727,7 +727,7 @@ pub mod solobase {
       /// The part of a purchase that can be written.
       #[derive(Clone)]
       pub struct PurchaseValues {
-        /// Payment provider: `stripe` or `manual`.
+        /// Payment source: `stripe` or `manual`.
         pub provider: _rt::String,
         /// Checkout session, once made; unique.
         pub session_id: Option<_rt::String>,
@@ -770,7 +770,7 @@ pub mod solobase {
           f.debug_struct("Purchase").field("id", &self.id).field("values", &self.values).field("version", &self.version).finish()
         }
       }
-      /// Status: the provider's own set.
+      /// Status: the payment source's own set.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum SubscriptionStatus {
@@ -852,7 +852,7 @@ pub mod solobase {
         Created,
         /// From an `updated` event.
         Updated,
-        /// Read from the provider on request; which of it and an update came later, its time does not say.
+        /// Read from the payment source on request; which of it and an update came later, its time does not say.
         Retrieved,
         /// From a `deleted` event.
         Deleted,
@@ -894,10 +894,10 @@ pub mod solobase {
         }
       }
 
-      /// Which view of a provider's object a row shows.
+      /// Which view of an object at the payment source a row shows.
       #[derive(Clone)]
       pub struct Snapshot {
-        /// The provider's time of the view.
+        /// The source's time of the view.
         pub at: Timestamp,
         /// Rank within that second.
         pub rank: SnapshotRank,
@@ -912,9 +912,9 @@ pub mod solobase {
       /// One item of a subscription.
       #[derive(Clone)]
       pub struct SubscriptionItem {
-        /// The provider's id, `si_…`.
+        /// The payment source's id, `si_…`.
         pub id: _rt::String,
-        /// The provider's price.
+        /// The payment source's price.
         pub price_id: _rt::String,
         /// Units.
         pub quantity: u32,
@@ -931,7 +931,7 @@ pub mod solobase {
       /// The part of a subscription that can be written.
       #[derive(Clone)]
       pub struct SubscriptionValues {
-        /// The provider's customer.
+        /// The payment source's customer.
         pub customer_id: _rt::String,
         /// Status.
         pub status: SubscriptionStatus,
@@ -958,7 +958,7 @@ pub mod solobase {
       /// A stored subscription.
       #[derive(Clone)]
       pub struct Subscription {
-        /// The provider's id, or the extension's own if there is no provider.
+        /// The payment source's id, or the extension's own if there is none.
         pub id: _rt::String,
         /// Values.
         pub values: SubscriptionValues,
@@ -1005,7 +1005,7 @@ pub mod solobase {
       pub enum RowKey {
         /// A product of the account, by its id.
         Product(_rt::String),
-        /// A price, by the provider's id; only in account `platform`.
+        /// A price, by the payment source's id; only in account `platform`.
         Price(_rt::String),
         /// A purchase, by its id.
         Purchase(_rt::String),
@@ -1153,7 +1153,7 @@ pub mod solobase {
       pub enum CatalogKey {
         /// A product of the catalog; product types and policies are products, too.
         Product(_rt::String),
-        /// A price, by the provider's id.
+        /// A price, by the payment source's id.
         Price(_rt::String),
         /// A configuration value, by the key that the manifest declares.
         Setting(_rt::String),
@@ -1358,9 +1358,9 @@ pub mod solobase {
       /// is parked under its keys until one of them is claimed.
       #[derive(Clone)]
       pub struct Placement {
-        /// Claim keys, strongest first: ids that we made, then the provider's.
+        /// Claim keys, strongest first: ids that we made, then the payment source's.
         pub keys: _rt::Vec::<_rt::String>,
-        /// What metadata says, on events of our own provider account only; `platform` for what is the catalog's.
+        /// What metadata says, on events of our own account there only; `platform` for what is the catalog's.
         pub account: Option<Account>,
         /// What tells that it is ours.
         pub mark: Mark,
@@ -1627,7 +1627,7 @@ pub mod solobase {
           }
           let ptr25 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/account@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/account@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "open"]
             fn wit_import26(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
@@ -2765,7 +2765,7 @@ pub mod solobase {
           }
           let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/account@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/account@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "load"]
             fn wit_import10(_: *mut u8, _: usize, _: *mut u8, );
@@ -3570,7 +3570,7 @@ pub mod solobase {
           };
           let ptr13 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/account@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/account@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "more"]
             fn wit_import14(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, );
@@ -4304,7 +4304,7 @@ pub mod solobase {
           }
           let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/account@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/account@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "known"]
             fn wit_import3(_: *mut u8, _: usize, _: *mut u8, );
@@ -4499,7 +4499,7 @@ pub mod solobase {
           }
           let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/account@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/account@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "begun"]
             fn wit_import3(_: *mut u8, _: usize, _: *mut u8, );
@@ -4758,7 +4758,7 @@ pub mod solobase {
           }
           let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/claims@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/claims@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "take"]
             fn wit_import3(_: *mut u8, _: usize, _: *mut u8, );
@@ -4943,7 +4943,7 @@ pub mod solobase {
           let len0 = vec0.len();
           let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/claims@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/claims@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "mine"]
             fn wit_import2(_: *mut u8, _: usize, _: *mut u8, );
@@ -5205,7 +5205,7 @@ pub mod solobase {
           }
           let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/catalog@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/catalog@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "read"]
             fn wit_import6(_: *mut u8, _: usize, _: *mut u8, );
@@ -5710,7 +5710,7 @@ pub mod solobase {
             },
           };let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/catalog@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/catalog@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "find"]
             fn wit_import7(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, );
@@ -6096,7 +6096,7 @@ pub mod solobase {
           }
 
           #[cfg(target_arch = "wasm32")]
-          #[link(wasm_import_module = "solobase:products/log@0.2.0")]
+          #[link(wasm_import_module = "solobase:products/log@0.2.0-dev")]
           unsafe extern "C" {
             #[link_name = "write"]
             fn wit_import5(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, );
@@ -6137,8 +6137,8 @@ pub mod solobase {
       #[derive(Clone)]
       pub struct Effect {
         /// Resource and verb: `database.ensure`, `mail.send`, `stripe.retrieve`. A `timer.at` comes back as an event at
-        /// its not-before time, an `account.send` arrives once at the account in `to`, a `provider.event` comes in as an
-        /// event of the provider and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
+        /// its not-before time, an `account.send` arrives once at the account in `to`, a `payment.event` comes in as an
+        /// event of the payment source and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
         /// An `account.erase` (payload `{}`) has the host erase what the account's events and effects said that are
         /// through by then: ids, amounts, times and rows stay, and no event follows.
         pub kind: _rt::String,
@@ -6317,8 +6317,8 @@ pub mod exports {
           pub product_types: _rt::Vec::<TypeDecl>,
           /// Collections of `records`.
           pub collections: _rt::Vec::<_rt::String>,
-          /// Provider event kinds it wants; others are ignored without a call.
-          pub provider_kinds: _rt::Vec::<_rt::String>,
+          /// Event kinds of the payment source that it wants; others are ignored without a call.
+          pub payment_kinds: _rt::Vec::<_rt::String>,
           /// Commands.
           pub commands: _rt::Vec::<CommandDecl>,
           /// Effect kinds.
@@ -6328,7 +6328,7 @@ pub mod exports {
         }
         impl ::core::fmt::Debug for Declarations {
           fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Declarations").field("name", &self.name).field("version", &self.version).field("data-version", &self.data_version).field("product-types", &self.product_types).field("collections", &self.collections).field("provider-kinds", &self.provider_kinds).field("commands", &self.commands).field("effects", &self.effects).field("config", &self.config).finish()
+            f.debug_struct("Declarations").field("name", &self.name).field("version", &self.version).field("data-version", &self.data_version).field("product-types", &self.product_types).field("collections", &self.collections).field("payment-kinds", &self.payment_kinds).field("commands", &self.commands).field("effects", &self.effects).field("config", &self.config).finish()
           }
         }
         #[doc(hidden)]
@@ -6337,7 +6337,7 @@ pub mod exports {
           T_::declare()
         };
         let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
-        let Declarations{ name:name2, version:version2, data_version:data_version2, product_types:product_types2, collections:collections2, provider_kinds:provider_kinds2, commands:commands2, effects:effects2, config:config2, } = result0;
+        let Declarations{ name:name2, version:version2, data_version:data_version2, product_types:product_types2, collections:collections2, payment_kinds:payment_kinds2, commands:commands2, effects:effects2, config:config2, } = result0;
         let vec3 = (name2.into_bytes()).into_boxed_slice();
         let ptr3 = vec3.as_ptr().cast::<u8>();
         let len3 = vec3.len();
@@ -6398,7 +6398,7 @@ pub mod exports {
         }
         *ptr1.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len11;
         *ptr1.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result11;
-        let vec13 = provider_kinds2;
+        let vec13 = payment_kinds2;
         let len13 = vec13.len();
         let layout13 = _rt::alloc::Layout::from_size_align(vec13.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
         let (result13, _cleanup13) = wit_bindgen::rt::Cleanup::new(layout13);if let Some(cleanup) = _cleanup13 { cleanup.forget(); }
@@ -6670,21 +6670,21 @@ pub mod exports {
       }
       #[doc(hidden)]
 
-      macro_rules! __export_solobase_products_manifest_0_2_0_cabi{
+      macro_rules! __export_solobase_products_manifest_0_2_0_dev_cabi{
         ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
 
-          #[unsafe(export_name = "solobase:products/manifest@0.2.0#declare")]
+          #[unsafe(export_name = "solobase:products/manifest@0.2.0-dev#declare")]
           unsafe extern "C" fn export_declare() -> *mut u8 {
             unsafe { $($path_to_types)*::_export_declare_cabi::<$ty>() }
           }
-          #[unsafe(export_name = "cabi_post_solobase:products/manifest@0.2.0#declare")]
+          #[unsafe(export_name = "cabi_post_solobase:products/manifest@0.2.0-dev#declare")]
           unsafe extern "C" fn _post_return_declare(arg0: *mut u8,) {
             unsafe { $($path_to_types)*::__post_return_declare::<$ty>(arg0) }
           }
         };);
       }
       #[doc(hidden)]
-      pub(crate) use __export_solobase_products_manifest_0_2_0_cabi;
+      pub(crate) use __export_solobase_products_manifest_0_2_0_dev_cabi;
 
       #[cfg_attr(target_pointer_width="64", repr(align(8)))]
       #[cfg_attr(target_pointer_width="32", repr(align(4)))]
@@ -7629,21 +7629,21 @@ pub mod exports {
           }
           #[doc(hidden)]
 
-          macro_rules! __export_solobase_products_schemas_0_2_0_cabi{
+          macro_rules! __export_solobase_products_schemas_0_2_0_dev_cabi{
             ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
 
-              #[unsafe(export_name = "solobase:products/schemas@0.2.0#validate")]
+              #[unsafe(export_name = "solobase:products/schemas@0.2.0-dev#validate")]
               unsafe extern "C" fn export_validate(arg0: *mut u8,) -> *mut u8 {
                 unsafe { $($path_to_types)*::_export_validate_cabi::<$ty>(arg0) }
               }
-              #[unsafe(export_name = "cabi_post_solobase:products/schemas@0.2.0#validate")]
+              #[unsafe(export_name = "cabi_post_solobase:products/schemas@0.2.0-dev#validate")]
               unsafe extern "C" fn _post_return_validate(arg0: *mut u8,) {
                 unsafe { $($path_to_types)*::__post_return_validate::<$ty>(arg0) }
               }
             };);
           }
           #[doc(hidden)]
-          pub(crate) use __export_solobase_products_schemas_0_2_0_cabi;
+          pub(crate) use __export_solobase_products_schemas_0_2_0_dev_cabi;
 
           #[repr(align(8))]
           struct _RetArea([::core::mem::MaybeUninit::<u8>; 48+12*::core::mem::size_of::<*const u8>()]);
@@ -7670,12 +7670,12 @@ pub mod exports {
           pub type Snapshot = super::super::super::super::solobase::products::rows::Snapshot;
           pub type Change = super::super::super::super::solobase::products::rows::Change;
           pub type Effect = super::super::super::super::solobase::products::effects::Effect;
-          /// What a provider tells about its event or its answer, as the host read it. It is none where it was absent.
+          /// Facts about an event or an answer of the payment source, as the host read them; none where a fact was absent.
           #[derive(Clone)]
-          pub struct ProviderFacts {
-            /// Provider, `stripe`.
-            pub provider: _rt::String,
-            /// The provider's time: an event's `created`, an answer's date.
+          pub struct PaymentFacts {
+            /// Payment source, `stripe`.
+            pub source: _rt::String,
+            /// The source's time: an event's `created`, an answer's date.
             pub time: Option<Timestamp>,
             /// API version that shapes the object.
             pub api_version: Option<_rt::String>,
@@ -7688,9 +7688,9 @@ pub mod exports {
             /// Id of the classic event whose thin twin this is.
             pub snapshot_event: Option<_rt::String>,
           }
-          impl ::core::fmt::Debug for ProviderFacts {
+          impl ::core::fmt::Debug for PaymentFacts {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-              f.debug_struct("ProviderFacts").field("provider", &self.provider).field("time", &self.time).field("api-version", &self.api_version).field("matched-secret", &self.matched_secret).field("connected-account", &self.connected_account).field("request-key", &self.request_key).field("snapshot-event", &self.snapshot_event).finish()
+              f.debug_struct("PaymentFacts").field("source", &self.source).field("time", &self.time).field("api-version", &self.api_version).field("matched-secret", &self.matched_secret).field("connected-account", &self.connected_account).field("request-key", &self.request_key).field("snapshot-event", &self.snapshot_event).finish()
             }
           }
           /// A product that somebody else changed: none before means created, none after deleted.
@@ -7821,12 +7821,12 @@ pub mod exports {
             }
           }
           /// What happened. Typed where the host makes the value or volume matters; JSON or bytes where the shape belongs to
-          /// somebody else or to the extension, so that a new command, effect or provider field needs no new contract.
+          /// somebody else or to the extension, so that a new command, effect or field of the payment source needs no new contract.
           #[derive(Clone)]
           pub enum Payload {
-            /// A provider's whole body, byte for byte as signed: nobody has checked that it is JSON, the component decides
-            /// what a broken one means. Read it once, into a struct that borrows.
-            Provider(_rt::Vec::<u8>),
+            /// The whole body of the payment source, byte for byte as signed: nobody has checked that it is JSON, the component
+            /// decides what a broken one means. Read it once, into a struct that borrows.
+            Payment(_rt::Vec::<u8>),
             /// A change of a product: typed, the host has the rows.
             Product(ProductChange),
             /// A request of the API, by the schema declared for its kind.
@@ -7843,8 +7843,8 @@ pub mod exports {
           impl ::core::fmt::Debug for Payload {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
               match self {
-                Payload::Provider(e) => {
-                  f.debug_tuple("Payload::Provider").field(e).finish()
+                Payload::Payment(e) => {
+                  f.debug_tuple("Payload::Payment").field(e).finish()
                 }
                 Payload::Product(e) => {
                   f.debug_tuple("Payload::Product").field(e).finish()
@@ -7875,13 +7875,13 @@ pub mod exports {
             pub id: _rt::String,
             /// Origin: an intake (`stripe`, `api`; `business` for facts of its own) or `products`, `timer`, `message`, `effects`.
             pub source: _rt::String,
-            /// The provider's (`invoice.paid`), `product.created`, a command's, an effect's.
+            /// The payment source's (`invoice.paid`), `product.created`, a command's, an effect's.
             pub kind: _rt::String,
             /// Business whose catalog, configuration and data apply.
             pub business: _rt::String,
-            /// Where the envelope names it; none for a provider's event, which `account.open` places.
+            /// Where the envelope names it; none for an event of the payment source, which `account.open` places.
             pub account: Option<Account>,
-            /// Mode: a provider's event as it says, none if it does not; else the host's.
+            /// Mode: as an event of the payment source says, none if it does not; else the host's.
             pub livemode: Option<bool>,
             /// When it was stored: the time of all that it causes.
             pub received_at: Timestamp,
@@ -7891,14 +7891,14 @@ pub mod exports {
             pub actor: Actor,
             /// Who waits: the caller of a command or of what its effect reports.
             pub reply_to: Option<_rt::String>,
-            /// The provider's view; none where no provider is involved.
-            pub provider: Option<ProviderFacts>,
+            /// The payment source's view; none for an event that is not from it.
+            pub payment: Option<PaymentFacts>,
             /// What happened.
             pub payload: Payload,
           }
           impl ::core::fmt::Debug for Event {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-              f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("kind", &self.kind).field("business", &self.business).field("account", &self.account).field("livemode", &self.livemode).field("received-at", &self.received_at).field("attempt", &self.attempt).field("actor", &self.actor).field("reply-to", &self.reply_to).field("provider", &self.provider).field("payload", &self.payload).finish()
+              f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("kind", &self.kind).field("business", &self.business).field("account", &self.account).field("livemode", &self.livemode).field("received-at", &self.received_at).field("attempt", &self.attempt).field("actor", &self.actor).field("reply-to", &self.reply_to).field("payment", &self.payment).field("payload", &self.payload).finish()
             }
           }
           /// Why an event is none of our business.
@@ -8164,7 +8164,7 @@ pub mod exports {
 
                   <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l66.cast(), len68, len68))
                 };
-                Payload::Provider(e229)
+                Payload::Payment(e229)
               }
               1 => {
                 let e229 = {
@@ -8759,7 +8759,7 @@ pub mod exports {
                 }
                 _ => _rt::invalid_enum_discriminant(),
               },
-              provider: match l39 {
+              payment: match l39 {
                 0 => None,
                 1 => {
                   let e = {
@@ -8774,8 +8774,8 @@ pub mod exports {
                     let l57 = i32::from(*arg0.add(48+31*::core::mem::size_of::<*const u8>()).cast::<u8>());
                     let l61 = i32::from(*arg0.add(48+34*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
-                    ProviderFacts{
-                      provider: _rt::string_lift(bytes42),
+                    PaymentFacts{
+                      source: _rt::string_lift(bytes42),
                       time: match l43 {
                         0 => None,
                         1 => {
@@ -11257,21 +11257,21 @@ pub mod exports {
                           }
                           #[doc(hidden)]
 
-                          macro_rules! __export_solobase_products_events_0_2_0_cabi{
+                          macro_rules! __export_solobase_products_events_0_2_0_dev_cabi{
                             ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
 
-                              #[unsafe(export_name = "solobase:products/events@0.2.0#handle")]
+                              #[unsafe(export_name = "solobase:products/events@0.2.0-dev#handle")]
                               unsafe extern "C" fn export_handle(arg0: *mut u8,) -> *mut u8 {
                                 unsafe { $($path_to_types)*::_export_handle_cabi::<$ty>(arg0) }
                               }
-                              #[unsafe(export_name = "cabi_post_solobase:products/events@0.2.0#handle")]
+                              #[unsafe(export_name = "cabi_post_solobase:products/events@0.2.0-dev#handle")]
                               unsafe extern "C" fn _post_return_handle(arg0: *mut u8,) {
                                 unsafe { $($path_to_types)*::__post_return_handle::<$ty>(arg0) }
                               }
                             };);
                           }
                           #[doc(hidden)]
-                          pub(crate) use __export_solobase_products_events_0_2_0_cabi;
+                          pub(crate) use __export_solobase_products_events_0_2_0_dev_cabi;
 
                           #[repr(align(8))]
                           struct _RetArea([::core::mem::MaybeUninit::<u8>; 96+18*::core::mem::size_of::<*const u8>()]);
@@ -15318,53 +15318,53 @@ pub mod exports {
                                               }
                                               #[doc(hidden)]
 
-                                              macro_rules! __export_solobase_products_queries_0_2_0_cabi{
+                                              macro_rules! __export_solobase_products_queries_0_2_0_dev_cabi{
                                                 ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
 
-                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0#catalog")]
+                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0-dev#catalog")]
                                                   unsafe extern "C" fn export_catalog(arg0: i32,arg1: *mut u8,arg2: usize,arg3: i32,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,arg8: i64,) -> *mut u8 {
                                                     unsafe { $($path_to_types)*::_export_catalog_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8) }
                                                   }
-                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0#catalog")]
+                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0-dev#catalog")]
                                                   unsafe extern "C" fn _post_return_catalog(arg0: *mut u8,) {
                                                     unsafe { $($path_to_types)*::__post_return_catalog::<$ty>(arg0) }
                                                   }
-                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0#entitlements")]
+                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0-dev#entitlements")]
                                                   unsafe extern "C" fn export_entitlements(arg0: i32,arg1: *mut u8,arg2: usize,arg3: i32,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,arg8: i64,) -> *mut u8 {
                                                     unsafe { $($path_to_types)*::_export_entitlements_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8) }
                                                   }
-                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0#entitlements")]
+                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0-dev#entitlements")]
                                                   unsafe extern "C" fn _post_return_entitlements(arg0: *mut u8,) {
                                                     unsafe { $($path_to_types)*::__post_return_entitlements::<$ty>(arg0) }
                                                   }
-                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0#usage")]
+                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0-dev#usage")]
                                                   unsafe extern "C" fn export_usage(arg0: i32,arg1: *mut u8,arg2: usize,arg3: i32,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,arg8: i64,arg9: i64,arg10: i64,) -> *mut u8 {
                                                     unsafe { $($path_to_types)*::_export_usage_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10) }
                                                   }
-                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0#usage")]
+                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0-dev#usage")]
                                                   unsafe extern "C" fn _post_return_usage(arg0: *mut u8,) {
                                                     unsafe { $($path_to_types)*::__post_return_usage::<$ty>(arg0) }
                                                   }
-                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0#balances")]
+                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0-dev#balances")]
                                                   unsafe extern "C" fn export_balances(arg0: i32,arg1: *mut u8,arg2: usize,arg3: i32,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,arg8: i64,) -> *mut u8 {
                                                     unsafe { $($path_to_types)*::_export_balances_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8) }
                                                   }
-                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0#balances")]
+                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0-dev#balances")]
                                                   unsafe extern "C" fn _post_return_balances(arg0: *mut u8,) {
                                                     unsafe { $($path_to_types)*::__post_return_balances::<$ty>(arg0) }
                                                   }
-                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0#list")]
+                                                  #[unsafe(export_name = "solobase:products/queries@0.2.0-dev#list")]
                                                   unsafe extern "C" fn export_list(arg0: *mut u8,) -> *mut u8 {
                                                     unsafe { $($path_to_types)*::_export_list_cabi::<$ty>(arg0) }
                                                   }
-                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0#list")]
+                                                  #[unsafe(export_name = "cabi_post_solobase:products/queries@0.2.0-dev#list")]
                                                   unsafe extern "C" fn _post_return_list(arg0: *mut u8,) {
                                                     unsafe { $($path_to_types)*::__post_return_list::<$ty>(arg0) }
                                                   }
                                                 };);
                                               }
                                               #[doc(hidden)]
-                                              pub(crate) use __export_solobase_products_queries_0_2_0_cabi;
+                                              pub(crate) use __export_solobase_products_queries_0_2_0_dev_cabi;
 
                                               #[repr(align(8))]
                                               struct _RetArea([::core::mem::MaybeUninit::<u8>; 48+4*::core::mem::size_of::<*const u8>()]);
@@ -15537,21 +15537,21 @@ pub mod exports {
                                       macro_rules! __export_extension_impl {
                                         ($ty:ident) => (crate::bindings::export_world!($ty with_types_in crate::bindings););
                                         ($ty:ident with_types_in $($path_to_types_root:tt)*) => (
-                                        $($path_to_types_root)*::exports::solobase::products::manifest::__export_solobase_products_manifest_0_2_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::manifest);
-                                        $($path_to_types_root)*::exports::solobase::products::schemas::__export_solobase_products_schemas_0_2_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::schemas);
-                                        $($path_to_types_root)*::exports::solobase::products::events::__export_solobase_products_events_0_2_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::events);
-                                        $($path_to_types_root)*::exports::solobase::products::queries::__export_solobase_products_queries_0_2_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::queries);
+                                        $($path_to_types_root)*::exports::solobase::products::manifest::__export_solobase_products_manifest_0_2_0_dev_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::manifest);
+                                        $($path_to_types_root)*::exports::solobase::products::schemas::__export_solobase_products_schemas_0_2_0_dev_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::schemas);
+                                        $($path_to_types_root)*::exports::solobase::products::events::__export_solobase_products_events_0_2_0_dev_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::events);
+                                        $($path_to_types_root)*::exports::solobase::products::queries::__export_solobase_products_queries_0_2_0_dev_cabi!($ty with_types_in $($path_to_types_root)*::exports::solobase::products::queries);
                                         )
                                       }
                                       #[doc(inline)]
                                       pub(crate) use __export_extension_impl as export_world;
 
                                       #[cfg(target_arch = "wasm32")]
-                                      #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:solobase:products@0.2.0:extension:encoded world")]
+                                      #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:solobase:products@0.2.0-dev:extension:encoded world")]
                                       #[doc(hidden)]
                                       #[allow(clippy::octal_escapes)]
-                                      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 7871] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbf<\x01A\x02\x01A1\x01\
+                                      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 7913] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9<\x01A\x02\x01A1\x01\
 B)\x01s\x04\0\x04json\x03\0\0\x01x\x04\0\x09timestamp\x03\0\x02\x01w\x04\0\x0bro\
 w-version\x03\0\x04\x01s\x04\0\x0asecret-ref\x03\0\x06\x01q\x03\x08platform\0\0\x04\
 user\x01s\0\x0corganization\x01s\0\x04\0\x07account\x03\0\x08\x01m\x05\x04user\x05\
@@ -15574,40 +15574,40 @@ et\x01s\0\x0equota-exceeded\x01\x1e\0\x14insufficient-balance\x01s\0\x0eno-entit
 lement\x01s\0\x0aname-taken\x01s\0\x0ebad-transition\x01s\0\x09forbidden\x01s\0\x09\
 not-found\x01s\0\x04\0\x07refusal\x03\0!\x01q\x02\x05store\x01\x1c\0\x08internal\
 \x01s\0\x04\0\x07failure\x03\0#\x01q\x02\x07refused\x01\"\0\x06failed\x01$\0\x04\
-\0\x07problem\x03\0%\x01r\x02\x05after\x17\x05limity\x04\0\x04page\x03\0'\x03\0\x1d\
-solobase:products/types@0.2.0\x05\0\x02\x03\0\0\x07account\x02\x03\0\0\x04json\x02\
-\x03\0\0\x09timestamp\x02\x03\0\0\x0brow-version\x02\x03\0\0\x05money\x02\x03\0\0\
-\x10billing-interval\x02\x03\0\0\x0asecret-ref\x01BL\x02\x03\x02\x01\x01\x04\0\x07\
-account\x03\0\0\x02\x03\x02\x01\x02\x04\0\x04json\x03\0\x02\x02\x03\x02\x01\x03\x04\
-\0\x09timestamp\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0brow-version\x03\0\x06\x02\
-\x03\x02\x01\x05\x04\0\x05money\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x10billing-i\
-nterval\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0asecret-ref\x03\0\x0c\x01k\x09\x01\
-k\x0b\x01o\x02ss\x01p\x10\x01r\x08\x0cproduct-types\x04names\x0bdescriptions\x06\
-active\x7f\x05price\x0e\x08interval\x0f\x07filters\x11\x08metadata\x03\x04\0\x0e\
-product-values\x03\0\x12\x01r\x05\x02ids\x05owner\x01\x06values\x13\x07version\x07\
-\x07deleted\x7f\x04\0\x07product\x03\0\x14\x01r\x02\x03keys\x06amountx\x04\0\x05\
-grant\x03\0\x16\x01ks\x01p\x17\x01r\x09\x02ids\x0aproduct-ids\x0cproduct-types\x06\
-family\x18\x06amount\x09\x08interval\x0f\x06active\x7f\x06grants\x19\x05terms\x03\
-\x04\0\x05price\x03\0\x1a\x01m\x06\x07pending\x11requires-approval\x15paid-pendi\
-ng-approval\x04paid\x09cancelled\x08refunded\x04\0\x0fpurchase-status\x03\0\x1c\x01\
-r\x05\x0aproduct-ids\x08price-id\x18\x04names\x08quantityy\x0aunit-price\x09\x04\
-\0\x09line-item\x03\0\x1e\x01p\x1f\x01r\x0b\x08providers\x0asession-id\x18\x11pa\
-yment-intent-id\x18\x0fsubscription-id\x18\x06status\x1d\x05items\x20\x06amount\x09\
-\x03tax\x09\x05total\x09\x08refunded\x09\x08metadata\x03\x04\0\x0fpurchase-value\
-s\x03\0!\x01r\x03\x02ids\x06values\"\x07version\x07\x04\0\x08purchase\x03\0#\x01\
-m\x08\x0aincomplete\x12incomplete-expired\x08trialing\x06active\x08past-due\x08c\
-anceled\x06unpaid\x06paused\x04\0\x13subscription-status\x03\0%\x01m\x04\x07crea\
-ted\x07updated\x09retrieved\x07deleted\x04\0\x0dsnapshot-rank\x03\0'\x01r\x03\x02\
-at\x05\x04rank(\x08event-ids\x04\0\x08snapshot\x03\0)\x01r\x05\x02ids\x08price-i\
-ds\x08quantityy\x0cperiod-start\x05\x0aperiod-end\x05\x04\0\x11subscription-item\
-\x03\0+\x01p,\x01k\x05\x01r\x09\x0bcustomer-ids\x06status&\x05items-\x14cancel-a\
-t-period-end\x7f\x09cancel-at.\x09trial-end.\x09grace-end.\x08snapshot*\x08metad\
-ata\x03\x04\0\x13subscription-values\x03\0/\x01r\x03\x02ids\x06values0\x07versio\
-n\x07\x04\0\x0csubscription\x03\01\x01r\x02\x0acollections\x02ids\x04\0\x0arecor\
-d-key\x03\03\x01r\x04\x0acollections\x02ids\x05value\x03\x07version\x07\x04\0\x0d\
-stored-record\x03\05\x01q\x05\x07product\x01s\0\x05price\x01s\0\x08purchase\x01s\
-\0\x0csubscription\x01s\0\x06record\x014\0\x04\0\x07row-key\x03\07\x01q\x05\x07p\
-roduct\0\0\x05price\0\0\x08purchase\0\0\x0csubscription\0\0\x06record\x01s\0\x04\
+\0\x07problem\x03\0%\x01r\x02\x05after\x17\x05limity\x04\0\x04page\x03\0'\x03\0!\
+solobase:products/types@0.2.0-dev\x05\0\x02\x03\0\0\x07account\x02\x03\0\0\x04js\
+on\x02\x03\0\0\x09timestamp\x02\x03\0\0\x0brow-version\x02\x03\0\0\x05money\x02\x03\
+\0\0\x10billing-interval\x02\x03\0\0\x0asecret-ref\x01BL\x02\x03\x02\x01\x01\x04\
+\0\x07account\x03\0\0\x02\x03\x02\x01\x02\x04\0\x04json\x03\0\x02\x02\x03\x02\x01\
+\x03\x04\0\x09timestamp\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0brow-version\x03\0\
+\x06\x02\x03\x02\x01\x05\x04\0\x05money\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x10b\
+illing-interval\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0asecret-ref\x03\0\x0c\x01k\
+\x09\x01k\x0b\x01o\x02ss\x01p\x10\x01r\x08\x0cproduct-types\x04names\x0bdescript\
+ions\x06active\x7f\x05price\x0e\x08interval\x0f\x07filters\x11\x08metadata\x03\x04\
+\0\x0eproduct-values\x03\0\x12\x01r\x05\x02ids\x05owner\x01\x06values\x13\x07ver\
+sion\x07\x07deleted\x7f\x04\0\x07product\x03\0\x14\x01r\x02\x03keys\x06amountx\x04\
+\0\x05grant\x03\0\x16\x01ks\x01p\x17\x01r\x09\x02ids\x0aproduct-ids\x0cproduct-t\
+ypes\x06family\x18\x06amount\x09\x08interval\x0f\x06active\x7f\x06grants\x19\x05\
+terms\x03\x04\0\x05price\x03\0\x1a\x01m\x06\x07pending\x11requires-approval\x15p\
+aid-pending-approval\x04paid\x09cancelled\x08refunded\x04\0\x0fpurchase-status\x03\
+\0\x1c\x01r\x05\x0aproduct-ids\x08price-id\x18\x04names\x08quantityy\x0aunit-pri\
+ce\x09\x04\0\x09line-item\x03\0\x1e\x01p\x1f\x01r\x0b\x08providers\x0asession-id\
+\x18\x11payment-intent-id\x18\x0fsubscription-id\x18\x06status\x1d\x05items\x20\x06\
+amount\x09\x03tax\x09\x05total\x09\x08refunded\x09\x08metadata\x03\x04\0\x0fpurc\
+hase-values\x03\0!\x01r\x03\x02ids\x06values\"\x07version\x07\x04\0\x08purchase\x03\
+\0#\x01m\x08\x0aincomplete\x12incomplete-expired\x08trialing\x06active\x08past-d\
+ue\x08canceled\x06unpaid\x06paused\x04\0\x13subscription-status\x03\0%\x01m\x04\x07\
+created\x07updated\x09retrieved\x07deleted\x04\0\x0dsnapshot-rank\x03\0'\x01r\x03\
+\x02at\x05\x04rank(\x08event-ids\x04\0\x08snapshot\x03\0)\x01r\x05\x02ids\x08pri\
+ce-ids\x08quantityy\x0cperiod-start\x05\x0aperiod-end\x05\x04\0\x11subscription-\
+item\x03\0+\x01p,\x01k\x05\x01r\x09\x0bcustomer-ids\x06status&\x05items-\x14canc\
+el-at-period-end\x7f\x09cancel-at.\x09trial-end.\x09grace-end.\x08snapshot*\x08m\
+etadata\x03\x04\0\x13subscription-values\x03\0/\x01r\x03\x02ids\x06values0\x07ve\
+rsion\x07\x04\0\x0csubscription\x03\01\x01r\x02\x0acollections\x02ids\x04\0\x0ar\
+ecord-key\x03\03\x01r\x04\x0acollections\x02ids\x05value\x03\x07version\x07\x04\0\
+\x0dstored-record\x03\05\x01q\x05\x07product\x01s\0\x05price\x01s\0\x08purchase\x01\
+s\0\x0csubscription\x01s\0\x06record\x014\0\x04\0\x07row-key\x03\07\x01q\x05\x07\
+product\0\0\x05price\0\0\x08purchase\0\0\x0csubscription\0\0\x06record\x01s\0\x04\
 \0\x08row-kind\x03\09\x01q\x05\x07product\x01\x15\0\x05price\x01\x1b\0\x08purcha\
 se\x01$\0\x0csubscription\x012\0\x06record\x016\0\x04\0\x03row\x03\0;\x01r\x02\x0c\
 data-versiony\x03row<\x04\0\x0astored-row\x03\0=\x01q\x04\x04text\x01s\0\x07inte\
@@ -15618,87 +15618,87 @@ ey\x03\0A\x01q\x03\x07product\x01\x15\0\x05price\x01\x1b\0\x07setting\x01\xc0\0\
 me\x01s\0\x04\0\x09reference\x03\0E\x01q\x06\x07product\x01\x13\0\x05price\x01\x1b\
 \0\x08purchase\x01\"\0\x0csubscription\x010\0\x06record\x01\x03\0\x06remove\0\0\x04\
 \0\x05write\x03\0G\x01p\xc6\0\x01r\x06\x03key8\x08expected\x07\x05write\xc8\0\x04\
-live\x7f\x0areferences\xc9\0\x0bfingerprint\x18\x04\0\x06change\x03\0J\x03\0\x1c\
-solobase:products/rows@0.2.0\x05\x08\x02\x03\0\0\x0bstore-error\x02\x03\0\x01\x09\
-reference\x02\x03\0\x01\x07row-key\x02\x03\0\x01\x08row-kind\x02\x03\0\x01\x0ast\
-ored-row\x02\x03\0\x01\x0bcatalog-row\x01B4\x02\x03\x02\x01\x01\x04\0\x07account\
-\x03\0\0\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x0a\x04\
-\0\x09reference\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x07row-key\x03\0\x06\x02\x03\
-\x02\x01\x0c\x04\0\x08row-kind\x03\0\x08\x02\x03\x02\x01\x0d\x04\0\x0astored-row\
-\x03\0\x0a\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x0c\x01m\x03\x04ours\x09\
-by-prices\x07unknown\x04\0\x04mark\x03\0\x0e\x01ps\x01k\x01\x01p\x05\x01r\x04\x04\
-keys\x10\x07account\x11\x04mark\x0f\x05names\x12\x04\0\x09placement\x03\0\x13\x01\
-p\x0b\x01p\x0d\x01p\x7f\x01r\x04\x07account\x01\x04rows\x15\x07catalog\x16\x05fa\
-cts\x17\x04\0\x04here\x03\0\x18\x01q\x02\x04here\x01\x19\0\x09elsewhere\0\0\x04\0\
-\x06opened\x03\0\x1a\x01ks\x01r\x04\x04kind\x09\x06prefixs\x0adescending\x7f\x05\
+live\x7f\x0areferences\xc9\0\x0bfingerprint\x18\x04\0\x06change\x03\0J\x03\0\x20\
+solobase:products/rows@0.2.0-dev\x05\x08\x02\x03\0\0\x0bstore-error\x02\x03\0\x01\
+\x09reference\x02\x03\0\x01\x07row-key\x02\x03\0\x01\x08row-kind\x02\x03\0\x01\x0a\
+stored-row\x02\x03\0\x01\x0bcatalog-row\x01B4\x02\x03\x02\x01\x01\x04\0\x07accou\
+nt\x03\0\0\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x0a\
+\x04\0\x09reference\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x07row-key\x03\0\x06\x02\
+\x03\x02\x01\x0c\x04\0\x08row-kind\x03\0\x08\x02\x03\x02\x01\x0d\x04\0\x0astored\
+-row\x03\0\x0a\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x0c\x01m\x03\x04ou\
+rs\x09by-prices\x07unknown\x04\0\x04mark\x03\0\x0e\x01ps\x01k\x01\x01p\x05\x01r\x04\
+\x04keys\x10\x07account\x11\x04mark\x0f\x05names\x12\x04\0\x09placement\x03\0\x13\
+\x01p\x0b\x01p\x0d\x01p\x7f\x01r\x04\x07account\x01\x04rows\x15\x07catalog\x16\x05\
+facts\x17\x04\0\x04here\x03\0\x18\x01q\x02\x04here\x01\x19\0\x09elsewhere\0\0\x04\
+\0\x06opened\x03\0\x1a\x01ks\x01r\x04\x04kind\x09\x06prefixs\x0adescending\x7f\x05\
 after\x1c\x04\0\x07listing\x03\0\x1d\x01r\x02\x04kind\x09\x0bfingerprints\x04\0\x08\
 outdated\x03\0\x1f\x01q\x02\x06listed\x01\x1e\0\x08outdated\x01\x20\0\x04\0\x09s\
 election\x03\0!\x01j\x01\x1b\x01\x03\x01@\x02\x09placement\x14\x05facts\x10\0#\x04\
 \0\x04open\x01$\x01p\x07\x01k\x0b\x01p&\x01j\x01'\x01\x03\x01@\x01\x04keys%\0(\x04\
 \0\x04load\x01)\x01j\x01\x15\x01\x03\x01@\x02\x09selection\"\x05limity\0*\x04\0\x04\
 more\x01+\x01j\x01\x17\x01\x03\x01@\x01\x05facts\x10\0,\x04\0\x05known\x01-\x01@\
-\x01\x07effects\x10\0,\x04\0\x05begun\x01.\x03\0\x1fsolobase:products/account@0.\
-2.0\x05\x0f\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\0\x01m\x04\x04\
+\x01\x07effects\x10\0,\x04\0\x05begun\x01.\x03\0#solobase:products/account@0.2.0\
+-dev\x05\x0f\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\0\x01m\x04\x04\
 mine\x04free\x05taken\x07blocked\x04\0\x0bclaim-state\x03\0\x02\x01ps\x01p\x03\x01\
 j\x01\x05\x01\x01\x01@\x01\x04keys\x04\0\x06\x04\0\x04take\x01\x07\x01j\x01\x04\x01\
-\x01\x01@\x01\x06prefixs\0\x08\x04\0\x04mine\x01\x09\x03\0\x1esolobase:products/\
-claims@0.2.0\x05\x10\x02\x03\0\0\x04page\x02\x03\0\x01\x0bcatalog-key\x02\x03\0\x01\
-\x07product\x01B\x16\x02\x03\x02\x01\x11\x04\0\x04page\x03\0\0\x02\x03\x02\x01\x09\
-\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x0bcatalog-key\x03\0\x04\
-\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x07\
-product\x03\0\x08\x01q\x03\x03all\0\0\x0cproduct-type\x01s\0\x04name\x01s\0\x04\0\
-\x0dcatalog-query\x03\0\x0a\x01p\x05\x01k\x07\x01p\x0d\x01j\x01\x0e\x01\x03\x01@\
-\x01\x04keys\x0c\0\x0f\x04\0\x04read\x01\x10\x01p\x09\x01j\x01\x11\x01\x03\x01@\x02\
-\x05query\x0b\x04page\x01\0\x12\x04\0\x04find\x01\x13\x03\0\x1fsolobase:products\
-/catalog@0.2.0\x05\x14\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\
-\x05level\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06field\
-s\x03\x01\0\x04\0\x05write\x01\x04\x03\0\x1bsolobase:products/log@0.2.0\x05\x15\x01\
-B\x0f\x02\x03\x02\x01\x01\x04\0\x07account\x03\0\0\x02\x03\x02\x01\x02\x04\0\x04\
-json\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01py\x01r\x01\x09\
-delays-ms\x06\x04\0\x0cretry-policy\x03\0\x07\x01k\x01\x01ks\x01k\x05\x01k\x08\x01\
-r\x0b\x04kinds\x02to\x09\x03keys\x0agenerationy\x07payload\x03\x07context\x03\x08\
-reply-to\x0a\x0cordering-key\x0a\x0anot-before\x0b\x08deadline\x0b\x05retry\x0c\x04\
-\0\x06effect\x03\0\x0d\x03\0\x1fsolobase:products/effects@0.2.0\x05\x16\x02\x03\0\
-\x06\x0cretry-policy\x01B\x18\x02\x03\x02\x01\x02\x04\0\x04json\x03\0\0\x02\x03\x02\
-\x01\x17\x04\0\x0cretry-policy\x03\0\x02\x01r\x03\x04names\x06schema\x01\x09beha\
-viour\x01\x04\0\x09type-decl\x03\0\x04\x01r\x04\x04kinds\x0epayload-schema\x01\x0d\
-result-schema\x01\x05retry\x03\x04\0\x0beffect-decl\x03\0\x06\x01r\x02\x04kinds\x06\
-schema\x01\x04\0\x0ccommand-decl\x03\0\x08\x01m\x04\x04text\x07integer\x07boolea\
-n\x06secret\x04\0\x0bconfig-type\x03\0\x0a\x01ks\x01r\x06\x03keys\x0avalue-type\x0b\
-\x08required\x7f\x0ddefault-value\x0c\x03env\x0c\x0bdescriptions\x04\0\x0bconfig\
--decl\x03\0\x0d\x01p\x05\x01ps\x01p\x09\x01p\x07\x01p\x0e\x01r\x09\x04names\x07v\
-ersions\x0cdata-versiony\x0dproduct-types\x0f\x0bcollections\x10\x0eprovider-kin\
-ds\x10\x08commands\x11\x07effects\x12\x06config\x13\x04\0\x0cdeclarations\x03\0\x14\
-\x01@\0\0\x15\x04\0\x07declare\x01\x16\x04\0\x20solobase:products/manifest@0.2.0\
-\x05\x18\x02\x03\0\0\x0aactor-kind\x02\x03\0\0\x07problem\x02\x03\0\x01\x0eprodu\
-ct-values\x01B\x0c\x02\x03\x02\x01\x19\x04\0\x0aactor-kind\x03\0\0\x02\x03\x02\x01\
-\x1a\x04\0\x07problem\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x0eproduct-values\x03\0\
-\x04\x01k\x05\x01r\x03\x02by\x01\x07current\x06\x08proposed\x05\x04\0\x09candida\
-te\x03\0\x07\x01j\x01\x05\x01\x03\x01@\x01\x09candidate\x08\0\x09\x04\0\x08valid\
-ate\x01\x0a\x04\0\x1fsolobase:products/schemas@0.2.0\x05\x1c\x02\x03\0\0\x05acto\
-r\x02\x03\0\0\x07refusal\x02\x03\0\0\x07failure\x02\x03\0\x01\x08snapshot\x02\x03\
-\0\x01\x06change\x02\x03\0\x06\x06effect\x01BI\x02\x03\x02\x01\x01\x04\0\x07acco\
-unt\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x05actor\x03\0\x02\x02\x03\x02\x01\x02\x04\
-\0\x04json\x03\0\x04\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x06\x02\x03\x02\
-\x01\x1e\x04\0\x07refusal\x03\0\x08\x02\x03\x02\x01\x1f\x04\0\x07failure\x03\0\x0a\
-\x02\x03\x02\x01\x13\x04\0\x07product\x03\0\x0c\x02\x03\x02\x01\x20\x04\0\x08sna\
-pshot\x03\0\x0e\x02\x03\x02\x01!\x04\0\x06change\x03\0\x10\x02\x03\x02\x01\"\x04\
-\0\x06effect\x03\0\x12\x01k\x07\x01ks\x01r\x07\x08providers\x04time\x14\x0bapi-v\
-ersion\x15\x0ematched-secret\x15\x11connected-account\x15\x0brequest-key\x15\x0e\
-snapshot-event\x15\x04\0\x0eprovider-facts\x03\0\x16\x01k\x0d\x01r\x02\x06before\
-\x18\x05after\x18\x04\0\x0eproduct-change\x03\0\x19\x01o\x02ss\x01p\x1b\x01r\x05\
+\x01\x01@\x01\x06prefixs\0\x08\x04\0\x04mine\x01\x09\x03\0\"solobase:products/cl\
+aims@0.2.0-dev\x05\x10\x02\x03\0\0\x04page\x02\x03\0\x01\x0bcatalog-key\x02\x03\0\
+\x01\x07product\x01B\x16\x02\x03\x02\x01\x11\x04\0\x04page\x03\0\0\x02\x03\x02\x01\
+\x09\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x0bcatalog-key\x03\
+\0\x04\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x06\x02\x03\x02\x01\x13\x04\
+\0\x07product\x03\0\x08\x01q\x03\x03all\0\0\x0cproduct-type\x01s\0\x04name\x01s\0\
+\x04\0\x0dcatalog-query\x03\0\x0a\x01p\x05\x01k\x07\x01p\x0d\x01j\x01\x0e\x01\x03\
+\x01@\x01\x04keys\x0c\0\x0f\x04\0\x04read\x01\x10\x01p\x09\x01j\x01\x11\x01\x03\x01\
+@\x02\x05query\x0b\x04page\x01\0\x12\x04\0\x04find\x01\x13\x03\0#solobase:produc\
+ts/catalog@0.2.0-dev\x05\x14\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\
+\x04\0\x05level\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06\
+fields\x03\x01\0\x04\0\x05write\x01\x04\x03\0\x1fsolobase:products/log@0.2.0-dev\
+\x05\x15\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x07account\x03\0\0\x02\x03\x02\x01\x02\
+\x04\0\x04json\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01py\x01\
+r\x01\x09delays-ms\x06\x04\0\x0cretry-policy\x03\0\x07\x01k\x01\x01ks\x01k\x05\x01\
+k\x08\x01r\x0b\x04kinds\x02to\x09\x03keys\x0agenerationy\x07payload\x03\x07conte\
+xt\x03\x08reply-to\x0a\x0cordering-key\x0a\x0anot-before\x0b\x08deadline\x0b\x05\
+retry\x0c\x04\0\x06effect\x03\0\x0d\x03\0#solobase:products/effects@0.2.0-dev\x05\
+\x16\x02\x03\0\x06\x0cretry-policy\x01B\x18\x02\x03\x02\x01\x02\x04\0\x04json\x03\
+\0\0\x02\x03\x02\x01\x17\x04\0\x0cretry-policy\x03\0\x02\x01r\x03\x04names\x06sc\
+hema\x01\x09behaviour\x01\x04\0\x09type-decl\x03\0\x04\x01r\x04\x04kinds\x0epayl\
+oad-schema\x01\x0dresult-schema\x01\x05retry\x03\x04\0\x0beffect-decl\x03\0\x06\x01\
+r\x02\x04kinds\x06schema\x01\x04\0\x0ccommand-decl\x03\0\x08\x01m\x04\x04text\x07\
+integer\x07boolean\x06secret\x04\0\x0bconfig-type\x03\0\x0a\x01ks\x01r\x06\x03ke\
+ys\x0avalue-type\x0b\x08required\x7f\x0ddefault-value\x0c\x03env\x0c\x0bdescript\
+ions\x04\0\x0bconfig-decl\x03\0\x0d\x01p\x05\x01ps\x01p\x09\x01p\x07\x01p\x0e\x01\
+r\x09\x04names\x07versions\x0cdata-versiony\x0dproduct-types\x0f\x0bcollections\x10\
+\x0dpayment-kinds\x10\x08commands\x11\x07effects\x12\x06config\x13\x04\0\x0cdecl\
+arations\x03\0\x14\x01@\0\0\x15\x04\0\x07declare\x01\x16\x04\0$solobase:products\
+/manifest@0.2.0-dev\x05\x18\x02\x03\0\0\x0aactor-kind\x02\x03\0\0\x07problem\x02\
+\x03\0\x01\x0eproduct-values\x01B\x0c\x02\x03\x02\x01\x19\x04\0\x0aactor-kind\x03\
+\0\0\x02\x03\x02\x01\x1a\x04\0\x07problem\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x0e\
+product-values\x03\0\x04\x01k\x05\x01r\x03\x02by\x01\x07current\x06\x08proposed\x05\
+\x04\0\x09candidate\x03\0\x07\x01j\x01\x05\x01\x03\x01@\x01\x09candidate\x08\0\x09\
+\x04\0\x08validate\x01\x0a\x04\0#solobase:products/schemas@0.2.0-dev\x05\x1c\x02\
+\x03\0\0\x05actor\x02\x03\0\0\x07refusal\x02\x03\0\0\x07failure\x02\x03\0\x01\x08\
+snapshot\x02\x03\0\x01\x06change\x02\x03\0\x06\x06effect\x01BI\x02\x03\x02\x01\x01\
+\x04\0\x07account\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x05actor\x03\0\x02\x02\x03\x02\
+\x01\x02\x04\0\x04json\x03\0\x04\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x06\
+\x02\x03\x02\x01\x1e\x04\0\x07refusal\x03\0\x08\x02\x03\x02\x01\x1f\x04\0\x07fai\
+lure\x03\0\x0a\x02\x03\x02\x01\x13\x04\0\x07product\x03\0\x0c\x02\x03\x02\x01\x20\
+\x04\0\x08snapshot\x03\0\x0e\x02\x03\x02\x01!\x04\0\x06change\x03\0\x10\x02\x03\x02\
+\x01\"\x04\0\x06effect\x03\0\x12\x01k\x07\x01ks\x01r\x07\x06sources\x04time\x14\x0b\
+api-version\x15\x0ematched-secret\x15\x11connected-account\x15\x0brequest-key\x15\
+\x0esnapshot-event\x15\x04\0\x0dpayment-facts\x03\0\x16\x01k\x0d\x01r\x02\x06bef\
+ore\x18\x05after\x18\x04\0\x0eproduct-change\x03\0\x19\x01o\x02ss\x01p\x1b\x01r\x05\
 \x02ids\x05meters\x08quantityx\x02at\x07\x0aattributes\x1c\x04\0\x05usage\x03\0\x1d\
 \x01r\x04\x06sender\x01\x03keys\x0agenerationy\x07payload\x05\x04\0\x08delivery\x03\
 \0\x1f\x01m\x03\x09transient\x05final\x09timed-out\x04\0\x14effect-failure-class\
 \x03\0!\x01r\x03\x05class\"\x04codes\x07messages\x04\0\x0eeffect-failure\x03\0#\x01\
 j\x01\x05\x01$\x01r\x05\x03keys\x0agenerationy\x08attemptsy\x07context\x05\x06an\
-swer%\x04\0\x0deffect-report\x03\0&\x01p}\x01p\x1e\x01q\x07\x08provider\x01(\0\x07\
+swer%\x04\0\x0deffect-report\x03\0&\x01p}\x01p\x1e\x01q\x07\x07payment\x01(\0\x07\
 product\x01\x1a\0\x07command\x01\x05\0\x05usage\x01)\0\x05timer\x01\x20\0\x07mes\
 sage\x01\x20\0\x0deffect-result\x01'\0\x04\0\x07payload\x03\0*\x01k\x01\x01k\x7f\
 \x01k\x17\x01r\x0c\x02ids\x06sources\x04kinds\x08businesss\x07account,\x08livemo\
-de-\x0breceived-at\x07\x07attempty\x05actor\x03\x08reply-to\x15\x08provider.\x07\
-payload+\x04\0\x05event\x03\0/\x01m\x04\x0eunhandled-kind\x08not-ours\x0awrong-m\
-ode\x09no-change\x04\0\x0dignore-reason\x03\01\x01ps\x01q\x03\x05claim\x013\0\x04\
+de-\x0breceived-at\x07\x07attempty\x05actor\x03\x08reply-to\x15\x07payment.\x07p\
+ayload+\x04\0\x05event\x03\0/\x01m\x04\x0eunhandled-kind\x08not-ours\x0awrong-mo\
+de\x09no-change\x04\0\x0dignore-reason\x03\01\x01ps\x01q\x03\x05claim\x013\0\x04\
 fact\x01s\0\x06effect\x01s\0\x04\0\x0cdefer-reason\x03\04\x01q\x06\x07applied\0\0\
 \x09duplicate\x01s\0\x05stale\x01\x0f\0\x07ignored\x012\0\x08deferred\x015\0\x08\
 rejected\x01\x09\0\x04\0\x07outcome\x03\06\x01q\x02\x06answer\x01\x05\0\x07refus\
@@ -15707,8 +15707,8 @@ take\x03\0:\x01r\x02\x03keys\x0dblocked-until\x14\x04\0\x0dclaim-release\x03\0<\
 q\x02\x04take\x01;\0\x07release\x01=\0\x04\0\x0cclaim-change\x03\0>\x01k9\x01p\x11\
 \x01p?\x01p\x13\x01r\x07\x07outcome7\x05reply\xc0\0\x07changes\xc1\0\x05facts3\x06\
 claims\xc2\0\x07effects\xc3\0\x06cancel3\x04\0\x08decision\x03\0D\x01j\x01\xc5\0\
-\x01\x0b\x01@\x01\x05event0\0\xc6\0\x04\0\x06handle\x01G\x04\0\x1esolobase:produ\
-cts/events@0.2.0\x05#\x02\x03\0\x01\x05price\x01B6\x02\x03\x02\x01\x01\x04\0\x07\
+\x01\x0b\x01@\x01\x05event0\0\xc6\0\x04\0\x06handle\x01G\x04\0\"solobase:product\
+s/events@0.2.0-dev\x05#\x02\x03\0\x01\x05price\x01B6\x02\x03\x02\x01\x01\x04\0\x07\
 account\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x05actor\x03\0\x02\x02\x03\x02\x01\x02\
 \x04\0\x04json\x03\0\x04\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x06\x02\x03\
 \x02\x01\x11\x04\0\x04page\x03\0\x08\x02\x03\x02\x01\x1a\x04\0\x07problem\x03\0\x0a\
@@ -15726,9 +15726,9 @@ n\x11\0\"\x04\0\x07catalog\x01#\x01p\x18\x01j\x01$\x01\x0b\x01@\x01\x08question\
 \x05start\x07\x03end\x07\0(\x04\0\x05usage\x01)\x01p\x1e\x01j\x01*\x01\x0b\x01@\x01\
 \x08question\x11\0+\x04\0\x08balances\x01,\x01ks\x01p\x20\x01j\x01.\x01\x0b\x01@\
 \x04\x08question\x11\x04kinds\x06filter-\x04page\x09\0/\x04\0\x04list\x010\x04\0\
-\x1fsolobase:products/queries@0.2.0\x05%\x04\0!solobase:products/extension@0.2.0\
-\x04\0\x0b\x0f\x01\0\x09extension\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+#solobase:products/queries@0.2.0-dev\x05%\x04\0%solobase:products/extension@0.2.\
+0-dev\x04\0\x0b\x0f\x01\0\x09extension\x03\0\0\0G\x09producers\x01\x0cprocessed-\
+by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 
                                       #[inline(never)]
                                       #[doc(hidden)]

@@ -242,7 +242,7 @@ pub mod solobase {
         assert!(8 == <Json as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Json as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// Milliseconds since the Unix epoch, UTC. A provider's whole seconds are multiplied by 1000.
+      /// Milliseconds since the Unix epoch, UTC. The payment source's whole seconds are multiplied by 1000.
       pub type Timestamp = i64;
       const _: () = {
         assert!(8 == <Timestamp as wasmtime::component::ComponentType>::SIZE32);
@@ -309,7 +309,7 @@ pub mod solobase {
         #[component(name = "service")]Service,
         /// Another extension.
         #[component(name = "extension")]Extension,
-        /// A provider, a timer or the host itself.
+        /// The payment source, a timer or the host itself.
         #[component(name = "system")]System,
       }
       impl core::fmt::Debug for ActorKind {
@@ -665,7 +665,7 @@ pub mod solobase {
         #[component(name = "invalid")] Invalid(wasmtime::component::__internal::Vec<FieldError>),
         /// A status that is not known.
         #[component(name = "unknown-status")] UnknownStatus(wasmtime::component::__internal::String),
-        /// No product is sold at this provider price.
+        /// No product is sold at this price of the payment source.
         #[component(name = "unknown-price")] UnknownPrice(wasmtime::component::__internal::String),
         /// Parked to the end although it bears a mark of ours; the host says so.
         #[component(name = "unclaimed")] Unclaimed,
@@ -884,7 +884,7 @@ pub mod solobase {
       for<'a> D::Data<'a>: Host,
       T: 'static ,
       {
-        let mut inst = linker.instance("solobase:products/types@0.2.0")?;
+        let mut inst = linker.instance("solobase:products/types@0.2.0-dev")?;
         add_to_linker_instance::<T, D>(&mut inst, host_getter)
       }
       
@@ -1035,7 +1035,7 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct Price {
-        /// The provider's id, for example `price_pro`.
+        /// The payment source's id, for example `price_pro`.
         #[component(name = "id")]
         pub id: wasmtime::component::__internal::String,
         /// Product that is sold.
@@ -1131,7 +1131,7 @@ pub mod solobase {
         /// Product bought.
         #[component(name = "product-id")]
         pub product_id: wasmtime::component::__internal::String,
-        /// The provider's price; none for a price made for this purchase.
+        /// The payment source's price; none for a price made for this purchase.
         #[component(name = "price-id")]
         pub price_id: Option<wasmtime::component::__internal::String>,
         /// Name at the time of the purchase.
@@ -1160,7 +1160,7 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct PurchaseValues {
-        /// Payment provider: `stripe` or `manual`.
+        /// Payment source: `stripe` or `manual`.
         #[component(name = "provider")]
         pub provider: wasmtime::component::__internal::String,
         /// Checkout session, once made; unique.
@@ -1229,7 +1229,7 @@ pub mod solobase {
         assert!(144 == <Purchase as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Purchase as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// Status: the provider's own set.
+      /// Status: the payment source's own set.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1300,7 +1300,7 @@ pub mod solobase {
         #[component(name = "created")]Created,
         /// From an `updated` event.
         #[component(name = "updated")]Updated,
-        /// Read from the provider on request; which of it and an update came later, its time does not say.
+        /// Read from the payment source on request; which of it and an update came later, its time does not say.
         #[component(name = "retrieved")]Retrieved,
         /// From a `deleted` event.
         #[component(name = "deleted")]Deleted,
@@ -1327,14 +1327,14 @@ pub mod solobase {
         assert!(1 == <SnapshotRank as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <SnapshotRank as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// Which view of a provider's object a row shows.
+      /// Which view of an object at the payment source a row shows.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
       #[component(record)]
       #[derive(Clone)]
       pub struct Snapshot {
-        /// The provider's time of the view.
+        /// The source's time of the view.
         #[component(name = "at")]
         pub at: Timestamp,
         /// Rank within that second.
@@ -1360,10 +1360,10 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct SubscriptionItem {
-        /// The provider's id, `si_…`.
+        /// The payment source's id, `si_…`.
         #[component(name = "id")]
         pub id: wasmtime::component::__internal::String,
-        /// The provider's price.
+        /// The payment source's price.
         #[component(name = "price-id")]
         pub price_id: wasmtime::component::__internal::String,
         /// Units.
@@ -1392,7 +1392,7 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct SubscriptionValues {
-        /// The provider's customer.
+        /// The payment source's customer.
         #[component(name = "customer-id")]
         pub customer_id: wasmtime::component::__internal::String,
         /// Status.
@@ -1436,7 +1436,7 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct Subscription {
-        /// The provider's id, or the extension's own if there is no provider.
+        /// The payment source's id, or the extension's own if there is none.
         #[component(name = "id")]
         pub id: wasmtime::component::__internal::String,
         /// Values.
@@ -1516,7 +1516,7 @@ pub mod solobase {
       pub enum RowKey{
         /// A product of the account, by its id.
         #[component(name = "product")] Product(wasmtime::component::__internal::String),
-        /// A price, by the provider's id; only in account `platform`.
+        /// A price, by the payment source's id; only in account `platform`.
         #[component(name = "price")] Price(wasmtime::component::__internal::String),
         /// A purchase, by its id.
         #[component(name = "purchase")] Purchase(wasmtime::component::__internal::String),
@@ -1706,7 +1706,7 @@ pub mod solobase {
       pub enum CatalogKey{
         /// A product of the catalog; product types and policies are products, too.
         #[component(name = "product")] Product(wasmtime::component::__internal::String),
-        /// A price, by the provider's id.
+        /// A price, by the payment source's id.
         #[component(name = "price")] Price(wasmtime::component::__internal::String),
         /// A configuration value, by the key that the manifest declares.
         #[component(name = "setting")] Setting(wasmtime::component::__internal::String),
@@ -1914,7 +1914,7 @@ pub mod solobase {
       for<'a> D::Data<'a>: Host,
       T: 'static ,
       {
-        let mut inst = linker.instance("solobase:products/rows@0.2.0")?;
+        let mut inst = linker.instance("solobase:products/rows@0.2.0-dev")?;
         add_to_linker_instance::<T, D>(&mut inst, host_getter)
       }
       
@@ -2011,10 +2011,10 @@ pub mod solobase {
       #[component(record)]
       #[derive(Clone)]
       pub struct Placement {
-        /// Claim keys, strongest first: ids that we made, then the provider's.
+        /// Claim keys, strongest first: ids that we made, then the payment source's.
         #[component(name = "keys")]
         pub keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
-        /// What metadata says, on events of our own provider account only; `platform` for what is the catalog's.
+        /// What metadata says, on events of our own account there only; `platform` for what is the catalog's.
         #[component(name = "account")]
         pub account: Option<Account>,
         /// What tells that it is ours.
@@ -2261,7 +2261,7 @@ pub mod solobase {
                 for<'a> D::Data<'a>: Host,
                 T: 'static ,
                 {
-                  let mut inst = linker.instance("solobase:products/account@0.2.0")?;
+                  let mut inst = linker.instance("solobase:products/account@0.2.0-dev")?;
                   add_to_linker_instance::<T, D>(&mut inst, host_getter)
                 }
                 
@@ -2375,7 +2375,7 @@ pub mod solobase {
                     for<'a> D::Data<'a>: Host,
                     T: 'static ,
                     {
-                      let mut inst = linker.instance("solobase:products/claims@0.2.0")?;
+                      let mut inst = linker.instance("solobase:products/claims@0.2.0-dev")?;
                       add_to_linker_instance::<T, D>(&mut inst, host_getter)
                     }
                     
@@ -2503,7 +2503,7 @@ pub mod solobase {
                         for<'a> D::Data<'a>: Host,
                         T: 'static ,
                         {
-                          let mut inst = linker.instance("solobase:products/catalog@0.2.0")?;
+                          let mut inst = linker.instance("solobase:products/catalog@0.2.0-dev")?;
                           add_to_linker_instance::<T, D>(&mut inst, host_getter)
                         }
                         
@@ -2601,7 +2601,7 @@ pub mod solobase {
                           for<'a> D::Data<'a>: Host,
                           T: 'static ,
                           {
-                            let mut inst = linker.instance("solobase:products/log@0.2.0")?;
+                            let mut inst = linker.instance("solobase:products/log@0.2.0-dev")?;
                             add_to_linker_instance::<T, D>(&mut inst, host_getter)
                           }
                           
@@ -2657,8 +2657,8 @@ pub mod solobase {
                           #[derive(Clone)]
                           pub struct Effect {
                             /// Resource and verb: `database.ensure`, `mail.send`, `stripe.retrieve`. A `timer.at` comes back as an event at
-                            /// its not-before time, an `account.send` arrives once at the account in `to`, a `provider.event` comes in as an
-                            /// event of the provider and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
+                            /// its not-before time, an `account.send` arrives once at the account in `to`, a `payment.event` comes in as an
+                            /// event of the payment source and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
                             /// An `account.erase` (payload `{}`) has the host erase what the account's events and effects said that are
                             /// through by then: ids, amounts, times and rows stay, and no event follows.
                             #[component(name = "kind")]
@@ -2738,7 +2738,7 @@ pub mod solobase {
                           for<'a> D::Data<'a>: Host,
                           T: 'static ,
                           {
-                            let mut inst = linker.instance("solobase:products/effects@0.2.0")?;
+                            let mut inst = linker.instance("solobase:products/effects@0.2.0-dev")?;
                             add_to_linker_instance::<T, D>(&mut inst, host_getter)
                           }
                           
@@ -2940,9 +2940,9 @@ pub mod solobase {
                               /// Collections of `records`.
                               #[component(name = "collections")]
                               pub collections: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
-                              /// Provider event kinds it wants; others are ignored without a call.
-                              #[component(name = "provider-kinds")]
-                              pub provider_kinds: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
+                              /// Event kinds of the payment source that it wants; others are ignored without a call.
+                              #[component(name = "payment-kinds")]
+                              pub payment_kinds: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
                               /// Commands.
                               #[component(name = "commands")]
                               pub commands: wasmtime::component::__internal::Vec<CommandDecl>,
@@ -2955,7 +2955,7 @@ pub mod solobase {
                             }
                             impl core::fmt::Debug for Declarations {
                               fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                                f.debug_struct("Declarations").field("name", &self.name).field("version", &self.version).field("data-version", &self.data_version).field("product-types", &self.product_types).field("collections", &self.collections).field("provider-kinds", &self.provider_kinds).field("commands", &self.commands).field("effects", &self.effects).field("config", &self.config).finish()
+                                f.debug_struct("Declarations").field("name", &self.name).field("version", &self.version).field("data-version", &self.data_version).field("product-types", &self.product_types).field("collections", &self.collections).field("payment-kinds", &self.payment_kinds).field("commands", &self.commands).field("effects", &self.effects).field("config", &self.config).finish()
                               }
                             }
                             const _: () = {
@@ -2981,12 +2981,12 @@ pub mod solobase {
                               pub fn new<_T>(
                               _instance_pre: &wasmtime::component::InstancePre<_T>,
                               ) -> wasmtime::Result<GuestIndices> {
-                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/manifest@0.2.0")
-                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/manifest@0.2.0`"))?;
+                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/manifest@0.2.0-dev")
+                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/manifest@0.2.0-dev`"))?;
                                 let mut lookup = move |name: &str| {
                                   _instance_pre.component().get_export_index(Some(&instance), name).ok_or_else(|| {
                                     wasmtime::format_err!(
-                                    "instance export `solobase:products/manifest@0.2.0` does \
+                                    "instance export `solobase:products/manifest@0.2.0-dev` does \
                                     not have export `{name}`"
                                     )
                                   })
@@ -3096,12 +3096,12 @@ pub mod solobase {
                               pub fn new<_T>(
                               _instance_pre: &wasmtime::component::InstancePre<_T>,
                               ) -> wasmtime::Result<GuestIndices> {
-                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/schemas@0.2.0")
-                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/schemas@0.2.0`"))?;
+                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/schemas@0.2.0-dev")
+                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/schemas@0.2.0-dev`"))?;
                                 let mut lookup = move |name: &str| {
                                   _instance_pre.component().get_export_index(Some(&instance), name).ok_or_else(|| {
                                     wasmtime::format_err!(
-                                    "instance export `solobase:products/schemas@0.2.0` does \
+                                    "instance export `solobase:products/schemas@0.2.0-dev` does \
                                     not have export `{name}`"
                                     )
                                   })
@@ -3201,17 +3201,17 @@ pub mod solobase {
                               assert!(128 == <Effect as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Effect as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// What a provider tells about its event or its answer, as the host read it. It is none where it was absent.
+                            /// Facts about an event or an answer of the payment source, as the host read them; none where a fact was absent.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
                             #[component(record)]
                             #[derive(Clone)]
-                            pub struct ProviderFacts {
-                              /// Provider, `stripe`.
-                              #[component(name = "provider")]
-                              pub provider: wasmtime::component::__internal::String,
-                              /// The provider's time: an event's `created`, an answer's date.
+                            pub struct PaymentFacts {
+                              /// Payment source, `stripe`.
+                              #[component(name = "source")]
+                              pub source: wasmtime::component::__internal::String,
+                              /// The source's time: an event's `created`, an answer's date.
                               #[component(name = "time")]
                               pub time: Option<Timestamp>,
                               /// API version that shapes the object.
@@ -3230,14 +3230,14 @@ pub mod solobase {
                               #[component(name = "snapshot-event")]
                               pub snapshot_event: Option<wasmtime::component::__internal::String>,
                             }
-                            impl core::fmt::Debug for ProviderFacts {
+                            impl core::fmt::Debug for PaymentFacts {
                               fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                                f.debug_struct("ProviderFacts").field("provider", &self.provider).field("time", &self.time).field("api-version", &self.api_version).field("matched-secret", &self.matched_secret).field("connected-account", &self.connected_account).field("request-key", &self.request_key).field("snapshot-event", &self.snapshot_event).finish()
+                                f.debug_struct("PaymentFacts").field("source", &self.source).field("time", &self.time).field("api-version", &self.api_version).field("matched-secret", &self.matched_secret).field("connected-account", &self.connected_account).field("request-key", &self.request_key).field("snapshot-event", &self.snapshot_event).finish()
                               }
                             }
                             const _: () = {
-                              assert!(88 == <ProviderFacts as wasmtime::component::ComponentType>::SIZE32);
-                              assert!(8 == <ProviderFacts as wasmtime::component::ComponentType>::ALIGN32);
+                              assert!(88 == <PaymentFacts as wasmtime::component::ComponentType>::SIZE32);
+                              assert!(8 == <PaymentFacts as wasmtime::component::ComponentType>::ALIGN32);
                             };
                             /// A product that somebody else changed: none before means created, none after deleted.
                             #[derive(wasmtime::component::ComponentType)]
@@ -3416,16 +3416,16 @@ pub mod solobase {
                               assert!(4 == <EffectReport as wasmtime::component::ComponentType>::ALIGN32);
                             };
                             /// What happened. Typed where the host makes the value or volume matters; JSON or bytes where the shape belongs to
-                            /// somebody else or to the extension, so that a new command, effect or provider field needs no new contract.
+                            /// somebody else or to the extension, so that a new command, effect or field of the payment source needs no new contract.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
                             #[component(variant)]
                             #[derive(Clone)]
                             pub enum Payload{
-                              /// A provider's whole body, byte for byte as signed: nobody has checked that it is JSON, the component decides
-                              /// what a broken one means. Read it once, into a struct that borrows.
-                              #[component(name = "provider")] Provider(wasmtime::component::__internal::Vec<u8>),
+                              /// The whole body of the payment source, byte for byte as signed: nobody has checked that it is JSON, the component
+                              /// decides what a broken one means. Read it once, into a struct that borrows.
+                              #[component(name = "payment")] Payment(wasmtime::component::__internal::Vec<u8>),
                               /// A change of a product: typed, the host has the rows.
                               #[component(name = "product")] Product(ProductChange),
                               /// A request of the API, by the schema declared for its kind.
@@ -3442,8 +3442,8 @@ pub mod solobase {
                             impl core::fmt::Debug for Payload {
                               fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                                 match self {
-                                  Payload::Provider(e) => {
-                                    f.debug_tuple("Payload::Provider").field(e).finish()
+                                  Payload::Payment(e) => {
+                                    f.debug_tuple("Payload::Payment").field(e).finish()
                                   }
                                   Payload::Product(e) => {
                                     f.debug_tuple("Payload::Product").field(e).finish()
@@ -3484,16 +3484,16 @@ pub mod solobase {
                               /// Origin: an intake (`stripe`, `api`; `business` for facts of its own) or `products`, `timer`, `message`, `effects`.
                               #[component(name = "source")]
                               pub source: wasmtime::component::__internal::String,
-                              /// The provider's (`invoice.paid`), `product.created`, a command's, an effect's.
+                              /// The payment source's (`invoice.paid`), `product.created`, a command's, an effect's.
                               #[component(name = "kind")]
                               pub kind: wasmtime::component::__internal::String,
                               /// Business whose catalog, configuration and data apply.
                               #[component(name = "business")]
                               pub business: wasmtime::component::__internal::String,
-                              /// Where the envelope names it; none for a provider's event, which `account.open` places.
+                              /// Where the envelope names it; none for an event of the payment source, which `account.open` places.
                               #[component(name = "account")]
                               pub account: Option<Account>,
-                              /// Mode: a provider's event as it says, none if it does not; else the host's.
+                              /// Mode: as an event of the payment source says, none if it does not; else the host's.
                               #[component(name = "livemode")]
                               pub livemode: Option<bool>,
                               /// When it was stored: the time of all that it causes.
@@ -3508,16 +3508,16 @@ pub mod solobase {
                               /// Who waits: the caller of a command or of what its effect reports.
                               #[component(name = "reply-to")]
                               pub reply_to: Option<wasmtime::component::__internal::String>,
-                              /// The provider's view; none where no provider is involved.
-                              #[component(name = "provider")]
-                              pub provider: Option<ProviderFacts>,
+                              /// The payment source's view; none for an event that is not from it.
+                              #[component(name = "payment")]
+                              pub payment: Option<PaymentFacts>,
                               /// What happened.
                               #[component(name = "payload")]
                               pub payload: Payload,
                             }
                             impl core::fmt::Debug for Event {
                               fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                                f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("kind", &self.kind).field("business", &self.business).field("account", &self.account).field("livemode", &self.livemode).field("received-at", &self.received_at).field("attempt", &self.attempt).field("actor", &self.actor).field("reply-to", &self.reply_to).field("provider", &self.provider).field("payload", &self.payload).finish()
+                                f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("kind", &self.kind).field("business", &self.business).field("account", &self.account).field("livemode", &self.livemode).field("received-at", &self.received_at).field("attempt", &self.attempt).field("actor", &self.actor).field("reply-to", &self.reply_to).field("payment", &self.payment).field("payload", &self.payload).finish()
                               }
                             }
                             const _: () = {
@@ -3804,12 +3804,12 @@ pub mod solobase {
                               pub fn new<_T>(
                               _instance_pre: &wasmtime::component::InstancePre<_T>,
                               ) -> wasmtime::Result<GuestIndices> {
-                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/events@0.2.0")
-                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/events@0.2.0`"))?;
+                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/events@0.2.0-dev")
+                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/events@0.2.0-dev`"))?;
                                 let mut lookup = move |name: &str| {
                                   _instance_pre.component().get_export_index(Some(&instance), name).ok_or_else(|| {
                                     wasmtime::format_err!(
-                                    "instance export `solobase:products/events@0.2.0` does \
+                                    "instance export `solobase:products/events@0.2.0-dev` does \
                                     not have export `{name}`"
                                     )
                                   })
@@ -4103,12 +4103,12 @@ pub mod solobase {
                               pub fn new<_T>(
                               _instance_pre: &wasmtime::component::InstancePre<_T>,
                               ) -> wasmtime::Result<GuestIndices> {
-                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/queries@0.2.0")
-                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/queries@0.2.0`"))?;
+                                let instance = _instance_pre.component().get_export_index(None, "solobase:products/queries@0.2.0-dev")
+                                .ok_or_else(|| wasmtime::format_err!("no exported instance named `solobase:products/queries@0.2.0-dev`"))?;
                                 let mut lookup = move |name: &str| {
                                   _instance_pre.component().get_export_index(Some(&instance), name).ok_or_else(|| {
                                     wasmtime::format_err!(
-                                    "instance export `solobase:products/queries@0.2.0` does \
+                                    "instance export `solobase:products/queries@0.2.0-dev` does \
                                     not have export `{name}`"
                                     )
                                   })

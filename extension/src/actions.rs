@@ -1,4 +1,4 @@
-//! Actions are operations that several rules need, such as to put a product, to create an instance and to fetch an object.
+//! Actions are operations that several rules need, such as to put a product, to create an instance and to retrieve an object.
 //! A rule uses no other rule.
 
 pub(crate) mod count;
@@ -6,13 +6,13 @@ pub(crate) mod count_by_day;
 pub(crate) mod create_instance;
 pub(crate) mod customer;
 pub(crate) mod failed_effect;
-pub(crate) mod fetch;
 pub(crate) mod inject;
 pub(crate) mod listed;
 pub(crate) mod measurement;
 pub(crate) mod membership;
 pub(crate) mod permission;
 pub(crate) mod put_product;
+pub(crate) mod retrieve;
 pub(crate) mod session_lookup;
 pub(crate) mod spend;
 pub(crate) mod step_failed;

@@ -64,9 +64,9 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
     Ok(verdict)
 }
 
-/// Returns whether the provider's event is too old for a mail about it to be useful.
+/// Returns whether Stripe's event is too old for a mail about it to be useful.
 fn is_too_old_for_mail(desk: &Desk<'_>) -> Ruled<bool> {
-    Ok(desk.provider_time < desk.now && desk.catalog.settings()?.mail_within.after(desk.provider_time) < desk.now)
+    Ok(desk.payment_time < desk.now && desk.catalog.settings()?.mail_within.after(desk.payment_time) < desk.now)
 }
 
 /// Converts the result of the rules and the changed account into a decision.

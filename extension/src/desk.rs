@@ -11,7 +11,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::reader::Reader;
 use crate::model::records::product::ProductRow;
-use extension_contract::{Account as Owner, Actor, Event, Imports, ProviderFacts, Timestamp};
+use extension_contract::{Account as Owner, Actor, Event, Imports, PaymentFacts, Timestamp};
 use std::rc::Rc;
 
 /// The context in which an event is decided.
@@ -22,8 +22,8 @@ pub(crate) struct Desk<'d> {
     pub catalog: Catalog<'d>,
     /// The time of all changes that the event causes, in milliseconds since the epoch.
     pub now: Timestamp,
-    /// The provider's time of the event, or the time of arrival if the event has no provider's time.
-    pub provider_time: Timestamp,
+    /// The payment source's time of the event, or the time of arrival if it has none.
+    pub payment_time: Timestamp,
     /// Business whose catalog applies.
     pub business: &'d str,
     /// Id of the event.
@@ -32,8 +32,8 @@ pub(crate) struct Desk<'d> {
     pub kind: &'d str,
     /// The originator of the event.
     pub actor: &'d Actor,
-    /// The provider's properties of the event; `None` if no provider is involved.
-    pub provider: Option<&'d ProviderFacts>,
+    /// Facts of the payment source; `None` for an event that is not from it.
+    pub payment: Option<&'d PaymentFacts>,
     /// The caller that waits for the reply.
     pub reply_to: Option<&'d String>,
 }
@@ -46,12 +46,12 @@ impl<'d> Desk<'d> {
             account: Account::new(reader.clone(), owner),
             catalog: Catalog::new(reader, Mode::of(event)),
             now: event.received_at,
-            provider_time: event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
+            payment_time: event.payment.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
             business: &event.business,
             event_id: &event.id,
             kind: &event.kind,
             actor: &event.actor,
-            provider: event.provider.as_ref(),
+            payment: event.payment.as_ref(),
             reply_to: event.reply_to.as_ref(),
         }
     }

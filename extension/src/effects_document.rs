@@ -40,7 +40,7 @@ fn keys_table() -> String {
     let host = [
         ("ACCOUNT_SEND", effect_kinds::ACCOUNT_SEND),
         ("ACCOUNT_ERASE", effect_kinds::ACCOUNT_ERASE),
-        ("PROVIDER_EVENT", effect_kinds::PROVIDER_EVENT),
+        ("PAYMENT_EVENT", effect_kinds::PAYMENT_EVENT),
         ("TIMER_AT", effect_kinds::TIMER_AT),
     ];
     let rows = EffectKey::DOCUMENTED.iter().filter(|(_, name, _)| *name != "TIMER_AT").map(|(text, name, does)| {

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// The object of a provider's event.
+/// The object of an event of the payment source.
 pub(crate) enum Body<'e> {
     Subscription(Box<stripe::Subscription<'e>>, Option<stripe::PreviousSubscription<'e>>),
     SubscriptionSchedule(Box<stripe::SubscriptionSchedule<'e>>),
@@ -55,8 +55,8 @@ pub(crate) enum Body<'e> {
 
 /// The parsed content of an event.
 pub(crate) enum Content<'e> {
-    /// A provider's object.
-    Provider(Body<'e>),
+    /// An object of the payment source.
+    Payment(Body<'e>),
     /// A change of a product that did not come from this extension.
     Product(&'e ProductChange),
     /// A command with its members, except `catalog.load`.
@@ -88,7 +88,7 @@ pub(crate) struct Input<'e> {
 impl Input<'_> {
     /// Returns the id of the paid checkout session with metadata of ours that the event is about.
     pub fn paid_session_of_ours(&self) -> Option<&str> {
-        let Ok(Content::Provider(Body::Session(session))) = &self.content else { return None };
+        let Ok(Content::Payment(Body::Session(session))) = &self.content else { return None };
         let is_paid = session.payment_status.as_deref() == Some("paid");
         (is_paid && self.placement.mark == Mark::Ours).then_some(&session.id)
     }
@@ -105,7 +105,7 @@ const CATALOG_KINDS: [&str; 6] =
 /// Parses an event.
 pub(crate) fn read(event: &Event) -> Input<'_> {
     let mut input = match &event.payload {
-        Payload::Provider(bytes) => provider(event, bytes),
+        Payload::Payment(bytes) => payment(event, bytes),
         Payload::Product(change) => {
             let product = change.after.as_ref().or(change.before.as_ref());
             known(
@@ -217,12 +217,12 @@ fn facts(body: &Body<'_>) -> Vec<String> {
     }
 }
 
-fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
+fn payment<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
     if event.kind.starts_with(THIN) {
-        // The account of a thin event is known only after the event's object was fetched.
+        // The account of a thin event is known only after the event's object was retrieved.
         let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
         let body = stripe::read_thin(bytes).map_or_else(Body::Malformed, Body::Thin);
-        return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
+        return Input { content: Ok(Content::Payment(body)), placement, facts: Vec::new() };
     }
     if CATALOG_KINDS.contains(&event.kind.as_str()) {
         let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
@@ -230,7 +230,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
             true => object(bytes).map_or_else(Body::Malformed, Body::Price),
             false => Body::Unhandled,
         };
-        return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
+        return Input { content: Ok(Content::Payment(body)), placement, facts: Vec::new() };
     }
     let body = body(&event.kind, bytes);
     let placement = match &body {
@@ -256,7 +256,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         },
     };
     let facts = facts(&body);
-    Input { content: Ok(Content::Provider(body)), placement, facts }
+    Input { content: Ok(Content::Payment(body)), placement, facts }
 }
 
 fn object<'e, T: Deserialize<'e>>(bytes: &'e [u8]) -> Result<T, Halt> {

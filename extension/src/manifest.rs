@@ -11,7 +11,7 @@ use extension_contract::*;
 use serde_json::{Map, json};
 
 /// Kinds of Stripe events that the extension handles (requirements 7.3).
-const PROVIDER_KINDS: [&str; 59] = [
+const PAYMENT_KINDS: [&str; 59] = [
     "account.application.deauthorized",
     "account.updated",
     "charge.dispute.closed",
@@ -82,7 +82,7 @@ pub(crate) fn declare() -> Declarations {
         // A catalog defines the product types.
         product_types: Vec::new(),
         collections: collections(),
-        provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
+        payment_kinds: PAYMENT_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
         commands: COMMANDS
             .iter()
             .map(|it| CommandDecl { kind: it.kind.to_owned(), schema: command_schema(it) })

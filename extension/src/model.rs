@@ -1,4 +1,4 @@
-//! The data model of an account: typed rows, keys, times and money, and the only rules that merge provider data into
+//! The data model of an account: typed rows, keys, times and money, and the only rules that merge Stripe's data into
 //! rows.
 //!
 //! Depends on the contract alone. All other layers read and write the account through this module.

@@ -70,12 +70,12 @@ fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) 
         account: Account::new(reader.clone(), Some(opened.account)),
         catalog: Catalog::new(reader, Mode::Test),
         now: question.at,
-        provider_time: question.at,
+        payment_time: question.at,
         business: "",
         event_id: "",
         kind: "query",
         actor: &question.actor,
-        provider: None,
+        payment: None,
         reply_to: None,
     };
     desk.catalog.take_in(opened.catalog, &names);
@@ -458,7 +458,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     })
 }
 
-/// Returns the time at which a purchase was paid, by the provider's clock.
+/// Returns the time at which a purchase was paid, by Stripe's clock.
 fn paid_at(row: &Purchase) -> Fallible<Option<Timestamp>> {
     let details: Details = decode("purchases", &row.id, &row.values.metadata)?;
     Ok(details.counts.and_then(|counted| counted.paid_at.or(counted.completed_at)))
@@ -508,8 +508,8 @@ fn open_tasks(row: &Row, types: &[Rc<TypeDecl>]) -> Fallible<(String, Option<Str
     Ok((row.id.clone(), status.map(str::to_owned), encode(&value)?))
 }
 
-/// Returns a product as in the API: status, subdomain, resources and the provider's ids of the product and its only price are
-/// repeated at the top level (D-04).
+/// Returns a product as in the API: status, subdomain, resources and the Stripe ids of the product and its only
+/// price are repeated at the top level (D-04).
 fn product_json(id: &str, values: &ProductValues) -> Fallible<String> {
     let metadata: Object = decode("products", id, &values.metadata)?;
     let mut out = json!({

@@ -1,4 +1,4 @@
-//! Decides an event: merges a provider's object into the records, or executes a command. Each mechanism has its own
+//! Decides an event: merges an object of the payment source into the records, or executes a command. Each mechanism has its own
 //! file. Only this file, `command` and `commands` name the rules; what several rules do is in `actions`.
 
 mod account;
@@ -40,7 +40,7 @@ mod usage;
 mod usage_pull;
 
 use crate::actions::failed_effect::{tell_operators, unattended_result};
-use crate::actions::fetch::{malformed, read_answer};
+use crate::actions::retrieve::{malformed, read_answer};
 use crate::catalog::price::Interval;
 use crate::desk::Desk;
 use crate::input::actor;
@@ -62,8 +62,8 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         return Err(Halt::Refused(refusal));
     }
     match input.content? {
-        Content::Provider(Body::Price(_)) if is_connected(event) => Ok(Outcome::Ignored(IgnoreReason::NotOurs).into()),
-        Content::Provider(body) => provider(desk, body).map(Verdict::from),
+        Content::Payment(Body::Price(_)) if is_connected(event) => Ok(Outcome::Ignored(IgnoreReason::NotOurs).into()),
+        Content::Payment(body) => payment(desk, body).map(Verdict::from),
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
         Content::Fact(body) => event::decide(desk, &body),
@@ -101,10 +101,10 @@ pub(crate) fn refused(desk: &mut Desk<'_>, event: &Event, refusal: &Refusal) -> 
 
 /// Returns whether the event is from a connected account, whose prices are not the catalog's even if ids are equal.
 fn is_connected(event: &Event) -> bool {
-    event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some())
+    event.payment.as_ref().is_some_and(|facts| facts.connected_account.is_some())
 }
 
-fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
+fn payment(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
     // An event without an account fails here: it lacks an id that would lead to an account.
     if !matches!(body, Body::Unhandled | Body::Malformed(_)) {
         desk.account.owned()?;
@@ -128,7 +128,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::CreditNote(object) => payment::credit_note(desk, &object),
         Body::Deauthorized => connect::deauthorized(desk),
         Body::Thin(event) => thin::decide(desk, &event),
-        // A change of the provider's product does not affect its prices.
+        // A change of the payment source's product does not affect its prices.
         Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
         Body::Malformed(halt) => Err(halt),
@@ -182,9 +182,9 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
         Some(Correlation::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
         Some(Correlation::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Correlation::Compare { subscription }) => compared(desk, subscription, report)?,
-        Some(Correlation::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
+        Some(Correlation::Thin { event, kind }) => thin::retrieved(desk, event, kind, report)?,
         Some(Correlation::SessionOf { subscription }) => session_found::decide(desk, subscription, report)?,
-        Some(Correlation::Retrieve { known, .. }) => fetched(desk, report, known)?,
+        Some(Correlation::Retrieve { known, .. }) => retrieved(desk, report, known)?,
         Some(Correlation::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }
@@ -202,33 +202,33 @@ fn told_if_refused(desk: &mut Desk<'_>, report: &EffectReport, outcome: Outcome)
     }
 }
 
-/// The type of a fetched object.
+/// The type of a retrieved object.
 #[derive(Deserialize)]
 struct ObjectType<'a> {
     #[serde(borrow, default)]
     object: Option<Text<'a>>,
 }
 
-/// Handles the result of a fetch. The fetched snapshot is newer than the snapshots of the events `known`.
-fn fetched(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
+/// Handles the result of a retrieval. The retrieved snapshot is newer than the snapshots of the events `known`.
+fn retrieved(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
     let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
     let object = answer.object.get();
     let kind: ObjectType<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
     match kind.object.as_deref() {
-        Some("subscription") => subscription::fetched(desk, object, answer.date_ms, known),
-        Some("invoice") => invoice::fetched(desk, object, answer.date_ms),
-        Some("charge") => payment::fetched(desk, object),
+        Some("subscription") => subscription::retrieved(desk, object, answer.date_ms, known),
+        Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),
+        Some("charge") => payment::retrieved(desk, object),
         other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),
     }
 }
 
-/// Handles a subscription that was fetched for comparison.
+/// Handles a subscription that was retrieved for comparison.
 fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
     if report.answer.is_err() {
         return unattended_result(desk, report);
     }
     let before = desk.account.get::<SubscriptionRow>(id)?;
-    let outcome = fetched(desk, report, &[])?;
+    let outcome = retrieved(desk, report, &[])?;
     comparison::record(desk, id, before, report)?;
     Ok(outcome)
 }

@@ -133,8 +133,8 @@ fn event() -> Event {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: Some(ProviderFacts {
-            provider: "stripe".to_owned(),
+        payment: Some(PaymentFacts {
+            source: "stripe".to_owned(),
             time: Some(1_000 * at),
             api_version: Some("2025-03-31.basil".to_owned()),
             matched_secret: None,
@@ -142,7 +142,7 @@ fn event() -> Event {
             request_key: None,
             snapshot_event: None,
         }),
-        payload: Payload::Provider(body.to_string().into_bytes()),
+        payload: Payload::Payment(body.to_string().into_bytes()),
     }
 }
 

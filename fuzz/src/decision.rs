@@ -46,7 +46,7 @@ impl Extension for FixedDecision {
             data_version: 1,
             product_types: Vec::new(),
             collections: vec!["notes".to_owned()],
-            provider_kinds: Vec::new(),
+            payment_kinds: Vec::new(),
             commands: Vec::new(),
             effects: vec![effect],
             config: Vec::new(),
@@ -128,7 +128,7 @@ fn event(number: usize, kind: &str, account: Account) -> Event {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Command("{}".to_owned()),
     }
 }

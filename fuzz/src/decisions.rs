@@ -21,7 +21,7 @@ const TEXTS: [&str; 16] = [
     "mail.send",
     "timer.at",
     "account.send",
-    "provider.event",
+    "payment.event",
     "account.erase",
     "name:x",
     "stripe-customer:cus_1",

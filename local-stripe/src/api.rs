@@ -1,6 +1,6 @@
-//! Which endpoints does the API have? The tables of endpoints with their parameters, and the lookup of a request.
+//! The endpoints of the API: tables of endpoints with their parameters, and the lookup of a request.
 //!
-//! Routing, the parameter checks and the tables of `README.md` all use these tables.
+//! Routing, the parameter checks and the tables of `README.md` are all based on them.
 
 pub mod balance;
 pub mod billing;

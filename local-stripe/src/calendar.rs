@@ -1,5 +1,5 @@
-//! How are billing dates computed? Months are counted from the anchor, so after February, an anchor on the 31st returns
-//! to the 31st.
+//! Computes billing dates. Months are counted from the anchor, so an anchor on the 31st returns to the 31st after
+//! February.
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 

@@ -1,4 +1,4 @@
-//! Which error does a refused request return? Stripe's error object.
+//! Stripe's error object, which a refused request returns.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! How are ids made? From the seed and a counter only, with Stripe's alphabet and lengths.
+//! Generates ids from the seed and a counter only, with Stripe's alphabet and lengths.
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

@@ -1,4 +1,4 @@
-//! Which parameters does an endpoint accept? The declarations of its parameters, and the typed values of a request.
+//! Declares the parameters that endpoints accept, and reads the typed values of a request.
 //!
 //! As at Stripe, an undeclared parameter is refused with `parameter_unknown`, and an empty string unsets a parameter.
 

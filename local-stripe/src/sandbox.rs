@@ -1,5 +1,4 @@
-//! How is a request handled? One request after another. A response is returned only after the request's changes are
-//! committed.
+//! Handles requests one after another. A response is returned only after the request's changes are committed.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! How does an object look in an API version? Converts objects of the internal model to the shape of a version.
+//! Converts objects of the internal model to the shape of an API version.
 //!
 //! The model has the newest shape. [`changes::CHANGES`] lists the changes of each version. Rendering undoes the changes
 //! after the requested version, newest first. A new version only needs new rows in this table.

@@ -1,6 +1,6 @@
-//! Where is the account stored? In rows of a SQLite database: in a file that survives kills, or in a temporary
-//! database, which ends with the process and uses the disk only if it outgrows its cache. Each request is one
-//! transaction, and each row has a checksum.
+//! Stores the account in rows of a SQLite database: in a file that survives kills, or in a temporary database, which
+//! ends with the process and uses the disk only if it outgrows its cache. Each request is one transaction, and each row
+//! has a checksum.
 
 mod account;
 mod answers;

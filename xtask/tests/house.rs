@@ -1,5 +1,5 @@
-//! Tests the layout of the repository: which floors a crate may use, the names of crates, and which crate links the
-//! extension.
+//! Tests the layout of the repository: which floors a crate may use, the names of crates, which crate links the extension, and that
+//! the head of each file is a statement.
 
 use component_builder::workspace_root as root;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
 /// Returns the folders of the repository's crates, by the names of the crates.
 fn crates() -> BTreeMap<String, String> {
     let mut manifests = Vec::new();
-    find(&root(), &mut manifests);
+    find(&root(), &|path| path.ends_with("Cargo.toml") && path.parent() != Some(&root()), &mut manifests);
     let crates = manifests.into_iter().filter_map(|manifest| {
         let text = fs::read_to_string(&manifest).expect("a manifest that can be read");
         let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))?.to_owned();
@@ -73,14 +73,14 @@ fn crates() -> BTreeMap<String, String> {
     crates.collect()
 }
 
-fn find(folder: &Path, manifests: &mut Vec<PathBuf>) {
+fn find(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder that can be read") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() && !["target", "dist", "node_modules", ".git", "clients", "fuzz"].contains(&&*name) {
-            find(&path, manifests);
-        } else if name == "Cargo.toml" && folder != root() {
-            manifests.push(path);
+            find(&path, is_wanted, found);
+        } else if is_wanted(&path) {
+            found.push(path);
         }
     }
 }
@@ -155,4 +155,19 @@ fn a_manifest_is_read_by_sections_and_lines() {
     assert_eq!(floor("host-shim/cli"), Some("host-shim/cli"));
     assert_eq!((floor("extension/contract"), floor("local-stripe")), (Some("extension"), Some("local-stripe")));
     assert_eq!((floor("tests/end-to-end"), floor("xtask")), (None, None));
+}
+
+#[test]
+fn the_head_of_each_file_is_a_statement() {
+    let asks = |text: &str| {
+        let head = text.lines().map_while(|line| line.strip_prefix("//!")).collect::<Vec<_>>().join("");
+        head.trim_end().ends_with('?') || head.contains("? ")
+    };
+    assert!(asks("//! How does it work? It reads\n//! a row.\n") && asks("//! Why?\nfn why() {}\n"));
+    assert!(!asks("//! Reads `?all=true`.\n\n// Is this a head?\n"));
+    let mut files = Vec::new();
+    find(&root(), &|path| path.extension().is_some_and(|extension| extension == "rs"), &mut files);
+    assert!(files.len() > 1_000, "{} files", files.len());
+    files.retain(|file| asks(&fs::read_to_string(file).expect("a file that can be read")));
+    assert_eq!(files, [PathBuf::new(); 0], "expected what the file does, instead of a question");
 }

@@ -1,4 +1,4 @@
-//! Which site did a request come from? Pages of other sites must change nothing.
+//! Recognizes requests that a page of another site may have sent. Such pages must not change anything.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName};

@@ -3,7 +3,7 @@
 
 pub use crate::bindings::exports::solobase::products::events::{
     self, ClaimChange, ClaimRelease, ClaimTake, Decision, DeferReason, Delivery, EffectFailure, EffectFailureClass,
-    EffectReport, Event, IgnoreReason, Outcome, Payload, ProductChange, ProviderFacts, Reply, Usage,
+    EffectReport, Event, IgnoreReason, Outcome, Payload, PaymentFacts, ProductChange, Reply, Usage,
 };
 pub use crate::bindings::exports::solobase::products::manifest::{
     self, CommandDecl, ConfigDecl, ConfigType, Declarations, EffectDecl, TypeDecl,

@@ -212,15 +212,15 @@ macro_rules! crossing {
         $crate::cross_record!(ConfigDecl { key, value_type, required, default_value, env, description });
         $crate::cross_record!(
             Declarations {
-                name, version, data_version, product_types, collections, provider_kinds, commands, effects, config
+                name, version, data_version, product_types, collections, payment_kinds, commands, effects, config
             }
         );
 
         // schemas and events
         $crate::cross_record!(Candidate { by, current, proposed });
         $crate::cross_record!(
-            ProviderFacts {
-                provider, time, api_version, matched_secret, connected_account, request_key, snapshot_event
+            PaymentFacts {
+                source, time, api_version, matched_secret, connected_account, request_key, snapshot_event
             }
         );
         $crate::cross_record!(ProductChange { before, after });
@@ -231,7 +231,7 @@ macro_rules! crossing {
         $crate::cross_record!(EffectReport { key, generation, attempts, context, answer });
         $crate::cross_record!(
             Event {
-                id, source, kind, business, account, livemode, received_at, attempt, actor, reply_to, provider, payload
+                id, source, kind, business, account, livemode, received_at, attempt, actor, reply_to, payment, payload
             }
         );
         $crate::cross_variant!(IgnoreReason [UnhandledKind NotOurs WrongMode NoChange] []);
@@ -240,11 +240,11 @@ macro_rules! crossing {
         $crate::cross_variant!(Reply [] [Answer Refused]);
         $crate::cross_record!(Decision { outcome, reply, changes, facts, claims, effects, cancel });
 
-        // Moves a provider's body whole, instead of converting its list of bytes.
+        // Moves the body of the payment source whole, instead of converting its list of bytes.
         impl Cross<$crate::Payload> for wire::Payload {
             fn cross(self) -> $crate::Payload {
                 match self {
-                    wire::Payload::Provider(body) => $crate::Payload::Provider(body),
+                    wire::Payload::Payment(body) => $crate::Payload::Payment(body),
                     wire::Payload::Product(change) => $crate::Payload::Product(Box::new(change.cross())),
                     wire::Payload::Command(body) => $crate::Payload::Command(body),
                     wire::Payload::Usage(usage) => $crate::Payload::Usage(usage.cross()),
@@ -258,7 +258,7 @@ macro_rules! crossing {
         impl Cross<wire::Payload> for $crate::Payload {
             fn cross(self) -> wire::Payload {
                 match self {
-                    $crate::Payload::Provider(body) => wire::Payload::Provider(body),
+                    $crate::Payload::Payment(body) => wire::Payload::Payment(body),
                     $crate::Payload::Product(change) => wire::Payload::Product((*change).cross()),
                     $crate::Payload::Command(body) => wire::Payload::Command(body),
                     $crate::Payload::Usage(usage) => wire::Payload::Usage(usage.cross()),

@@ -8,12 +8,12 @@ use crate::types::{Account, Actor, Failure, Json, Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Properties of a provider's event or response, as the host read them.
+/// Facts about an event or a response of the payment source, as the host read them.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ProviderFacts {
-    /// Provider, `stripe`.
-    pub provider: String,
-    /// The provider's time: an event's `created`, a response's date.
+pub struct PaymentFacts {
+    /// Payment source, `stripe`.
+    pub source: String,
+    /// The source's time: an event's `created`, a response's date.
     pub time: Option<Timestamp>,
     /// API version that determines the object's shape.
     pub api_version: Option<String>,
@@ -108,8 +108,8 @@ pub struct EffectReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payload {
-    /// A provider's whole request body, byte for byte as signed.
-    Provider(Vec<u8>),
+    /// The whole request body of the payment source, byte for byte as signed.
+    Payment(Vec<u8>),
     /// A change of a product.
     Product(Box<ProductChange>),
     /// A request to the API, valid against the schema declared for its kind.
@@ -131,13 +131,13 @@ pub struct Event {
     pub id: String,
     /// Origin: an intake (`stripe`, `api`), or `products`, `timer`, `message` or `effects`.
     pub source: String,
-    /// The provider's event type, `product.created`, or the kind of a command or effect.
+    /// The payment source's event type, `product.created`, or the kind of a command or effect.
     pub kind: String,
     /// Business whose catalog, configuration and data apply.
     pub business: String,
-    /// Account, if the envelope names it; `None` for a provider's event, whose account `account.open` finds.
+    /// Account, if the envelope names it; `None` for an event of the payment source, whose account `account.open` finds.
     pub account: Option<Account>,
-    /// True for live mode, false for test mode: as stated by a provider's event, otherwise the mode of the host.
+    /// True for live mode, false for test mode: as stated by an event of the payment source, otherwise the mode of the host.
     pub livemode: Option<bool>,
     /// Time at which the host stored the event. All changes that the event causes have this time.
     pub received_at: Timestamp,
@@ -147,13 +147,13 @@ pub struct Event {
     pub actor: Actor,
     /// Caller that waits for a reply.
     pub reply_to: Option<String>,
-    /// The provider's properties; `None` if no provider is involved.
-    pub provider: Option<ProviderFacts>,
+    /// Facts of the payment source; `None` for an event that is not from it.
+    pub payment: Option<PaymentFacts>,
     /// Content.
     pub payload: Payload,
 }
 
-/// Whether a provider's object belongs to this business, judged by its prices or by a metadata key.
+/// Whether an object of the payment source belongs to this business, judged by its prices or by a metadata key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
@@ -171,7 +171,7 @@ pub enum Mark {
 pub struct Placement {
     /// Claim keys, strongest first.
     pub keys: Vec<String>,
-    /// Account that the object's metadata names, only for events of our own provider account; `platform` for an object
+    /// Account that the object's metadata names, only for events of our own account at the payment source; `platform` for an object
     /// of the catalog.
     pub account: Option<Account>,
     /// Whether the object belongs to this business.

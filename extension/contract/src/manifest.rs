@@ -2,6 +2,7 @@
 
 use crate::effects::RetryPolicy;
 use crate::types::Json;
+use serde::{Deserialize, Serialize};
 
 /// A built-in product type of the extension; a catalog may define more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct TypeDecl {
 }
 
 /// A kind of effect that a provider carries out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectDecl {
     /// Kind, for example `bucket.ensure`.
     pub kind: String,
@@ -37,7 +38,8 @@ pub struct CommandDecl {
 }
 
 /// Type of a configuration value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ConfigType {
     /// Text.
     Text,
@@ -50,7 +52,7 @@ pub enum ConfigType {
 }
 
 /// A configuration key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigDecl {
     /// Key, for example `aws_region`.
     pub key: String,
@@ -80,8 +82,8 @@ pub struct Declarations {
     pub product_types: Vec<TypeDecl>,
     /// Names of the record collections.
     pub collections: Vec<String>,
-    /// Kinds of provider events that the extension handles. The host ignores other kinds without calling the extension.
-    pub provider_kinds: Vec<String>,
+    /// Kinds of the payment source's events that the extension handles. The host ignores other kinds without calling the extension.
+    pub payment_kinds: Vec<String>,
     /// Commands that the host offers in its API.
     pub commands: Vec<CommandDecl>,
     /// Kinds of effects that providers carry out.

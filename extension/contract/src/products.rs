@@ -53,7 +53,7 @@ pub struct Grant {
 /// A price of the catalog: a small typed row, so that handling a webhook event does not parse a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
-    /// The provider's id.
+    /// The payment source's id.
     pub id: String,
     /// Id of the product sold.
     pub product_id: String,

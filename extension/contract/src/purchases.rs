@@ -26,7 +26,7 @@ pub enum PurchaseStatus {
 pub struct LineItem {
     /// Id of the product.
     pub product_id: String,
-    /// Id of the provider's price; `None` for a price created for this purchase.
+    /// Id of the payment source's price; `None` for a price created for this purchase.
     pub price_id: Option<String>,
     /// Product name at the time of the purchase.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct LineItem {
 /// The writable part of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurchaseValues {
-    /// Payment provider: `stripe` or `manual`.
+    /// Payment source: `stripe` or `manual`.
     pub provider: String,
     /// Id of the checkout session, once created; unique.
     pub session_id: Option<String>,

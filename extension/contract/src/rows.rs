@@ -11,7 +11,7 @@ use crate::types::{Account, Json, RowVersion, Timestamp};
 pub enum RowKey {
     /// A product, by its id.
     Product(String),
-    /// A price of the catalog, by the provider's id; only in the account `platform`.
+    /// A price of the catalog, by the payment source's id; only in the account `platform`.
     Price(String),
     /// A purchase, by its id.
     Purchase(String),
@@ -134,7 +134,7 @@ pub struct StoredRow {
 pub enum CatalogKey {
     /// A product of the catalog; product types and policies are products, too.
     Product(String),
-    /// A price, by the provider's id.
+    /// A price, by the payment source's id.
     Price(String),
     /// A configuration value, by its declared key.
     Setting(String),

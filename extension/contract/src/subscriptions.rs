@@ -1,9 +1,9 @@
-//! Subscriptions of the account, one row for each subscription at the provider.
+//! Subscriptions of the account, one row for each subscription at the payment source.
 
 use crate::types::{Json, RowVersion, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Status of a subscription, with the provider's values.
+/// Status of a subscription, with the payment source's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
@@ -33,16 +33,16 @@ pub enum SnapshotRank {
     Created,
     /// From an `updated` event.
     Updated,
-    /// Fetched from the provider.
+    /// Fetched from the payment source.
     Retrieved,
     /// From a `deleted` event.
     Deleted,
 }
 
-/// Identifies the snapshot of a provider's object that a row is based on.
+/// Identifies the snapshot of a payment source's object that a row is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The provider's time of the snapshot.
+    /// The payment source's time of the snapshot.
     pub at: Timestamp,
     /// Rank within that second.
     pub rank: SnapshotRank,
@@ -53,9 +53,9 @@ pub struct Snapshot {
 /// An item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionItem {
-    /// The provider's id of the item.
+    /// The payment source's id of the item.
     pub id: String,
-    /// The provider's id of the price.
+    /// The payment source's id of the price.
     pub price_id: String,
     /// Number of units.
     pub quantity: u32,
@@ -68,7 +68,7 @@ pub struct SubscriptionItem {
 /// The writable part of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionValues {
-    /// The provider's id of the customer.
+    /// The payment source's id of the customer.
     pub customer_id: String,
     /// Status.
     pub status: SubscriptionStatus,
@@ -91,7 +91,7 @@ pub struct SubscriptionValues {
 /// A stored subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
-    /// The provider's id, or the extension's own if there is no provider.
+    /// The payment source's id, or the extension's own if there is none.
     pub id: String,
     /// Values.
     pub values: SubscriptionValues,

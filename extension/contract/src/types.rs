@@ -73,7 +73,7 @@ pub enum ActorKind {
     Service,
     /// Another extension.
     Extension,
-    /// A provider, a timer or the host itself.
+    /// The payment source, a timer or the host itself.
     System,
 }
 
@@ -91,7 +91,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Returns the actor for a provider, a timer or the host itself.
+    /// Returns the actor for the payment source, a timer or the host itself.
     pub fn system() -> Self {
         Actor { kind: ActorKind::System, subject: String::new(), roles: Vec::new() }
     }
@@ -187,7 +187,7 @@ pub enum Refusal {
     Invalid(Vec<FieldError>),
     /// The status is unknown.
     UnknownStatus(String),
-    /// No product has this price of the provider.
+    /// No product has this price of the payment source.
     UnknownPrice(String),
     /// The event belongs to this business, but no account claimed it until its parking time ended; set by the host.
     Unclaimed,

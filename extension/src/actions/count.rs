@@ -37,7 +37,7 @@ pub(crate) fn count(
     at: Timestamp,
 ) -> Ruled<()> {
     let period = period_of(standing, key, decl, at);
-    let mut counter = desk.account.fetch::<Counter>(key)?.unwrap_or_default();
+    let mut counter = desk.account.row::<Counter>(key)?.unwrap_or_default();
     if counter.add(period.start, amount) {
         let used = counter.used(period.start);
         desk.account.put(key, counter);

@@ -21,7 +21,7 @@ pub(crate) fn count_by_day(desk: &mut Desk<'_>, standing: &AccountStanding, usag
     }
     let start = part_of_day(standing, usage.at);
     let id = MeterDay::id_of(&usage.meter, start);
-    let mut day = desk.account.fetch::<MeterDay>(&id)?.unwrap_or_default();
+    let mut day = desk.account.row::<MeterDay>(&id)?.unwrap_or_default();
     (day.meter, day.start) = (usage.meter.clone(), start);
     day.counted = day.counted.saturating_add(usage.quantity);
     desk.account.put(&id, day);

@@ -34,13 +34,13 @@ pub(crate) fn register(desk: &mut Desk<'_>, payload: &Value) -> Ruled<()> {
     }
 }
 
-/// Requests the provider's portal page for the customer.
+/// Requests Stripe's portal page for the customer.
 pub(crate) fn open_portal(desk: &mut Desk<'_>, return_url: String) -> Ruled<()> {
     let awaits = AwaitsPortal { reply_to: desk.reply_to.cloned(), return_url };
     if let Some(customer) = customer(desk)? {
         return request_portal(desk, &customer, 0, &awaits);
     }
-    if let Some(mut request) = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)? {
+    if let Some(mut request) = desk.account.row::<CustomerRequest>(CustomerRequest::ID)? {
         request.portals.push(awaits);
         desk.account.put(CustomerRequest::ID, request);
         return Ok(());
@@ -50,7 +50,7 @@ pub(crate) fn open_portal(desk: &mut Desk<'_>, return_url: String) -> Ruled<()> 
 
 /// Requests a checkout as soon as its customer exists.
 pub(crate) fn open_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value) -> Ruled<()> {
-    let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else { return Ok(()) };
+    let Some(mut row) = desk.account.row::<PurchaseRow>(id)? else { return Ok(()) };
     row.details.awaits_customer = Some(AwaitsCustomer { checkout: payload.clone(), reply_to: desk.reply_to.cloned() });
     desk.account.put(id, row);
     match is_customer_requested(desk)? {
@@ -75,7 +75,7 @@ pub(crate) fn waiting_checkouts(desk: &mut Desk<'_>) -> Ruled<Vec<String>> {
 }
 
 fn is_customer_requested(desk: &mut Desk<'_>) -> Ruled<bool> {
-    Ok(desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.is_some())
+    Ok(desk.account.row::<CustomerRequest>(CustomerRequest::ID)?.is_some())
 }
 
 pub(crate) fn request_customer_for_portal(desk: &mut Desk<'_>, awaits: AwaitsPortal) -> Ruled<()> {
@@ -109,7 +109,7 @@ fn request_customer(
     Ok(())
 }
 
-/// Requests the provider's portal page for a customer. `number` distinguishes several requests of one event.
+/// Requests Stripe's portal page for a customer. `number` distinguishes several requests of one event.
 pub(crate) fn request_portal(desk: &mut Desk<'_>, customer: &str, number: usize, awaits: &AwaitsPortal) -> Ruled<()> {
     let asked_by = desk.event_hash();
     let asked_by = if number == 0 { asked_by } else { format!("{asked_by}-{number}") };

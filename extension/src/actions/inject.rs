@@ -1,6 +1,6 @@
-//! Injects an object that was fetched as a provider event, so that the host places it by its content.
+//! Injects an object that was retrieved as an event of the payment source, so that the host places it by its content.
 
-use super::fetch::FetchResult;
+use super::retrieve::RetrieveResult;
 use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
@@ -10,7 +10,7 @@ use extension_contract::EffectReport;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Payload of `provider.event`: the event that the host is to process.
+/// Payload of `payment.event`: the event that the host is to process.
 #[derive(Serialize)]
 struct InjectedEvent<'a> {
     id: &'a str,
@@ -24,15 +24,15 @@ struct InjectedEvent<'a> {
     api_version: Option<String>,
 }
 
-/// Injects a fetched object as an event of the given kind.
+/// Injects a retrieved object as an event of the given kind.
 pub(crate) fn inject(
     desk: &mut Desk<'_>,
     event: &str,
     kind: &str,
     report: &EffectReport,
-    answer: &FetchResult<'_>,
+    answer: &RetrieveResult<'_>,
 ) -> Ruled<()> {
-    let facts = desk.provider.cloned().unwrap_or_default();
+    let facts = desk.payment.cloned().unwrap_or_default();
     let payload = InjectedEvent {
         id: event,
         kind,

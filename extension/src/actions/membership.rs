@@ -9,7 +9,7 @@ pub(crate) fn record_event(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
     if desk.catalog.settings()?.campaigns.is_none() {
         return Ok(());
     }
-    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    let mut known = desk.account.row::<Membership>(Membership::ID)?.unwrap_or_default();
     if !known.events.iter().any(|known| known == event) {
         known.events.push(event.to_owned());
         desk.account.put(Membership::ID, known);

@@ -28,9 +28,9 @@ pub(crate) use sync::{Wanted, request_missing};
 
 /// What putting a product has led to.
 pub(crate) struct Put {
-    /// Whether a price is being created at the provider.
+    /// Whether a price is being created at Stripe.
     pub is_syncing: bool,
-    /// The provider's ids of prices that were on sale and are no longer.
+    /// The Stripe ids of prices that were on sale and are no longer.
     pub dropped: Vec<String>,
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()>
 }
 
 /// Puts one product into the catalog and updates the default plans. Returns true if a price of the product is being
-/// created at the provider; then the caller in `reply_to` receives the reply afterwards.
+/// created at Stripe; then the caller in `reply_to` receives the reply afterwards.
 pub(crate) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
@@ -192,13 +192,13 @@ pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<String
     Ok(row.values.active.then_some(prices))
 }
 
-/// Puts a product; stores its prices, or requests their creation at the provider. Prices that it no longer has go off sale.
+/// Puts a product; stores its prices, or requests their creation at Stripe. Prices that it no longer has go off sale.
 pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<Put> {
     check(desk, id, &proposed)?;
     let current = desk.catalog.product(id)?;
     let stored = current.as_ref().map(|_| desk.catalog.metadata(id)).transpose()?;
     let sync_failed = match &current {
-        Some(current) => sync::keep_provider_ids(current, &mut proposed)?,
+        Some(current) => sync::keep_stripe_ids(current, &mut proposed)?,
         None => false,
     };
     // A withdrawn product has released its values, and another product may have them now.
@@ -223,8 +223,8 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
     }
     save(desk, id, &proposed.values)?;
     if wants_sync {
-        let at_provider = Some(&proposed.provider_metadata).filter(|metadata| !metadata.is_empty());
-        let wanted = Wanted { values: &proposed.values, metadata: &proposed.metadata, at_provider };
+        let at_stripe = Some(&proposed.stripe_metadata).filter(|metadata| !metadata.is_empty());
+        let wanted = Wanted { values: &proposed.values, metadata: &proposed.metadata, at_stripe };
         sync::request_missing(desk, id, wanted, reply_to)?;
     }
     Ok(Put { is_syncing: wants_sync, dropped })
@@ -271,7 +271,7 @@ pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
         if !terms.former.is_empty() || terms.provider.is_some() {
             price.terms = encode(&terms)?;
         }
-        price.active &= !terms.provider.is_some_and(|provider| provider.withdrawn);
+        price.active &= !terms.provider.is_some_and(|at_stripe| at_stripe.withdrawn);
     }
     if current.is_none_or(|current| **current != price) {
         let key = CatalogKey::Price(price.id.clone());

@@ -97,7 +97,7 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
         covered_micros,
     };
     let id = date(usage.at);
-    let mut day = desk.account.fetch::<UsageDay>(&id)?.unwrap_or_default();
+    let mut day = desk.account.row::<UsageDay>(&id)?.unwrap_or_default();
     day.start = day_of(usage.at);
     day.uses.add(used.clone());
     desk.account.put(&id, day);
@@ -130,7 +130,7 @@ fn share_of(catalog: &Catalog<'_>, product: &str) -> Ruled<Option<Share>> {
 /// Adds a measurement to the row of its request in the log.
 fn log(desk: &mut Desk<'_>, usage: &Usage, cost: &Cost, used: &Use, month: &str) -> Ruled<()> {
     let id = UsageRequest::id_of(usage.at, &usage.id);
-    let mut request = desk.account.fetch::<UsageRequest>(&id)?.unwrap_or_default();
+    let mut request = desk.account.row::<UsageRequest>(&id)?.unwrap_or_default();
     (request.request, request.at, request.month) = (usage.id.clone(), usage.at, month.to_owned());
     request.attributes.extend(usage.attributes.iter().cloned());
     let quantity = request.quantities.entry(usage.meter.clone()).or_default();
@@ -148,7 +148,7 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
     for at in [at, desk.now] {
         let (start, end) = month_of(at);
         let id = rfc3339(start)[..7].to_owned();
-        match desk.account.fetch::<UsageMonth>(&id)? {
+        match desk.account.row::<UsageMonth>(&id)? {
             Some(month) if month.closed => {}
             Some(month) => return Ok((id, month)),
             // A past month without usage counts as closed.
@@ -159,7 +159,7 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
     // The current month is closed because the clock went back: uses the following month.
     let (start, end) = month_of(month_of(desk.now).1);
     let id = rfc3339(start)[..7].to_owned();
-    let month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
+    let month = desk.account.row::<UsageMonth>(&id)?.unwrap_or_default();
     Ok((id, UsageMonth { start, end, ..month }))
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn counted_until(desk: &mut Desk<'_>) -> Ruled<Option<Timestamp>> {
 
 /// Begins a pull. Fails if one is running.
 pub(crate) fn begin(desk: &mut Desk<'_>, source: &UsageSource, reply_to: Option<String>) -> Ruled<()> {
-    let mut sync = desk.account.fetch::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
+    let mut sync = desk.account.row::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
     if sync.is_running(desk.now) {
         let text = format!("usage is being read since {}", rfc3339(sync.asked_at));
         return Err(Refusal::BadTransition(text).into());

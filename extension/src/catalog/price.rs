@@ -1,5 +1,4 @@
-//! The prices of a product: one price for each billing interval, with the provider's id once the provider has the
-//! price.
+//! The prices of a product: one price for each billing interval, with its id at Stripe once Stripe has the price.
 
 use super::mistakes::Mistakes;
 use super::words::{ID_BYTES, escaped, one_of};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Member of a product's metadata with its prices by interval.
 pub(crate) const PRICES: &str = "prices";
-/// Member of a product's metadata with the provider's id of its only price.
+/// Member of a product's metadata with the Stripe id of its only price.
 pub(crate) const PRICE_ID: &str = "stripe_price_id";
 /// Members of one of the prices of a product.
 const MEMBERS: [&str; 2] = ["amount", "id"];
@@ -97,11 +96,11 @@ impl Interval {
 pub(crate) struct ProductPrice {
     pub interval: Interval,
     pub amount: Money,
-    /// The provider's id; `None` until the price is created at the provider.
+    /// The price's id at Stripe; `None` until the price is created there.
     pub id: Option<String>,
 }
 
-/// A mode of the provider. A price has another id in each.
+/// A mode of Stripe. A price has another id in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Live,
@@ -186,7 +185,7 @@ fn may_be_id(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|id| (1..=ID_BYTES).contains(&id.len()))
 }
 
-/// Reads the provider's id of a price: one id for both modes, or one for each mode.
+/// Reads the Stripe id of a price: one id for both modes, or one for each mode.
 fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String>> {
     match written {
         None | Some(Value::Null) => Ok(None),
@@ -227,7 +226,7 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
     })
 }
 
-/// Returns the provider's id of a product's only price; `None` if it has no id yet, or the product has several prices.
+/// Returns the Stripe id of a product's only price; `None` if it has no id yet, or the product has several prices.
 pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<String> {
     let of_platform = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
     // The currency is not asked for.
@@ -237,7 +236,7 @@ pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<Strin
     })
 }
 
-/// Sets the provider's id of a price.
+/// Sets the Stripe id of a price.
 pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     match metadata.get_mut(PRICES).and_then(|prices| prices.get_mut(interval.name())) {
         Some(Value::Object(price)) => drop(price.insert("id".to_owned(), json!(id))),

@@ -28,8 +28,8 @@ pub(crate) struct Proposed {
     pub is_default: bool,
     /// Whether the values wait for an operator's approval before usage costs them.
     pub waits: bool,
-    /// The product's metadata at the payment provider, for its creation there.
-    pub provider_metadata: Map<String, Value>,
+    /// The product's metadata at Stripe, for its creation there.
+    pub stripe_metadata: Map<String, Value>,
 }
 
 impl Proposed {
@@ -117,7 +117,7 @@ fn normalise_with(
     };
     let is_given = body.get("id").is_some_and(|id| !id.is_null());
     let id = mistakes.note(is_given.then(|| required_text(body, "id")).transpose(), "")?.flatten();
-    let (Some(decl), Some((metadata, provider_metadata)), Some(mut common)) = (decl, of_type, common) else {
+    let (Some(decl), Some((metadata, stripe_metadata)), Some(mut common)) = (decl, of_type, common) else {
         mistakes.finish()?;
         return Err(internal("a product without a mistake has its members".to_owned()));
     };
@@ -144,7 +144,7 @@ fn normalise_with(
         filters,
         metadata: encode(&metadata)?,
     };
-    Ok(Proposed { id, decl, values, metadata, is_default, waits: false, provider_metadata })
+    Ok(Proposed { id, decl, values, metadata, is_default, waits: false, stripe_metadata })
 }
 
 /// Collects the metadata of a product: `metadata`, `features` and the members beside them.
@@ -169,7 +169,7 @@ fn gathered_metadata(body: &Map<String, Value>, mistakes: &mut Mistakes) -> Map<
     metadata
 }
 
-/// Checks the metadata of a product against its type. Returns it in stored form, with the metadata at the provider.
+/// Checks the metadata of a product against its type. Returns it in stored form, with the metadata at Stripe.
 fn with_type(
     catalog: &Catalog<'_>,
     by: ActorKind,
@@ -194,8 +194,8 @@ fn with_type(
     if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
         return Err(wrong_field(&format!("/metadata/{PRICE_ID}"), FieldErrorCode::OutOfRange, "", "at least 1 byte"));
     }
-    let provider_metadata = provider_metadata(decl, body.get(STRIPE_METADATA), &metadata)?;
-    Ok((metadata, provider_metadata))
+    let stripe_metadata = stripe_metadata(decl, body.get(STRIPE_METADATA), &metadata)?;
+    Ok((metadata, stripe_metadata))
 }
 
 /// Gives a new product the fields that it has no value for and that its name can give.
@@ -324,24 +324,24 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
     Ok(())
 }
 
-/// Member of a product with its metadata at the payment provider.
+/// Member of a product with its metadata at Stripe.
 const STRIPE_METADATA: &str = "stripe_metadata";
 
-/// Returns the metadata at the provider, which consists of texts. Fails if it does not agree with the metadata of the catalog
+/// Returns the metadata at Stripe, which consists of texts. Fails if it does not agree with the metadata of the catalog
 /// (BOT-11).
-fn provider_metadata(
+fn stripe_metadata(
     decl: &TypeDecl,
-    provider_metadata: Option<&Value>,
+    stripe_metadata: Option<&Value>,
     metadata: &Map<String, Value>,
 ) -> Ruled<Map<String, Value>> {
-    let provider_metadata = match provider_metadata {
+    let stripe_metadata = match stripe_metadata {
         None | Some(Value::Null) => return Ok(Map::new()),
-        Some(Value::Object(provider_metadata)) => provider_metadata,
+        Some(Value::Object(stripe_metadata)) => stripe_metadata,
         Some(_) => {
             return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "", "an object"));
         }
     };
-    for (key, value) in provider_metadata {
+    for (key, value) in stripe_metadata {
         let path = format!("/{STRIPE_METADATA}/{key}");
         let Some(text) = value.as_str() else {
             return Err(wrong_field(&path, FieldErrorCode::WrongType, "", "a text, as Stripe keeps it"));
@@ -356,7 +356,7 @@ fn provider_metadata(
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, expected));
         }
     }
-    Ok(provider_metadata.clone())
+    Ok(stripe_metadata.clone())
 }
 
 /// Checks that a body with one price does not contradict the first of the product's `prices`, which would have precedence.

@@ -1,5 +1,6 @@
-//! Addresses to which the payment provider's pages lead back. A path, such as `/billing`, is a path of the business's site: whoever
-//! carries out the effect puts the site's address before it, so the catalog and the decisions are the same on every host.
+//! Addresses to which Stripe's pages lead back. A path, such as `/billing`, is a path of the business's site: whoever
+//! carries out the effect puts the site's address before it, so the catalog and the decisions are the same on every
+//! host.
 
 use super::product::text;
 use crate::model::halt::{Ruled, wrong_field};

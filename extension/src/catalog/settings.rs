@@ -54,7 +54,7 @@ macro_rules! policies {
 
 policies! {
     policies: {
-        /// Payment provider.
+        /// Payment source.
         provider: String = "stripe".to_owned();
         /// Currency of all prices.
         currency: String = "usd".to_owned();
@@ -84,11 +84,11 @@ policies! {
         return_url: String = "/billing".to_owned();
         /// Allowed origins of return URLs.
         origins: Vec<String> = Vec::new();
-        /// Time without events after which a subscription is fetched and compared; by default it is not compared.
+        /// Time without events after which a subscription is retrieved and compared; by default it is not compared.
         compare_after: Option<Span> = None;
         /// Time from the closure of an account to the erasure of its personal data; by default the data is not erased.
         erase_after: Option<Span> = None;
-        /// Maximum delay of a provider's event about which the account still receives a mail (S25). The default is the time
+        /// Maximum delay of a Stripe event about which the account still receives a mail (S25). The default is the time
         /// for which Stripe retries deliveries, so that processing the backlog of an outage sends no mails.
         mail_within: Span = Span::days(3);
         /// Time after the payment for which an item waits for the plan that it requires; then it is refunded (S113).
@@ -96,11 +96,11 @@ policies! {
         /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
         /// grants.
         suspend_on_pause: Vec<Pause> = Vec::new();
-        /// Whether the objects of thin events are fetched; thin events are refused by default.
+        /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
-        /// Whether prices are created at the provider. If false, products refer to existing prices by the provider's id.
+        /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
         sync_prices: bool = true;
-        /// When a customer is created at the provider.
+        /// When a customer is created at Stripe.
         customer_creation: CustomerCreation = CustomerCreation::Checkout;
     }
     clauses: {
@@ -143,7 +143,7 @@ impl Default for Settings {
 /// For each command or query, the roles of an organization's members that may use it.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
 
-/// When a customer is created at the provider.
+/// When a customer is created at Stripe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CustomerCreation {
@@ -187,7 +187,7 @@ impl Settings {
     }
 }
 
-/// The payment providers for which effects exist.
+/// The payment sources for which effects exist.
 pub(crate) const PROVIDERS: [&str; 1] = ["stripe"];
 
 /// Queries about an account, as named in roles.

@@ -43,7 +43,7 @@ pub(crate) struct Terms {
     /// The conditions that a later catalog has replaced, oldest first. What was sold before keeps them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerConditions>,
-    /// The newest snapshot of whether the provider sells the price; `None` if there is no snapshot.
+    /// The newest snapshot of whether Stripe sells the price; `None` if there is no snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
 }
@@ -118,8 +118,9 @@ impl Terms {
         FormerConditions { until, requires_plan, condition, conditions, item, split }
     }
 
-    /// Takes over what the published terms know: the conditions that these terms replace at a time, those that were replaced before,
-    /// and the provider's state, so that loading the catalog does not reactivate a withdrawn price.
+    /// Takes over what the published terms know: the conditions that these terms replace at a time, those that were
+    /// replaced before, and the price's state at Stripe, so that loading the catalog does not reactivate a withdrawn
+    /// price.
     pub fn after(mut self, published: &Terms, at: Timestamp) -> Terms {
         self.provider = published.provider.or(self.provider);
         self.former.clone_from(&published.former);

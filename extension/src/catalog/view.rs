@@ -135,7 +135,7 @@ impl<'h> Catalog<'h> {
         Ok(metadata)
     }
 
-    /// Returns a price by the provider's id.
+    /// Returns a price by its id at Stripe.
     pub fn price(&self, id: &str) -> Ruled<Option<Rc<CatalogPrice>>> {
         if let Some(known) = self.prices.borrow().get(id) {
             return Ok(known.clone());
@@ -144,7 +144,7 @@ impl<'h> Catalog<'h> {
         Ok(self.prices.borrow().get(id).cloned().flatten())
     }
 
-    /// Returns prices by the provider's ids, in the order of the ids, read in one call.
+    /// Returns prices by their ids at Stripe, in the order of the ids, read in one call.
     pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Rc<CatalogPrice>>>> {
         if ids.clone().any(|id| !self.prices.borrow().contains_key(id)) {
             self.load(&ids.clone().map(|id| CatalogKey::Price(id.clone())).collect::<Vec<_>>())?;

@@ -1,4 +1,4 @@
-//! Finds the account's customer at the payment provider.
+//! Finds the account's customer at Stripe.
 
 use crate::desk::Desk;
 use crate::model::gather::gather;

@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub(crate) struct PlanInForce {
     /// Product id.
     pub product_id: String,
-    /// The provider's price id; `None` for a default plan.
+    /// Stripe's price id; `None` for a default plan.
     pub price_id: Option<String>,
     /// Rank within the family.
     pub rank: i64,

@@ -228,8 +228,8 @@ fn is_effective(
         && terms.item.as_ref().and_then(|item| items.get(item)).is_none_or(|holder| holder.id == source)
 }
 
-/// Returns the holder of each item: of those who have paid for it and whose conditions are met, the earliest by the provider's
-/// clock, then the smallest id. If nobody meets the conditions, the earliest of those who have paid.
+/// Returns the holder of each item: of those who have paid for it and whose conditions are met, the earliest by
+/// Stripe's clock, then the smallest id. If nobody meets the conditions, the earliest of those who have paid.
 fn items(
     subscriptions: &[SubscriptionFacts],
     bought: &[OneTimeItem],

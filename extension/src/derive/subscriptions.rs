@@ -302,9 +302,8 @@ pub(crate) fn facts(
         let grace_end = grace_end(&row, &billing, settings.grace);
         let frozen_at = frozen_at(&row, &billing);
         let lost_at = lost_at(&row, grace_end, settings, now).into_iter().chain(frozen_at).min();
-        // A superseded subscription that is being ended grants nothing, even if the subscription that superseded it
-        // ends.
-        let mut gives = if billing.beaten || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
+        // A refused subscription that is being ended grants nothing, even if the one that was kept ends.
+        let mut gives = if billing.refused || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
         let mut before: Vec<(Rc<CatalogPrice>, u32)> = Vec::new();
         for (price, quantity) in &mut gives {
             *price = price.clone().sold_at(row.sold_at(&price.id).unwrap_or(row.first_at))?;

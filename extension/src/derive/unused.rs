@@ -33,8 +33,9 @@ pub(crate) fn back_by_invoice(
 /// Precision of the weights of lines.
 const WHOLE: i128 = 1_000_000_000;
 
-/// Returns the money that was received until a time for the rest of a period, by currency, rounded down: at the provider, or with
-/// `is_by_hand` outside of it. `is_counted` chooses the lines by their prices. Reads all invoices and payments of the account.
+/// Returns the money that was received until a time for the rest of a period, by currency, rounded down: at Stripe, or
+/// with `is_by_hand` outside of it. `is_counted` chooses the lines by their prices. Reads all invoices and payments of
+/// the account.
 pub(crate) fn rest(
     desk: &mut Desk<'_>,
     subscription: &str,

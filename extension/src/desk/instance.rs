@@ -266,7 +266,7 @@ impl Instance {
         }
         let adds = self.contribution();
         if is_new || adds != self.record.adds {
-            let mut summary: Summary = account.fetch(Summary::ID)?.unwrap_or_default();
+            let mut summary: Summary = account.row(Summary::ID)?.unwrap_or_default();
             summary.replace(&self.record.adds, &adds);
             if is_new {
                 summary.count(&self.values.product_type);

@@ -67,7 +67,7 @@ mod tests {
             attempt: 1,
             actor,
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Command("{}".to_owned()),
         }
     }

@@ -1,4 +1,4 @@
-//! Extracts the ids from a provider's object: the claim keys that lead to its account, and the rows that it is about.
+//! Extracts the ids from a Stripe object: the claim keys that lead to its account, and the rows that it is about.
 
 use super::stripe::{self, Metadata, id_of};
 use crate::model::gather::sort_by;
@@ -38,7 +38,7 @@ fn non_empty(id: &str) -> Option<&str> {
     Some(id).filter(|id| !id.is_empty())
 }
 
-/// A provider's object that contains ids.
+/// A Stripe object that contains ids.
 pub(crate) trait Mentioning {
     /// Returns the ids.
     fn mentions(&self) -> Mentions<'_>;
@@ -217,7 +217,7 @@ impl Mentioning for stripe::Ids<'_> {
 const PRICES_MAX: usize = 128;
 
 impl Mentions<'_> {
-    /// Returns the claim keys, strongest first: our own ids, then the provider's.
+    /// Returns the claim keys, strongest first: our own ids, then Stripe's.
     pub fn keys(&self) -> Vec<String> {
         let purchase = self.metadata.and_then(|m| m.purchase_id.as_deref()).and_then(non_empty).map(ClaimKey::Purchase);
         let all = purchase

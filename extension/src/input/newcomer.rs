@@ -35,8 +35,8 @@ pub(crate) fn place(host: &mut dyn Imports, event: &Event, input: &mut Input<'_>
 
 /// Returns the account to make and the hash of the buyer's address.
 fn unplaced(host: &mut dyn Imports, event: &Event, input: &Input<'_>) -> Fallible<Option<(Account, Option<String>)>> {
-    let Ok(Content::Provider(Body::Session(session))) = &input.content else { return Ok(None) };
-    let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
+    let Ok(Content::Payment(Body::Session(session))) = &input.content else { return Ok(None) };
+    let is_connected = event.payment.as_ref().is_some_and(|facts| facts.connected_account.is_some());
     let is_named = input.placement.account.is_some() || input.placement.mark == Mark::Ours;
     if is_connected || is_named || !FINISHED.contains(&event.kind.as_str()) || session.mode.as_deref() == Some("setup")
     {

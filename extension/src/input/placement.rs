@@ -30,7 +30,7 @@ pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
 
 /// Returns the placement of an event about a connected account: by that account's claim, independent of the object.
 pub(crate) fn of_connected(event: &Event) -> Placement {
-    let facts = event.provider.as_ref();
+    let facts = event.payment.as_ref();
     let connected = facts.and_then(|facts| facts.connected_account.as_deref()).map(ClaimKey::ConnectedAccount);
     Placement { keys: connected.map(String::from).into_iter().collect(), ..Placement::known(Vec::new()) }
 }
@@ -41,9 +41,9 @@ pub(crate) fn of_destination(connected: Option<&str>) -> Placement {
     Placement { keys: key.into_iter().collect(), ..Placement::known(Vec::new()) }
 }
 
-/// Returns the placement of a provider's event by the ids in its object.
+/// Returns the placement of a Stripe event by the ids in its object.
 pub(crate) fn of(event: &Event, mentions: &Mentions<'_>) -> Placement {
-    let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
+    let is_connected = event.payment.as_ref().is_some_and(|facts| facts.connected_account.is_some());
     let named = mentions.metadata.filter(|_| !is_connected);
     let account = named.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
     let mark = match (mentions.metadata.is_some(), mentions.prices.is_empty()) {

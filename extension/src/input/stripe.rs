@@ -42,8 +42,8 @@ pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(bod
     Ok(body.data)
 }
 
-/// Parses a fetched object.
-pub(crate) fn read_fetched<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ruled<T> {
+/// Parses a retrieved object.
+pub(crate) fn read_retrieved<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ruled<T> {
     let malformed = |error: extension_reader::Error| Refusal::Malformed(format!("/object{error}"));
     Ok(extension_reader::from_str(object).map_err(malformed)?)
 }
@@ -712,7 +712,7 @@ pub(crate) struct Dispute<'a> {
     pub metadata: Option<Metadata<'a>>,
 }
 
-/// A balance transaction of our provider account.
+/// A balance transaction of our own Stripe account.
 #[derive(serde::Deserialize)]
 pub(crate) struct Movement<'a> {
     #[serde(borrow, deserialize_with = "id")]

@@ -133,7 +133,7 @@ impl<'h> Account<'h> {
     }
 
     /// Returns a copy of a row, which the caller may change and [`put`](Self::put).
-    pub fn fetch<T: HasTable>(&mut self, id: &str) -> Ruled<Option<T>> {
+    pub fn row<T: HasTable>(&mut self, id: &str) -> Ruled<Option<T>> {
         Ok(self.get::<T>(id)?.map(|row| T::clone(&row)))
     }
 

@@ -47,7 +47,7 @@ pub(crate) enum Correlation {
         #[serde(rename = "id")]
         subscription: String,
     },
-    /// A catalog product at the payment provider.
+    /// A catalog product at Stripe.
     Sync {
         /// Product id.
         #[serde(rename = "id")]
@@ -132,13 +132,13 @@ pub(crate) enum Correlation {
         /// End of the grant.
         expires_at: Timestamp,
     },
-    /// A comparison of a subscription without recent events with the provider's subscription.
+    /// A comparison of a subscription without recent events with Stripe's subscription.
     Compare {
         /// Subscription id.
         #[serde(rename = "id")]
         subscription: String,
     },
-    /// A fetch of the object of a thin event. The event contains only the object's id.
+    /// A retrieval of the object of a thin event. The event contains only the object's id.
     Thin {
         /// Id of the event.
         #[serde(rename = "id")]
@@ -153,7 +153,7 @@ pub(crate) enum Correlation {
         #[serde(rename = "id")]
         subscription: String,
     },
-    /// A fetch of an object from the payment provider.
+    /// A retrieval of an object from Stripe.
     Retrieve {
         /// Object id.
         #[serde(rename = "id")]

@@ -39,7 +39,7 @@ pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
 /// Returns the effect that cancels a subscription immediately. The key does not contain the reason, so the cancellation
 /// is requested only once.
 pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
-    let key = EffectKey::CancelBeaten { subscription: subscription.to_owned() };
+    let key = EffectKey::CancelRefused { subscription: subscription.to_owned() };
     let payload = json!({"subscription": subscription, "at_period_end": false});
     request(&key, &payload, None)
 }

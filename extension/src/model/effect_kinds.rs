@@ -143,7 +143,7 @@ effects! {
     "stripe.product.create" as PRODUCT_CREATE ["name"] -> ["id"], PATIENT;
     /// Refunds a payment.
     "stripe.refund.create" as REFUND_CREATE ["reason"] -> [], PATIENT, moves money;
-    /// Fetches an object.
+    /// Retrieves an object.
     "stripe.retrieve" as RETRIEVE ["object", "id"] -> ["date_ms", "object"], PATIENT;
     /// Cancels a subscription, at once or at the end of its period.
     "stripe.subscription.cancel" as SUBSCRIPTION_CANCEL ["subscription", "at_period_end"] -> [], PATIENT;
@@ -161,15 +161,15 @@ effects! {
 pub(crate) const ACCOUNT_SEND: &str = "account.send";
 /// Kind of the erasure of a closed account.
 pub(crate) const ACCOUNT_ERASE: &str = "account.erase";
-/// Kind of the injection of a provider's event.
-pub(crate) const PROVIDER_EVENT: &str = "provider.event";
+/// Kind of the injection of a Stripe event.
+pub(crate) const PAYMENT_EVENT: &str = "payment.event";
 /// Kind of a timer.
 pub(crate) const TIMER_AT: &str = "timer.at";
 
 /// Returns whether the result of effects of this kind is awaited. The host carries out its own effects at once, a watch lasts as long
-/// as nothing changes, a mail about a mail would not arrive either, and an event that needs a fetch asks for it again.
+/// as nothing changes, a mail about a mail would not arrive either, and an event that needs a retrieval asks for it again.
 pub(crate) fn is_awaited(kind: &str) -> bool {
-    ![ACCOUNT_SEND, ACCOUNT_ERASE, PROVIDER_EVENT, TIMER_AT, PROBE_WATCH, MAIL_SEND, RETRIEVE].contains(&kind)
+    ![ACCOUNT_SEND, ACCOUNT_ERASE, PAYMENT_EVENT, TIMER_AT, PROBE_WATCH, MAIL_SEND, RETRIEVE].contains(&kind)
 }
 
 /// Returns the built-in effect of a kind.

@@ -9,9 +9,9 @@ use super::keys::FactKey;
 use super::records::balances::Balances;
 use super::records::entry::{Entry, Posting};
 
-/// Money at the payment provider.
+/// Money at Stripe.
 pub(crate) const CASH: &str = "cash:stripe";
-/// Money that was paid outside of the provider.
+/// Money that was paid outside of Stripe.
 pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
 /// What customers have as a balance at Stripe: overpaid and credited amounts that their next invoices use. A positive
 /// amount was given to them by the business, or is still to be collected.
@@ -28,7 +28,7 @@ pub(crate) const EARNINGS: &str = "earnings";
 pub(crate) const REFUNDS: &str = "refunds";
 /// Disputed amounts that banks took back.
 pub(crate) const DISPUTES: &str = "disputes";
-/// Dispute fees of banks and of the payment provider.
+/// Dispute fees of banks and of Stripe.
 pub(crate) const FEES: &str = "fees";
 /// Tax owed to an authority.
 pub(crate) const TAX: &str = "tax";
@@ -55,7 +55,7 @@ pub(crate) fn book(
     if postings.is_empty() || !account.record_fact(&fact)? {
         return Ok(());
     }
-    let mut balances: Balances = account.fetch(Balances::ID)?.unwrap_or_default();
+    let mut balances: Balances = account.row(Balances::ID)?.unwrap_or_default();
     for posting in &postings {
         balances.add(&posting.account, currency, posting.amount_minor)?;
     }

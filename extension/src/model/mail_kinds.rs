@@ -134,7 +134,7 @@ mails! {
     PURCHASE_RECORDED_AGAIN = "purchase_recorded_again" to Admin
         ["purchase", "session", "products", "amount_minor", "currency"];
     /// A purchase that the account may not have was ended and refunded.
-    PURCHASE_RETURNED = "purchase_returned" to Account ["purchase", "subscription", "products", "because"];
+    PURCHASE_REFUSED = "purchase_refused" to Account ["purchase", "subscription", "products", "because"];
     /// An invoice was paid.
     RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "currency", "hosted_invoice_url"];
     /// A refund failed.

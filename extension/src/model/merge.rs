@@ -1,4 +1,4 @@
-//! The rules that merge a provider's snapshot of an object into its record, one file for each object.
+//! The rules that merge a snapshot of a Stripe object into its record, one file for each object.
 //!
 //! A merge accepts every snapshot, and uses only the record and the snapshot. The result does not depend on the order
 //! or number of deliveries. The newest snapshot determines the state, and the newest snapshot with an id determines

@@ -19,7 +19,7 @@ const DATE_BYTES: usize = 10;
 const FIRST: Timestamp = -62_167_219_200_000;
 const LAST: Timestamp = 253_402_300_799_999;
 
-/// Converts a provider's seconds to milliseconds; `None` on overflow.
+/// Converts Stripe's seconds to milliseconds; `None` on overflow.
 pub(crate) fn from_seconds(seconds: i64) -> Option<Timestamp> {
     seconds.checked_mul(1000)
 }

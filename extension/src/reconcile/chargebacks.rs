@@ -13,7 +13,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         let Some(invoice) = payment.invoice.as_ref().filter(|_| !payment.disputes.is_empty()) else { continue };
         let Some(invoice) = desk.account.get::<Invoice>(invoice)? else { continue };
         let Some(subscription) = &invoice.subscription else { continue };
-        let known = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
+        let known = desk.account.row::<BillingHistory>(subscription)?.unwrap_or_default();
         let mut billing = known.clone();
         let paid_at = invoice.paid_at.unwrap_or(invoice.at);
         match payment.held_since() {

@@ -1,4 +1,4 @@
-//! Finds changes that were not delivered as events: fetches subscriptions without a recent snapshot.
+//! Finds changes that were not delivered as events: retrieves subscriptions without a recent snapshot.
 
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::AccountStanding;
@@ -10,10 +10,10 @@ use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::comparison::Comparison;
 use serde_json::json;
 
-/// Fetches the subscriptions that are due, and sets a timer for the next subscription.
+/// Retrieves the subscriptions that are due, and sets a timer for the next subscription.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.compare_after else { return Ok(()) };
-    let before = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
+    let before = desk.account.row::<Comparison>(Comparison::ID)?.unwrap_or_default();
     let mut known = before.clone();
     let ongoing = || standing.subscriptions.iter().filter(|facts| !facts.row.is_final());
     known.asked.retain(|id, _| ongoing().any(|facts| facts.id == *id));

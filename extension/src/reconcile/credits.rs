@@ -36,7 +36,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         let of_one = price.terms()?.credit.unwrap_or(0);
         credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
     }
-    let known = desk.account.fetch::<Lot>(id)?;
+    let known = desk.account.row::<Lot>(id)?;
     if credits <= 0 && known.is_none() {
         return Ok(());
     }
@@ -53,7 +53,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
     let held = part_of(lot.granted_micros, purchase.refunding_minor(), purchase.paid_minor());
     // A purchase that was not allowed goes back as a whole.
-    let held = if purchase.details.beaten { lot.granted_micros } else { held };
+    let held = if purchase.details.refused { lot.granted_micros } else { held };
     lot.held_micros = held.min(lot.unspent_micros());
     if known.as_ref() != Some(&lot) {
         desk.account.put(id, lot);
@@ -92,7 +92,7 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
 /// granted credits that paid no debt, so that credits taken back are always a separate entry, even if the refund was
 /// known before the payment.
 fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(mut lot) = desk.account.fetch::<Lot>(id)? else { return Ok(()) };
+    let Some(mut lot) = desk.account.row::<Lot>(id)? else { return Ok(()) };
     let entries = lot.entries;
     if entries == 0 {
         let granted = lot.granted_micros - lot.repaid_micros;

@@ -25,13 +25,13 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// Time within which the provider ends an add-on that ends with its plan.
+/// Time within which Stripe ends an add-on that ends with its plan.
 const CANCELLED_WITHIN_MS: i64 = 3 * DAY_MS;
 
 /// Gives back what add-ons have not used that ended with their plan, and ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
-    give_back_add_ons(desk, standing)?;
-    let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
+    refund_add_ons(desk, standing)?;
+    let Some(closed) = desk.account.row::<Closed>(Closed::ID)? else { return Ok(()) };
     let mut after = closed.clone();
     for (_, purchase) in desk.account.all::<PurchaseRow>()? {
         let open = purchase.values.session_id.as_ref().filter(|_| purchase.values.status == PurchaseStatus::Pending);
@@ -49,7 +49,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     let is_told_more = !desk.account.touched::<Invoice>().is_empty() || after.cancelled != closed.cancelled;
     for facts in standing.subscriptions.iter().filter(|_| is_told_more) {
         if after.cancelled.contains(&facts.id) {
-            give_back_year(desk, facts, closed.at)?;
+            refund_year(desk, facts, closed.at)?;
         }
     }
     tell_unspent(desk, closed.at)?;
@@ -85,7 +85,7 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
 }
 
 /// Gives back the rest of a yearly period of a closed account.
-fn give_back_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
+fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
     // An invoice that is told late can have a price that no known snapshot of the subscription names.
     let billing = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
     let paid = desk.catalog.prices(billing.paid.keys())?.into_iter().flatten();
@@ -95,12 +95,12 @@ fn give_back_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Tim
         let interval = price.and_then(|price| price.interval.as_ref());
         interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
     };
-    give_back_rest(desk, facts, closed_at, &is_yearly)
+    refund_rest(desk, facts, closed_at, &is_yearly)
 }
 
-/// Gives back what was paid for the rest of a period, also by payments that were made before its early end and are told after it. What
-/// was paid outside of the provider is given back by a person.
-fn give_back_rest(
+/// Gives back what was paid for the rest of a period, also by payments that were made before its early end and are told
+/// after it. What was paid outside of Stripe is given back by a person.
+fn refund_rest(
     desk: &mut Desk<'_>,
     facts: &SubscriptionFacts,
     ended_at: Timestamp,
@@ -111,7 +111,7 @@ fn give_back_rest(
         items.find(|item| is_counted(&item.price_id) && item.period_start <= ended_at && ended_at < item.period_end);
     let Some(item) = item else { return Ok(()) };
     let period = unused::Period { start: item.period_start, end: item.period_end };
-    let mut billing = desk.account.fetch::<BillingHistory>(&facts.id)?.unwrap_or_default();
+    let mut billing = desk.account.row::<BillingHistory>(&facts.id)?.unwrap_or_default();
     for rest in unused::rest(desk, &facts.id, &period, ended_at, false, is_counted)? {
         let given = billing.rest.entry(rest.currency.clone()).or_default();
         let more = sendable(rest.amount_minor - given.amount_minor, &rest.currency);
@@ -119,7 +119,7 @@ fn give_back_rest(
             continue;
         }
         let (subscription, currency) = (facts.id.clone(), rest.currency.clone());
-        let key = EffectKey::GiveBackRest { subscription, currency, again: given.requests };
+        let key = EffectKey::RefundRest { subscription, currency, again: given.requests };
         (given.amount_minor, given.requests) = (given.amount_minor + more, given.requests + 1);
         let payload = json!({
             "subscription": facts.id, "amount_minor": more, "currency": rest.currency, "reason": "requested_by_customer",
@@ -139,17 +139,17 @@ fn give_back_rest(
 }
 
 /// Gives back the rest of the periods of add-ons that have ended with their plan.
-fn give_back_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+fn refund_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let has_news = !desk.account.touched::<Invoice>().is_empty();
     let changed: BTreeSet<String> = gather(desk.account.touched::<SubscriptionRow>());
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         let billing = desk.account.get_here::<BillingHistory>(&facts.id)?;
-        let ends_with_plan = billing.filter(|billing| !billing.beaten).and_then(|billing| billing.ends_with_plan);
+        let ends_with_plan = billing.filter(|billing| !billing.refused).and_then(|billing| billing.ends_with_plan);
         // One that was cancelled by itself before, or after it had been resumed, is paid for until its end.
         let with_plan = ends_with_plan.map(|end| end..end.saturating_add(CANCELLED_WITHIN_MS));
         let is_early = with_plan.is_some_and(|times| times.contains(&facts.row.ended_at()));
         if is_early && (has_news || changed.contains(&facts.id)) {
-            give_back_rest(desk, facts, facts.row.ended_at(), &|_| true)?;
+            refund_rest(desk, facts, facts.row.ended_at(), &|_| true)?;
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ enum Progress {
 /// Erases the personal data if it is due.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.erase_after else { return Ok(()) };
-    let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
+    let Some(closed) = desk.account.row::<Closed>(Closed::ID)? else { return Ok(()) };
     let due = after.after(closed.at);
     if due > desk.now {
         desired.timer(desk.now, TimerKey::Erase { due }, due);

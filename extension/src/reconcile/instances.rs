@@ -81,7 +81,7 @@ fn pass(
         }
     }
     if is_outdated || summary.continues {
-        let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        let mut summary = desk.account.row::<Summary>(Summary::ID)?.unwrap_or_default();
         // At most one continuation timer is open at a time.
         if is_rest && (is_continuation || !summary.continues) {
             let key = TimerKey::Continue { asked_by: desk.event_hash() };

@@ -60,7 +60,7 @@ fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
 /// Stripe, is booked separately, because both may be told later. If a session books the same money, the invoice's entry is
 /// reversed. The entry is made in any case, so that the order of the events does not matter.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
+    let Some(invoice) = desk.account.row::<Invoice>(id)? else { return Ok(()) };
     if invoice.status != InvoiceStatus::Paid {
         return Ok(());
     }
@@ -108,13 +108,13 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 /// Books the payment of a one-time session under its purchase. A subscription's payments are booked by its invoices.
 /// Each paid session is booked, even a duplicate that is refunded.
 fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(session) = desk.account.fetch::<Session>(id)? else { return Ok(()) };
+    let Some(session) = desk.account.row::<Session>(id)? else { return Ok(()) };
     let is_paid = session.status == SessionStatus::Paid && session.mode == "payment" && session.total_minor > 0;
     if !is_paid {
         return Ok(());
     }
     if let Some(intent) = &session.payment_intent {
-        let payment = desk.account.fetch::<Payment>(intent)?.unwrap_or_default();
+        let payment = desk.account.row::<Payment>(intent)?.unwrap_or_default();
         if !payment.booked {
             desk.account.put(intent, Payment { booked: true, ..payment });
         }
@@ -150,7 +150,7 @@ pub(super) fn receipt(
 /// Books refunds, of payments that are booked as well. A failed refund was started before, so both the refund and its reversal are
 /// booked.
 fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(mut payment) = desk.account.fetch::<Payment>(id)?.filter(Payment::is_ours) else { return Ok(()) };
+    let Some(mut payment) = desk.account.row::<Payment>(id)?.filter(Payment::is_ours) else { return Ok(()) };
     let mut changed = false;
     for (refund_id, refund) in &mut payment.refunds {
         let amount = refund.amount_minor;
@@ -205,7 +205,7 @@ pub(super) fn is_in_books(desk: &mut Desk<'_>, dispute: &Dispute) -> Ruled<bool>
 
 /// Books a dispute's amount when the bank withdraws it, at the latest when it is lost, and the return if it is won.
 fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(mut dispute) = desk.account.fetch::<Dispute>(id)? else { return Ok(()) };
+    let Some(mut dispute) = desk.account.row::<Dispute>(id)? else { return Ok(()) };
     if !is_in_books(desk, &dispute)? {
         return Ok(());
     }

@@ -16,7 +16,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     if standing.settings.campaigns.is_none() {
         return Ok(());
     }
-    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    let mut known = desk.account.row::<Membership>(Membership::ID)?.unwrap_or_default();
     let member = Member {
         products: products(desk, standing)?,
         statuses: statuses(standing, &known.told),

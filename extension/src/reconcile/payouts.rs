@@ -29,7 +29,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
         }
         payouts.add(&earning.currency, earning.share_minor);
         let available = Earning { available: true, ..Earning::clone(&earning) };
-        let mut earned = desk.account.fetch::<Earned>(&earning.product)?.unwrap_or_default();
+        let mut earned = desk.account.row::<Earned>(&earning.product)?.unwrap_or_default();
         earned.replace(&earning, &available);
         desk.account.put(&earning.product, earned);
         desk.account.put(&id, available);

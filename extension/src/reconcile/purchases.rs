@@ -94,7 +94,7 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
             by_payment: true,
             ..Session::default()
         };
-        let known = desk.account.fetch::<Session>(&session_id)?;
+        let known = desk.account.row::<Session>(&session_id)?;
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             if is_agreed(&row, None, received) {
                 // No session explains the payment, and the money was received all the same.
@@ -171,30 +171,30 @@ fn reconcile_one(
     is_never_paid: bool,
 ) -> Ruled<()> {
     let stored = desk.account.get::<PurchaseRow>(id)?;
-    let Some((counts, superseded)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
+    let Some((counts, refused)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
         (Some(row), _) => PurchaseRow::clone(row),
         (None, Some((_, session))) => made_elsewhere(session, super::foreign_checkouts::plan_of(desk, session)?),
         (None, None) => return Ok(()),
     };
-    let mut beaten_payments: BTreeSet<String> = std::mem::take(&mut row.details.beaten_payments);
-    beaten_payments.extend(superseded.iter().filter_map(|session| session.payment_intent.clone()));
+    let mut refused_payments: BTreeSet<String> = std::mem::take(&mut row.details.refused_payments);
+    refused_payments.extend(refused.iter().filter_map(|session| session.payment_intent.clone()));
     if let Some(own) = &counts.payment_intent {
-        beaten_payments.remove(own);
+        refused_payments.remove(own);
     }
-    row.details.beaten_payments = beaten_payments;
-    for session in &superseded {
+    row.details.refused_payments = refused_payments;
+    for session in &refused {
         refund_duplicate(desk, id, session)?;
     }
     let before = row.reported_minor();
     for PaymentOf { id, payment, .. } in payments.iter().filter(|payment| payment.purchase == id) {
-        set_amount(&mut row.details.given_back, id, payment.refunded_minor());
+        set_amount(&mut row.details.refunds, id, payment.refunded_minor());
         set_amount(&mut row.details.failed_back, id, payment.failed_minor());
         set_amount(&mut row.details.disputed, id, payment.disputed_minor());
         let explains = |session: &Candidate| {
             session.status == SessionStatus::Paid && session.payment_intent.as_deref().is_none_or(|intent| intent == id)
         };
-        match payment.received.clone().filter(|_| !explains(&counts) && !superseded.iter().any(explains)) {
+        match payment.received.clone().filter(|_| !explains(&counts) && !refused.iter().any(explains)) {
             Some(Received { amount_minor, currency, at }) => {
                 row.details.unexplained.insert(id.clone(), Received { amount_minor, currency, at })
             }
@@ -258,10 +258,11 @@ fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: 
 }
 
 /// Returns the session that counts and the duplicates. The session that counts is the first paid session: by the
-/// provider's time of its event, else of its payment, then by id. A session that only a payment shows as paid counts only
+/// Stripe's time of its event, else of its payment, then by id. A session that only a payment shows as paid counts only
 /// if there is no other: the payment may belong to a session without an event yet. For the same reason it is never a
-/// duplicate before its event, which could make it the first one. If no session is paid, the session with the most advanced
-/// status counts, so an expired session never replaces another. Before any session event it is the session that we created.
+/// duplicate before its event, which could make it the first one. If no session is paid, the session with the most
+/// advanced status counts, so an expired session never replaces another. Before any session event it is the session
+/// that we created.
 fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
     let from_events = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
@@ -307,12 +308,12 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
 /// Refunds a duplicate payment of a purchase and cancels the duplicate subscription. The operators are notified and
 /// refund a subscription's first invoice themselves, because its session does not name the payment.
 fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) -> Ruled<()> {
-    if !desk.account.record_fact(&FactKey::Beaten(&duplicate.id).to_string())? {
+    if !desk.account.record_fact(&FactKey::RefusedSession(&duplicate.id).to_string())? {
         return Ok(());
     }
     if let Some(payment_intent) = &duplicate.payment_intent {
         let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
-        let key = EffectKey::GiveBack { session: duplicate.id.clone() };
+        let key = EffectKey::RefundSession { session: duplicate.id.clone() };
         desk.account.ask(request(&key, &payload, None)?);
     }
     if let Some(subscription) = &duplicate.subscription {

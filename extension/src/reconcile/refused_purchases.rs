@@ -42,7 +42,7 @@ enum Because {
     UpgradeRequired,
 }
 
-/// Ends and refunds superseded purchases, and updates the items' rows.
+/// Ends and refunds refused purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let none = BillingHistory::default();
     let is_told_more = !desk.account.touched::<Invoice>().is_empty();
@@ -50,22 +50,22 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?;
         let mut billing = Cow::Borrowed(before.as_deref().unwrap_or(&none));
         // An ended subscription is refunded, too: its end may be known first.
-        if !billing.beaten
+        if !billing.refused
             && (facts.lost_at.is_none() || facts.row.is_final() || standing.is_after_closing(facts.row.first_at))
             && let Some(because) = refusal_reason(desk, standing, desired, facts, &billing)?
         {
-            billing.to_mut().beaten = true;
-            end_superseded(desk, facts, because)?;
+            billing.to_mut().refused = true;
+            end_refused(desk, facts, because)?;
         }
-        if billing.beaten && (is_told_more || matches!(billing, Cow::Owned(_))) {
+        if billing.refused && (is_told_more || matches!(billing, Cow::Owned(_))) {
             for invoice in paid_invoices(desk, &facts.id)? {
-                if !billing.given_back.contains(&invoice) {
+                if !billing.refunded_invoices.contains(&invoice) {
                     refund_invoice(desk, &invoice)?;
-                    billing.to_mut().given_back.insert(invoice);
+                    billing.to_mut().refunded_invoices.insert(invoice);
                 }
             }
         }
-        if !billing.beaten && facts.lost_at.is_none() {
+        if !billing.refused && facts.lost_at.is_none() {
             stop_renewal(desk, standing, facts)?;
         }
         if let Cow::Owned(billing) = billing {
@@ -110,7 +110,7 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         };
         if is_unpaid && paid.keys().any(|family| is_replaced(family)) {
             let ended = cancel_now(&facts.id)?;
-            if desk.account.record_fact(&FactKey::Beaten(&facts.id).to_string())? {
+            if desk.account.record_fact(&FactKey::RefusedSession(&facts.id).to_string())? {
                 desk.account.ask(ended);
             }
         }
@@ -173,17 +173,17 @@ fn refund_purchase(
 ) -> Ruled<()> {
     let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
     let mut row = PurchaseRow::clone(purchase);
-    row.details.beaten = true;
+    row.details.refused = true;
     desk.account.put(id, row);
-    if let Some(lot) = desk.account.fetch::<Lot>(id)? {
+    if let Some(lot) = desk.account.row::<Lot>(id)? {
         let held_micros = lot.unspent_micros();
         desk.account.put(id, Lot { held_micros, ..lot });
     }
     let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
-    let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
+    let key = EffectKey::RefundPurchase { purchase: id.to_owned() };
     desk.account.ask(request(&key, &payload, None)?);
     let values = json!({"purchase": id, "products": products, "because": because});
-    send_once(&mut desk.account, &mail_kinds::PURCHASE_RETURNED, id, &values)
+    send_once(&mut desk.account, &mail_kinds::PURCHASE_REFUSED, id, &values)
 }
 
 /// Returns why a subscription must be ended and refunded: its account was closed before, its item has another holder, or no
@@ -258,7 +258,7 @@ fn refusal_reason(
 }
 
 /// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
-/// so the subscription is fetched before any refund. If the fetch fails, the stored snapshot decides if the holder's period
+/// so the subscription is retrieved before any refund. If the retrieval fails, the stored snapshot decides if the holder's period
 /// covers `since`; otherwise nothing is refunded until a newer snapshot of the holder arrives.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
@@ -343,7 +343,7 @@ fn had_ended_holder(
     let mut rightful: Vec<&SubscriptionFacts> = Vec::new();
     for facts in older(standing, begun) {
         let mut is_duplicate =
-            desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.beaten);
+            desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.refused);
         for earlier in &rightful {
             is_duplicate |= had(standing, item, earlier, facts)? != Some(false);
         }
@@ -420,13 +420,13 @@ fn is_unmet_for_good(
     due <= now
 }
 
-fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Because) -> Ruled<()> {
+fn end_refused(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Because) -> Ruled<()> {
     if !facts.row.is_final() {
         desk.account.ask(cancel_now(&facts.id)?);
     }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
-    send_once(&mut desk.account, &mail_kinds::PURCHASE_RETURNED, &facts.id, &values)
+    send_once(&mut desk.account, &mail_kinds::PURCHASE_REFUSED, &facts.id, &values)
 }
 
 /// Stops the renewal of add-ons that require a plan after the last plan has ended permanently, so that nobody pays for
@@ -454,20 +454,20 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
     send_once(&mut desk.account, &mail_kinds::ADD_ON_ENDS, &fact, &values)
 }
 
-/// Returns the invoices of a subscription for which the provider received money, except those that a person made.
+/// Returns the invoices of a subscription for which Stripe received money, except those that a person made.
 fn paid_invoices(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Vec<String>> {
     desk.account.load_whole(Invoice::COLLECTION)?;
     let is_meant = |invoice: &Invoice| {
         invoice.subscription.as_deref() == Some(subscription)
             && invoice.reason != BY_HAND
-            && invoice.is_paid_at_provider()
+            && invoice.is_paid_at_stripe()
     };
     Ok(gather(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id)))
 }
 
 fn refund_invoice(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
     let payload = json!({"invoice": invoice, "reason": "duplicate"});
-    let key = EffectKey::GiveBackInvoice { invoice: invoice.to_owned() };
+    let key = EffectKey::RefundInvoice { invoice: invoice.to_owned() };
     desk.account.ask(request(&key, &payload, None)?);
     Ok(())
 }
@@ -511,7 +511,7 @@ fn forget_refused(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<()> {
 fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut candidates_by_item: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for facts in &standing.subscriptions {
-        if desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.beaten) {
+        if desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.refused) {
             forget_refused(desk, facts)?;
             continue;
         }

@@ -32,7 +32,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             if !others.any(|other| is_replaced(facts, other)) {
                 continue;
             }
-            if let Some(row) = desk.account.fetch::<SubscriptionRow>(&facts.id)? {
+            if let Some(row) = desk.account.row::<SubscriptionRow>(&facts.id)? {
                 desk.account.put(&facts.id, SubscriptionRow { settled: true, ..row });
             }
         }

@@ -87,7 +87,7 @@ struct Agreed {
 
 /// Returns what a stored sale agreed.
 fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<Agreed>> {
-    let known = desk.account.fetch::<Sale>(sale)?;
+    let known = desk.account.row::<Sale>(sale)?;
     Ok(known.map(|Sale { product, to, share_bp, hold_days, sold_at, .. }| Agreed {
         product,
         share: Share { to, share_bp, hold_days },
@@ -146,7 +146,7 @@ pub(super) fn sale(
         at,
         ..Sale::default()
     };
-    let sale = desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed);
+    let sale = desk.account.row::<Sale>(id)?.unwrap_or_else(agreed);
     // An earlier payment can be known later.
     Ok(Sale { at, ..sale })
 }
@@ -182,7 +182,7 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     };
     let tax = session.map_or(0, |session| session.tax_minor.clamp(0, paid));
     sale.gross_minor = paid - tax;
-    let back = if purchase.details.beaten { paid } else { purchase.back_minor() };
+    let back = if purchase.details.refused { paid } else { purchase.back_minor() };
     sale.back = [(id.to_owned(), part_of(sale.gross_minor, back, paid))].into_iter().filter(|(_, b)| *b > 0).collect();
     put(desk, id, sale)
 }
@@ -208,14 +208,14 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     let has_splits = has_splits(desk, invoice.as_deref())?;
     let Some(invoice) = invoice.filter(is_paid) else {
         if !back.is_empty() && has_splits {
-            let mut returned = desk.account.fetch::<Returned>(id)?.unwrap_or_default();
+            let mut returned = desk.account.row::<Returned>(id)?.unwrap_or_default();
             returned.by.append(&mut back);
             desk.account.put(id, returned);
         }
         return Ok(());
     };
     let total = invoice.total_minor;
-    if has_splits && let Some(returned) = desk.account.fetch::<Returned>(id)? {
+    if has_splits && let Some(returned) = desk.account.row::<Returned>(id)? {
         for (payment, amount) in returned.by {
             back.entry(payment).or_insert(amount);
         }
@@ -253,7 +253,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
 
 /// Books the difference between the share and its booked amount, and sends the share to the account that receives it.
 fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
+    let Some(mut sale) = desk.account.row::<Sale>(id)? else { return Ok(()) };
     let share_minor = sale.share_minor();
     let more = share_minor - sale.booked_minor;
     let is_moved = sale.at != sale.told_at && share_minor != 0;

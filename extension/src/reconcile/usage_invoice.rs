@@ -30,7 +30,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
     let rates = desk.catalog.settings()?.rates.clone();
     let counted_until = usage_pull::counted_until(desk)?;
     for id in months {
-        let Some(month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| !month.closed) else { continue };
+        let Some(month) = desk.account.row::<UsageMonth>(&id)?.filter(|month| !month.closed) else { continue };
         let is_counted = counted_until.is_none_or(|until| until >= month.end);
         let due = month.end.saturating_add(if is_counted { DAY_MS } else { SOURCE_WAITS_MS });
         match due <= desk.now {
@@ -104,7 +104,7 @@ fn cover_by_credits(month: &mut UsageMonth) {
 fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired: &mut DesiredSchedule) -> Ruled<()> {
     let (start, end) = month_of(desk.now);
     let id = rfc3339(start)[..7].to_owned();
-    let mut month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
+    let mut month = desk.account.row::<UsageMonth>(&id)?.unwrap_or_default();
     (month.start, month.end) = (start, end);
     month.carried_micros = month.carried_micros.saturating_add(open_micros);
     for (product, part) in &mut closed.sellers {

@@ -10,7 +10,7 @@ use crate::model::records::usage_sync::UsageSync;
 /// Begins a pull that is due, and sets the timer of the next one. The first one follows a while after the account appeared.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(source) = usage_pull::source(desk)? else { return Ok(()) };
-    let sync = match desk.account.fetch::<UsageSync>(UsageSync::ID)? {
+    let sync = match desk.account.row::<UsageSync>(UsageSync::ID)? {
         Some(sync) => sync,
         None => {
             let sync = UsageSync { asked_at: desk.now, ..UsageSync::default() };

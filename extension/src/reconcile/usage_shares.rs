@@ -31,7 +31,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let concerned = concerned.map(|(id, _)| id).chain(unpaid.keys().cloned());
     let months: BTreeSet<String> = gather(concerned.chain(desk.account.touched::<UsageMonth>()));
     for id in months {
-        let Some(mut month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
+        let Some(mut month) = desk.account.row::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
         let status = match month.invoice.as_ref().filter(|_| month.is_owed()) {
             Some(invoice) => desk.account.get::<Invoice>(invoice)?.map(|invoice| invoice.status),
             None => None,

@@ -1,5 +1,6 @@
-//! `account.register`, `account.portal`, `account.confirm`, `account.notify` and `account.close`: the account's customer at the payment
-//! provider, the provider's portal page, the owner's address, mails to it, and the closing of an account.
+//! `account.register`, `account.portal`, `account.confirm`, `account.notify` and `account.close`: the account's
+//! customer at Stripe, the link to Stripe's portal page, the owner's address, mails to it, and the closing of an
+//! account.
 
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
@@ -46,7 +47,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.portal`: requests a link to the provider's portal page. Creates the customer first if there is none.
+/// `account.portal`: requests a link to Stripe's portal page. Creates the customer first if there is none.
 pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let return_url = return_address::given(body, "return_url", &settings.origins)?;
@@ -54,9 +55,9 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that name no account
-/// (`from_checkout`). After a change, the account gives up the earlier address also if another account has the new one, and the customer
-/// at the provider gets the new address.
+/// `account.confirm`: claims the hash of an address, in place of an earlier one. The claim places later checkouts that
+/// name no account (`from_checkout`). After a change, the account gives up the earlier address also if another account
+/// has the new one, and the customer at Stripe gets the new address.
 pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     owner(desk)?;
     let email = required_text(body, "email")?;

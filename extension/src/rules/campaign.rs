@@ -49,7 +49,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// `campaign.update`: replaces a draft, and replies as `campaign.create`.
 pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
-    match desk.account.fetch::<Campaign>(&id)? {
+    match desk.account.row::<Campaign>(&id)? {
         None => Err(Refusal::NotFound(id).into()),
         Some(campaign) if campaign.status != CampaignStatus::Draft => {
             Err(Refusal::BadTransition(format!("campaign {}", campaign.status.name())).into())
@@ -107,7 +107,7 @@ fn page(desk: &mut Desk<'_>, after: Option<String>, limit: u32) -> Ruled<Vec<Str
 fn with_status(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<(String, Campaign)> {
     campaigns(desk)?;
     let id = required_text(body, "id")?;
-    let Some(mut campaign) = desk.account.fetch::<Campaign>(&id)? else { return Err(Refusal::NotFound(id).into()) };
+    let Some(mut campaign) = desk.account.row::<Campaign>(&id)? else { return Err(Refusal::NotFound(id).into()) };
     if !campaign.status.leads_to(to) {
         return Err(Refusal::BadTransition(format!("campaign {}", campaign.status.name())).into());
     }
@@ -149,7 +149,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Handles the timer of a campaign or of its next batch.
 pub(super) fn resume(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Outcome> {
     let ignored = Outcome::Ignored(IgnoreReason::NoChange);
-    let Some(mut campaign) = desk.account.fetch::<Campaign>(id)? else { return Ok(ignored) };
+    let Some(mut campaign) = desk.account.row::<Campaign>(id)? else { return Ok(ignored) };
     match campaign.status {
         // The comparison ignores the timer of an earlier schedule.
         CampaignStatus::Scheduled if campaign.at.is_none_or(|at| at == due) => {
@@ -215,7 +215,7 @@ fn set_timer(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
 /// Stores an account's membership, and sends to the account the campaigns that enrol new members of their audience.
 pub(super) fn member_changed(desk: &mut Desk<'_>, sender: &Account, member: Member) -> Ruled<Outcome> {
     let id = text_of(sender);
-    let known = desk.account.fetch::<Member>(&id)?;
+    let known = desk.account.row::<Member>(&id)?;
     if known.is_some_and(|known| known.told >= member.told) {
         return Ok(Outcome::Duplicate(format!("member:{id}:{}", member.told)));
     }
@@ -253,7 +253,7 @@ pub(super) fn deliver(desk: &mut Desk<'_>, mail: &CampaignMail) -> Ruled<Outcome
 /// any case.
 pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
     not_the_platform(desk)?;
-    let known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    let known = desk.account.row::<Membership>(Membership::ID)?.unwrap_or_default();
     if known.unsubscribed != wants {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }

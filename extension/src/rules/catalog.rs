@@ -269,7 +269,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
     mistakes.finish()?;
-    let before = desk.account.fetch::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
+    let before = desk.account.row::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
     let ids: Vec<String> = products.iter().map(|(_, id, _)| id.clone()).collect();
     let now = LoadedCatalog { products: ids.clone(), entitlements: named_entitlements };
     let (gone, loaded) =

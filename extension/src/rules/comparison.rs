@@ -1,4 +1,4 @@
-//! The regular comparison of a subscription with the provider's object: counts it, and reports a difference.
+//! The regular comparison of a subscription with Stripe's object: counts it, and reports a difference.
 
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
@@ -10,7 +10,7 @@ use extension_contract::EffectReport;
 use serde_json::json;
 use std::rc::Rc;
 
-/// Counts a comparison whose fetched object was merged, and reports a difference from the row `before`.
+/// Counts a comparison whose retrieved object was merged, and reports a difference from the row `before`.
 pub(super) fn record(
     desk: &mut Desk<'_>,
     id: &str,
@@ -19,7 +19,7 @@ pub(super) fn record(
 ) -> Ruled<()> {
     let after = desk.account.get::<SubscriptionRow>(id)?;
     let differs = before.as_ref().map(|row| row.state()) != after.as_ref().map(|row| row.state());
-    let known = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
+    let known = desk.account.row::<Comparison>(Comparison::ID)?.unwrap_or_default();
     let (compared, corrected) = (known.compared.saturating_add(1), known.corrected + i64::from(differs));
     desk.account.put(Comparison::ID, Comparison { compared, corrected, ..known });
     if differs {

@@ -1,4 +1,4 @@
-//! `account.connect`, `account.updated` and transfers: the connected account at the provider that receives payouts.
+//! `account.connect`, `account.updated` and transfers: the connected account at Stripe that receives payouts.
 
 use crate::actions::customer::owner;
 use crate::catalog::return_address;
@@ -29,7 +29,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return_url: url("return_url")?,
         refresh_url: url("refresh_url")?,
     };
-    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let mut payouts = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
     if let Some(connected) = payouts.connected.clone().filter(|_| !payouts.gone) {
         let number = payouts.waiting.len();
         return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
@@ -62,7 +62,7 @@ fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink
 /// Handles the result of the account request. On success, requests a link for each waiting caller. On failure, the
 /// first caller receives the refusal, and the account is requested again for the next caller.
 pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
-    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let mut payouts = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut waiting = std::mem::take(&mut payouts.waiting);
     let verdict = match &report.answer {
         Ok(answer) => {
@@ -99,7 +99,7 @@ pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Rul
 pub(super) fn link_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
     if let Err(failure) = &report.answer
         && failure.code == ACCOUNT_GONE
-        && let Some(payouts) = desk.account.fetch::<Payouts>(Payouts::ID)?
+        && let Some(payouts) = desk.account.row::<Payouts>(Payouts::ID)?
     {
         desk.account.put(Payouts::ID, Payouts { gone: true, ..payouts });
     }
@@ -115,7 +115,7 @@ pub(super) fn link_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<
 /// `account.updated`: updates whether the connected account can receive payouts.
 pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>) -> Ruled<Outcome> {
     let view = View {
-        at: desk.provider_time,
+        at: desk.payment_time,
         onboarding: match (object.payouts_enabled && object.takes_transfers(), object.details_submitted) {
             (true, _) => Onboarding::Enabled,
             (false, true) => Onboarding::Restricted,
@@ -127,11 +127,11 @@ pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>
 
 /// `account.application.deauthorized`: stops payouts (S78). Earned shares remain a liability.
 pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
-    let view = View { at: desk.provider_time, onboarding: Onboarding::Restricted };
+    let view = View { at: desk.payment_time, onboarding: Onboarding::Restricted };
     let outcome = merge_snapshot(desk, &view, None)?;
     // The next onboarding begins with another account.
     if let Some(payouts) =
-        desk.account.fetch::<Payouts>(Payouts::ID)?.filter(|of| of.seen_at == Some(view.at) && !of.gone)
+        desk.account.row::<Payouts>(Payouts::ID)?.filter(|of| of.seen_at == Some(view.at) && !of.gone)
     {
         desk.account.put(Payouts::ID, Payouts { gone: true, ..payouts });
     }
@@ -143,7 +143,7 @@ pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
 pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ruled<Outcome> {
     let (id, currency) = (object.id.as_ref(), object.currency.as_deref().unwrap_or_default());
     let fact = FactKey::TransferReversed { transfer: id, minor: object.amount_reversed };
-    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let mut payouts = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let place = payouts.reversed.iter().position(|(transfer, _)| transfer == id);
     let known = place.map_or(0, |place| payouts.reversed[place].1);
     let more = object.amount_reversed - known;
@@ -194,7 +194,7 @@ const BALANCE_EMPTY: &str = "balance_insufficient";
 
 /// Merges a snapshot of the connected account. `id` is the account's id in the snapshot, if it has one.
 fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
-    let before = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let before = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut payouts = before.clone();
     let Some(connected) = payouts.connected.clone().filter(|connected| id.is_none_or(|id| id == connected)) else {
         return Err(Refusal::Inconsistent("/data/object/id".to_owned()).into());
@@ -220,7 +220,7 @@ fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<O
 
 /// Handles the result of a transfer. After a refusal, the amount is available for the next transfer.
 pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let mut payouts = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let Some(payout) = payouts.currencies.get_mut(currency) else { return Err(internal(report.key.clone())) };
     let open = EffectKey::Transfer { currency: currency.to_owned(), number: payout.transfers };
     // Another transfer is open, or another request of this transfer has ended it.

@@ -33,7 +33,7 @@ pub(super) fn correct(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         (None, None) => return Err(Refusal::NotFound(format!("rate or counter `{}`", usage.meter)).into()),
     };
     let id = MeterDay::id_of(&usage.meter, part_of_day(&standing(desk)?, usage.at));
-    if let Some(mut day) = desk.account.fetch::<MeterDay>(&id)? {
+    if let Some(mut day) = desk.account.row::<MeterDay>(&id)? {
         // What Stripe's meter has is not taken back there.
         day.counted = day.counted.saturating_sub(usage.quantity).max(day.reported.saturating_add(day.asked));
         desk.account.put(&id, day);
@@ -118,7 +118,7 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
     }
     desk.account.put(&id, month);
     let id = date(usage.at);
-    if let Some(mut day) = desk.account.fetch::<UsageDay>(&id)? {
+    if let Some(mut day) = desk.account.row::<UsageDay>(&id)? {
         take_off(&mut day.uses, &less);
         desk.account.put(&id, day);
     }
@@ -163,7 +163,7 @@ fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
 fn of_counter(desk: &mut Desk<'_>, key: &str, decl: &EntitlementDecl, usage: &Usage) -> Ruled<(i64, i64)> {
     let standing = standing(desk)?;
     let period = period_of(&standing, key, decl, usage.at);
-    let mut counter = desk.account.fetch::<Counter>(key)?.unwrap_or_default();
+    let mut counter = desk.account.row::<Counter>(key)?.unwrap_or_default();
     let known = counter.used(period.start);
     if usage.quantity > known {
         let (found, expected) = ("", format!("at most {known}, which was counted since {}", rfc3339(period.start)));

@@ -15,9 +15,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Customer<'_>) -> Rule
     let key = String::from(ClaimKey::Customer(id));
     let is_claimed = desk.account.claims_mine(&key)?.contains(&key);
     let is_deleted = desk.kind == "customer.deleted";
-    let known = desk.account.fetch::<Customer>(id)?;
+    let known = desk.account.row::<Customer>(id)?;
     let mut customer = known.clone().unwrap_or_default();
-    merge(&mut customer, &Customer { deleted_at: is_deleted.then_some(desk.provider_time) });
+    merge(&mut customer, &Customer { deleted_at: is_deleted.then_some(desk.payment_time) });
     let was_deleted = known.as_ref().is_some_and(|known| known.deleted_at.is_some());
     if known.unwrap_or_default() != customer {
         desk.account.put(id, customer);

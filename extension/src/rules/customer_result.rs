@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Handles the result of the customer request. On success, continues all waiting requests. On failure, refuses the
 /// request that caused it, and requests the customer again for the next waiting request.
 pub(super) fn decide(desk: &mut Desk<'_>, correlation: &Correlation, report: &EffectReport) -> Ruled<Verdict> {
-    let mut request = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
+    let mut request = desk.account.row::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
     desk.account.remove::<CustomerRequest>(CustomerRequest::ID);
     let answer = match &report.answer {
         Ok(answer) => decode::<Object>("effects", &report.key, answer)?,
@@ -35,7 +35,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, correlation: &Correlation, report: &Ef
         request_portal(desk, customer, number, awaits)?;
     }
     for id in waiting_checkouts(desk)? {
-        let Some(mut row) = desk.account.fetch::<PurchaseRow>(&id)? else { continue };
+        let Some(mut row) = desk.account.row::<PurchaseRow>(&id)? else { continue };
         let Some(AwaitsCustomer { mut checkout, reply_to }) = row.details.awaits_customer.take() else { continue };
         checkout["customer"] = json!(customer);
         request_checkout(desk, &id, &checkout, reply_to)?;
@@ -51,7 +51,7 @@ fn failed(
     mut request: CustomerRequest,
 ) -> Ruled<Verdict> {
     if let Correlation::Customer { purchase } = correlation
-        && let Some(mut row) = desk.account.fetch::<PurchaseRow>(purchase)?
+        && let Some(mut row) = desk.account.row::<PurchaseRow>(purchase)?
         && row.details.awaits_customer.take().is_some()
     {
         row.values.status = PurchaseStatus::Cancelled;
@@ -63,10 +63,10 @@ fn failed(
     if !request.portals.is_empty() {
         let awaits = request.portals.remove(0);
         request_customer_for_portal(desk, awaits)?;
-        let again = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
+        let again = desk.account.row::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
         desk.account.put(CustomerRequest::ID, CustomerRequest { effect: again.effect, ..request });
     } else if let Some(id) = next
-        && let Some(row) = desk.account.fetch::<PurchaseRow>(&id)?
+        && let Some(row) = desk.account.row::<PurchaseRow>(&id)?
         && let Some(AwaitsCustomer { checkout, reply_to }) = row.details.awaits_customer
     {
         request_customer_for_checkout(desk, &id, &checkout, reply_to)?;

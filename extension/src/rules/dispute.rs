@@ -41,11 +41,11 @@ fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, 
 
 /// Merges the dispute into its payment.
 fn merge_into_payment(desk: &mut Desk<'_>, payment: &str, id: &str, snapshot: &Dispute) -> Ruled<()> {
-    let known = desk.account.fetch::<Payment>(payment)?;
+    let known = desk.account.row::<Payment>(payment)?;
     let mut record = known.clone().unwrap_or_default();
     let change = Payment {
         disputes: gather([(id.to_owned(), (snapshot.status, snapshot.amount_minor))]),
-        disputed_at: gather([(id.to_owned(), desk.provider_time)]),
+        disputed_at: gather([(id.to_owned(), desk.payment_time)]),
         ..Payment::default()
     };
     merge_payment::merge(&mut record, &change);
@@ -79,7 +79,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
         booked_minor: 0,
     };
     merge_into_payment(desk, payment, id, &snapshot)?;
-    let known = desk.account.fetch::<Dispute>(id)?;
+    let known = desk.account.row::<Dispute>(id)?;
     let mut dispute = known.clone().unwrap_or_else(|| snapshot.clone());
     merge(&mut dispute, &snapshot);
     if known.as_ref() == Some(&dispute) {

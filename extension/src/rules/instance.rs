@@ -71,7 +71,7 @@ fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> 
     put_in_catalog(desk, &id, proposed)
 }
 
-/// Puts a product into the catalog. Replies at once, or after its price was created at the provider.
+/// Puts a product into the catalog. Replies at once, or after its price was created at Stripe.
 fn put_in_catalog(desk: &mut Desk<'_>, id: &str, proposed: Proposed) -> Ruled<Verdict> {
     let reply_to = desk.reply_to.cloned();
     Ok(match put_one(desk, id, proposed, reply_to)? {

@@ -1,7 +1,7 @@
 //! `invoice.*`: merges a snapshot of an invoice, and updates the records of its subscription and payments.
 
-use crate::actions::fetch::{fetch, fetch_snapshot};
 use crate::actions::permission::check_owner;
+use crate::actions::retrieve::{retrieve, retrieve_snapshot};
 use crate::actions::session_lookup::wait_for_owner;
 use crate::catalog::built_in_facts;
 use crate::catalog::names::LOOK_UP_PAYMENTS;
@@ -50,20 +50,20 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
         return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
     };
     // Stripe sends at most ten lines, but all are needed to determine what was paid for. The event is decided after the invoice
-    // was fetched, since the fetched object does not show what happened, such as a failed payment.
-    let at = desk.provider_time;
+    // was retrieved, since the retrieved object does not show what happened, such as a failed payment.
+    let at = desk.payment_time;
     if object.lines.has_more && desk.account.get::<Invoice>(id)?.is_none_or(|known| known.at < at) {
-        return fetch_snapshot(desk, "invoice", id, at);
+        return retrieve_snapshot(desk, "invoice", id, at);
     }
-    let outcome = apply(desk, id, object, desk.provider_time)?;
+    let outcome = apply(desk, id, object, desk.payment_time)?;
     if !matches!(outcome, Outcome::Deferred(_)) && object.payments().is_empty() {
         look_up_payments(desk, id)?;
     }
     Ok(outcome)
 }
 
-/// Fetches a paid invoice with its payments if no payment is known. Only some API versions name the payment in the
-/// invoice, and others in an event of their own. An invoice that was sent is fetched in any case, because it is often paid outside
+/// Retrieves a paid invoice with its payments if no payment is known. Only some API versions name the payment in the
+/// invoice, and others in an event of their own. An invoice that was sent is retrieved in any case, because it is often paid outside
 /// of Stripe, which only its list of payments shows.
 fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
@@ -78,14 +78,14 @@ fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     }
     let key = EffectKey::Retrieve { object: id.to_owned(), because: invoice.paid_at.unwrap_or(invoice.at), views: 0 };
     if desk.account.record_fact(&FactKey::Asked(&key.to_string()).to_string())? {
-        fetch(desk, &key, id, &json!({"object": "invoice", "id": id}), Vec::new())?;
+        retrieve(desk, &key, id, &json!({"object": "invoice", "id": id}), Vec::new())?;
     }
     Ok(())
 }
 
-/// Merges a fetched invoice; `at` is the date of the provider's response.
-pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
-    let object = stripe::read_fetched::<stripe::Invoice<'_>>(object)?;
+/// Merges a retrieved invoice; `at` is the date of Stripe's response.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
+    let object = stripe::read_retrieved::<stripe::Invoice<'_>>(object)?;
     let id = object.id.as_deref().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::Malformed("/object/id".to_owned()))?;
     if object.lines.has_more {
@@ -103,7 +103,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     check_owner(desk, object.metadata.as_ref())?;
     check_owner(desk, object.subscription_metadata())?;
     let mut view = read(desk.kind, object, at)?;
-    let known = desk.account.fetch::<Invoice>(id)?;
+    let known = desk.account.row::<Invoice>(id)?;
     if let Some(known) = known.as_ref().filter(|_| object.lines.has_more) {
         (view.period_start, view.period_end) = (known.period_start, known.period_end);
         view.lines.clone_from(&known.lines);
@@ -180,7 +180,7 @@ fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) ->
     let mut changed = false;
     for (intent, charge) in object.payments() {
         let Some(payment_id) = intent.or(charge) else { continue };
-        let known = desk.account.fetch::<Payment>(payment_id)?;
+        let known = desk.account.row::<Payment>(payment_id)?;
         let mut payment = known.clone().unwrap_or_default();
         merge_payment::merge(&mut payment, &Payment { invoice: Some(id.to_owned()), ..Payment::default() });
         if known.as_ref() != Some(&payment) {
@@ -253,7 +253,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
 /// Updates the open and paid invoices in the subscription's billing history. Returns true if it changed.
 fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<bool> {
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
-    let known = desk.account.fetch::<BillingHistory>(subscription)?;
+    let known = desk.account.row::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
     let prices = || invoice.charges().filter_map(|line| line.price.clone());
     let open = |void_at: Option<Timestamp>| {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Handles the answer to a report. After a refusal the quantity is not billed until an operator reports it again.
 pub(super) fn answered(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(mut day) = desk.account.fetch::<MeterDay>(id)? else {
+    let Some(mut day) = desk.account.row::<MeterDay>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
     day.answered = day.answered.saturating_add(1);
@@ -35,7 +35,7 @@ pub(super) fn again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         }
         false => Refusal::NotFound(format!("usage of {id}: expected a meter, and a day such as 2026-01-31")),
     };
-    let mut day = desk.account.fetch::<MeterDay>(&id)?.ok_or_else(not_found)?;
+    let mut day = desk.account.row::<MeterDay>(&id)?.ok_or_else(not_found)?;
     if !day.refused {
         let state = match (day.asked, day.rest()) {
             (0, 0) => "reported",

@@ -3,9 +3,9 @@
 //!
 //! Each refund is a fact (`refund:re_1`), booked when the refund's object is known. A charge contains only the refunded
 //! sum. The sum counts at once for the charge's purchase; if the known refunds do not add up to the sum, they are
-//! fetched.
+//! retrieved.
 
-use crate::actions::fetch::fetch;
+use crate::actions::retrieve::retrieve;
 use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
@@ -73,13 +73,13 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
     let keys =
         Keys { intent: id_of(&object.payment_intent), charge: Some(&object.id), customer: id_of(&object.customer) };
     let outcome = apply(desk, id, &snapshot, keys, refunded_sum(object))?;
-    let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
-    // In some API versions a charge does not list its refunds; missing refunds are fetched.
+    let known = desk.account.row::<Payment>(id)?.unwrap_or_default();
+    // In some API versions a charge does not list its refunds; missing refunds are retrieved.
     if known.charge_refunded_minor > known.explained_minor() {
         let because = known.charge_refunded_minor;
         let key = EffectKey::Retrieve { object: object.id.to_string(), because, views: 0 };
         let payload = json!({"object": "charge", "id": object.id, "expand": ["refunds"]});
-        fetch(desk, &key, &object.id, &payload, Vec::new())?;
+        retrieve(desk, &key, &object.id, &payload, Vec::new())?;
     }
     Ok(outcome)
 }
@@ -108,11 +108,11 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
     let received = object.currency.as_deref().filter(|_| succeeded).map(|currency| Received {
         amount_minor: object.amount_received,
         currency: currency.to_owned(),
-        at: desk.provider_time,
+        at: desk.payment_time,
     });
     let snapshot = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
-        // An intent that waits has paid nothing: the invoice can be paid outside of the provider instead.
+        // An intent that waits has paid nothing: the invoice can be paid outside of Stripe instead.
         invoice: id_of(&object.invoice).filter(|_| succeeded).map(str::to_owned),
         purchase: purchase.map(str::to_owned),
         received: received.filter(|_| purchase.is_some()),
@@ -135,9 +135,9 @@ pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePayme
     apply(desk, intent, &snapshot, Keys { intent: Some(intent), charge: None, customer: None }, fact)
 }
 
-/// Merges a fetched charge with all its refunds.
-pub(super) fn fetched(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
-    let object = stripe::read_fetched::<stripe::Charge<'_>>(object)?;
+/// Merges a retrieved charge with all its refunds.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
+    let object = stripe::read_retrieved::<stripe::Charge<'_>>(object)?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let keys = Keys { intent: None, charge: None, customer: None };
     apply(desk, id, &read_charge(&object)?, keys, refunded_sum(&object))
@@ -152,7 +152,7 @@ struct Keys<'a> {
 
 /// Merges a snapshot. If the payment does not change, the outcome is a duplicate of `fact`.
 fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact: String) -> Ruled<Outcome> {
-    let known = desk.account.fetch::<Payment>(id)?;
+    let known = desk.account.row::<Payment>(id)?;
     let mut payment = known.clone().unwrap_or_default();
     merge(&mut payment, snapshot);
     if let Some((id, _)) = payment

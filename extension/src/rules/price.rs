@@ -1,5 +1,5 @@
-//! `price.*`: checks a price of the catalog against the provider's price, and stops its sale when the provider
-//! withdraws it. Existing subscriptions keep their grants.
+//! `price.*`: checks a price of the catalog against Stripe's price, and stops its sale when Stripe withdraws it.
+//! Existing subscriptions keep their grants.
 
 use crate::catalog::price::Interval;
 use crate::desk::Desk;
@@ -12,7 +12,7 @@ use crate::model::notice::send_once;
 use extension_contract::*;
 use serde_json::json;
 
-/// Returns whether the provider's interval matches the catalog's. Missing values match.
+/// Returns whether Stripe's interval matches the catalog's. Missing values match.
 fn matches_interval(recurring: &stripe::Recurring<'_>, interval: Option<BillingInterval>) -> bool {
     let Some(interval) = interval else { return false };
     recurring.interval.as_deref().is_none_or(|unit| unit == Interval::of(Some(interval)).name())
@@ -48,7 +48,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
     let active = active && !is_deleted;
-    let snapshot = OnSale { at: desk.provider_time, withdrawn: !active };
+    let snapshot = OnSale { at: desk.payment_time, withdrawn: !active };
     let mut terms = known.terms()?.clone();
     let merged = merge(terms.provider, snapshot);
     match terms.provider {
@@ -60,7 +60,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     }
     terms.provider = Some(merged);
     price.terms = encode(&terms)?;
-    // A price is on sale if it is active both in the catalog and at the provider.
+    // A price is on sale if it is active both in the catalog and at Stripe.
     let in_catalog =
         desk.catalog.product(&price.product_id)?.map(|row| desk.catalog.sells(&row, &price.id)).transpose()?;
     let in_catalog = in_catalog.unwrap_or(true);

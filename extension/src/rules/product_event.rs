@@ -41,7 +41,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
         return Ok(UNCHANGED);
     }
     let created = desk.kind == "product.created";
-    let stored = desk.account.fetch::<ProductRow>(&id)?;
+    let stored = desk.account.row::<ProductRow>(&id)?;
     if created
         && stored.is_some()
         && Instance::find(desk, &id)?.is_some_and(|instance| instance.record.effects != Effects::None)
@@ -179,8 +179,8 @@ fn decide_for_account(
 
 /// Removes the record of an instance that is not managed here, so that it no longer counts towards quotas.
 fn forget_foreign(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let Some(record) = desk.account.fetch::<InstanceRecord>(id)? else { return Ok(()) };
-    let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let Some(record) = desk.account.row::<InstanceRecord>(id)? else { return Ok(()) };
+    let mut summary = desk.account.row::<Summary>(Summary::ID)?.unwrap_or_default();
     summary.replace(&record.adds, &Contribution::default());
     desk.account.put(Summary::ID, summary);
     desk.account.remove::<InstanceRecord>(id);

@@ -96,7 +96,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "success_url": success_url.or(of_type.0).unwrap_or_else(|| settings.success_url.clone()),
         "cancel_url": cancel_url.or(of_type.1).unwrap_or_else(|| settings.cancel_url.clone()),
     });
-    // The provider does not copy metadata from a session to the objects that it creates.
+    // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
     metadata.insert(OFFERED_PRICE.to_owned(), json!(offer.price.id));
@@ -106,16 +106,12 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Completes a free purchase at once, without the provider.
+/// Completes a free purchase at once, without Stripe.
 fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: &Settings) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
-    let counts = Counted {
-        id: id.clone(),
-        status: SessionStatus::Paid,
-        paid_at: Some(desk.provider_time),
-        ..Counted::default()
-    };
+    let counts =
+        Counted { id: id.clone(), status: SessionStatus::Paid, paid_at: Some(desk.payment_time), ..Counted::default() };
     let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
     let details = Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
@@ -185,7 +181,7 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
         }
         if row.awaits_checkout() {
             let asked = match row.details.awaits_customer.is_some() {
-                true => desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.map(|request| request.effect),
+                true => desk.account.row::<CustomerRequest>(CustomerRequest::ID)?.map(|request| request.effect),
                 false => None,
             };
             let key = asked.unwrap_or_else(|| EffectKey::Checkout { purchase: id }.to_string());
@@ -208,7 +204,7 @@ fn ask(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: Option<&Cor
 
 /// Handles the result of the checkout request.
 pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
-    let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else {
+    let Some(mut row) = desk.account.row::<PurchaseRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
     let refused = || Answer::not_done(CHECKOUT_NOT_OPENED);
@@ -260,12 +256,12 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
     Ok(Verdict::answered(answer))
 }
 
-/// Marks the customer as deleted that a provider does not know any more, so that the next request makes another one.
+/// Marks the customer as deleted that Stripe does not know any more, so that the next request makes another one.
 pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> Ruled<()> {
     let Some(customer) = customer(desk)? else { return Ok(()) };
     if failure.code == "resource_missing" && failure.message.contains(&customer) {
-        let known = desk.account.fetch::<Customer>(&customer)?.unwrap_or_default();
-        let deleted_at = known.deleted_at.or(Some(desk.provider_time));
+        let known = desk.account.row::<Customer>(&customer)?.unwrap_or_default();
+        let deleted_at = known.deleted_at.or(Some(desk.payment_time));
         desk.account.put(&customer, Customer { deleted_at });
     }
     Ok(())
@@ -297,7 +293,7 @@ fn wait_for_change(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outc
 /// Handles the result of a change of plan.
 pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let outcome = unattended_result(desk, report)?;
-    let billing = desk.account.fetch::<BillingHistory>(subscription)?;
+    let billing = desk.account.row::<BillingHistory>(subscription)?;
     let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };
@@ -333,7 +329,7 @@ fn change(
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
         return Err(Refusal::NoEntitlement(family).into());
     };
-    let billing = desk.account.fetch::<BillingHistory>(&subscription)?.unwrap_or_default();
+    let billing = desk.account.row::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
     let is_by_seat = offer.price.terms()?.by_seat;
@@ -483,7 +479,7 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
         }
     }
     for id in &found {
-        let billing = desk.account.fetch::<BillingHistory>(id)?.unwrap_or_default();
+        let billing = desk.account.row::<BillingHistory>(id)?.unwrap_or_default();
         let ends_with_plan = Some(if at_period_end { end.period_end } else { desk.now });
         desk.account.put(id, BillingHistory { ends_with_plan, ..billing });
         let mut payload = json!({"subscription": id, "at_period_end": at_period_end});

@@ -24,11 +24,11 @@ use serde_json::{Value, json};
 /// `purchase.refund`: requests a refund.
 pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
-    let mut row = desk.account.fetch::<PurchaseRow>(&id)?.ok_or_else(|| Refusal::NotFound(id.clone()))?;
+    let mut row = desk.account.row::<PurchaseRow>(&id)?.ok_or_else(|| Refusal::NotFound(id.clone()))?;
     let (Some(paid_at), Some(payment)) = (row.paid_once_at(), row.values.payment_intent_id.clone()) else {
         return Err(Refusal::BadTransition("not a paid one-time purchase".to_owned()).into());
     };
-    if row.details.beaten || !row.details.disputed.is_empty() {
+    if row.details.refused || !row.details.disputed.is_empty() {
         return Err(Refusal::BadTransition("disputed".to_owned()).into());
     }
     let left = row.paid_minor() - row.refunded_minor() - row.refunding_minor();
@@ -112,7 +112,7 @@ pub(super) fn completed(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report
         Err(_) => (Answer::not_done("the refund was refused, and nothing was paid back"), true),
     };
     if is_over
-        && let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)?
+        && let Some(mut row) = desk.account.row::<PurchaseRow>(id)?
         && row.details.refunding.remove(&report.key).is_some()
     {
         desk.account.put(id, row);

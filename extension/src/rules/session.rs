@@ -72,7 +72,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     check_owner(desk, object.ours())?;
-    let known = desk.account.fetch::<Session>(id)?;
+    let known = desk.account.row::<Session>(id)?;
     let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
     // A purchase that we created knows its session, so metadata that names another one is wrong.
@@ -100,11 +100,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
         open_again(desk, object)?;
     }
     // What a buyer wrote before the closing has no place in an account whose personal data is being erased.
-    let closed = desk.account.fetch::<Closed>(Closed::ID)?;
+    let closed = desk.account.row::<Closed>(Closed::ID)?;
     let is_erased = closed.is_some_and(|closed| closed.erased != Erased::default());
     let made_with = if found.is_none() && !is_erased { written_on(desk, object)? } else { None };
     let purchase = found.map_or_else(|| format!("{OF_SESSION}{id}"), |(id, _)| id);
-    let snapshot = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
+    let snapshot = Session { made_with, ..read(object, status, &purchase, desk.payment_time) };
     let mut session = match known.clone() {
         Some(known) => merge_session::without_wrong_payment(known, &snapshot),
         None => snapshot.clone(),
@@ -133,7 +133,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
         send_once(&mut desk.account, &mail_kinds::DELAYED_PAYMENT_FAILED, id, &values)?;
     }
     if let Some(subscription) = &session.subscription {
-        let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
+        let billing = desk.account.row::<BillingHistory>(subscription)?.unwrap_or_default();
         // If several sessions name the subscription, a purchase that we made comes before others, then the least id.
         let order = |id: &str| (id.starts_with(MADE_ELSEWHERE), id.to_owned());
         if billing.purchase.as_ref().is_none_or(|known| order(&purchase) < order(known)) {
@@ -152,7 +152,7 @@ fn link_payment(desk: &mut Desk<'_>, id: &str, session: &Session) -> Ruled<()> {
             desk.account.remove::<Session>(&other);
         }
     }
-    let known = desk.account.fetch::<Payment>(intent)?;
+    let known = desk.account.row::<Payment>(intent)?;
     let mut payment = known.clone().unwrap_or_default();
     let (purchase, by) = (Some(session.purchase.clone()), Some(id.to_owned()));
     merge_payment::merge(&mut payment, &Payment { purchase, session: by, ..Payment::default() });
@@ -271,10 +271,10 @@ fn claim_address(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()>
 /// Opens a closed account again whose former owner buys as a guest with the same address: the account has its id from the address.
 /// What the account had is ended, and its personal data must be erased before, if the business erases them.
 fn open_again(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<()> {
-    let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
+    let Some(closed) = desk.account.row::<Closed>(Closed::ID)? else { return Ok(()) };
     let is_erased = desk.catalog.settings()?.erase_after.is_none() || closed.erased == Erased::All;
     let is_guest = desk.account.owner() == Some(&account_of(object));
-    if is_guest && is_erased && desk.provider_time > closed.at {
+    if is_guest && is_erased && desk.payment_time > closed.at {
         desk.account.remove::<Closed>(Closed::ID);
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The result of looking up a subscription's checkout session. If the session names an organization, it is injected as
 //! an event, and the waiting events follow it to the organization.
 
-use crate::actions::fetch::read_answer;
 use crate::actions::inject::inject;
+use crate::actions::retrieve::read_answer;
 use crate::actions::session_lookup::ask;
 use crate::desk::Desk;
 use crate::input::placement::named_account;
@@ -24,7 +24,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, subscription: &str, report: &EffectRep
     let object = answer.object.get();
     let session = match object {
         "null" => None,
-        object => Some(stripe::read_fetched::<stripe::Session<'_>>(object)?),
+        object => Some(stripe::read_retrieved::<stripe::Session<'_>>(object)?),
     };
     let metadata = session.as_ref().and_then(|session| session.ours());
     let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));

@@ -12,7 +12,7 @@ use extension_contract::Outcome;
 
 /// Decides a message: the newest message about a sale replaces earlier messages.
 pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
-    let before = desk.account.fetch::<Earning>(&share.sale)?.unwrap_or_default();
+    let before = desk.account.row::<Earning>(&share.sale)?.unwrap_or_default();
     if before.told >= share.told {
         return Ok(Outcome::Duplicate(format!("share:{}:{}", share.sale, share.told)));
     }
@@ -22,7 +22,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
     // If the share is already available, the change applies to the available sum now. Other shares are added when they
     // become available.
     if before.available {
-        let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+        let mut payouts = desk.account.row::<Payouts>(Payouts::ID)?.unwrap_or_default();
         payouts.add(&share.currency, more);
         desk.account.put(Payouts::ID, payouts);
     }
@@ -38,7 +38,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
         told: share.told,
         available: before.available,
     };
-    let mut earned = desk.account.fetch::<Earned>(&share.product)?.unwrap_or_default();
+    let mut earned = desk.account.row::<Earned>(&share.product)?.unwrap_or_default();
     earned.replace(&before, &earning);
     desk.account.put(&share.product, earned);
     desk.account.put(&share.sale, earning);

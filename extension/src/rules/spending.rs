@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// Handles the result of the invoice request for a month. After Stripe's refusal the usage is not invoiced until an
 /// operator requests it again.
 pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(mut month) = desk.account.fetch::<UsageMonth>(month_id)? else {
+    let Some(mut month) = desk.account.row::<UsageMonth>(month_id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
     match &report.answer {
@@ -48,7 +48,7 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
         true => Refusal::NotFound(format!("usage in {id}: expected a month in which the account has used something")),
         false => Refusal::NotFound(format!("usage in {id}: expected a month such as 2026-01")),
     };
-    let mut month = desk.account.fetch::<UsageMonth>(&id)?.ok_or_else(not_found)?;
+    let mut month = desk.account.row::<UsageMonth>(&id)?.ok_or_else(not_found)?;
     if !month.refused {
         let state = match (&month.invoice, month.invoiced_minor) {
             (Some(invoice), _) => format!("invoiced as {invoice}"),

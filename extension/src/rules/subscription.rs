@@ -1,8 +1,8 @@
 //! `customer.subscription.*`: merges a snapshot of a subscription. A snapshot with unknown prices grants nothing new,
 //! but a failed payment in it takes effect.
 
-use crate::actions::fetch::{KnownSnapshots, fetch_again, fetch_snapshot};
 use crate::actions::permission::check_owner;
+use crate::actions::retrieve::{KnownSnapshots, retrieve_again, retrieve_snapshot};
 use crate::actions::session_lookup::wait_for_owner;
 use crate::catalog::built_in_facts;
 use crate::catalog::terms::CatalogPrice;
@@ -38,17 +38,17 @@ pub(super) fn decide(
         "customer.subscription.deleted" => SnapshotRank::Deleted,
         _ => SnapshotRank::Updated,
     };
-    let outcome = apply(desk, object, desk.provider_time, rank, Precedence::PreviousAttributes(previous))?;
+    let outcome = apply(desk, object, desk.payment_time, rank, Precedence::PreviousAttributes(previous))?;
     match desk.kind {
         "customer.subscription.pending_update_expired" => notify_expired(desk, object, outcome),
         _ => Ok(outcome),
     }
 }
 
-/// Merges a fetched subscription. `at` is the date of the provider's response. The snapshot is newer than the snapshots
-/// of the events `known`.
-pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
-    let object = stripe::read_fetched::<stripe::Subscription<'_>>(object)?;
+/// Merges a retrieved subscription. `at` is the date of Stripe's response. The snapshot is newer than the snapshots of
+/// the events `known`.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
+    let object = stripe::read_retrieved::<stripe::Subscription<'_>>(object)?;
     apply(desk, &object, at, SnapshotRank::Retrieved, Precedence::KnownEvents(known))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &
 enum Precedence<'p> {
     /// The snapshot's `previous_attributes`.
     PreviousAttributes(Option<&'p stripe::PreviousSubscription<'p>>),
-    /// Ids of the events whose snapshots were known when the snapshot was fetched.
+    /// Ids of the events whose snapshots were known when the snapshot was retrieved.
     KnownEvents(&'p [String]),
 }
 
@@ -71,22 +71,22 @@ fn apply(
     let id = object.id.as_ref();
     check_owner(desk, object.metadata.as_ref())?;
     let known = desk.account.get::<SubscriptionRow>(id)?;
-    let is_fetched = rank == SnapshotRank::Retrieved;
+    let is_retrieved = rank == SnapshotRank::Retrieved;
     if object.items.as_ref().is_some_and(|list| list.has_more) {
-        if is_fetched {
+        if is_retrieved {
             return Err(Refusal::WrongShape(format!("{id}: the response does not contain all items")).into());
         }
         return match known {
-            // The fetched snapshot, or a newer one, is already stored.
+            // The retrieved snapshot, or a newer one, is already stored.
             Some(row) if row.at > at || (row.at == at && row.rank == SnapshotRank::Retrieved) => {
                 Ok(Outcome::Stale(row.snapshot()))
             }
-            _ => fetch_snapshot(desk, "subscription", id, at),
+            _ => retrieve_snapshot(desk, "subscription", id, at),
         };
     }
-    // The subscription is not claimed yet, and this snapshot names no customer. The fetched object names the customer.
-    if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
-        return fetch_snapshot(desk, "subscription", id, at);
+    // The subscription is not claimed yet, and this snapshot names no customer. The retrieved object names the customer.
+    if known.is_none() && id_of(&object.customer).is_none() && !is_retrieved {
+        return retrieve_snapshot(desk, "subscription", id, at);
     }
     if known.is_none()
         && let Some(outcome) = wait_for_owner(desk, id, object.metadata.as_ref())?
@@ -131,7 +131,7 @@ fn apply(
     let changed = known.as_deref() != Some(&row);
     let known_customer = known.as_ref().map(|row| &row.customer_id);
     if let Some(customer) = known_customer.filter(|_| row.is_unclear) {
-        // A deferred event takes no claims, so the customer is changed only by the fetched snapshot.
+        // A deferred event takes no claims, so the customer is changed only by the retrieved snapshot.
         row.customer_id.clone_from(customer);
     }
     // Claims are checked before anything is saved.
@@ -161,7 +161,7 @@ fn apply(
         link_purchase(desk, id, purchase)?;
     }
     if let Some(known_snapshots) = known_snapshots {
-        return fetch_again(desk, "subscription", id, at, known_snapshots);
+        return retrieve_again(desk, "subscription", id, at, known_snapshots);
     }
     Ok(match news {
         News::Changed => Outcome::Applied,
@@ -323,12 +323,12 @@ fn read_previous(
 
 /// Sends one notice for each pending change that expired unpaid, even if the snapshot itself is stale.
 fn notify_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
-    let reference = format!("{}:{}", object.id, desk.provider_time);
+    let reference = format!("{}:{}", object.id, desk.payment_time);
     let is_told = desk.account.is_known(&mail_kinds::CHANGE_EXPIRED.key(&reference).to_string())?;
     if is_told || matches!(outcome, Outcome::Deferred(_)) {
         return Ok(outcome);
     }
-    let values = json!({"subscription": object.id, "at": rfc3339(desk.provider_time)});
+    let values = json!({"subscription": object.id, "at": rfc3339(desk.payment_time)});
     send_once(&mut desk.account, &mail_kinds::CHANGE_EXPIRED, &reference, &values)?;
     Ok(Outcome::Applied)
 }
@@ -344,10 +344,10 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
         return Ok(Outcome::Duplicate(fact));
     }
     // Nobody is told of a payment that will not be taken: the subscription ends with the trial, or the trial is over.
-    let known = desk.account.get::<SubscriptionRow>(&object.id)?.filter(|row| row.at > desk.provider_time);
+    let known = desk.account.get::<SubscriptionRow>(&object.id)?.filter(|row| row.at > desk.payment_time);
     let ends = object.cancel_at_period_end == Some(true) || object.cancel_at.is_some();
     // Stripe announces a trial that it ends at once with its end.
-    let is_over = end.is_some_and(|end| desk.provider_time < end && end <= desk.now);
+    let is_over = end.is_some_and(|end| desk.payment_time < end && end <= desk.now);
     let was_ended = known.is_some_and(|row| row.status() != SubscriptionStatus::Trialing || row.is_ending());
     if ends || is_over || was_ended {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));

@@ -42,11 +42,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::SubscriptionSchedule<
     let phases = object.phases.iter().enumerate().map(|(index, phase)| read_phase(index, phase));
     let snapshot = SubscriptionSchedule {
         status: parse_status(&object.status)?,
-        at: desk.provider_time,
+        at: desk.payment_time,
         subscription: object.subscription_id().map(str::to_owned),
         phases: phases.collect::<Ruled<_>>()?,
     };
-    let known = desk.account.fetch::<SubscriptionSchedule>(id)?;
+    let known = desk.account.row::<SubscriptionSchedule>(id)?;
     let (schedule, news) = match known.clone() {
         None => (snapshot, News::Changed),
         Some(mut schedule) => {

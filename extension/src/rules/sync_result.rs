@@ -1,4 +1,4 @@
-//! The result of creating a catalog product or one of its prices at the payment provider.
+//! The result of creating a catalog product or one of its prices at Stripe.
 
 use crate::actions::put_product::{Wanted, put_price, request_missing};
 use crate::catalog::price::{self, Interval, prices_of};
@@ -61,18 +61,17 @@ pub(super) fn decide(
     {
         let currency = desk.catalog.settings()?.currency.clone();
         let metadata = Object::clone(&metadata);
-        let provider_metadata = Object::new();
+        let stripe_metadata = Object::new();
         let values = values.clone();
-        let proposed =
-            Proposed { id: None, decl, values, metadata, is_default: false, waits: false, provider_metadata };
+        let proposed = Proposed { id: None, decl, values, metadata, is_default: false, waits: false, stripe_metadata };
         for price in price_rows(&proposed, id, &currency)? {
             put_price(desk, price)?;
         }
     }
     // After a failure the product is kept; the reply shows that its prices are not synced.
     if report.answer.is_ok() && !is_whole {
-        // The product exists already, so its metadata at the provider is not sent again.
-        request_missing(desk, id, Wanted { values: &values, metadata: &metadata, at_provider: None }, reply_to)?;
+        // The product exists already, so its metadata at Stripe is not sent again.
+        request_missing(desk, id, Wanted { values: &values, metadata: &metadata, at_stripe: None }, reply_to)?;
         return Ok(Outcome::Applied.into());
     }
     Ok(match reply_to {

@@ -134,7 +134,7 @@ pub(super) fn secret_created(
     ip: Option<&String>,
     report: &EffectReport,
 ) -> Ruled<Verdict> {
-    let Some(mut token) = desk.account.fetch::<Token>(id)? else {
+    let Some(mut token) = desk.account.row::<Token>(id)? else {
         return Err(internal(format!("{id}: the token does not exist")));
     };
     let answer: Object = match &report.answer {
@@ -178,7 +178,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         let (found, expected) = ("", format!("a SHA-256: {HASH_DIGITS} hexadecimal digits"));
         return Err(wrong_field("/sha256", FieldErrorCode::BadFormat, found, expected));
     }
-    let Some(token) = desk.account.fetch::<Token>(&id)? else {
+    let Some(token) = desk.account.row::<Token>(&id)? else {
         return log_refusal(desk, "pull_refused", Some(&id), "", ip, Refusal::NotFound(id.clone()));
     };
     let refused = |desk: &mut Desk<'_>, refusal: Refusal| {
@@ -226,7 +226,7 @@ pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, repo
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
-            let product = desk.account.fetch::<Token>(id)?.map(|token| token.product);
+            let product = desk.account.row::<Token>(id)?.map(|token| token.product);
             let reply = json!({"id": id, "product": product, "grant": answer, "expires_at": rfc3339(expires_at)});
             Answer::Value(encode(&reply)?)
         }
@@ -239,7 +239,7 @@ pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, repo
 
 /// Takes a redemption back that gave nothing. A token that was used up can be redeemed again, until it expires.
 fn give_back(desk: &mut Desk<'_>, id: &str, code: &str) -> Ruled<()> {
-    let Some(mut token) = desk.account.fetch::<Token>(id)? else { return Ok(()) };
+    let Some(mut token) = desk.account.row::<Token>(id)? else { return Ok(()) };
     token.redeemed = token.redeemed.saturating_sub(1);
     if token.status == TokenStatus::Redeemed {
         token.status = TokenStatus::Issued;
@@ -252,7 +252,7 @@ fn give_back(desk: &mut Desk<'_>, id: &str, code: &str) -> Ruled<()> {
 /// `token.revoke`: revokes a token.
 pub(super) fn revoke(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, ip) = (required_text(body, "id")?, ip(body)?);
-    let Some(token) = desk.account.fetch::<Token>(&id)? else { return Err(Refusal::NotFound(id).into()) };
+    let Some(token) = desk.account.row::<Token>(&id)? else { return Err(Refusal::NotFound(id).into()) };
     if !token.is_live() {
         return Err(Refusal::BadTransition(format!("token {}", token.status.name())).into());
     }

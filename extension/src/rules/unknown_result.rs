@@ -73,7 +73,7 @@ fn request_again(desk: &mut Desk<'_>, mut request: OpenRequest, report: &EffectR
         deadline: None,
         retry: None,
     });
-    let mut row = desk.account.fetch::<Requests>(Requests::ID)?.unwrap_or_default();
+    let mut row = desk.account.row::<Requests>(Requests::ID)?.unwrap_or_default();
     row.open.insert(report.key.clone(), request);
     desk.account.put(Requests::ID, row);
     Ok(())

@@ -132,7 +132,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         instance.save(&mut desk.account)?;
     }
     // Excess of held amounts begins with the first measurement that shows it.
-    let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let mut summary = desk.account.row::<Summary>(Summary::ID)?.unwrap_or_default();
     summary.excess.retain(|key, _| summary.held.contains_key(key));
     for (key, held) in &summary.held {
         let allowed = standing.allows(key);

@@ -77,7 +77,7 @@ pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectRe
     };
     let Some((requests, more)) = log else { return end_without_log(desk, *number, "malformed") };
     let counted = count(desk, &requests)?;
-    let mut sync = desk.account.fetch::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
+    let mut sync = desk.account.row::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
     if sync.running != *number {
         return Ok(Outcome::Applied.into());
     }
@@ -108,7 +108,7 @@ pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectRe
 
 /// Ends a pull that has no log. The next pull begins at the same time, so the operators hear of it once.
 fn end_without_log(desk: &mut Desk<'_>, number: i64, code: &str) -> Ruled<Verdict> {
-    let mut sync = desk.account.fetch::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
+    let mut sync = desk.account.row::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
     if sync.running != number {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }

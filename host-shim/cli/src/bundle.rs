@@ -4,7 +4,7 @@ use crate::extension::ExtensionArgs;
 use crate::{ended, refuse};
 use clap::Parser;
 use host_business::Setup;
-use host_business::bundle::{Bundle, plain_secrets};
+use host_business::bundle::{self, plain_secrets};
 use host_config::catalog_faults;
 use host_replay::runners::Workload;
 use host_scenario::business::BusinessFolder;
@@ -60,8 +60,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(setup) => setup,
         Err(error) => return Ok(refuse(&error)),
     };
-    let bundle = Bundle::of(&setup);
-    let text = serde_json::to_string(&bundle)? + "\n";
+    let text = serde_json::to_string(&bundle::of(&setup))? + "\n";
     match &args.output {
         Some(file) => std::fs::write(file, text)?,
         None => io::stdout().lock().write_all(text.as_bytes())?,

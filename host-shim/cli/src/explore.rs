@@ -81,10 +81,10 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Variants:
-  orders    every order of the provider events between two other steps, also across a step of the
+  orders    every order of the Stripe events between two other steps, also across a step of the
             clock; a sample for more than six events
   repeats   each event delivered again, at once and at the end
-  drops     each provider event lost, and delivered at the end
+  drops     each Stripe event lost, and delivered at the end
   failures  each provider call fails or is refused, or its answer is lost or late
   crashes   the host is killed before and after each write, and again during the restart
   endings   something hostile happens at the end: a card fails at a change, an invoice is voided, a

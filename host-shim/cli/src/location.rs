@@ -1,4 +1,4 @@
-//! Where is the store that a command reads? A SQLite file or a PostgreSQL database.
+//! Location of a store that is given on the command line: a SQLite file or a PostgreSQL database.
 
 use anyhow::Context;
 use host_store::{Reader, SqliteStore};

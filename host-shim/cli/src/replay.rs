@@ -44,11 +44,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     store: Option<PathBuf>,
 
-    /// Permute the provider events between other events; scenarios must end in the same state
+    /// Permute the Stripe events between other events; scenarios must end in the same state
     #[arg(long, value_name = "SEED")]
     shuffle: Option<u64>,
 
-    /// Deliver provider events of scenarios, and streams of raw events, N times
+    /// Deliver Stripe events of scenarios, and streams of raw events, N times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
 

@@ -1,4 +1,4 @@
-//! Which store does a command use? A SQLite file, or a PostgreSQL database.
+//! Chooses the store of a server: a SQLite file or a PostgreSQL database.
 
 use crate::database::{DATABASE_URL, address};
 use host_config::{Database, Environment, ServerConfig};

@@ -1,4 +1,4 @@
-//! Is standard output a terminal that shows colours?
+//! Decides whether reports on standard output are coloured.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};

@@ -1,4 +1,4 @@
-//! How are objects listed? Newest first, in pages with cursors, filtered by member and by `created`.
+//! Lists objects, newest first, in pages with cursors, filtered by member and by `created`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

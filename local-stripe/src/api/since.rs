@@ -1,8 +1,7 @@
-//! In which API versions do endpoints and parameters exist? The first version with them, and the first version without
-//! them.
+//! The API versions in which endpoints and parameters exist: the first version with them, and the first without them.
 //!
 //! Stripe treats new endpoints and new optional parameters as compatible: a request in an older version may use them
-//! and gets the response in the shape of its version. The sandbox does the same: `since` is only documentation. An
+//! and gets the response in the shape of its version. The sandbox does the same, so `since` is only documentation. An
 //! endpoint that Stripe removed is refused from that version on.
 
 use super::Route;

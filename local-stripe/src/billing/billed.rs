@@ -1,4 +1,5 @@
-//! How much was a subscription item billed for its current period? This amount determines the credit for unused time.
+//! Finds the amount that a subscription item was billed for its current period, which determines the credit for unused
+//! time.
 
 use serde_json::{Value, json};
 

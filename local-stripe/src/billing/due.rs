@@ -1,4 +1,4 @@
-//! When does an object act on its own, such as a subscription that renews? Computes this time, and runs the action.
+//! Computes when an object acts on its own, such as a subscription that renews, and runs the action.
 
 use crate::billing::{cycle, end, invoice, phases, settle};
 use crate::calendar::DAY_S;

@@ -1,4 +1,4 @@
-//! How does a request name a price? By the id of a price or by `price_data`, with a quantity.
+//! Reads the price that a request names by id or by `price_data`, with a quantity.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
-//! How is a change of plan prorated? One line credits the unused time of the old price, another line bills the
-//! remaining time of the new price. Amounts are exact to the second. Each line is rounded once to the nearest minor
-//! unit, halves away from zero.
+//! Prorates a change of plan. One line credits the unused time of the old price, and another bills the remaining time
+//! of the new price. Amounts are exact to the second. Each line is rounded once to the nearest minor unit, halves away
+//! from zero.
 
 use serde_json::Value;
 

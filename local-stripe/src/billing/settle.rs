@@ -1,4 +1,4 @@
-//! How is an invoice paid? Payment attempts, retries by the dunning schedule, and the effects on the subscription.
+//! Pays invoices: payment attempts, retries by the dunning schedule, and the effects on the subscription.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! How much tax does an invoice add? The tax rates of a line apply, else the invoice's default tax rates. Each tax of a
-//! line is rounded once to the minor unit, halves away from zero.
+//! Computes the taxes of an invoice. The tax rates of a line apply, or else the invoice's default tax rates. Each tax
+//! of a line is rounded once to the minor unit, halves away from zero.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! How much does a discount deduct from each line of an invoice or a session? The whole deduction of a discount is
+//! Computes how much a discount deducts from each line of an invoice or a session. The whole deduction of a discount is
 //! rounded once to the minor unit, halves away from zero, and then divided among the lines without loss.
 
 use serde_json::{Value, json};

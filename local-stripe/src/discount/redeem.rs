@@ -1,4 +1,4 @@
-//! Which coupon does a request name, by its id or by a promotion code, and may it be redeemed?
+//! Finds the coupon that a request names, by its id or by a promotion code, and checks that it may be redeemed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Which discounts of a customer or subscription are active, and when do they end?
+//! Determines which discounts of a customer or subscription are active, and when they end.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Which triggers of the Stripe CLI are supported, and why are the others not? The client tests compare both tables
-//! with the CLI's list.
+//! The triggers of the Stripe CLI that are supported, and the reasons why the others are not. The client tests compare
+//! both tables with the CLI's list.
 
 /// The triggers whose events arrive in the client tests.
 pub const TRIGGERS: &[&str] = &[

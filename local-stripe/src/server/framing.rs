@@ -1,6 +1,6 @@
-//! Where does a request end in the bytes of a connection? If a request has both `Content-Length` and
+//! Finds where a request ends in the bytes of a connection. If a request has both `Content-Length` and
 //! `Transfer-Encoding`, a proxy and a server may see different ends. hyper silently ignores the length, so such
-//! requests are refused here, before hyper gets them.
+//! requests are refused here, before they reach hyper.
 
 /// The maximum number of headers of a request, hyper's own limit.
 const HEADERS_MAX: usize = 100;

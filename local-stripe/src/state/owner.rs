@@ -1,8 +1,7 @@
-//! Which account owns an object? The sandbox's own account, or a connected account. A request with `Stripe-Account`
-//! acts for a connected account: it sees the objects of this account only, and creates objects of this account.
-//!
-//! The hidden member `_owner` holds the id of the connected account. The object's row has the owner in its key and kind,
-//! so objects of different accounts never meet.
+//! Determines which account owns an object: the sandbox's own account, or a connected account. A request with
+//! `Stripe-Account` acts for a connected account: it sees only the objects of this account, and creates objects of this
+//! account. The hidden member `_owner` holds the id of the connected account. The row of an object has the owner in its
+//! key and kind, so objects of different accounts never collide.
 
 use std::borrow::Cow;
 

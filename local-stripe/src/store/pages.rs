@@ -1,6 +1,6 @@
-//! How is damage to a state file found? A second file has a checksum for each page, because SQLite has no page
-//! checksums, and a wrong byte in an index would hide rows. The pages of the state file change only when the log is
-//! emptied, which also updates their checksums. A page in the log has its own checksum there.
+//! Detects damage to a state file. A second file has a checksum for each page, because SQLite has no page checksums and
+//! a wrong byte in an index would hide rows. The pages of the state file change only when the log is emptied, which
+//! also updates their checksums. A page in the log has its own checksum there.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! How is an event delivered to an endpoint? By one HTTP request per attempt.
+//! Delivers an event to an endpoint, with one HTTP request per attempt.
 
 use std::time::Duration;
 

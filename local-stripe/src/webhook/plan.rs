@@ -1,5 +1,5 @@
-//! In which order, how often and when are events delivered to one endpoint? Without faults, each event is delivered
-//! once, in order and at once.
+//! Plans in which order, how often and when events are delivered to one endpoint. Without faults, each event is
+//! delivered once, in order and at once.
 
 use crate::ids;
 use crate::settings::Faults;

@@ -1,4 +1,4 @@
-//! Which certificate authorities are trusted for `https://` endpoints? The machine's, and those in the user's file.
+//! The certificate authorities that are trusted for `https://` endpoints: the machine's, and those in the user's file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

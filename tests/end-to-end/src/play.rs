@@ -4,7 +4,7 @@ use crate::story::{Delivery, Part};
 use crate::world::World;
 use host_store::StoreError;
 
-/// Plays a part: advances the clock, delivers provider events, runs their effects, then runs each command with its
+/// Plays a part: advances the clock, delivers Stripe events, runs their effects, then runs each command with its
 /// effects.
 ///
 /// # Errors

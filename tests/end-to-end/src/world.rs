@@ -320,7 +320,7 @@ pub fn catalog_load(business: &BusinessFolder) -> Event {
         attempt: 1,
         actor: Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() },
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Command(business.catalog.to_string()),
     }
 }

@@ -19,8 +19,8 @@ use bindings::solobase::products::rows::{CatalogKey, ProductValues, RecordKey, R
 use bindings::solobase::products::types::{Account, Failure, Page, Problem, StoreError};
 use bindings::solobase::products::{catalog, claims, log};
 
-/// Kinds of provider events. They have no account, so `open` must place them.
-const PROVIDER_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
+/// Kinds of Stripe events. They have no account, so `open` must place them.
+const PAYMENT_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
 
 struct Hostile;
 
@@ -32,7 +32,7 @@ impl bindings::exports::solobase::products::manifest::Guest for Hostile {
             data_version: 1,
             product_types: Vec::new(),
             collections: vec!["notes".to_owned()],
-            provider_kinds: PROVIDER_KINDS.map(str::to_owned).to_vec(),
+            payment_kinds: PAYMENT_KINDS.map(str::to_owned).to_vec(),
             commands: Vec::new(),
             effects: vec![EffectDecl {
                 kind: "mail.send".to_owned(),
@@ -61,7 +61,7 @@ impl bindings::exports::solobase::products::events::Guest for Hostile {
             }
             "garbage" => return garbage(),
             "not-opened" => return decisions::good(&event.id, 0),
-            kind if PROVIDER_KINDS.contains(&kind) => return place(kind),
+            kind if PAYMENT_KINDS.contains(&kind) => return place(kind),
             _ => {}
         }
         open(&Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() })?;

@@ -1,12 +1,13 @@
-//! How fast is the block beside the component? The same signed webhooks, each of a new customer, one after the other: the block under wasmi
-//! with the stand-in's database, and the component under wasmtime with SQLite. Both databases are files. HTTP is left out.
+//! Compares the speed of the block and the component on the same signed webhooks, each of a new customer, one after
+//! another: the block under wasmi with the stand-in's database, and the component under wasmtime with SQLite. Both
+//! databases are files. HTTP is left out.
 //!
 //! `cargo run --profile host --package solobase-host --example speed --config 'profile.host.package.wasmi.opt-level=3'`
 
 use anyhow::{Context, Result, anyhow, ensure};
 use host_block::{BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, key};
 use host_business::Setup;
-use host_business::bundle::Bundle;
+use host_business::bundle;
 use host_business::folder::BusinessFolder;
 use host_intake::testing::sign;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
@@ -44,7 +45,7 @@ fn body(number: usize) -> Vec<u8> {
 
 /// Returns the seconds of the block, the fuel of a webhook, and the calls of services.
 fn block(business: &BusinessFolder, folder: &Path, period: Period) -> Result<(f64, u64, u64)> {
-    let bundle = Bundle::of(&Setup::new(business.clone(), false, &[], None));
+    let bundle = bundle::of(&Setup::new(business.clone(), false, &[], None));
     let config = BTreeMap::from([
         (key(BUNDLE), serde_json::to_string(&bundle)?),
         (key(STRIPE_SECRET), SECRET.to_owned()),

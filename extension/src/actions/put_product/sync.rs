@@ -1,4 +1,4 @@
-//! Requests a catalog product and its prices at the payment provider, one by one, each once.
+//! Requests a catalog product and its prices at Stripe, one by one, each once.
 
 use crate::catalog::price::{self, Interval, PRICE_ID, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
@@ -11,8 +11,8 @@ use crate::model::keys::EffectKey;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// Keeps the provider's ids when the catalog is loaded again without them. Returns true if the last sync failed.
-pub(crate) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
+/// Keeps the Stripe ids when the catalog is loaded again without them. Returns true if the last sync failed.
+pub(crate) fn keep_stripe_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
@@ -45,14 +45,14 @@ fn generation(metadata: &Object) -> u32 {
     metadata.get("sync_generation").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
-/// A product that the provider should have.
+/// A product that Stripe should have.
 pub(crate) struct Wanted<'p> {
     /// Its values.
     pub values: &'p ProductValues,
     /// The metadata in `values`, as an object.
     pub metadata: &'p Object,
-    /// Its metadata at the provider.
-    pub at_provider: Option<&'p Object>,
+    /// Its metadata at Stripe.
+    pub at_stripe: Option<&'p Object>,
 }
 
 /// Requests the next missing object: the product first, then its prices one by one.
@@ -62,7 +62,7 @@ pub(crate) fn request_missing(
     wanted: Wanted<'_>,
     reply_to: Option<String>,
 ) -> Ruled<()> {
-    let Wanted { values, metadata, at_provider } = wanted;
+    let Wanted { values, metadata, at_stripe } = wanted;
     let ordering_key = Some(format!("sync:{id}"));
     let about = |interval: Option<Interval>| Correlation::Sync {
         product: id.to_owned(),
@@ -70,8 +70,8 @@ pub(crate) fn request_missing(
     };
     let Some(product) = metadata.get("stripe_product_id").and_then(Value::as_str) else {
         let mut payload = json!({"product": id, "name": values.name, "description": values.description});
-        if let Some(at_provider) = at_provider {
-            payload["metadata"] = json!(at_provider);
+        if let Some(at_stripe) = at_stripe {
+            payload["metadata"] = json!(at_stripe);
         }
         let key = EffectKey::SyncProduct { product: id.to_owned() };
         let effect = request(&key, &payload, Some(&about(None)))?;

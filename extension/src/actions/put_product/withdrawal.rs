@@ -21,7 +21,7 @@ pub(super) fn is_withdrawn(values: &ProductValues) -> bool {
     values.filters.iter().any(|(name, _)| name == WITHDRAWN)
 }
 
-/// Returns the provider's ids of a product's prices.
+/// Returns the Stripe ids of a product's prices.
 pub(super) fn price_ids(desk: &Desk<'_>, values: &ProductValues, metadata: &Object) -> Ruled<Vec<String>> {
     let currency = &desk.catalog.settings()?.currency;
     Ok(prices_of(values, metadata, currency).into_iter().filter_map(|price| price.id).collect())

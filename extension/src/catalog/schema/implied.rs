@@ -33,8 +33,7 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
     Field { name: name.to_owned(), field_type, set_by, ..Field::default() }
 }
 
-/// Returns the fields of a product in the catalog: its ids at the provider, its prices, their sync, and display
-/// options.
+/// Returns the fields of a product in the catalog: its ids at Stripe, its prices, their sync, and display options.
 fn sold(prices_by: SetBy) -> Vec<Field> {
     let id = |name: &str| Field {
         min_length: Some(1),

@@ -19,7 +19,7 @@ pub(crate) enum ClaimKey<'a> {
     Charge(&'a str),
     /// An invoice.
     Invoice(&'a str),
-    /// A connected account at the provider, which receives payouts.
+    /// A connected account at Stripe, which receives payouts.
     ConnectedAccount(&'a str),
     /// A token.
     Token(&'a str),

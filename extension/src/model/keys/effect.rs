@@ -3,8 +3,8 @@
 use super::timer::TimerKey;
 use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
-    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PORTAL_CREATE, PRICE_CREATE,
-    PROBE_WATCH, PRODUCT_CREATE, PROVIDER_EVENT, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
+    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT, PORTAL_CREATE,
+    PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
     SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use extension_contract::Timestamp;
@@ -73,27 +73,27 @@ effect_keys! {
         /// A cancellation, by the requesting event.
         Cancel { subscription: Id, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
         /// A refund of a second session of a purchase.
-        GiveBack { session: Id } = "give-back:{session}", asks REFUND_CREATE;
+        RefundSession { session: Id } = "refund-session:{session}", asks REFUND_CREATE;
         /// A refund of an invoice of a subscription that the account may not have.
-        GiveBackInvoice { invoice: Id } = "give-back-invoice:{invoice}", asks REFUND_CREATE;
+        RefundInvoice { invoice: Id } = "refund-invoice:{invoice}", asks REFUND_CREATE;
         /// A refund of a purchase that the account may not have.
-        GiveBackPurchase { purchase: Id } = "give-back-purchase:{purchase}", asks REFUND_CREATE;
+        RefundPurchase { purchase: Id } = "refund-purchase:{purchase}", asks REFUND_CREATE;
         /// A refund of the unused rest of a paid year after the account was closed. `again` is the number of earlier requests.
-        GiveBackRest { subscription: Id, currency: String, again: i64 } = "give-back-rest:{subscription}:{currency}/{again}", or "give-back-rest:{subscription}:{currency}" if *again == 0, asks REFUND_CREATE;
+        RefundRest { subscription: Id, currency: String, again: i64 } = "refund-rest:{subscription}:{currency}/{again}", or "refund-rest:{subscription}:{currency}" if *again == 0, asks REFUND_CREATE;
         /// The cancellation of a subscription that the account may not have, that a second session of a purchase began,
         /// that duplicates an item, or whose account was closed.
-        CancelBeaten { subscription: Id } = "cancel-beaten:{subscription}", asks SUBSCRIPTION_CANCEL;
-        /// The creation of a catalog product at the provider.
+        CancelRefused { subscription: Id } = "cancel-refused:{subscription}", asks SUBSCRIPTION_CANCEL;
+        /// The creation of a catalog product at Stripe.
         SyncProduct { product: Id } = "sync:product:{product}", asks PRODUCT_CREATE;
-        /// The creation of a price at the provider, by amount and interval: `500usd:month`.
+        /// The creation of a price at Stripe, by amount and interval: `500usd:month`.
         SyncPrice { product: Id, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
-        /// A fetch of an object. `because` is the time or amount that caused the fetch. `views` is the number of snapshots
-        /// of this time if a fetched snapshot is among them and their order is unclear, and otherwise 0.
+        /// A retrieval of an object. `because` is the time or amount that caused the retrieval. `views` is the number of snapshots
+        /// of this time if a retrieved snapshot is among them and their order is unclear, and otherwise 0.
         Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0, asks RETRIEVE;
         /// The erasure of the stored events and effects of a closed account.
         Erase = "erase-account", asks ACCOUNT_ERASE;
-        /// The injection of the object of a thin event as a provider event.
-        Told { event: Id } = "told:{event}", asks PROVIDER_EVENT;
+        /// The injection of the object of a thin event as a Stripe event.
+        Told { event: Id } = "told:{event}", asks PAYMENT_EVENT;
         /// The invoice for a month of usage. `again` is the number of retries after Stripe refused the invoice.
         UsageInvoice { month: String, again: i64 } = "usage-invoice:{month}/{again}", or "usage-invoice:{month}" if *again == 0, asks INVOICE_CREATE;
         /// A report of a meter's quantity of a day. `again` is the number of answered reports of the day before.
@@ -207,7 +207,7 @@ mod tests {
     fn a_repetition_has_its_number_in_the_key() {
         let month = |again| EffectKey::UsageInvoice { month: "2026-01".to_owned(), again }.to_string();
         assert_eq!((month(0), month(2)), ("usage-invoice:2026-01".to_owned(), "usage-invoice:2026-01/2".to_owned()));
-        let fetch = |views| EffectKey::Retrieve { object: "sub_1".to_owned(), because: 7, views }.to_string();
-        assert_eq!((fetch(0), fetch(2)), ("retrieve:sub_1:7".to_owned(), "retrieve:sub_1:7/2".to_owned()));
+        let retrieve = |views| EffectKey::Retrieve { object: "sub_1".to_owned(), because: 7, views }.to_string();
+        assert_eq!((retrieve(0), retrieve(2)), ("retrieve:sub_1:7".to_owned(), "retrieve:sub_1:7/2".to_owned()));
     }
 }

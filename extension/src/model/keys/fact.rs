@@ -12,7 +12,7 @@ keys! {
         Overpaid(id: &'a str) = "overpaid:{id}";
         /// An invoice that was booked as paid at Stripe was paid outside of it.
         OutOfBand(id: &'a str) = "out-of-band:{id}";
-        /// The object of a thin event was fetched and processed, by the event's id.
+        /// The object of a thin event was retrieved and processed, by the event's id.
         Told(event: &'a str) = "told:{event}";
         /// The session of the subscription names no organization.
         OwnSubscription(id: &'a str) = "own-subscription:{id}";
@@ -37,7 +37,7 @@ keys! {
         /// A balance transaction of a dispute had a fee.
         DisputeFee(movement: &'a str) = "dispute-fee:{movement}";
         /// A second session of a purchase was refunded.
-        Beaten(session: &'a str) = "beaten:{session}";
+        RefusedSession(session: &'a str) = "refused-session:{session}";
         /// The nth change of the spendable credits of a purchase.
         Credits { purchase: &'a str, entry: i64 } = "credits:{purchase}:{entry}";
         /// The nth change of the share of a sale.
@@ -54,7 +54,7 @@ keys! {
         Ended(id: &'a str) = "ended:{id}";
         /// An add-on is not renewed, because its required plan has ended.
         NotRenewed { subscription: &'a str, plan: &'a str } = "not-renewed:{subscription}:{plan}";
-        /// A customer was deleted at the provider.
+        /// A customer was deleted at Stripe.
         CustomerDeleted(id: &'a str) = "customer-deleted:{id}";
         /// The upcoming end of a trial was reported.
         TrialWillEnd { subscription: &'a str, end: Timestamp } = "trial-will-end:{subscription}:{end}";
@@ -62,11 +62,11 @@ keys! {
         Usage { meter: &'a str, id: &'a str } = "usage:{meter}:{id}";
         /// A product event was processed, by the hash of its id.
         ProductEvent(hash: &'a str) = "product-event:{hash}";
-        /// A reconciliation requested a fetch that no event waits for.
+        /// A reconciliation requested a retrieval that no event waits for.
         Asked(key: &'a str) = "asked:{key}";
-        /// A fetch failed permanently, by its generation.
+        /// A retrieval failed permanently, by its generation.
         RetrieveFailed { key: &'a str, generation: u32 } = "retrieve-failed:{key}:{generation}";
-        /// An event stopped waiting for a fetch that failed several times.
+        /// An event stopped waiting for a retrieval that failed several times.
         Unanswered { key: &'a str, failures: u32, event: &'a str } = "unanswered:{key}:{failures}:{event}";
     }
 }

@@ -1,7 +1,7 @@
 //! Property tests of merge: the same snapshots give the same record, byte for byte, in any order and with repetitions.
 //!
-//! Tests every stored provider object. A case has three to six snapshots from three seconds, and lists with at most
-//! three entries. `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same
+//! Tests every stored Stripe object. A case has three to six snapshots from three seconds, and lists with at most three
+//! entries. `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same
 //! second.
 
 use super::subscription::{Bounds, SubscriptionSnapshot};

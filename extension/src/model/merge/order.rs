@@ -103,23 +103,23 @@ fn without_a_chain_the_order_is_unclear() {
     assert!(merged(&on, &off).0.is_unclear);
 }
 
-/// A fetched snapshot is newer than the snapshots known at its request. Its order relative to other snapshots of the
+/// A retrieved snapshot is newer than the snapshots known at its request. Its order relative to other snapshots of the
 /// same second is unknown.
 // covers: S39
 #[test]
-fn a_fetched_snapshot_is_newer_than_snapshots_known_at_its_request() {
+fn a_retrieved_snapshot_is_newer_than_snapshots_known_at_its_request() {
     let update = snapshot(1, SnapshotRank::Updated, Active);
-    let fetched = snapshot(1, SnapshotRank::Retrieved, PastDue);
-    let dated = SubscriptionSnapshot { previous: vec![Previous::all_of(&update.state)], ..fetched.clone() };
+    let retrieved = snapshot(1, SnapshotRank::Retrieved, PastDue);
+    let dated = SubscriptionSnapshot { previous: vec![Previous::all_of(&update.state)], ..retrieved.clone() };
     assert_newer_state(&dated, &update);
-    for (one, other) in [(&update, &fetched), (&fetched, &update)] {
+    for (one, other) in [(&update, &retrieved), (&retrieved, &update)] {
         let (row, _) = merged(one, other);
         assert!(row.is_unclear, "{one:?} then {other:?}");
-        // The number of snapshots distinguishes the key of the next fetch from the key of this fetch.
+        // The number of snapshots distinguishes the key of the next retrieval from the key of this retrieval.
         assert_eq!(row.views_beside_an_answer(), 2);
     }
-    assert_newer_state(&after(PastDue, update.clone()), &fetched);
-    assert!(!merged(&fetched, &snapshot(1, SnapshotRank::Updated, PastDue)).0.is_unclear, "both have the same state");
+    assert_newer_state(&after(PastDue, update.clone()), &retrieved);
+    assert!(!merged(&retrieved, &snapshot(1, SnapshotRank::Updated, PastDue)).0.is_unclear, "both have the same state");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 /// A snapshot of a connected account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
-    /// The provider's time.
+    /// Stripe's time.
     pub at: Timestamp,
     pub onboarding: Onboarding,
 }

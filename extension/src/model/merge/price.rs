@@ -1,16 +1,16 @@
-//! Whether the provider sells a price. The newest snapshot wins; of two snapshots of the same time, the one that
-//! withdraws the price.
+//! Whether Stripe sells a price. The newest snapshot wins; of two snapshots of the same time, the one that withdraws
+//! the price.
 
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// The newest known state of whether the provider sells a price.
+/// The newest known state of whether Stripe sells a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct OnSale {
-    /// The provider's time in milliseconds since the epoch.
+    /// Stripe's time in milliseconds since the epoch.
     pub at: Timestamp,
-    /// True if the provider no longer sells the price.
+    /// True if Stripe no longer sells the price.
     pub withdrawn: bool,
 }
 

@@ -1,9 +1,9 @@
 //! A subscription: the newest snapshot wins.
 //!
-//! Snapshots are ordered by these rules: (1) a final state comes last, at any time; (2) the provider's time; (3) in one
-//! second: created, then updated or fetched, then deleted; (4) `incomplete` comes first; (5) the chain of previous
-//! attributes or, for a fetched snapshot, of the states known at its request. Snapshots that are equal by rules (1) to
-//! (4) form a set, whose order by rule (5) is clear or unclear.
+//! Snapshots are ordered by these rules: (1) a final state comes last, at any time; (2) Stripe's time; (3) in one
+//! second: created, then updated or retrieved, then deleted; (4) `incomplete` comes first; (5) the chain of previous
+//! attributes or, for a retrieved snapshot, of the states known at its request. Snapshots that are equal by rules (1)
+//! to (4) form a set, whose order by rule (5) is clear or unclear.
 
 use super::News;
 use crate::model::gather::sort_by;
@@ -28,12 +28,12 @@ pub(crate) struct Bounds {
 /// Limits in production.
 pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16 };
 
-/// A snapshot in an event or a fetch result.
+/// A snapshot in an event or a retrieval result.
 #[derive(Clone, Debug)]
 pub(crate) struct SubscriptionSnapshot {
-    /// The provider's time.
+    /// Stripe's time.
     pub at: Timestamp,
-    /// When the provider made the subscription, if the snapshot says it.
+    /// When Stripe made the subscription, if the snapshot says it.
     pub created: Option<Timestamp>,
     /// Rank of the snapshot within its second.
     pub rank: SnapshotRank,
@@ -42,7 +42,7 @@ pub(crate) struct SubscriptionSnapshot {
     /// The customer, if the snapshot has one.
     pub customer: Option<String>,
     pub state: State,
-    /// For an update: its previous attributes. For a fetched snapshot: the states known at the request.
+    /// For an update: its previous attributes. For a retrieved snapshot: the states known at the request.
     pub previous: Vec<Previous>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct SubscriptionSnapshot {
 type Moment = (bool, Timestamp, SnapshotRank, bool);
 
 fn moment(at: Timestamp, rank: SnapshotRank, status: SubscriptionStatus) -> Moment {
-    // A fetched snapshot may or may not include the updates of its second.
+    // A retrieved snapshot may or may not include the updates of its second.
     let rank = if rank == SnapshotRank::Retrieved { SnapshotRank::Updated } else { rank };
     (is_final(status), at, rank, status != SubscriptionStatus::Incomplete)
 }

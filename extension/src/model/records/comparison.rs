@@ -1,4 +1,4 @@
-//! The record of comparisons: when each subscription was fetched from the provider, and how many responses differed.
+//! The record of comparisons: when each subscription was retrieved from Stripe, and how many responses differed.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
@@ -7,11 +7,11 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The fetch times and counts of an account's comparisons with the provider.
+/// The retrieval times and counts of an account's comparisons with Stripe.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Comparison {
-    /// Time of the last requested fetch, by subscription id. Ended subscriptions are removed.
+    /// Time of the last requested retrieval, by subscription id. Ended subscriptions are removed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, Timestamp>,
     /// Number of responses that were compared with the stored subscription.

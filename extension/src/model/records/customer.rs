@@ -1,4 +1,4 @@
-//! A customer of the payment provider, and a pending request to create one.
+//! A customer at Stripe, and a pending request to create one.
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
@@ -9,8 +9,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Customer {
-    /// Time of the customer's deletion at the provider, from the first snapshot that shows it. A deleted customer
-    /// cannot buy anything.
+    /// Time of the customer's deletion at Stripe, from the first snapshot that shows it. A deleted customer cannot buy
+    /// anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }

@@ -18,7 +18,7 @@ pub(crate) struct Posting {
 pub(crate) struct Entry {
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Id of the provider's object that the entry is for.
+    /// Id of the Stripe object that the entry is for.
     pub object: String,
     /// The postings.
     pub postings: Vec<Posting>,

@@ -1,4 +1,4 @@
-//! An invoice of the payment provider, shown in the billing history.
+//! An invoice at Stripe, shown in the billing history.
 
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
@@ -76,15 +76,14 @@ pub(crate) struct Invoice {
     /// Time of the first failed payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
-    /// The provider's time of the stored snapshot.
+    /// Stripe's time of the stored snapshot.
     pub at: Timestamp,
-    /// Time of the earliest snapshot, or of the payment if that is earlier, by the provider's clock.
+    /// Time of the earliest snapshot, or of the payment if that is earlier, by Stripe's clock.
     pub first_at: Timestamp,
-    /// The provider's time of the newest snapshot that named the customer. A snapshot without a customer does not
-    /// change it.
+    /// Stripe's time of the newest snapshot that named the customer. A snapshot without a customer does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_at: Option<Timestamp>,
-    /// The provider's time of the newest snapshot that named the subscription.
+    /// Stripe's time of the newest snapshot that named the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
     /// Whether the payment is booked.
@@ -120,8 +119,8 @@ impl Invoice {
         self.lines.iter().filter(move |line| !line.credit && (line.amount_minor > 0 || !line.proration || !asks))
     }
 
-    /// Returns whether the provider received money for the invoice.
-    pub fn is_paid_at_provider(&self) -> bool {
+    /// Returns whether Stripe received money for the invoice.
+    pub fn is_paid_at_stripe(&self) -> bool {
         self.status == InvoiceStatus::Paid && self.takings_minor() > 0 && !self.paid_out_of_band
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Item {
     pub interval: String,
     /// The subscription or purchase that grants the item.
     pub source: String,
-    /// The provider's status of the subscription, or the status of the purchase, in `source`.
+    /// Stripe's status of the subscription, or the status of the purchase, in `source`.
     pub status: String,
     /// Start of the subscription or purchase in `source`. After several have ended, the row keeps the last one.
     pub since: Timestamp,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Lot {
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Time of payment, by the provider's clock.
+    /// Time of payment, by Stripe's clock.
     pub at: Timestamp,
     /// Credits granted by the purchase.
     pub granted_micros: i64,

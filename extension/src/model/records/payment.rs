@@ -53,7 +53,7 @@ pub(crate) struct Received {
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Time of success, by the provider's clock.
+    /// Time of success, by Stripe's clock.
     pub at: Timestamp,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Payment {
     /// Status and amount, in minor units, of each dispute by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputes: BTreeMap<String, (DisputeStatus, i64)>,
-    /// The provider's time of the first snapshot of each dispute.
+    /// Stripe's time of the first snapshot of each dispute.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed_at: BTreeMap<String, Timestamp>,
 }

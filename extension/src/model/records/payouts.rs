@@ -19,7 +19,7 @@ pub(crate) enum Onboarding {
     Begun,
     /// The account can receive payouts.
     Enabled,
-    /// The provider restricts the account.
+    /// Stripe restricts the account.
     Restricted,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Payout {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payouts {
-    /// Id of the connected account at the provider.
+    /// Id of the connected account at Stripe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     pub onboarding: Onboarding,
@@ -67,7 +67,7 @@ pub(crate) struct Payouts {
     /// Transfers that were taken back, with the amounts in minor units. The last one was taken back last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reversed: Vec<(String, i64)>,
-    /// The provider's time of the newest snapshot of the connected account.
+    /// Stripe's time of the newest snapshot of the connected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
     /// Link requests that wait for the requested connected account.

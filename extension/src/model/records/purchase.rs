@@ -45,7 +45,7 @@ pub(crate) struct Counted {
     pub total_minor: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-    /// The provider's time of the first event about the session that shows it as paid.
+    /// Stripe's time of the first event about the session that shows it as paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
 }
@@ -108,11 +108,11 @@ pub(crate) struct Details {
     pub counts: Option<Counted>,
     /// Refunded amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub given_back: BTreeMap<String, i64>,
+    pub refunds: BTreeMap<String, i64>,
     /// Amount of failed refunds by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed_back: BTreeMap<String, i64>,
-    /// Amounts of requested refunds that the provider has not reported yet, in minor units, by the key of their effect.
+    /// Amounts of requested refunds that Stripe has not reported yet, in minor units, by the key of their effect.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refunding: BTreeMap<String, i64>,
     /// Disputed amount by payment, in minor units.
@@ -121,13 +121,13 @@ pub(crate) struct Details {
     /// Payments whose amount no session of the purchase explains.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unexplained: BTreeMap<String, Received>,
-    /// Whether the purchase is superseded and being refunded: another purchase or subscription grants the same item, or
+    /// Whether the purchase is refused and being refunded: another purchase or subscription grants the same item, or
     /// the purchase was never allowed.
     #[serde(skip_serializing_if = "is_false")]
-    pub beaten: bool,
-    /// Payments of superseded sessions, which are fully refunded.
+    pub refused: bool,
+    /// Payments of refused sessions, which are fully refunded.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub beaten_payments: BTreeSet<String>,
+    pub refused_payments: BTreeSet<String>,
 }
 
 /// A purchase.
@@ -158,10 +158,9 @@ pub(crate) fn pending(provider: String, items: Vec<LineItem>, amount: Money) -> 
 }
 
 impl PurchaseRow {
-    /// Returns the refunded amount, in minor units. Refunds of superseded sessions do not count.
+    /// Returns the refunded amount, in minor units. Refunds of refused sessions do not count.
     pub fn refunded_minor(&self) -> i64 {
-        let own =
-            self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
+        let own = self.details.refunds.iter().filter(|(payment, _)| !self.details.refused_payments.contains(*payment));
         own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
@@ -170,7 +169,7 @@ impl PurchaseRow {
         self.details.failed_back.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
-    /// Returns the amount of the requested refunds that the provider has not reported yet, in minor units.
+    /// Returns the amount of the requested refunds that Stripe has not reported yet, in minor units.
     pub fn refunding_minor(&self) -> i64 {
         self.details.refunding.values().fold(0, |sum, amount| sum.saturating_add(*amount))
     }
@@ -225,7 +224,7 @@ impl PurchaseRow {
             && (self.values.subscription_id.is_none() || self.details.stands_in)
             && !self.values.items.is_empty()
             && self.details.disputed.is_empty()
-            && !self.details.beaten
+            && !self.details.refused
     }
 }
 

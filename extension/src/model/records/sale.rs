@@ -35,7 +35,7 @@ pub(crate) struct Sale {
     pub sold_at: Timestamp,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Time of payment, by the provider's clock.
+    /// Time of payment, by Stripe's clock.
     pub at: Timestamp,
     /// Revenue without tax, in minor units. Negative for a credit, such as for the rest of a period that was changed.
     pub gross_minor: i64,

@@ -1,4 +1,4 @@
-//! A checkout session of the payment provider.
+//! A checkout session at Stripe.
 
 use super::json_record;
 use extension_contract::{Reference, RowKey, Timestamp};
@@ -38,10 +38,10 @@ pub(crate) struct Session {
     pub subscription: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<String>,
-    /// The provider's time of the first snapshot that shows it as paid.
+    /// Stripe's time of the first snapshot that shows it as paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-    /// The provider's time of the first event about the session itself that shows it as paid.
+    /// Stripe's time of the first event about the session itself that shows it as paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Whether only a payment, and no event about the session itself, shows it.

@@ -1,5 +1,5 @@
-//! A subscription of the payment provider: the snapshots of its newest moment, which of them is current, and a history
-//! of earlier snapshots.
+//! A subscription at Stripe: the snapshots of its newest moment, which of them is current, and a history of earlier
+//! snapshots.
 
 use super::subscription_history::BillingHistory;
 use super::to_record;
@@ -134,7 +134,7 @@ pub(crate) struct Observation(
 );
 
 impl Observation {
-    /// Returns the provider's time of the snapshot.
+    /// Returns Stripe's time of the snapshot.
     pub fn at(&self) -> Timestamp {
         self.0
     }
@@ -171,9 +171,9 @@ impl Observation {
 pub(crate) struct SubscriptionRow {
     /// The customer in the newest snapshot that named one.
     pub customer_id: String,
-    /// The provider's time of the snapshot that named the customer.
+    /// Stripe's time of the snapshot that named the customer.
     pub customer_at: Timestamp,
-    /// The provider's time of the newest snapshot.
+    /// Stripe's time of the newest snapshot.
     pub at: Timestamp,
     /// Rank of the newest snapshot within its second.
     pub rank: SnapshotRank,
@@ -185,7 +185,7 @@ pub(crate) struct SubscriptionRow {
     pub is_unclear: bool,
     /// Received snapshots, in chronological order.
     pub history: Vec<Observation>,
-    /// When the provider made the subscription: the earliest time in any received snapshot.
+    /// When Stripe made the subscription: the earliest time in any received snapshot.
     pub first_at: Timestamp,
     /// Whether any snapshot had a served status.
     pub was_ever_served: bool,
@@ -337,7 +337,7 @@ impl SubscriptionRow {
         self.views.iter().filter(|view| events.contains(&view.event_id)).map(|view| &view.state)
     }
 
-    /// Returns the number of snapshots of the newest moment if a fetched snapshot is among them, and otherwise 0.
+    /// Returns the number of snapshots of the newest moment if a retrieved snapshot is among them, and otherwise 0.
     pub fn views_beside_an_answer(&self) -> usize {
         if self.rank == SnapshotRank::Retrieved { self.views.len() } else { 0 }
     }
@@ -347,7 +347,7 @@ impl SubscriptionRow {
         Snapshot { at: self.at, rank: self.rank, event_id: self.view().event_id.clone() }
     }
 
-    /// Returns the time of the subscription's end, by the provider's clock.
+    /// Returns the time of the subscription's end, by Stripe's clock.
     pub fn ended_at(&self) -> Timestamp {
         self.state().ended_at.unwrap_or(self.at)
     }

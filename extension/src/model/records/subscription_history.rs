@@ -18,7 +18,7 @@ pub(crate) struct OpenInvoice {
     pub reason: String,
     /// Prices on its lines.
     pub prices: Vec<String>,
-    /// The provider's time of its earliest snapshot.
+    /// Stripe's time of its earliest snapshot.
     #[serde(default)]
     pub at: Timestamp,
     /// End of the terms of an invoice that the customer pays by a transfer. Until then it counts as paid.
@@ -49,7 +49,7 @@ pub(crate) struct Disputed {
     /// End of the time that its invoice paid for, if the invoice told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_end: Option<Timestamp>,
-    /// Time of the first dispute, by the provider's clock.
+    /// Time of the first dispute, by Stripe's clock.
     pub at: Timestamp,
 }
 
@@ -81,7 +81,7 @@ const COUNTED_MAX: usize = 24;
 
 /// What was requested to be given back of a period in a currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct GivenBack {
+pub(crate) struct RestRefund {
     /// Sum in minor units.
     pub amount_minor: i64,
     /// Number of requests. A payment that is told later needs a further one.
@@ -124,17 +124,17 @@ pub(crate) struct BillingHistory {
     pub ends_with_plan: Option<Timestamp>,
     /// What was requested to be given back of the period in which the subscription ended early, by currency.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub rest: BTreeMap<String, GivenBack>,
+    pub rest: BTreeMap<String, RestRefund>,
     /// Disputed payments, except those whose disputes were won.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, Disputed>,
-    /// Whether the subscription is superseded and being cancelled: another subscription or purchase grants the same
+    /// Whether the subscription is refused and being cancelled: another subscription or purchase grants the same
     /// item, or the subscription was never allowed.
     #[serde(skip_serializing_if = "is_false")]
-    pub beaten: bool,
-    /// Invoices of the superseded subscription whose payments are being refunded: all that are told until its end.
+    pub refused: bool,
+    /// Invoices of the refused subscription whose payments are being refunded: all that are told until its end.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub given_back: BTreeSet<String>,
+    pub refunded_invoices: BTreeSet<String>,
     /// Whether the subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,

@@ -1,4 +1,4 @@
-//! A subscription schedule of the payment provider: planned changes of a subscription.
+//! A subscription schedule at Stripe: planned changes of a subscription.
 
 use super::json_record;
 use extension_contract::{Reference, RowKey, Timestamp};
@@ -43,7 +43,7 @@ pub(crate) struct Phase {
 #[serde(default)]
 pub(crate) struct SubscriptionSchedule {
     pub status: ScheduleStatus,
-    /// The provider's time of the winning snapshot, in milliseconds since the epoch.
+    /// Stripe's time of the winning snapshot, in milliseconds since the epoch.
     pub at: Timestamp,
     /// The subscription that the schedule changes, or changed until its release.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -132,7 +132,7 @@ pub(crate) struct UsageMonth {
     /// Invoiced amount in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub invoiced_minor: i64,
-    /// Invoice id at the provider.
+    /// Invoice id at Stripe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
     /// Whether Stripe refused to create the invoice.

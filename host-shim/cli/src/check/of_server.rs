@@ -1,4 +1,4 @@
-//! `host-shim check --config FILE`: would a server start with this file?
+//! `host-shim check --config FILE`: reports what would keep a server from starting with this file.
 
 use super::print;
 use crate::EXIT_FAILED;

@@ -1,4 +1,4 @@
-//! `host-shim check FOLDER --store STORE`: what would a start over this store refuse or change?
+//! `host-shim check FOLDER --store STORE`: reports what a start over this store would refuse or change.
 
 use crate::extension::ExtensionArgs;
 use crate::format::Format;

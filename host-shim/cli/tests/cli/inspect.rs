@@ -49,7 +49,7 @@ fn a_permission_that_the_manifest_lacks_is_named_and_no_run_starts() {
         "  hooks: none".to_owned(),
         "  effects: any".to_owned(),
         "not permitted:".to_owned(),
-        "  it imports `solobase:products/claims@0.2.0`, which needs the permission `claims.take`".to_owned(),
+        "  it imports `solobase:products/claims@0.2.0-dev`, which needs the permission `claims.take`".to_owned(),
         "this host can't load it: its manifest doesn't permit it".to_owned(),
     ];
     assert_has(&ran, 1, &lines.each_ref().map(String::as_str));
@@ -58,7 +58,7 @@ fn a_permission_that_the_manifest_lacks_is_named_and_no_run_starts() {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
     let expected = format!(
         "error: {file}: the manifest of `instance-provisioner` does not permit the component `instance-provisioner`: it \
-         imports `solobase:products/claims@0.2.0`, which needs the permission `claims.take`\n"
+         imports `solobase:products/claims@0.2.0-dev`, which needs the permission `claims.take`\n"
     );
     assert_eq!(ran.stderr, expected);
     fs::write(&file, format!("name: instance-provisioner\n{REST}  - {{name: claims.take}}\n")).expect("written");

@@ -1,6 +1,7 @@
-//! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds policies, permissions and
-//! the business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `tables.yml` the views of the
-//! store, `templates` the mails; folders in `features` add more of these, except of views.
+//! Loads a business folder. `catalog.yml` is for the extension; `business.yml` holds policies, permissions and the
+//! business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `tables.yml` the views of
+//! the store and `templates` the mails. A folder in `features` can add to all of these except the configuration and the
+//! views.
 
 mod answers;
 mod costs;
@@ -34,7 +35,6 @@ use host_yaml::bad_input::{BadInput, Mistakes, read_text};
 use host_yaml::{Checker, Entry, Node, Tree};
 pub use measured::MeasuredSize;
 pub use own::BusinessDeclarations;
-pub(crate) use own::CLAUSES;
 pub use paths::WebhookPath;
 pub use recorded::{RecordedEffect, Recorder};
 pub use retry::RetryDecl;

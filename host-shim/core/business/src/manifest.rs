@@ -1,4 +1,4 @@
-//! What does `manifest.yml` state for the host about an extension, and does it permit the component beside it?
+//! What `manifest.yml` states about an extension for the host, and the check that it permits the component beside it.
 
 mod parse;
 
@@ -20,7 +20,7 @@ pub struct Manifest {
     pub version: Option<String>,
     /// Description for operators.
     pub description: Option<String>,
-    /// World of the component, for example `solobase:products/extension@0.2.0`.
+    /// World of the component, for example `solobase:products/extension@0.2.0-dev`.
     pub world: Option<String>,
     /// Version of the data that the extension writes.
     pub data_version: Option<u32>,

@@ -1,4 +1,5 @@
-//! What would the start with a catalog change? The catalog is loaded into a copy of the platform's rows; the store stays as it is.
+//! Finds out what a start with a catalog would change. The catalog is loaded into a copy of the platform's rows, and
+//! the store itself is left unchanged.
 
 use crate::start::{check_not_newer, load_if_changed};
 use crate::{Setup, StartError};

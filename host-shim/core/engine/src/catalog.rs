@@ -58,7 +58,7 @@ fn load(name: &str, catalog: &str, partition: &Partition, number: u64, now: Time
         attempt: 1,
         actor: Actor { kind: ActorKind::Admin, subject: SUBJECT.to_owned(), roles: Vec::new() },
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Command(catalog.to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Does a value keep the limits of the contract?
+//! Checks values against the limits of the contract.
 
 use extension_contract::{
     BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page, StoreError, Stored,

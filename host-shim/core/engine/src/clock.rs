@@ -1,4 +1,4 @@
-//! Where does a host's time come from? A manual clock for replays and tests, the system clock for a server.
+//! Clocks of a host: a manual clock for replays and tests, and the system clock for a server.
 
 use extension_contract::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};

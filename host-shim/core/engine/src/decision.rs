@@ -1,9 +1,9 @@
-//! Which store changes does a decision make? Checks a decision against the contract and the account's snapshot.
+//! Checks a decision against the contract and the account's snapshot, and turns it into changes for the store.
 //!
-//! Reads the store, but writes nothing; the processor applies the changes.
+//! Reads the store but does not write it; the processor applies the changes.
 
 use crate::check;
-use crate::provider_event::ProviderEvent;
+use crate::payment_event::PaymentEvent;
 use crate::snapshot::{FinishedSnapshot, Handle, PlacementResult};
 use extension_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
@@ -11,7 +11,7 @@ use extension_contract::{
 };
 use host_store::{
     Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedGenerations, Lease, MESSAGE,
-    PROVIDER_EVENT, Permission, Permitted, RowWrite, Scope, TIMER,
+    PAYMENT_EVENT, Permission, Permitted, RowWrite, Scope, TIMER,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -431,8 +431,8 @@ impl<H: Handle> EffectChanges<'_, H> {
         match effect.kind.as_str() {
             TIMER if effect.not_before.is_none() => return invalid("a timer needs a not-before"),
             MESSAGE if effect.to.is_none() => return invalid("a message needs a receiver"),
-            PROVIDER_EVENT => {
-                if let Err(problem) = ProviderEvent::parse(&effect.payload) {
+            PAYMENT_EVENT => {
+                if let Err(problem) = PaymentEvent::parse(&effect.payload) {
                     return invalid(&format!("payload: {problem}"));
                 }
             }

@@ -4,14 +4,15 @@
 //! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`view`] returns the state as
 //! JSON, [`writer`] is the thread that serves several callers.
 
+pub mod bundle;
 pub mod catalog;
 mod check;
 pub mod clock;
 pub mod decision;
 mod host;
 pub mod outbox;
+mod payment_event;
 pub mod processor;
-mod provider_event;
 pub mod read;
 pub mod remote;
 pub mod show;

@@ -1,8 +1,8 @@
-//! How are effects carried out? Calls go to providers, results come back as events. The caller passes the time.
+//! Carries out effects: makes calls to providers and turns the results into events. The caller passes the time.
 //!
-//! The mark `running` of an effect is durable before the call; the result and the finished effect are stored in one
-//! group. After a crash [`Outbox::recover`] repeats a running effect under the same key, with a higher lease number. If
-//! an effect waits for an earlier effect of the same ordering key, its deadline is checked only at its turn.
+//! An effect is durably marked `running` before its call; the result and the finished effect are stored in one group.
+//! After a crash, [`Outbox::recover`] repeats a running effect under the same key with a higher lease number. If an
+//! effect waits for an earlier one with the same ordering key, its deadline is checked only when its turn comes.
 
 mod agenda;
 mod at_once;

@@ -1,8 +1,8 @@
-//! How is an event processed? It is decided on a snapshot of its account and committed as a whole; then the events that
-//! it wakes run.
+//! Processes events. An event is decided on a snapshot of its account and committed as a whole; then the events that it
+//! wakes run.
 //!
 //! Only the processor writes the inbox. It calls the extension through a [`Runner`] and does not interpret decisions;
-//! it decides itself to which account an event belongs, which event is a duplicate, and which event waits.
+//! it determines itself which account an event belongs to, which events are duplicates, and which events wait.
 
 mod ask;
 mod decide;
@@ -38,6 +38,7 @@ use host_store::{
 use host_wasm_runner::runner::Runner;
 use lendable::Lendable;
 use run::{Attempt, caller_of};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ pub struct Business {
 }
 
 /// What a business declares in addition to the extension.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnDeclarations {
     /// Configuration keys.
     pub config: Vec<ConfigDecl>,
@@ -145,13 +146,13 @@ impl Processor {
             business.permitted.clone().with_effects(business.own.effects.iter().map(|decl| decl.kind.as_str()));
         let declared = Declared::new(&declarations, &business.config)?;
         let declared = Arc::new(declared.without_state(business.not_state.clone()).permitting(permitted));
-        let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
+        let payment_kinds = declarations.payment_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {
             store: Lendable::new(store),
             runner,
             business,
-            deciding: Arc::new(Deciding { partition, declared, provider_kinds }),
+            deciding: Arc::new(Deciding { partition, declared, payment_kinds }),
             in_group: false,
             apart_left: 0,
             parked_max: PARKED_MAX,
@@ -410,7 +411,7 @@ impl Processor {
 
     /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
     fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
-        let twin = event.provider.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
+        let twin = event.payment.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
         let of = |id: &str| self.store().event(&self.deciding.partition, &event.source, id);
         match (of(&event.id)?, twin) {
             (None, Some(twin)) => of(twin),
@@ -542,7 +543,7 @@ fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<
 /// so a live secret on such an event is no contradiction.
 fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     let of_event = event.livemode?;
-    let facts = event.provider.as_ref()?;
+    let facts = event.payment.as_ref()?;
     let of_secret = facts.matched_secret.as_deref().and_then(|secret| match secret.split_once('/') {
         Some(("test", _)) => Some(false),
         Some(("live", _)) => Some(true),
@@ -563,20 +564,20 @@ pub fn is_same_command(known: &Event, again: &Event) -> bool {
         && known.payload == again.payload
 }
 
-/// Returns true if a known provider event is repeated with other data, which a correct provider never does: the first
-/// event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no data, so
-/// neither conflicts.
+/// Returns true if a known event of the payment source is repeated with other data, which a correct source never does:
+/// the first event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no
+/// data, so neither conflicts.
 fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     if known.erased {
         return false;
     }
     let known = &known.event;
-    let (Payload::Provider(first), Payload::Provider(second)) = (&known.payload, &again.payload) else { return false };
-    let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
+    let (Payload::Payment(first), Payload::Payment(second)) = (&known.payload, &again.payload) else { return false };
+    let version = |event: &Event| event.payment.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
     let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    // A fetched object may be newer than the object that the provider sent.
-    let time = |event: &Event| event.provider.as_ref().and_then(|facts| facts.time);
+    // A fetched object may be newer than the object that the payment source sent.
+    let time = |event: &Event| event.payment.as_ref().and_then(|facts| facts.time);
     let is_same = version(known) == version(again) && time(known) == time(again);
     first != second && is_same && data(first) != data(second)
 }

@@ -1,4 +1,4 @@
-//! How do the values of queries look as JSON? Times are RFC 3339, amounts are whole minor units.
+//! JSON form of the values that queries return. Times are RFC 3339, and amounts are whole minor units.
 
 use crate::processor::open_effects;
 use crate::time;

@@ -1,7 +1,8 @@
-//! What can an extension read during a call? The event's account, as it was before the event, and the catalog.
+//! The view of the store that an extension has during a call: the event's account, as it was before the event, and the
+//! catalog.
 //!
-//! Places the event, and records all reads, so that the commit can depend on them. Writes nothing. Owns the store
-//! during the call, since a component instance cannot borrow it.
+//! Places the event, and records all reads so that the commit can depend on them. Writes nothing. Owns the store during
+//! the call, since a component instance cannot borrow it.
 
 use crate::check;
 use extension_contract::{
@@ -32,7 +33,7 @@ pub struct Context {
     pub partition: Partition,
     /// Account, if it is known without placement.
     pub account: Option<Account>,
-    /// Connected account of the event's provider; part of its claim keys.
+    /// Connected account of the event at the payment source; part of its claim keys.
     pub connected_account: Option<String>,
     /// Id of the event, stored with its facts and effects.
     pub event_id: String,

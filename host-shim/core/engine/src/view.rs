@@ -1,4 +1,4 @@
-//! How does a host's state look as JSON? Sections by id, with times as RFC 3339, for scenarios, pages and tests.
+//! JSON form of a host's state, for scenarios, pages and tests: sections by id, with times as RFC 3339.
 
 mod rows;
 

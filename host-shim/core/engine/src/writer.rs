@@ -1,7 +1,7 @@
-//! How does one thread serve several callers? It takes jobs from a bounded channel, commits a group, then answers.
+//! Serves several callers on one thread: receives jobs from a bounded channel, commits them in groups, then answers.
 //!
-//! A group has the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their order.
-//! Answers, reports and calls leave only after the commit; if the commit fails, no caller gets an outcome. The
+//! A group contains the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their
+//! order. Answers, reports and calls leave only after the commit; if it fails, no caller gets an outcome. The
 //! [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
 mod deciders;

@@ -1,4 +1,4 @@
-//! Which bodies are accepted? The limits of a body, and the quarantine for authentic bodies that are not JSON objects.
+//! Limits for the bodies that are accepted, and the quarantine for authentic bodies that are not JSON objects.
 
 use crate::json::{Document, JsonError, JsonKind};
 use sha2::{Digest, Sha256};

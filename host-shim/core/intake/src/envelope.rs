@@ -7,7 +7,7 @@ use crate::body::{self, Quarantined, sha256};
 use crate::json::{Document, JsonKind, Value};
 use crate::reader::{LocatedObject, Reader};
 use crate::signature::{EndpointSecret, Mode};
-use extension_contract::{Actor, Event, Payload, ProviderFacts, Refusal, Timestamp};
+use extension_contract::{Actor, Event, Payload, PaymentFacts, Refusal, Timestamp};
 
 /// Value of `object` in a snapshot event, which contains a snapshot of its object.
 pub const SNAPSHOT_EVENT: &str = "event";
@@ -88,10 +88,10 @@ pub fn decode(
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: Some(facts.provider),
-        payload: Payload::Provider(body),
+        payment: Some(facts.payment),
+        payload: Payload::Payment(body),
     };
-    let time = event.provider.as_ref().and_then(|provider| provider.time);
+    let time = event.payment.as_ref().and_then(|facts| facts.time);
     Ok(Decoded { event, refusal: facts.refusal, time })
 }
 
@@ -101,7 +101,7 @@ struct Facts {
     /// Empty if the body has no type.
     kind: String,
     livemode: Option<bool>,
-    provider: ProviderFacts,
+    payment: PaymentFacts,
     refusal: Option<Refusal>,
 }
 
@@ -122,8 +122,8 @@ impl Facts {
             reader.malformed(root, "created");
         }
         let own_livemode = reader.flag(root, "livemode");
-        let provider = ProviderFacts {
-            provider: "stripe".to_owned(),
+        let payment = PaymentFacts {
+            source: "stripe".to_owned(),
             time,
             api_version: reader.id(root, "api_version"),
             matched_secret: matched.map(|secret| secret.name().to_owned()),
@@ -137,13 +137,13 @@ impl Facts {
             read_data(&mut reader, root);
         }
         if let Some(secret) = matched {
-            check_secret(&mut reader, secret, own_livemode, provider.connected_account.as_deref());
+            check_secret(&mut reader, secret, own_livemode, payment.connected_account.as_deref());
         }
         // An event without a mode gets the mode of its secret, unless the endpoint receives events of both modes.
-        let account = provider.connected_account.as_deref();
+        let account = payment.connected_account.as_deref();
         let single_mode = matched.filter(|secret| !receives_both_modes(secret, account));
         let livemode = own_livemode.or(single_mode.map(|secret| secret.mode().livemode()));
-        Facts { id, kind, livemode, provider, refusal: reader.refusal() }
+        Facts { id, kind, livemode, payment, refusal: reader.refusal() }
     }
 }
 

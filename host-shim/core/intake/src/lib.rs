@@ -1,7 +1,7 @@
 //! Verifies the bytes of a webhook, and turns them into an event of limited size.
 //!
 //! Pure functions: no I/O, no clock. [`receive`] handles a webhook delivery of Stripe, [`webhook::receive`] a delivery
-//! of another provider, and [`raw::read`] an unsigned file. Every input gets a result in bounded time and memory. An
+//! of another service, and [`raw::read`] an unsigned file. Every input gets a result in bounded time and memory. An
 //! authentic event is never lost: an invalid event gets a refusal, and the host stores it as `rejected`.
 
 pub mod body;

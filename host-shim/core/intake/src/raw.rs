@@ -101,7 +101,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         attempt: 1,
         actor: envelope.actor,
         reply_to: envelope.reply_to,
-        provider: None,
+        payment: None,
         payload: envelope.payload,
     };
     Ok(Decoded { event, refusal: envelope.refusal, time: envelope.time })

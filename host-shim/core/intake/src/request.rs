@@ -1,7 +1,7 @@
-//! How does a server answer a webhook request? [`Endpoints::answer`] takes a request as a value, and returns the
+//! Decides how a server answers a webhook request. [`Endpoints::answer`] takes a request as a value, and returns the
 //! response and the data to store.
 //!
-//! A path may end in a slash. The response is never a redirect, since senders of webhooks count redirects as failed
+//! A path may end with a slash. The response is never a redirect, since senders of webhooks count redirects as failed
 //! deliveries. `Content-Type` is ignored, since the signature covers only the bytes.
 
 use crate::body::Quarantined;
@@ -12,7 +12,7 @@ use crate::webhook::{self, Key, Received, Webhook};
 use crate::{Refused, body, receive};
 use extension_contract::Timestamp;
 
-/// Prefix of webhook paths, followed by `stripe` or the name of another provider's webhook.
+/// Prefix of webhook paths, followed by `stripe` or the name of another service's webhook.
 pub const PATH: &str = "/api/webhooks/";
 /// Name of Stripe's endpoint.
 const STRIPE: &str = "stripe";
@@ -39,7 +39,7 @@ pub struct Endpoints {
     pub business: String,
     /// Secrets of Stripe's endpoint; none if there is no such endpoint.
     pub stripe: Option<EndpointSecrets>,
-    /// Webhooks of other providers, each with its secret.
+    /// Webhooks of other services, each with its secret.
     pub webhooks: Vec<(Webhook, Key)>,
 }
 

@@ -1,4 +1,4 @@
-//! Webhooks of providers other than Stripe. The business configures these webhooks. This module verifies their
+//! Webhooks of services other than Stripe. The business configures these webhooks. This module verifies their
 //! signatures and turns their bodies into facts of the business.
 
 mod scheme;
@@ -16,10 +16,11 @@ use extension_contract::{
     Account, Actor, ActorKind, Event, FACT_SOURCE, ID_BYTES_MAX, JSON_BYTES_MAX, Payload, Refusal, Timestamp,
 };
 use scheme::SignedData;
+use serde::{Deserialize, Serialize};
 use template::quoted;
 
 /// The configuration of a webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// Name of the webhook and of its endpoint.
     pub name: String,
@@ -32,7 +33,7 @@ pub struct Webhook {
 }
 
 /// A rule that turns a body into a fact if the body matches the conditions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactOf {
     /// Conditions: paths to values in the body, and the expected values as text.
     pub when: Vec<(BodyPath, String)>,
@@ -125,13 +126,13 @@ impl Webhook {
             attempt: 1,
             actor: Actor { kind: ActorKind::Service, subject: self.name.clone(), roles: Vec::new() },
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Command(payload),
         };
         Some(Decoded { event, refusal: problem.map(Refusal::Malformed), time: signed.time })
     }
 
-    /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two providers differ. The hash of
+    /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two services differ. The hash of
     /// the body replaces a missing id. The hash of the id replaces an id that is too long or has control characters.
     fn event_id(&self, id: Option<String>, body: &[u8]) -> String {
         let id = match id {

@@ -1,7 +1,7 @@
-//! How does a provider make and delete the backups that a business wants at regular times?
+//! Scheduled backups, which a provider makes and deletes for a business at regular times.
 //!
-//! The host calls the verb `backup` with a [`BackupSchedule`] in the payload. The provider keeps a [`ScheduledBackup`] beside
-//! the backup, and deletes the backup when a [`BackupExpiry`] names it.
+//! The host calls the verb `backup` with a [`BackupSchedule`] in the payload. The provider keeps a [`ScheduledBackup`]
+//! beside the backup, and deletes the backup when a [`BackupExpiry`] names it.
 
 use crate::call::Call;
 use crate::names::letters;

@@ -1,4 +1,4 @@
-//! Which data does a provider receive, and which replies may it return?
+//! The data that a provider receives, and the replies that it may return.
 
 use crate::names::BadName;
 use crate::resource::ResourceId;

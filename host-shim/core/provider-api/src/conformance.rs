@@ -1,4 +1,4 @@
-//! Does a provider of a resource keep the contract? The tests of each provider call [`check`].
+//! Checks whether a provider of a resource honours the contract. The tests of each provider call [`check`].
 
 use crate::call::{Call, CallOutcome};
 use crate::provider::Provider;

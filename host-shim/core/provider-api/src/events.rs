@@ -1,4 +1,4 @@
-//! Which events does a provider keep? A host reads them to find events whose webhook deliveries were lost.
+//! Lists the events that a provider keeps. A host reads them to find events whose webhook deliveries were lost.
 
 use serde_json::Value;
 

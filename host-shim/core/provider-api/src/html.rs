@@ -1,4 +1,4 @@
-//! How is a text escaped, so that it can be inserted into HTML? Providers that write pages or mails use [`escaped`].
+//! Escapes text so that it can be inserted into HTML. Providers that write pages or mails use [`escaped`].
 
 use std::borrow::Cow;
 

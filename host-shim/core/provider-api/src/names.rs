@@ -1,5 +1,5 @@
-//! Which name does a resource get in the remote system? The name of a resource never changes, and follows the rules of
-//! the remote system.
+//! Chooses the names of resources in the remote system. A resource's name never changes, and follows the rules of the
+//! remote system.
 
 use crate::resource::ResourceId;
 use sha2::{Digest, Sha256};

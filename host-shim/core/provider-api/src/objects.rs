@@ -1,4 +1,4 @@
-//! Which objects does a payment provider have? A host reads them to compare them with its records.
+//! Lists the objects that the payment source has. A host reads them to compare them with its records.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What must a provider implement, and which provider carries out an effect? The provider trait and the registry.
+//! The trait that a provider must implement, and the registry that chooses the provider for an effect.
 
 use crate::backups::{BackupExpiry, NotExpired};
 use crate::call::{Call, CallOutcome, Reply};

@@ -1,4 +1,5 @@
-//! Who signs the tokens of a registry for images? A server asks for what a client may do at the registry's token endpoint.
+//! Interface of a provider that signs the tokens of an image registry. A server uses it at the registry's token
+//! endpoint; a token that gives access to an image is the result of an effect.
 
 /// A token that a registry verifies by itself.
 #[derive(Clone, PartialEq, Eq)]

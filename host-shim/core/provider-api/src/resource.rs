@@ -1,4 +1,4 @@
-//! Which resource does a call act on, and which resources exist in the remote system?
+//! Identifies the resource that a call acts on, and describes the resources that exist in the remote system.
 
 use crate::call::Call;
 use std::fmt;

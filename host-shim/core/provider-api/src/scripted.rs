@@ -1,9 +1,7 @@
-//! A simulated provider: how does it answer, and which resources has it created?
-//!
-//! Without a script, every call succeeds with outputs that are derived from its key. Calls of `stripe.retrieve` and
-//! `probe.watch` get no answer, since their outputs cannot be derived. For the outbox, a `Late` answer is a call in
-//! progress that ends at the first poll; `Lost` is a silence whose lease expires at once; `Never` is a silence whose
-//! lease never expires.
+//! A simulated provider, with scripted answers and a record of the resources that it has created. Without a script,
+//! every call succeeds with outputs derived from its key; only `stripe.retrieve` and `probe.watch` get no answer, since
+//! their outputs cannot be derived. For the outbox, a `Late` answer is a call in progress that ends at the first poll,
+//! `Lost` is a silence whose lease expires at once, and `Never` is one whose lease never expires.
 
 mod inventory;
 mod outputs;

@@ -1,4 +1,4 @@
-//! How does a call get plain secrets? Payloads hold references; a plain value exists only during a call.
+//! Gives calls access to plain secrets. Payloads hold references; a plain value exists only during a call.
 
 use crate::call::CallOutcome;
 use serde_json::Value;

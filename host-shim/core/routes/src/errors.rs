@@ -1,4 +1,4 @@
-//! How are errors answered? A business may give a refusal of the extension a status and a code of its own.
+//! Maps errors to answers. A business may give a refusal of the extension its own status and code.
 
 use crate::names::REFUSALS;
 use extension_contract::Refusal;

@@ -1,4 +1,4 @@
-//! Do the values of a request have their types? A value from a path or a query is a text; a body is JSON.
+//! Checks that the values of a request have their types. Values from the path or the query are text; the body is JSON.
 
 use crate::types::{Field, Type, Types};
 use crate::wrong::{WrongValues, escaped, pointer_to};

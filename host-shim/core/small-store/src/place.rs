@@ -1,4 +1,4 @@
-//! Where are tables, and which ones?
+//! Describes small tables, and the place where they are stored.
 
 use host_store_postgres::Settings;
 use sha2::{Digest, Sha256};

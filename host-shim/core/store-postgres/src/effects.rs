@@ -48,7 +48,7 @@ macro_rules! first_of_its_key {
 /// Condition: the effect needs no call at the time `$3`, see [`EffectRow::needs_call`].
 macro_rules! needs_no_call {
     () => {
-        "(e.kind IN ('account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= $3, false))"
+        "(e.kind IN ('account.send', 'payment.event', 'account.erase') OR coalesce(e.deadline <= $3, false))"
     };
 }
 

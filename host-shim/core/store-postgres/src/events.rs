@@ -42,7 +42,7 @@ pub(crate) fn read(row: &Row) -> Stored<InboxRow> {
             attempt: envelope.attempt,
             actor: envelope.actor.into_owned(),
             reply_to: envelope.reply_to.map(Cow::into_owned),
-            provider: envelope.provider.map(Cow::into_owned),
+            payment: envelope.payment.map(Cow::into_owned),
             payload,
         },
         livemode: get(row, 2)?,

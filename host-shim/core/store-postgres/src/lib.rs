@@ -1,9 +1,8 @@
-//! How does the host store its state in PostgreSQL, with several hosts at once?
-//!
-//! Each handle is one connection for one plain thread. What takes several look-ups is one round trip by a function of the database:
-//! placing an event and reading its account, and applying a change with its conditions. A change takes advisory locks on what it
-//! reads and writes (`locks.rs`), so that the conditions still hold when it commits. Numbers of events are not in the order of
-//! commits; readers of the whole log therefore stop below the oldest open transaction.
+//! Stores the host's state in PostgreSQL, where several hosts can share it. Each handle is one connection used by one
+//! plain thread. A database function places an event and reads its account, or applies a change and checks its
+//! conditions, in one round trip. Advisory locks on what a change reads and writes (`locks.rs`) keep its conditions
+//! true until it commits. Event numbers do not follow the order of commits, so readers of the whole log stop below the
+//! oldest open transaction.
 
 mod catalog;
 mod change;

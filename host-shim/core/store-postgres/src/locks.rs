@@ -1,7 +1,7 @@
-//! Which locks does a change need? Each is an advisory lock, which exists also for what is not stored yet.
+//! Determines the advisory locks that a change needs. Such locks also exist for data that is not stored yet.
 //!
-//! Two changes that could make each other wrong have a lock in common: that of the account, of an event, of a claim, or of the
-//! catalog (shared by changes that only read it). Decisions read without locks; the change takes them and checks what was read.
+//! Two changes that could invalidate each other share a lock: on the account, an event, a claim, or the catalog (shared
+//! among changes that only read it). Decisions read without locks; the change takes the locks and checks what was read.
 
 use host_store::{Changes, InboxChange};
 use sha2::{Digest, Sha256};

@@ -1,7 +1,8 @@
-//! Which servers use a database? Each holds locks as long as it runs: one on its own name, so that no second server has it, and a
-//! shared one on the store, so that nobody copies the store meanwhile.
+//! Tracks which servers use a database. A running server holds a lock on its own name, so that no second server uses
+//! the name, and a shared lock on the store, so that nobody copies the store meanwhile.
 //!
-//! A lock belongs to a connection. When it breaks, the locks are free until the server takes them again over the next one.
+//! A lock belongs to a connection. If the connection breaks, the locks are free until the server takes them again over
+//! the next one.
 
 use crate::locks;
 use crate::settings::{OpenError, Settings};

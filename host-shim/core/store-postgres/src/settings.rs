@@ -1,4 +1,4 @@
-//! Where is the database? Reads the address of a store, and opens connections to it.
+//! Reads the address of a store's database, and opens connections to it.
 
 use std::fmt;
 use std::str::FromStr;

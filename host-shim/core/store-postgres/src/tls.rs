@@ -1,4 +1,4 @@
-//! TLS to the database: which authorities are trusted?
+//! TLS to the database, and the certificate authorities that are trusted for it.
 
 use crate::settings::OpenError;
 use rustls::pki_types::CertificateDer;

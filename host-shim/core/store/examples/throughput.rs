@@ -34,7 +34,7 @@ fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
     let mut effect = samples::effect("mail.send", &format!("mail:in_{n}"));
     effect.payload = "{\"template\":\"receipt\",\"to\":\"account\"}".into();
     let mut new = samples::new_event(&format!("evt_{n}"));
-    std::sync::Arc::make_mut(&mut new.event).payload = Payload::Provider(body.to_vec());
+    std::sync::Arc::make_mut(&mut new.event).payload = Payload::Payment(body.to_vec());
     new.progress = InboxProgress {
         account: Some(scope.account.clone()),
         outcome: Some(Outcome::Applied),

@@ -11,7 +11,7 @@ pub const NO_JSON: &str = "{}";
 /// Erases the payload of an event. The variant stays, so that the inbox stays readable.
 pub fn payload(payload: &mut Payload) {
     match payload {
-        Payload::Provider(body) => *body = NO_JSON.into(),
+        Payload::Payment(body) => *body = NO_JSON.into(),
         Payload::Command(json) => *json = NO_JSON.into(),
         Payload::Product(change) => [&mut change.before, &mut change.after].into_iter().flatten().for_each(product),
         Payload::Usage(usage) => usage.iter_mut().for_each(|usage| usage.attributes = Vec::new()),

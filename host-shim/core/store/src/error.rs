@@ -1,4 +1,4 @@
-//! Why does an operation of a store fail?
+//! The reasons why an operation of a store fails.
 
 use extension_contract::StoreError as ContractError;
 

@@ -1,10 +1,10 @@
-//! How do stores that keep JSON write rows, events and runs? One form for all of them.
+//! The JSON form of rows, events and runs, common to all stores that keep JSON.
 
 use crate::changes::RowWrite;
 use crate::error::{StoreError, Stored};
 use crate::rows::{EffectState, InboxState, Provenance, Run};
 use extension_contract::{
-    Actor, Event, Outcome, Payload, ProviderFacts, Reference, Row, StoredRecord, StoredRow, Timestamp,
+    Actor, Event, Outcome, Payload, PaymentFacts, Reference, Row, StoredRecord, StoredRow, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -21,8 +21,8 @@ pub const DONE: i16 = 3;
 /// Number of the state of a dead letter.
 pub const DEAD: i16 = 4;
 
-/// Kind of a payload that is a provider's bytes.
-const PROVIDER: i16 = 0;
+/// Kind of a payload with the bytes of the payment source.
+const PAYMENT: i16 = 0;
 /// Kind of a payload that is a command's JSON.
 const COMMAND: i16 = 1;
 /// Kind of any other payload, as JSON.
@@ -166,9 +166,9 @@ pub struct Envelope<'a> {
     /// Caller of a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Cow<'a, str>>,
-    /// Facts of the provider about the event.
+    /// Facts of the payment source about the event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Cow<'a, ProviderFacts>>,
+    pub payment: Option<Cow<'a, PaymentFacts>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -179,7 +179,7 @@ impl<'a> Envelope<'a> {
             attempt: event.attempt,
             actor: Cow::Borrowed(&event.actor),
             reply_to: event.reply_to.as_deref().map(Cow::Borrowed),
-            provider: event.provider.as_ref().map(Cow::Borrowed),
+            payment: event.payment.as_ref().map(Cow::Borrowed),
         }
     }
 }
@@ -294,7 +294,7 @@ pub fn effect_state(number: i16) -> Stored<EffectState> {
 /// `StoreError::Misuse` for a payload without a form in JSON.
 pub fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
     Ok(match payload {
-        Payload::Provider(bytes) => (PROVIDER, Cow::Borrowed(bytes)),
+        Payload::Payment(bytes) => (PAYMENT, Cow::Borrowed(bytes)),
         Payload::Command(json) => (COMMAND, Cow::Borrowed(json.as_bytes())),
         other => (OTHER, Cow::Owned(to_json(other)?.into_bytes())),
     })
@@ -306,7 +306,7 @@ pub fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
 /// `StoreError::Unavailable` for a damaged row.
 pub fn payload_of(kind: i16, bytes: Vec<u8>) -> Stored<Payload> {
     Ok(match kind {
-        PROVIDER => Payload::Provider(bytes),
+        PAYMENT => Payload::Payment(bytes),
         COMMAND => Payload::Command(String::from_utf8(bytes).map_err(damaged)?),
         _ => serde_json::from_slice(&bytes).map_err(damaged)?,
     })

@@ -1,7 +1,7 @@
-//! How does the host store state, inbox, outbox and claims? One trait, with implementations in memory and in SQLite.
+//! Stores the state, inbox, outbox and claims of a host. One trait, with implementations in memory and in SQLite.
 //!
 //! A [`Store`] keeps rows and decides nothing. [`Read::open`] reads everything that an event needs at once.
-//! [`Store::apply`] writes the [`Changes`] of the event atomically, if the data that the decision read still is as
+//! [`Store::apply`] writes the [`Changes`] of an event atomically if the data that the decision read is still as
 //! [`Expected`].
 
 mod changes;
@@ -46,7 +46,7 @@ pub use not_state::{Excluded, NotState};
 pub use permitted::{Permission, Permitted};
 pub use rows::{
     ClaimRow, DueQuery, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest,
-    MESSAGE, OF_HOST, OpenedRows, PROVIDER_EVENT, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX, TimerRow,
+    MESSAGE, OF_HOST, OpenedRows, PAYMENT_EVENT, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
 #[cfg(feature = "sqlite")]

@@ -1,4 +1,4 @@
-//! What does the manifest permit an extension? Its permissions, the kinds of its effects, and the events that reach it.
+//! What a manifest permits an extension: its permissions, the kinds of its effects, and the events that reach it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -33,14 +33,15 @@ pub struct Placed {
 pub const TIMER: &str = "timer.at";
 /// Effect kind of a message: the host delivers the message once, as an event, to the account in `to`.
 pub const MESSAGE: &str = "account.send";
-/// Effect kind of a provider event: the host puts the event into the inbox, and places it like a received event.
-pub const PROVIDER_EVENT: &str = "provider.event";
+/// Effect kind of an event of the payment source: the host puts the event into the inbox, and places it like a received
+/// event.
+pub const PAYMENT_EVENT: &str = "payment.event";
 /// Effect kind that erases an account: see [`Changes::erase`](crate::Changes::erase).
 pub const ERASE: &str = "account.erase";
 /// Source of the events that are results of effects.
 pub const EFFECT_RESULTS: &str = "effects";
 /// Effect kinds that the host carries out itself: no extension declares them, and no provider is called.
-pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
+pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PAYMENT_EVENT, ERASE];
 
 /// The state of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]

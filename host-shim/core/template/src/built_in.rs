@@ -51,7 +51,7 @@ mails![
     "price_mismatch",
     "provisioning_failed",
     "purchase_recorded_again",
-    "purchase_returned",
+    "purchase_refused",
     "receipt",
     "refund_failed",
     "rest_by_hand",

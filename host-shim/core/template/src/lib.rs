@@ -1,5 +1,5 @@
-//! Which templates does a business have, and what text do they make? A template is written in the language of the
-//! crate minijinja: `{{ placeholder }}`, `{% if placeholder %}`, `{{ placeholder | upper }}`. The host parses the templates of a business
+//! The templates of a business and the text that they produce. Templates are written in the language of the crate
+//! minijinja: `{{ placeholder }}`, `{% if placeholder %}`, `{{ placeholder | upper }}`. The host parses the templates
 //! when it loads the business; the mail provider fills them in.
 
 mod bounded;

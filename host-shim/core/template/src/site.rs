@@ -1,4 +1,4 @@
-//! What do mails show besides their own values? The business, its pages, and who gets the mail.
+//! Values that every mail can show besides its own: the business, its pages, and the recipient.
 
 use crate::locale::Locale;
 use serde_json::{Map, Value, json};

@@ -1,13 +1,13 @@
 //! A bounded queue in which callers take turns, so that whoever sends much waits for the own work and not others for it.
 //!
-//! The server, operators, providers and callers have lines of their own. Each line may be as long as the queue, so a full line fills no
+//! The server, operators, webhooks and callers have lines of their own. Each line may be as long as the queue, so a full line fills no
 //! other, and whoever takes work takes it from one line after the other. In the line of callers, the next work is that of the caller whose
 //! last turn is the longest ago, and one caller has at most a quarter of the line. The work of one caller keeps its order.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of commands of callers that wait in a host, and as many of operators, providers and the server.
+/// Maximum number of commands of callers that wait in a host, and as many of operators, webhooks and the server.
 pub const COMMANDS_WAITING: usize = 1_024;
 /// The part of the line of callers that one of them may have.
 const PART_OF_CALLER: usize = 4;
@@ -19,8 +19,8 @@ pub enum Turn {
     Server,
     /// Operators.
     Operator,
-    /// Providers, whose signed events come in bursts.
-    Provider,
+    /// Senders of webhooks, whose signed events come in bursts.
+    Webhook,
     /// A caller like any other, by its name.
     Caller(Arc<str>),
 }
@@ -35,7 +35,7 @@ impl Turn {
         match self {
             Turn::Server => 0,
             Turn::Operator => 1,
-            Turn::Provider => 2,
+            Turn::Webhook => 2,
             Turn::Caller(_) => 3,
         }
     }
@@ -246,16 +246,16 @@ mod tests {
     }
 
     #[test]
-    fn operators_providers_and_the_server_have_turns_however_many_callers_wait() {
+    fn operators_webhooks_and_the_server_have_turns_however_many_callers_wait() {
         let (sender, taker) = queue(100);
         for number in 0..50 {
             sender.try_send(Turn::of_caller(&format!("caller {number}")), "caller").expect("room");
         }
-        for turn in [Turn::Provider, Turn::Operator, Turn::Server, Turn::Provider] {
+        for turn in [Turn::Webhook, Turn::Operator, Turn::Server, Turn::Webhook] {
             let name = format!("{turn:?}");
-            sender.try_send(turn, if name == "Provider" { "provider" } else { "ours" }).expect("room");
+            sender.try_send(turn, if name == "Webhook" { "webhook" } else { "ours" }).expect("room");
         }
-        assert_eq!(all(&taker)[..7], ["ours", "ours", "provider", "caller", "provider", "caller", "caller"]);
+        assert_eq!(all(&taker)[..7], ["ours", "ours", "webhook", "caller", "webhook", "caller", "caller"]);
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!((0..8).filter(|_| is_taken(ada())).count(), 2, "a quarter");
         assert_eq!((0..8).filter(|at| is_taken(Turn::of_caller(&at.to_string()))).count(), 6);
         assert_eq!(sender.try_send(Turn::of_caller("late"), ()), Err(NotQueued::Full { waiting: 8 }));
-        for turn in [Turn::Operator, Turn::Provider, Turn::Server] {
+        for turn in [Turn::Operator, Turn::Webhook, Turn::Server] {
             assert_eq!((0..20).filter(|_| is_taken(turn.clone())).count(), 8, "{turn:?}");
         }
         assert_eq!(all(&taker).len(), 32);

@@ -12,7 +12,7 @@ mod generated {
 pub use generated::Extension;
 pub use generated::exports::solobase::products::events::{
     ClaimChange, ClaimRelease, ClaimTake, Decision, DeferReason, Delivery, EffectFailure, EffectFailureClass,
-    EffectReport, Event, IgnoreReason, Outcome, Payload, ProductChange, ProviderFacts, Reply, Usage,
+    EffectReport, Event, IgnoreReason, Outcome, Payload, PaymentFacts, ProductChange, Reply, Usage,
 };
 pub use generated::exports::solobase::products::manifest::{
     CommandDecl, ConfigDecl, ConfigType, Declarations, EffectDecl, TypeDecl,

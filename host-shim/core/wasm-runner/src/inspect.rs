@@ -12,7 +12,7 @@ use wasmparser::{Encoding, Parser, Payload};
 pub(crate) const PACKAGE: &str = "solobase:products";
 
 /// Version of the contract that this host supports.
-pub(crate) const WIT_VERSION: &str = "0.2.0";
+pub(crate) const WIT_VERSION: &str = "0.2.0-dev";
 
 /// The interfaces that a component may import. `types`, `rows` and `effects` have no functions, but components import
 /// their types.

@@ -90,7 +90,7 @@ pub trait Runner: Send {
     fn hash(&self) -> &str;
     /// Returns the declarations of the extension, which are read once at load.
     fn declarations(&self) -> &Declarations;
-    /// Returns the names of the component's imports, for example `solobase:products/claims@0.2.0`; none for a native library.
+    /// Returns the names of the component's imports, for example `solobase:products/claims@0.2.0-dev`; none for a native library.
     fn imports(&self) -> &[String] {
         &[]
     }

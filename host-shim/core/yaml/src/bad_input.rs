@@ -1,5 +1,4 @@
-//! How is a mistake in an input file reported? With its place, the problem, the expected value and a guess at the right
-//! name.
+//! Reports a mistake in an input file, with its place, the problem, the expected value and a guess at the right name.
 
 use crate::guess::nearest;
 use extension_contract::FieldErrorCode;

@@ -1,4 +1,4 @@
-//! How does a program create nodes that come from no file? Such nodes have no place.
+//! Creates nodes that do not come from a file. Such nodes have no place.
 
 use crate::node::{Entry, Node, Tree};
 use serde_json::Value;

@@ -1,8 +1,8 @@
-//! How does a program read a file whose every mistake is to be told? A [`Checker`] reads values and notes each mistake with its place.
-//! After a mistake, the caller goes on with the other values.
+//! Reads a file and reports all of its mistakes. A [`Checker`] reads values and notes each mistake with its place;
+//! after a mistake, the caller continues with the other values.
 //!
-//! The files of businesses, scenarios and servers are read in this way. A catalog is checked by the extension, which returns JSON
-//! Pointers; [`Node::place_at`] gives them places.
+//! The files of businesses, scenarios and servers are read in this way. A catalog is checked by the extension, which
+//! returns JSON Pointers; [`Node::place_at`] turns them into places.
 
 use crate::bad_input::{BadInput, Mistakes, Place};
 use crate::guess::nearest;

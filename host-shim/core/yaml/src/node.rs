@@ -1,4 +1,4 @@
-//! How is a YAML document represented? As a tree of nodes. Each node contains a value and its file, line and column.
+//! Represents a YAML document as a tree of nodes. Each node contains a value and its file, line and column.
 
 use crate::bad_input::Place;
 use serde_json::Value;

@@ -51,7 +51,7 @@ struct Item<'a> {
 
 /// Median microseconds of one reading.
 pub fn micros(rounds: usize) -> Result<f64> {
-    let Payload::Provider(bytes) = corpus::updated(0, 1)?.payload else { bail!("the event has no body") };
+    let Payload::Payment(bytes) = corpus::updated(0, 1)?.payload else { bail!("the event has no body") };
     let mut times = Vec::with_capacity(rounds);
     // The first round warms up.
     for round in 0..=rounds {

@@ -107,7 +107,7 @@ impl Log {
             return Ok(());
         }
         let (seq, mut event) = (row.seq, row.event);
-        if matches!(event.payload, Payload::Provider(_)) {
+        if matches!(event.payload, Payload::Payment(_)) {
             event.account = None;
         }
         let place = EventPlace::Log(seq);

@@ -104,7 +104,7 @@ fn action(row: &InboxRow, account: &Account) -> Option<Action> {
     let event = &row.event;
     let (id, by, of) = (event.id.clone(), event.actor.clone(), Some(account.clone()));
     Some(match &event.payload {
-        Payload::Provider(body) => Action::Raw(RawStep { id, bytes: body.clone() }),
+        Payload::Payment(body) => Action::Raw(RawStep { id, bytes: body.clone() }),
         Payload::Command(payload) => {
             let step = CommandStep { kind: event.kind.clone(), id, account: of, by, payload: parsed(payload) };
             if event.source == FACT_SOURCE { Action::Fact(step) } else { Action::Command(step) }

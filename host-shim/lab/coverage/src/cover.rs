@@ -161,7 +161,7 @@ impl<'p> Collector<'p> {
         let (mut kinds, mut effects): (BTreeSet<String>, BTreeSet<String>) = Default::default();
         effects.extend(OF_HOST.map(str::to_owned));
         let mut declare = |declared: &Declarations| {
-            kinds.extend(declared.provider_kinds.iter().cloned());
+            kinds.extend(declared.payment_kinds.iter().cloned());
             kinds.extend(declared.commands.iter().map(|command| command.kind.clone()));
             effects.extend(declared.effects.iter().map(|effect| effect.kind.clone()));
         };

@@ -1,5 +1,5 @@
-//! Drops: loses each provider event in turn and delivers it at the end, as a reconciliation would.
-//! If the extension decided alike until then, the final standing must equal that of the written story.
+//! Drops: loses each Stripe event in turn and delivers it at the end, as a reconciliation would. If the extension
+//! decided alike until then, the final standing must equal that of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -20,7 +20,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
         let action = &scenario.steps[act.step].action;
         let has_id_of = |other: &Act| scenario.steps[other.step].action.event_id() == action.event_id();
         // If two bodies have one id, only the first counts: with the first lost, the second would rightly count.
-        if !action.is_provider_event() || written.plan.acts.iter().filter(|other| has_id_of(other)).count() > 1 {
+        if !action.is_payment_event() || written.plan.acts.iter().filter(|other| has_id_of(other)).count() > 1 {
             continue;
         }
         let mut plan = reference.clone();

@@ -49,7 +49,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
                 step.previous.iter().any(|change| ["price", "items"].contains(&change.key.as_str()))
             }
             Action::Stripe(step) => step.kind == "customer.subscription.created",
-            action => !action.is_provider_event() && action.event_id().is_some(),
+            action => !action.is_payment_event() && action.event_id().is_some(),
         };
         let first = acts.iter().rposition(asks).map_or(1, |last| last + 1);
         for at in (first..=acts.len()).rev().step_by((acts.len() - first + 1).div_ceil(PLACES).max(1)) {

@@ -17,11 +17,11 @@ use std::fmt;
 pub enum VariantKind {
     /// The written story itself.
     Written,
-    /// Provider events arrive in another order.
+    /// Stripe events arrive in another order.
     Orders,
     /// An event is delivered again.
     Repeats,
-    /// A provider event is lost and arrives at the end.
+    /// A Stripe event is lost and arrives at the end.
     Drops,
     /// A provider call fails, or its answer is lost or late.
     Failures,

@@ -205,10 +205,11 @@ impl Reference {
         self.breach.as_ref()
     }
 
-    /// Returns whether the finished run of the stage decided as the reference did: every command had the same outcome and
-    /// answer, the same effects and amounts were requested, the same provider events were ignored, months of use were closed with
-    /// the same unpaid use, and no event contradicts another. Only then its standing must be the same, because an effect such as a
-    /// refund or an invoice cannot be undone by a late event, and credits do not pay for the use of a month that is closed.
+    /// Returns whether the finished run of the stage decided as the reference did: every command had the same outcome
+    /// and answer, the same effects and amounts were requested, the same Stripe events were ignored, months of use were
+    /// closed with the same unpaid use, and no event contradicts another. Only then its standing must be the same,
+    /// because an effect such as a refund or an invoice cannot be undone by a late event, and credits do not pay for
+    /// the use of a month that is closed.
     ///
     /// # Errors
     ///
@@ -537,11 +538,11 @@ fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
     Ok(found)
 }
 
-/// Returns the ids of the ignored provider events. A waiting event is ignored after 30 days.
+/// Returns the ids of the ignored Stripe events. A waiting event is ignored after 30 days.
 fn ignored(host: &Rig) -> Result<BTreeSet<String>, ReplayError> {
     let rows = host.store().inbox_after(None, 0, usize::MAX)?.into_iter();
     let is_ignored = |row: &InboxRow| {
-        matches!(row.event.payload, Payload::Provider(_)) && matches!(row.outcome, Some(Outcome::Ignored(_)))
+        matches!(row.event.payload, Payload::Payment(_)) && matches!(row.outcome, Some(Outcome::Ignored(_)))
     };
     Ok(rows.filter(is_ignored).map(|row| row.event.id).collect())
 }

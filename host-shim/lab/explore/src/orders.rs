@@ -1,4 +1,4 @@
-//! Orders: delivers the provider events between two other acts in every order.
+//! Orders: delivers the Stripe events between two other acts in every order.
 //!
 //! All events arrive at the time of the last event. If effects are held back until the last event, all orders must end
 //! in the same state; if effects are carried out in between, all orders must end with the same standing. If two orders
@@ -246,7 +246,7 @@ impl<'o, 'e> Orders<'o, 'e> {
     fn plan(&self, order: &[usize]) -> Plan {
         let scenario = &self.explorer.stage.tale.scenario;
         let acts = &self.written.plan.acts;
-        let is_event = |act: &&Act| scenario.steps[act.step].action.is_provider_event();
+        let is_event = |act: &&Act| scenario.steps[act.step].action.is_payment_event();
         let mut plan = Plan { acts: acts[..self.segment.from].to_vec(), ..Plan::default() };
         let times = acts[self.segment.from..self.segment.to].iter().filter(|act| !is_event(act));
         plan.acts.extend(

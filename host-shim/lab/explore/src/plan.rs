@@ -58,20 +58,20 @@ impl Plan {
     }
 }
 
-/// Consecutive acts that are provider events or advance the clock.
+/// Consecutive acts that are Stripe events or advance the clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     /// Number of the first act of the segment.
     pub from: usize,
     /// Number of the first act after the segment.
     pub to: usize,
-    /// Numbers of the acts that are provider events.
+    /// Numbers of the acts that are Stripe events.
     pub events: Vec<usize>,
     /// Time of the last event, in milliseconds since the epoch.
     pub clock: Timestamp,
 }
 
-/// Returns the segments with at least two provider events. With `across`, returns the segments in which the clock
+/// Returns the segments with at least two Stripe events. With `across`, returns the segments in which the clock
 /// advances, else the segments in which it does not.
 pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> {
     let action = |act: usize| &scenario.steps[plan.acts[act].step].action;
@@ -80,10 +80,10 @@ pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> 
     let mut at = 0;
     while at < plan.acts.len() {
         let from = at;
-        while at < plan.acts.len() && (action(at).is_provider_event() || (across && is_time(at))) {
+        while at < plan.acts.len() && (action(at).is_payment_event() || (across && is_time(at))) {
             at += 1;
         }
-        let events: Vec<usize> = (from..at).filter(|act| action(*act).is_provider_event()).collect();
+        let events: Vec<usize> = (from..at).filter(|act| action(*act).is_payment_event()).collect();
         let goes_forward = (from..at).any(is_time);
         if let (true, Some(last)) = (events.len() > 1 && across == goes_forward, events.last()) {
             found.push(Segment { from, to: at, clock: plan.acts[*last].clock, events });

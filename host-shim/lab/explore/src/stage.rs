@@ -22,7 +22,7 @@ pub struct Watched {
     pub answered: BTreeMap<String, bool>,
     /// Ids of events that ended without an outcome, with the reason.
     pub failed: BTreeMap<String, String>,
-    /// First outcome of each delivered event by event id, except provider events.
+    /// First outcome of each delivered event by event id, except Stripe events.
     pub outcomes: BTreeMap<String, String>,
     /// Ids of events that were rejected because they contradict what is known.
     pub contradicting: BTreeSet<String>,
@@ -323,7 +323,7 @@ fn deliver(
     let Some(event) = event else { return Ok(()) };
     let clock = host.clock();
     let delivered = host.accept(event, clock)?;
-    if !step.action.is_provider_event() {
+    if !step.action.is_payment_event() {
         let (id, outcome) = (delivered.first.event_id.clone(), outcome_text(&delivered.first));
         Arc::make_mut(&mut notes.watched).outcomes.entry(id).or_insert(outcome);
     }

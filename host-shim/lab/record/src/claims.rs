@@ -62,7 +62,7 @@ pub(crate) fn asked_for(recording: &Recording) -> BTreeSet<String> {
 fn answers(recording: &Recording) -> Vec<(Timestamp, &RecordedEvent, String, String)> {
     let mut found = Vec::new();
     for recorded in &recording.events {
-        let connected = recorded.row.event.provider.as_ref().and_then(|facts| facts.connected_account.as_deref());
+        let connected = recorded.row.event.payment.as_ref().and_then(|facts| facts.connected_account.as_deref());
         for run in &recorded.runs {
             let lines = run.provenance.iter().flat_map(|provenance| provenance.claim_answers.lines());
             for (key, answer) in lines.filter_map(|line| line.rsplit_once('=')) {

@@ -107,7 +107,7 @@ fn event_steps(
     let mut timed_steps = Vec::new();
     for (number, recorded) in recording.events.iter().enumerate().filter(|(_, recorded)| recorded.is_step) {
         let event = &recorded.row.event;
-        if is_refused_by_intake(&recorded.row) && !matches!(event.payload, Payload::Provider(_)) {
+        if is_refused_by_intake(&recorded.row) && !matches!(event.payload, Payload::Payment(_)) {
             left_out.push((event.id.clone(), "the intake refused it and kept no body"));
             continue;
         }

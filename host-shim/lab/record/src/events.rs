@@ -41,7 +41,7 @@ pub(crate) fn short(event: &Event, account: &Account) -> Action {
 /// Returns the raw step of an event, with its whole envelope.
 pub(crate) fn raw(event: &Event) -> Action {
     let bytes = match &event.payload {
-        Payload::Provider(body) => body.clone(),
+        Payload::Payment(body) => body.clone(),
         Payload::Command(text) => {
             let names = if event.source == FACT_SOURCE { ["event", "data"] } else { ["command", "payload"] };
             let mut envelope = envelope(event);
@@ -149,17 +149,17 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     let Ok(decoded) = host_intake::raw::read(bytes.to_vec(), &event.business, now) else { return false };
     if decoded.refusal.is_some() {
         // The inbox keeps only the refusal of such a body.
-        return matches!(event.payload, Payload::Provider(_));
+        return matches!(event.payload, Payload::Payment(_));
     }
     let mut read = decoded.event;
     let mut known = event.clone();
     (read.received_at, known.received_at) = (0, 0);
     (read.attempt, known.attempt) = (1, 1);
-    if let Payload::Provider(_) = known.payload {
+    if let Payload::Payment(_) = known.payload {
         (read.account, known.account) = (None, None);
     }
     for event in [&mut read, &mut known] {
-        if let Some(facts) = &mut event.provider {
+        if let Some(facts) = &mut event.payment {
             // A scenario's events are not signed.
             facts.matched_secret = None;
         }

@@ -33,7 +33,7 @@ const ENTRY: &str = "";
 /// The origin of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A provider: names of its products and prices are not personal.
+    /// Stripe, or a provider's answer: names of products and prices are not personal.
     Provider,
     /// A customer or a representative: a text of several words is personal.
     Customer,
@@ -224,7 +224,7 @@ impl Personal {
         }
         let from = origin_of(event);
         match &event.payload {
-            Payload::Provider(body) => self.learn_json(std::str::from_utf8(body).unwrap_or_default(), Origin::Provider),
+            Payload::Payment(body) => self.learn_json(std::str::from_utf8(body).unwrap_or_default(), Origin::Provider),
             Payload::Command(json) => self.learn_json(json, from),
             Payload::Timer(delivery) | Payload::Message(delivery) => {
                 self.learn_text(&delivery.key);
@@ -272,7 +272,7 @@ impl Personal {
         event.reply_to = event.reply_to.as_ref().map(|text| self.text(text));
         event.account = event.account.as_ref().map(|account| self.account(account));
         match &mut event.payload {
-            Payload::Provider(body) => {
+            Payload::Payment(body) => {
                 let text = String::from_utf8_lossy(body);
                 *body = match serde_json::from_str::<Value>(&text) {
                     Ok(value) => self.value(&value, Origin::Provider).to_string().into_bytes(),

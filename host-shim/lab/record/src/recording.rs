@@ -2,7 +2,7 @@
 
 use crate::error::ExportError;
 use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Timestamp};
-use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Read, Run, Scope, Stored};
+use host_store::{EffectRow, EffectState, InboxRow, PAYMENT_EVENT, Partition, Read, Run, Scope, Stored};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ const PAGE: usize = 500;
 const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 /// Source of messages between accounts.
 const MESSAGE_SOURCE: &str = "message";
-/// Members of an event that a host made from an effect `provider.event`.
+/// Members of an event that a host made from an effect `payment.event`.
 const PUT_TOGETHER: [&str; 8] = ["account", "api_version", "created", "data", "id", "livemode", "object", "type"];
 
 /// An event with its runs.
@@ -78,7 +78,7 @@ impl Recording {
             Payload::Message(delivery) => {
                 row.event.source == MESSAGE_SOURCE && !self.accounts.contains(&delivery.sender)
             }
-            Payload::Provider(body) => {
+            Payload::Payment(body) => {
                 let asked = provided.get(&row.event.id).is_some_and(|asked| *asked <= row.event.received_at);
                 !(asked && is_put_together(body))
             }
@@ -124,13 +124,13 @@ impl Recording {
     }
 }
 
-/// Returns the events that effects `provider.event` made, by id, with the time of the request.
+/// Returns the events that effects `payment.event` made, by id, with the time of the request.
 fn provided(effects: &[EffectRow]) -> BTreeMap<String, Timestamp> {
     let of = |row: &EffectRow| {
         let payload: Value = serde_json::from_str(&row.effect.payload).ok()?;
         Some((payload["id"].as_str()?.to_owned(), row.created_at))
     };
-    let carried_out = |row: &&EffectRow| row.effect.kind == PROVIDER_EVENT && row.state == EffectState::Finished;
+    let carried_out = |row: &&EffectRow| row.effect.kind == PAYMENT_EVENT && row.state == EffectState::Finished;
     effects.iter().filter(carried_out).filter_map(of).collect()
 }
 

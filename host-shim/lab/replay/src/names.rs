@@ -57,7 +57,7 @@ impl Names {
         let mut names = Names {
             commands: declared.commands.into_iter().map(|command| command.kind).collect(),
             facts: BTreeSet::new(),
-            stripe: declared.provider_kinds.into_iter().collect(),
+            stripe: declared.payment_kinds.into_iter().collect(),
             effects: declared.effects.into_iter().map(|effect| effect.kind).chain(of_host).collect(),
             entitlements: BTreeSet::new(),
             meters: BTreeSet::new(),

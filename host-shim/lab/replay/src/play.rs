@@ -40,9 +40,9 @@ pub struct PlayOptions {
     pub runners: Runners,
     /// The store of each case.
     pub store: StoreKind,
-    /// The order of the provider events between two steps of other kinds.
+    /// The order of the Stripe events between two steps of other kinds.
     pub order: Order,
-    /// The number of deliveries of each provider event, at least 1.
+    /// The number of deliveries of each Stripe event, at least 1.
     pub repeat: u32,
     /// Rewrites snapshots instead of comparing them, and reports exceeded budgets instead of failing.
     pub bless: bool,
@@ -57,7 +57,7 @@ impl PlayOptions {
     }
 }
 
-/// The order in which the provider events between two steps of other kinds are delivered.
+/// The order in which the Stripe events between two steps of other kinds are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The written order, each event at its own time; all expectations are checked.
@@ -418,14 +418,14 @@ impl<'a> Player<'a> {
         watch(Stepped { step, reports: &reports, host: &mut self.host })
     }
 
-    /// Plays the steps as [`Order::Together`] says: delivers all provider events between two steps of other kinds at
-    /// the newest time among them, in the random order of the seed or, without a seed, in the written order.
+    /// Plays the steps as [`Order::Together`] says: delivers all Stripe events between two steps of other kinds at the
+    /// newest time among them, in the random order of the seed or, without a seed, in the written order.
     fn together(&mut self, seed: Option<u64>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
         let mut random = seed.map(shuffle::Random::new);
         let mut at = 0;
         while at < steps.len() {
-            let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_provider_event()).collect();
+            let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_payment_event()).collect();
             if segment.is_empty() {
                 if self.case.happens[at] && !matches!(steps[at].action, Action::Check(_)) {
                     self.step(
@@ -547,7 +547,7 @@ impl<'a> Player<'a> {
 
     fn deliver(&mut self, step: &Step, delivery: &PreparedEvent) -> Result<(), ReplayError> {
         self.budget_of(step);
-        let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
+        let repeats = if step.action.is_payment_event() { self.options.repeat.max(1) } else { 1 };
         for time in 0..repeats {
             let Some(decoded) = self.decode(step, delivery)? else { return Ok(()) };
             let delivered = self.take_in(step, decoded)?;

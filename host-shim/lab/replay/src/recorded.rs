@@ -1,4 +1,4 @@
-//! Which resources and secrets should exist according to a store? All that were created and not destroyed.
+//! Finds the resources and secrets that should exist according to a store: all that were created and not destroyed.
 
 use host_engine::outbox::Recorded;
 use host_provider_api::ResourceId;

@@ -30,9 +30,9 @@ pub struct ReplayOptions {
     pub runners: Runners,
     /// SQLite file; none keeps everything in memory.
     pub store: Option<PathBuf>,
-    /// Seed that permutes provider events.
+    /// Seed that permutes Stripe events.
     pub shuffle: Option<u64>,
-    /// Number of deliveries of provider events (in scenarios) or of the whole stream (of raw events).
+    /// Number of deliveries of Stripe events (in scenarios) or of the whole stream (of raw events).
     pub repeat: u32,
     /// Rewrites snapshots and raises exceeded budgets.
     pub bless: bool,

@@ -24,7 +24,7 @@ pub struct StreamOptions {
     pub runners: Runners,
     /// The store.
     pub store: StoreKind,
-    /// Seed that permutes the provider events between other events.
+    /// Seed that permutes the Stripe events between other events.
     pub shuffle: Option<u64>,
     /// The number of deliveries of the whole stream, at least 1.
     pub repeat: u32,
@@ -94,7 +94,7 @@ pub fn replay_stream(
     stream.end(emit)
 }
 
-/// Returns all events, with the provider events between two other events permuted.
+/// Returns all events, with the Stripe events between two other events permuted.
 fn shuffled(raw: &RawInput, seed: u64) -> Result<Vec<Located>, BadInput> {
     let mut events: Vec<Option<Located>> = raw.located()?.into_iter().map(Some).collect();
     let mut order: Vec<usize> = (0..events.len()).collect();

@@ -1,5 +1,5 @@
-//! Which resources of a business can the live providers not make? Compares the values that the catalog can request with
-//! the values that the providers declare.
+//! Finds the resources of a business that the live providers cannot make, by comparing the values that the catalog can
+//! request with those that the providers declare.
 //!
 //! A value that is known only during a call, such as a customer's text, is not compared; the provider refuses it then.
 

@@ -168,7 +168,7 @@ pub enum Action {
     Product(ProductStep),
     /// Measurements.
     Usage(UsageStep),
-    /// A webhook of a provider, declared by the business.
+    /// A webhook of another service, declared by the business.
     Webhook(WebhookStep),
     /// A raw event of any kind.
     Raw(RawStep),
@@ -218,13 +218,13 @@ pub struct AtStripe {
     pub form: Vec<(String, String)>,
 }
 
-/// The time at which a provider created an event.
+/// The time at which Stripe created an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     /// The clock of the scenario at this step.
     Same,
-    /// This many milliseconds after the provider time of the previous Stripe event, or after the start if there is
-    /// none. A negative number means before.
+    /// This many milliseconds after the time of the previous Stripe event, or after the start if there is none. A
+    /// negative number means before.
     Later(i64),
     /// This time.
     Time(i64),
@@ -292,7 +292,7 @@ pub struct RawStep {
 
 impl RawStep {
     /// Returns true for an event in Stripe's format.
-    fn is_provider_event(&self) -> bool {
+    fn is_payment_event(&self) -> bool {
         let body = serde_json::from_slice::<serde_json::Value>(&self.bytes);
         body.is_ok_and(|body| body["object"] == "event")
     }
@@ -326,7 +326,7 @@ pub struct ProductStep {
     pub data: serde_json::Value,
 }
 
-/// A webhook of another provider. The replay signs it with a key that it makes.
+/// A webhook of another service. The replay signs it with a key that it makes.
 #[derive(Clone, Debug)]
 pub struct WebhookStep {
     /// Name of the webhook.
@@ -468,11 +468,11 @@ impl Action {
         }
     }
 
-    /// Returns true for the event of a provider. Such events may arrive in any order and any number of times.
-    pub fn is_provider_event(&self) -> bool {
+    /// Returns true for an event of Stripe. Such events may arrive in any order and any number of times.
+    pub fn is_payment_event(&self) -> bool {
         match self {
             Action::Stripe(_) | Action::Same(_) => true,
-            Action::Raw(raw) => raw.is_provider_event(),
+            Action::Raw(raw) => raw.is_payment_event(),
             _ => false,
         }
     }

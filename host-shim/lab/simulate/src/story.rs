@@ -1,6 +1,6 @@
 //! A story: the events of Stripe and the commands of one account, in segments.
 //!
-//! Within a segment provider events may arrive in any order; the commands after them keep their order.
+//! Within a segment Stripe events may arrive in any order; the commands after them keep their order.
 
 use crate::books::Books;
 use extension_contract::Timestamp;
@@ -27,7 +27,7 @@ pub fn mixed_versions(id: &str) -> [&'static str; 2] {
 pub struct Segment {
     /// Time of arrival, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Provider events, in order of creation.
+    /// Stripe events, in order of creation.
     pub events: Vec<Incoming>,
     /// Commands.
     pub commands: Vec<Incoming>,
@@ -102,7 +102,7 @@ pub struct Delivery {
 pub struct Part {
     /// Time of arrival, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Provider events.
+    /// Stripe events.
     pub events: Vec<Delivery>,
     /// Commands.
     pub commands: Vec<Delivery>,

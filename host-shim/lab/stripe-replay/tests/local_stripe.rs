@@ -195,7 +195,7 @@ fn played(stripe: Arc<dyn StripeServer>) -> (CaseReport, Vec<(String, i64, i64)>
         Ok(())
     });
     let of_stripe = came.iter().filter_map(|row| {
-        let created = row.event.provider.as_ref()?.time? / 1_000;
+        let created = row.event.payment.as_ref()?.time? / 1_000;
         Some((row.event.kind.clone(), created, row.event.received_at / 1_000))
     });
     (report.expect("a story that can be played"), of_stripe.collect())

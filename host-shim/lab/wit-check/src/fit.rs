@@ -27,9 +27,12 @@ impl Fit {
 
     /// Returns the lowest allowed version of the new contract; none if the old contract has no version. A breaking
     /// change raises the major number, an addition the minor number. In versions 0.x.y, a breaking change raises x, an
-    /// addition y.
+    /// addition y. A pre-release, such as `0.2.0-dev`, may change in any way and keep its version.
     pub fn needs(&self) -> Option<Version> {
         let old = self.old.as_ref()?;
+        if !old.pre.is_empty() {
+            return Some(old.clone());
+        }
         let (major, minor, patch) = (old.major, old.minor, old.patch);
         Some(match (self.fits(), self.changes.is_empty(), major) {
             (true, true, _) => old.clone(),

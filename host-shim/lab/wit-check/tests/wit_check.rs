@@ -47,6 +47,18 @@ fn an_equal_contract_fits_and_needs_no_new_version() {
 }
 
 #[test]
+fn a_pre_release_may_change_until_it_is_released() {
+    let old = OLD.replace("@0.2.0;", "@0.2.0-dev;");
+    let changed = |version: &str| {
+        let new = old.replace("    more: func() -> list<money>;\n", "").replace("0.2.0-dev", version);
+        fit(&contract(&old), &contract(&new))
+    };
+    let same = changed("0.2.0-dev");
+    assert_eq!((same.fits(), needs(&same).as_str(), same.is_version_right()), (false, "0.2.0-dev", true));
+    assert!(changed("0.2.0").is_version_right() && !changed("0.1.0").is_version_right());
+}
+
+#[test]
 fn removing_an_import_breaks_and_adding_one_does_not() {
     let removed = with("    more: func() -> list<money>;\n", "");
     assert_eq!(change_lines(&removed), ["a:b/store.more: the function was removed"]);

@@ -1,4 +1,4 @@
-//! Which addresses may get a secret, or be believed?
+//! Decides which addresses may receive a secret or be trusted to answer.
 
 use url::{Host, Url};
 

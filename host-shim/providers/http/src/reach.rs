@@ -1,5 +1,5 @@
-//! Which addresses may a request reach whose URL a customer has chosen? Those of the public internet, so that nobody reaches the server's own
-//! network through it, and the networks that an operator lists.
+//! Decides which addresses a request may reach if a customer has chosen its URL: those of the public internet, so that
+//! the URL cannot reach the server's own network, and the networks that an operator lists.
 
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,5 @@
-//! Which process serves the functions of a folder? The one that holds the lock; when it ends, another one takes over.
+//! Decides which process serves the functions of a folder: the one that holds the lock. When it ends, another process
+//! takes over.
 
 use crate::away::AwaySlot;
 use crate::error::LocalError;

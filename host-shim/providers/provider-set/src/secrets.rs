@@ -1,4 +1,4 @@
-//! Does the vault have the secrets to which a store's records refer?
+//! Checks that the vault has the secrets to which a store's records refer.
 
 use crate::drift::Drift;
 use host_provider_api::{ResourceId, Secrets};

@@ -1,4 +1,4 @@
-//! What does an answer of the service mean for the effect?
+//! Translates an answer of the service into the outcome of the effect.
 
 use host_http::{Reply, retry_after_ms};
 use host_provider_api::CallOutcome;

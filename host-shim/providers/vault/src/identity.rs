@@ -1,7 +1,8 @@
-//! Is this the vault that belongs here, and do the given keys decrypt it?
+//! Checks that a vault is the one that belongs here, and that the given keys decrypt it.
 //!
-//! The vault's file has a random id, encrypted with the first key. The *mark* is a file beside the vault with the same
-//! id, written before the first secret. So a lost, exchanged or undecryptable vault is noticed when it is opened.
+//! The vault has a random id, encrypted with the first key. The *mark* is a file that holds the same id outside the
+//! vault and is written before the first secret. So a lost, exchanged or undecryptable vault is noticed when it is
+//! opened.
 
 use crate::error::VaultError;
 use crate::key::{Key, Keys, NONCE_BYTES};

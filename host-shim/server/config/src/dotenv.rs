@@ -1,5 +1,5 @@
-//! How is a file `.env` read? `NAME=value` in each line, with comments and quotes as shells have them. No message contains a
-//! value.
+//! Reads a `.env` file: one `NAME=value` per line, with comments and quotes as in shells. Messages never contain
+//! values.
 
 use host_yaml::bad_input::{BadInput, Place, read_text};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Where do the values of variables come from? From the process, and from files `.env`. The process takes precedence, then the
-//! file that was added last. An empty value counts as missing, so that a copied `.env.example` sets nothing.
+//! Finds the values of variables, in the process environment and in `.env` files. The process takes precedence, then
+//! the file that was added last. An empty value counts as missing, so that a copied `.env.example` sets nothing.
 
 use crate::dotenv::{self, Value};
 use host_provider_api::Secret;

@@ -26,7 +26,7 @@ const CHECKOUT: [&str; 2] = ["success_url", "cancel_url"];
 const WEBHOOKS: [&str; 3] = ["enabled", "endpoint", "events"];
 const TYPE: [&str; 2] = ["name", "fields"];
 const FIELD: [&str; 5] = ["name", "type", "required", "options", "unique"];
-/// The only payment provider.
+/// The only payment source.
 const PROVIDERS: [&str; 1] = ["stripe"];
 /// Longest path of a webhook, in bytes.
 const PATH_BYTES_MAX: usize = 200;

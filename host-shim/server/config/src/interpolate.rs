@@ -1,5 +1,5 @@
-//! How do values of variables come into a YAML file? `${NAME}` is the value of the variable, `${NAME:-DEFAULT}` has a value for
-//! a missing variable, and `$$` is a dollar.
+//! Fills the values of variables into a YAML file. `${NAME}` is the value of a variable, `${NAME:-DEFAULT}` provides a
+//! default for a missing variable, and `$$` is a dollar sign.
 
 use crate::dotenv::is_name;
 use crate::environment::Environment;

@@ -211,9 +211,9 @@ impl Preparing<'_> {
             }
         }
         for listed in &products.webhook_events {
-            if !declarations.provider_kinds.contains(&listed.text) {
+            if !declarations.payment_kinds.contains(&listed.text) {
                 let problem = format!("`{}` is not an event that the extension uses", listed.written);
-                let kinds = declarations.provider_kinds.iter().map(String::as_str);
+                let kinds = declarations.payment_kinds.iter().map(String::as_str);
                 let bad =
                     BadInput::new(listed.place.clone(), problem, "a kind of Stripe's events, such as invoice.paid");
                 self.faults.push(bad.guessing(&listed.written, kinds));

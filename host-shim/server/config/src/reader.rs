@@ -1,5 +1,5 @@
-//! How are the values of the configuration file read? Each reader returns the value, or notes a fault with its place, the
-//! written text and what is allowed. A fault never has the value of a variable.
+//! Reads the values of the configuration file. Each reader returns the value, or notes a fault with its place, the
+//! written text and what is allowed. A fault never contains the value of a variable.
 
 use crate::environment::Environment;
 use crate::extensions::SecretValue;

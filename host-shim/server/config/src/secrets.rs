@@ -1,4 +1,4 @@
-//! Which parts of a text are secrets? Secrets of the common services have known beginnings.
+//! Recognizes secrets in a text. The secrets of common services begin with known prefixes.
 
 /// Beginnings of secrets, each with the number of further characters at which it is a secret and not an example.
 const BEGINNINGS: [(&str, usize); 12] = [

@@ -1,4 +1,5 @@
-//! Which environment variables does a business read on a server? `.env.example` in its folder lists them.
+//! Lists the environment variables that a server reads for a business. `.env.example` in the business's folder names
+//! them.
 
 use crate::file::CONFIG_FILE;
 use crate::interpolate::collect;

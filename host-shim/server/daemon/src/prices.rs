@@ -1,4 +1,4 @@
-//! Which prices does a catalog sell, and of which products? Local mode makes those that the local Stripe does not have.
+//! Lists the prices that a catalog sells, with their products. Local mode creates those that the local Stripe lacks.
 
 use extension_contract::{Account, BillingInterval, Money};
 use host_engine::processor::Processor;
@@ -6,15 +6,15 @@ use host_engine::read;
 use host_store::Stored;
 use serde_json::Value;
 
-/// Member of a product's metadata with the provider's id of the product.
+/// Member of a product's metadata with Stripe's id of the product.
 const PRODUCT_ID: &str = "stripe_product_id";
 
 /// A price on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SoldPrice {
-    /// The provider's id.
+    /// The id at Stripe.
     pub id: String,
-    /// The provider's id of the product; that of the catalog if the provider's is not known.
+    /// The id of the product at Stripe; the catalog's own id if it is not known.
     pub product: String,
     /// Name of the product.
     pub name: String,

@@ -307,7 +307,7 @@ impl Notices for Mailing {
             attempt: 1,
             actor: Actor { kind: ActorKind::Service, subject: "webhooks".to_owned(), roles: Vec::new() },
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Command(payload.to_string()),
         };
         let accepted = self.jobs.accept(Decoded { event, refusal: None, time: None }, Vec::new());

@@ -250,7 +250,7 @@ pub(crate) fn event(
         attempt: 1,
         actor,
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Command(payload),
     }
 }

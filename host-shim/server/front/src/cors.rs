@@ -1,4 +1,4 @@
-//! Which pages may call the API from a browser? Those of the business's own origins; never all.
+//! Decides which pages may call the API from a browser: those of the business's own origins, never all.
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};

@@ -634,7 +634,7 @@ async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> R
 pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, Problem> {
     let has_zero = match &decoded.event.payload {
         Payload::Command(text) => has_zero_character(text.as_bytes()),
-        Payload::Provider(bytes) => has_zero_character(bytes),
+        Payload::Payment(bytes) => has_zero_character(bytes),
         _ => false,
     };
     if has_zero {

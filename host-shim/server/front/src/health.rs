@@ -1,7 +1,8 @@
-//! `GET /health`: can each site read and write its store, and does its catalog answer?
+//! `GET /health`: reports whether each site can read and write its store, and whether its catalog answers.
 //!
-//! Every request reads. Writes are tested once in some seconds for all requests together, by a commit that changes nothing. A store
-//! that does not answer in time counts as failing, so that the answer never waits for it. Operators also see which providers are out.
+//! Every request reads. Writes are tested at most once every few seconds, for all requests together, by a commit that
+//! changes nothing. A store that does not answer in time counts as failing, so that a hanging store never blocks the
+//! answer. Operators also see which providers have an outage.
 
 use crate::access;
 use crate::extract::Open;

@@ -1,11 +1,8 @@
-//! Whose turn is a request, and how many of that caller's requests are in progress?
-//!
-//! A request begins in the turn of its sender's address. Whatever finds the caller ([`called`]) passes the turn on to it, and what asks the
-//! store or sends an event does so in the turn of the request ([`current`]), without being told. So nobody's requests wait behind all those
-//! of somebody else. The stream of an answer goes on in the turn of its request.
-//!
-//! An address has a number of requests in progress, and so has each caller. Services, operators and providers with a signature do not count
-//! for their address, since a whole company may share it with them.
+//! Assigns each request a turn, and limits the requests in progress per address and per caller. A request begins in the
+//! turn of its address; [`called`] passes the turn on to the caller. Store queries and events use the turn of the
+//! request implicitly ([`current`]), as does a streamed answer, so nobody waits behind all the requests of somebody
+//! else. Services, operators and signed requests of providers do not count for their address, which a whole company may
+//! share.
 
 use crate::at_once::{AtOnce, Held};
 use crate::front::AppState;
@@ -155,7 +152,7 @@ pub(crate) fn signed() {
     // Outside of a request there is no turn to pass on.
     let _ = REQUEST.try_with(|asking| {
         let mut state = asking.state();
-        (state.turn, state.of_address) = (Turn::Provider, None);
+        (state.turn, state.of_address) = (Turn::Webhook, None);
     });
 }
 
@@ -219,7 +216,7 @@ mod tests {
             assert_eq!(current(), Turn::of_caller("ada"));
             assert_eq!(carry(async { current() }).await, Turn::of_caller("ada"), "also what goes on after the answer");
             signed();
-            assert_eq!(current(), Turn::Provider);
+            assert_eq!(current(), Turn::Webhook);
         }));
         assert_eq!(current(), Turn::Server, "outside of a request");
     }

@@ -1,5 +1,5 @@
-//! Which path and method of the platform's API is which command or query? The server answers by this table, and the OpenAPI document
-//! shows it.
+//! Maps each path and method of the platform's API to a command or query. The server answers by this table, and the
+//! OpenAPI document shows it.
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -73,7 +73,7 @@ pub struct SiteLimits {
     pub deciders: usize,
     /// Number of threads that answer questions.
     pub answerers: usize,
-    /// Maximum number of waiting questions: of callers, and as many of operators, of providers and of the server.
+    /// Maximum number of waiting questions: of callers, and as many of operators, of webhooks and of the server.
     pub questions: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Which product types does the catalog declare? For requests that name a type.
+//! The product types that the catalog declares, for requests that name a type.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! When do two sides of an object differ? Only here are the facts of a store and of Stripe compared.
+//! Decides when the two sides of an object differ. The facts of a store and of Stripe are compared only here.
 
 use crate::facts::{Facts, Kind};
 use crate::mend::Mend;

@@ -1,5 +1,5 @@
-//! Which objects does Stripe have of one account? Those of its customers, the refunds of its payments, the transfers to its
-//! connected accounts, and what its records name beside these.
+//! Collects the objects that Stripe has for one account: those of its customers, the refunds of its payments, the
+//! transfers to its connected accounts, and other objects that its records name.
 
 use crate::account::AccountRecords;
 use crate::error::VerifyError;

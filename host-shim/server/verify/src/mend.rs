@@ -1,5 +1,5 @@
-//! Which command mends a difference? It names the event that was not carried out or did not arrive; if Stripe no longer keeps
-//! such an event, a change at Stripe that makes it send the object's state again.
+//! Finds the command that mends a difference. It names the event that was not carried out or did not arrive; if Stripe
+//! no longer keeps such an event, it is a change at Stripe that makes Stripe send the object's state again.
 
 use crate::difference::{Difference, Found, What};
 use crate::error::VerifyError;
@@ -171,7 +171,7 @@ fn waiting(
 ) -> Stored<HashMap<String, EventOf>> {
     let mut by_object = HashMap::new();
     let mut look = |row: &InboxRow| {
-        let Payload::Provider(bytes) = &row.event.payload else { return };
+        let Payload::Payment(bytes) = &row.event.payload else { return };
         let event: Value = serde_json::from_slice(bytes).unwrap_or_default();
         if let Some(object) = object_of(&event).filter(|id| wanted(id)) {
             let error = row.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();

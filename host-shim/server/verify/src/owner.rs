@@ -1,4 +1,4 @@
-//! To which account does an object of Stripe belong?
+//! Finds the account to which an object of Stripe belongs.
 
 use crate::facts::Kind;
 use crate::theirs::Theirs;

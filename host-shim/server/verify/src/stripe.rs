@@ -1,4 +1,4 @@
-//! How is Stripe read? By lists of objects, by lists of events, and object by object.
+//! Reads Stripe: lists of objects, lists of events, and single objects.
 
 use crate::error::VerifyError;
 use crate::facts::Kind;

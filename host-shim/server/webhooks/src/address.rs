@@ -1,5 +1,5 @@
-//! Which addresses may an endpoint have? Outside of local mode only `https` and only addresses of the public internet, so that nobody
-//! reaches the server's own network through it.
+//! Checks the address of an endpoint. Outside local mode, only `https` addresses of the public internet are allowed, so
+//! that an endpoint cannot reach the server's own network.
 
 pub(crate) use host_http::is_private;
 use std::net::IpAddr;

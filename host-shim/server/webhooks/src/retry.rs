@@ -1,4 +1,4 @@
-//! When is a failed delivery tried again? The times are those that Standard Webhooks recommends: over about three days.
+//! Computes when a failed delivery is retried: at the times that Standard Webhooks recommends, over about three days.
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -5,8 +5,7 @@ use crate::platform::Platform;
 use crate::routes::Failed;
 use extension_contract::{Declarations, Extension};
 use hmac::{Hmac, KeyInit, Mac};
-use host_business::bundle::Bundle;
-use host_business::folder::BusinessDeclarations;
+use host_engine::bundle::Bundle;
 use host_engine::outbox::Outbox;
 use host_engine::processor::Processor;
 use host_provider_api::Registry;
@@ -84,15 +83,10 @@ fn damaged(error: impl std::fmt::Display) -> AppError {
     AppError::Damaged(error.to_string())
 }
 
-/// Returns a processor for a business with its declarations.
-pub(crate) fn processor(
-    store: SolobaseStore,
-    bundle: &Bundle,
-    own: &BusinessDeclarations,
-) -> Result<Processor, AppError> {
-    let business = bundle.business(own);
+/// Returns a processor for a business.
+pub(crate) fn processor(store: SolobaseStore, bundle: &Bundle) -> Result<Processor, AppError> {
     let runner = Box::new(NativeRunner::known(Box::new(Provisioner), Arc::new(declarations())));
-    Processor::new(Box::new(store), runner, business).map_err(damaged)
+    Processor::new(Box::new(store), runner, bundle.business()).map_err(damaged)
 }
 
 /// Returns the declarations of the extension.
@@ -104,8 +98,6 @@ pub(crate) fn declarations() -> Declarations {
 pub(crate) struct App {
     pub(crate) outbox: Outbox,
     pub(crate) bundle: Bundle,
-    /// The declarations of the business.
-    pub(crate) own: BusinessDeclarations,
 }
 
 /// The settings of the block.
@@ -140,9 +132,8 @@ impl App {
         }
         let store = SolobaseStore::new(platform.database.clone(), batches);
         store.recover()?;
-        let own = bundle.own().map_err(damaged)?;
-        let processor = processor(store, &bundle, &own)?;
-        Ok(App { outbox: Outbox::new(processor, Registry::default()), bundle, own })
+        let processor = processor(store, &bundle)?;
+        Ok(App { outbox: Outbox::new(processor, Registry::default()), bundle })
     }
 
     pub(crate) fn processor(&mut self) -> &mut Processor {

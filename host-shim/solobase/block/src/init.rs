@@ -6,7 +6,7 @@ use crate::app::{
 };
 use crate::platform::Platform;
 use crate::routes::{own_key, own_secrets, secrets};
-use host_business::bundle::Bundle;
+use host_engine::bundle::Bundle;
 use host_store::{Store, StoreError};
 use host_store_solobase::SolobaseStore;
 
@@ -84,11 +84,10 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
                     }
                 }
             }
-            match (bundle.own(), own_secrets(&others)) {
-                (Err(mistakes), _) => fault(BUNDLE, mistakes.to_string()),
-                (_, Err(text)) => fault(WEBHOOK_SECRETS, text),
-                (Ok(own), Ok(secrets)) => {
-                    let missing = own.webhooks.iter().filter_map(|own| own_key(own, &secrets).err());
+            match own_secrets(&others) {
+                Err(text) => fault(WEBHOOK_SECRETS, text),
+                Ok(secrets) => {
+                    let missing = bundle.webhooks.iter().filter_map(|own| own_key(own, &secrets).err());
                     missing.for_each(|text| fault(WEBHOOK_SECRETS, text));
                 }
             }
@@ -123,8 +122,7 @@ fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) 
 /// # Errors
 /// Fails if the store fails, or if the extension refuses the catalog.
 pub(crate) fn load_catalog(platform: &Platform<'_>, store: SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
-    let own = bundle.own().map_err(|mistakes| InitError::Refused(mistakes.to_string()))?;
-    let mut processor = processor(store, bundle, &own).map_err(|error| InitError::Refused(error.to_string()))?;
+    let mut processor = processor(store, bundle).map_err(|error| InitError::Refused(error.to_string()))?;
     let Some(load) = bundle.load(&processor, platform.now)? else { return Ok(()) };
     let reports = processor.accept(load, Vec::new())?;
     match reports.first() {

@@ -1,4 +1,7 @@
-//! How does a group become durable? By the row of its number in the table `commits`: the module comment of the crate explains it.
+//! Makes a group durable by creating the row of its commit number in the table `commits`. If the host has
+//! `database.batch` and the group fits into one batch, the row and all changes are written at once. Otherwise the row
+//! contains the changes (it is the *intent*), which are applied afterwards; after a crash, the next group applies them
+//! first. Applying a change twice or late has no effect, since each row has the number of the commit that wrote it.
 
 use crate::group::{Group, Head, Held, HeldRows, unavailable};
 use crate::query::Query;

@@ -57,7 +57,7 @@ pub(crate) fn read(row: &Record) -> Stored<InboxRow> {
             attempt: envelope.attempt,
             actor: envelope.actor.into_owned(),
             reply_to: envelope.reply_to.map(Cow::into_owned),
-            provider: envelope.provider.map(Cow::into_owned),
+            payment: envelope.payment.map(Cow::into_owned),
             payload: payload_of(row.number("payload_kind")?, payload)?,
         },
         livemode: row.truth("livemode")?,

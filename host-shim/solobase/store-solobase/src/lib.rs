@@ -1,15 +1,8 @@
-//! How does the store keep its rows in the tables of a Solobase platform? Over the platform's database service, which has no
-//! transactions for its callers: it lists, creates and updates rows, and newer hosts apply a batch of writes at once.
-//!
-//! **Reading.** A group reads the number of the last commit (the table `head`), and then what it needs. Its own changes stay in
-//! memory until its end, and its reads see them.
-//!
-//! **Committing.** Each commit has a number. Whoever creates the row with the next number in the table `commits` has committed;
-//! everybody else fails with `StoreError::Locked`, and does its work again on the new state. So a commit succeeds only if no other
-//! commit came after the group's beginning: one number serves all accounts, because events and effects are numbered together.
-//! Where the host has `database.batch`, this row and all changes are written at once. Elsewhere the row contains the changes (it is
-//! the *intent*); they are then applied one by one, and after a crash the next group applies them before anything else. To apply
-//! a change twice, or late, changes nothing: each row has the number of the commit that wrote it.
+//! Keeps the store's rows in tables of a Solobase platform. Its database service lists, creates and updates rows
+//! without transactions; newer hosts also apply a batch of writes at once. A group reads the last commit number from
+//! the table `head`, and holds its changes, which its reads see, in memory. It commits by creating the row with the
+//! next number in `commits` (see `commit.rs`). If another commit came first, it fails with `StoreError::Locked` and
+//! starts over. One number serves all accounts, since events and effects are numbered together.
 
 mod apply;
 mod commit;

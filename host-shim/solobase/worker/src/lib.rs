@@ -1,7 +1,7 @@
-//! How does a program work for a block on a Solobase platform? Over HTTP, with the block's service key.
+//! Lets a program work for a block on a Solobase platform, over HTTP with the block's service key.
 //!
-//! [`Worker`] takes the calls that are due, makes them with the providers of this machine, and reports back. [`moving`] copies all
-//! data of a block to lines of JSON, and back. Neither decides anything.
+//! [`Worker`] takes the calls that are due, makes them with the providers of this machine, and reports back. [`moving`]
+//! copies all data of a block to lines of JSON, and back. Neither makes any decisions.
 
 mod block;
 pub mod moving;

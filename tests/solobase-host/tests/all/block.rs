@@ -4,7 +4,7 @@ use crate::player::Player;
 use crate::stand_in::{SECRET, SERVICE, bundle, configuration, module, repository};
 use hmac::{Hmac, KeyInit, Mac};
 use host_block::{BODY_BYTES_MAX, BUNDLE, NAME, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
-use host_business::bundle::Bundle;
+use host_engine::bundle::Bundle;
 use host_engine::outbox::LEASE_MS;
 use host_intake::webhook::{Key, Scheme};
 use host_store::testing::samples;

@@ -4,7 +4,7 @@
 use crate::player::{Player, bundle_of};
 use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, repository};
-use host_business::bundle::Bundle;
+use host_engine::bundle::Bundle;
 use host_replay::library::{Sources, Story, stories};
 use host_store::SqliteStore;
 use host_worker::BlockError;

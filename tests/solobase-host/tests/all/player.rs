@@ -5,7 +5,8 @@ use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, StandIn, stand_in_of};
 use extension_contract::Timestamp;
 use host_business::Setup;
-use host_business::bundle::Bundle;
+use host_business::bundle;
+use host_engine::bundle::Bundle;
 use host_engine::remote::{CALLS_MAX, Lease, Leased};
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
@@ -58,7 +59,7 @@ fn registry(scripted: &Scripted) -> Registry {
 /// Prepares the business of a story.
 pub fn bundle_of(story: &Story) -> Bundle {
     let given = &story.scenario.given;
-    Bundle::of(&Setup::new((*story.business).clone(), given.livemode, &given.config, None))
+    bundle::of(&Setup::new((*story.business).clone(), given.livemode, &given.config, None))
 }
 
 impl Player {

@@ -2,9 +2,10 @@
 
 use host_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
 use host_business::Setup;
-use host_business::bundle::Bundle;
+use host_business::bundle;
 use host_business::folder::BusinessFolder;
 use host_business::manifest::Manifest;
+use host_engine::bundle::Bundle;
 use host_store::implementation::json::to_json;
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
 use solobase_host::database::{Database, Period};
@@ -33,7 +34,7 @@ pub fn repository(path: &str) -> PathBuf {
 /// Prepares a business as `host-shim bundle` does.
 pub fn bundle(folder: &Path, livemode: bool, config: &[(String, String)]) -> Bundle {
     let folder = BusinessFolder::load(folder).expect("a business");
-    Bundle::of(&Setup::new(folder, livemode, config, None))
+    bundle::of(&Setup::new(folder, livemode, config, None))
 }
 
 /// A platform on which the block is prepared.

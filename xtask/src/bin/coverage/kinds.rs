@@ -1,6 +1,6 @@
-//! What kind of case is a test or a scenario, and does it do for a letter of an id's verification code? The letters are those of the
-//! requirements: U a test of the pure engine, F events replayed through the host, A a provider against a server, E the running server
-//! over HTTP, D an inspection by a script.
+//! Classifies tests and scenarios by kind, and decides whether a kind satisfies a letter of an id's verification code.
+//! The letters come from the requirements: U is a test of the pure engine, F events replayed through the host, A a
+//! provider against a server, E the running server over HTTP, and D an inspection by a script.
 
 use std::path::Path;
 

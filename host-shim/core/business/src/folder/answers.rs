@@ -1,5 +1,5 @@
-//! In which words does a server answer the deliveries of a webhook? The clause `webhook_answers` of `business.yml`, for senders and tests
-//! that know other words than the server's own.
+//! Reads the clause `webhook_answers` of `business.yml`, which sets the words in which a server answers the deliveries
+//! of a webhook. It is meant for senders and tests that expect other words than the server's own.
 
 use super::webhooks::WebhookDecl;
 use host_yaml::bad_input::{BadInput, Place};

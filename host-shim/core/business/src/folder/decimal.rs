@@ -1,4 +1,5 @@
-//! How is a decimal number turned into a whole number? `0.90` with four decimals is `9000`. No floating-point number is used.
+//! Converts a decimal number to a whole number: `0.90` with four decimals is `9000`. No floating-point numbers are
+//! used.
 
 /// Maximum number of decimals of a configuration key.
 pub(super) const DECIMALS_MAX: u32 = 9;

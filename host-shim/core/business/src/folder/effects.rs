@@ -1,12 +1,13 @@
-//! Which effects can the clauses of a business request? A server does not start, and a check with providers reports a mistake, if
-//! no provider carries out one of them.
+//! Lists the effects that the clauses of a business can request. If no provider carries out one of them, a server
+//! refuses to start and a check with providers reports a mistake.
 //!
-//! The clauses are read by their places in the catalog, so that a name of the business never counts as the name of an effect.
+//! The clauses are found by their places in the catalog, so a name that the business chose is never mistaken for the
+//! name of an effect.
 
 use super::BusinessFolder;
 use extension_contract::Declarations;
 use host_provider_api::Registry;
-use host_store::{ERASE, MESSAGE, PROVIDER_EVENT, TIMER};
+use host_store::{ERASE, MESSAGE, PAYMENT_EVENT, TIMER};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ const STRIPE: &str = "stripe.";
 /// Kind of a mail. Operators and customers get some without a clause, for example after a failed step.
 const MAIL: &str = "mail.send";
 /// Kinds that the host itself carries out.
-const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
+const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PAYMENT_EVENT, ERASE];
 /// Kinds that a server carries out beside its providers.
 const OF_SERVER: [&str; 2] = ["secret.ensure", "user.invite"];
 /// Verbs that the life of each resource needs.

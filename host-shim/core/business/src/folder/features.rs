@@ -1,5 +1,5 @@
-//! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml`, routes and mails; removing
-//! the folder removes them. A name that two files define is refused, with both places.
+//! Merges the features of a business. Each folder in `features` adds a catalog, a `business.yml`, routes and mails, and
+//! removing the folder removes them. A name that two files define is refused, with both places.
 
 use super::{
     BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, costs, measured, own, paths, recorded, retry, templates,

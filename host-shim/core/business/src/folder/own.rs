@@ -4,7 +4,6 @@
 use super::answers::{self, WebhookAnswer};
 use super::costs::{self, ResourceCost};
 use super::decimal::{DECIMALS_MAX, without_point};
-use super::features;
 use super::measured::{self, MeasuredSize};
 use super::paths::{self, WebhookPath};
 use super::recorded::{self, RecordedEffect};
@@ -19,8 +18,6 @@ use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The clauses that [`BusinessDeclarations::read`] reads: all but the policies and roles.
-pub(crate) const CLAUSES: &[&str] = features::CLAUSES.split_at(2).1;
 /// Name of the clause of configuration keys.
 pub(super) const CONFIG: &str = "config";
 /// Name of the clause of resources.
@@ -46,7 +43,7 @@ pub struct BusinessDeclarations {
     pub effects: Vec<EffectDecl>,
     /// Retry policies of its own effects and the extension's.
     pub retries: Vec<RetryDecl>,
-    /// Webhooks of other providers.
+    /// Webhooks of services other than Stripe.
     pub webhooks: Vec<WebhookDecl>,
     /// Further paths of webhooks, also of Stripe's.
     pub webhook_paths: Vec<WebhookPath>,

@@ -1,5 +1,5 @@
-//! At which further paths does a server take webhooks? The clause `webhook_paths` of `business.yml`: the name of a webhook by
-//! path, for senders that know another path than `/api/webhooks/NAME`.
+//! Reads the clause `webhook_paths` of `business.yml`, which maps further paths to the names of webhooks, for senders
+//! that use another path than `/api/webhooks/NAME`.
 
 use super::webhooks::WebhookDecl;
 use host_yaml::bad_input::{BadInput, Place};

@@ -1,7 +1,8 @@
-//! How do configuration values come into the catalog? A text `${config.KEY}` is replaced by the value of the key before the
-//! extension gets the catalog: as a whole with the type of the key, inside a longer text as text.
+//! Fills configuration values into the catalog before the extension receives it. A text that consists of
+//! `${config.KEY}` is replaced by the value with the type of the key; within a longer text, the value is inserted as
+//! text.
 //!
-//! `{config.KEY}` without `$` is another placeholder: the extension fills it in when it makes a resource.
+//! `{config.KEY}` without `$` is a different placeholder, which the extension fills in when it makes a resource.
 
 use super::POLICIES;
 use super::features::CLAUSES;

@@ -1,5 +1,6 @@
-//! Which of a business's own effects does the server itself carry out? The clause `recorded` of `business.yml`: what for, by kind. The
-//! store keeps every effect with its payload, so that these need no other place: a view of `tables.yml` shows them.
+//! Reads the clause `recorded` of `business.yml`, which lists the business's own effects that the server carries out
+//! itself, each with its purpose. The store keeps every effect with its payload, so these effects need no other place;
+//! a view in `tables.yml` can show them.
 
 use extension_contract::EffectDecl;
 use host_provider_api::{Call, CallOutcome, Provider};

@@ -1,4 +1,4 @@
-//! When are transient failures retried? The clause `retry` of `business.yml`, by resource or by effect kind.
+//! Reads the clause `retry` of `business.yml`: when transient failures are retried, by resource or by effect kind.
 
 use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
 use host_yaml::bad_input::{BadInput, Place};

@@ -1,6 +1,6 @@
-//! Which mail templates does a business have? `templates/NAME.txt`, with the subject in its first line, and optionally
-//! `NAME.html`; `NAME.de.txt` is the same mail in another language, and `layout.html` the frame of all mails. Placeholders are written
-//! as `{{ value }}`.
+//! Reads the mail templates of a business. `templates/NAME.txt` starts with the subject, and `NAME.html` is optional.
+//! `NAME.de.txt` is the same mail in another language, and `layout.html` is the frame of all mails. Placeholders are
+//! written as `{{ value }}`.
 
 use host_template::{
     LAYOUT, MailTemplate, TemplateError, built_in, check_layout, is_language, is_name, is_switched_off,

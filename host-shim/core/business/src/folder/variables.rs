@@ -1,5 +1,5 @@
-//! Which environment variables does a business name without using them? The clause `unused_variables` of `business.yml`: the
-//! reason by variable. A server tells it when such a variable is set.
+//! Reads the clause `unused_variables` of `business.yml`: environment variables that the business names but does not
+//! use, each with the reason. If such a variable is set, the server reports it.
 
 use host_yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeMap;

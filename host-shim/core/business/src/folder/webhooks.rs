@@ -1,5 +1,5 @@
-//! Which webhooks of other providers does a business accept? The clause `webhooks` of `business.yml`: the signature
-//! scheme, and the mapping from bodies to facts of the business.
+//! Reads the clause `webhooks` of `business.yml`, which declares the webhooks of other providers that a business
+//! accepts: the signature scheme, and the mapping from bodies to facts of the business.
 
 use extension_contract::{ConfigDecl, ConfigType};
 use host_intake::webhook::{BodyPath, Encoding, FactOf, Scheme, Template, TemplateError, Webhook};

@@ -1,4 +1,4 @@
-//! How is a manifest read? Strictly: an unknown field or an unknown name is a mistake, which is told with its line.
+//! Parses a manifest strictly: an unknown field or name is a mistake, which is reported with its line.
 
 use super::Manifest;
 use extension_contract::{ConfigDecl, ConfigType};

@@ -14,7 +14,7 @@ const WHOLE: &str = "name: shop
 config_key: shop
 version: 1.2.0
 description: Sells
-world: \"solobase:products/extension@0.2.0\"
+world: \"solobase:products/extension@0.2.0-dev\"
 data_version: 3
 component: shop.wasm
 hooks:
@@ -197,9 +197,9 @@ fn problems(change: (&str, &str), declared: &Declarations, imports: &[String]) -
 
 #[test]
 fn a_component_that_declares_what_the_manifest_states_is_permitted() {
-    assert_eq!(problems(("", ""), &declared(), &imports("0.2.0")), [""; 0]);
+    assert_eq!(problems(("", ""), &declared(), &imports("0.2.0-dev")), [""; 0]);
     assert_eq!(problems(("", ""), &declared(), &[]), [""; 0]);
-    assert_eq!(Manifest::default().check(&declared(), &imports("0.2.0")), Ok(()));
+    assert_eq!(Manifest::default().check(&declared(), &imports("0.2.0-dev")), Ok(()));
 }
 
 #[test]
@@ -216,22 +216,22 @@ fn each_difference_between_component_and_manifest_is_named() {
             vec!["its data version is 3; expected 4, the manifest's `data_version`"],
         ),
         (
-            ("extension@0.2.0", "extension@0.3.0"),
+            ("extension@0.2.0-dev", "extension@0.3.0"),
             vec![
-                "it imports `solobase:products/types@0.2.0`; expected an interface of the package \
+                "it imports `solobase:products/types@0.2.0-dev`; expected an interface of the package \
                  `solobase:products@0.3.0` of the manifest's `world`",
             ],
         ),
         (
             (read, "permissions:\n"),
             vec![
-                "it imports `solobase:products/account@0.2.0`, which needs the permission `products.read`",
-                "it imports `solobase:products/catalog@0.2.0`, which needs the permission `products.read`",
+                "it imports `solobase:products/account@0.2.0-dev`, which needs the permission `products.read`",
+                "it imports `solobase:products/catalog@0.2.0-dev`, which needs the permission `products.read`",
             ],
         ),
         (
             ("  - {name: claims:take}\n", ""),
-            vec!["it imports `solobase:products/claims@0.2.0`, which needs the permission `claims.take`"],
+            vec!["it imports `solobase:products/claims@0.2.0-dev`, which needs the permission `claims.take`"],
         ),
         (
             ("  - {name: effects.enqueue}\n", ""),
@@ -262,18 +262,18 @@ fn each_difference_between_component_and_manifest_is_named() {
             ],
         ),
     ] {
-        assert_eq!(problems(change, &declared(), &imports("0.2.0")), expected, "{change:?}");
+        assert_eq!(problems(change, &declared(), &imports("0.2.0-dev")), expected, "{change:?}");
     }
 }
 
 #[test]
 fn all_problems_of_a_component_are_told() {
     let manifest = parse("name: shop\npermissions: []\nconfig: {}\n").expect("a manifest");
-    let error = manifest.check(&declared(), &imports("0.2.0")).expect_err("nothing is permitted");
+    let error = manifest.check(&declared(), &imports("0.2.0-dev")).expect_err("nothing is permitted");
     let lines = [
-        "it imports `solobase:products/account@0.2.0`, which needs the permission `products.read`",
-        "it imports `solobase:products/claims@0.2.0`, which needs the permission `claims.take`",
-        "it imports `solobase:products/catalog@0.2.0`, which needs the permission `products.read`",
+        "it imports `solobase:products/account@0.2.0-dev`, which needs the permission `products.read`",
+        "it imports `solobase:products/claims@0.2.0-dev`, which needs the permission `claims.take`",
+        "it imports `solobase:products/catalog@0.2.0-dev`, which needs the permission `products.read`",
         "it declares the effect `mail.send`, which needs the permission `effects.enqueue`",
         "it declares the configuration key `open`, which the manifest does not list",
         "it declares the configuration key `key`, which the manifest does not list",

@@ -1,4 +1,4 @@
-//! Which started effects have not ended, and what happens to each next? In memory only.
+//! Keeps track of the started effects that have not ended, and of what happens to each of them next. In memory only.
 
 use extension_contract::Timestamp;
 use host_provider_api::Call;

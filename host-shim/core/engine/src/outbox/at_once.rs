@@ -1,4 +1,4 @@
-//! How are calls to real providers made? Several at once, each on a thread of its own.
+//! Makes several calls to real providers concurrently, each on a thread of its own.
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;

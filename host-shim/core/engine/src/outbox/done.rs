@@ -1,4 +1,4 @@
-//! Which calls have succeeded? Read from the effect results in a store's inbox.
+//! Finds the calls that have succeeded, by reading the effect results in a store's inbox.
 
 use super::events::failure;
 use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload};

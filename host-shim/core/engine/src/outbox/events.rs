@@ -1,8 +1,8 @@
-//! Which event does the end of an effect create? Results, timers and messages.
+//! Creates the event to which the end of an effect leads: a result, a timer or a message.
 
 use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
-    ProviderFacts, Timestamp,
+    PaymentFacts, Timestamp,
 };
 use host_store::{EFFECT_RESULTS, EffectRow, MESSAGE, OF_HOST};
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub(super) fn is_hosts_own(kind: &str) -> bool {
 
 /// Creates the event of an effect's result. `late` is true if the effect had ended before (by its deadline).
 pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
-    let provider = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
+    let payment = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
     let answer = answer.and_then(|value| {
         let text = value.to_string();
         if text.len() <= JSON_BYTES_MAX {
@@ -34,7 +34,7 @@ pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
     if late {
         event.id.push_str("/late");
     }
-    event.provider = provider;
+    event.payment = payment;
     event
 }
 
@@ -69,21 +69,21 @@ fn event(row: &EffectRow, source: &str, account: Account, payload: Payload, now:
         attempt: 1,
         actor: Actor::system(),
         reply_to: row.effect.reply_to.clone(),
-        provider: None,
+        payment: None,
         payload,
     }
 }
 
-/// Reads the provider facts from the answer of a `stripe.retrieve`: `{"date_ms", "api_version", "object"}`.
-fn stripe_facts(row: &EffectRow, answer: Option<&Value>) -> ProviderFacts {
+/// Reads the facts from the answer of a `stripe.retrieve`: `{"date_ms", "api_version", "object"}`.
+fn stripe_facts(row: &EffectRow, answer: Option<&Value>) -> PaymentFacts {
     let member = |name: &str| answer.and_then(|answer| answer.get(name));
     let payload: Value = serde_json::from_str(&row.effect.payload).unwrap_or_default();
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    ProviderFacts {
-        provider: "stripe".to_owned(),
+    PaymentFacts {
+        source: "stripe".to_owned(),
         time: member("date_ms").and_then(Value::as_i64),
         api_version: text(member("api_version")),
         connected_account: text(payload.get("connected_account")),
-        ..ProviderFacts::default()
+        ..PaymentFacts::default()
     }
 }

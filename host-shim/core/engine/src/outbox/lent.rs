@@ -1,5 +1,6 @@
-//! How are effects carried out by a worker on another machine? The outbox lends calls, each under a lease in the store, and takes the
-//! answers later. Nothing of it is in memory between two requests, unlike [`Outbox::begin`] and [`Outbox::finish`].
+//! Lets a worker on another machine carry out effects. The outbox lends calls, each under a lease in the store, and
+//! accepts the answers later. Unlike [`Outbox::begin`] and [`Outbox::finish`], it keeps nothing in memory between two
+//! requests.
 
 use super::agenda::{AgendaState, id_of};
 use super::events::result;

@@ -1,4 +1,4 @@
-//! When is a transient failure retried?
+//! Computes when a transient failure is retried.
 
 /// Default delays after failed attempts, in milliseconds; used if neither the effect nor its kind has a retry policy.
 pub const DEFAULT_DELAYS_MS: [u32; 4] = [1_000, 2_000, 4_000, 8_000];

@@ -1,15 +1,15 @@
-//! How are outbox rows read and written? In the outbox, only this file changes them and stores results.
+//! Reads and writes outbox rows. Within the outbox, only this file changes them and stores results.
 
 use super::LEASE_MS;
 use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
+use crate::payment_event::PaymentEvent;
 use crate::processor::{Processor, Report};
-use crate::provider_event::ProviderEvent;
 use extension_contract::{Account, Actor, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
 use host_store::{
     Applied, Changes, DueQuery, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, LeaseRequest,
-    MESSAGE, PROVIDER_EVENT, Scope, StoreError,
+    MESSAGE, PAYMENT_EVENT, Scope, StoreError,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -260,14 +260,14 @@ fn holds_lease(processor: &mut Processor, row: &EffectRow) -> Result<bool, Store
     Ok(stored_row(processor, row)?.is_some_and(|it| ExpectedEffect::of(&it) == ExpectedEffect::of(row)))
 }
 
-/// Delivers a timer or message to its account; places a provider event like a received one.
+/// Delivers a timer or message to its account; places an event of the payment source like a received one.
 fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result<Vec<Report>, StoreError> {
-    if row.effect.kind != PROVIDER_EVENT {
+    if row.effect.kind != PAYMENT_EVENT {
         return accept(processor, delivery(row, now));
     }
-    let provider_event = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Misuse)?;
+    let payment_event = PaymentEvent::parse(&row.effect.payload).map_err(StoreError::Misuse)?;
     let (Decoded { event, refusal, .. }, raw) =
-        provider_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
+        payment_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
     match refusal {
         Some(refusal) => processor.accept_refused(event, raw, refusal),
         None => processor.accept(event, raw),

@@ -1,5 +1,6 @@
-//! Which resources and secrets should exist according to a store? All that were created and not destroyed. The store is read a
-//! page at a time, so that a reader's snapshot stays short; a later call goes on after the last page.
+//! Finds the resources and secrets that should exist according to a store: all that were created and not destroyed. The
+//! store is read one page at a time, so that a reader's snapshot stays short; a later call continues after the last
+//! page.
 
 use super::done::done_page;
 use host_provider_api::scripted::{Resource, Scripted};

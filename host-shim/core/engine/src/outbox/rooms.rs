@@ -1,6 +1,7 @@
-//! How many calls of each provider run, and whose turn is next? A call begins, and an effect is leased, only if its provider has room: so a
-//! lease is as long as its call, and the calls of a slow provider hold up no other. The calls of a provider begin in turn by account: an
-//! account that has many waits behind its own calls, and not before those of others.
+//! Limits the concurrent calls of each provider and decides which call begins next. An effect is leased, and its call
+//! begun, only if the provider has room, so a lease lasts as long as its call and a slow provider delays no others. The
+//! calls of a provider begin in turn by account: an account with many calls waits behind its own calls and does not
+//! delay other accounts.
 
 use extension_contract::EffectDecl;
 use host_provider_api::{Registry, Room};

@@ -1,4 +1,4 @@
-//! How is the state of an outbox saved and restored?
+//! Saves and restores the state of an outbox.
 
 use super::agenda::{Agenda, EffectId};
 use super::rooms::Rooms;

@@ -1,5 +1,6 @@
-//! What still refers to a resource? The newest effect on it shows whether the extension wants it to exist: each request about a
-//! resource has a higher generation than the one before, and the last request about a resource that nothing needs destroys it.
+//! Finds what still refers to a resource. Each request about a resource has a higher generation than the previous one,
+//! and the last request for a resource that is no longer needed destroys it; so the newest effect on it shows whether
+//! the extension wants it to exist.
 
 use extension_contract::{EffectFailureClass, Payload};
 use host_provider_api::{ResourceId, VERBS};

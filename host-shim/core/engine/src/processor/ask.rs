@@ -1,4 +1,4 @@
-//! How are questions about an account answered? On a snapshot; nothing is written.
+//! Answers questions about an account on a snapshot. Nothing is written.
 
 use super::Processor;
 use super::decide::Deciding;

@@ -1,7 +1,7 @@
-//! How is an event decided? The extension sees a snapshot of its account; nothing is written.
+//! Decides an event: the extension sees a snapshot of the event's account, and nothing is written.
 //!
-//! A [`Decider`] decides on a thread of its own, while the writer commits. The commit requires that nothing that the decision
-//! read has changed; otherwise the writer decides the event again.
+//! A [`Decider`] decides on its own thread while the writer commits. The commit requires that nothing the decision read
+//! has changed; otherwise the writer decides the event again.
 
 use super::lendable::Lendable;
 use super::waiting::{WakeKeys, connected_account};
@@ -26,8 +26,8 @@ pub const WEBHOOK_OF_STRIPE: &str = "webhook.stripe";
 pub(super) struct Deciding {
     pub(super) partition: Partition,
     pub(super) declared: Arc<Declared>,
-    /// Kinds of providers' events that the extension handles.
-    pub(super) provider_kinds: HashSet<String>,
+    /// Kinds of the payment source's events that the extension handles.
+    pub(super) payment_kinds: HashSet<String>,
 }
 
 /// A decided run that is not stored yet.
@@ -76,7 +76,7 @@ pub(super) struct FailedRun {
 /// Sets the number of the attempt, and the platform account for an internal event without an account.
 pub(super) fn begin(event: &mut Event, failures: u32) {
     event.attempt = failures + 1;
-    if !matches!(event.payload, Payload::Provider(_)) {
+    if !matches!(event.payload, Payload::Payment(_)) {
         event.account.get_or_insert(Account::Platform);
     }
 }
@@ -131,7 +131,7 @@ impl Decider {
         let partition = &self.deciding.partition;
         let is_new = matches!(self.reader.get().event(partition, &event.source, &event.id), Ok(None));
         // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
-        let names_snapshot = event.provider.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
+        let names_snapshot = event.payment.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
         if !is_new || names_snapshot || event.business != partition.business {
             return None;
         }
@@ -153,12 +153,12 @@ impl Deciding {
         event: &Event,
         since: Timestamp,
     ) -> (H, Result<DecidedRun, FailedRun>) {
-        if let Payload::Provider(_) = event.payload {
+        if let Payload::Payment(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.partition.livemode) {
                 return (handle, Ok(DecidedRun::by_host(outcome)));
             }
             // The extension rejects a missing kind as malformed.
-            if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
+            if !event.kind.is_empty() && !self.payment_kinds.contains(&event.kind) {
                 return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
             }
         }
@@ -240,7 +240,7 @@ impl Deciding {
 fn hook_of(event: &Event) -> Option<&str> {
     match event.payload {
         Payload::Product(_) => Some(&event.kind),
-        Payload::Provider(_) if event.source == STRIPE => Some(WEBHOOK_OF_STRIPE),
+        Payload::Payment(_) if event.source == STRIPE => Some(WEBHOOK_OF_STRIPE),
         _ => None,
     }
 }

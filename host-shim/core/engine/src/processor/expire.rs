@@ -1,4 +1,4 @@
-//! Which waiting events are given up? Those that wait too long, and parked events beyond the limits.
+//! Gives up waiting events: those that have waited too long, and parked events beyond the limits.
 
 use super::decide::DecidedRun;
 use super::report::Report;

@@ -1,9 +1,8 @@
-//! How is a group of events processed? Decisions are made ahead, then committed in order.
+//! Processes a group of events: makes the decisions ahead, then commits them in order.
 //!
-//! A decision is a pure function of the data that it reads, and its commit requires that this data is unchanged. If an
-//! earlier event of the group has changed the data, the event is decided again. To decide several events and then
-//! commit them keeps caches warm (`docs/figures.md`). The writer processes groups; a replay does not, since it carries
-//! out the effects of each event before the next event.
+//! A decision is a pure function of the data that it reads. Its commit requires that this data is unchanged; if an
+//! earlier event changed it, the event is decided again. Deciding several events before committing them keeps caches
+//! warm. The writer processes groups; a replay does not, as it carries out each event's effects before the next event.
 
 use super::Processor;
 use super::decide::Ahead;
@@ -103,8 +102,8 @@ impl Processor {
             let is_first = ids.insert((event.source.clone(), event.id.clone()));
             let is_new = is_first && (ahead.is_some() || self.known(&event)?.is_none());
             let now = event.received_at;
-            // The account of a provider's event is not known before its decision.
-            let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Provider(_)));
+            // The account of an event of the payment source is not known before its decision.
+            let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Payment(_)));
             let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
             let mut attempt = Attempt::first(event, raw);
             let (ahead, catalog_revision) = match ahead {

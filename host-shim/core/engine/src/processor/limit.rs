@@ -1,5 +1,6 @@
-//! Does a customer ask for more than the providers can carry out? Beyond a number of open effects that commands of customers have asked
-//! for, a further command of a customer that asks for an effect is refused. It may be sent again under the same id when some have ended.
+//! Keeps customers from requesting more than the providers can carry out. When too many effects that the commands of an
+//! account's customers requested are open, a further command that requests one is refused. It may be sent again under
+//! the same id after some of them have ended.
 
 use super::decide::DecidedRun;
 use super::run::Attempt;

@@ -1,4 +1,4 @@
-//! A log replay: which events of a recording get another result in another processor?
+//! Replays a recorded log in another processor, and finds the events whose results differ.
 
 use super::Processor;
 use super::limit::is_by_limit;
@@ -55,7 +55,7 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
             }
             let recorded = row.seq;
             let mut event = row.event;
-            if matches!(event.payload, Payload::Provider(_)) {
+            if matches!(event.payload, Payload::Payment(_)) {
                 event.account = None;
             }
             let reports = processor.accept(event, row.raw)?;

@@ -1,4 +1,4 @@
-//! How are events handled that the intake refused? Stored as `rejected`, without a call of the extension.
+//! Stores events that the intake refused as `rejected`, without calling the extension.
 
 use super::decide::DecidedRun;
 use super::report::{Disposition, Report};

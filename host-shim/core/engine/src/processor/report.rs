@@ -1,4 +1,4 @@
-//! What does the processor report about one run of one event?
+//! The processor's report on one run of one event.
 
 use crate::decision::EffectRef;
 use extension_contract::{Account, Outcome, Reply};

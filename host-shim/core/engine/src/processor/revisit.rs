@@ -1,5 +1,5 @@
-//! What has a changed catalog changed for an account that has no event? The account is decided at a timer that nobody has asked for. The
-//! timer becomes an event only if the decision changes anything.
+//! Applies a changed catalog to an account that receives no event: the account is decided at a timer that nobody
+//! requested. The timer becomes an event only if the decision changes anything.
 
 use super::{Processor, Report};
 use crate::decision::PreparedDecision;
@@ -37,7 +37,7 @@ impl Processor {
             attempt: 1,
             actor: Actor::system(),
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Timer(Delivery { sender: account.clone(), key, generation: 1, payload: "{}".to_owned() }),
         }
     }

@@ -1,4 +1,4 @@
-//! How does one run of one event work? It is decided on a snapshot of its account, and the result is committed.
+//! Runs an event once: decides it on a snapshot of its account, and commits the result.
 
 use super::decide::{DecidedRun, FailedRun, begin};
 use super::report::{Disposition, Report};
@@ -41,12 +41,12 @@ impl Attempt {
         Attempt { row, event, failures: 0, last: None, waits_since: None, later: false }
     }
 
-    /// Creates the attempt of a woken or retried event. A provider's event is placed again unless it waits in its
-    /// account.
+    /// Creates the attempt of a woken or retried event. An event of the payment source is placed again unless it waits
+    /// in its account.
     pub fn again(row: InboxRow) -> Self {
         let of_account = matches!(row.outcome, Some(Outcome::Deferred(DeferReason::Fact(_) | DeferReason::Effect(_))));
         let mut event = row.event;
-        if matches!(event.payload, Payload::Provider(_)) && !of_account {
+        if matches!(event.payload, Payload::Payment(_)) && !of_account {
             event.account = None;
         }
         let waits_since = row.state.waits_since();
@@ -87,7 +87,7 @@ impl Attempt {
     /// Sets the attempt number, and the platform account for an internal event without an account.
     fn begin(&mut self) {
         let failures = self.failures;
-        let has_account = self.event.account.is_some() || matches!(self.event.payload, Payload::Provider(_));
+        let has_account = self.event.account.is_some() || matches!(self.event.payload, Payload::Payment(_));
         if has_account && self.event.attempt == failures + 1 {
             // An event with another owner would be copied.
             return;

@@ -1,5 +1,5 @@
-//! How does a lane process a group? Its changes are applied together where the store can do that; otherwise, or if that fails, the
-//! events run again one by one.
+//! Processes the groups of a lane. The changes of a group are applied together where the store supports it; otherwise,
+//! or if that fails, the events run one by one.
 
 use super::Processor;
 use super::report::Report;

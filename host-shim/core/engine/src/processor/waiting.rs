@@ -57,7 +57,7 @@ impl WakeKeys<'_> {
 
 /// Returns the connected account in an event's claim keys.
 pub(super) fn connected_account(event: &Event) -> Option<&str> {
-    event.provider.as_ref().and_then(|facts| facts.connected_account.as_deref())
+    event.payment.as_ref().and_then(|facts| facts.connected_account.as_deref())
 }
 
 fn claim_wake_key(full_key: &str) -> String {

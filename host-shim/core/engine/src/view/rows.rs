@@ -1,4 +1,4 @@
-//! How do the rows of one account look as JSON?
+//! JSON form of the rows of one account.
 
 use crate::processor::Processor;
 use crate::{read, time};

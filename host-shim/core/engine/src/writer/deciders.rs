@@ -1,5 +1,6 @@
-//! Which threads decide while the writer commits? Each takes waiting events, decides them on one snapshot, and passes them
-//! on to the writer, which commits them or, if what they read has changed, decides them again. Callers take turns.
+//! Threads that decide events while the writer commits. Each takes waiting events, decides them on one snapshot and
+//! passes them on to the writer, which commits them or, if the data that they read has changed, decides them again.
+//! Callers take turns.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
 use crate::Arrived;

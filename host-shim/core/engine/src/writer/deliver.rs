@@ -1,4 +1,4 @@
-//! How is a webhook request answered? The event is decided and committed by the writer before it is acknowledged.
+//! Answers a webhook request. The writer decides and commits the event before it is acknowledged.
 
 use super::Jobs;
 use crate::processor::Report;
@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use host_intake::body::Quarantined;
 use host_intake::request::{Endpoints, Request, Taken};
 
-/// Status of an event that could not be stored; the provider sends the event again.
+/// Status of an event that could not be stored; its sender sends it again.
 const UNAVAILABLE: u16 = 503;
 
 /// The response to a request, with its reports for operators.

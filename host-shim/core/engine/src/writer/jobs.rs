@@ -1,4 +1,4 @@
-//! How do callers send jobs to a writer and get answers?
+//! Sends the jobs of callers to a writer and returns the answers.
 
 use super::revisits::Loaded;
 use crate::outbox::{InterveneError, Intervention, OpenEffect, OutboxError};

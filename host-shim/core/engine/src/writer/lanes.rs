@@ -1,9 +1,8 @@
-//! Which threads decide and commit side by side, if the store has several handles that write? Each lane has a processor with an
-//! extension and a handle of its own, and commits groups like the writer, which then carries out effects only.
-//!
-//! An event goes to the lane of the customer or the account that it names, so that events of one account seldom meet. Correctness
-//! does not depend on that: a commit checks what its decision has read, and the event is decided again if it has changed. In each lane,
-//! callers take turns.
+//! Threads that decide and commit side by side if the store allows several writing handles. Each lane has its own
+//! processor, extension and handle, and commits groups as the writer does, which then only carries out effects. An
+//! event goes to the lane of the customer or account that it names, so that events of one account seldom collide.
+//! Correctness does not depend on this: a commit checks what its decision has read, and if that has changed, the event
+//! is decided again. Callers take turns in each lane.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
 use super::{Listener, WriterLimits};
@@ -99,12 +98,12 @@ fn key_of(event: &Event) -> Cow<'_, str> {
     if let Some(account) = &event.account {
         return Cow::Owned(account.to_string());
     }
-    let Payload::Provider(body) = &event.payload else { return Cow::Borrowed("") };
+    let Payload::Payment(body) = &event.payload else { return Cow::Borrowed("") };
     let body: Body<'_> = serde_json::from_slice(body).unwrap_or_default();
     body.data.object.key()
 }
 
-/// The parts of a provider's body that name its customer.
+/// The parts of a body of the payment source that name its customer.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body<'b> {
@@ -220,7 +219,7 @@ mod tests {
     use super::*;
 
     fn key(body: &str) -> String {
-        let payload = Payload::Provider(body.as_bytes().to_vec());
+        let payload = Payload::Payment(body.as_bytes().to_vec());
         let event = Event { payload, ..host_store::testing::samples::new_event("evt_1").event.as_ref().clone() };
         key_of(&Event { account: None, ..event }).into_owned()
     }

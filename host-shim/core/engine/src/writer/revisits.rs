@@ -1,8 +1,8 @@
-//! Which accounts does a loaded catalog still have to reach? Those that no event reaches soon are revisited in batches, so that a raised
-//! or lowered limit reaches their resources, and a large business is not decided all at once.
+//! Revisits the accounts in batches after a catalog was loaded. So a changed limit reaches the resources of accounts
+//! without events, and a large business is not decided all at once.
 //!
-//! A starting host begins from the first account. What a stopped host has left is thus done by the next, without a mark in the store: an
-//! account that is up to date costs a decision and stores nothing.
+//! A host begins with the first account when it starts, and thereby finishes what a stopped host left, without a mark
+//! in the store: an account that is up to date costs one decision and stores nothing.
 
 use crate::catalog::is_load;
 use crate::processor::{Processor, Report};

@@ -1,4 +1,4 @@
-//! Does a misbehaving component harm only its own event? Tested through processor and store, in both modes.
+//! Tests, through processor and store and in both modes, that a misbehaving component harms only its own event.
 //!
 //! The component is `tests/hostile-guest`, built here; the kind of an event selects its behaviour. Before it
 //! misbehaves, it usually decides a row, a fact, a claim and an effect, none of which may be stored.
@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 use extension_contract::{
-    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
+    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, PaymentFacts, Question, Refusal, StoreError,
 };
 use host_engine::processor::{
     ATTEMPTS_MAX, AskError, Business, Disposition, Processor, Questions, RETRY_DELAYS_MS, Report,
@@ -72,7 +72,7 @@ impl World {
             attempt: 1,
             actor: Actor::system(),
             reply_to: None,
-            provider: None,
+            payment: None,
             payload,
         }
     }
@@ -87,8 +87,8 @@ impl World {
 
     /// Accepts a provider's event, which must be placed; returns its report.
     fn take_of_provider(&mut self, kind: &str) -> Report {
-        let mut event = self.event(kind, None, Payload::Provider(b"{}".to_vec()));
-        event.provider = Some(ProviderFacts { provider: "stripe".to_owned(), ..ProviderFacts::default() });
+        let mut event = self.event(kind, None, Payload::Payment(b"{}".to_vec()));
+        event.payment = Some(PaymentFacts { source: "stripe".to_owned(), ..PaymentFacts::default() });
         self.processor.accept(event, Vec::new()).unwrap().remove(0)
     }
 

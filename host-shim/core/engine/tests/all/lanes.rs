@@ -132,7 +132,7 @@ fn start(first: &Processor, jobs: &Jobs, limits: WriterLimits) -> Vec<Lanes> {
 fn send(lanes: &Lanes, event: Event) -> Receiver<JobResult> {
     let (answer, answered) = channel();
     let answer = Box::new(move |result| drop(answer.send(result)));
-    lanes.try_accept_then(Turn::Provider, decoded(event), Vec::new(), answer).unwrap();
+    lanes.try_accept_then(Turn::Webhook, decoded(event), Vec::new(), answer).unwrap();
     answered
 }
 

@@ -1,4 +1,4 @@
-//! Tests of the start of a host: when is the catalog loaded, and which errors stop the start?
+//! Tests of the start of a host: when the catalog is loaded, and which errors stop the start.
 #![allow(clippy::unwrap_used)]
 
 use crate::processor::{events, toy};

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::fmt;
 
-/// The mode of a provider endpoint.
+/// The mode of an endpoint at Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// Test mode, without real money.
@@ -48,7 +48,7 @@ pub fn is_short(secret: &str) -> bool {
 pub struct SecretConfig {
     /// Name, for example `platform`: lower-case letters, digits, `-` and `_`. Unique within its mode.
     pub name: String,
-    /// Mode of the provider's endpoint.
+    /// Mode of the endpoint at Stripe.
     pub mode: Mode,
     /// True if the endpoint receives only events of connected accounts, false if it receives only events of our own
     /// account, none if it receives both.

@@ -1,4 +1,4 @@
-//! Signature schemes of providers: signs and verifies deliveries.
+//! Signature schemes of webhooks: signs and verifies deliveries.
 
 use crate::headers::Headers;
 use crate::signature::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError, TOLERANCE_S_DEFAULT};
@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use extension_contract::{ID_BYTES_MAX, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::fmt;
 
@@ -19,7 +20,8 @@ const VERSION: &str = "v1,";
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// The text encoding of a signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Hexadecimal digits.
     Hex,
@@ -27,8 +29,9 @@ pub enum Encoding {
     Base64,
 }
 
-/// The signature scheme of a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The signature scheme of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Standard Webhooks (<https://www.standardwebhooks.com>): signs id, time and body.
     Standard,
@@ -66,7 +69,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Parses the text of a provider's secret.
+    /// Parses the text of a webhook's secret.
     ///
     /// # Errors
     /// [`KeyError`] if the scheme cannot use the secret.
@@ -100,7 +103,7 @@ impl Key {
 pub(super) struct SignedData {
     /// Id of the delivery.
     pub(super) id: Option<String>,
-    /// Time at which the provider sent the delivery.
+    /// Time at which the delivery was sent.
     pub(super) time: Option<Timestamp>,
 }
 

@@ -1,6 +1,7 @@
 //! Paths to values in a JSON body, and templates: texts that contain such paths.
 
 use crate::json::{JsonKind, Value, push_token};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Maximum length of a template in bytes.
@@ -32,7 +33,8 @@ pub enum TemplateError {
 }
 
 /// A path to a value in a body: names of members and indexes of arrays, for example `user.emails.0.address`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct BodyPath(Vec<String>);
 
 impl BodyPath {
@@ -66,6 +68,20 @@ impl BodyPath {
 impl fmt::Display for BodyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
+    }
+}
+
+impl From<BodyPath> for String {
+    fn from(path: BodyPath) -> Self {
+        path.to_string()
+    }
+}
+
+impl TryFrom<String> for BodyPath {
+    type Error = TemplateError;
+
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        BodyPath::parse(&text)
     }
 }
 
@@ -136,7 +152,8 @@ enum Part {
 }
 
 /// A text with paths in braces, for example `user:{user.id}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Template(Vec<Part>);
 
 impl Template {
@@ -193,6 +210,24 @@ impl Template {
     }
 }
 
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        let text = |part| match part {
+            Part::Text(text) => text,
+            Part::Path(path) => format!("{{{path}}}"),
+        };
+        template.0.into_iter().map(text).collect()
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = TemplateError;
+
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        Template::parse(&text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +257,8 @@ mod tests {
             ("", r#""""#),
         ] {
             assert_eq!(json(template), Ok(expected.to_owned()), "{template}");
+            let parsed = Template::parse(template).expect("a template");
+            assert_eq!(String::from(parsed), template, "written and read again");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tests of the envelope: S15, S88, thin events and every base body.
 
 use crate::common::*;
-use extension_contract::{Actor, Payload, ProviderFacts, Refusal};
+use extension_contract::{Actor, Payload, PaymentFacts, Refusal};
 use host_intake::Decoded;
 use host_intake::envelope::decode;
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ fn malformed(pointer: &str) -> Option<Refusal> {
     Some(Refusal::Malformed(pointer.to_owned()))
 }
 
-fn facts(event: &Value) -> ProviderFacts {
+fn facts(event: &Value) -> PaymentFacts {
     let decoded = decoded(event);
     assert_eq!(decoded.refusal, None, "{event}");
-    decoded.event.provider.expect("Stripe's")
+    decoded.event.payment.expect("Stripe's")
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn a_body_gives_all_members_of_the_event() {
             attempt: 1,
             actor: Actor::system(),
             reply_to: None,
-            provider: Some(ProviderFacts {
-                provider: "stripe".to_owned(),
+            payment: Some(PaymentFacts {
+                source: "stripe".to_owned(),
                 time: Some(1_767_225_600_000),
                 api_version: Some("2025-03-31.basil".to_owned()),
                 matched_secret: None,
@@ -50,7 +50,7 @@ fn a_body_gives_all_members_of_the_event() {
                 request_key: Some("solobase/cancel/sub_1".to_owned()),
                 snapshot_event: None,
             }),
-            payload: Payload::Provider(bytes(&event)),
+            payload: Payload::Payment(bytes(&event)),
         }
     );
 }
@@ -101,7 +101,7 @@ fn s15_an_event_with_missing_or_broken_parts_is_refused() {
         };
         let decoded = decoded(&event);
         assert_eq!(decoded.refusal, malformed(refusal), "{case}");
-        assert_eq!(decoded.event.payload, Payload::Provider(bytes(&event)), "{case}");
+        assert_eq!(decoded.event.payload, Payload::Payment(bytes(&event)), "{case}");
         assert!(!decoded.event.id.is_empty(), "{case}");
     }
 }
@@ -147,7 +147,7 @@ fn s15_unknown_fields_are_ignored_and_kept() {
     event["data"]["object"]["brand_new"] = json!(1e300);
     let decoded = decoded(&event);
     assert_eq!(decoded.refusal, None);
-    assert_eq!(decoded.event.payload, Payload::Provider(bytes(&event)));
+    assert_eq!(decoded.event.payload, Payload::Payment(bytes(&event)));
 }
 
 // covers: S88
@@ -219,7 +219,7 @@ fn thin_events() {
     assert_eq!(decoded.refusal, None);
     assert_eq!((decoded.event.id.as_str(), decoded.event.kind.as_str()), ("evt_thin_1", "v1.invoice.paid"));
     assert_eq!(decoded.event.livemode, Some(true));
-    let provider = decoded.event.provider.expect("Stripe's");
+    let provider = decoded.event.payment.expect("Stripe's");
     assert_eq!(provider.time, Some(1_767_225_600_250));
     assert_eq!(provider.snapshot_event.as_deref(), Some("evt_1"));
     assert_eq!(provider.request_key.as_deref(), Some("key_1"));
@@ -232,7 +232,7 @@ fn the_context_of_a_thin_event_names_the_connected_account() {
         let mut event = thin();
         event["context"] = json!(text);
         let decoded = decoded(&event);
-        (decoded.event.provider.expect("Stripe's").connected_account, decoded.refusal)
+        (decoded.event.payment.expect("Stripe's").connected_account, decoded.refusal)
     };
     assert_eq!(context("acct_1"), (Some("acct_1".to_owned()), None));
     assert_eq!(context("org_1/acct_2"), (Some("acct_2".to_owned()), None));

@@ -165,7 +165,7 @@ proptest! {
             Ok(decoded) => {
                 prop_assert!(!decoded.event.id.is_empty() && decoded.event.id.len() <= 255);
                 prop_assert!(decoded.refusal.is_some() || !decoded.event.kind.is_empty());
-                prop_assert_eq!(&decoded.event.payload, &Payload::Provider(body.clone()), "the bytes are kept");
+                prop_assert_eq!(&decoded.event.payload, &Payload::Payment(body.clone()), "the bytes are kept");
             }
             Err(Refused::Quarantined(quarantined)) => prop_assert_eq!(&quarantined.bytes, &body, "the bytes are kept"),
             Err(refused) => prop_assert!(false, "{refused:?}"),

@@ -53,7 +53,7 @@ fn a_stripe_event_is_read_unsigned() {
     let raw = decoded(&invoice_paid());
     assert_eq!(raw.refusal, None);
     assert_eq!(raw.event.source, "stripe");
-    assert_eq!(raw.event.provider.expect("Stripe's").matched_secret, None);
+    assert_eq!(raw.event.payment.expect("Stripe's").matched_secret, None);
     let thin =
         decoded(&json!({"id": "evt_2", "object": "v2.core.event", "type": "v1.x", "created": "2026-01-01T00:00:00Z"}));
     assert_eq!((thin.refusal, thin.time), (None, Some(1_767_225_600_000)));
@@ -71,7 +71,7 @@ fn a_product_is_created() {
     );
     let user = Account::User("user-123".to_owned());
     assert_eq!(event.account, Some(user.clone()));
-    assert_eq!((event.livemode, &event.provider), (None, &None));
+    assert_eq!((event.livemode, &event.payment), (None, &None));
     let actor = Actor { kind: ActorKind::User, subject: "user-123".to_owned(), roles: vec!["owner".to_owned()] };
     assert_eq!(event.actor, actor);
     let product = Product {

@@ -31,8 +31,8 @@ fn s01_a_valid_signature_is_accepted() {
     assert_eq!(decoded.event.id, "evt_1");
     assert_eq!(decoded.event.kind, "invoice.paid");
     assert_eq!(decoded.event.received_at, NOW_MS);
-    assert_eq!(decoded.event.provider.expect("Stripe's").matched_secret.as_deref(), Some("test/platform"));
-    assert_eq!(decoded.event.payload, Payload::Provider(body), "the exact bytes");
+    assert_eq!(decoded.event.payment.expect("Stripe's").matched_secret.as_deref(), Some("test/platform"));
+    assert_eq!(decoded.event.payload, Payload::Payment(body), "the exact bytes");
 }
 
 // covers: S01
@@ -105,7 +105,7 @@ fn s03_odd_whitespace_is_json() {
     let body = format!("\n {}\t\r\n", pretty.replace('\n', "\r\n\t \n"));
     let decoded = deliver_signed(body.as_bytes()).expect("accepted");
     assert_eq!(decoded.refusal, None);
-    assert_eq!(decoded.event.payload, Payload::Provider(body.into_bytes()));
+    assert_eq!(decoded.event.payload, Payload::Payment(body.into_bytes()));
 }
 
 // covers: S04
@@ -291,7 +291,7 @@ fn s09_an_event_that_does_not_fit_the_mode_or_endpoint_of_its_secret_is_refused(
         let case = format!("{name}, livemode {livemode}, account {account:?}");
         assert_eq!(decoded.refusal, refusal, "{case}");
         assert_eq!(decoded.event.livemode, Some(livemode), "{case}");
-        assert_eq!(decoded.event.provider.expect("Stripe's").matched_secret.as_deref(), Some(name), "{case}");
+        assert_eq!(decoded.event.payment.expect("Stripe's").matched_secret.as_deref(), Some(name), "{case}");
     }
 }
 

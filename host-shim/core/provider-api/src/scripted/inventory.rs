@@ -1,4 +1,4 @@
-//! Which resources exist in the scripted provider? Only this file creates, changes and deletes them.
+//! The resources that exist in the scripted provider. Only this file creates, changes and deletes them.
 
 use crate::call::Call;
 use crate::resource::ResourceId;

@@ -1,5 +1,4 @@
-//! Which outputs does a successful call have without a script? They are derived from the effect's key and names in the
-//! payload.
+//! Outputs of a successful call without a script, derived from the effect's key and the names in its payload.
 
 use crate::call::Call;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! Which scripted answer or fault does a call get?
+//! Selects the scripted answer or the fault that a call gets.
 
 use super::ScriptedAnswer;
 use std::collections::{BTreeMap, BTreeSet};

@@ -179,7 +179,7 @@ pub fn line_of(part: &Part) -> Stored<String> {
                 attempt: event.attempt,
                 actor: Cow::Owned(event.actor.clone()),
                 reply_to: event.reply_to.clone().map(Cow::Owned),
-                provider: event.provider.clone().map(Cow::Owned),
+                payment: event.payment.clone().map(Cow::Owned),
             };
             Line::Event(Box::new(EventLine {
                 seq: row.seq,
@@ -297,7 +297,7 @@ fn event_part(line: EventLine) -> Stored<Part> {
                 attempt: line.envelope.attempt,
                 actor: line.envelope.actor.into_owned(),
                 reply_to: line.envelope.reply_to.map(Cow::into_owned),
-                provider: line.envelope.provider.map(Cow::into_owned),
+                payment: line.envelope.payment.map(Cow::into_owned),
                 payload: payload_of(line.payload_kind, payload)?,
             },
             livemode: line.livemode,

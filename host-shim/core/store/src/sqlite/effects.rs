@@ -102,7 +102,7 @@ pub(super) fn of_scope(connection: &Connection, scope: i64, after: u64, limit: u
 /// The condition of an effect that needs no call at the time `?2`: see [`EffectRow::needs_call`].
 macro_rules! needs_no_call {
     () => {
-        "(e.kind IN ('timer.at', 'account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= ?2, 0))"
+        "(e.kind IN ('timer.at', 'account.send', 'payment.event', 'account.erase') OR coalesce(e.deadline <= ?2, 0))"
     };
 }
 

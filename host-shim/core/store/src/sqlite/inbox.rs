@@ -5,7 +5,7 @@ use crate::changes::{InboxMove, InboxProgress, NewInbox};
 use crate::json;
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
-use extension_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
+use extension_contract::{Actor, Event, Outcome, Payload, PaymentFacts, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<Cow<'a, ProviderFacts>>,
+    payment: Option<Cow<'a, PaymentFacts>>,
 }
 
-const PAYLOAD_PROVIDER: i64 = 0;
+const PAYLOAD_PAYMENT: i64 = 0;
 const PAYLOAD_COMMAND: i64 = 1;
 const PAYLOAD_OTHER: i64 = 2;
 
@@ -43,7 +43,7 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
         attempt: event.attempt,
         actor: Cow::Borrowed(&event.actor),
         reply_to: event.reply_to.as_deref().map(Cow::Borrowed),
-        provider: event.provider.as_ref().map(Cow::Borrowed),
+        payment: event.payment.as_ref().map(Cow::Borrowed),
     })?;
     let (payload_kind, payload) = payload_columns(&event.payload)?;
     let raw = Some(raw.as_slice()).filter(|raw| *raw != &*payload);
@@ -111,7 +111,7 @@ pub(super) fn insert_whole(
 /// Returns the kind and bytes of a payload as columns.
 pub(super) fn payload_columns(payload: &Payload) -> Result<(i64, Cow<'_, [u8]>), Error> {
     Ok(match payload {
-        Payload::Provider(bytes) => (PAYLOAD_PROVIDER, Cow::Borrowed(bytes)),
+        Payload::Payment(bytes) => (PAYLOAD_PAYMENT, Cow::Borrowed(bytes)),
         Payload::Command(json) => (PAYLOAD_COMMAND, Cow::Borrowed(json.as_bytes())),
         other => (PAYLOAD_OTHER, Cow::Owned(text::to_json(other)?.into_bytes())),
     })
@@ -273,7 +273,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
     let raw = raw.unwrap_or_else(|| payload.clone());
     let utf8 = |bytes| String::from_utf8(bytes).map_err(|error| text::damaged(9, error));
     let payload = match row.get(8)? {
-        PAYLOAD_PROVIDER => Payload::Provider(payload),
+        PAYLOAD_PAYMENT => Payload::Payment(payload),
         PAYLOAD_COMMAND => Payload::Command(utf8(payload)?),
         _ => serde_json::from_slice(&payload).map_err(|error| text::damaged(9, error))?,
     };
@@ -290,7 +290,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
             attempt: envelope.attempt,
             actor: envelope.actor.into_owned(),
             reply_to: envelope.reply_to.map(Cow::into_owned),
-            provider: envelope.provider.map(Cow::into_owned),
+            payment: envelope.payment.map(Cow::into_owned),
             payload,
         },
         livemode: row.get(2)?,

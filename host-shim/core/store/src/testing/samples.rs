@@ -179,7 +179,7 @@ pub fn insert(row: EffectRow) -> EffectChange {
     EffectChange::Insert(Box::new(row))
 }
 
-/// Returns a provider event of the business `shop`, received at 1000, without an account.
+/// Returns an event of the payment source for the business `shop`, received at 1000, without an account.
 pub fn event(id: &str) -> Event {
     Event {
         id: id.into(),
@@ -192,8 +192,8 @@ pub fn event(id: &str) -> Event {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
-        payload: Payload::Provider(format!("{{\"id\":\"{id}\"}}").into_bytes()),
+        payment: None,
+        payload: Payload::Payment(format!("{{\"id\":\"{id}\"}}").into_bytes()),
     }
 }
 

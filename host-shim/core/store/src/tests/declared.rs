@@ -13,7 +13,7 @@ fn declarations(config: &[(&str, ConfigType, bool, Option<&str>)]) -> Declaratio
         data_version: 1,
         product_types: Vec::new(),
         collections: vec!["things".into()],
-        provider_kinds: Vec::new(),
+        payment_kinds: Vec::new(),
         commands: Vec::new(),
         effects: vec![EffectDecl {
             kind: "mail.send".into(),

@@ -36,7 +36,7 @@ fn body(text: &str, n: usize) -> String {
 fn write_personal_data(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
     let scope = samples::scope(account);
     let payloads = [
-        Payload::Provider(body(text, n).into_bytes()),
+        Payload::Payment(body(text, n).into_bytes()),
         Payload::Command(body(text, n + 1)),
         Payload::Command(body(text, n + 2)),
     ];

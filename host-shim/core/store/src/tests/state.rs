@@ -1,4 +1,4 @@
-//! Which data does the state hash include, and which data does it exclude?
+//! Tests of the state hash: which data it includes and excludes.
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;

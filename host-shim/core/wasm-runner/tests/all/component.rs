@@ -28,9 +28,10 @@ fn the_component_imports_only_its_world() {
         inspection.imports.iter().filter(|import| !import.starts_with("solobase:products/")).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
     assert!(!inspection.imports.is_empty());
-    let exports = ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.2.0"));
+    let exports =
+        ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.2.0-dev"));
     assert_eq!(inspection.exports, exports);
-    assert_eq!(inspection.wit_version, ["0.2.0"]);
+    assert_eq!(inspection.wit_version, ["0.2.0-dev"]);
     assert_eq!(inspection.loadable.map(|declarations| declarations.name), Ok("instance-provisioner".to_owned()));
 }
 
@@ -107,7 +108,7 @@ fn event(id: &str, payload: Payload) -> Event {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
+        payment: None,
         payload,
     }
 }
@@ -118,7 +119,7 @@ fn the_stack_is_deep_enough_for_the_deepest_json() {
     let mut runner = loaded.runner(Mode::Reused);
     // The reader accepts at most 128 levels. Deeper JSON must also lead to a decision, not to a trap.
     for depth in [1, 100, 126, 127, 128, 10_000] {
-        for payload in [Payload::Command(nested(depth)), Payload::Provider(nested(depth).into_bytes())] {
+        for payload in [Payload::Command(nested(depth)), Payload::Payment(nested(depth).into_bytes())] {
             let answer = runner.handle(&nothing(&loaded), &event(&format!("evt-{depth}"), payload));
             assert!(answer.is_ok(), "{depth} levels: {answer:?}");
         }

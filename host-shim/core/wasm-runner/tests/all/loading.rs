@@ -14,9 +14,9 @@ fn imports_beyond_the_world_are_refused_by_name() {
     let text = r#"(component
         (import "wasi:cli/environment@0.2.0" (instance))
         (import "solobase:products/log@0.1.0" (instance))
-        (import "solobase:products/secrets@0.2.0" (instance))
-        (import "solobase:products/catalog@0.2.0" (instance)))"#;
-    let imports = ["wasi:cli/environment@0.2.0", "solobase:products/log@0.1.0", "solobase:products/secrets@0.2.0"];
+        (import "solobase:products/secrets@0.2.0-dev" (instance))
+        (import "solobase:products/catalog@0.2.0-dev" (instance)))"#;
+    let imports = ["wasi:cli/environment@0.2.0", "solobase:products/log@0.1.0", "solobase:products/secrets@0.2.0-dev"];
     let expected = LoadError::ForeignImports { imports: imports.map(str::to_owned).to_vec() };
     assert_eq!(load_text(text).err(), Some(expected));
 }
@@ -24,7 +24,7 @@ fn imports_beyond_the_world_are_refused_by_name() {
 #[test]
 fn an_import_with_another_type_is_reported_as_another_contract() {
     let text = r#"(component
-        (import "solobase:products/log@0.2.0" (instance (export "write" (func (param "text" string))))))"#;
+        (import "solobase:products/log@0.2.0-dev" (instance (export "write" (func (param "text" string))))))"#;
     let error = load_text(text).err().unwrap();
     assert!(matches!(&error, LoadError::OtherContract(reason) if reason.contains("log@0.2.0")), "{error}");
 }
@@ -33,7 +33,7 @@ fn an_import_with_another_type_is_reported_as_another_contract() {
 fn missing_exports_are_named() {
     let Err(LoadError::MissingExports { exports }) = load_text("(component)") else { panic!("it loads") };
     assert_eq!(exports.len(), 8);
-    assert_eq!(exports[0], "solobase:products/manifest@0.2.0#declare");
+    assert_eq!(exports[0], "solobase:products/manifest@0.2.0-dev#declare");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn run(setting: &Setting, customers: usize, rounds: usize) -> Result<(f64, f64)>
             // The receiver waits for all answers.
             let answer = Box::new(move |answer| drop(sender.send(answer)));
             let decoded = Decoded { event, refusal: None, time: None };
-            deciders.try_accept_then(Turn::Provider, decoded, Vec::new(), answer)?;
+            deciders.try_accept_then(Turn::Webhook, decoded, Vec::new(), answer)?;
         }
         drop(sender);
         let mut reports = Vec::with_capacity(customers);

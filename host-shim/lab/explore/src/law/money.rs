@@ -1,5 +1,5 @@
-//! Money, judged from the bodies of the provider's events and the requested effects alone. No row of the extension is
-//! read, so a fault of the extension's books cannot hide a fault of its payments.
+//! Money, judged from the bodies of Stripe's events and the requested effects alone. No row of the extension is read,
+//! so a fault of the extension's books cannot hide a fault of its payments.
 
 use extension_contract::{EffectFailureClass, Payload};
 use host_replay::rig::Rig;
@@ -95,7 +95,7 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
     })
 }
 
-/// A payment according to the provider's bodies: the received and refunded amounts, in minor units.
+/// A payment according to the bodies of Stripe's events: the received and refunded amounts, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     received: i64,
@@ -122,7 +122,7 @@ impl Told {
     }
 }
 
-/// The payments in the provider's bodies. A payment has several names: its intent, charge and invoice.
+/// The payments in the bodies of Stripe's events. A payment has several names: its intent, charge and invoice.
 #[derive(Default)]
 pub(super) struct Payments {
     told: Vec<Told>,
@@ -136,7 +136,7 @@ impl Payments {
     pub fn delivered(host: &Rig) -> Result<Payments, ReplayError> {
         let mut payments = Payments::default();
         for row in host.store().inbox_after(None, 0, usize::MAX)? {
-            if let Payload::Provider(bytes) = &row.event.payload
+            if let Payload::Payment(bytes) = &row.event.payload
                 && let Ok(body) = serde_json::from_slice::<Value>(bytes)
             {
                 let kind = body["type"].as_str().unwrap_or(&row.event.kind).to_owned();

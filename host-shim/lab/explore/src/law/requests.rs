@@ -33,7 +33,7 @@ pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
     let mut told = Told::default();
     for row in &rows {
         let body = match &row.event.payload {
-            Payload::Provider(bytes) => {
+            Payload::Payment(bytes) => {
                 told.read(&serde_json::from_slice(bytes).unwrap_or_default());
                 continue;
             }

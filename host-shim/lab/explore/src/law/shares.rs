@@ -83,7 +83,7 @@ pub(super) fn broken(host: &Rig) -> Result<Option<String>, ReplayError> {
             Payload::Usage(_) => {
                 sales.entry(row.event.account.clone().unwrap_or(Account::Platform)).or_default().is_involved = true
             }
-            Payload::Provider(bytes) => {
+            Payload::Payment(bytes) => {
                 let Some(account) = &row.event.account else { continue };
                 let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
                 let of_account = sales.entry(account.clone()).or_default();
@@ -133,7 +133,7 @@ pub(super) fn beyond(host: &Rig, kept: &BTreeMap<String, i128>) -> Result<Option
         }
     }
     for row in host.store().inbox_after(None, 0, usize::MAX)? {
-        let Payload::Provider(bytes) = &row.event.payload else { continue };
+        let Payload::Payment(bytes) = &row.event.payload else { continue };
         let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let invoice = &body["data"]["object"];
         let member = |name: &str| i128::from(invoice[name].as_i64().unwrap_or(0));

@@ -34,7 +34,7 @@ fn assert_reproduces(tale: &Tale, finding: &Finding) {
 fn a_state_that_depends_on_the_order_is_shrunk_to_a_few_events() {
     // Given an extension that records the last event of each object.
     let runners = changed(|event: &Event, decision: &mut Decision| {
-        if !matches!(event.payload, Payload::Provider(_)) {
+        if !matches!(event.payload, Payload::Payment(_)) {
             return;
         }
         for change in &mut decision.changes {
@@ -51,7 +51,7 @@ fn a_state_that_depends_on_the_order_is_shrunk_to_a_few_events() {
     let found = explored(&tale, &[VariantKind::Orders]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameState).expect("a finding");
     assert!(finding.breach.what.contains("evt_"), "{}", finding.breach.what);
-    let events = finding.plan.acts.iter().filter(|act| tale.scenario.steps[act.step].action.is_provider_event());
+    let events = finding.plan.acts.iter().filter(|act| tale.scenario.steps[act.step].action.is_payment_event());
     assert!(events.count() <= 3, "{:?}", finding.plan);
     let text = failing_scenario(finding, None, "host-shim explore x.yml").expect("a scenario");
     assert!(!holds(&text, &tale, &tale.runners), "it should fail:\n{text}");
@@ -98,7 +98,7 @@ fn trusting() -> Runners {
         let inner = host_native::runners().make()?;
         Ok(Box::new(host_wasm_runner::around::Around::new(inner, |inner, imports, event| {
             let mut event = event.clone();
-            if let Payload::Provider(bytes) = &mut event.payload
+            if let Payload::Payment(bytes) = &mut event.payload
                 && event.kind.starts_with("invoice.")
             {
                 let body = String::from_utf8(bytes.clone()).expect("JSON");

@@ -140,7 +140,7 @@ const OF_MACHINES: &[&str] = &[
 /// Suffixes of personal names: `customer_phone`, `billing_city`.
 const ENDS: &[&str] =
     &["_phone", "_ip", "_city", "_street", "_postal_code", "_zip", "_first_name", "_last_name", "_full_name"];
-/// A provider's objects whose name and description belong to the business.
+/// Stripe objects whose name and description belong to the business.
 const OF_BUSINESS: &[&str] = &[
     "billing_portal.configuration",
     "coupon",
@@ -174,7 +174,7 @@ impl Names {
     }
 
     /// Returns the kind of a personal text; none if the text is not personal. `path` leads to the text, `object` is the
-    /// type of the provider's object that contains it.
+    /// type of the Stripe object that contains it.
     pub fn kind(&self, path: &[&str], object: Option<&str>, from: Origin, text: &str) -> Option<PersonalKind> {
         if text.is_empty() {
             return None;
@@ -217,7 +217,7 @@ impl Names {
     }
 }
 
-/// Returns true for a text of several words in a provider's metadata.
+/// Returns true for a text of several words in an object's metadata.
 fn is_free(path: &[&str], text: &str) -> bool {
     path.contains(&"metadata") && text.contains(char::is_whitespace)
 }

@@ -32,7 +32,7 @@ pub struct RawInput {
     first: Vec<Decoded>,
     /// The events after `first`; none if all events are in memory.
     rest: Option<Rest>,
-    /// The newest provider time of all events, in milliseconds since the epoch.
+    /// The newest time in the bodies of all events, in milliseconds since the epoch.
     pub newest: Option<Timestamp>,
     /// The mistake that ended the reading early. Only standard input has it: the events before the mistake are
     /// replayed.
@@ -54,7 +54,7 @@ struct Rest {
 pub struct Located {
     /// Id of the event.
     pub id: Box<str>,
-    /// True if the event comes from a provider.
+    /// True if the event comes from Stripe.
     pub is_provider: bool,
     place: EventPlace,
 }
@@ -185,7 +185,7 @@ impl RawInput {
     pub fn located(&self) -> Result<Vec<Located>, BadInput> {
         let located = |decoded: &Decoded, place: EventPlace| Located {
             id: decoded.event.id.as_str().into(),
-            is_provider: matches!(decoded.event.payload, Payload::Provider(_)),
+            is_provider: matches!(decoded.event.payload, Payload::Payment(_)),
             place,
         };
         let first = self.first.iter().enumerate().map(|(at, decoded)| located(decoded, EventPlace::First(at)));

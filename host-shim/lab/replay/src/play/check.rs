@@ -103,7 +103,7 @@ impl<'a> Failures<'a> {
         self.add(0, format!("{} ({}) failed: {reason}", report.event_id, report.kind), String::new());
     }
 
-    /// Checks that a repeated provider event is a duplicate.
+    /// Checks that a repeated Stripe event is a duplicate.
     pub fn repeated(&mut self, line: usize, report: &Report) {
         if report.result.name() != "duplicate" {
             let title = format!("{} repeated: expected duplicate, got {}", report.event_id, report.result.name());

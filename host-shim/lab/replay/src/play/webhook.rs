@@ -1,5 +1,5 @@
-//! Delivers the webhooks of a business's own providers: signs them as the provider would, and sends them through the
-//! usual endpoint.
+//! Delivers the webhooks that a business declares: signs them as their sender would, and passes them through the usual
+//! endpoint.
 
 use extension_contract::Timestamp;
 use host_intake::headers::Headers;

@@ -119,7 +119,7 @@ fn the_hooks_of_the_manifest_are_the_events_that_change_the_state() {
         manifest["hooks"].as_array().expect("a list").iter().map(|hook| hook["event"].as_str().expect("a name"));
     let hooks: BTreeSet<&str> = hooks.collect();
     assert_eq!(hooks, events_that_change_something().into_iter().collect());
-    assert!(declared().provider_kinds.contains(&"customer.subscription.created".to_owned()));
+    assert!(declared().payment_kinds.contains(&"customer.subscription.created".to_owned()));
 }
 
 // covers: SOL-47, SOL-31

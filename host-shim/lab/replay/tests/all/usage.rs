@@ -119,7 +119,7 @@ impl Story {
             attempt: 1,
             actor: Actor::system(),
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Usage(vec![usage]),
         };
         let decoded = Decoded { event, refusal: None, time: None };

@@ -14,14 +14,14 @@ use std::path::Path;
 pub struct BuiltEvent {
     /// The body, with Stripe's indentation.
     pub bytes: Vec<u8>,
-    /// The provider time, in milliseconds since the epoch.
+    /// Stripe's time of the event, in milliseconds since the epoch.
     pub created: i64,
 }
 
 /// The times of an event, in milliseconds since the epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct EventTimes {
-    /// The provider time.
+    /// Stripe's time of the event.
     pub created: i64,
     /// When Stripe made the object.
     pub made: i64,

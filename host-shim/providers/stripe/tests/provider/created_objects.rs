@@ -232,8 +232,8 @@ fn payments_of_an_invoice_and_a_subscription_are_refunded() {
     };
     let rest =
         json!({"subscription": sub["id"], "amount_minor": 4000, "currency": "usd", "reason": "requested_by_customer"});
-    let first = refund("give-back-rest:1", rest);
-    let second = refund("give-back-invoice:1", json!({"invoice": sub["latest_invoice"], "reason": "duplicate"}));
+    let first = refund("refund-rest:1", rest);
+    let second = refund("refund-invoice:1", json!({"invoice": sub["latest_invoice"], "reason": "duplicate"}));
     let of = |id: &str| bench.direct("GET", &format!("/v1/refunds/{id}"), &[]);
     assert_eq!((&of(&first)["amount"], &of(&second)["amount"]), (&json!(4000), &json!(8000)));
     assert_eq!(of(&first)["payment_intent"], of(&second)["payment_intent"]);

@@ -38,7 +38,7 @@ fn declarations() -> Declarations {
         env: None,
         description: String::new(),
     };
-    Declarations { config: vec![enabled], provider_kinds: vec!["invoice.paid".to_owned()], ..Declarations::default() }
+    Declarations { config: vec![enabled], payment_kinds: vec!["invoice.paid".to_owned()], ..Declarations::default() }
 }
 
 struct Case {

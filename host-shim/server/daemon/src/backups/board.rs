@@ -1,4 +1,4 @@
-//! How far are the backups? For each database its newest backup, and the failure of the next one.
+//! Tracks the progress of backups: the newest backup of each database, and the failure of the next one.
 
 use super::schedule::{HOUR_S, Scheduled};
 use host_provider_api::{CallOutcome, ResourceId};

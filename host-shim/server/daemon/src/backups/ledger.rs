@@ -1,5 +1,5 @@
-//! Which backups are made, and which host makes one? All hosts of a database share the table, so that each backup is asked for once,
-//! also after a restart.
+//! Records which backups are made, and which host makes each. All hosts of a database share the table, so each backup
+//! is requested only once, even after a restart.
 
 use super::board::MadeBackup;
 use host_provider_api::ResourceId;

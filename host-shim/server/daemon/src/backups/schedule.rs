@@ -1,7 +1,7 @@
-//! Which databases are to be backed up at regular times, and since when is the next backup of each due?
+//! Lists the databases with regular backups, and determines since when the next backup of each is due.
 //!
-//! The time is divided into slots of `every_hours`. A database has one backup in each slot; the slots of different databases
-//! begin at different hours, so that not all backups are made at the same time.
+//! Time is divided into slots of `every_hours`. A database has one backup in each slot; the slots of different
+//! databases begin at different hours, so that not all backups are made at the same time.
 
 use host_engine::outbox::Recorded;
 use host_provider_api::names::letters;

@@ -1,5 +1,5 @@
-//! Which connected accounts are swept? Each account that the store knows has a mark of its own. An account whose events cannot be
-//! listed keeps its mark and stops no other account.
+//! Sweeps the connected accounts that the store knows. Each account has its own mark. An account whose events cannot be
+//! listed keeps its mark and does not stop the other accounts.
 
 use host_site::sweep::{SweepError, Swept};
 

@@ -1,6 +1,5 @@
-//! What waits for too long? Providers of which no call succeeds, effects that nobody has begun, and payments that no account takes.
-//!
-//! The numbers are read when the metrics are read.
+//! Metrics of what waits too long: providers of which no call succeeds, due effects that nobody starts, and payments
+//! that no account has taken. The numbers are computed when the metrics are read.
 
 use super::SiteLabels;
 use crate::front::HostedSite;

@@ -1,6 +1,7 @@
-//! How long do instances take, how many resources are created, and what do people do by hand?
+//! Metrics of how long instances take, how many resources are created, and what people do by hand.
 //!
-//! Commits only note what has happened. The store is read when the metrics are read, on a thread that answers questions.
+//! Commits only note what has happened. The store is read when the metrics are read, on a thread that answers
+//! questions.
 
 use super::SiteLabels;
 use super::onboarding::Ready;

@@ -153,7 +153,7 @@ fn payload(row: &InboxRow) -> Value {
         return Value::Null;
     }
     match &row.event.payload {
-        Payload::Provider(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+        Payload::Payment(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
         Payload::Command(text) => super::effects::without_secrets(text),
         other => serde_json::to_value(other).unwrap_or_default(),
     }

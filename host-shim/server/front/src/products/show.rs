@@ -1,4 +1,4 @@
-//! How do products, purchases and subscriptions look in the platform's API? Amounts are whole minor units.
+//! JSON form of products, purchases and subscriptions in the platform's API. Amounts are whole minor units.
 
 use extension_contract::{IntervalUnit, Offer, SubscriptionStatus};
 use host_engine::show;

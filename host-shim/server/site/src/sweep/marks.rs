@@ -1,8 +1,8 @@
-//! Up to which time were Stripe's events read? The store has the marks, since what is restored with the events tells which of them
-//! are missing.
+//! Keeps marks of the time up to which Stripe's events were read. The marks are in the store, so that after a restore
+//! they match the events that were restored with them.
 //!
-//! A mark is a kept reply of the account `platform` to a caller that no request has: it is copied and restored with the store, and is
-//! no part of its state.
+//! A mark is a kept reply of the account `platform` to a caller that no request has. It is copied and restored with the
+//! store, but is not part of its state.
 
 use extension_contract::{Account, Reply};
 use host_store::{Applied, Changes, Partition, Read, Store, StoreError, Stored};

@@ -86,7 +86,7 @@ pub(super) fn run(
         attempt: 1,
         actor: caller.actor.clone(),
         reply_to: Some(id.clone()),
-        provider: None,
+        payment: None,
         payload: Payload::Command(payload),
     };
     let reports = app.processor().accept(event.clone(), Vec::new())?;

@@ -1,4 +1,4 @@
-//! The health of the block, for everybody: is it prepared, and does due work wait?
+//! The public health check of the block: whether it is prepared, and whether due work waits.
 
 use super::{Answered, Failed};
 use crate::app::App;

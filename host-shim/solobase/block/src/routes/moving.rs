@@ -5,7 +5,7 @@ use crate::app::{self, BUNDLE, IMPORTING, key};
 use crate::http::{Request, Response};
 use crate::init::{InitError, load_catalog};
 use crate::platform::Platform;
-use host_business::bundle::Bundle;
+use host_engine::bundle::Bundle;
 use host_store::copy::{Cursor, Target, line_of, page, part_of};
 use host_store::{Read, Store};
 use host_store_solobase::SolobaseStore;

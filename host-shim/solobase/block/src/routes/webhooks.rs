@@ -4,8 +4,7 @@ use super::{Answered, Failed};
 use crate::app::{App, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use host_business::bundle::Bundle;
-use host_business::folder::WebhookDecl;
+use host_engine::bundle::{Bundle, OwnWebhook};
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request as Delivery, Taken};
 use host_intake::signature::{SECRET_CHARS_MIN, TOLERANCE_S_DEFAULT, is_short};
@@ -55,8 +54,8 @@ pub(crate) fn own_secrets(text: &str) -> Result<BTreeMap<String, String>, String
 ///
 /// # Errors
 /// Fails with a text without a secret.
-pub(crate) fn own_key(own: &WebhookDecl, secrets: &BTreeMap<String, String>) -> Result<Key, String> {
-    let WebhookDecl { webhook, secret, .. } = own;
+pub(crate) fn own_key(own: &OwnWebhook, secrets: &BTreeMap<String, String>) -> Result<Key, String> {
+    let OwnWebhook { webhook, secret } = own;
     let given = secrets.get(secret).ok_or_else(|| format!("has no `{secret}`, for the webhook `{}`", webhook.name))?;
     Key::new(&webhook.scheme, given).map_err(|error| format!("`{secret}`: {error}"))
 }
@@ -73,7 +72,7 @@ fn endpoints(platform: &Platform<'_>, app: &App, name: &str) -> Result<Endpoints
         endpoints.stripe = secrets(&read(platform, STRIPE_SECRET)?, *livemode).ok();
         return Ok(endpoints);
     }
-    if let Some(own) = app.own.webhooks.iter().find(|own| own.webhook.name == name)
+    if let Some(own) = app.bundle.webhooks.iter().find(|own| own.webhook.name == name)
         && let Ok(key) = own_secrets(&read(platform, WEBHOOK_SECRETS)?).and_then(|secrets| own_key(own, &secrets))
     {
         endpoints.webhooks.push((own.webhook.clone(), key));

@@ -156,7 +156,7 @@ pub fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts, with the provider events of each part shuffled.
+/// The parts, with the Stripe events of each part shuffled.
 pub fn shuffled(parts: &[Part], random: &mut Random) -> Vec<Part> {
     let mut parts = parts.to_vec();
     parts.iter_mut().for_each(|part| random.shuffle(&mut part.events));

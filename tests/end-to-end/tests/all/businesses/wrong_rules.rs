@@ -68,7 +68,7 @@ fn without(event: Event, drops: impl Fn(&Event) -> bool) -> Event {
 
 fn body(event: &Event) -> Value {
     match &event.payload {
-        Payload::Provider(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+        Payload::Payment(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
         _ => Value::Null,
     }
 }
@@ -122,7 +122,7 @@ fn a_coupon_that_is_not_counted_is_found() {
         }
         session["amount_total"] = session["amount_subtotal"].clone();
         session["total_details"]["amount_discount"] = 0.into();
-        Event { payload: Payload::Provider(body.to_string().into_bytes()), ..event }
+        Event { payload: Payload::Payment(body.to_string().into_bytes()), ..event }
     };
     is_found("podcasts", Wrong { event, ..RIGHT }, "cash");
 }

@@ -1,4 +1,4 @@
-//! Tests that provider events between two commands lead to the same state in any order.
+//! Tests that Stripe events between two commands lead to the same state in any order.
 
 use super::support::{cases, judged, played, report_failure, same_state};
 use end_to_end::judged::judge_end;
@@ -161,7 +161,7 @@ proptest! {
     }
 }
 
-/// Joins the provider events between two commands to one part, at the latest of their times, so that a late event of
+/// Joins the Stripe events between two commands to one part, at the latest of their times, so that a late event of
 /// one move can arrive after an event of the next move.
 fn between_commands(parts: &[Part]) -> Vec<Part> {
     let mut merged: Vec<Part> = Vec::new();

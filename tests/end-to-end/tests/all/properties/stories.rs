@@ -11,7 +11,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
 
-/// If the events of a story arrive in order and on time, no event fails or waits at the end, no provider event is
+/// If the events of a story arrive in order and on time, no event fails or waits at the end, no Stripe event is
 /// rejected, and the oracle agrees. Together the stories reach all outcomes.
 #[test]
 fn stories_are_valid_and_reach_all_outcomes() {

@@ -39,7 +39,7 @@ fn a_grace_timer_after_the_payment_changes_nothing() {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Timer(Delivery {
             sender: account.clone(),
             key: format!("grace:sub_1:{due}"),

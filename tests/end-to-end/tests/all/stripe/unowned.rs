@@ -1,4 +1,4 @@
-//! Paid sessions that no account holds: when does an operator hear of them?
+//! Tests when an operator is alerted to a paid session that no account holds.
 
 use super::story_bytes;
 use end_to_end::world::{Setup, World};

@@ -84,7 +84,7 @@ impl Story {
             attempt: 1,
             actor: Actor { kind: kind_of_actor, subject: "A".to_owned(), roles: Vec::new() },
             reply_to: None,
-            provider: None,
+            payment: None,
             payload,
         };
         let reports = self.world.accept(event).expect("the store has no fault");

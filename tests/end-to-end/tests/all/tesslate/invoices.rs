@@ -85,7 +85,7 @@ fn measure(world: &mut World, who: &str, id: String, batch: Vec<Usage>) {
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
+        payment: None,
         payload: Payload::Usage(batch),
     };
     let reports = world.accept(event).expect("the store has no fault");

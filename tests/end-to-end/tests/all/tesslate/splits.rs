@@ -146,7 +146,7 @@ impl Story {
             attempt: 1,
             actor: Actor { kind: ActorKind::User, subject: "A".to_owned(), roles: Vec::new() },
             reply_to: None,
-            provider: None,
+            payment: None,
             payload: Payload::Command(json!({"product_id": format!("prod_{sold}")}).to_string()),
         };
         let reports = self.world.accept(event).expect("the store has no fault");

@@ -88,7 +88,7 @@ fn command(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event
         attempt: 1,
         actor: actor.clone(),
         reply_to: None,
-        provider: None,
+        payment: None,
         // The payload need not be valid, because the test checks only the permission.
         payload: Payload::Command(r#"{"id": "nothing", "unknown_member": 1}"#.to_owned()),
     }

@@ -117,7 +117,7 @@ fn a_signed_body_is_stored_unchanged_and_its_repetition_has_no_effects() {
     let kept = rows(&serving);
     let payloads: Vec<_> =
         kept[before..].iter().filter(|row| row.event.id == "evt_1").map(|row| &row.event.payload).collect();
-    assert!(payloads == [&Payload::Provider(body.clone())], "the exact bytes, once");
+    assert!(payloads == [&Payload::Payment(body.clone())], "the exact bytes, once");
     let called = serving.called();
     let again = serving.stripe_signed(Some(&signature), &body);
     assert_eq!(answered(&again), (200, "duplicate"));

@@ -67,7 +67,7 @@ fn row(outbox: &Outbox, source: &str, id: &str) -> InboxRow {
 
 fn has_canary(row: &InboxRow) -> bool {
     let payload = match &row.event.payload {
-        extension_contract::Payload::Provider(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        extension_contract::Payload::Payment(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => format!("{other:?}"),
     };
     payload.contains(CANARY) || String::from_utf8_lossy(&row.raw).contains(CANARY)
@@ -114,7 +114,7 @@ fn a_repeated_event_of_an_erased_account_is_a_duplicate() {
     let again = outbox.accept(webhook("e1", T0 + 1, body()), Vec::new()).unwrap();
     assert_eq!((lines(&again), again[0].alert), (vec!["e1: duplicate(e1)".to_owned()], false));
     let mut other = webhook("e1", T0 + 1, body());
-    other.payload = extension_contract::Payload::Provider(b"{\"data\":{\"object\":{}}}".to_vec());
+    other.payload = extension_contract::Payload::Payment(b"{\"data\":{\"object\":{}}}".to_vec());
     assert!(!outbox.accept(other, Vec::new()).unwrap()[0].alert, "nothing is left to conflict with");
 
     // The same mail is requested again, but not sent again.

@@ -219,7 +219,7 @@ fn the_result_of_a_retrieve_has_the_providers_time_and_wakes_waiting_events() {
     let reports = outbox.run_until_quiet(T0 + 100).unwrap();
     assert_eq!(lines(&reports), ["toys/test/user:a/get@1: applied", "later c2: applied"]);
     let row = outbox.processor().store().inbox(reports[0].seq).unwrap().unwrap();
-    let facts = row.event.provider.unwrap();
+    let facts = row.event.payment.unwrap();
     assert_eq!((facts.time, facts.api_version.as_deref()), (Some(T0 + 77), Some("2025-03-31.basil")));
     assert_eq!(facts.connected_account.as_deref(), Some("acct_9"));
 }

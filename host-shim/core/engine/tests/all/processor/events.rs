@@ -31,7 +31,7 @@ fn event(id: &str, source: &str, kind: &str, at: Timestamp, account: Option<Acco
         attempt: 1,
         actor: Actor::system(),
         reply_to: None,
-        provider: None,
+        payment: None,
         payload,
     }
 }
@@ -45,8 +45,8 @@ pub fn command(id: &str, account: &str, at: Timestamp, value: Value) -> Event {
 /// Creates an event of the provider, without an account.
 pub fn webhook(id: &str, at: Timestamp, value: Value) -> Event {
     let body = serde_json::to_vec(&story(value)).unwrap();
-    let mut event = event(id, "stripe", "thing.happened", at, None, Payload::Provider(body));
-    event.provider = Some(ProviderFacts { provider: "stripe".into(), time: Some(at), ..ProviderFacts::default() });
+    let mut event = event(id, "stripe", "thing.happened", at, None, Payload::Payment(body));
+    event.payment = Some(PaymentFacts { source: "stripe".into(), time: Some(at), ..PaymentFacts::default() });
     event
 }
 

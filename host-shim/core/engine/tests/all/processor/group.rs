@@ -186,7 +186,7 @@ fn a_thin_event_whose_snapshot_event_is_stored_meanwhile_is_a_duplicate() {
     processor.accept(command("c1", "a", T0, json!({"take": ["customer:1"]})), Vec::new()).unwrap();
     let mut decider = Decider::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
     let mut thin = webhook("thin", T0, json!({"keys": ["customer:1"]}));
-    let facts = thin.provider.get_or_insert_default();
+    let facts = thin.payment.get_or_insert_default();
     facts.snapshot_event = Some("w1".to_owned());
     let ahead = decider.decide([&mut thin]).remove(0);
     processor.accept(webhook("w1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();

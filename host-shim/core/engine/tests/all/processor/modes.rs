@@ -1,8 +1,8 @@
-//! Tests of modes and kinds: which events are decided without a call of the extension?
+//! Tests of modes and kinds: which events are decided without calling the extension.
 
 use super::events::{T0, webhook};
 use super::{accept, business, processor, toy::ToyRunner};
-use extension_contract::{Account, Event, ProviderFacts};
+use extension_contract::{Account, Event, PaymentFacts};
 use host_engine::processor::{Business, Processor};
 use host_store::MemoryStore;
 use serde_json::json;
@@ -10,11 +10,11 @@ use serde_json::json;
 fn of(id: &str, livemode: Option<bool>, secret: Option<&str>, connected: Option<&str>) -> Event {
     let mut event = webhook(id, T0, json!({"account": "platform"}));
     event.livemode = livemode;
-    event.provider = Some(ProviderFacts {
-        provider: "stripe".into(),
+    event.payment = Some(PaymentFacts {
+        source: "stripe".into(),
         matched_secret: secret.map(str::to_owned),
         connected_account: connected.map(str::to_owned),
-        ..ProviderFacts::default()
+        ..PaymentFacts::default()
     });
     event
 }

@@ -1,4 +1,4 @@
-//! Tests of the manifest: which decisions does it refuse, and which events does it keep from the extension?
+//! Tests of the manifest: which decisions it refuses, and which events it keeps from the extension.
 
 use super::events::{T0, command, product, product_event, user, webhook};
 use super::toy::ToyRunner;
@@ -83,7 +83,7 @@ fn effects_of_providers_need_a_permission_and_effects_of_the_host_do_not() {
     let timer = json!({"kind": "timer.at", "key": "t", "not_before": T0 + 1});
     let message = json!({"kind": "account.send", "key": "m", "to": "user:b"});
     let erase = json!({"kind": "account.erase", "key": "x"});
-    let of_provider = json!({"kind": "provider.event", "key": "p",
+    let of_provider = json!({"kind": "payment.event", "key": "p",
         "payload": {"id": "evt_1", "type": "thing.happened", "date_ms": T0, "object": {}}});
     for ask in [timer, message, erase, of_provider] {
         let event = play(json!({"ask": [ask]}));

@@ -1,9 +1,9 @@
-//! Tests of placement: to which account does an event belong?
+//! Tests of placement: to which account an event belongs.
 
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::FUEL;
 use super::{accept, processor};
-use extension_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
+use extension_contract::{Account, Outcome, Payload, PaymentFacts, Refusal};
 use host_engine::processor::{Disposition, Report, WAIT_MAX_MS};
 use host_store::InboxState;
 use serde_json::json;
@@ -17,7 +17,7 @@ fn a_command_runs_in_the_account_that_it_names() {
 }
 
 #[test]
-fn a_provider_event_goes_to_the_holder_of_its_claim() {
+fn a_payment_event_goes_to_the_holder_of_its_claim() {
     let mut processor = processor();
     accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["customer:1"]}))]);
     let reports = processor
@@ -62,11 +62,11 @@ fn keys_held_by_two_accounts_are_rejected_as_inconsistent() {
 }
 
 #[test]
-fn metadata_places_only_events_of_our_own_provider_account() {
+fn metadata_places_only_events_of_our_own_stripe_account() {
     let mut processor = processor();
     let of_ours = webhook("e1", T0, json!({"keys": ["customer:1"], "account": "user:a", "take": ["customer:1"]}));
     let mut of_connected = webhook("e2", T0, json!({"keys": ["customer:2"], "account": "user:a"}));
-    of_connected.provider = Some(ProviderFacts { connected_account: Some("acct_9".into()), ..Default::default() });
+    of_connected.payment = Some(PaymentFacts { connected_account: Some("acct_9".into()), ..Default::default() });
     let reports = accept(&mut processor, vec![of_ours, of_connected]);
     assert_eq!(reports, ["e1: applied", "e2: deferred(claim(customer:2))"]);
     let placed = processor.accept(webhook("e3", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
@@ -77,7 +77,7 @@ fn metadata_places_only_events_of_our_own_provider_account() {
 fn a_connected_account_has_claims_of_its_own() {
     let mut processor = processor();
     let mut connected = webhook("e1", T0, json!({"keys": ["customer:1"]}));
-    connected.provider = Some(ProviderFacts { connected_account: Some("acct_9".into()), ..Default::default() });
+    connected.payment = Some(PaymentFacts { connected_account: Some("acct_9".into()), ..Default::default() });
     let lines = accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["customer:1"]})), connected]);
     assert_eq!(lines[1], "e1: deferred(claim(customer:1))");
 }
@@ -144,7 +144,7 @@ fn an_invalid_account_name_is_rejected_and_is_not_the_platform() {
     for (n, id) in [&*"u".repeat(256), "a\0b", "a\nb"].into_iter().enumerate() {
         let named = json!({"keys": ["customer:1"], "account": format!("user:{id}"), "take": ["customer:1"]});
         let mut event = webhook(&format!("e{n}"), T0, json!({}));
-        event.payload = Payload::Provider(named.to_string().into_bytes());
+        event.payload = Payload::Payment(named.to_string().into_bytes());
         let reports = processor.accept(event, Vec::new()).unwrap();
         let refusal = Refusal::Malformed("/data/object/metadata".into());
         assert_eq!(reports[0].result, Disposition::Outcome(Outcome::Rejected(refusal)), "{id:?}");
@@ -159,7 +159,7 @@ fn an_invalid_account_name_is_rejected_and_is_not_the_platform() {
 fn an_unreadable_body_is_passed_to_the_extension() {
     let mut processor = processor();
     let mut broken = webhook("e1", T0, json!({}));
-    broken.payload = Payload::Provider(vec![0xff, b'{']);
+    broken.payload = Payload::Payment(vec![0xff, b'{']);
     let reports = processor.accept(broken, Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["e1: rejected(malformed)"]);
     assert!(reports[0].alert, "the event has no caller");

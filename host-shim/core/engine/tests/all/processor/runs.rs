@@ -77,7 +77,7 @@ fn a_redrive_keeps_a_refusal_of_the_intake() {
     assert_eq!(lines(&processor.accept(event(), Vec::new()).unwrap()), ["e1: duplicate(e1)"]);
     let row = processor.store().inbox(refused[0].seq).unwrap().unwrap();
     assert_eq!((row.state, row.raw), (InboxState::Done, b"raw".to_vec()));
-    assert!(matches!(row.event.payload, Payload::Provider(_)));
+    assert!(matches!(row.event.payload, Payload::Payment(_)));
     assert_eq!(runs(&processor, 1).len(), 1, "nothing ran");
 }
 

@@ -10,7 +10,7 @@ use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The script of one decision: the body of provider events, the payload of commands, timers and messages.
+/// The script of one decision: the body of Stripe events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Story {
@@ -283,7 +283,7 @@ fn effect(ask: &Ask) -> Effect {
 
 fn story_of(event: &Event) -> Option<Story> {
     let text = match &event.payload {
-        Payload::Provider(body) => std::str::from_utf8(body).ok()?,
+        Payload::Payment(body) => std::str::from_utf8(body).ok()?,
         Payload::Command(json) => json,
         Payload::Timer(delivery) | Payload::Message(delivery) => &delivery.payload,
         _ => return Some(Story::default()),
@@ -306,7 +306,7 @@ impl Extension for Toy {
             data_version: self.data_version,
             product_types: Vec::new(),
             collections: vec![COLLECTION.into()],
-            provider_kinds: vec!["thing.happened".into()],
+            payment_kinds: vec!["thing.happened".into()],
             commands: Vec::new(),
             effects: effects.map(decl).to_vec(),
             config: Vec::new(),

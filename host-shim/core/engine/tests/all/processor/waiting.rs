@@ -2,7 +2,7 @@
 
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
-use extension_contract::{Outcome, ProviderFacts, Refusal};
+use extension_contract::{Outcome, PaymentFacts, Refusal};
 use host_engine::processor::{Disposition, Processor, WAIT_MAX_MS};
 use host_store::InboxState;
 use serde_json::json;
@@ -221,7 +221,7 @@ fn the_limit_of_a_connected_account_evicts_only_its_own_events() {
     processor.set_parked_connected_max(2);
     let park = |id: &str, mark: &str, connected: Option<&str>| {
         let mut event = webhook(id, T0, json!({"keys": [id], "mark": mark}));
-        event.provider = Some(ProviderFacts { connected_account: connected.map(str::to_owned), ..Default::default() });
+        event.payment = Some(PaymentFacts { connected_account: connected.map(str::to_owned), ..Default::default() });
         event
     };
     let lines = accept(

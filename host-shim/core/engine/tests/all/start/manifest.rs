@@ -52,7 +52,7 @@ fn a_component_is_checked_by_its_imports() {
     let loaded = LoadedComponent::load_quickly(&bytes, CallLimits::default(), None).unwrap();
     let runner = || Box::new(loaded.runner(Mode::Reused));
     let found = problems("name: hostile\npermissions: [{name: products.read}, {name: effects.enqueue}]\n", runner());
-    assert_eq!(found, ["it imports `solobase:products/claims@0.2.0`, which needs the permission `claims.take`"]);
+    assert_eq!(found, ["it imports `solobase:products/claims@0.2.0-dev`, which needs the permission `claims.take`"]);
     let all = "name: hostile\npermissions: [{name: products.read}, {name: claims.take}, {name: effects.enqueue}]\n";
     // The effect `lamp.ensure` of the business is not in the manifest.
     assert!(start(&format!("{all}effects: [mail.send]\n"), runner()).is_ok());

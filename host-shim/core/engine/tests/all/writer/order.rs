@@ -115,7 +115,7 @@ fn events_that_other_threads_decide_are_each_committed_once() {
         let answers = answers.clone();
         let event = decoded(command(&format!("c{n}"), &format!("u{}", n % 7), T0, doing));
         let answer = Box::new(move |answer| answers.send(answer).unwrap());
-        deciders.try_accept_then(Turn::Provider, event, Vec::new(), answer).unwrap();
+        deciders.try_accept_then(Turn::Webhook, event, Vec::new(), answer).unwrap();
     }
     // The events that wait now are passed on before the threads end.
     deciders.stop();

@@ -60,7 +60,7 @@ fn usage(attributes: Vec<(String, String)>) -> Payload {
 fn payloads() -> Vec<(Payload, Payload)> {
     let none = || "{}".to_owned();
     vec![
-        (Payload::Provider(json().into_bytes()), Payload::Provider(b"{}".to_vec())),
+        (Payload::Payment(json().into_bytes()), Payload::Payment(b"{}".to_vec())),
         (Payload::Command(json()), Payload::Command(none())),
         (change(None, Some(product(CANARY, json()))), change(None, Some(product("", none())))),
         (change(Some(product(CANARY, json())), None), change(Some(product("", none())), None)),

@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, IgnoreReason, Outcome,
-    Payload, ProductChange, ProviderFacts, Refusal, Usage,
+    Payload, PaymentFacts, ProductChange, Refusal, Usage,
 };
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ pub fn every_payload_is_read_as_it_was_written(open: Open<'_>) {
         attributes: vec![("model".into(), "large".into())],
     };
     let payloads = [
-        Payload::Provider(vec![0xff, 0x00, b'{']),
+        Payload::Payment(vec![0xff, 0x00, b'{']),
         Payload::Product(Box::new(ProductChange { before: None, after: Some(product) })),
         Payload::Command("{ \"spaces\" : \"stay\" }".into()),
         Payload::Usage(vec![usage]),
@@ -118,11 +118,11 @@ pub fn every_payload_is_read_as_it_was_written(open: Open<'_>) {
         Arc::make_mut(&mut new.event).reply_to = Some("caller".into());
         Arc::make_mut(&mut new.event).livemode = None;
         Arc::make_mut(&mut new.event).attempt = 2;
-        Arc::make_mut(&mut new.event).provider = Some(ProviderFacts {
-            provider: "stripe".into(),
+        Arc::make_mut(&mut new.event).payment = Some(PaymentFacts {
+            source: "stripe".into(),
             time: Some(5),
             connected_account: Some("acct_1".into()),
-            ..ProviderFacts::default()
+            ..PaymentFacts::default()
         });
         new.raw = Arc::new(if at == 2 { b"{ \"spaces\" : \"stay\" }".to_vec() } else { vec![at as u8; at] });
         let seq = accept(&mut *store, new.clone());

@@ -1,5 +1,5 @@
-//! Fetches objects from the payment provider, each under one effect key, with a generation that rises after each final
-//! failure. After three failures the operators are notified; redelivering the event fetches again.
+//! Retrieves objects from Stripe, each under one effect key, with a generation that rises after each final failure.
+//! After three failures the operators are notified; redelivering the event retrieves again.
 
 use crate::desk::Desk;
 use crate::model::correlation::Correlation;
@@ -16,23 +16,23 @@ use serde_json::{Value, json};
 /// Number of consecutive failures after which the operators are notified instead of another attempt.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// Fetches the current state of an object; the event is deferred until the result arrives.
-pub(crate) fn fetch_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
-    fetch_again(desk, object, id, at, KnownSnapshots::default())
+/// Retrieves the current state of an object; the event is deferred until the result arrives.
+pub(crate) fn retrieve_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
+    retrieve_again(desk, object, id, at, KnownSnapshots::default())
 }
 
-/// The known snapshots of an object at the time of a fetch.
+/// The known snapshots of an object at the time of a retrieval.
 #[derive(Default)]
 pub(crate) struct KnownSnapshots {
-    /// Ids of the events that delivered the snapshots; the fetched snapshot is newer.
+    /// Ids of the events that delivered the snapshots; the retrieved snapshot is newer.
     pub events: Vec<String>,
-    /// Number of snapshots of the same second if a fetched snapshot is among them, and otherwise 0. It distinguishes
-    /// the keys of repeated fetches.
+    /// Number of snapshots of the same second if a retrieved snapshot is among them, and otherwise 0. It distinguishes
+    /// the keys of repeated retrievals.
     pub views: usize,
 }
 
-/// Like [`fetch_snapshot`], for an object with known snapshots.
-pub(crate) fn fetch_again(
+/// Like [`retrieve_snapshot`], for an object with known snapshots.
+pub(crate) fn retrieve_again(
     desk: &mut Desk<'_>,
     object: &str,
     id: &str,
@@ -40,18 +40,24 @@ pub(crate) fn fetch_again(
     known: KnownSnapshots,
 ) -> Ruled<Outcome> {
     let key = EffectKey::Retrieve { object: id.to_owned(), because: at, views: known.views };
-    fetch(desk, &key, id, &json!({"object": object, "id": id}), known.events)?;
+    retrieve(desk, &key, id, &json!({"object": object, "id": id}), known.events)?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 
-/// Fetches an object. The request has no effect if the same fetch is open.
-pub(crate) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
-    fetch_for(desk, key, payload, &Correlation::Retrieve { object: id.to_owned(), known })
+/// Retrieves an object. The request has no effect if the same retrieval is open.
+pub(crate) fn retrieve(
+    desk: &mut Desk<'_>,
+    key: &EffectKey,
+    id: &str,
+    payload: &Value,
+    known: Vec<String>,
+) -> Ruled<()> {
+    retrieve_for(desk, key, payload, &Correlation::Retrieve { object: id.to_owned(), known })
 }
 
-/// Fetches an object with a given correlation. The request has no effect if the same fetch is open. After each third
+/// Retrieves an object with a given correlation. The request has no effect if the same retrieval is open. After each third
 /// failure, notifies the operators instead.
-pub(crate) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Correlation) -> Ruled<()> {
+pub(crate) fn retrieve_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Correlation) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
     // Each waiting event gives up separately, so that two events do not retry in turn without end.
@@ -77,15 +83,15 @@ fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
 
 /// The result of a `stripe.retrieve`.
 #[derive(Deserialize)]
-pub(crate) struct FetchResult<'a> {
-    /// The date of the provider's response, in milliseconds since the Unix epoch.
+pub(crate) struct RetrieveResult<'a> {
+    /// The date of Stripe's response, in milliseconds since the Unix epoch.
     pub date_ms: i64,
     #[serde(borrow)]
     pub object: Raw<'a>,
 }
 
-/// Returns the result of a fetch. After a final failure it counts the failure and returns `None`.
-pub(crate) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<FetchResult<'r>>> {
+/// Returns the result of a retrieval. After a final failure it counts the failure and returns `None`.
+pub(crate) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<RetrieveResult<'r>>> {
     let Ok(answer) = &report.answer else {
         let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
         desk.account.record_fact(&failed.to_string())?;
