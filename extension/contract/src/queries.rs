@@ -1,7 +1,7 @@
 //! Queries: their arguments and results. A query runs in a read-only transaction of its account.
 
 use crate::products::{Price, Product, ProductValues};
-use crate::types::{Account, Actor, ActorKind, Json, Timestamp};
+use crate::types::{Account, Actor, ActorKind, Json, Page, Timestamp};
 
 /// A proposed product, to be validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,48 @@ pub struct Question {
     pub actor: Actor,
     /// Time of the query. Determines the current billing period, and whether a grace period has ended.
     pub at: Timestamp,
+}
+
+/// A query, with the arguments that only it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// The products on sale, in display order.
+    Catalog,
+    /// The account's entitlements.
+    Entitlements,
+    /// Usage from `start` until before `end`.
+    Usage {
+        /// Begin of the period.
+        start: Timestamp,
+        /// End of the period.
+        end: Timestamp,
+    },
+    /// The balances of the account's ledgers.
+    Balances,
+    /// A page of the entries of a kind, for example `invoices`; with a filter, only entries with this status.
+    List {
+        /// Kind of the entries.
+        kind: String,
+        /// Status of the entries.
+        filter: Option<String>,
+        /// The page.
+        page: Page,
+    },
+}
+
+/// The answer to the [`Query`] of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Products on sale.
+    Catalog(Vec<Offer>),
+    /// Entitlements.
+    Entitlements(Vec<Entitlement>),
+    /// Usage.
+    Usage(Vec<UsageTotal>),
+    /// Balances.
+    Balances(Vec<Balance>),
+    /// Entries of a list.
+    List(Vec<Listed>),
 }
 
 /// A product on sale.

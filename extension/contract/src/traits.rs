@@ -3,7 +3,7 @@
 use crate::events::{Decision, Event, Fallible, Placement};
 use crate::manifest::Declarations;
 use crate::products::{Product, ProductValues};
-use crate::queries::{Balance, Candidate, Entitlement, Listed, Offer, Question, UsageTotal};
+use crate::queries::{Answer, Balance, Candidate, Entitlement, Listed, Offer, Query, Question, UsageTotal};
 use crate::records::{ClaimState, LogLevel};
 use crate::rows::{CatalogKey, CatalogQuery, CatalogRow, Opened, RowKey, Selection, StoredRow};
 use crate::types::{Page, Problem, StoreError, Timestamp};
@@ -83,4 +83,16 @@ pub trait Extension {
         filter: Option<&str>,
         page: &Page,
     ) -> Result<Vec<Listed>, Problem>;
+    /// Calls the function of a query.
+    fn query(&self, host: &mut dyn Imports, question: &Question, query: &Query) -> Result<Answer, Problem> {
+        Ok(match query {
+            Query::Catalog => Answer::Catalog(self.catalog(host, question)?),
+            Query::Entitlements => Answer::Entitlements(self.entitlements(host, question)?),
+            Query::Usage { start, end } => Answer::Usage(self.usage(host, question, *start, *end)?),
+            Query::Balances => Answer::Balances(self.balances(host, question)?),
+            Query::List { kind, filter, page } => {
+                Answer::List(self.list(host, question, kind, filter.as_deref(), page)?)
+            }
+        })
+    }
 }

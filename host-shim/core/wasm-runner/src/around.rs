@@ -2,10 +2,7 @@
 //! all other calls.
 
 use crate::runner::{Ran, Runner, SharedImports};
-use extension_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
-};
+use extension_contract::{Answer, Candidate, Decision, Declarations, Event, Problem, ProductValues, Query, Question};
 
 /// The function that replaces the inner runner's `handle`. It may call the inner runner.
 type Handle = dyn FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send;
@@ -47,36 +44,7 @@ impl Runner for Around {
         (self.handle)(&mut *self.inner, imports, event)
     }
 
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(imports, question)
-    }
-
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(imports, question)
-    }
-
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(imports, question, start, end)
-    }
-
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(imports, question)
-    }
-
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.inner.list(imports, question, kind, filter, page)
+    fn query(&mut self, imports: &SharedImports, question: &Question, query: &Query) -> Ran<Result<Answer, Problem>> {
+        self.inner.query(imports, question, query)
     }
 }

@@ -5,8 +5,7 @@ mod counted;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use counted::CountingImports;
 use extension_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Imports, Listed, Offer, Page, Problem,
-    ProductValues, Question, Timestamp, UsageTotal,
+    Answer, Candidate, Decision, Declarations, Event, Extension, Imports, Problem, ProductValues, Query, Question,
 };
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -60,36 +59,7 @@ impl Runner for NativeRunner {
         Ok((decision.map_err(RunError::Failure)?, used))
     }
 
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        Ok(counted(imports, |imports| self.extension.catalog(imports, question)))
-    }
-
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        Ok(counted(imports, |imports| self.extension.entitlements(imports, question)))
-    }
-
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        Ok(counted(imports, |imports| self.extension.usage(imports, question, start, end)))
-    }
-
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        Ok(counted(imports, |imports| self.extension.balances(imports, question)))
-    }
-
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        Ok(counted(imports, |imports| self.extension.list(imports, question, kind, filter, page)))
+    fn query(&mut self, imports: &SharedImports, question: &Question, query: &Query) -> Ran<Result<Answer, Problem>> {
+        Ok(counted(imports, |imports| self.extension.query(imports, question, query)))
     }
 }

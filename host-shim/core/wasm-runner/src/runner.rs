@@ -1,8 +1,7 @@
 //! The trait `Runner`, by which the host calls an extension: a native library, or a component in wasmtime.
 
 use extension_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem,
-    ProductValues, Question, Timestamp, UsageTotal,
+    Answer, Candidate, Decision, Declarations, Event, Imports, Problem, ProductValues, Query, Question,
 };
 use std::sync::{Arc, Mutex};
 
@@ -98,27 +97,6 @@ pub trait Runner: Send {
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>>;
     /// Calls `events.handle`.
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision>;
-    /// Calls `queries.catalog`.
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>>;
-    /// Calls `queries.entitlements`.
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>>;
-    /// Calls `queries.usage`.
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>>;
-    /// Calls `queries.balances`.
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>>;
-    /// Calls `queries.list`.
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>>;
+    /// Calls the function of `queries` for a query. The answer has the variant of the query.
+    fn query(&mut self, imports: &SharedImports, question: &Question, query: &Query) -> Ran<Result<Answer, Problem>>;
 }

@@ -1,8 +1,7 @@
 //! Counts the fuel of each call of a component, and labels the stack samples of the call with a heading.
 
 use extension_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
-    ProductValues, Question, Timestamp, UsageTotal,
+    Answer, Candidate, Decision, Declarations, Event, Payload, Problem, ProductValues, Query, Question,
 };
 use host_engine::catalog::is_load_at_start;
 use host_wasm_runner::runner::{Ran, Runner, SharedImports};
@@ -122,37 +121,8 @@ impl Runner for Metered {
         self.meter.call(QUESTIONS, || self.inner.validate(imports, candidate))
     }
 
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.meter.call(QUESTIONS, || self.inner.catalog(imports, question))
-    }
-
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.meter.call(QUESTIONS, || self.inner.entitlements(imports, question))
-    }
-
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.meter.call(QUESTIONS, || self.inner.usage(imports, question, start, end))
-    }
-
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.meter.call(QUESTIONS, || self.inner.balances(imports, question))
-    }
-
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.meter.call(QUESTIONS, || self.inner.list(imports, question, kind, filter, page))
+    fn query(&mut self, imports: &SharedImports, question: &Question, query: &Query) -> Ran<Result<Answer, Problem>> {
+        self.meter.call(QUESTIONS, || self.inner.query(imports, question, query))
     }
 }
 

@@ -5,8 +5,8 @@ use super::decide::Deciding;
 use super::lendable::Lendable;
 use crate::snapshot::{Access, Context, Snapshot, Trace};
 use extension_contract::{
-    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, PAGE_ROWS_MAX, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
+    Account, Answer, Balance, Candidate, Entitlement, Failure, Listed, Offer, PAGE_ROWS_MAX, Page, Problem,
+    ProductValues, Query, Question, Timestamp, UsageTotal,
 };
 use host_store::{ConfigError, Declared, Partition, Read, Reader, StoreError, Stored};
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
@@ -29,6 +29,16 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Refused(refusal) => refusal.to_string(),
         Problem::Failed(failure) => failure.to_string(),
     }
+}
+
+/// Asks a query, and returns the list in its answer.
+macro_rules! answer_of {
+    ($questions:expr, $question:expr, $kind:ident, $query:expr) => {
+        match $questions.query($question, &$query)? {
+            Answer::$kind(list) => Ok(list),
+            other => Err(other_answer(&other)),
+        }
+    };
 }
 
 /// Questions about an account or the catalog. They are answered from a snapshot; nothing is written.
@@ -58,7 +68,7 @@ pub trait Questions {
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
     fn ask_catalog(&mut self, question: &Question) -> Result<Vec<Offer>, AskError> {
-        self.ask_about(question, |runner, imports| runner.catalog(imports, question))
+        answer_of!(self, question, Catalog, Query::Catalog)
     }
 
     /// Returns the account's entitlements.
@@ -66,7 +76,7 @@ pub trait Questions {
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
     fn ask_entitlements(&mut self, question: &Question) -> Result<Vec<Entitlement>, AskError> {
-        self.ask_about(question, |runner, imports| runner.entitlements(imports, question))
+        answer_of!(self, question, Entitlements, Query::Entitlements)
     }
 
     /// Returns usage from `start` until before `end`, both in milliseconds.
@@ -79,7 +89,7 @@ pub trait Questions {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, AskError> {
-        self.ask_about(question, |runner, imports| runner.usage(imports, question, start, end))
+        answer_of!(self, question, Usage, Query::Usage { start, end })
     }
 
     /// Returns the balances of the account's ledgers.
@@ -87,7 +97,7 @@ pub trait Questions {
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
     fn ask_balances(&mut self, question: &Question) -> Result<Vec<Balance>, AskError> {
-        self.ask_about(question, |runner, imports| runner.balances(imports, question))
+        answer_of!(self, question, Balances, Query::Balances)
     }
 
     /// Returns a page of a list, by its kind.
@@ -101,7 +111,8 @@ pub trait Questions {
         filter: Option<&str>,
         page: &Page,
     ) -> Result<Vec<Listed>, AskError> {
-        self.ask_about(question, |runner, imports| runner.list(imports, question, kind, filter, page))
+        let (kind, filter, page) = (kind.to_owned(), filter.map(str::to_owned), page.clone());
+        answer_of!(self, question, List, Query::List { kind, filter, page })
     }
 
     /// Returns the entries of a list up to about `at_most`, and whether these are all.
@@ -127,17 +138,20 @@ pub trait Questions {
         }
     }
 
-    /// Calls the extension for the question's account and time.
+    /// Asks a query about the question's account, at its time.
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    fn ask_about<T>(
-        &mut self,
-        question: &Question,
-        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
-    ) -> Result<T, AskError> {
-        self.ask(question.account.clone(), question.at, Access::Account, body)
+    fn query(&mut self, question: &Question, query: &Query) -> Result<Answer, AskError> {
+        self.ask(question.account.clone(), question.at, Access::Account, |runner, imports| {
+            runner.query(imports, question, query)
+        })
     }
+}
+
+fn other_answer(answer: &Answer) -> AskError {
+    let problem = format!("expected the answer to the query, got one to another: {answer:?}");
+    RunError::BadValue { what: "answer".to_owned(), problem }.into()
 }
 
 impl Questions for Processor {

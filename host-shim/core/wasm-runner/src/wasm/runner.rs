@@ -8,8 +8,7 @@ use super::{CallLimits, LoadError, LoadedComponent, TICK, bounds};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use extension_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Failure, Listed, Offer, Page, Problem,
-    ProductValues, Question, Timestamp, UsageTotal,
+    Answer, Candidate, Decision, Declarations, Event, Failure, Problem, ProductValues, Query, Question,
 };
 use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower};
@@ -174,6 +173,10 @@ fn unchecked<T>(_: &T) -> Result<(), RunError> {
     Ok(())
 }
 
+fn answered<T>((result, used): (Result<T, Problem>, Used), answer: fn(T) -> Answer) -> (Result<Answer, Problem>, Used) {
+    (result.map(answer), used)
+}
+
 impl Runner for WasmRunner {
     fn hash(&self) -> &str {
         self.loaded.hash()
@@ -202,42 +205,29 @@ impl Runner for WasmRunner {
         }
     }
 
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        let params = (question.clone().cross(),);
-        self.run_question(imports, |exports| &mut exports.catalog, params, unchecked)
-    }
-
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        let params = (question.clone().cross(),);
-        self.run_question(imports, |exports| &mut exports.entitlements, params, unchecked)
-    }
-
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        let params = (question.clone().cross(), start, end);
-        self.run_question(imports, |exports| &mut exports.usage, params, unchecked)
-    }
-
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        let params = (question.clone().cross(),);
-        self.run_question(imports, |exports| &mut exports.balances, params, unchecked)
-    }
-
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        let filter = filter.map(str::to_owned);
-        let params = (question.clone().cross(), kind.to_owned(), filter, page.clone().cross());
-        self.run_question(imports, |exports| &mut exports.list, params, unchecked)
+    fn query(&mut self, imports: &SharedImports, question: &Question, query: &Query) -> Ran<Result<Answer, Problem>> {
+        let question = question.clone().cross();
+        Ok(match query {
+            Query::Catalog => answered(
+                self.run_question(imports, |exports| &mut exports.catalog, (question,), unchecked)?,
+                Answer::Catalog,
+            ),
+            Query::Entitlements => {
+                let ran = self.run_question(imports, |exports| &mut exports.entitlements, (question,), unchecked)?;
+                answered(ran, Answer::Entitlements)
+            }
+            Query::Usage { start, end } => {
+                let params = (question, *start, *end);
+                answered(self.run_question(imports, |exports| &mut exports.usage, params, unchecked)?, Answer::Usage)
+            }
+            Query::Balances => answered(
+                self.run_question(imports, |exports| &mut exports.balances, (question,), unchecked)?,
+                Answer::Balances,
+            ),
+            Query::List { kind, filter, page } => {
+                let params = (question, kind.clone(), filter.clone(), page.clone().cross());
+                answered(self.run_question(imports, |exports| &mut exports.list, params, unchecked)?, Answer::List)
+            }
+        })
     }
 }
