@@ -298,7 +298,7 @@ pub mod solobase {
       }
       /// Why a host call has no answer. After `unavailable` the host throws the decision away, whatever it is.
       #[derive(Clone)]
-      pub enum StoreError {
+      pub enum ImportError {
         /// The row does not have the expected version but this one.
         Conflict(RowVersion),
         /// A unique index already has the value; this is the name of the index.
@@ -312,37 +312,37 @@ pub mod solobase {
         /// The store failed; return it as a `failure`.
         Unavailable(_rt::String),
       }
-      impl ::core::fmt::Debug for StoreError {
+      impl ::core::fmt::Debug for ImportError {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
           match self {
-            StoreError::Conflict(e) => {
-              f.debug_tuple("StoreError::Conflict").field(e).finish()
+            ImportError::Conflict(e) => {
+              f.debug_tuple("ImportError::Conflict").field(e).finish()
             }
-            StoreError::Taken(e) => {
-              f.debug_tuple("StoreError::Taken").field(e).finish()
+            ImportError::Taken(e) => {
+              f.debug_tuple("ImportError::Taken").field(e).finish()
             }
-            StoreError::Invalid(e) => {
-              f.debug_tuple("StoreError::Invalid").field(e).finish()
+            ImportError::Invalid(e) => {
+              f.debug_tuple("ImportError::Invalid").field(e).finish()
             }
-            StoreError::Denied(e) => {
-              f.debug_tuple("StoreError::Denied").field(e).finish()
+            ImportError::Denied(e) => {
+              f.debug_tuple("ImportError::Denied").field(e).finish()
             }
-            StoreError::LimitExceeded(e) => {
-              f.debug_tuple("StoreError::LimitExceeded").field(e).finish()
+            ImportError::LimitExceeded(e) => {
+              f.debug_tuple("ImportError::LimitExceeded").field(e).finish()
             }
-            StoreError::Unavailable(e) => {
-              f.debug_tuple("StoreError::Unavailable").field(e).finish()
+            ImportError::Unavailable(e) => {
+              f.debug_tuple("ImportError::Unavailable").field(e).finish()
             }
           }
         }
       }
-      impl ::core::fmt::Display for StoreError {
+      impl ::core::fmt::Display for ImportError {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
           write!(f, "{:?}", self)
         }
       }
 
-      impl ::core::error::Error for StoreError {}
+      impl ::core::error::Error for ImportError {}
       /// A quota that a request would exceed.
       #[derive(Clone)]
       pub struct QuotaRefusal {
@@ -477,7 +477,7 @@ pub mod solobase {
       #[derive(Clone)]
       pub enum Failure {
         /// A store said so; passed on as it came.
-        Store(StoreError),
+        Store(ImportError),
         /// An invariant that does not hold: a bug or damaged data.
         Internal(_rt::String),
       }
@@ -1297,7 +1297,7 @@ pub mod solobase {
       
       use super::super::super::_rt;
       pub type Account = super::super::super::solobase::products::types::Account;
-      pub type StoreError = super::super::super::solobase::products::types::StoreError;
+      pub type ImportError = super::super::super::solobase::products::types::ImportError;
       pub type Reference = super::super::super::solobase::products::rows::Reference;
       pub type RowKey = super::super::super::solobase::products::rows::RowKey;
       pub type RowKind = super::super::super::solobase::products::rows::RowKind;
@@ -1463,7 +1463,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
       #[allow(async_fn_in_trait)]
-      pub fn open(placement: &Placement,facts: &[_rt::String],) -> Result<Opened,StoreError>{
+      pub fn open(placement: &Placement,facts: &[_rt::String],) -> Result<Opened,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -2562,7 +2562,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l313 = i32::from(*ptr25.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V347;
+                use super::super::super::solobase::products::types::ImportError as V347;
                 let v347 = match l313 {
                   0 => {
                     let e347 = {
@@ -2700,7 +2700,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Read rows by their keys.
       #[allow(async_fn_in_trait)]
-      pub fn load(keys: &[RowKey],) -> Result<_rt::Vec::<Option<StoredRow>>,StoreError>{
+      pub fn load(keys: &[RowKey],) -> Result<_rt::Vec::<Option<StoredRow>>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -3351,7 +3351,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l195 = i32::from(*ptr9.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V229;
+                use super::super::super::solobase::products::types::ImportError as V229;
                 let v229 = match l195 {
                   0 => {
                     let e229 = {
@@ -3489,7 +3489,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Read rows beyond those that `open` gave, at most `limit`.
       #[allow(async_fn_in_trait)]
-      pub fn more(selection: &Selection,limit: u32,) -> Result<_rt::Vec::<StoredRow>,StoreError>{
+      pub fn more(selection: &Selection,limit: u32,) -> Result<_rt::Vec::<StoredRow>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -4145,7 +4145,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l198 = i32::from(*ptr13.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V232;
+                use super::super::super::solobase::products::types::ImportError as V232;
                 let v232 = match l198 {
                   0 => {
                     let e232 = {
@@ -4283,7 +4283,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Whether each of these facts is noted.
       #[allow(async_fn_in_trait)]
-      pub fn known(facts: &[_rt::String],) -> Result<_rt::Vec::<bool>,StoreError>{
+      pub fn known(facts: &[_rt::String],) -> Result<_rt::Vec::<bool>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -4340,7 +4340,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l9 = i32::from(*ptr2.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V43;
+                use super::super::super::solobase::products::types::ImportError as V43;
                 let v43 = match l9 {
                   0 => {
                     let e43 = {
@@ -4478,7 +4478,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
       #[allow(async_fn_in_trait)]
-      pub fn begun(effects: &[_rt::String],) -> Result<_rt::Vec::<bool>,StoreError>{
+      pub fn begun(effects: &[_rt::String],) -> Result<_rt::Vec::<bool>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -4535,7 +4535,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l9 = i32::from(*ptr2.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V43;
+                use super::super::super::solobase::products::types::ImportError as V43;
                 let v43 = match l9 {
                   0 => {
                     let e43 = {
@@ -4683,7 +4683,7 @@ pub mod solobase {
       super::super::super::__link_custom_section_describing_imports;
       
       use super::super::super::_rt;
-      pub type StoreError = super::super::super::solobase::products::types::StoreError;
+      pub type ImportError = super::super::super::solobase::products::types::ImportError;
       /// Where a key stands for this account at the event's time. Who else holds it is not told.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
@@ -4737,7 +4737,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Ask for keys.
       #[allow(async_fn_in_trait)]
-      pub fn take(keys: &[_rt::String],) -> Result<_rt::Vec::<ClaimState>,StoreError>{
+      pub fn take(keys: &[_rt::String],) -> Result<_rt::Vec::<ClaimState>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -4794,7 +4794,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l9 = i32::from(*ptr2.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V43;
+                use super::super::super::solobase::products::types::ImportError as V43;
                 let v43 = match l9 {
                   0 => {
                     let e43 = {
@@ -4932,7 +4932,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Keys that this account holds and that begin with `prefix`.
       #[allow(async_fn_in_trait)]
-      pub fn mine(prefix: &str,) -> Result<_rt::Vec::<_rt::String>,StoreError>{
+      pub fn mine(prefix: &str,) -> Result<_rt::Vec::<_rt::String>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -4982,7 +4982,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l10 = i32::from(*ptr1.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V44;
+                use super::super::super::solobase::products::types::ImportError as V44;
                 let v44 = match l10 {
                   0 => {
                     let e44 = {
@@ -5130,7 +5130,7 @@ pub mod solobase {
       
       use super::super::super::_rt;
       pub type Page = super::super::super::solobase::products::types::Page;
-      pub type StoreError = super::super::super::solobase::products::types::StoreError;
+      pub type ImportError = super::super::super::solobase::products::types::ImportError;
       pub type CatalogKey = super::super::super::solobase::products::rows::CatalogKey;
       pub type CatalogRow = super::super::super::solobase::products::rows::CatalogRow;
       pub type Product = super::super::super::solobase::products::rows::Product;
@@ -5162,7 +5162,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Read by key; none for what is not there, and for an optional setting without a value.
       #[allow(async_fn_in_trait)]
-      pub fn read(keys: &[CatalogKey],) -> Result<_rt::Vec::<Option<CatalogRow>>,StoreError>{
+      pub fn read(keys: &[CatalogKey],) -> Result<_rt::Vec::<Option<CatalogRow>>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -5533,7 +5533,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l98 = i32::from(*ptr5.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V132;
+                use super::super::super::solobase::products::types::ImportError as V132;
                 let v132 = match l98 {
                   0 => {
                     let e132 = {
@@ -5671,7 +5671,7 @@ pub mod solobase {
       #[allow(unused_unsafe, clippy::all)]
       /// Read products in byte order of their ids, without those that were deleted softly.
       #[allow(async_fn_in_trait)]
-      pub fn find(query: &CatalogQuery,page: &Page,) -> Result<_rt::Vec::<Product>,StoreError>{
+      pub fn find(query: &CatalogQuery,page: &Page,) -> Result<_rt::Vec::<Product>,ImportError>{
         unsafe {
 
           #[repr(align(8))]
@@ -5870,7 +5870,7 @@ pub mod solobase {
             1 => {
               let e = {
                 let l55 = i32::from(*ptr6.add(8).cast::<u8>());
-                use super::super::super::solobase::products::types::StoreError as V89;
+                use super::super::super::solobase::products::types::ImportError as V89;
                 let v89 = match l55 {
                   0 => {
                     let e89 = {
@@ -7242,7 +7242,7 @@ pub mod exports {
                   match e {
                     V118::Store(e) => {
                       *ptr63.add(16).cast::<u8>() = (0i32) as u8;
-                      use super::super::super::super::solobase::products::types::StoreError as V116;
+                      use super::super::super::super::solobase::products::types::ImportError as V116;
                       match e {
                         V116::Conflict(e) => {
                           *ptr63.add(24).cast::<u8>() = (0i32) as u8;
@@ -10291,7 +10291,7 @@ pub mod exports {
                               match e {
                                 V416::Store(e) => {
                                   *ptr231.add(8).cast::<u8>() = (0i32) as u8;
-                                  use super::super::super::super::solobase::products::types::StoreError as V414;
+                                  use super::super::super::super::solobase::products::types::ImportError as V414;
                                   match e {
                                     V414::Conflict(e) => {
                                       *ptr231.add(16).cast::<u8>() = (0i32) as u8;
@@ -11929,7 +11929,7 @@ pub mod exports {
                                       match e {
                                         V84::Store(e) => {
                                           *ptr9.add(16).cast::<u8>() = (0i32) as u8;
-                                          use super::super::super::super::solobase::products::types::StoreError as V82;
+                                          use super::super::super::super::solobase::products::types::ImportError as V82;
                                           match e {
                                             V82::Conflict(e) => {
                                               *ptr9.add(24).cast::<u8>() = (0i32) as u8;
@@ -12751,7 +12751,7 @@ pub mod exports {
                                           match e {
                                             V57::Store(e) => {
                                               *ptr9.add(16).cast::<u8>() = (0i32) as u8;
-                                              use super::super::super::super::solobase::products::types::StoreError as V55;
+                                              use super::super::super::super::solobase::products::types::ImportError as V55;
                                               match e {
                                                 V55::Conflict(e) => {
                                                   *ptr9.add(24).cast::<u8>() = (0i32) as u8;
@@ -13483,7 +13483,7 @@ pub mod exports {
                                               match e {
                                                 V60::Store(e) => {
                                                   *ptr9.add(16).cast::<u8>() = (0i32) as u8;
-                                                  use super::super::super::super::solobase::products::types::StoreError as V58;
+                                                  use super::super::super::super::solobase::products::types::ImportError as V58;
                                                   match e {
                                                     V58::Conflict(e) => {
                                                       *ptr9.add(24).cast::<u8>() = (0i32) as u8;
@@ -14195,7 +14195,7 @@ pub mod exports {
                                                   match e {
                                                     V56::Store(e) => {
                                                       *ptr9.add(16).cast::<u8>() = (0i32) as u8;
-                                                      use super::super::super::super::solobase::products::types::StoreError as V54;
+                                                      use super::super::super::super::solobase::products::types::ImportError as V54;
                                                       match e {
                                                         V54::Conflict(e) => {
                                                           *ptr9.add(24).cast::<u8>() = (0i32) as u8;
@@ -14939,7 +14939,7 @@ pub mod exports {
                                                       match e {
                                                         V79::Store(e) => {
                                                           *ptr32.add(16).cast::<u8>() = (0i32) as u8;
-                                                          use super::super::super::super::solobase::products::types::StoreError as V77;
+                                                          use super::super::super::super::solobase::products::types::ImportError as V77;
                                                           match e {
                                                             V77::Conflict(e) => {
                                                               *ptr32.add(24).cast::<u8>() = (0i32) as u8;
@@ -15550,8 +15550,8 @@ pub mod exports {
                                       #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:solobase:products@0.2.0-dev:extension:encoded world")]
                                       #[doc(hidden)]
                                       #[allow(clippy::octal_escapes)]
-                                      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 7913] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9<\x01A\x02\x01A1\x01\
+                                      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 7918] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xee<\x01A\x02\x01A1\x01\
 B)\x01s\x04\0\x04json\x03\0\0\x01x\x04\0\x09timestamp\x03\0\x02\x01w\x04\0\x0bro\
 w-version\x03\0\x04\x01s\x04\0\x0asecret-ref\x03\0\x06\x01q\x03\x08platform\0\0\x04\
 user\x01s\0\x0corganization\x01s\0\x04\0\x07account\x03\0\x08\x01m\x05\x04user\x05\
@@ -15564,9 +15564,9 @@ nth\x04year\x04\0\x0dinterval-unit\x03\0\x11\x01r\x02\x04unit\x12\x05county\x04\
 \0\x10field-error-code\x03\0\x15\x01ks\x01r\x05\x04paths\x04code\x16\x05founds\x08\
 expected\x0c\x0asuggestion\x17\x04\0\x0bfield-error\x03\0\x18\x01p\x19\x01q\x06\x08\
 conflict\x01\x05\0\x05taken\x01s\0\x07invalid\x01\x1a\0\x06denied\x01s\0\x0elimi\
-t-exceeded\x01s\0\x0bunavailable\x01s\0\x04\0\x0bstore-error\x03\0\x1b\x01r\x04\x05\
-quotas\x07allowedx\x04usedx\x07upgrade\x17\x04\0\x0dquota-refusal\x03\0\x1d\x01r\
-\x02\x08expected\x10\x06actual\x10\x04\0\x0famount-mismatch\x03\0\x1f\x01q\x12\x09\
+t-exceeded\x01s\0\x0bunavailable\x01s\0\x04\0\x0cimport-error\x03\0\x1b\x01r\x04\
+\x05quotas\x07allowedx\x04usedx\x07upgrade\x17\x04\0\x0dquota-refusal\x03\0\x1d\x01\
+r\x02\x08expected\x10\x06actual\x10\x04\0\x0famount-mismatch\x03\0\x1f\x01q\x12\x09\
 malformed\x01s\0\x0bwrong-shape\x01s\0\x07invalid\x01\x1a\0\x0eunknown-status\x01\
 s\0\x0dunknown-price\x01s\0\x09unclaimed\0\0\x0dmode-mismatch\0\0\x0famount-mism\
 atch\x01\x20\0\x0cinconsistent\x01s\0\x0dalready-owned\x01s\0\x11requirement-unm\
@@ -15619,10 +15619,10 @@ me\x01s\0\x04\0\x09reference\x03\0E\x01q\x06\x07product\x01\x13\0\x05price\x01\x
 \0\x08purchase\x01\"\0\x0csubscription\x010\0\x06record\x01\x03\0\x06remove\0\0\x04\
 \0\x05write\x03\0G\x01p\xc6\0\x01r\x06\x03key8\x08expected\x07\x05write\xc8\0\x04\
 live\x7f\x0areferences\xc9\0\x0bfingerprint\x18\x04\0\x06change\x03\0J\x03\0\x20\
-solobase:products/rows@0.2.0-dev\x05\x08\x02\x03\0\0\x0bstore-error\x02\x03\0\x01\
+solobase:products/rows@0.2.0-dev\x05\x08\x02\x03\0\0\x0cimport-error\x02\x03\0\x01\
 \x09reference\x02\x03\0\x01\x07row-key\x02\x03\0\x01\x08row-kind\x02\x03\0\x01\x0a\
 stored-row\x02\x03\0\x01\x0bcatalog-row\x01B4\x02\x03\x02\x01\x01\x04\0\x07accou\
-nt\x03\0\0\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x0a\
+nt\x03\0\0\x02\x03\x02\x01\x09\x04\0\x0cimport-error\x03\0\x02\x02\x03\x02\x01\x0a\
 \x04\0\x09reference\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x07row-key\x03\0\x06\x02\
 \x03\x02\x01\x0c\x04\0\x08row-kind\x03\0\x08\x02\x03\x02\x01\x0d\x04\0\x0astored\
 -row\x03\0\x0a\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x0c\x01m\x03\x04ou\
@@ -15638,35 +15638,35 @@ election\x03\0!\x01j\x01\x1b\x01\x03\x01@\x02\x09placement\x14\x05facts\x10\0#\x
 \0\x04load\x01)\x01j\x01\x15\x01\x03\x01@\x02\x09selection\"\x05limity\0*\x04\0\x04\
 more\x01+\x01j\x01\x17\x01\x03\x01@\x01\x05facts\x10\0,\x04\0\x05known\x01-\x01@\
 \x01\x07effects\x10\0,\x04\0\x05begun\x01.\x03\0#solobase:products/account@0.2.0\
--dev\x05\x0f\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x0bstore-error\x03\0\0\x01m\x04\x04\
-mine\x04free\x05taken\x07blocked\x04\0\x0bclaim-state\x03\0\x02\x01ps\x01p\x03\x01\
-j\x01\x05\x01\x01\x01@\x01\x04keys\x04\0\x06\x04\0\x04take\x01\x07\x01j\x01\x04\x01\
-\x01\x01@\x01\x06prefixs\0\x08\x04\0\x04mine\x01\x09\x03\0\"solobase:products/cl\
-aims@0.2.0-dev\x05\x10\x02\x03\0\0\x04page\x02\x03\0\x01\x0bcatalog-key\x02\x03\0\
-\x01\x07product\x01B\x16\x02\x03\x02\x01\x11\x04\0\x04page\x03\0\0\x02\x03\x02\x01\
-\x09\x04\0\x0bstore-error\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x0bcatalog-key\x03\
-\0\x04\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x06\x02\x03\x02\x01\x13\x04\
-\0\x07product\x03\0\x08\x01q\x03\x03all\0\0\x0cproduct-type\x01s\0\x04name\x01s\0\
-\x04\0\x0dcatalog-query\x03\0\x0a\x01p\x05\x01k\x07\x01p\x0d\x01j\x01\x0e\x01\x03\
-\x01@\x01\x04keys\x0c\0\x0f\x04\0\x04read\x01\x10\x01p\x09\x01j\x01\x11\x01\x03\x01\
-@\x02\x05query\x0b\x04page\x01\0\x12\x04\0\x04find\x01\x13\x03\0#solobase:produc\
-ts/catalog@0.2.0-dev\x05\x14\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\
-\x04\0\x05level\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06\
-fields\x03\x01\0\x04\0\x05write\x01\x04\x03\0\x1fsolobase:products/log@0.2.0-dev\
-\x05\x15\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x07account\x03\0\0\x02\x03\x02\x01\x02\
-\x04\0\x04json\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01py\x01\
-r\x01\x09delays-ms\x06\x04\0\x0cretry-policy\x03\0\x07\x01k\x01\x01ks\x01k\x05\x01\
-k\x08\x01r\x0b\x04kinds\x02to\x09\x03keys\x0agenerationy\x07payload\x03\x07conte\
-xt\x03\x08reply-to\x0a\x0cordering-key\x0a\x0anot-before\x0b\x08deadline\x0b\x05\
-retry\x0c\x04\0\x06effect\x03\0\x0d\x03\0#solobase:products/effects@0.2.0-dev\x05\
-\x16\x02\x03\0\x06\x0cretry-policy\x01B\x18\x02\x03\x02\x01\x02\x04\0\x04json\x03\
-\0\0\x02\x03\x02\x01\x17\x04\0\x0cretry-policy\x03\0\x02\x01r\x03\x04names\x06sc\
-hema\x01\x09behaviour\x01\x04\0\x09type-decl\x03\0\x04\x01r\x04\x04kinds\x0epayl\
-oad-schema\x01\x0dresult-schema\x01\x05retry\x03\x04\0\x0beffect-decl\x03\0\x06\x01\
-r\x02\x04kinds\x06schema\x01\x04\0\x0ccommand-decl\x03\0\x08\x01m\x04\x04text\x07\
-integer\x07boolean\x06secret\x04\0\x0bconfig-type\x03\0\x0a\x01ks\x01r\x06\x03ke\
-ys\x0avalue-type\x0b\x08required\x7f\x0ddefault-value\x0c\x03env\x0c\x0bdescript\
-ions\x04\0\x0bconfig-decl\x03\0\x0d\x01p\x05\x01ps\x01p\x09\x01p\x07\x01p\x0e\x01\
+-dev\x05\x0f\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x0cimport-error\x03\0\0\x01m\x04\
+\x04mine\x04free\x05taken\x07blocked\x04\0\x0bclaim-state\x03\0\x02\x01ps\x01p\x03\
+\x01j\x01\x05\x01\x01\x01@\x01\x04keys\x04\0\x06\x04\0\x04take\x01\x07\x01j\x01\x04\
+\x01\x01\x01@\x01\x06prefixs\0\x08\x04\0\x04mine\x01\x09\x03\0\"solobase:product\
+s/claims@0.2.0-dev\x05\x10\x02\x03\0\0\x04page\x02\x03\0\x01\x0bcatalog-key\x02\x03\
+\0\x01\x07product\x01B\x16\x02\x03\x02\x01\x11\x04\0\x04page\x03\0\0\x02\x03\x02\
+\x01\x09\x04\0\x0cimport-error\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x0bcatalog-ke\
+y\x03\0\x04\x02\x03\x02\x01\x0e\x04\0\x0bcatalog-row\x03\0\x06\x02\x03\x02\x01\x13\
+\x04\0\x07product\x03\0\x08\x01q\x03\x03all\0\0\x0cproduct-type\x01s\0\x04name\x01\
+s\0\x04\0\x0dcatalog-query\x03\0\x0a\x01p\x05\x01k\x07\x01p\x0d\x01j\x01\x0e\x01\
+\x03\x01@\x01\x04keys\x0c\0\x0f\x04\0\x04read\x01\x10\x01p\x09\x01j\x01\x11\x01\x03\
+\x01@\x02\x05query\x0b\x04page\x01\0\x12\x04\0\x04find\x01\x13\x03\0#solobase:pr\
+oducts/catalog@0.2.0-dev\x05\x14\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05e\
+rror\x04\0\x05level\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07message\
+s\x06fields\x03\x01\0\x04\0\x05write\x01\x04\x03\0\x1fsolobase:products/log@0.2.\
+0-dev\x05\x15\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x07account\x03\0\0\x02\x03\x02\x01\
+\x02\x04\0\x04json\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01\
+py\x01r\x01\x09delays-ms\x06\x04\0\x0cretry-policy\x03\0\x07\x01k\x01\x01ks\x01k\
+\x05\x01k\x08\x01r\x0b\x04kinds\x02to\x09\x03keys\x0agenerationy\x07payload\x03\x07\
+context\x03\x08reply-to\x0a\x0cordering-key\x0a\x0anot-before\x0b\x08deadline\x0b\
+\x05retry\x0c\x04\0\x06effect\x03\0\x0d\x03\0#solobase:products/effects@0.2.0-de\
+v\x05\x16\x02\x03\0\x06\x0cretry-policy\x01B\x18\x02\x03\x02\x01\x02\x04\0\x04js\
+on\x03\0\0\x02\x03\x02\x01\x17\x04\0\x0cretry-policy\x03\0\x02\x01r\x03\x04names\
+\x06schema\x01\x09behaviour\x01\x04\0\x09type-decl\x03\0\x04\x01r\x04\x04kinds\x0e\
+payload-schema\x01\x0dresult-schema\x01\x05retry\x03\x04\0\x0beffect-decl\x03\0\x06\
+\x01r\x02\x04kinds\x06schema\x01\x04\0\x0ccommand-decl\x03\0\x08\x01m\x04\x04tex\
+t\x07integer\x07boolean\x06secret\x04\0\x0bconfig-type\x03\0\x0a\x01ks\x01r\x06\x03\
+keys\x0avalue-type\x0b\x08required\x7f\x0ddefault-value\x0c\x03env\x0c\x0bdescri\
+ptions\x04\0\x0bconfig-decl\x03\0\x0d\x01p\x05\x01ps\x01p\x09\x01p\x07\x01p\x0e\x01\
 r\x09\x04names\x07versions\x0cdata-versiony\x0dproduct-types\x0f\x0bcollections\x10\
 \x0dpayment-kinds\x10\x08commands\x11\x07effects\x12\x06config\x13\x04\0\x0cdecl\
 arations\x03\0\x14\x01@\0\0\x15\x04\0\x07declare\x01\x16\x04\0$solobase:products\

@@ -550,7 +550,7 @@ pub mod solobase {
       #[derive(wasmtime::component::Lower)]
       #[component(variant)]
       #[derive(Clone)]
-      pub enum StoreError{
+      pub enum ImportError{
         /// The row does not have the expected version but this one.
         #[component(name = "conflict")] Conflict(RowVersion),
         /// A unique index already has the value; this is the name of the index.
@@ -564,39 +564,39 @@ pub mod solobase {
         /// The store failed; return it as a `failure`.
         #[component(name = "unavailable")] Unavailable(wasmtime::component::__internal::String),
       }
-      impl core::fmt::Debug for StoreError {
+      impl core::fmt::Debug for ImportError {
         fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
           match self {
-            StoreError::Conflict(e) => {
-              f.debug_tuple("StoreError::Conflict").field(e).finish()
+            ImportError::Conflict(e) => {
+              f.debug_tuple("ImportError::Conflict").field(e).finish()
             }
-            StoreError::Taken(e) => {
-              f.debug_tuple("StoreError::Taken").field(e).finish()
+            ImportError::Taken(e) => {
+              f.debug_tuple("ImportError::Taken").field(e).finish()
             }
-            StoreError::Invalid(e) => {
-              f.debug_tuple("StoreError::Invalid").field(e).finish()
+            ImportError::Invalid(e) => {
+              f.debug_tuple("ImportError::Invalid").field(e).finish()
             }
-            StoreError::Denied(e) => {
-              f.debug_tuple("StoreError::Denied").field(e).finish()
+            ImportError::Denied(e) => {
+              f.debug_tuple("ImportError::Denied").field(e).finish()
             }
-            StoreError::LimitExceeded(e) => {
-              f.debug_tuple("StoreError::LimitExceeded").field(e).finish()
+            ImportError::LimitExceeded(e) => {
+              f.debug_tuple("ImportError::LimitExceeded").field(e).finish()
             }
-            StoreError::Unavailable(e) => {
-              f.debug_tuple("StoreError::Unavailable").field(e).finish()
+            ImportError::Unavailable(e) => {
+              f.debug_tuple("ImportError::Unavailable").field(e).finish()
             }
           }
         }
       }
-      impl core::fmt::Display for StoreError {
+      impl core::fmt::Display for ImportError {
         fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
           write!(f, "{:?}", self)
         }
       }
-      impl core::error::Error for StoreError {}
+      impl core::error::Error for ImportError {}
       const _: () = {
-        assert!(16 == <StoreError as wasmtime::component::ComponentType>::SIZE32);
-        assert!(8 == <StoreError as wasmtime::component::ComponentType>::ALIGN32);
+        assert!(16 == <ImportError as wasmtime::component::ComponentType>::SIZE32);
+        assert!(8 == <ImportError as wasmtime::component::ComponentType>::ALIGN32);
       };
       /// A quota that a request would exceed.
       #[derive(wasmtime::component::ComponentType)]
@@ -766,7 +766,7 @@ pub mod solobase {
       #[derive(Clone)]
       pub enum Failure{
         /// A store said so; passed on as it came.
-        #[component(name = "store")] Store(StoreError),
+        #[component(name = "store")] Store(ImportError),
         /// An invariant that does not hold: a bug or damaged data.
         #[component(name = "internal")] Internal(wasmtime::component::__internal::String),
       }
@@ -1932,10 +1932,10 @@ pub mod solobase {
         assert!(12 == <Account as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Account as wasmtime::component::ComponentType>::ALIGN32);
       };
-      pub type StoreError = super::super::super::solobase::products::types::StoreError;
+      pub type ImportError = super::super::super::solobase::products::types::ImportError;
       const _: () = {
-        assert!(16 == <StoreError as wasmtime::component::ComponentType>::SIZE32);
-        assert!(8 == <StoreError as wasmtime::component::ComponentType>::ALIGN32);
+        assert!(16 == <ImportError as wasmtime::component::ComponentType>::SIZE32);
+        assert!(8 == <ImportError as wasmtime::component::ComponentType>::ALIGN32);
       };
       pub type Reference = super::super::super::solobase::products::rows::Reference;
       const _: () = {
@@ -2178,31 +2178,31 @@ pub mod solobase {
       {}
       pub trait Host:  {
         /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
-        fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,StoreError>>;
+        fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,ImportError>>;
         /// Read rows by their keys.
-        fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,StoreError>>;
+        fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,ImportError>>;
         /// Read rows beyond those that `open` gave, at most `limit`.
-        fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,StoreError>>;
+        fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,ImportError>>;
         /// Whether each of these facts is noted.
-        fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>;
+        fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,ImportError>>;
         /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
-        fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>;
+        fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,ImportError>>;
       }
       impl <_T: Host + ?Sized > Host for &mut _T {
         /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
-        fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,StoreError>>{
+        fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,ImportError>>{
           Host::open(*self,placement,facts,)}
           /// Read rows by their keys.
-          fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,StoreError>>{
+          fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,ImportError>>{
             Host::load(*self,keys,)}
             /// Read rows beyond those that `open` gave, at most `limit`.
-            fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,StoreError>>{
+            fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,ImportError>>{
               Host::more(*self,selection,limit,)}
               /// Whether each of these facts is noted.
-              fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>{
+              fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,ImportError>>{
                 Host::known(*self,facts,)}
                 /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
-                fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>{
+                fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,ImportError>>{
                   Host::begun(*self,effects,)}
                 }
                 
@@ -2274,10 +2274,10 @@ pub mod solobase {
                 #[allow(unused_imports)]
                 use wasmtime::component::__internal::Box;
                 
-                pub type StoreError = super::super::super::solobase::products::types::StoreError;
+                pub type ImportError = super::super::super::solobase::products::types::ImportError;
                 const _: () = {
-                  assert!(16 == <StoreError as wasmtime::component::ComponentType>::SIZE32);
-                  assert!(8 == <StoreError as wasmtime::component::ComponentType>::ALIGN32);
+                  assert!(16 == <ImportError as wasmtime::component::ComponentType>::SIZE32);
+                  assert!(8 == <ImportError as wasmtime::component::ComponentType>::ALIGN32);
                 };
                 /// Where a key stands for this account at the event's time. Who else holds it is not told.
                 #[derive(wasmtime::component::ComponentType)]
@@ -2325,16 +2325,16 @@ pub mod solobase {
                 {}
                 pub trait Host:  {
                   /// Ask for keys.
-                  fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,StoreError>>;
+                  fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,ImportError>>;
                   /// Keys that this account holds and that begin with `prefix`.
-                  fn mine(&mut self, prefix: wasmtime::component::__internal::String,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,StoreError>>;
+                  fn mine(&mut self, prefix: wasmtime::component::__internal::String,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,ImportError>>;
                 }
                 impl <_T: Host + ?Sized > Host for &mut _T {
                   /// Ask for keys.
-                  fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,StoreError>>{
+                  fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,ImportError>>{
                     Host::take(*self,keys,)}
                     /// Keys that this account holds and that begin with `prefix`.
-                    fn mine(&mut self, prefix: wasmtime::component::__internal::String,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,StoreError>>{
+                    fn mine(&mut self, prefix: wasmtime::component::__internal::String,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,ImportError>>{
                       Host::mine(*self,prefix,)}
                     }
                     
@@ -2393,10 +2393,10 @@ pub mod solobase {
                       assert!(16 == <Page as wasmtime::component::ComponentType>::SIZE32);
                       assert!(4 == <Page as wasmtime::component::ComponentType>::ALIGN32);
                     };
-                    pub type StoreError = super::super::super::solobase::products::types::StoreError;
+                    pub type ImportError = super::super::super::solobase::products::types::ImportError;
                     const _: () = {
-                      assert!(16 == <StoreError as wasmtime::component::ComponentType>::SIZE32);
-                      assert!(8 == <StoreError as wasmtime::component::ComponentType>::ALIGN32);
+                      assert!(16 == <ImportError as wasmtime::component::ComponentType>::SIZE32);
+                      assert!(8 == <ImportError as wasmtime::component::ComponentType>::ALIGN32);
                     };
                     pub type CatalogKey = super::super::super::solobase::products::rows::CatalogKey;
                     const _: () = {
@@ -2453,16 +2453,16 @@ pub mod solobase {
                     {}
                     pub trait Host:  {
                       /// Read by key; none for what is not there, and for an optional setting without a value.
-                      fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,StoreError>>;
+                      fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,ImportError>>;
                       /// Read products in byte order of their ids, without those that were deleted softly.
-                      fn find(&mut self, query: CatalogQuery,page: Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Product>,StoreError>>;
+                      fn find(&mut self, query: CatalogQuery,page: Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Product>,ImportError>>;
                     }
                     impl <_T: Host + ?Sized > Host for &mut _T {
                       /// Read by key; none for what is not there, and for an optional setting without a value.
-                      fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,StoreError>>{
+                      fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,ImportError>>{
                         Host::read(*self,keys,)}
                         /// Read products in byte order of their ids, without those that were deleted softly.
-                        fn find(&mut self, query: CatalogQuery,page: Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Product>,StoreError>>{
+                        fn find(&mut self, query: CatalogQuery,page: Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Product>,ImportError>>{
                           Host::find(*self,query,page,)}
                         }
                         

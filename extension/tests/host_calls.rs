@@ -59,7 +59,7 @@ fn plan() -> Price {
 }
 
 impl Imports for Host {
-    fn open(&mut self, _: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, _: &Placement, facts: &[String]) -> Imported<Opened> {
         self.calls.push("open");
         Ok(Opened::Here(Box::new(Here {
             account: Account::User("A".to_owned()),
@@ -69,43 +69,43 @@ impl Imports for Host {
         })))
     }
 
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         self.calls.push("load");
         Ok(vec![None; keys.len()])
     }
 
-    fn more(&mut self, _: &Selection, _: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, _: &Selection, _: u32) -> Imported<Vec<StoredRow>> {
         self.calls.push("more");
         Ok(Vec::new())
     }
 
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         self.calls.push("known");
         assert!((1..=BULK_MAX).contains(&facts.len()), "{} facts in one call", facts.len());
         Ok(vec![self.is_known; facts.len()])
     }
 
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         self.calls.push("begun");
         Ok(vec![false; effects.len()])
     }
 
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         self.calls.push("claims_take");
         Ok(vec![ClaimState::Mine; keys.len()])
     }
 
-    fn claims_mine(&mut self, _: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, _: &str) -> Imported<Vec<String>> {
         self.calls.push("claims_mine");
         Ok(Vec::new())
     }
 
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         self.calls.push("catalog_read");
         Ok(vec![None; keys.len()])
     }
 
-    fn catalog_find(&mut self, _: &CatalogQuery, _: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, _: &CatalogQuery, _: &Page) -> Imported<Vec<Product>> {
         self.calls.push("catalog_find");
         Ok(Vec::new())
     }

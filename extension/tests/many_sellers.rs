@@ -44,37 +44,37 @@ fn types() -> Vec<Product> {
 }
 
 impl Imports for Host {
-    fn open(&mut self, _: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, _: &Placement, facts: &[String]) -> Imported<Opened> {
         let here =
             Here { account: Account::Platform, rows: Vec::new(), catalog: Vec::new(), facts: vec![false; facts.len()] };
         Ok(Opened::Here(Box::new(here)))
     }
 
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         Ok(vec![None; keys.len()])
     }
 
-    fn more(&mut self, _: &Selection, _: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, _: &Selection, _: u32) -> Imported<Vec<StoredRow>> {
         Ok(Vec::new())
     }
 
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         Ok(vec![false; facts.len()])
     }
 
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         Ok(vec![false; effects.len()])
     }
 
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         Ok(vec![ClaimState::Free; keys.len()])
     }
 
-    fn claims_mine(&mut self, _: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, _: &str) -> Imported<Vec<String>> {
         Ok(Vec::new())
     }
 
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         let row = |key: &CatalogKey| match key {
             CatalogKey::Product(id) => {
                 let number = id.strip_prefix("prod_").and_then(|number| number.parse().ok());
@@ -85,7 +85,7 @@ impl Imports for Host {
         Ok(keys.iter().map(row).collect())
     }
 
-    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Imported<Vec<Product>> {
         let CatalogQuery::ProductType(name) = query else { panic!("{query:?} reads the products of all sellers") };
         let after = page.after.as_deref();
         let found: Vec<Product> = match name.as_str() {

@@ -22,6 +22,6 @@ pub use crate::bindings::solobase::products::rows::{
     StoredRow, Subscription, SubscriptionItem, SubscriptionStatus, SubscriptionValues, Write,
 };
 pub use crate::bindings::solobase::products::types::{
-    Account, Actor, ActorKind, AmountMismatch, BillingInterval, Failure, FieldError, FieldErrorCode, IntervalUnit,
-    Money, Page, Problem, QuotaRefusal, Refusal, StoreError,
+    Account, Actor, ActorKind, AmountMismatch, BillingInterval, Failure, FieldError, FieldErrorCode, ImportError,
+    IntervalUnit, Money, Page, Problem, QuotaRefusal, Refusal,
 };

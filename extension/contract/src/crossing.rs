@@ -61,7 +61,7 @@ macro_rules! crossing {
             []
         );
         $crate::cross_record!(FieldError { path, code, found, expected, suggestion });
-        $crate::cross_variant!(StoreError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
+        $crate::cross_variant!(ImportError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
         $crate::cross_record!(QuotaRefusal { quota, allowed, used, upgrade });
         $crate::cross_record!(AmountMismatch { expected, actual });
         $crate::cross_variant!(

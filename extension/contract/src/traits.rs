@@ -6,10 +6,10 @@ use crate::products::{Product, ProductValues};
 use crate::queries::{Answer, Balance, Candidate, Entitlement, Listed, Offer, Query, Question, UsageTotal};
 use crate::records::{ClaimState, LogLevel};
 use crate::rows::{CatalogKey, CatalogQuery, CatalogRow, Opened, RowKey, Selection, StoredRow};
-use crate::types::{Page, Problem, StoreError, Timestamp};
+use crate::types::{ImportError, Page, Problem, Timestamp};
 
-/// The result of a call to a store.
-pub type Stored<T> = Result<T, StoreError>;
+/// The result of a call of an import.
+pub type Imported<T> = Result<T, ImportError>;
 
 /// The functions that the host offers to the extension: the imports of the WIT world. Except for `log_write`, they only
 /// read: the extension returns its changes in a [`Decision`].
@@ -18,29 +18,29 @@ pub type Stored<T> = Result<T, StoreError>;
 ///
 /// # Errors
 ///
-/// Every function fails with a [`StoreError`] if an argument exceeds a limit or the store is unavailable.
+/// Every function fails with an [`ImportError`] if an argument exceeds a limit or the store is unavailable.
 pub trait Imports {
     /// `account.open`: finds the event's account, and reads the account's live rows and the rows that the placement
     /// names. The extension must call `open` before any other read of the account, and at most once per event or query.
-    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened>;
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Imported<Opened>;
     /// `account.load`: reads rows of the account by key.
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>>;
     /// `account.more`: reads at most `limit` rows of the account that match `selection`, also rows that `open` did not
     /// return.
-    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>>;
+    fn more(&mut self, selection: &Selection, limit: u32) -> Imported<Vec<StoredRow>>;
     /// `account.known`: returns for each fact whether it is already recorded.
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>>;
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>>;
     /// `account.begun`: returns for each effect whether it has begun and can no longer be cancelled.
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>>;
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>>;
     /// `claims.take`: returns the state of each claim. The decision may take a free claim. If the state of a claim
     /// changes before the commit, the host decides the event again.
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>>;
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>>;
     /// `claims.mine`: returns the keys of this account's claims that begin with `prefix`.
-    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>>;
+    fn claims_mine(&mut self, prefix: &str) -> Imported<Vec<String>>;
     /// `catalog.read`: reads parts of the catalog and of the configuration by key.
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>>;
     /// `catalog.find`: returns the matching products of the catalog in byte order of their ids. Omits deleted products.
-    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>>;
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Imported<Vec<Product>>;
     /// `log.write`: writes a log entry.
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]);
 }

@@ -129,10 +129,10 @@ pub struct BillingInterval {
     pub count: u32,
 }
 
-/// Why a call to a store had no effect.
+/// The reason why a call of an import has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
-pub enum StoreError {
+pub enum ImportError {
     /// The row has this version instead of the expected version.
     #[error("version conflict: the row has version {0}")]
     Conflict(RowVersion),
@@ -281,9 +281,9 @@ impl fmt::Display for Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// An error of the store, passed on unchanged.
+    /// An error of an import, passed on unchanged.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] ImportError),
     /// A violated invariant: a bug or damaged data.
     #[error("internal: {0}")]
     Internal(String),

@@ -1,6 +1,6 @@
 //! Control flow of a decision: early ends ([`Halt`]) and the result of a rule ([`Verdict`]).
 
-use extension_contract::{Expected, Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
+use extension_contract::{Expected, Failure, FieldError, FieldErrorCode, ImportError, Json, Outcome, Refusal};
 
 /// Why a decision ended early.
 pub(crate) enum Halt {
@@ -15,8 +15,8 @@ pub(crate) enum Halt {
 /// Result of a step of a decision.
 pub(crate) type Ruled<T> = Result<T, Halt>;
 
-impl From<StoreError> for Halt {
-    fn from(error: StoreError) -> Self {
+impl From<ImportError> for Halt {
+    fn from(error: ImportError) -> Self {
         Halt::Failed(Failure::Store(error))
     }
 }

@@ -1,8 +1,8 @@
 //! A runner that records the host calls of the extension for each event.
 
 use extension_contract::{
-    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
-    Selection, Stored, StoredRow,
+    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imported, Imports, LogLevel, Opened, Page, Placement, Product,
+    RowKey, Selection, StoredRow,
 };
 use host_replay::runners::Runners;
 use host_wasm_runner::around::Around;
@@ -74,17 +74,17 @@ impl Spy {
 }
 
 impl Imports for Spy {
-    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Imported<Opened> {
         let opened = self.call("account.open", |host| host.open(placement, facts))?;
         if let Opened::Here(here) = &opened {
             self.note(&here.rows);
         }
         Ok(opened)
     }
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         self.call("account.load", |host| host.load(keys))
     }
-    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, selection: &Selection, limit: u32) -> Imported<Vec<StoredRow>> {
         let rows = self.call("account.more", |host| host.more(selection, limit))?;
         if let Selection::Listed(listing) = selection {
             self.note(&rows);
@@ -94,22 +94,22 @@ impl Imports for Spy {
         }
         Ok(rows)
     }
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         self.call("account.known", |host| host.known(facts))
     }
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         self.call("account.begun", |host| host.begun(effects))
     }
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         self.call("claims.take", |host| host.claims_take(keys))
     }
-    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, prefix: &str) -> Imported<Vec<String>> {
         self.call("claims.mine", |host| host.claims_mine(prefix))
     }
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         self.call("catalog.read", |host| host.catalog_read(keys))
     }
-    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Imported<Vec<Product>> {
         self.call("catalog.find", |host| host.catalog_find(query, page))
     }
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {

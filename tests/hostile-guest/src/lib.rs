@@ -16,7 +16,7 @@ use bindings::solobase::products::account::{self, Mark, Opened, Placement};
 use bindings::solobase::products::catalog::CatalogQuery;
 use bindings::solobase::products::effects::RetryPolicy;
 use bindings::solobase::products::rows::{CatalogKey, ProductValues, RecordKey, RowKey, RowKind};
-use bindings::solobase::products::types::{Account, Failure, Page, Problem, StoreError};
+use bindings::solobase::products::types::{Account, Failure, ImportError, Page, Problem};
 use bindings::solobase::products::{catalog, claims, log};
 
 /// Kinds of Stripe events. They have no account, so `open` must place them.
@@ -212,12 +212,12 @@ fn garbage() -> Result<Decision, Failure> {
     }
 }
 
-fn is_denied<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Denied(_)))
+fn is_denied<T>(answer: &Result<T, ImportError>) -> bool {
+    matches!(answer, Err(ImportError::Denied(_)))
 }
 
-fn is_limit<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::LimitExceeded(_)))
+fn is_limit<T>(answer: &Result<T, ImportError>) -> bool {
+    matches!(answer, Err(ImportError::LimitExceeded(_)))
 }
 
 bindings::export_world!(Hostile with_types_in bindings);

@@ -1,42 +1,42 @@
 //! Checks values against the limits of the contract.
 
 use extension_contract::{
-    BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page, StoreError, Stored,
+    BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, ImportError, Imported, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page,
 };
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// Checks that an id or key has 1 to 255 bytes.
-pub(crate) fn id(what: &str, id: &str) -> Stored<()> {
+pub(crate) fn id(what: &str, id: &str) -> Imported<()> {
     if (1..=ID_BYTES_MAX).contains(&id.len()) {
         return Ok(());
     }
-    Err(StoreError::LimitExceeded(format!("{what} of {} bytes, expected 1 to {ID_BYTES_MAX}", id.len())))
+    Err(ImportError::LimitExceeded(format!("{what} of {} bytes, expected 1 to {ID_BYTES_MAX}", id.len())))
 }
 
 /// Checks that a bulk call has at most 256 entries.
-pub(crate) fn bulk<T>(entries: &[T]) -> Stored<()> {
+pub(crate) fn bulk<T>(entries: &[T]) -> Imported<()> {
     if entries.len() <= BULK_MAX {
         return Ok(());
     }
-    Err(StoreError::LimitExceeded(format!("bulk call of {} entries, at most {BULK_MAX}", entries.len())))
+    Err(ImportError::LimitExceeded(format!("bulk call of {} entries, at most {BULK_MAX}", entries.len())))
 }
 
 /// Checks that a page has 1 to 500 rows; returns the limit.
-pub(crate) fn page(page: &Page) -> Stored<usize> {
+pub(crate) fn page(page: &Page) -> Imported<usize> {
     if (1..=PAGE_ROWS_MAX).contains(&page.limit) {
         return Ok(page.limit as usize);
     }
-    Err(StoreError::LimitExceeded(format!("page of {} rows, expected 1 to {PAGE_ROWS_MAX}", page.limit)))
+    Err(ImportError::LimitExceeded(format!("page of {} rows, expected 1 to {PAGE_ROWS_MAX}", page.limit)))
 }
 
 /// Checks that a stored JSON value is an object of at most 256 KiB.
-pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
+pub(crate) fn json_object(path: &str, text: &str) -> Imported<()> {
     if text == "{}" {
         return Ok(());
     }
     json_size(path, text)?;
-    let wrong = |error| Err(StoreError::Invalid(vec![error]));
+    let wrong = |error| Err(ImportError::Invalid(vec![error]));
     match json_problem(text) {
         Some(found) => wrong(FieldError::new(path, FieldErrorCode::BadFormat, found)),
         None if !text.trim_ascii_start().starts_with('{') => {
@@ -47,11 +47,11 @@ pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
 }
 
 /// Checks that a JSON value has at most 256 KiB.
-pub(crate) fn json_size(what: &str, text: &str) -> Stored<()> {
+pub(crate) fn json_size(what: &str, text: &str) -> Imported<()> {
     if text.len() <= JSON_BYTES_MAX {
         return Ok(());
     }
-    Err(StoreError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
+    Err(ImportError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
 }
 
 /// Returns the reason why a text is not readable JSON; none if it is readable.

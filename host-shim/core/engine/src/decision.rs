@@ -6,8 +6,8 @@ use crate::check;
 use crate::payment_event::PaymentEvent;
 use crate::snapshot::{FinishedSnapshot, Handle, PlacementResult};
 use extension_contract::{
-    Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
-    Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
+    Account, Change, ClaimChange, Decision, Effect, ImportError, Outcome, Product, Purchase, REFERENCES_MAX,
+    RETRY_DELAYS_MAX, Reference, Row, RowKey, RowVersion, StoredRecord, Subscription, Timestamp, Write,
 };
 use host_store::{
     Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedGenerations, Lease, MESSAGE,
@@ -23,7 +23,7 @@ pub enum DecisionError {
     Contract(String),
     /// The store refused a change, or failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] ImportError),
 }
 
 impl From<host_store::StoreError> for DecisionError {
@@ -128,7 +128,7 @@ fn check_keys(what: &str, keys: &[String]) -> Result<(), DecisionError> {
 }
 
 /// Turns a failed check into an error of the contract.
-fn contract<T>(checked: Result<T, StoreError>) -> Result<T, DecisionError> {
+fn contract<T>(checked: Result<T, ImportError>) -> Result<T, DecisionError> {
     checked.map_err(|error| contract_error(error.to_string()))
 }
 
@@ -189,7 +189,7 @@ fn check_permission(permitted: &Permitted, key: &RowKey) -> Result<(), DecisionE
     }
 }
 
-fn check_reference(reference: &Reference) -> Result<(), StoreError> {
+fn check_reference(reference: &Reference) -> Result<(), ImportError> {
     match reference {
         Reference::Row(key) => check::id("reference", key.id()),
         Reference::Catalog(key) => {
@@ -212,7 +212,7 @@ fn row_write<H: Handle>(
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
         // The change expects another version than the read or stored version.
-        return Err(StoreError::Conflict(stored).into());
+        return Err(ImportError::Conflict(stored).into());
     }
     let version = stored + 1;
     let Change { key, write, live, references, fingerprint, .. } = change;
@@ -536,7 +536,7 @@ fn same_contents(row: &EffectRow, b: &Effect) -> bool {
         && a.retry == b.retry
 }
 
-fn check_sizes(effect: &Effect) -> Result<(), StoreError> {
+fn check_sizes(effect: &Effect) -> Result<(), ImportError> {
     check::id("effect kind", &effect.kind)?;
     check::id("effect key", &effect.key)?;
     if let Some(ordering_key) = &effect.ordering_key {

@@ -7,8 +7,8 @@
 use crate::check;
 use extension_contract::{
     Account, CONNECTED_ACCOUNT_CLAIMS, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX,
-    IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
-    Selection, StoreError, Stored, StoredRow, Timestamp,
+    IgnoreReason, ImportError, Imported, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal,
+    RowKey, RowVersion, Selection, StoredRow, Timestamp,
 };
 use host_store::{
     ClaimRow, Declared, EffectRow, EffectState, LogEntry, OpenedRows, Partition, Read, Reader, Scope, Store,
@@ -178,24 +178,24 @@ impl<H: Handle> Snapshot<H> {
     }
 
     /// Runs a host call and records a failure of the store.
-    fn call<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
+    fn call<T>(&mut self, body: impl FnOnce(&mut Self) -> Imported<T>) -> Imported<T> {
         let answer = body(self);
-        if let Err(StoreError::Unavailable(text)) = &answer {
+        if let Err(ImportError::Unavailable(text)) = &answer {
             self.trace.unavailable.get_or_insert_with(|| text.clone());
         }
         answer
     }
 
     /// Returns the scope of the opened account.
-    fn scope(&self) -> Stored<Scope> {
+    fn scope(&self) -> Imported<Scope> {
         match &self.place {
             Some(PlacementResult::Here(account)) => Ok(self.context.partition.scope(account.clone())),
-            _ => Err(StoreError::Denied("no account is open".to_owned())),
+            _ => Err(ImportError::Denied("no account is open".to_owned())),
         }
     }
 
     /// Places an event, and reads its account, in one query of the store.
-    fn place_of(&mut self, placement: &Placement, facts: &[String]) -> Stored<(PlacementResult, Option<OpenedRows>)> {
+    fn place_of(&mut self, placement: &Placement, facts: &[String]) -> Imported<(PlacementResult, Option<OpenedRows>)> {
         let partition = &self.context.partition;
         if let Some(account) = &self.context.account {
             let opened = self.queries().open(&partition.scope(account.clone()), &placement.names, facts)?;
@@ -230,7 +230,7 @@ impl<H: Handle> Snapshot<H> {
         placement: &Placement,
         full_keys: &[(&String, String)],
         claims: Vec<Option<ClaimRow>>,
-    ) -> Stored<PlacementResult> {
+    ) -> Imported<PlacementResult> {
         let mut holder: Option<(&str, Account)> = None;
         for ((key, full), claim) in full_keys.iter().zip(claims) {
             // The placement depends on these claims, also on claims without a holder.
@@ -271,7 +271,7 @@ impl<H: Handle> Snapshot<H> {
     }
 
     /// Returns true if the catalog has one of the named prices.
-    fn sells(&self, names: &[Reference]) -> Stored<bool> {
+    fn sells(&self, names: &[Reference]) -> Imported<bool> {
         let prices = names.iter().filter_map(|name| match name {
             Reference::Catalog(key @ CatalogKey::Price(_)) => Some(key.clone()),
             _ => None,
@@ -298,14 +298,14 @@ impl<H: Handle> Snapshot<H> {
         }
     }
 
-    fn setting(&self, key: &str) -> Stored<Option<CatalogRow>> {
+    fn setting(&self, key: &str) -> Imported<Option<CatalogRow>> {
         match self.context.declared.config().get(key) {
             Some(value) => Ok(value.clone().map(CatalogRow::Setting)),
-            None => Err(StoreError::Denied(format!("configuration key `{key}` is not declared"))),
+            None => Err(ImportError::Denied(format!("configuration key `{key}` is not declared"))),
         }
     }
 
-    fn read_catalog_revision(&mut self) -> Stored<()> {
+    fn read_catalog_revision(&mut self) -> Imported<()> {
         if self.catalog_revision.is_none() {
             let catalog = self.context.partition.scope(Account::Platform);
             self.catalog_revision = Some(self.queries().revision(&catalog)?);
@@ -333,13 +333,13 @@ fn is_account(account: &Account) -> bool {
 }
 
 impl<H: Handle> Imports for Snapshot<H> {
-    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Imported<Opened> {
         self.call(|snapshot| {
             check::bulk(&placement.keys)?;
             check::bulk(&placement.names)?;
             check::bulk(facts)?;
             if snapshot.context.access == Access::CatalogOnly || snapshot.place.is_some() {
-                return Err(StoreError::Denied("an account is opened once, for an event or a question".to_owned()));
+                return Err(ImportError::Denied("an account is opened once, for an event or a question".to_owned()));
             }
             let (place, opened) = snapshot.place_of(placement, facts)?;
             snapshot.place = Some(place.clone());
@@ -357,7 +357,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         self.call(|snapshot| {
             check::bulk(keys)?;
             for key in keys {
@@ -374,7 +374,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, selection: &Selection, limit: u32) -> Imported<Vec<StoredRow>> {
         self.call(|snapshot| {
             let limit = check::page(&Page { after: None, limit })?;
             let rows = snapshot.queries().more(&snapshot.scope()?, selection, limit)?;
@@ -383,7 +383,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         self.call(|snapshot| {
             check::bulk(facts)?;
             for fact in facts {
@@ -393,7 +393,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         self.call(|snapshot| {
             check::bulk(effects)?;
             let scope = snapshot.scope()?;
@@ -410,7 +410,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         self.call(|snapshot| {
             check::bulk(keys)?;
             for key in keys {
@@ -441,7 +441,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, prefix: &str) -> Imported<Vec<String>> {
         self.call(|snapshot| {
             let scope = snapshot.scope()?;
             let full_prefix = snapshot.context.full_key(prefix);
@@ -458,7 +458,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         self.call(|snapshot| {
             check::bulk(keys)?;
             snapshot.read_catalog_revision()?;
@@ -472,7 +472,7 @@ impl<H: Handle> Imports for Snapshot<H> {
         })
     }
 
-    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Imported<Vec<Product>> {
         self.call(|snapshot| {
             let limit = check::page(page)?;
             snapshot.read_catalog_revision()?;

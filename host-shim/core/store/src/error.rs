@@ -1,6 +1,6 @@
 //! The reasons why an operation of a store fails.
 
-use extension_contract::StoreError as ContractError;
+use extension_contract::ImportError;
 
 /// The result of an operation of a store.
 pub type Stored<T> = Result<T, StoreError>;
@@ -24,12 +24,12 @@ pub enum StoreError {
 }
 
 /// The error that an extension gets from an import.
-impl From<StoreError> for ContractError {
+impl From<StoreError> for ImportError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(text) | StoreError::Locked(text) => ContractError::Unavailable(text),
-            StoreError::Taken(index) => ContractError::Taken(index),
-            StoreError::Misuse(text) => ContractError::Denied(text),
+            StoreError::Unavailable(text) | StoreError::Locked(text) => ImportError::Unavailable(text),
+            StoreError::Taken(index) => ImportError::Taken(index),
+            StoreError::Misuse(text) => ImportError::Denied(text),
         }
     }
 }

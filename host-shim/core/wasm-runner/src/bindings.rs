@@ -30,6 +30,6 @@ pub use generated::solobase::products::rows::{
     StoredRow, Subscription, SubscriptionItem, SubscriptionStatus, SubscriptionValues, Write,
 };
 pub use generated::solobase::products::types::{
-    self, Account, Actor, ActorKind, AmountMismatch, BillingInterval, Failure, FieldError, FieldErrorCode,
-    IntervalUnit, Money, Page, Problem, QuotaRefusal, Refusal, StoreError,
+    self, Account, Actor, ActorKind, AmountMismatch, BillingInterval, Failure, FieldError, FieldErrorCode, ImportError,
+    IntervalUnit, Money, Page, Problem, QuotaRefusal, Refusal,
 };

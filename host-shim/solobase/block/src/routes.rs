@@ -77,7 +77,7 @@ impl From<AskError> for Failed {
         match error {
             AskError::Problem(extension_contract::Problem::Refused(refusal)) => refused(&refusal).into(),
             AskError::Run(RunError::Failure(extension_contract::Failure::Store(
-                extension_contract::StoreError::Unavailable(_),
+                extension_contract::ImportError::Unavailable(_),
             ))) => Response::unavailable("the store failed").into(),
             error => Response::error(500, "internal", error.to_string()).into(),
         }

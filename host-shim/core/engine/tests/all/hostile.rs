@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 use extension_contract::{
-    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, PaymentFacts, Question, Refusal, StoreError,
+    Account, Actor, Event, Failure, IgnoreReason, ImportError, Outcome, Payload, PaymentFacts, Question, Refusal,
 };
 use host_engine::processor::{
     ATTEMPTS_MAX, AskError, Business, Disposition, Processor, Questions, RETRY_DELAYS_MS, Report,
@@ -296,7 +296,7 @@ fn endless_passing_of_bytes_is_stopped() {
 
 #[test]
 fn opening_twice_is_denied() {
-    let denied = StoreError::Denied("an account is opened once, for an event or a question".to_owned());
+    let denied = ImportError::Denied("an account is opened once, for an event or a question".to_owned());
     assert_fails("open-twice", &RunError::Failure(Failure::Store(denied)));
 }
 
@@ -360,7 +360,7 @@ fn a_decision_that_breaks_the_contract_is_discarded() {
 
 #[test]
 fn a_version_that_never_existed_is_a_conflict() {
-    assert_fails("wrong-version", &RunError::Failure(Failure::Store(StoreError::Conflict(0))));
+    assert_fails("wrong-version", &RunError::Failure(Failure::Store(ImportError::Conflict(0))));
 }
 
 //
@@ -405,7 +405,7 @@ fn placement_keys_and_accounts_are_checked_against_the_contract() {
         assert!(report.alert && report.account.is_none(), "{kind}");
     }
     let report = world.take_of_provider("many-keys");
-    let limit = StoreError::LimitExceeded("bulk call of 257 entries, at most 256".to_owned());
+    let limit = ImportError::LimitExceeded("bulk call of 257 entries, at most 256".to_owned());
     assert_eq!(report.result, Disposition::Failed(RunError::Failure(Failure::Store(limit))));
     assert_eq!(stored_data(world.processor.store()), before);
     world.assert_behaves();

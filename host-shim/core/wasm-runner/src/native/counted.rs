@@ -1,8 +1,8 @@
 //! Wraps the imports of a call and counts the calls of them.
 
 use extension_contract::{
-    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
-    Selection, Stored, StoredRow,
+    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imported, Imports, LogLevel, Opened, Page, Placement, Product,
+    RowKey, Selection, StoredRow,
 };
 
 /// The imports of one call, with a counter.
@@ -28,31 +28,31 @@ impl<'a> CountingImports<'a> {
 }
 
 impl Imports for CountingImports<'_> {
-    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Imported<Opened> {
         self.count().open(placement, facts)
     }
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         self.count().load(keys)
     }
-    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, selection: &Selection, limit: u32) -> Imported<Vec<StoredRow>> {
         self.count().more(selection, limit)
     }
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         self.count().known(facts)
     }
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         self.count().begun(effects)
     }
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         self.count().claims_take(keys)
     }
-    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, prefix: &str) -> Imported<Vec<String>> {
         self.count().claims_mine(prefix)
     }
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         self.count().catalog_read(keys)
     }
-    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Imported<Vec<Product>> {
         self.count().catalog_find(query, page)
     }
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {

@@ -6,8 +6,8 @@
 use crate::bindings as wire;
 use crate::runner::RunError;
 use extension_contract::{
-    BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Problem, ProductValues, Refusal,
-    Reply, StoreError,
+    BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, ImportError, JSON_BYTES_MAX, Outcome, Problem,
+    ProductValues, Refusal, Reply,
 };
 use serde::de::IgnoredAny;
 
@@ -202,7 +202,7 @@ pub(super) fn problem(problem: &Problem) -> Checked {
 pub(super) fn failure(failure: &Failure) -> Checked {
     match failure {
         Failure::Internal(reason) => text("failure", reason, JSON_BYTES_MAX),
-        Failure::Store(StoreError::Conflict(_)) => Ok(()),
+        Failure::Store(ImportError::Conflict(_)) => Ok(()),
         Failure::Store(error) => text("failure", &error.to_string(), JSON_BYTES_MAX),
     }
 }

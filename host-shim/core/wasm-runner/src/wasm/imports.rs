@@ -7,58 +7,58 @@ use crate::convert::Cross;
 use extension_contract::{CatalogKey, CatalogQuery, LogLevel, Page, Placement, RowKey, Selection};
 use wasmtime::Result;
 
-type Stored<T> = Result<std::result::Result<T, wire::StoreError>>;
+type Imported<T> = Result<std::result::Result<T, wire::ImportError>>;
 
 impl wire::types::Host for HostState {}
 impl wire::rows::Host for HostState {}
 impl wire::effects::Host for HostState {}
 
 impl wire::account::Host for HostState {
-    fn open(&mut self, placement: wire::Placement, facts: Vec<String>) -> Stored<wire::Opened> {
+    fn open(&mut self, placement: wire::Placement, facts: Vec<String>) -> Imported<wire::Opened> {
         let bytes = placement.weight() + facts.weight();
         let placement: Placement = placement.cross();
         self.import(bytes, |imports| imports.open(&placement, &facts))
     }
 
-    fn load(&mut self, keys: Vec<wire::RowKey>) -> Stored<Vec<Option<wire::StoredRow>>> {
+    fn load(&mut self, keys: Vec<wire::RowKey>) -> Imported<Vec<Option<wire::StoredRow>>> {
         let bytes = keys.weight();
         let keys: Vec<RowKey> = keys.cross();
         self.import(bytes, |imports| imports.load(&keys))
     }
 
-    fn more(&mut self, selection: wire::Selection, limit: u32) -> Stored<Vec<wire::StoredRow>> {
+    fn more(&mut self, selection: wire::Selection, limit: u32) -> Imported<Vec<wire::StoredRow>> {
         let bytes = selection.weight();
         let selection: Selection = selection.cross();
         self.import(bytes, |imports| imports.more(&selection, limit))
     }
 
-    fn known(&mut self, facts: Vec<String>) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: Vec<String>) -> Imported<Vec<bool>> {
         self.import(facts.weight(), |imports| imports.known(&facts))
     }
 
-    fn begun(&mut self, effects: Vec<String>) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: Vec<String>) -> Imported<Vec<bool>> {
         self.import(effects.weight(), |imports| imports.begun(&effects))
     }
 }
 
 impl wire::claims::Host for HostState {
-    fn take(&mut self, keys: Vec<String>) -> Stored<Vec<wire::ClaimState>> {
+    fn take(&mut self, keys: Vec<String>) -> Imported<Vec<wire::ClaimState>> {
         self.import(keys.weight(), |imports| imports.claims_take(&keys))
     }
 
-    fn mine(&mut self, prefix: String) -> Stored<Vec<String>> {
+    fn mine(&mut self, prefix: String) -> Imported<Vec<String>> {
         self.import(prefix.weight(), |imports| imports.claims_mine(&prefix))
     }
 }
 
 impl wire::catalog::Host for HostState {
-    fn read(&mut self, keys: Vec<wire::CatalogKey>) -> Stored<Vec<Option<wire::CatalogRow>>> {
+    fn read(&mut self, keys: Vec<wire::CatalogKey>) -> Imported<Vec<Option<wire::CatalogRow>>> {
         let bytes = keys.weight();
         let keys: Vec<CatalogKey> = keys.cross();
         self.import(bytes, |imports| imports.catalog_read(&keys))
     }
 
-    fn find(&mut self, query: wire::CatalogQuery, page: wire::Page) -> Stored<Vec<wire::Product>> {
+    fn find(&mut self, query: wire::CatalogQuery, page: wire::Page) -> Imported<Vec<wire::Product>> {
         let bytes = query.weight() + page.after.weight();
         let (query, page): (CatalogQuery, Page) = (query.cross(), page.cross());
         self.import(bytes, |imports| imports.catalog_find(&query, &page))

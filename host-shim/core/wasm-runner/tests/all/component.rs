@@ -4,7 +4,7 @@
 
 use extension_contract::{
     Account, Actor, CatalogKey, CatalogQuery, CatalogRow, ClaimState, ConfigDecl, ConfigType, ConfigValue, Event, Here,
-    Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, Stored, StoredRow,
+    Imported, Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, StoredRow,
 };
 use host_wasm_runner::cache::{ComponentCache, Origin};
 use host_wasm_runner::inspect::{self, InspectError};
@@ -56,37 +56,37 @@ impl Nothing {
 }
 
 impl Imports for Nothing {
-    fn open(&mut self, _: &Placement, facts: &[String]) -> Stored<Opened> {
+    fn open(&mut self, _: &Placement, facts: &[String]) -> Imported<Opened> {
         let facts = vec![false; facts.len()];
         let account = Account::User("u1".to_owned());
         Ok(Opened::Here(Box::new(Here { account, rows: Vec::new(), catalog: Vec::new(), facts })))
     }
-    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+    fn load(&mut self, keys: &[RowKey]) -> Imported<Vec<Option<StoredRow>>> {
         Ok(vec![None; keys.len()])
     }
-    fn more(&mut self, _: &Selection, _: u32) -> Stored<Vec<StoredRow>> {
+    fn more(&mut self, _: &Selection, _: u32) -> Imported<Vec<StoredRow>> {
         Ok(Vec::new())
     }
-    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+    fn known(&mut self, facts: &[String]) -> Imported<Vec<bool>> {
         Ok(vec![false; facts.len()])
     }
-    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+    fn begun(&mut self, effects: &[String]) -> Imported<Vec<bool>> {
         Ok(vec![false; effects.len()])
     }
-    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+    fn claims_take(&mut self, keys: &[String]) -> Imported<Vec<ClaimState>> {
         Ok(vec![ClaimState::Free; keys.len()])
     }
-    fn claims_mine(&mut self, _: &str) -> Stored<Vec<String>> {
+    fn claims_mine(&mut self, _: &str) -> Imported<Vec<String>> {
         Ok(Vec::new())
     }
-    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Imported<Vec<Option<CatalogRow>>> {
         let read = |key: &CatalogKey| match key {
             CatalogKey::Setting(key) => self.value(key),
             CatalogKey::Product(_) | CatalogKey::Price(_) => None,
         };
         Ok(keys.iter().map(read).collect())
     }
-    fn catalog_find(&mut self, _: &CatalogQuery, _: &Page) -> Stored<Vec<Product>> {
+    fn catalog_find(&mut self, _: &CatalogQuery, _: &Page) -> Imported<Vec<Product>> {
         Ok(Vec::new())
     }
     fn log_write(&mut self, _: LogLevel, _: &str, _: &[(String, String)]) {}

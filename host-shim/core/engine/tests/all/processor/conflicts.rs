@@ -3,7 +3,7 @@
 use super::business;
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::{FUEL, Moment, ToyRunner};
-use extension_contract::{Account, Event, Failure, Outcome, Product, Row, RowKey, StoreError};
+use extension_contract::{Account, Event, Failure, ImportError, Outcome, Product, Row, RowKey};
 use host_engine::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::{Faults, samples};
 use host_store::{
@@ -141,7 +141,7 @@ fn an_event_is_put_off_after_the_maximum_number_of_conflicts() {
     let doing = json!({"note": ["f"], "log": "here", "take": ["name:x"]});
     let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
     let text = "its account changed 8 times while it was decided".to_owned();
-    let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text)));
+    let error = RunError::Failure(Failure::Store(ImportError::Unavailable(text)));
     assert_eq!(reports[0].result, Disposition::Failed(error));
     assert_eq!(decisions.load(Ordering::Relaxed), CONFLICTS_MAX);
     assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].reply.is_none()), (0, 0, true));

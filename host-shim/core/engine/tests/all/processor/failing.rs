@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor, retry};
-use extension_contract::{Failure, StoreError};
+use extension_contract::{Failure, ImportError};
 use host_engine::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{InboxState, MemoryStore};
@@ -92,7 +92,7 @@ fn a_store_error_that_the_extension_ignores_still_rolls_back() {
     let runner = ToyRunner::with(1, Box::new(meanwhile));
     let mut processor = Processor::new(faults.open(), Box::new(runner), business()).unwrap();
     let doing = || json!({"note": ["f"], "calls": 1, "outcome": "applied"});
-    let unavailable = StoreError::Unavailable("fault at a read".into());
+    let unavailable = ImportError::Unavailable("fault at a read".into());
     let expected = Disposition::Failed(RunError::Failure(Failure::Store(unavailable)));
     let reports = processor.accept(command("c1", "a", T0, doing()), Vec::new()).unwrap();
     assert_eq!(reports[0].result, expected);

@@ -3,7 +3,7 @@
 use super::events::{T0, command, product, user};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
-use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
+use extension_contract::{Actor, ActorKind, Candidate, Failure, ImportError, Page, Question};
 use host_engine::processor::{Answerer, AskError, Processor, Questions};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, NotState, SqliteStore, Store, state_document};
@@ -61,7 +61,7 @@ fn a_store_error_that_the_extension_ignores_fails_the_question() {
         }),
     );
     let mut processor = Processor::new(faults.open(), Box::new(runner), business()).unwrap();
-    let unavailable = StoreError::Unavailable("fault at a read".into());
+    let unavailable = ImportError::Unavailable("fault at a read".into());
     let expected = AskError::Run(RunError::Failure(Failure::Store(unavailable)));
     assert_eq!(processor.ask_entitlements(&question("a")), Err(expected));
 }

@@ -365,7 +365,7 @@ impl Extension for Toy {
 
     /// Returns one entitlement per row of the account.
     fn entitlements(&self, host: &mut dyn Imports, _: &Question) -> Result<Vec<Entitlement>, Problem> {
-        let failed = |error: StoreError| Problem::Failed(Failure::Store(error));
+        let failed = |error: ImportError| Problem::Failed(Failure::Store(error));
         let Opened::Here(here) = host.open(&Placement::known(Vec::new()), &[]).map_err(failed)? else {
             return Err(Problem::Refused(Refusal::NotFound("account".into())));
         };
