@@ -5,7 +5,7 @@ use crate::manifest::{Manifest, NotPermitted};
 use crate::refused;
 use extension_contract::{Account, Timestamp};
 use host_engine::Host;
-use host_engine::catalog::{is_accepted, last_load, next_load};
+use host_engine::catalog::{is_accepted, next_load};
 use host_engine::clock::Clock;
 use host_engine::outbox::{Outbox, OutboxError};
 use host_engine::processor::{Business, Processor, Report};
@@ -162,15 +162,14 @@ pub(crate) fn load_if_changed(
     let processor = outbox.processor();
     check_not_newer(processor.store(), processor.partition(), processor.runner().declarations().data_version)?;
     let component = processor.runner().hash().to_owned();
-    let last = last_load(processor.store(), processor.partition(), &business.name)?;
     let Some(load) = next_load(processor, &business.name, &business.catalog.to_string(), now)? else {
         return Ok(Vec::new());
     };
-    let reports = outbox.accept(load, Vec::new())?;
+    let reports = outbox.accept(load.event, Vec::new())?;
     match reports.first() {
         Some(report) if report.result.outcome().is_none() => {
             let (business, reason) = (business.name.clone(), report.result.reason().unwrap_or_default());
-            let provenance = last.and_then(|(_, row)| row.provenance);
+            let provenance = load.last.and_then(|row| row.provenance);
             Err(match provenance.is_some_and(|last| last.component_hash != component) {
                 true => StartError::OtherVersion { business, reason },
                 false => StartError::Extension { business, reason },

@@ -59,6 +59,6 @@ impl Bundle {
     /// # Errors
     /// Fails if the store fails.
     pub fn load(&self, processor: &Processor, now: Timestamp) -> Stored<Option<Event>> {
-        catalog::next_load(processor, &self.name, &self.catalog, now)
+        Ok(catalog::next_load(processor, &self.name, &self.catalog, now)?.map(|load| load.event))
     }
 }

@@ -12,17 +12,26 @@ const KIND: &str = "catalog.load";
 /// Actor of the load events.
 const SUBJECT: &str = "catalog";
 
-/// Returns the event that loads a catalog, or none if it is in force.
+/// A catalog's load that is needed.
+#[derive(Clone, Debug)]
+pub struct NextLoad {
+    /// The event that loads the catalog.
+    pub event: Event,
+    /// The last load; none if this is the first one.
+    pub last: Option<InboxRow>,
+}
+
+/// Returns the load of a catalog, or none if it is in force.
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn next_load(processor: &Processor, name: &str, catalog: &str, now: Timestamp) -> Stored<Option<Event>> {
+pub fn next_load(processor: &Processor, name: &str, catalog: &str, now: Timestamp) -> Stored<Option<NextLoad>> {
     let last = last_load(processor.store(), processor.partition(), name)?;
     if last.as_ref().is_some_and(|(_, row)| is_in_force(processor, row)) {
         return Ok(None);
     }
-    let number = last.map_or(1, |(number, _)| number + 1);
-    Ok(Some(load(name, catalog, processor.partition(), number, now)))
+    let (number, last) = last.map_or((1, None), |(number, row)| (number + 1, Some(row)));
+    Ok(Some(NextLoad { event: load(name, catalog, processor.partition(), number, now), last }))
 }
 
 /// Returns true if the extension accepted a load.
@@ -67,7 +76,7 @@ fn load(name: &str, catalog: &str, partition: &Partition, number: u64, now: Time
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn last_load(store: &dyn Read, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
+fn last_load(store: &dyn Read, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
     let find = |number: u64| store.event(partition, SOURCE, &load_id(business, number));
     let Some(mut last) = find(1)? else { return Ok(None) };
     let (mut present, mut absent) = (1, 2);

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::outbox::{self, Outbox, OutboxError};
-use crate::processor::{Ahead, NewEvent, Processor, Report};
+use crate::processor::{DecidedAhead, NewEvent, Processor, Report};
 use host_intake::Decoded;
 use host_store::{MemoryStore, Store, Stored};
 
@@ -13,7 +13,7 @@ pub struct Arrived {
     /// The received bytes.
     pub raw: Vec<u8>,
     /// A decision that was made ahead, at the event's `received_at`; an event without one gets the clock's time.
-    pub ahead: Option<Box<Ahead>>,
+    pub ahead: Option<Box<DecidedAhead>>,
 }
 
 /// A running host.

@@ -20,7 +20,7 @@ mod waiting;
 mod wake;
 
 pub use ask::{Answerer, AskError, Questions};
-pub use decide::{Ahead, Decider, WEBHOOK_OF_STRIPE};
+pub use decide::{DecidedAhead, Decider, WEBHOOK_OF_STRIPE};
 pub use group::NewEvent;
 pub use limit::{OPEN_EFFECTS_MAX, is_by_limit as is_refused_by_limit, open_effects};
 pub use log_replay::{Difference, difference_from_record, replay_log};

@@ -55,6 +55,16 @@ pub struct Decoded {
     pub refusal: Option<Refusal>,
     /// Time in the body: `created`, or `timestamp` of a product event or command.
     pub time: Option<Timestamp>,
+    /// Id of the customer that the object in Stripe's body names, or of the object itself. Events with the same subject may change the
+    /// same account, so a host decides them one after the other.
+    pub subject: Option<String>,
+}
+
+/// An event that the host itself has made: nothing is wrong with it.
+impl From<Event> for Decoded {
+    fn from(event: Event) -> Self {
+        Decoded { event, refusal: None, time: None, subject: None }
+    }
 }
 
 /// Returns the id of an event without a reliable id: `sha256:` and the SHA-256 of its bytes. It identifies the event in
@@ -92,7 +102,7 @@ pub fn decode(
         payload: Payload::Payment(body),
     };
     let time = event.payment.as_ref().and_then(|facts| facts.time);
-    Ok(Decoded { event, refusal: facts.refusal, time })
+    Ok(Decoded { event, refusal: facts.refusal, time, subject: facts.subject })
 }
 
 /// The members read from a body.
@@ -102,6 +112,7 @@ struct Facts {
     kind: String,
     livemode: Option<bool>,
     payment: PaymentFacts,
+    subject: Option<String>,
     refusal: Option<Refusal>,
 }
 
@@ -131,11 +142,13 @@ impl Facts {
             request_key: request_key(&mut reader, root, thin),
             snapshot_event: if thin { reader.id(root, "snapshot_event") } else { None },
         };
-        if thin {
-            read_related(&mut reader, root);
-        } else {
-            read_data(&mut reader, root);
-        }
+        let subject = match thin {
+            true => {
+                read_related(&mut reader, root);
+                None
+            }
+            false => read_data(&mut reader, root),
+        };
         if let Some(secret) = matched {
             check_secret(&mut reader, secret, own_livemode, payment.connected_account.as_deref());
         }
@@ -143,7 +156,7 @@ impl Facts {
         let account = payment.connected_account.as_deref();
         let single_mode = matched.filter(|secret| !receives_both_modes(secret, account));
         let livemode = own_livemode.or(single_mode.map(|secret| secret.mode().livemode()));
-        Facts { id, kind, livemode, payment, refusal: reader.refusal() }
+        Facts { id, kind, livemode, payment, subject, refusal: reader.refusal() }
     }
 }
 
@@ -213,20 +226,23 @@ fn read_related(reader: &mut Reader, root: LocatedObject<'_, '_>) {
     }
 }
 
-fn read_data(reader: &mut Reader, root: LocatedObject<'_, '_>) {
+fn read_data(reader: &mut Reader, root: LocatedObject<'_, '_>) -> Option<String> {
     let Some(data) = root.get("data") else {
-        return reader.refuse(Refusal::Malformed("/data/object".to_owned()));
+        reader.refuse(Refusal::Malformed("/data/object".to_owned()));
+        return None;
     };
     if data.kind() != JsonKind::Object {
-        return reader.malformed(root, "data");
+        reader.malformed(root, "data");
+        return None;
     }
     let data = LocatedObject { pointer: "/data", object: data };
     reader.object(data, "previous_attributes");
     let Some(object) = reader.object(data, "object") else {
-        return reader.malformed(data, "object");
+        reader.malformed(data, "object");
+        return None;
     };
     let object = LocatedObject { pointer: "/data/object", object };
-    reader.id(object, "id");
+    let id = reader.id(object, "id");
     reader.id(object, "object");
     reader.seconds(object, "created");
     for (name, value) in object.object.members() {
@@ -234,6 +250,12 @@ fn read_data(reader: &mut Reader, root: LocatedObject<'_, '_>) {
             reader.malformed(object, name.name);
         }
     }
+    // A customer is an id, or the customer itself.
+    let customer = object.get("customer").and_then(|customer| match customer.kind() {
+        JsonKind::Object => customer.get("id"),
+        _ => Some(customer),
+    });
+    customer.and_then(|customer| Some(customer.as_str()?.into_owned())).or(id)
 }
 
 fn is_valid_amount(value: Value<'_>) -> bool {

@@ -104,7 +104,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         payment: None,
         payload: envelope.payload,
     };
-    Ok(Decoded { event, refusal: envelope.refusal, time: envelope.time })
+    Ok(Decoded { refusal: envelope.refusal, time: envelope.time, ..event.into() })
 }
 
 /// Returns what a member of an event must be, by the JSON Pointer of a malformed one; none for an unknown member.

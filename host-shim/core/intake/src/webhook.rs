@@ -129,7 +129,7 @@ impl Webhook {
             payment: None,
             payload: Payload::Command(payload),
         };
-        Some(Decoded { event, refusal: problem.map(Refusal::Malformed), time: signed.time })
+        Some(Decoded { refusal: problem.map(Refusal::Malformed), time: signed.time, ..event.into() })
     }
 
     /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two services differ. The hash of

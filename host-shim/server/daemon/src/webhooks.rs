@@ -310,7 +310,7 @@ impl Notices for Mailing {
             payment: None,
             payload: Payload::Command(payload.to_string()),
         };
-        let accepted = self.jobs.accept(Decoded { event, refusal: None, time: None }, Vec::new());
+        let accepted = self.jobs.accept(Decoded::from(event), Vec::new());
         if let Err(error) = accepted.map(drop) {
             tracing::error!(%error, endpoint = endpoint.id, "the owner of a disabled endpoint was not told");
         }

@@ -112,7 +112,7 @@ async fn wake(site: &Arc<HostedSite>, account: &Account, away: &Away, revision: 
     let id = format!("wake:{}:{revision}", away.id);
     let payload = json!({"id": away.id}).to_string();
     let event = command::event(site, id, Actor::system(), account.clone(), RESUME, payload);
-    if let Err(problem) = accept(&site.site, Decoded { event, refusal: None, time: None }, Vec::new()).await {
+    if let Err(problem) = accept(&site.site, Decoded::from(event), Vec::new()).await {
         tracing::error!(
             error = problem.detail(),
             instance = away.id,

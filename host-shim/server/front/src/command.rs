@@ -182,7 +182,7 @@ pub(crate) async fn run_with_id(
     }
     let event = event(hosted, id.clone(), caller.actor_in(&account), account.clone(), kind, payload.clone());
     let event = Event { reply_to: Some(id), ..event };
-    let answered = send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await;
+    let answered = send(app, hosted, Decoded::from(event), Vec::new()).await;
     match &answered {
         Ok(answer) if is_limited => app.rates.reply(storing, &answer.reply().to_string()),
         Err(problem) if is_limited && problem.refusal().is_some() => app.rates.refused_command(storing, &payload),

@@ -352,5 +352,5 @@ fn registration(hosted: &HostedSite, user: &User) -> (Decoded, Vec<u8>) {
     let payload = json!({"email": user.email, "name": user.name}).to_string();
     let id = format!("register:{}", user.id);
     let event = command::event(hosted, id, actor, account(user), "account.register", payload);
-    (Decoded { event, refusal: None, time: None }, Vec::new())
+    (Decoded::from(event), Vec::new())
 }

@@ -31,7 +31,7 @@ pub(super) struct Deciding {
 }
 
 /// A decided run that is not stored yet.
-pub(super) struct DecidedRun {
+pub(super) struct Decided {
     pub outcome: Outcome,
     pub reply: Option<Reply>,
     pub state: InboxState,
@@ -48,10 +48,10 @@ pub(super) struct DecidedRun {
     pub logs: Vec<LogEntry>,
 }
 
-impl DecidedRun {
+impl Decided {
     /// Creates a final outcome decided by the host.
     pub fn by_host(outcome: Outcome) -> Self {
-        DecidedRun {
+        Decided {
             outcome,
             reply: None,
             state: InboxState::Done,
@@ -67,7 +67,7 @@ impl DecidedRun {
 }
 
 /// A failed attempt.
-pub(super) struct FailedRun {
+pub(super) struct FailedAttempt {
     pub error: RunError,
     pub account: Option<Account>,
     pub logs: Vec<LogEntry>,
@@ -82,8 +82,8 @@ pub(super) fn begin(event: &mut Event, failures: u32) {
 }
 
 /// A decision that was made ahead of the commit.
-pub struct Ahead {
-    pub(super) decided: DecidedRun,
+pub struct DecidedAhead {
+    pub(super) decided: Decided,
     /// Revision of the catalog in the snapshot.
     pub(super) catalog_revision: u64,
 }
@@ -107,7 +107,7 @@ impl Decider {
 
     /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
     /// another business, names a snapshot event, has to wait, or its decision failed. Sets the number of the attempt of each event.
-    pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<Ahead>>> {
+    pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<DecidedAhead>>> {
         let reader = self.reader.get_mut();
         let has_begun = reader.begin().is_ok();
         let catalog = self.deciding.partition.scope(Account::Platform);
@@ -127,7 +127,7 @@ impl Decider {
         decided
     }
 
-    fn decide_one(&mut self, event: &mut Event, catalog_revision: u64) -> Option<Box<Ahead>> {
+    fn decide_one(&mut self, event: &mut Event, catalog_revision: u64) -> Option<Box<DecidedAhead>> {
         let partition = &self.deciding.partition;
         let is_new = matches!(self.reader.get().event(partition, &event.source, &event.id), Ok(None));
         // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
@@ -139,7 +139,7 @@ impl Decider {
         let (deciding, runner) = (&self.deciding, &mut *self.runner);
         let decided = self.reader.lend(|reader| deciding.decide(reader, runner, event, event.received_at));
         let decided = decided.ok().filter(|run| !matches!(run.outcome, Outcome::Deferred(_)));
-        decided.map(|decided| Box::new(Ahead { decided, catalog_revision }))
+        decided.map(|decided| Box::new(DecidedAhead { decided, catalog_revision }))
     }
 }
 
@@ -152,18 +152,18 @@ impl Deciding {
         runner: &mut dyn Runner,
         event: &Event,
         since: Timestamp,
-    ) -> (H, Result<DecidedRun, FailedRun>) {
+    ) -> (H, Result<Decided, FailedAttempt>) {
         if let Payload::Payment(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.partition.livemode) {
-                return (handle, Ok(DecidedRun::by_host(outcome)));
+                return (handle, Ok(Decided::by_host(outcome)));
             }
             // The extension rejects a missing kind as malformed.
             if !event.kind.is_empty() && !self.payment_kinds.contains(&event.kind) {
-                return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+                return (handle, Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
             }
         }
         if hook_of(event).is_some_and(|hook| !self.declared.permitted().has_hook(hook)) {
-            return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+            return (handle, Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
         }
         let snapshot = Snapshot::new(handle, self.context(event));
         let (snapshot, answer) = snapshot.call_with(|imports| runner.handle(imports, event));
@@ -176,11 +176,11 @@ impl Deciding {
         };
         let decided = checked.and_then(|(decision, prepared, used)| {
             let run = self.run_of(event, since, (place, account.clone()), decision, prepared)?;
-            Ok(DecidedRun { claim_answers: trace.claim_answers, used, ..run })
+            Ok(Decided { claim_answers: trace.claim_answers, used, ..run })
         });
         match decided {
-            Ok(decided) => (store, Ok(DecidedRun { logs, ..decided })),
-            Err(error) => (store, Err(FailedRun { error, account, logs })),
+            Ok(decided) => (store, Ok(Decided { logs, ..decided })),
+            Err(error) => (store, Err(FailedAttempt { error, account, logs })),
         }
     }
 
@@ -192,19 +192,19 @@ impl Deciding {
         (place, account): (Option<PlacementResult>, Option<Account>),
         decision: Decision,
         prepared: PreparedDecision,
-    ) -> Result<DecidedRun, RunError> {
+    ) -> Result<Decided, RunError> {
         Ok(match place {
-            Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
+            Some(PlacementResult::Parked { keys, marked }) => Decided {
                 state: InboxState::Parked { since },
                 waits_for: WakeKeys(&self.partition).of_parked(event, &keys, marked),
                 prepared,
-                ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
+                ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
             Some(PlacementResult::Ignored(reason)) => {
-                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Ignored(reason)) }
+                Decided { prepared, ..Decided::by_host(Outcome::Ignored(reason)) }
             }
             Some(PlacementResult::Refused(refusal)) => {
-                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Rejected(refusal)) }
+                Decided { prepared, ..Decided::by_host(Outcome::Rejected(refusal)) }
             }
             Some(PlacementResult::Here(_)) | None => {
                 let (state, waits_for) = match (&decision.outcome, &account) {
@@ -218,7 +218,7 @@ impl Deciding {
                     _ => (InboxState::Done, Vec::new()),
                 };
                 let (outcome, reply) = (decision.outcome, decision.reply);
-                DecidedRun { reply, state, waits_for, account, prepared, ..DecidedRun::by_host(outcome) }
+                Decided { reply, state, waits_for, account, prepared, ..Decided::by_host(outcome) }
             }
         })
     }

@@ -1,8 +1,8 @@
 //! Gives up waiting events: those that have waited too long, and parked events beyond the limits.
 
-use super::decide::DecidedRun;
+use super::decide::Decided;
 use super::report::Report;
-use super::run::{Attempt, Recorded, wait_timed_out};
+use super::run::{Attempt, Committed, wait_timed_out};
 use super::waiting::WakeKeys;
 use super::{Processor, WAIT_MAX_MS};
 use extension_contract::{IgnoreReason, Outcome, Refusal, Timestamp};
@@ -110,12 +110,12 @@ impl Processor {
 
     /// Gives an event up. Returns no report if another host has run the event meanwhile.
     fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Option<Report>> {
-        let decided = DecidedRun { account: row.event.account.clone(), ..DecidedRun::by_host(outcome) };
+        let decided = Decided { account: row.event.account.clone(), ..Decided::by_host(outcome) };
         let attempt = Attempt::again(row);
         // An event that the host gives up wakes no other events.
         Ok(match self.record_outcome(&attempt, decided, now, &mut Vec::new())? {
-            Recorded::Stored(report) => Some(*report),
-            Recorded::Outdated | Recorded::RunElsewhere => None,
+            Committed::Stored(report) => Some(*report),
+            Committed::Outdated | Committed::RunElsewhere => None,
         })
     }
 }

@@ -5,8 +5,8 @@
 //! warm. The writer processes groups; a replay does not, as it carries out each event's effects before the next event.
 
 use super::Processor;
-use super::decide::Ahead;
-use super::decide::DecidedRun;
+use super::decide::Decided;
+use super::decide::DecidedAhead;
 use super::report::Report;
 use super::run::Attempt;
 use extension_contract::{Account, Event, Payload, Timestamp};
@@ -24,14 +24,14 @@ pub struct NewEvent {
     /// The received bytes; empty if the payload is complete without them.
     pub raw: Vec<u8>,
     /// A decision that a [`Decider`](super::Decider) made ahead.
-    pub ahead: Option<Box<Ahead>>,
+    pub ahead: Option<Box<DecidedAhead>>,
 }
 
 /// An event of the group that is not committed yet.
 struct QueuedEvent {
     attempt: Attempt,
     /// Decision made ahead; none if the event must be decided at its turn.
-    ahead: Option<DecidedRun>,
+    ahead: Option<Decided>,
     /// Revision of the catalog in the snapshot of a decider.
     catalog_revision: Option<u64>,
     now: Timestamp,

@@ -2,7 +2,7 @@
 //! account's customers requested are open, a further command that requests one is refused. It may be sent again under
 //! the same id after some of them have ended.
 
-use super::decide::DecidedRun;
+use super::decide::Decided;
 use super::run::Attempt;
 use super::{Processor, is_same_command};
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, QuotaRefusal, Refusal};
@@ -30,7 +30,7 @@ impl Processor {
     }
 
     /// Returns the decision, or the refusal of a customer's command that asks for an effect although too many are open.
-    pub(super) fn within_limit(&self, event: &Event, decided: DecidedRun) -> Stored<DecidedRun> {
+    pub(super) fn within_limit(&self, event: &Event, decided: Decided) -> Stored<Decided> {
         let asks = decided.prepared.requested.iter().any(|asked| !OF_HOST.contains(&asked.kind.as_str()));
         let Some(account) = decided.account.as_ref().filter(|_| asks && is_of_customer(event)) else {
             return Ok(decided);
@@ -42,8 +42,8 @@ impl Processor {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let (allowed, used) = (count(self.open_effects_max), count(used));
         let quota = QuotaRefusal { quota: OPEN_EFFECTS.to_owned(), allowed, used, upgrade: None };
-        let refused = DecidedRun::by_host(Outcome::Rejected(Refusal::QuotaExceeded(quota)));
-        Ok(DecidedRun { account: decided.account, decided_by: Some(BY_LIMIT), ..refused })
+        let refused = Decided::by_host(Outcome::Rejected(Refusal::QuotaExceeded(quota)));
+        Ok(Decided { account: decided.account, decided_by: Some(BY_LIMIT), ..refused })
     }
 
     /// Counts the open effects of an account that commands of customers have asked for, from the same source as this command.

@@ -1,8 +1,8 @@
 //! Stores events that the intake refused as `rejected`, without calling the extension.
 
-use super::decide::DecidedRun;
+use super::decide::Decided;
 use super::report::{Disposition, Report};
-use super::run::{Attempt, Recorded};
+use super::run::{Attempt, Committed};
 use super::{Processor, wrong_mode};
 use extension_contract::{Event, Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};
@@ -28,15 +28,13 @@ impl Processor {
             return Ok(vec![Report::duplicate(&known)]);
         }
         let decided = match wrong_mode(attempt.event(), self.business.livemode) {
-            Some(outcome) => DecidedRun::by_host(outcome),
-            None => {
-                DecidedRun { decided_by: Some(BY_INTAKE), ..DecidedRun::by_host(Outcome::Rejected(refusal.clone())) }
-            }
+            Some(outcome) => Decided::by_host(outcome),
+            None => Decided { decided_by: Some(BY_INTAKE), ..Decided::by_host(Outcome::Rejected(refusal.clone())) },
         };
         Ok(vec![match self.record_outcome(attempt, decided, now, &mut Vec::new())? {
-            Recorded::Stored(report) => *report,
+            Committed::Stored(report) => *report,
             // The outcome depends on no read data.
-            Recorded::Outdated | Recorded::RunElsewhere => self.report_elsewhere(attempt)?,
+            Committed::Outdated | Committed::RunElsewhere => self.report_elsewhere(attempt)?,
         }])
     }
 }

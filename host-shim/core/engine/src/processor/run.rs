@@ -1,6 +1,6 @@
 //! Runs an event once: decides it on a snapshot of its account, and commits the result.
 
-use super::decide::{DecidedRun, FailedRun, begin};
+use super::decide::{Decided, FailedAttempt, begin};
 use super::report::{Disposition, Report};
 use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, waiting};
 use extension_contract::{Account, DeferReason, Event, Failure, LogLevel, Outcome, Payload, Refusal, Reply, Timestamp};
@@ -74,7 +74,7 @@ impl Attempt {
 }
 
 /// The result of storing an outcome.
-pub(super) enum Recorded {
+pub(super) enum Committed {
     /// The outcome is stored, or the failure of an attempt.
     Stored(Box<Report>),
     /// Data that the decision read has changed: nothing is stored.
@@ -99,7 +99,7 @@ impl Attempt {
 impl Processor {
     /// Decides an event before its turn to commit. Returns none if the decision failed: the event is decided again at
     /// its turn. So an event that runs out of fuel does this twice.
-    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<DecidedRun> {
+    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<Decided> {
         attempt.begin();
         self.decide(attempt, now).ok()
     }
@@ -109,7 +109,7 @@ impl Processor {
     pub(super) fn run(
         &mut self,
         mut attempt: Attempt,
-        mut ahead: Option<DecidedRun>,
+        mut ahead: Option<Decided>,
         now: Timestamp,
         wakes: &mut Vec<String>,
     ) -> Stored<Report> {
@@ -121,9 +121,9 @@ impl Processor {
                 Ok(decided) => {
                     let decided = self.within_limit(attempt.event(), decided)?;
                     match self.record_outcome(&attempt, decided, now, wakes)? {
-                        Recorded::Stored(report) => return Ok(*report),
-                        Recorded::Outdated => {}
-                        Recorded::RunElsewhere => return self.report_elsewhere(&attempt),
+                        Committed::Stored(report) => return Ok(*report),
+                        Committed::Outdated => {}
+                        Committed::RunElsewhere => return self.report_elsewhere(&attempt),
                     }
                 }
                 Err(failed) => return self.fail(attempt, failed, now),
@@ -137,13 +137,13 @@ impl Processor {
     pub(super) fn put_off(&mut self, attempt: &Attempt, now: Timestamp) -> Stored<Report> {
         let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
         let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text).into()));
-        let failed = FailedRun { error, account: None, logs: Vec::new() };
+        let failed = FailedAttempt { error, account: None, logs: Vec::new() };
         let not_before = now.saturating_add(RETRY_DELAYS_MS[0]);
         let state = InboxState::Pending { not_before, waits_since: attempt.waits_since };
         self.record_failure(attempt, failed, state, attempt.failures, now)
     }
 
-    fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<DecidedRun, FailedRun> {
+    fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Decided, FailedAttempt> {
         let since = attempt.waits_since.unwrap_or(now);
         let (deciding, runner) = (&self.deciding, &mut *self.runner);
         self.store.lend(|store| deciding.decide(store, runner, &attempt.event, since))
@@ -153,10 +153,10 @@ impl Processor {
     pub(super) fn record_outcome(
         &mut self,
         attempt: &Attempt,
-        mut decided: DecidedRun,
+        mut decided: Decided,
         now: Timestamp,
         wakes: &mut Vec<String>,
-    ) -> Stored<Recorded> {
+    ) -> Stored<Committed> {
         let keys = waiting::woken_by(attempt.event(), &decided.prepared);
         if self.is_held_elsewhere(attempt, &decided)? {
             decided.state = InboxState::Pending { not_before: now, waits_since: decided.state.waits_since() };
@@ -193,13 +193,13 @@ impl Processor {
         self.set_inbox(&mut changes, attempt, progress);
         let seq = match self.store_mut().apply(&changes) {
             Ok(Applied::Done { seq }) => seq,
-            Ok(Applied::Conflict(Conflict::Event)) => return Ok(Recorded::RunElsewhere),
-            Ok(Applied::Conflict(Conflict::Effect | Conflict::Read)) => return Ok(Recorded::Outdated),
+            Ok(Applied::Conflict(Conflict::Event)) => return Ok(Committed::RunElsewhere),
+            Ok(Applied::Conflict(Conflict::Effect | Conflict::Read)) => return Ok(Committed::Outdated),
             Err(error @ (StoreError::Unavailable(_) | StoreError::Locked(_))) => return Err(error),
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error.into()));
-                let failed = FailedRun { error, account: decided.account, logs: decided.logs };
-                return self.fail(attempt.clone(), failed, now).map(|report| Recorded::Stored(Box::new(report)));
+                let failed = FailedAttempt { error, account: decided.account, logs: decided.logs };
+                return self.fail(attempt.clone(), failed, now).map(|report| Committed::Stored(Box::new(report)));
             }
         };
         wakes.extend(keys);
@@ -215,7 +215,7 @@ impl Processor {
         report.logs = decided.logs;
         report.alert = (refusal.is_some() && !has_caller) || (is_parked_with_error && !report.later);
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
-        Ok(Recorded::Stored(Box::new(report)))
+        Ok(Committed::Stored(Box::new(report)))
     }
 
     /// Returns the report of an event that another host has run meanwhile.
@@ -229,7 +229,7 @@ impl Processor {
 
     /// Returns whether another account already holds a claim that the decision waits for. No later take would wake the
     /// event, so it is decided again at once, in the account that holds the claim.
-    fn is_held_elsewhere(&self, attempt: &Attempt, decided: &DecidedRun) -> Stored<bool> {
+    fn is_held_elsewhere(&self, attempt: &Attempt, decided: &Decided) -> Stored<bool> {
         let (Outcome::Deferred(DeferReason::Claim(keys)), InboxState::Deferred { .. }) =
             (&decided.outcome, &decided.state)
         else {
@@ -261,7 +261,7 @@ impl Processor {
     }
 
     /// Stores a failed attempt, without changes.
-    fn fail(&mut self, attempt: Attempt, failed: FailedRun, now: Timestamp) -> Stored<Report> {
+    fn fail(&mut self, attempt: Attempt, failed: FailedAttempt, now: Timestamp) -> Stored<Report> {
         if self.is_of_newer(&attempt, &failed)? {
             let not_before = now.saturating_add(RETRY_DELAYS_MS[0]);
             let state = InboxState::Pending { not_before, waits_since: attempt.waits_since };
@@ -280,7 +280,7 @@ impl Processor {
 
     /// Returns true if another host has a newer extension and has written rows of the account or the catalog with it. During an
     /// upgrade this host cannot read them: a host with that extension decides the event, and this is no failed attempt.
-    fn is_of_newer(&self, attempt: &Attempt, failed: &FailedRun) -> Stored<bool> {
+    fn is_of_newer(&self, attempt: &Attempt, failed: &FailedAttempt) -> Stored<bool> {
         let (store, own) = (self.store(), self.runner.declarations().data_version);
         let Some(account) = failed.account.as_ref().or(attempt.event.account.as_ref()).filter(|_| store.has_peers())
         else {
@@ -299,7 +299,7 @@ impl Processor {
     fn record_failure(
         &mut self,
         attempt: &Attempt,
-        failed: FailedRun,
+        failed: FailedAttempt,
         state: InboxState,
         failures: u32,
         now: Timestamp,

@@ -1,6 +1,6 @@
 //! Runs an event, and then the events that its commit wakes.
 
-use super::decide::DecidedRun;
+use super::decide::Decided;
 use super::report::Report;
 use super::run::Attempt;
 use super::waiting::connected_account;
@@ -16,7 +16,7 @@ impl Processor {
     pub(super) fn run_and_wake(
         &mut self,
         attempt: Attempt,
-        ahead: Option<DecidedRun>,
+        ahead: Option<Decided>,
         now: Timestamp,
     ) -> Stored<Vec<Report>> {
         let mut awake = BTreeSet::new();
@@ -43,7 +43,7 @@ impl Processor {
     fn run_one(
         &mut self,
         attempt: Attempt,
-        ahead: Option<DecidedRun>,
+        ahead: Option<Decided>,
         now: Timestamp,
         awake: &mut BTreeSet<u64>,
     ) -> Stored<Report> {

@@ -9,12 +9,10 @@ use super::{Listener, WriterLimits};
 use crate::clock::ClockSource;
 use crate::outbox::OutboxError;
 use crate::processor::{Arriving, Disposition, Processor, Report};
-use extension_contract::{Event, Outcome, Payload};
+use extension_contract::Outcome;
 use host_intake::Decoded;
 use host_store::{StoreError, Stored};
 use host_turns::{Sender, Taker, Turn, queue};
-use serde::Deserialize;
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -70,7 +68,7 @@ impl Lanes {
         raw: Vec<u8>,
         answer: OnAnswer,
     ) -> Result<(), JobError> {
-        let lane = lane_of(&decoded.event, self.senders.len());
+        let lane = lane_of(&decoded, self.senders.len());
         let sender = self.senders.get(lane).ok_or(JobError::Ended)?;
         Ok(sender.try_send(turn, Waiting { decoded, raw, answer })?)
     }
@@ -85,66 +83,15 @@ impl Lanes {
     }
 }
 
-/// Returns the lane of an event.
-fn lane_of(event: &Event, lanes: usize) -> usize {
+/// Returns the lane of an event, by what places it first: its account, or else the subject of its body.
+fn lane_of(decoded: &Decoded, lanes: usize) -> usize {
     let mut hasher = DefaultHasher::new();
-    key_of(event).hash(&mut hasher);
+    match &decoded.event.account {
+        Some(account) => account.to_string().hash(&mut hasher),
+        None => decoded.subject.hash(&mut hasher),
+    }
     // A lane has the remainder of a division by a number of type `usize`.
     (hasher.finish() % lanes.max(1) as u64) as usize
-}
-
-/// Returns what places an event first: its account, the customer of its object, or the object itself.
-fn key_of(event: &Event) -> Cow<'_, str> {
-    if let Some(account) = &event.account {
-        return Cow::Owned(account.to_string());
-    }
-    let Payload::Payment(body) = &event.payload else { return Cow::Borrowed("") };
-    let body: Body<'_> = serde_json::from_slice(body).unwrap_or_default();
-    body.data.object.key()
-}
-
-/// The parts of a body of the payment source that name its customer.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Body<'b> {
-    #[serde(borrow)]
-    data: Data<'b>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Data<'b> {
-    #[serde(borrow)]
-    object: Object<'b>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Object<'b> {
-    #[serde(borrow)]
-    id: Option<Cow<'b, str>>,
-    #[serde(borrow)]
-    customer: Option<Customer<'b>>,
-}
-
-/// A customer is an id, or the customer itself.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Customer<'b> {
-    Id(#[serde(borrow)] Cow<'b, str>),
-    Whole {
-        #[serde(borrow)]
-        id: Cow<'b, str>,
-    },
-}
-
-impl<'b> Object<'b> {
-    fn key(self) -> Cow<'b, str> {
-        match self.customer {
-            Some(Customer::Id(id) | Customer::Whole { id }) => id,
-            None => self.id.unwrap_or_default(),
-        }
-    }
 }
 
 /// Returns true if a run leaves work to the writer: effects, or an event that is not decided yet.
@@ -211,26 +158,5 @@ impl RunningLane {
             arriving.push(Arriving { event, raw, refusal });
         }
         self.lane.processor.accept_group(arriving)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(body: &str) -> String {
-        let payload = Payload::Payment(body.as_bytes().to_vec());
-        let event = Event { payload, ..host_store::testing::samples::new_event("evt_1").event.as_ref().clone() };
-        key_of(&Event { account: None, ..event }).into_owned()
-    }
-
-    #[test]
-    fn the_customer_of_the_object_places_an_event_first() {
-        assert_eq!(key(r#"{"data":{"object":{"id":"sub_1","customer":"cus_1"}}}"#), "cus_1");
-        assert_eq!(key(r#"{"data":{"object":{"id":"sub_1","customer":{"id":"cus_\u0031","name":null}}}}"#), "cus_1");
-        assert_eq!(key(r#"{"data":{"object":{"id":"cus_1","customer":null}}}"#), "cus_1");
-        for body in ["", "[]", r#"{"data":{"object":[1]}}"#, r#"{"data":{"object":{"customer":{}}}}"#] {
-            assert_eq!(key(body), "", "{body}");
-        }
     }
 }

@@ -76,7 +76,7 @@ pub fn groups_of(group: usize) -> WriterLimits {
 }
 
 pub fn decoded(event: Event) -> Decoded {
-    Decoded { event, refusal: None, time: None }
+    Decoded::from(event)
 }
 
 pub fn accept(jobs: &Jobs, id: &str, account: &str, doing: Value) -> Ticket {

@@ -25,9 +25,10 @@ fn a_body_gives_all_members_of_the_event() {
     let mut event = invoice_paid();
     event["account"] = json!("acct_1");
     event["request"] = json!({"id": "req_1", "idempotency_key": "solobase/cancel/sub_1"});
-    let Decoded { event: envelope, refusal, time } = decoded(&event);
+    let Decoded { event: envelope, refusal, time, subject } = decoded(&event);
     assert_eq!(refusal, None);
     assert_eq!(time, Some(1_767_225_600_000));
+    assert_eq!(subject.as_deref(), event["data"]["object"]["customer"].as_str());
     assert_eq!(
         envelope,
         extension_contract::Event {
@@ -53,6 +54,21 @@ fn a_body_gives_all_members_of_the_event() {
             payload: Payload::Payment(bytes(&event)),
         }
     );
+}
+
+#[test]
+fn the_subject_is_the_customer_of_the_object_or_the_object_itself() {
+    let subject = |object: Value| {
+        let mut event = invoice_paid();
+        event["data"]["object"] = object;
+        decoded(&event).subject
+    };
+    let expected = |id: &str| Some(id.to_owned());
+    assert_eq!(subject(json!({"id": "sub_1", "customer": "cus_1"})), expected("cus_1"));
+    assert_eq!(subject(json!({"id": "sub_1", "customer": {"id": "cus_1", "name": null}})), expected("cus_1"));
+    assert_eq!(subject(json!({"id": "cus_1", "customer": null})), expected("cus_1"));
+    assert_eq!(subject(json!({"id": "sub_1", "customer": {}})), expected("sub_1"));
+    assert_eq!((subject(json!([1])), subject(json!({}))), (None, None));
 }
 
 // covers: S15

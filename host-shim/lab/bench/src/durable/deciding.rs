@@ -70,7 +70,7 @@ fn run(setting: &Setting, customers: usize, rounds: usize) -> Result<(f64, f64)>
             let sender = sender.clone();
             // The receiver waits for all answers.
             let answer = Box::new(move |answer| drop(sender.send(answer)));
-            let decoded = Decoded { event, refusal: None, time: None };
+            let decoded = Decoded::from(event);
             deciders.try_accept_then(Turn::Webhook, decoded, Vec::new(), answer)?;
         }
         drop(sender);

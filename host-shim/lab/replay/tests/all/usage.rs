@@ -122,7 +122,7 @@ impl Story {
             payment: None,
             payload: Payload::Usage(vec![usage]),
         };
-        let decoded = Decoded { event, refusal: None, time: None };
+        let decoded = Decoded::from(event);
         self.host.deliver(decoded, self.now).expect("an outcome").first.result.name()
     }
 

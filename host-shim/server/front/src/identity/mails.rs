@@ -65,7 +65,7 @@ async fn command_as(
 ) -> Result<(), NotSent> {
     let random = host_identity::random("cmd_").map_err(LinkError::from)?;
     let event = command::event(hosted, random, actor, account, kind, payload.to_string());
-    accepted(hosted, (Decoded { event, refusal: None, time: None }, Vec::new())).await.map_err(NotSent::Command)
+    accepted(hosted, (Decoded::from(event), Vec::new())).await.map_err(NotSent::Command)
 }
 
 /// Closes an account, and deletes what the server keeps of it.

@@ -108,7 +108,7 @@ fn an_event_is_accepted_again_after_the_store_recovers() {
 fn refused_and_redriven_events_go_through_the_writer() {
     let (writer, _events) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
     let event = command("c1", "a", T0, json!({}));
-    let refused = Decoded { event, refusal: Some(Refusal::Malformed("/id".into())), time: None };
+    let refused = Decoded { refusal: Some(Refusal::Malformed("/id".into())), ..event.into() };
     let reports = writer.jobs().accept(refused, Vec::new()).unwrap().wait().unwrap();
     assert_eq!(lines(&reports), ["c1: rejected(malformed(/id))"]);
     let doing = json!({"outcome": {"rejected": {"already-owned": "plan"}}});
@@ -137,7 +137,7 @@ fn each_job_of_a_mixed_group_gets_its_own_answer() {
     let doing = json!({"outcome": {"rejected": {"already-owned": "plan"}}});
     let other = |business: &str, id: &str| Event { business: business.into(), ..command(id, "b", T0, json!({})) };
     let malformed = Some(Refusal::Malformed("/id".into()));
-    let refused = Decoded { event: other("toys", "c3"), refusal: malformed, time: None };
+    let refused = Decoded { refusal: malformed, ..other("toys", "c3").into() };
     let of_games = decoded(other("games", "c4"));
     // The catalog's event is the first of the inbox.
     let tickets = [
