@@ -4,7 +4,7 @@
 use super::clients::is_left_out;
 use super::{Running, WAIT, args, environment, log_of, send};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,14 +24,16 @@ pub(super) struct Message {
     pub(super) body: String,
 }
 
-/// Answers every request with 204, and passes it on.
+/// Answers every request with 204, and passes it on. A server that is killed may have sent only a part of a request.
 pub(super) fn receive() -> (String, Receiver<Message>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hooks", listener.local_addr().expect("an address"));
     let (sender, messages) = channel();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            if sender.send(read(stream)).is_err() {
+            if let Ok(message) = read(stream)
+                && sender.send(message).is_err()
+            {
                 return;
             }
         }
@@ -39,21 +41,23 @@ pub(super) fn receive() -> (String, Receiver<Message>) {
     (url, messages)
 }
 
-fn read(mut stream: TcpStream) -> Message {
-    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+fn read(mut stream: TcpStream) -> io::Result<Message> {
+    let mut reader = BufReader::new(stream.try_clone()?);
     let (mut headers, mut line) = (json!({}), String::new());
-    reader.read_line(&mut line).expect("a line");
+    reader.read_line(&mut line)?;
     loop {
         line.clear();
-        reader.read_line(&mut line).expect("a line");
+        if reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers[name.to_ascii_lowercase()] = json!(value);
     }
     let length = headers["content-length"].as_str().and_then(|length| length.parse().ok()).expect("a length");
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").expect("an answer");
-    Message { headers, body: String::from_utf8(body).expect("text") }
+    reader.read_exact(&mut body)?;
+    stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")?;
+    Ok(Message { headers, body: String::from_utf8(body).expect("text") })
 }
 
 /// Starts a server in local mode.
