@@ -34,10 +34,10 @@ impl CatalogCache {
         }
         let missing: Vec<&str> = keys.iter().copied().filter(|key| !cache.rows.contains_key(*key)).collect();
         if !missing.is_empty() && revision > 0 {
-            let sql = "SELECT s.revision, r.key, r.body::text FROM partitions p \
+            let sql = "SELECT s.revision, r.key, r.body::text, r.value::text FROM partitions p \
                        JOIN scopes s ON s.partition = p.id AND s.account = 'platform' \
-                       LEFT JOIN LATERAL (SELECT x.key, x.body FROM unnest($3::text[]) k, LATERAL \
-                       (SELECT x.key, x.body FROM rows x WHERE x.scope = s.id AND x.key = k OFFSET 0) x) r ON true \
+                       LEFT JOIN LATERAL (SELECT x.key, x.body, x.value FROM unnest($3::text[]) k, LATERAL \
+                       (SELECT x.key, x.body, x.value FROM rows x WHERE x.scope = s.id AND x.key = k OFFSET 0) x) r ON true \
                        WHERE p.business = $1 AND p.livemode = $2";
             let rows = store.query_now(sql, &[&partition.business, &partition.livemode, &missing])?;
             for row in &rows {
@@ -45,7 +45,7 @@ impl CatalogCache {
                     return Ok(None);
                 }
                 if let Some(key) = get::<Option<&str>>(row, 1)? {
-                    cache.rows.insert(key.to_owned(), decode::catalog_row(key, get(row, 2)?)?);
+                    cache.rows.insert(key.to_owned(), decode::catalog_row(key, get(row, 2)?, get(row, 3)?)?);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A change as the JSON that the function `apply_change` takes.
 
 use extension_contract::{Account, Outcome, Purchase, Reference, Reply, Row, RowKey};
-pub(crate) use host_store::implementation::json::{BodyJson, RowParts, payload_columns, state_number, to_json};
+pub(crate) use host_store::implementation::json::{Content, RowParts, payload_columns, state_number, to_json};
 use host_store::implementation::json::{Envelope, RunJson, state_columns};
 use host_store::{
     Changes, ClaimRow, EffectChange, EffectRow, EffectState, ExpectedGenerations, InboxChange, InboxProgress,
@@ -147,39 +147,45 @@ struct UniqueJson<'a> {
 #[derive(Serialize)]
 struct RowJson<'a> {
     key: Shown<'a, RowKey>,
-    body: Option<BodyJson<'a>>,
+    body: Option<String>,
+    value: Option<&'a str>,
     data_version: u32,
     live: bool,
     shown: bool,
     fingerprint: Option<&'a str>,
     refs: Vec<Shown<'a, Reference>>,
     targets: BTreeSet<String>,
+    product_type: Option<&'a str>,
     session_id: Option<&'a str>,
     payment_intent_id: Option<&'a str>,
 }
 
 impl<'a> RowJson<'a> {
-    fn of(write: &'a RowWrite) -> RowJson<'a> {
+    fn of(write: &'a RowWrite) -> Stored<RowJson<'a>> {
         let RowWrite { key, row, data_version, live, references, fingerprint } = write;
-        let RowParts { shown, targets, session_id, payment_intent_id } = RowParts::of(write);
-        RowJson {
+        let RowParts { shown, targets, product_type, session_id, payment_intent_id } = RowParts::of(write);
+        let content = row.as_ref().map(Content::of).transpose()?;
+        let (body, value) = content.map_or((None, None), |content| (Some(content.body), Some(content.value)));
+        Ok(RowJson {
             key: Shown(key),
-            body: row.as_ref().map(BodyJson),
+            body,
+            value,
             data_version: *data_version,
             live: *live,
             shown,
             fingerprint: fingerprint.as_deref(),
             refs: references.iter().map(Shown).collect(),
             targets,
+            product_type,
             session_id,
             payment_intent_id,
-        }
+        })
     }
 }
 
 /// Returns a row as the JSON that `apply_change` takes.
 pub(crate) fn whole_row(write: &RowWrite) -> Stored<String> {
-    to_json(&RowJson::of(write))
+    to_json(&RowJson::of(write)?)
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! The changes of a group as arrays, one for each column, for the function `apply_together`.
 
 use crate::change::{
-    BodyJson, ClaimJson, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
+    ClaimJson, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
 };
 use crate::decode::{column, get};
 use crate::locks;
@@ -91,12 +91,14 @@ struct Rows<'a> {
     n: Vec<i64>,
     keys: Vec<String>,
     bodies: Vec<String>,
+    values: Vec<&'a str>,
     versions: Vec<i64>,
     live: Vec<bool>,
     shown: Vec<bool>,
     fingerprints: Vec<Option<&'a str>>,
     refs: Vec<String>,
     targets: Vec<String>,
+    types: Vec<Option<&'a str>>,
     sessions: Vec<Option<&'a str>>,
     intents: Vec<Option<&'a str>>,
     ats: Vec<i64>,
@@ -175,16 +177,19 @@ impl<'a> Columns<'a> {
         let rows = &mut self.rows;
         for write in &changes.rows {
             let Some(row) = &write.row else { continue };
-            let RowParts { shown, targets, session_id, payment_intent_id } = RowParts::of(write);
+            let RowParts { shown, targets, product_type, session_id, payment_intent_id } = RowParts::of(write);
+            let Content { body, value } = Content::of(row)?;
             rows.n.push(n);
             rows.keys.push(write.key.to_string());
-            rows.bodies.push(to_json(&BodyJson(row))?);
+            rows.bodies.push(body);
+            rows.values.push(value);
             rows.versions.push(i64::from(write.data_version));
             rows.live.push(write.live);
             rows.shown.push(shown);
             rows.fingerprints.push(write.fingerprint.as_deref());
             rows.refs.push(array(write.references.iter().map(ToString::to_string)));
             rows.targets.push(array(targets));
+            rows.types.push(product_type);
             rows.sessions.push(session_id);
             rows.intents.push(payment_intent_id);
             rows.ats.push(changes.at);
@@ -272,7 +277,7 @@ pub(crate) fn apply(
     let catalog = batch.catalog_revision.map(column);
     let sql = "SELECT result, xid FROM apply_together($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, \
-               $41, $42, $43, $44, $45, $46, $47, $48, $49, $50::text::json)";
+               $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52::text::json)";
     #[rustfmt::skip]
     let row = store.query_now(sql, &[
         &locks, &shared, &waits, &partition.business, &partition.livemode, &catalog, &batch.wakes,
@@ -280,7 +285,7 @@ pub(crate) fn apply(
         &a.names, &a.revisions, &a.decide, &a.write, &a.versions,
         &e.numbers, &e.sources, &e.ids, &e.kinds, &e.received, &e.envelopes, &e.payload_kinds, &payloads, &e.raws, &e.accounts,
         &e.states, &e.ats, &e.waits, &e.failures, &e.errors, &e.outcomes, &e.runs,
-        &r.n, &r.keys, &r.bodies, &r.versions, &r.live, &r.shown, &r.fingerprints, &r.refs, &r.targets, &r.sessions, &r.intents,
+        &r.n, &r.keys, &r.bodies, &r.values, &r.versions, &r.live, &r.shown, &r.fingerprints, &r.refs, &r.targets, &r.types, &r.sessions, &r.intents,
         &r.ats,
         &f.n, &f.facts, &f.events,
         &others,

@@ -19,28 +19,28 @@ macro_rules! scope {
 impl Source for PostgresStore {
     fn whole_rows(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<WholeRow>> {
         let sql = concat!(
-            "SELECT r.key, r.data_version::bigint, r.body::text, r.live, r.fingerprint, r.written, r.refs, ",
-            "r.created_at, r.updated_at FROM rows r WHERE r.scope = ",
+            "SELECT r.key, r.data_version::bigint, r.body::text, r.value::text, r.live, r.fingerprint, r.written, ",
+            "r.refs, r.created_at, r.updated_at FROM rows r WHERE r.scope = ",
             scope!(),
             " AND r.key > $4 ORDER BY r.key LIMIT $5"
         );
         let account = scope.account.to_string();
         let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
         let whole = |row: &tokio_postgres::Row| {
-            let found = stored(get(row, 0)?, get(row, 1)?, get(row, 2)?)?;
-            let references = get::<Vec<&str>>(row, 6)?.into_iter().map(reference).collect::<Stored<_>>()?;
+            let found = stored(get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?)?;
+            let references = get::<Vec<&str>>(row, 7)?.into_iter().map(reference).collect::<Stored<_>>()?;
             Ok(WholeRow {
                 write: RowWrite {
                     key: found.row.key(),
                     row: Some(found.row),
                     data_version: found.data_version,
-                    live: get(row, 3)?,
+                    live: get(row, 4)?,
                     references,
-                    fingerprint: get(row, 4)?,
+                    fingerprint: get(row, 5)?,
                 },
-                written: decode::number(row, 5)?,
-                created_at: get(row, 7)?,
-                updated_at: get(row, 8)?,
+                written: decode::number(row, 6)?,
+                created_at: get(row, 8)?,
+                updated_at: get(row, 9)?,
             })
         };
         rows.iter().map(whole).collect()
@@ -125,10 +125,10 @@ impl PostgresStore {
         let sql = concat!(
             "INSERT INTO rows SELECT ",
             scope!(),
-            ", x.key, x.body, x.data_version, x.live, x.shown, x.fingerprint, $5, x.refs, x.targets, x.session_id, ",
-            "x.payment_intent_id, $6, $7 FROM json_to_record($4::text::json) AS x(key text, body json, data_version int, ",
-            "live boolean, shown boolean, fingerprint text, refs text[], targets text[], session_id text, ",
-            "payment_intent_id text)"
+            ", x.key, x.body::json, x.value::json, x.data_version, x.live, x.shown, x.fingerprint, $5, x.refs, x.targets, ",
+            "x.product_type, x.session_id, x.payment_intent_id, $6, $7 FROM json_to_record($4::text::json) AS x(key text, ",
+            "body text, value text, data_version int, live boolean, shown boolean, fingerprint text, refs text[], ",
+            "targets text[], product_type text, session_id text, payment_intent_id text)"
         );
         let (account, written) = (scope.account.to_string(), column(row.written));
         let (business, livemode) = (&scope.business, &scope.livemode);

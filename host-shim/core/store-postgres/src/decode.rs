@@ -1,7 +1,7 @@
 //! Reads columns: accounts, scopes, JSON, and the rows of an account.
 
 use extension_contract::{Account, CatalogRow, Row as Content, RowKey};
-use host_store::implementation::json::content;
+use host_store::implementation::json::row_of;
 pub(crate) use host_store::implementation::json::{damaged, from_json as json, stored};
 use host_store::{ClaimRow, Scope, Stored};
 use tokio_postgres::Row;
@@ -57,8 +57,8 @@ pub(crate) fn claim(row: &Row, column: usize) -> Stored<ClaimRow> {
 }
 
 /// Returns a row of the catalog from its columns; none for a row that is not part of the catalog.
-pub(crate) fn catalog_row(key: &str, body: &str) -> Stored<Option<CatalogRow>> {
-    Ok(match content(key, body)? {
+pub(crate) fn catalog_row(key: &str, body: &str, value: String) -> Stored<Option<CatalogRow>> {
+    Ok(match row_of(key, body, value)? {
         Content::Product(row) => Some(CatalogRow::Product(row)),
         Content::Price(row) => Some(CatalogRow::Price(row)),
         Content::Purchase(_) | Content::Subscription(_) | Content::Record(_) => None,

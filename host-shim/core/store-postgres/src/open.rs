@@ -29,13 +29,13 @@ WITH held AS MATERIALIZED (
         LEFT JOIN scopes s ON s.partition = p.id AND s.account = h.account
     WHERE h.account IS NOT NULL
 )
-SELECT 'l', h.key, h.until, h.blocked_until, h.holder, NULL::text[] FROM held h
+SELECT 'l', h.key, h.until, h.blocked_until, h.holder, NULL::text, NULL::text[] FROM held h
 UNION ALL SELECT 'a', p.account, coalesce(p.revision, 0), coalesce(p.catalog, 0), CASE WHEN EXISTS (
         SELECT FROM unnest($6::text[]) n
         WHERE EXISTS (SELECT FROM refs f WHERE f.scope = p.id AND f.target = n)
             OR EXISTS (SELECT FROM rows r WHERE r.scope = p.id AND r.key = substr(n, 5) AND NOT (r.live AND r.shown))
-    ) THEN 'more' END, NULL FROM place p
-UNION ALL SELECT 'r', r.key, r.data_version, NULL, r.body::text, r.refs
+    ) THEN 'more' END, NULL, NULL FROM place p
+UNION ALL SELECT 'r', r.key, r.data_version, NULL, r.body::text, r.value::text, r.refs
     FROM rows r WHERE r.scope = (SELECT id FROM place) AND r.live AND r.shown"
     };
 }
@@ -44,13 +44,13 @@ UNION ALL SELECT 'r', r.key, r.data_version, NULL, r.body::text, r.refs
 const OPEN: &str = open!();
 const OPEN_WITH_FACTS: &str = concat!(
     open!(),
-    " UNION ALL SELECT 'f', f.fact, NULL, NULL, NULL, NULL FROM facts f \
+    " UNION ALL SELECT 'f', f.fact, NULL, NULL, NULL, NULL, NULL FROM facts f \
      WHERE f.scope = (SELECT id FROM place) AND f.fact = ANY ($7)"
 );
 
 /// All parts, with rows of the catalog, and without the references of rows.
 const OPEN_ACCOUNT: &str =
-    "SELECT part, key, first, second, body, NULL::text[] FROM open_account($1, $2, $3, $4, $5, $6, $7, $8)";
+    "SELECT part, key, first, second, body, value, NULL::text[] FROM open_account($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// What is asked for.
 struct Question<'a> {
@@ -158,8 +158,8 @@ impl Answer {
                     answer.has_more |= get::<Option<&str>>(row, 4)?.is_some();
                 }
                 "r" => {
-                    answer.opened.rows.push(stored(key, get(row, 2)?, get(row, 4)?)?);
-                    for reference in get::<Option<Vec<&str>>>(row, 5)?.unwrap_or_default() {
+                    answer.opened.rows.push(stored(key, get(row, 2)?, get(row, 4)?, get(row, 5)?)?);
+                    for reference in get::<Option<Vec<&str>>>(row, 6)?.unwrap_or_default() {
                         answer.has_more |= reference.starts_with("row:");
                         if reference.starts_with("catalog:catalog-product:")
                             || reference.starts_with("catalog:catalog-price:")
@@ -169,7 +169,7 @@ impl Answer {
                     }
                 }
                 "c" => {
-                    let row = decode::catalog_row(key, get(row, 4)?)?;
+                    let row = decode::catalog_row(key, get(row, 4)?, get(row, 5)?)?;
                     answer.catalog.extend(row.map(|row| (key.to_owned(), row)));
                 }
                 _ => drop(answer.facts.insert(key.to_owned())),

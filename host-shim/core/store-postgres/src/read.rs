@@ -30,7 +30,7 @@ macro_rules! scope {
 /// The `SELECT` of every query for rows of a scope, with its conditions.
 macro_rules! select_rows {
     ($($conditions:expr),+) => {
-        concat!("SELECT r.key, r.data_version::bigint, r.body::text FROM rows r WHERE r.scope = ", scope!(), " AND ", $($conditions),+)
+        concat!("SELECT r.key, r.data_version::bigint, r.body::text, r.value::text FROM rows r WHERE r.scope = ", scope!(), " AND ", $($conditions),+)
     };
 }
 
@@ -64,7 +64,7 @@ impl Range {
 }
 
 fn stored_rows(rows: &[Row]) -> Stored<Vec<StoredRow>> {
-    rows.iter().map(|row| stored(get(row, 0)?, get(row, 1)?, get(row, 2)?)).collect()
+    rows.iter().map(|row| stored(get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?)).collect()
 }
 
 fn texts(rows: &[Row]) -> Stored<Vec<String>> {
@@ -166,7 +166,7 @@ impl Read for PostgresStore {
                 let to = prefix_end(&from).unwrap_or_default();
                 // Two ranges of the index, which are empty while every row is up to date.
                 let sql = concat!(
-                    "SELECT r.key, r.data_version::bigint, r.body::text FROM (",
+                    "SELECT r.key, r.data_version::bigint, r.body::text, r.value::text FROM (",
                     "(SELECT * FROM rows o WHERE o.scope = ",
                     scope!(),
                     " AND o.shown AND o.fingerprint IS NOT NULL AND o.fingerprint < $4 AND o.key >= $5 AND o.key < $6) ",
@@ -300,7 +300,7 @@ impl Read for PostgresStore {
                 };
                 let sql = select_rows!(
                     "r.shown AND r.key >= $4 AND ($5 OR r.key > $4) AND r.key < $6 \
-                     AND ($7::text IS NULL OR r.body #>> '{values,product_type}' = $7) ORDER BY r.key LIMIT $8"
+                     AND ($7::text IS NULL OR r.product_type = $7) ORDER BY r.key LIMIT $8"
                 );
                 self.query_now(sql, &[business, livemode, &catalog, &from, &includes_from, &to, &product_type, &most])?
             }

@@ -2,9 +2,11 @@
 
 use crate::changes::RowWrite;
 use crate::error::{StoreError, Stored};
+use crate::parse::row_key;
 use crate::rows::{EffectState, InboxState, Provenance, Run};
 use extension_contract::{
-    Actor, Event, Outcome, Payload, PaymentFacts, Reference, Row, StoredRecord, StoredRow, Timestamp,
+    Actor, Event, Outcome, Payload, PaymentFacts, Price, Product, Purchase, RecordKey, Reference, Row, RowKey,
+    StoredRecord, StoredRow, Subscription, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -49,63 +51,69 @@ pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Stored<T> {
     serde_json::from_str(text).map_err(damaged)
 }
 
-/// The content of a row, without its kind: the key has it.
-pub struct BodyJson<'a>(pub &'a Row);
-
-impl Serialize for BodyJson<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Row::Product(row) => row.serialize(serializer),
-            Row::Price(row) => row.serialize(serializer),
-            Row::Purchase(row) => row.serialize(serializer),
-            Row::Subscription(row) => row.serialize(serializer),
-            Row::Record(row) => RecordJson::of(row).serialize(serializer),
-        }
-    }
+/// The content of a row as two texts of JSON. Its kind, and the id of a record, are in its key.
+pub struct Content<'r> {
+    /// All members but the extension's own.
+    pub body: String,
+    /// The extension's own text: the metadata of a product, purchase or subscription, the terms of a price, the value of a record.
+    pub value: &'r str,
 }
 
-/// A record.
+/// The body of a record.
 #[derive(Serialize, Deserialize)]
-struct RecordJson<'a> {
-    id: Cow<'a, str>,
-    collection: Cow<'a, str>,
-    #[serde(borrow)]
-    value: Cow<'a, str>,
+struct RecordBody {
     version: u64,
 }
 
-impl<'a> RecordJson<'a> {
-    fn of(row: &'a StoredRecord) -> RecordJson<'a> {
-        RecordJson {
-            id: Cow::Borrowed(&row.id),
-            collection: Cow::Borrowed(&row.collection),
-            value: Cow::Borrowed(&row.value),
-            version: row.version,
+impl<'r> Content<'r> {
+    /// Returns the content of a row.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` for a row without a form in JSON.
+    pub fn of(row: &'r Row) -> Stored<Content<'r>> {
+        /// Returns the JSON of a row without the text.
+        fn without<T: Clone + Serialize>(row: &T, text: impl Fn(&mut T) -> &mut String) -> Stored<String> {
+            let mut row = row.clone();
+            text(&mut row).clear();
+            to_json(&row)
         }
+        let (body, value) = match row {
+            Row::Product(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
+            Row::Price(row) => (without(row, |row| &mut row.terms)?, &row.terms),
+            Row::Purchase(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
+            Row::Subscription(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
+            Row::Record(row) => (to_json(&RecordBody { version: row.version })?, &row.value),
+        };
+        Ok(Content { body, value })
     }
 }
 
-/// Reads the content of a row. `key` is the text of the row's key, or begins with its kind and a colon.
+/// Returns a row from the text of its key and its content.
 ///
 /// # Errors
 /// `StoreError::Unavailable` for a damaged row.
-pub fn content(key: &str, body: &str) -> Stored<Row> {
-    let kind = key.split(':').next().unwrap_or_default();
-    Ok(match kind {
-        "product" => Row::Product(from_json(body)?),
-        "price" => Row::Price(from_json(body)?),
-        "purchase" => Row::Purchase(from_json(body)?),
-        "subscription" => Row::Subscription(from_json(body)?),
-        "record" => {
-            let RecordJson { id, collection, value, version } = from_json(body)?;
-            Row::Record(StoredRecord {
-                collection: collection.into_owned(),
-                id: id.into_owned(),
-                value: value.into_owned(),
-                version,
-            })
+pub fn row_of(key: &str, body: &str, value: String) -> Stored<Row> {
+    Ok(match row_key(key).ok_or_else(|| damaged(key))? {
+        RowKey::Product(_) => {
+            let mut row: Product = from_json(body)?;
+            row.values.metadata = value;
+            Row::Product(row)
         }
-        _ => return Err(damaged(key)),
+        RowKey::Price(_) => Row::Price(Price { terms: value, ..from_json(body)? }),
+        RowKey::Purchase(_) => {
+            let mut row: Purchase = from_json(body)?;
+            row.values.metadata = value;
+            Row::Purchase(row)
+        }
+        RowKey::Subscription(_) => {
+            let mut row: Subscription = from_json(body)?;
+            row.values.metadata = value;
+            Row::Subscription(row)
+        }
+        RowKey::Record(RecordKey { collection, id }) => {
+            let RecordBody { version } = from_json(body)?;
+            Row::Record(StoredRecord { collection, id, value, version })
+        }
     })
 }
 
@@ -113,8 +121,8 @@ pub fn content(key: &str, body: &str) -> Stored<Row> {
 ///
 /// # Errors
 /// `StoreError::Unavailable` for a damaged row.
-pub fn stored(key: &str, data_version: i64, body: &str) -> Stored<StoredRow> {
-    Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: content(key, body)? })
+pub fn stored(key: &str, data_version: i64, body: &str, value: String) -> Stored<StoredRow> {
+    Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: row_of(key, body, value)? })
 }
 
 /// The columns of a row that follow from its content and its references.
@@ -123,6 +131,8 @@ pub struct RowParts<'a> {
     pub shown: bool,
     /// Texts of the references by which the row is found, each once.
     pub targets: BTreeSet<String>,
+    /// Type of a product.
+    pub product_type: Option<&'a str>,
     /// Checkout session of a purchase.
     pub session_id: Option<&'a str>,
     /// Payment intent of a purchase.
@@ -140,13 +150,15 @@ impl<'a> RowParts<'a> {
         };
         // Nobody looks for the rows that refer to the catalog.
         let found_by = references.iter().filter(|reference| shown && !matches!(reference, Reference::Catalog(_)));
-        let purchase = match row {
-            Some(Row::Purchase(purchase)) => Some(purchase),
-            _ => None,
+        let (product, purchase) = match row {
+            Some(Row::Product(product)) => (Some(product), None),
+            Some(Row::Purchase(purchase)) => (None, Some(purchase)),
+            _ => (None, None),
         };
         RowParts {
             shown,
             targets: found_by.map(ToString::to_string).collect(),
+            product_type: product.map(|row| row.values.product_type.as_str()),
             session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
             payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),
         }

@@ -229,8 +229,8 @@ impl SqliteStore {
 
     /// Returns the steps of SQLite's virtual machine for queries of outdated rows since the last call.
     #[cfg(test)]
-    pub(crate) fn steps_of_outdated(&self, kind: &RowKind) -> i32 {
-        rows::steps_of_outdated(&self.connection, kind).expect("prepared")
+    pub(crate) fn steps_of_outdated(&self) -> i32 {
+        rows::steps_of_outdated(&self.connection).expect("prepared")
     }
 
     fn run(&self, sql: &str) -> Result<(), rusqlite::Error> {
@@ -472,7 +472,7 @@ impl Read for SqliteStore {
             let account = store.find_scope(scope)?;
             let catalog = store.find_scope(&scope.catalog())?;
             let rows = match account {
-                Some(known) => AccountGraph { connection, scope: known.id, owner: &scope.account }.reached(named)?,
+                Some(known) => AccountGraph { connection, scope: known.id }.reached(named)?,
                 None => Rows::new(),
             };
             let references = rows.values().flat_map(|loaded| &loaded.references);
@@ -495,22 +495,20 @@ impl Read for SqliteStore {
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         self.read(|store| {
             let Some(known) = store.find_scope(scope)? else { return Ok(vec![None; keys.len()]) };
-            let row = |key| rows::one(&store.connection, known.id, &scope.account, key);
+            let row = |key| rows::one(&store.connection, known.id, key);
             keys.iter().map(|key| Ok(row(key).map_err(unavailable)?.map(|loaded| loaded.stored))).collect()
         })
     }
 
     fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
         self.of_scope(scope, |connection, number| match selection {
-            Selection::Listed(listing) => rows::listed(connection, number, &scope.account, listing, limit),
-            Selection::Outdated(kind, fingerprint) => {
-                rows::outdated(connection, number, &scope.account, kind, fingerprint, limit)
-            }
+            Selection::Listed(listing) => rows::listed(connection, number, listing, limit),
+            Selection::Outdated(kind, fingerprint) => rows::outdated(connection, number, kind, fingerprint, limit),
         })
     }
 
     fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
-        self.of_scope(scope, |connection, number| rows::all(connection, number, &scope.account, kind, after, limit))
+        self.of_scope(scope, |connection, number| rows::all(connection, number, kind, after, limit))
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {

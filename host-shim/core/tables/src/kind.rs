@@ -61,9 +61,9 @@ pub(crate) enum Form {
     Plain(Type),
     /// A text of two parts around the first colon, which have these names.
     Parts(&'static str, &'static str),
-    /// A small structure: names of members, of their columns in SQLite, and types.
-    Struct(&'static [(&'static str, &'static str, Type)]),
-    /// A JSON text; a path may lead into it.
+    /// A small structure: names of members, and types.
+    Struct(&'static [(&'static str, Type)]),
+    /// JSON; a path may lead into it.
     Json,
     /// A list of pairs of a name and a text.
     Pairs,
@@ -73,20 +73,17 @@ const fn plain(name: &'static str, column_type: Type) -> Member {
     Member { name, form: Form::Plain(column_type) }
 }
 
-const fn money(name: &'static str, columns: &'static [(&'static str, &'static str, Type)]) -> Member {
-    Member { name, form: Form::Struct(columns) }
+const fn money(name: &'static str) -> Member {
+    Member { name, form: Form::Struct(&[("amount_minor", Type::Integer), ("currency", Type::Text)]) }
 }
 
 const fn json(name: &'static str) -> Member {
     Member { name, form: Form::Json }
 }
 
-const INTERVAL: Member = Member {
-    name: "interval",
-    form: Form::Struct(&[("unit", "interval_unit", Type::Text), ("count", "interval_count", Type::Integer)]),
-};
-const AMOUNT: Member =
-    money("amount", &[("amount_minor", "amount_minor", Type::Integer), ("currency", "amount_currency", Type::Text)]);
+const INTERVAL: Member =
+    Member { name: "interval", form: Form::Struct(&[("unit", Type::Text), ("count", Type::Integer)]) };
+const AMOUNT: Member = money("amount");
 
 /// The members of products after the common ones.
 const PRODUCT: &[Member] = &[
@@ -94,7 +91,7 @@ const PRODUCT: &[Member] = &[
     plain("name", Type::Text),
     plain("description", Type::Text),
     plain("active", Type::Boolean),
-    money("price", &[("amount_minor", "price_minor", Type::Integer), ("currency", "price_currency", Type::Text)]),
+    money("price"),
     INTERVAL,
     Member { name: "filters", form: Form::Pairs },
     json("metadata"),
@@ -116,12 +113,9 @@ const PURCHASE: &[Member] = &[
     plain("status", Type::Text),
     json("items"),
     AMOUNT,
-    money("tax", &[("amount_minor", "tax_minor", Type::Integer), ("currency", "tax_currency", Type::Text)]),
-    money("total", &[("amount_minor", "total_minor", Type::Integer), ("currency", "total_currency", Type::Text)]),
-    money(
-        "refunded",
-        &[("amount_minor", "refunded_minor", Type::Integer), ("currency", "refunded_currency", Type::Text)],
-    ),
+    money("tax"),
+    money("total"),
+    money("refunded"),
     json("metadata"),
 ];
 const SUBSCRIPTION: &[Member] = &[

@@ -65,7 +65,7 @@ impl Path {
             (Form::Plain(_) | Form::Parts(..), []) | (Form::Pairs, [Step::Name(_)]) => {}
             (Form::Parts(first, second), [step]) => only(step, &[first, second])?,
             (Form::Struct(members), steps) => {
-                let names: Vec<&str> = members.iter().map(|(name, ..)| *name).collect();
+                let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
                 match steps {
                     [] => return Err(NoPath::Whole(names)),
                     [step] => only(step, &names)?,
@@ -83,13 +83,22 @@ impl Path {
         self.lookup.is_none() && self.member.name == "kind"
     }
 
+    /// Returns the name or the number of the first step into the member; empty if there is none.
+    pub(crate) fn first_step(&self) -> String {
+        match self.steps.first() {
+            Some(Step::Name(name)) => name.clone(),
+            Some(Step::Index(index)) => index.to_string(),
+            None => String::new(),
+        }
+    }
+
     /// Returns the type that a column has if the file does not say another one.
     pub(crate) fn own_type(&self) -> Type {
         match (self.member.form, self.steps.first()) {
             _ if self.is_sum => Type::Integer,
             (Form::Plain(own), _) => own,
             (Form::Struct(members), Some(Step::Name(name))) => {
-                members.iter().find(|(known, ..)| known == name).map_or(Type::Text, |(_, _, own)| *own)
+                members.iter().find(|(known, _)| known == name).map_or(Type::Text, |(_, own)| *own)
             }
             _ => Type::Text,
         }

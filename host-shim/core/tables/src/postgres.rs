@@ -55,7 +55,7 @@ pub const STORE_TABLES: [&str; 12] = [
 
 /// The columns that readers of views need.
 const GRANTS: [(&str, &str); 2] =
-    [("scopes", "id, partition, account"), ("rows", "scope, key, body, shown, written, created_at, updated_at")];
+    [("scopes", "id, partition, account"), ("rows", "scope, key, body, value, shown, written, created_at, updated_at")];
 /// The columns of claims that readers of their own rows need.
 const CLAIM_GRANTS: &str = "key, holder";
 /// The columns of events that administrators and services read: none has a payload.

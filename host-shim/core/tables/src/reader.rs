@@ -410,8 +410,8 @@ mod tests {
         let value = r#"{"a": "it's \"; DROP TABLE records; --", "n": 2, "t": true, "x": null, "l": [{"y": 5}], "s": {"p": 1, "q": 2}}"#;
         let rows = "INSERT INTO scopes (id, business, livemode, account) VALUES (1, 'o''hara */ --', 1, 'user:A:b');";
         connection.execute_batch(rows).expect("a scope");
-        let columns = "scope, collection, id, value, version, data_version, live, written";
-        let row = format!("INSERT INTO records ({columns}) VALUES (1, 'c', 'plain', ?1, 1, 1, 0, 1)");
+        let columns = "scope, key, body, value, data_version, live, shown, written";
+        let row = format!("INSERT INTO rows ({columns}) VALUES (1, 'record:c:plain', '{{}}', ?1, 1, 0, 1, 1)");
         connection.execute(&row, [value]).expect("a record");
         for (condition, count) in [
             ("value.a: \"it's \\\"; DROP TABLE records; --\"", 1),

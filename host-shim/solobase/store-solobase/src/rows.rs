@@ -5,7 +5,7 @@ use crate::query::Query;
 use crate::record::Record;
 use crate::tables::{CLAIMS, FACTS, REFS, REPLIES, ROWS};
 use extension_contract::{Account, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, StoredRow, Timestamp};
-use host_store::implementation::json::{BodyJson, RowParts, damaged, from_json, stored, to_json};
+use host_store::implementation::json::{Content, RowParts, damaged, from_json, stored, to_json};
 use host_store::implementation::{reference, scan_bounds};
 use host_store::{ClaimRow, RowWrite, Scope, Stored};
 use std::collections::BTreeSet;
@@ -55,10 +55,9 @@ pub(crate) fn fact_id(scope: &Scope, fact: &str) -> String {
 
 /// Reads a row of an account.
 pub(crate) fn read(row: &Record) -> Stored<StoredRow> {
-    let kind = row.text("kind")?;
-    // The content of a record has its collection.
-    let kind = if kind.starts_with('r') { "record" } else { kind };
-    stored(kind, row.int("data_version")?, row.text("body")?)
+    let key = row.id.strip_prefix(row.text("scope")?).and_then(|rest| rest.strip_prefix('|'));
+    let key = key.ok_or_else(|| damaged(&row.id))?;
+    stored(key, row.int("data_version")?, row.text("body")?, row.text("value")?.to_owned())
 }
 
 pub(crate) fn read_with_references(row: &Record) -> Stored<LoadedRow> {
@@ -140,7 +139,7 @@ impl Group {
             Some(row) if row.truth("shown")? => targets(&references(row)?),
             _ => BTreeSet::new(),
         };
-        let RowParts { shown, targets, session_id, payment_intent_id } = RowParts::of(write);
+        let RowParts { shown, targets, product_type, session_id, payment_intent_id } = RowParts::of(write);
         for target in before.difference(&targets) {
             self.put(&REFS, &ref_id(scope, target, &write.key), None)?;
         }
@@ -156,10 +155,7 @@ impl Group {
         let Some(row) = &write.row else { return self.put(&ROWS, &id, None) };
         let refs: Vec<String> = write.references.iter().map(ToString::to_string).collect();
         let refs = (!refs.is_empty()).then(|| to_json(&refs)).transpose()?;
-        let product_type = match row {
-            Row::Product(product) => Some(product.values.product_type.as_str()),
-            _ => None,
-        };
+        let Content { body, value } = Content::of(row)?;
         let made_at = match &old {
             Some(row) => row.maybe_int("made_at")?,
             None => stamp.made_at,
@@ -177,7 +173,8 @@ impl Group {
             .with("payment_intent_id", payment_intent_id)
             .with("product_type", product_type)
             .with("refs", refs)
-            .with("body", to_json(&BodyJson(row))?)
+            .with("body", body)
+            .with("value", value)
             .with("made_at", made_at)
             .with("changed_at", stamp.changed_at)
             // A row that is soft-deleted or not live keeps what it was written with.

@@ -87,6 +87,7 @@ pub(crate) const ROWS: Table = Table {
         ("product_type", Kind::MaybeText),
         ("refs", Kind::MaybeText),
         ("body", Kind::Text),
+        ("value", Kind::MaybeText),
         ("made_at", Kind::MaybeInt),
         ("changed_at", Kind::MaybeInt),
     ],

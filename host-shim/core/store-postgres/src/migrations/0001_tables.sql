@@ -23,13 +23,15 @@ CREATE TABLE scopes (
 -- the fill factors, and no index has `written`, which each write of a row changes. Outdated rows are few.
 
 -- The rows of an account: products, prices, purchases, subscriptions and records.
--- key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON. shown: false for a soft-deleted product.
+-- key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON, without the extension's own text, which is in value.
+-- shown: false for a soft-deleted product.
 -- refs: the row's references in its own order. targets: those by which the row is found, each once; none unless it is shown.
 -- written: the account's revision at the last write. Times in milliseconds since the epoch; null if they are not known.
 CREATE TABLE rows (
     scope bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     body json NOT NULL,
+    value json NOT NULL,
     data_version integer NOT NULL,
     live boolean NOT NULL,
     shown boolean NOT NULL,
@@ -37,6 +39,7 @@ CREATE TABLE rows (
     written bigint NOT NULL,
     refs text[] COLLATE "C" NOT NULL,
     targets text[] COLLATE "C" NOT NULL,
+    product_type text COLLATE "C",
     session_id text COLLATE "C",
     payment_intent_id text COLLATE "C",
     created_at bigint,
@@ -181,5 +184,6 @@ CREATE TABLE replies (
 DO $$ BEGIN
     ALTER TABLE events ALTER COLUMN payload SET COMPRESSION lz4;
     ALTER TABLE rows ALTER COLUMN body SET COMPRESSION lz4;
+    ALTER TABLE rows ALTER COLUMN value SET COMPRESSION lz4;
 EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN NULL;
 END $$;

@@ -4,11 +4,11 @@
 --
 -- The account is the holder of the claims that are held at p_now, or else p_account. Two holders, or none, open no account.
 -- part: `l` a claim (key, holder, until, blocked), `a` the account (key, revision of the account, revision of the catalog), `r` a
--- row (key, data version, body), `c` a row of the catalog (key, body), `f` a known fact (key).
+-- row (key, data version, body, value), `c` a row of the catalog (key, body, value), `f` a known fact (key).
 CREATE OR REPLACE FUNCTION open_account(
     p_business text, p_livemode boolean, p_claims text[], p_now bigint, p_account text, p_named text[], p_facts text[],
     p_others integer
-) RETURNS TABLE (part text, key text, first bigint, second bigint, body text) LANGUAGE plpgsql STABLE AS $$
+) RETURNS TABLE (part text, key text, first bigint, second bigint, body text, value text) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_partition integer;
     v_account text;
@@ -62,9 +62,9 @@ BEGIN
     IF v_scope IS NOT NULL THEN
         part := 'r';
         FOR v_row IN
-            SELECT r.key, r.data_version, r.body, r.refs FROM rows r WHERE r.scope = v_scope AND r.live AND r.shown
+            SELECT r.key, r.data_version, r.body, r.value, r.refs FROM rows r WHERE r.scope = v_scope AND r.live AND r.shown
         LOOP
-            key := v_row.key; first := v_row.data_version; body := v_row.body;
+            key := v_row.key; first := v_row.data_version; body := v_row.body; value := v_row.value;
             RETURN NEXT;
             v_found := v_found || v_row.key; v_found_refs := v_found_refs || v_row.refs::text;
             v_all_refs := v_all_refs || v_row.refs;
@@ -77,9 +77,9 @@ BEGIN
             IF v_key LIKE 'row:%' THEN
                 v_key := substr(v_key, 5);
                 IF v_room > 0 AND NOT v_key = ANY (v_found) THEN
-                    SELECT r.key, r.data_version, r.body, r.refs INTO v_row FROM rows r WHERE r.scope = v_scope AND r.key = v_key;
+                    SELECT r.key, r.data_version, r.body, r.value, r.refs INTO v_row FROM rows r WHERE r.scope = v_scope AND r.key = v_key;
                     IF FOUND THEN
-                        key := v_row.key; first := v_row.data_version; body := v_row.body;
+                        key := v_row.key; first := v_row.data_version; body := v_row.body; value := v_row.value;
                         RETURN NEXT;
                         v_found := v_found || v_key; v_found_refs := v_found_refs || v_row.refs::text;
                         v_all_refs := v_all_refs || v_row.refs; v_room := v_room - 1;
@@ -107,10 +107,10 @@ BEGIN
                     IF v_key = ANY (v_found) THEN
                         IF NOT v_key = ANY (v_queue) THEN v_queue := v_queue || v_key; END IF;
                     ELSIF v_room > 0 THEN
-                        SELECT r.key, r.data_version, r.body, r.refs INTO v_row FROM rows r
+                        SELECT r.key, r.data_version, r.body, r.value, r.refs INTO v_row FROM rows r
                             WHERE r.scope = v_scope AND r.key = v_key;
                         IF FOUND THEN
-                            key := v_row.key; first := v_row.data_version; body := v_row.body;
+                            key := v_row.key; first := v_row.data_version; body := v_row.body; value := v_row.value;
                             RETURN NEXT;
                             v_found := v_found || v_key; v_found_refs := v_found_refs || v_row.refs::text;
                             v_all_refs := v_all_refs || v_row.refs; v_room := v_room - 1;
@@ -141,10 +141,10 @@ BEGIN
                 IF v_key = ANY (v_found) THEN
                     IF NOT v_key = ANY (v_queue) THEN v_queue := v_queue || v_key; END IF;
                 ELSIF v_room > 0 THEN
-                    SELECT r.key, r.data_version, r.body, r.refs INTO v_row FROM rows r
+                    SELECT r.key, r.data_version, r.body, r.value, r.refs INTO v_row FROM rows r
                         WHERE r.scope = v_scope AND r.key = v_key;
                     IF FOUND THEN
-                        key := v_row.key; first := v_row.data_version; body := v_row.body;
+                        key := v_row.key; first := v_row.data_version; body := v_row.body; value := v_row.value;
                         RETURN NEXT;
                         v_found := v_found || v_key; v_found_refs := v_found_refs || v_row.refs::text;
                         v_all_refs := v_all_refs || v_row.refs; v_room := v_room - 1;
@@ -156,7 +156,7 @@ BEGIN
         END LOOP;
 
         IF cardinality(p_facts) > 0 THEN
-            part := 'f'; first := NULL; body := NULL;
+            part := 'f'; first := NULL; body := NULL; value := NULL;
             FOR v_row IN SELECT f.fact FROM facts f WHERE f.scope = v_scope AND f.fact = ANY (p_facts) LOOP
                 key := v_row.fact;
                 RETURN NEXT;
@@ -170,9 +170,9 @@ BEGIN
             SELECT r.* FROM (
                 SELECT DISTINCT substr(t, 17) AS key FROM unnest(v_all_refs || p_named) t
                 WHERE t LIKE 'catalog:catalog-product:%' OR t LIKE 'catalog:catalog-price:%') n,
-            LATERAL (SELECT r.key, r.body FROM rows r WHERE r.scope = v_catalog AND r.key = n.key OFFSET 0) r
+            LATERAL (SELECT r.key, r.body, r.value FROM rows r WHERE r.scope = v_catalog AND r.key = n.key OFFSET 0) r
         LOOP
-            key := v_row.key; body := v_row.body;
+            key := v_row.key; body := v_row.body; value := v_row.value;
             RETURN NEXT;
         END LOOP;
     END IF;
@@ -379,21 +379,22 @@ BEGIN
             WHERE r.scope = v_scope AND r.key = x.key AND (r.session_id IS NOT NULL OR r.payment_intent_id IS NOT NULL);
     END IF;
     IF c.rows IS NOT NULL THEN
-        FOR w IN SELECT * FROM json_to_recordset(c.rows) AS x(key text, body json, data_version int, live boolean, shown boolean,
-            fingerprint text, refs text[], targets text[], session_id text, payment_intent_id text)
+        FOR w IN SELECT * FROM json_to_recordset(c.rows) AS x(key text, body text, value text, data_version int, live boolean,
+            shown boolean, fingerprint text, refs text[], targets text[], product_type text, session_id text, payment_intent_id text)
         LOOP
             SELECT r.targets INTO v_before FROM rows r WHERE r.scope = v_scope AND r.key = w.key;
             v_there := FOUND;
             IF w.body IS NULL THEN
                 DELETE FROM rows r WHERE r.scope = v_scope AND r.key = w.key;
             ELSIF v_there THEN
-                UPDATE rows r SET body = w.body, data_version = w.data_version, live = w.live, shown = w.shown,
+                UPDATE rows r SET body = w.body::json, value = w.value::json, data_version = w.data_version, live = w.live, shown = w.shown,
                         fingerprint = w.fingerprint, written = v_revision, refs = w.refs, targets = w.targets,
-                        session_id = w.session_id, payment_intent_id = w.payment_intent_id, updated_at = c.at
+                        product_type = w.product_type, session_id = w.session_id, payment_intent_id = w.payment_intent_id,
+                        updated_at = c.at
                     WHERE r.scope = v_scope AND r.key = w.key;
             ELSE
-                INSERT INTO rows VALUES (v_scope, w.key, w.body, w.data_version, w.live, w.shown, w.fingerprint, v_revision, w.refs,
-                    w.targets, w.session_id, w.payment_intent_id, c.at, c.at);
+                INSERT INTO rows VALUES (v_scope, w.key, w.body::json, w.value::json, w.data_version, w.live, w.shown, w.fingerprint,
+                    v_revision, w.refs, w.targets, w.product_type, w.session_id, w.payment_intent_id, c.at, c.at);
             END IF;
             IF coalesce(v_before, '{}') <> w.targets THEN
                 DELETE FROM refs f WHERE f.scope = v_scope AND f.key = w.key

@@ -29,8 +29,8 @@ CREATE OR REPLACE FUNCTION apply_together(
     e_numbers bigint[], e_sources text[], e_ids text[], e_kinds text[], e_received bigint[], e_envelopes text[], e_payload_kinds smallint[],
     e_payloads bytea[], e_raws bytea[], e_accounts text[], e_states smallint[], e_ats bigint[], e_waits bigint[], e_failures bigint[],
     e_errors text[], e_outcomes text[], e_runs text[],
-    r_n bigint[], r_keys text[], r_bodies text[], r_versions bigint[], r_live boolean[], r_shown boolean[], r_fingerprints text[],
-    r_refs text[], r_targets text[], r_sessions text[], r_intents text[], r_ats bigint[],
+    r_n bigint[], r_keys text[], r_bodies text[], r_values text[], r_versions bigint[], r_live boolean[], r_shown boolean[],
+    r_fingerprints text[], r_refs text[], r_targets text[], r_types text[], r_sessions text[], r_intents text[], r_ats bigint[],
     f_n bigint[], f_facts text[], f_events text[],
     p_others json
 ) RETURNS TABLE (result text, xid text) LANGUAGE plpgsql AS $$
@@ -123,14 +123,15 @@ BEGIN
         INSERT INTO refs SELECT w.scope, t, w.key FROM written w, unnest(w.targets) t
             WHERE w.before <> w.targets AND NOT t = ANY (w.before);
         INSERT INTO rows AS r
-            SELECT v_scopes[x.n], x.key, x.body::json, x.version, x.live, x.shown, x.fingerprint,
-                coalesce(a_revisions[x.n], 0) + 1, x.refs::text[], x.targets::text[], x.session, x.intent, x.at, x.at
-            FROM unnest(r_n, r_keys, r_bodies, r_versions, r_live, r_shown, r_fingerprints, r_refs, r_targets, r_sessions, r_intents,
-                r_ats) AS x(n, key, body, version, live, shown, fingerprint, refs, targets, session, intent, at)
-            ON CONFLICT (scope, key) DO UPDATE SET body = excluded.body, data_version = excluded.data_version, live = excluded.live,
-                shown = excluded.shown, fingerprint = excluded.fingerprint, written = excluded.written, refs = excluded.refs,
-                targets = excluded.targets, session_id = excluded.session_id, payment_intent_id = excluded.payment_intent_id,
-                updated_at = excluded.updated_at;
+            SELECT v_scopes[x.n], x.key, x.body::json, x.value::json, x.version, x.live, x.shown, x.fingerprint,
+                coalesce(a_revisions[x.n], 0) + 1, x.refs::text[], x.targets::text[], x.type, x.session, x.intent, x.at, x.at
+            FROM unnest(r_n, r_keys, r_bodies, r_values, r_versions, r_live, r_shown, r_fingerprints, r_refs, r_targets, r_types,
+                r_sessions, r_intents, r_ats)
+                AS x(n, key, body, value, version, live, shown, fingerprint, refs, targets, type, session, intent, at)
+            ON CONFLICT (scope, key) DO UPDATE SET body = excluded.body, value = excluded.value, data_version = excluded.data_version,
+                live = excluded.live, shown = excluded.shown, fingerprint = excluded.fingerprint, written = excluded.written,
+                refs = excluded.refs, targets = excluded.targets, product_type = excluded.product_type,
+                session_id = excluded.session_id, payment_intent_id = excluded.payment_intent_id, updated_at = excluded.updated_at;
     END IF;
     IF cardinality(f_facts) > 0 THEN
         INSERT INTO facts SELECT v_scopes[x.n], x.fact, x.event FROM unnest(f_n, f_facts, f_events) x(n, fact, event);

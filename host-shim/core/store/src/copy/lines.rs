@@ -2,9 +2,9 @@
 
 use super::{Part, WholeRow};
 use crate::changes::RowWrite;
-use crate::error::Stored;
+use crate::error::{StoreError, Stored};
 use crate::json::{
-    BodyJson, Envelope, RunJson, content, damaged, effect_state, from_json, payload_columns, payload_of, state_columns,
+    Content, Envelope, RunJson, damaged, effect_state, from_json, payload_columns, payload_of, row_of, state_columns,
     state_number, state_of, to_json,
 };
 use crate::parse::{reference, row_key};
@@ -67,6 +67,7 @@ enum Line {
         scope: ScopeLine,
         key: String,
         body: Value,
+        value: String,
         data_version: u32,
         live: bool,
         references: Vec<String>,
@@ -146,18 +147,23 @@ pub fn line_of(part: &Part) -> Stored<String> {
         Part::Scope { scope, revision, data_version } => {
             Line::Scope { scope: ScopeLine::of(scope), revision: *revision, data_version: *data_version }
         }
-        Part::Row(scope, WholeRow { write, written, created_at, updated_at }) => Line::Row {
-            scope: ScopeLine::of(scope),
-            key: write.key.to_string(),
-            body: from_json(&to_json(&write.row.as_ref().map(BodyJson))?)?,
-            data_version: write.data_version,
-            live: write.live,
-            references: write.references.iter().map(ToString::to_string).collect(),
-            fingerprint: write.fingerprint.clone(),
-            written: *written,
-            created_at: *created_at,
-            updated_at: *updated_at,
-        },
+        Part::Row(scope, WholeRow { write, written, created_at, updated_at }) => {
+            let row = write.row.as_ref().ok_or_else(|| StoreError::Misuse(format!("no content: {}", write.key)))?;
+            let Content { body, value } = Content::of(row)?;
+            Line::Row {
+                scope: ScopeLine::of(scope),
+                key: write.key.to_string(),
+                body: from_json(&body)?,
+                value: value.to_owned(),
+                data_version: write.data_version,
+                live: write.live,
+                references: write.references.iter().map(ToString::to_string).collect(),
+                fingerprint: write.fingerprint.clone(),
+                written: *written,
+                created_at: *created_at,
+                updated_at: *updated_at,
+            }
+        }
         Part::Fact { scope, fact, event_id } => {
             Line::Fact { scope: ScopeLine::of(scope), fact: fact.clone(), event_id: event_id.clone() }
         }
@@ -238,6 +244,7 @@ pub fn part_of(line: &str) -> Stored<Part> {
             scope,
             key,
             body,
+            value,
             data_version,
             live,
             references,
@@ -248,7 +255,7 @@ pub fn part_of(line: &str) -> Stored<Part> {
         } => {
             let references = references.iter().map(|text| reference(text).ok_or_else(|| damaged(text)));
             let write = RowWrite {
-                row: Some(content(&key, &body.to_string())?),
+                row: Some(row_of(&key, &body.to_string(), value)?),
                 key: row_key(&key).ok_or_else(|| damaged(&key))?,
                 data_version,
                 live,

@@ -118,8 +118,8 @@ impl SqliteStore {
         // Two purchases may exchange unique values: release all old values before writing the new values.
         if changes.rows.len() > 1 {
             for write in &changes.rows {
-                if let RowKey::Purchase(id) = &write.key {
-                    rows::release_purchase(connection, known.id, id).map_err(unavailable)?;
+                if let RowKey::Purchase(_) = &write.key {
+                    rows::release_purchase(connection, known.id, &write.key).map_err(unavailable)?;
                 }
             }
         }

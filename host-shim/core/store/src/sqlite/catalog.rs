@@ -1,7 +1,7 @@
 //! A cache of catalog rows: nearly every event reads the same few rows, and they rarely change.
 
 use super::rows;
-use extension_contract::{Account, CatalogKey, CatalogRow, Row, RowKey};
+use extension_contract::{CatalogKey, CatalogRow, Row, RowKey};
 use rusqlite::{Connection, Error};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -54,7 +54,7 @@ fn read(connection: &Connection, scope: i64, key: &CatalogKey) -> Result<Option<
         CatalogKey::Price(id) => RowKey::Price(id.clone()),
         CatalogKey::Setting(_) => return Ok(None),
     };
-    Ok(rows::one(connection, scope, &Account::Platform, &key)?.and_then(|loaded| match loaded.stored.row {
+    Ok(rows::one(connection, scope, &key)?.and_then(|loaded| match loaded.stored.row {
         Row::Product(row) => Some(CatalogRow::Product(row)),
         Row::Price(row) => Some(CatalogRow::Price(row)),
         Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,

@@ -1,7 +1,6 @@
 //! Copies a SQLite file into another store, and another store into a file.
 
-use super::rows::{self, whole};
-use super::{SqliteStore, effects, inbox, replies, text, unavailable};
+use super::{SqliteStore, effects, inbox, replies, rows, text, unavailable};
 use crate::copy::{Part, Source, Target, WholeRow};
 use crate::error::Stored;
 use crate::scope::Scope;
@@ -10,7 +9,7 @@ use rusqlite::params;
 
 impl Source for SqliteStore {
     fn whole_rows(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<WholeRow>> {
-        self.of_scope(scope, |connection, number| whole::rows(connection, number, &scope.account, after, limit))
+        self.of_scope(scope, |connection, number| rows::whole(connection, number, after, limit))
     }
 
     fn facts(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<(String, String)>> {
@@ -60,7 +59,7 @@ impl SqliteStore {
             Part::Row(scope, row) => {
                 let known = self.scopes.ensure(connection, scope)?;
                 rows::put(connection, known.id, row.written, row.updated_at.unwrap_or_default(), &row.write)?;
-                whole::set_times(connection, known.id, row)
+                rows::set_times(connection, known.id, row)
             }
             Part::Fact { scope, fact, event_id } => {
                 rows::put_fact(connection, self.scopes.ensure(connection, scope)?.id, fact, event_id)

@@ -5,20 +5,19 @@ use super::unavailable;
 use crate::error::{StoreError, Stored};
 use crate::parse::row_key;
 use crate::reach::{Graph, Rows, reach};
-use extension_contract::{Account, Reference, RowKey};
+use extension_contract::{Reference, RowKey};
 use rusqlite::Connection;
 use std::sync::Arc;
 
 pub(super) struct AccountGraph<'a> {
     pub(super) connection: &'a Connection,
     pub(super) scope: i64,
-    pub(super) owner: &'a Account,
 }
 
 impl AccountGraph<'_> {
     /// Returns the live rows and the rows that are reachable from them and from the named rows.
     pub(super) fn reached(&self, named: &[Reference]) -> Stored<Rows<LoadedRow>> {
-        let live = rows::live(self.connection, self.scope, self.owner).map_err(unavailable)?;
+        let live = rows::live(self.connection, self.scope).map_err(unavailable)?;
         let live = live.into_iter().map(|loaded| (Arc::new(loaded.stored.row.key()), loaded)).collect();
         reach(self, live, named)
     }
@@ -28,7 +27,7 @@ impl Graph for AccountGraph<'_> {
     type Row = LoadedRow;
 
     fn row(&self, key: &RowKey) -> Stored<Option<LoadedRow>> {
-        rows::one(self.connection, self.scope, self.owner, key).map_err(unavailable)
+        rows::one(self.connection, self.scope, key).map_err(unavailable)
     }
 
     fn references<'a>(&self, row: &'a LoadedRow) -> &'a [Reference] {

@@ -1,20 +1,15 @@
-//! The rows of an extension, except claims and effects. Each kind has a table; all tables have the same queries.
-
-mod referrers;
-mod table;
-mod values;
-pub(super) mod whole;
+//! The rows of an extension, except claims and effects, in one table. A row is found by the text of its key, and by its references
+//! through the table `refs`. References to the catalog are only in the row itself, since no query looks for the rows that have them.
 
 use super::text;
 use crate::changes::RowWrite;
+use crate::copy::WholeRow;
+use crate::json::{self, Content, RowParts};
 use crate::parse::row_key;
-use crate::prefix::scan_bounds;
-use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow, Timestamp};
-use referrers::OldReferences;
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, Error, OptionalExtension, Params, Row, ToSql, params, params_from_iter};
+use crate::prefix::{prefix_end, scan_bounds};
+use extension_contract::{Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow, Timestamp};
+use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use std::collections::BTreeSet;
-use table::{LIVE, PRICE, PRODUCT, PRODUCTS, PURCHASE, RECORD, SUBSCRIPTION, TABLES, Table};
 
 type Rows<T> = Result<Vec<T>, Error>;
 
@@ -24,94 +19,108 @@ pub(super) struct LoadedRow {
     pub(super) references: Vec<Reference>,
 }
 
-/// Returns the table of a kind, and the collection of a record kind.
-fn table(kind: &RowKind) -> (&'static Table, Option<&str>) {
-    let (table, collection) = match kind {
-        RowKind::Product => (PRODUCT, None),
-        RowKind::Price => (PRICE, None),
-        RowKind::Purchase => (PURCHASE, None),
-        RowKind::Subscription => (SUBSCRIPTION, None),
-        RowKind::Record(collection) => (RECORD, Some(collection.as_str())),
+/// Selects the columns that [`stored`] and [`loaded`] read.
+macro_rules! select {
+    ($($conditions:literal),+) => {
+        concat!("SELECT key, data_version, body, value, refs FROM rows ", $($conditions),+)
     };
-    (&TABLES[table], collection)
 }
 
-fn stored(row: &Row<'_>, owner: &Account) -> Result<StoredRow, Error> {
-    Ok(StoredRow { data_version: row.get(1)?, row: values::read(row, owner)? })
+fn stored(row: &Row<'_>) -> Result<StoredRow, Error> {
+    let (key, body) = (text::borrowed(row, 0)?, text::borrowed(row, 2)?);
+    json::stored(key, row.get(1)?, body, row.get(3)?).map_err(|error| text::damaged(2, error))
 }
 
-fn loaded(row: &Row<'_>, owner: &Account) -> Result<LoadedRow, Error> {
-    Ok(LoadedRow { stored: stored(row, owner)?, references: text::references(row, 2)? })
+fn loaded(row: &Row<'_>) -> Result<LoadedRow, Error> {
+    Ok(LoadedRow { stored: stored(row)?, references: text::references(row, 4)? })
 }
 
-fn many(connection: &Connection, owner: &Account, sql: &str, params: impl Params) -> Rows<StoredRow> {
-    connection.prepare_cached(sql)?.query_map(params, |row| stored(row, owner))?.collect()
+fn many(connection: &Connection, sql: &str, params: impl Params) -> Rows<StoredRow> {
+    connection.prepare_cached(sql)?.query_map(params, stored)?.collect()
 }
 
-pub(super) fn one(
-    connection: &Connection,
-    scope: i64,
-    owner: &Account,
-    key: &RowKey,
-) -> Result<Option<LoadedRow>, Error> {
-    let (table, collection) = Table::of(key);
+/// Returns the text with which the keys of a kind begin.
+fn prefix_of(kind: &RowKind) -> String {
+    match kind {
+        RowKind::Product => "product:".to_owned(),
+        RowKind::Price => "price:".to_owned(),
+        RowKind::Purchase => "purchase:".to_owned(),
+        RowKind::Subscription => "subscription:".to_owned(),
+        RowKind::Record(collection) => format!("record:{collection}:"),
+    }
+}
+
+/// Returns the bounds of the keys of a kind whose ids have a prefix and follow `after`, as [`scan_bounds`] does.
+fn bounds(kind: &RowKind, prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
+    let of_kind = prefix_of(kind);
+    let after = after.map(|after| format!("{of_kind}{after}"));
+    scan_bounds(&format!("{of_kind}{prefix}"), descending, after.as_deref())
+}
+
+pub(super) fn one(connection: &Connection, scope: i64, key: &RowKey) -> Result<Option<LoadedRow>, Error> {
     connection
-        .prepare_cached(&table.one)?
-        .query_row(params![scope, collection, key.id()], |row| loaded(row, owner))
+        .prepare_cached(select!("WHERE scope = ?1 AND key = ?2"))?
+        .query_row(params![scope, key.to_string()], loaded)
         .optional()
 }
 
 /// Returns the rows that later events need, in no particular order.
-pub(super) fn live(connection: &Connection, scope: i64, owner: &Account) -> Rows<LoadedRow> {
-    connection.prepare_cached(&LIVE)?.query_map([scope], |row| loaded(row, owner))?.collect()
+pub(super) fn live(connection: &Connection, scope: i64) -> Rows<LoadedRow> {
+    // An index with a condition is used only for the same words.
+    let sql = select!("INDEXED BY rows_live WHERE scope = ?1 AND live = 1 AND shown = 1");
+    connection.prepare_cached(sql)?.query_map([scope], loaded)?.collect()
 }
 
-pub(super) fn listed(
-    connection: &Connection,
-    scope: i64,
-    owner: &Account,
-    listing: &Listing,
-    limit: usize,
-) -> Rows<StoredRow> {
-    let (table, collection) = table(&listing.kind);
-    let (from, to) = scan_bounds(&listing.prefix, listing.descending, listing.after.as_deref());
-    let sql = if listing.descending { &table.descending } else { &table.ascending };
-    many(connection, owner, sql, params![scope, collection, from, text::end(to), text::limit(limit)])
+pub(super) fn listed(connection: &Connection, scope: i64, listing: &Listing, limit: usize) -> Rows<StoredRow> {
+    let (from, to) = bounds(&listing.kind, &listing.prefix, listing.descending, listing.after.as_deref());
+    let sql = match listing.descending {
+        true => select!("WHERE scope = ?1 AND key >= ?2 AND key < ?3 AND shown = 1 ORDER BY key DESC LIMIT ?4"),
+        false => select!("WHERE scope = ?1 AND key >= ?2 AND key < ?3 AND shown = 1 ORDER BY key LIMIT ?4"),
+    };
+    many(connection, sql, params![scope, from, text::end(to), text::limit(limit)])
 }
 
 pub(super) fn all(
     connection: &Connection,
     scope: i64,
-    owner: &Account,
     kind: &RowKind,
     after: Option<&str>,
     limit: usize,
 ) -> Rows<StoredRow> {
-    let (table, collection) = table(kind);
-    let (from, to) = scan_bounds("", false, after);
-    many(connection, owner, &table.all, params![scope, collection, from, text::end(to), text::limit(limit)])
+    let (from, to) = bounds(kind, "", false, after);
+    let sql = select!("WHERE scope = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4");
+    many(connection, sql, params![scope, from, text::end(to), text::limit(limit)])
 }
+
+/// Returns the first fingerprint of shown rows from `?2` on.
+const NEXT_FINGERPRINT: &str = "SELECT fingerprint FROM rows INDEXED BY rows_by_fingerprint \
+     WHERE scope = ?1 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint >= ?2 ORDER BY fingerprint LIMIT 1";
+/// Returns write revisions and keys of shown rows with the fingerprint `?2` whose keys are from `?3` to before `?4`, least recent
+/// first, at most `?5`.
+const OF_FINGERPRINT: &str = "SELECT written, key FROM rows INDEXED BY rows_by_fingerprint \
+     WHERE scope = ?1 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint = ?2 AND key >= ?3 AND key < ?4 \
+     ORDER BY written, key LIMIT ?5";
+/// Returns the row with the key `?2`.
+const ONE: &str = select!("WHERE scope = ?1 AND key = ?2");
 
 /// Returns the rows of a kind with a fingerprint other than `fingerprint`, least recently written first. Merges the
 /// oldest rows of all these fingerprints, from the index. Reads only the returned rows.
 pub(super) fn outdated(
     connection: &Connection,
     scope: i64,
-    owner: &Account,
     kind: &RowKind,
     fingerprint: &str,
     limit: usize,
 ) -> Rows<StoredRow> {
-    let (table, collection) = table(kind);
-    let mut next = connection.prepare_cached(&table.next_fingerprint)?;
-    let mut of_fingerprint = connection.prepare_cached(&table.of_fingerprint)?;
+    let (first, last) = bounds(kind, "", false, None);
+    let last = text::end(last);
+    let mut next = connection.prepare_cached(NEXT_FINGERPRINT)?;
+    let mut of_fingerprint = connection.prepare_cached(OF_FINGERPRINT)?;
     let mut oldest: BTreeSet<(i64, String)> = BTreeSet::new();
     let mut from = String::new();
-    while let Some(found) =
-        next.query_row(params![scope, collection, from], |row| row.get::<_, String>(0)).optional()?
-    {
+    while let Some(found) = next.query_row(params![scope, from], |row| row.get::<_, String>(0)).optional()? {
         if found != fingerprint {
-            let mut rows = of_fingerprint.query(params![scope, collection, found, text::limit(limit)])?;
+            let mut rows = of_fingerprint.query(params![scope, found, first, last, text::limit(limit)])?;
             while let Some(row) = rows.next()? {
                 let written = (row.get(0)?, row.get(1)?);
                 if oldest.len() >= limit && oldest.last().is_none_or(|last| *last < written) {
@@ -126,16 +135,14 @@ pub(super) fn outdated(
         // The next text in byte order.
         from = found + "\0";
     }
-    let mut one = connection.prepare_cached(&table.one)?;
-    oldest.into_iter().map(|(_, id)| one.query_row(params![scope, collection, id], |row| stored(row, owner))).collect()
+    let mut one = connection.prepare_cached(ONE)?;
+    oldest.into_iter().map(|(_, key)| one.query_row(params![scope, key], stored)).collect()
 }
 
 #[cfg(test)]
-pub(super) fn steps_of_outdated(connection: &Connection, kind: &RowKind) -> Result<i32, Error> {
-    let table = table(kind).0;
-    let statements = [&table.next_fingerprint, &table.of_fingerprint, &table.one];
-    let steps = |sql: &String| Ok(connection.prepare_cached(sql)?.reset_status(rusqlite::StatementStatus::VmStep));
-    statements.into_iter().map(steps).sum()
+pub(super) fn steps_of_outdated(connection: &Connection) -> Result<i32, Error> {
+    let steps = |sql: &str| Ok(connection.prepare_cached(sql)?.reset_status(rusqlite::StatementStatus::VmStep));
+    [NEXT_FINGERPRINT, OF_FINGERPRINT, ONE].into_iter().map(steps).sum()
 }
 
 /// Returns the key texts of the rows that refer to a target, in byte order, after the text `after`.
@@ -152,6 +159,13 @@ pub(super) fn referrers(
         .collect()
 }
 
+fn product(row: StoredRow) -> Option<Product> {
+    match row.row {
+        Stored::Product(product) => Some(product),
+        _ => None,
+    }
+}
+
 /// Returns the products that are not deleted, in order of their ids; only products of `product_type`, if it is given.
 pub(super) fn products(
     connection: &Connection,
@@ -160,13 +174,13 @@ pub(super) fn products(
     after: Option<&str>,
     limit: usize,
 ) -> Rows<Product> {
-    let from = scan_bounds("", false, after).0;
-    connection
-        .prepare_cached(&PRODUCTS)?
-        .query_map(params![scope, from, product_type, text::limit(limit)], |row| {
-            values::read_product(row, &Account::Platform)
-        })?
-        .collect()
+    let (from, to) = bounds(&RowKind::Product, "", false, after);
+    let sql = select!(
+        "WHERE scope = ?1 AND key >= ?2 AND key < ?3 AND shown = 1 AND (?4 IS NULL OR product_type = ?4) ",
+        "ORDER BY key LIMIT ?5"
+    );
+    let rows = many(connection, sql, params![scope, from, text::end(to), product_type, text::limit(limit)])?;
+    Ok(rows.into_iter().filter_map(product).collect())
 }
 
 /// Returns the products that are not deleted and refer to a name, in order of their ids.
@@ -177,29 +191,36 @@ pub(super) fn products_named(
     after: Option<&str>,
     limit: usize,
 ) -> Rows<Product> {
-    let after = after.map_or_else(|| "product:".to_owned(), |id| RowKey::Product(id.to_owned()).to_string());
+    let after = after.map_or_else(|| prefix_of(&RowKind::Product), |id| RowKey::Product(id.to_owned()).to_string());
     let target = Reference::Name(name.to_owned());
     let mut found = Vec::new();
     for text in referrers(connection, scope, &target, Some(&after), limit)? {
         let Some(key @ RowKey::Product(_)) = row_key(&text) else { break };
-        if let Some(LoadedRow { stored: StoredRow { row: Stored::Product(row), .. }, .. }) =
-            one(connection, scope, &Account::Platform, &key)?
-        {
-            found.push(row);
-        }
+        found.extend(one(connection, scope, &key)?.and_then(|loaded| product(loaded.stored)));
     }
     Ok(found)
 }
 
+/// Returns the collections of records, each found by the first key behind those of the one before.
 pub(super) fn collections(connection: &Connection, scope: i64) -> Rows<String> {
-    let sql = "SELECT DISTINCT collection FROM records WHERE scope = ?1 ORDER BY collection";
-    connection.prepare_cached(sql)?.query_map([scope], |row| row.get(0))?.collect()
+    let mut first = connection
+        .prepare_cached("SELECT key FROM rows WHERE scope = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1")?;
+    let end = text::end(prefix_end("record:"));
+    let (mut found, mut from) = (Vec::new(), "record:".to_owned());
+    while let Some(key) = first.query_row(params![scope, from, end], |row| row.get::<_, String>(0)).optional()? {
+        let Some(RowKey::Record(key)) = row_key(&key) else { return Err(text::damaged(0, key)) };
+        from = prefix_end(&prefix_of(&RowKind::Record(key.collection.clone()))).unwrap_or_default();
+        found.push(key.collection);
+    }
+    // The colon behind a name in a key is not the first of all letters.
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// Finds the purchase with a session.
-pub(super) const BY_SESSION: &str = "SELECT id FROM purchases WHERE scope = ?1 AND session_id = ?2";
+pub(super) const BY_SESSION: &str = "SELECT key FROM rows WHERE scope = ?1 AND session_id = ?2";
 /// Finds the purchase with a payment intent.
-pub(super) const BY_PAYMENT_INTENT: &str = "SELECT id FROM purchases WHERE scope = ?1 AND payment_intent_id = ?2";
+pub(super) const BY_PAYMENT_INTENT: &str = "SELECT key FROM rows WHERE scope = ?1 AND payment_intent_id = ?2";
 
 /// Runs [`BY_SESSION`] or [`BY_PAYMENT_INTENT`].
 pub(super) fn purchase_by(
@@ -208,16 +229,21 @@ pub(super) fn purchase_by(
     scope: i64,
     value: &str,
 ) -> Result<Option<RowKey>, Error> {
-    connection.prepare_cached(sql)?.query_row(params![scope, value], |row| row.get(0).map(RowKey::Purchase)).optional()
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row(params![scope, value], |row| {
+            let key = text::borrowed(row, 0)?;
+            row_key(key).ok_or_else(|| text::damaged(0, key))
+        })
+        .optional();
+    found
 }
 
 /// Clears the unique values of a purchase before it is rewritten.
-pub(super) fn release_purchase(connection: &Connection, scope: i64, id: &str) -> Result<(), Error> {
+pub(super) fn release_purchase(connection: &Connection, scope: i64, key: &RowKey) -> Result<(), Error> {
     connection
-        .prepare_cached(
-            "UPDATE purchases SET session_id = NULL, payment_intent_id = NULL WHERE scope = ?1 AND id = ?2",
-        )?
-        .execute(params![scope, id])?;
+        .prepare_cached("UPDATE rows SET session_id = NULL, payment_intent_id = NULL WHERE scope = ?1 AND key = ?2")?
+        .execute(params![scope, key.to_string()])?;
     Ok(())
 }
 
@@ -230,24 +256,69 @@ pub(super) fn put(
     write: &RowWrite,
 ) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
-    let old_references = OldReferences::of(connection, scope, key)?;
+    let key = key.to_string();
+    let old = connection
+        .prepare_cached("SELECT iif(shown = 1, refs, NULL) FROM rows WHERE scope = ?1 AND key = ?2")?
+        .query_row(params![scope, key], |row| row.get::<_, Option<String>>(0))
+        .optional()?
+        .flatten();
     let Some(row) = row else {
-        if let RowKey::Record(key) = key {
-            connection
-                .prepare_cached("DELETE FROM records WHERE scope = ?1 AND collection = ?2 AND id = ?3")?
-                .execute(params![scope, key.collection, key.id])?;
-        }
-        return old_references.replace(connection, scope, key, None);
+        connection.prepare_cached("DELETE FROM rows WHERE scope = ?1 AND key = ?2")?.execute(params![scope, key])?;
+        return replace_references(connection, scope, &key, old.as_deref(), None);
     };
-    let (table, columns) = values::columns(row)?;
+    let RowParts { shown, product_type, session_id, payment_intent_id, .. } = RowParts::of(write);
     let refs = text::references_value(references)?;
-    let is_shown = !matches!(row, Stored::Product(product) if product.deleted);
-    old_references.replace(connection, scope, key, refs.as_deref().filter(|_| is_shown))?;
-    let metadata: [&dyn ToSql; 6] = [data_version, live, fingerprint, &revision, &refs, &at];
-    let metadata = metadata.iter().map(|value| value.to_sql()).collect::<Result<Vec<_>, _>>()?;
-    let values = std::iter::once(ToSqlOutput::from(scope)).chain(columns).chain(metadata);
-    connection.prepare_cached(&TABLES[table].put)?.execute(params_from_iter(values))?;
+    replace_references(connection, scope, &key, old.as_deref(), refs.as_deref().filter(|_| shown))?;
+    let Content { body, value } = Content::of(row).map_err(text::not_written)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO rows (scope, key, body, value, data_version, live, shown, fingerprint, written, refs, \
+             product_type, session_id, payment_intent_id, updated_at, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) \
+             ON CONFLICT (scope, key) DO UPDATE SET body = excluded.body, value = excluded.value, \
+             data_version = excluded.data_version, live = excluded.live, shown = excluded.shown, \
+             fingerprint = excluded.fingerprint, written = excluded.written, refs = excluded.refs, \
+             product_type = excluded.product_type, session_id = excluded.session_id, \
+             payment_intent_id = excluded.payment_intent_id, updated_at = excluded.updated_at",
+        )?
+        .execute(params![
+            scope,
+            key,
+            body,
+            value,
+            data_version,
+            live,
+            shown,
+            fingerprint,
+            revision,
+            refs,
+            product_type,
+            session_id,
+            payment_intent_id,
+            at
+        ])?;
     Ok(())
+}
+
+/// Replaces the entries of a row in the table `refs`. `before` and `now`: the columns of its references, none if it is not shown.
+fn replace_references(
+    connection: &Connection,
+    scope: i64,
+    key: &str,
+    before: Option<&str>,
+    now: Option<&str>,
+) -> Result<(), Error> {
+    if before == now {
+        return Ok(());
+    }
+    let (before, now) = (text::targets(before)?, text::targets(now)?);
+    if before == now {
+        return Ok(());
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM refs WHERE scope = ?1 AND target = ?2 AND row = ?3")?;
+    before.iter().try_for_each(|target| delete.execute(params![scope, target, key]).map(drop))?;
+    let mut insert = connection.prepare_cached("INSERT INTO refs (scope, target, row) VALUES (?1, ?2, ?3)")?;
+    now.iter().try_for_each(|target| insert.execute(params![scope, target, key]).map(drop))
 }
 
 pub(super) fn fact(connection: &Connection, scope: i64, fact: &str) -> Result<Option<String>, Error> {
@@ -265,5 +336,34 @@ pub(super) fn put_fact(connection: &Connection, scope: i64, fact: &str, event_id
     connection
         .prepare_cached("INSERT INTO facts (scope, fact, event_id) VALUES (?1, ?2, ?3)")?
         .execute(params![scope, fact, event_id])?;
+    Ok(())
+}
+
+/// Returns rows after the text of a key, in the order of these texts, with everything that is kept of them.
+pub(super) fn whole(connection: &Connection, scope: i64, after: &str, limit: usize) -> Rows<WholeRow> {
+    let sql = "SELECT key, data_version, body, value, refs, live, fingerprint, written, created_at, updated_at FROM rows \
+               WHERE scope = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![scope, after, text::limit(limit)], |row| {
+            let LoadedRow { stored: StoredRow { data_version, row: content }, references } = loaded(row)?;
+            let write = RowWrite {
+                key: content.key(),
+                row: Some(content),
+                data_version,
+                live: row.get(5)?,
+                references,
+                fingerprint: row.get(6)?,
+            };
+            Ok(WholeRow { write, written: row.get(7)?, created_at: row.get(8)?, updated_at: row.get(9)? })
+        })?
+        .collect()
+}
+
+/// Sets the times of a row.
+pub(super) fn set_times(connection: &Connection, scope: i64, row: &WholeRow) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE rows SET created_at = ?3, updated_at = ?4 WHERE scope = ?1 AND key = ?2")?
+        .execute(params![scope, row.write.key.to_string(), row.created_at, row.updated_at])?;
     Ok(())
 }

@@ -1,9 +1,8 @@
-//! Conversions between column values and enumerations, hashes, references and bounds.
+//! Conversions between column values and JSON, hashes, references and bounds.
 
+use crate::error::StoreError;
 use crate::parse::reference;
-use extension_contract::{
-    Account, BillingInterval, IntervalUnit, Money, PurchaseStatus, Reference, SnapshotRank, SubscriptionStatus,
-};
+use extension_contract::{Account, Reference};
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Error, Row};
 use serde::Deserialize;
@@ -11,55 +10,14 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// The column text of each value of an enumeration.
-pub(super) type Names<T, const N: usize> = [(T, &'static str); N];
-
-pub(super) const PURCHASE: Names<PurchaseStatus, 6> = [
-    (PurchaseStatus::Pending, "pending"),
-    (PurchaseStatus::RequiresApproval, "requires_approval"),
-    (PurchaseStatus::PaidPendingApproval, "paid_pending_approval"),
-    (PurchaseStatus::Paid, "paid"),
-    (PurchaseStatus::Cancelled, "cancelled"),
-    (PurchaseStatus::Refunded, "refunded"),
-];
-
-pub(super) const SUBSCRIPTION: Names<SubscriptionStatus, 8> = [
-    (SubscriptionStatus::Incomplete, "incomplete"),
-    (SubscriptionStatus::IncompleteExpired, "incomplete_expired"),
-    (SubscriptionStatus::Trialing, "trialing"),
-    (SubscriptionStatus::Active, "active"),
-    (SubscriptionStatus::PastDue, "past_due"),
-    (SubscriptionStatus::Canceled, "canceled"),
-    (SubscriptionStatus::Unpaid, "unpaid"),
-    (SubscriptionStatus::Paused, "paused"),
-];
-
-pub(super) const RANK: Names<SnapshotRank, 4> = [
-    (SnapshotRank::Created, "created"),
-    (SnapshotRank::Updated, "updated"),
-    (SnapshotRank::Retrieved, "retrieved"),
-    (SnapshotRank::Deleted, "deleted"),
-];
-
-pub(super) const UNIT: Names<IntervalUnit, 4> = [
-    (IntervalUnit::Day, "day"),
-    (IntervalUnit::Week, "week"),
-    (IntervalUnit::Month, "month"),
-    (IntervalUnit::Year, "year"),
-];
-
-pub(super) fn name<T: PartialEq, const N: usize>(names: &Names<T, N>, value: &T) -> &'static str {
-    names.iter().find(|(known, _)| known == value).expect("every variant is in the table").1
-}
-
 /// Returns the error for a row that this program cannot have written.
 pub(super) fn damaged(column: usize, found: impl std::fmt::Display) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, format!("damaged row: `{found}`").into())
 }
 
-pub(super) fn named<T: Copy, const N: usize>(row: &Row<'_>, column: usize, names: &Names<T, N>) -> Result<T, Error> {
-    let text = row.get_ref(column)?.as_str().map_err(|error| damaged(column, error))?;
-    names.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(|| damaged(column, text))
+/// Reads a text without a copy.
+pub(super) fn borrowed<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Error> {
+    row.get_ref(column)?.as_str().map_err(|error| damaged(column, error))
 }
 
 pub(super) fn account(row: &Row<'_>, column: usize) -> Result<Option<Account>, Error> {
@@ -73,26 +31,7 @@ pub(super) fn account(row: &Row<'_>, column: usize) -> Result<Option<Account>, E
 }
 
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Error> {
-    let text = row.get_ref(column)?.as_str().map_err(|error| damaged(column, error))?;
-    serde_json::from_str(text).map_err(|error| damaged(column, error))
-}
-
-/// Reads an amount and, in the next column, its currency; none if they are null.
-pub(super) fn money(row: &Row<'_>, column: usize) -> Result<Option<Money>, Error> {
-    let Some(amount_minor) = row.get(column)? else { return Ok(None) };
-    Ok(Some(Money { amount_minor, currency: row.get(column + 1)? }))
-}
-
-pub(super) fn some_money(row: &Row<'_>, column: usize) -> Result<Money, Error> {
-    Ok(Money { amount_minor: row.get(column)?, currency: row.get(column + 1)? })
-}
-
-/// Reads a unit and, in the next column, a count; none if they are null.
-pub(super) fn interval(row: &Row<'_>, column: usize) -> Result<Option<BillingInterval>, Error> {
-    if row.get_ref(column)? == ValueRef::Null {
-        return Ok(None);
-    }
-    Ok(Some(BillingInterval { unit: named(row, column, &UNIT)?, count: row.get(column + 1)? }))
+    serde_json::from_str(borrowed(row, column)?).map_err(|error| damaged(column, error))
 }
 
 /// Converts a hex hash to bytes, which take half the space. Other text stays text.
@@ -120,6 +59,11 @@ pub(super) fn end(end: Option<String>) -> Value {
 /// Converts a maximum number of rows to a column value.
 pub(super) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Returns the error for a value without a form in JSON.
+pub(super) fn not_written(error: StoreError) -> Error {
+    Error::ToSqlConversionFailure(error.into())
 }
 
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {

@@ -211,11 +211,11 @@ fn things(count: usize, fresh: usize) -> SqliteStore {
 fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_the_number_of_rows() {
     let kind = RowKind::Record("things".into());
     let steps = |store: &SqliteStore, fingerprint: &str| {
-        store.steps_of_outdated(&kind);
+        store.steps_of_outdated();
         let outdated = Selection::Outdated(kind.clone(), fingerprint.into());
         let rows = store.more(&samples::scope("user:A"), &outdated, 100).expect("read");
         assert_eq!(rows.len(), 100);
-        store.steps_of_outdated(&kind)
+        store.steps_of_outdated()
     };
     let (few, many) = (things(200, 100), things(5000, 100));
     for fingerprint in ["old", "new", "newest"] {

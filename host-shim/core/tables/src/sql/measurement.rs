@@ -15,8 +15,8 @@ pub(super) fn rows(sql: Sql<'_>) -> String {
 const SQLITE: &str = "\
 SELECT m.scope, m.id, m.meter, m.quantity, m.at, m.attributes, m.received_at, m.event,
     (SELECT CAST(round(1.0 * m.quantity * (x.value ->> 'cost_micros') / (x.value ->> 'quantity')) AS INTEGER)
-        FROM records AS d, json_each(d.value, '$.uses') AS x
-        WHERE d.scope = m.scope AND d.collection = 'usage_days' AND d.id = date(m.at / 1000, 'unixepoch')
+        FROM rows AS d, json_each(d.value, '$.uses') AS x
+        WHERE d.scope = m.scope AND d.key = 'record:usage_days:' || date(m.at / 1000, 'unixepoch')
             AND x.value ->> 'meter' = m.meter AND x.value ->> 'quantity' > 0
             AND NOT EXISTS (SELECT 1 FROM json_each(x.value, '$.attributes') AS a
                 WHERE a.value NOT IN (SELECT b.value FROM json_each(m.attributes) AS b))
@@ -24,12 +24,12 @@ SELECT m.scope, m.id, m.meter, m.quantity, m.at, m.attributes, m.received_at, m.
     (SELECT CAST(round(1.0 * m.quantity * (k.value ->> 'micros') / nullif((SELECT sum(y.value ->> 'quantity')
             FROM json_each(n.value, '$.uses') AS y WHERE y.value ->> 'meter' = m.meter
                 AND EXISTS (SELECT 1 FROM json_each(y.value, '$.attributes') AS c WHERE c.value ->> 1 = k.key)), 0)) AS INTEGER)
-        FROM records AS n, json_each(n.value, '$.sellers') AS k
-        WHERE n.scope = m.scope AND n.collection = 'usage_months' AND n.id = strftime('%Y-%m', m.at / 1000, 'unixepoch')
+        FROM rows AS n, json_each(n.value, '$.sellers') AS k
+        WHERE n.scope = m.scope AND n.key = 'record:usage_months:' || strftime('%Y-%m', m.at / 1000, 'unixepoch')
             AND EXISTS (SELECT 1 FROM json_each(m.attributes) AS e WHERE e.value ->> 1 = k.key)
         LIMIT 1) AS seller_micros,
-    (SELECT o.value ->> 'invoice' FROM records AS o WHERE o.scope = m.scope AND o.collection = 'usage_months'
-        AND o.id = strftime('%Y-%m', m.at / 1000, 'unixepoch')) AS invoice
+    (SELECT o.value ->> 'invoice' FROM rows AS o WHERE o.scope = m.scope
+        AND o.key = 'record:usage_months:' || strftime('%Y-%m', m.at / 1000, 'unixepoch')) AS invoice
 FROM (
     SELECT f.scope, u.value ->> 'id' AS id, u.value ->> 'meter' AS meter, u.value ->> 'quantity' AS quantity,
         u.value ->> 'at' AS at, u.value -> 'attributes' AS attributes, g.received_at, g.id AS event, min(u.key) AS first
@@ -51,18 +51,18 @@ pub(crate) fn postgres(schema: &str) -> String {
 const POSTGRES: &str = "\
 SELECT m.scope, m.id, m.meter, m.quantity, m.at, m.attributes, m.received_at, m.event,
     (SELECT round((m.quantity * (x ->> 'cost_micros')::numeric) / (x ->> 'quantity')::numeric)::bigint
-        FROM rows AS d, jsonb_array_elements((d.body ->> 'value')::jsonb -> 'uses') AS x
+        FROM rows AS d, jsonb_array_elements(d.value::jsonb -> 'uses') AS x
         WHERE d.scope = m.scope AND d.key = 'record:usage_days:' || to_char(to_timestamp(m.at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
             AND x ->> 'meter' = m.meter AND (x ->> 'quantity')::numeric > 0 AND m.attributes @> (x -> 'attributes')
         ORDER BY jsonb_array_length(x -> 'attributes') DESC LIMIT 1) AS cost_micros,
     (SELECT round((m.quantity * (k.value ->> 'micros')::numeric) / nullif((SELECT sum((y ->> 'quantity')::numeric)
-            FROM jsonb_array_elements((n.body ->> 'value')::jsonb -> 'uses') AS y WHERE y ->> 'meter' = m.meter
+            FROM jsonb_array_elements(n.value::jsonb -> 'uses') AS y WHERE y ->> 'meter' = m.meter
                 AND EXISTS (SELECT 1 FROM jsonb_array_elements(y -> 'attributes') AS c WHERE c ->> 1 = k.key)), 0))::bigint
-        FROM rows AS n, jsonb_each((n.body ->> 'value')::jsonb -> 'sellers') AS k
+        FROM rows AS n, jsonb_each(n.value::jsonb -> 'sellers') AS k
         WHERE n.scope = m.scope AND n.key = 'record:usage_months:' || to_char(to_timestamp(m.at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')
             AND EXISTS (SELECT 1 FROM jsonb_array_elements(m.attributes) AS e WHERE e ->> 1 = k.key)
         LIMIT 1) AS seller_micros,
-    (SELECT (o.body ->> 'value')::jsonb ->> 'invoice' FROM rows AS o
+    (SELECT o.value::jsonb ->> 'invoice' FROM rows AS o
         WHERE o.scope = m.scope AND o.key = 'record:usage_months:' || to_char(to_timestamp(m.at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')
         LIMIT 1) AS invoice
 FROM (

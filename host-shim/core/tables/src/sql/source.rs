@@ -67,7 +67,7 @@ impl<'k> Source<'k> {
             }
             _ => {
                 filters.push(of_business);
-                format!("{} AS r JOIN scopes AS s ON s.id = r.scope", table(sql, kind))
+                format!("{} AS r JOIN scopes AS s ON s.id = r.scope", table(kind))
             }
         };
         match kind {
@@ -96,7 +96,7 @@ impl<'k> Source<'k> {
             }
             _ => of,
         };
-        let from = format!("{} AS {alias}", table(sql, kind));
+        let from = format!("{} AS {alias}", table(kind));
         let mut source =
             Source { sql, kind, alias: alias.to_owned(), scope: scope.to_owned(), from, filters: vec![of] };
         source.filters.extend(source.of_kind());
@@ -106,35 +106,23 @@ impl<'k> Source<'k> {
     /// Returns the condition that the account is not closed.
     pub(super) fn is_open(&self) -> String {
         let scope = &self.scope;
-        let of = match self.sql {
-            Sql::Sqlite(_) => "records AS c WHERE c.collection = 'account' AND c.id = 'closed'",
-            Sql::Postgres(..) => "rows AS c WHERE c.key = 'record:account:closed'",
-        };
-        format!("NOT EXISTS (SELECT 1 FROM {of} AND c.scope = {scope}.id)")
+        format!("NOT EXISTS (SELECT 1 FROM rows AS c WHERE c.key = 'record:account:closed' AND c.scope = {scope}.id)")
     }
 
     /// Returns the order of rows: the one that was changed last is first. Nobody knows when a claim was taken.
     pub(super) fn newest_first(&self) -> String {
         let alias = &self.alias;
-        match (self.kind, self.sql) {
-            (Kind::Claim(_), _) => format!("{alias}.key"),
-            (_, Sql::Sqlite(_)) => format!("{alias}.written DESC, {alias}.id"),
-            (_, Sql::Postgres(..)) => format!("{alias}.written DESC, {alias}.key"),
+        match self.kind {
+            Kind::Claim(_) => format!("{alias}.key"),
+            _ => format!("{alias}.written DESC, {alias}.key"),
         }
     }
 
     /// Returns the conditions of the rows of the kind among all rows of their table.
     fn of_kind(&self) -> Vec<String> {
-        let alias = &self.alias;
-        match (self.sql, self.kind) {
-            (_, Kind::Account | Kind::Claim(_) | Kind::Event | Kind::Effect | Kind::Measurement) => Vec::new(),
-            (Sql::Sqlite(_), Kind::Record(collection)) => vec![format!("{alias}.collection = {}", text(collection))],
-            (Sql::Sqlite(_), Kind::Product) => vec![format!("{alias}.deleted = 0")],
-            (Sql::Sqlite(_), Kind::CatalogProduct) => {
-                vec![format!("{alias}.deleted = 0"), format!("{alias}.id NOT LIKE 'type:%'")]
-            }
-            (Sql::Sqlite(_), _) => Vec::new(),
-            (Sql::Postgres(..), kind) => key_conditions(kind, alias),
+        match self.kind.is_row() {
+            true => key_conditions(self.kind, &self.alias),
+            false => Vec::new(),
         }
     }
 
@@ -166,68 +154,43 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns the value of a member that the row itself has.
+    /// Returns the value of a member that the row itself has: in its body, or in a column of its own.
     fn member(&self, path: &Path) -> Value {
         let (alias, name) = (&self.alias, path.member.name);
-        let is_in_body = matches!(self.sql, Sql::Postgres(..)) && self.kind.is_row();
-        let body = || match self.kind {
-            Kind::CatalogPrice | Kind::Record(_) => {
-                (format!("({alias}.body::jsonb)"), vec![Step::Name(name.to_owned())])
-            }
-            _ => {
-                let steps = ["values", name].map(|step| Step::Name(step.to_owned()));
-                (format!("({alias}.body::jsonb)"), steps.to_vec())
-            }
+        let column = |name: &str| match self.sql {
+            Sql::Sqlite(_) => format!("{alias}.{name}"),
+            Sql::Postgres(..) => format!("({alias}.{name}::jsonb)"),
         };
         let json = |json: String| match path.is_sum {
             true => Value::Sum(json, path.steps.clone()),
             false => Value::Json(json, path.steps.clone()),
         };
+        if !self.kind.is_row() {
+            return match path.member.form {
+                Form::Json => json(format!("{alias}.{name}")),
+                Form::Pairs => Value::Pair(format!("{alias}.{name}"), path.first_step()),
+                Form::Plain(_) | Form::Parts(..) | Form::Struct(_) => {
+                    Value::Typed(format!("{alias}.{name}"), path.own_type())
+                }
+            };
+        }
+        // The extension's own text has a column of its own; the values of most rows are in a member of the body.
+        let in_body = match self.kind {
+            Kind::CatalogPrice => vec![Step::Name(name.to_owned())],
+            _ => ["values", name].map(|step| Step::Name(step.to_owned())).to_vec(),
+        };
         match path.member.form {
-            Form::Json if is_in_body && name == "items" => {
-                let (body, steps) = body();
-                json(self.sql.member(&body, &steps))
-            }
-            // These are JSON texts in the body.
-            Form::Json if is_in_body => {
-                let (body, steps) = body();
-                json(format!("({})::jsonb", self.sql.typed(&Value::Json(body, steps), Type::Text)))
-            }
-            Form::Json => json(format!("{alias}.{name}")),
-            Form::Pairs => {
-                let first = path.steps.first().map(|step| match step {
-                    Step::Name(name) => name.clone(),
-                    Step::Index(index) => index.to_string(),
-                });
-                let list = match is_in_body {
-                    true => {
-                        let (body, steps) = body();
-                        self.sql.member(&body, &steps)
-                    }
-                    false => format!("{alias}.{name}"),
-                };
-                Value::Pair(list, first.unwrap_or_default())
-            }
-            Form::Plain(_) | Form::Parts(..) | Form::Struct(_) if is_in_body => {
-                let (body, mut steps) = body();
-                steps.extend(path.steps.iter().cloned());
+            Form::Json if name != "items" => json(column("value")),
+            Form::Json => json(self.sql.member(&column("body"), &in_body)),
+            Form::Pairs => Value::Pair(self.sql.member(&column("body"), &in_body), path.first_step()),
+            Form::Plain(_) | Form::Parts(..) | Form::Struct(_) => {
+                let value = Value::Json(column("body"), [in_body, path.steps.clone()].concat());
                 match path.own_type() {
                     // A time in a row is a number, and stays one until a column shows it.
-                    Type::Timestamp => {
-                        Value::Typed(self.sql.typed(&Value::Json(body, steps), Type::Integer), Type::Timestamp)
-                    }
-                    _ => Value::Json(body, steps),
+                    Type::Timestamp => Value::Typed(self.sql.typed(&value, Type::Integer), Type::Timestamp),
+                    _ => value,
                 }
             }
-            Form::Struct(members) => {
-                let step = path.steps.first();
-                let is_named = |name: &str| matches!(step, Some(Step::Name(step)) if step == name);
-                let column = members.iter().find(|(name, ..)| is_named(name));
-                column.map_or(Value::Typed("NULL".to_owned(), Type::Text), |(_, column, own)| {
-                    Value::Typed(format!("{alias}.{column}"), *own)
-                })
-            }
-            Form::Plain(_) | Form::Parts(..) => Value::Typed(format!("{alias}.{name}"), path.own_type()),
         }
     }
 
@@ -254,15 +217,13 @@ impl<'k> Source<'k> {
 
     fn id(&self) -> String {
         let alias = &self.alias;
-        match (self.sql, self.kind) {
-            (_, Kind::Effect) => format!("{alias}.key"),
-            (sql, Kind::Claim(name)) => {
-                let prefix = format!("{}//{name}:", sql.partition().name());
+        match self.kind {
+            Kind::Effect => format!("{alias}.key"),
+            Kind::Claim(name) => {
+                let prefix = format!("{}//{name}:", self.sql.partition().name());
                 format!("substr({alias}.key, {})", prefix.chars().count() + 1)
             }
-            (Sql::Postgres(..), kind) if kind.is_row() => {
-                format!("substr({alias}.key, {})", key_prefix(kind).len() + 1)
-            }
+            kind if kind.is_row() => format!("substr({alias}.key, {})", key_prefix(kind).chars().count() + 1),
             _ => format!("{alias}.id"),
         }
     }
@@ -283,9 +244,7 @@ impl<'k> Source<'k> {
         match (self.sql, self.kind, name) {
             (Sql::Sqlite(_), Kind::Account, name) => {
                 let (which, scope) = (if name == "created_at" { "min" } else { "max" }, &self.scope);
-                let tables = ["products", "prices", "purchases", "subscriptions", "records"];
-                let of = tables.map(|table| format!("SELECT {name} AS at FROM {table} WHERE scope = {scope}.id"));
-                format!("(SELECT {which}(at) FROM ({}))", of.join(" UNION ALL "))
+                format!("(SELECT {which}(t.{name}) FROM rows AS t WHERE t.scope = {scope}.id)")
             }
             (Sql::Postgres(..), Kind::Account, name) => format!("{}.{name}", self.scope),
             (_, Kind::Event, "created_at") | (_, Kind::Measurement, _) => format!("{alias}.received_at"),
@@ -331,19 +290,14 @@ pub(crate) fn claim_keys(partition: &Partition, kind: &str, alias: &str) -> Stri
 }
 
 /// Returns the table with the rows of a kind.
-fn table(sql: Sql<'_>, kind: &Kind) -> &'static str {
-    match (sql, kind) {
-        (_, Kind::Claim(_)) => "claims",
-        (Sql::Postgres(..), _) => "rows",
-        (_, Kind::CatalogPrice) => "prices",
-        (_, Kind::Purchase) => "purchases",
-        (_, Kind::Subscription) => "subscriptions",
-        (_, Kind::Record(_)) => "records",
-        _ => "products",
+fn table(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Claim(_) => "claims",
+        _ => "rows",
     }
 }
 
-/// Returns what the keys of a kind of rows begin with in PostgreSQL.
+/// Returns what the keys of a kind of rows begin with.
 fn key_prefix(kind: &Kind) -> String {
     match kind {
         Kind::CatalogPrice => "price:".to_owned(),
@@ -354,7 +308,7 @@ fn key_prefix(kind: &Kind) -> String {
     }
 }
 
-/// Returns the conditions of the rows of a kind in PostgreSQL. A range of keys, since an index serves it.
+/// Returns the conditions of the rows of a kind. A range of keys, since an index serves it.
 pub(crate) fn key_conditions(kind: &Kind, alias: &str) -> Vec<String> {
     let prefix = key_prefix(kind);
     let end = format!("{};", prefix.strip_suffix(':').unwrap_or(&prefix));

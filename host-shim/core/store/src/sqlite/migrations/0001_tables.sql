@@ -18,141 +18,32 @@ CREATE TABLE scopes (
     UNIQUE (business, livemode, account)
 );
 
--- The rows of an account. refs: the row's references, as JSON. written: the account's revision at the last write.
--- created_at, updated_at: times of the first and of the last write, in milliseconds since the epoch.
-CREATE TABLE products (
+-- The rows of an account and of the catalog. key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON, without the
+-- extension's own text, which is in value. shown: 0 for a soft-deleted product. written: the account's revision at the last write.
+-- refs: the row's references, as a JSON array of texts. created_at, updated_at: times of the first and of the last write, in
+-- milliseconds since the epoch.
+CREATE TABLE rows (
     scope INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    product_type TEXT NOT NULL,
-    name TEXT NOT NULL,
-    description TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    price_minor INTEGER,
-    price_currency TEXT,
-    interval_unit TEXT,
-    interval_count INTEGER,
-    filters TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    deleted INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    value TEXT NOT NULL,
     data_version INTEGER NOT NULL,
     live INTEGER NOT NULL,
+    shown INTEGER NOT NULL,
     fingerprint TEXT,
     written INTEGER NOT NULL,
     refs TEXT,
-    created_at INTEGER,
-    updated_at INTEGER,
-    PRIMARY KEY (scope, id)
-) WITHOUT ROWID;
-CREATE INDEX products_live ON products (scope, id) WHERE live = 1 AND deleted = 0;
-CREATE INDEX products_by_fingerprint ON products (scope, fingerprint, written)
-    WHERE fingerprint IS NOT NULL AND deleted = 0;
-
-CREATE TABLE prices (
-    scope INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    product_id TEXT NOT NULL,
-    product_type TEXT NOT NULL,
-    family TEXT,
-    amount_minor INTEGER NOT NULL,
-    amount_currency TEXT NOT NULL,
-    interval_unit TEXT,
-    interval_count INTEGER,
-    active INTEGER NOT NULL,
-    grants TEXT NOT NULL,
-    terms TEXT NOT NULL,
-    data_version INTEGER NOT NULL,
-    live INTEGER NOT NULL,
-    fingerprint TEXT,
-    written INTEGER NOT NULL,
-    refs TEXT,
-    created_at INTEGER,
-    updated_at INTEGER,
-    PRIMARY KEY (scope, id)
-) WITHOUT ROWID;
-CREATE INDEX prices_live ON prices (scope, id) WHERE live = 1;
-CREATE INDEX prices_by_fingerprint ON prices (scope, fingerprint, written) WHERE fingerprint IS NOT NULL;
-
-CREATE TABLE purchases (
-    scope INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    provider TEXT NOT NULL,
+    product_type TEXT,
     session_id TEXT,
     payment_intent_id TEXT,
-    subscription_id TEXT,
-    status TEXT NOT NULL,
-    items TEXT NOT NULL,
-    amount_minor INTEGER NOT NULL,
-    amount_currency TEXT NOT NULL,
-    tax_minor INTEGER NOT NULL,
-    tax_currency TEXT NOT NULL,
-    total_minor INTEGER NOT NULL,
-    total_currency TEXT NOT NULL,
-    refunded_minor INTEGER NOT NULL,
-    refunded_currency TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    data_version INTEGER NOT NULL,
-    live INTEGER NOT NULL,
-    fingerprint TEXT,
-    written INTEGER NOT NULL,
-    refs TEXT,
     created_at INTEGER,
     updated_at INTEGER,
-    PRIMARY KEY (scope, id)
+    PRIMARY KEY (scope, key)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX purchases_by_session ON purchases (scope, session_id) WHERE session_id IS NOT NULL;
-CREATE UNIQUE INDEX purchases_by_payment_intent ON purchases (scope, payment_intent_id)
-    WHERE payment_intent_id IS NOT NULL;
-CREATE INDEX purchases_live ON purchases (scope, id) WHERE live = 1;
-CREATE INDEX purchases_by_fingerprint ON purchases (scope, fingerprint, written) WHERE fingerprint IS NOT NULL;
-
-CREATE TABLE subscriptions (
-    scope INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    customer_id TEXT NOT NULL,
-    status TEXT NOT NULL,
-    items TEXT NOT NULL,
-    cancel_at_period_end INTEGER NOT NULL,
-    cancel_at INTEGER,
-    trial_end INTEGER,
-    grace_end INTEGER,
-    snapshot_at INTEGER NOT NULL,
-    snapshot_rank TEXT NOT NULL,
-    snapshot_event_id TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    data_version INTEGER NOT NULL,
-    live INTEGER NOT NULL,
-    fingerprint TEXT,
-    written INTEGER NOT NULL,
-    refs TEXT,
-    created_at INTEGER,
-    updated_at INTEGER,
-    PRIMARY KEY (scope, id)
-) WITHOUT ROWID;
-CREATE INDEX subscriptions_live ON subscriptions (scope, id) WHERE live = 1;
-CREATE INDEX subscriptions_by_fingerprint ON subscriptions (scope, fingerprint, written)
-    WHERE fingerprint IS NOT NULL;
-
-CREATE TABLE records (
-    scope INTEGER NOT NULL,
-    collection TEXT NOT NULL,
-    id TEXT NOT NULL,
-    value TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    data_version INTEGER NOT NULL,
-    live INTEGER NOT NULL,
-    fingerprint TEXT,
-    written INTEGER NOT NULL,
-    refs TEXT,
-    created_at INTEGER,
-    updated_at INTEGER,
-    PRIMARY KEY (scope, collection, id)
-) WITHOUT ROWID;
-CREATE INDEX records_live ON records (scope, collection, id) WHERE live = 1;
-CREATE INDEX records_by_fingerprint ON records (scope, collection, fingerprint, written)
-    WHERE fingerprint IS NOT NULL;
+CREATE INDEX rows_live ON rows (scope) WHERE live = 1 AND shown = 1;
+CREATE INDEX rows_by_fingerprint ON rows (scope, fingerprint, written) WHERE fingerprint IS NOT NULL AND shown = 1;
+CREATE UNIQUE INDEX rows_by_session ON rows (scope, session_id) WHERE session_id IS NOT NULL;
+CREATE UNIQUE INDEX rows_by_payment_intent ON rows (scope, payment_intent_id) WHERE payment_intent_id IS NOT NULL;
 
 -- Which rows refer to a target. The store itself keeps them: triggers would have SQLite keep a journal of every write of a row.
 CREATE TABLE refs (
