@@ -449,7 +449,7 @@ pub(crate) fn prepare<'a>(schema: &str, changes: &'a Changes) -> Stored<Prepared
         taken,
         twice,
         facts: changes.facts.iter().map(String::as_str).collect(),
-        rows: changes.rows.iter().map(RowJson::of).collect(),
+        rows: changes.rows.iter().map(RowJson::of).collect::<Stored<_>>()?,
         claims: changes.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())).collect(),
         inserts,
         updates,

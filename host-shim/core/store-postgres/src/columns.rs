@@ -1,7 +1,7 @@
 //! The changes of a group as arrays, one for each column, for the function `apply_together`.
 
 use crate::change::{
-    ClaimJson, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
+    ClaimJson, Content, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
 };
 use crate::decode::{column, get};
 use crate::locks;

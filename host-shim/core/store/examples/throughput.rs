@@ -106,10 +106,8 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     target.pragma_update(None, "cache_size", -16384).expect("set");
     type Row = Vec<rusqlite::types::Value>;
     // Reads the rows in their original order, which determines how many pages a batch touches.
-    let read = |table: &str, order: &str| -> (String, Vec<Row>) {
-        // The events do not write the catalog.
-        let shown = if table == "scopes" { "account <> 'platform'" } else { "true" };
-        let sql = format!("SELECT * FROM {table} WHERE {shown} ORDER BY {order}");
+    let read = |table: &str, only: &str, order: &str| -> (String, Vec<Row>) {
+        let sql = format!("SELECT * FROM {table} WHERE {only} ORDER BY {order}");
         let mut statement = source.prepare(&sql).expect("prepared");
         let columns = statement.column_count();
         let marks = vec!["?"; columns].join(",");
@@ -117,15 +115,15 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
         let rows = rows.map(|row| row.expect("a row")).collect();
         (format!("INSERT OR REPLACE INTO {table} VALUES ({marks})"), rows)
     };
-    let events = read("events", "seq");
-    let inbox = read("inbox", "seq");
-    let runs = read("runs", "seq");
-    let facts = read("facts", "CAST(substr(event_id, 5) AS INTEGER)");
-    let records = read("records", "id");
-    let effects = read("effects", "seq");
-    let texts = read("effect_texts", "seq");
-    let subscriptions = read("subscriptions", "CAST(substr(id, 5) AS INTEGER)");
-    let scopes = read("scopes", "CAST(substr(account, 6) AS INTEGER)");
+    let events = read("events", "true", "seq");
+    let inbox = read("inbox", "true", "seq");
+    let runs = read("runs", "true", "seq");
+    let facts = read("facts", "true", "CAST(substr(event_id, 5) AS INTEGER)");
+    let records = read("rows", "key LIKE 'record:%'", "key");
+    let effects = read("effects", "true", "seq");
+    let texts = read("effect_texts", "true", "seq");
+    let subscriptions = read("rows", "key LIKE 'subscription:%'", "CAST(substr(key, 18) AS INTEGER)");
+    let scopes = read("scopes", "account <> 'platform'", "CAST(substr(account, 6) AS INTEGER)");
     let tables = [&events, &inbox, &runs, &facts, &records, &effects, &texts, &subscriptions, &scopes];
     let begun = Instant::now();
     for n in 0..events.1.len() {

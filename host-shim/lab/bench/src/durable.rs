@@ -21,7 +21,7 @@ const TABLES: [(&str, &str, Written); 5] = [
     ("inbox", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
     ("runs", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
     ("scopes", "account <> 'platform'", Written::Raised("revision")),
-    ("subscriptions", "true", Written::Replaced),
+    ("rows", "key LIKE 'subscription:%'", Written::Replaced),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]

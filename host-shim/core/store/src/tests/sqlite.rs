@@ -285,13 +285,13 @@ fn a_row_has_the_times_of_its_first_and_last_change() {
     }
     drop(store);
     let connection = rusqlite::Connection::open(&path).expect("opened");
-    let mut all = connection.prepare("SELECT id, created_at, updated_at FROM records ORDER BY id").expect("a query");
+    let mut all = connection.prepare("SELECT key, created_at, updated_at FROM rows ORDER BY key").expect("a query");
     let times: Vec<(String, i64, i64)> = all
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .expect("rows")
         .collect::<Result<_, _>>()
         .expect("times");
-    assert_eq!(times, [("a".into(), 5, 9), ("b".into(), 9, 9)]);
+    assert_eq!(times, [("record:things:a".into(), 5, 9), ("record:things:b".into(), 9, 9)]);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn subscriptions_and_products_are_named_as_at_stripe() {
     let found = columns(&filled, "subscriptions", ["stripe_subscription_id", "user_id", "product_id", "status"]);
     let expected = [["sub_1", "u1", "prod_sample_editor", "active"], ["sub_2", "u2", "prod_sample_monitor", "active"]];
     assert_eq!(found, expected.map(|row| row.map(Value::from)));
-    let again = "INSERT INTO subscriptions SELECT * FROM subscriptions WHERE id = 'sub_1'";
+    let again = "INSERT INTO rows SELECT * FROM rows WHERE key = 'subscription:sub_1'";
     assert_eq!(refusal(&filled.connection, again), Some(ErrorCode::ConstraintViolation));
     let ids = columns(&filled, "products", ["stripe_product_id"]);
     let mut known: Vec<&Value> = ids.iter().map(|[id]| id).filter(|id| !id.is_null()).collect();
@@ -153,10 +153,9 @@ fn purchases_of_a_user_are_rows() {
         [["agent_lint", "free", "paid"], ["agent_smith", "onetime", "paid"]].map(|row| row.map(Value::from))
     );
     for again in [
-        "INSERT INTO purchases SELECT scope, 'other', provider, NULL, payment_intent_id, subscription_id, status, items, amount_minor, \
-         amount_currency, tax_minor, tax_currency, total_minor, total_currency, refunded_minor, refunded_currency, metadata, version, \
-         data_version, live, fingerprint, written, refs, created_at, updated_at FROM purchases WHERE payment_intent_id = 'pi_1'",
-        "INSERT INTO records SELECT * FROM records WHERE collection = 'items' AND id = 'agent:smith'",
+        "INSERT INTO rows SELECT scope, 'purchase:other', body, value, data_version, live, shown, fingerprint, written, refs, NULL, NULL, \
+         payment_intent_id, created_at, updated_at FROM rows WHERE payment_intent_id = 'pi_1'",
+        "INSERT INTO rows SELECT * FROM rows WHERE key = 'record:items:agent:smith'",
     ] {
         assert_eq!(refusal(&filled.connection, again), Some(ErrorCode::ConstraintViolation), "{again}");
     }
@@ -188,7 +187,7 @@ fn each_request_is_a_row_with_its_part_of_the_costs_of_its_day() {
     let sum: i64 = filled
         .connection
         .query_row(
-            "SELECT sum(u.value ->> 'cost_micros') FROM records AS r, json_each(r.value, '$.uses') AS u WHERE r.collection = 'usage_days'",
+            "SELECT sum(u.value ->> 'cost_micros') FROM rows AS r, json_each(r.value, '$.uses') AS u WHERE r.key LIKE 'record:usage_days:%'",
             [],
             |row| row.get(0),
         )

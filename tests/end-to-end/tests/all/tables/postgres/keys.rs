@@ -66,8 +66,8 @@ fn a_second_row_with_a_unique_value_is_refused() {
         );
     }
     for purchase in ["purchase:pur_4862f447f2c7f272", "purchase:pur_6558838331b742a6"] {
-        let other = format!("INSERT INTO rows SELECT r.scope, 'purchase:other', r.body, r.data_version, r.live, r.shown, NULL, r.written,
-            r.refs, r.targets, NULL, r.payment_intent_id, 1, 1 FROM rows AS r WHERE r.key = '{purchase}'");
+        let other = format!("INSERT INTO rows SELECT r.scope, 'purchase:other', r.body, r.value, r.data_version, r.live, r.shown, NULL,
+            r.written, r.refs, r.targets, NULL, NULL, r.payment_intent_id, 1, 1 FROM rows AS r WHERE r.key = '{purchase}'");
         assert_eq!(refused(&server, &other), "rows_by_payment_intent", "{purchase}");
     }
     let event = "INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), e.partition, e.source, e.id, e.kind, 1, e.envelope, 0, '', \
