@@ -10,6 +10,7 @@ pub(crate) mod effect;
 pub(crate) mod effect_kinds;
 pub(crate) mod gather;
 pub(crate) mod halt;
+pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod keys;
 pub(crate) mod ledger;

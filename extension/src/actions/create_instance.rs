@@ -73,7 +73,7 @@ pub(crate) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) ->
     let Some(link) = &proposed.decl.plan else { return Ok(()) };
     let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
     match proposed.metadata.get(&link.field).and_then(Value::as_str) {
-        Some(named) if named != plan.product_id => {
+        Some(named) if *named != *plan.product_id => {
             Err(Refusal::RequirementUnmet(format!("{}:{named}", link.family)).into())
         }
         _ => {

@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::desk::instance::names;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Ruled, wrong_field};
+use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::records::listing::ListingStatus;
 use crate::model::records::product::ProductRow;
@@ -31,7 +32,7 @@ pub(crate) struct Put {
     /// Whether a price is being created at Stripe.
     pub is_syncing: bool,
     /// The Stripe ids of prices that were on sale and are no longer.
-    pub dropped: Vec<String>,
+    pub dropped: Vec<PriceId>,
 }
 
 /// Returns the values of one of the catalog's own rows.
@@ -73,16 +74,16 @@ pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &
     let Some(family) = &proposed.decl.family else { return Ok(()) };
     let known = settings.defaults.get(family);
     match (proposed.is_default && proposed.values.active, known) {
-        (true, Some(other)) if other.product_id != id => {
+        (true, Some(other)) if *other.product_id != *id => {
             let (found, expected) = (format!("{} is already the default of family {family}", other.product_id), "");
             return Err(wrong_field("/default", FieldErrorCode::Taken, found, expected));
         }
         (true, _) => {
             let account = proposed.decl.buy.as_ref().and_then(|buy| buy.account);
-            let plan = DefaultPlan { product_id: id.to_owned(), grants: grants_of(proposed, id), account };
+            let plan = DefaultPlan { product_id: id.into(), grants: grants_of(proposed, id), account };
             settings.defaults.insert(family.clone(), plan);
         }
-        (false, Some(known)) if known.product_id == id => drop(settings.defaults.remove(family)),
+        (false, Some(known)) if *known.product_id == *id => drop(settings.defaults.remove(family)),
         (false, _) => {}
     }
     Ok(())
@@ -167,7 +168,7 @@ pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     }
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
-    settings.defaults.retain(|_, plan| plan.product_id != id);
+    settings.defaults.retain(|_, plan| *plan.product_id != *id);
     if settings != *known {
         save_settings(desk, &settings)?;
     }
@@ -176,7 +177,7 @@ pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
 
 /// Takes a product and its prices off sale, and releases its unique values. Returns the prices that were on sale; `None` if the product
 /// was not on sale.
-pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<String>>> {
+pub(crate) fn withdraw(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Vec<PriceId>>> {
     let Some(row) = desk.catalog.product(id)? else { return Ok(None) };
     if withdrawal::is_withdrawn(&row.values) {
         return Ok(None);
@@ -214,7 +215,7 @@ pub(crate) fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_t
         put_price(desk, price)?;
     }
     let prices = proposed.prices(&currency);
-    let is_dropped = |id: &String| prices.iter().all(|price| price.id.as_ref() != Some(id));
+    let is_dropped = |id: &PriceId| prices.iter().all(|price| price.id.as_ref() != Some(id));
     let dropped = withdrawal::withdraw_prices(desk, had.into_iter().filter(is_dropped).collect())?;
     let is_missing = prices.iter().any(|price| price.id.is_none());
     let wants_sync = is_missing && proposed.values.active;
@@ -245,7 +246,7 @@ fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Propose
 
 /// Returns the published price with this id. Fails if amount, interval or product differ.
 fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>> {
-    let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
+    let Some(current) = desk.catalog.price(&price.id.as_str().into())? else { return Ok(None) };
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
         let (found, expected) = (
@@ -254,7 +255,7 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
         );
         return Err(wrong_field("/price", FieldErrorCode::ReadOnly, found, expected));
     }
-    if current.product_id != price.product_id {
+    if *current.product_id != price.product_id {
         let (found, expected) = (format!("{} belongs to {}", price.id, current.product_id), "another id");
         return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, found, expected));
     }

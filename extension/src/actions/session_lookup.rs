@@ -35,5 +35,5 @@ pub(crate) fn wait_for_owner(desk: &mut Desk<'_>, id: &str, metadata: Option<&Me
 pub(crate) fn ask(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let key = EffectKey::Retrieve { object: format!("session-of-{id}"), because: 0, views: 0 };
     let payload = json!({"object": "checkout.session", "id": id, "by": "subscription"});
-    retrieve_for(desk, &key, &payload, &Correlation::SessionOf { subscription: id.to_owned() })
+    retrieve_for(desk, &key, &payload, &Correlation::SessionOf { subscription: id.into() })
 }

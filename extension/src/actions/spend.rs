@@ -7,6 +7,7 @@ use crate::catalog::view::Catalog;
 use crate::desk::Desk;
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
+use crate::model::ids::ProductId;
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::records::usage_request::UsageRequest;
@@ -19,7 +20,7 @@ pub(crate) struct Cost {
     /// Total cost.
     all: i64,
     /// The product of a seller, and the part of the cost that the seller charges.
-    seller: Option<(String, i64)>,
+    seller: Option<(ProductId, i64)>,
 }
 
 impl Cost {
@@ -29,8 +30,8 @@ impl Cost {
     }
 
     /// Returns the product of a seller, and the seller's part of the cost in millionths.
-    pub fn seller(&self) -> Option<(&str, i64)> {
-        self.seller.as_ref().map(|(product, micros)| (product.as_str(), *micros))
+    pub fn seller(&self) -> Option<(&ProductId, i64)> {
+        self.seller.as_ref().map(|(product, micros)| (product, *micros))
     }
 }
 
@@ -64,7 +65,7 @@ fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let micros = value_at(&*catalog.metadata(product)?, seller.field(), usage.at);
     let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
     let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
-    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })
+    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.into(), of_seller)) })
 }
 
 /// Returns the attribute whose value has no price: that of the seller if the meter itself has one.

@@ -20,6 +20,7 @@ use super::template::{field_of, places_at, places_in};
 use super::words::{WORD_BYTES, escaped, is_word, one_of};
 use crate::catalog::words::ID_BYTES;
 use crate::model::halt::Ruled;
+use crate::model::ids::PriceId;
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::{Expected, FieldError, FieldErrorCode};
@@ -596,12 +597,12 @@ pub(crate) fn check_told_apart(
 pub(crate) fn check_own_prices(
     proposed: &Proposed,
     product: &str,
-    taken: &mut BTreeMap<String, String>,
+    taken: &mut BTreeMap<PriceId, String>,
     currency: &str,
     path: &str,
     mistakes: &mut Mistakes,
 ) {
-    let mut own: BTreeMap<String, String> = BTreeMap::new();
+    let mut own: BTreeMap<PriceId, String> = BTreeMap::new();
     for price in proposed.prices(currency) {
         let (Some(id), interval) = (price.id, price.interval.name()) else { continue };
         let twice = || own.get(&id).map(|other| format!("the interval `{other}`"));

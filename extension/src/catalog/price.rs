@@ -3,6 +3,7 @@
 use super::mistakes::Mistakes;
 use super::words::{ID_BYTES, escaped, one_of};
 use crate::model::halt::{Ruled, wrong_field};
+use crate::model::ids::PriceId;
 use crate::model::json::Object;
 use extension_contract::{BillingInterval, Event, FieldError, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub(crate) struct ProductPrice {
     pub interval: Interval,
     pub amount: Money,
     /// The price's id at Stripe; `None` until the price is created there.
-    pub id: Option<String>,
+    pub id: Option<PriceId>,
 }
 
 /// A mode of Stripe. A price has another id in each.
@@ -210,7 +211,7 @@ pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPri
         Some(ProductPrice {
             interval,
             amount: Money { amount_minor: price["amount"].as_i64()?, currency: currency.to_owned() },
-            id: price["id"].as_str().map(str::to_owned),
+            id: price["id"].as_str().map(PriceId::from),
         })
     };
     Some(Interval::ALL.into_iter().filter_map(price).collect())
@@ -219,7 +220,7 @@ pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPri
 /// Returns the prices that a product lists, or its only price if it lists none.
 pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &str) -> Vec<ProductPrice> {
     listed(metadata, currency).unwrap_or_else(|| {
-        let id = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
+        let id = metadata.get(PRICE_ID).and_then(Value::as_str).map(PriceId::from);
         let amount = values.price.clone();
         let only = amount.map(|amount| ProductPrice { interval: Interval::of(values.interval), amount, id });
         only.into_iter().collect()
@@ -227,8 +228,8 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
 }
 
 /// Returns the Stripe id of a product's only price; `None` if it has no id yet, or the product has several prices.
-pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<String> {
-    let of_platform = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
+pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<PriceId> {
+    let of_platform = metadata.get(PRICE_ID).and_then(Value::as_str).map(PriceId::from);
     // The currency is not asked for.
     of_platform.or_else(|| match prices_of(values, metadata, "").as_slice() {
         [only] => only.id.clone(),

@@ -87,7 +87,7 @@ pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) 
     let grants = grants_of(proposed, product_id);
     let rows = prices.into_iter().filter_map(|price| {
         Some(Price {
-            id: price.id?,
+            id: price.id?.into(),
             product_id: product_id.to_owned(),
             product_type: proposed.decl.name.clone(),
             family: proposed.decl.family.clone(),

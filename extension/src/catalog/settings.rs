@@ -10,6 +10,7 @@ use super::rate::{FormerRates, Rates};
 use super::reaction::{Events, Reaction, Templates};
 use super::span::{Delay, Span};
 use super::usage_source::UsageSource;
+use crate::model::ids::ProductId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Fallible, Grant};
@@ -158,7 +159,7 @@ pub(crate) enum CustomerCreation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct DefaultPlan {
     /// Product id.
-    pub product_id: String,
+    pub product_id: ProductId,
     /// Grants of the plan.
     pub grants: Vec<Grant>,
     /// Kind of account that has the plan; every account by default.

@@ -1,6 +1,7 @@
 //! Prices with their terms, which a price's row stores as JSON.
 
 use super::split::Share;
+use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::{decode_often, encode, is_false};
 use crate::model::merge::price::OnSale;
 use extension_contract::{Fallible, Price, Timestamp};
@@ -71,6 +72,10 @@ const FORMER_MAX: usize = 16;
 /// A price of the catalog. Its terms are decoded on first use.
 #[derive(Debug)]
 pub(crate) struct CatalogPrice {
+    /// Id of the price; the row has it as text.
+    pub id: PriceId,
+    /// Id of the product that it sells.
+    pub product_id: ProductId,
     row: Price,
     terms: OnceCell<Terms>,
 }
@@ -78,7 +83,12 @@ pub(crate) struct CatalogPrice {
 impl CatalogPrice {
     /// Creates the price of a row.
     pub fn of(row: Price) -> CatalogPrice {
-        CatalogPrice { row, terms: OnceCell::new() }
+        CatalogPrice {
+            id: row.id.as_str().into(),
+            product_id: row.product_id.as_str().into(),
+            row,
+            terms: OnceCell::new(),
+        }
     }
 
     /// Returns the terms of the price. Fails if the stored terms are damaged.

@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode, decode_often};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
@@ -136,18 +137,18 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns a price by its id at Stripe.
-    pub fn price(&self, id: &str) -> Ruled<Option<Rc<CatalogPrice>>> {
-        if let Some(known) = self.prices.borrow().get(id) {
+    pub fn price(&self, id: &PriceId) -> Ruled<Option<Rc<CatalogPrice>>> {
+        if let Some(known) = self.prices.borrow().get(&**id) {
             return Ok(known.clone());
         }
-        self.load(&[CatalogKey::Price(id.to_owned())])?;
-        Ok(self.prices.borrow().get(id).cloned().flatten())
+        self.load(&[CatalogKey::Price(id.to_string())])?;
+        Ok(self.prices.borrow().get(&**id).cloned().flatten())
     }
 
     /// Returns prices by their ids at Stripe, in the order of the ids, read in one call.
-    pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Rc<CatalogPrice>>>> {
-        if ids.clone().any(|id| !self.prices.borrow().contains_key(id)) {
-            self.load(&ids.clone().map(|id| CatalogKey::Price(id.clone())).collect::<Vec<_>>())?;
+    pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i PriceId> + Clone) -> Ruled<Vec<Option<Rc<CatalogPrice>>>> {
+        if ids.clone().any(|id| !self.prices.borrow().contains_key(&**id)) {
+            self.load(&ids.clone().map(|id| CatalogKey::Price(id.to_string())).collect::<Vec<_>>())?;
         }
         ids.map(|id| self.price(id)).collect()
     }
@@ -267,10 +268,10 @@ impl<'h> Catalog<'h> {
     }
 
     /// Returns whether a product is on sale at a price.
-    pub fn sells(&self, product: &Product, price_id: &str) -> Ruled<bool> {
+    pub fn sells(&self, product: &Product, price_id: &PriceId) -> Ruled<bool> {
         let metadata = self.metadata(&product.id)?;
         let prices = prices_of(&product.values, &metadata, &self.settings()?.currency);
-        Ok(product.values.active && prices.iter().any(|price| price.id.as_deref() == Some(price_id)))
+        Ok(product.values.active && prices.iter().any(|price| price.id.as_ref() == Some(price_id)))
     }
 
     /// Returns the product id of a plan of a family. `name` is this id, or the plan's slug (the `infer_by` field of its

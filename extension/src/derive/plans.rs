@@ -6,6 +6,7 @@ use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
+use crate::model::ids::{PriceId, ProductId, SubscriptionId};
 use crate::model::records::subscription::Observation;
 use extension_contract::{Account, Grant, Timestamp};
 use std::cmp::Reverse;
@@ -16,15 +17,15 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(crate) struct PlanInForce {
     /// Product id.
-    pub product_id: String,
+    pub product_id: ProductId,
     /// Stripe's price id; `None` for a default plan.
-    pub price_id: Option<String>,
+    pub price_id: Option<PriceId>,
     /// Rank within the family.
     pub rank: i64,
     /// Grants.
     pub grants: Vec<Grant>,
     /// Id of the subscription that pays for the plan, if any.
-    pub subscription: Option<String>,
+    pub subscription: Option<SubscriptionId>,
     /// Id of the subscription or purchase that grants the plan; the product id for a default plan.
     pub source: String,
     /// Time at which the plan came into force.
@@ -53,9 +54,9 @@ pub(crate) struct LostPlan {
     /// Time at which the plan was lost.
     pub at: Timestamp,
     /// Id of the subscription that paid for the plan.
-    pub subscription: String,
+    pub subscription: SubscriptionId,
     /// Product id, if the last price of the plan is known.
-    pub product_id: Option<String>,
+    pub product_id: Option<ProductId>,
     /// Whether every subscription that ever had a plan of the family has ended permanently.
     pub is_final: bool,
 }
@@ -93,7 +94,7 @@ pub(crate) fn plans(
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for (family, price) in &facts.plans {
             let rank = price.rank()?;
-            let order = (rank, Reverse((facts.row.first_at, facts.id.as_str())));
+            let order = (rank, Reverse((facts.row.first_at, &*facts.id)));
             let named = |seen: &Observation| seen.prices().iter().any(|(id, _)| *id == price.id);
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
@@ -155,7 +156,7 @@ pub(crate) fn plans(
             rank: i64::MIN,
             grants: default.grants.clone(),
             subscription: None,
-            source: default.product_id.clone(),
+            source: default.product_id.to_string(),
             since,
             no_more_since: since,
         };
@@ -168,7 +169,7 @@ fn in_force(
     price: &CatalogPrice,
     rank: i64,
     seats: u32,
-    subscription: Option<&String>,
+    subscription: Option<&SubscriptionId>,
     source: &str,
     since: Timestamp,
 ) -> Ruled<PlanInForce> {
@@ -208,7 +209,7 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
         let of_family =
             facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
         let gone = of_family
-            .filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id && item.quantity > 0));
+            .filter(|&id| !facts.row.state().items.iter().any(|item| item.price_id == **id && item.quantity > 0));
         gone.filter_map(|id| facts.row.fewer_since(id, 0)).max()
     };
     let lost_at = |facts: &SubscriptionFacts| facts.lost_at.or_else(|| left_out(facts));

@@ -27,7 +27,7 @@ pub(crate) fn prices(desk: &Desk<'_>, purchase: &PurchaseRow) -> Ruled<Vec<(Rc<C
     let mut out = Vec::with_capacity(purchase.values.items.len());
     for item in &purchase.values.items {
         let Some(id) = &item.price_id else { continue };
-        let price = match purchase.details.sold.iter().find(|sold| sold.price == *id) {
+        let price = match purchase.details.sold.iter().find(|sold| *sold.price == *id) {
             Some(sold) => Some(Rc::new(CatalogPrice::of(Price {
                 id: id.clone(),
                 product_id: item.product_id.clone(),
@@ -39,7 +39,7 @@ pub(crate) fn prices(desk: &Desk<'_>, purchase: &PurchaseRow) -> Ruled<Vec<(Rc<C
                 grants: gather(sold.grants.iter().map(|(key, amount)| Grant { key: key.clone(), amount: *amount })),
                 terms: sold.terms.clone(),
             }))),
-            None => desk.catalog.price(id)?,
+            None => desk.catalog.price(&id.as_str().into())?,
         };
         out.extend(price.map(|price| (price, item.quantity)));
     }

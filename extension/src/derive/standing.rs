@@ -88,7 +88,7 @@ impl AccountStanding {
 
     /// Returns the facts about a subscription.
     pub fn subscription(&self, id: &str) -> Option<&SubscriptionFacts> {
-        self.subscriptions.iter().find(|facts| facts.id == id)
+        self.subscriptions.iter().find(|facts| *facts.id == *id)
     }
 
     /// Returns the subscription item of the plan in force. The item may name another price of the family: an unpaid
@@ -96,7 +96,7 @@ impl AccountStanding {
     pub fn plan_item(&self, family: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
         let facts = self.subscription(self.plans.get(family)?.subscription.as_deref()?)?;
         let carries = |item: &&SubscriptionItem| {
-            facts.gives.iter().any(|(price, _)| price.id == item.price_id && price.family.as_deref() == Some(family))
+            facts.gives.iter().any(|(price, _)| *price.id == item.price_id && price.family.as_deref() == Some(family))
         };
         Some((facts, facts.row.state().items.iter().find(carries)?))
     }
@@ -248,7 +248,7 @@ fn items(
         Ok(())
     };
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
-        let holder = || Holder { since: facts.row.first_at, id: facts.id.clone() };
+        let holder = || Holder { since: facts.row.first_at, id: facts.id.to_string() };
         let mut paid = facts.gives.iter().filter(|(_, quantity)| *quantity > 0);
         paid.try_for_each(|(price, _)| offer(price, holder()))?;
     }

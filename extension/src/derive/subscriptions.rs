@@ -7,6 +7,7 @@ use crate::catalog::view::Catalog;
 use crate::model::account::Account;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::ids::{PriceId, SubscriptionId};
 use crate::model::records::invoice::{BEGINNING, CHANGE, RENEWAL};
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::{BillingHistory, Disputed, OpenInvoice};
@@ -15,11 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Prices of the catalog, by id.
-pub(crate) type KnownPrices = BTreeMap<String, Rc<CatalogPrice>>;
+pub(crate) type KnownPrices = BTreeMap<PriceId, Rc<CatalogPrice>>;
 
 /// A subscription with the facts derived from it.
 pub(crate) struct SubscriptionFacts {
-    pub id: String,
+    pub id: SubscriptionId,
     pub row: Rc<SubscriptionRow>,
     /// The prices that grant something, with the paid quantities: the prices of the subscription's items or, if one of
     /// them is unknown, the prices in the newest snapshot with known prices only.
@@ -166,7 +167,7 @@ fn is_good(seen: &Observation) -> bool {
 struct Paid {
     quantity: u32,
     /// The newest snapshot without what is unpaid, if nothing of the price is paid: its other prices are still paid for.
-    before: Option<Vec<(String, u32)>>,
+    before: Option<Vec<(PriceId, u32)>>,
 }
 
 /// Returns the paid quantity of a price: the subscription's quantity or, if an invoice for it is unpaid (S53), at most what
@@ -180,13 +181,13 @@ fn paid_quantity(
     now: Timestamp,
 ) -> Paid {
     // Another price of a plan's family counts as well: a monthly price may have been replaced by a yearly one.
-    let is_same = |id: &String| {
-        *id == price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
+    let is_same = |id: &str| {
+        *id == *price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
     };
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
     let good = || row.history.iter().rev().filter(|seen| is_good(seen));
     // The quantity that the last payment paid for is that of the snapshot at its time.
-    let of_price = || billing.counted.values().filter(|counted| counted.prices.iter().any(is_same));
+    let of_price = || billing.counted.values().filter(|counted| counted.prices.iter().any(|id| is_same(id)));
     let counted_at = of_price().map(|counted| counted.at).max();
     let at_payment = counted_at.map(|at| {
         // A subscription can be changed in the second in which it begins.
@@ -238,7 +239,7 @@ fn paid_quantity(
 /// Returns the prices by which a subscription grants something. An item without a quantity, such as a metered one, grants
 /// nothing, so the catalog need not have its price.
 fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u32)> {
-    let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Rc<CatalogPrice>, u32)>, bool) {
+    let of = |prices: &mut dyn Iterator<Item = (&str, u32)>| -> (Vec<(Rc<CatalogPrice>, u32)>, bool) {
         let (mut found, mut all) = (Vec::new(), true);
         for (id, quantity) in prices {
             match known.get(id) {
@@ -249,12 +250,13 @@ fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u
         }
         (found, all)
     };
-    let (found, all) = of(&mut row.state().items.iter().map(|item| (&item.price_id, item.quantity)));
+    let (found, all) = of(&mut row.state().items.iter().map(|item| (item.price_id.as_str(), item.quantity)));
     if all || row.is_final() {
         return found;
     }
     // Unknown prices grant nothing new; earlier grants remain.
-    let seen = row.history.iter().rev().map(|seen| of(&mut seen.prices().iter().map(|(id, quantity)| (id, *quantity))));
+    let seen =
+        row.history.iter().rev().map(|seen| of(&mut seen.prices().iter().map(|(id, quantity)| (&**id, *quantity))));
     seen.into_iter().find(|(found, all)| *all && !found.is_empty()).map_or(found, |(found, _)| found)
 }
 
@@ -264,9 +266,11 @@ fn known_prices(
     rows: &[(String, Rc<SubscriptionRow>, Rc<BillingHistory>)],
 ) -> Ruled<KnownPrices> {
     // Most subscriptions of an account name the same few prices.
-    let mut ids: BTreeSet<&String> = BTreeSet::new();
+    let mut ids: BTreeSet<&PriceId> = BTreeSet::new();
+    let of_items = rows.iter().flat_map(|(_, row, _)| &row.state().items).map(|item| item.price_id.as_str().into());
+    let of_items: Vec<PriceId> = of_items.collect();
+    ids.extend(&of_items);
     for (_, row, billing) in rows {
-        ids.extend(row.state().items.iter().map(|item| &item.price_id));
         ids.extend(row.named());
         ids.extend(billing.paid.keys());
     }
@@ -311,7 +315,7 @@ pub(crate) fn facts(
             *quantity = paid.quantity;
             // What an unpaid change has replaced is still paid for. A plan's family has its own rule.
             for (id, quantity) in paid.before.into_iter().flatten() {
-                let is_replaced = !row.state().items.iter().any(|item| item.price_id == id);
+                let is_replaced = !row.state().items.iter().any(|item| item.price_id == *id);
                 let is_new = !before.iter().any(|(known, _)| known.id == id);
                 before.extend(
                     known
@@ -331,7 +335,7 @@ pub(crate) fn facts(
                 None => unpaid_at = Some(billing.failed.values().copied().min().unwrap_or(row.first_at)),
             }
         }
-        out.push(SubscriptionFacts { id, row, gives, named, grace_end, lost_at, unpaid_at, plans });
+        out.push(SubscriptionFacts { id: id.into(), row, gives, named, grace_end, lost_at, unpaid_at, plans });
     }
     Ok((out, known))
 }

@@ -4,6 +4,7 @@
 use crate::desk::Desk;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::ids::{InvoiceId, SubscriptionId};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use extension_contract::{Money, Timestamp};
@@ -20,8 +21,8 @@ pub(crate) struct Period {
 pub(crate) fn back_by_invoice(
     desk: &mut Desk<'_>,
     back_of: fn(&Payment) -> i64,
-) -> Ruled<BTreeMap<String, BTreeMap<String, i64>>> {
-    let mut back: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+) -> Ruled<BTreeMap<InvoiceId, BTreeMap<String, i64>>> {
+    let mut back: BTreeMap<InvoiceId, BTreeMap<String, i64>> = BTreeMap::new();
     for (id, payment) in desk.account.all::<Payment>()? {
         if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
             back.entry(invoice.clone()).or_default().insert(id, back_of(&payment));
@@ -38,7 +39,7 @@ const WHOLE: i128 = 1_000_000_000;
 /// the account.
 pub(crate) fn rest(
     desk: &mut Desk<'_>,
-    subscription: &str,
+    subscription: &SubscriptionId,
     period: &Period,
     since: Timestamp,
     is_by_hand: bool,
@@ -54,7 +55,7 @@ pub(crate) fn rest(
 /// reason to give back less of what was received for it.
 pub(crate) fn within(
     desk: &mut Desk<'_>,
-    subscription: &str,
+    subscription: &SubscriptionId,
     period: &Period,
     part: &Period,
     is_meant: &dyn Fn(&Invoice) -> bool,
@@ -65,8 +66,8 @@ pub(crate) fn within(
     let back = back_by_invoice(desk, Payment::back_of_use_minor)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
-        if invoice.subscription.as_deref() == Some(subscription) && pays_for(&invoice, period) && is_meant(&invoice) {
-            let back = back.get(&id).map_or(0, |payments| payments.values().sum());
+        if invoice.subscription.as_ref() == Some(subscription) && pays_for(&invoice, period) && is_meant(&invoice) {
+            let back = back.get(&*id).map_or(0, |payments| payments.values().sum());
             let left = of_invoice(&invoice, back, period, part, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);
@@ -124,7 +125,7 @@ mod tests {
     const YEAR: Period = Period { start: 0, end: 365 };
 
     fn line(price: &str, amount_minor: i64, proration: bool) -> Line {
-        Line { price: Some(price.to_owned()), amount_minor, quantity: None, proration, credit: amount_minor < 0 }
+        Line { price: Some(price.into()), amount_minor, quantity: None, proration, credit: amount_minor < 0 }
     }
 
     fn rest(invoice: &Invoice, back_minor: i64, now: Timestamp) -> i64 {

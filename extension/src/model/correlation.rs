@@ -1,6 +1,7 @@
 //! The correlation of an effect: the rows that its result is for. The correlation is sent as the effect's context and
 //! returned with the result.
 
+use super::ids::{ProductId, SubscriptionId};
 use super::json::encode;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
@@ -45,13 +46,13 @@ pub(crate) enum Correlation {
     PlanChange {
         /// Subscription id.
         #[serde(rename = "id")]
-        subscription: String,
+        subscription: SubscriptionId,
     },
     /// A catalog product at Stripe.
     Sync {
         /// Product id.
         #[serde(rename = "id")]
-        product: String,
+        product: ProductId,
         /// Billing interval of the price to create; `None` to create the product itself.
         #[serde(rename = "part", default, skip_serializing_if = "Option::is_none")]
         interval: Option<String>,
@@ -136,7 +137,7 @@ pub(crate) enum Correlation {
     Compare {
         /// Subscription id.
         #[serde(rename = "id")]
-        subscription: String,
+        subscription: SubscriptionId,
     },
     /// A retrieval of the object of a thin event. The event contains only the object's id.
     Thin {
@@ -151,7 +152,7 @@ pub(crate) enum Correlation {
     SessionOf {
         /// Subscription id.
         #[serde(rename = "id")]
-        subscription: String,
+        subscription: SubscriptionId,
     },
     /// A retrieval of an object from Stripe.
     Retrieve {
@@ -211,13 +212,9 @@ impl Correlation {
                 vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
             }
             Correlation::PlanChange { subscription } => vec![history_of(subscription)],
-            Correlation::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.clone()))],
-            Correlation::Compare { subscription: object } | Correlation::Retrieve { object, .. } => {
-                let subscription = Reference::Row(RowKey::Subscription(object.clone()));
-                let (invoice, payment) =
-                    (to_record(Invoice::COLLECTION, object), to_record(Payment::COLLECTION, object));
-                vec![subscription, history_of(object), invoice, payment]
-            }
+            Correlation::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.to_string()))],
+            Correlation::Compare { subscription } => object_rows(subscription),
+            Correlation::Retrieve { object, .. } => object_rows(object),
             Correlation::Token { token, .. } | Correlation::Redeem { token, .. } => {
                 vec![to_record(Token::COLLECTION, token)]
             }
@@ -244,6 +241,13 @@ impl Correlation {
 /// Returns references to the rows of an instance.
 pub(crate) fn instance_rows(id: &str) -> [Reference; 2] {
     [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
+}
+
+/// Returns references to the rows of an object of Stripe whose kind is not known.
+fn object_rows(id: &str) -> Vec<Reference> {
+    let subscription = Reference::Row(RowKey::Subscription(id.to_owned()));
+    let (invoice, payment) = (to_record(Invoice::COLLECTION, id), to_record(Payment::COLLECTION, id));
+    vec![subscription, history_of(id), invoice, payment]
 }
 
 /// An operation on a resource.

@@ -2,6 +2,7 @@
 
 use super::correlation::Correlation;
 use super::effect_kinds::built_in;
+use super::ids::SubscriptionId;
 use super::json::encode;
 use super::keys::{EffectKey, TimerKey};
 use extension_contract::{Effect, Fallible, Timestamp};
@@ -38,8 +39,8 @@ pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
 
 /// Returns the effect that cancels a subscription immediately. The key does not contain the reason, so the cancellation
 /// is requested only once.
-pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
-    let key = EffectKey::CancelRefused { subscription: subscription.to_owned() };
+pub(crate) fn cancel_now(subscription: &SubscriptionId) -> Fallible<Effect> {
+    let key = EffectKey::CancelRefused { subscription: subscription.clone() };
     let payload = json!({"subscription": subscription, "at_period_end": false});
     request(&key, &payload, None)
 }

@@ -33,10 +33,10 @@ pub(crate) enum News {
 }
 
 /// An id of a related object, with the time of the snapshot that contains it.
-type DatedId = (Option<Timestamp>, Option<String>);
+type DatedId<I> = (Option<Timestamp>, Option<I>);
 
 /// Returns the id from the newest snapshot that has one; of two snapshots of the same time, the greater id.
-fn newest_id(a: DatedId, b: DatedId) -> DatedId {
+fn newest_id<I: Ord>(a: DatedId<I>, b: DatedId<I>) -> DatedId<I> {
     match (&a.1, &b.1) {
         (Some(_), None) => a,
         (None, Some(_)) => b,

@@ -1,5 +1,6 @@
 //! Messages between accounts.
 
+use super::ids::ProductId;
 use super::json::Object;
 use super::records::campaign::Member;
 use super::records::listing::ListingStatus;
@@ -28,7 +29,7 @@ pub(crate) enum Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     pub sale: String,
-    pub product: String,
+    pub product: ProductId,
     pub kind: SaleKind,
     pub currency: String,
     pub at: Timestamp,

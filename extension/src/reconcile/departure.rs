@@ -91,7 +91,7 @@ fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timest
     let paid = desk.catalog.prices(billing.paid.keys())?.into_iter().flatten();
     let prices: Vec<Rc<CatalogPrice>> = facts.named.iter().cloned().chain(paid).collect();
     let is_yearly = |id: &str| {
-        let price = prices.iter().find(|price| price.id == id);
+        let price = prices.iter().find(|price| *price.id == *id);
         let interval = price.and_then(|price| price.interval.as_ref());
         interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
     };
@@ -148,7 +148,7 @@ fn refund_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> 
         // One that was cancelled by itself before, or after it had been resumed, is paid for until its end.
         let with_plan = ends_with_plan.map(|end| end..end.saturating_add(CANCELLED_WITHIN_MS));
         let is_early = with_plan.is_some_and(|times| times.contains(&facts.row.ended_at()));
-        if is_early && (has_news || changed.contains(&facts.id)) {
+        if is_early && (has_news || changed.contains(&*facts.id)) {
             refund_rest(desk, facts, facts.row.ended_at(), &|_| true)?;
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
     let keys: Vec<CatalogKey> = standing
         .plans
         .values()
-        .map(|plan| CatalogKey::Product(plan.product_id.clone()))
+        .map(|plan| CatalogKey::Product(plan.product_id.to_string()))
         .chain(summary.types.keys().map(|name| CatalogKey::Product(crate::model::keys::type_row_id(name))))
         .collect();
     desk.catalog.load(&keys)?;
@@ -32,7 +32,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
     }
     for (family, plan) in &standing.plans {
         let version = desk.catalog.product(&plan.product_id)?.map_or(0, |row| row.version);
-        let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription);
+        let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription.as_deref());
     }
     // Flags do not affect resources.
     for (key, Allowance { amount, .. }) in &standing.allowed {
@@ -43,7 +43,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
     }
     for (family, lost) in &standing.lost {
         let LostPlan { at, subscription, product_id, is_final } = lost;
-        let stage = stage(standing, *at, now);
+        let (product_id, stage) = (product_id.as_deref(), stage(standing, *at, now));
         let _ = write!(text, "|lost {family} {at} {subscription} {product_id:?} {is_final} {stage}");
     }
     if let Some(at) = standing.closed_at {

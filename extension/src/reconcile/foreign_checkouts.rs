@@ -64,7 +64,7 @@ fn named_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &O
     let first = prices.into_iter().find_map(|price| Some((price.id?, price.amount)));
     Ok(first.map(|(price_id, unit_price)| LineItem {
         product_id: id,
-        price_id: Some(price_id),
+        price_id: Some(price_id.into()),
         name: product.values.name.clone(),
         quantity: 1,
         unit_price,

@@ -21,7 +21,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         let id = &facts.id;
         if let Some(end) = facts.grace_end {
             let start = standing.settings.grace.before(end);
-            desired.timer(now, TimerKey::Grace { subscription: id.clone(), due: end }, end);
+            desired.timer(now, TimerKey::Grace { subscription: id.to_string(), due: end }, end);
             let values = json!({"subscription": id, "grace_end": rfc3339(end)});
             // The reference uses the period, because the time of the first failure can change: events arrive in any
             // order.

@@ -5,6 +5,7 @@ use crate::desk::Desk;
 use crate::desk::react::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::ids::InvoiceId;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, CUSTOMER_BALANCE, DISPUTES, REFUNDS, REVENUE, TAX, book};
 use crate::model::mail_kinds;
@@ -24,7 +25,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Session>() {
         session(desk, &id)?;
     }
-    let mut invoices: BTreeSet<String> = gather(desk.account.touched::<Invoice>());
+    let mut invoices: BTreeSet<InvoiceId> = gather(desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from));
     for id in desk.account.touched::<Payment>() {
         refunds(desk, &id)?;
         invoices.extend(booked_by_session(desk, &id)?);
@@ -46,7 +47,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 
 /// Records that a payment's invoice is booked by its session, and returns the invoice: a checkout may create an invoice
 /// (S90).
-fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
+fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<InvoiceId>> {
     let payment = desk.account.get::<Payment>(id)?.filter(|payment| payment.booked);
     let invoice = payment.and_then(|payment| payment.invoice.clone());
     if let Some(invoice) = &invoice {

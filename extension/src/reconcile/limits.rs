@@ -105,7 +105,7 @@ fn over_limit(
     desired.timer(desk.now, TimerKey::OverLimit { due }, due);
     let ids: Vec<&String> = beyond.iter().map(|(id, _)| id).collect();
     let values = json!({"plan": plan.product_id, "beyond": ids, "until": rfc3339(due)});
-    let reference = format!("{}:{since}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
+    let reference = format!("{}:{since}", plan.price_id.as_deref().unwrap_or(&plan.product_id));
     send_once(&mut desk.account, &mail_kinds::OVER_LIMIT, &reference, &values)?;
     Ok(Some(due))
 }
@@ -135,7 +135,7 @@ fn excess(
         desired.timer(desk.now, TimerKey::OverLimit { due }, due);
         let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,
             "until": rfc3339(due)});
-        let reference = format!("{}:{since}:{key}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
+        let reference = format!("{}:{since}:{key}", plan.price_id.as_deref().unwrap_or(&plan.product_id));
         send_once(&mut desk.account, &mail_kinds::OVER_LIMIT, &reference, &values)?;
         found.insert(key.clone(), due);
     }

@@ -5,6 +5,7 @@ use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
+use crate::model::ids::ProductId;
 use crate::model::keys::EffectKey;
 use crate::model::message::Message;
 use crate::model::records::campaign::{Member, Membership};
@@ -37,8 +38,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
 }
 
 /// Returns the products of the account's plans, effective subscriptions and one-time purchases.
-fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<String>> {
-    let mut out: Vec<String> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
+fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<ProductId>> {
+    let mut out: Vec<ProductId> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         out.extend(
             facts.gives.iter().filter(|(price, _)| price.family.is_none()).map(|(price, _)| price.product_id.clone()),
@@ -46,7 +47,7 @@ fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<String
     }
     for (_, purchase) in desk.account.all::<PurchaseRow>()? {
         if purchase.grants() {
-            out.extend(purchase.values.items.iter().map(|item| item.product_id.clone()));
+            out.extend(purchase.values.items.iter().map(|item| ProductId::from(item.product_id.as_str())));
         }
     }
     sort_by(&mut out, Ord::cmp);

@@ -7,6 +7,7 @@ use crate::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
+use crate::model::ids::SubscriptionId;
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::mail_kinds;
 use crate::model::merge::session as merge_session;
@@ -30,7 +31,7 @@ struct Candidate {
     total_minor: i64,
     paid_at: Option<i64>,
     completed_at: Option<i64>,
-    subscription: Option<String>,
+    subscription: Option<SubscriptionId>,
     payment_intent: Option<String>,
 }
 
@@ -126,7 +127,7 @@ fn is_agreed(row: &PurchaseRow, session: Option<&Session>, received: &Received) 
 fn is_one_time(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
     for item in &row.values.items {
         let Some(price_id) = &item.price_id else { return Ok(false) };
-        if desk.catalog.price(price_id)?.is_none_or(|price| price.interval.is_some()) {
+        if desk.catalog.price(&price_id.as_str().into())?.is_none_or(|price| price.interval.is_some()) {
             return Ok(false);
         }
     }
@@ -213,7 +214,7 @@ fn reconcile_one(
     // A free purchase has no session; its own id is used.
     row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
-    row.values.subscription_id = counts.subscription.clone().or(row.values.subscription_id);
+    row.values.subscription_id = counts.subscription.clone().map(String::from).or(row.values.subscription_id);
     row.values.refunded = Money { amount_minor: row.refunded_minor(), currency: row.values.total.currency.clone() };
     row.details.counts = Some(Counted {
         id: counts.id.clone(),
@@ -287,7 +288,7 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
                 total_minor: known.total_minor,
                 paid_at: known.paid_at,
                 completed_at: known.completed_at,
-                subscription: row.values.subscription_id.clone(),
+                subscription: row.values.subscription_id.as_deref().map(SubscriptionId::from),
                 payment_intent: row.values.payment_intent_id.clone(),
             });
         }

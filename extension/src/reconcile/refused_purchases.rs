@@ -12,6 +12,7 @@ use crate::model::correlation::Correlation;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
+use crate::model::ids::{InvoiceId, PriceId, ProductId, SubscriptionId};
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::mail_kinds;
@@ -69,7 +70,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             stop_renewal(desk, standing, facts)?;
         }
         if let Cow::Owned(billing) = billing {
-            desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
+            desk.account.load::<BillingHistory>(&[facts.id.to_string()])?;
             desk.account.put(&facts.id, billing);
         }
     }
@@ -94,10 +95,10 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         }
     }
     // Whoever has bought the plan anew does not pay the old debt as well.
-    let mut settled: BTreeSet<&str> = BTreeSet::new();
+    let mut settled: BTreeSet<&SubscriptionId> = BTreeSet::new();
     for newer in paid.values().flatten() {
         let billing = desk.account.get_here::<BillingHistory>(&newer.id)?;
-        settled.extend(billing.filter(|billing| !billing.paid.is_empty()).map(|_| newer.id.as_str()));
+        settled.extend(billing.filter(|billing| !billing.paid.is_empty()).map(|_| &newer.id));
     }
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_some() && !facts.row.is_final()) {
         let is_unpaid = matches!(facts.row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
@@ -106,7 +107,7 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
             named
                 && paid[family]
                     .iter()
-                    .any(|newer| newer.row.first_at > facts.row.first_at && settled.contains(newer.id.as_str()))
+                    .any(|newer| newer.row.first_at > facts.row.first_at && settled.contains(&newer.id))
         };
         if is_unpaid && paid.keys().any(|family| is_replaced(family)) {
             let ended = cancel_now(&facts.id)?;
@@ -116,10 +117,10 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         }
     }
     // The newer and the older subscription of each pair, and the family of their plans.
-    let mut pairs: Vec<(&str, &str, &str)> = Vec::new();
+    let mut pairs: Vec<(&SubscriptionId, &SubscriptionId, &str)> = Vec::new();
     for (family, mut of_family) in paid {
         of_family.sort_by(|a, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
-        pairs.extend(of_family.windows(2).map(|pair| (pair[1].id.as_str(), pair[0].id.as_str(), family)));
+        pairs.extend(of_family.windows(2).map(|pair| (&pair[1].id, &pair[0].id, family)));
     }
     let key = |newer: &str| mail_kinds::PLAN_PAID_TWICE.key(newer).to_string();
     let keys: Vec<String> = pairs.iter().map(|pair| key(pair.0)).collect();
@@ -142,7 +143,7 @@ fn check_one_time_purchase(
     paid_at: Timestamp,
 ) -> Ruled<()> {
     if standing.is_after_closing(paid_at) {
-        let products = purchase.values.items.iter().map(|item| item.product_id.clone()).collect();
+        let products = purchase.values.items.iter().map(|item| item.product_id.as_str().into()).collect();
         refund_purchase(desk, id, purchase, products, Because::AccountClosed)?;
         let values = json!({
             "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
@@ -168,7 +169,7 @@ fn refund_purchase(
     desk: &mut Desk<'_>,
     id: &str,
     purchase: &PurchaseRow,
-    products: Vec<String>,
+    products: Vec<ProductId>,
     because: Because,
 ) -> Ruled<()> {
     let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
@@ -202,7 +203,7 @@ fn refusal_reason(
     for (price, quantity) in &facts.gives {
         let terms = price.terms()?;
         let holder =
-            terms.item.as_ref().and_then(|item| standing.items.get(item)).filter(|holder| holder.id != facts.id);
+            terms.item.as_ref().and_then(|item| standing.items.get(item)).filter(|holder| *holder.id != *facts.id);
         let mut held = Some(false);
         if let (Some(item), Some(holder)) = (&terms.item, holder) {
             held = match facts.row.is_final() {
@@ -262,13 +263,13 @@ fn refusal_reason(
 /// covers `since`; otherwise nothing is refunded until a newer snapshot of the holder arrives.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
-    let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
+    let key = EffectKey::Retrieve { object: holder.id.to_string(), because: since, views: 0 };
     let text = key.to_string();
     if desk.account.is_known(&FactKey::RetrieveFailed { key: &text, generation: 1 }.to_string())? {
         return Ok(holder.row.state().items.iter().any(|item| item.period_end > since));
     }
     if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
-        let about = Correlation::Retrieve { object: holder.id.clone(), known: Vec::new() };
+        let about = Correlation::Retrieve { object: holder.id.to_string(), known: Vec::new() };
         let payload = json!({"object": "subscription", "id": holder.id});
         desk.account.ask(request(&key, &payload, Some(&about))?);
     }
@@ -276,8 +277,8 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
 }
 
 /// Returns the prices of an item that a subscription had at any time.
-fn prices_of<'f>(facts: &'f SubscriptionFacts, item: &str) -> Ruled<Vec<&'f str>> {
-    let mut out: Vec<&str> = Vec::new();
+fn prices_of<'f>(facts: &'f SubscriptionFacts, item: &str) -> Ruled<Vec<&'f PriceId>> {
+    let mut out: Vec<&PriceId> = Vec::new();
     for price in &facts.named {
         if price.terms()?.item.as_deref() == Some(item) {
             out.push(&price.id);
@@ -318,7 +319,7 @@ fn held_when_begun(
 }
 
 /// Returns since when a subscription has been served with one of some prices; `None` if it is not.
-fn gives_since(row: &SubscriptionRow, prices: &[&str]) -> Option<Timestamp> {
+fn gives_since(row: &SubscriptionRow, prices: &[&PriceId]) -> Option<Timestamp> {
     row.run_start(|seen| is_served(seen.status()) && prices.iter().any(|price| seen.quantity_of(price).is_some()))
 }
 
@@ -377,7 +378,7 @@ fn had(
     if of.row.is_final() && of.row.ended_at() <= begun.row.first_at || prices_of(of, item)?.is_empty() {
         return Ok(Some(false));
     }
-    held_when_begun(standing, item, &Holder { id: of.id.clone(), since: of.row.first_at }, begun)
+    held_when_begun(standing, item, &Holder { id: of.id.to_string(), since: of.row.first_at }, begun)
 }
 
 /// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended
@@ -391,7 +392,7 @@ fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &
             && seen.status_before().is_none_or(is_good)
             && of_item.iter().any(|price| seen.quantity_of(price).is_some())
     };
-    let is_older = (holder.since, &holder.id) < (ended.row.first_at, &ended.id);
+    let is_older = (holder.since, holder.id.as_str()) < (ended.row.first_at, &*ended.id);
     Ok(is_older && facts.row.history.iter().all(holds))
 }
 
@@ -424,7 +425,7 @@ fn end_refused(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: Because)
     if !facts.row.is_final() {
         desk.account.ask(cancel_now(&facts.id)?);
     }
-    let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
+    let products: Vec<&ProductId> = facts.gives.iter().map(|(price, _)| &price.product_id).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
     send_once(&mut desk.account, &mail_kinds::PURCHASE_REFUSED, &facts.id, &values)
 }
@@ -449,25 +450,23 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
     let payload = json!({"subscription": facts.id, "at_period_end": true});
     let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(&last.subscription) };
     desk.account.ask(request(&key, &payload, None)?);
-    let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
+    let products: Vec<&ProductId> = facts.gives.iter().map(|(price, _)| &price.product_id).collect();
     let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
     send_once(&mut desk.account, &mail_kinds::ADD_ON_ENDS, &fact, &values)
 }
 
 /// Returns the invoices of a subscription for which Stripe received money, except those that a person made.
-fn paid_invoices(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Vec<String>> {
+fn paid_invoices(desk: &mut Desk<'_>, subscription: &SubscriptionId) -> Ruled<Vec<InvoiceId>> {
     desk.account.load_whole(Invoice::COLLECTION)?;
     let is_meant = |invoice: &Invoice| {
-        invoice.subscription.as_deref() == Some(subscription)
-            && invoice.reason != BY_HAND
-            && invoice.is_paid_at_stripe()
+        invoice.subscription.as_ref() == Some(subscription) && invoice.reason != BY_HAND && invoice.is_paid_at_stripe()
     };
-    Ok(gather(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id)))
+    Ok(gather(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id.into())))
 }
 
-fn refund_invoice(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
+fn refund_invoice(desk: &mut Desk<'_>, invoice: &InvoiceId) -> Ruled<()> {
     let payload = json!({"invoice": invoice, "reason": "duplicate"});
-    let key = EffectKey::RefundInvoice { invoice: invoice.to_owned() };
+    let key = EffectKey::RefundInvoice { invoice: invoice.clone() };
     desk.account.ask(request(&key, &payload, None)?);
     Ok(())
 }
@@ -488,7 +487,7 @@ fn remove_moved_items(
             let Some(item) = price.terms()?.item.clone().filter(|item| !candidates_by_item.contains_key(item)) else {
                 continue;
             };
-            if desk.account.get_here::<Item>(&item)?.is_some_and(|row| row.source == facts.id) {
+            if desk.account.get_here::<Item>(&item)?.is_some_and(|row| *row.source == *facts.id) {
                 desk.account.remove::<Item>(&item);
             }
         }
@@ -500,7 +499,7 @@ fn remove_moved_items(
 fn forget_refused(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<()> {
     for price in &facts.named {
         let Some(item) = &price.terms()?.item else { continue };
-        if desk.account.get_here::<Item>(item)?.is_some_and(|row| row.source == facts.id) {
+        if desk.account.get_here::<Item>(item)?.is_some_and(|row| *row.source == *facts.id) {
             desk.account.remove::<Item>(item);
         }
     }
@@ -517,16 +516,16 @@ fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
         }
         let state = facts.row.state();
         // A frozen subscription grants nothing and keeps its row.
-        let is_current = |price: &&Rc<CatalogPrice>| state.items.iter().any(|item| item.price_id == price.id);
+        let is_current = |price: &&Rc<CatalogPrice>| state.items.iter().any(|item| item.price_id == *price.id);
         let current = facts.named.iter().filter(is_current).filter(|_| facts.gives.is_empty());
         for price in facts.gives.iter().map(|(price, _)| price).chain(current) {
             let Some(item) = &price.terms()?.item else { continue };
-            let carried = state.items.iter().find(|item| item.price_id == price.id);
+            let carried = state.items.iter().find(|item| item.price_id == *price.id);
             candidates_by_item.entry(item.clone()).or_default().push(Item {
                 product_id: price.product_id.clone(),
                 price_id: price.id.clone(),
                 interval: Interval::of(price.interval).name().to_owned(),
-                source: facts.id.clone(),
+                source: facts.id.to_string(),
                 status: status_name(&facts.row.status()),
                 since: facts.row.first_at,
                 period_end: carried.map(|item| item.period_end),
@@ -538,7 +537,7 @@ fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
         let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at);
         let (Some(since), None) = (paid_at, &purchase.values.subscription_id) else { continue };
         for price_id in purchase.values.items.iter().filter_map(|item| item.price_id.as_ref()) {
-            let Some(price) = desk.catalog.price(price_id)? else { continue };
+            let Some(price) = desk.catalog.price(&price_id.as_str().into())? else { continue };
             let Some(item) = &price.terms()?.item else { continue };
             candidates_by_item.entry(item.clone()).or_default().push(Item {
                 product_id: price.product_id.clone(),

@@ -5,6 +5,7 @@ use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
+use crate::model::ids::PriceId;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::{DELIVERY_DAYS, plus_days};
@@ -12,7 +13,7 @@ use crate::model::time::{DELIVERY_DAYS, plus_days};
 /// Returns whether another ended subscription, which was lost later, granted everything that this subscription granted.
 fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
     let lost = |facts: &SubscriptionFacts| facts.lost_at.map(|at| (at, facts.id.clone()));
-    let gave = |id: &str| by.gives.iter().any(|(price, _)| price.id == id);
+    let gave = |id: &PriceId| by.gives.iter().any(|(price, _)| price.id == *id);
     by.row.is_final()
         && by.row.was_ever_served >= facts.row.was_ever_served
         && lost(by) > lost(facts)

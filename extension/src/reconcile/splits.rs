@@ -9,6 +9,7 @@ use crate::desk::Desk;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
+use crate::model::ids::{InvoiceId, PriceId, ProductId, SubscriptionId};
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::ledger::{REVENUE, book};
 use crate::model::message::{self, Message};
@@ -30,8 +31,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
     }
-    let mut invoices: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();
-    let mut back: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    let mut invoices: BTreeSet<InvoiceId> = gather(desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from));
+    let mut back: BTreeMap<InvoiceId, BTreeMap<String, i64>> = BTreeMap::new();
     for id in desk.account.touched::<Payment>() {
         let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
         if let Some(invoice) = &payment.invoice {
@@ -50,14 +51,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 
 /// Returns the invoices of subscriptions that have news, if the split of one of their prices has changed: the news can be that the
 /// price was sold before the change.
-fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
-    let mut changed: BTreeSet<String> = BTreeSet::new();
+fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<InvoiceId>> {
+    let mut changed: BTreeSet<SubscriptionId> = BTreeSet::new();
     for id in desk.account.touched::<SubscriptionRow>() {
         let Some(row) = desk.account.get::<SubscriptionRow>(&id)? else { continue };
-        let named: BTreeSet<&String> = gather(row.named());
+        let named: BTreeSet<&PriceId> = gather(row.named());
         for price in desk.catalog.prices(named.iter().copied())?.into_iter().flatten() {
             if price.terms()?.has_changed_split() {
-                changed.insert(id.clone());
+                changed.insert(id.as_str().into());
             }
         }
     }
@@ -66,7 +67,7 @@ fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     }
     desk.account.load_whole(Invoice::COLLECTION)?;
     let is_of = |invoice: &Invoice| invoice.subscription.as_ref().is_some_and(|id| changed.contains(id));
-    Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id)))
+    Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id.into())))
 }
 
 /// Books and sends the changed shares of sales.
@@ -79,7 +80,7 @@ pub(super) fn send_shares(desk: &mut Desk<'_>) -> Ruled<()> {
 
 /// What is agreed about the share in a sale.
 struct Agreed {
-    product: String,
+    product: ProductId,
     share: Share,
     /// Since when the product is known to have been sold by a subscription; 0 for other sales.
     sold_at: Timestamp,
@@ -97,7 +98,7 @@ fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<Agreed>> {
 
 /// Returns what is agreed about a line of an invoice: what was agreed when its price was sold, as far as that is known. A stored sale
 /// keeps its split, unless its price turns out to have been sold earlier.
-fn share_of(desk: &mut Desk<'_>, id: &str, invoice: &Invoice, price_id: &str) -> Ruled<Option<Agreed>> {
+fn share_of(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice, price_id: &PriceId) -> Ruled<Option<Agreed>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
     let row = match &invoice.subscription {
         Some(subscription) => desk.account.get::<SubscriptionRow>(subscription)?,
@@ -131,7 +132,7 @@ fn share_in(desk: &Desk<'_>, price: &CatalogPrice) -> Ruled<Option<Agreed>> {
 pub(super) fn sale(
     desk: &mut Desk<'_>,
     id: &str,
-    sold: (SaleKind, String),
+    sold: (SaleKind, ProductId),
     share: Share,
     currency: &str,
     at: Timestamp,
@@ -167,7 +168,7 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let price_id = purchase.values.items.first().and_then(|item| item.price_id.clone());
     let Some(price_id) = price_id else { return Ok(()) };
     let sold = sold::prices(desk, &purchase)?;
-    let terms = sold.iter().find(|(price, _)| price.id == price_id).map(|(price, _)| price);
+    let terms = sold.iter().find(|(price, _)| *price.id == price_id).map(|(price, _)| price);
     let agreed = match terms {
         Some(price) => share_in(desk, price)?,
         None => None,
@@ -201,7 +202,7 @@ fn has_splits(desk: &Desk<'_>, invoice: Option<&Invoice>) -> Ruled<bool> {
 
 /// Updates the sales of an invoice. Each product with a share has its part of the amount, in proportion to the lines,
 /// less the refunds in `back` by payment. Refunds that arrive before the invoice is paid are stored until then.
-fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) -> Ruled<()> {
+fn of_invoice(desk: &mut Desk<'_>, id: &InvoiceId, mut back: BTreeMap<String, i64>) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
     // What the customer's balance pays is sold, too: whoever granted the balance bears it, and not the seller.
     let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && !invoice.lines.is_empty();
@@ -221,7 +222,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
         }
         desk.account.remove::<Returned>(id);
     }
-    let mut shared: BTreeMap<String, (Agreed, i64)> = BTreeMap::new();
+    let mut shared: BTreeMap<ProductId, (Agreed, i64)> = BTreeMap::new();
     for line in &invoice.lines {
         let Some(price_id) = &line.price else { continue };
         if let Some(agreed) = share_of(desk, id, &invoice, price_id)? {

@@ -280,16 +280,16 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     // Values of withdrawn products are free for the products of the document.
     for id in gone.products {
         if let Some(prices) = withdraw(desk, &id)? {
-            off_sale.prices.extend(prices);
+            off_sale.prices.extend(prices.into_iter().map(String::from));
             off_sale.products.push(id.clone());
         }
-        settings.defaults.retain(|_, plan| plan.product_id != id);
+        settings.defaults.retain(|_, plan| *plan.product_id != *id);
     }
     off_sale.entitlements = gone.entitlements;
     for (index, id, proposed) in products {
         update_default_plan(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         let put = put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
-        off_sale.prices.extend(put.dropped);
+        off_sale.prices.extend(put.dropped.into_iter().map(String::from));
     }
     save_settings(desk, &settings)?;
     desk.account.put(LoadedCatalog::ID, loaded);

@@ -10,6 +10,7 @@ use crate::desk::react::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::{Halt, Ruled};
+use crate::model::ids::{InvoiceId, PriceId, SubscriptionId};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::mail_kinds;
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
@@ -137,7 +138,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
         publish(desk, &built_in_facts::INVOICE_PAYMENT_FAILED, id, &[id])?;
     }
     let is_paid = invoice.status == InvoiceStatus::Paid;
-    let is_linked = update_billing_history(desk, id, &invoice)? | (is_paid && link_payments(desk, id, object)?);
+    let is_linked = update_billing_history(desk, &id.into(), &invoice)? | (is_paid && link_payments(desk, id, object)?);
     let is_changed = news == News::Changed || is_booked_now || is_linked;
     let (status, stale) = (invoice.status, snapshot(&invoice));
     if known.as_ref() != Some(&invoice) {
@@ -182,7 +183,7 @@ fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) ->
         let Some(payment_id) = intent.or(charge) else { continue };
         let known = desk.account.row::<Payment>(payment_id)?;
         let mut payment = known.clone().unwrap_or_default();
-        merge_payment::merge(&mut payment, &Payment { invoice: Some(id.to_owned()), ..Payment::default() });
+        merge_payment::merge(&mut payment, &Payment { invoice: Some(id.into()), ..Payment::default() });
         if known.as_ref() != Some(&payment) {
             desk.account.put(payment_id, payment);
             changed = true;
@@ -205,7 +206,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     };
     let paid_at = object.status_transitions.as_ref().and_then(|t| t.paid_at);
     let line = |line: &stripe::Line<'_>| Line {
-        price: line.price_id().map(str::to_owned),
+        price: line.price_id().map(PriceId::from),
         amount_minor: line.amount,
         quantity: line.quantity,
         proration: line.is_proration(),
@@ -226,7 +227,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     Ok(Invoice {
         status,
         reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),
-        subscription: object.subscription_id().map(str::to_owned),
+        subscription: object.subscription_id().map(SubscriptionId::from),
         customer: id_of(&object.customer).map(str::to_owned),
         currency: currency.ok_or_else(|| malformed("currency"))?.to_owned(),
         total_minor: object.total,
@@ -251,24 +252,24 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
 }
 
 /// Updates the open and paid invoices in the subscription's billing history. Returns true if it changed.
-fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<bool> {
+fn update_billing_history(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice) -> Ruled<bool> {
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let known = desk.account.row::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
     let prices = || invoice.charges().filter_map(|line| line.price.clone());
     let open = |void_at: Option<Timestamp>| {
-        let mut prices: Vec<String> = prices().collect();
+        let mut prices: Vec<PriceId> = prices().collect();
         prices.dedup();
         let (reason, at, due_at) = (invoice.reason.clone(), invoice.first_at, invoice.due_at);
         OpenInvoice { reason, prices, at, due_at, void_at }
     };
     match invoice.status {
         InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {
-            billing.open.insert(id.to_owned(), open(None));
+            billing.open.insert(id.clone(), open(None));
         }
         // A beginning or a change of plan whose invoice was voided is unpaid; it takes effect only with a later payment.
         InvoiceStatus::Void if invoice.began_subscription() || invoice.is_change() => {
-            billing.open.insert(id.to_owned(), open(Some(invoice.at)));
+            billing.open.insert(id.clone(), open(Some(invoice.at)));
         }
         InvoiceStatus::Paid | InvoiceStatus::Void => {
             billing.open.remove(id);
@@ -284,7 +285,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> R
     }
     // What a person invoices by hand is no payment of the plan.
     if let Some(at) = invoice.failed_at.filter(|_| invoice.reason != BY_HAND) {
-        let first = billing.failed.entry(id.to_owned()).or_insert(at);
+        let first = billing.failed.entry(id.clone()).or_insert(at);
         *first = (*first).min(at);
         keep_newest(&mut billing.failed, KEPT_MAX, |at| *at);
     }

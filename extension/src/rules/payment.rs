@@ -10,6 +10,7 @@ use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::ids::InvoiceId;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::mail_kinds;
 use crate::model::merge::payment::merge;
@@ -67,7 +68,7 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
     let snapshot = Payment {
         charge: moved_money.then(|| object.id.to_string()),
         // A failed charge paid nothing. Only some API versions name the invoice.
-        invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(str::to_owned),
+        invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(InvoiceId::from),
         ..read_charge(object)?
     };
     let keys =
@@ -113,7 +114,7 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
     let snapshot = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
         // An intent that waits has paid nothing: the invoice can be paid outside of Stripe instead.
-        invoice: id_of(&object.invoice).filter(|_| succeeded).map(str::to_owned),
+        invoice: id_of(&object.invoice).filter(|_| succeeded).map(InvoiceId::from),
         purchase: purchase.map(str::to_owned),
         received: received.filter(|_| purchase.is_some()),
         ..Payment::default()
@@ -131,7 +132,7 @@ pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePayme
     let intent = object.payment.as_ref().and_then(|of| id_of(&of.payment_intent));
     let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
     desk.account.claim([ClaimKey::Invoice(invoice)])?;
-    let snapshot = Payment { invoice: Some(invoice.to_owned()), ..Payment::default() };
+    let snapshot = Payment { invoice: Some(invoice.into()), ..Payment::default() };
     apply(desk, intent, &snapshot, Keys { intent: Some(intent), charge: None, customer: None }, fact)
 }
 

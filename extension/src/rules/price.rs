@@ -5,6 +5,7 @@ use crate::catalog::price::Interval;
 use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
+use crate::model::ids::PriceId;
 use crate::model::json::encode;
 use crate::model::mail_kinds;
 use crate::model::merge::price::{OnSale, merge};
@@ -27,7 +28,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     if object.id.0.is_empty() {
         return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
     }
-    let Some(known) = desk.catalog.price(&object.id.0)? else {
+    let Some(known) = desk.catalog.price(&PriceId::from(&*object.id.0))? else {
         return Ok(Outcome::Ignored(IgnoreReason::NotOurs));
     };
     let mut price = Price::clone(&known);
@@ -62,7 +63,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     price.terms = encode(&terms)?;
     // A price is on sale if it is active both in the catalog and at Stripe.
     let in_catalog =
-        desk.catalog.product(&price.product_id)?.map(|row| desk.catalog.sells(&row, &price.id)).transpose()?;
+        desk.catalog.product(&price.product_id)?.map(|row| desk.catalog.sells(&row, &known.id)).transpose()?;
     let in_catalog = in_catalog.unwrap_or(true);
     let was_active = std::mem::replace(&mut price.active, in_catalog && active);
     // The time of the snapshot is stored in any case, so that the result does not depend on the order of events.

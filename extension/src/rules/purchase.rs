@@ -20,6 +20,7 @@ use crate::input::placement::metadata_naming;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
+use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::records::customer::{Customer, CustomerRequest};
@@ -134,7 +135,7 @@ fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseVa
     let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
     let item = LineItem {
         product_id: offer.product.id.clone(),
-        price_id: Some(offer.price.id.clone()),
+        price_id: Some(offer.price.id.to_string()),
         name: offer.product.values.name.clone(),
         quantity: offer.quantity,
         unit_price,
@@ -169,7 +170,7 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
     }
     for (id, row) in desk.account.all::<PurchaseRow>()? {
         let is_same =
-            |item: &LineItem| item.price_id.as_ref() == Some(&offer.price.id) && item.quantity == offer.quantity;
+            |item: &LineItem| item.price_id.as_deref() == Some(&*offer.price.id) && item.quantity == offer.quantity;
         let same = row.values.items.iter().any(is_same);
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
             continue;
@@ -308,9 +309,9 @@ fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut Selecte
     if !offer.names_quantity && offer.price.terms()?.by_seat {
         offer.quantity = item.quantity;
     }
-    let Some(held) = desk.catalog.price(&item.price_id)? else { return Ok(()) };
+    let Some(held) = desk.catalog.price(&item.price_id.as_str().into())? else { return Ok(()) };
     let is_same_interval = !offer.names_interval || held.interval == offer.price.interval;
-    match held.product_id == offer.product.id {
+    match *held.product_id == offer.product.id {
         true if is_same_interval => offer.price = held,
         false if !offer.names_interval => offer.take_interval(&desk.catalog, held.interval.as_ref())?,
         _ => {}
@@ -390,7 +391,7 @@ fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &SelectedOffer, sea
     };
     // A longer billing period has fewer payments per year and a higher payment.
     let of_year = |price: &CatalogPrice| Interval::of(price.interval).a_year();
-    let intervals = held.filter(|held| held.product_id == offer.product.id);
+    let intervals = held.filter(|held| *held.product_id == offer.product.id);
     let by_interval = intervals.map_or(Ordering::Equal, |held| of_year(&held).cmp(&of_year(&offer.price)));
     let by_seats = seats.map_or(Ordering::Equal, |seats| offer.quantity.cmp(&seats));
     let is_same = plan.price_id.as_ref() == Some(&offer.price.id);
@@ -428,12 +429,13 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let standing = standing(desk)?;
     // Without an id, cancels the subscription of a plan, or else the first subscription that has not ended.
     let wanted = match &named {
-        Some(id) => Some(id.clone()),
+        Some(id) => Some(SubscriptionId::from(id.as_str())),
         None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
     };
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
-    let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| id == wanted));
+    let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| *id == **wanted));
     let (id, row) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
+    let id = SubscriptionId::from(id);
     if let Some(waits) = wait_for_change(desk, &id)? {
         return Ok(waits.into());
     }
@@ -453,8 +455,13 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Cancels the add-ons whose condition only this plan meets, at the plan's end. What was paid for the time after it goes
 /// back when they have ended. If the provider does not support the date, it cancels an add-on at the end of the add-on's
 /// period, so that no paid time is lost.
-fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
-    let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
+fn cancel_with(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    plan: &SubscriptionId,
+    at_period_end: bool,
+) -> Ruled<Vec<SubscriptionId>> {
+    let ends = |in_force: &PlanInForce| in_force.subscription.as_ref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
     let Some((_, end)) = end else { return Ok(Vec::new()) };
     // Whether other plans, or the default plan that follows, grant the entitlement.
@@ -468,7 +475,7 @@ fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_p
         })
     };
     let mut found = Vec::new();
-    for facts in standing.subscriptions.iter().filter(|facts| facts.id != plan && facts.lost_at.is_none()) {
+    for facts in standing.subscriptions.iter().filter(|facts| facts.id != *plan && facts.lost_at.is_none()) {
         let mut all_end = !facts.gives.is_empty();
         for (price, _) in &facts.gives {
             let condition = price.terms()?.condition.as_deref();

@@ -9,6 +9,7 @@ use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
+use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::mail_kinds;
@@ -171,7 +172,7 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
         others.find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     };
     let price = match written(OFFERED_PRICE) {
-        Some(price) => desk.catalog.price(price)?,
+        Some(price) => desk.catalog.price(&price.into())?,
         None => None,
     };
     let agreed = Money {
@@ -184,9 +185,9 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
         let quantity = written(OFFERED_QUANTITY).and_then(|text| text.parse().ok()).unwrap_or(1);
         let product = desk.catalog.product(&price.product_id)?;
         items.push(LineItem {
-            product_id: price.product_id.clone(),
-            price_id: Some(price.id.clone()),
-            name: product.map_or_else(|| price.product_id.clone(), |product| product.values.name.clone()),
+            product_id: price.product_id.to_string(),
+            price_id: Some(price.id.to_string()),
+            name: product.map_or_else(|| price.product_id.to_string(), |product| product.values.name.clone()),
             quantity,
             unit_price: price.amount.clone(),
         });
@@ -214,7 +215,7 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
         currency: object.currency.as_deref().unwrap_or("").to_owned(),
         total_minor: object.amount_total.unwrap_or(0),
         tax_minor: object.total_details.as_ref().and_then(|d| d.amount_tax).unwrap_or(0),
-        subscription: id_of(&object.subscription).map(str::to_owned),
+        subscription: id_of(&object.subscription).map(SubscriptionId::from),
         payment_intent: id_of(&object.payment_intent).map(str::to_owned),
         paid_at: (status == SessionStatus::Paid).then_some(at),
         completed_at: (status == SessionStatus::Paid).then_some(at),

@@ -7,6 +7,7 @@ use crate::catalog::words::one_of;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::ids::InvoiceId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::money::{to_micros, to_minor_up};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
@@ -26,7 +27,7 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
     match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
-            month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
+            month.invoice = answer.get("id").and_then(Value::as_str).map(InvoiceId::from);
             // Events about the invoice can arrive before this answer; then its payments may have been returned.
             if let Some(invoice) = &month.invoice
                 && desk.account.get::<Invoice>(invoice)?.is_some()

@@ -11,6 +11,7 @@ use crate::desk::react::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
+use crate::model::ids::PriceId;
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::mail_kinds;
 use crate::model::merge::News;
@@ -186,7 +187,8 @@ fn link_purchase(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
 /// Checks that the catalog has every price, with at most one plan of a family. A metered item has no quantity and
 /// grants nothing by itself; next to an item of ours, its price need not be in the catalog.
 fn check_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
-    let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
+    let ids: Vec<PriceId> = items.iter().map(|item| item.price_id.as_str().into()).collect();
+    let prices = desk.catalog.prices(ids.iter())?;
     let one_is_ours = prices.iter().any(Option::is_some);
     let unknown = |(item, price): &(&SubscriptionItem, &Option<Rc<CatalogPrice>>)| {
         price.is_none() && !(one_is_ours && item.quantity == 0)

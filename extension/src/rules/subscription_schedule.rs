@@ -5,6 +5,7 @@ use crate::actions::permission::check_owner;
 use crate::desk::Desk;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
+use crate::model::ids::SubscriptionId;
 use crate::model::keys::ClaimKey;
 use crate::model::merge::News;
 use crate::model::merge::subscription_schedule::merge;
@@ -28,7 +29,7 @@ fn read_phase(index: usize, phase: &stripe::Phase<'_>) -> Ruled<Phase> {
     let time = |seconds: i64, field: &str| from_seconds(seconds).ok_or_else(|| malformed(field.to_owned()));
     let read_item = |(position, item): (usize, &stripe::Item<'_>)| {
         let price = item.price_id().ok_or_else(|| malformed(format!("items/{position}/price")))?;
-        Ok(PhaseItem { price: price.to_owned(), quantity: item.quantity.unwrap_or(1) })
+        Ok(PhaseItem { price: price.into(), quantity: item.quantity.unwrap_or(1) })
     };
     let items = phase.items().enumerate().map(read_item).collect::<Ruled<_>>()?;
     let (starts_at, ends_at) = (time(phase.start_date, "start_date")?, time(phase.end_date, "end_date")?);
@@ -43,7 +44,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::SubscriptionSchedule<
     let snapshot = SubscriptionSchedule {
         status: parse_status(&object.status)?,
         at: desk.payment_time,
-        subscription: object.subscription_id().map(str::to_owned),
+        subscription: object.subscription_id().map(SubscriptionId::from),
         phases: phases.collect::<Ruled<_>>()?,
     };
     let known = desk.account.row::<SubscriptionSchedule>(id)?;

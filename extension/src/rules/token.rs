@@ -14,6 +14,7 @@ use crate::desk::react::publish;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
+use crate::model::ids::ProductId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::records::token::{Access, Token, TokenStatus};
@@ -72,7 +73,7 @@ impl ProductToken {
 
 /// `token.issue`: checks the subscription, then the product, then the number of live tokens (PLG-40).
 pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let (product, name, ip) = (required_text(body, "product")?, text(body, "name")?, ip(body)?);
+    let (product, name, ip) = (ProductId::from(required_text(body, "product")?), text(body, "name")?, ip(body)?);
     let Some(product_token) = ProductToken::find(desk, &product, name.as_deref())? else {
         let place = if ProductToken::find(desk, &product, None)?.is_some() { "/name" } else { "/product" };
         let (found, expected) =
@@ -179,7 +180,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(wrong_field("/sha256", FieldErrorCode::BadFormat, found, expected));
     }
     let Some(token) = desk.account.row::<Token>(&id)? else {
-        return log_refusal(desk, "pull_refused", Some(&id), "", ip, Refusal::NotFound(id.clone()));
+        return log_refusal(desk, "pull_refused", Some(&id), &ProductId::default(), ip, Refusal::NotFound(id.clone()));
     };
     let refused = |desk: &mut Desk<'_>, refusal: Refusal| {
         log_refusal(desk, "pull_refused", Some(&id), &token.product, ip.clone(), refusal)
@@ -198,7 +199,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return refused(desk, Refusal::RequirementUnmet("product_not_included".to_owned()));
     }
     let Some(product_token) = ProductToken::find(desk, &token.product, Some(&token.name))? else {
-        return refused(desk, Refusal::NotFound(token.product.clone()));
+        return refused(desk, Refusal::NotFound(token.product.to_string()));
     };
     let Some(redeem) = &product_token.token().redeem else {
         return refused(desk, Refusal::BadTransition("the token cannot be redeemed".to_owned()));
@@ -276,14 +277,14 @@ fn log(
     desk: &mut Desk<'_>,
     action: &str,
     token: Option<&str>,
-    product: &str,
+    product: &ProductId,
     subject: String,
     ip: Option<String>,
     reason: Option<String>,
 ) -> Ruled<()> {
     let id = desk.event_hash();
     desk.account.load::<Access>(std::slice::from_ref(&id))?;
-    let (action, token, product) = (action.to_owned(), token.map(str::to_owned), product.to_owned());
+    let (action, token, product) = (action.to_owned(), token.map(str::to_owned), product.clone());
     desk.account.put(&id, Access { at: desk.now, action, token, product, subject, ip, reason });
     Ok(())
 }
@@ -293,7 +294,7 @@ fn log_refusal(
     desk: &mut Desk<'_>,
     action: &str,
     token: Option<&str>,
-    product: &str,
+    product: &ProductId,
     ip: Option<String>,
     refusal: Refusal,
 ) -> Ruled<Verdict> {

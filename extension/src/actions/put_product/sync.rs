@@ -65,7 +65,7 @@ pub(crate) fn request_missing(
     let Wanted { values, metadata, at_stripe } = wanted;
     let ordering_key = Some(format!("sync:{id}"));
     let about = |interval: Option<Interval>| Correlation::Sync {
-        product: id.to_owned(),
+        product: id.into(),
         interval: interval.map(|interval| interval.name().to_owned()),
     };
     let Some(product) = metadata.get("stripe_product_id").and_then(Value::as_str) else {
@@ -73,7 +73,7 @@ pub(crate) fn request_missing(
         if let Some(at_stripe) = at_stripe {
             payload["metadata"] = json!(at_stripe);
         }
-        let key = EffectKey::SyncProduct { product: id.to_owned() };
+        let key = EffectKey::SyncProduct { product: id.into() };
         let effect = request(&key, &payload, Some(&about(None)))?;
         desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
         return Ok(());
@@ -91,7 +91,7 @@ pub(crate) fn request_missing(
         "interval_count": billing.map(|billing| billing.count),
     });
     let key = EffectKey::SyncPrice {
-        product: id.to_owned(),
+        product: id.into(),
         amount: format!("{}{}", amount.amount_minor, amount.currency),
         interval: interval.name().to_owned(),
     };

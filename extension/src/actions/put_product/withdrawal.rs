@@ -6,6 +6,7 @@ use crate::catalog::price::prices_of;
 use crate::catalog::terms::Terms;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
+use crate::model::ids::PriceId;
 use crate::model::json::{Object, encode};
 use extension_contract::{CatalogKey, CatalogRow, Fallible, Grant, Price, ProductValues};
 
@@ -22,18 +23,18 @@ pub(super) fn is_withdrawn(values: &ProductValues) -> bool {
 }
 
 /// Returns the Stripe ids of a product's prices.
-pub(super) fn price_ids(desk: &Desk<'_>, values: &ProductValues, metadata: &Object) -> Ruled<Vec<String>> {
+pub(super) fn price_ids(desk: &Desk<'_>, values: &ProductValues, metadata: &Object) -> Ruled<Vec<PriceId>> {
     let currency = &desk.catalog.settings()?.currency;
     Ok(prices_of(values, metadata, currency).into_iter().filter_map(|price| price.id).collect())
 }
 
 /// Takes prices off sale. Returns those that were on sale.
-pub(super) fn withdraw_prices(desk: &mut Desk<'_>, ids: Vec<String>) -> Ruled<Vec<String>> {
+pub(super) fn withdraw_prices(desk: &mut Desk<'_>, ids: Vec<PriceId>) -> Ruled<Vec<PriceId>> {
     let mut withdrawn = Vec::new();
     for id in ids {
         let Some(price) = desk.catalog.price(&id)?.filter(|price| price.active) else { continue };
         let price = Price { active: false, ..(**price).clone() };
-        let key = CatalogKey::Price(id.clone());
+        let key = CatalogKey::Price(id.to_string());
         desk.catalog.write_over(key, Some(CatalogRow::Price(price.clone())));
         desk.account.put_price(price)?;
         withdrawn.push(id);

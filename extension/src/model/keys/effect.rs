@@ -7,6 +7,7 @@ use crate::model::effect_kinds::{
     PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
     SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
+use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
 
 /// Declares the keys of effects: each entry has also the kind of its effect.
@@ -48,8 +49,8 @@ macro_rules! effect_keys {
     };
 }
 
-/// An id of another system, which may have colons and slashes. A key has at most one, so that its parts can be told
-/// apart.
+/// An id of another system, which may have colons and slashes, like the ids with types of their own. A key has at most one, so that
+/// its parts can be told apart.
 type Id = String;
 
 effect_keys! {
@@ -69,24 +70,24 @@ effect_keys! {
         /// The creation of the customer that a purchase waits for.
         Customer { purchase: Id } = "customer:{purchase}", asks CUSTOMER_CREATE;
         /// A change of plan, by the requesting event.
-        Change { subscription: Id, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
+        Change { subscription: SubscriptionId, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
         /// A cancellation, by the requesting event.
-        Cancel { subscription: Id, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
+        Cancel { subscription: SubscriptionId, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
         /// A refund of a second session of a purchase.
         RefundSession { session: Id } = "refund-session:{session}", asks REFUND_CREATE;
         /// A refund of an invoice of a subscription that the account may not have.
-        RefundInvoice { invoice: Id } = "refund-invoice:{invoice}", asks REFUND_CREATE;
+        RefundInvoice { invoice: InvoiceId } = "refund-invoice:{invoice}", asks REFUND_CREATE;
         /// A refund of a purchase that the account may not have.
         RefundPurchase { purchase: Id } = "refund-purchase:{purchase}", asks REFUND_CREATE;
         /// A refund of the unused rest of a paid year after the account was closed. `again` is the number of earlier requests.
-        RefundRest { subscription: Id, currency: String, again: i64 } = "refund-rest:{subscription}:{currency}/{again}", or "refund-rest:{subscription}:{currency}" if *again == 0, asks REFUND_CREATE;
+        RefundRest { subscription: SubscriptionId, currency: String, again: i64 } = "refund-rest:{subscription}:{currency}/{again}", or "refund-rest:{subscription}:{currency}" if *again == 0, asks REFUND_CREATE;
         /// The cancellation of a subscription that the account may not have, that a second session of a purchase began,
         /// that duplicates an item, or whose account was closed.
-        CancelRefused { subscription: Id } = "cancel-refused:{subscription}", asks SUBSCRIPTION_CANCEL;
+        CancelRefused { subscription: SubscriptionId } = "cancel-refused:{subscription}", asks SUBSCRIPTION_CANCEL;
         /// The creation of a catalog product at Stripe.
-        SyncProduct { product: Id } = "sync:product:{product}", asks PRODUCT_CREATE;
+        SyncProduct { product: ProductId } = "sync:product:{product}", asks PRODUCT_CREATE;
         /// The creation of a price at Stripe, by amount and interval: `500usd:month`.
-        SyncPrice { product: Id, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
+        SyncPrice { product: ProductId, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
         /// A retrieval of an object. `because` is the time or amount that caused the retrieval. `views` is the number of snapshots
         /// of this time if a retrieved snapshot is among them and their order is unclear, and otherwise 0.
         Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0, asks RETRIEVE;
@@ -123,7 +124,7 @@ effect_keys! {
         /// A credit for the days that an instance was in `error`; `since` is the time of the failure.
         Credit { instance: Id, since: Timestamp } = "credit:{instance}:{since}", asks CREDIT_CREATE;
         /// The comparison of a subscription that had no event until `due`.
-        Compare { subscription: Id, due: Timestamp } = "compare:{subscription}:{due}", asks RETRIEVE;
+        Compare { subscription: SubscriptionId, due: Timestamp } = "compare:{subscription}:{due}", asks RETRIEVE;
         /// The nth message with the campaign attributes of the account; `told` is n.
         Member { told: i64 } = "member:{told}", asks ACCOUNT_SEND;
         /// A campaign message to an account.
@@ -167,7 +168,7 @@ mod tests {
     fn the_parts_of_a_key_can_be_told_apart() {
         for (name, text, parts) in EffectKey::ENTRIES {
             let parts: Vec<_> = parts.iter().filter(|(part, _)| *part != "kind").collect();
-            let free = parts.iter().filter(|(_, kind)| *kind == "Id").count();
+            let free = parts.iter().filter(|(_, kind)| kind.ends_with("Id")).count();
             assert!(free <= 1, "{name}: two parts may have colons");
             let places = between(text);
             assert_eq!(places.len(), parts.len() + 1, "{name}: each part stands once in `{text}`");

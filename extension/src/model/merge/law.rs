@@ -51,8 +51,8 @@ fn check_order_independence<V: Clone + Debug>(
     }
 }
 
-fn named(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
-    prop::option::of((1..3).prop_map(move |n| format!("{prefix}_{n}")))
+fn named<I: Debug + From<String>>(prefix: &'static str) -> impl Strategy<Value = Option<I>> {
+    prop::option::of((1..3).prop_map(move |n| format!("{prefix}_{n}").into()))
 }
 
 fn second() -> impl Strategy<Value = i64> {
@@ -250,7 +250,7 @@ fn a_schedule_keeps_its_subscription() {
     let snapshot = |status, at, subscription: Option<&str>| SubscriptionSchedule {
         status,
         at,
-        subscription: subscription.map(str::to_owned),
+        subscription: subscription.map(Into::into),
         phases: Vec::new(),
     };
     let mut record = snapshot(ScheduleStatus::Active, 1, Some("sub_1"));

@@ -7,6 +7,7 @@
 
 use super::News;
 use crate::model::gather::sort_by;
+use crate::model::ids::PriceId;
 use crate::model::records::subscription::{
     Observation, Previous, State, StateSnapshot, SubscriptionRow, is_final, is_served,
 };
@@ -116,8 +117,8 @@ pub(crate) fn merge(record: &mut SubscriptionRow, snapshot: SubscriptionSnapshot
 }
 
 fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
-    let mut prices: Vec<(String, u32)> =
-        snapshot.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
+    let mut prices: Vec<(PriceId, u32)> =
+        snapshot.state.items.iter().map(|item| (item.price_id.as_str().into(), item.quantity)).collect();
     sort_by(&mut prices, Ord::cmp);
     let status = snapshot.state.status;
     // The previous attributes of other snapshots are states that were known before.

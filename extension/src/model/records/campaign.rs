@@ -1,6 +1,7 @@
 //! Campaign mails: campaigns, the platform's list of members, and the attributes that an account reports for this list.
 
 use super::{ACCOUNT, json_record};
+use crate::model::ids::ProductId;
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{SubscriptionStatus, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
@@ -67,7 +68,7 @@ impl CampaignStatus {
 pub(crate) struct Audience {
     /// A product that the account may use through a plan, an add-on or a purchase.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<String>,
+    pub product: Option<ProductId>,
     /// Status of a subscription of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<SubscriptionStatus>,
@@ -111,7 +112,7 @@ json_record!(Campaign, "campaigns",
 #[serde(default)]
 pub(crate) struct Member {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub products: Vec<String>,
+    pub products: Vec<ProductId>,
     /// Statuses of the account's subscriptions; `canceled` if all its subscriptions have ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<SubscriptionStatus>,

@@ -1,6 +1,7 @@
 //! The closure of an account, and the progress of erasing its personal data.
 
 use super::{ACCOUNT, json_record};
+use crate::model::ids::SubscriptionId;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ pub(crate) struct Closed {
     pub at: Timestamp,
     /// Subscriptions that were cancelled because of the closure.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub cancelled: BTreeSet<String>,
+    pub cancelled: BTreeSet<SubscriptionId>,
     /// Sessions that were ended because of the closure.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub expired: BTreeSet<String>,

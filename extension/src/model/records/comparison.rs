@@ -1,6 +1,7 @@
 //! The record of comparisons: when each subscription was retrieved from Stripe, and how many responses differed.
 
 use super::{ACCOUNT, json_record};
+use crate::model::ids::SubscriptionId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Comparison {
     /// Time of the last requested retrieval, by subscription id. Ended subscriptions are removed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub asked: BTreeMap<String, Timestamp>,
+    pub asked: BTreeMap<SubscriptionId, Timestamp>,
     /// Number of responses that were compared with the stored subscription.
     #[serde(skip_serializing_if = "is_zero")]
     pub compared: i64,

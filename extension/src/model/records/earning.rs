@@ -2,6 +2,7 @@
 
 use super::json_record;
 use super::sale::SaleKind;
+use crate::model::ids::ProductId;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -11,7 +12,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Earning {
-    pub product: String,
+    pub product: ProductId,
     pub kind: SaleKind,
     /// ISO 4217 code in lower case.
     pub currency: String,

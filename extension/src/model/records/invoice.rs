@@ -2,6 +2,7 @@
 
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
+use crate::model::ids::{PriceId, SubscriptionId};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -28,7 +29,7 @@ pub(crate) enum InvoiceStatus {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Line {
     /// Price id at Stripe.
-    pub price: Option<String>,
+    pub price: Option<PriceId>,
     /// Amount in minor units.
     pub amount_minor: i64,
     /// Quantity of the price; `None` if the line has none.
@@ -48,7 +49,7 @@ pub(crate) struct Invoice {
     pub status: InvoiceStatus,
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription: Option<String>,
+    pub subscription: Option<SubscriptionId>,
     pub customer: Option<String>,
     pub currency: String,
     pub total_minor: i64,

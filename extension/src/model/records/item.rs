@@ -1,6 +1,7 @@
 //! Items limited to one per account, with the subscription or purchase that grants each.
 
 use super::json_record;
+use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -10,9 +11,9 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Item {
     /// Product id.
-    pub product_id: String,
+    pub product_id: ProductId,
     /// Price id.
-    pub price_id: String,
+    pub price_id: PriceId,
     /// Billing interval of the price.
     pub interval: String,
     /// The subscription or purchase that grants the item.

@@ -3,6 +3,7 @@
 use super::dispute_status::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
+use crate::model::ids::InvoiceId;
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
@@ -66,7 +67,7 @@ pub(crate) struct Payment {
     pub charge: Option<String>,
     /// The invoice that the payment paid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoice: Option<String>,
+    pub invoice: Option<InvoiceId>,
     /// The purchase that the payment paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,

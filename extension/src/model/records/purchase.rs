@@ -4,6 +4,7 @@ use super::instance::InstanceRecord;
 use super::payment::Received;
 use super::session::SessionStatus;
 use super::to_record;
+use crate::model::ids::PriceId;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
 use extension_contract::{
@@ -54,7 +55,7 @@ pub(crate) struct Counted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Sold {
     /// Id of the price.
-    pub price: String,
+    pub price: PriceId,
     pub product_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,

@@ -1,6 +1,7 @@
 //! A sale with a share for another account. It is stored in the buyer's account.
 
 use super::json_record;
+use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -24,7 +25,7 @@ pub(crate) enum SaleKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
-    pub product: String,
+    pub product: ProductId,
     pub kind: SaleKind,
     /// Text form of the account that receives the share.
     pub to: String,

@@ -1,6 +1,7 @@
 //! A checkout session at Stripe.
 
 use super::json_record;
+use crate::model::ids::SubscriptionId;
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub(crate) struct Session {
     #[serde(skip_serializing_if = "is_zero")]
     pub tax_minor: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription: Option<String>,
+    pub subscription: Option<SubscriptionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<String>,
     /// Stripe's time of the first snapshot that shows it as paid.

@@ -3,6 +3,7 @@
 
 use super::subscription_history::BillingHistory;
 use super::to_record;
+use crate::model::ids::PriceId;
 use crate::model::json::{decode_often, encode, is_false};
 use crate::model::packed;
 use crate::model::table::Record;
@@ -128,7 +129,7 @@ pub(crate) struct Observation(
     pub Timestamp,
     pub SnapshotRank,
     pub SubscriptionStatus,
-    pub Rc<Vec<(String, u32)>>,
+    pub Rc<Vec<(PriceId, u32)>>,
     pub Option<Pause>,
     pub Option<SubscriptionStatus>,
 );
@@ -145,7 +146,7 @@ impl Observation {
     }
 
     /// Returns the prices of its items, with quantities.
-    pub fn prices(&self) -> &[(String, u32)] {
+    pub fn prices(&self) -> &[(PriceId, u32)] {
         &self.3
     }
 
@@ -161,7 +162,7 @@ impl Observation {
     }
 
     /// Returns the quantity of a price, if the snapshot has the price.
-    pub fn quantity_of(&self, price: &str) -> Option<u32> {
+    pub fn quantity_of(&self, price: &PriceId) -> Option<u32> {
         self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
     }
 }
@@ -219,7 +220,7 @@ struct SubscriptionMetadata {
 #[derive(Default, Serialize, SmallDeserialize)]
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
-    prices: Vec<Rc<Vec<(String, u32)>>>,
+    prices: Vec<Rc<Vec<(PriceId, u32)>>>,
     /// For each snapshot two packed numbers: the time since the one before, and in one the rank with the status before, the status
     /// with the pause, and the index in `prices`.
     seen: String,
@@ -254,7 +255,7 @@ const PAUSED: u64 = 32;
 
 impl StoredHistory {
     fn of(history: &[Observation]) -> StoredHistory {
-        let mut prices: Vec<Rc<Vec<(String, u32)>>> = Vec::new();
+        let mut prices: Vec<Rc<Vec<(PriceId, u32)>>> = Vec::new();
         let (mut seen, mut last) = (String::with_capacity(history.len() * 10), 0);
         for Observation(at, rank, status, of, pause, before) in history {
             let known = prices.iter().position(|known| Rc::ptr_eq(known, of) || known == of);
@@ -358,14 +359,14 @@ impl SubscriptionRow {
     }
 
     /// Returns when a price was sold: at the first snapshot that has it. `None` if none has it yet.
-    pub fn sold_at(&self, price: &str) -> Option<Timestamp> {
+    pub fn sold_at(&self, price: &PriceId) -> Option<Timestamp> {
         self.history.iter().find(|seen| seen.quantity_of(price).is_some()).map(Observation::at)
     }
 
     /// Returns the time since which at most `quantity` of a price counts; `None` if no snapshot has a higher quantity.
     /// If the newest snapshot has a higher quantity, which is unpaid, this is the time of the first snapshot of this
     /// run. Otherwise it is the time of the first snapshot after the last higher quantity.
-    pub fn fewer_since(&self, price: &str, quantity: u32) -> Option<Timestamp> {
+    pub fn fewer_since(&self, price: &PriceId, quantity: u32) -> Option<Timestamp> {
         let more = |seen: &Observation| seen.quantity_of(price).is_some_and(|named| named > quantity);
         let fell = || self.history.iter().any(more).then(|| self.run_start(|seen| !more(seen))).flatten();
         self.run_start(more).or_else(fell)
@@ -377,8 +378,8 @@ impl SubscriptionRow {
     }
 
     /// Returns the price ids in all snapshots. A list that several snapshots share is returned once.
-    pub fn named(&self) -> impl Iterator<Item = &String> {
-        let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
+    pub fn named(&self) -> impl Iterator<Item = &PriceId> {
+        let mut lists: Vec<&Rc<Vec<(PriceId, u32)>>> = Vec::new();
         for Observation(_, _, _, prices, ..) in &self.history {
             if !lists.iter().any(|known| Rc::ptr_eq(known, prices)) {
                 lists.push(prices);

@@ -2,6 +2,7 @@
 //! purchase.
 
 use super::json_record;
+use crate::model::ids::{InvoiceId, PriceId};
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
@@ -17,7 +18,7 @@ pub(crate) struct OpenInvoice {
     /// Stripe's `billing_reason`.
     pub reason: String,
     /// Prices on its lines.
-    pub prices: Vec<String>,
+    pub prices: Vec<PriceId>,
     /// Stripe's time of its earliest snapshot.
     #[serde(default)]
     pub at: Timestamp,
@@ -33,7 +34,7 @@ pub(crate) struct OpenInvoice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct PendingChange {
     /// The future price.
-    pub price: String,
+    pub price: PriceId,
     /// Quantity of the price, for plans that count each unit.
     #[serde(default)]
     pub quantity: u32,
@@ -57,7 +58,7 @@ pub(crate) struct Disputed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Counted {
     /// Prices on its lines.
-    pub prices: Vec<String>,
+    pub prices: Vec<PriceId>,
     /// Quantities on its lines.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub quantities: BTreeSet<u32>,
@@ -73,7 +74,7 @@ pub(crate) struct ByCredit {
     /// Time at which Stripe called the invoice paid.
     pub paid_at: Timestamp,
     /// Prices whose rest the credit gives back.
-    pub credited: Vec<String>,
+    pub credited: Vec<PriceId>,
 }
 
 /// Maximum number of stored paid invoices: more than are paid in the weeks in which events can be late.
@@ -94,22 +95,22 @@ pub(crate) struct RestRefund {
 pub(crate) struct BillingHistory {
     /// Unpaid invoices by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub open: BTreeMap<String, OpenInvoice>,
+    pub open: BTreeMap<InvoiceId, OpenInvoice>,
     /// Time of the first failed payment, by invoice. A later payment does not remove it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub failed: BTreeMap<String, Timestamp>,
+    pub failed: BTreeMap<InvoiceId, Timestamp>,
     /// Prices on paid invoices, with the latest time of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub paid: BTreeMap<String, Timestamp>,
+    pub paid: BTreeMap<PriceId, Timestamp>,
     /// What the newest paid invoices paid for, by invoice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub counted: BTreeMap<String, Counted>,
+    pub counted: BTreeMap<InvoiceId, Counted>,
     /// The newest changes that only a credit paid for, by invoice. A credit for what was never paid pays for nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub by_credit: BTreeMap<String, ByCredit>,
+    pub by_credit: BTreeMap<InvoiceId, ByCredit>,
     /// Prices of which whole periods were paid, with the latest start of such a period.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub renewed: BTreeMap<String, Timestamp>,
+    pub renewed: BTreeMap<PriceId, Timestamp>,
     /// The purchase that began the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
@@ -134,7 +135,7 @@ pub(crate) struct BillingHistory {
     pub refused: bool,
     /// Invoices of the refused subscription whose payments are being refunded: all that are told until its end.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub refunded_invoices: BTreeSet<String>,
+    pub refunded_invoices: BTreeSet<InvoiceId>,
     /// Whether the subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
@@ -142,24 +143,24 @@ pub(crate) struct BillingHistory {
 
 impl BillingHistory {
     /// Counts an invoice as paid at a time.
-    pub fn count(&mut self, id: &str, counted: Counted, paid_at: Timestamp) {
+    pub fn count(&mut self, id: &InvoiceId, counted: Counted, paid_at: Timestamp) {
         for price in &counted.prices {
             later(&mut self.paid, price, paid_at);
         }
-        self.counted.insert(id.to_owned(), counted);
+        self.counted.insert(id.clone(), counted);
         keep_newest(&mut self.counted, COUNTED_MAX, |counted| counted.at);
     }
 
     /// Counts a whole period of prices as paid that starts at a time.
-    pub fn count_period(&mut self, prices: &[String], start: Timestamp) {
+    pub fn count_period(&mut self, prices: &[PriceId], start: Timestamp) {
         for price in prices {
             later(&mut self.renewed, price, start);
         }
     }
 
     /// Remembers a change that only a credit paid for.
-    pub fn credit(&mut self, id: &str, change: ByCredit) {
-        self.by_credit.insert(id.to_owned(), change);
+    pub fn credit(&mut self, id: &InvoiceId, change: ByCredit) {
+        self.by_credit.insert(id.clone(), change);
         keep_newest(&mut self.by_credit, COUNTED_MAX, |by_credit| by_credit.change.at);
     }
 
@@ -177,13 +178,13 @@ impl BillingHistory {
 }
 
 /// Sets the time of a price, unless it has a later one.
-fn later(times: &mut BTreeMap<String, Timestamp>, price: &str, at: Timestamp) {
-    let latest = times.entry(price.to_owned()).or_insert(at);
+fn later(times: &mut BTreeMap<PriceId, Timestamp>, price: &PriceId, at: Timestamp) {
+    let latest = times.entry(price.clone()).or_insert(at);
     *latest = (*latest).max(at);
 }
 
 /// Drops the oldest of more than `most` entries.
-pub(crate) fn keep_newest<T>(entries: &mut BTreeMap<String, T>, most: usize, at: impl Fn(&T) -> Timestamp) {
+pub(crate) fn keep_newest<K: Ord + Clone, T>(entries: &mut BTreeMap<K, T>, most: usize, at: impl Fn(&T) -> Timestamp) {
     while entries.len() > most {
         let oldest = entries.iter().map(|(id, entry)| (at(entry), id.clone())).min();
         oldest.and_then(|(_, id)| entries.remove(&id));

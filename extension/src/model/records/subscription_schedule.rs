@@ -1,6 +1,7 @@
 //! A subscription schedule at Stripe: planned changes of a subscription.
 
 use super::json_record;
+use crate::model::ids::{PriceId, SubscriptionId};
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub(crate) enum ScheduleStatus {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct PhaseItem {
     /// The price's id.
-    pub price: String,
+    pub price: PriceId,
     pub quantity: u32,
 }
 
@@ -47,11 +48,11 @@ pub(crate) struct SubscriptionSchedule {
     pub at: Timestamp,
     /// The subscription that the schedule changes, or changed until its release.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription: Option<String>,
+    pub subscription: Option<SubscriptionId>,
     /// The phases, in chronological order.
     pub phases: Vec<Phase>,
 }
 
 json_record!(SubscriptionSchedule, "subscription_schedules", live: |_| false, references: |row| {
-    row.subscription.iter().map(|id| Reference::Row(RowKey::Subscription(id.clone()))).collect()
+    row.subscription.iter().map(|id| Reference::Row(RowKey::Subscription(id.to_string()))).collect()
 });

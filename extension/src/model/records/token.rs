@@ -1,6 +1,7 @@
 //! A token by which an account proves an entitlement, and the audit trail. Only the token's hash is stored.
 
 use super::json_record;
+use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -42,7 +43,7 @@ impl TokenStatus {
 pub(crate) struct Token {
     /// Name of its declaration in the product type.
     pub name: String,
-    pub product: String,
+    pub product: ProductId,
     /// The entitlement that the token requires.
     pub entitlement: String,
     /// Id of the actor that requested the token.
@@ -79,7 +80,7 @@ pub(crate) struct Access {
     /// `None` if no token was issued.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
-    pub product: String,
+    pub product: ProductId,
     pub subject: String,
     /// IP address of the request, as reported by the host.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -2,6 +2,7 @@
 
 use super::invoice::Invoice;
 use super::{json_record, to_record};
+use crate::model::ids::{InvoiceId, ProductId};
 use crate::model::json::{is_false, is_zero};
 use crate::model::money::part_of;
 use extension_contract::Timestamp;
@@ -125,7 +126,7 @@ pub(crate) struct UsageMonth {
     pub carried_micros: i64,
     /// Sellers' parts by product.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub sellers: BTreeMap<String, SellerPart>,
+    pub sellers: BTreeMap<ProductId, SellerPart>,
     /// Whether the invoice is requested or the amount carried over. Later measurements then count for the next month.
     #[serde(skip_serializing_if = "is_false")]
     pub closed: bool,
@@ -134,7 +135,7 @@ pub(crate) struct UsageMonth {
     pub invoiced_minor: i64,
     /// Invoice id at Stripe.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoice: Option<String>,
+    pub invoice: Option<InvoiceId>,
     /// Whether Stripe refused to create the invoice.
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,

@@ -21,7 +21,7 @@ pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &
     let lost = (desk.now.saturating_sub(since) / DAY_MS).saturating_mul(DAY_MS);
     let period = unused::Period { start: item.period_start, end: item.period_end };
     let family = Some(link.family.as_str());
-    let is_of_plan = |id: &str| facts.named.iter().any(|price| price.id == id && price.family.as_deref() == family);
+    let is_of_plan = |id: &str| facts.named.iter().any(|price| *price.id == *id && price.family.as_deref() == family);
     let subscription = facts.id.clone();
     let customer = facts.row.customer_id.clone();
     // Lost days of earlier periods were paid for, too, but at most one period is credited.

@@ -96,7 +96,7 @@ pub(super) fn forget_all(instance: &mut Instance) {
 /// Returns the metadata of the plan for the instance's resources: the plan in force, else the instance's last plan.
 pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, context: &Context<'_>) -> Ruled<Rc<Object>> {
     let Some(link) = &instance.decl.plan else { return Ok(Rc::default()) };
-    let in_force = context.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
+    let in_force = context.standing.plans.get(&link.family).map(|plan| &*plan.product_id);
     match in_force.or_else(|| instance.text(&link.field)) {
         Some(id) => desk.catalog.metadata(id),
         None => Ok(Rc::default()),
