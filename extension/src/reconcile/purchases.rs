@@ -309,7 +309,7 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
 /// Refunds a duplicate payment of a purchase and cancels the duplicate subscription. The operators are notified and
 /// refund a subscription's first invoice themselves, because its session does not name the payment.
 fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) -> Ruled<()> {
-    if !desk.account.record_fact(&FactKey::RefusedSession(&duplicate.id).to_string())? {
+    if !desk.account.record_fact(&FactKey::Refused(&duplicate.id).to_string())? {
         return Ok(());
     }
     if let Some(payment_intent) = &duplicate.payment_intent {

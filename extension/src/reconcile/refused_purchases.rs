@@ -111,7 +111,7 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
         };
         if is_unpaid && paid.keys().any(|family| is_replaced(family)) {
             let ended = cancel_now(&facts.id)?;
-            if desk.account.record_fact(&FactKey::RefusedSession(&facts.id).to_string())? {
+            if desk.account.record_fact(&FactKey::Refused(&facts.id).to_string())? {
                 desk.account.ask(ended);
             }
         }
@@ -443,7 +443,7 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
         }
     }
     let Some(last) = standing.lost.values().max_by_key(|lost| (lost.at, &lost.subscription)) else { return Ok(()) };
-    let fact = FactKey::NotRenewed { subscription: &facts.id, plan: &last.subscription }.to_string();
+    let fact = FactKey::NotRenewed { subscription: &facts.id, plan_subscription: &last.subscription }.to_string();
     if !standing.lost.values().all(|lost| lost.is_final) || !desk.account.record_fact(&fact)? {
         return Ok(());
     }

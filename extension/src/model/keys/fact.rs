@@ -36,8 +36,8 @@ keys! {
         DisputeReturned(id: &'a str) = "dispute-returned:{id}";
         /// A balance transaction of a dispute had a fee.
         DisputeFee(movement: &'a str) = "dispute-fee:{movement}";
-        /// A second session of a purchase was refunded.
-        RefusedSession(session: &'a str) = "refused-session:{session}";
+        /// A second session of a purchase, or a subscription that the account may not have, was refused and is being refunded.
+        Refused(id: &'a str) = "refused:{id}";
         /// The nth change of the spendable credits of a purchase.
         Credits { purchase: &'a str, entry: i64 } = "credits:{purchase}:{entry}";
         /// The nth change of the share of a sale.
@@ -53,7 +53,7 @@ keys! {
         /// A subscription ended permanently.
         Ended(id: &'a str) = "ended:{id}";
         /// An add-on is not renewed, because its required plan has ended.
-        NotRenewed { subscription: &'a str, plan: &'a str } = "not-renewed:{subscription}:{plan}";
+        NotRenewed { subscription: &'a str, plan_subscription: &'a str } = "not-renewed:{subscription}:{plan_subscription}";
         /// A customer was deleted at Stripe.
         CustomerDeleted(id: &'a str) = "customer-deleted:{id}";
         /// The upcoming end of a trial was reported.

@@ -329,8 +329,9 @@ impl Read for PostgresStore {
         let catalog = Account::Platform.to_string();
         let sql = select_rows!("r.key = ANY ($4)");
         let rows = self.query_now(sql, &[&partition.business, &partition.livemode, &catalog, &texts])?;
-        let found =
-            rows.iter().map(|row| Ok((get::<String>(row, 0)?, decode::catalog_row(get(row, 0)?, get(row, 2)?, get(row, 3)?)?)));
+        let found = rows
+            .iter()
+            .map(|row| Ok((get::<String>(row, 0)?, decode::catalog_row(get(row, 0)?, get(row, 2)?, get(row, 3)?)?)));
         let found: HashMap<String, Option<CatalogRow>> = found.collect::<Stored<_>>()?;
         let row = |key: &Option<RowKey>| key.as_ref().and_then(|key| found.get(&key.to_string()).cloned().flatten());
         Ok(of_rows.iter().map(row).collect())
