@@ -229,14 +229,13 @@ pub(super) fn purchase_by(
     scope: i64,
     value: &str,
 ) -> Result<Option<RowKey>, Error> {
-    let found = connection
+    connection
         .prepare_cached(sql)?
         .query_row(params![scope, value], |row| {
             let key = text::borrowed(row, 0)?;
             row_key(key).ok_or_else(|| text::damaged(0, key))
         })
-        .optional();
-    found
+        .optional()
 }
 
 /// Clears the unique values of a purchase before it is rewritten.
