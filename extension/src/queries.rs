@@ -101,7 +101,7 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
         .find(|decl| decl.name == *name || decl.aliases.contains(name))
         .ok_or_else(|| invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type")))?;
     let read = |text: &str| {
-        extension_reader::from_str_small::<Object>(text)
+        extension_reader::from_str::<Object>(text)
             .map_err(|error| invalid("/metadata", FieldErrorCode::WrongType, error.to_string()))
     };
     let current = candidate.current.as_ref().map(|values| read(&values.metadata)).transpose()?;

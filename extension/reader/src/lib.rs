@@ -33,7 +33,6 @@ mod raw;
 mod reader;
 mod rest;
 mod skip;
-mod small;
 mod text;
 pub mod tokens;
 
@@ -48,18 +47,6 @@ pub use rest::Rest;
 /// Fails if the text is not valid JSON or does not match the type.
 pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     read(text, &block::index(text.as_bytes()))
-}
-
-/// Like [`from_str`], but slower and with less generated code for each type: for texts that are short or rarely read.
-///
-/// # Errors
-/// Fails if the text is not valid JSON or does not match the type.
-pub fn from_str_small<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
-    let index = block::index(text.as_bytes());
-    let mut reader = reader::Reader::new(text, &index.blocks);
-    let value = T::deserialize(small::Small(&mut reader))?;
-    reader.end()?;
-    Ok(value)
 }
 
 /// Deserializes a JSON text from its bytes in UTF-8.

@@ -3,7 +3,6 @@
 use super::condition::Condition;
 use super::template::{Scope, field_of, places_of};
 use extension_contract::Grant;
-use extension_small_deserialize::SmallDeserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,7 +40,7 @@ pub enum Granted {
 }
 
 /// An amount that is granted on a condition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conditional {
     /// The amount.

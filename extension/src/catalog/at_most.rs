@@ -1,12 +1,11 @@
 //! The clause `at_most`, which limits a number. There is one form: `at_most: N` in a clause that has one scope of its own, else
 //! `at_most: {count, per}`.
 
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A limit for each value of a field: an account has at most `count` products with one value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerValue {
     /// Maximum number.
@@ -16,7 +15,7 @@ pub struct PerValue {
 }
 
 /// Limits that depend on a value, for the resources of the whole business.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ByValue {
     /// Maximum numbers by the value of `per`. Other values are unlimited.

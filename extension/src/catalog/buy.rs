@@ -5,7 +5,6 @@ use super::condition::Condition;
 use super::template::field_of;
 use crate::model::json::{Object, is_false};
 use extension_contract::Account;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -27,7 +26,7 @@ impl Buyer {
 }
 
 /// Allowed quantity of a purchase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
     /// Maximum quantity of one purchase.
@@ -35,7 +34,7 @@ pub struct Quantity {
 }
 
 /// How products of a type are bought.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Buy {
     /// Kind of account that may buy the products; every account by default.

@@ -40,7 +40,7 @@ pub(crate) fn read_type(
     mistakes: &mut Mistakes,
 ) -> Ruled<Option<TypeDecl>> {
     let path = format!("/product_types/{index}");
-    if let Ok(name) = extension_reader::from_str_small::<String>(entry) {
+    if let Ok(name) = extension_reader::from_str::<String>(entry) {
         let is_named = |decl: &&TypeDecl| decl.name == name || decl.aliases.contains(&name);
         let found = known.iter().find(is_named).cloned();
         if found.is_none() {
@@ -55,7 +55,7 @@ pub(crate) fn read_type(
         }
         return Ok(found);
     }
-    let read = |entry: &str| extension_reader::from_str_small::<TypeDecl>(entry);
+    let read = |entry: &str| extension_reader::from_str::<TypeDecl>(entry);
     let decl = match read(entry) {
         Ok(decl) => decl,
         Err(_) => match mistakes.repair(entry, &path, |entry| read(entry).map(drop))? {

@@ -1,6 +1,5 @@
 //! Declarations of entitlements: every key with its kind.
 
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,7 +41,7 @@ pub enum CountedBy {
 }
 
 /// The declaration of an entitlement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntitlementDecl {
     /// Kind of the entitlement.

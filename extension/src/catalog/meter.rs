@@ -1,7 +1,6 @@
 //! The clause `meters`: what is measured. Rates, entitlements and product types name these meters.
 
 use super::entitlement::{EntitlementDecl, Entitlements};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ pub enum Formula {
 }
 
 /// The declaration of a meter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MeterDecl {
     /// Unit of the quantity, for readers.

@@ -175,7 +175,7 @@ impl Mistakes {
         path: &str,
         parse: impl Fn(&str) -> Result<(), Error>,
     ) -> Ruled<Option<String>> {
-        let mut written: Value = extension_reader::from_str_small(text).map_err(|error| refusal(path, &error))?;
+        let mut written: Value = extension_reader::from_str(text).map_err(|error| refusal(path, &error))?;
         let mut misspelt = BTreeSet::new();
         loop {
             let text = written.to_string();
@@ -205,7 +205,7 @@ impl Mistakes {
     /// Returns the text of a document without the values that do not match their type, and adds a mistake for each of
     /// them. Reads each clause alone, so that a mistake costs a reading of its clause and not of all products.
     pub fn repair_members(&mut self, text: &str, parse: impl Fn(&str) -> Result<(), Error>) -> Ruled<String> {
-        let written: Value = extension_reader::from_str_small(text).map_err(|error| refusal("", &error))?;
+        let written: Value = extension_reader::from_str(text).map_err(|error| refusal("", &error))?;
         let Value::Object(written) = written else {
             return Ok(self.repair(text, "", parse)?.unwrap_or_else(|| "{}".to_owned()));
         };
@@ -215,7 +215,7 @@ impl Mistakes {
             let clause = Value::Object(Object::from_iter([(name, value)])).to_string();
             match self.repair(&clause, "", &parse)? {
                 Some(rest) => {
-                    read.extend(extension_reader::from_str_small::<Object>(&rest).map_err(|error| refusal("", &error))?)
+                    read.extend(extension_reader::from_str::<Object>(&rest).map_err(|error| refusal("", &error))?)
                 }
                 None => drop(self.left_out.insert(pointer)),
             }
@@ -355,7 +355,7 @@ mod tests {
 
     fn repaired(text: &str) -> (Option<String>, Mistakes) {
         let mut mistakes = Mistakes::default();
-        let parse = |text: &str| extension_reader::from_str_small::<Vec<Entry>>(text).map(drop);
+        let parse = |text: &str| extension_reader::from_str::<Vec<Entry>>(text).map(drop);
         let rest = mistakes.repair(text, "/list", parse);
         (rest.ok().expect("it is JSON"), mistakes)
     }

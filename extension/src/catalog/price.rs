@@ -55,7 +55,7 @@ impl Interval {
 
     /// Parses a name.
     pub(crate) fn parse(text: &str) -> Option<Interval> {
-        extension_reader::from_str_small(&json!(text).to_string()).ok()
+        extension_reader::from_str(&json!(text).to_string()).ok()
     }
 
     /// Returns the interval of a price's row.

@@ -6,7 +6,6 @@ use super::template::field_of;
 use crate::model::json::is_false;
 use crate::model::time::plus_days;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,7 +20,7 @@ pub enum PaidBy {
 }
 
 /// How a month of usage is invoiced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceTerms {
     /// Minimum amount of an invoice in minor units. A smaller amount is carried over to the next month.
@@ -43,7 +42,7 @@ impl InvoiceTerms {
 }
 
 /// The additional fee for usage of a seller's product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seller {
     /// The attribute of a measurement that contains the id of a catalog product.
@@ -61,7 +60,7 @@ impl Seller {
 }
 
 /// The rate of a meter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// The attribute of a measurement that determines the price.
@@ -108,7 +107,7 @@ impl Rate {
 pub(crate) type Rates = BTreeMap<String, Rate>;
 
 /// Rates that a later catalog has changed. Usage costs what it cost when it was used, also if it is reported later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FormerRates {
     /// Time of the change.
     pub until: Timestamp,

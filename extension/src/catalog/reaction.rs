@@ -2,12 +2,11 @@
 
 use super::schema::Field;
 use crate::model::json::Object;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A fact that services report for an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventDecl {
     /// Fields of the fact.
@@ -16,7 +15,7 @@ pub struct EventDecl {
 }
 
 /// A reaction to a fact: a mail or an effect. It runs once for each fact and reference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reaction {
     /// Name of the fact.

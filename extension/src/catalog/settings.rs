@@ -14,7 +14,6 @@ use crate::model::ids::ProductId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Fallible, Grant};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,14 +24,14 @@ macro_rules! policies {
         clauses: {$($(#[$of:meta])* $clause:ident: $clause_type:ty = $clause_default:expr;)*}
     ) => {
         /// The clause `policies`.
-        #[derive(SmallDeserialize)]
+        #[derive(Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct Policies {
             $($(#[$about])* pub $policy: $policy_type,)*
         }
 
         /// The policies, and the other clauses that decisions need. One row stores all of them.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct Settings {
             $($(#[$about])* pub $policy: $policy_type,)*
@@ -156,7 +155,7 @@ pub(crate) enum CustomerCreation {
 }
 
 /// A plan that is in force without a payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefaultPlan {
     /// Product id.
     pub product_id: ProductId,

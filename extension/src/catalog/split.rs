@@ -3,8 +3,7 @@
 use super::span::Delay;
 use super::template::field_of;
 use crate::model::json::Object;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Default hold period of a share.
 const HOLD: Delay = Delay::days(7);
@@ -12,7 +11,7 @@ const HOLD: Delay = Delay::days(7);
 pub(crate) const WHOLE_BP: u32 = 10_000;
 
 /// The clause `split` of a product type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
     /// Placeholder of the field with the account: `{product.creator}`.
@@ -45,7 +44,7 @@ impl Split {
 }
 
 /// The share of a price.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Share {
     /// Text form of the account.
     pub to: String,

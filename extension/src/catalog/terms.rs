@@ -2,18 +2,17 @@
 
 use super::split::Share;
 use crate::model::ids::{PriceId, ProductId};
-use crate::model::json::{decode_often, encode, is_false};
+use crate::model::json::{decode, encode, is_false};
 use crate::model::merge::price::OnSale;
 use extension_contract::{Fallible, Price, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
 /// The terms of a price.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Terms {
     /// Rank within the family. The plan with the highest rank is in force.
     pub rank: i64,
@@ -50,7 +49,7 @@ pub(crate) struct Terms {
 }
 
 /// Conditions and share of a price until a change of the catalog.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FormerConditions {
     /// Time of the change.
     pub until: Timestamp,
@@ -162,6 +161,6 @@ impl Terms {
 
     /// Decodes the terms of a price.
     pub fn read(price: &Price) -> Fallible<Terms> {
-        decode_often("prices", &price.id, &price.terms)
+        decode("prices", &price.id, &price.terms)
     }
 }

@@ -10,15 +10,14 @@ use super::span::Span;
 use super::words::{escaped, one_of};
 use crate::model::gather::sort_by;
 use extension_contract::FieldErrorCode;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Maximum number of meters: the measurements of a page are looked up in one call of the host.
 const METERS_MAX: usize = 4;
 
 /// The source of measurements.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageSource {
     /// Time between two reads of the log of an account.

@@ -11,7 +11,7 @@ use super::terms::CatalogPrice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::PriceId;
-use crate::model::json::{Object, decode, decode_often};
+use crate::model::json::{Object, decode};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
 use extension_contract::*;
@@ -194,9 +194,7 @@ impl<'h> Catalog<'h> {
             return Ok(settings.clone());
         }
         let settings = Rc::new(match self.product(BUSINESS)? {
-            Some(row) if row.values.product_type == BUSINESS => {
-                decode_often("products", BUSINESS, &row.values.metadata)?
-            }
+            Some(row) if row.values.product_type == BUSINESS => decode("products", BUSINESS, &row.values.metadata)?,
             _ => Settings::default(),
         });
         *self.settings.borrow_mut() = Some(settings.clone());
@@ -298,5 +296,5 @@ impl<'h> Catalog<'h> {
 }
 
 fn decode_type(row: &Product) -> Fallible<TypeDecl> {
-    decode_often("products", &row.id, &row.values.metadata)
+    decode("products", &row.id, &row.values.metadata)
 }

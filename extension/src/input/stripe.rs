@@ -199,7 +199,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 while let Some(key) = map.next_key::<Key<'de>>()? {
                     let Some(place) = key.index_in(&OURS) else {
                         // Stripe allows only texts here; other values are ignored.
-                        if let Ok(text) = extension_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
+                        if let Ok(text) = extension_reader::from_str(map.next_value::<Raw<'de>>()?.get()) {
                             others.push((key.into_text(), Cow::Owned(text)));
                         }
                         continue;

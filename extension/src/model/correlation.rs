@@ -234,7 +234,7 @@ impl Correlation {
 
     /// Decodes a correlation from the context of an effect; `None` if the context has another form.
     pub fn of_context(context: &str) -> Option<Correlation> {
-        extension_reader::from_str_small(context).ok()
+        extension_reader::from_str(context).ok()
     }
 }
 

@@ -10,11 +10,6 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decodes stored JSON text. Fails if the text cannot be decoded: this component wrote it, so it is damaged.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    extension_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
-}
-
-/// Like [`decode`], with faster and larger code: for the rows that almost every event reads.
-pub(crate) fn decode_often<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
     extension_reader::from_str(text).map_err(|error| damaged(collection, id, &error))
 }
 

@@ -6,7 +6,6 @@ use super::records::campaign::Member;
 use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// A message between accounts, as sent and received.
@@ -26,7 +25,7 @@ pub(crate) enum Message {
 }
 
 /// A share of a sale. Each message contains the complete state, so the newest message replaces all earlier messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Share {
     pub sale: String,
     pub product: ProductId,
@@ -44,7 +43,7 @@ pub(crate) struct Share {
 }
 
 /// A request of the owner to list a product in the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listing {
     pub product: String,
     /// The product body as written by its owner.
@@ -52,7 +51,7 @@ pub(crate) struct Listing {
 }
 
 /// The status of a listed product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub product: String,
     pub name: String,
@@ -63,7 +62,7 @@ pub(crate) struct Listed {
 }
 
 /// A mail of a campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CampaignMail {
     pub campaign: String,
     pub name: String,
@@ -73,6 +72,6 @@ pub(crate) struct CampaignMail {
 impl Message {
     /// Decodes a payload; `None` if the payload has the form of another version.
     pub fn of_payload(text: &str) -> Option<Message> {
-        extension_reader::from_str_small(text).ok()
+        extension_reader::from_str(text).ok()
     }
 }

@@ -75,7 +75,7 @@ fn put_draft(desk: &mut Desk<'_>, id: String, body: &Object) -> Ruled<Verdict> {
 /// Reads the audience from a command.
 fn audience(body: &Object) -> Ruled<Audience> {
     let Some(given) = body.get("audience").filter(|given| !given.is_null()) else { return Ok(Audience::default()) };
-    extension_reader::from_str_small(&encode(given)?).map_err(|error| refusal("/audience", &error))
+    extension_reader::from_str(&encode(given)?).map_err(|error| refusal("/audience", &error))
 }
 
 /// Returns the reply with the number of known accounts that would receive a campaign.

@@ -129,7 +129,7 @@ struct OffSale {
 /// clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let written: Value = extension_reader::from_str_small(payload).map_err(|error| refusal("", &error))?;
+    let written: Value = extension_reader::from_str(payload).map_err(|error| refusal("", &error))?;
     let mut mistakes = Mistakes::default();
     let payload = readable(payload, &mut mistakes)?;
     let mut document: Document<'_> = extension_reader::from_str(&payload).map_err(|error| refusal("", &error))?;

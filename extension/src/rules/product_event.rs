@@ -113,7 +113,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     if values.metadata.len() > JSON_BYTES_MAX || id.is_empty() || id.len() > ID_BYTES_MAX {
         return Err(Refusal::Malformed("/data".to_owned()).into());
     }
-    match extension_reader::from_str_small::<Object>(&values.metadata) {
+    match extension_reader::from_str::<Object>(&values.metadata) {
         Ok(_) => Ok(()),
         Err(_) => Err(wrong_field("/metadata", FieldErrorCode::WrongType, "", "an object")),
     }
@@ -122,7 +122,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
 /// Returns the metadata of `stored` extended by the metadata of `after`; if one of them is not an object, only the
 /// metadata of `after`.
 fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
-    let object = |text: &str| extension_reader::from_str_small::<Object>(text);
+    let object = |text: &str| extension_reader::from_str::<Object>(text);
     match (object(&stored.metadata), object(&after.metadata)) {
         (Ok(mut members), Ok(over)) => {
             members.extend(over);

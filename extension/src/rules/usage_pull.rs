@@ -16,13 +16,13 @@ use crate::model::records::usage_request::UsageRequest;
 use crate::model::records::usage_sync::UsageSync;
 use crate::model::time::{parse_rfc3339, rfc3339};
 use extension_contract::*;
-use extension_small_deserialize::SmallDeserialize;
+use serde::Deserialize;
 use serde_json::json;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// A page of the log.
-#[derive(SmallDeserialize)]
+#[derive(Deserialize)]
 struct PageOfLog {
     requests: Vec<LoggedRequest>,
     /// Whether there are further pages.
@@ -30,7 +30,7 @@ struct PageOfLog {
 }
 
 /// A request in the log.
-#[derive(SmallDeserialize)]
+#[derive(Deserialize)]
 struct LoggedRequest {
     id: String,
     /// RFC 3339.
@@ -71,9 +71,7 @@ pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectRe
     let Some(source) = source else { return end_without_log(desk, *number, "no-source") };
     let log = match &report.answer {
         Err(failure) => return end_without_log(desk, *number, &failure.code),
-        Ok(answer) => {
-            extension_reader::from_str_small::<PageOfLog>(answer).ok().and_then(|log| measurements(&source, log))
-        }
+        Ok(answer) => extension_reader::from_str::<PageOfLog>(answer).ok().and_then(|log| measurements(&source, log)),
     };
     let Some((requests, more)) = log else { return end_without_log(desk, *number, "malformed") };
     let counted = count(desk, &requests)?;

@@ -57,7 +57,6 @@ enum Size {
 fn error_text(fields: &str) -> String {
     let text = format!(r#"{{"object": "event", "data": {{"id": "secret_1", {fields}}}, "livemode": false}}"#);
     let error = extension_reader::from_str::<Event<'_>>(&text).unwrap_err();
-    assert_eq!(extension_reader::from_str_small::<Event<'_>>(&text).unwrap_err().to_string(), error.to_string());
     assert_eq!(error.to_string(), format!("{}: {}", error.pointer(), error.cause()));
     for hidden in ["secret", "List", "Line", "Status", "Data", "Event", "Size", "struct", "enum", "i64", "u8"] {
         assert!(!error.to_string().contains(hidden), "{error}");

@@ -1,7 +1,6 @@
 //! Fields of products: the kind of their value, who sets them, and their limits.
 
 use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -57,7 +56,7 @@ pub enum SetBy {
 }
 
 /// A field of a product type's metadata.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Key in the metadata.

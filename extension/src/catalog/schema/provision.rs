@@ -5,7 +5,6 @@ use crate::catalog::at_most::ByValue;
 use crate::catalog::condition::Condition;
 use crate::catalog::span::{Span, SpanVisitor};
 use crate::model::correlation::Verb;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ pub enum OnArchive {
 }
 
 /// A resource or a step in the provisioning of a product.
-#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Name within the product, for example `compute`.
@@ -128,7 +127,7 @@ pub enum Doer {
 }
 
 /// A manual task: a person does the work instead of a provider.
-#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ByHand {
     /// Fields of the outputs that the person must report.

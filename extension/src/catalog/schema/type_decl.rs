@@ -10,13 +10,12 @@ use crate::catalog::span::{Delay, Span};
 use crate::catalog::split::Split;
 use crate::catalog::template::{places, places_of};
 use crate::model::shared::Shared;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// How a product refers to the plan that pays for it.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanLink {
     /// Field with the plan's product id.
@@ -30,7 +29,7 @@ pub struct PlanLink {
 }
 
 /// A meter of a product.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// Meter of the measurement, and key in `metadata.usage`.
@@ -41,7 +40,7 @@ pub struct Meter {
 }
 
 /// A public address of a product.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Url {
     /// Resource that serves the address.
@@ -51,7 +50,7 @@ pub struct Url {
 }
 
 /// How the health of a product is watched.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
     /// Template of the URL.
@@ -65,7 +64,7 @@ pub struct Watch {
 }
 
 /// Times after which a product is archived and deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifecycle {
     /// Archives an unused product although it is paid for; `None` to keep it running.
@@ -81,7 +80,7 @@ pub struct Lifecycle {
 
 /// The product that is created for a checkout session that was created elsewhere. Templates have placeholders of
 /// `session`: the session's metadata and `email`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FromCheckout {
     /// Name of the product.
@@ -106,7 +105,7 @@ impl FromCheckout {
 }
 
 /// When a product counts as idle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Idle {
     /// The meter that measures use by people.
@@ -116,7 +115,7 @@ pub struct Idle {
 }
 
 /// A meter with regular measurements while a product runs, such as daily backups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The meter.
@@ -126,7 +125,7 @@ pub struct Expected {
 }
 
 /// Credits that a payment grants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PaidCredit {
     /// Amount in minor units of the currency. It becomes a lot of credits from which usage is paid.
@@ -144,7 +143,7 @@ pub enum Listing {
 }
 
 /// When a buyer may request a refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundTerms {
     /// Time from the payment within which the buyer may request a refund of an unspent and unused purchase.
@@ -152,7 +151,7 @@ pub struct RefundTerms {
 }
 
 /// A token that accounts entitled to a product can request. Templates have placeholders of `product`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenDecl {
     /// Name among the tokens of the type.
@@ -174,7 +173,7 @@ pub struct TokenDecl {
 }
 
 /// The grant for which a token is redeemed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// Kind of the effect that gives the grant.
@@ -201,7 +200,7 @@ pub(crate) const PHASE: &str = "phase";
 pub(crate) const REFUSED: &str = "refused";
 
 /// A product type.
-#[derive(Clone, Debug, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeDecl {
     /// Name.

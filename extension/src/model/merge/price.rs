@@ -2,11 +2,10 @@
 //! the price.
 
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The newest known state of whether Stripe sells a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct OnSale {
     /// Stripe's time in milliseconds since the epoch.
     pub at: Timestamp,

@@ -4,7 +4,6 @@ use super::{ACCOUNT, json_record};
 use crate::model::ids::ProductId;
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{SubscriptionStatus, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of a campaign (PLG-60).
@@ -63,7 +62,7 @@ impl CampaignStatus {
 }
 
 /// The audience of a campaign: accounts that meet every given condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Audience {
     /// A product that the account may use through a plan, an add-on or a purchase.
@@ -78,7 +77,7 @@ pub(crate) struct Audience {
 }
 
 /// A campaign. Its id is `cmp_` and sixteen digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Campaign {
     pub name: String,
@@ -108,7 +107,7 @@ json_record!(Campaign, "campaigns",
 
 /// The campaign attributes of an account. The account sends them, and the platform stores them under the account's
 /// name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Member {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -139,7 +138,7 @@ impl Member {
 json_record!(Member, "members", live: |_| false, references: |_| Vec::new());
 
 /// The account's own copy of its campaign attributes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Membership {
     /// Facts recorded for the account.

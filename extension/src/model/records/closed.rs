@@ -3,12 +3,11 @@
 use super::{ACCOUNT, json_record};
 use crate::model::ids::SubscriptionId;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The closure of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Closed {
     pub at: Timestamp,
     /// Subscriptions that were cancelled because of the closure.

@@ -4,12 +4,11 @@ use super::{ACCOUNT, json_record};
 use crate::model::ids::SubscriptionId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The retrieval times and counts of an account's comparisons with Stripe.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Comparison {
     /// Time of the last requested retrieval, by subscription id. Ended subscriptions are removed.

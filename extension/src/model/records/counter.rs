@@ -2,14 +2,13 @@
 
 use super::json_record;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Maximum number of stored periods: the current period, and earlier periods for late measurements.
 const PERIODS_MAX: usize = 3;
 
 /// A counter. Its id is the entitlement's key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counter {
     /// Start and count of each period, in chronological order.
     periods: Vec<(Timestamp, i64)>,

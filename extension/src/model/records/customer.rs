@@ -2,11 +2,10 @@
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The stored fields of a customer, in addition to its claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Customer {
     /// Time of the customer's deletion at Stripe, from the first snapshot that shows it. A deleted customer cannot buy
@@ -18,7 +17,7 @@ pub(crate) struct Customer {
 json_record!(Customer, "customers", live: |_| false, references: |_| Vec::new());
 
 /// A request for a customer portal session that waits for the customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AwaitsPortal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
@@ -26,7 +25,7 @@ pub(crate) struct AwaitsPortal {
 }
 
 /// A pending request for the account's customer. The row is removed with the response.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct CustomerRequest {
     /// Key of the effect that asks for the customer.

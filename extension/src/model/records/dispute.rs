@@ -3,12 +3,11 @@
 use super::dispute_status::DisputeStatus;
 use super::payment::Payment;
 use super::{json_record, to_record};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The stored fields of a dispute.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Dispute {
     /// The furthest status.

@@ -3,12 +3,11 @@
 use super::earning::Earning;
 use super::json_record;
 use super::sale::SaleKind;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Sums of earnings, in minor units of one currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sums {
     /// Number of reported sales.

@@ -5,11 +5,10 @@ use super::sale::SaleKind;
 use crate::model::ids::ProductId;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A share of a sale. Its id is the sale. It does not identify the buyer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Earning {
     pub product: ProductId,

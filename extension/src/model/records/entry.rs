@@ -1,11 +1,10 @@
 //! An entry of the ledger. Entries never change.
 
 use super::json_record;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One posting of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Posting {
     /// Ledger account.
     pub account: String,
@@ -14,7 +13,7 @@ pub(crate) struct Posting {
 }
 
 /// A ledger entry: the booking of one fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// ISO 4217 code in lower case.
     pub currency: String,

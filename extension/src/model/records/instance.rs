@@ -14,12 +14,11 @@ use super::summary::Contribution;
 use crate::model::json::{decode, encode};
 use crate::model::table::Record;
 use extension_contract::{Fallible, Reference, Row, RowKey, Timestamp, Write};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Generations of objects that may be removed and recreated. They only rise, and are excluded from the state hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Generations {
     /// Generation of the health watch.
@@ -73,7 +72,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// The data of an instance that its product row does not contain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct InstanceRecord {
     /// State, from which the status in the product row follows.

@@ -5,7 +5,6 @@ use super::{json_record, to_record};
 use crate::model::ids::{PriceId, SubscriptionId};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of an invoice. It only moves forward.
@@ -26,7 +25,7 @@ pub(crate) enum InvoiceStatus {
 }
 
 /// The stored fields of a line.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Price id at Stripe.
     pub price: Option<PriceId>,
@@ -43,7 +42,7 @@ pub(crate) struct Line {
 }
 
 /// The stored fields of an invoice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Invoice {
     pub status: InvoiceStatus,

@@ -4,11 +4,10 @@ use super::json_record;
 use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An item. Its id is the product type and the value that `at_most` counts by: `workspace_addon:MICRO`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     /// Product id.
     pub product_id: ProductId,

@@ -2,7 +2,6 @@
 
 use super::json_record;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of a listing.
@@ -21,7 +20,7 @@ pub(crate) enum ListingStatus {
 }
 
 /// A listing. Its id is the id of the product.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ListingRow {
     pub name: String,

@@ -2,11 +2,10 @@
 //! operators and of accounts are not named by a document, and stay.
 
 use super::{ACCOUNT, json_record};
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the last whole document named, and the partial documents after it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct LoadedCatalog {
     /// Ids of products.

@@ -3,12 +3,11 @@
 use super::json_record;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A lot. Its id is the purchase. Amounts are millionths of the currency's unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Lot {
     /// ISO 4217 code in lower case.

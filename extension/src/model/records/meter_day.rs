@@ -5,12 +5,11 @@ use super::json_record;
 use crate::model::json::{is_false, is_zero};
 use crate::model::time::{date, day_of, rfc3339};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The usage of a meter on a day or a part of it. Its id is the meter and the day, `requests:2026-01-31`, or the beginning of the
 /// part, `requests:2026-01-31T12:00:00Z`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct MeterDay {
     /// The meter.

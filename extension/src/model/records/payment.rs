@@ -6,7 +6,6 @@ use super::{json_record, to_record};
 use crate::model::ids::InvoiceId;
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{Reference, RowKey, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +24,7 @@ pub(crate) enum RefundStatus {
 }
 
 /// The stored fields of a refund.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refund {
     /// Amount in minor units.
     pub amount_minor: i64,
@@ -48,7 +47,7 @@ pub(crate) struct Refund {
 }
 
 /// Money received through a payment intent.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Received {
     /// Amount in minor units.
     pub amount_minor: i64,
@@ -59,7 +58,7 @@ pub(crate) struct Received {
 }
 
 /// The stored fields of a payment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Payment {
     /// The charge that moved the money.

@@ -3,7 +3,6 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,7 +23,7 @@ pub(crate) enum Onboarding {
 }
 
 /// A request for an onboarding link that waits for the connected account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AwaitsLink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
@@ -33,7 +32,7 @@ pub(crate) struct AwaitsLink {
 }
 
 /// Payouts in one currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Payout {
     /// Available minus paid shares, in minor units. Negative if a share was refunded after its payout.
@@ -54,7 +53,7 @@ pub(crate) struct Payout {
 }
 
 /// The payouts row of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Payouts {
     /// Id of the connected account at Stripe.

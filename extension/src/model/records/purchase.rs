@@ -11,7 +11,6 @@ use extension_contract::{
     CatalogKey, Fallible, LineItem, Money, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row,
     RowKey, Timestamp, Write,
 };
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +37,7 @@ pub(crate) enum Step {
 }
 
 /// The deciding session of a purchase: the first paid one, or the most advanced if none is paid.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counted {
     pub id: String,
     pub status: SessionStatus,
@@ -52,7 +51,7 @@ pub(crate) struct Counted {
 }
 
 /// The terms of a price at the sale. A later catalog does not change them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sold {
     /// Id of the price.
     pub price: PriceId,
@@ -67,7 +66,7 @@ pub(crate) struct Sold {
 }
 
 /// A checkout that waits for the creation of its customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AwaitsCustomer {
     /// Payload of the checkout, without the customer.
     pub checkout: Value,
@@ -77,7 +76,7 @@ pub(crate) struct AwaitsCustomer {
 }
 
 /// The content of the row's metadata.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Details {
     pub step: Step,

@@ -3,12 +3,11 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
 use extension_contract::Json;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A request whose result is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct OpenRequest {
     /// Kind of the effect.
@@ -28,7 +27,7 @@ pub(crate) struct OpenRequest {
 }
 
 /// The account's requests with an unknown result, by the keys of their effects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Requests {
     pub open: BTreeMap<String, OpenRequest>,
 }

@@ -4,7 +4,6 @@ use super::json_record;
 use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,7 +21,7 @@ pub(crate) enum SaleKind {
 }
 
 /// A sale. Its id is the purchase, or `invoice/product`. The sale keeps the split that was in force when it was made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
     pub product: ProductId,

@@ -2,13 +2,12 @@
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Open timers and mails by key. The generation of a key is kept longer than its timer, so that the key can be set
 /// again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct OpenSchedule {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

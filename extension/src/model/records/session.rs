@@ -3,7 +3,6 @@
 use super::json_record;
 use crate::model::ids::SubscriptionId;
 use extension_contract::{Reference, RowKey, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of a session. It only moves forward.
@@ -24,7 +23,7 @@ pub(crate) enum SessionStatus {
 }
 
 /// The stored fields of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Session {
     pub status: SessionStatus,

@@ -4,14 +4,13 @@
 use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::ids::PriceId;
-use crate::model::json::{decode_often, encode, is_false};
+use crate::model::json::{decode, encode, is_false};
 use crate::model::packed;
 use crate::model::table::Record;
 use extension_contract::{
     CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
@@ -48,7 +47,7 @@ impl Pause {
 }
 
 /// The state of the subscription in a snapshot. `None` is Stripe's null, which is also a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub status: SubscriptionStatus,
     pub items: Vec<SubscriptionItem>,
@@ -65,7 +64,7 @@ pub(crate) struct State {
 }
 
 /// The `previous_attributes` of an update, for the fields that are stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Previous {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +111,7 @@ impl Previous {
 }
 
 /// A snapshot of the newest moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StateSnapshot {
     pub state: State,
     /// Previous attributes of the snapshots with this state.
@@ -197,7 +196,7 @@ pub(crate) struct SubscriptionRow {
 }
 
 /// The content of the row's metadata.
-#[derive(Default, Serialize, SmallDeserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct SubscriptionMetadata {
     customer_at: Timestamp,
@@ -217,7 +216,7 @@ struct SubscriptionMetadata {
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
-#[derive(Default, Serialize, SmallDeserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(PriceId, u32)>>>,
@@ -428,7 +427,7 @@ impl Record for SubscriptionRow {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         let Row::Subscription(Subscription { id, values, .. }) = row else { return Ok(None) };
-        let kept: SubscriptionMetadata = decode_often("subscriptions", id, &values.metadata)?;
+        let kept: SubscriptionMetadata = decode("subscriptions", id, &values.metadata)?;
         let view = || StateSnapshot {
             state: State {
                 status: values.status,

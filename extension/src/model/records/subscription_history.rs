@@ -5,15 +5,14 @@ use super::json_record;
 use crate::model::ids::{InvoiceId, PriceId};
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of stored entries of each kind: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
 
 /// An unpaid invoice: a draft, an open or uncollectible invoice, or the voided invoice of a beginning or a change of plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenInvoice {
     /// Stripe's `billing_reason`.
     pub reason: String,
@@ -31,7 +30,7 @@ pub(crate) struct OpenInvoice {
 }
 
 /// A scheduled change of plan, which can be cancelled until it takes effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PendingChange {
     /// The future price.
     pub price: PriceId,
@@ -43,7 +42,7 @@ pub(crate) struct PendingChange {
 }
 
 /// A payment of the subscription for which a bank holds money.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Disputed {
     /// Time at which its invoice was paid.
     pub paid_at: Timestamp,
@@ -55,7 +54,7 @@ pub(crate) struct Disputed {
 }
 
 /// What an invoice has paid for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counted {
     /// Prices on its lines.
     pub prices: Vec<PriceId>,
@@ -67,7 +66,7 @@ pub(crate) struct Counted {
 }
 
 /// A change that asked for no money, since its credit was at least as large as its charge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ByCredit {
     /// What the credit paid for.
     pub change: Counted,
@@ -81,7 +80,7 @@ pub(crate) struct ByCredit {
 const COUNTED_MAX: usize = 24;
 
 /// What was requested to be given back of a period in a currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RestRefund {
     /// Sum in minor units.
     pub amount_minor: i64,
@@ -90,7 +89,7 @@ pub(crate) struct RestRefund {
 }
 
 /// The billing history of a subscription.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct BillingHistory {
     /// Unpaid invoices by id.

@@ -3,7 +3,6 @@
 use super::json_record;
 use crate::model::ids::{PriceId, SubscriptionId};
 use extension_contract::{Reference, RowKey, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of a schedule. It only moves forward, and every status in which a schedule ends is final.
@@ -24,7 +23,7 @@ pub(crate) enum ScheduleStatus {
 }
 
 /// An item of a phase.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct PhaseItem {
     /// The price's id.
     pub price: PriceId,
@@ -32,7 +31,7 @@ pub(crate) struct PhaseItem {
 }
 
 /// A period with its items.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Phase {
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
@@ -40,7 +39,7 @@ pub(crate) struct Phase {
 }
 
 /// The stored fields of a schedule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SubscriptionSchedule {
     pub status: ScheduleStatus,

@@ -4,12 +4,11 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
 use extension_contract::{CatalogKey, Reference, Timestamp};
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The contribution of an instance to the summary of its account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Contribution {
     /// Consumption by entitlement; empty once the instance is gone.
@@ -27,7 +26,7 @@ pub(crate) struct Contribution {
 }
 
 /// Sums over all instances of the account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Summary {
     /// Number of instances ever created.

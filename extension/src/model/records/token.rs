@@ -4,7 +4,6 @@ use super::json_record;
 use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of a token.
@@ -38,7 +37,7 @@ impl TokenStatus {
 }
 
 /// A token. Its id, which is public, is `tok_` and sixteen hexadecimal digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Token {
     /// Name of its declaration in the product type.
@@ -72,7 +71,7 @@ impl Token {
 json_record!(Token, "tokens", live: |token| token.is_live(), references: |_| Vec::new());
 
 /// A line of the audit trail. Its id is derived from the event that caused it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Access {
     pub at: Timestamp,
     /// `token_issued`, `token_refused`, `token_revoked`, `pulled` or `pull_refused`.

@@ -6,7 +6,6 @@ use crate::model::ids::{InvoiceId, ProductId};
 use crate::model::json::{is_false, is_zero};
 use crate::model::money::part_of;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use std::collections::BTreeMap;
 const USES_MAX: usize = 200;
 
 /// The usage of one meter with the same attributes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Use {
     /// The meter.
     pub meter: String,
@@ -63,7 +62,7 @@ impl Uses {
 }
 
 /// The usage of a day. Its id is the day, `2026-01-31`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageDay {
     /// The first moment of the day.
@@ -75,7 +74,7 @@ pub(crate) struct UsageDay {
 json_record!(UsageDay, "usage_days", live: |_| false, references: |_| Vec::new());
 
 /// A seller's part of a month: usage fees for its product, in millionths of the currency's unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SellerPart {
     /// Fees of the month.
@@ -109,7 +108,7 @@ impl SellerPart {
 }
 
 /// The usage of a month. Its id is the month, `2026-01`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageMonth {
     /// The first moment of the month.

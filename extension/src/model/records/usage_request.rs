@@ -3,15 +3,14 @@
 use super::json_record;
 use crate::model::json::{is_zero, short_hash};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Digits of the time in an id: the order of the ids is that of the times.
 const TIME_DIGITS: usize = 15;
 
 /// A request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageRequest {
     /// Id of the request at its source.

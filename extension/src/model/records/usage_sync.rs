@@ -3,14 +3,13 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Time after which a pull without a result counts as lost. Its effects end earlier.
 const LOST_AFTER_MS: i64 = 30 * 60 * 1000;
 
 /// The pulls of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageSync {
     /// Number of the last pull.

@@ -2,7 +2,6 @@
 
 use crate::model::json::{Object, is_false};
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,7 +77,7 @@ pub(crate) enum Data {
 }
 
 /// A manual task: a person does the work instead of a provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Task {
     /// Reason for the task: the provider's error code, or `not-configured`.
@@ -145,7 +144,7 @@ pub(crate) struct ResourceState {
 }
 
 /// The state in a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Stored {
     /// [`ResourceStatus::Suspending`] is written as `changing`.
@@ -293,7 +292,7 @@ mod tests {
                 for data in [Data::Own, Data::Due, Data::HandedOver] {
                     let state = ResourceState { status, power, data, ..ResourceState::default() };
                     let text = serde_json::to_string(&state).expect("encoded");
-                    let read: ResourceState = extension_reader::from_str_small(&text).expect("decoded");
+                    let read: ResourceState = extension_reader::from_str(&text).expect("decoded");
                     assert_eq!(read, state, "{text}");
                 }
             }

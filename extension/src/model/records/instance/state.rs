@@ -6,7 +6,6 @@
 use super::status::InstanceStatus;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// The state to which an instance returns if its archive fails.
@@ -121,7 +120,7 @@ pub(crate) enum Change {
 pub(crate) struct State(Stage);
 
 /// The state in a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     /// Name in [`NAMES`].
@@ -505,7 +504,7 @@ mod tests {
         for stage in stages() {
             let state = State(stage);
             let text = serde_json::to_string(&state).expect("encoded");
-            let read: State = extension_reader::from_str_small(&text).expect("decoded");
+            let read: State = extension_reader::from_str(&text).expect("decoded");
             assert_eq!(read, state, "{text}");
             texts.insert(text);
         }
@@ -524,7 +523,7 @@ mod tests {
             r#"{"is":""}"#,
         ];
         for text in wrong {
-            assert!(extension_reader::from_str_small::<State>(text).is_err(), "{text}");
+            assert!(extension_reader::from_str::<State>(text).is_err(), "{text}");
         }
     }
 }

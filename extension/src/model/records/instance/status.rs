@@ -2,7 +2,6 @@
 //! `metadata.error`.
 
 use extension_contract::Refusal;
-use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
 /// Status of an instance: `metadata.status` of its product.
@@ -77,7 +76,7 @@ pub(crate) enum SuspendReason {
 }
 
 /// Why an instance could not be created: `metadata.error`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CreationError {
     /// The step that failed, such as `server/ensure`; `None` if the instance was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
