@@ -4,7 +4,6 @@ use crate::catalog::declared::CONFIG;
 use crate::input::THIN;
 use crate::model::data_version::DATA_VERSION;
 use crate::model::effect_kinds::EFFECTS;
-use crate::model::gather::sort_by;
 use crate::model::tables::COLLECTIONS;
 use crate::rules::commands::{COMMANDS, Command};
 use extension_contract::*;
@@ -113,7 +112,7 @@ pub(crate) fn declare() -> Declarations {
 /// Returns the collections of `records`, in alphabetical order.
 fn collections() -> Vec<String> {
     let mut collections: Vec<String> = COLLECTIONS.iter().map(|name| (*name).to_owned()).collect();
-    sort_by(&mut collections, Ord::cmp);
+    collections.sort();
     collections
 }
 

@@ -8,7 +8,6 @@ pub(crate) mod correlation;
 pub(crate) mod data_version;
 pub(crate) mod effect;
 pub(crate) mod effect_kinds;
-pub(crate) mod gather;
 pub(crate) mod halt;
 pub(crate) mod ids;
 pub(crate) mod json;

@@ -13,7 +13,6 @@ use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
-use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, decode, encode};
 use crate::model::reader::Reader;
@@ -136,7 +135,7 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
             offers.push(offer_of(desk, &product, &currency)?);
         }
     }
-    sort_by(&mut offers, |a: &(i64, Offer), b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
+    offers.sort_by(|a: &(i64, Offer), b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 

@@ -4,7 +4,6 @@ use crate::catalog::account_name::account_of;
 use crate::catalog::schema::TypeDecl;
 use crate::desk::Desk;
 use crate::model::effect::request;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
@@ -22,7 +21,7 @@ pub(crate) fn unlist_all(desk: &mut Desk<'_>) -> Ruled<()> {
                 continue;
             }
             let key = EffectKey::Listing { product: row.id.clone(), asked_by: desk.event_hash() };
-            let body = gather([("active".to_owned(), json!(false))]);
+            let body = [("active".to_owned(), json!(false))].into_iter().collect();
             let message = Message::Listing(message::Listing { product: row.id.clone(), body });
             send(desk, Account::Platform, &row.id, &key, &message)?;
         }

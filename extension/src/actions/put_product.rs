@@ -16,7 +16,6 @@ use crate::catalog::settings::{DefaultPlan, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::desk::Desk;
 use crate::desk::instance::names;
-use crate::model::gather::sort_by;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode, encode};
@@ -236,7 +235,7 @@ fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Propose
     let settings = desk.catalog.settings()?;
     let sellers = settings.rates.values().filter_map(|rate| rate.seller.as_ref());
     let mut fields: Vec<&str> = sellers.map(|seller| seller.field()).collect();
-    sort_by(&mut fields, |a, b| a.cmp(b));
+    fields.sort();
     fields.dedup();
     let change = Change { stored, active: proposed.values.active, waits: proposed.waits, at: desk.now };
     in_force::update(&change, &mut proposed.metadata, &fields);

@@ -5,7 +5,6 @@ use crate::catalog::rate::{PaidBy, Rate, rate_at};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
 use crate::desk::Desk;
-use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::ProductId;
 use crate::model::records::lot::Lot;
@@ -167,7 +166,7 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
 /// Takes up to an amount for the usage of a month from the credit lots, oldest first. Returns the amount taken, in millionths.
 fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
-    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let mut open = amount_micros;
     for (id, lot) in lots {
         let takes = open.clamp(0, lot.left_micros().max(0));

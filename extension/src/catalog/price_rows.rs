@@ -5,7 +5,6 @@ use super::price::{Interval, PRICES, ProductPrice};
 use super::product::Proposed;
 use super::template::Scope;
 use super::terms::Terms;
-use crate::model::gather::gather;
 use crate::model::json::{Object, encode};
 use extension_contract::{Fallible, Grant, Price};
 use serde_json::Value;
@@ -63,7 +62,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         rank: rank.unwrap_or_else(by_price),
         requires_plan: decl.requires_plan(),
         condition: buy.and_then(Buy::required).map(str::to_owned),
-        conditions: gather(conditional),
+        conditions: conditional.into_iter().collect(),
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),

@@ -8,7 +8,6 @@ use super::mistakes::Mistakes;
 use super::rate::Rates;
 use super::span::Span;
 use super::words::{escaped, one_of};
-use crate::model::gather::sort_by;
 use extension_contract::FieldErrorCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,7 +38,7 @@ impl UsageSource {
     pub(crate) fn attributes<'m>(&self, meters: &'m Meters) -> Vec<&'m str> {
         let decls = self.meters.values().filter_map(|name| meters.get(name));
         let mut attributes: Vec<&str> = decls.flat_map(|decl| &decl.attributes).map(String::as_str).collect();
-        sort_by(&mut attributes, |one, other| one.cmp(other));
+        attributes.sort();
         attributes.dedup();
         attributes
     }

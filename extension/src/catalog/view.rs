@@ -8,7 +8,6 @@ use super::price::{Mode, prices_of};
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode};
@@ -169,7 +168,7 @@ impl<'h> Catalog<'h> {
             None => CatalogQuery::All,
         };
         let mut found: BTreeMap<String, Rc<Product>> =
-            gather(self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))));
+            self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))).collect();
         // Apply the writes of this decision.
         for (id, row) in &*self.products.borrow() {
             match row {
@@ -211,7 +210,7 @@ impl<'h> Catalog<'h> {
     pub fn decide_by(&self, settings: Settings, types: Vec<TypeDecl>) {
         *self.settings.borrow_mut() = Some(Rc::new(settings));
         let types: Vec<Rc<TypeDecl>> = types.into_iter().map(Rc::new).collect();
-        *self.types.borrow_mut() = gather(types.iter().map(|decl| (decl.name.clone(), Some(decl.clone()))));
+        *self.types.borrow_mut() = types.iter().map(|decl| (decl.name.clone(), Some(decl.clone()))).collect();
         *self.all_types.borrow_mut() = Some(Rc::new(types));
     }
 

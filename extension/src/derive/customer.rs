@@ -1,7 +1,6 @@
 //! Finds the account's customer at Stripe.
 
 use crate::desk::Desk;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::CUSTOMER_CLAIMS;
 use crate::model::records::customer::Customer;
@@ -12,7 +11,7 @@ use std::collections::BTreeSet;
 /// subscription which has not ended, or else the first by id.
 pub(crate) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     let living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
-    let paying: BTreeSet<String> = gather(living.map(|(_, row)| row.customer_id.clone()));
+    let paying: BTreeSet<String> = living.map(|(_, row)| row.customer_id.clone()).collect();
     let mut first = None;
     for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
         let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };

@@ -13,7 +13,6 @@ use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
 use crate::desk::Desk;
-use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use extension_contract::{Account, BillingInterval, FieldErrorCode, Product, Refusal};
@@ -205,7 +204,7 @@ impl SelectedOffer {
             Account::User(id) | Account::Organization(id) => id.as_str(),
             Account::Platform => "",
         };
-        let account = gather::<Object, _>([("id".to_owned(), json!(id))]);
+        let account = [("id".to_owned(), json!(id))].into_iter().collect::<Object>();
         let scope = Scope::default().object("product", &self.fields).object("account", &account);
         self.filled(scope.fill_object(&self.buy.metadata))
     }

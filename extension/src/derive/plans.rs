@@ -4,7 +4,6 @@ use super::subscriptions::{KnownPrices, SubscriptionFacts};
 use crate::catalog::amount::{self, times};
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
-use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::ids::{PriceId, ProductId, SubscriptionId};
 use crate::model::records::subscription::Observation;
@@ -194,7 +193,7 @@ fn families(subscriptions: &[SubscriptionFacts], known: &KnownPrices) -> Vec<Str
         return Vec::new();
     }
     let mut out: Vec<String> = known.values().filter_map(|price| price.family.clone()).collect();
-    sort_by(&mut out, Ord::cmp);
+    out.sort();
     out.dedup();
     out
 }

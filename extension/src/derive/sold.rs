@@ -2,7 +2,6 @@
 
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::desk::Desk;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;
 use crate::model::records::purchase::{PurchaseRow, Sold};
@@ -16,7 +15,7 @@ pub(crate) fn terms_of(price: &CatalogPrice) -> Ruled<Sold> {
         price: price.id.clone(),
         product_type: price.product_type.clone(),
         family: price.family.clone(),
-        grants: gather(price.grants.iter().map(|grant| (grant.key.clone(), grant.amount))),
+        grants: price.grants.iter().map(|grant| (grant.key.clone(), grant.amount)).collect(),
         terms: encode(&terms)?,
     })
 }
@@ -36,7 +35,7 @@ pub(crate) fn prices(desk: &Desk<'_>, purchase: &PurchaseRow) -> Ruled<Vec<(Rc<C
                 amount: item.unit_price.clone(),
                 interval: None,
                 active: true,
-                grants: gather(sold.grants.iter().map(|(key, amount)| Grant { key: key.clone(), amount: *amount })),
+                grants: sold.grants.iter().map(|(key, amount)| Grant { key: key.clone(), amount: *amount }).collect(),
                 terms: sold.terms.clone(),
             }))),
             None => desk.catalog.price(&id.as_str().into())?,

@@ -8,7 +8,6 @@ pub(crate) use crate::catalog::amount::UNLIMITED;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::desk::Desk;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::records::closed::Closed;
 use crate::model::records::purchase::PurchaseRow;
@@ -253,7 +252,7 @@ fn items(
         paid.try_for_each(|(price, _)| offer(price, holder()))?;
     }
     bought.iter().try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
-    Ok(gather(best.into_iter().map(|(item, (_, holder))| (item, holder))))
+    Ok(best.into_iter().map(|(item, (_, holder))| (item, holder)).collect())
 }
 
 fn add_grants(allowed: &mut BTreeMap<String, Allowance>, grants: &[Grant], quantity: i64, source: &str) {

@@ -5,7 +5,6 @@ use crate::catalog::span::Delay;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
 use crate::model::account::Account;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::{PriceId, SubscriptionId};
 use crate::model::records::invoice::{BEGINNING, CHANGE, RENEWAL};
@@ -275,7 +274,7 @@ fn known_prices(
         ids.extend(billing.paid.keys());
     }
     let prices = catalog.prices(ids.iter().copied())?;
-    Ok(gather(prices.into_iter().flatten().map(|price| (price.id.clone(), price))))
+    Ok(prices.into_iter().flatten().map(|price| (price.id.clone(), price)).collect())
 }
 
 /// Returns the facts about each subscription that can still grant something, and the known prices of these

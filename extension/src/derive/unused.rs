@@ -2,7 +2,6 @@
 //! periods. List prices take no part: a discounted year is worth what was paid for it.
 
 use crate::desk::Desk;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::{InvoiceId, SubscriptionId};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
@@ -73,9 +72,11 @@ pub(crate) fn within(
             *sum = sum.saturating_add(left);
         }
     }
-    Ok(gather(
-        out.into_iter().filter(|(_, left)| *left > 0).map(|(currency, amount_minor)| Money { amount_minor, currency }),
-    ))
+    Ok(out
+        .into_iter()
+        .filter(|(_, left)| *left > 0)
+        .map(|(currency, amount_minor)| Money { amount_minor, currency })
+        .collect())
 }
 
 /// Returns whether an invoice was paid within a period, and for time in it.

@@ -6,7 +6,6 @@ use crate::catalog::schema::{Field, TypeDecl};
 use crate::catalog::settings::Settings;
 use crate::catalog::template::Scope;
 use crate::model::account::Account;
-use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
@@ -302,7 +301,7 @@ pub(crate) fn status_in(metadata: &Object) -> Option<InstanceStatus> {
 pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i64> {
     let scope = Scope::default().object("instance", metadata);
     let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(&scope)?));
-    gather(decl.consumes.iter().filter_map(of))
+    decl.consumes.iter().filter_map(of).collect()
 }
 
 /// Returns the consumption of a product that add-ons cover, by entitlement and source.
@@ -311,7 +310,7 @@ fn covered(decl: &TypeDecl, metadata: &Object, consumed: &BTreeMap<String, i64>)
         let (key, source) = (field.source_of.as_ref()?, metadata.get(&field.name)?.as_str()?);
         Some((covered_key(key, source), *consumed.get(key)?))
     };
-    gather(decl.fields.iter().filter_map(of))
+    decl.fields.iter().filter_map(of).collect()
 }
 
 /// Returns the key of the summary for the consumption of an entitlement that a source covers.

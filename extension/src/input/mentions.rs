@@ -1,7 +1,6 @@
 //! Extracts the ids from a Stripe object: the claim keys that lead to its account, and the rows that it is about.
 
 use super::stripe::{self, Metadata, id_of};
-use crate::model::gather::sort_by;
 use crate::model::keys::ClaimKey;
 use crate::model::records::dispute::Dispute;
 use crate::model::records::invoice::Invoice;
@@ -251,7 +250,7 @@ impl Mentions<'_> {
         let payments = self.payment_intents.iter().chain(&self.charges);
         out.extend(payments.take(extension_contract::REFERENCES_MAX / 2).map(|id| to_record(Payment::COLLECTION, id)));
         let mut prices = self.prices.clone();
-        sort_by(&mut prices, Ord::cmp);
+        prices.sort();
         prices.dedup();
         let prices = prices.into_iter().take(PRICES_MAX);
         out.extend(prices.map(|id| Reference::Catalog(CatalogKey::Price(id.to_owned()))));

@@ -3,7 +3,6 @@
 //! The host looks up the claim keys. Metadata counts only if no key is claimed.
 
 use super::mentions::Mentions;
-use crate::model::gather::gather;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
 use extension_contract::*;
@@ -25,7 +24,7 @@ pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
         Account::User(id) => ("user_id", id),
         Account::Organization(id) => ("organization_id", id),
     };
-    Some(gather([(key.to_owned(), Value::from(id.as_str()))]))
+    Some([(key.to_owned(), Value::from(id.as_str()))].into_iter().collect())
 }
 
 /// Returns the placement of an event about a connected account: by that account's claim, independent of the object.

@@ -3,7 +3,6 @@
 
 use crate::derive::sold;
 use crate::desk::Desk;
-use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CREDITS, REVENUE, book};
@@ -66,7 +65,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
     let mut lots: Vec<(String, Lot)> =
         desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
-    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let before = lots.clone();
     let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
     let mut open = sum(&lots, |lot| lot.owed_micros) - sum(&lots, |lot| lot.repaid_micros);

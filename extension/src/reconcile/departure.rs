@@ -7,7 +7,6 @@ use crate::derive::subscriptions::SubscriptionFacts;
 use crate::derive::unused;
 use crate::desk::Desk;
 use crate::model::effect::{cancel_now, request};
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::mail_kinds;
@@ -141,7 +140,7 @@ fn refund_rest(
 /// Gives back the rest of the periods of add-ons that have ended with their plan.
 fn refund_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let has_news = !desk.account.touched::<Invoice>().is_empty();
-    let changed: BTreeSet<String> = gather(desk.account.touched::<SubscriptionRow>());
+    let changed: BTreeSet<String> = desk.account.touched::<SubscriptionRow>().into_iter().collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         let billing = desk.account.get_here::<BillingHistory>(&facts.id)?;
         let ends_with_plan = billing.filter(|billing| !billing.refused).and_then(|billing| billing.ends_with_plan);

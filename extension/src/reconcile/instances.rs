@@ -11,7 +11,6 @@ use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::effect::timer;
-use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::instance::InstanceRecord;
@@ -35,7 +34,7 @@ pub(super) fn reconcile(
     if first.count == 0 || desk.catalog.setting(ENABLED)? == Some(ConfigValue::Boolean(false)) {
         return Ok(());
     }
-    let mut named: BTreeSet<String> = gather(desk.account.all::<InstanceRecord>()?.into_iter().map(|(id, _)| id));
+    let mut named: BTreeSet<String> = desk.account.all::<InstanceRecord>()?.into_iter().map(|(id, _)| id).collect();
     loop {
         let mut of_pass = DesiredSchedule::default();
         let room = room(desk, standing, &mut of_pass)?;
@@ -111,7 +110,7 @@ fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
             keys.extend(named.chain(resource.setting().map(str::to_owned)).map(CatalogKey::Setting));
         }
     }
-    sort_by(&mut keys, Ord::cmp);
+    keys.sort();
     keys.dedup();
     desk.catalog.load(&keys)
 }

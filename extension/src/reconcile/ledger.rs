@@ -3,7 +3,6 @@
 use crate::catalog::built_in_facts;
 use crate::desk::Desk;
 use crate::desk::react::publish;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::InvoiceId;
 use crate::model::keys::FactKey;
@@ -25,7 +24,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Session>() {
         session(desk, &id)?;
     }
-    let mut invoices: BTreeSet<InvoiceId> = gather(desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from));
+    let mut invoices: BTreeSet<InvoiceId> =
+        desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from).collect();
     for id in desk.account.touched::<Payment>() {
         refunds(desk, &id)?;
         invoices.extend(booked_by_session(desk, &id)?);
@@ -34,7 +34,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         invoice(desk, &id)?;
     }
     tax_of_refunds(desk)?;
-    let mut disputes: BTreeSet<String> = gather(desk.account.touched::<Dispute>());
+    let mut disputes: BTreeSet<String> = desk.account.touched::<Dispute>().into_iter().collect();
     for id in desk.account.touched::<Payment>() {
         let payment = desk.account.get::<Payment>(&id)?;
         disputes.extend(payment.iter().flat_map(|payment| payment.disputes.keys().cloned()));

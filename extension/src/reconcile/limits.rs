@@ -3,7 +3,6 @@
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::{AccountStanding, UNLIMITED};
 use crate::desk::Desk;
-use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mail_kinds;
@@ -56,9 +55,7 @@ fn is_relevant(desk: &Desk<'_>, standing: &AccountStanding, summary: &Summary) -
 /// latest choice before earlier choices, then the oldest instances.
 fn beyond(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
-    sort_by(&mut rows, |(a_id, a), (b_id, b)| {
-        b.kept_at.cmp(&a.kept_at).then((a.made_at, a_id).cmp(&(b.made_at, b_id)))
-    });
+    rows.sort_by(|(a_id, a), (b_id, b)| b.kept_at.cmp(&a.kept_at).then((a.made_at, a_id).cmp(&(b.made_at, b_id))));
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
     rows.retain(|(_, record)| {
         let mut fits = true;

@@ -3,7 +3,6 @@
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
 use crate::model::effect::request;
-use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::ids::ProductId;
 use crate::model::keys::EffectKey;
@@ -50,7 +49,7 @@ fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<Produc
             out.extend(purchase.values.items.iter().map(|item| ProductId::from(item.product_id.as_str())));
         }
     }
-    sort_by(&mut out, Ord::cmp);
+    out.sort();
     out.dedup();
     Ok(out)
 }
@@ -60,7 +59,7 @@ fn statuses(standing: &AccountStanding, told: &Member) -> Vec<SubscriptionStatus
     if out.is_empty() && !told.statuses.is_empty() {
         out.push(SubscriptionStatus::Canceled);
     }
-    sort_by(&mut out, Ord::cmp);
+    out.sort();
     out.dedup();
     out
 }

@@ -5,7 +5,6 @@ use super::ledger;
 use super::schedule::{DesiredSchedule, mail_unless_explained};
 use crate::desk::Desk;
 use crate::model::effect::{cancel_now, request};
-use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::ids::SubscriptionId;
 use crate::model::keys::{EffectKey, FactKey};
@@ -47,7 +46,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let paid = payments.iter().map(|payment| payment.purchase.clone());
     let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
     let purchases: BTreeSet<String> =
-        gather(here.chain(sessions.keys().cloned()).chain(paid).chain(unpaid.iter().cloned()));
+        here.chain(sessions.keys().cloned()).chain(paid).chain(unpaid.iter().cloned()).collect();
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
         reconcile_one(desk, &id, &sessions, &payments, unpaid.contains(&id))?;
@@ -297,7 +296,7 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
     if all.iter().any(is_shown) {
         all.retain(|session| session.status != SessionStatus::Paid || is_shown(session));
     }
-    sort_by(&mut all, |a: &Candidate, b| {
+    all.sort_by(|a: &Candidate, b| {
         let order = |session: &Candidate| (session.completed_at.or(session.paid_at), session.id.clone());
         b.status.cmp(&a.status).then_with(|| order(a).cmp(&order(b)))
     });

@@ -10,7 +10,6 @@ use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::model::correlation::Correlation;
 use crate::model::effect::{cancel_now, request};
-use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::ids::{InvoiceId, PriceId, ProductId, SubscriptionId};
 use crate::model::json::short_hash;
@@ -363,8 +362,8 @@ fn older<'s>(standing: &'s AccountStanding, begun: &SubscriptionFacts) -> Vec<&'
     let by_beginning =
         |a: &SubscriptionFacts, b: &SubscriptionFacts| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id));
     let all = standing.subscriptions.iter();
-    let mut older: Vec<&SubscriptionFacts> = gather(all.filter(|facts| by_beginning(facts, begun).is_lt()));
-    sort_by(&mut older, |a: &&SubscriptionFacts, b| by_beginning(a, b));
+    let mut older: Vec<&SubscriptionFacts> = all.filter(|facts| by_beginning(facts, begun).is_lt()).collect();
+    older.sort_by(|a: &&SubscriptionFacts, b| by_beginning(a, b));
     older
 }
 
@@ -461,7 +460,7 @@ fn paid_invoices(desk: &mut Desk<'_>, subscription: &SubscriptionId) -> Ruled<Ve
     let is_meant = |invoice: &Invoice| {
         invoice.subscription.as_ref() == Some(subscription) && invoice.reason != BY_HAND && invoice.is_paid_at_stripe()
     };
-    Ok(gather(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id.into())))
+    Ok(desk.account.all_where(is_meant)?.into_iter().map(|(id, _)| id.into()).collect())
 }
 
 fn refund_invoice(desk: &mut Desk<'_>, invoice: &InvoiceId) -> Ruled<()> {

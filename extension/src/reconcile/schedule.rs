@@ -6,7 +6,6 @@
 use crate::desk::Desk;
 use crate::model::account::Account;
 use crate::model::effect::timer;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::mail_kinds::Mail;
@@ -102,7 +101,7 @@ pub(super) fn apply(
 ) -> Ruled<()> {
     let timers: BTreeMap<String, Timestamp> =
         desired.timers.iter().map(|(key, (due, _))| (key.clone(), *due)).collect();
-    let mails: BTreeMap<String, Timestamp> = gather(desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)));
+    let mails: BTreeMap<String, Timestamp> = desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)).collect();
     let gone = |before: &BTreeMap<String, Timestamp>, after: &BTreeMap<String, Timestamp>| -> Vec<String> {
         let gone = before.iter().filter(|(key, due)| **due > now && after.get(*key) != Some(due));
         gone.map(|(key, _)| key.clone()).collect()

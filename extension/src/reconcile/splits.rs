@@ -7,7 +7,6 @@ use crate::catalog::terms::CatalogPrice;
 use crate::derive::sold;
 use crate::desk::Desk;
 use crate::model::effect::request;
-use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::ids::{InvoiceId, PriceId, ProductId, SubscriptionId};
 use crate::model::keys::{EffectKey, FactKey};
@@ -31,7 +30,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
     }
-    let mut invoices: BTreeSet<InvoiceId> = gather(desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from));
+    let mut invoices: BTreeSet<InvoiceId> =
+        desk.account.touched::<Invoice>().into_iter().map(InvoiceId::from).collect();
     let mut back: BTreeMap<InvoiceId, BTreeMap<String, i64>> = BTreeMap::new();
     for id in desk.account.touched::<Payment>() {
         let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
@@ -55,7 +55,7 @@ fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<InvoiceId>> {
     let mut changed: BTreeSet<SubscriptionId> = BTreeSet::new();
     for id in desk.account.touched::<SubscriptionRow>() {
         let Some(row) = desk.account.get::<SubscriptionRow>(&id)? else { continue };
-        let named: BTreeSet<&PriceId> = gather(row.named());
+        let named: BTreeSet<&PriceId> = row.named().collect();
         for price in desk.catalog.prices(named.iter().copied())?.into_iter().flatten() {
             if price.terms()?.has_changed_split() {
                 changed.insert(id.as_str().into());
@@ -67,7 +67,7 @@ fn of_changed_splits(desk: &mut Desk<'_>) -> Ruled<BTreeSet<InvoiceId>> {
     }
     desk.account.load_whole(Invoice::COLLECTION)?;
     let is_of = |invoice: &Invoice| invoice.subscription.as_ref().is_some_and(|id| changed.contains(id));
-    Ok(gather(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id.into())))
+    Ok(desk.account.all_where(is_of)?.into_iter().map(|(id, _)| id.into()).collect())
 }
 
 /// Books and sends the changed shares of sales.

@@ -8,7 +8,6 @@ use crate::derive::customer::customer;
 use crate::desk::Desk;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::{EffectKey, TimerKey};
@@ -80,7 +79,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
         .0
         .iter()
         .map(|used| {
-            let attributes: Object = gather(used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))));
+            let attributes: Object = used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             json!({"meter": used.meter, "attributes": attributes, "quantity": used.quantity,
                 "cost_micros": used.cost_micros})
         })

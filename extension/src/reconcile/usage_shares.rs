@@ -6,7 +6,6 @@ use crate::catalog::account_name::text_of;
 use crate::catalog::split::Share;
 use crate::derive::unused::back_by_invoice;
 use crate::desk::Desk;
-use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::money::{micros_per_minor, part_of};
@@ -29,7 +28,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         month.is_owed() || month.invoice.as_ref().is_some_and(|invoice| back.contains_key(invoice))
     });
     let concerned = concerned.map(|(id, _)| id).chain(unpaid.keys().cloned());
-    let months: BTreeSet<String> = gather(concerned.chain(desk.account.touched::<UsageMonth>()));
+    let months: BTreeSet<String> = concerned.chain(desk.account.touched::<UsageMonth>()).collect();
     for id in months {
         let Some(mut month) = desk.account.row::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
         let status = match month.invoice.as_ref().filter(|_| month.is_owed()) {
@@ -52,9 +51,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 /// Returns the usage of each month, in millionths, whose credits were taken back after they were spent, and that no other credits
 /// have paid yet: those of the oldest lots are paid first. A month of a lot that this event changed is there in any case.
 fn unpaid_by_credits(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
-    let touched: BTreeSet<String> = gather(desk.account.touched::<Lot>());
+    let touched: BTreeSet<String> = desk.account.touched::<Lot>().into_iter().collect();
     let mut lots = desk.account.all::<Lot>()?;
-    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let mut repaid = lots.iter().fold(0i64, |sum, (_, lot)| sum.saturating_add(lot.repaid_micros));
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (_, lot) in lots.iter().filter(|(id, lot)| lot.owed_micros > 0 || touched.contains(id)) {

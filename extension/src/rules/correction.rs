@@ -11,7 +11,6 @@ use crate::catalog::rate::Rate;
 use crate::derive::period::period_of;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
-use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::money::part_of;
@@ -140,7 +139,7 @@ fn take_off(uses: &mut Uses, less: &Use) {
 fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
     desk.account.load_whole(Lot::COLLECTION)?;
     let mut lots = desk.account.all::<Lot>()?;
-    sort_by(&mut lots, |(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
     let mut open = micros;
     for (id, lot) in lots {
         let back = open.clamp(0, lot.spent_in.get(month).copied().unwrap_or(0));

@@ -3,7 +3,6 @@
 
 use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::ClaimKey;
 use crate::model::mail_kinds;
@@ -33,10 +32,12 @@ fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
 /// Reads the fees from the balance transactions. A fee can have another currency than the disputed amount.
 fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, i64>> {
     let movements = object.balance_transactions.iter().flatten().filter(|movement| movement.fee != 0);
-    gather(movements.map(|movement| {
-        let currency = movement.currency.as_deref().unwrap_or(&object.currency);
-        (movement.id.to_string(), gather([(currency.to_owned(), movement.fee)]))
-    }))
+    movements
+        .map(|movement| {
+            let currency = movement.currency.as_deref().unwrap_or(&object.currency);
+            (movement.id.to_string(), [(currency.to_owned(), movement.fee)].into_iter().collect())
+        })
+        .collect()
 }
 
 /// Merges the dispute into its payment.
@@ -44,8 +45,8 @@ fn merge_into_payment(desk: &mut Desk<'_>, payment: &str, id: &str, snapshot: &D
     let known = desk.account.row::<Payment>(payment)?;
     let mut record = known.clone().unwrap_or_default();
     let change = Payment {
-        disputes: gather([(id.to_owned(), (snapshot.status, snapshot.amount_minor))]),
-        disputed_at: gather([(id.to_owned(), desk.payment_time)]),
+        disputes: [(id.to_owned(), (snapshot.status, snapshot.amount_minor))].into_iter().collect(),
+        disputed_at: [(id.to_owned(), desk.payment_time)].into_iter().collect(),
         ..Payment::default()
     };
     merge_payment::merge(&mut record, &change);

@@ -8,7 +8,6 @@ use crate::catalog::names::LOOK_UP_PAYMENTS;
 use crate::desk::Desk;
 use crate::desk::react::publish;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::{gather, sort_by};
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::{InvoiceId, PriceId, SubscriptionId};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
@@ -213,7 +212,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         credit: line.is_credit(),
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
-    sort_by(&mut lines, Ord::cmp);
+    lines.sort();
     // Prorations pay for the rest of a period; only whole periods say what a renewal pays for.
     let whole = object.lines.data.iter().filter(|line| !line.is_proration()).filter_map(stripe::Line::period);
     let period_start = stripe::time(whole.map(|(start, _)| start).max(), "/data/object/lines/data/0/period/start")?;
@@ -291,13 +290,13 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice
     }
     if invoice.status == InvoiceStatus::Paid {
         let paid_at = invoice.paid_at.unwrap_or(invoice.at);
-        let quantities: BTreeSet<u32> = gather(invoice.charges().filter_map(|line| line.quantity));
+        let quantities: BTreeSet<u32> = invoice.charges().filter_map(|line| line.quantity).collect();
         let is_whole = invoice.began_subscription() || invoice.reason == RENEWAL;
         let period = invoice.period_start.filter(|_| is_whole);
         let counted = Counted { prices: open(None).prices, quantities, at: period.unwrap_or(invoice.first_at) };
         let credits = || invoice.lines.iter().filter(|line| line.amount_minor < 0);
         if invoice.is_change() && invoice.total_minor <= 0 && credits().next().is_some() {
-            let credited = gather(credits().filter_map(|line| line.price.clone()));
+            let credited = credits().filter_map(|line| line.price.clone()).collect();
             billing.credit(id, ByCredit { change: counted, paid_at, credited });
         } else {
             if let Some(start) = period {

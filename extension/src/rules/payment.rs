@@ -8,7 +8,6 @@
 use crate::actions::retrieve::retrieve;
 use crate::desk::Desk;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::ids::InvoiceId;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
@@ -53,7 +52,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<
         return Err(Refusal::Malformed("/data/object/payment_intent".to_owned()).into());
     };
     let refund = read_refund(object, "/data/object/amount")?;
-    let snapshot = Payment { refunds: gather([refund]), ..Payment::default() };
+    let snapshot = Payment { refunds: [refund].into_iter().collect(), ..Payment::default() };
     let keys = Keys { intent: id_of(&object.payment_intent), charge: id_of(&object.charge), customer: None };
     apply(desk, id, &snapshot, keys, FactKey::Refund(&object.id).to_string())
 }

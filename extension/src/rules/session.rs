@@ -7,7 +7,6 @@ use crate::derive::sold::terms_of;
 use crate::desk::Desk;
 use crate::input::newcomer::account_of;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, encode};
@@ -233,7 +232,7 @@ fn written_on(desk: &Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Option<Str
         return Ok(None);
     }
     let written = object.metadata.iter().flat_map(|metadata| &metadata.others).take(WRITTEN_MAX);
-    let mut out: Object = gather(written.map(|(key, value)| (key.to_string(), json!(value))));
+    let mut out: Object = written.map(|(key, value)| (key.to_string(), json!(value))).collect();
     if let Some(email) = object.email() {
         out.insert("email".to_owned(), json!(email));
     }

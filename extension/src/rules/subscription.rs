@@ -9,7 +9,6 @@ use crate::catalog::terms::CatalogPrice;
 use crate::desk::Desk;
 use crate::desk::react::publish;
 use crate::input::stripe::{self, id_of};
-use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::PriceId;
 use crate::model::keys::{ClaimKey, FactKey};
@@ -281,7 +280,7 @@ fn read_items(
             period_end: end.unwrap_or(0),
         });
     }
-    sort_by(&mut out, |a: &SubscriptionItem, b| a.id.cmp(&b.id));
+    out.sort_by(|a: &SubscriptionItem, b| a.id.cmp(&b.id));
     Ok(out)
 }
 

@@ -13,7 +13,6 @@ use crate::catalog::words::ID_BYTES;
 use crate::derive::standing::{UNLIMITED, standing};
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
-use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::records::instance::ArchiveMode;
@@ -93,7 +92,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     }
     // The whole batch is checked before any measurement is recorded.
     let logged = checked.iter().filter(|(subject, _)| matches!(subject, Subject::Paid(rate, _) if rate.log));
-    let rows: Vec<String> = gather(logged.map(|(_, usage)| UsageRequest::id_of(usage.at, &usage.id)));
+    let rows: Vec<String> = logged.map(|(_, usage)| UsageRequest::id_of(usage.at, &usage.id)).collect();
     if !rows.is_empty() {
         desk.account.load::<UsageRequest>(&rows)?;
     }

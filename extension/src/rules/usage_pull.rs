@@ -7,7 +7,6 @@ use crate::catalog::usage_source::UsageSource;
 use crate::catalog::words::ID_BYTES;
 use crate::desk::Desk;
 use crate::model::correlation::Correlation;
-use crate::model::gather::gather;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};
 use crate::model::json::encode;
 use crate::model::mail_kinds;
@@ -144,10 +143,10 @@ fn measurements(source: &UsageSource, log: PageOfLog) -> Option<(Vec<Vec<Usage>>
 /// Counts the measurements that are new, have a price and can still be billed.
 fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
     let mut counted = Counted::default();
-    let all: Vec<&Usage> = gather(requests.iter().flatten());
-    let facts: Vec<String> = gather(all.iter().map(|usage| fact_of(usage)));
+    let all: Vec<&Usage> = requests.iter().flatten().collect();
+    let facts: Vec<String> = all.iter().map(|usage| fact_of(usage)).collect();
     let is_new = desk.account.unknown_of(&facts)?;
-    let rows: Vec<String> = gather(is_new.iter().map(|place| UsageRequest::id_of(all[*place].at, &all[*place].id)));
+    let rows: Vec<String> = is_new.iter().map(|place| UsageRequest::id_of(all[*place].at, &all[*place].id)).collect();
     desk.account.load::<UsageRequest>(&rows)?;
     let settings = desk.catalog.settings()?;
     let window = Window::at(desk.now);

@@ -5,7 +5,6 @@ use super::type_decl::TypeDecl;
 use crate::catalog::account_name::account_of;
 use crate::catalog::amount::UNLIMITED;
 use crate::catalog::words::{escaped, one_of};
-use crate::model::gather::gather;
 use extension_contract::{ActorKind, Expected, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 
@@ -101,7 +100,7 @@ pub(crate) fn check_told(
 ) -> Result<Metadata, Refusal> {
     check_fields(name, fields, false, by, None, values).map_err(|errors| {
         let moved = |error: FieldError| FieldError { path: error.path.replacen("/metadata", path, 1), ..error };
-        Refusal::Invalid(gather(errors.into_iter().map(moved)))
+        Refusal::Invalid(errors.into_iter().map(moved).collect())
     })
 }
 

@@ -3,7 +3,6 @@
 
 use super::field::{Field, FieldType, Format, SetBy};
 use super::type_decl::TypeDecl;
-use crate::model::gather::gather;
 use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
@@ -60,7 +59,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
     let mut out = vec![
         Field {
             options: InstanceStatus::ALL.map(|status| status.name().to_owned()).to_vec(),
-            aliases: gather(older.map(|(old, new)| (old.to_owned(), new.to_owned()))),
+            aliases: older.map(|(old, new)| (old.to_owned(), new.to_owned())).into_iter().collect(),
             ..service("status", FieldType::Enum)
         },
         service("resources", FieldType::Object),

@@ -6,7 +6,6 @@
 //! to (4) form a set, whose order by rule (5) is clear or unclear.
 
 use super::News;
-use crate::model::gather::sort_by;
 use crate::model::ids::PriceId;
 use crate::model::records::subscription::{
     Observation, Previous, State, StateSnapshot, SubscriptionRow, is_final, is_served,
@@ -119,7 +118,7 @@ pub(crate) fn merge(record: &mut SubscriptionRow, snapshot: SubscriptionSnapshot
 fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
     let mut prices: Vec<(PriceId, u32)> =
         snapshot.state.items.iter().map(|item| (item.price_id.as_str().into(), item.quantity)).collect();
-    sort_by(&mut prices, Ord::cmp);
+    prices.sort();
     let status = snapshot.state.status;
     // The previous attributes of other snapshots are states that were known before.
     let before = snapshot.previous.first().filter(|_| snapshot.rank == SnapshotRank::Updated);

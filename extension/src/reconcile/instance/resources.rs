@@ -15,7 +15,6 @@ use crate::desk::Desk;
 use crate::desk::instance::Instance;
 use crate::model::correlation::{Correlation, Verb};
 use crate::model::effect::request;
-use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
@@ -241,7 +240,7 @@ fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
 fn allowed_of(standing: &AccountStanding, with: &Object) -> Object {
     let places = places(with);
     let keys = places.iter().filter_map(|place| place.strip_prefix("allowed."));
-    gather(keys.map(|key| (key.to_owned(), json!(standing.allows(key)))))
+    keys.map(|key| (key.to_owned(), json!(standing.allows(key)))).collect()
 }
 
 /// Requests the next effect to create, change or restore a resource. Returns true if the resource is running as
