@@ -140,6 +140,17 @@ pub enum CatalogKey {
     Setting(String),
 }
 
+impl CatalogKey {
+    /// Returns the key of the row in the catalog; none for a setting, which is not a row.
+    pub fn row_key(&self) -> Option<RowKey> {
+        match self {
+            CatalogKey::Product(id) => Some(RowKey::Product(id.clone())),
+            CatalogKey::Price(id) => Some(RowKey::Price(id.clone())),
+            CatalogKey::Setting(_) => None,
+        }
+    }
+}
+
 /// Formats the key as `kind:id`, as in stored references.
 impl std::fmt::Display for CatalogKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -160,6 +171,17 @@ pub enum CatalogRow {
     Price(Price),
     /// A configuration value.
     Setting(ConfigValue),
+}
+
+impl CatalogRow {
+    /// Returns a row of the account `platform` as a part of the catalog; none for a row that is not part of it.
+    pub fn of(row: Row) -> Option<CatalogRow> {
+        match row {
+            Row::Product(row) => Some(CatalogRow::Product(row)),
+            Row::Price(row) => Some(CatalogRow::Price(row)),
+            Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
+        }
+    }
 }
 
 /// Search condition for the catalog's products.

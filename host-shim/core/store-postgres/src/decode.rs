@@ -1,6 +1,6 @@
 //! Reads columns: accounts, scopes, JSON, and the rows of an account.
 
-use extension_contract::{Account, CatalogRow, Row as Content, RowKey};
+use extension_contract::{Account, CatalogRow};
 use host_store::implementation::json::row_of;
 pub(crate) use host_store::implementation::json::{damaged, from_json as json, stored};
 use host_store::{ClaimRow, Scope, Stored};
@@ -58,19 +58,5 @@ pub(crate) fn claim(row: &Row, column: usize) -> Stored<ClaimRow> {
 
 /// Returns a row of the catalog from its columns; none for a row that is not part of the catalog.
 pub(crate) fn catalog_row(key: &str, body: &str, value: String) -> Stored<Option<CatalogRow>> {
-    Ok(match row_of(key, body, value)? {
-        Content::Product(row) => Some(CatalogRow::Product(row)),
-        Content::Price(row) => Some(CatalogRow::Price(row)),
-        Content::Purchase(_) | Content::Subscription(_) | Content::Record(_) => None,
-    })
-}
-
-/// Returns the key of a row in the catalog; none for a setting, which is not in the store.
-pub(crate) fn catalog_key(key: &extension_contract::CatalogKey) -> Option<RowKey> {
-    use extension_contract::CatalogKey;
-    match key {
-        CatalogKey::Product(id) => Some(RowKey::Product(id.clone())),
-        CatalogKey::Price(id) => Some(RowKey::Price(id.clone())),
-        CatalogKey::Setting(_) => None,
-    }
+    Ok(CatalogRow::of(row_of(key, body, value)?))
 }

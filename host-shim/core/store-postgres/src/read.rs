@@ -321,7 +321,7 @@ impl Read for PostgresStore {
     }
 
     fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
-        let of_rows: Vec<Option<RowKey>> = keys.iter().map(decode::catalog_key).collect();
+        let of_rows: Vec<Option<RowKey>> = keys.iter().map(CatalogKey::row_key).collect();
         let texts: Vec<String> = of_rows.iter().flatten().map(ToString::to_string).collect();
         if texts.is_empty() {
             return Ok(vec![None; keys.len()]);

@@ -12,8 +12,9 @@ use crate::rows::{ClaimRow, EffectRow, InboxRow, Run};
 use crate::scope::Scope;
 use crate::store::{Read, Store};
 use extension_contract::{Reply, Timestamp};
+use pages::page_of;
 
-/// Number of entries that are read at once.
+/// Number of parts that are read at once.
 const PAGE: usize = 500;
 /// Number of parts in one commit.
 const GROUP: u64 = 2_000;
@@ -156,62 +157,13 @@ impl Copying<'_> {
     }
 
     fn all(&mut self, from: &dyn Source) -> Stored<()> {
-        for scope in from.scopes(None)? {
-            self.scope(from, &scope)?;
-        }
-        let mut claims = Vec::new();
-        from.claims_each(None, &mut |key, row| claims.push(Part::Claim(key.to_owned(), row.clone())))?;
-        claims.iter().try_for_each(|claim| self.put(claim))?;
-        let mut after = 0;
-        loop {
-            let rows = from.inbox_after(None, after, PAGE)?;
-            let Some(last) = rows.last() else { break };
-            after = last.seq;
-            for row in rows {
-                let (runs, waits_for) = (from.runs(row.seq)?, from.waits(row.seq)?);
-                self.put(&Part::Event { row, runs, waits_for })?;
-            }
+        let scopes = from.scopes(None)?;
+        let mut cursor = Cursor::START;
+        while cursor != Cursor::End {
+            let (parts, next) = page_of(from, &scopes, cursor, PAGE)?;
+            parts.iter().try_for_each(|part| self.put(part))?;
+            cursor = next;
         }
         Ok(())
-    }
-
-    fn scope(&mut self, from: &dyn Source, scope: &Scope) -> Stored<()> {
-        let (revision, data_version) = (from.revision(scope)?, from.newest_data_version(scope)?);
-        self.put(&Part::Scope { scope: scope.clone(), revision, data_version })?;
-        self.pages(
-            |after| from.whole_rows(scope, after, PAGE),
-            |row| (row.write.key.to_string(), Part::Row(scope.clone(), row)),
-        )?;
-        self.pages(
-            |after| from.facts(scope, after, PAGE),
-            |(fact, event_id)| (fact.clone(), Part::Fact { scope: scope.clone(), fact, event_id }),
-        )?;
-        self.pages(
-            |after| from.replies(scope, after, PAGE),
-            |(caller, reply)| (caller.clone(), Part::Reply { scope: scope.clone(), caller, reply }),
-        )?;
-        let mut after = 0;
-        loop {
-            let effects = from.effects_of(scope, after, PAGE)?;
-            let Some(last) = effects.last() else { return Ok(()) };
-            after = last.seq;
-            effects.into_iter().try_for_each(|effect| self.put(&Part::Effect(effect)))?;
-        }
-    }
-
-    /// Copies all pages of a list. `part` returns the key of an entry and its part.
-    fn pages<T>(&mut self, read: impl Fn(&str) -> Stored<Vec<T>>, part: impl Fn(T) -> (String, Part)) -> Stored<()> {
-        let mut after = String::new();
-        loop {
-            let page = read(&after)?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for entry in page {
-                let (key, part) = part(entry);
-                self.put(&part)?;
-                after = key;
-            }
-        }
     }
 }

@@ -501,14 +501,5 @@ impl Lookup for ScopeLookup<'_> {
 }
 
 fn catalog_row(catalog: &AccountRows, key: &CatalogKey) -> Option<CatalogRow> {
-    let key = match key {
-        CatalogKey::Product(id) => RowKey::Product(id.clone()),
-        CatalogKey::Price(id) => RowKey::Price(id.clone()),
-        CatalogKey::Setting(_) => return None,
-    };
-    match &catalog.row(&key)?.stored.row {
-        Row::Product(row) => Some(CatalogRow::Product(row.clone())),
-        Row::Price(row) => Some(CatalogRow::Price(row.clone())),
-        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
-    }
+    CatalogRow::of(catalog.row(&key.row_key()?)?.stored.row.clone())
 }

@@ -188,7 +188,6 @@ impl SqliteStore {
         Ok(Self::of(connection))
     }
 
-    /// Opens an existing file with a connection that only reads.
     /// Opens a reader of a file that another process may write. It changes nothing, so the file must have this program's
     /// schema.
     ///

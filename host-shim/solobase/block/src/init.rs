@@ -8,7 +8,7 @@ use crate::platform::Platform;
 use crate::routes::{own_key, own_secrets, secrets};
 use host_engine::bundle::Bundle;
 use host_store::{Store, StoreError};
-use host_store_solobase::SolobaseStore;
+use host_store_solobase::{Batches, SolobaseStore};
 
 /// Maximum number of attempts beside other calls.
 const ATTEMPTS_MAX: usize = 8;
@@ -103,7 +103,7 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
 
 /// Writes the settings, and loads the catalog if it is another one. While data is imported, the end of the import loads it.
 fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
-    let state = State { batches: store.has_batches(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let state = State { batches: store.batches() == Batches::Yes, version: env!("CARGO_PKG_VERSION").to_owned() };
     let json = |value: Result<String, serde_json::Error>| value.map_err(|error| InitError::Refused(error.to_string()));
     store.begin()?;
     store.set_setting(STATE, &json(serde_json::to_string(&state))?)?;

@@ -130,12 +130,8 @@ impl Group {
         scope: &Scope,
         keys: impl Iterator<Item = &'k CatalogKey>,
     ) -> Stored<(u64, Vec<Option<Record>>)> {
-        let id = |key: &CatalogKey| match key {
-            CatalogKey::Product(id) => row_id(scope, &RowKey::Product(id.clone())),
-            CatalogKey::Price(id) => row_id(scope, &RowKey::Price(id.clone())),
-            // No row has this id: settings are not in the store.
-            CatalogKey::Setting(_) => String::new(),
-        };
+        // No row has the empty id: settings are not in the store.
+        let id = |key: &CatalogKey| key.row_key().map_or_else(String::new, |key| row_id(scope, &key));
         let ids: Vec<String> = std::iter::once(crate::rows::account_id(scope)).chain(keys.map(id)).collect();
         let mut rows = self.find_all(&ROWS, &ids)?;
         let revision = rows.remove(0).map_or(Ok(0), |row| row.number("written"))?;

@@ -75,17 +75,13 @@ pub(crate) fn references(row: &Record) -> Stored<Vec<Reference>> {
 pub(crate) fn product(row: &Record) -> Stored<Product> {
     match read(row)?.row {
         Row::Product(product) => Ok(product),
-        other => Err(damaged(format!("`{}` is no product", other.id()))),
+        other => Err(damaged(format!("`{}` is not a product", other.id()))),
     }
 }
 
 /// Reads a row of the catalog; none for a row that is not part of it.
 pub(crate) fn catalog_row(row: &Record) -> Stored<Option<CatalogRow>> {
-    Ok(match read(row)?.row {
-        Row::Product(row) => Some(CatalogRow::Product(row)),
-        Row::Price(row) => Some(CatalogRow::Price(row)),
-        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
-    })
+    Ok(CatalogRow::of(read(row)?.row))
 }
 
 /// Selects the rows of a kind, in the order of their ids.

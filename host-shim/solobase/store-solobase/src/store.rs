@@ -38,11 +38,6 @@ impl SolobaseStore {
         if self.group.has_batches { Batches::Yes } else { Batches::No }
     }
 
-    /// Returns true if the service has batches.
-    pub fn has_batches(&self) -> bool {
-        self.group.has_batches
-    }
-
     /// Applies what a crash has left of the last commit. Each group does so at its beginning; reads outside of groups need it before.
     /// Returns the number of the last commit.
     ///

@@ -2,6 +2,7 @@
 
 use super::{Part, Source};
 use crate::error::{StoreError, Stored};
+use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 
 /// Where the next page begins.
@@ -37,11 +38,21 @@ impl Cursor {
 /// # Errors
 /// Fails if the store fails, or if an account of the cursor does not exist.
 pub fn page(from: &dyn Source, cursor: Cursor, limit: usize) -> Stored<(Vec<Part>, Cursor)> {
-    let (mut parts, mut cursor) = (Vec::new(), cursor);
     let scopes = match cursor {
         Cursor::Claims(_) | Cursor::Events(_) | Cursor::End => Vec::new(),
         _ => from.scopes(None)?,
     };
+    page_of(from, &scopes, cursor, limit)
+}
+
+/// Reads a page as [`page`] does, with the store's accounts.
+pub(super) fn page_of(
+    from: &dyn Source,
+    scopes: &[Scope],
+    cursor: Cursor,
+    limit: usize,
+) -> Stored<(Vec<Part>, Cursor)> {
+    let (mut parts, mut cursor) = (Vec::new(), cursor);
     let scope = |at: usize| {
         let missing = || StoreError::Misuse(format!("the cursor names account {at}, there are {}", scopes.len()));
         scopes.get(at).ok_or_else(missing)

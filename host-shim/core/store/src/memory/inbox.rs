@@ -83,12 +83,12 @@ pub(super) enum InboxUndo {
 }
 
 impl Inbox {
-    /// Returns true if a row has this number.
     /// Returns the state of a row.
     pub(super) fn state(&self, seq: u64) -> Option<&InboxState> {
         self.find(seq).map(|at| &self.progress[at].state)
     }
 
+    /// Returns true if a row has this number.
     pub(super) fn has_row(&self, seq: u64) -> bool {
         self.find(seq).is_some()
     }

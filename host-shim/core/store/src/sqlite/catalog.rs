@@ -1,7 +1,7 @@
 //! A cache of catalog rows: nearly every event reads the same few rows, and they rarely change.
 
 use super::rows;
-use extension_contract::{CatalogKey, CatalogRow, Row, RowKey};
+use extension_contract::{CatalogKey, CatalogRow};
 use rusqlite::{Connection, Error};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -49,14 +49,6 @@ impl CatalogCache {
 }
 
 fn read(connection: &Connection, scope: i64, key: &CatalogKey) -> Result<Option<CatalogRow>, Error> {
-    let key = match key {
-        CatalogKey::Product(id) => RowKey::Product(id.clone()),
-        CatalogKey::Price(id) => RowKey::Price(id.clone()),
-        CatalogKey::Setting(_) => return Ok(None),
-    };
-    Ok(rows::one(connection, scope, &key)?.and_then(|loaded| match loaded.stored.row {
-        Row::Product(row) => Some(CatalogRow::Product(row)),
-        Row::Price(row) => Some(CatalogRow::Price(row)),
-        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
-    }))
+    let Some(key) = key.row_key() else { return Ok(None) };
+    Ok(rows::one(connection, scope, &key)?.and_then(|loaded| CatalogRow::of(loaded.stored.row)))
 }

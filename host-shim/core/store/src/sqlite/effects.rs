@@ -2,6 +2,7 @@
 
 use super::{inbox, scopes, text};
 use crate::changes::{EffectChange, ExpectedEffect, ExpectedGenerations};
+use crate::json::{effect_state, state_number};
 use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TURNS_SEARCHED_MAX};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
@@ -35,15 +36,6 @@ macro_rules! first_of_its_key {
     };
 }
 
-fn state_number(state: EffectState) -> i64 {
-    match state {
-        EffectState::Queued => 0,
-        EffectState::Running => 1,
-        EffectState::Finished => 2,
-        EffectState::Cancelled => 3,
-    }
-}
-
 fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
     let retry = row.get::<_, Option<String>>(13)?.map(|text| delays(&text)).transpose()?;
     Ok(EffectRow {
@@ -62,13 +54,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
             deadline: row.get(12)?,
             retry,
         },
-        state: match row.get(14)? {
-            0_i64 => EffectState::Queued,
-            1 => EffectState::Running,
-            2 => EffectState::Finished,
-            3 => EffectState::Cancelled,
-            other => return Err(text::damaged(14, other)),
-        },
+        state: effect_state(row.get(14)?).map_err(|error| text::damaged(14, error))?,
         attempts: row.get(15)?,
         due_at: row.get(16)?,
         created_at: row.get(17)?,

@@ -2,6 +2,7 @@
 
 use super::{inbox, text};
 use crate::erase::{self, NO_JSON};
+use crate::json::payload_columns;
 use crate::rows::InboxRow;
 use extension_contract::Account;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -39,7 +40,7 @@ fn event(connection: &Connection, row: InboxRow) -> Result<(), Error> {
     erase::payload(&mut payload);
     erase::error(&mut error);
     erase::outcome(&mut outcome);
-    let (_, payload) = inbox::payload_columns(&payload)?;
+    let (_, payload) = payload_columns(&payload).map_err(text::not_written)?;
     // Null would mean that the raw bytes equal the payload.
     connection
         .prepare_cached("UPDATE events SET payload = ?2, raw = x'' WHERE seq = ?1")?

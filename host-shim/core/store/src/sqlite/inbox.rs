@@ -2,50 +2,25 @@
 
 use super::text;
 use crate::changes::{InboxMove, InboxProgress, NewInbox};
-use crate::json;
+use crate::json::{self, Envelope};
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
-use extension_contract::{Actor, Event, Outcome, Payload, PaymentFacts, Timestamp};
+use extension_contract::{Event, Outcome, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-/// The members of an event that no condition of a query needs, stored as JSON in one column.
-#[derive(Serialize, Deserialize)]
-struct Envelope<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    livemode: Option<bool>,
-    attempt: u32,
-    actor: Cow<'a, Actor>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment: Option<Cow<'a, PaymentFacts>>,
-}
-
-const PAYLOAD_PAYMENT: i64 = 0;
-const PAYLOAD_COMMAND: i64 = 1;
-const PAYLOAD_OTHER: i64 = 2;
 
 pub(super) const PENDING: i64 = json::PENDING as i64;
 pub(super) const PARKED: i64 = json::PARKED as i64;
 pub(super) const DEFERRED: i64 = json::DEFERRED as i64;
-const DONE: i64 = json::DONE as i64;
 pub(super) const DEAD: i64 = json::DEAD as i64;
 
 /// Inserts an event; returns its number, or none if the event exists.
 pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) -> Result<Option<u64>, Error> {
     let NewInbox { event, livemode, raw, progress } = new;
-    let envelope = text::to_json(&Envelope {
-        livemode: event.livemode,
-        attempt: event.attempt,
-        actor: Cow::Borrowed(&event.actor),
-        reply_to: event.reply_to.as_deref().map(Cow::Borrowed),
-        payment: event.payment.as_ref().map(Cow::Borrowed),
-    })?;
-    let (payload_kind, payload) = payload_columns(&event.payload)?;
+    let envelope = text::to_json(&Envelope::of(event))?;
+    let (payload_kind, payload) = json::payload_columns(&event.payload).map_err(text::not_written)?;
     let raw = Some(raw.as_slice()).filter(|raw| *raw != &*payload);
     let inserted = connection
         .prepare_cached(
@@ -106,15 +81,6 @@ pub(super) fn insert_whole(
     connection.prepare_cached("UPDATE inbox SET seq = ?2, runs = ?3, erased = ?4 WHERE seq = ?1")?.execute(erased)?;
     connection.prepare_cached("UPDATE waits SET seq = ?2 WHERE seq = ?1")?.execute([inserted, seq])?;
     (1_i64..).zip(runs).try_for_each(|(n, run)| write_run(connection, seq, Some(n), run))
-}
-
-/// Returns the kind and bytes of a payload as columns.
-pub(super) fn payload_columns(payload: &Payload) -> Result<(i64, Cow<'_, [u8]>), Error> {
-    Ok(match payload {
-        Payload::Payment(bytes) => (PAYLOAD_PAYMENT, Cow::Borrowed(bytes)),
-        Payload::Command(json) => (PAYLOAD_COMMAND, Cow::Borrowed(json.as_bytes())),
-        other => (PAYLOAD_OTHER, Cow::Owned(text::to_json(other)?.into_bytes())),
-    })
 }
 
 /// Returns whether an event exists.
@@ -271,12 +237,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
     let payload: Vec<u8> = row.get(9)?;
     let raw: Option<Vec<u8>> = row.get(10)?;
     let raw = raw.unwrap_or_else(|| payload.clone());
-    let utf8 = |bytes| String::from_utf8(bytes).map_err(|error| text::damaged(9, error));
-    let payload = match row.get(8)? {
-        PAYLOAD_PAYMENT => Payload::Payment(payload),
-        PAYLOAD_COMMAND => Payload::Command(utf8(payload)?),
-        _ => serde_json::from_slice(&payload).map_err(|error| text::damaged(9, error))?,
-    };
+    let payload = json::payload_of(row.get(8)?, payload).map_err(|error| text::damaged(9, error))?;
     Ok(InboxRow {
         seq: row.get(0)?,
         event: Event {
@@ -295,14 +256,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
         },
         livemode: row.get(2)?,
         raw,
-        state: match row.get(12)? {
-            PENDING => InboxState::Pending { not_before: row.get(13)?, waits_since: row.get(26)? },
-            PARKED => InboxState::Parked { since: row.get(13)? },
-            DEFERRED => InboxState::Deferred { since: row.get(13)? },
-            DONE => InboxState::Done,
-            DEAD => InboxState::Dead,
-            other => return Err(text::damaged(12, other)),
-        },
+        state: json::state_of(row.get(12)?, row.get(13)?, row.get(26)?).map_err(|error| text::damaged(12, error))?,
         failures: row.get(14)?,
         error: row.get(15)?,
         outcome: outcome(row, 16)?,
