@@ -378,7 +378,7 @@ pub mod solobase {
       pub enum Refusal {
         /// A part of a payload is absent, of a wrong type or there twice: its JSON Pointer.
         Malformed(_rt::String),
-        /// A shape that is not read, for example a thin event where nothing can be fetched.
+        /// A shape that is not read, for example a thin event where nothing can be retrieved.
         WrongShape(_rt::String),
         /// Fields are not valid.
         Invalid(_rt::Vec::<FieldError>),
@@ -1360,7 +1360,7 @@ pub mod solobase {
       pub struct Placement {
         /// Claim keys, strongest first: ids that we made, then the payment source's.
         pub keys: _rt::Vec::<_rt::String>,
-        /// What metadata says, on events of our own account there only; `platform` for what is the catalog's.
+        /// What metadata says, on events of our own account at the payment source only; `platform` for what is the catalog's.
         pub account: Option<Account>,
         /// What tells that it is ours.
         pub mark: Mark,

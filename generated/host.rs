@@ -659,7 +659,7 @@ pub mod solobase {
       pub enum Refusal{
         /// A part of a payload is absent, of a wrong type or there twice: its JSON Pointer.
         #[component(name = "malformed")] Malformed(wasmtime::component::__internal::String),
-        /// A shape that is not read, for example a thin event where nothing can be fetched.
+        /// A shape that is not read, for example a thin event where nothing can be retrieved.
         #[component(name = "wrong-shape")] WrongShape(wasmtime::component::__internal::String),
         /// Fields are not valid.
         #[component(name = "invalid")] Invalid(wasmtime::component::__internal::Vec<FieldError>),
@@ -2014,7 +2014,7 @@ pub mod solobase {
         /// Claim keys, strongest first: ids that we made, then the payment source's.
         #[component(name = "keys")]
         pub keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,
-        /// What metadata says, on events of our own account there only; `platform` for what is the catalog's.
+        /// What metadata says, on events of our own account at the payment source only; `platform` for what is the catalog's.
         #[component(name = "account")]
         pub account: Option<Account>,
         /// What tells that it is ours.

@@ -51,6 +51,6 @@ pub const RETRY_DELAYS_MAX: usize = 20;
 /// `user.registered`.
 pub const FACT_SOURCE: &str = "business";
 /// Prefix of the claims `connected-account:ID`. The host stores every other claim under a key that contains the event's
-/// connected account. The key of these claims does not contain it, so that events of our own account there and of
-/// the connected account find the same claim.
+/// connected account. The key of these claims does not contain it, so that events of our own account at the payment source
+/// and of the connected account find the same claim.
 pub const CONNECTED_ACCOUNT_CLAIMS: &str = "connected-account:";

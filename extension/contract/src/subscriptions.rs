@@ -33,7 +33,7 @@ pub enum SnapshotRank {
     Created,
     /// From an `updated` event.
     Updated,
-    /// Fetched from the payment source.
+    /// Retrieved from the payment source.
     Retrieved,
     /// From a `deleted` event.
     Deleted,

@@ -133,48 +133,20 @@ impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
 }
 
 /// Access to an enum variant written as an object with one member, which has the variant's name and value.
-pub(crate) struct Variant<D>(pub D);
+pub(crate) struct Variant<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
 
-/// A deserializer that can be reborrowed, so that it can read several values in turn.
-pub(crate) trait Reborrow<'a>: Deserializer<'a, Error = Error> {
-    /// The type of the reborrowed deserializer.
-    type Reborrowed<'s>: Deserializer<'a, Error = Error>
-    where
-        Self: 's;
-
-    fn reborrow(&mut self) -> Self::Reborrowed<'_>;
-
-    fn colon(&mut self) -> Result<(), Error>;
-}
-
-impl<'a, 'm> Reborrow<'a> for &mut Reader<'a, 'm> {
-    type Reborrowed<'s>
-        = &'s mut Reader<'a, 'm>
-    where
-        Self: 's;
-
-    fn reborrow(&mut self) -> Self::Reborrowed<'_> {
-        self
-    }
-
-    fn colon(&mut self) -> Result<(), Error> {
-        self.cursor.colon()?;
-        Ok(())
-    }
-}
-
-impl<'a, D: Reborrow<'a>> EnumAccess<'a> for Variant<D> {
+impl<'a> EnumAccess<'a> for Variant<'_, 'a, '_> {
     type Error = Error;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(self.0.reborrow())?;
-        self.0.colon()?;
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(&mut *self.0)?;
+        self.0.cursor.colon()?;
         Ok((variant, self))
     }
 }
 
-impl<'a, D: Reborrow<'a>> VariantAccess<'a> for Variant<D> {
+impl<'a> VariantAccess<'a> for Variant<'_, 'a, '_> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
@@ -195,19 +167,19 @@ impl<'a, D: Reborrow<'a>> VariantAccess<'a> for Variant<D> {
 }
 
 /// Access to an enum variant written as a string: the variant's name, without a value.
-pub(crate) struct VariantName<D>(pub D);
+pub(crate) struct VariantName<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
 
-impl<'a, D: Reborrow<'a>> EnumAccess<'a> for VariantName<D> {
+impl<'a> EnumAccess<'a> for VariantName<'_, 'a, '_> {
     type Error = Error;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(self.0.reborrow())?;
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(&mut *self.0)?;
         Ok((variant, self))
     }
 }
 
-impl<'a, D: Reborrow<'a>> VariantAccess<'a> for VariantName<D> {
+impl<'a> VariantAccess<'a> for VariantName<'_, 'a, '_> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {

@@ -1,6 +1,6 @@
-//! A member of an object: its name, borrowed from the text unless it contains escapes, and its value.
+//! The name of an object's member, borrowed from the text unless it contains escapes.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -46,14 +46,4 @@ impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_identifier(NameVisitor)
     }
-}
-
-/// Reads the value of a member. Not inlined, so that the code exists once for each type of value: the component must
-/// stay small.
-///
-/// # Errors
-/// Fails if the value has another type.
-#[inline(never)]
-pub fn member<'de, T: Deserialize<'de>, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
-    map.next_value()
 }

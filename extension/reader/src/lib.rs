@@ -37,7 +37,7 @@ mod text;
 pub mod tokens;
 
 pub use error::{Error, ErrorKind, Fault};
-pub use key::{Key, member};
+pub use key::Key;
 pub use raw::Raw;
 pub use rest::Rest;
 

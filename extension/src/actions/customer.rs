@@ -14,9 +14,9 @@ use crate::model::records::purchase::{AwaitsCustomer, PurchaseRow};
 use extension_contract::{Effect, Refusal};
 use serde_json::{Value, json};
 
-/// What a caller learns whose checkout a provider refused.
+/// What a caller learns whose checkout Stripe refused.
 pub(crate) const CHECKOUT_NOT_OPENED: &str = "the checkout could not be opened, and nothing was charged";
-/// What a caller learns whose portal page a provider refused.
+/// What a caller learns whose portal page Stripe refused.
 pub(crate) const PORTAL_NOT_OPENED: &str = "the page with payment methods and receipts could not be opened";
 
 /// Returns metadata that names the account.

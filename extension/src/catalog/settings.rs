@@ -188,7 +188,7 @@ impl Settings {
 }
 
 /// The payment sources for which effects exist.
-pub(crate) const PROVIDERS: [&str; 1] = ["stripe"];
+pub(crate) const PAYMENT_SOURCES: [&str; 1] = ["stripe"];
 
 /// Queries about an account, as named in roles.
 pub(crate) const QUESTIONS: [&str; 4] = ["entitlements", "usage", "balances", "list"];

@@ -50,7 +50,7 @@ pub(crate) fn rest(
     within(desk, subscription, period, &rest, &is_early, is_counted)
 }
 
-/// Returns the received money for a part of a period, by currency, rounded down. What was given back of the rest of a period is no
+/// Returns the received money for a part of a period, by currency, rounded down. What was refunded of the rest of a period is no
 /// reason to give back less of what was received for it.
 pub(crate) fn within(
     desk: &mut Desk<'_>,

@@ -27,7 +27,7 @@ use std::rc::Rc;
 /// Time within which Stripe ends an add-on that ends with its plan.
 const CANCELLED_WITHIN_MS: i64 = 3 * DAY_MS;
 
-/// Gives back what add-ons have not used that ended with their plan, and ends the subscriptions of a closed account.
+/// Refunds the unused rest of add-ons that ended with their plan, and ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     refund_add_ons(desk, standing)?;
     let Some(closed) = desk.account.row::<Closed>(Closed::ID)? else { return Ok(()) };
@@ -83,7 +83,7 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
     Ok(())
 }
 
-/// Gives back the rest of a yearly period of a closed account.
+/// Refunds the rest of a yearly period of a closed account.
 fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
     // An invoice that is told late can have a price that no known snapshot of the subscription names.
     let billing = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
@@ -97,8 +97,8 @@ fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timest
     refund_rest(desk, facts, closed_at, &is_yearly)
 }
 
-/// Gives back what was paid for the rest of a period, also by payments that were made before its early end and are told
-/// after it. What was paid outside of Stripe is given back by a person.
+/// Refunds what was paid for the rest of a period, also by payments that were made before its early end and are told
+/// after it. What was paid outside of Stripe is refunded by a person.
 fn refund_rest(
     desk: &mut Desk<'_>,
     facts: &SubscriptionFacts,
@@ -137,7 +137,7 @@ fn refund_rest(
     Ok(())
 }
 
-/// Gives back the rest of the periods of add-ons that have ended with their plan.
+/// Refunds the rest of the periods of add-ons that have ended with their plan.
 fn refund_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let has_news = !desk.account.touched::<Invoice>().is_empty();
     let changed: BTreeSet<String> = desk.account.touched::<SubscriptionRow>().into_iter().collect();

@@ -23,7 +23,7 @@ use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{Known, check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
 use crate::catalog::schema::TypeDecl;
-use crate::catalog::settings::{PROVIDERS, Policies, QUESTIONS, Roles, Settings};
+use crate::catalog::settings::{PAYMENT_SOURCES, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
 use crate::catalog::words::{escaped, one_of};
 use crate::desk::Desk;
@@ -36,7 +36,6 @@ use extension_contract::*;
 use extension_reader::Raw;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The kinds of commands that a catalog can name.
@@ -131,8 +130,16 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     admin_of_platform(desk)?;
     let written: Value = extension_reader::from_str(payload).map_err(|error| refusal("", &error))?;
     let mut mistakes = Mistakes::default();
-    let payload = readable(payload, &mut mistakes)?;
-    let mut document: Document<'_> = extension_reader::from_str(&payload).map_err(|error| refusal("", &error))?;
+    let repaired;
+    let mut document: Document<'_> = match extension_reader::from_str(payload) {
+        Ok(document) => document,
+        // Values that do not match their type are left out, and each is a mistake.
+        Err(_) => {
+            let parse = |text: &str| extension_reader::from_str::<Document<'_>>(text).map(drop);
+            repaired = mistakes.repair_members(payload, parse)?;
+            extension_reader::from_str(&repaired).map_err(|error| refusal("", &error))?
+        }
+    };
     check_all_policies(&document.policies, &written, &mut mistakes);
     let known = desk.catalog.settings()?;
     let base = if document.partial { (*known).clone() } else { Settings::default() };
@@ -354,21 +361,11 @@ fn save_type(desk: &mut Desk<'_>, name: &str, decl: Json, active: bool) -> Ruled
     save(desk, &type_row_id(name), &values)
 }
 
-/// Returns the text of a document without the values that do not match their type, and notes a mistake for each of
-/// them.
-fn readable<'p>(payload: &'p str, mistakes: &mut Mistakes) -> Ruled<Cow<'p, str>> {
-    let parse = |text: &str| extension_reader::from_str::<Document<'_>>(text).map(drop);
-    match parse(payload) {
-        Ok(()) => Ok(Cow::Borrowed(payload)),
-        Err(_) => Ok(Cow::Owned(mistakes.repair_members(payload, parse)?)),
-    }
-}
-
 /// Checks the policies.
 fn check_all_policies(policies: &Policies, written: &Value, mistakes: &mut Mistakes) {
-    if !PROVIDERS.contains(&policies.provider.as_str()) {
+    if !PAYMENT_SOURCES.contains(&policies.provider.as_str()) {
         let path = "/policies/provider";
-        let error = FieldError::new(path, FieldErrorCode::NotAllowed, "").expecting(one_of(&PROVIDERS));
+        let error = FieldError::new(path, FieldErrorCode::NotAllowed, "").expecting(one_of(&PAYMENT_SOURCES));
         mistakes.push(error.suggesting(&policies.provider));
     }
     let Policies { success_url, cancel_url, return_url, .. } = policies;

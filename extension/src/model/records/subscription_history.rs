@@ -72,14 +72,14 @@ pub(crate) struct ByCredit {
     pub change: Counted,
     /// Time at which Stripe called the invoice paid.
     pub paid_at: Timestamp,
-    /// Prices whose rest the credit gives back.
+    /// Prices whose rest is credited.
     pub credited: Vec<PriceId>,
 }
 
 /// Maximum number of stored paid invoices: more than are paid in the weeks in which events can be late.
 const COUNTED_MAX: usize = 24;
 
-/// What was requested to be given back of a period in a currency.
+/// The requested refunds of a period in a currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RestRefund {
     /// Sum in minor units.
@@ -122,7 +122,7 @@ pub(crate) struct BillingHistory {
     /// When the subscription ends together with the plan that it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_with_plan: Option<Timestamp>,
-    /// What was requested to be given back of the period in which the subscription ended early, by currency.
+    /// The requested refunds of the period in which the subscription ended early, by currency.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rest: BTreeMap<String, RestRefund>,
     /// Disputed payments, except those whose disputes were won.

@@ -20,7 +20,7 @@ products:
 const BUSINESS: &str = "policies: {compare_after: 1d, success_url: https://crews.example/paid, cancel_url: https://crews.example/plans, \
                         origins: [https://crews.example]}\n";
 
-/// The subscription is fetched two days after it began, and canceled afterwards.
+/// The subscription is retrieved two days after it began, and canceled afterwards.
 const COMPARED: &str = r#"name: A change at Stripe after a comparison counts
 given: {account: "organization:acme"}
 events:

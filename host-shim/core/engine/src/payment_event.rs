@@ -1,5 +1,5 @@
-//! Turns a fetched object into an event of the payment source (effect `payment.event`). The extension builds the event
-//! from an object that it fetched; the event enters the inbox and is placed as if the payment source had sent it.
+//! Turns a retrieved object into an event of the payment source (effect `payment.event`). The extension builds the event
+//! from an object that it retrieved; the event enters the inbox and is placed as if the payment source had sent it.
 
 use extension_contract::Timestamp;
 use host_intake::envelope::{self, Decoded, SNAPSHOT_EVENT};

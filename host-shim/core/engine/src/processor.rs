@@ -576,7 +576,7 @@ fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     let version = |event: &Event| event.payment.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
     let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    // A fetched object may be newer than the object that the payment source sent.
+    // A retrieved object may be newer than the object that the payment source sent.
     let time = |event: &Event| event.payment.as_ref().and_then(|facts| facts.time);
     let is_same = version(known) == version(again) && time(known) == time(again);
     first != second && is_same && data(first) != data(second)

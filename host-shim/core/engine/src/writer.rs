@@ -5,13 +5,11 @@
 //! [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
 mod deciders;
-mod deliver;
 mod jobs;
 mod lanes;
 mod revisits;
 
 pub use deciders::Deciders;
-pub use deliver::Delivered;
 pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, OnIntervened, Ticket};
 pub use lanes::{Lane, Lanes};
 

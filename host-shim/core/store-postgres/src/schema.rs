@@ -3,8 +3,11 @@
 use crate::settings::OpenError;
 use crate::wire::Wire;
 
-/// Migrations in order. A file that was released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+/// Migrations in order. A file that was released never changes. The first ones stand for the schemas of builds before the first
+/// release.
+const MIGRATIONS: [&str; 2] = ["", include_str!("migrations/0001_tables.sql")];
+/// Number of schemas before the first release, which are not migrated.
+const EARLY: i32 = 1;
 /// The functions, which are created again after each migration.
 const FUNCTIONS: [&str; 2] = [include_str!("migrations/functions.sql"), include_str!("migrations/together.sql")];
 /// Key of the lock under which one host at a time migrates.
@@ -28,6 +31,7 @@ fn version(wire: &Wire) -> Result<Option<i32>, OpenError> {
 /// Checks that a database has the newest schema, without changing it.
 pub(crate) fn check(wire: &Wire) -> Result<(), OpenError> {
     match version(wire)?.unwrap_or(0) {
+        found @ 1..=EARLY => Err(OpenError::Early { found }),
         found if found > known() => Err(OpenError::TooNew { found, known: known() }),
         found if found < known() => Err(OpenError::TooOld { found, known: known() }),
         _ => Ok(()),
@@ -55,6 +59,9 @@ pub(crate) fn migrate(wire: &Wire) -> Result<(), OpenError> {
 fn migrate_in_transaction(wire: &Wire) -> Result<(), OpenError> {
     let applied = version(wire)?;
     let found = applied.unwrap_or(0);
+    if (1..=EARLY).contains(&found) {
+        return Err(OpenError::Early { found });
+    }
     if found > known() {
         return Err(OpenError::TooNew { found, known: known() });
     }

@@ -74,6 +74,12 @@ pub enum OpenError {
         /// Version that this program reads.
         known: i32,
     },
+    /// A build before the first release has written the schema.
+    #[error("schema version {found} is of a build before the first release: begin with a new schema")]
+    Early {
+        /// The version of the schema.
+        found: i32,
+    },
     /// The server is too old.
     #[error("PostgreSQL {found} is too old: expected 15 or newer")]
     OldServer {

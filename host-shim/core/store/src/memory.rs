@@ -22,8 +22,8 @@ use crate::store::{Read, Reader, Store};
 use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
-    StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
+    Timestamp,
 };
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};

@@ -1,7 +1,7 @@
 //! The store in SQLite: one file, one writing connection, durable when a group is committed.
 //!
-//! Rows have typed columns. Data that only the extension reads is stored as the text or bytes that the extension wrote,
-//! so that it is not encoded twice. Statements are prepared once. One statement reads all live rows of an account; a
+//! The rows of the extension are JSON in one table, with columns for what is looked up. What only the extension reads is stored as the
+//! text or bytes that it wrote, so that it is not encoded twice. Statements are prepared once. One statement reads all live rows of an account; a
 //! write takes one statement per row and no savepoint.
 
 mod apply;
@@ -96,6 +96,12 @@ pub enum OpenError {
         /// Version that this program reads.
         known: usize,
     },
+    /// A build before the first release has written the file.
+    #[error("schema version {found} is of a build before the first release: begin with a new data folder")]
+    Early {
+        /// The file's `user_version`.
+        found: i64,
+    },
     /// The file is a database of another program.
     #[error("a database of another program: it has {tables} tables and indexes, but no schema version")]
     Foreign {
@@ -180,8 +186,8 @@ impl SqliteStore {
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         // SQLite overwrites deleted data with zeros, so that erased data leaves the file. When SQLite moves rows
-        // between pages, it may leave a copy in the unused part of a page. Rows of the tables with personal data,
-        // `events` and `effect_texts`, never move, because these tables only grow at their end.
+        // between pages, it may leave a copy in the unused part of a page, until `VACUUM`. Events and the texts of
+        // effects never move, because their tables only grow at their end.
         connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;

@@ -30,7 +30,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-/// Maximum size of a component in bytes, which bounds the compile time. The instance provisioner has less than 3 MiB.
+/// Maximum size of a component in bytes, which bounds the compile time. The instance provisioner has less than 4 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
 
 /// Maximum number of live instances of one loaded component, in all its runners. Each instance reserves 4 GiB of

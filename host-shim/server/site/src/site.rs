@@ -272,7 +272,7 @@ impl Site {
     ) -> Result<(), JobError> {
         match &self.deciders {
             Deciding::Lanes(lanes) => lanes.try_accept_then(turn, decoded, raw, answer),
-            Deciding::DecidedAhead(deciders) => deciders.try_accept_then(turn, decoded, raw, answer),
+            Deciding::Ahead(deciders) => deciders.try_accept_then(turn, decoded, raw, answer),
             Deciding::Writer => self.jobs().try_accept_then(decoded, raw, answer),
         }
     }
@@ -317,7 +317,7 @@ impl Site {
         self.following.into_iter().for_each(Following::stop);
         match self.deciders {
             Deciding::Lanes(lanes) => lanes.stop(),
-            Deciding::DecidedAhead(deciders) => deciders.stop(),
+            Deciding::Ahead(deciders) => deciders.stop(),
             Deciding::Writer => {}
         }
         drop(self.questioner);
@@ -334,7 +334,7 @@ enum Deciding {
     /// Lanes, each with its own commits.
     Lanes(Lanes),
     /// Threads that decide ahead of the writer.
-    DecidedAhead(Deciders),
+    Ahead(Deciders),
     /// The writer.
     Writer,
 }
@@ -342,7 +342,7 @@ enum Deciding {
 /// What the threads that decide need, before they start.
 enum Threads {
     Lanes(Vec<Processor>),
-    DecidedAhead(Vec<Decider>),
+    Ahead(Vec<Decider>),
 }
 
 impl Threads {
@@ -355,7 +355,7 @@ impl Threads {
             }
         }
         if lanes.is_empty() {
-            return Ok(Threads::DecidedAhead(
+            return Ok(Threads::Ahead(
                 (0..number).map(|_| Decider::of(processor, runner())).collect::<Result<_, _>>()?,
             ));
         }
@@ -374,10 +374,8 @@ impl Threads {
                 let lanes = lanes.into_iter().map(|processor| Lane { processor, listener: Box::new(listener.clone()) });
                 Deciding::Lanes(Lanes::spawn(lanes.collect(), clock, jobs, limits)?)
             }
-            Threads::DecidedAhead(deciders) if deciders.is_empty() => Deciding::Writer,
-            Threads::DecidedAhead(deciders) => {
-                Deciding::DecidedAhead(Deciders::spawn(deciders, clock, jobs, limits.waiting)?)
-            }
+            Threads::Ahead(deciders) if deciders.is_empty() => Deciding::Writer,
+            Threads::Ahead(deciders) => Deciding::Ahead(Deciders::spawn(deciders, clock, jobs, limits.waiting)?),
         })
     }
 }

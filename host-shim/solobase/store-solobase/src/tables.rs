@@ -69,7 +69,8 @@ pub(crate) const COMMITS: Table = Table { name: "commits", columns: &[("body", K
 ///
 /// `ord`: the id in hex, in whose order rows are listed whatever the collation of the database. `kind` of a record: `r` and the
 /// collection in hex. `live`: 1 if [`Read::open`](host_store::Read::open) returns the row. `written`: revision of the account at
-/// the last write; the revision itself in the row of the account.
+/// the last write; the revision itself in the row of the account. `body`: the row as JSON, without the extension's own text, which is
+/// in `value`; the row of an account has no such text.
 pub(crate) const ROWS: Table = Table {
     name: "rows",
     columns: &[

@@ -1,4 +1,4 @@
-//! Reads the clause `webhooks` of `business.yml`, which declares the webhooks of other providers that a business
+//! Reads the clause `webhooks` of `business.yml`, which declares the webhooks of other services that a business
 //! accepts: the signature scheme, and the mapping from bodies to facts of the business.
 
 use extension_contract::{ConfigDecl, ConfigType};

@@ -1,5 +1,5 @@
-//! Revisits the accounts in batches after a catalog was loaded. So a changed limit reaches the resources of accounts
-//! without events, and a large business is not decided all at once.
+//! Revisits the accounts in batches after a catalog was loaded, so that a changed limit also reaches the resources of
+//! accounts without events, and a large business is not decided all at once.
 //!
 //! A host begins with the first account when it starts, and thereby finishes what a stopped host left, without a mark
 //! in the store: an account that is up to date costs one decision and stores nothing.

@@ -1,4 +1,4 @@
-//! Tests of webhooks of other providers: signatures and facts.
+//! Tests of webhooks of other services: signatures and facts.
 
 use crate::common::NOW_MS;
 use extension_contract::{Account, ActorKind, Payload, Refusal};

@@ -77,7 +77,7 @@ CREATE INDEX claims_by_holder ON claims (holder, key) WHERE holder IS NOT NULL;
 
 -- The received events. state: 0 pending, 1 parked, 2 deferred, 3 done, 4 dead.
 -- at: earliest attempt of a pending event, start of the wait of a parked or deferred one. waits_since: start of an interrupted wait.
--- payload_kind: 0 the provider's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
+-- payload_kind: 0 the payment source's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
 -- runs: number of runs. run: the last one as JSON; the table `runs` has the earlier ones.
 -- changed: the transaction that has changed the event after it was stored, when it was decided later or again. Hosts follow each
 -- other by it. A new event needs none, since its number is new.

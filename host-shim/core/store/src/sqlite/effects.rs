@@ -3,7 +3,7 @@
 use super::{inbox, scopes, text};
 use crate::changes::{EffectChange, ExpectedEffect, ExpectedGenerations};
 use crate::json::{effect_state, state_number};
-use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TURNS_SEARCHED_MAX};
+use crate::rows::{DueQuery, EffectRow, Lease, LeaseRequest, TURNS_SEARCHED_MAX};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde_json::json;
@@ -283,7 +283,7 @@ pub(super) fn has_generations(
     let mut rows = statement.query(params![scope, expected.key])?;
     let mut expected = expected.generations.iter();
     while let Some(row) = rows.next()? {
-        let found: (u32, i64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let found: (u32, i16, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if expected.next().map(|(generation, state, lease)| (*generation, state_number(*state), *lease)) != Some(found)
         {
             return Ok(false);

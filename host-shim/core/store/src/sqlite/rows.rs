@@ -92,14 +92,14 @@ pub(super) fn all(
     many(connection, sql, params![scope, from, text::end(to), text::limit(limit)])
 }
 
-/// Returns the first fingerprint of shown rows from `?2` on.
+/// Returns the first fingerprint of shown rows of the kind `?2` from `?3` on.
 const NEXT_FINGERPRINT: &str = "SELECT fingerprint FROM rows INDEXED BY rows_by_fingerprint \
-     WHERE scope = ?1 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint >= ?2 ORDER BY fingerprint LIMIT 1";
-/// Returns write revisions and keys of shown rows with the fingerprint `?2` whose keys are from `?3` to before `?4`, least recent
-/// first, at most `?5`.
+     WHERE scope = ?1 AND kind = ?2 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint >= ?3 \
+     ORDER BY fingerprint LIMIT 1";
+/// Returns write revisions and keys of shown rows of the kind `?2` with the fingerprint `?3`, least recent first, at most `?4`.
 const OF_FINGERPRINT: &str = "SELECT written, key FROM rows INDEXED BY rows_by_fingerprint \
-     WHERE scope = ?1 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint = ?2 AND key >= ?3 AND key < ?4 \
-     ORDER BY written, key LIMIT ?5";
+     WHERE scope = ?1 AND kind = ?2 AND shown = 1 AND fingerprint IS NOT NULL AND fingerprint = ?3 \
+     ORDER BY written, key LIMIT ?4";
 /// Returns the row with the key `?2`.
 const ONE: &str = select!("WHERE scope = ?1 AND key = ?2");
 
@@ -112,15 +112,14 @@ pub(super) fn outdated(
     fingerprint: &str,
     limit: usize,
 ) -> Rows<StoredRow> {
-    let (first, last) = bounds(kind, "", false, None);
-    let last = text::end(last);
+    let kind = prefix_of(kind);
     let mut next = connection.prepare_cached(NEXT_FINGERPRINT)?;
     let mut of_fingerprint = connection.prepare_cached(OF_FINGERPRINT)?;
     let mut oldest: BTreeSet<(i64, String)> = BTreeSet::new();
     let mut from = String::new();
-    while let Some(found) = next.query_row(params![scope, from], |row| row.get::<_, String>(0)).optional()? {
+    while let Some(found) = next.query_row(params![scope, kind, from], |row| row.get::<_, String>(0)).optional()? {
         if found != fingerprint {
-            let mut rows = of_fingerprint.query(params![scope, found, first, last, text::limit(limit)])?;
+            let mut rows = of_fingerprint.query(params![scope, kind, found, text::limit(limit)])?;
             while let Some(row) = rows.next()? {
                 let written = (row.get(0)?, row.get(1)?);
                 if oldest.len() >= limit && oldest.last().is_none_or(|last| *last < written) {
@@ -255,7 +254,7 @@ pub(super) fn put(
     write: &RowWrite,
 ) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
-    let key = key.to_string();
+    let (kind, key) = (fingerprint.is_some().then(|| prefix_of(&key.kind())), key.to_string());
     let old = connection
         .prepare_cached("SELECT iif(shown = 1, refs, NULL) FROM rows WHERE scope = ?1 AND key = ?2")?
         .query_row(params![scope, key], |row| row.get::<_, Option<String>>(0))
@@ -271,12 +270,12 @@ pub(super) fn put(
     let Content { body, value } = Content::of(row).map_err(text::not_written)?;
     connection
         .prepare_cached(
-            "INSERT INTO rows (scope, key, body, value, data_version, live, shown, fingerprint, written, refs, \
+            "INSERT INTO rows (scope, key, body, value, data_version, live, shown, kind, fingerprint, written, refs, \
              product_type, session_id, payment_intent_id, updated_at, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15) \
              ON CONFLICT (scope, key) DO UPDATE SET body = excluded.body, value = excluded.value, \
              data_version = excluded.data_version, live = excluded.live, shown = excluded.shown, \
-             fingerprint = excluded.fingerprint, written = excluded.written, refs = excluded.refs, \
+             kind = excluded.kind, fingerprint = excluded.fingerprint, written = excluded.written, refs = excluded.refs, \
              product_type = excluded.product_type, session_id = excluded.session_id, \
              payment_intent_id = excluded.payment_intent_id, updated_at = excluded.updated_at",
         )?
@@ -288,6 +287,7 @@ pub(super) fn put(
             data_version,
             live,
             shown,
+            kind,
             fingerprint,
             revision,
             refs,

@@ -3,15 +3,27 @@
 use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Migrations in order. A file that was released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+/// Migrations in order. A file that was released never changes. The first ones stand for the schemas of builds before the first
+/// release.
+const MIGRATIONS: [&str; 1 + EARLY] = ["", include_str!("migrations/0001_tables.sql")];
+/// Number of schemas before the first release, which are not migrated.
+const EARLY: usize = 1;
 
 /// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.
 pub const VIEW_MARK: &str = "/* view of tables.yml */";
 
 /// Checks that a file has the newest schema, without changing it.
 pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
+    check_not_early(connection)?;
     check_for(connection, MIGRATIONS.len())
+}
+
+fn check_not_early(connection: &Connection) -> Result<(), OpenError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(found).is_ok_and(|found| (1..=EARLY).contains(&found)) {
+        true => Err(OpenError::Early { found }),
+        false => Ok(()),
+    }
 }
 
 fn check_for(connection: &Connection, known: usize) -> Result<(), OpenError> {
@@ -38,6 +50,7 @@ fn drop_views(connection: &Connection) -> Result<(), OpenError> {
 
 /// Migrates a file to the newest schema, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    check_not_early(connection)?;
     migrate_by(connection, &MIGRATIONS)
 }
 
@@ -99,6 +112,14 @@ mod tests {
         }
         let refused = migrate_by(&mut connection, &[FIRST]);
         assert!(matches!(refused, Err(OpenError::TooNew { found: 2, known: 1 })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_database_of_a_build_before_the_first_release_is_refused() {
+        let mut connection = first_schema();
+        assert!(matches!(migrate(&mut connection), Err(OpenError::Early { found: 1 })));
+        assert!(matches!(check(&connection), Err(OpenError::Early { found: 1 })));
+        assert_eq!(texts(&connection, "SELECT text FROM notes"), ["milk"]);
     }
 
     #[test]

@@ -153,8 +153,8 @@ fn purchases_of_a_user_are_rows() {
         [["agent_lint", "free", "paid"], ["agent_smith", "onetime", "paid"]].map(|row| row.map(Value::from))
     );
     for again in [
-        "INSERT INTO rows SELECT scope, 'purchase:other', body, value, data_version, live, shown, fingerprint, written, refs, NULL, NULL, \
-         payment_intent_id, created_at, updated_at FROM rows WHERE payment_intent_id = 'pi_1'",
+        "INSERT INTO rows SELECT scope, 'purchase:other', data_version, live, shown, kind, fingerprint, written, refs, NULL, NULL, \
+         payment_intent_id, created_at, updated_at, body, value FROM rows WHERE payment_intent_id = 'pi_1'",
         "INSERT INTO rows SELECT * FROM rows WHERE key = 'record:items:agent:smith'",
     ] {
         assert_eq!(refusal(&filled.connection, again), Some(ErrorCode::ConstraintViolation), "{again}");

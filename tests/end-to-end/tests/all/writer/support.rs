@@ -6,10 +6,11 @@ use host_business::folder::BusinessFolder;
 use host_engine::Host;
 use host_engine::clock::Clock;
 use host_engine::outbox::OutboxError;
-use host_engine::processor::Processor;
-use host_engine::writer::{Delivered, Jobs, Listener, Writer, WriterLimits};
+use host_engine::processor::{Processor, Report};
+use host_engine::writer::{Jobs, Listener, Ticket, Writer, WriterLimits};
+use host_intake::body::Quarantined;
 use host_intake::headers::Headers;
-use host_intake::request::{Endpoints, PATH, Request};
+use host_intake::request::{Endpoints, PATH, Request, Taken};
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
@@ -38,6 +39,19 @@ impl Listener for CallQueue {
         let _ = self.0.send(calls);
     }
     fn failed(&mut self, _: &OutboxError) {}
+}
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub struct Delivered {
+    /// HTTP status.
+    pub status: u16,
+    /// Reports of the event; empty if nothing was stored.
+    pub reports: Vec<Report>,
+    /// Authentic bytes that are not an event.
+    pub quarantined: Option<Box<Quarantined>>,
+    /// Why nothing was stored, as the name of a counter.
+    pub counted: Option<&'static str>,
 }
 
 /// A serving host.
@@ -94,7 +108,17 @@ impl Serving {
             signature.iter().map(|signature| ("stripe-signature", signature.as_bytes())).collect();
         let path = format!("{PATH}stripe");
         let request = Request { method: "POST", path: &path, headers: Headers(&headers), body: body.to_vec() };
-        self.jobs().deliver(&self.endpoints, request, START_MS)
+        let answer = self.endpoints.answer(request, START_MS);
+        let mut delivered = Delivered { status: answer.status, reports: Vec::new(), quarantined: None, counted: None };
+        match answer.taken {
+            Taken::Event(decoded, raw) => match self.jobs().try_accept(*decoded, raw).and_then(Ticket::wait) {
+                Ok(reports) => delivered.reports = reports,
+                Err(_) => delivered.status = 503,
+            },
+            Taken::Quarantined(quarantined) => delivered.quarantined = Some(quarantined),
+            Taken::Nothing(counted) => delivered.counted = Some(counted),
+        }
+        delivered
     }
 
     /// Waits until no effect is running or due.

@@ -1,9 +1,8 @@
 //! Tests webhooks while the store fails, and eight concurrent deliveries of one event.
 
-use super::support::{Serving, bodies};
+use super::support::{Delivered, Serving, bodies};
 use end_to_end::world::{START_MS, saas_plugins};
 use extension_contract::Payload;
-use host_engine::writer::Delivered;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::signature;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};

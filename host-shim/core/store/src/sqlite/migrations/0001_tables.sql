@@ -20,16 +20,16 @@ CREATE TABLE scopes (
 
 -- The rows of an account and of the catalog. key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON, without the
 -- extension's own text, which is in value. shown: 0 for a soft-deleted product. written: the account's revision at the last write.
+-- kind: what the key begins with, for a row with a fingerprint. The large columns are last, so that the others are read without them.
 -- refs: the row's references, as a JSON array of texts. created_at, updated_at: times of the first and of the last write, in
 -- milliseconds since the epoch.
 CREATE TABLE rows (
     scope INTEGER NOT NULL,
     key TEXT NOT NULL,
-    body TEXT NOT NULL,
-    value TEXT NOT NULL,
     data_version INTEGER NOT NULL,
     live INTEGER NOT NULL,
     shown INTEGER NOT NULL,
+    kind TEXT,
     fingerprint TEXT,
     written INTEGER NOT NULL,
     refs TEXT,
@@ -38,10 +38,12 @@ CREATE TABLE rows (
     payment_intent_id TEXT,
     created_at INTEGER,
     updated_at INTEGER,
+    body TEXT NOT NULL,
+    value TEXT NOT NULL,
     PRIMARY KEY (scope, key)
 ) WITHOUT ROWID;
 CREATE INDEX rows_live ON rows (scope) WHERE live = 1 AND shown = 1;
-CREATE INDEX rows_by_fingerprint ON rows (scope, fingerprint, written) WHERE fingerprint IS NOT NULL AND shown = 1;
+CREATE INDEX rows_by_fingerprint ON rows (scope, kind, fingerprint, written) WHERE fingerprint IS NOT NULL AND shown = 1;
 CREATE UNIQUE INDEX rows_by_session ON rows (scope, session_id) WHERE session_id IS NOT NULL;
 CREATE UNIQUE INDEX rows_by_payment_intent ON rows (scope, payment_intent_id) WHERE payment_intent_id IS NOT NULL;
 
@@ -114,7 +116,7 @@ CREATE TABLE effect_texts (
 );
 
 -- What came in and never changes, apart from what changes: an update need not write the body again.
--- payload_kind: 0 the provider's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
+-- payload_kind: 0 the payment source's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     business TEXT NOT NULL,
