@@ -2,7 +2,7 @@
 
 use crate::value::{Row, Value};
 use crate::{Shape, SmallError};
-use host_sqlite::{create_private, use_write_ahead_log};
+use host_store::sqlite_file::{create_private, use_write_ahead_log};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use std::path::Path;

@@ -27,6 +27,8 @@ mod rows;
 mod scope;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+pub mod sqlite_file;
 mod state;
 mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -147,7 +147,7 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub fn open_with(path: impl AsRef<Path>, synchronous: Synchronous) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        host_sqlite::create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+        crate::sqlite_file::create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
         let mut store = Self::prepare(Connection::open(path)?, synchronous)?;
         store.path = Some(path.to_owned());
         Ok(store)
@@ -179,7 +179,7 @@ impl SqliteStore {
         // The schema is checked before the journal mode is set: setting the mode writes to the file, which may belong
         // to another program.
         schema::migrate(&mut connection)?;
-        host_sqlite::use_write_ahead_log(&connection, BUSY_TIMEOUT)?;
+        crate::sqlite_file::use_write_ahead_log(&connection, BUSY_TIMEOUT)?;
         let synchronous = match synchronous {
             Synchronous::Full => "FULL",
             Synchronous::Normal => "NORMAL",

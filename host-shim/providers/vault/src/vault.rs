@@ -353,7 +353,7 @@ fn made(reference: &str, plain: &str) -> MadeSecret {
 
 /// Creates the file, or takes the access to an existing file from everyone but its owner.
 fn only_for_owner(path: &Path) -> std::io::Result<()> {
-    host_sqlite::create_private(path)?;
+    host_store::sqlite_file::create_private(path)?;
     #[cfg(unix)]
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(())

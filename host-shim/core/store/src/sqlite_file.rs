@@ -1,7 +1,5 @@
-//! What the store, the vault and the small tables of a server need to open an SQLite file that several processes may open at the same
-//! time.
-//!
-//! This crate knows no table.
+//! Creates SQLite files that only their owner reads, and opens those that several processes use at the same time. The store, the
+//! small tables of a server and the vault share it.
 
 use rusqlite::{Connection, Error, ErrorCode};
 use std::fs::OpenOptions;
