@@ -11,7 +11,7 @@ use extension_contract::{
     Selection, StoredRow, Timestamp,
 };
 use host_store::implementation::json::{self, RunJson};
-use host_store::implementation::{prefix_end, scan_bounds};
+use host_store::implementation::{kind_prefix, prefix_end, scan_bounds};
 use host_store::{
     ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored,
     TURNS_SEARCHED_MAX,
@@ -32,17 +32,6 @@ macro_rules! select_rows {
     ($($conditions:expr),+) => {
         concat!("SELECT r.key, r.data_version::bigint, r.body::text, r.value::text FROM rows r WHERE r.scope = ", scope!(), " AND ", $($conditions),+)
     };
-}
-
-/// Returns the first part of the keys of a kind.
-fn kind_prefix(kind: &RowKind) -> String {
-    match kind {
-        RowKind::Product => "product:".to_owned(),
-        RowKind::Price => "price:".to_owned(),
-        RowKind::Purchase => "purchase:".to_owned(),
-        RowKind::Subscription => "subscription:".to_owned(),
-        RowKind::Record(collection) => format!("record:{collection}:"),
-    }
 }
 
 /// A range of keys. The character that follows a text in byte order cannot be sent, so that the lower bound may be exclusive.

@@ -3,7 +3,7 @@
 
 pub use crate::lend::Lend;
 pub use crate::parse::{reference, row_key};
-pub use crate::prefix::{prefix_end, scan_bounds};
+pub use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
 pub use crate::reach::{Graph, Rows, catalog_keys, reach};
 pub use crate::refusal::{Lookup, UniqueField, check};
 

@@ -1,4 +1,17 @@
-//! Ranges of ids that begin with a prefix, in byte order.
+//! Ranges of ids and keys that begin with a prefix, in byte order.
+
+use extension_contract::RowKind;
+
+/// Returns the text with which the keys of a kind begin.
+pub fn kind_prefix(kind: &RowKind) -> String {
+    match kind {
+        RowKind::Product => "product:".to_owned(),
+        RowKind::Price => "price:".to_owned(),
+        RowKind::Purchase => "purchase:".to_owned(),
+        RowKind::Subscription => "subscription:".to_owned(),
+        RowKind::Record(collection) => format!("record:{collection}:"),
+    }
+}
 
 /// Returns the smallest text that is greater than all texts with a prefix, if there is one.
 pub fn prefix_end(prefix: &str) -> Option<String> {

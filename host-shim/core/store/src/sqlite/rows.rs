@@ -6,7 +6,7 @@ use crate::changes::RowWrite;
 use crate::copy::WholeRow;
 use crate::json::{self, Content, RowParts};
 use crate::parse::row_key;
-use crate::prefix::{prefix_end, scan_bounds};
+use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
 use extension_contract::{Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use std::collections::BTreeSet;
@@ -39,29 +39,15 @@ fn many(connection: &Connection, sql: &str, params: impl Params) -> Rows<StoredR
     connection.prepare_cached(sql)?.query_map(params, stored)?.collect()
 }
 
-/// Returns the text with which the keys of a kind begin.
-fn prefix_of(kind: &RowKind) -> String {
-    match kind {
-        RowKind::Product => "product:".to_owned(),
-        RowKind::Price => "price:".to_owned(),
-        RowKind::Purchase => "purchase:".to_owned(),
-        RowKind::Subscription => "subscription:".to_owned(),
-        RowKind::Record(collection) => format!("record:{collection}:"),
-    }
-}
-
 /// Returns the bounds of the keys of a kind whose ids have a prefix and follow `after`, as [`scan_bounds`] does.
 fn bounds(kind: &RowKind, prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
-    let of_kind = prefix_of(kind);
+    let of_kind = kind_prefix(kind);
     let after = after.map(|after| format!("{of_kind}{after}"));
     scan_bounds(&format!("{of_kind}{prefix}"), descending, after.as_deref())
 }
 
 pub(super) fn one(connection: &Connection, scope: i64, key: &RowKey) -> Result<Option<LoadedRow>, Error> {
-    connection
-        .prepare_cached(select!("WHERE scope = ?1 AND key = ?2"))?
-        .query_row(params![scope, key.to_string()], loaded)
-        .optional()
+    connection.prepare_cached(ONE)?.query_row(params![scope, key.to_string()], loaded).optional()
 }
 
 /// Returns the rows that later events need, in no particular order.
@@ -112,7 +98,7 @@ pub(super) fn outdated(
     fingerprint: &str,
     limit: usize,
 ) -> Rows<StoredRow> {
-    let kind = prefix_of(kind);
+    let kind = kind_prefix(kind);
     let mut next = connection.prepare_cached(NEXT_FINGERPRINT)?;
     let mut of_fingerprint = connection.prepare_cached(OF_FINGERPRINT)?;
     let mut oldest: BTreeSet<(i64, String)> = BTreeSet::new();
@@ -190,7 +176,7 @@ pub(super) fn products_named(
     after: Option<&str>,
     limit: usize,
 ) -> Rows<Product> {
-    let after = after.map_or_else(|| prefix_of(&RowKind::Product), |id| RowKey::Product(id.to_owned()).to_string());
+    let after = after.map_or_else(|| kind_prefix(&RowKind::Product), |id| RowKey::Product(id.to_owned()).to_string());
     let target = Reference::Name(name.to_owned());
     let mut found = Vec::new();
     for text in referrers(connection, scope, &target, Some(&after), limit)? {
@@ -208,7 +194,7 @@ pub(super) fn collections(connection: &Connection, scope: i64) -> Rows<String> {
     let (mut found, mut from) = (Vec::new(), "record:".to_owned());
     while let Some(key) = first.query_row(params![scope, from, end], |row| row.get::<_, String>(0)).optional()? {
         let Some(RowKey::Record(key)) = row_key(&key) else { return Err(text::damaged(0, key)) };
-        from = prefix_end(&prefix_of(&RowKind::Record(key.collection.clone()))).unwrap_or_default();
+        from = prefix_end(&kind_prefix(&RowKind::Record(key.collection.clone()))).unwrap_or_default();
         found.push(key.collection);
     }
     // The colon behind a name in a key is not the first of all letters.
@@ -254,7 +240,7 @@ pub(super) fn put(
     write: &RowWrite,
 ) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
-    let (kind, key) = (fingerprint.is_some().then(|| prefix_of(&key.kind())), key.to_string());
+    let (kind, key) = (fingerprint.is_some().then(|| kind_prefix(&key.kind())), key.to_string());
     let old = connection
         .prepare_cached("SELECT iif(shown = 1, refs, NULL) FROM rows WHERE scope = ?1 AND key = ?2")?
         .query_row(params![scope, key], |row| row.get::<_, Option<String>>(0))
