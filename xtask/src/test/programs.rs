@@ -106,7 +106,7 @@ struct Diagnostic {
 
 /// The crates in which the tests spend most of their time. They are optimised for the tests only: `cargo xtask replay` does not
 /// share their builds, because the tests compile the workspace's crates with clippy.
-const OPTIMISED: [&str; 9] = [
+const OPTIMISED: [&str; 10] = [
     "host-engine",
     "host-intake",
     "host-provider-api",
@@ -114,6 +114,7 @@ const OPTIMISED: [&str; 9] = [
     "host-scenario",
     "host-simulate",
     "host-store",
+    "host-store-conformance",
     "host-wasm-runner",
     "local-stripe",
 ];

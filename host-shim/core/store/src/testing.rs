@@ -1,7 +1,5 @@
-//! Test support for this crate and others: the conformance suite of stores, sample rows, and failing stores.
+//! Sample rows and failing stores, for tests of this crate and others.
 
-pub mod conformance;
-pub mod random;
 pub mod samples;
 
 pub use crate::fault::{Faults, Moment, Then};

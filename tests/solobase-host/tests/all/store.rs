@@ -1,8 +1,8 @@
 //! The store over the database service: the conformance suite of stores, with batches and without.
 
-use host_store::testing::random::{query_results, run, step};
 use host_store::testing::samples;
 use host_store::{Changes, EffectRow, EffectState, InboxProgress, InboxState, MemoryStore, Read, Store, StoreError};
+use host_store_conformance::random::{query_results, run, step};
 use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore, TABLES};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,8 +26,8 @@ fn open(period: Period) -> Box<dyn Store> {
     Box::new(SolobaseStore::new(Arc::new(service), batches))
 }
 
-host_store::store_conformance!(with_batches, open(Period::SinceRewrite));
-host_store::store_conformance!(with_intents, open(Period::BeforeRewrite));
+host_store_conformance::store_conformance!(with_batches, open(Period::SinceRewrite));
+host_store_conformance::store_conformance!(with_intents, open(Period::BeforeRewrite));
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24)

@@ -1,14 +1,17 @@
 //! The conformance suites of stores and readers, and random changes beside the store in memory.
 
 use crate::support::{address, open, sql};
-use host_store::testing::random::{Step, query_results, run, step};
 use host_store::{MemoryStore, Store};
+use host_store_conformance::random::{Step, query_results, run, step};
 use host_store_postgres::{PostgresStore, Settings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-host_store::store_conformance!(in_postgres, open());
-host_store::reader_conformance!(readers_in_postgres, (PostgresStore::open(&address()).expect("opened"), ()));
+host_store_conformance::store_conformance!(in_postgres, open());
+host_store_conformance::reader_conformance!(
+    readers_in_postgres,
+    (PostgresStore::open(&address()).expect("opened"), ())
+);
 
 /// Takes back the numbers that a rolled back group has used: PostgreSQL does not reuse them, the store in memory does.
 fn take_numbers_back(settings: &Settings) {

@@ -2,9 +2,9 @@
 
 use crate::support::address;
 use host_store::copy::{Source, Target, WholeRow, copy};
-use host_store::testing::random::{changes, query_results};
 use host_store::testing::samples;
 use host_store::{Changes, SqliteStore, Store, StoreError};
+use host_store_conformance::random::{changes, query_results};
 use host_store_postgres::PostgresStore;
 use proptest::collection::vec;
 use proptest::prelude::*;

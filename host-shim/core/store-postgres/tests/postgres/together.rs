@@ -3,12 +3,12 @@
 
 use crate::support::{address, sql};
 use extension_contract::Row;
-use host_store::testing::random::{changes, query_results};
 use host_store::testing::samples;
 use host_store::{
     Applied, Changes, ClaimRow, InboxChange, InboxProgress, InboxState, MemoryStore, NewInbox, Read, Scope, Store,
     StoreError,
 };
+use host_store_conformance::random::{changes, query_results};
 use host_store_postgres::{PostgresStore, Settings};
 use proptest::collection::vec;
 use proptest::prelude::*;

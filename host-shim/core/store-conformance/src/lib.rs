@@ -1,29 +1,9 @@
-//! The conformance suite of stores. Each case opens empty stores, and panics if a store behaves wrongly.
+//! The conformance suite of stores, and random changes by which stores are compared.
 //!
-//! [`store_conformance!`](crate::store_conformance) generates a test for each case.
+//! [`store_conformance!`] and [`reader_conformance!`] generate a test for each case.
 
-mod erase;
-mod groups;
-mod inbox;
-mod open;
-mod outbox;
-mod readers;
-mod replies;
-mod rows;
-
-pub use erase::*;
-pub use groups::*;
-pub use inbox::*;
-pub use open::*;
-pub use outbox::*;
-pub use readers::*;
-pub use replies::*;
-pub use rows::*;
-
-use crate::store::Store;
-
-/// Opens a new, empty store.
-pub type Open<'a> = &'a mut dyn FnMut() -> Box<dyn Store>;
+pub mod cases;
+pub mod random;
 
 /// Generates a module with a test for each case. The expression of type `Box<dyn Store>` opens a store.
 #[macro_export]
@@ -100,7 +80,7 @@ macro_rules! store_conformance {
             $(
                 #[test]
                 fn $case() {
-                    $crate::testing::conformance::$case(&mut || $open);
+                    $crate::cases::$case(&mut || $open);
                 }
             )+
         }
@@ -126,7 +106,7 @@ macro_rules! reader_conformance {
                 #[test]
                 fn $case() {
                     let (mut store, _guard) = $open;
-                    $crate::testing::conformance::$case(&mut store);
+                    $crate::cases::$case(&mut store);
                 }
             )+
         }

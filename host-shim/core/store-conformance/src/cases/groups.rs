@@ -1,13 +1,12 @@
 //! Cases of groups, refusals and conditions.
 
 use super::Open;
-use crate::changes::{Applied, Changes, Conflict, EffectChange, Expected};
-use crate::error::StoreError;
-use crate::not_state::NotState;
-use crate::rows::{ClaimRow, DueQuery, EffectState, InboxState, Lease, OpenedRows};
-use crate::state::state_hash;
-use crate::testing::samples;
 use extension_contract::{Reference, Row, RowKey, RowKind, Selection};
+use host_store::testing::samples;
+use host_store::{
+    Applied, Changes, ClaimRow, Conflict, DueQuery, EffectChange, EffectState, Expected, InboxState, Lease, NotState,
+    OpenedRows, StoreError, state_hash,
+};
 
 const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
 
@@ -135,7 +134,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     assert_eq!(store.apply(&first), DONE);
     let named = [Reference::Row(RowKey::Purchase("pur_1".into()))];
     let outdated = Selection::Outdated(RowKind::Product, "new".into());
-    let answers = |store: &dyn crate::Store| {
+    let answers = |store: &dyn host_store::Store| {
         (
             state_hash(&[store], &NotState::default()).expect("hashed"),
             store.open(&scope, &named, &["paid:in_1".into()]).expect("read"),

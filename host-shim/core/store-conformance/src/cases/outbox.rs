@@ -1,13 +1,12 @@
 //! Cases of the outbox: which effects may begin, and in which order.
 
 use super::Open;
-use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedEffect, ExpectedGenerations};
-use crate::error::StoreError;
-use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TIMER};
-use crate::scope::Partition;
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{Account, Effect, RetryPolicy, Timestamp};
+use host_store::testing::samples;
+use host_store::{
+    Applied, Changes, Conflict, DueQuery, EffectChange, EffectRow, EffectState, ExpectedEffect, ExpectedGenerations,
+    Lease, LeaseRequest, Partition, Store, StoreError, TIMER,
+};
 
 fn queue(store: &mut dyn Store, account: &str, key: &str, ordering_key: Option<&str>, due_at: Timestamp) {
     let mut effect = samples::effect("mail.send", key);

@@ -1,9 +1,7 @@
 //! Cases of readers: what a snapshot sees, and that readers and the writer do not wait for each other.
 
-use crate::error::StoreError;
-use crate::rows::InboxState;
-use crate::store::{Read, Reader, Store};
-use crate::testing::samples;
+use host_store::testing::samples;
+use host_store::{InboxState, Read, Reader, Store, StoreError};
 
 /// Stores an event and a fact of one account, with the number in their names.
 fn write(store: &mut dyn Store, number: u32) {

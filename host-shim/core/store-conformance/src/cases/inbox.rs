@@ -1,15 +1,14 @@
 //! Cases of the inbox: acceptance, progress, runs, parking and waking.
 
 use super::Open;
-use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
-use crate::error::{StoreError, Stored};
-use crate::rows::{EFFECT_RESULTS, InboxRow, InboxState, Provenance, Run};
-use crate::scope::Partition;
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, IgnoreReason, Outcome,
     Payload, PaymentFacts, ProductChange, Refusal, Usage,
+};
+use host_store::testing::samples;
+use host_store::{
+    Applied, Changes, Conflict, EFFECT_RESULTS, InboxProgress, InboxRow, InboxState, NewInbox, Partition, Provenance,
+    Run, Store, StoreError, Stored,
 };
 use std::sync::Arc;
 

@@ -1,18 +1,13 @@
 //! Random changes of a store, and all its queries: two stores return the same results after the same changes.
 
-use crate::changes::{
-    Changes, EffectChange, Expected, ExpectedEffect, ExpectedGenerations, InboxChange, InboxProgress, NewInbox,
-    RowWrite,
-};
-use crate::error::StoreError;
-use crate::not_state::NotState;
-use crate::rows::{ClaimRow, DueQuery, EffectState, InboxState, Lease, LeaseRequest, Provenance, Run, TIMER};
-use crate::scope::{Partition, Scope};
-use crate::state::state_hash;
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, Listing, Outcome, RecordKey, Reference, Row, RowKey, RowKind, Selection,
+};
+use host_store::testing::samples;
+use host_store::{
+    Changes, ClaimRow, DueQuery, EffectChange, EffectState, Expected, ExpectedEffect, ExpectedGenerations, InboxChange,
+    InboxProgress, InboxState, Lease, LeaseRequest, NewInbox, NotState, Partition, Provenance, RowWrite, Run, Scope,
+    Store, StoreError, TIMER, state_hash,
 };
 use proptest::collection::vec;
 use proptest::option;

@@ -1,11 +1,9 @@
 //! Cases of `open`: live rows, named rows, reachable rows, and catalog rows.
 
 use super::Open;
-use crate::changes::{Changes, RowWrite};
-use crate::rows::OpenedRows;
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{CatalogKey, CatalogRow, Product, REFERENCES_MAX, Reference, Row, RowKey};
+use host_store::testing::samples;
+use host_store::{Changes, OpenedRows, RowWrite, Store};
 
 fn thing(id: &str, live: bool, references: &[Reference]) -> RowWrite {
     let row = Row::Record(samples::record("t", id, "{}"));
@@ -193,7 +191,7 @@ pub fn open_returns_the_named_catalog_rows(open: Open<'_>) {
     );
     assert_eq!(opened(&*store, &named).catalog, [p1.clone(), m1.clone(), m2.clone()]);
     assert_eq!(opened(&*store, &[to("live")]).catalog, [p1, p2, m1, m2]);
-    let other_mode = crate::Scope { livemode: true, ..samples::scope("user:A") };
+    let other_mode = host_store::Scope { livemode: true, ..samples::scope("user:A") };
     assert_eq!(store.open(&other_mode, &named, &[]), Ok(OpenedRows::default()));
 }
 

@@ -1,17 +1,13 @@
 //! Cases of an extension's rows, claims and facts.
 
 use super::Open;
-use crate::changes::{Changes, RowWrite};
-use crate::error::StoreError;
-use crate::rows::ClaimRow;
-use crate::scope::{Partition, Scope};
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{
     Account, BillingInterval, CatalogKey, CatalogQuery, CatalogRow, IntervalUnit, LineItem, Listing, Product, Purchase,
     PurchaseStatus, Row, RowKey, RowKind, Selection, SnapshotRank, StoredRow, Subscription, SubscriptionItem,
     SubscriptionStatus,
 };
+use host_store::testing::samples;
+use host_store::{Changes, ClaimRow, Partition, RowWrite, Scope, Store, StoreError};
 
 fn full_product(owner: &Account) -> Product {
     let mut row = samples::product(owner, "prod_2", "subscription_plan");

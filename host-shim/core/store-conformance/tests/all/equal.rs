@@ -1,11 +1,7 @@
 //! Both stores return the same results after the same random changes.
 
-use crate::memory::MemoryStore;
-use crate::not_state::NotState;
-use crate::sqlite::SqliteStore;
-use crate::state::{state_document, state_hash};
-use crate::store::Store;
-use crate::testing::random::{changes, query_results, run, step};
+use host_store::{MemoryStore, NotState, SqliteStore, Store, state_document, state_hash};
+use host_store_conformance::random::{changes, query_results, run, step};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,10 +1,9 @@
 //! Cases of replies to callers.
 
 use super::Open;
-use crate::changes::Changes;
-use crate::scope::Scope;
-use crate::testing::samples;
 use extension_contract::{Refusal, Reply};
+use host_store::testing::samples;
+use host_store::{Changes, Scope};
 
 fn reply_to(scope: &Scope, caller: &str, reply: Reply) -> Changes {
     Changes { reply: Some((caller.to_owned(), reply)), ..samples::changes(scope, "evt_1") }

@@ -1,17 +1,14 @@
 //! Cases of erasure: which data of an account is removed, and which stays.
 
 use super::Open;
-use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
-use crate::error::StoreError;
-use crate::not_state::NotState;
-use crate::rows::{DueQuery, EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
-use crate::scope::Scope;
-use crate::state::state_hash;
-use crate::store::Store;
-use crate::testing::samples;
 use extension_contract::{
     Account, Delivery, EffectFailure, EffectFailureClass, EffectReport, FieldError, FieldErrorCode, Outcome, Payload,
     Product, ProductChange, Refusal, Row, Usage,
+};
+use host_store::testing::samples;
+use host_store::{
+    Applied, Changes, Conflict, DueQuery, EffectRow, EffectState, InboxProgress, InboxRow, InboxState, NewInbox,
+    NotState, Provenance, Run, Scope, Store, StoreError, state_hash,
 };
 use std::sync::Arc;
 
