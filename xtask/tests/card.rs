@@ -107,7 +107,7 @@ fn five_businesses_are_fixtures_with_scenarios() {
 // covers: CARD-13
 #[test]
 fn the_dashboard_is_a_page_of_the_server() {
-    let page = read("host-shim/core/pages/built-in/dashboard.html");
+    let page = read("host-shim/core/business/built-in/pages/dashboard.html");
     assert!(page.contains("path: /dashboard") && page.contains("who: user"), "{page}");
 }
 
@@ -140,5 +140,5 @@ fn continuous_integration_runs_the_checks() {
 #[test]
 fn operators_have_a_guide_and_a_console() {
     assert!(read("docs/businesses/runbook.md").contains("## Go live"), "the guide");
-    assert!(read("host-shim/core/pages/built-in/admin.html").contains("who: admin"), "the console");
+    assert!(read("host-shim/core/business/built-in/pages/admin.html").contains("who: admin"), "the console");
 }

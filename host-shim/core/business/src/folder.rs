@@ -19,6 +19,8 @@ mod variables;
 mod webhooks;
 
 use crate::manifest::Manifest;
+pub use crate::pages::FOLDER as PAGES_FOLDER;
+use crate::pages::PageSet;
 pub use answers::WebhookAnswer;
 pub use costs::ResourceCost;
 pub use effects::RequestedEffect;
@@ -26,8 +28,6 @@ use extension_contract::Declarations;
 pub use features::business_of;
 pub(crate) use features::is_of_another_file;
 use host_engine::processor::Business;
-pub use host_pages::FOLDER as PAGES_FOLDER;
-use host_pages::PageSet;
 use host_routes::RouteTable;
 use host_tables::Tables;
 use host_template::MailSite;

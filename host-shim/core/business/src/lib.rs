@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod folder;
 pub mod manifest;
+pub mod pages;
 mod refused;
 pub mod rehearsal;
 mod start;

@@ -219,7 +219,7 @@ fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes_and_every_fo
         let names = told["forms"].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
         sent.entry(business).or_default().extend(names);
     }
-    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/pages/built-in");
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/business/built-in/pages");
     let of_all: BTreeSet<String> = sent.values().flatten().cloned().collect();
     let mut never_sent = vec![("built in", forms(&pages).difference(&of_all).cloned().collect::<Vec<_>>())];
     for (business, sent) in &sent {

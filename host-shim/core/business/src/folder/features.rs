@@ -70,11 +70,11 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     for feature in folders(&folder.join(FOLDER))? {
         let files = [CATALOG_FILE, BUSINESS_FILE, ROUTES_FILE].map(|name| feature.join(name));
         let of_feature = templates::read(&feature)?;
-        let has_pages = feature.join(host_pages::FOLDER).is_dir();
+        let has_pages = feature.join(crate::pages::FOLDER).is_dir();
         if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() && !has_pages {
             let expected = format!(
                 "{CATALOG_FILE}, {BUSINESS_FILE}, {ROUTES_FILE}, {}/ or {}/",
-                host_pages::FOLDER,
+                crate::pages::FOLDER,
                 templates::FOLDER
             );
             return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected).into());

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use extension_contract::Refusal;
-use host_pages::PageSet;
+use host_business::pages::PageSet;
 use host_routes::limits::{FORM_BYTES_MAX, FORM_FIELDS_MAX};
 use host_routes::{Absent, PageAction, Scope, address, read_form};
 use serde_json::{Map, Value, json};

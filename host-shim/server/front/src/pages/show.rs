@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use extension_contract::Account;
 use host_access::Caller;
-use host_pages::{AWAY_PAGE, ERROR_PAGE, Locale, NavEntry, Page, PageSet};
+use host_business::pages::{AWAY_PAGE, ERROR_PAGE, Locale, NavEntry, Page, PageSet};
 use host_routes::{PageGet, Scope, Who, address};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 pub(crate) type File = (&'static str, &'static str);
 
 macro_rules! files {
-    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../built-in/", $name)))),*] };
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../../built-in/pages/", $name)))),*] };
 }
 
 /// Pages, layouts and blocks.
@@ -71,6 +71,6 @@ pub(crate) const TEMPLATES: &[File] = files![
     "team.html",
 ];
 /// Style sheet of all pages.
-pub(crate) const STYLE: &str = include_str!("../assets/app.css");
+pub(crate) const STYLE: &str = include_str!("../../assets/app.css");
 /// Script that shows what changes while a page is open.
-pub(crate) const LIVE: &str = include_str!("../assets/live.js");
+pub(crate) const LIVE: &str = include_str!("../../assets/live.js");

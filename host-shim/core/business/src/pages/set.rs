@@ -1,10 +1,10 @@
 //! All pages of a business: the built-in ones and its own.
 
-use crate::built_in::{LIVE, STYLE, TEMPLATES};
-use crate::error::PageError;
-use crate::filters;
-use crate::site::SiteWords;
-use crate::source::Source;
+use crate::pages::built_in::{LIVE, STYLE, TEMPLATES};
+use crate::pages::error::PageError;
+use crate::pages::filters;
+use crate::pages::site::SiteWords;
+use crate::pages::source::Source;
 use extension_contract::ConfigDecl;
 use host_provider_api::html::escaped;
 use host_routes::{Nav, PageAction, PageHead, PageParts, PageReader, Who, decoded};
