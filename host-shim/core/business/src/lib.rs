@@ -6,6 +6,7 @@ pub mod manifest;
 pub mod pages;
 mod refused;
 pub mod rehearsal;
+pub mod routes;
 mod start;
 
 pub use start::{Setup, StartError};

@@ -5,7 +5,7 @@ use crate::front::AppState;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use host_routes::{Field, Type, Types, read_body};
+use host_business::routes::{Field, Type, Types, read_body};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;

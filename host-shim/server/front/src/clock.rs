@@ -10,8 +10,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::Timestamp;
+use host_business::routes::limits::COMMAND_BYTES_MAX;
 use host_engine::time;
-use host_routes::limits::COMMAND_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::json;
 

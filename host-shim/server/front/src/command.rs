@@ -19,12 +19,12 @@ use extension_contract::{
     Account, Actor, Event, Expected, FieldError, FieldErrorCode, JSON_BYTES_MAX, Outcome, Payload, Refusal, Reply,
 };
 use host_access::{Caller, Reach};
+use host_business::routes::limits::COMMAND_BYTES_MAX;
+use host_business::routes::pointer_to;
 use host_engine::processor::{Disposition, Report, is_same_command};
 use host_engine::view::parsed;
 use host_intake::Decoded;
 use host_intake::body::parse_object;
-use host_routes::limits::COMMAND_BYTES_MAX;
-use host_routes::pointer_to;
 use host_store::InboxState;
 use serde::Deserialize;
 use serde::de::IgnoredAny;

@@ -14,12 +14,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{Account, FieldError, FieldErrorCode};
 use host_access::Caller;
+use host_business::routes::limits::ENDPOINT_BYTES_MAX;
+use host_business::routes::{Type, WrongValues};
 use host_engine::time;
 use host_identity::random;
 use host_openapi::EVENTS;
 use host_provider_api::Secrets;
-use host_routes::limits::ENDPOINT_BYTES_MAX;
-use host_routes::{Type, WrongValues};
 use host_webhooks::{
     Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX,
     ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, EndpointStatus, OLD_SECRETS_MAX, Reason, Rotation,

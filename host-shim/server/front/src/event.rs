@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::{ActorKind, Payload};
+use host_business::routes::limits::EVENT_BYTES_MAX;
 use host_intake::body::BODY_BYTES_MAX;
 use host_intake::raw;
-use host_routes::limits::EVENT_BYTES_MAX;
 
 /// What is read can be parsed.
 const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);

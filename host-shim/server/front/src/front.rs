@@ -37,6 +37,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use extension_contract::Payload;
 use host_business::folder::{ResourceCost, WebhookAnswer};
+use host_business::routes::Matched;
+use host_business::routes::limits::{
+    ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, PROGRAM_IN_PROGRESS,
+    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STORE_S_MAX, STRANGER_AT_ONCE,
+    STRANGER_PER_SECOND, USER_IN_PROGRESS,
+};
 use host_engine::processor::Report;
 use host_engine::writer::JobError;
 use host_intake::Decoded;
@@ -44,12 +50,6 @@ use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_issuers::Issuer;
 use host_provider_api::RegistryTokens;
-use host_routes::Matched;
-use host_routes::limits::{
-    ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, PROGRAM_IN_PROGRESS,
-    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STORE_S_MAX, STRANGER_AT_ONCE,
-    STRANGER_PER_SECOND, USER_IN_PROGRESS,
-};
 use host_site::Site;
 use host_store::Partition;
 use ipnet::IpNet;
@@ -95,7 +95,7 @@ pub struct FrontLimits {
 }
 
 impl Default for FrontLimits {
-    /// The limits of [`host_routes::limits`].
+    /// The limits of [`host_business::routes::limits`].
     fn default() -> Self {
         FrontLimits {
             body: Duration::from_secs(BODY_S_MAX),

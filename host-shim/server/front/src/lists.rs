@@ -4,9 +4,9 @@ use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::ask;
 use extension_contract::{PAGE_ROWS_MAX, Page, Question};
+use host_business::routes::limits::{ROWS_MAX, TURN_ROWS_MAX};
 use host_engine::processor::{Answerer, AskError, Questions};
 use host_engine::view::parsed;
-use host_routes::limits::{ROWS_MAX, TURN_ROWS_MAX};
 use serde_json::Value;
 use std::ops::ControlFlow;
 

@@ -5,7 +5,7 @@
 //! one sender reaches is therefore limited for other mails only; an address that asks for resets has the limit of logins.
 
 use crate::rate::{DAY, HOUR, NETWORK_BITS, Shares, beginning};
-use host_routes::limits::{MAILS_OF_ONE_PER_HOUR, MAILS_PER_DAY, MAILS_PER_HOUR, MAILS_TO_ONE_PER_HOUR};
+use host_business::routes::limits::{MAILS_OF_ONE_PER_HOUR, MAILS_PER_DAY, MAILS_PER_HOUR, MAILS_TO_ONE_PER_HOUR};
 use std::net::IpAddr;
 
 /// Who causes a mail by a request.
@@ -56,7 +56,7 @@ pub struct MailLimits {
 }
 
 impl Default for MailLimits {
-    /// The limits of [`host_routes::limits`].
+    /// The limits of [`host_business::routes::limits`].
     fn default() -> Self {
         MailLimits {
             per_hour: MAILS_PER_HOUR,

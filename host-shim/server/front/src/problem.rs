@@ -3,12 +3,12 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Failure, FieldError, FieldErrorCode, Problem as ExtensionProblem, Refusal};
+use host_business::routes::limits::ERRORS_MAX;
+use host_business::routes::{ErrorMap, WrongValues};
 use host_engine::processor::AskError;
 use host_engine::show;
 use host_engine::writer::JobError;
 use host_intake::raw;
-use host_routes::limits::ERRORS_MAX;
-use host_routes::{ErrorMap, WrongValues};
 use host_site::questions::NotAsked;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Map, Value, json};

@@ -7,7 +7,7 @@ use crate::front::FrontLimits;
 use crate::mail_rate::MailRates;
 use crate::problem::Problem;
 use axum::http::HeaderMap;
-use host_routes::limits::{
+use host_business::routes::limits::{
     COMMAND_BYTES_LEAST, COMMAND_BYTES_PER_DAY, ENDPOINT_MESSAGES_PER_DAY, NETWORK_SHARE, ORGANIZATIONS_PER_DAY,
     REFUSED_BYTES_PER_DAY, SENDERS_MAX, UNPROVED_ADDRESS_BYTES_PER_DAY, UNPROVED_BYTES_PER_DAY,
 };

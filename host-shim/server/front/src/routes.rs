@@ -22,11 +22,11 @@ use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
 use host_access::Caller;
 use host_business::folder::BusinessFolder;
-use host_provider_api::{SecretError, Secrets};
-use host_routes::limits::COMMAND_BYTES_MAX;
-use host_routes::{
+use host_business::routes::limits::COMMAND_BYTES_MAX;
+use host_business::routes::{
     Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError, check_answer,
 };
+use host_provider_api::{SecretError, Secrets};
 use request::Asked;
 pub(crate) use request::object;
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ use crate::at_once::AtOnce;
 use crate::front::Front;
 use crate::rate::{Peer, networks};
 use axum::body::Body;
-use host_routes::limits::{
+use host_business::routes::limits::{
     ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX,
 };
 use hyper::body::Incoming;
@@ -44,7 +44,7 @@ pub struct ConnectionLimits {
 }
 
 impl Default for ConnectionLimits {
-    /// The limits of [`host_routes::limits`].
+    /// The limits of [`host_business::routes::limits`].
     fn default() -> Self {
         ConnectionLimits {
             open: CONNECTIONS_MAX,

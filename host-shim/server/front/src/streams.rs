@@ -4,7 +4,7 @@
 use crate::problem::Problem;
 use extension_contract::ActorKind;
 use host_access::Caller;
-use host_routes::limits::{PROGRAM_STREAMS_MAX, STREAMS_MAX, STREAMS_OF_OPERATORS, USER_STREAMS_MAX};
+use host_business::routes::limits::{PROGRAM_STREAMS_MAX, STREAMS_MAX, STREAMS_OF_OPERATORS, USER_STREAMS_MAX};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -11,9 +11,9 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use host_business::routes::limits::EVENT_BYTES_MAX;
 use host_intake::headers::Headers;
 use host_intake::request::{PATH, Request as Delivery, Taken, WebhookReply};
-use host_routes::limits::EVENT_BYTES_MAX;
 use std::sync::Arc;
 
 /// The answer to an accepted delivery, as the platform gives it.

@@ -1,7 +1,7 @@
 //! The OpenAPI document, version 3.1.
 
 use crate::{events, own, schema};
-use host_routes::{ErrorAnswer, Field, Route, RouteTable, Who};
+use host_business::routes::{ErrorAnswer, Field, Route, RouteTable, Who};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 
 use crate::platform::{Action, ROUTES, Who};
 use crate::schema;
-use host_routes::{Field, Type};
+use host_business::routes::{Field, Type};
 use serde_json::{Map, Value, json};
 
 /// Media type of errors.

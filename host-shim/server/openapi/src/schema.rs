@@ -1,6 +1,6 @@
 //! The JSON Schemas of types.
 
-use host_routes::{Field, RouteTable, Type};
+use host_business::routes::{Field, RouteTable, Type};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! A client in TypeScript: an interface for each type, and a method for each route. It needs `fetch`, and nothing else.
 
-use host_routes::{Field, Route, RouteTable, Type};
+use host_business::routes::{Field, Route, RouteTable, Type};
 use std::fmt::Write;
 
 /// Beginning of the file.

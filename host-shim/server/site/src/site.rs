@@ -7,6 +7,7 @@ use crate::replies::Replies;
 use crate::sweep::Sweeper;
 use crate::types::{ProductType, product_types};
 use extension_contract::{Account, CommandDecl, EffectDecl};
+use host_business::routes::limits::QUESTIONS_WAITING;
 use host_business::{Setup, StartError};
 use host_engine::Host;
 use host_engine::clock::{Clock, ClockSource};
@@ -16,7 +17,6 @@ use host_engine::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAns
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
 use host_provider_api::{Call, Outage, Registry, Reply};
-use host_routes::limits::QUESTIONS_WAITING;
 use host_store::{Partition, Store, StoreError};
 use host_turns::Turn;
 use host_wasm_runner::runner::Runner;

@@ -5,7 +5,7 @@ use super::{
     BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, costs, measured, own, paths, recorded, retry, templates,
     variables, webhooks,
 };
-use host_routes::RouteFile;
+use crate::routes::RouteFile;
 use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
 use host_yaml::{Checked, Checker, Entry, Node, Noted};
 use serde_json::Value;

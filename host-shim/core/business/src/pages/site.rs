@@ -1,6 +1,6 @@
 //! The words of a business on its pages: `pages/site.yml`.
 
-use host_routes::title;
+use crate::routes::title;
 use host_yaml::{Checked, Checker, Node};
 
 /// Maximum length of a text in characters.

@@ -19,7 +19,7 @@ use extension_contract::{Account, Actor, ActorKind, Question};
 use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::{once, try_unfold};
-use host_routes::LISTS;
+use host_business::routes::LISTS;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io;

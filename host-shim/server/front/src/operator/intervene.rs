@@ -11,10 +11,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{EffectDecl, JSON_BYTES_MAX};
+use host_business::routes::limits::COMMAND_BYTES_MAX;
 use host_engine::outbox::{InterveneError, Intervention, OpenEffect};
 use host_engine::view::parsed;
 use host_engine::writer::JobError;
-use host_routes::limits::COMMAND_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::Account;
-use host_routes::limits::COMMAND_BYTES_MAX;
+use host_business::routes::limits::COMMAND_BYTES_MAX;
 use host_store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -14,8 +14,8 @@ use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use extension_contract::Refusal;
 use host_business::pages::PageSet;
-use host_routes::limits::{FORM_BYTES_MAX, FORM_FIELDS_MAX};
-use host_routes::{Absent, PageAction, Scope, address, read_form};
+use host_business::routes::limits::{FORM_BYTES_MAX, FORM_FIELDS_MAX};
+use host_business::routes::{Absent, PageAction, Scope, address, read_form};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Sent<'_> {
         let values = read_form(&self.action.fields, &self.typed)
             .map_err(|wrong| Wrong::from(Problem::invalid("form", wrong)))?;
         let scope = form_scope(hosted, &self.page, &values);
-        let internal = |error: host_routes::ValueError| {
+        let internal = |error: host_business::routes::ValueError| {
             tracing::error!(%error, "a form of a page cannot be carried out");
             Wrong::from(Problem::internal())
         };
@@ -123,7 +123,7 @@ impl Sent<'_> {
     }
 
     /// Returns where the browser goes.
-    fn target(&self, scope: &Scope, called: &Called) -> Result<String, host_routes::ValueError> {
+    fn target(&self, scope: &Scope, called: &Called) -> Result<String, host_business::routes::ValueError> {
         let base = self.asked.base();
         let written = self.action.to.as_ref().map(|to| to.value(scope, Absent::LeftOut)).transpose()?.flatten();
         Ok(match written.as_ref().and_then(Value::as_str) {

@@ -13,7 +13,7 @@ use axum::response::Response;
 use extension_contract::Account;
 use host_access::Caller;
 use host_business::pages::{AWAY_PAGE, ERROR_PAGE, Locale, NavEntry, Page, PageSet};
-use host_routes::{PageGet, Scope, Who, address};
+use host_business::routes::{PageGet, Scope, Who, address};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use url::form_urlencoded;
@@ -139,7 +139,7 @@ impl Asked<'_> {
         // Links carry more than a page knows, and a wrong value of one is no reason to show nothing.
         let known = |name: &String| page.head.query.iter().any(|field| field.name == *name);
         let given: Vec<_> = query.iter().filter(|(name, text)| known(name) && !text.is_empty()).cloned().collect();
-        let given = host_routes::read_texts(&page.head.query, &given).unwrap_or_default();
+        let given = host_business::routes::read_texts(&page.head.query, &given).unwrap_or_default();
         // A page may have a value of this name for another purpose.
         let is_own = page.head.query.iter().any(|field| field.name == ACCOUNT);
         let names_account = |name: &str, text: &str| !is_own && name == ACCOUNT && !text.is_empty();

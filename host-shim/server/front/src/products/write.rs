@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::StatusCode;
 use extension_contract::Account;
-use host_routes::limits::COMMAND_BYTES_MAX;
+use host_business::routes::limits::COMMAND_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 /// Names of billing cycles on the platform, and the intervals of `purchase.create`.

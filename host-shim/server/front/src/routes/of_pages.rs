@@ -9,7 +9,7 @@ use crate::rate::Peer;
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host_access::Caller;
-use host_routes::{PAGE, PAGE_ROWS_MAX, Read, SITE, Scope};
+use host_business::routes::{PAGE, PAGE_ROWS_MAX, Read, SITE, Scope};
 use serde_json::{Map, Value, json};
 
 /// What a page's expressions may use, beside what every request has.

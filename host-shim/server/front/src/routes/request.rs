@@ -10,9 +10,9 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host_access::Caller;
+use host_business::routes::{Absent, Given, PAGE_ROWS_MAX, Route, Scope, Who, read_body, read_texts};
 use host_engine::read::holder;
 use host_intake::body::parse_object;
-use host_routes::{Absent, Given, PAGE_ROWS_MAX, Route, Scope, Who, read_body, read_texts};
 use serde_json::{Map, Value};
 
 /// Name of the account in a query.
@@ -58,7 +58,7 @@ pub(super) async fn caller(
 /// of another server sends the command by leading a browser to the route.
 fn effect_of(route: &Route) -> Method {
     match (&route.command, route.method) {
-        (None, host_routes::Method::Get) => Method::GET,
+        (None, host_business::routes::Method::Get) => Method::GET,
         _ => Method::POST,
     }
 }

@@ -1,10 +1,10 @@
 //! The queries of a route: what is read of the account or the catalog, which rows count, and in which order.
 
-use crate::errors::{self, ErrorAnswer};
-use crate::expression::Expression;
-use crate::form::{Form, read_expression};
-use crate::names::{LISTS, QUERIES};
-use crate::types::is_member_name;
+use crate::routes::errors::{self, ErrorAnswer};
+use crate::routes::expression::Expression;
+use crate::routes::form::{Form, read_expression};
+use crate::routes::names::{LISTS, QUERIES};
+use crate::routes::types::is_member_name;
 use host_yaml::bad_input::BadInput;
 use host_yaml::{Checked, Checker, Entry, Node};
 use std::collections::BTreeSet;

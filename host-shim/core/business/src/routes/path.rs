@@ -1,6 +1,6 @@
 //! Methods and paths of routes: `GET /api/projects/{slug}/deploy`.
 
-use crate::types::is_member_name;
+use crate::routes::types::is_member_name;
 use host_yaml::{Checked, Checker, Entry};
 use std::fmt;
 

@@ -1,10 +1,10 @@
 //! One route: what a request to it may have, and what happens.
 
-use crate::errors::ErrorMap;
-use crate::form::Form;
-use crate::path::{Method, Pattern};
-use crate::reads::Read;
-use crate::types::{Field, Type};
+use crate::routes::errors::ErrorMap;
+use crate::routes::form::Form;
+use crate::routes::path::{Method, Pattern};
+use crate::routes::reads::Read;
+use crate::routes::types::{Field, Type};
 use host_yaml::bad_input::Place;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Expressions in the forms of payloads and answers: `{reply.checkout_url}`. They are minijinja's, and their values keep their
 //! types. An expression has a limit of steps, and no value of it is ever a number with a fraction.
 
-use crate::filters;
+use crate::routes::filters;
 use minijinja::value::{ValueKind, merge_maps};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;

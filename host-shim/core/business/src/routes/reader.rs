@@ -1,12 +1,12 @@
 //! Reads the routes of a file, and checks the names in their expressions.
 
-use crate::errors::{self, ErrorMap};
-use crate::form::{Form, read_name};
-use crate::path::{self, Method, Pattern};
-use crate::reads::{self, NEXT, PAGE_ROWS_MAX, PAGE_ROWS_USUAL, ROW, Read, ReadFrom};
-use crate::route::{Route, Who};
-use crate::table::RouteFile;
-use crate::types::{Field, Type, Types, is_member_name, read_fields, read_type};
+use crate::routes::errors::{self, ErrorMap};
+use crate::routes::form::{Form, read_name};
+use crate::routes::path::{self, Method, Pattern};
+use crate::routes::reads::{self, NEXT, PAGE_ROWS_MAX, PAGE_ROWS_USUAL, ROW, Read, ReadFrom};
+use crate::routes::route::{Route, Who};
+use crate::routes::table::RouteFile;
+use crate::routes::types::{Field, Type, Types, is_member_name, read_fields, read_type};
 use host_yaml::bad_input::BadInput;
 use host_yaml::{Checked, Checker, Entry, Fields, Node, Tree};
 use serde_json::Value;
@@ -414,7 +414,7 @@ fn shape(check: &Checker, node: &Node, of: &Type, types: &Types) -> Checked<()> 
         }
         (Tree::List(_) | Tree::Map(_), simple) => wrong(simple.shown()),
         (Tree::Null, _) if of.is_optional() => Ok(()),
-        (_, simple) => match crate::values::problem_of(simple, &node.json(), types, "") {
+        (_, simple) => match crate::routes::values::problem_of(simple, &node.json(), types, "") {
             Some(problem) => wrong(problem.message()),
             None => Ok(()),
         },

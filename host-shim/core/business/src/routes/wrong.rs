@@ -1,6 +1,6 @@
 //! The wrong values of a request. Only the first ones are kept and described, so that an answer is not much longer than its request.
 
-use crate::limits::{ERRORS_MAX, NAME_BYTES_MAX};
+use crate::routes::limits::{ERRORS_MAX, NAME_BYTES_MAX};
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 
 /// The first wrong values of a request, and how many there are.

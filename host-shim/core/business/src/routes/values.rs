@@ -1,7 +1,7 @@
 //! Checks that the values of a request have their types. Values from the path or the query are text; the body is JSON.
 
-use crate::types::{Field, Type, Types};
-use crate::wrong::{WrongValues, escaped, pointer_to};
+use crate::routes::types::{Field, Type, Types};
+use crate::routes::wrong::{WrongValues, escaped, pointer_to};
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -49,7 +49,7 @@ pub fn read_texts(fields: &[Field], texts: &[(String, String)]) -> Given {
 fn named<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
     fields.iter().find(|field| {
         #[cfg(test)]
-        crate::steps::step();
+        crate::routes::steps::step();
         field.name == name
     })
 }
@@ -96,7 +96,7 @@ fn check_members(fields: &[Field], types: &Types, object: &Map<String, Value>, a
 
 fn check_value(of: &Type, value: &Value, types: &Types, at: &str, wrong: &mut WrongValues) {
     #[cfg(test)]
-    crate::steps::step();
+    crate::routes::steps::step();
     match (of, value) {
         (Type::Optional(_), Value::Null) => {}
         (Type::Optional(inner), value) => check_value(inner, value, types, at, wrong),
@@ -169,8 +169,8 @@ fn is_simple(of: &Type, value: &Value) -> bool {
     match (of, value) {
         (Type::Json, _) | (Type::Text, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => true,
         (Type::Integer, Value::Number(number)) => number.is_i64(),
-        (Type::Time, Value::String(text)) => crate::filters::time_ms(text).is_some(),
-        (Type::Date, Value::String(text)) => crate::filters::day(text).is_some(),
+        (Type::Time, Value::String(text)) => crate::routes::filters::time_ms(text).is_some(),
+        (Type::Date, Value::String(text)) => crate::routes::filters::day(text).is_some(),
         (Type::Words(words), Value::String(text)) => words.contains(text),
         _ => false,
     }
@@ -310,10 +310,10 @@ mod tests {
         let kinds: [(&str, &dyn Fn(usize)); 4] =
             [("body", &body), ("lines", &nested), ("query", &query), ("repeated", &repeated)];
         for (kind, of) in kinds {
-            let [once, twice] = [2_000, 4_000].map(|count| crate::steps::counted(|| of(count)));
+            let [once, twice] = [2_000, 4_000].map(|count| crate::routes::steps::counted(|| of(count)));
             assert!(once >= 2_000 && twice <= 3 * once, "{kind}: {once} and {twice} steps");
         }
         let wrong = read_texts(&fields, &different(4_000)).expect_err("unknown names");
-        assert_eq!((wrong.listed().len(), wrong.count()), (crate::limits::ERRORS_MAX, 4_000));
+        assert_eq!((wrong.listed().len(), wrong.count()), (crate::routes::limits::ERRORS_MAX, 4_000));
     }
 }

@@ -201,7 +201,7 @@ fn read_field(check: &Checker, entry: &Entry) -> Checked<Field> {
         None => None,
         Some(node) => {
             let value = node.json();
-            if crate::values::problem_of(&value_type, &value, &Types::default(), "").is_some() {
+            if crate::routes::values::problem_of(&value_type, &value, &Types::default(), "").is_some() {
                 return Err(check.wrong("default", node, value_type.shown()));
             }
             Some(value)

@@ -1,7 +1,7 @@
 //! The form of a payload or an answer: values, expressions in texts, and lists that are made of other lists.
 
-use crate::expression::{Expression, Scope, ValueError};
-use crate::types::is_member_name;
+use crate::routes::expression::{Expression, Scope, ValueError};
+use crate::routes::types::is_member_name;
 use host_yaml::{Checked, Checker, Node, Tree};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

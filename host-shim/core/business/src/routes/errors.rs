@@ -1,6 +1,6 @@
 //! Maps errors to answers. A business may give a refusal of the extension its own status and code.
 
-use crate::names::REFUSALS;
+use crate::routes::names::REFUSALS;
 use extension_contract::Refusal;
 use host_yaml::bad_input::BadInput;
 use host_yaml::{Checked, Checker, Entry, Node};

@@ -112,7 +112,11 @@ mod tests {
         if env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(path, [before, BEGIN, &rows, &rest[end..]].concat()).expect("written");
         } else {
-            assert_eq!(&rest[..end], rows, "`UPDATE_GOLDEN=1 cargo test -p host-routes --lib limits` writes the table");
+            assert_eq!(
+                &rest[..end],
+                rows,
+                "`UPDATE_GOLDEN=1 cargo test -p host-business --lib limits` writes the table"
+            );
         }
     }
 }

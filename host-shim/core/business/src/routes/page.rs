@@ -3,13 +3,13 @@
 //! A page reads the queries of a route (`read`) and answers of the API (`get`). A form of it calls the API (`do`). So a page may do nothing
 //! that its reader could not do over HTTP.
 
-use crate::expression::{Scope, ValueError};
-use crate::form::{Absent, Form};
-use crate::path::{self, Method, Pattern};
-use crate::reader::{Known, Scopes, is_used, optional_fields, typed_fields};
-use crate::reads::{Read, ReadFrom};
-use crate::route::Who;
-use crate::types::{Field, Type, Types, is_member_name};
+use crate::routes::expression::{Scope, ValueError};
+use crate::routes::form::{Absent, Form};
+use crate::routes::path::{self, Method, Pattern};
+use crate::routes::reader::{Known, Scopes, is_used, optional_fields, typed_fields};
+use crate::routes::reads::{Read, ReadFrom};
+use crate::routes::route::Who;
+use crate::routes::types::{Field, Type, Types, is_member_name};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_yaml::{Checked, Checker, Entry, Fields, Node};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -144,7 +144,7 @@ impl<'c> PageReader<'c> {
         let known = self.known();
         let query = optional_fields(check, &mut fields, "query", &known)?;
         let pattern = pattern?;
-        let path: Vec<Field> = pattern.names().map(crate::reader::text_field).collect();
+        let path: Vec<Field> = pattern.names().map(crate::routes::reader::text_field).collect();
         let scopes = Scopes { path: &path, query: &query, body: &[], known: &known, further: site() };
         let parts = self.parts(&mut fields, scopes)?;
         let reads_at = head.member("read");
@@ -308,7 +308,9 @@ impl<'c> PageReader<'c> {
     fn is_address(&self, path: &Form, node: &Node) -> Checked<()> {
         let is_path = match path {
             Form::Fixed(Value::String(text)) => is_api_path(text),
-            Form::Text(parts) => matches!(parts.first(), Some(crate::form::Part::Letters(first)) if is_api_path(first)),
+            Form::Text(parts) => {
+                matches!(parts.first(), Some(crate::routes::form::Part::Letters(first)) if is_api_path(first))
+            }
             _ => false,
         };
         match is_path {
@@ -371,7 +373,7 @@ fn encoded(text: &str) -> String {
 ///
 /// # Errors
 /// Fails with the wrong and missing fields.
-pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::values::Given {
+pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::routes::values::Given {
     let is_object =
         |name: &str| fields.iter().any(|field| field.name == name && *field.value_type.required() == Type::Json);
     let (mut objects, mut plain): (Map<String, Value>, Vec<(String, String)>) = (Map::new(), Vec::new());
@@ -388,7 +390,7 @@ pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::values:
         }
     }
     let simple: Vec<Field> = fields.iter().filter(|field| !is_object(&field.name)).cloned().collect();
-    let mut values = crate::values::read_texts(&simple, &plain)?;
+    let mut values = crate::routes::values::read_texts(&simple, &plain)?;
     values.extend(objects);
     Ok(values)
 }
@@ -508,7 +510,7 @@ mod tests {
         let fields = [field("name", "string"), field("metadata", "json?")];
         let form = |name: fn(usize) -> String, count: usize| {
             let texts: Vec<_> = (0..count).map(|at| (name(at), "1".to_owned())).collect();
-            crate::steps::counted(|| drop(read_form(&fields, &texts)))
+            crate::routes::steps::counted(|| drop(read_form(&fields, &texts)))
         };
         let kinds: [fn(usize) -> String; 3] = [|at| format!("x{at}"), |_| "name".to_owned(), |at| format!("y.{at}")];
         for name in kinds {

@@ -1,10 +1,10 @@
 //! The routes of a business: the file of the business and those of its features.
 
-use crate::errors::ErrorMap;
-use crate::path::{Method, decoded};
-use crate::reader::{self, Known};
-use crate::route::Route;
-use crate::types::Types;
+use crate::routes::errors::ErrorMap;
+use crate::routes::path::{Method, decoded};
+use crate::routes::reader::{self, Known};
+use crate::routes::route::Route;
+use crate::routes::types::Types;
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checked, Checker, Node};
