@@ -5,13 +5,13 @@ use crate::location::{Location, location};
 use crate::refuse;
 use anyhow::Context;
 use clap::Parser;
+use host_business::tables::postgres::{self, Roles};
+use host_business::tables::sqlite;
 use host_daemon::views;
 use host_scenario::business::{BusinessFolder, TABLES_FILE};
 use host_scenario::error::ReplayError;
 use host_store::Partition;
 use host_store_postgres::run_script;
-use host_tables::postgres::{self, Roles};
-use host_tables::sqlite;
 use rusqlite::{Connection, OpenFlags};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (Location::Sqlite(file), false) => {
             let count = in_file(args, file, &business, &partition).with_context(|| file.display().to_string())?;
-            told(args, count, &format!("{}_…", host_tables::space(&partition)))?;
+            told(args, count, &format!("{}_…", host_business::tables::space(&partition)))?;
         }
         (Location::Postgres(settings), false) => {
             let roles = args.roles();
@@ -112,7 +112,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
                 false => postgres::up(&business.tables, &partition, &roles)?.script,
             };
             run_script(settings, &script)?;
-            told(args, business.tables.views.len(), &format!("schema {}", host_tables::space(&partition)))?;
+            told(args, business.tables.views.len(), &format!("schema {}", host_business::tables::space(&partition)))?;
         }
     }
     Ok(ExitCode::SUCCESS)

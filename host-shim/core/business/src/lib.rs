@@ -8,5 +8,6 @@ mod refused;
 pub mod rehearsal;
 pub mod routes;
 mod start;
+pub mod tables;
 
 pub use start::{Setup, StartError};

@@ -6,7 +6,7 @@ use crate::extensions::{self, SecretValue};
 use crate::interpolate;
 use crate::issuers;
 use crate::reader::{Reader, Section};
-use host_tables::postgres::Roles;
+use host_business::tables::postgres::Roles;
 use host_yaml::bad_input::{BadInput, Mistakes};
 use host_yaml::{Checker, Node};
 use ipnet::IpNet;

@@ -18,6 +18,7 @@ use host_access::Keys;
 use host_business::Setup;
 use host_business::folder::{BusinessFolder, Recorder};
 use host_business::manifest::Manifest;
+use host_business::tables::postgres::Roles;
 use host_engine::clock::Clock;
 use host_engine::outbox::Recorded;
 use host_front::{
@@ -35,7 +36,6 @@ use host_provider_set::{Directory, ForeignVault, OpenError, Opened, Options, SEC
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore, Store, StoreError, mode};
 use host_store_postgres::{PostgresStore, Presence, PresenceError};
-use host_tables::postgres::Roles;
 use host_verify::StripeAccess;
 use host_webhooks::{HttpSender, Sender, Webhooks, WebhooksError};
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! Makes the views of a business in its store.
 
+use host_business::tables::postgres::{NameError, Roles, up};
+use host_business::tables::{Tables, sqlite};
 use host_store::Partition;
 use host_store_postgres::{OpenError, Settings, run_script_unless_made};
-use host_tables::postgres::{NameError, Roles, up};
-use host_tables::{Tables, sqlite};
 use rusqlite::Connection;
 use std::path::Path;
 use std::time::Duration;

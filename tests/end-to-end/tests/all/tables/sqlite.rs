@@ -1,8 +1,8 @@
 //! The views in SQLite.
 
 use super::story::{BUSINESSES, Filled, partition, tables, view};
+use host_business::tables::{Tables, Type, sqlite};
 use host_store::{Partition, SqliteStore};
-use host_tables::{Tables, Type, sqlite};
 use rusqlite::{Connection, ErrorCode};
 use serde_json::{Value, json};
 

@@ -1,12 +1,12 @@
 //! Stories that fill a store with rows of each view.
 
 use end_to_end::world::{business_named, fixtures, root};
+use host_business::tables::{Tables, Type, View, sqlite};
 use host_replay::play::{PlayOptions, play};
 use host_replay::rig::StoreKind;
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
 use host_store::Partition;
-use host_tables::{Tables, Type, View, sqlite};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Map, Value, json};

@@ -2,7 +2,7 @@
 
 use super::server::{Server, named};
 use crate::tables::story::BUSINESSES;
-use host_tables::postgres::STORE_TABLES;
+use host_business::tables::postgres::STORE_TABLES;
 
 /// Runs a statement that must break a unique key; returns the name of the key's index.
 fn refused(server: &Server, statement: &str) -> String {

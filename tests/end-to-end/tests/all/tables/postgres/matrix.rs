@@ -3,7 +3,7 @@
 use super::server::Caller::{Admin, Anonymous, Service, User};
 use super::server::{Server, named};
 use crate::tables::story::{BUSINESSES, tables};
-use host_tables::{Kind, View, postgres::STORE_TABLES};
+use host_business::tables::{Kind, View, postgres::STORE_TABLES};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

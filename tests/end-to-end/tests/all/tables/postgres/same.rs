@@ -3,7 +3,7 @@
 use super::server::{Server, named};
 use crate::tables::story::{BUSINESSES, Filled, partition, sorted, tables};
 use counterparts::Sqlacodegen;
-use host_tables::{Type, View, space, sqlite};
+use host_business::tables::{Type, View, space, sqlite};
 use serde_json::Value;
 
 /// The rows of a view with times in the form of SQLite.

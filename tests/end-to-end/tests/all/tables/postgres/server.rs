@@ -2,11 +2,11 @@
 
 use crate::tables::story::{Filled, partition, sorted, tables};
 use counterparts::Postgres;
+use host_business::tables::postgres::{Roles, down, up};
+use host_business::tables::space;
 use host_store::SqliteStore;
 use host_store::copy::copy;
 use host_store_postgres::{OpenError, PostgresStore, Settings, run_script};
-use host_tables::postgres::{Roles, down, up};
-use host_tables::space;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

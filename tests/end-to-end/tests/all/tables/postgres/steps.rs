@@ -3,9 +3,9 @@
 use super::server::Caller::{Admin, User};
 use super::server::{Server, named};
 use crate::tables::story::{BUSINESSES, partition, tables};
+use host_business::tables::postgres::{NameError, Roles, down, up};
+use host_business::tables::space;
 use host_store::Partition;
-use host_tables::postgres::{NameError, Roles, down, up};
-use host_tables::space;
 
 /// The schemas of views, with the number of their views, functions and policies.
 const MADE: &str = "SELECT n.nspname, (SELECT count(*) FROM pg_class AS c WHERE c.relnamespace = n.oid),

@@ -11,7 +11,6 @@ mod path;
 pub mod postgres;
 mod reader;
 mod sql;
-#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod view;
 

@@ -9,7 +9,7 @@ pub(crate) use measurement::postgres as measurements;
 pub(crate) use query::query;
 pub(crate) use source::{claim_keys, key_conditions};
 
-use crate::path::Step;
+use crate::tables::path::Step;
 use host_store::Partition;
 
 /// The database, and the business in a mode whose rows are read.

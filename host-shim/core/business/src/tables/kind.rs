@@ -1,6 +1,6 @@
 //! What a view can be of, and the members that the rows of each kind have.
 
-use crate::view::Type;
+use crate::tables::view::Type;
 
 /// The kind of a view's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

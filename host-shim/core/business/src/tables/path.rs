@@ -1,7 +1,7 @@
 //! Paths of members: `metadata.tier`, `items.0.price_id`, `customer.id`.
 
-use crate::kind::{Form, Kind, Member};
-use crate::view::Type;
+use crate::tables::kind::{Form, Kind, Member};
+use crate::tables::view::Type;
 
 /// The path of a member of a row.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Views, as a file describes them.
 
-use crate::kind::Kind;
-use crate::path::Path;
-use crate::reader;
+use crate::tables::kind::Kind;
+use crate::tables::path::Path;
+use crate::tables::reader;
 use host_yaml::bad_input::{Mistakes, Place};
 use host_yaml::{Checker, Node};
 

@@ -1,8 +1,8 @@
 //! Reads `tables.yml` and tells every mistake with its line.
 
-use crate::kind::{CLAIM, Kind, NAMES, RECORD};
-use crate::path::{NoPath, Path};
-use crate::view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
+use crate::tables::kind::{CLAIM, Kind, NAMES, RECORD};
+use crate::tables::path::{NoPath, Path};
+use crate::tables::view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
 use host_yaml::bad_input::{BadInput, Place};
 use host_yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
@@ -434,8 +434,8 @@ mod tests {
             let tables = view(&format!(
                 "of: record c, where: {{{condition}}}, columns: {{a: key, s: value.s.*, n: {{from: value.a, type: integer}}}}"
             ));
-            crate::sqlite::apply(&mut connection, &tables.expect(condition), &odd).expect(condition);
-            let name = crate::sqlite::view_name(&odd, "a");
+            crate::tables::sqlite::apply(&mut connection, &tables.expect(condition), &odd).expect(condition);
+            let name = crate::tables::sqlite::view_name(&odd, "a");
             let found: Vec<(String, i64, Option<i64>)> = {
                 let mut all = connection.prepare(&format!("SELECT * FROM {name}")).expect(condition);
                 let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect(condition);
@@ -443,6 +443,6 @@ mod tests {
             };
             assert_eq!(found, vec![("user:A:b/plain".to_owned(), 3, None); count], "{condition}");
         }
-        assert_eq!(crate::sqlite::remove(&mut connection, &odd), Ok(1));
+        assert_eq!(crate::tables::sqlite::remove(&mut connection, &odd), Ok(1));
     }
 }

@@ -7,10 +7,10 @@
 //! the payloads of events and effects, which no grant has, is read through views with the rights of their owner: `host_accounts`,
 //! `host_measurements` and `host_effects`. They ask the function `host_sees` for each row.
 
-use crate::kind::Kind;
-use crate::space;
-use crate::sql::{self, Sql, claim_keys, key_conditions, measurements, name, text};
-use crate::view::{Tables, View, Wanted};
+use crate::tables::kind::Kind;
+use crate::tables::space;
+use crate::tables::sql::{self, Sql, claim_keys, key_conditions, measurements, name, text};
+use crate::tables::view::{Tables, View, Wanted};
 use host_store::Partition;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 use super::expression::Value;
 use super::source::Source;
 use super::{Sql, name};
-use crate::path::Path;
-use crate::view::{Column, Condition, Type, View, Wanted};
+use crate::tables::path::Path;
+use crate::tables::view::{Column, Condition, Type, View, Wanted};
 
 /// Returns the query of a view.
 pub(crate) fn query(sql: Sql<'_>, view: &View) -> String {

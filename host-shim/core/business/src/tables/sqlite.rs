@@ -1,7 +1,7 @@
 //! The views in SQLite. Each has the [`space`] of its business before its name, since a file has one name space.
 
-use crate::sql::{self, Sql};
-use crate::{Tables, space};
+use crate::tables::sql::{self, Sql};
+use crate::tables::{Tables, space};
 use host_store::{Partition, VIEW_MARK};
 use rusqlite::{Connection, Error, TransactionBehavior};
 

@@ -1,8 +1,8 @@
 //! Values of members, and their conversion to the types of columns.
 
 use super::{Sql, text};
-use crate::path::Step;
-use crate::view::{Type, Wanted};
+use crate::tables::path::Step;
+use crate::tables::view::{Type, Wanted};
 
 /// A value in SQL.
 #[derive(Clone, Debug)]
