@@ -9,5 +9,6 @@ pub mod rehearsal;
 pub mod routes;
 mod start;
 pub mod tables;
+pub mod template;
 
 pub use start::{Setup, StartError};

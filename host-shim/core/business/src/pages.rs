@@ -10,7 +10,7 @@ mod set;
 mod site;
 mod source;
 
+pub use crate::template::Locale;
 pub use error::PageError;
-pub use host_template::Locale;
 pub use set::{AWAY_PAGE, Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet, files_below};
 pub use site::SiteWords;

@@ -15,7 +15,7 @@ mod write;
 pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport, Recipient};
 #[cfg(feature = "smtp")]
 pub use config::{Password, Security, Smtp};
-pub use host_template::{MailSite, MailText};
+pub use host_business::template::{MailSite, MailText};
 pub use template::{BadTemplate, MailTemplates, Wanted, built_in_mails};
 
 use deliver::Delivery;

@@ -1,6 +1,6 @@
 //! Fills in the templates of mails.
 
-use host_template::{
+use host_business::template::{
     FILE_BYTES_MAX, Form, LAYOUT, Locale, MailContext, MailSite, MailTemplate, MailText, TemplateError, built_in,
     is_name, is_switched_off, without_template,
 };
@@ -159,7 +159,7 @@ fn read(path: &Path) -> Result<Option<String>, String> {
 
 /// Returns the built-in mails in the order of their names, each with its placeholders.
 pub fn built_in_mails() -> impl Iterator<Item = (&'static str, Vec<String>)> {
-    host_template::built_in_mails().filter_map(|name| {
+    host_business::template::built_in_mails().filter_map(|name| {
         let template = MailTemplate::parse(built_in(name)?, None).ok()?;
         Some((name, template.placeholders().into_iter().collect()))
     })

@@ -1,7 +1,7 @@
 //! Builds a mail's MIME message.
 
+use host_business::template::MailText;
 use host_provider_api::{Call, ResourceId, names};
-use host_template::MailText;
 use lettre::Address;
 use lettre::error::Error;
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};

@@ -2,7 +2,7 @@
 //! `NAME.de.txt` is the same mail in another language, and `layout.html` is the frame of all mails. Placeholders are
 //! written as `{{ value }}`.
 
-use host_template::{
+use crate::template::{
     LAYOUT, MailTemplate, TemplateError, built_in, check_layout, is_language, is_name, is_switched_off,
 };
 use host_yaml::bad_input::{BadInput, Place, read_text};
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn an_invalid_template_is_reported_with_its_file() {
-        let long = format!("Subject: x\n{}", "x".repeat(host_template::FILE_BYTES_MAX));
+        let long = format!("Subject: x\n{}", "x".repeat(crate::template::FILE_BYTES_MAX));
         for (files, expected) in [
             (vec![("a.txt", "Hello")], "a.txt:1: the mail has no subject"),
             (vec![("a.txt", "")], "a.txt:1: the mail has no subject"),

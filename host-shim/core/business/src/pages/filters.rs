@@ -1,6 +1,6 @@
 //! The filters of pages, beside those of the template language.
 
-use host_template::{Locale, words as words_of};
+use crate::template::{Locale, words as words_of};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;

@@ -1,6 +1,6 @@
 //! Splits a file of a page into its head and its template, and finds the templates that it uses.
 
-use host_template::of_files;
+use crate::template::of_files;
 use host_yaml::Node;
 use host_yaml::bad_input::{BadInput, Place};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Values that every mail can show besides its own: the business, its pages, and the recipient.
 
-use crate::locale::Locale;
+use crate::template::locale::Locale;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,8 +1,8 @@
 //! The filters of mails, beside those of the template language. Numbers and dates are written as the recipient's locale says. A value
 //! that is none of a filter is shown as it is, so that a mail never has an empty place.
 
-use crate::locale::Locale;
-use crate::words::words as words_of;
+use crate::template::locale::Locale;
+use crate::template::words::words as words_of;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, State, Value};
 use serde_json::{Value as Json, json};

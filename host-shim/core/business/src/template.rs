@@ -13,7 +13,7 @@ mod mail;
 mod marked;
 mod site;
 mod statement;
-mod template;
+mod text;
 mod words;
 
 pub use bounded::Bounded;
@@ -24,5 +24,5 @@ pub use locale::Locale;
 pub use mail::{FILE_BYTES_MAX, MailTemplate, MailText, TEXT_BYTES_MAX, is_language, is_name, is_switched_off};
 pub use site::{MailContext, MailSite};
 pub use statement::{Statement, of_files};
-pub use template::Template;
+pub use text::Template;
 pub use words::words;

@@ -4,7 +4,7 @@
 /// Declares the built-in mails, in the order of their names.
 macro_rules! mails {
     ($($name:literal),* $(,)?) => {
-        const MAILS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../built-in/", $name, ".txt"))),)*];
+        const MAILS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../built-in/mails/", $name, ".txt"))),)*];
     };
 }
 
@@ -82,13 +82,13 @@ pub fn built_in_mails() -> impl Iterator<Item = &'static str> {
 
 /// Returns the text of a mail that has no template: a list of its values.
 pub fn without_template() -> &'static str {
-    include_str!("../built-in/without_template.txt")
+    include_str!("../../built-in/mails/without_template.txt")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{MailTemplate, is_name};
+    use crate::template::mail::{MailTemplate, is_name};
 
     #[test]
     fn every_built_in_mail_is_a_template() {

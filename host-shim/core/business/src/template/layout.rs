@@ -1,14 +1,14 @@
 //! The frame of a mail in HTML: the name of the business above, and its addresses below. A business replaces it by `layout.html`.
 
-use crate::error::{Form, TemplateError};
-use crate::site::MailContext;
-use crate::template::Template;
+use crate::template::error::{Form, TemplateError};
+use crate::template::site::MailContext;
+use crate::template::text::Template;
 use serde_json::{Map, Value, json};
 
 /// Name of the file in a folder of templates, without `.html`.
 pub const LAYOUT: &str = "layout";
 /// The built-in frame.
-const BUILT_IN: &str = include_str!("../built-in/layout.html");
+const BUILT_IN: &str = include_str!("../../built-in/mails/layout.html");
 /// Names that a frame may use.
 const NAMES: [&str; 9] = [
     "account",

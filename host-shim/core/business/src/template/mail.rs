@@ -1,10 +1,10 @@
 //! The templates of one mail: subject, text and optionally HTML.
 
-use crate::error::{Form, TemplateError};
-use crate::layout::framed;
-use crate::marked;
-use crate::site::MailContext;
-use crate::template::Template;
+use crate::template::error::{Form, TemplateError};
+use crate::template::layout::framed;
+use crate::template::marked;
+use crate::template::site::MailContext;
+use crate::template::text::Template;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -139,8 +139,8 @@ fn check_length(text: &str, form: Form) -> Result<(), TemplateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::locale::Locale;
-    use crate::site::MailSite;
+    use crate::template::locale::Locale;
+    use crate::template::site::MailSite;
     use serde_json::json;
 
     fn fill(text: &str, html: Option<&str>, values: Value) -> Result<MailText, String> {

@@ -1,7 +1,7 @@
 //! Makes the plain text and the HTML of a mail from one filled-in text. Its marks are those of people who write mails: an empty line
 //! ends a paragraph, a line with `- ` at its beginning is an entry of a list, `[words](address)` is a link, alone on its line a button.
 
-use crate::guard::unguarded;
+use crate::template::guard::unguarded;
 use host_provider_api::html::escaped;
 
 /// Beginning of an entry of a list.
@@ -176,7 +176,7 @@ fn next_link(text: &str) -> Option<(usize, usize, Part<'_>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::guarded;
+    use crate::template::guard::guarded;
 
     #[test]
     fn a_text_becomes_paragraphs_lists_facts_and_buttons() {

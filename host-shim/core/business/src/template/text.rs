@@ -1,11 +1,11 @@
 //! One text with placeholders.
 
-use crate::bounded::Bounded;
-use crate::error::{Form, TemplateError};
-use crate::filters;
-use crate::guard::guarded;
-use crate::site::NAMES;
-use crate::statement::{Statement, of_files};
+use crate::template::bounded::Bounded;
+use crate::template::error::{Form, TemplateError};
+use crate::template::filters;
+use crate::template::guard::guarded;
+use crate::template::site::NAMES;
+use crate::template::statement::{Statement, of_files};
 use host_provider_api::html::escaped;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
@@ -49,7 +49,7 @@ impl<'s> Template<'s> {
         Template::parse_as(text, form, escape)
     }
 
-    /// Parses a text with the marks of [`crate::marked`]. The values in it are guarded: they make no marks.
+    /// Parses a text with the marks of [`crate::template::marked`]. The values in it are guarded: they make no marks.
     pub(crate) fn parse_marked(text: &'s str) -> Result<Self, TemplateError> {
         Template::parse_as(text, Form::Plain, AutoEscape::Custom(MARKED))
     }
