@@ -2,7 +2,7 @@
 //!
 //! The [`processor`] runs an event: the extension reads the account through a [`snapshot`], and [`decision`] turns its
 //! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`view`] returns the state as
-//! JSON, [`writer`] is the thread that serves several callers.
+//! JSON, [`writer`] is the thread that serves several callers, [`turns`] the queue in which they wait.
 
 pub mod bundle;
 pub mod catalog;
@@ -18,6 +18,7 @@ pub mod remote;
 pub mod show;
 pub mod snapshot;
 pub mod time;
+pub mod turns;
 pub mod view;
 pub mod writer;
 

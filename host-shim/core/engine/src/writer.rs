@@ -15,11 +15,11 @@ pub use lanes::{Lane, Lanes};
 
 use crate::outbox::{InterveneError, OutboxError};
 use crate::processor::Report;
+use crate::turns::COMMANDS_WAITING;
 use crate::{Arrived, Host};
 use extension_contract::Timestamp;
 use host_provider_api::{Call, Reply};
 use host_store::Stored;
-use host_turns::COMMANDS_WAITING;
 use jobs::{HostFn, InterveneJob, Job};
 use revisits::Revisits;
 use std::collections::VecDeque;

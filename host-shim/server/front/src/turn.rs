@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Response};
 use extension_contract::ActorKind;
 use host_access::{Caller, Reach};
-use host_turns::Turn;
+use host_engine::turns::Turn;
 use hyper::body::Body as HttpBody;
 use std::future::Future;
 use std::net::IpAddr;

@@ -3,7 +3,7 @@
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use host_turns::{Sender, Taker, Turn, queue};
+use host_engine::turns::{Sender, Taker, Turn, queue};
 use std::io;
 use std::thread;
 

@@ -2,7 +2,7 @@
 //! take turns.
 
 use host_engine::processor::Answerer;
-use host_turns::{NotQueued, Sender, Turn, queue};
+use host_engine::turns::{NotQueued, Sender, Turn, queue};
 use std::io;
 use std::thread::{self, JoinHandle};
 

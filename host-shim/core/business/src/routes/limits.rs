@@ -59,7 +59,7 @@ limits! {
     PROGRAM_IN_PROGRESS: usize = 64, "requests in progress", "a service or an operator", "a program has many threads";
     ADDRESS_IN_PROGRESS: usize = 128, "requests in progress", "an address, without services, operators and signed webhooks", "several people may share an address";
     QUESTIONS_WAITING: usize = 256, "questions", "questions that wait, and as many of operators, webhooks and the server", "callers take turns; one has at most a quarter";
-    COMMANDS_WAITING: usize = host_turns::COMMANDS_WAITING, "commands", "commands that wait, and as many of operators, webhooks and the server", "callers take turns; one has at most a quarter";
+    COMMANDS_WAITING: usize = host_engine::turns::COMMANDS_WAITING, "commands", "commands that wait, and as many of operators, webhooks and the server", "callers take turns; one has at most a quarter";
     STREAMS_MAX: usize = 1_024, "streams", "open streams of events", "each keeps a connection";
     STREAMS_OF_OPERATORS: usize = 64, "streams", "the part of these that only operators open", "they need them most when all is busy";
     USER_STREAMS_MAX: usize = 10, "streams", "open streams of a user", "each tab with a live page has one";

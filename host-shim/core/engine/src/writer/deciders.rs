@@ -6,8 +6,8 @@ use super::jobs::{JobError, Jobs, OnAnswer};
 use crate::Arrived;
 use crate::clock::ClockSource;
 use crate::processor::Decider;
+use crate::turns::{NotQueued, Sender, Taker, Turn, queue};
 use host_intake::Decoded;
-use host_turns::{NotQueued, Sender, Taker, Turn, queue};
 use std::io;
 use std::thread::{self, JoinHandle};
 
