@@ -10,5 +10,6 @@ pub mod routes;
 mod start;
 pub mod tables;
 pub mod template;
+pub mod yaml;
 
 pub use start::{Setup, StartError};

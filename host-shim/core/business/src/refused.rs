@@ -1,10 +1,10 @@
 //! Reports the mistakes that an extension found in a catalog, with the file and line of each value and with what was found there.
 
 use crate::folder::{BusinessFolder, CATALOG_FILE, is_of_another_file};
+use crate::yaml::Node;
+use crate::yaml::bad_input::{BadInput, Place, Reported};
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 use host_engine::processor::Report;
-use host_yaml::Node;
-use host_yaml::bad_input::{BadInput, Place, Reported};
 use std::path::Path;
 
 /// Returns the mistakes of a refused catalog in the order of its lines; at least one. If there are too many, the last one says so.

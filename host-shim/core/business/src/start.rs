@@ -3,6 +3,7 @@
 use crate::folder::BusinessFolder;
 use crate::manifest::{Manifest, NotPermitted};
 use crate::refused;
+use crate::yaml::bad_input::{self, BadInput};
 use extension_contract::{Account, Timestamp};
 use host_engine::Host;
 use host_engine::catalog::{is_accepted, next_load};
@@ -12,7 +13,6 @@ use host_engine::processor::{Business, Processor, Report};
 use host_provider_api::Registry;
 use host_store::{ConfigError, Partition, Read, Store, StoreError};
 use host_wasm_runner::runner::Runner;
-use host_yaml::bad_input::{self, BadInput};
 
 /// The setup of a host: its business and configuration. A setup can start any number of hosts.
 #[derive(Clone, Debug)]

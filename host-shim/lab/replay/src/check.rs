@@ -8,9 +8,9 @@ use crate::outputs::unknown_outputs;
 use crate::runners::Runners;
 use crate::unmakeable::{unmade, unmakeable};
 use host_business::folder::BusinessFolder;
+use host_business::yaml::Node;
+use host_business::yaml::bad_input::read_text;
 use host_scenario::error::{BadInput, ReplayError};
-use host_yaml::Node;
-use host_yaml::bad_input::read_text;
 use std::path::PathBuf;
 
 /// The result of a check.

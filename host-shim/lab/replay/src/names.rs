@@ -11,10 +11,10 @@ mod state;
 use crate::loaded::Loaded;
 use extension_contract::{Account, Declarations};
 use host_business::folder::BusinessFolder;
+use host_business::yaml::Node;
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::{Action, Expectations, Scenario, Step};
 use host_store::OF_HOST;
-use host_yaml::Node;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

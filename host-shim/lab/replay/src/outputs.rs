@@ -3,9 +3,9 @@
 //! The outputs of a business's own resource are not declared, so any name is right.
 
 use host_business::folder::BusinessFolder;
+use host_business::yaml::{Node, Tree};
 use host_provider_api::scripted::outputs_of;
 use host_scenario::error::{BadInput, Place};
-use host_yaml::{Node, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the mistakes of a catalog, in the order of its types.

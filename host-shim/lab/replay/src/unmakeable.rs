@@ -5,9 +5,9 @@
 
 use crate::live::LiveProviders;
 use host_business::folder::{BusinessFolder, RequestedEffect};
+use host_business::yaml::Node;
 use host_provider_api::Restriction;
 use host_scenario::error::BadInput;
-use host_yaml::Node;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// End of the kinds that make a resource.

@@ -6,13 +6,13 @@ use host_engine::outbox::OutboxError;
 use host_store::ConfigError;
 use std::path::PathBuf;
 
-pub use host_yaml::bad_input::{BadInput, Mistakes, Place};
+pub use host_business::yaml::bad_input::{BadInput, Mistakes, Place};
 
 /// An error that stops a replay. Failed expectations are not errors: the report lists them.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The mistakes of an input or a business, at least one.
-    #[error("{}", host_yaml::bad_input::lines(.0))]
+    #[error("{}", host_business::yaml::bad_input::lines(.0))]
     Input(Vec<BadInput>),
     /// The configuration does not match the extension's declaration.
     #[error("configuration of {business}: {error}")]

@@ -8,7 +8,7 @@ pub mod write;
 
 pub use answers::Answers;
 pub use budget::Budget;
-pub use host_yaml::bad_input::read_text;
+pub use host_business::yaml::bad_input::read_text;
 
 use crate::matcher::Matcher;
 use crate::tree::Node;

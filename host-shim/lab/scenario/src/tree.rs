@@ -5,7 +5,7 @@
 
 pub mod text;
 
-pub use host_yaml::{Checked, Checker, Entry, Fields, Node, Tree};
+pub use host_business::yaml::{Checked, Checker, Entry, Fields, Node, Tree};
 
 /// Reads an RFC 3339 time, in milliseconds since the epoch.
 ///

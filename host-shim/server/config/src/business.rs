@@ -4,8 +4,8 @@ use crate::extensions::ExtensionsConfig;
 use crate::file::PROVIDERS;
 use crate::issuers;
 use crate::reader::{ListedText, Reader, Section};
+use host_business::yaml::bad_input::{BadInput, Place};
 use host_issuers::IssuerSettings;
-use host_yaml::bad_input::{BadInput, Place};
 use std::path::{Path, PathBuf};
 
 /// Members that are also defaults of all businesses.

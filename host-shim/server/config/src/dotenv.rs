@@ -1,7 +1,7 @@
 //! Reads a `.env` file: one `NAME=value` per line, with comments and quotes as in shells. Messages never contain
 //! values.
 
-use host_yaml::bad_input::{BadInput, Place, read_text};
+use host_business::yaml::bad_input::{BadInput, Place, read_text};
 use std::collections::BTreeMap;
 use std::path::Path;
 

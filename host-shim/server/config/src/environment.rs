@@ -2,8 +2,8 @@
 //! the file that was added last. An empty value counts as missing, so that a copied `.env.example` sets nothing.
 
 use crate::dotenv::{self, Value};
+use host_business::yaml::bad_input::{BadInput, Place};
 use host_provider_api::Secret;
-use host_yaml::bad_input::{BadInput, Place};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};

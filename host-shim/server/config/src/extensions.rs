@@ -3,9 +3,9 @@
 
 use crate::interpolate::only_variable;
 use crate::reader::{ListedText, Reader, Section};
+use host_business::yaml::bad_input::Place;
+use host_business::yaml::{Node, Tree};
 use host_provider_api::Secret;
-use host_yaml::bad_input::Place;
-use host_yaml::{Node, Tree};
 
 /// Name of the section of the extension, as its manifest says.
 pub(crate) const INSTANCE_PROVISIONER: &str = "instance_provisioner";
@@ -161,7 +161,7 @@ fn read_products(reader: &Reader<'_>, section: &Section<'_>) -> ProductsConfig {
         stripe_publishable_key: reader
             .text(section, "stripe_publishable_key")
             .and(section.get("stripe_publishable_key"))
-            .map(host_yaml::Entry::place),
+            .map(host_business::yaml::Entry::place),
         ..ProductsConfig::default()
     };
     for node in reader.list(section, "product_types") {

@@ -7,8 +7,8 @@ use crate::interpolate;
 use crate::issuers;
 use crate::reader::{Reader, Section};
 use host_business::tables::postgres::Roles;
-use host_yaml::bad_input::{BadInput, Mistakes};
-use host_yaml::{Checker, Node};
+use host_business::yaml::bad_input::{BadInput, Mistakes};
+use host_business::yaml::{Checker, Node};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -205,7 +205,7 @@ fn only_with(reader: &Reader<'_>, section: &Section<'_>, names: &[&str], word: &
 
 /// Returns the message about a value that is correct and not served.
 fn not_served(section: &Section<'_>, found: &str, expected: &str) -> Option<BadInput> {
-    let place = section.get("type").map_or_else(|| section.place().clone(), host_yaml::Entry::place);
+    let place = section.get("type").map_or_else(|| section.place().clone(), host_business::yaml::Entry::place);
     let problem = format!("`{}: {found}` is correct, and this server cannot serve it yet", section.path_of("type"));
     Some(BadInput::new(place, problem, expected))
 }

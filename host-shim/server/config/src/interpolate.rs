@@ -4,8 +4,8 @@
 use crate::dotenv::is_name;
 use crate::environment::Environment;
 use crate::secrets::{literal_secret, without_secrets};
-use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
-use host_yaml::{Checked, Checker, Node, Tree};
+use host_business::yaml::bad_input::{BadInput, Mistakes, Place, read_text};
+use host_business::yaml::{Checked, Checker, Node, Tree};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The part `issuers` of the configuration file: whom a business trusts to say who somebody is.
 
 use crate::reader::{Reader, Section};
+use host_business::yaml::Node;
 use host_issuers::{IssuerSettings, LoginSettings, RoleSettings};
-use host_yaml::Node;
 
 const ISSUER: [&str; 5] = ["issuer", "keys", "audience", "roles", "login"];
 const ROLES: [&str; 3] = ["claim", "operators", "services"];

@@ -8,6 +8,7 @@ use crate::unused::Unused;
 use crate::variables::{CONNECT_WEBHOOK_SECRET, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host_business::folder::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
+use host_business::yaml::bad_input::{BadInput, Place};
 use host_business::{Setup, StartError};
 use host_engine::clock::Clock;
 use host_intake::signature::{SECRET_CHARS_MIN, is_short};
@@ -15,7 +16,6 @@ use host_intake::{Mode, SecretConfig};
 use host_provider_api::{Registry, Secret};
 use host_store::{ConfigError, MemoryStore, parse_config};
 use host_wasm_runner::runner::Runner;
-use host_yaml::bad_input::{BadInput, Place};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Suffixes of the names of signing secrets during a rotation.

@@ -5,9 +5,9 @@ use crate::environment::Environment;
 use crate::extensions::SecretValue;
 use crate::interpolate::{fill, only_variable};
 use crate::secrets::without_secrets;
+use host_business::yaml::bad_input::{BadInput, Place};
+use host_business::yaml::{Checker, Entry, Node, Tree};
 use host_provider_api::Secret;
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checker, Entry, Node, Tree};
 use std::fmt;
 use std::ops::RangeInclusive;
 

@@ -4,8 +4,8 @@
 use crate::file::CONFIG_FILE;
 use crate::interpolate::collect;
 use host_business::folder::BusinessFolder;
-use host_yaml::Node;
-use host_yaml::bad_input::{BadInput, read_text};
+use host_business::yaml::Node;
+use host_business::yaml::bad_input::{BadInput, read_text};
 use std::collections::BTreeSet;
 
 /// Key of Stripe's API.

@@ -136,7 +136,7 @@ pub enum HostedError {
     },
     /// The pages cannot be shown.
     #[error("{0}")]
-    Pages(host_yaml::bad_input::Mistakes),
+    Pages(host_business::yaml::bad_input::Mistakes),
     /// The users cannot be served.
     #[error(transparent)]
     Identity(#[from] IdentityStartError),

@@ -21,7 +21,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use host_business::folder::BusinessFolder;
 use host_business::pages::{PageSet, files_below};
-use host_yaml::bad_input::Mistakes;
+use host_business::yaml::bad_input::Mistakes;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;

@@ -2,8 +2,8 @@
 //! of a webhook. It is meant for senders and tests that expect other words than the server's own.
 
 use super::webhooks::WebhookDecl;
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node, Tree};
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhook_answers";

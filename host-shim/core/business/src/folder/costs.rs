@@ -1,8 +1,8 @@
 //! The clause `costs` of `business.yml` says what resources cost at their provider in a month. The metrics have the sum.
 
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::EffectDecl;
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "costs";

@@ -6,8 +6,8 @@ use super::{
     variables, webhooks,
 };
 use crate::routes::RouteFile;
-use host_yaml::bad_input::{BadInput, Mistakes, Place, read_text};
-use host_yaml::{Checked, Checker, Entry, Node, Noted};
+use crate::yaml::bad_input::{BadInput, Mistakes, Place, read_text};
+use crate::yaml::{Checked, Checker, Entry, Node, Noted};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

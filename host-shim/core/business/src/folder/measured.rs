@@ -1,8 +1,8 @@
 //! The clause `measured` of `business.yml` names the meters that the server itself reads at the providers, each with a resource and a unit.
 
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::EffectDecl;
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "measured";

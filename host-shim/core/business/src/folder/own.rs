@@ -11,10 +11,10 @@ use super::retry::{self, RetryDecl};
 use super::text_of;
 use super::variables;
 use super::webhooks::{self, WebhookDecl};
+use crate::yaml::bad_input::{BadInput, Mistakes};
+use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use host_engine::processor::OwnDeclarations;
-use host_yaml::bad_input::{BadInput, Mistakes};
-use host_yaml::{Checked, Checker, Entry, Node};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

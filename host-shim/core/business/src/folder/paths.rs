@@ -2,8 +2,8 @@
 //! that use another path than `/api/webhooks/NAME`.
 
 use super::webhooks::WebhookDecl;
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node};
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhook_paths";

@@ -6,9 +6,9 @@
 
 use super::POLICIES;
 use super::features::CLAUSES;
+use crate::yaml::bad_input::{BadInput, Mistakes};
+use crate::yaml::{Checker, Node, Tree};
 use extension_contract::{ConfigDecl, ConfigType};
-use host_yaml::bad_input::{BadInput, Mistakes};
-use host_yaml::{Checker, Node, Tree};
 use std::collections::BTreeMap;
 
 /// Beginning of a placeholder.

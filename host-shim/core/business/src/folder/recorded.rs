@@ -2,10 +2,10 @@
 //! itself, each with its purpose. The store keeps every effect with its payload, so these effects need no other place;
 //! a view in `tables.yml` can show them.
 
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use extension_contract::EffectDecl;
 use host_provider_api::{Call, CallOutcome, Provider};
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node, Tree};
 use serde_json::json;
 
 /// Name of the clause.

@@ -1,8 +1,8 @@
 //! Reads the clause `retry` of `business.yml`: when transient failures are retried, by resource or by effect kind.
 
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node};
 use std::collections::BTreeSet;
 
 /// Name of the clause.

@@ -5,7 +5,7 @@
 use crate::template::{
     LAYOUT, MailTemplate, TemplateError, built_in, check_layout, is_language, is_name, is_switched_off,
 };
-use host_yaml::bad_input::{BadInput, Place, read_text};
+use crate::yaml::bad_input::{BadInput, Place, read_text};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

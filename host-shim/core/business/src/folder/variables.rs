@@ -1,7 +1,7 @@
 //! Reads the clause `unused_variables` of `business.yml`: environment variables that the business names but does not
 //! use, each with the reason. If such a variable is set, the server reports it.
 
-use host_yaml::{Checked, Checker, Entry, Node, Tree};
+use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeMap;
 
 /// Name of the clause.

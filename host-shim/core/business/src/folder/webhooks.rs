@@ -1,10 +1,10 @@
 //! Reads the clause `webhooks` of `business.yml`, which declares the webhooks of other services that a business
 //! accepts: the signature scheme, and the mapping from bodies to facts of the business.
 
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Fields, Node, Noted};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_intake::webhook::{BodyPath, Encoding, FactOf, Scheme, Template, TemplateError, Webhook};
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Fields, Node, Noted};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhooks";

@@ -1,11 +1,11 @@
 //! Parses a manifest strictly: an unknown field or name is a mistake, which is reported with its line.
 
 use super::Manifest;
+use crate::yaml::bad_input::{BadInput, Mistakes};
+use crate::yaml::{Checked, Checker, Entry, Fields, Node};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_engine::processor::WEBHOOK_OF_STRIPE;
 use host_store::{Excluded, NotState, Permission, Permitted, parse_config};
-use host_yaml::bad_input::{BadInput, Mistakes};
-use host_yaml::{Checked, Checker, Entry, Fields, Node};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

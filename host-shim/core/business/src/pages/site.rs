@@ -1,7 +1,7 @@
 //! The words of a business on its pages: `pages/site.yml`.
 
 use crate::routes::title;
-use host_yaml::{Checked, Checker, Node};
+use crate::yaml::{Checked, Checker, Node};
 
 /// Maximum length of a text in characters.
 const CHARS_MAX: usize = 400;

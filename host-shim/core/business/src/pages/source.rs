@@ -1,8 +1,8 @@
 //! Splits a file of a page into its head and its template, and finds the templates that it uses.
 
 use crate::template::of_files;
-use host_yaml::Node;
-use host_yaml::bad_input::{BadInput, Place};
+use crate::yaml::Node;
+use crate::yaml::bad_input::{BadInput, Place};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

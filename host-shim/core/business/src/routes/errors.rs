@@ -1,9 +1,9 @@
 //! Maps errors to answers. A business may give a refusal of the extension its own status and code.
 
 use crate::routes::names::REFUSALS;
+use crate::yaml::bad_input::BadInput;
+use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::Refusal;
-use host_yaml::bad_input::BadInput;
-use host_yaml::{Checked, Checker, Entry, Node};
 
 /// The answer to an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +105,8 @@ pub(crate) fn read_answer(check: &Checker, of: &str, node: &Node) -> Checked<Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::bad_input::Mistakes;
     use extension_contract::{AmountMismatch, FieldError, FieldErrorCode, Money, QuotaRefusal};
-    use host_yaml::bad_input::Mistakes;
     use std::path::Path;
 
     fn read(text: &str) -> Result<ErrorMap, Mistakes> {

@@ -2,7 +2,7 @@
 
 use crate::routes::expression::{Expression, Scope, ValueError};
 use crate::routes::types::is_member_name;
-use host_yaml::{Checked, Checker, Node, Tree};
+use crate::yaml::{Checked, Checker, Node, Tree};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -255,7 +255,7 @@ pub(crate) fn read_name(check: &Checker, node: &Node) -> Checked<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_yaml::bad_input::Mistakes;
+    use crate::yaml::bad_input::Mistakes;
     use serde_json::json;
     use std::path::Path;
 

@@ -10,8 +10,8 @@ use crate::routes::reader::{Known, Scopes, is_used, optional_fields, typed_field
 use crate::routes::reads::{Read, ReadFrom};
 use crate::routes::route::Who;
 use crate::routes::types::{Field, Type, Types, is_member_name};
+use crate::yaml::{Checked, Checker, Entry, Fields, Node};
 use extension_contract::{ConfigDecl, ConfigType};
-use host_yaml::{Checked, Checker, Entry, Fields, Node};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -407,7 +407,7 @@ fn typed<'n>(member: &'n str, text: &str) -> (&'n str, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_yaml::bad_input::Mistakes;
+    use crate::yaml::bad_input::Mistakes;
     use serde_json::json;
     use std::path::Path;
 

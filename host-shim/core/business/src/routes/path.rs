@@ -1,7 +1,7 @@
 //! Methods and paths of routes: `GET /api/projects/{slug}/deploy`.
 
 use crate::routes::types::is_member_name;
-use host_yaml::{Checked, Checker, Entry};
+use crate::yaml::{Checked, Checker, Entry};
 use std::fmt;
 
 /// Maximum length of a path in bytes.

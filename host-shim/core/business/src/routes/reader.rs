@@ -7,8 +7,8 @@ use crate::routes::reads::{self, NEXT, PAGE_ROWS_MAX, PAGE_ROWS_USUAL, ROW, Read
 use crate::routes::route::{Route, Who};
 use crate::routes::table::RouteFile;
 use crate::routes::types::{Field, Type, Types, is_member_name, read_fields, read_type};
-use host_yaml::bad_input::BadInput;
-use host_yaml::{Checked, Checker, Entry, Fields, Node, Tree};
+use crate::yaml::bad_input::BadInput;
+use crate::yaml::{Checked, Checker, Entry, Fields, Node, Tree};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

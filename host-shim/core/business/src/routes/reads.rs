@@ -5,8 +5,8 @@ use crate::routes::expression::Expression;
 use crate::routes::form::{Form, read_expression};
 use crate::routes::names::{LISTS, QUERIES};
 use crate::routes::types::is_member_name;
-use host_yaml::bad_input::BadInput;
-use host_yaml::{Checked, Checker, Entry, Node};
+use crate::yaml::bad_input::BadInput;
+use crate::yaml::{Checked, Checker, Entry, Node};
 use std::collections::BTreeSet;
 
 /// Name of a row in `where`.

@@ -5,7 +5,7 @@ use crate::routes::form::Form;
 use crate::routes::path::{Method, Pattern};
 use crate::routes::reads::Read;
 use crate::routes::types::{Field, Type};
-use host_yaml::bad_input::Place;
+use crate::yaml::bad_input::Place;
 use std::collections::BTreeSet;
 
 /// Who may use a route. The extension decides what a user may do in an account.

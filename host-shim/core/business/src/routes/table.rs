@@ -5,9 +5,9 @@ use crate::routes::path::{Method, decoded};
 use crate::routes::reader::{self, Known};
 use crate::routes::route::Route;
 use crate::routes::types::Types;
+use crate::yaml::bad_input::{BadInput, Mistakes};
+use crate::yaml::{Checked, Checker, Node};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
-use host_yaml::bad_input::{BadInput, Mistakes};
-use host_yaml::{Checked, Checker, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Clauses of a file.

@@ -1,8 +1,8 @@
 //! The types of values in requests and answers, in the notation of `routes.yml`: `string`, `integer[]`, `time?`, `Plan`,
 //! `month | year`.
 
-use host_yaml::bad_input::BadInput;
-use host_yaml::{Checked, Checker, Entry, Node};
+use crate::yaml::bad_input::BadInput;
+use crate::yaml::{Checked, Checker, Entry, Node};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

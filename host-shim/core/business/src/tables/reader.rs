@@ -3,8 +3,8 @@
 use crate::tables::kind::{CLAIM, Kind, NAMES, RECORD};
 use crate::tables::path::{NoPath, Path};
 use crate::tables::view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
-use host_yaml::bad_input::{BadInput, Place};
-use host_yaml::{Checked, Checker, Entry, Node, Tree};
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
 
 /// Maximum length of a name in bytes, as in PostgreSQL.
@@ -313,7 +313,7 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_yaml::bad_input::Mistakes;
+    use crate::yaml::bad_input::Mistakes;
 
     fn read_text(text: &str) -> Result<Tables, Vec<String>> {
         let node = Node::parse(std::path::Path::new("tables.yml"), text).expect("valid YAML");

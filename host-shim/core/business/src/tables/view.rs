@@ -3,8 +3,8 @@
 use crate::tables::kind::Kind;
 use crate::tables::path::Path;
 use crate::tables::reader;
-use host_yaml::bad_input::{Mistakes, Place};
-use host_yaml::{Checker, Node};
+use crate::yaml::bad_input::{Mistakes, Place};
+use crate::yaml::{Checker, Node};
 
 /// The views of a business, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,9 +2,9 @@
 
 use super::Names;
 use super::known::Named;
+use host_business::yaml::{Entry, Node};
 use host_provider_api::scripted::outputs_of;
 use host_scenario::error::BadInput;
-use host_yaml::{Entry, Node};
 use std::collections::BTreeSet;
 
 /// The last part of the key of an instance's effect.

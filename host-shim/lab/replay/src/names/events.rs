@@ -4,9 +4,9 @@
 use super::Names;
 use super::known::Named;
 use crate::loaded::Loaded;
+use host_business::yaml::Node;
+use host_business::yaml::guess::misspells;
 use host_scenario::error::BadInput;
-use host_yaml::Node;
-use host_yaml::guess::misspells;
 use std::collections::BTreeSet;
 
 /// Commands whose payload is a product.

@@ -1,8 +1,8 @@
 //! A name with its place in a scenario's document, and the mistake that it is unknown.
 
+use host_business::yaml::{Entry, Node};
 use host_scenario::error::{BadInput, Place};
 use host_scenario::matcher::FORMS;
-use host_yaml::{Entry, Node};
 use std::collections::BTreeSet;
 
 /// A name in a scenario's document.
@@ -23,7 +23,7 @@ impl<'d> Named<'d> {
     /// A text; none for other values.
     pub fn text(node: &'d Node) -> Option<Named<'d>> {
         match &node.value {
-            host_yaml::Tree::Text(name) => Some(Named { name, place: node.place() }),
+            host_business::yaml::Tree::Text(name) => Some(Named { name, place: node.place() }),
             _ => None,
         }
     }

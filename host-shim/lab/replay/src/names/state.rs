@@ -5,10 +5,10 @@ use super::Names;
 use super::events::PLAN_ALIASES;
 use super::known::{Named, expected_members};
 use crate::loaded::Loaded;
+use host_business::yaml::{Entry, Node};
 use host_scenario::error::BadInput;
 use host_scenario::model::{COMMON_SECTIONS, SECTIONS};
 use host_store::EffectState;
-use host_yaml::{Entry, Node};
 
 /// The members of the rows of each section that has rows with fixed members.
 const MEMBERS: [(&str, &[&str]); 9] = [

@@ -3,11 +3,11 @@
 use super::Player;
 use super::check::{Failure, Failures};
 use extension_contract::{Outcome, Refusal};
+use host_business::yaml::guess::nearest;
 use host_engine::processor::Report;
 use host_scenario::business::CATALOG_FILE;
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
-use host_yaml::guess::nearest;
 use serde_json::Value;
 
 /// The maximum number of prices that a message lists.

@@ -3,9 +3,9 @@
 use crate::common::{Folder, environment};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host_business::folder::BusinessFolder;
+use host_business::yaml::bad_input::BadInput;
 use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, prepare};
 use host_intake::Mode;
-use host_yaml::bad_input::BadInput;
 use std::collections::BTreeSet;
 
 const CATALOG: &str = "product_types:

@@ -1,7 +1,7 @@
 //! Writes configuration files and businesses for tests.
 
+use host_business::yaml::bad_input::BadInput;
 use host_config::{Environment, ServerConfig};
-use host_yaml::bad_input::BadInput;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

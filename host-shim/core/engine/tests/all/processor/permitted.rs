@@ -101,7 +101,7 @@ fn an_effect_that_the_manifest_does_not_list_is_refused_unless_the_business_decl
     let mut toys = business();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("business.yml");
-    let node = host_yaml::Node::parse(&file, "resources: {lamp: [ensure]}\n").unwrap();
+    let node = host_business::yaml::Node::parse(&file, "resources: {lamp: [ensure]}\n").unwrap();
     toys.own = host_business::folder::BusinessDeclarations::read(&node).unwrap().for_engine();
     assert_eq!(accept(&mut with(toys.clone(), effects), vec![event("lamp.ensure")]), ["e1: applied"]);
     assert_eq!(accept(&mut with(toys, effects), vec![event("database.ensure")]), [expected]);

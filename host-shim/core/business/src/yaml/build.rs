@@ -1,6 +1,6 @@
 //! Creates nodes that do not come from a file. Such nodes have no place.
 
-use crate::node::{Entry, Node, Tree};
+use crate::yaml::node::{Entry, Node, Tree};
 use serde_json::Value;
 
 impl Node {

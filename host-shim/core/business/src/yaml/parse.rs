@@ -1,7 +1,7 @@
 //! Parses the text of a YAML document into nodes with their lines and columns.
 
-use crate::bad_input::{BadInput, Place};
-use crate::node::{Entry, Node, Tree};
+use crate::yaml::bad_input::{BadInput, Place};
+use crate::yaml::node::{Entry, Node, Tree};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Finds values in a document: by JSON Pointer, or by their text.
 
-use crate::bad_input::Place;
-use crate::node::{Entry, Node, Tree};
+use crate::yaml::bad_input::Place;
+use crate::yaml::node::{Entry, Node, Tree};
 use std::collections::BTreeSet;
 
 impl Node {

@@ -1,6 +1,6 @@
 //! Reports a mistake in an input file, with its place, the problem, the expected value and a guess at the right name.
 
-use crate::guess::nearest;
+use crate::yaml::guess::nearest;
 use extension_contract::FieldErrorCode;
 use std::fmt;
 use std::path::{Path, PathBuf};

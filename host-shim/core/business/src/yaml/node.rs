@@ -1,6 +1,6 @@
 //! Represents a YAML document as a tree of nodes. Each node contains a value and its file, line and column.
 
-use crate::bad_input::Place;
+use crate::yaml::bad_input::Place;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Finds a placeholder without quotes. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
 
-use crate::bad_input::Mistakes;
-use crate::checker::Checker;
-use crate::node::{Entry, Node, Tree};
+use crate::yaml::bad_input::Mistakes;
+use crate::yaml::checker::Checker;
+use crate::yaml::node::{Entry, Node, Tree};
 
 impl Node {
     /// Checks that no placeholder at or below this value is without quotes.

@@ -4,9 +4,9 @@
 //! The files of businesses, scenarios and servers are read in this way. A catalog is checked by the extension, which
 //! returns JSON Pointers; [`Node::place_at`] turns them into places.
 
-use crate::bad_input::{BadInput, Mistakes, Place};
-use crate::guess::nearest;
-use crate::node::{Entry, Node, Tree};
+use crate::yaml::bad_input::{BadInput, Mistakes, Place};
+use crate::yaml::guess::nearest;
+use crate::yaml::node::{Entry, Node, Tree};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
