@@ -77,14 +77,25 @@ impl<'r> Content<'r> {
             text(&mut row).clear();
             to_json(&row)
         }
-        let (body, value) = match row {
-            Row::Product(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
-            Row::Price(row) => (without(row, |row| &mut row.terms)?, &row.terms),
-            Row::Purchase(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
-            Row::Subscription(row) => (without(row, |row| &mut row.values.metadata)?, &row.values.metadata),
-            Row::Record(row) => (to_json(&RecordBody { version: row.version })?, &row.value),
+        let body = match row {
+            Row::Product(row) => without(row, |row| &mut row.values.metadata)?,
+            Row::Price(row) => without(row, |row| &mut row.terms)?,
+            Row::Purchase(row) => without(row, |row| &mut row.values.metadata)?,
+            Row::Subscription(row) => without(row, |row| &mut row.values.metadata)?,
+            Row::Record(row) => to_json(&RecordBody { version: row.version })?,
         };
-        Ok(Content { body, value })
+        Ok(Content { body, value: Self::text_of(row) })
+    }
+
+    /// Returns the extension's own text.
+    pub fn text_of(row: &'r Row) -> &'r str {
+        match row {
+            Row::Product(row) => &row.values.metadata,
+            Row::Price(row) => &row.terms,
+            Row::Purchase(row) => &row.values.metadata,
+            Row::Subscription(row) => &row.values.metadata,
+            Row::Record(row) => &row.value,
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`Store::apply`] writes the [`Changes`] of an event atomically if the data that the decision read is still as
 //! [`Expected`].
 
+mod backend;
+mod cell;
 mod changes;
 pub mod copy;
 mod declared;
@@ -13,6 +15,7 @@ pub mod fault;
 mod fork;
 pub mod implementation;
 mod json;
+mod kept;
 mod lend;
 mod log;
 mod memory;
@@ -21,9 +24,12 @@ mod not_state;
 mod parse;
 mod permitted;
 mod prefix;
+mod query;
 mod reach;
+mod records;
 mod refusal;
 mod rows;
+mod schema;
 mod scope;
 #[cfg(feature = "sqlite")]
 mod sqlite;

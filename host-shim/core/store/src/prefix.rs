@@ -1,6 +1,7 @@
 //! Ranges of ids and keys that begin with a prefix, in byte order.
 
 use extension_contract::RowKind;
+use std::ops::Bound;
 
 /// Returns the text with which the keys of a kind begin.
 pub fn kind_prefix(kind: &RowKind) -> String {
@@ -39,6 +40,17 @@ pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (Stri
         Some(after) if after < prefix => (prefix.to_owned(), end),
         // A text followed by a zero byte is the next text in byte order.
         Some(after) => (format!("{after}\0"), end),
+    }
+}
+
+/// Returns the bounds of the texts with a prefix that follow `after` in the direction of a scan.
+pub fn text_range(prefix: &str, descending: bool, after: Option<String>) -> (Bound<String>, Bound<String>) {
+    let from = Bound::Included(prefix.to_owned());
+    let to = prefix_end(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+    match after {
+        Some(after) if !descending && after.as_str() >= prefix => (Bound::Excluded(after), to),
+        Some(after) if descending && prefix_end(prefix).is_none_or(|end| after < end) => (from, Bound::Excluded(after)),
+        _ => (from, to),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The host's own rows: inbox, outbox and claims. The rows of the extension are defined in `extension-contract`.
 
+use crate::records::DueEffect;
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// The result of [`Read::open`](crate::Read::open).
@@ -220,31 +220,30 @@ impl<'a> DueQuery<'a> {
     }
 
     /// Returns true for a due effect that is left out since its provider has no room.
-    pub fn passes_over(&self, row: &EffectRow) -> bool {
-        self.busy.contains(&row.effect.kind) && row.needs_call(self.now)
+    pub fn passes_over(&self, effect: &DueEffect) -> bool {
+        self.busy.contains(&effect.kind) && needs_call(&effect.kind, effect.deadline, self.now)
     }
 
     /// Returns the wanted ones of due effects, which come in order of time.
-    pub fn in_order<R: Borrow<EffectRow>>(&self, due: impl IntoIterator<Item = R>) -> Vec<R> {
-        let Some(most) = self.turns else { return due.into_iter().take(self.limit).collect() };
+    pub fn in_order(&self, due: Vec<DueEffect>) -> Vec<DueEffect> {
+        let mut turns: Vec<(usize, DueEffect)> = Vec::with_capacity(due.len());
         let mut counts: BTreeMap<(Scope, String), usize> = BTreeMap::new();
-        let mut turns: Vec<(usize, R)> = Vec::new();
-        for one in due.into_iter().take(TURNS_SEARCHED_MAX) {
-            let row: &EffectRow = one.borrow();
-            let turn = match row.needs_call(self.now) {
-                false => 0,
-                true => {
-                    let count = counts.entry((row.scope.clone(), row.effect.kind.clone())).or_default();
-                    *count += 1;
-                    *count
+        for effect in due.into_iter().take(TURNS_SEARCHED_MAX) {
+            let mut turn = 0;
+            if let Some(most) = self.turns
+                && needs_call(&effect.kind, effect.deadline, self.now)
+            {
+                let count = counts.entry((effect.scope.clone(), effect.kind.clone())).or_default();
+                *count += 1;
+                turn = *count;
+                if turn > most {
+                    continue;
                 }
-            };
-            if turn <= most {
-                turns.push((turn, one));
             }
+            turns.push((turn, effect));
         }
         turns.sort_by_key(|(turn, _)| *turn);
-        turns.into_iter().map(|(_, one)| one).take(self.limit).collect()
+        turns.into_iter().map(|(_, effect)| effect).take(self.limit).collect()
     }
 }
 
@@ -292,8 +291,12 @@ impl EffectRow {
     /// Returns true for an effect that needs a provider at `now`: the host itself carries out neither the kind, nor the end of
     /// an effect whose deadline has passed.
     pub fn needs_call(&self, now: Timestamp) -> bool {
-        !OF_HOST.contains(&self.effect.kind.as_str()) && self.effect.deadline.is_none_or(|deadline| deadline > now)
+        needs_call(&self.effect.kind, self.effect.deadline, now)
     }
+}
+
+fn needs_call(kind: &str, deadline: Option<Timestamp>, now: Timestamp) -> bool {
+    !OF_HOST.contains(&kind) && deadline.is_none_or(|deadline| deadline > now)
 }
 
 /// A claim on a name. A row without a holder is a block: it only prevents accounts from taking the name.

@@ -1,20 +1,21 @@
 //! A reader of a store in memory.
 
-use super::MemoryStore;
+use super::{Memory, MemoryStore};
 use crate::error::{StoreError, Stored};
+use crate::kept::Kept;
 use crate::lend::Lend;
 use crate::store::{Read, Reader};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A reader, with the state of the last commit and a copy of it during a snapshot.
 pub(super) struct MemoryReader {
-    published: Arc<Mutex<MemoryStore>>,
+    published: Arc<Mutex<Memory>>,
     snapshot: Option<MemoryStore>,
 }
 
 impl MemoryReader {
     /// Creates a reader of a state that the store replaces with each commit.
-    pub(super) fn new(published: Arc<Mutex<MemoryStore>>) -> Self {
+    pub(super) fn new(published: Arc<Mutex<Memory>>) -> Self {
         MemoryReader { published, snapshot: None }
     }
 }
@@ -30,7 +31,7 @@ impl Reader for MemoryReader {
         if self.snapshot.is_some() {
             return Err(StoreError::Misuse("a snapshot is already open".into()));
         }
-        self.snapshot = Some(self.published.lock().unwrap_or_else(PoisonError::into_inner).fork());
+        self.snapshot = Some(Kept::over(self.published.lock().unwrap_or_else(PoisonError::into_inner).fork()));
         Ok(())
     }
 

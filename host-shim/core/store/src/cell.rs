@@ -1,0 +1,222 @@
+//! Values of columns, and the traits of what is read from and written to a table.
+
+use crate::error::Stored;
+use crate::json::{damaged, from_json};
+use crate::memory::Shelved;
+use crate::schema::{Column, Table};
+use crate::scope::{Partition, Scope};
+use extension_contract::Account;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'c> {
+    /// No value.
+    Null,
+    /// A whole number, a time, or a truth value as 0 or 1.
+    Int(i64),
+    /// A text, also one of JSON.
+    Text(Cow<'c, str>),
+    /// Bytes.
+    Bytes(Cow<'c, [u8]>),
+    /// An account of a business in a mode. A database may keep its number.
+    Scope(&'c Scope),
+    /// A business in a mode. A database may keep its number.
+    Partition(&'c Partition),
+    /// The business and mode of an account.
+    PartitionOf(&'c Scope),
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(number: i64) -> Self {
+        Cell::Int(number)
+    }
+}
+
+impl From<u64> for Cell<'_> {
+    /// A number beyond the column's range is beyond every row.
+    fn from(number: u64) -> Self {
+        Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Cell<'_> {
+    fn from(number: u32) -> Self {
+        Cell::Int(number.into())
+    }
+}
+
+impl From<i16> for Cell<'_> {
+    fn from(number: i16) -> Self {
+        Cell::Int(number.into())
+    }
+}
+
+impl From<bool> for Cell<'_> {
+    fn from(truth: bool) -> Self {
+        Cell::Int(truth.into())
+    }
+}
+
+impl<'c> From<&'c str> for Cell<'c> {
+    fn from(text: &'c str) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'c> From<&'c String> for Cell<'c> {
+    fn from(text: &'c String) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Cow::Owned(text))
+    }
+}
+
+impl From<&Account> for Cell<'_> {
+    fn from(account: &Account) -> Self {
+        Cell::Text(Cow::Owned(account.to_string()))
+    }
+}
+
+impl<'c> From<&'c Scope> for Cell<'c> {
+    fn from(scope: &'c Scope) -> Self {
+        Cell::Scope(scope)
+    }
+}
+
+impl<'c> From<&'c Partition> for Cell<'c> {
+    fn from(partition: &'c Partition) -> Self {
+        Cell::Partition(partition)
+    }
+}
+
+impl<'c, T: Into<Cell<'c>>> From<Option<T>> for Cell<'c> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Cell::Null, Into::into)
+    }
+}
+
+/// A row of an answer. Columns have the numbers of the table; those that the view does not name have no value.
+pub trait Answer {
+    /// Reads a number.
+    ///
+    /// # Errors
+    /// All methods fail with `StoreError::Unavailable` for a value of another kind, and if the storage fails.
+    fn int(&self, column: Column) -> Stored<Option<i64>>;
+    /// Reads a text.
+    fn text(&self, column: Column) -> Stored<Option<&str>>;
+    /// Reads bytes.
+    fn bytes(&self, column: Column) -> Stored<Option<&[u8]>>;
+    /// Reads a scope.
+    fn scope(&self, column: Column) -> Stored<Scope>;
+    /// Reads a partition.
+    fn partition(&self, column: Column) -> Stored<Partition>;
+
+    /// Reads a text that each row has.
+    fn a_text(&self, column: Column) -> Stored<&str> {
+        self.text(column)?.ok_or_else(|| missing(column))
+    }
+    /// Reads a number that each row has.
+    fn a_number<T: TryFrom<i64, Error: fmt::Display>>(&self, column: Column) -> Stored<T> {
+        T::try_from(self.int(column)?.ok_or_else(|| missing(column))?).map_err(damaged)
+    }
+    /// Reads a truth value.
+    fn truth(&self, column: Column) -> Stored<bool> {
+        Ok(self.a_number::<i64>(column)? != 0)
+    }
+    /// Reads a text into memory of its own.
+    fn own_text(&self, column: Column) -> Stored<Option<String>> {
+        Ok(self.text(column)?.map(str::to_owned))
+    }
+    /// Reads an account.
+    fn account(&self, column: Column) -> Stored<Option<Account>> {
+        self.text(column)?.map(|text| text.parse().map_err(|_| damaged(text))).transpose()
+    }
+    /// Reads JSON.
+    fn json<'a, T: Deserialize<'a>>(&'a self, column: Column) -> Stored<Option<T>> {
+        self.text(column)?.map(from_json).transpose()
+    }
+}
+
+fn missing(column: Column) -> crate::error::StoreError {
+    damaged(format!("column {column} has no value"))
+}
+
+/// A row of a table.
+pub trait Entity: Shelved + Clone + fmt::Debug + Send + Sync + 'static {
+    /// The table.
+    const TABLE: &'static Table;
+    /// Returns the value of a column.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` for a value without a form in JSON.
+    fn cell(&self, column: Column) -> Stored<Cell<'_>>;
+    /// Reads all columns.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable` for a damaged row.
+    fn read(row: &impl Answer) -> Stored<Self>;
+    /// Sets the number of a new row, if its table numbers the rows.
+    fn set_number(&mut self, _number: u64) {}
+}
+
+/// What a query reads of a row.
+pub trait View: Sized {
+    /// The row.
+    type Of: Entity;
+    /// The columns that are read.
+    const COLUMNS: &'static [Column];
+    /// Reads the columns.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable` for a damaged row.
+    fn read(row: &impl Answer) -> Stored<Self>;
+    /// Takes the same from a row in memory.
+    fn of(row: &Arc<Self::Of>) -> Self;
+}
+
+/// The numbers of all columns of the largest table.
+const ALL: [Column; 24] = {
+    let mut all = [0; 24];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = at;
+        at += 1;
+    }
+    all
+};
+
+impl<E: Entity> View for Arc<E> {
+    type Of = E;
+    const COLUMNS: &'static [Column] = ALL.split_at(E::TABLE.columns.len()).0;
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        E::read(row).map(Arc::new)
+    }
+
+    fn of(row: &Arc<E>) -> Self {
+        row.clone()
+    }
+}
+
+/// What a change writes of a row.
+pub trait Patch: Clone + Send + Sync + 'static {
+    /// The row.
+    type Of: Entity;
+    /// The columns that are written.
+    const COLUMNS: &'static [Column];
+    /// Returns the value of a written column.
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` for a value without a form in JSON.
+    fn cell(&self, column: Column) -> Stored<Cell<'_>>;
+    /// Changes a row in memory.
+    fn apply(&self, row: &mut Self::Of);
+}

@@ -1,0 +1,158 @@
+//! A store: the one implementation of [`Read`](crate::Read) and [`Store`], over any [`Backend`].
+
+mod apply;
+mod cache;
+mod copy;
+mod erase;
+mod open;
+mod read;
+
+use crate::backend::Backend;
+use crate::cell::{Cell, Entity, View};
+use crate::changes::{Applied, Changes};
+use crate::error::{StoreError, Stored};
+use crate::query::{Flow, Query};
+use crate::rows::{EffectRow, LeaseRequest};
+use crate::scope::Scope;
+use crate::store::{Reader, Store};
+use cache::Cache;
+use std::sync::Arc;
+
+/// A store over a backend.
+#[derive(Debug, Default)]
+pub struct Kept<B> {
+    pub(crate) backend: B,
+    pub(crate) in_group: bool,
+    /// True after a change of the open group was written only in part.
+    is_broken: bool,
+    cache: Cache,
+}
+
+impl<B: Backend> Kept<B> {
+    /// Creates the store over a backend without an open group.
+    pub fn over(backend: B) -> Self {
+        Kept { backend, in_group: false, is_broken: false, cache: Cache::default() }
+    }
+
+    /// Returns the rows of a query.
+    pub(crate) fn all<V: View>(&self, query: &Query<'_>) -> Stored<Vec<V>> {
+        let mut found = Vec::new();
+        self.backend.find::<V>(query, &mut |row| {
+            found.push(row);
+            Ok(Flow::On)
+        })?;
+        Ok(found)
+    }
+
+    /// Returns the first row of a query.
+    pub(crate) fn first<V: View>(&self, query: Query<'_>) -> Stored<Option<V>> {
+        Ok(self.all(&Query { limit: 1, ..query })?.pop())
+    }
+
+    /// Returns a row by its key.
+    pub(crate) fn one<V: View>(&self, key: Vec<Cell<'_>>) -> Stored<Option<V>> {
+        Ok(self.backend.get::<V>(&[key])?.pop().flatten())
+    }
+
+    /// Returns rows without sharing them.
+    fn own<E: Entity>(rows: Vec<Arc<E>>) -> Vec<E> {
+        rows.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    fn check_open(&self) -> Stored<()> {
+        match self.in_group {
+            true => Ok(()),
+            false => Err(StoreError::Misuse("no group is open".into())),
+        }
+    }
+
+    /// Fails if the open group is incomplete: a write failed half-way, or the backend itself has rolled it back, for example
+    /// because the disk is full.
+    fn check_whole(&self) -> Stored<()> {
+        if self.in_group && (self.is_broken || !self.backend.is_whole()) {
+            return Err(StoreError::Unavailable("the open group is incomplete after an earlier error".into()));
+        }
+        Ok(())
+    }
+
+    /// Runs `body` in the open group, or in a group of its own.
+    pub(crate) fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
+        self.check_whole()?;
+        if self.in_group {
+            return body(self);
+        }
+        self.begin()?;
+        let done = body(self).and_then(|done| self.commit().map(|()| done));
+        if done.is_err() {
+            // The first error is more useful than an error of the rollback; in both cases no change remains.
+            let _ = self.end_group();
+        }
+        done
+    }
+
+    /// Discards the open group.
+    fn end_group(&mut self) -> Stored<()> {
+        self.cache.clear();
+        (self.in_group, self.is_broken) = (false, false);
+        self.backend.rollback()
+    }
+}
+
+impl<B: Backend> Store for Kept<B> {
+    fn begin(&mut self) -> Stored<()> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a group is already open".into()));
+        }
+        if self.backend.begin()? {
+            self.cache.clear();
+        }
+        self.in_group = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Stored<()> {
+        self.check_open()?;
+        self.check_whole()?;
+        self.backend.commit()?;
+        self.in_group = false;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Stored<()> {
+        self.check_open()?;
+        self.end_group()
+    }
+
+    fn try_write(&mut self) -> Stored<()> {
+        self.begin()?;
+        let written = self.backend.touch().and_then(|()| self.commit());
+        if written.is_err() {
+            // The first error says more.
+            let _ = self.end_group();
+        }
+        written
+    }
+
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
+        changes.check()?;
+        self.grouped(|kept| B::apply(kept, changes))
+    }
+
+    fn erase_part(&mut self, scope: &Scope) -> Stored<bool> {
+        match B::erased_at_once() {
+            usize::MAX => Ok(false),
+            limit => self.grouped(|kept| kept.erase_some(scope, limit)),
+        }
+    }
+
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        self.grouped(|kept| B::lease(kept, request))
+    }
+
+    fn reader(&self) -> Stored<Box<dyn Reader>> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a reader is opened outside of a group".into()));
+        }
+        self.backend.reader()
+    }
+}

@@ -1,0 +1,315 @@
+//! Applies a change. All conflicts and refusals are found before the first write, so that they have nothing to undo.
+
+use super::Kept;
+use crate::backend::{AccountRow, Backend};
+use crate::cell::Cell;
+use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
+use crate::error::{StoreError, Stored};
+use crate::query::Query;
+use crate::records::{
+    ClaimRecord, EffectProgress, EffectStand, EventNumber, EventProgress, EventRecord, FactRecord, Referrer,
+    ReleasedPurchase, ReplyRecord, RowKeyOf, RowRecord, RunRecord, Wait, WrittenRow,
+};
+use crate::refusal::{Lookup, UniqueField, check};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, LeaseRequest};
+use crate::schema::{effects, events, rows, waits};
+use crate::scope::{Partition, Scope};
+use crate::store::Read;
+use extension_contract::{Account, Reference, RowKey, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Look-ups in the scope of a change, if it has one.
+struct ScopeLookup<'k, B> {
+    kept: &'k Kept<B>,
+    scope: Option<&'k Scope>,
+}
+
+impl<B: Backend> Lookup for ScopeLookup<'_, B> {
+    fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>> {
+        let Some(scope) = self.scope else { return Ok(None) };
+        let index = match unique {
+            UniqueField::Session => &rows::BY_SESSION,
+            UniqueField::PaymentIntent => &rows::BY_PAYMENT_INTENT,
+        };
+        let found = self.kept.first(Query { equal: &[scope.into(), value.into()], ..Query::of(index) })?;
+        Ok(found.and_then(|RowKeyOf(key)| crate::parse::row_key(&key)))
+    }
+
+    fn fact(&self, fact: &str) -> Stored<bool> {
+        let Some(scope) = self.scope else { return Ok(false) };
+        Ok(self.kept.one::<Arc<FactRecord>>(vec![scope.into(), fact.into()])?.is_some())
+    }
+
+    fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
+        let Some(scope) = self.scope else { return Ok(false) };
+        Ok(self.kept.generation(scope, key, generation)?.is_some())
+    }
+
+    fn event(&self, seq: u64) -> Stored<bool> {
+        Ok(self.kept.one::<EventNumber>(vec![seq.into()])?.is_some())
+    }
+}
+
+impl<B: Backend> Kept<B> {
+    /// Applies a change in the open group with a step for each row: as [`Store::apply`](crate::Store::apply).
+    pub(crate) fn apply_by_steps(&mut self, changes: &Changes) -> Stored<Applied> {
+        match self.conflict(changes)? {
+            Some(conflict) => Ok(Applied::Conflict(conflict)),
+            None => self.write(changes).inspect_err(|_| self.is_broken = true),
+        }
+    }
+
+    /// Returns the conflict of a change that must not be written; none if it may be written, an error for a refusal.
+    fn conflict(&self, changes: &Changes) -> Stored<Option<Conflict>> {
+        let changed = self.changed(changes)?;
+        if changed.is_some() {
+            return Ok(changed);
+        }
+        let refusal = check(changes, &ScopeLookup { kept: self, scope: changes.scope.as_ref() });
+        // If the inbox already has the event, the result is a conflict and not a refusal. Without a refusal, the insertion
+        // of the event finds the conflict.
+        if refusal.is_err()
+            && let Some(InboxChange::New(new)) = &changes.inbox
+        {
+            let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
+            let equal = [Cell::from(&new.event.id), Cell::from(&new.event.source), Cell::from(&partition)];
+            if self.first::<EventNumber>(Query { equal: &equal, ..Query::of(&events::BY_ID) })?.is_some() {
+                return Ok(Some(Conflict::Event));
+            }
+        }
+        refusal.map(|()| None)
+    }
+
+    /// Returns the first condition of a change that does not hold, if any.
+    fn changed(&self, changes: &Changes) -> Stored<Option<Conflict>> {
+        let expected = &changes.expected;
+        if let (Some(state), Some(InboxChange::Move(change))) = (&expected.inbox, &changes.inbox)
+            && self.one::<EventProgress>(vec![change.seq.into()])?.is_some_and(|found| found.state != *state)
+        {
+            return Ok(Some(Conflict::Event));
+        }
+        for effect in &expected.effects {
+            let Some(scope) = &changes.scope else { return Ok(Some(Conflict::Effect)) };
+            let found = self.generation(scope, &effect.key, effect.generation)?;
+            if found.is_none_or(|found| (found.state, found.lease) != (effect.state, effect.lease)) {
+                return Ok(Some(Conflict::Effect));
+            }
+        }
+        for ExpectedGenerations { key, generations } in &expected.generations {
+            let Some(scope) = &changes.scope else { return Ok(Some(Conflict::Effect)) };
+            let query = Query { equal: &[scope.into(), key.into()], ..Query::of(&effects::BY_KEY) };
+            let mut found: Vec<EffectStand> = self.all(&query)?;
+            found.sort_unstable_by_key(|found| found.seq);
+            let found = found.iter().map(|found| (found.generation, found.state, found.lease));
+            if !found.eq(generations.iter().copied()) {
+                return Ok(Some(Conflict::Effect));
+            }
+        }
+        if let Some(scope) = &changes.scope {
+            let is_at = |revision: Option<u64>, scope: &Scope| -> Stored<bool> {
+                revision.map_or(Ok(true), |revision| Ok(self.revision(scope)? == revision))
+            };
+            if !is_at(expected.account_revision, scope)? || !is_at(expected.catalog_revision, &scope.catalog())? {
+                return Ok(Some(Conflict::Read));
+            }
+        }
+        if !expected.claims.is_empty() {
+            let keys: Vec<String> = expected.claims.iter().map(|(key, _)| key.clone()).collect();
+            if !self.claims(&keys)?.iter().eq(expected.claims.iter().map(|(_, claim)| claim)) {
+                return Ok(Some(Conflict::Read));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a change without a known conflict. After an error, a part of the change may remain.
+    fn write(&mut self, changes: &Changes) -> Stored<Applied> {
+        let mut seq = None;
+        // This is the first write, so that a conflict has nothing to undo.
+        if let Some(InboxChange::New(new)) = &changes.inbox {
+            let record = EventRecord::of(new);
+            let (partition, is_parked) = (record.partition.clone(), is_parked(&record.progress.state));
+            seq = self.backend.insert(record)?;
+            let Some(seq) = seq else { return Ok(Applied::Conflict(Conflict::Event)) };
+            self.cache.count_parked(&partition, is_parked);
+            self.put_waits(seq, &new.progress.state, &new.progress.waits_for)?;
+        }
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
+            self.write_account(scope, changes)?;
+        }
+        if let Some(InboxChange::Move(change)) = &changes.inbox {
+            self.move_event(change)?;
+        }
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
+            self.erase_some(scope, B::erased_at_once())?;
+        }
+        Ok(Applied::Done { seq })
+    }
+
+    fn write_account(&mut self, scope: &Scope, changes: &Changes) -> Stored<()> {
+        let known = self.backend.account(scope)?;
+        let before = known.unwrap_or_default();
+        let newest = changes.rows.iter().map(|write| write.data_version).max();
+        let account = AccountRow {
+            revision: before.revision + u64::from(changes.decides()),
+            data_version: before.data_version.max(newest),
+        };
+        if known != Some(account) {
+            self.backend.set_account(scope, account)?;
+        }
+        // Two purchases may exchange unique values: release all old values before writing the new values.
+        if changes.rows.len() > 1 {
+            for write in &changes.rows {
+                if let RowKey::Purchase(_) = &write.key {
+                    let key = [scope.into(), write.key.to_string().into()];
+                    self.backend.patch(&key, &ReleasedPurchase)?;
+                }
+            }
+        }
+        for write in &changes.rows {
+            self.put_row(scope, write, account.revision, [Some(changes.at); 2])?;
+        }
+        let event_id: Arc<str> = changes.event_id.as_str().into();
+        for fact in &changes.facts {
+            let record = FactRecord { scope: scope.clone(), fact: fact.clone(), event_id: event_id.clone() };
+            self.backend.put(record)?;
+        }
+        for (key, claim) in &changes.claims {
+            self.put_claim(key, claim.as_ref())?;
+        }
+        if let Some((caller, reply)) = &changes.reply {
+            let record = ReplyRecord { scope: scope.clone(), caller: caller.clone(), reply: reply.clone() };
+            self.backend.put(record)?;
+        }
+        changes.effects.iter().try_for_each(|change| self.change_effect(scope, change))
+    }
+
+    /// Writes or removes a row at a revision of its account, and updates its references if they changed. The time of its first write
+    /// stays.
+    pub(super) fn put_row(
+        &mut self,
+        scope: &Scope,
+        write: &RowWrite,
+        revision: u64,
+        [created_at, updated_at]: [Option<Timestamp>; 2],
+    ) -> Stored<()> {
+        let key = write.key.to_string();
+        let before: Option<WrittenRow> = self.one(vec![scope.into(), Cell::from(&key)])?;
+        let created_at = before.as_ref().map_or(created_at, |before| before.created_at);
+        let record = RowRecord::of(scope, write, revision, [created_at, updated_at]);
+        let shown = record.as_ref().filter(|record| record.is_shown()).map_or(&[][..], |row| &row.references);
+        let old = before.as_ref().map_or(&[][..], |before| &before.shown_references);
+        if old != shown {
+            let (old, new) = (targets(old), targets(shown));
+            for target in old.difference(&new) {
+                self.backend.delete::<Referrer>(&[scope.into(), target.into(), Cell::from(&key)])?;
+            }
+            for target in new.difference(&old) {
+                let record = Referrer { scope: scope.clone(), target: target.clone(), row: key.clone() };
+                self.backend.put(record)?;
+            }
+        }
+        if scope.account == Account::Platform {
+            self.cache.forget_catalog(&scope.partition());
+        }
+        match record {
+            Some(record) => self.backend.put(record),
+            None if before.is_some() => self.backend.delete::<RowRecord>(&[scope.into(), Cell::from(&key)]),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn put_claim(&mut self, key: &str, claim: Option<&ClaimRow>) -> Stored<()> {
+        match claim {
+            Some(claim) => self.backend.put(ClaimRecord { key: key.into(), claim: claim.clone() })?,
+            None => self.backend.delete::<ClaimRecord>(&[key.into()])?,
+        }
+        if B::IS_FAR {
+            self.cache.remember_claim(key, claim.cloned());
+        }
+        Ok(())
+    }
+
+    /// Writes the keys that a parked or deferred event waits for.
+    pub(super) fn put_waits(&mut self, seq: u64, state: &InboxState, keys: &[String]) -> Stored<()> {
+        if !matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+            return Ok(());
+        }
+        keys.iter().try_for_each(|key| self.backend.put(Wait { key: key.clone(), seq }))
+    }
+
+    fn move_event(&mut self, InboxMove { seq, progress }: &InboxMove) -> Stored<()> {
+        let missing = || StoreError::Misuse(format!("no inbox row {seq}"));
+        let before: EventProgress = self.one(vec![(*seq).into()])?.ok_or_else(missing)?;
+        let (now, earlier) = before.after(progress);
+        if let Some((n, run)) = earlier {
+            self.backend.put(RunRecord { seq: *seq, n, run })?;
+        }
+        self.backend.patch(&[(*seq).into()], &now)?;
+        if is_parked(&before.state) != is_parked(&now.state) {
+            self.cache.parked.borrow_mut().clear();
+        }
+        if matches!(before.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+            let waits: Vec<Arc<Wait>> = self.all(&Query { equal: &[(*seq).into()], ..Query::of(&waits::BY_SEQ) })?;
+            for wait in waits {
+                self.backend.delete::<Wait>(&[Cell::from(&wait.key), wait.seq.into()])?;
+            }
+        }
+        self.put_waits(*seq, &now.state, &progress.waits_for)
+    }
+
+    /// Returns where a generation of an effect stands.
+    fn generation(&self, scope: &Scope, key: &str, generation: u32) -> Stored<Option<EffectStand>> {
+        let equal = [scope.into(), key.into(), generation.into()];
+        self.first(Query { equal: &equal, ..Query::of(&effects::BY_KEY) })
+    }
+
+    fn change_effect(&mut self, scope: &Scope, change: &EffectChange) -> Stored<()> {
+        match change {
+            EffectChange::Insert(row) => {
+                self.backend.insert(EffectRow { seq: 0, scope: scope.clone(), ..(**row).clone() }).map(drop)
+            }
+            EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
+                let missing = || StoreError::Misuse(format!("no effect `{key}` of generation {generation}"));
+                let found = self.generation(scope, key, *generation)?.ok_or_else(missing)?;
+                let progress =
+                    EffectProgress { state: *state, attempts: *attempts, due_at: *due_at, lease: lease.clone() };
+                self.backend.patch(&[found.seq.into()], &progress)
+            }
+        }
+    }
+
+    /// Leases effects in the open group, one by one: as [`Store::lease`](crate::Store::lease).
+    pub(crate) fn lease_by_steps(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        let LeaseRequest { partition, owner, now, until, chosen } = *request;
+        let mut leased = self.effects_at(chosen.iter().copied())?;
+        let may_begin = |row: &EffectRow| row.state == EffectState::Queued && row.due_at <= now;
+        leased.retain(|row| row.scope.partition() == *partition && may_begin(row));
+        let mut seen = BTreeSet::new();
+        leased.retain(|row| seen.insert(row.seq));
+        for row in &mut leased {
+            (row.state, row.attempts) = (EffectState::Running, row.attempts + 1);
+            let number = row.lease.number + 1;
+            row.lease = Lease { number, until: Some(until), token: None, owner: Some(owner.to_owned()) };
+            let progress = EffectProgress {
+                state: row.state,
+                attempts: row.attempts,
+                due_at: row.due_at,
+                lease: row.lease.clone(),
+            };
+            self.backend.patch(&[row.seq.into()], &progress)?;
+        }
+        Ok(leased)
+    }
+}
+
+fn is_parked(state: &InboxState) -> bool {
+    matches!(state, InboxState::Parked { .. })
+}
+
+/// Returns the texts of the references by which a row is found, each once. Nobody looks for the rows that refer to the catalog.
+fn targets(references: &[Reference]) -> BTreeSet<String> {
+    let found_by = references.iter().filter(|reference| !matches!(reference, Reference::Catalog(_)));
+    found_by.map(ToString::to_string).collect()
+}

@@ -1,0 +1,98 @@
+//! What an event needs of its account: the live rows, and those that they and the event's references lead to.
+
+use super::Kept;
+use crate::backend::Backend;
+use crate::cell::Cell;
+use crate::error::Stored;
+use crate::json::damaged;
+use crate::parse::row_key;
+use crate::query::Query;
+use crate::reach::{Graph, catalog_keys, reach};
+use crate::records::{FactRecord, Referrer, RowRecord};
+use crate::rows::OpenedRows;
+use crate::schema::rows;
+use crate::scope::Scope;
+use crate::store::Read;
+use extension_contract::{Reference, RowKey, StoredRow};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// The rows of an account.
+struct AccountGraph<'k, B> {
+    kept: &'k Kept<B>,
+    scope: &'k Scope,
+}
+
+impl<B: Backend> Graph for AccountGraph<'_, B> {
+    type Row = Arc<RowRecord>;
+
+    fn row(&self, key: &RowKey) -> Stored<Option<Arc<RowRecord>>> {
+        self.kept.one(vec![Cell::Scope(self.scope), key.to_string().into()])
+    }
+
+    fn references<'a>(&self, row: &'a Arc<RowRecord>) -> &'a [Reference] {
+        &row.references
+    }
+
+    fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
+        let target = Reference::Row(key.clone()).to_string();
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.into()));
+        let equal = [Cell::Scope(self.scope), Cell::from(&target)];
+        let rows: Vec<Arc<Referrer>> = self.kept.all(&Query { equal: &equal, from, limit, ..Query::default() })?;
+        let key = |row: Arc<Referrer>| {
+            let key = row_key(&row.row).ok_or_else(|| damaged(&row.row))?;
+            Ok((row.row.clone(), key))
+        };
+        rows.into_iter().map(key).collect()
+    }
+}
+
+/// Returns the content of a row that may be shared.
+pub(super) fn stored(row: Arc<RowRecord>) -> StoredRow {
+    match Arc::try_unwrap(row) {
+        Ok(row) => row.stored,
+        Err(shared) => shared.stored.clone(),
+    }
+}
+
+impl<B: Backend> Kept<B> {
+    /// Opens an account with a query for each step: as [`Read::open`].
+    pub(crate) fn open_by_steps(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        self.backend.together(|| {
+            let catalog = scope.catalog();
+            let account = self.backend.account(scope)?;
+            let mut opened = OpenedRows {
+                account_revision: account.map_or(0, |account| account.revision),
+                catalog_revision: self.revision(&catalog)?,
+                ..OpenedRows::default()
+            };
+            // A new account has no rows and no facts.
+            let (mut live, is_known) = (Vec::new(), account.is_some());
+            if is_known {
+                live = self.all::<Arc<RowRecord>>(&Query { equal: &[scope.into()], ..Query::of(&rows::LIVE_ROWS) })?;
+                opened.facts = self.known(scope, facts)?;
+            } else {
+                opened.facts = vec![false; facts.len()];
+            }
+            let live = live.into_iter().map(|row| (row.key.clone(), row)).collect();
+            let rows = match is_known {
+                true => reach(&AccountGraph { kept: self, scope }, live, named)?,
+                false => live,
+            };
+            let references = rows.values().flat_map(|row| &row.references);
+            let keys: Vec<_> = catalog_keys(named.iter().chain(references)).into_iter().cloned().collect();
+            opened.catalog = self.catalog_read(&scope.partition(), &keys)?.into_iter().flatten().collect();
+            opened.rows = rows.into_values().map(stored).collect();
+            Ok(opened)
+        })
+    }
+
+    /// Returns for each fact whether the account has it.
+    pub(super) fn has_facts(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = facts.iter().map(|fact| vec![Cell::Scope(scope), fact.into()]).collect();
+        Ok(self.backend.get::<Arc<FactRecord>>(&keys)?.iter().map(Option::is_some).collect())
+    }
+}

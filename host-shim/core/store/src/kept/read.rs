@@ -1,0 +1,481 @@
+//! The queries of a store.
+
+use super::Kept;
+use super::open::stored;
+use crate::backend::Backend;
+use crate::cell::Cell;
+use crate::error::Stored;
+use crate::json::{DEAD, DEFERRED, PARKED, PENDING};
+use crate::parse::row_key;
+use crate::prefix::{kind_prefix, prefix_end, text_range};
+use crate::query::{Flow, Op, Query};
+use crate::records::{
+    ClaimRecord, DueEffect, DueTime, EffectNumber, EventNumber, EventProgress, EventRecord, FactRecord, Fingerprint,
+    Referrer, ReplyRecord, RowKeyOf, RowRecord, RunRecord, Wait,
+};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Run, TURNS_SEARCHED_MAX};
+use crate::schema::{Index, claims, effects, events, rows};
+use crate::scope::{Partition, Scope};
+use crate::store::Read;
+use extension_contract::{
+    Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind,
+    Selection, StoredRow, Timestamp,
+};
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// The beginning of the keys of all records.
+const RECORDS: &str = "record:";
+
+/// Returns bounds of texts as bounds of cells.
+fn cells((from, to): (Bound<String>, Bound<String>)) -> (Bound<Cell<'static>>, Bound<Cell<'static>>) {
+    (from.map(Cell::from), to.map(Cell::from))
+}
+
+fn after(number: u64) -> Bound<Cell<'static>> {
+    Bound::Excluded(number.into())
+}
+
+fn product(row: Arc<RowRecord>) -> Option<Product> {
+    match stored(row).row {
+        Row::Product(product) => Some(product),
+        _ => None,
+    }
+}
+
+impl<B: Backend> Kept<B> {
+    fn is_caching(&self) -> bool {
+        B::IS_FAR && self.in_group
+    }
+
+    fn events(&self, query: &Query<'_>) -> Stored<Vec<InboxRow>> {
+        Ok(Self::own(self.all(query)?).into_iter().map(EventRecord::into_row).collect())
+    }
+
+    fn event_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
+        Ok(self.all(query)?.into_iter().map(|EventNumber(seq)| seq).collect())
+    }
+
+    /// Returns the events of a partition that entered a waiting state before a time, longest wait first.
+    fn waiting(&self, partition: &Partition, state: i16, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        let equal = [partition.into(), state.into()];
+        let to = Bound::Excluded(before.into());
+        self.event_numbers(&Query { equal: &equal, to, limit, ..Query::of(&events::WAITING) })
+    }
+
+    /// Returns the pending or dead events of a partition in order of acceptance.
+    fn unfinished(&self, partition: &Partition, state: i16, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let equal = [partition.into(), state.into()];
+        self.events(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
+    }
+
+    fn effects(&self, query: &Query<'_>) -> Stored<Vec<EffectRow>> {
+        Ok(Self::own(self.all(query)?))
+    }
+
+    /// Returns effects by number.
+    pub(super) fn effects_at(&self, seqs: impl IntoIterator<Item = u64>) -> Stored<Vec<EffectRow>> {
+        let keys: Vec<_> = seqs.into_iter().map(|seq| vec![seq.into()]).collect();
+        Ok(Self::own(self.backend.get(&keys)?.into_iter().flatten().collect()))
+    }
+
+    fn effect_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
+        Ok(self.all(query)?.into_iter().map(|EffectNumber(seq)| seq).collect())
+    }
+
+    fn listed(&self, scope: &Scope, listing: &Listing, limit: usize) -> Stored<Vec<StoredRow>> {
+        let kind = kind_prefix(&listing.kind);
+        let after = listing.after.as_ref().map(|after| format!("{kind}{after}"));
+        let prefix = format!("{kind}{}", listing.prefix);
+        let (from, to) = cells(text_range(&prefix, listing.descending, after));
+        let (equal, tests) = ([scope.into()], [(rows::SHOWN, Op::Eq, true.into())]);
+        let query =
+            Query { equal: &equal, from, to, tests: &tests, descending: listing.descending, limit, ..Query::default() };
+        Ok(self.all(&query)?.into_iter().map(stored).collect())
+    }
+
+    /// Returns the rows of a kind with another fingerprint, least recently written first. Reads the oldest rows of each of these
+    /// fingerprints, from the index.
+    fn outdated(&self, scope: &Scope, kind: &RowKind, fingerprint: &str, limit: usize) -> Stored<Vec<StoredRow>> {
+        let kind = kind_prefix(kind);
+        let mut oldest: Vec<Arc<RowRecord>> = Vec::new();
+        let mut last: Bound<Cell<'_>> = Bound::Unbounded;
+        loop {
+            let equal = [scope.into(), Cell::from(&kind)];
+            let next = Query { equal: &equal, from: last, ..Query::of(&rows::BY_FINGERPRINT) };
+            let Some(Fingerprint(found)) = self.first(next)? else { break };
+            if found != fingerprint {
+                let equal = [scope.into(), Cell::from(&kind), Cell::from(&found)];
+                // Only rows that are older than the newest one so far matter.
+                let newest = oldest.get(limit.wrapping_sub(1)).map(|row| row.written);
+                let to = newest.map_or(Bound::Unbounded, |newest| Bound::Included(newest.into()));
+                oldest.extend(self.all(&Query { equal: &equal, to, limit, ..Query::of(&rows::BY_FINGERPRINT) })?);
+                oldest.sort_by(|one, other| (one.written, &one.text).cmp(&(other.written, &other.text)));
+                oldest.truncate(limit);
+            }
+            last = Bound::Excluded(found.into());
+        }
+        Ok(oldest.into_iter().map(stored).collect())
+    }
+}
+
+impl<B: Backend> Read for Kept<B> {
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        B::open(self, scope, named, facts)
+    }
+
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        let keys: Vec<_> = keys.iter().map(|key| vec![scope.into(), key.to_string().into()]).collect();
+        Ok(self.backend.get(&keys)?.into_iter().map(|row| row.map(stored)).collect())
+    }
+
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
+        match selection {
+            Selection::Listed(listing) => self.listed(scope, listing, limit),
+            Selection::Outdated(kind, fingerprint) => {
+                self.backend.together(|| self.outdated(scope, kind, fingerprint, limit))
+            }
+        }
+    }
+
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
+        let kind = kind_prefix(kind);
+        let (from, to) = cells(text_range(&kind, false, after.map(|after| format!("{kind}{after}"))));
+        let query = Query { equal: &[scope.into()], from, to, limit, ..Query::default() };
+        Ok(self.all(&query)?.into_iter().map(stored).collect())
+    }
+
+    fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
+        self.backend.together(|| {
+            let mut collections = Vec::new();
+            let (mut from, to) = cells(text_range(RECORDS, false, None));
+            loop {
+                let next = Query { equal: &[scope.into()], from, to: to.clone(), ..Query::default() };
+                let Some(RowKeyOf(text)) = self.first(next)? else { break };
+                let Some(RowKey::Record(RecordKey { collection, .. })) = row_key(&text) else { break };
+                let kind = kind_prefix(&RowKind::Record(collection.clone()));
+                from = prefix_end(&kind).map_or(Bound::Unbounded, |end| Bound::Included(end.into()));
+                collections.push(collection);
+            }
+            collections.sort_unstable();
+            Ok(collections)
+        })
+    }
+
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        self.has_facts(scope, facts)
+    }
+
+    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
+        let found = self.one::<Arc<FactRecord>>(vec![scope.into(), fact.into()])?;
+        Ok(found.map(|found| found.event_id.to_string()))
+    }
+
+    fn revision(&self, scope: &Scope) -> Stored<u64> {
+        Ok(self.backend.account(scope)?.map_or(0, |account| account.revision))
+    }
+
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
+        let found = self.one::<Arc<ReplyRecord>>(vec![scope.into(), caller.into()])?;
+        Ok(found.map(|found| Arc::unwrap_or_clone(found).reply))
+    }
+
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        Ok(self.backend.account(scope)?.and_then(|account| account.data_version))
+    }
+
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
+        let read = |keys: &[&String]| -> Stored<Vec<Option<ClaimRow>>> {
+            let cells: Vec<_> = keys.iter().map(|key| vec![Cell::from(*key)]).collect();
+            let found = self.backend.get::<Arc<ClaimRecord>>(&cells)?;
+            Ok(found.into_iter().map(|found| found.map(|found| Arc::unwrap_or_clone(found).claim)).collect())
+        };
+        if !self.is_caching() {
+            return read(&full_keys.iter().collect::<Vec<_>>());
+        }
+        let is_new = |key: &&String| !self.cache.claims.borrow().contains_key(*key);
+        let new: Vec<&String> = full_keys.iter().filter(is_new).collect();
+        if !new.is_empty() {
+            let found = read(&new)?;
+            new.iter().zip(found).for_each(|(key, claim)| self.cache.remember_claim(key, claim));
+        }
+        let cached = self.cache.claims.borrow();
+        Ok(full_keys.iter().map(|key| cached.get(key).cloned().flatten()).collect())
+    }
+
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        let space = scope.partition().name() + "/";
+        let (from, to) = cells(text_range(prefix, false, None));
+        let equal = [Cell::from(&scope.account)];
+        let found: Vec<Arc<ClaimRecord>> =
+            self.all(&Query { equal: &equal, from, to, ..Query::of(&claims::BY_HOLDER) })?;
+        Ok(found.into_iter().map(|found| found.key.to_string()).filter(|key| key.starts_with(&space)).collect())
+    }
+
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+        let (from, to) = cells(text_range(prefix, false, after.map(str::to_owned)));
+        let found: Vec<Arc<ClaimRecord>> = self.all(&Query { from, to, limit, ..Query::default() })?;
+        Ok(found.into_iter().map(|found| found.key.to_string()).collect())
+    }
+
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
+        let (from, to) = cells(text_range(&prefix, false, None));
+        self.backend.find::<Arc<ClaimRecord>>(&Query { from, to, ..Query::default() }, &mut |found| {
+            visit(&found.key, &found.claim);
+            Ok(Flow::On)
+        })
+    }
+
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        let scope = partition.scope(Account::Platform);
+        let kind = kind_prefix(&RowKind::Product);
+        let (from, to) = cells(text_range(&kind, false, after.map(|after| format!("{kind}{after}"))));
+        let mut tests = vec![(rows::SHOWN, Op::Eq, true.into())];
+        match query {
+            CatalogQuery::All => {}
+            CatalogQuery::ProductType(name) => tests.push((rows::PRODUCT_TYPE, Op::Eq, name.into())),
+            CatalogQuery::Name(name) => {
+                let equal = [Cell::from(&scope), Reference::Name(name.clone()).to_string().into()];
+                let named: Vec<Arc<Referrer>> =
+                    self.all(&Query { equal: &equal, from, to, limit, ..Query::default() })?;
+                let keys: Vec<_> = named.iter().map(|named| vec![Cell::from(&scope), Cell::from(&named.row)]).collect();
+                return Ok(self.backend.get(&keys)?.into_iter().flatten().filter_map(product).collect());
+            }
+        }
+        let query = Query { equal: &[Cell::from(&scope)], from, to, tests: &tests, limit, ..Query::default() };
+        Ok(self.all(&query)?.into_iter().filter_map(product).collect())
+    }
+
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        let scope = partition.scope(Account::Platform);
+        let read = |keys: &[&CatalogKey]| -> Stored<Vec<Option<CatalogRow>>> {
+            let texts = keys.iter().map(|key| key.row_key().map(|key| key.to_string()));
+            let cells: Vec<_> = texts.clone().flatten().map(|key| vec![Cell::from(&scope), key.into()]).collect();
+            let mut found = self.backend.get::<Arc<RowRecord>>(&cells)?.into_iter();
+            let row = |key: Option<String>| CatalogRow::of(stored(key.and_then(|_| found.next())??).row);
+            Ok(texts.map(row).collect())
+        };
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.is_caching() {
+            return read(&keys.iter().collect::<Vec<_>>());
+        }
+        let is_known = |key: &CatalogKey| {
+            let cached = self.cache.catalog.borrow();
+            cached.get(partition).is_some_and(|rows| rows.contains_key(key))
+        };
+        let new: Vec<&CatalogKey> = keys.iter().filter(|key| !is_known(key)).collect();
+        if !new.is_empty() {
+            let found = read(&new)?;
+            new.iter().zip(found).for_each(|(key, row)| self.cache.remember_catalog(partition, key, row));
+        }
+        let cached = self.cache.catalog.borrow();
+        let rows = cached.get(partition);
+        Ok(keys.iter().map(|key| rows.and_then(|rows| rows.get(key).cloned().flatten())).collect())
+    }
+
+    fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
+        let mut rows = self.effects(&Query { equal: &[scope.into(), key.into()], ..Query::of(&effects::BY_KEY) })?;
+        rows.sort_unstable_by_key(|row| row.seq);
+        Ok(rows)
+    }
+
+    fn effects_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        let (equal, tests) = ([scope.into()], [(effects::SEQ, Op::Gt, seq.into())]);
+        let mut seqs =
+            self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(&effects::BY_KEY) })?;
+        seqs.sort_unstable();
+        self.effects_at(seqs.into_iter().take(limit))
+    }
+
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        let most = if query.turns.is_some() { TURNS_SEARCHED_MAX } else { query.limit };
+        let mut due: Vec<DueEffect> = Vec::new();
+        let mut search = |index: &'static Index| {
+            let mut room = most;
+            let search = Query {
+                equal: &[query.partition.into()],
+                to: Bound::Included(query.now.into()),
+                first_of_ordering_key: true,
+                limit: if query.busy.is_empty() { most } else { usize::MAX },
+                ..Query::of(index)
+            };
+            self.backend.find::<DueEffect>(&search, &mut |effect| {
+                if !query.passes_over(&effect) {
+                    due.push(effect);
+                    room -= 1;
+                }
+                Ok(if room > 0 { Flow::On } else { Flow::Stop })
+            })
+        };
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        search(&effects::DUE)?;
+        if query.timers {
+            search(&effects::DUE_TIMERS)?;
+            due.sort_unstable_by_key(|effect| (effect.due_at, effect.seq));
+        }
+        self.effects_at(query.in_order(due).into_iter().map(|effect| effect.seq))
+    }
+
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.effects(&Query { equal: &[partition.into()], ..Query::of(&effects::RUNNING) })
+    }
+
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.effects(&Query { equal: &[partition.into()], ..Query::of(&effects::AWAITED) })
+    }
+
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
+        let Some(account) = account else { return self.effects_open_after(partition, 0, usize::MAX) };
+        let scope = partition.scope(account.clone());
+        let mut open = self.effects(&Query { equal: &[Cell::from(&scope)], ..Query::of(&effects::OPEN) })?;
+        open.sort_unstable_by_key(|row| row.seq);
+        Ok(open)
+    }
+
+    fn effects_open_after(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        let (equal, tests) = ([partition.into()], [(effects::SEQ, Op::Gt, seq.into())]);
+        let mut seqs = Vec::new();
+        for index in [&effects::RUNNING, &effects::DUE, &effects::DUE_TIMERS] {
+            seqs.extend(self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(index) })?);
+        }
+        seqs.sort_unstable();
+        self.effects_at(seqs.into_iter().take(limit))
+    }
+
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
+        Ok(self.one(vec![seq.into()])?.map(Arc::unwrap_or_clone))
+    }
+
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        let mut next = None;
+        for index in [&effects::DUE, &effects::DUE_TIMERS] {
+            let first = self.first(Query {
+                equal: &[partition.into()],
+                from: Bound::Excluded(now.into()),
+                first_of_ordering_key: true,
+                ..Query::of(index)
+            })?;
+            next = [next, first.map(|DueTime(at)| at)].into_iter().flatten().min();
+        }
+        Ok(next)
+    }
+
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        let equal = [id.into(), source.into(), partition.into()];
+        Ok(self.events(&Query { equal: &equal, limit: 1, ..Query::of(&events::BY_ID) })?.pop())
+    }
+
+    fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
+        let found = self.one::<Arc<EventRecord>>(vec![seq.into()])?;
+        Ok(found.map(|found| Arc::unwrap_or_clone(found).into_row()))
+    }
+
+    fn inbox_after(&self, partition: Option<&Partition>, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let tests: Vec<_> =
+            partition.iter().map(|partition| (events::PARTITION, Op::Eq, Cell::Partition(partition))).collect();
+        self.events(&Query { from: after(seq), tests: &tests, limit, ..Query::default() })
+    }
+
+    fn inbox_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let partition = scope.partition();
+        let equal = [Cell::from(&scope.account), Cell::from(&partition)];
+        self.events(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::OF_ACCOUNT) })
+    }
+
+    fn effect_results_after(&self, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.events(&Query { from: after(seq), limit, ..Query::of(&events::OF_EFFECTS) })
+    }
+
+    fn inbox_newest(&self) -> Stored<u64> {
+        let newest = self.first(Query { descending: true, ..Query::default() })?;
+        Ok(newest.map_or(0, |EventNumber(seq)| seq))
+    }
+
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
+        self.backend.together(|| {
+            let earlier: Vec<Arc<RunRecord>> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
+            let last: Option<EventProgress> = self.one(vec![seq.into()])?;
+            let runs = earlier.into_iter().map(|earlier| Arc::unwrap_or_clone(earlier).run);
+            Ok(runs.chain(last.and_then(|last| last.run)).map(Arc::unwrap_or_clone).collect())
+        })
+    }
+
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        let (equal, more) = ([partition.into(), PENDING.into()], limit.saturating_add(1));
+        let to = Bound::Included(now.into());
+        let mut due = self.event_numbers(&Query { equal: &equal, to, limit: more, ..Query::of(&events::WAITING) })?;
+        if due.len() > limit {
+            // More events than the limit: returns the first ones in order of acceptance.
+            let tests = [(events::AT, Op::Le, now.into())];
+            due = self.event_numbers(&Query { equal: &equal, tests: &tests, limit, ..Query::of(&events::FAILED) })?;
+        }
+        due.sort_unstable();
+        Ok(due)
+    }
+
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        let equal = [partition.into(), PENDING.into()];
+        let from = Bound::Excluded(now.into());
+        let next = self.first(Query { equal: &equal, from, ..Query::of(&events::WAITING) })?;
+        Ok(next.map(|crate::records::EventTime(at)| at))
+    }
+
+    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        let mut woken = BTreeSet::new();
+        for key in keys {
+            let waits: Vec<Arc<Wait>> = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
+            woken.extend(waits.iter().map(|wait| wait.seq));
+        }
+        Ok(woken.into_iter().collect())
+    }
+
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.waiting(partition, PARKED, before, limit)
+    }
+
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.waiting(partition, DEFERRED, before, limit)
+    }
+
+    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
+        if let Some(count) = self.cache.parked.borrow().get(partition).filter(|_| self.in_group) {
+            return Ok(*count);
+        }
+        let equal = [partition.into(), PARKED.into()];
+        let count = self.backend.count::<EventRecord>(&Query { equal: &equal, ..Query::of(&events::WAITING) })?;
+        if self.in_group {
+            self.cache.parked.borrow_mut().insert(partition.clone(), count);
+        }
+        Ok(count)
+    }
+
+    fn dead(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.unfinished(partition, DEAD, seq, limit)
+    }
+
+    fn failed(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let mut failed = self.unfinished(partition, PENDING, seq, limit)?;
+        failed.extend(self.unfinished(partition, DEAD, seq, limit)?);
+        failed.sort_unstable_by_key(|row| row.seq);
+        failed.truncate(limit);
+        Ok(failed)
+    }
+
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let mut scopes = self.backend.scopes(partition)?;
+        scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
+        Ok(scopes)
+    }
+}

@@ -1,0 +1,72 @@
+//! A query of one table: a range of an index, and further conditions.
+
+use crate::cell::Cell;
+use crate::schema::{Column, Index};
+use std::ops::Bound;
+
+/// A comparison with a value. A comparison with null never fits, as in SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Equal.
+    Eq,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}
+
+/// A query. The rows come in order of the index, and then of the table's key.
+#[derive(Clone, Debug)]
+pub struct Query<'q> {
+    /// The index; none for the table's key.
+    pub index: Option<&'static Index>,
+    /// Values of its first columns.
+    pub equal: &'q [Cell<'q>],
+    /// Bounds of the next column, which is the first one of the key after the last one of an index.
+    pub from: Bound<Cell<'q>>,
+    /// As `from`.
+    pub to: Bound<Cell<'q>>,
+    /// Conditions for other columns.
+    pub tests: &'q [(Column, Op, Cell<'q>)],
+    /// Only effects without an earlier open effect of the same ordering key.
+    pub first_of_ordering_key: bool,
+    /// The last row first.
+    pub descending: bool,
+    /// Maximum number of rows.
+    pub limit: usize,
+}
+
+impl Default for Query<'_> {
+    fn default() -> Self {
+        Query {
+            index: None,
+            equal: &[],
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+            tests: &[],
+            first_of_ordering_key: false,
+            descending: false,
+            limit: usize::MAX,
+        }
+    }
+}
+
+impl Query<'_> {
+    /// Selects all rows of an index.
+    pub fn of(index: &'static Index) -> Self {
+        Query { index: Some(index), ..Query::default() }
+    }
+}
+
+/// Whether a query goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next row.
+    On,
+    /// Not: the caller has all that it needs.
+    Stop,
+}

@@ -1,0 +1,271 @@
+//! The tables of a store, their columns and indexes, as data: what every kind of store keeps.
+//!
+//! The databases have the same tables in SQL (`migrations/0001_tables.sql` of each). Times are in milliseconds since the epoch.
+
+/// Number of a column in its table.
+pub type Column = usize;
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    /// Name in SQL.
+    pub name: &'static str,
+    /// Names of its columns.
+    pub columns: &'static [&'static str],
+    /// Columns of its key.
+    pub key: &'static [Column],
+    /// Number of its last columns whose texts are large and change only in an erasure.
+    pub cold: usize,
+    /// Its other indexes, in order of [`Index::at`].
+    pub indexes: &'static [&'static Index],
+}
+
+impl Table {
+    /// Returns true if the rows are those of accounts: the first column is the scope.
+    pub fn is_of_accounts(&self) -> bool {
+        self.columns[self.key[0]] == "scope"
+    }
+}
+
+/// An index. It has the rows that meet its conditions, in order of its columns and then of the table's key.
+#[derive(Debug)]
+pub struct Index {
+    /// Place among the indexes of its table.
+    pub at: usize,
+    /// Name in SQL.
+    pub name: &'static str,
+    /// Its columns.
+    pub columns: &'static [Column],
+    /// Its conditions.
+    pub only: &'static [Only],
+    /// True if no two rows have the same values.
+    pub unique: bool,
+}
+
+/// A condition of an index.
+#[derive(Clone, Copy, Debug)]
+pub enum Only {
+    /// The column has this number.
+    Is(Column, i64),
+    /// The column has a smaller number.
+    Below(Column, i64),
+    /// The column has one of these numbers.
+    OneOf(Column, &'static [i64]),
+    /// The column has this text.
+    Named(Column, &'static str),
+    /// The column has another text.
+    NotNamed(Column, &'static str),
+    /// The column is not null.
+    Some(Column),
+}
+
+/// Declares the numbers of columns, and the list of their names.
+macro_rules! columns {
+    ($($name:ident $NUMBER:ident),+ $(,)?) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Numbers { $($NUMBER),+ }
+        $(pub const $NUMBER: Column = Numbers::$NUMBER as Column;)+
+        const COLUMNS: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+/// The rows of an account and of the catalog.
+pub mod rows {
+    use super::{Column, Index, Only, Table};
+    columns! {
+        scope SCOPE, key KEY, data_version DATA_VERSION, live LIVE, shown SHOWN, kind KIND, fingerprint FINGERPRINT,
+        written WRITTEN, refs REFS, product_type PRODUCT_TYPE, session_id SESSION_ID,
+        payment_intent_id PAYMENT_INTENT_ID, created_at CREATED_AT, updated_at UPDATED_AT, body BODY, value VALUE,
+    }
+    pub static TABLE: Table = Table {
+        name: "rows",
+        columns: COLUMNS,
+        key: &[SCOPE, KEY],
+        cold: 0,
+        indexes: &[&LIVE_ROWS, &BY_FINGERPRINT, &BY_SESSION, &BY_PAYMENT_INTENT],
+    };
+    pub static LIVE_ROWS: Index = Index {
+        at: 0,
+        name: "rows_live",
+        columns: &[SCOPE],
+        only: &[Only::Is(LIVE, 1), Only::Is(SHOWN, 1)],
+        unique: false,
+    };
+    pub static BY_FINGERPRINT: Index = Index {
+        at: 1,
+        name: "rows_by_fingerprint",
+        columns: &[SCOPE, KIND, FINGERPRINT, WRITTEN],
+        only: &[Only::Some(FINGERPRINT), Only::Is(SHOWN, 1)],
+        unique: false,
+    };
+    pub static BY_SESSION: Index = Index {
+        at: 2,
+        name: "rows_by_session",
+        columns: &[SCOPE, SESSION_ID],
+        only: &[Only::Some(SESSION_ID)],
+        unique: true,
+    };
+    pub static BY_PAYMENT_INTENT: Index = Index {
+        at: 3,
+        name: "rows_by_payment_intent",
+        columns: &[SCOPE, PAYMENT_INTENT_ID],
+        only: &[Only::Some(PAYMENT_INTENT_ID)],
+        unique: true,
+    };
+}
+
+/// Which rows refer to a target.
+pub mod refs {
+    use super::{Column, Table};
+    columns! { scope SCOPE, target TARGET, row ROW }
+    pub static TABLE: Table =
+        Table { name: "refs", columns: COLUMNS, key: &[SCOPE, TARGET, ROW], cold: 0, indexes: &[] };
+}
+
+/// The facts of an account.
+pub mod facts {
+    use super::{Column, Table};
+    columns! { scope SCOPE, fact FACT, event_id EVENT_ID }
+    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, indexes: &[] };
+}
+
+/// The last reply to each caller of an account.
+pub mod replies {
+    use super::{Column, Table};
+    columns! { scope SCOPE, caller CALLER, reply REPLY }
+    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, indexes: &[] };
+}
+
+/// Claims and blocks, by full key.
+pub mod claims {
+    use super::{Column, Index, Only, Table};
+    columns! { key KEY, holder HOLDER, until UNTIL, blocked_until BLOCKED_UNTIL }
+    pub static TABLE: Table =
+        Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, indexes: &[&BY_HOLDER] };
+    pub static BY_HOLDER: Index = Index {
+        at: 0,
+        name: "claims_by_holder",
+        columns: &[HOLDER, KEY],
+        only: &[Only::Some(HOLDER)],
+        unique: false,
+    };
+}
+
+/// The received events, with their last runs.
+pub mod events {
+    use super::{Column, Index, Only, Table};
+    columns! {
+        seq SEQ, partition PARTITION, source SOURCE, id ID, kind KIND, received_at RECEIVED_AT, envelope ENVELOPE,
+        payload_kind PAYLOAD_KIND, account ACCOUNT, state STATE, at AT, waits_since WAITS_SINCE, failures FAILURES,
+        error ERROR, outcome OUTCOME, runs RUNS, run RUN, erased ERASED, payload PAYLOAD, raw RAW,
+    }
+    pub static TABLE: Table = Table {
+        name: "events",
+        columns: COLUMNS,
+        key: &[SEQ],
+        cold: 2,
+        indexes: &[&BY_ID, &OF_EFFECTS, &WAITING, &FAILED, &OF_ACCOUNT],
+    };
+    pub static BY_ID: Index =
+        Index { at: 0, name: "events_by_id", columns: &[ID, SOURCE, PARTITION], only: &[], unique: true };
+    pub static OF_EFFECTS: Index = Index {
+        at: 1,
+        name: "events_of_effects",
+        columns: &[SEQ],
+        only: &[Only::Named(SOURCE, crate::rows::EFFECT_RESULTS)],
+        unique: false,
+    };
+    pub static WAITING: Index = Index {
+        at: 2,
+        name: "events_waiting",
+        columns: &[PARTITION, STATE, AT],
+        only: &[Only::Below(STATE, 3)],
+        unique: false,
+    };
+    pub static FAILED: Index = Index {
+        at: 3,
+        name: "events_failed",
+        columns: &[PARTITION, STATE],
+        only: &[Only::OneOf(STATE, &[0, 4])],
+        unique: false,
+    };
+    pub static OF_ACCOUNT: Index = Index {
+        at: 4,
+        name: "events_of_account",
+        columns: &[ACCOUNT, PARTITION],
+        only: &[Only::Some(ACCOUNT)],
+        unique: false,
+    };
+}
+
+/// The runs of an event before its last one.
+pub mod runs {
+    use super::{Column, Table};
+    columns! { seq SEQ, n N, run RUN }
+    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, indexes: &[] };
+}
+
+/// The full keys that a parked or deferred event waits for.
+pub mod waits {
+    use super::{Column, Index, Table};
+    columns! { key KEY, seq SEQ }
+    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, indexes: &[&BY_SEQ] };
+    pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
+}
+
+/// The requested effects.
+pub mod effects {
+    use super::{Column, Index, Only, Table};
+    use crate::rows::TIMER;
+    columns! {
+        seq SEQ, partition PARTITION, scope SCOPE, key KEY, generation GENERATION, kind KIND, receiver RECEIVER,
+        reply_to REPLY_TO, ordering_key ORDERING_KEY, not_before NOT_BEFORE, deadline DEADLINE, retry RETRY,
+        state STATE, attempts ATTEMPTS, due_at DUE_AT, created_at CREATED_AT, caused_by CAUSED_BY,
+        lease_until LEASE_UNTIL, fence FENCE, token TOKEN, lease_owner LEASE_OWNER, erased ERASED, payload PAYLOAD,
+        context CONTEXT,
+    }
+    pub static TABLE: Table = Table {
+        name: "effects",
+        columns: COLUMNS,
+        key: &[SEQ],
+        cold: 2,
+        indexes: &[&BY_KEY, &OPEN, &DUE, &DUE_TIMERS, &RUNNING, &AWAITED],
+    };
+    pub static BY_KEY: Index =
+        Index { at: 0, name: "effects_by_key", columns: &[SCOPE, KEY, GENERATION], only: &[], unique: true };
+    pub static OPEN: Index = Index {
+        at: 1,
+        name: "effects_open",
+        columns: &[SCOPE, ORDERING_KEY],
+        only: &[Only::Below(STATE, 2)],
+        unique: false,
+    };
+    pub static DUE: Index = Index {
+        at: 2,
+        name: "effects_due",
+        columns: &[PARTITION, DUE_AT],
+        only: &[Only::Is(STATE, 0), Only::NotNamed(KIND, TIMER)],
+        unique: false,
+    };
+    pub static DUE_TIMERS: Index = Index {
+        at: 3,
+        name: "effects_due_timers",
+        columns: &[PARTITION, DUE_AT],
+        only: &[Only::Is(STATE, 0), Only::Named(KIND, TIMER)],
+        unique: false,
+    };
+    pub static RUNNING: Index = Index {
+        at: 4,
+        name: "effects_running",
+        columns: &[PARTITION],
+        only: &[Only::Is(STATE, 1)],
+        unique: false,
+    };
+    pub static AWAITED: Index = Index {
+        at: 5,
+        name: "effects_awaited",
+        columns: &[PARTITION],
+        only: &[Only::Is(STATE, 2), Only::Some(TOKEN)],
+        unique: false,
+    };
+}
