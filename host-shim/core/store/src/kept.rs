@@ -75,6 +75,15 @@ impl<B: Backend> Kept<B> {
         Ok(())
     }
 
+    /// Begins a group or a snapshot. `begin` returns true if others may have written.
+    pub(crate) fn begin_by(&mut self, begin: impl FnOnce(&mut B) -> Stored<bool>) -> Stored<()> {
+        if begin(&mut self.backend)? {
+            self.cache.clear();
+        }
+        self.in_group = true;
+        Ok(())
+    }
+
     /// Runs `body` in the open group, or in a group of its own.
     pub(crate) fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
         self.check_whole()?;
@@ -103,11 +112,7 @@ impl<B: Backend> Store for Kept<B> {
         if self.in_group {
             return Err(StoreError::Misuse("a group is already open".into()));
         }
-        if self.backend.begin()? {
-            self.cache.clear();
-        }
-        self.in_group = true;
-        Ok(())
+        self.begin_by(B::begin)
     }
 
     fn commit(&mut self) -> Stored<()> {

@@ -32,6 +32,8 @@ mod rows;
 mod schema;
 mod scope;
 #[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
 pub mod sqlite_file;

@@ -14,8 +14,10 @@ pub struct Table {
     pub columns: &'static [&'static str],
     /// Columns of its key.
     pub key: &'static [Column],
-    /// Number of its last columns whose texts are large and change only in an erasure.
+    /// Number of its last columns, whose texts are large and change only in an erasure.
     pub cold: usize,
+    /// Name in SQLite of the table with these columns, which only grows at its end.
+    pub texts: &'static str,
     /// Its other indexes, in order of [`Index::at`].
     pub indexes: &'static [&'static Index],
 }
@@ -82,6 +84,7 @@ pub mod rows {
         columns: COLUMNS,
         key: &[SCOPE, KEY],
         cold: 0,
+        texts: "",
         indexes: &[&LIVE_ROWS, &BY_FINGERPRINT, &BY_SESSION, &BY_PAYMENT_INTENT],
     };
     pub static LIVE_ROWS: Index = Index {
@@ -119,21 +122,21 @@ pub mod refs {
     use super::{Column, Table};
     columns! { scope SCOPE, target TARGET, row ROW }
     pub static TABLE: Table =
-        Table { name: "refs", columns: COLUMNS, key: &[SCOPE, TARGET, ROW], cold: 0, indexes: &[] };
+        Table { name: "refs", columns: COLUMNS, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The facts of an account.
 pub mod facts {
     use super::{Column, Table};
     columns! { scope SCOPE, fact FACT, event_id EVENT_ID }
-    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, indexes: &[] };
+    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The last reply to each caller of an account.
 pub mod replies {
     use super::{Column, Table};
     columns! { scope SCOPE, caller CALLER, reply REPLY }
-    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, indexes: &[] };
+    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
 }
 
 /// Claims and blocks, by full key.
@@ -141,7 +144,7 @@ pub mod claims {
     use super::{Column, Index, Only, Table};
     columns! { key KEY, holder HOLDER, until UNTIL, blocked_until BLOCKED_UNTIL }
     pub static TABLE: Table =
-        Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, indexes: &[&BY_HOLDER] };
+        Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
     pub static BY_HOLDER: Index = Index {
         at: 0,
         name: "claims_by_holder",
@@ -164,6 +167,7 @@ pub mod events {
         columns: COLUMNS,
         key: &[SEQ],
         cold: 2,
+        texts: "event_texts",
         indexes: &[&BY_ID, &OF_EFFECTS, &WAITING, &FAILED, &OF_ACCOUNT],
     };
     pub static BY_ID: Index =
@@ -202,14 +206,14 @@ pub mod events {
 pub mod runs {
     use super::{Column, Table};
     columns! { seq SEQ, n N, run RUN }
-    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, indexes: &[] };
+    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The full keys that a parked or deferred event waits for.
 pub mod waits {
     use super::{Column, Index, Table};
     columns! { key KEY, seq SEQ }
-    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, indexes: &[&BY_SEQ] };
+    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
     pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
 }
 
@@ -229,6 +233,7 @@ pub mod effects {
         columns: COLUMNS,
         key: &[SEQ],
         cold: 2,
+        texts: "effect_texts",
         indexes: &[&BY_KEY, &OPEN, &DUE, &DUE_TIMERS, &RUNNING, &AWAITED],
     };
     pub static BY_KEY: Index =

@@ -298,7 +298,7 @@ impl<B: Backend> Kept<B> {
                 due_at: row.due_at,
                 lease: row.lease.clone(),
             };
-            self.backend.patch(&[row.seq.into()], &progress)?;
+            self.backend.patch(&[row.seq.into()], &progress).inspect_err(|_| self.is_broken = true)?;
         }
         Ok(leased)
     }

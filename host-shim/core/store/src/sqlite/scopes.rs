@@ -1,7 +1,9 @@
 //! The tables of partitions and scopes, which the other tables refer to by number, with a cache for the open group.
 
-use super::text;
+use super::unavailable;
+use crate::error::Stored;
 use crate::scope::{Partition, Scope};
+use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,12 +25,48 @@ pub(super) struct ScopeRow {
 pub(super) struct ScopeCache {
     scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
     partitions: RefCell<HashMap<Partition, i64>>,
+    /// Scopes by number. A number never changes; it is given again only if its scope was rolled back.
+    names: RefCell<HashMap<i64, Scope>>,
 }
 
 impl ScopeCache {
     pub(super) fn clear(&self) {
         self.scopes.borrow_mut().clear();
         self.partitions.borrow_mut().clear();
+        self.names.borrow_mut().clear();
+    }
+
+    /// Returns the scope with a number.
+    pub(super) fn named(&self, connection: &Connection, id: i64) -> Stored<Scope> {
+        if let Some(scope) = self.names.borrow().get(&id) {
+            return Ok(scope.clone());
+        }
+        let sql = "SELECT p.business, p.livemode, s.account FROM scopes s JOIN partitions p ON p.id = s.partition \
+                   WHERE s.id = ?1";
+        let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+        let scope = statement.query_row([id], read).map_err(unavailable)?;
+        let mut names = self.names.borrow_mut();
+        if names.len() >= CACHE_MAX {
+            names.clear();
+        }
+        names.insert(id, scope.clone());
+        Ok(scope)
+    }
+
+    /// Returns the partition with a number.
+    pub(super) fn partition_named(&self, connection: &Connection, id: i64) -> Stored<Partition> {
+        let known = self.partitions.borrow().iter().find(|(_, known)| **known == id).map(|(known, _)| known.clone());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let partition = connection
+            .prepare_cached("SELECT business, livemode FROM partitions WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([id], |row| Ok(Partition { business: row.get(0)?, livemode: row.get(1)? }))
+            })
+            .map_err(unavailable)?;
+        self.partitions.borrow_mut().insert(partition.clone(), id);
+        Ok(partition)
     }
 
     /// Returns an existing scope. `grouped` is true if a group is open: only then is the cache valid.
@@ -41,14 +79,15 @@ impl ScopeCache {
         if grouped && let Some(known) = self.scopes.borrow().get(scope) {
             return Ok(*known);
         }
-        let known = connection
-            .prepare_cached(
-                "SELECT id, revision, data_version FROM scopes WHERE business = ?1 AND livemode = ?2 AND account = ?3",
-            )?
-            .query_row(params![scope.business, scope.livemode, scope.account.to_string()], |row| {
-                Ok(ScopeRow { id: row.get(0)?, revision: row.get(1)?, data_version: row.get(2)? })
-            })
-            .optional()?;
+        let known = match self.find_partition(connection, &scope.partition(), grouped)? {
+            Some(partition) => connection
+                .prepare_cached("SELECT id, revision, data_version FROM scopes WHERE partition = ?1 AND account = ?2")?
+                .query_row(params![partition, scope.account.to_string()], |row| {
+                    Ok(ScopeRow { id: row.get(0)?, revision: row.get(1)?, data_version: row.get(2)? })
+                })
+                .optional()?,
+            None => None,
+        };
         if grouped {
             self.remember(scope, known);
         }
@@ -60,9 +99,10 @@ impl ScopeCache {
         if let Some(known) = self.find(connection, scope, true)? {
             return Ok(known);
         }
+        let partition = self.ensure_partition(connection, &scope.partition())?;
         connection
-            .prepare_cached("INSERT INTO scopes (business, livemode, account) VALUES (?1, ?2, ?3)")?
-            .execute(params![scope.business, scope.livemode, scope.account.to_string()])?;
+            .prepare_cached("INSERT INTO scopes (partition, account, revision) VALUES (?1, ?2, 0)")?
+            .execute(params![partition, scope.account.to_string()])?;
         let known = ScopeRow { id: connection.last_insert_rowid(), revision: 0, data_version: None };
         self.remember(scope, Some(known));
         Ok(known)
@@ -84,7 +124,7 @@ impl ScopeCache {
         partition: &Partition,
         grouped: bool,
     ) -> Result<Option<i64>, Error> {
-        if grouped && let Some(id) = self.partitions.borrow().get(partition) {
+        if let Some(id) = self.partitions.borrow().get(partition).filter(|_| grouped) {
             return Ok(Some(*id));
         }
         let id: Option<i64> = connection
@@ -119,19 +159,17 @@ impl ScopeCache {
     }
 }
 
-/// Reads a scope from the columns `business`, `livemode` and `account`.
-pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Scope, Error> {
-    Ok(Scope {
-        business: row.get(column)?,
-        livemode: row.get(column + 1)?,
-        account: text::account(row, column + 2)?.ok_or_else(|| text::damaged(column + 2, "no account"))?,
-    })
+/// Returns every scope of a partition, or of all partitions.
+pub(super) fn all(connection: &Connection, partition: Option<i64>) -> Result<Vec<Scope>, Error> {
+    let sql = "SELECT p.business, p.livemode, s.account FROM scopes s JOIN partitions p ON p.id = s.partition \
+               WHERE ?1 IS NULL OR s.partition = ?1";
+    connection.prepare_cached(sql)?.query_map([partition], read)?.collect()
 }
 
-/// Returns every scope in order. A scope is inserted with its first row.
-pub(super) fn all(connection: &Connection) -> Result<Vec<Scope>, Error> {
-    connection
-        .prepare_cached("SELECT business, livemode, account FROM scopes ORDER BY business, livemode, account")?
-        .query_map([], |row| read(row, 0))?
-        .collect()
+/// Reads a scope from the columns `business`, `livemode` and `account`.
+fn read(row: &Row<'_>) -> Result<Scope, Error> {
+    let account: String = row.get(2)?;
+    let damaged = || Error::FromSqlConversionFailure(2, Type::Text, format!("damaged row: `{account}`").into());
+    let account = account.parse().map_err(|_| damaged())?;
+    Ok(Scope { business: row.get(0)?, livemode: row.get(1)?, account })
 }

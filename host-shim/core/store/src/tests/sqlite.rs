@@ -184,8 +184,8 @@ fn rewriting_a_row_does_not_rewrite_unchanged_references() {
         store.apply(&changes).expect("applied");
         store.connection().total_changes() - before
     };
-    // Changed rows: the row and the revision of its account, the new account, and the two references.
-    assert_eq!(write(&purchase, &[name("a"), name("b")]), 2 + 1 + 2);
+    // Changed rows: the row and the revision of its account, the new account and its partition, and the two references.
+    assert_eq!(write(&purchase, &[name("a"), name("b")]), 2 + 2 + 2);
     purchase.version = 2;
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2);
     assert_eq!(write(&purchase, &[name("a"), name("c")]), 2 + 2 + 2);
@@ -214,11 +214,11 @@ fn things(count: usize, fresh: usize) -> SqliteStore {
 fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_the_number_of_rows() {
     let kind = RowKind::Record("things".into());
     let steps = |store: &SqliteStore, fingerprint: &str| {
-        store.steps_of_outdated();
+        store.steps();
         let outdated = Selection::Outdated(kind.clone(), fingerprint.into());
         let rows = store.more(&samples::scope("user:A"), &outdated, 100).expect("read");
         assert_eq!(rows.len(), 100);
-        store.steps_of_outdated()
+        store.steps()
     };
     let (few, many) = (things(200, 100), things(5000, 100));
     for fingerprint in ["old", "new", "newest"] {

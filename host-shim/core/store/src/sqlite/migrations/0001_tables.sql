@@ -1,21 +1,19 @@
--- A business in a mode, with the number of its parked events.
+-- A business in a mode.
 CREATE TABLE partitions (
     id INTEGER PRIMARY KEY,
     business TEXT NOT NULL,
     livemode INTEGER NOT NULL,
-    parked INTEGER NOT NULL DEFAULT 0,
     UNIQUE (business, livemode)
 );
 
 -- Whose rows these are: one account of one business in one mode. The revision rises with each change of rows, facts or claims.
 CREATE TABLE scopes (
     id INTEGER PRIMARY KEY,
-    business TEXT NOT NULL,
-    livemode INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
     account TEXT NOT NULL,
+    revision INTEGER NOT NULL,
     data_version INTEGER,
-    revision INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (business, livemode, account)
+    UNIQUE (partition, account)
 );
 
 -- The rows of an account and of the catalog. key: `KIND:ID`, for a record `record:COLLECTION:ID`. body: the row as JSON, without the
@@ -76,6 +74,7 @@ CREATE INDEX claims_by_holder ON claims (holder, key) WHERE holder IS NOT NULL;
 -- so that a restarted host asks for a late success. erased: 1 if its texts are gone, since its account was erased.
 CREATE TABLE effects (
     seq INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
     scope INTEGER NOT NULL,
     key TEXT NOT NULL,
     generation INTEGER NOT NULL,
@@ -85,89 +84,80 @@ CREATE TABLE effects (
     ordering_key TEXT,
     not_before INTEGER,
     deadline INTEGER,
+    retry TEXT,
     state INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     caused_by TEXT NOT NULL,
-    partition INTEGER NOT NULL,
     lease_until INTEGER,
-    fence INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL,
     token TEXT,
-    retry TEXT,
-    erased INTEGER NOT NULL DEFAULT 0,
-    lease_owner TEXT
+    lease_owner TEXT,
+    erased INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX effects_by_key ON effects (scope, key, generation);
 CREATE INDEX effects_open ON effects (scope, ordering_key) WHERE state < 2;
 CREATE INDEX effects_due_timers ON effects (partition, due_at) WHERE state = 0 AND kind = 'timer.at';
 CREATE INDEX effects_running ON effects (partition) WHERE state = 1;
-CREATE INDEX effects_awaited ON effects (partition, seq) WHERE state = 2 AND token IS NOT NULL;
+CREATE INDEX effects_awaited ON effects (partition) WHERE state = 2 AND token IS NOT NULL;
 -- The kind, the deadline, the account and the ordering key are read for each due effect that a host passes over.
-CREATE INDEX effects_due ON effects (partition, due_at, kind, deadline, scope, ordering_key)
+CREATE INDEX effects_due ON effects (partition, due_at, seq, kind, deadline, scope, ordering_key)
     WHERE state = 0 AND kind <> 'timer.at';
 
 -- What an effect was asked with, apart from what changes: rows that grow have SQLite move others to another page, and what it leaves
--- of them there can't be erased. This table only grows at its end, as `events` does.
+-- of them there can't be erased. This table only grows at its end.
 CREATE TABLE effect_texts (
     seq INTEGER PRIMARY KEY,
     payload TEXT NOT NULL,
     context TEXT NOT NULL
 );
 
--- What came in and never changes, apart from what changes: an update need not write the body again.
--- payload_kind: 0 the payment source's bytes, 1 the JSON of a command, 2 any other as JSON. raw: null if it is the payload's bytes.
+-- The received events. state: 0 pending, 1 parked, 2 deferred, 3 done, 4 dead.
+-- at: earliest attempt of a pending event, start of the wait of a parked or deferred one. waits_since: start of an interrupted wait.
+-- payload_kind: 0 the payment source's bytes, 1 the JSON of a command, 2 any other as JSON. runs: number of runs. run: the last one
+-- as JSON; the table `runs` has the earlier ones. erased: as of effects.
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
-    business TEXT NOT NULL,
-    livemode INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
     source TEXT NOT NULL,
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
     received_at INTEGER NOT NULL,
     envelope TEXT NOT NULL,
     payload_kind INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    raw BLOB
-);
-CREATE UNIQUE INDEX events_by_id ON events (id, source, business, livemode);
--- The results of effects, which are read to know which resources exist, among all other events.
-CREATE INDEX events_of_effects ON events (seq) WHERE source = 'effects';
-
--- Where each event stands. state: 0 pending, 1 parked, 2 deferred, 3 done, 4 dead.
--- at: earliest attempt of a pending event, start of the wait of a parked or deferred one. waits_since: start of an interrupted wait.
--- runs: number of the last run. erased: as of effects.
-CREATE TABLE inbox (
-    seq INTEGER PRIMARY KEY,
-    partition INTEGER NOT NULL,
     account TEXT,
     state INTEGER NOT NULL,
     at INTEGER NOT NULL,
+    waits_since INTEGER,
     failures INTEGER NOT NULL,
     error TEXT,
     outcome TEXT,
     runs INTEGER NOT NULL,
-    erased INTEGER NOT NULL DEFAULT 0,
-    waits_since INTEGER
+    run TEXT,
+    erased INTEGER NOT NULL
 );
-CREATE INDEX inbox_waiting ON inbox (partition, state, at) WHERE state < 3;
+CREATE UNIQUE INDEX events_by_id ON events (id, source, partition);
+-- The results of effects, which are read to know which resources exist, among all other events.
+CREATE INDEX events_of_effects ON events (seq) WHERE source = 'effects';
+CREATE INDEX events_waiting ON events (partition, state, at) WHERE state < 3;
 -- What waits for an attempt and what had all of them, in order of acceptance.
-CREATE INDEX inbox_failed ON inbox (partition, state, seq, at) WHERE state IN (0, 4);
+CREATE INDEX events_failed ON events (partition, state, seq, at) WHERE state IN (0, 4);
 -- The events of one account, which streams read among those of all others.
-CREATE INDEX inbox_of_account ON inbox (account, partition) WHERE account IS NOT NULL;
+CREATE INDEX events_of_account ON events (account, partition) WHERE account IS NOT NULL;
 
--- A run of an event, from 1; none is ever overwritten.
+-- The bodies of events, as `effect_texts` those of effects. raw: null if it is the payload's bytes.
+CREATE TABLE event_texts (
+    seq INTEGER PRIMARY KEY,
+    payload BLOB NOT NULL,
+    raw BLOB
+);
+
+-- The runs of an event before its last one, from 1; none is ever overwritten.
 CREATE TABLE runs (
     seq INTEGER NOT NULL,
     n INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    outcome TEXT,
-    error TEXT,
-    catalog_hash,
-    component_hash,
-    claim_answers TEXT,
-    fuel INTEGER,
-    effects_hash,
+    run TEXT NOT NULL,
     PRIMARY KEY (seq, n)
 ) WITHOUT ROWID;
 
@@ -179,11 +169,11 @@ CREATE TABLE waits (
 ) WITHOUT ROWID;
 CREATE INDEX waits_by_seq ON waits (seq);
 
--- What callers were answered, for who asks again: the last of each counts. An answer that was erased is empty.
+-- What callers were answered last, for who asks again. An answer that was replaced or erased is empty, so that no other one moves.
 CREATE TABLE replies (
     n INTEGER PRIMARY KEY,
     scope INTEGER NOT NULL,
     caller TEXT NOT NULL,
     reply TEXT NOT NULL
 );
-CREATE INDEX replies_by_caller ON replies (scope, caller);
+CREATE UNIQUE INDEX replies_by_caller ON replies (scope, caller) WHERE reply <> '';
