@@ -116,15 +116,14 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
         (format!("INSERT OR REPLACE INTO {table} VALUES ({marks})"), rows)
     };
     let events = read("events", "true", "seq");
-    let inbox = read("inbox", "true", "seq");
-    let runs = read("runs", "true", "seq");
+    let bodies = read("event_texts", "true", "seq");
     let facts = read("facts", "true", "CAST(substr(event_id, 5) AS INTEGER)");
     let records = read("rows", "key LIKE 'record:%'", "key");
     let effects = read("effects", "true", "seq");
     let texts = read("effect_texts", "true", "seq");
     let subscriptions = read("rows", "key LIKE 'subscription:%'", "CAST(substr(key, 18) AS INTEGER)");
     let scopes = read("scopes", "account <> 'platform'", "CAST(substr(account, 6) AS INTEGER)");
-    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &texts, &subscriptions, &scopes];
+    let tables = [&events, &bodies, &facts, &records, &effects, &texts, &subscriptions, &scopes];
     let begun = Instant::now();
     for n in 0..events.1.len() {
         if (n as u64).is_multiple_of(batch) {

@@ -16,10 +16,9 @@ mod deciding;
 pub use deciding::measure as deciding;
 
 /// The rows that each event writes: table, SQL condition of the rows, and kind of write.
-const TABLES: [(&str, &str, Written); 5] = [
+const TABLES: [(&str, &str, Written); 4] = [
     ("events", "kind = 'customer.subscription.updated'", Written::Inserted),
-    ("inbox", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
-    ("runs", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
+    ("event_texts", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
     ("scopes", "account <> 'platform'", Written::Raised("revision")),
     ("rows", "key LIKE 'subscription:%'", Written::Replaced),
 ];
