@@ -119,6 +119,10 @@ pub trait Answer {
     /// Reads a partition.
     fn partition(&self, column: Column) -> Stored<Partition>;
 
+    /// Reads a scope that several rows may share.
+    fn shared_scope(&self, column: Column) -> Stored<Arc<Scope>> {
+        self.scope(column).map(Arc::new)
+    }
     /// Reads a text that each row has.
     fn a_text(&self, column: Column) -> Stored<&str> {
         self.text(column)?.ok_or_else(|| missing(column))
@@ -163,6 +167,10 @@ pub trait Entity: Shelved + Clone + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `StoreError::Unavailable` for a damaged row.
     fn read(row: &impl Answer) -> Stored<Self>;
+    /// Returns the scope of a row whose table is of accounts.
+    fn scope(&self) -> Option<&Arc<Scope>> {
+        None
+    }
     /// Sets the number of a new row, if its table numbers the rows.
     fn set_number(&mut self, _number: u64) {}
 }

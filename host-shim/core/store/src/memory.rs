@@ -62,7 +62,7 @@ pub trait Shelved: Sized {
     /// Returns the rows: of an account if the table is of accounts.
     fn shelf<'m>(memory: &'m Memory, scope: Option<&Scope>) -> Option<&'m Shelf<Self>>;
     /// Returns the rows for a change.
-    fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Scope>) -> Option<&'m mut Shelf<Self>>;
+    fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>>;
 }
 
 macro_rules! shelved {
@@ -72,7 +72,7 @@ macro_rules! shelved {
                 memory.accounts.get(scope?).map(|account| &account.$field)
             }
 
-            fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Scope>) -> Option<&'m mut Shelf<Self>> {
+            fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>> {
                 Some(&mut memory.account_mut(scope?).$field)
             }
         }
@@ -83,7 +83,7 @@ macro_rules! shelved {
                 Some(&memory.$field)
             }
 
-            fn shelf_mut<'m>(memory: &'m mut Memory, _: Option<&Scope>) -> Option<&'m mut Shelf<Self>> {
+            fn shelf_mut<'m>(memory: &'m mut Memory, _: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>> {
                 Some(Arc::make_mut(&mut memory.$field))
             }
         }
@@ -107,7 +107,7 @@ struct RowBefore<E> {
 
 impl<E: Entity> Undo for RowBefore<E> {
     fn undo(self: Box<Self>, memory: &mut Memory) {
-        if let Some(shelf) = E::shelf_mut(memory, self.scope.as_deref()) {
+        if let Some(shelf) = E::shelf_mut(memory, self.scope.as_ref()) {
             shelf.set(self.key, self.row);
         }
     }
@@ -158,33 +158,15 @@ impl Memory {
     }
 
     /// Returns an account for a change; adds a new one.
-    fn account_mut(&mut self, scope: &Scope) -> &mut Account {
-        let accounts = Arc::make_mut(&mut self.accounts);
-        if !accounts.contains_key(scope) {
-            accounts.insert(Arc::new(scope.clone()), Arc::default());
-        }
-        Arc::make_mut(accounts.get_mut(scope).expect("inserted"))
-    }
-
-    /// Returns the scope under which the accounts have it.
-    fn shared(&self, scope: Option<&Scope>) -> Option<Arc<Scope>> {
-        scope.and_then(|scope| self.accounts.get_key_value(scope)).map(|(scope, _)| scope.clone())
+    fn account_mut(&mut self, scope: &Arc<Scope>) -> &mut Account {
+        Arc::make_mut(Arc::make_mut(&mut self.accounts).entry(scope.clone()).or_default())
     }
 
     /// Sets or removes a row, and records what undoes this.
-    fn set<E: Entity>(&mut self, scope: Option<&Scope>, key: Key, row: Option<Arc<E>>) {
+    fn set<E: Entity>(&mut self, scope: Option<&Arc<Scope>>, key: Key, row: Option<Arc<E>>) {
         let Some(shelf) = E::shelf_mut(self, scope) else { return };
         let before = shelf.set(key.clone(), row);
-        let scope = self.shared(scope);
-        self.journal.push(Box::new(RowBefore { scope, key, row: before }));
-    }
-}
-
-/// Returns the scope of a row if its table is of accounts.
-fn scope_of<E: Entity>(row: &E) -> Stored<Option<Scope>> {
-    match E::TABLE.is_of_accounts() {
-        true => Ok(scope_among(&[row.cell(E::TABLE.key[0])?]).cloned()),
-        false => Ok(None),
+        self.journal.push(Box::new(RowBefore { scope: scope.cloned(), key, row: before }));
     }
 }
 
@@ -221,7 +203,7 @@ impl Backend for Memory {
     }
 
     fn insert<E: Entity>(&mut self, mut row: E) -> Stored<Option<u64>> {
-        let scope = scope_of(&row)?;
+        let scope = row.scope().cloned();
         let Some(shelf) = E::shelf_mut(self, scope.as_ref()) else { return Ok(None) };
         let mut number = 0;
         if row.cell(E::TABLE.key[0])? == Cell::Int(0) {
@@ -229,16 +211,17 @@ impl Backend for Memory {
             row.set_number(number);
         }
         let key = key::of_row(&row, E::TABLE.key)?;
-        if shelf.has(&key, &row)? {
+        if !shelf.insert(&key, row)? {
             return Ok(None);
         }
-        self.set(scope.as_ref(), key, Some(Arc::new(row)));
+        self.journal.push(Box::new(RowBefore::<E> { scope, key, row: None }));
         Ok(Some(number))
     }
 
     fn put<E: Entity>(&mut self, row: E) -> Stored<()> {
-        let (scope, key) = (scope_of(&row)?, key::of_row(&row, E::TABLE.key)?);
-        self.set(scope.as_ref(), key, Some(Arc::new(row)));
+        let key = key::of_row(&row, E::TABLE.key)?;
+        let row = Arc::new(row);
+        self.set(row.scope(), key, Some(row.clone()));
         Ok(())
     }
 
@@ -247,14 +230,16 @@ impl Backend for Memory {
         let Some(row) = P::Of::shelf(self, scope).and_then(|shelf| shelf.get(cells)) else { return Ok(()) };
         let mut row = P::Of::clone(row);
         patch.apply(&mut row);
-        let key = key::of_cells(cells, P::Of::TABLE.is_of_accounts());
-        self.set(scope, key.into(), Some(Arc::new(row)));
+        let key = key::of_cells(cells, P::Of::TABLE.of_accounts);
+        let row = Arc::new(row);
+        self.set(row.scope(), key.into(), Some(row.clone()));
         Ok(())
     }
 
     fn delete<E: Entity>(&mut self, cells: &[Cell<'_>]) -> Stored<()> {
-        let key = key::of_cells(cells, E::TABLE.is_of_accounts());
-        self.set::<E>(scope_among(cells), key.into(), None);
+        let key = key::of_cells(cells, E::TABLE.of_accounts);
+        let scope = scope_among(cells).map(|scope| Arc::new(scope.clone()));
+        self.set::<E>(scope.as_ref(), key.into(), None);
         Ok(())
     }
 
@@ -263,11 +248,12 @@ impl Backend for Memory {
     }
 
     fn set_account(&mut self, scope: &Scope, row: AccountRow) -> Stored<()> {
-        let before = self.accounts.get(scope).map(|account| account.row);
-        self.account_mut(scope).row = row;
-        if let Some(scope) = self.shared(Some(scope)) {
-            self.journal.push(Box::new(AccountBefore(scope, before)));
-        }
+        let (scope, before) = match self.accounts.get_key_value(scope) {
+            Some((scope, account)) => (scope.clone(), Some(account.row)),
+            None => (Arc::new(scope.clone()), None),
+        };
+        self.account_mut(&scope).row = row;
+        self.journal.push(Box::new(AccountBefore(scope, before)));
         Ok(())
     }
 

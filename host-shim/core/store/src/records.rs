@@ -28,7 +28,7 @@ fn no_column(table: &Table, column: Column) -> StoreError {
 /// A row of an account.
 #[derive(Clone, Debug)]
 pub struct RowRecord {
-    pub scope: Scope,
+    pub scope: Arc<Scope>,
     pub key: Arc<RowKey>,
     /// The text of the key.
     pub text: Arc<str>,
@@ -44,10 +44,16 @@ pub struct RowRecord {
 
 impl RowRecord {
     /// Returns the row of a write; none for a deletion.
-    pub fn of(scope: &Scope, write: &RowWrite, written: u64, at: [Option<Timestamp>; 2]) -> Option<RowRecord> {
+    pub fn of(
+        scope: &Arc<Scope>,
+        text: &str,
+        write: &RowWrite,
+        written: u64,
+        at: [Option<Timestamp>; 2],
+    ) -> Option<RowRecord> {
         Some(RowRecord {
             scope: scope.clone(),
-            text: write.key.to_string().into(),
+            text: text.into(),
             key: Arc::new(write.key.clone()),
             stored: StoredRow { data_version: write.data_version, row: write.row.clone()? },
             live: write.live,
@@ -125,11 +131,15 @@ impl Entity for RowRecord {
         })
     }
 
+    fn scope(&self) -> Option<&Arc<Scope>> {
+        Some(&self.scope)
+    }
+
     fn read(row: &impl Answer) -> Stored<Self> {
         let text = row.a_text(rows::KEY)?;
         let value = row.a_text(rows::VALUE)?.to_owned();
         Ok(RowRecord {
-            scope: row.scope(rows::SCOPE)?,
+            scope: row.shared_scope(rows::SCOPE)?,
             key: Arc::new(row_key(text).ok_or_else(|| damaged(text))?),
             stored: StoredRow {
                 data_version: row.a_number(rows::DATA_VERSION)?,
@@ -222,7 +232,7 @@ impl Patch for ReleasedPurchase {
 /// A row that refers to a target.
 #[derive(Clone, Debug)]
 pub struct Referrer {
-    pub scope: Scope,
+    pub scope: Arc<Scope>,
     /// Text of the reference.
     pub target: String,
     /// Text of the row's key.
@@ -241,16 +251,20 @@ impl Entity for Referrer {
         })
     }
 
+    fn scope(&self) -> Option<&Arc<Scope>> {
+        Some(&self.scope)
+    }
+
     fn read(row: &impl Answer) -> Stored<Self> {
         let (target, key) = (row.a_text(refs::TARGET)?.to_owned(), row.a_text(refs::ROW)?.to_owned());
-        Ok(Referrer { scope: row.scope(refs::SCOPE)?, target, row: key })
+        Ok(Referrer { scope: row.shared_scope(refs::SCOPE)?, target, row: key })
     }
 }
 
 /// A fact of an account.
 #[derive(Clone, Debug)]
 pub struct FactRecord {
-    pub scope: Scope,
+    pub scope: Arc<Scope>,
     pub fact: String,
     /// The event that recorded it.
     pub event_id: Arc<str>,
@@ -268,16 +282,20 @@ impl Entity for FactRecord {
         })
     }
 
+    fn scope(&self) -> Option<&Arc<Scope>> {
+        Some(&self.scope)
+    }
+
     fn read(row: &impl Answer) -> Stored<Self> {
         let (fact, event_id) = (row.a_text(facts::FACT)?.to_owned(), row.a_text(facts::EVENT_ID)?.into());
-        Ok(FactRecord { scope: row.scope(facts::SCOPE)?, fact, event_id })
+        Ok(FactRecord { scope: row.shared_scope(facts::SCOPE)?, fact, event_id })
     }
 }
 
 /// The last reply to a caller.
 #[derive(Clone, Debug)]
 pub struct ReplyRecord {
-    pub scope: Scope,
+    pub scope: Arc<Scope>,
     pub caller: String,
     pub reply: Reply,
 }
@@ -294,9 +312,13 @@ impl Entity for ReplyRecord {
         })
     }
 
+    fn scope(&self) -> Option<&Arc<Scope>> {
+        Some(&self.scope)
+    }
+
     fn read(row: &impl Answer) -> Stored<Self> {
         let (caller, reply) = (row.a_text(replies::CALLER)?.to_owned(), from_json(row.a_text(replies::REPLY)?)?);
-        Ok(ReplyRecord { scope: row.scope(replies::SCOPE)?, caller, reply })
+        Ok(ReplyRecord { scope: row.shared_scope(replies::SCOPE)?, caller, reply })
     }
 }
 

@@ -136,7 +136,7 @@ impl<B: Backend> Kept<B> {
             self.put_waits(seq, &new.progress.state, &new.progress.waits_for)?;
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
-            self.write_account(scope, changes)?;
+            self.write_account(&Arc::new(scope.clone()), changes)?;
         }
         if let Some(InboxChange::Move(change)) = &changes.inbox {
             self.move_event(change)?;
@@ -147,7 +147,7 @@ impl<B: Backend> Kept<B> {
         Ok(Applied::Done { seq })
     }
 
-    fn write_account(&mut self, scope: &Scope, changes: &Changes) -> Stored<()> {
+    fn write_account(&mut self, scope: &Arc<Scope>, changes: &Changes) -> Stored<()> {
         let known = self.backend.account(scope)?;
         let before = known.unwrap_or_default();
         let newest = changes.rows.iter().map(|write| write.data_version).max();
@@ -162,7 +162,7 @@ impl<B: Backend> Kept<B> {
         if changes.rows.len() > 1 {
             for write in &changes.rows {
                 if let RowKey::Purchase(_) = &write.key {
-                    let key = [scope.into(), write.key.to_string().into()];
+                    let key = [Cell::Scope(scope), write.key.to_string().into()];
                     self.backend.patch(&key, &ReleasedPurchase)?;
                 }
             }
@@ -189,21 +189,21 @@ impl<B: Backend> Kept<B> {
     /// stays.
     pub(super) fn put_row(
         &mut self,
-        scope: &Scope,
+        scope: &Arc<Scope>,
         write: &RowWrite,
         revision: u64,
         [created_at, updated_at]: [Option<Timestamp>; 2],
     ) -> Stored<()> {
         let key = write.key.to_string();
-        let before: Option<WrittenRow> = self.one(vec![scope.into(), Cell::from(&key)])?;
+        let before: Option<WrittenRow> = self.one(vec![Cell::Scope(scope), Cell::from(&key)])?;
         let created_at = before.as_ref().map_or(created_at, |before| before.created_at);
-        let record = RowRecord::of(scope, write, revision, [created_at, updated_at]);
+        let record = RowRecord::of(scope, &key, write, revision, [created_at, updated_at]);
         let shown = record.as_ref().filter(|record| record.is_shown()).map_or(&[][..], |row| &row.references);
         let old = before.as_ref().map_or(&[][..], |before| &before.shown_references);
         if old != shown {
             let (old, new) = (targets(old), targets(shown));
             for target in old.difference(&new) {
-                self.backend.delete::<Referrer>(&[scope.into(), target.into(), Cell::from(&key)])?;
+                self.backend.delete::<Referrer>(&[Cell::Scope(scope), target.into(), Cell::from(&key)])?;
             }
             for target in new.difference(&old) {
                 let record = Referrer { scope: scope.clone(), target: target.clone(), row: key.clone() };
@@ -215,7 +215,7 @@ impl<B: Backend> Kept<B> {
         }
         match record {
             Some(record) => self.backend.put(record),
-            None if before.is_some() => self.backend.delete::<RowRecord>(&[scope.into(), Cell::from(&key)]),
+            None if before.is_some() => self.backend.delete::<RowRecord>(&[Cell::Scope(scope), Cell::from(&key)]),
             None => Ok(()),
         }
     }

@@ -66,15 +66,15 @@ impl<B: Backend> Target for Kept<B> {
                 self.backend.set_account(scope, AccountRow { revision: *revision, data_version: *data_version })
             }
             Part::Row(scope, row) => {
-                self.put_row(scope, &row.write, row.written, [row.created_at, row.updated_at])
+                self.put_row(&Arc::new(scope.clone()), &row.write, row.written, [row.created_at, row.updated_at])
             }
             Part::Fact { scope, fact, event_id } => self.backend.put(FactRecord {
-                scope: scope.clone(),
+                scope: Arc::new(scope.clone()),
                 fact: fact.clone(),
                 event_id: event_id.as_str().into(),
             }),
             Part::Reply { scope, caller, reply } => {
-                self.backend.put(ReplyRecord { scope: scope.clone(), caller: caller.clone(), reply: reply.clone() })
+                self.backend.put(ReplyRecord { scope: Arc::new(scope.clone()), caller: caller.clone(), reply: reply.clone() })
             }
             Part::Claim(key, claim) => self.put_claim(key, Some(claim)),
             Part::Event { row, runs, waits_for } => self.put_event(row, runs, waits_for),

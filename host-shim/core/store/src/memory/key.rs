@@ -20,7 +20,7 @@ pub(super) fn of_row<E: Entity>(row: &E, columns: &[Column]) -> Stored<Key> {
 
 /// Adds the values of a row.
 pub(super) fn push_row<E: Entity>(row: &E, columns: &[Column], bytes: &mut Vec<u8>) -> Stored<()> {
-    let columns = if E::TABLE.is_of_accounts() { &columns[1..] } else { columns };
+    let columns = if E::TABLE.of_accounts { &columns[1..] } else { columns };
     columns.iter().try_for_each(|column| {
         push(&row.cell(*column)?, bytes);
         Ok(())

@@ -39,7 +39,7 @@ impl<E: Entity> Shelf<E> {
 
     /// Returns a row by the values of its key.
     pub(super) fn get(&self, cells: &[Cell<'_>]) -> Option<&Arc<E>> {
-        self.rows.get(&*key::of_cells(cells, E::TABLE.is_of_accounts()))
+        self.rows.get(&*key::of_cells(cells, E::TABLE.of_accounts))
     }
 
     /// Returns the largest number; 0 without rows.
@@ -51,20 +51,29 @@ impl<E: Entity> Shelf<E> {
         }
     }
 
-    /// Returns true if a row has this key, or the unique values of this row.
-    pub(super) fn has(&self, key: &Key, row: &E) -> Stored<bool> {
+    /// Inserts a row. Returns false if a row has its key or its unique values.
+    pub(super) fn insert(&mut self, key: &Key, row: E) -> Stored<bool> {
         if self.rows.contains_key(key) {
-            return Ok(true);
+            return Ok(false);
         }
-        for index in E::TABLE.indexes.iter().filter(|index| index.unique) {
-            if let Some(rows) = self.indexes.get(index.at)
-                && meets(row, index)?
-                && rows.contains_key(&*entry(row, index)?)
-            {
-                return Ok(true);
+        self.indexes.resize_with(E::TABLE.indexes.len(), BTreeMap::new);
+        let row = Arc::new(row);
+        let mut places = Vec::with_capacity(self.indexes.len());
+        let mut bytes = Vec::with_capacity(96);
+        for index in E::TABLE.indexes {
+            if meets(&*row, index)? {
+                push_entry(&*row, index, &mut bytes)?;
+                if index.unique && self.indexes[index.at].contains_key(&*bytes) {
+                    return Ok(false);
+                }
+                places.push((index.at, Key::from(&*bytes)));
             }
         }
-        Ok(false)
+        for (at, place) in places {
+            self.indexes[at].insert(place, row.clone());
+        }
+        self.rows.insert(key.clone(), row);
+        Ok(true)
     }
 
     /// Sets or removes a row; returns the old one.
@@ -74,21 +83,26 @@ impl<E: Entity> Shelf<E> {
             None => self.rows.remove(&key),
         };
         self.indexes.resize_with(E::TABLE.indexes.len(), BTreeMap::new);
+        let (mut before, mut now) = (Vec::new(), Vec::new());
         for index in E::TABLE.indexes {
-            // The columns of an index have no JSON, which alone could fail.
-            let place = |row: &Arc<E>| meets(&**row, index).ok().filter(|meets| *meets).and_then(|_| entry(&**row, index).ok());
-            let (before, now) = (old.as_ref().and_then(place), row.as_ref().and_then(place));
             let entries = &mut self.indexes[index.at];
-            if let Some(before) = before.as_ref().filter(|before| now.as_ref() != Some(before)) {
+            // The columns of an index have no JSON, which alone could fail.
+            let place = |row: &Option<Arc<E>>, bytes: &mut Vec<u8>| {
+                row.as_ref().is_some_and(|row| {
+                    meets(&**row, index).unwrap_or_default() && push_entry(&**row, index, bytes).is_ok()
+                })
+            };
+            let (was, is) = (place(&old, &mut before), place(&row, &mut now));
+            if was && !(is && before == now) {
                 // Two rows may exchange unique values: the place may already be that of the other row.
-                if old.as_ref().zip(entries.get(&**before)).is_some_and(|(old, found)| Arc::ptr_eq(old, found)) {
-                    entries.remove(&**before);
+                if old.as_ref().zip(entries.get(&*before)).is_some_and(|(old, found)| Arc::ptr_eq(old, found)) {
+                    entries.remove(&*before);
                 }
             }
-            if let (Some(now), Some(row)) = (now, &row) {
+            if let Some(row) = row.as_ref().filter(|_| is) {
                 match entries.get_mut(&*now) {
                     Some(place) => *place = row.clone(),
-                    None => drop(entries.insert(now.into(), row.clone())),
+                    None => drop(entries.insert(Key::from(&*now), row.clone())),
                 }
             }
         }
@@ -102,7 +116,7 @@ impl<E: Entity> Shelf<E> {
             None => Some(&self.rows),
         };
         let Some(entries) = entries else { return Ok(()) };
-        let first = key::of_cells(query.equal, E::TABLE.is_of_accounts());
+        let first = key::of_cells(query.equal, E::TABLE.of_accounts);
         let with = |cell: &Cell<'_>, end: bool| {
             let mut bytes = first.clone();
             key::push(cell, &mut bytes);
@@ -171,16 +185,16 @@ fn meets<E: Entity>(row: &E, index: &Index) -> Stored<bool> {
     Ok(true)
 }
 
-/// Returns the place of a row in an index: its values, and for an index that is not unique its key.
-fn entry<E: Entity>(row: &E, index: &Index) -> Stored<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(64);
-    key::push_row(row, index.columns, &mut bytes)?;
+/// Writes the place of a row in an index: its values, and for an index that is not unique its key.
+fn push_entry<E: Entity>(row: &E, index: &Index, bytes: &mut Vec<u8>) -> Stored<()> {
+    bytes.clear();
+    key::push_row(row, index.columns, bytes)?;
     if !index.unique {
         for column in E::TABLE.key.iter().filter(|column| !index.columns.contains(column)) {
-            key::push(&row.cell(*column)?, &mut bytes);
+            key::push(&row.cell(*column)?, bytes);
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Returns true if a row meets the conditions of a query.
