@@ -30,8 +30,12 @@ pub trait Backend: Send + Sized + 'static {
 
     /// Calls `each` with the rows of a query, in its order.
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()>;
+    /// Returns a row by the values of its key.
+    fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>>;
     /// Returns rows by the values of their keys, in the order of the keys.
-    fn get<V: View>(&self, keys: &[Vec<Cell<'_>>]) -> Stored<Vec<Option<V>>>;
+    fn get<V: View>(&self, keys: &[Vec<Cell<'_>>]) -> Stored<Vec<Option<V>>> {
+        keys.iter().map(|key| self.one(key)).collect()
+    }
     /// Returns the number of rows of a query.
     fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64>;
     /// Inserts a row. Returns its number, 0 for a table without numbers, or none if a unique index has its values. A number of 0 is

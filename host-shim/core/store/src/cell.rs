@@ -25,9 +25,9 @@ pub enum Cell<'c> {
     /// An account of a business in a mode. A database may keep its number.
     Scope(&'c Scope),
     /// A business in a mode. A database may keep its number.
-    Partition(&'c Partition),
-    /// The business and mode of an account.
-    PartitionOf(&'c Scope),
+    Partition(&'c str, bool),
+    /// An account, as its text.
+    Account(&'c Account),
 }
 
 impl From<i64> for Cell<'_> {
@@ -79,9 +79,9 @@ impl From<String> for Cell<'_> {
     }
 }
 
-impl From<&Account> for Cell<'_> {
-    fn from(account: &Account) -> Self {
-        Cell::Text(Cow::Owned(account.to_string()))
+impl<'c> From<&'c Account> for Cell<'c> {
+    fn from(account: &'c Account) -> Self {
+        Cell::Account(account)
     }
 }
 
@@ -93,7 +93,7 @@ impl<'c> From<&'c Scope> for Cell<'c> {
 
 impl<'c> From<&'c Partition> for Cell<'c> {
     fn from(partition: &'c Partition) -> Self {
-        Cell::Partition(partition)
+        Cell::Partition(&partition.business, partition.livemode)
     }
 }
 

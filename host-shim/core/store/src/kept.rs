@@ -46,12 +46,17 @@ impl<B: Backend> Kept<B> {
 
     /// Returns the first row of a query.
     pub(crate) fn first<V: View>(&self, query: Query<'_>) -> Stored<Option<V>> {
-        Ok(self.all(&Query { limit: 1, ..query })?.pop())
+        let mut found = None;
+        self.backend.find::<V>(&Query { limit: 1, ..query }, &mut |row| {
+            found = Some(row);
+            Ok(Flow::Stop)
+        })?;
+        Ok(found)
     }
 
     /// Returns a row by its key.
-    pub(crate) fn one<V: View>(&self, key: Vec<Cell<'_>>) -> Stored<Option<V>> {
-        Ok(self.backend.get::<V>(&[key])?.pop().flatten())
+    pub(crate) fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
+        self.backend.one(key)
     }
 
     /// Returns rows without sharing them.

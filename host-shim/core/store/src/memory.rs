@@ -186,9 +186,8 @@ impl Backend for Memory {
         shelf.find(query, &mut |row| each(V::of(row)))
     }
 
-    fn get<V: View>(&self, keys: &[Vec<Cell<'_>>]) -> Stored<Vec<Option<V>>> {
-        let get = |key: &Vec<Cell<'_>>| Some(V::of(V::Of::shelf(self, scope_among(key))?.get(key)?));
-        Ok(keys.iter().map(get).collect())
+    fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
+        Ok(V::Of::shelf(self, scope_among(key)).and_then(|shelf| shelf.get(key)).map(V::of))
     }
 
     fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64> {

@@ -13,7 +13,7 @@ use crate::parse::{reference, row_key};
 use crate::prefix::kind_prefix;
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, Run};
 use crate::schema::{Column, Table, claims, effects, events, facts, refs, replies, rows, runs, waits};
-use crate::scope::{Partition, Scope};
+use crate::scope::Scope;
 use extension_contract::{
     Account, Effect, Event, Outcome, Payload, Reference, Reply, RetryPolicy, Row, RowKey, StoredRow, Timestamp,
 };
@@ -46,15 +46,15 @@ impl RowRecord {
     /// Returns the row of a write; none for a deletion.
     pub fn of(
         scope: &Arc<Scope>,
-        text: &str,
+        (key, text): (Arc<RowKey>, Arc<str>),
         write: &RowWrite,
         written: u64,
         at: [Option<Timestamp>; 2],
     ) -> Option<RowRecord> {
         Some(RowRecord {
             scope: scope.clone(),
-            text: text.into(),
-            key: Arc::new(write.key.clone()),
+            key,
+            text,
             stored: StoredRow { data_version: write.data_version, row: write.row.clone()? },
             live: write.live,
             references: write.references.clone(),
@@ -177,6 +177,8 @@ pub struct WrittenRow {
     /// The references by which the row is found; none unless it is shown.
     pub shown_references: Vec<Reference>,
     pub created_at: Option<Timestamp>,
+    /// The row's key and its text, if they are in memory.
+    pub names: Option<(Arc<RowKey>, Arc<str>)>,
 }
 
 impl View for WrittenRow {
@@ -185,12 +187,13 @@ impl View for WrittenRow {
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let shown_references = if row.truth(rows::SHOWN)? { references(row)? } else { Vec::new() };
-        Ok(WrittenRow { shown_references, created_at: row.int(rows::CREATED_AT)? })
+        Ok(WrittenRow { shown_references, created_at: row.int(rows::CREATED_AT)?, names: None })
     }
 
     fn of(row: &Arc<RowRecord>) -> Self {
         let shown_references = if row.is_shown() { row.references.clone() } else { Vec::new() };
-        WrittenRow { shown_references, created_at: row.created_at }
+        let names = Some((row.key.clone(), row.text.clone()));
+        WrittenRow { shown_references, created_at: row.created_at, names }
     }
 }
 
@@ -357,7 +360,8 @@ impl Entity for ClaimRecord {
 #[derive(Clone, Debug)]
 pub struct EventRecord {
     pub seq: u64,
-    pub partition: Partition,
+    /// Mode of the event's partition.
+    pub livemode: bool,
     /// The event as it was received.
     pub event: Arc<Event>,
     pub raw: Arc<Vec<u8>>,
@@ -484,7 +488,7 @@ impl EventRecord {
         };
         EventRecord {
             seq: 0,
-            partition: Partition { business: event.business.clone(), livemode: *livemode },
+            livemode: *livemode,
             event: event.clone(),
             raw: raw.clone(),
             progress: none.after(progress).0,
@@ -498,7 +502,7 @@ impl EventRecord {
         InboxRow {
             seq: self.seq,
             event: Event { account, ..Arc::unwrap_or_clone(self.event) },
-            livemode: self.partition.livemode,
+            livemode: self.livemode,
             raw: Arc::unwrap_or_clone(self.raw),
             state,
             failures,
@@ -535,7 +539,7 @@ impl Entity for EventRecord {
         let event = &self.event;
         Ok(match column {
             events::SEQ => self.seq.into(),
-            events::PARTITION => Cell::Partition(&self.partition),
+            events::PARTITION => Cell::Partition(&self.event.business, self.livemode),
             events::SOURCE => Cell::from(&event.source),
             events::ID => Cell::from(&event.id),
             events::KIND => Cell::from(&event.kind),
@@ -562,7 +566,7 @@ impl Entity for EventRecord {
             id: row.a_text(events::ID)?.to_owned(),
             source: row.a_text(events::SOURCE)?.to_owned(),
             kind: row.a_text(events::KIND)?.to_owned(),
-            business: partition.business.clone(),
+            business: partition.business,
             account: progress.account.clone(),
             livemode: envelope.livemode,
             received_at: row.a_number(events::RECEIVED_AT)?,
@@ -574,7 +578,7 @@ impl Entity for EventRecord {
         };
         Ok(EventRecord {
             seq: row.a_number(events::SEQ)?,
-            partition,
+            livemode: partition.livemode,
             event: Arc::new(event),
             raw: Arc::new(raw),
             progress,
@@ -705,7 +709,7 @@ impl Entity for EffectRow {
         let delays = |retry: &RetryPolicy| to_json(&retry.delays_ms);
         Ok(match column {
             effects::SEQ => self.seq.into(),
-            effects::PARTITION => Cell::PartitionOf(&self.scope),
+            effects::PARTITION => Cell::Partition(&self.scope.business, self.scope.livemode),
             effects::SCOPE => Cell::Scope(&self.scope),
             effects::KEY => Cell::from(&effect.key),
             effects::GENERATION => effect.generation.into(),

@@ -274,8 +274,8 @@ impl Sqlite {
         self.scopes.find(&self.connection, scope, self.in_group).map_err(unavailable)
     }
 
-    fn find_partition(&self, partition: &Partition) -> Stored<Option<i64>> {
-        self.scopes.find_partition(&self.connection, partition, self.in_group).map_err(unavailable)
+    fn find_partition(&self, business: &str, livemode: bool) -> Stored<Option<i64>> {
+        self.scopes.find_partition(&self.connection, (business, livemode), self.in_group).map_err(unavailable)
     }
 }
 
@@ -312,16 +312,13 @@ impl Backend for Sqlite {
         self.select(query, each)
     }
 
-    fn get<V: View>(&self, keys: &[Vec<Cell<'_>>]) -> Stored<Vec<Option<V>>> {
-        let get = |key: &Vec<Cell<'_>>| {
-            let mut found = None;
-            self.select(&Query { equal: key, ..Query::default() }, &mut |row| {
-                found = Some(row);
-                Ok(Flow::Stop)
-            })?;
-            Ok(found)
-        };
-        keys.iter().map(get).collect()
+    fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
+        let mut found = None;
+        self.select(&Query { equal: key, ..Query::default() }, &mut |row| {
+            found = Some(row);
+            Ok(Flow::Stop)
+        })?;
+        Ok(found)
     }
 
     fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64> {
@@ -357,7 +354,7 @@ impl Backend for Sqlite {
 
     fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
         let number = match partition {
-            Some(partition) => match self.find_partition(partition)? {
+            Some(partition) => match self.find_partition(&partition.business, partition.livemode)? {
                 None => return Ok(Vec::new()),
                 known => known,
             },

@@ -38,7 +38,7 @@ impl<B: Backend> Lookup for ScopeLookup<'_, B> {
 
     fn fact(&self, fact: &str) -> Stored<bool> {
         let Some(scope) = self.scope else { return Ok(false) };
-        Ok(self.kept.one::<Arc<FactRecord>>(vec![scope.into(), fact.into()])?.is_some())
+        Ok(self.kept.one::<Arc<FactRecord>>(&[scope.into(), fact.into()])?.is_some())
     }
 
     fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
@@ -47,7 +47,7 @@ impl<B: Backend> Lookup for ScopeLookup<'_, B> {
     }
 
     fn event(&self, seq: u64) -> Stored<bool> {
-        Ok(self.kept.one::<EventNumber>(vec![seq.into()])?.is_some())
+        Ok(self.kept.one::<EventNumber>(&[seq.into()])?.is_some())
     }
 }
 
@@ -72,8 +72,8 @@ impl<B: Backend> Kept<B> {
         if refusal.is_err()
             && let Some(InboxChange::New(new)) = &changes.inbox
         {
-            let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
-            let equal = [Cell::from(&new.event.id), Cell::from(&new.event.source), Cell::from(&partition)];
+            let partition = Cell::Partition(&new.event.business, new.livemode);
+            let equal = [Cell::from(&new.event.id), Cell::from(&new.event.source), partition];
             if self.first::<EventNumber>(Query { equal: &equal, ..Query::of(&events::BY_ID) })?.is_some() {
                 return Ok(Some(Conflict::Event));
             }
@@ -85,7 +85,7 @@ impl<B: Backend> Kept<B> {
     fn changed(&self, changes: &Changes) -> Stored<Option<Conflict>> {
         let expected = &changes.expected;
         if let (Some(state), Some(InboxChange::Move(change))) = (&expected.inbox, &changes.inbox)
-            && self.one::<EventProgress>(vec![change.seq.into()])?.is_some_and(|found| found.state != *state)
+            && self.one::<EventProgress>(&[change.seq.into()])?.is_some_and(|found| found.state != *state)
         {
             return Ok(Some(Conflict::Event));
         }
@@ -128,11 +128,12 @@ impl<B: Backend> Kept<B> {
         let mut seq = None;
         // This is the first write, so that a conflict has nothing to undo.
         if let Some(InboxChange::New(new)) = &changes.inbox {
-            let record = EventRecord::of(new);
-            let (partition, is_parked) = (record.partition.clone(), is_parked(&record.progress.state));
-            seq = self.backend.insert(record)?;
+            seq = self.backend.insert(EventRecord::of(new))?;
             let Some(seq) = seq else { return Ok(Applied::Conflict(Conflict::Event)) };
-            self.cache.count_parked(&partition, is_parked);
+            if is_parked(&new.progress.state) {
+                let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
+                self.cache.count_parked(&partition);
+            }
             self.put_waits(seq, &new.progress.state, &new.progress.waits_for)?;
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
@@ -195,9 +196,11 @@ impl<B: Backend> Kept<B> {
         [created_at, updated_at]: [Option<Timestamp>; 2],
     ) -> Stored<()> {
         let key = write.key.to_string();
-        let before: Option<WrittenRow> = self.one(vec![Cell::Scope(scope), Cell::from(&key)])?;
+        let before: Option<WrittenRow> = self.one(&[Cell::Scope(scope), Cell::from(&key)])?;
         let created_at = before.as_ref().map_or(created_at, |before| before.created_at);
-        let record = RowRecord::of(scope, &key, write, revision, [created_at, updated_at]);
+        let names = before.as_ref().and_then(|before| before.names.clone());
+        let names = names.unwrap_or_else(|| (Arc::new(write.key.clone()), key.as_str().into()));
+        let record = RowRecord::of(scope, names, write, revision, [created_at, updated_at]);
         let shown = record.as_ref().filter(|record| record.is_shown()).map_or(&[][..], |row| &row.references);
         let old = before.as_ref().map_or(&[][..], |before| &before.shown_references);
         if old != shown {
@@ -241,7 +244,7 @@ impl<B: Backend> Kept<B> {
 
     fn move_event(&mut self, InboxMove { seq, progress }: &InboxMove) -> Stored<()> {
         let missing = || StoreError::Misuse(format!("no inbox row {seq}"));
-        let before: EventProgress = self.one(vec![(*seq).into()])?.ok_or_else(missing)?;
+        let before: EventProgress = self.one(&[(*seq).into()])?.ok_or_else(missing)?;
         let (now, earlier) = before.after(progress);
         if let Some((n, run)) = earlier {
             self.backend.put(RunRecord { seq: *seq, n, run })?;

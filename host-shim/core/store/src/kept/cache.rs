@@ -48,10 +48,10 @@ impl Cache {
         self.catalog.borrow_mut().remove(partition);
     }
 
-    /// Counts a new event, if it is parked.
-    pub(super) fn count_parked(&self, partition: &Partition, is_parked: bool) {
+    /// Counts a new event that is parked.
+    pub(super) fn count_parked(&self, partition: &Partition) {
         if let Some(count) = self.parked.borrow_mut().get_mut(partition) {
-            *count += u64::from(is_parked);
+            *count += 1;
         }
     }
 }

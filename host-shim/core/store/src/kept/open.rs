@@ -27,7 +27,7 @@ impl<B: Backend> Graph for AccountGraph<'_, B> {
     type Row = Arc<RowRecord>;
 
     fn row(&self, key: &RowKey) -> Stored<Option<Arc<RowRecord>>> {
-        self.kept.one(vec![Cell::Scope(self.scope), key.to_string().into()])
+        self.kept.one(&[Cell::Scope(self.scope), key.to_string().into()])
     }
 
     fn references<'a>(&self, row: &'a Arc<RowRecord>) -> &'a [Reference] {

@@ -168,7 +168,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        let found = self.one::<Arc<FactRecord>>(vec![scope.into(), fact.into()])?;
+        let found = self.one::<Arc<FactRecord>>(&[scope.into(), fact.into()])?;
         Ok(found.map(|found| found.event_id.to_string()))
     }
 
@@ -177,7 +177,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
-        let found = self.one::<Arc<ReplyRecord>>(vec![scope.into(), caller.into()])?;
+        let found = self.one::<Arc<ReplyRecord>>(&[scope.into(), caller.into()])?;
         Ok(found.map(|found| Arc::unwrap_or_clone(found).reply))
     }
 
@@ -257,11 +257,12 @@ impl<B: Backend> Read for Kept<B> {
     fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
         let scope = partition.scope(Account::Platform);
         let read = |keys: &[&CatalogKey]| -> Stored<Vec<Option<CatalogRow>>> {
-            let texts = keys.iter().map(|key| key.row_key().map(|key| key.to_string()));
-            let cells: Vec<_> = texts.clone().flatten().map(|key| vec![Cell::from(&scope), key.into()]).collect();
-            let mut found = self.backend.get::<Arc<RowRecord>>(&cells)?.into_iter();
-            let row = |key: Option<String>| CatalogRow::of(stored(key.and_then(|_| found.next())??).row);
-            Ok(texts.map(row).collect())
+            let cells = |key: &&CatalogKey| Some(vec![Cell::from(&scope), key.row_key()?.to_string().into()]);
+            let cells: Vec<_> = keys.iter().map(cells).collect();
+            let known: Vec<_> = cells.iter().flatten().cloned().collect();
+            let mut found = self.backend.get::<Arc<RowRecord>>(&known)?.into_iter();
+            let row = |key: &Option<_>| CatalogRow::of(stored(key.as_ref().and_then(|_| found.next())??).row);
+            Ok(cells.iter().map(row).collect())
         };
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -355,7 +356,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
-        Ok(self.one(vec![seq.into()])?.map(Arc::unwrap_or_clone))
+        Ok(self.one(&[seq.into()])?.map(Arc::unwrap_or_clone))
     }
 
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
@@ -378,13 +379,13 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
-        let found = self.one::<Arc<EventRecord>>(vec![seq.into()])?;
+        let found = self.one::<Arc<EventRecord>>(&[seq.into()])?;
         Ok(found.map(|found| Arc::unwrap_or_clone(found).into_row()))
     }
 
     fn inbox_after(&self, partition: Option<&Partition>, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let tests: Vec<_> =
-            partition.iter().map(|partition| (events::PARTITION, Op::Eq, Cell::Partition(partition))).collect();
+            partition.iter().map(|partition| (events::PARTITION, Op::Eq, Cell::from(*partition))).collect();
         self.events(&Query { from: after(seq), tests: &tests, limit, ..Query::default() })
     }
 
@@ -406,7 +407,7 @@ impl<B: Backend> Read for Kept<B> {
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.backend.together(|| {
             let earlier: Vec<Arc<RunRecord>> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
-            let last: Option<EventProgress> = self.one(vec![seq.into()])?;
+            let last: Option<EventProgress> = self.one(&[seq.into()])?;
             let runs = earlier.into_iter().map(|earlier| Arc::unwrap_or_clone(earlier).run);
             Ok(runs.chain(last.and_then(|last| last.run)).map(Arc::unwrap_or_clone).collect())
         })

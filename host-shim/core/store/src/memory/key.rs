@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Entity};
 use crate::error::Stored;
 use crate::schema::Column;
+use extension_contract::Account;
 use std::sync::Arc;
 
 /// A key.
@@ -46,10 +47,10 @@ pub(super) fn push(cell: &Cell<'_>, bytes: &mut Vec<u8>) {
         Cell::Bytes(text) => push_text(text, bytes),
         Cell::Scope(scope) => {
             push_partition(&scope.business, scope.livemode, bytes);
-            push_text(scope.account.to_string().as_bytes(), bytes);
+            push_account(&scope.account, bytes);
         }
-        Cell::Partition(partition) => push_partition(&partition.business, partition.livemode, bytes),
-        Cell::PartitionOf(scope) => push_partition(&scope.business, scope.livemode, bytes),
+        Cell::Partition(business, livemode) => push_partition(business, *livemode, bytes),
+        Cell::Account(account) => push_account(account, bytes),
     }
 }
 
@@ -58,14 +59,28 @@ fn push_partition(business: &str, livemode: bool, bytes: &mut Vec<u8>) {
     bytes.push(livemode.into());
 }
 
+/// Adds an account; accounts have no order.
+fn push_account(account: &Account, bytes: &mut Vec<u8>) {
+    match account {
+        Account::Platform => bytes.push(3),
+        Account::User(id) => push_text(id.as_bytes(), bytes),
+        Account::Organization(id) => {
+            bytes.push(4);
+            push_text(id.as_bytes(), bytes);
+        }
+    }
+}
+
 /// Adds a text and its end, which is smaller than any text that goes on: a zero byte inside of the text is followed by a one.
 fn push_text(text: &[u8], bytes: &mut Vec<u8>) {
     bytes.push(2);
-    for part in text.split_inclusive(|byte| *byte == 0) {
-        bytes.extend_from_slice(part);
-        if part.ends_with(&[0]) {
-            bytes.push(1);
+    if text.contains(&0) {
+        for part in text.split_inclusive(|byte| *byte == 0) {
+            bytes.extend_from_slice(part);
+            bytes.extend(part.ends_with(&[0]).then_some(1));
         }
+    } else {
+        bytes.extend_from_slice(text);
     }
     bytes.extend_from_slice(&[0, 0]);
 }

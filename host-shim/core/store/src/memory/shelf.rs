@@ -203,7 +203,7 @@ fn fits<E: Entity>(row: &E, tests: &[(Column, Op, Cell<'_>)]) -> Stored<bool> {
         let order = match (row.cell(*column)?, other) {
             (Cell::Int(number), Cell::Int(other)) => Some(number.cmp(other)),
             (Cell::Text(text), Cell::Text(other)) => Some(text.cmp(other)),
-            (Cell::Partition(one), Cell::Partition(other)) => Some(one.cmp(other)),
+            (Cell::Partition(business, mode), Cell::Partition(other, of)) => Some((business, mode).cmp(&(*other, *of))),
             _ => None,
         };
         let fits = match op {

@@ -75,8 +75,8 @@ impl Sqlite {
                 Cell::Text(text) => Some(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))),
                 Cell::Bytes(bytes) => Some(ToSqlOutput::Borrowed(ValueRef::Blob(bytes))),
                 Cell::Scope(scope) => number(self.find_scope(scope)?.map(|known| known.id)),
-                Cell::Partition(partition) => number(self.find_partition(partition)?),
-                Cell::PartitionOf(scope) => number(self.find_partition(&scope.partition())?),
+                Cell::Partition(business, livemode) => number(self.find_partition(business, *livemode)?),
+                Cell::Account(account) => Some(ToSqlOutput::Owned(Value::Text(account.to_string()))),
             };
             let Some(value) = value else { return Ok(false) };
             statement.raw_bind_parameter(n, value).map_err(unavailable)?;
@@ -98,8 +98,8 @@ impl Sqlite {
         for cell in cells {
             match cell {
                 Cell::Scope(scope) => drop(self.scopes.ensure(&self.connection, scope).map_err(unavailable)?),
-                Cell::Partition(partition) => {
-                    self.scopes.ensure_partition(&self.connection, partition).map_err(unavailable)?;
+                Cell::Partition(business, livemode) => {
+                    self.scopes.ensure_partition(&self.connection, (business, *livemode)).map_err(unavailable)?;
                 }
                 _ => {}
             }

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// Capacity of the cache. A full cache is cleared, so that memory stays bounded.
 const CACHE_MAX: usize = 16 * 1024;
 
+/// As [`CACHE_MAX`], of partitions, which are searched one by one: a program has a few.
+const PARTITIONS_MAX: usize = 64;
+
 /// The row of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScopeRow {
@@ -24,7 +27,7 @@ pub(super) struct ScopeRow {
 #[derive(Debug, Default)]
 pub(super) struct ScopeCache {
     scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
-    partitions: RefCell<HashMap<Partition, i64>>,
+    partitions: RefCell<Vec<(Partition, i64)>>,
     /// Scopes by number. A number never changes; it is given again only if its scope was rolled back.
     names: RefCell<HashMap<i64, Scope>>,
 }
@@ -55,7 +58,7 @@ impl ScopeCache {
 
     /// Returns the partition with a number.
     pub(super) fn partition_named(&self, connection: &Connection, id: i64) -> Stored<Partition> {
-        let known = self.partitions.borrow().iter().find(|(_, known)| **known == id).map(|(known, _)| known.clone());
+        let known = self.partitions.borrow().iter().find(|(_, known)| *known == id).map(|(known, _)| known.clone());
         if let Some(known) = known {
             return Ok(known);
         }
@@ -65,7 +68,7 @@ impl ScopeCache {
                 statement.query_row([id], |row| Ok(Partition { business: row.get(0)?, livemode: row.get(1)? }))
             })
             .map_err(unavailable)?;
-        self.partitions.borrow_mut().insert(partition.clone(), id);
+        self.remember_partition(partition.clone(), id);
         Ok(partition)
     }
 
@@ -79,7 +82,7 @@ impl ScopeCache {
         if grouped && let Some(known) = self.scopes.borrow().get(scope) {
             return Ok(*known);
         }
-        let known = match self.find_partition(connection, &scope.partition(), grouped)? {
+        let known = match self.find_partition(connection, (&scope.business, scope.livemode), grouped)? {
             Some(partition) => connection
                 .prepare_cached("SELECT id, revision, data_version FROM scopes WHERE partition = ?1 AND account = ?2")?
                 .query_row(params![partition, scope.account.to_string()], |row| {
@@ -99,7 +102,7 @@ impl ScopeCache {
         if let Some(known) = self.find(connection, scope, true)? {
             return Ok(known);
         }
-        let partition = self.ensure_partition(connection, &scope.partition())?;
+        let partition = self.ensure_partition(connection, (&scope.business, scope.livemode))?;
         connection
             .prepare_cached("INSERT INTO scopes (partition, account, revision) VALUES (?1, ?2, 0)")?
             .execute(params![partition, scope.account.to_string()])?;
@@ -121,33 +124,42 @@ impl ScopeCache {
     pub(super) fn find_partition(
         &self,
         connection: &Connection,
-        partition: &Partition,
+        (business, livemode): (&str, bool),
         grouped: bool,
     ) -> Result<Option<i64>, Error> {
-        if let Some(id) = self.partitions.borrow().get(partition).filter(|_| grouped) {
+        let is_it = |known: &&(Partition, i64)| known.0.business == business && known.0.livemode == livemode;
+        if grouped && let Some((_, id)) = self.partitions.borrow().iter().find(is_it) {
             return Ok(Some(*id));
         }
         let id: Option<i64> = connection
             .prepare_cached("SELECT id FROM partitions WHERE business = ?1 AND livemode = ?2")?
-            .query_row(params![partition.business, partition.livemode], |row| row.get(0))
+            .query_row(params![business, livemode], |row| row.get(0))
             .optional()?;
         if grouped && let Some(id) = id {
-            self.partitions.borrow_mut().insert(partition.clone(), id);
+            self.remember_partition(Partition { business: business.to_owned(), livemode }, id);
         }
         Ok(id)
     }
 
     /// Returns the number of a partition, and inserts the partition if it is new. A group must be open.
-    pub(super) fn ensure_partition(&self, connection: &Connection, partition: &Partition) -> Result<i64, Error> {
-        if let Some(id) = self.find_partition(connection, partition, true)? {
+    pub(super) fn ensure_partition(&self, connection: &Connection, of: (&str, bool)) -> Result<i64, Error> {
+        if let Some(id) = self.find_partition(connection, of, true)? {
             return Ok(id);
         }
         connection
             .prepare_cached("INSERT INTO partitions (business, livemode) VALUES (?1, ?2)")?
-            .execute(params![partition.business, partition.livemode])?;
+            .execute(params![of.0, of.1])?;
         let id = connection.last_insert_rowid();
-        self.partitions.borrow_mut().insert(partition.clone(), id);
+        self.remember_partition(Partition { business: of.0.to_owned(), livemode: of.1 }, id);
         Ok(id)
+    }
+
+    fn remember_partition(&self, partition: Partition, id: i64) {
+        let mut partitions = self.partitions.borrow_mut();
+        if partitions.len() >= PARTITIONS_MAX {
+            partitions.clear();
+        }
+        partitions.push((partition, id));
     }
 
     fn remember(&self, scope: &Scope, known: Option<ScopeRow>) {
