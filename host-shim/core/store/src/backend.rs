@@ -1,12 +1,13 @@
-//! What a kind of store does itself. Everything else of [`Read`](crate::Read) and [`Store`](crate::Store) is
+//! What a database does itself. Everything else of [`Read`](crate::Read) and [`Store`](crate::Store) is
 //! [`Kept`](crate::kept::Kept).
 
-use crate::cell::{Cell, Entity, Patch, View};
+use crate::cell::{Cell, Patch, Record, View};
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
 use crate::kept::Kept;
 use crate::query::{Flow, Query};
 use crate::rows::{EffectRow, LeaseRequest, OpenedRows};
+use crate::schema::Table;
 use crate::scope::{Partition, Scope};
 use crate::store::Reader;
 use extension_contract::Reference;
@@ -20,14 +21,11 @@ pub struct AccountRow {
     pub data_version: Option<u32>,
 }
 
-/// A kind of store: tables of rows, with transactions.
+/// A database: tables of rows, with transactions.
 ///
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
 pub trait Backend: Send + Sized + 'static {
-    /// True if a second look at the same row costs much more than a look into memory.
-    const IS_FAR: bool;
-
     /// Calls `each` with the rows of a query, in its order.
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()>;
     /// Returns a row by the values of its key.
@@ -37,16 +35,16 @@ pub trait Backend: Send + Sized + 'static {
         keys.iter().map(|key| self.one(key)).collect()
     }
     /// Returns the number of rows of a query.
-    fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64>;
-    /// Inserts a row. Returns its number, 0 for a table without numbers, or none if a unique index has its values. A number of 0 is
-    /// replaced by the next one.
-    fn insert<E: Entity>(&mut self, row: E) -> Stored<Option<u64>>;
+    fn count(&self, table: &'static Table, query: &Query<'_>) -> Stored<u64>;
+    /// Inserts an event or effect. Returns its number, or none if a unique index has its values. A number of 0 is replaced by the next
+    /// one.
+    fn insert<R: Record>(&mut self, row: &R) -> Stored<Option<u64>>;
     /// Inserts or replaces a row.
-    fn put<E: Entity>(&mut self, row: E) -> Stored<()>;
+    fn put<R: Record>(&mut self, row: &R) -> Stored<()>;
     /// Writes a part of an existing row.
     fn patch<P: Patch>(&mut self, key: &[Cell<'_>], patch: &P) -> Stored<()>;
     /// Deletes a row, if it exists.
-    fn delete<E: Entity>(&mut self, key: &[Cell<'_>]) -> Stored<()>;
+    fn delete(&mut self, table: &'static Table, key: &[Cell<'_>]) -> Stored<()>;
 
     /// Returns the row of an account; none for a new one.
     fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>>;

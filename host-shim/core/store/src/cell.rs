@@ -2,14 +2,12 @@
 
 use crate::error::Stored;
 use crate::json::{damaged, from_json};
-use crate::memory::Shelved;
 use crate::schema::{Column, Table};
 use crate::scope::{Partition, Scope};
 use extension_contract::Account;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,10 +117,6 @@ pub trait Answer {
     /// Reads a partition.
     fn partition(&self, column: Column) -> Stored<Partition>;
 
-    /// Reads a scope that several rows may share.
-    fn shared_scope(&self, column: Column) -> Stored<Arc<Scope>> {
-        self.scope(column).map(Arc::new)
-    }
     /// Reads a text that each row has.
     fn a_text(&self, column: Column) -> Stored<&str> {
         self.text(column)?.ok_or_else(|| missing(column))
@@ -153,8 +147,8 @@ fn missing(column: Column) -> crate::error::StoreError {
     damaged(format!("column {column} has no value"))
 }
 
-/// A row of a table.
-pub trait Entity: Shelved + Clone + fmt::Debug + Send + Sync + 'static {
+/// A row to write, with all its columns.
+pub trait Record {
     /// The table.
     const TABLE: &'static Table;
     /// Returns the value of a column.
@@ -162,62 +156,20 @@ pub trait Entity: Shelved + Clone + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `StoreError::Misuse` for a value without a form in JSON.
     fn cell(&self, column: Column) -> Stored<Cell<'_>>;
-    /// Reads all columns.
+
+    /// Returns the values of all columns.
     ///
     /// # Errors
-    /// `StoreError::Unavailable` for a damaged row.
-    fn read(row: &impl Answer) -> Stored<Self>;
-    /// Returns the scope of a row whose table is of accounts.
-    fn scope(&self) -> Option<&Arc<Scope>> {
-        None
-    }
-    /// Sets the number of a new row, if its table numbers the rows.
-    fn set_number(&mut self, _number: u64) {}
-}
-
-/// What a query reads of a row.
-pub trait View: Sized {
-    /// The row.
-    type Of: Entity;
-    /// The columns that are read.
-    const COLUMNS: &'static [Column];
-    /// Reads the columns.
-    ///
-    /// # Errors
-    /// `StoreError::Unavailable` for a damaged row.
-    fn read(row: &impl Answer) -> Stored<Self>;
-    /// Takes the same from a row in memory.
-    fn of(row: &Arc<Self::Of>) -> Self;
-}
-
-/// The numbers of all columns of the largest table.
-const ALL: [Column; 24] = {
-    let mut all = [0; 24];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = at;
-        at += 1;
-    }
-    all
-};
-
-impl<E: Entity> View for Arc<E> {
-    type Of = E;
-    const COLUMNS: &'static [Column] = ALL.split_at(E::TABLE.columns.len()).0;
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        E::read(row).map(Arc::new)
-    }
-
-    fn of(row: &Arc<E>) -> Self {
-        row.clone()
+    /// As [`Record::cell`].
+    fn cells(&self) -> Stored<Vec<Cell<'_>>> {
+        (0..Self::TABLE.columns.len()).map(|column| self.cell(column)).collect()
     }
 }
 
 /// What a change writes of a row.
-pub trait Patch: Clone + Send + Sync + 'static {
-    /// The row.
-    type Of: Entity;
+pub trait Patch {
+    /// The table.
+    const TABLE: &'static Table;
     /// The columns that are written.
     const COLUMNS: &'static [Column];
     /// Returns the value of a written column.
@@ -225,6 +177,31 @@ pub trait Patch: Clone + Send + Sync + 'static {
     /// # Errors
     /// `StoreError::Misuse` for a value without a form in JSON.
     fn cell(&self, column: Column) -> Stored<Cell<'_>>;
-    /// Changes a row in memory.
-    fn apply(&self, row: &mut Self::Of);
+}
+
+/// What a query reads of a row.
+pub trait View: Sized {
+    /// The table.
+    const TABLE: &'static Table;
+    /// The columns that are read.
+    const COLUMNS: &'static [Column];
+    /// Reads the columns.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable` for a damaged row.
+    fn read(row: &impl Answer) -> Stored<Self>;
+}
+
+/// Returns the numbers of all columns of a table.
+pub const fn all(table: &'static Table) -> &'static [Column] {
+    const ALL: [Column; 24] = {
+        let mut all = [0; 24];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = at;
+            at += 1;
+        }
+        all
+    };
+    ALL.split_at(table.columns.len()).0
 }

@@ -1,154 +1,82 @@
-//! The tables in memory, for replay and tests. It has the guarantees of the store on disk, except durability.
+//! The store in memory, for replay and tests. It has the guarantees of the store on disk, except durability.
 //!
-//! A fork shares all data with its original. Before the first write to a shared part, for example to the rows of an
-//! account, the writing store copies this part, but not the rows themselves. Persistent maps would avoid the
+//! A fork shares all data with its original. Before the first write to a shared part, for example to the map of an
+//! account's rows, the writing store copies this part, but not the rows themselves. Persistent maps would avoid the
 //! copy, but slow every replay: rpds takes two to three times as long for a look-up by hash, and eight times as long
 //! for a scan. `deny.toml` excludes the licence of imbl.
 
-mod key;
+mod account;
+mod claims;
+mod inbox;
+mod outbox;
 mod reader;
 mod same;
-mod shelf;
 
-use crate::backend::{AccountRow, Backend};
-use crate::cell::{Cell, Entity, Patch, View};
+use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, ExpectedGenerations, InboxChange};
 use crate::error::{StoreError, Stored};
-use crate::kept::Kept;
-use crate::query::{Flow, Query};
-use crate::records::{
-    ClaimRecord, EventRecord, FactRecord, Referrer, ReplyRecord, RowRecord, RunRecord, Wait,
-};
-use crate::rows::EffectRow;
+use crate::reach::{catalog_keys, reach};
+use crate::refusal::{Lookup, UniqueField, check};
+use crate::rows::{ClaimRow, DueQuery, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
-use crate::store::Reader;
-use key::Key;
+use crate::store::{Read, Reader, Store};
+use account::{AccountRows, AccountUndo};
+use claims::Claims;
+use extension_contract::{
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
+    Timestamp,
+};
+use inbox::{Inbox, InboxUndo};
+use outbox::{Outbox, OutboxUndo};
 use reader::MemoryReader;
-use shelf::Shelf;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// A store in memory.
-pub type MemoryStore = Kept<Memory>;
-
-/// The tables of a store in memory.
-#[derive(Default)]
-pub struct Memory {
-    accounts: Arc<HashMap<Arc<Scope>, Arc<Account>>>,
-    claims: Arc<Shelf<ClaimRecord>>,
-    events: Arc<Shelf<EventRecord>>,
-    runs: Arc<Shelf<RunRecord>>,
-    waits: Arc<Shelf<Wait>>,
-    effects: Arc<Shelf<EffectRow>>,
-    /// What the open group has replaced, in the order of its changes. The next group reuses the allocation.
-    journal: Vec<Box<dyn Undo>>,
+/// A store in memory, with the indexes for the queries of [`Read`].
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    accounts: Arc<HashMap<Arc<Scope>, Arc<AccountRows>>>,
+    claims: Arc<Claims>,
+    outbox: Arc<Outbox>,
+    inbox: Arc<Inbox>,
+    /// Undo entries of the open group, in the order of its changes. The next group reuses the allocation.
+    journal: Vec<Undo>,
+    in_group: bool,
     /// The state of the last commit, for the open readers; none without readers.
-    published: RefCell<Weak<Mutex<Memory>>>,
+    published: RefCell<Weak<Mutex<MemoryStore>>>,
 }
 
-/// An account and its tables.
-#[derive(Clone, Debug, Default)]
-struct Account {
-    row: AccountRow,
-    rows: Shelf<RowRecord>,
-    refs: Shelf<Referrer>,
-    facts: Shelf<FactRecord>,
-    replies: Shelf<ReplyRecord>,
+#[derive(Debug)]
+enum Undo {
+    NewAccount(Scope),
+    Account(Scope, Box<AccountUndo>),
+    Claim(String, Option<ClaimRow>),
+    Outbox(OutboxUndo),
+    Inbox(InboxUndo),
 }
 
-/// Where the rows of a table are.
-pub trait Shelved: Sized {
-    /// Returns the rows: of an account if the table is of accounts.
-    fn shelf<'m>(memory: &'m Memory, scope: Option<&Scope>) -> Option<&'m Shelf<Self>>;
-    /// Returns the rows for a change.
-    fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>>;
-}
-
-macro_rules! shelved {
-    (accounts: $($field:ident $entity:ty),+) => {$(
-        impl Shelved for $entity {
-            fn shelf<'m>(memory: &'m Memory, scope: Option<&Scope>) -> Option<&'m Shelf<Self>> {
-                memory.accounts.get(scope?).map(|account| &account.$field)
-            }
-
-            fn shelf_mut<'m>(memory: &'m mut Memory, scope: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>> {
-                Some(&mut memory.account_mut(scope?).$field)
-            }
-        }
-    )+};
-    (all: $($field:ident $entity:ty),+) => {$(
-        impl Shelved for $entity {
-            fn shelf<'m>(memory: &'m Memory, _: Option<&Scope>) -> Option<&'m Shelf<Self>> {
-                Some(&memory.$field)
-            }
-
-            fn shelf_mut<'m>(memory: &'m mut Memory, _: Option<&Arc<Scope>>) -> Option<&'m mut Shelf<Self>> {
-                Some(Arc::make_mut(&mut memory.$field))
-            }
-        }
-    )+};
-}
-
-shelved!(accounts: rows RowRecord, refs Referrer, facts FactRecord, replies ReplyRecord);
-shelved!(all: claims ClaimRecord, events EventRecord, runs RunRecord, waits Wait, effects EffectRow);
-
-/// What undoes a change.
-trait Undo: Send {
-    fn undo(self: Box<Self>, memory: &mut Memory);
-}
-
-/// A row before a change.
-struct RowBefore<E> {
-    scope: Option<Arc<Scope>>,
-    key: Key,
-    row: Option<Arc<E>>,
-}
-
-impl<E: Entity> Undo for RowBefore<E> {
-    fn undo(self: Box<Self>, memory: &mut Memory) {
-        if let Some(shelf) = E::shelf_mut(memory, self.scope.as_ref()) {
-            shelf.set(self.key, self.row);
-        }
+impl MemoryStore {
+    /// Returns an empty store.
+    pub fn new() -> Self {
+        Self::default()
     }
-}
 
-/// An account before a change.
-struct AccountBefore(Arc<Scope>, Option<AccountRow>);
-
-impl Undo for AccountBefore {
-    fn undo(self: Box<Self>, memory: &mut Memory) {
-        let AccountBefore(scope, row) = *self;
-        match row {
-            Some(row) => memory.account_mut(&scope).row = row,
-            None => drop(Arc::make_mut(&mut memory.accounts).remove(&scope)),
-        }
-    }
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("accounts", &self.accounts.len()).finish_non_exhaustive()
-    }
-}
-
-impl Memory {
-    /// Returns the same tables, at the cost of a few pointers, without an open group.
-    fn fork(&self) -> Memory {
-        Memory {
+    /// Returns an independent store with the same rows, at the cost of four pointers. It includes the changes of an
+    /// open group, but has no open group itself.
+    pub fn fork(&self) -> MemoryStore {
+        MemoryStore {
             accounts: self.accounts.clone(),
             claims: self.claims.clone(),
-            events: self.events.clone(),
-            runs: self.runs.clone(),
-            waits: self.waits.clone(),
-            effects: self.effects.clone(),
+            outbox: self.outbox.clone(),
+            inbox: self.inbox.clone(),
             journal: Vec::new(),
+            in_group: false,
             published: RefCell::default(),
         }
     }
 
     /// Returns the state of the last commit, which later commits replace.
-    fn published(&self) -> Arc<Mutex<Memory>> {
+    fn published(&self) -> Arc<Mutex<MemoryStore>> {
         let mut published = self.published.borrow_mut();
         published.upgrade().unwrap_or_else(|| {
             let new = Arc::new(Mutex::new(self.fork()));
@@ -157,149 +85,421 @@ impl Memory {
         })
     }
 
-    /// Returns an account for a change; adds a new one.
-    fn account_mut(&mut self, scope: &Arc<Scope>) -> &mut Account {
-        Arc::make_mut(Arc::make_mut(&mut self.accounts).entry(scope.clone()).or_default())
-    }
-
-    /// Sets or removes a row, and records what undoes this.
-    fn set<E: Entity>(&mut self, scope: Option<&Arc<Scope>>, key: Key, row: Option<Arc<E>>) {
-        let Some(shelf) = E::shelf_mut(self, scope) else { return };
-        let before = shelf.set(key.clone(), row);
-        self.journal.push(Box::new(RowBefore { scope: scope.cloned(), key, row: before }));
-    }
-}
-
-/// Returns the scope with which a key of a table of accounts begins.
-fn scope_among<'c>(cells: &'c [Cell<'_>]) -> Option<&'c Scope> {
-    match cells.first() {
-        Some(Cell::Scope(scope)) => Some(scope),
-        _ => None,
-    }
-}
-
-impl Backend for Memory {
-    const IS_FAR: bool = false;
-
-    fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()> {
-        let Some(shelf) = V::Of::shelf(self, scope_among(query.equal)) else { return Ok(()) };
-        shelf.find(query, &mut |row| each(V::of(row)))
-    }
-
-    fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
-        Ok(V::Of::shelf(self, scope_among(key)).and_then(|shelf| shelf.get(key)).map(V::of))
-    }
-
-    fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64> {
-        let mut count = 0;
-        if let Some(shelf) = E::shelf(self, scope_among(query.equal)) {
-            shelf.find(query, &mut |_| {
-                count += 1;
-                Ok(Flow::On)
-            })?;
-        }
-        Ok(count)
-    }
-
-    fn insert<E: Entity>(&mut self, mut row: E) -> Stored<Option<u64>> {
-        let scope = row.scope().cloned();
-        let Some(shelf) = E::shelf_mut(self, scope.as_ref()) else { return Ok(None) };
-        let mut number = 0;
-        if row.cell(E::TABLE.key[0])? == Cell::Int(0) {
-            number = shelf.newest()? + 1;
-            row.set_number(number);
-        }
-        let key = key::of_row(&row, E::TABLE.key)?;
-        if !shelf.insert(&key, row)? {
-            return Ok(None);
-        }
-        self.journal.push(Box::new(RowBefore::<E> { scope, key, row: None }));
-        Ok(Some(number))
-    }
-
-    fn put<E: Entity>(&mut self, row: E) -> Stored<()> {
-        let key = key::of_row(&row, E::TABLE.key)?;
-        let row = Arc::new(row);
-        self.set(row.scope(), key, Some(row.clone()));
-        Ok(())
-    }
-
-    fn patch<P: Patch>(&mut self, cells: &[Cell<'_>], patch: &P) -> Stored<()> {
-        let scope = scope_among(cells);
-        let Some(row) = P::Of::shelf(self, scope).and_then(|shelf| shelf.get(cells)) else { return Ok(()) };
-        let mut row = P::Of::clone(row);
-        patch.apply(&mut row);
-        let key = key::of_cells(cells, P::Of::TABLE.of_accounts);
-        let row = Arc::new(row);
-        self.set(row.scope(), key.into(), Some(row.clone()));
-        Ok(())
-    }
-
-    fn delete<E: Entity>(&mut self, cells: &[Cell<'_>]) -> Stored<()> {
-        let key = key::of_cells(cells, E::TABLE.of_accounts);
-        let scope = scope_among(cells).map(|scope| Arc::new(scope.clone()));
-        self.set::<E>(scope.as_ref(), key.into(), None);
-        Ok(())
-    }
-
-    fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {
-        Ok(self.accounts.get(scope).map(|account| account.row))
-    }
-
-    fn set_account(&mut self, scope: &Scope, row: AccountRow) -> Stored<()> {
-        let (scope, before) = match self.accounts.get_key_value(scope) {
-            Some((scope, account)) => (scope.clone(), Some(account.row)),
-            None => (Arc::new(scope.clone()), None),
-        };
-        self.account_mut(&scope).row = row;
-        self.journal.push(Box::new(AccountBefore(scope, before)));
-        Ok(())
-    }
-
-    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
-        let is_wanted = |scope: &&Arc<Scope>| partition.is_none_or(|partition| scope.partition() == *partition);
-        Ok(self.accounts.keys().filter(is_wanted).map(|scope| (**scope).clone()).collect())
-    }
-
-    fn begin(&mut self) -> Stored<bool> {
-        Ok(false)
-    }
-
-    fn commit(&mut self) -> Stored<()> {
-        self.journal.clear();
-        // A state that readers share is copied before its next change.
+    /// Shows the state to the readers, if there are any: a state that readers share is copied before its next change.
+    fn publish(&self) {
         if let Some(published) = self.published.borrow().upgrade() {
             *published.lock().unwrap_or_else(PoisonError::into_inner) = self.fork();
         }
+    }
+
+    fn account(&self, scope: &Scope) -> Option<&AccountRows> {
+        self.accounts.get(scope).map(|account| &**account)
+    }
+
+    fn catalog(&self, partition: &Partition) -> Option<&AccountRows> {
+        self.account(&partition.scope(Account::Platform))
+    }
+
+    fn revision_of(&self, scope: &Scope) -> u64 {
+        self.account(scope).map_or(0, |account| account.revision)
+    }
+
+    /// Returns the first condition of a change that does not hold, if any.
+    fn conflict(&self, changes: &Changes) -> Option<Conflict> {
+        let Expected { account_revision, catalog_revision, claims, effects, generations, inbox } = &changes.expected;
+        let state_of = |change: &Option<InboxChange>| match change {
+            Some(InboxChange::Move(change)) => self.inbox.state(change.seq),
+            _ => None,
+        };
+        if inbox.as_ref().is_some_and(|expected| state_of(&changes.inbox).is_some_and(|state| state != expected)) {
+            return Some(Conflict::Event);
+        }
+        let is_expected = |expected: &ExpectedEffect| {
+            let scope = changes.scope.as_ref();
+            let found = scope.and_then(|scope| self.outbox.find(scope, &expected.key, expected.generation));
+            found.is_some_and(|seq| self.outbox.has_lease(seq, expected.state, expected.lease))
+        };
+        let has_generations = |expected: &ExpectedGenerations| {
+            let scope = changes.scope.as_ref();
+            scope.is_some_and(|scope| self.outbox.has_generations(scope, &expected.key, &expected.generations))
+        };
+        if !(effects.iter().all(is_expected) && generations.iter().all(has_generations)) {
+            return Some(Conflict::Effect);
+        }
+        let at = |revision: &Option<u64>, scope: &dyn Fn(&Scope) -> u64| match (revision, &changes.scope) {
+            (Some(revision), Some(of)) => *revision == scope(of),
+            _ => true,
+        };
+        let are_unchanged = at(account_revision, &|scope| self.revision_of(scope))
+            && at(catalog_revision, &|scope| self.revision_of(&scope.catalog()))
+            && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref());
+        match &changes.inbox {
+            _ if !are_unchanged => Some(Conflict::Read),
+            Some(InboxChange::New(new)) if self.inbox.contains(new) => Some(Conflict::Event),
+            _ => None,
+        }
+    }
+
+    fn end_group(&mut self) -> Stored<()> {
+        match std::mem::take(&mut self.in_group) {
+            true => Ok(()),
+            false => Err(StoreError::Misuse("no group is open".into())),
+        }
+    }
+
+    fn record(&mut self, undo: impl FnOnce() -> Undo) {
+        if self.in_group {
+            self.journal.push(undo());
+        }
+    }
+
+    fn apply_rows(&mut self, scope: &Scope, changes: &Changes) {
+        for (key, row) in &changes.claims {
+            let old = Arc::make_mut(&mut self.claims).set(key, row.clone());
+            self.record(|| Undo::Claim(key.clone(), old));
+        }
+        for change in &changes.effects {
+            let undo = Arc::make_mut(&mut self.outbox).change(scope, change);
+            self.record(|| Undo::Outbox(undo));
+        }
+        let accounts = Arc::make_mut(&mut self.accounts);
+        let new = !accounts.contains_key(scope);
+        if new {
+            accounts.insert(Arc::new(scope.clone()), Arc::default());
+        }
+        let undo = accounts.get_mut(scope).map(|account| Arc::make_mut(account).apply(changes));
+        if new {
+            self.record(|| Undo::NewAccount(scope.clone()));
+        } else if let Some(undo) = undo {
+            self.record(|| Undo::Account(scope.clone(), Box::new(undo)));
+        }
+    }
+
+    fn apply_inbox(&mut self, change: &InboxChange) -> Option<u64> {
+        let inbox = Arc::make_mut(&mut self.inbox);
+        let (undo, seq) = match change {
+            InboxChange::New(new) => {
+                let seq = inbox.insert(new);
+                (InboxUndo::Inserted, Some(seq))
+            }
+            InboxChange::Move(change) => (inbox.change(change), None),
+        };
+        self.record(|| Undo::Inbox(undo));
+        seq
+    }
+
+    fn erase(&mut self, scope: &Scope) {
+        let undo = Arc::make_mut(&mut self.inbox).erase(scope);
+        self.record(|| Undo::Inbox(undo));
+        let undo = Arc::make_mut(&mut self.outbox).erase(scope);
+        self.record(|| Undo::Outbox(undo));
+    }
+}
+
+impl Store for MemoryStore {
+    fn begin(&mut self) -> Stored<()> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a group is already open".into()));
+        }
+        self.in_group = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Stored<()> {
+        self.end_group()?;
+        self.journal.clear();
+        self.publish();
         Ok(())
     }
 
     fn rollback(&mut self) -> Stored<()> {
+        self.end_group()?;
         while let Some(undo) = self.journal.pop() {
-            undo.undo(self);
+            match undo {
+                Undo::NewAccount(scope) => drop(Arc::make_mut(&mut self.accounts).remove(&scope)),
+                Undo::Account(scope, undo) => {
+                    if let Some(account) = Arc::make_mut(&mut self.accounts).get_mut(&scope) {
+                        Arc::make_mut(account).undo(*undo);
+                    }
+                }
+                Undo::Claim(key, row) => drop(Arc::make_mut(&mut self.claims).set(&key, row)),
+                Undo::Outbox(undo) => Arc::make_mut(&mut self.outbox).undo(undo),
+                Undo::Inbox(undo) => Arc::make_mut(&mut self.inbox).undo(undo),
+            }
         }
         Ok(())
     }
 
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
+        changes.check()?;
+        if let Some(conflict) = self.conflict(changes) {
+            return Ok(Applied::Conflict(conflict));
+        }
+        check(changes, &ScopeLookup { store: self, scope: changes.scope.as_ref() })?;
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
+            self.apply_rows(scope, changes);
+        }
+        let seq = changes.inbox.as_ref().and_then(|change| self.apply_inbox(change));
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
+            self.erase(scope);
+        }
+        if !self.in_group {
+            self.publish();
+        }
+        Ok(Applied::Done { seq })
+    }
+
+    fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        let (leased, undo) = Arc::make_mut(&mut self.outbox).lease(request);
+        undo.into_iter().for_each(|undo| self.record(|| Undo::Outbox(undo)));
+        if !self.in_group {
+            self.publish();
+        }
+        Ok(leased)
+    }
+
     fn reader(&self) -> Stored<Box<dyn Reader>> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a reader is opened outside of a group".into()));
+        }
         Ok(Box::new(MemoryReader::new(self.published())))
     }
 }
 
-impl Kept<Memory> {
-    /// Returns an empty store.
-    pub fn new() -> Self {
-        Self::default()
+impl Read for MemoryStore {
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        let new = AccountRows::default();
+        let account = self.account(scope).unwrap_or(&new);
+        let rows = reach(account, account.live(), named)?;
+        let catalog = self.catalog(&scope.partition());
+        let references = rows.values().flat_map(|entry| &entry.references);
+        let keys = catalog_keys(named.iter().chain(references));
+        Ok(OpenedRows {
+            account_revision: account.revision,
+            catalog_revision: catalog.map_or(0, |catalog| catalog.revision),
+            catalog: catalog.map_or_else(Vec::new, |catalog| {
+                keys.into_iter().filter_map(|key| catalog_row(catalog, key)).collect()
+            }),
+            rows: rows.into_values().map(|entry| entry.stored.clone()).collect(),
+            facts: facts.iter().map(|fact| account.facts.contains_key(fact.as_str())).collect(),
+        })
     }
 
-    /// Returns an independent store with the same rows, at the cost of a few pointers. It includes the changes of an
-    /// open group, but has no open group itself.
-    pub fn fork(&self) -> MemoryStore {
-        Kept::over(self.backend.fork())
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        let account = self.account(scope);
+        Ok(keys.iter().map(|key| account.and_then(|account| account.load(key))).collect())
+    }
+
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
+        let Some(account) = self.account(scope) else { return Ok(Vec::new()) };
+        Ok(match selection {
+            Selection::Listed(listing) => account.listed(listing, limit),
+            Selection::Outdated(kind, fingerprint) => account.outdated(kind, fingerprint, limit),
+        })
+    }
+
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
+        Ok(self.account(scope).map_or_else(Vec::new, |account| account.all(kind, after, limit)))
+    }
+
+    fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
+        Ok(self.account(scope).map_or_else(Vec::new, AccountRows::collections))
+    }
+
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        let account = self.account(scope);
+        let known = |fact: &String| account.is_some_and(|account| account.facts.contains_key(fact.as_str()));
+        Ok(facts.iter().map(known).collect())
+    }
+
+    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
+        Ok(self.account(scope).and_then(|account| account.facts.get(fact)).map(ToString::to_string))
+    }
+
+    fn revision(&self, scope: &Scope) -> Stored<u64> {
+        Ok(self.revision_of(scope))
+    }
+
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
+        Ok(self.account(scope).and_then(|account| account.replies.get(caller)).cloned())
+    }
+
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        Ok(self.account(scope).and_then(|account| account.data_version))
+    }
+
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
+        Ok(full_keys.iter().map(|key| self.claims.row(key).cloned()).collect())
+    }
+
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        Ok(self.claims.held(scope, prefix))
+    }
+
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+        Ok(self.claims.keys(prefix, after, limit))
+    }
+
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        self.claims.each(partition, visit);
+        Ok(())
+    }
+
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        let Some(catalog) = self.catalog(partition) else { return Ok(Vec::new()) };
+        Ok(match query {
+            CatalogQuery::All => catalog.products(after, limit, |_| true),
+            CatalogQuery::ProductType(name) => catalog.products(after, limit, |row| row.values.product_type == *name),
+            CatalogQuery::Name(name) => catalog.named(name, after, limit),
+        })
+    }
+
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        let catalog = self.catalog(partition);
+        Ok(keys.iter().map(|key| catalog.and_then(|catalog| catalog_row(catalog, key))).collect())
+    }
+
+    fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.generations(scope, key))
+    }
+
+    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.of_scope(scope, after, limit))
+    }
+
+    fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.due(query))
+    }
+
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.running(partition))
+    }
+
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.awaited(partition))
+    }
+
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.open(partition, account))
+    }
+
+    fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.open_after(partition, after, limit))
+    }
+
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
+        Ok(self.outbox.at(seq))
+    }
+
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        Ok(self.outbox.next_due(partition, now))
+    }
+
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        Ok(self.inbox.event(partition, source, id))
+    }
+
+    fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
+        Ok(self.inbox.row(seq))
+    }
+
+    fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.after(partition, after, limit))
+    }
+
+    fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.of_account_after(scope, after, limit))
+    }
+
+    fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.of_source_after(EFFECT_RESULTS, after, limit))
+    }
+
+    fn inbox_newest(&self) -> Stored<u64> {
+        Ok(self.inbox.newest())
+    }
+
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
+        Ok(self.inbox.runs(seq))
+    }
+
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.due(partition, now, limit))
+    }
+
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        Ok(self.inbox.next_due(partition, now))
+    }
+
+    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        Ok(self.inbox.woken_by(keys))
+    }
+
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.parked_before(partition, before, limit))
+    }
+
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.deferred_before(partition, before, limit))
+    }
+
+    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
+        Ok(self.inbox.parked_count(partition))
+    }
+
+    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.dead(partition, after, limit))
+    }
+
+    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.failed(partition, after, limit))
+    }
+
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let wanted =
+            self.accounts.keys().filter(|scope| partition.is_none_or(|partition| scope.partition() == *partition));
+        let mut scopes: Vec<Scope> = wanted.map(|scope| (**scope).clone()).collect();
+        scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
+        Ok(scopes)
     }
 }
 
-/// Returns the error for a row without a number.
-fn no_number(table: &str) -> StoreError {
-    StoreError::Misuse(format!("the rows of `{table}` have no numbers"))
+/// Look-ups in the scope of a change, if it has one.
+struct ScopeLookup<'a> {
+    store: &'a MemoryStore,
+    scope: Option<&'a Scope>,
+}
+
+impl ScopeLookup<'_> {
+    fn account(&self) -> Option<&AccountRows> {
+        self.scope.and_then(|scope| self.store.account(scope))
+    }
+}
+
+impl Lookup for ScopeLookup<'_> {
+    fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>> {
+        Ok(self.account().and_then(|account| account.purchase(unique, value)))
+    }
+
+    fn fact(&self, fact: &str) -> Stored<bool> {
+        Ok(self.account().is_some_and(|account| account.facts.contains_key(fact)))
+    }
+
+    fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
+        Ok(self.scope.is_some_and(|scope| self.store.outbox.find(scope, key, generation).is_some()))
+    }
+
+    fn event(&self, seq: u64) -> Stored<bool> {
+        Ok(self.store.inbox.has_row(seq))
+    }
+}
+
+fn catalog_row(catalog: &AccountRows, key: &CatalogKey) -> Option<CatalogRow> {
+    CatalogRow::of(catalog.row(&key.row_key()?)?.stored.row.clone())
 }

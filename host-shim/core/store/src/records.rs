@@ -1,90 +1,130 @@
-//! The rows of the tables, the parts that queries read of them, and the parts that changes write.
+//! What is written to the tables and what is read from them.
 
-use crate::cell::{Answer, Cell, Entity, Patch, View};
+use crate::cell::{Answer, Cell, Patch, Record, View, all};
 use crate::changes::{InboxProgress, NewInbox, RowWrite};
 use crate::copy::WholeRow;
 use crate::erase;
 use crate::error::{StoreError, Stored};
 use crate::json::{
-    Content, Envelope, RunJson, damaged, effect_state, from_json, payload_columns, payload_of, row_of,
+    Content, Envelope, RowParts, RunJson, damaged, effect_state, from_json, payload_columns, payload_of, row_of,
     state_columns, state_number, state_of, to_json,
 };
 use crate::parse::{reference, row_key};
 use crate::prefix::kind_prefix;
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, Run};
+use crate::rows::{ClaimRow, Due, EffectRow, EffectState, InboxRow, InboxState, Lease, Run};
 use crate::schema::{Column, Table, claims, effects, events, facts, refs, replies, rows, runs, waits};
 use crate::scope::Scope;
 use extension_contract::{
     Account, Effect, Event, Outcome, Payload, Reference, Reply, RetryPolicy, Row, RowKey, StoredRow, Timestamp,
 };
 use std::borrow::Cow;
-use std::sync::Arc;
 
-/// Returns the error for a column that a row has not.
+/// Returns the error for a column that a value does not have.
 fn no_column(table: &Table, column: Column) -> StoreError {
     StoreError::Misuse(format!("`{}` has no column {column} to write", table.name))
 }
 
-/// A row of an account.
-#[derive(Clone, Debug)]
-pub struct RowRecord {
-    pub scope: Arc<Scope>,
-    pub key: Arc<RowKey>,
+/// Implements [`View`] for a text or number in one column.
+macro_rules! column {
+    ($(#[$doc:meta])* $name:ident($kind:ty) = $table:ident.$column:ident by $read:ident $($into:ident)?) => {
+        $(#[$doc])*
+        pub struct $name(pub $kind);
+
+        impl View for $name {
+            const TABLE: &'static Table = &$table::TABLE;
+            const COLUMNS: &'static [Column] = &[$table::$column];
+
+            fn read(row: &impl Answer) -> Stored<Self> {
+                Ok($name(row.$read($table::$column)?$(.$into())?))
+            }
+        }
+    };
+}
+
+column! {
+    /// The text of a row's key.
+    RowText(String) = rows.KEY by a_text to_owned
+}
+column! {
+    /// The fingerprint of a row that has one.
+    Fingerprint(String) = rows.FINGERPRINT by a_text to_owned
+}
+column! {
+    /// The text of the key of a row that refers to a target.
+    ReferrerText(String) = refs.ROW by a_text to_owned
+}
+column! {
+    /// The key of a claim.
+    ClaimKey(String) = claims.KEY by a_text to_owned
+}
+column! {
+    /// The number of an event.
+    EventNumber(u64) = events.SEQ by a_number
+}
+column! {
+    /// The time of a waiting event.
+    EventTime(Timestamp) = events.AT by a_number
+}
+column! {
+    /// The number of an event that waits for a key.
+    WaitingEvent(u64) = waits.SEQ by a_number
+}
+column! {
+    /// A full key that an event waits for.
+    AwaitedKey(String) = waits.KEY by a_text to_owned
+}
+column! {
+    /// The number of an effect.
+    EffectNumber(u64) = effects.SEQ by a_number
+}
+column! {
+    /// The time at which an effect becomes due.
+    DueTime(Timestamp) = effects.DUE_AT by a_number
+}
+column! {
+    /// The event that recorded a fact.
+    FactEvent(String) = facts.EVENT_ID by a_text to_owned
+}
+
+/// A row of an account to write.
+pub struct NewRow<'w> {
+    pub scope: &'w Scope,
     /// The text of the key.
-    pub text: Arc<str>,
-    pub stored: StoredRow,
-    pub live: bool,
-    pub references: Vec<Reference>,
-    pub fingerprint: Option<String>,
-    /// Revision of the account at the last write.
+    pub key: &'w str,
+    pub write: &'w RowWrite,
+    /// The content.
+    pub row: &'w Row,
+    pub parts: RowParts<'w>,
+    /// Revision of the account.
     pub written: u64,
     pub created_at: Option<Timestamp>,
     pub updated_at: Option<Timestamp>,
 }
 
-impl RowRecord {
-    /// Returns the row of a write; none for a deletion.
-    pub fn of(
-        scope: &Arc<Scope>,
-        (key, text): (Arc<RowKey>, Arc<str>),
-        write: &RowWrite,
-        written: u64,
-        at: [Option<Timestamp>; 2],
-    ) -> Option<RowRecord> {
-        Some(RowRecord {
-            scope: scope.clone(),
-            key,
-            text,
-            stored: StoredRow { data_version: write.data_version, row: write.row.clone()? },
-            live: write.live,
-            references: write.references.clone(),
-            fingerprint: write.fingerprint.clone(),
-            written,
-            created_at: at[0],
-            updated_at: at[1],
+impl Record for NewRow<'_> {
+    const TABLE: &'static Table = &rows::TABLE;
+
+    fn cell(&self, column: Column) -> Stored<Cell<'_>> {
+        let NewRow { write, parts, .. } = self;
+        Ok(match column {
+            rows::SCOPE => Cell::Scope(self.scope),
+            rows::KEY => self.key.into(),
+            rows::DATA_VERSION => write.data_version.into(),
+            rows::LIVE => write.live.into(),
+            rows::SHOWN => parts.shown.into(),
+            rows::KIND => write.fingerprint.as_ref().map(|_| kind_prefix(&write.key.kind())).into(),
+            rows::FINGERPRINT => write.fingerprint.as_ref().into(),
+            rows::WRITTEN => self.written.into(),
+            rows::REFS => references_cell(&write.references)?,
+            rows::PRODUCT_TYPE => parts.product_type.into(),
+            rows::SESSION_ID => parts.session_id.into(),
+            rows::PAYMENT_INTENT_ID => parts.payment_intent_id.into(),
+            rows::CREATED_AT => self.created_at.into(),
+            rows::UPDATED_AT => self.updated_at.into(),
+            rows::BODY => Content::of(self.row)?.body.into(),
+            rows::VALUE => Content::text_of(self.row).into(),
+            other => return Err(no_column(Self::TABLE, other)),
         })
-    }
-
-    /// Returns false for a soft-deleted product.
-    pub fn is_shown(&self) -> bool {
-        !matches!(&self.stored.row, Row::Product(product) if product.deleted)
-    }
-
-    /// Returns the row for a copy of the store.
-    pub fn into_whole(self) -> WholeRow {
-        WholeRow {
-            write: RowWrite {
-                key: Arc::unwrap_or_clone(self.key),
-                row: Some(self.stored.row),
-                data_version: self.stored.data_version,
-                live: self.live,
-                references: self.references,
-                fingerprint: self.fingerprint,
-            },
-            written: self.written,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-        }
     }
 }
 
@@ -101,54 +141,50 @@ fn references(row: &impl Answer) -> Stored<Vec<Reference>> {
     texts.iter().map(|text| reference(text).ok_or_else(|| damaged(text))).collect()
 }
 
-impl Entity for RowRecord {
+impl View for StoredRow {
     const TABLE: &'static Table = &rows::TABLE;
-
-    fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        let (product, purchase) = match &self.stored.row {
-            Row::Product(row) => (Some(&row.values), None),
-            Row::Purchase(row) => (None, Some(&row.values)),
-            _ => (None, None),
-        };
-        Ok(match column {
-            rows::SCOPE => Cell::Scope(&self.scope),
-            rows::KEY => Cell::from(&*self.text),
-            rows::DATA_VERSION => self.stored.data_version.into(),
-            rows::LIVE => self.live.into(),
-            rows::SHOWN => self.is_shown().into(),
-            rows::KIND => self.fingerprint.as_ref().map(|_| kind_prefix(&self.key.kind())).into(),
-            rows::FINGERPRINT => self.fingerprint.as_ref().into(),
-            rows::WRITTEN => self.written.into(),
-            rows::REFS => references_cell(&self.references)?,
-            rows::PRODUCT_TYPE => product.map(|values| &values.product_type).into(),
-            rows::SESSION_ID => purchase.and_then(|values| values.session_id.as_ref()).into(),
-            rows::PAYMENT_INTENT_ID => purchase.and_then(|values| values.payment_intent_id.as_ref()).into(),
-            rows::CREATED_AT => self.created_at.into(),
-            rows::UPDATED_AT => self.updated_at.into(),
-            rows::BODY => Content::of(&self.stored.row)?.body.into(),
-            rows::VALUE => Content::text_of(&self.stored.row).into(),
-            other => return Err(no_column(Self::TABLE, other)),
-        })
-    }
-
-    fn scope(&self) -> Option<&Arc<Scope>> {
-        Some(&self.scope)
-    }
+    const COLUMNS: &'static [Column] = &[rows::KEY, rows::DATA_VERSION, rows::BODY, rows::VALUE];
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        let text = row.a_text(rows::KEY)?;
         let value = row.a_text(rows::VALUE)?.to_owned();
-        Ok(RowRecord {
-            scope: row.shared_scope(rows::SCOPE)?,
-            key: Arc::new(row_key(text).ok_or_else(|| damaged(text))?),
-            stored: StoredRow {
-                data_version: row.a_number(rows::DATA_VERSION)?,
-                row: row_of(text, row.a_text(rows::BODY)?, value)?,
+        Ok(StoredRow {
+            data_version: row.a_number(rows::DATA_VERSION)?,
+            row: row_of(row.a_text(rows::KEY)?, row.a_text(rows::BODY)?, value)?,
+        })
+    }
+}
+
+/// A row with its references.
+pub struct LinkedRow {
+    pub stored: StoredRow,
+    pub references: Vec<Reference>,
+}
+
+impl View for LinkedRow {
+    const TABLE: &'static Table = &rows::TABLE;
+    const COLUMNS: &'static [Column] = &[rows::KEY, rows::DATA_VERSION, rows::REFS, rows::BODY, rows::VALUE];
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        Ok(LinkedRow { stored: View::read(row)?, references: references(row)? })
+    }
+}
+
+impl View for WholeRow {
+    const TABLE: &'static Table = &rows::TABLE;
+    const COLUMNS: &'static [Column] = all(&rows::TABLE);
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        let key = row.a_text(rows::KEY)?;
+        let StoredRow { data_version, row: content } = View::read(row)?;
+        Ok(WholeRow {
+            write: RowWrite {
+                key: row_key(key).ok_or_else(|| damaged(key))?,
+                row: Some(content),
+                data_version,
+                live: row.truth(rows::LIVE)?,
+                references: references(row)?,
+                fingerprint: row.own_text(rows::FINGERPRINT)?,
             },
-            text: text.into(),
-            live: row.truth(rows::LIVE)?,
-            references: references(row)?,
-            fingerprint: row.own_text(rows::FINGERPRINT)?,
             written: row.a_number(rows::WRITTEN)?,
             created_at: row.int(rows::CREATED_AT)?,
             updated_at: row.int(rows::UPDATED_AT)?,
@@ -156,19 +192,21 @@ impl Entity for RowRecord {
     }
 }
 
-/// The key of a row.
-pub struct RowKeyOf(pub String);
+/// A row that may be out of date, and when it was written.
+pub struct OutdatedRow {
+    pub stored: StoredRow,
+    /// The text of the key.
+    pub text: String,
+    pub written: u64,
+}
 
-impl View for RowKeyOf {
-    type Of = RowRecord;
-    const COLUMNS: &'static [Column] = &[rows::KEY];
+impl View for OutdatedRow {
+    const TABLE: &'static Table = &rows::TABLE;
+    const COLUMNS: &'static [Column] = &[rows::KEY, rows::DATA_VERSION, rows::WRITTEN, rows::BODY, rows::VALUE];
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(RowKeyOf(row.a_text(rows::KEY)?.to_owned()))
-    }
-
-    fn of(row: &Arc<RowRecord>) -> Self {
-        RowKeyOf(row.text.to_string())
+        let (text, written) = (row.a_text(rows::KEY)?.to_owned(), row.a_number(rows::WRITTEN)?);
+        Ok(OutdatedRow { stored: View::read(row)?, text, written })
     }
 }
 
@@ -177,174 +215,144 @@ pub struct WrittenRow {
     /// The references by which the row is found; none unless it is shown.
     pub shown_references: Vec<Reference>,
     pub created_at: Option<Timestamp>,
-    /// The row's key and its text, if they are in memory.
-    pub names: Option<(Arc<RowKey>, Arc<str>)>,
 }
 
 impl View for WrittenRow {
-    type Of = RowRecord;
+    const TABLE: &'static Table = &rows::TABLE;
     const COLUMNS: &'static [Column] = &[rows::SHOWN, rows::REFS, rows::CREATED_AT];
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let shown_references = if row.truth(rows::SHOWN)? { references(row)? } else { Vec::new() };
-        Ok(WrittenRow { shown_references, created_at: row.int(rows::CREATED_AT)?, names: None })
-    }
-
-    fn of(row: &Arc<RowRecord>) -> Self {
-        let shown_references = if row.is_shown() { row.references.clone() } else { Vec::new() };
-        let names = Some((row.key.clone(), row.text.clone()));
-        WrittenRow { shown_references, created_at: row.created_at, names }
-    }
-}
-
-/// The fingerprint of a row.
-pub struct Fingerprint(pub String);
-
-impl View for Fingerprint {
-    type Of = RowRecord;
-    const COLUMNS: &'static [Column] = &[rows::FINGERPRINT];
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(Fingerprint(row.a_text(rows::FINGERPRINT)?.to_owned()))
-    }
-
-    fn of(row: &Arc<RowRecord>) -> Self {
-        Fingerprint(row.fingerprint.clone().unwrap_or_default())
+        Ok(WrittenRow { shown_references, created_at: row.int(rows::CREATED_AT)? })
     }
 }
 
 /// Takes the unique values from a purchase, so that another one can get them.
-#[derive(Clone)]
 pub struct ReleasedPurchase;
 
 impl Patch for ReleasedPurchase {
-    type Of = RowRecord;
+    const TABLE: &'static Table = &rows::TABLE;
     const COLUMNS: &'static [Column] = &[rows::SESSION_ID, rows::PAYMENT_INTENT_ID];
 
     fn cell(&self, _: Column) -> Stored<Cell<'_>> {
         Ok(Cell::Null)
     }
-
-    fn apply(&self, row: &mut RowRecord) {
-        if let Row::Purchase(row) = &mut row.stored.row {
-            (row.values.session_id, row.values.payment_intent_id) = (None, None);
-        }
-    }
 }
 
-/// A row that refers to a target.
-#[derive(Clone, Debug)]
-pub struct Referrer {
-    pub scope: Arc<Scope>,
+/// A row of an account that refers to a target.
+pub struct Referrer<'w> {
+    pub scope: &'w Scope,
     /// Text of the reference.
-    pub target: String,
+    pub target: &'w str,
     /// Text of the row's key.
-    pub row: String,
+    pub row: &'w str,
 }
 
-impl Entity for Referrer {
+impl Record for Referrer<'_> {
     const TABLE: &'static Table = &refs::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
-            refs::SCOPE => Cell::Scope(&self.scope),
-            refs::TARGET => Cell::from(&self.target),
-            refs::ROW => Cell::from(&self.row),
+            refs::SCOPE => Cell::Scope(self.scope),
+            refs::TARGET => self.target.into(),
+            refs::ROW => self.row.into(),
             other => return Err(no_column(Self::TABLE, other)),
         })
-    }
-
-    fn scope(&self) -> Option<&Arc<Scope>> {
-        Some(&self.scope)
-    }
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        let (target, key) = (row.a_text(refs::TARGET)?.to_owned(), row.a_text(refs::ROW)?.to_owned());
-        Ok(Referrer { scope: row.shared_scope(refs::SCOPE)?, target, row: key })
     }
 }
 
 /// A fact of an account.
-#[derive(Clone, Debug)]
-pub struct FactRecord {
-    pub scope: Arc<Scope>,
-    pub fact: String,
+pub struct NewFact<'w> {
+    pub scope: &'w Scope,
+    pub fact: &'w str,
     /// The event that recorded it.
-    pub event_id: Arc<str>,
+    pub event_id: &'w str,
 }
 
-impl Entity for FactRecord {
+impl Record for NewFact<'_> {
     const TABLE: &'static Table = &facts::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
-            facts::SCOPE => Cell::Scope(&self.scope),
-            facts::FACT => Cell::from(&self.fact),
-            facts::EVENT_ID => Cell::from(&*self.event_id),
+            facts::SCOPE => Cell::Scope(self.scope),
+            facts::FACT => self.fact.into(),
+            facts::EVENT_ID => self.event_id.into(),
             other => return Err(no_column(Self::TABLE, other)),
         })
     }
+}
 
-    fn scope(&self) -> Option<&Arc<Scope>> {
-        Some(&self.scope)
-    }
+/// A fact, and the event that recorded it.
+pub struct Fact(pub String, pub String);
+
+impl View for Fact {
+    const TABLE: &'static Table = &facts::TABLE;
+    const COLUMNS: &'static [Column] = &[facts::FACT, facts::EVENT_ID];
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        let (fact, event_id) = (row.a_text(facts::FACT)?.to_owned(), row.a_text(facts::EVENT_ID)?.into());
-        Ok(FactRecord { scope: row.shared_scope(facts::SCOPE)?, fact, event_id })
+        Ok(Fact(row.a_text(facts::FACT)?.to_owned(), row.a_text(facts::EVENT_ID)?.to_owned()))
     }
 }
 
 /// The last reply to a caller.
-#[derive(Clone, Debug)]
-pub struct ReplyRecord {
-    pub scope: Arc<Scope>,
-    pub caller: String,
-    pub reply: Reply,
+pub struct NewReply<'w> {
+    pub scope: &'w Scope,
+    pub caller: &'w str,
+    pub reply: &'w Reply,
 }
 
-impl Entity for ReplyRecord {
+impl Record for NewReply<'_> {
     const TABLE: &'static Table = &replies::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
-            replies::SCOPE => Cell::Scope(&self.scope),
-            replies::CALLER => Cell::from(&self.caller),
-            replies::REPLY => to_json(&self.reply)?.into(),
+            replies::SCOPE => Cell::Scope(self.scope),
+            replies::CALLER => self.caller.into(),
+            replies::REPLY => to_json(self.reply)?.into(),
             other => return Err(no_column(Self::TABLE, other)),
         })
     }
+}
 
-    fn scope(&self) -> Option<&Arc<Scope>> {
-        Some(&self.scope)
-    }
+/// A caller, and the last reply to it.
+pub struct CallerReply(pub String, pub Reply);
+
+impl View for CallerReply {
+    const TABLE: &'static Table = &replies::TABLE;
+    const COLUMNS: &'static [Column] = &[replies::CALLER, replies::REPLY];
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        let (caller, reply) = (row.a_text(replies::CALLER)?.to_owned(), from_json(row.a_text(replies::REPLY)?)?);
-        Ok(ReplyRecord { scope: row.shared_scope(replies::SCOPE)?, caller, reply })
+        Ok(CallerReply(row.a_text(replies::CALLER)?.to_owned(), from_json(row.a_text(replies::REPLY)?)?))
     }
 }
 
-/// A claim or block.
-#[derive(Clone, Debug)]
-pub struct ClaimRecord {
+/// A claim or block to write.
+pub struct NewClaim<'w> {
     /// Full key.
-    pub key: Arc<str>,
-    pub claim: ClaimRow,
+    pub key: &'w str,
+    pub claim: &'w ClaimRow,
 }
 
-impl Entity for ClaimRecord {
+impl Record for NewClaim<'_> {
     const TABLE: &'static Table = &claims::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
-            claims::KEY => Cell::from(&*self.key),
+            claims::KEY => self.key.into(),
             claims::HOLDER => self.claim.holder.as_ref().into(),
             claims::UNTIL => self.claim.until.into(),
             claims::BLOCKED_UNTIL => self.claim.blocked_until.into(),
             other => return Err(no_column(Self::TABLE, other)),
         })
     }
+}
+
+/// A claim or block with its full key.
+pub struct Claim(pub String, pub ClaimRow);
+
+impl View for Claim {
+    const TABLE: &'static Table = &claims::TABLE;
+    const COLUMNS: &'static [Column] = all(&claims::TABLE);
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let claim = ClaimRow {
@@ -352,25 +360,99 @@ impl Entity for ClaimRecord {
             until: row.int(claims::UNTIL)?,
             blocked_until: row.int(claims::BLOCKED_UNTIL)?,
         };
-        Ok(ClaimRecord { key: row.a_text(claims::KEY)?.into(), claim })
+        Ok(Claim(row.a_text(claims::KEY)?.to_owned(), claim))
     }
 }
 
-/// A received event.
-#[derive(Clone, Debug)]
-pub struct EventRecord {
+/// An event to insert.
+pub struct NewEvent<'w> {
+    /// Its number; 0 for the next one.
     pub seq: u64,
-    /// Mode of the event's partition.
-    pub livemode: bool,
-    /// The event as it was received.
-    pub event: Arc<Event>,
-    pub raw: Arc<Vec<u8>>,
+    pub new: &'w NewInbox,
     pub progress: EventProgress,
     pub erased: bool,
 }
 
+impl<'w> NewEvent<'w> {
+    /// Returns the row of a received event.
+    pub fn of(new: &'w NewInbox) -> NewEvent<'w> {
+        let none = EventProgress {
+            account: new.event.account.clone(),
+            state: InboxState::Done,
+            failures: 0,
+            error: None,
+            outcome: None,
+            runs: 0,
+            run: None,
+        };
+        NewEvent { seq: 0, new, progress: none.after(&new.progress).0, erased: false }
+    }
+}
+
+impl Record for NewEvent<'_> {
+    const TABLE: &'static Table = &events::TABLE;
+
+    fn cell(&self, column: Column) -> Stored<Cell<'_>> {
+        let event = &self.new.event;
+        Ok(match column {
+            events::SEQ => self.seq.into(),
+            events::PARTITION => Cell::Partition(&event.business, self.new.livemode),
+            events::SOURCE => Cell::from(&event.source),
+            events::ID => Cell::from(&event.id),
+            events::KIND => Cell::from(&event.kind),
+            events::RECEIVED_AT => event.received_at.into(),
+            events::ENVELOPE => to_json(&Envelope::of(event))?.into(),
+            events::PAYLOAD_KIND => payload_columns(&event.payload)?.0.into(),
+            events::ERASED => self.erased.into(),
+            events::PAYLOAD => Cell::Bytes(payload_columns(&event.payload)?.1),
+            events::RAW => match &*payload_columns(&event.payload)?.1 == self.new.raw.as_slice() {
+                true => Cell::Null,
+                false => Cell::Bytes(Cow::Borrowed(&self.new.raw)),
+            },
+            other => self.progress.cell(other)?,
+        })
+    }
+}
+
+impl View for InboxRow {
+    const TABLE: &'static Table = &events::TABLE;
+    const COLUMNS: &'static [Column] = all(&events::TABLE);
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        let envelope: Envelope<'_> = from_json(row.a_text(events::ENVELOPE)?)?;
+        let payload = row.bytes(events::PAYLOAD)?.unwrap_or_default();
+        let raw = row.bytes(events::RAW)?.unwrap_or(payload).to_vec();
+        let partition = row.partition(events::PARTITION)?;
+        let EventProgress { account, state, failures, error, outcome, run, .. } = EventProgress::read(row)?;
+        Ok(InboxRow {
+            seq: row.a_number(events::SEQ)?,
+            event: Event {
+                id: row.a_text(events::ID)?.to_owned(),
+                source: row.a_text(events::SOURCE)?.to_owned(),
+                kind: row.a_text(events::KIND)?.to_owned(),
+                business: partition.business,
+                account,
+                livemode: envelope.livemode,
+                received_at: row.a_number(events::RECEIVED_AT)?,
+                attempt: envelope.attempt,
+                actor: envelope.actor.into_owned(),
+                reply_to: envelope.reply_to.map(Cow::into_owned),
+                payment: envelope.payment.map(Cow::into_owned),
+                payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.to_vec())?,
+            },
+            livemode: partition.livemode,
+            raw,
+            state,
+            failures,
+            error,
+            outcome,
+            provenance: run.and_then(|run| run.provenance),
+            erased: row.truth(events::ERASED)?,
+        })
+    }
+}
+
 /// The changing part of an event.
-#[derive(Clone, Debug)]
 pub struct EventProgress {
     pub account: Option<Account>,
     pub state: InboxState,
@@ -380,25 +462,61 @@ pub struct EventProgress {
     /// Number of runs.
     pub runs: u32,
     /// The last run.
-    pub run: Option<Arc<Run>>,
+    pub run: Option<Run>,
 }
 
 impl EventProgress {
-    /// Returns the progress after a change, and the run that is not the last one any more.
-    pub fn after(&self, progress: &InboxProgress) -> (EventProgress, Option<RunRecordOf>) {
+    /// Returns the progress after a change, and the number and the content of the run that is not the last one any more.
+    pub fn after(self, progress: &InboxProgress) -> (EventProgress, Option<(u32, Run)>) {
         let InboxProgress { account, state, failures, error, outcome, run, .. } = progress;
-        let earlier = run.as_ref().and(self.run.clone()).map(|run| (self.runs, run));
+        let (run, earlier) = match (run, self.run) {
+            (Some(run), earlier) => (Some(run.clone()), earlier.map(|earlier| (self.runs, earlier))),
+            (None, run) => (run, None),
+        };
         let next = EventProgress {
-            account: account.as_ref().or(self.account.as_ref()).cloned(),
+            account: account.clone().or(self.account),
             state: state.clone(),
             failures: *failures,
             error: error.clone(),
             outcome: outcome.clone(),
-            runs: self.runs + u32::from(run.is_some()),
-            run: run.clone().map(Arc::new).or_else(|| self.run.clone()),
+            runs: self.runs + u32::from(progress.run.is_some()),
+            run,
         };
         (next, earlier)
     }
+}
+
+impl View for EventProgress {
+    const TABLE: &'static Table = &events::TABLE;
+    const COLUMNS: &'static [Column] = <Self as Patch>::COLUMNS;
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        let (state, at) = (row.a_number(events::STATE)?, row.a_number(events::AT)?);
+        Ok(EventProgress {
+            account: row.account(events::ACCOUNT)?,
+            state: state_of(state, at, row.int(events::WAITS_SINCE)?)?,
+            failures: row.a_number(events::FAILURES)?,
+            error: row.own_text(events::ERROR)?,
+            outcome: row.json(events::OUTCOME)?,
+            runs: row.a_number(events::RUNS)?,
+            run: row.json::<RunJson<'_>>(events::RUN)?.map(RunJson::into_run),
+        })
+    }
+}
+
+impl Patch for EventProgress {
+    const TABLE: &'static Table = &events::TABLE;
+    const COLUMNS: &'static [Column] = &[
+        events::ACCOUNT,
+        events::STATE,
+        events::AT,
+        events::WAITS_SINCE,
+        events::FAILURES,
+        events::ERROR,
+        events::OUTCOME,
+        events::RUNS,
+        events::RUN,
+    ];
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         let (state, at, waits_since) = state_columns(&self.state);
@@ -417,223 +535,54 @@ impl EventProgress {
     }
 }
 
-/// Number of a run, and the run.
-pub type RunRecordOf = (u32, Arc<Run>);
+/// The state of an event.
+pub struct EventState(pub InboxState);
 
-/// The columns of an event's progress.
-const PROGRESS: &[Column] = &[
-    events::ACCOUNT,
-    events::STATE,
-    events::AT,
-    events::WAITS_SINCE,
-    events::FAILURES,
-    events::ERROR,
-    events::OUTCOME,
-    events::RUNS,
-    events::RUN,
-];
-
-impl View for EventProgress {
-    type Of = EventRecord;
-    const COLUMNS: &'static [Column] = PROGRESS;
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        let state = state_of(
-            row.a_number(events::STATE)?,
-            row.a_number(events::AT)?,
-            row.int(events::WAITS_SINCE)?,
-        )?;
-        let run: Option<RunJson<'_>> = row.json(events::RUN)?;
-        Ok(EventProgress {
-            account: row.account(events::ACCOUNT)?,
-            state,
-            failures: row.a_number(events::FAILURES)?,
-            error: row.own_text(events::ERROR)?,
-            outcome: row.json(events::OUTCOME)?,
-            runs: row.a_number(events::RUNS)?,
-            run: run.map(|run| Arc::new(run.into_run())),
-        })
-    }
-
-    fn of(row: &Arc<EventRecord>) -> Self {
-        row.progress.clone()
-    }
-}
-
-impl Patch for EventProgress {
-    type Of = EventRecord;
-    const COLUMNS: &'static [Column] = PROGRESS;
-
-    fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        EventProgress::cell(self, column)
-    }
-
-    fn apply(&self, row: &mut EventRecord) {
-        row.progress = self.clone();
-    }
-}
-
-impl EventRecord {
-    /// Returns the row of a new event.
-    pub fn of(new: &NewInbox) -> EventRecord {
-        let NewInbox { event, livemode, raw, progress } = new;
-        let none = EventProgress {
-            account: event.account.clone(),
-            state: InboxState::Done,
-            failures: 0,
-            error: None,
-            outcome: None,
-            runs: 0,
-            run: None,
-        };
-        EventRecord {
-            seq: 0,
-            livemode: *livemode,
-            event: event.clone(),
-            raw: raw.clone(),
-            progress: none.after(progress).0,
-            erased: false,
-        }
-    }
-
-    /// Returns the row with its payload and its received bytes.
-    pub fn into_row(self) -> InboxRow {
-        let EventProgress { account, state, failures, error, outcome, run, .. } = self.progress;
-        InboxRow {
-            seq: self.seq,
-            event: Event { account, ..Arc::unwrap_or_clone(self.event) },
-            livemode: self.livemode,
-            raw: Arc::unwrap_or_clone(self.raw),
-            state,
-            failures,
-            error,
-            outcome,
-            provenance: run.and_then(|run| run.provenance.clone()),
-            erased: self.erased,
-        }
-    }
-
-    /// Returns what an erasure of the account leaves of the event.
-    pub fn erased(&self) -> ErasedEvent {
-        let mut payload = self.event.payload.clone();
-        erase::payload(&mut payload);
-        let mut progress = self.progress.clone();
-        erase::error(&mut progress.error);
-        erase::outcome(&mut progress.outcome);
-        progress.run = progress.run.map(|run| Arc::new(erased_run(&run)));
-        ErasedEvent { payload, progress }
-    }
-}
-
-/// Returns what an erasure leaves of a run.
-pub fn erased_run(run: &Run) -> Run {
-    let mut run = run.clone();
-    erase::run(&mut run);
-    run
-}
-
-impl Entity for EventRecord {
+impl View for EventState {
     const TABLE: &'static Table = &events::TABLE;
-
-    fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        let event = &self.event;
-        Ok(match column {
-            events::SEQ => self.seq.into(),
-            events::PARTITION => Cell::Partition(&self.event.business, self.livemode),
-            events::SOURCE => Cell::from(&event.source),
-            events::ID => Cell::from(&event.id),
-            events::KIND => Cell::from(&event.kind),
-            events::RECEIVED_AT => event.received_at.into(),
-            events::ENVELOPE => to_json(&Envelope::of(event))?.into(),
-            events::PAYLOAD_KIND => payload_columns(&event.payload)?.0.into(),
-            events::ERASED => self.erased.into(),
-            events::PAYLOAD => Cell::Bytes(payload_columns(&event.payload)?.1),
-            events::RAW => match &*payload_columns(&event.payload)?.1 == self.raw.as_slice() {
-                true => Cell::Null,
-                false => Cell::Bytes(Cow::Borrowed(&self.raw)),
-            },
-            other => self.progress.cell(other)?,
-        })
-    }
+    const COLUMNS: &'static [Column] = &[events::STATE, events::AT, events::WAITS_SINCE];
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        let envelope: Envelope<'_> = from_json(row.a_text(events::ENVELOPE)?)?;
-        let payload = row.bytes(events::PAYLOAD)?.unwrap_or_default();
-        let raw = row.bytes(events::RAW)?.unwrap_or(payload).to_vec();
-        let partition = row.partition(events::PARTITION)?;
-        let progress = EventProgress::read(row)?;
-        let event = Event {
-            id: row.a_text(events::ID)?.to_owned(),
-            source: row.a_text(events::SOURCE)?.to_owned(),
-            kind: row.a_text(events::KIND)?.to_owned(),
-            business: partition.business,
-            account: progress.account.clone(),
-            livemode: envelope.livemode,
-            received_at: row.a_number(events::RECEIVED_AT)?,
-            attempt: envelope.attempt,
-            actor: envelope.actor.into_owned(),
-            reply_to: envelope.reply_to.map(Cow::into_owned),
-            payment: envelope.payment.map(Cow::into_owned),
-            payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.to_vec())?,
-        };
-        Ok(EventRecord {
-            seq: row.a_number(events::SEQ)?,
-            livemode: partition.livemode,
-            event: Arc::new(event),
-            raw: Arc::new(raw),
-            progress,
-            erased: row.truth(events::ERASED)?,
-        })
-    }
-
-    fn set_number(&mut self, number: u64) {
-        self.seq = number;
+        let (state, at) = (row.a_number(events::STATE)?, row.a_number(events::AT)?);
+        Ok(EventState(state_of(state, at, row.int(events::WAITS_SINCE)?)?))
     }
 }
 
-/// The number of an event.
-pub struct EventNumber(pub u64);
-
-impl View for EventNumber {
-    type Of = EventRecord;
-    const COLUMNS: &'static [Column] = &[events::SEQ];
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(EventNumber(row.a_number(events::SEQ)?))
-    }
-
-    fn of(row: &Arc<EventRecord>) -> Self {
-        EventNumber(row.seq)
-    }
-}
-
-/// The time of a waiting event.
-pub struct EventTime(pub Timestamp);
-
-impl View for EventTime {
-    type Of = EventRecord;
-    const COLUMNS: &'static [Column] = &[events::AT];
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(EventTime(row.a_number(events::AT)?))
-    }
-
-    fn of(row: &Arc<EventRecord>) -> Self {
-        EventTime(state_columns(&row.progress.state).1)
-    }
-}
-
-/// What an erasure leaves of an event.
-#[derive(Clone)]
-pub struct ErasedEvent {
+/// An event with what an erasure of its account takes from it.
+pub struct ErasableEvent {
+    pub seq: u64,
     payload: Payload,
     progress: EventProgress,
 }
 
-impl Patch for ErasedEvent {
-    type Of = EventRecord;
+impl View for ErasableEvent {
+    const TABLE: &'static Table = &events::TABLE;
+    const COLUMNS: &'static [Column] = all(&events::TABLE);
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        let payload = row.bytes(events::PAYLOAD)?.unwrap_or_default();
+        Ok(ErasableEvent {
+            seq: row.a_number(events::SEQ)?,
+            payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.to_vec())?,
+            progress: EventProgress::read(row)?,
+        })
+    }
+}
+
+impl ErasableEvent {
+    /// Erases it.
+    pub fn erase(&mut self) {
+        erase::payload(&mut self.payload);
+        erase::error(&mut self.progress.error);
+        erase::outcome(&mut self.progress.outcome);
+        self.progress.run.iter_mut().for_each(erase::run);
+    }
+}
+
+impl Patch for ErasableEvent {
+    const TABLE: &'static Table = &events::TABLE;
     const COLUMNS: &'static [Column] =
-        &[events::PAYLOAD, events::RAW, events::ERROR, events::OUTCOME, events::RUN, events::ERASED];
+        &[events::ERROR, events::OUTCOME, events::RUN, events::ERASED, events::PAYLOAD, events::RAW];
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
@@ -641,26 +590,20 @@ impl Patch for ErasedEvent {
             // Null would mean that the raw bytes equal the payload.
             events::RAW => Cell::Bytes(Cow::Borrowed(&[])),
             events::ERASED => true.into(),
-            other => self.progress.cell(other)?,
+            other => Patch::cell(&self.progress, other)?,
         })
-    }
-
-    fn apply(&self, row: &mut EventRecord) {
-        Arc::make_mut(&mut row.event).payload = self.payload.clone();
-        (row.raw, row.progress, row.erased) = (Arc::default(), self.progress.clone(), true);
     }
 }
 
 /// A run of an event before its last one.
-#[derive(Clone, Debug)]
-pub struct RunRecord {
+pub struct EarlierRun {
     pub seq: u64,
     /// Number of the run, from 1.
     pub n: u32,
-    pub run: Arc<Run>,
+    pub run: Run,
 }
 
-impl Entity for RunRecord {
+impl Record for EarlierRun {
     const TABLE: &'static Table = &runs::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
@@ -668,49 +611,57 @@ impl Entity for RunRecord {
             runs::SEQ => self.seq.into(),
             runs::N => self.n.into(),
             runs::RUN => to_json(&RunJson::of(&self.run))?.into(),
-            other => return Err(no_column(Self::TABLE, other)),
+            other => return Err(no_column(&runs::TABLE, other)),
         })
     }
+}
+
+impl View for EarlierRun {
+    const TABLE: &'static Table = &runs::TABLE;
+    const COLUMNS: &'static [Column] = all(&runs::TABLE);
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let run: RunJson<'_> = from_json(row.a_text(runs::RUN)?)?;
-        Ok(RunRecord { seq: row.a_number(runs::SEQ)?, n: row.a_number(runs::N)?, run: Arc::new(run.into_run()) })
+        Ok(EarlierRun { seq: row.a_number(runs::SEQ)?, n: row.a_number(runs::N)?, run: run.into_run() })
     }
 }
 
 /// A full key that an event waits for.
-#[derive(Clone, Debug)]
-pub struct Wait {
-    pub key: String,
+pub struct Wait<'w> {
+    pub key: &'w str,
     pub seq: u64,
 }
 
-impl Entity for Wait {
+impl Record for Wait<'_> {
     const TABLE: &'static Table = &waits::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(match column {
-            waits::KEY => Cell::from(&self.key),
+            waits::KEY => self.key.into(),
             waits::SEQ => self.seq.into(),
             other => return Err(no_column(Self::TABLE, other)),
         })
     }
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(Wait { key: row.a_text(waits::KEY)?.to_owned(), seq: row.a_number(waits::SEQ)? })
-    }
 }
 
-impl Entity for EffectRow {
+/// An effect to insert.
+pub struct NewEffect<'w> {
+    /// Its number; 0 for the next one.
+    pub seq: u64,
+    pub scope: &'w Scope,
+    pub row: &'w EffectRow,
+}
+
+impl Record for NewEffect<'_> {
     const TABLE: &'static Table = &effects::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        let effect = &self.effect;
+        let (row, effect) = (self.row, &self.row.effect);
         let delays = |retry: &RetryPolicy| to_json(&retry.delays_ms);
         Ok(match column {
             effects::SEQ => self.seq.into(),
             effects::PARTITION => Cell::Partition(&self.scope.business, self.scope.livemode),
-            effects::SCOPE => Cell::Scope(&self.scope),
+            effects::SCOPE => Cell::Scope(self.scope),
             effects::KEY => Cell::from(&effect.key),
             effects::GENERATION => effect.generation.into(),
             effects::KIND => Cell::from(&effect.kind),
@@ -720,25 +671,22 @@ impl Entity for EffectRow {
             effects::NOT_BEFORE => effect.not_before.into(),
             effects::DEADLINE => effect.deadline.into(),
             effects::RETRY => effect.retry.as_ref().map(delays).transpose()?.into(),
-            effects::STATE => state_number(self.state).into(),
-            effects::ATTEMPTS => self.attempts.into(),
-            effects::DUE_AT => self.due_at.into(),
-            effects::CREATED_AT => self.created_at.into(),
-            effects::CAUSED_BY => Cell::from(&self.caused_by),
-            effects::LEASE_UNTIL => self.lease.until.into(),
-            effects::FENCE => self.lease.number.into(),
-            effects::TOKEN => self.lease.token.as_ref().into(),
-            effects::LEASE_OWNER => self.lease.owner.as_ref().into(),
-            effects::ERASED => self.erased.into(),
+            effects::CREATED_AT => row.created_at.into(),
+            effects::CAUSED_BY => Cell::from(&row.caused_by),
+            effects::ERASED => row.erased.into(),
             effects::PAYLOAD => Cell::from(&effect.payload),
             effects::CONTEXT => Cell::from(&effect.context),
-            other => return Err(no_column(Self::TABLE, other)),
+            other => progress_cell(other, row.state, row.attempts, row.due_at, &row.lease)?,
         })
     }
+}
+
+impl View for EffectRow {
+    const TABLE: &'static Table = &effects::TABLE;
+    const COLUMNS: &'static [Column] = all(&effects::TABLE);
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let retry: Option<Vec<u32>> = row.json(effects::RETRY)?;
-        let EffectProgress { state, attempts, due_at, lease } = EffectProgress::read(row)?;
         Ok(EffectRow {
             seq: row.a_number(effects::SEQ)?,
             scope: row.scope(effects::SCOPE)?,
@@ -755,77 +703,63 @@ impl Entity for EffectRow {
                 deadline: row.int(effects::DEADLINE)?,
                 retry: retry.map(|delays_ms| RetryPolicy { delays_ms }),
             },
-            state,
-            attempts,
-            due_at,
-            created_at: row.a_number(effects::CREATED_AT)?,
-            caused_by: row.a_text(effects::CAUSED_BY)?.to_owned(),
-            lease,
-            erased: row.truth(effects::ERASED)?,
-        })
-    }
-
-    fn set_number(&mut self, number: u64) {
-        self.seq = number;
-    }
-}
-
-/// The changing part of an effect.
-#[derive(Clone, Debug)]
-pub struct EffectProgress {
-    pub state: EffectState,
-    pub attempts: u32,
-    pub due_at: Timestamp,
-    pub lease: Lease,
-}
-
-/// The columns of an effect's progress.
-const EFFECT_PROGRESS: &[Column] = &[
-    effects::STATE,
-    effects::ATTEMPTS,
-    effects::DUE_AT,
-    effects::LEASE_UNTIL,
-    effects::FENCE,
-    effects::TOKEN,
-    effects::LEASE_OWNER,
-];
-
-impl EffectProgress {
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(EffectProgress {
             state: effect_state(row.a_number(effects::STATE)?)?,
             attempts: row.a_number(effects::ATTEMPTS)?,
             due_at: row.a_number(effects::DUE_AT)?,
+            created_at: row.a_number(effects::CREATED_AT)?,
+            caused_by: row.a_text(effects::CAUSED_BY)?.to_owned(),
             lease: Lease {
                 number: row.a_number(effects::FENCE)?,
                 until: row.int(effects::LEASE_UNTIL)?,
                 token: row.own_text(effects::TOKEN)?,
                 owner: row.own_text(effects::LEASE_OWNER)?,
             },
+            erased: row.truth(effects::ERASED)?,
         })
     }
 }
 
-impl Patch for EffectProgress {
-    type Of = EffectRow;
-    const COLUMNS: &'static [Column] = EFFECT_PROGRESS;
+/// The changing part of an effect.
+pub struct EffectProgress<'w> {
+    pub state: EffectState,
+    pub attempts: u32,
+    pub due_at: Timestamp,
+    pub lease: &'w Lease,
+}
+
+fn progress_cell(
+    column: Column,
+    state: EffectState,
+    attempts: u32,
+    due_at: Timestamp,
+    lease: &Lease,
+) -> Stored<Cell<'_>> {
+    Ok(match column {
+        effects::STATE => state_number(state).into(),
+        effects::ATTEMPTS => attempts.into(),
+        effects::DUE_AT => due_at.into(),
+        effects::LEASE_UNTIL => lease.until.into(),
+        effects::FENCE => lease.number.into(),
+        effects::TOKEN => lease.token.as_ref().into(),
+        effects::LEASE_OWNER => lease.owner.as_ref().into(),
+        other => return Err(no_column(&effects::TABLE, other)),
+    })
+}
+
+impl Patch for EffectProgress<'_> {
+    const TABLE: &'static Table = &effects::TABLE;
+    const COLUMNS: &'static [Column] = &[
+        effects::STATE,
+        effects::ATTEMPTS,
+        effects::DUE_AT,
+        effects::LEASE_UNTIL,
+        effects::FENCE,
+        effects::TOKEN,
+        effects::LEASE_OWNER,
+    ];
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        Ok(match column {
-            effects::STATE => state_number(self.state).into(),
-            effects::ATTEMPTS => self.attempts.into(),
-            effects::DUE_AT => self.due_at.into(),
-            effects::LEASE_UNTIL => self.lease.until.into(),
-            effects::FENCE => self.lease.number.into(),
-            effects::TOKEN => self.lease.token.as_ref().into(),
-            effects::LEASE_OWNER => self.lease.owner.as_ref().into(),
-            other => return Err(no_column(&effects::TABLE, other)),
-        })
-    }
-
-    fn apply(&self, row: &mut EffectRow) {
-        (row.state, row.attempts, row.due_at, row.lease) =
-            (self.state, self.attempts, self.due_at, self.lease.clone());
+        progress_cell(column, self.state, self.attempts, self.due_at, self.lease)
     }
 }
 
@@ -839,7 +773,7 @@ pub struct EffectStand {
 }
 
 impl View for EffectStand {
-    type Of = EffectRow;
+    const TABLE: &'static Table = &effects::TABLE;
     const COLUMNS: &'static [Column] = &[effects::SEQ, effects::GENERATION, effects::STATE, effects::FENCE];
 
     fn read(row: &impl Answer) -> Stored<Self> {
@@ -850,19 +784,9 @@ impl View for EffectStand {
             lease: row.a_number(effects::FENCE)?,
         })
     }
-
-    fn of(row: &Arc<EffectRow>) -> Self {
-        EffectStand {
-            seq: row.seq,
-            generation: row.effect.generation,
-            state: row.state,
-            lease: row.lease.number,
-        }
-    }
 }
 
 /// What decides whether a due effect may begin now, and in which turn.
-#[derive(Clone, Debug)]
 pub struct DueEffect {
     pub seq: u64,
     pub scope: Scope,
@@ -871,20 +795,8 @@ pub struct DueEffect {
     pub due_at: Timestamp,
 }
 
-impl From<&EffectRow> for DueEffect {
-    fn from(row: &EffectRow) -> Self {
-        DueEffect {
-            seq: row.seq,
-            scope: row.scope.clone(),
-            kind: row.effect.kind.clone(),
-            deadline: row.effect.deadline,
-            due_at: row.due_at,
-        }
-    }
-}
-
 impl View for DueEffect {
-    type Of = EffectRow;
+    const TABLE: &'static Table = &effects::TABLE;
     const COLUMNS: &'static [Column] =
         &[effects::SEQ, effects::SCOPE, effects::KIND, effects::DEADLINE, effects::DUE_AT];
 
@@ -897,57 +809,35 @@ impl View for DueEffect {
             due_at: row.a_number(effects::DUE_AT)?,
         })
     }
-
-    fn of(row: &Arc<EffectRow>) -> Self {
-        (&**row).into()
-    }
 }
 
-/// The number of an effect.
-pub struct EffectNumber(pub u64);
-
-impl View for EffectNumber {
-    type Of = EffectRow;
-    const COLUMNS: &'static [Column] = &[effects::SEQ];
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(EffectNumber(row.a_number(effects::SEQ)?))
+impl Due for DueEffect {
+    fn scope(&self) -> &Scope {
+        &self.scope
     }
 
-    fn of(row: &Arc<EffectRow>) -> Self {
-        EffectNumber(row.seq)
-    }
-}
-
-/// The time at which an effect becomes due.
-pub struct DueTime(pub Timestamp);
-
-impl View for DueTime {
-    type Of = EffectRow;
-    const COLUMNS: &'static [Column] = &[effects::DUE_AT];
-
-    fn read(row: &impl Answer) -> Stored<Self> {
-        Ok(DueTime(row.a_number(effects::DUE_AT)?))
+    fn kind(&self) -> &str {
+        &self.kind
     }
 
-    fn of(row: &Arc<EffectRow>) -> Self {
-        DueTime(row.due_at)
+    fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
     }
 }
 
 /// Erases payload and context of an effect.
-#[derive(Clone)]
 pub struct ErasedEffect;
 
 impl Patch for ErasedEffect {
-    type Of = EffectRow;
+    const TABLE: &'static Table = &effects::TABLE;
     const COLUMNS: &'static [Column] = &[effects::ERASED, effects::PAYLOAD, effects::CONTEXT];
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
         Ok(if column == effects::ERASED { true.into() } else { erase::NO_JSON.into() })
     }
+}
 
-    fn apply(&self, row: &mut EffectRow) {
-        (row.effect.payload, row.effect.context, row.erased) = (erase::NO_JSON.into(), erase::NO_JSON.into(), true);
-    }
+/// The key of a row, which must be one.
+pub fn key_of(text: &str) -> Stored<RowKey> {
+    row_key(text).ok_or_else(|| damaged(text))
 }

@@ -1,6 +1,5 @@
 //! The host's own rows: inbox, outbox and claims. The rows of the extension are defined in `extension-contract`.
 
-use crate::records::DueEffect;
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 use std::collections::BTreeMap;
@@ -220,30 +219,60 @@ impl<'a> DueQuery<'a> {
     }
 
     /// Returns true for a due effect that is left out since its provider has no room.
-    pub fn passes_over(&self, effect: &DueEffect) -> bool {
-        self.busy.contains(&effect.kind) && needs_call(&effect.kind, effect.deadline, self.now)
+    pub fn passes_over(&self, effect: &impl Due) -> bool {
+        self.busy.iter().any(|kind| kind == effect.kind()) && effect.needs_call(self.now)
     }
 
     /// Returns the wanted ones of due effects, which come in order of time.
-    pub fn in_order(&self, due: Vec<DueEffect>) -> Vec<DueEffect> {
-        let mut turns: Vec<(usize, DueEffect)> = Vec::with_capacity(due.len());
+    pub fn in_order<D: Due>(&self, due: impl IntoIterator<Item = D>) -> Vec<D> {
+        let Some(most) = self.turns else { return due.into_iter().take(self.limit).collect() };
         let mut counts: BTreeMap<(Scope, String), usize> = BTreeMap::new();
+        let mut turns: Vec<(usize, D)> = Vec::new();
         for effect in due.into_iter().take(TURNS_SEARCHED_MAX) {
-            let mut turn = 0;
-            if let Some(most) = self.turns
-                && needs_call(&effect.kind, effect.deadline, self.now)
-            {
-                let count = counts.entry((effect.scope.clone(), effect.kind.clone())).or_default();
-                *count += 1;
-                turn = *count;
-                if turn > most {
-                    continue;
+            let turn = match effect.needs_call(self.now) {
+                false => 0,
+                true => {
+                    let count = counts.entry((effect.scope().clone(), effect.kind().to_owned())).or_default();
+                    *count += 1;
+                    *count
                 }
+            };
+            if turn <= most {
+                turns.push((turn, effect));
             }
-            turns.push((turn, effect));
         }
         turns.sort_by_key(|(turn, _)| *turn);
         turns.into_iter().map(|(_, effect)| effect).take(self.limit).collect()
+    }
+}
+
+/// What decides about the turn of a due effect.
+pub trait Due {
+    /// The scope that requested it.
+    fn scope(&self) -> &Scope;
+    /// Its kind.
+    fn kind(&self) -> &str;
+    /// The time after which it is not carried out any more.
+    fn deadline(&self) -> Option<Timestamp>;
+
+    /// Returns true for an effect that needs a provider at `now`: the host itself carries out neither the kind, nor the end of
+    /// an effect whose deadline has passed.
+    fn needs_call(&self, now: Timestamp) -> bool {
+        !OF_HOST.contains(&self.kind()) && self.deadline().is_none_or(|deadline| deadline > now)
+    }
+}
+
+impl Due for &EffectRow {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn kind(&self) -> &str {
+        &self.effect.kind
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        self.effect.deadline
     }
 }
 
@@ -288,15 +317,10 @@ pub struct EffectRow {
 }
 
 impl EffectRow {
-    /// Returns true for an effect that needs a provider at `now`: the host itself carries out neither the kind, nor the end of
-    /// an effect whose deadline has passed.
+    /// As [`Due::needs_call`].
     pub fn needs_call(&self, now: Timestamp) -> bool {
-        needs_call(&self.effect.kind, self.effect.deadline, now)
+        Due::needs_call(&self, now)
     }
-}
-
-fn needs_call(kind: &str, deadline: Option<Timestamp>, now: Timestamp) -> bool {
-    !OF_HOST.contains(&kind) && deadline.is_none_or(|deadline| deadline > now)
 }
 
 /// A claim on a name. A row without a holder is a block: it only prevents accounts from taking the name.

@@ -14,8 +14,6 @@ pub struct Table {
     pub columns: &'static [&'static str],
     /// Columns of its key.
     pub key: &'static [Column],
-    /// True if the rows are those of accounts: the first column of the key and of each index is the scope.
-    pub of_accounts: bool,
     /// Number of its last columns, whose texts are large and change only in an erasure.
     pub cold: usize,
     /// Name in SQLite of the table with these columns, which only grows at its end.
@@ -77,7 +75,6 @@ pub mod rows {
     pub static TABLE: Table = Table {
         name: "rows",
         columns: COLUMNS,
-        of_accounts: true,
         key: &[SCOPE, KEY],
         cold: 0,
         texts: "",
@@ -118,21 +115,21 @@ pub mod refs {
     use super::{Column, Table};
     columns! { scope SCOPE, target TARGET, row ROW }
     pub static TABLE: Table =
-        Table { name: "refs", columns: COLUMNS, of_accounts: true, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
+        Table { name: "refs", columns: COLUMNS, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The facts of an account.
 pub mod facts {
     use super::{Column, Table};
     columns! { scope SCOPE, fact FACT, event_id EVENT_ID }
-    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, of_accounts: true, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The last reply to each caller of an account.
 pub mod replies {
     use super::{Column, Table};
     columns! { scope SCOPE, caller CALLER, reply REPLY }
-    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, of_accounts: true, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
 }
 
 /// Claims and blocks, by full key.
@@ -140,7 +137,7 @@ pub mod claims {
     use super::{Column, Index, Only, Table};
     columns! { key KEY, holder HOLDER, until UNTIL, blocked_until BLOCKED_UNTIL }
     pub static TABLE: Table =
-        Table { name: "claims", columns: COLUMNS, of_accounts: false, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
+        Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
     pub static BY_HOLDER: Index = Index {
         at: 0,
         name: "claims_by_holder",
@@ -161,7 +158,6 @@ pub mod events {
     pub static TABLE: Table = Table {
         name: "events",
         columns: COLUMNS,
-        of_accounts: false,
         key: &[SEQ],
         cold: 2,
         texts: "event_texts",
@@ -203,14 +199,14 @@ pub mod events {
 pub mod runs {
     use super::{Column, Table};
     columns! { seq SEQ, n N, run RUN }
-    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, of_accounts: false, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The full keys that a parked or deferred event waits for.
 pub mod waits {
     use super::{Column, Index, Table};
     columns! { key KEY, seq SEQ }
-    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, of_accounts: false, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
+    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
     pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
 }
 
@@ -228,7 +224,6 @@ pub mod effects {
     pub static TABLE: Table = Table {
         name: "effects",
         columns: COLUMNS,
-        of_accounts: false,
         key: &[SEQ],
         cold: 2,
         texts: "effect_texts",

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) struct Shape {
     what: What,
     table: &'static str,
-    columns: usize,
+    columns: (usize, usize),
     index: Option<usize>,
     equal: usize,
     from: Option<Op>,
@@ -128,7 +128,7 @@ fn shape_of(what: What, table: &'static Table, columns: &'static [Column], query
     Shape {
         what,
         table: table.name,
-        columns: columns.as_ptr() as usize,
+        columns: (columns.as_ptr() as usize, columns.len()),
         index: query.index.map(|index| index.at),
         equal: query.equal.len(),
         from: from_op(query),

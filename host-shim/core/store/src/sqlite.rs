@@ -10,10 +10,11 @@ mod schema;
 mod scopes;
 
 use crate::backend::{AccountRow, Backend};
-use crate::cell::{Cell, Entity, Patch, View};
+use crate::cell::{Cell, Patch, Record, View};
 use crate::error::{StoreError, Stored};
 use crate::kept::Kept;
 use crate::query::{Flow, Query};
+use crate::schema::Table;
 use crate::scope::{Partition, Scope};
 use crate::sql::Texts;
 use crate::store::Reader;
@@ -306,8 +307,6 @@ fn limit(limit: usize) -> i64 {
 }
 
 impl Backend for Sqlite {
-    const IS_FAR: bool = true;
-
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()> {
         self.select(query, each)
     }
@@ -321,24 +320,24 @@ impl Backend for Sqlite {
         Ok(found)
     }
 
-    fn count<E: Entity>(&self, query: &Query<'_>) -> Stored<u64> {
-        self.number::<E>(query)
+    fn count(&self, table: &'static Table, query: &Query<'_>) -> Stored<u64> {
+        self.number(table, query)
     }
 
-    fn insert<E: Entity>(&mut self, row: E) -> Stored<Option<u64>> {
-        self.insert_row(&row)
+    fn insert<R: Record>(&mut self, row: &R) -> Stored<Option<u64>> {
+        self.insert_row(row)
     }
 
-    fn put<E: Entity>(&mut self, row: E) -> Stored<()> {
-        self.put_row(&row)
+    fn put<R: Record>(&mut self, row: &R) -> Stored<()> {
+        self.put_row(row)
     }
 
     fn patch<P: Patch>(&mut self, key: &[Cell<'_>], patch: &P) -> Stored<()> {
         self.patch_row(key, patch)
     }
 
-    fn delete<E: Entity>(&mut self, key: &[Cell<'_>]) -> Stored<()> {
-        self.delete_row::<E>(key)
+    fn delete(&mut self, table: &'static Table, key: &[Cell<'_>]) -> Stored<()> {
+        self.delete_row(table, key)
     }
 
     fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {

@@ -6,18 +6,18 @@ use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
 use crate::error::{StoreError, Stored};
 use crate::query::Query;
+use crate::json::RowParts;
 use crate::records::{
-    ClaimRecord, EffectProgress, EffectStand, EventNumber, EventProgress, EventRecord, FactRecord, Referrer,
-    ReleasedPurchase, ReplyRecord, RowKeyOf, RowRecord, RunRecord, Wait, WrittenRow,
+    AwaitedKey, EarlierRun, EffectProgress, EffectStand, EventNumber, EventProgress, EventState, FactEvent, NewClaim,
+    NewEffect, NewEvent, NewFact, NewReply, NewRow, Referrer, ReleasedPurchase, RowText, Wait, WrittenRow, key_of,
 };
 use crate::refusal::{Lookup, UniqueField, check};
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, LeaseRequest};
-use crate::schema::{effects, events, rows, waits};
+use crate::schema::{claims, effects, events, refs, rows, waits};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
 use extension_contract::{Account, Reference, RowKey, Timestamp};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Look-ups in the scope of a change, if it has one.
 struct ScopeLookup<'k, B> {
@@ -33,12 +33,12 @@ impl<B: Backend> Lookup for ScopeLookup<'_, B> {
             UniqueField::PaymentIntent => &rows::BY_PAYMENT_INTENT,
         };
         let found = self.kept.first(Query { equal: &[scope.into(), value.into()], ..Query::of(index) })?;
-        Ok(found.and_then(|RowKeyOf(key)| crate::parse::row_key(&key)))
+        found.map(|RowText(key)| key_of(&key)).transpose()
     }
 
     fn fact(&self, fact: &str) -> Stored<bool> {
         let Some(scope) = self.scope else { return Ok(false) };
-        Ok(self.kept.one::<Arc<FactRecord>>(&[scope.into(), fact.into()])?.is_some())
+        Ok(self.kept.one::<FactEvent>(&[scope.into(), fact.into()])?.is_some())
     }
 
     fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
@@ -85,7 +85,7 @@ impl<B: Backend> Kept<B> {
     fn changed(&self, changes: &Changes) -> Stored<Option<Conflict>> {
         let expected = &changes.expected;
         if let (Some(state), Some(InboxChange::Move(change))) = (&expected.inbox, &changes.inbox)
-            && self.one::<EventProgress>(&[change.seq.into()])?.is_some_and(|found| found.state != *state)
+            && self.one(&[change.seq.into()])?.is_some_and(|EventState(found)| found != *state)
         {
             return Ok(Some(Conflict::Event));
         }
@@ -128,7 +128,7 @@ impl<B: Backend> Kept<B> {
         let mut seq = None;
         // This is the first write, so that a conflict has nothing to undo.
         if let Some(InboxChange::New(new)) = &changes.inbox {
-            seq = self.backend.insert(EventRecord::of(new))?;
+            seq = self.backend.insert(&NewEvent::of(new))?;
             let Some(seq) = seq else { return Ok(Applied::Conflict(Conflict::Event)) };
             if is_parked(&new.progress.state) {
                 let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
@@ -137,7 +137,7 @@ impl<B: Backend> Kept<B> {
             self.put_waits(seq, &new.progress.state, &new.progress.waits_for)?;
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
-            self.write_account(&Arc::new(scope.clone()), changes)?;
+            self.write_account(scope, changes)?;
         }
         if let Some(InboxChange::Move(change)) = &changes.inbox {
             self.move_event(change)?;
@@ -148,7 +148,7 @@ impl<B: Backend> Kept<B> {
         Ok(Applied::Done { seq })
     }
 
-    fn write_account(&mut self, scope: &Arc<Scope>, changes: &Changes) -> Stored<()> {
+    fn write_account(&mut self, scope: &Scope, changes: &Changes) -> Stored<()> {
         let known = self.backend.account(scope)?;
         let before = known.unwrap_or_default();
         let newest = changes.rows.iter().map(|write| write.data_version).max();
@@ -171,17 +171,14 @@ impl<B: Backend> Kept<B> {
         for write in &changes.rows {
             self.put_row(scope, write, account.revision, [Some(changes.at); 2])?;
         }
-        let event_id: Arc<str> = changes.event_id.as_str().into();
         for fact in &changes.facts {
-            let record = FactRecord { scope: scope.clone(), fact: fact.clone(), event_id: event_id.clone() };
-            self.backend.put(record)?;
+            self.backend.put(&NewFact { scope, fact, event_id: &changes.event_id })?;
         }
         for (key, claim) in &changes.claims {
             self.put_claim(key, claim.as_ref())?;
         }
         if let Some((caller, reply)) = &changes.reply {
-            let record = ReplyRecord { scope: scope.clone(), caller: caller.clone(), reply: reply.clone() };
-            self.backend.put(record)?;
+            self.backend.put(&NewReply { scope, caller, reply })?;
         }
         changes.effects.iter().try_for_each(|change| self.change_effect(scope, change))
     }
@@ -190,73 +187,72 @@ impl<B: Backend> Kept<B> {
     /// stays.
     pub(super) fn put_row(
         &mut self,
-        scope: &Arc<Scope>,
+        scope: &Scope,
         write: &RowWrite,
         revision: u64,
         [created_at, updated_at]: [Option<Timestamp>; 2],
     ) -> Stored<()> {
         let key = write.key.to_string();
-        let before: Option<WrittenRow> = self.one(&[Cell::Scope(scope), Cell::from(&key)])?;
+        let before: Option<WrittenRow> = self.one(&[scope.into(), Cell::from(&key)])?;
         let created_at = before.as_ref().map_or(created_at, |before| before.created_at);
-        let names = before.as_ref().and_then(|before| before.names.clone());
-        let names = names.unwrap_or_else(|| (Arc::new(write.key.clone()), key.as_str().into()));
-        let record = RowRecord::of(scope, names, write, revision, [created_at, updated_at]);
-        let shown = record.as_ref().filter(|record| record.is_shown()).map_or(&[][..], |row| &row.references);
+        let parts = RowParts::of(write);
+        let shown = if parts.shown { &write.references[..] } else { &[] };
         let old = before.as_ref().map_or(&[][..], |before| &before.shown_references);
         if old != shown {
-            let (old, new) = (targets(old), targets(shown));
-            for target in old.difference(&new) {
-                self.backend.delete::<Referrer>(&[Cell::Scope(scope), target.into(), Cell::from(&key)])?;
+            let old = targets(old);
+            for target in old.difference(&parts.targets) {
+                self.backend.delete(&refs::TABLE, &[scope.into(), target.into(), Cell::from(&key)])?;
             }
-            for target in new.difference(&old) {
-                let record = Referrer { scope: scope.clone(), target: target.clone(), row: key.clone() };
-                self.backend.put(record)?;
+            for target in parts.targets.difference(&old) {
+                self.backend.put(&Referrer { scope, target, row: &key })?;
             }
         }
         if scope.account == Account::Platform {
             self.cache.forget_catalog(&scope.partition());
         }
-        match record {
-            Some(record) => self.backend.put(record),
-            None if before.is_some() => self.backend.delete::<RowRecord>(&[Cell::Scope(scope), Cell::from(&key)]),
+        match &write.row {
+            Some(row) => {
+                let key = &key;
+                self.backend.put(&NewRow { scope, key, write, row, parts, written: revision, created_at, updated_at })
+            }
+            None if before.is_some() => self.backend.delete(&rows::TABLE, &[scope.into(), Cell::from(&key)]),
             None => Ok(()),
         }
     }
 
     pub(super) fn put_claim(&mut self, key: &str, claim: Option<&ClaimRow>) -> Stored<()> {
         match claim {
-            Some(claim) => self.backend.put(ClaimRecord { key: key.into(), claim: claim.clone() })?,
-            None => self.backend.delete::<ClaimRecord>(&[key.into()])?,
+            Some(claim) => self.backend.put(&NewClaim { key, claim })?,
+            None => self.backend.delete(&claims::TABLE, &[key.into()])?,
         }
-        if B::IS_FAR {
-            self.cache.remember_claim(key, claim.cloned());
-        }
+        self.cache.remember_claim(key, claim.cloned());
         Ok(())
     }
 
     /// Writes the keys that a parked or deferred event waits for.
     pub(super) fn put_waits(&mut self, seq: u64, state: &InboxState, keys: &[String]) -> Stored<()> {
-        if !matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+        if !is_waiting(state) {
             return Ok(());
         }
-        keys.iter().try_for_each(|key| self.backend.put(Wait { key: key.clone(), seq }))
+        keys.iter().try_for_each(|key| self.backend.put(&Wait { key, seq }))
     }
 
     fn move_event(&mut self, InboxMove { seq, progress }: &InboxMove) -> Stored<()> {
         let missing = || StoreError::Misuse(format!("no inbox row {seq}"));
         let before: EventProgress = self.one(&[(*seq).into()])?.ok_or_else(missing)?;
+        let (was_parked, has_waited) = (is_parked(&before.state), is_waiting(&before.state));
         let (now, earlier) = before.after(progress);
         if let Some((n, run)) = earlier {
-            self.backend.put(RunRecord { seq: *seq, n, run })?;
+            self.backend.put(&EarlierRun { seq: *seq, n, run })?;
         }
         self.backend.patch(&[(*seq).into()], &now)?;
-        if is_parked(&before.state) != is_parked(&now.state) {
+        if was_parked != is_parked(&now.state) {
             self.cache.parked.borrow_mut().clear();
         }
-        if matches!(before.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
-            let waits: Vec<Arc<Wait>> = self.all(&Query { equal: &[(*seq).into()], ..Query::of(&waits::BY_SEQ) })?;
-            for wait in waits {
-                self.backend.delete::<Wait>(&[Cell::from(&wait.key), wait.seq.into()])?;
+        if has_waited {
+            let waits = self.all(&Query { equal: &[(*seq).into()], ..Query::of(&waits::BY_SEQ) })?;
+            for AwaitedKey(key) in waits {
+                self.backend.delete(&waits::TABLE, &[key.into(), (*seq).into()])?;
             }
         }
         self.put_waits(*seq, &now.state, &progress.waits_for)
@@ -271,13 +267,12 @@ impl<B: Backend> Kept<B> {
     fn change_effect(&mut self, scope: &Scope, change: &EffectChange) -> Stored<()> {
         match change {
             EffectChange::Insert(row) => {
-                self.backend.insert(EffectRow { seq: 0, scope: scope.clone(), ..(**row).clone() }).map(drop)
+                self.backend.insert(&NewEffect { seq: 0, scope, row }).map(drop)
             }
             EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let missing = || StoreError::Misuse(format!("no effect `{key}` of generation {generation}"));
                 let found = self.generation(scope, key, *generation)?.ok_or_else(missing)?;
-                let progress =
-                    EffectProgress { state: *state, attempts: *attempts, due_at: *due_at, lease: lease.clone() };
+                let progress = EffectProgress { state: *state, attempts: *attempts, due_at: *due_at, lease };
                 self.backend.patch(&[found.seq.into()], &progress)
             }
         }
@@ -299,12 +294,16 @@ impl<B: Backend> Kept<B> {
                 state: row.state,
                 attempts: row.attempts,
                 due_at: row.due_at,
-                lease: row.lease.clone(),
+                lease: &row.lease,
             };
             self.backend.patch(&[row.seq.into()], &progress).inspect_err(|_| self.is_broken = true)?;
         }
         Ok(leased)
     }
+}
+
+fn is_waiting(state: &InboxState) -> bool {
+    matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. })
 }
 
 fn is_parked(state: &InboxState) -> bool {

@@ -3,13 +3,13 @@
 use super::Kept;
 use crate::backend::Backend;
 use crate::cell::Cell;
+use crate::erase;
 use crate::error::Stored;
 use crate::json::DONE;
 use crate::query::{Op, Query};
-use crate::records::{EffectNumber, ErasedEffect, EventRecord, ReplyRecord, RunRecord, erased_run};
-use crate::schema::{effects, events};
+use crate::records::{CallerReply, EarlierRun, EffectNumber, ErasableEvent, ErasedEffect};
+use crate::schema::{effects, events, replies};
 use crate::scope::Scope;
-use std::sync::Arc;
 
 /// Number of events that are erased at once.
 const PAGE: usize = 256;
@@ -25,11 +25,12 @@ impl<B: Backend> Kept<B> {
             ([Cell::from(&scope.account), Cell::from(&partition)], [(events::STATE, Op::Ge, DONE.into()), is_whole]);
         while left > 0 {
             let limit = left.min(PAGE);
-            let page: Vec<Arc<EventRecord>> =
+            let page: Vec<ErasableEvent> =
                 self.all(&Query { equal: &equal, tests: &tests, limit, ..Query::of(&events::OF_ACCOUNT) })?;
-            page.iter().try_for_each(|event| self.erase_event(event))?;
-            left -= page.len();
-            if page.len() < limit {
+            let erased = page.len();
+            page.into_iter().try_for_each(|event| self.erase_event(event))?;
+            left -= erased;
+            if erased < limit {
                 break;
             }
         }
@@ -40,20 +41,22 @@ impl<B: Backend> Kept<B> {
         for EffectNumber(seq) in ended {
             self.backend.patch(&[seq.into()], &ErasedEffect)?;
         }
-        let replies: Vec<Arc<ReplyRecord>> =
+        let answered: Vec<CallerReply> =
             self.all(&Query { equal: &[scope.into()], limit: left, ..Query::default() })?;
-        left -= replies.len();
-        for reply in replies {
-            self.backend.delete::<ReplyRecord>(&[scope.into(), Cell::from(&reply.caller)])?;
+        left -= answered.len();
+        for CallerReply(caller, _) in answered {
+            self.backend.delete(&replies::TABLE, &[scope.into(), caller.into()])?;
         }
         Ok(left == 0)
     }
 
-    fn erase_event(&mut self, event: &EventRecord) -> Stored<()> {
-        self.backend.patch(&[event.seq.into()], &event.erased())?;
-        let runs: Vec<Arc<RunRecord>> = self.all(&Query { equal: &[event.seq.into()], ..Query::default() })?;
-        for run in runs {
-            self.backend.put(RunRecord { run: Arc::new(erased_run(&run.run)), ..*run })?;
+    fn erase_event(&mut self, mut event: ErasableEvent) -> Stored<()> {
+        event.erase();
+        self.backend.patch(&[event.seq.into()], &event)?;
+        let runs: Vec<EarlierRun> = self.all(&Query { equal: &[event.seq.into()], ..Query::default() })?;
+        for mut earlier in runs {
+            erase::run(&mut earlier.run);
+            self.backend.put(&earlier)?;
         }
         Ok(())
     }

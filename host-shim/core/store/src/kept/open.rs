@@ -4,16 +4,14 @@ use super::Kept;
 use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::error::Stored;
-use crate::json::damaged;
-use crate::parse::row_key;
 use crate::query::Query;
 use crate::reach::{Graph, catalog_keys, reach};
-use crate::records::{FactRecord, Referrer, RowRecord};
+use crate::records::{FactEvent, LinkedRow, ReferrerText, key_of};
 use crate::rows::OpenedRows;
 use crate::schema::rows;
 use crate::scope::Scope;
 use crate::store::Read;
-use extension_contract::{Reference, RowKey, StoredRow};
+use extension_contract::{Reference, RowKey};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -24,13 +22,13 @@ struct AccountGraph<'k, B> {
 }
 
 impl<B: Backend> Graph for AccountGraph<'_, B> {
-    type Row = Arc<RowRecord>;
+    type Row = LinkedRow;
 
-    fn row(&self, key: &RowKey) -> Stored<Option<Arc<RowRecord>>> {
+    fn row(&self, key: &RowKey) -> Stored<Option<LinkedRow>> {
         self.kept.one(&[Cell::Scope(self.scope), key.to_string().into()])
     }
 
-    fn references<'a>(&self, row: &'a Arc<RowRecord>) -> &'a [Reference] {
+    fn references<'a>(&self, row: &'a LinkedRow) -> &'a [Reference] {
         &row.references
     }
 
@@ -38,20 +36,8 @@ impl<B: Backend> Graph for AccountGraph<'_, B> {
         let target = Reference::Row(key.clone()).to_string();
         let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.into()));
         let equal = [Cell::Scope(self.scope), Cell::from(&target)];
-        let rows: Vec<Arc<Referrer>> = self.kept.all(&Query { equal: &equal, from, limit, ..Query::default() })?;
-        let key = |row: Arc<Referrer>| {
-            let key = row_key(&row.row).ok_or_else(|| damaged(&row.row))?;
-            Ok((row.row.clone(), key))
-        };
-        rows.into_iter().map(key).collect()
-    }
-}
-
-/// Returns the content of a row that may be shared.
-pub(super) fn stored(row: Arc<RowRecord>) -> StoredRow {
-    match Arc::try_unwrap(row) {
-        Ok(row) => row.stored,
-        Err(shared) => shared.stored.clone(),
+        let rows = self.kept.all(&Query { equal: &equal, from, limit, ..Query::default() })?;
+        rows.into_iter().map(|ReferrerText(text)| key_of(&text).map(|key| (text, key))).collect()
     }
 }
 
@@ -69,12 +55,12 @@ impl<B: Backend> Kept<B> {
             // A new account has no rows and no facts.
             let (mut live, is_known) = (Vec::new(), account.is_some());
             if is_known {
-                live = self.all::<Arc<RowRecord>>(&Query { equal: &[scope.into()], ..Query::of(&rows::LIVE_ROWS) })?;
+                live = self.all::<LinkedRow>(&Query { equal: &[scope.into()], ..Query::of(&rows::LIVE_ROWS) })?;
                 opened.facts = self.known(scope, facts)?;
             } else {
                 opened.facts = vec![false; facts.len()];
             }
-            let live = live.into_iter().map(|row| (row.key.clone(), row)).collect();
+            let live = live.into_iter().map(|row| (Arc::new(row.stored.row.key()), row)).collect();
             let rows = match is_known {
                 true => reach(&AccountGraph { kept: self, scope }, live, named)?,
                 false => live,
@@ -82,7 +68,7 @@ impl<B: Backend> Kept<B> {
             let references = rows.values().flat_map(|row| &row.references);
             let keys: Vec<_> = catalog_keys(named.iter().chain(references)).into_iter().cloned().collect();
             opened.catalog = self.catalog_read(&scope.partition(), &keys)?.into_iter().flatten().collect();
-            opened.rows = rows.into_values().map(stored).collect();
+            opened.rows = rows.into_values().map(|row| row.stored).collect();
             Ok(opened)
         })
     }
@@ -93,6 +79,6 @@ impl<B: Backend> Kept<B> {
             return Ok(Vec::new());
         }
         let keys: Vec<_> = facts.iter().map(|fact| vec![Cell::Scope(scope), fact.into()]).collect();
-        Ok(self.backend.get::<Arc<FactRecord>>(&keys)?.iter().map(Option::is_some).collect())
+        Ok(self.backend.get::<FactEvent>(&keys)?.iter().map(Option::is_some).collect())
     }
 }

@@ -1,7 +1,6 @@
 //! The queries of a store.
 
 use super::Kept;
-use super::open::stored;
 use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::error::Stored;
@@ -10,8 +9,8 @@ use crate::parse::row_key;
 use crate::prefix::{kind_prefix, prefix_end, text_range};
 use crate::query::{Flow, Op, Query};
 use crate::records::{
-    ClaimRecord, DueEffect, DueTime, EffectNumber, EventNumber, EventProgress, EventRecord, FactRecord, Fingerprint,
-    Referrer, ReplyRecord, RowKeyOf, RowRecord, RunRecord, Wait,
+    CallerReply, Claim, ClaimKey, DueEffect, DueTime, EarlierRun, EffectNumber, EventNumber, EventProgress, EventTime,
+    FactEvent, Fingerprint, OutdatedRow, ReferrerText, RowText, WaitingEvent,
 };
 use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Run, TURNS_SEARCHED_MAX};
 use crate::schema::{Index, claims, effects, events, rows};
@@ -23,7 +22,6 @@ use extension_contract::{
 };
 use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::sync::Arc;
 
 /// The beginning of the keys of all records.
 const RECORDS: &str = "record:";
@@ -37,22 +35,14 @@ fn after(number: u64) -> Bound<Cell<'static>> {
     Bound::Excluded(number.into())
 }
 
-fn product(row: Arc<RowRecord>) -> Option<Product> {
-    match stored(row).row {
+fn product(stored: StoredRow) -> Option<Product> {
+    match stored.row {
         Row::Product(product) => Some(product),
         _ => None,
     }
 }
 
 impl<B: Backend> Kept<B> {
-    fn is_caching(&self) -> bool {
-        B::IS_FAR && self.in_group
-    }
-
-    fn events(&self, query: &Query<'_>) -> Stored<Vec<InboxRow>> {
-        Ok(Self::own(self.all(query)?).into_iter().map(EventRecord::into_row).collect())
-    }
-
     fn event_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
         Ok(self.all(query)?.into_iter().map(|EventNumber(seq)| seq).collect())
     }
@@ -67,17 +57,13 @@ impl<B: Backend> Kept<B> {
     /// Returns the pending or dead events of a partition in order of acceptance.
     fn unfinished(&self, partition: &Partition, state: i16, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let equal = [partition.into(), state.into()];
-        self.events(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
-    }
-
-    fn effects(&self, query: &Query<'_>) -> Stored<Vec<EffectRow>> {
-        Ok(Self::own(self.all(query)?))
+        self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
     }
 
     /// Returns effects by number.
     pub(super) fn effects_at(&self, seqs: impl IntoIterator<Item = u64>) -> Stored<Vec<EffectRow>> {
         let keys: Vec<_> = seqs.into_iter().map(|seq| vec![seq.into()]).collect();
-        Ok(Self::own(self.backend.get(&keys)?.into_iter().flatten().collect()))
+        Ok(self.backend.get(&keys)?.into_iter().flatten().collect())
     }
 
     fn effect_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
@@ -92,14 +78,14 @@ impl<B: Backend> Kept<B> {
         let (equal, tests) = ([scope.into()], [(rows::SHOWN, Op::Eq, true.into())]);
         let query =
             Query { equal: &equal, from, to, tests: &tests, descending: listing.descending, limit, ..Query::default() };
-        Ok(self.all(&query)?.into_iter().map(stored).collect())
+        self.all(&query)
     }
 
     /// Returns the rows of a kind with another fingerprint, least recently written first. Reads the oldest rows of each of these
     /// fingerprints, from the index.
     fn outdated(&self, scope: &Scope, kind: &RowKind, fingerprint: &str, limit: usize) -> Stored<Vec<StoredRow>> {
         let kind = kind_prefix(kind);
-        let mut oldest: Vec<Arc<RowRecord>> = Vec::new();
+        let mut oldest: Vec<OutdatedRow> = Vec::new();
         let mut last: Bound<Cell<'_>> = Bound::Unbounded;
         loop {
             let equal = [scope.into(), Cell::from(&kind)];
@@ -116,7 +102,7 @@ impl<B: Backend> Kept<B> {
             }
             last = Bound::Excluded(found.into());
         }
-        Ok(oldest.into_iter().map(stored).collect())
+        Ok(oldest.into_iter().map(|row| row.stored).collect())
     }
 }
 
@@ -127,7 +113,7 @@ impl<B: Backend> Read for Kept<B> {
 
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         let keys: Vec<_> = keys.iter().map(|key| vec![scope.into(), key.to_string().into()]).collect();
-        Ok(self.backend.get(&keys)?.into_iter().map(|row| row.map(stored)).collect())
+        self.backend.get(&keys)
     }
 
     fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
@@ -143,7 +129,7 @@ impl<B: Backend> Read for Kept<B> {
         let kind = kind_prefix(kind);
         let (from, to) = cells(text_range(&kind, false, after.map(|after| format!("{kind}{after}"))));
         let query = Query { equal: &[scope.into()], from, to, limit, ..Query::default() };
-        Ok(self.all(&query)?.into_iter().map(stored).collect())
+        self.all(&query)
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
@@ -152,7 +138,7 @@ impl<B: Backend> Read for Kept<B> {
             let (mut from, to) = cells(text_range(RECORDS, false, None));
             loop {
                 let next = Query { equal: &[scope.into()], from, to: to.clone(), ..Query::default() };
-                let Some(RowKeyOf(text)) = self.first(next)? else { break };
+                let Some(RowText(text)) = self.first(next)? else { break };
                 let Some(RowKey::Record(RecordKey { collection, .. })) = row_key(&text) else { break };
                 let kind = kind_prefix(&RowKind::Record(collection.clone()));
                 from = prefix_end(&kind).map_or(Bound::Unbounded, |end| Bound::Included(end.into()));
@@ -168,8 +154,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        let found = self.one::<Arc<FactRecord>>(&[scope.into(), fact.into()])?;
-        Ok(found.map(|found| found.event_id.to_string()))
+        Ok(self.one(&[scope.into(), fact.into()])?.map(|FactEvent(id)| id))
     }
 
     fn revision(&self, scope: &Scope) -> Stored<u64> {
@@ -177,8 +162,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
-        let found = self.one::<Arc<ReplyRecord>>(&[scope.into(), caller.into()])?;
-        Ok(found.map(|found| Arc::unwrap_or_clone(found).reply))
+        Ok(self.one(&[scope.into(), caller.into()])?.map(|CallerReply(_, reply)| reply))
     }
 
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
@@ -188,10 +172,10 @@ impl<B: Backend> Read for Kept<B> {
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
         let read = |keys: &[&String]| -> Stored<Vec<Option<ClaimRow>>> {
             let cells: Vec<_> = keys.iter().map(|key| vec![Cell::from(*key)]).collect();
-            let found = self.backend.get::<Arc<ClaimRecord>>(&cells)?;
-            Ok(found.into_iter().map(|found| found.map(|found| Arc::unwrap_or_clone(found).claim)).collect())
+            let found = self.backend.get(&cells)?;
+            Ok(found.into_iter().map(|found| found.map(|Claim(_, claim)| claim)).collect())
         };
-        if !self.is_caching() {
+        if !self.in_group {
             return read(&full_keys.iter().collect::<Vec<_>>());
         }
         let is_new = |key: &&String| !self.cache.claims.borrow().contains_key(*key);
@@ -208,22 +192,21 @@ impl<B: Backend> Read for Kept<B> {
         let space = scope.partition().name() + "/";
         let (from, to) = cells(text_range(prefix, false, None));
         let equal = [Cell::from(&scope.account)];
-        let found: Vec<Arc<ClaimRecord>> =
-            self.all(&Query { equal: &equal, from, to, ..Query::of(&claims::BY_HOLDER) })?;
-        Ok(found.into_iter().map(|found| found.key.to_string()).filter(|key| key.starts_with(&space)).collect())
+        let found = self.all(&Query { equal: &equal, from, to, ..Query::of(&claims::BY_HOLDER) })?;
+        Ok(found.into_iter().map(|ClaimKey(key)| key).filter(|key| key.starts_with(&space)).collect())
     }
 
     fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
         let (from, to) = cells(text_range(prefix, false, after.map(str::to_owned)));
-        let found: Vec<Arc<ClaimRecord>> = self.all(&Query { from, to, limit, ..Query::default() })?;
-        Ok(found.into_iter().map(|found| found.key.to_string()).collect())
+        let found = self.all(&Query { from, to, limit, ..Query::default() })?;
+        Ok(found.into_iter().map(|ClaimKey(key)| key).collect())
     }
 
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
         let (from, to) = cells(text_range(&prefix, false, None));
-        self.backend.find::<Arc<ClaimRecord>>(&Query { from, to, ..Query::default() }, &mut |found| {
-            visit(&found.key, &found.claim);
+        self.backend.find(&Query { from, to, ..Query::default() }, &mut |Claim(key, claim)| {
+            visit(&key, &claim);
             Ok(Flow::On)
         })
     }
@@ -244,10 +227,10 @@ impl<B: Backend> Read for Kept<B> {
             CatalogQuery::ProductType(name) => tests.push((rows::PRODUCT_TYPE, Op::Eq, name.into())),
             CatalogQuery::Name(name) => {
                 let equal = [Cell::from(&scope), Reference::Name(name.clone()).to_string().into()];
-                let named: Vec<Arc<Referrer>> =
-                    self.all(&Query { equal: &equal, from, to, limit, ..Query::default() })?;
-                let keys: Vec<_> = named.iter().map(|named| vec![Cell::from(&scope), Cell::from(&named.row)]).collect();
-                return Ok(self.backend.get(&keys)?.into_iter().flatten().filter_map(product).collect());
+                let named = self.all(&Query { equal: &equal, from, to, limit, ..Query::default() })?;
+                let keys = named.into_iter().map(|ReferrerText(key)| vec![Cell::from(&scope), key.into()]);
+                let found = self.backend.get(&keys.collect::<Vec<_>>())?;
+                return Ok(found.into_iter().flatten().filter_map(product).collect());
             }
         }
         let query = Query { equal: &[Cell::from(&scope)], from, to, tests: &tests, limit, ..Query::default() };
@@ -260,14 +243,14 @@ impl<B: Backend> Read for Kept<B> {
             let cells = |key: &&CatalogKey| Some(vec![Cell::from(&scope), key.row_key()?.to_string().into()]);
             let cells: Vec<_> = keys.iter().map(cells).collect();
             let known: Vec<_> = cells.iter().flatten().cloned().collect();
-            let mut found = self.backend.get::<Arc<RowRecord>>(&known)?.into_iter();
-            let row = |key: &Option<_>| CatalogRow::of(stored(key.as_ref().and_then(|_| found.next())??).row);
+            let mut found = self.backend.get::<StoredRow>(&known)?.into_iter();
+            let row = |key: &Option<_>| CatalogRow::of(key.as_ref().and_then(|_| found.next())??.row);
             Ok(cells.iter().map(row).collect())
         };
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if !self.is_caching() {
+        if !self.in_group {
             return read(&keys.iter().collect::<Vec<_>>());
         }
         let is_known = |key: &CatalogKey| {
@@ -285,7 +268,8 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
-        let mut rows = self.effects(&Query { equal: &[scope.into(), key.into()], ..Query::of(&effects::BY_KEY) })?;
+        let mut rows: Vec<EffectRow> =
+            self.all(&Query { equal: &[scope.into(), key.into()], ..Query::of(&effects::BY_KEY) })?;
         rows.sort_unstable_by_key(|row| row.seq);
         Ok(rows)
     }
@@ -330,17 +314,18 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
-        self.effects(&Query { equal: &[partition.into()], ..Query::of(&effects::RUNNING) })
+        self.all(&Query { equal: &[partition.into()], ..Query::of(&effects::RUNNING) })
     }
 
     fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
-        self.effects(&Query { equal: &[partition.into()], ..Query::of(&effects::AWAITED) })
+        self.all(&Query { equal: &[partition.into()], ..Query::of(&effects::AWAITED) })
     }
 
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
         let Some(account) = account else { return self.effects_open_after(partition, 0, usize::MAX) };
         let scope = partition.scope(account.clone());
-        let mut open = self.effects(&Query { equal: &[Cell::from(&scope)], ..Query::of(&effects::OPEN) })?;
+        let mut open: Vec<EffectRow> =
+            self.all(&Query { equal: &[Cell::from(&scope)], ..Query::of(&effects::OPEN) })?;
         open.sort_unstable_by_key(|row| row.seq);
         Ok(open)
     }
@@ -356,7 +341,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
-        Ok(self.one(&[seq.into()])?.map(Arc::unwrap_or_clone))
+        self.one(&[seq.into()])
     }
 
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
@@ -375,28 +360,27 @@ impl<B: Backend> Read for Kept<B> {
 
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
         let equal = [id.into(), source.into(), partition.into()];
-        Ok(self.events(&Query { equal: &equal, limit: 1, ..Query::of(&events::BY_ID) })?.pop())
+        Ok(self.all(&Query { equal: &equal, limit: 1, ..Query::of(&events::BY_ID) })?.pop())
     }
 
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
-        let found = self.one::<Arc<EventRecord>>(&[seq.into()])?;
-        Ok(found.map(|found| Arc::unwrap_or_clone(found).into_row()))
+        self.one(&[seq.into()])
     }
 
     fn inbox_after(&self, partition: Option<&Partition>, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let tests: Vec<_> =
             partition.iter().map(|partition| (events::PARTITION, Op::Eq, Cell::from(*partition))).collect();
-        self.events(&Query { from: after(seq), tests: &tests, limit, ..Query::default() })
+        self.all(&Query { from: after(seq), tests: &tests, limit, ..Query::default() })
     }
 
     fn inbox_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let partition = scope.partition();
         let equal = [Cell::from(&scope.account), Cell::from(&partition)];
-        self.events(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::OF_ACCOUNT) })
+        self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::OF_ACCOUNT) })
     }
 
     fn effect_results_after(&self, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.events(&Query { from: after(seq), limit, ..Query::of(&events::OF_EFFECTS) })
+        self.all(&Query { from: after(seq), limit, ..Query::of(&events::OF_EFFECTS) })
     }
 
     fn inbox_newest(&self) -> Stored<u64> {
@@ -406,10 +390,9 @@ impl<B: Backend> Read for Kept<B> {
 
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.backend.together(|| {
-            let earlier: Vec<Arc<RunRecord>> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
+            let earlier: Vec<EarlierRun> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
             let last: Option<EventProgress> = self.one(&[seq.into()])?;
-            let runs = earlier.into_iter().map(|earlier| Arc::unwrap_or_clone(earlier).run);
-            Ok(runs.chain(last.and_then(|last| last.run)).map(Arc::unwrap_or_clone).collect())
+            Ok(earlier.into_iter().map(|earlier| earlier.run).chain(last.and_then(|last| last.run)).collect())
         })
     }
 
@@ -430,14 +413,14 @@ impl<B: Backend> Read for Kept<B> {
         let equal = [partition.into(), PENDING.into()];
         let from = Bound::Excluded(now.into());
         let next = self.first(Query { equal: &equal, from, ..Query::of(&events::WAITING) })?;
-        Ok(next.map(|crate::records::EventTime(at)| at))
+        Ok(next.map(|EventTime(at)| at))
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
         let mut woken = BTreeSet::new();
         for key in keys {
-            let waits: Vec<Arc<Wait>> = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
-            woken.extend(waits.iter().map(|wait| wait.seq));
+            let waits = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
+            woken.extend(waits.into_iter().map(|WaitingEvent(seq)| seq));
         }
         Ok(woken.into_iter().collect())
     }
@@ -455,7 +438,7 @@ impl<B: Backend> Read for Kept<B> {
             return Ok(*count);
         }
         let equal = [partition.into(), PARKED.into()];
-        let count = self.backend.count::<EventRecord>(&Query { equal: &equal, ..Query::of(&events::WAITING) })?;
+        let count = self.backend.count(&events::TABLE, &Query { equal: &equal, ..Query::of(&events::WAITING) })?;
         if self.in_group {
             self.cache.parked.borrow_mut().insert(partition.clone(), count);
         }

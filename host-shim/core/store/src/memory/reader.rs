@@ -1,21 +1,20 @@
 //! A reader of a store in memory.
 
-use super::{Memory, MemoryStore};
+use super::MemoryStore;
 use crate::error::{StoreError, Stored};
-use crate::kept::Kept;
 use crate::lend::Lend;
 use crate::store::{Read, Reader};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A reader, with the state of the last commit and a copy of it during a snapshot.
 pub(super) struct MemoryReader {
-    published: Arc<Mutex<Memory>>,
+    published: Arc<Mutex<MemoryStore>>,
     snapshot: Option<MemoryStore>,
 }
 
 impl MemoryReader {
     /// Creates a reader of a state that the store replaces with each commit.
-    pub(super) fn new(published: Arc<Mutex<Memory>>) -> Self {
+    pub(super) fn new(published: Arc<Mutex<MemoryStore>>) -> Self {
         MemoryReader { published, snapshot: None }
     }
 }
@@ -31,7 +30,7 @@ impl Reader for MemoryReader {
         if self.snapshot.is_some() {
             return Err(StoreError::Misuse("a snapshot is already open".into()));
         }
-        self.snapshot = Some(Kept::over(self.published.lock().unwrap_or_else(PoisonError::into_inner).fork()));
+        self.snapshot = Some(self.published.lock().unwrap_or_else(PoisonError::into_inner).fork());
         Ok(())
     }
 

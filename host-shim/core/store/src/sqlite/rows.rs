@@ -1,7 +1,7 @@
 //! The tables of a file: queries and changes of their rows.
 
 use super::{Sqlite, limit, unavailable};
-use crate::cell::{Answer, Cell, Entity, Patch, View};
+use crate::cell::{Answer, Cell, Patch, Record, View};
 use crate::error::{StoreError, Stored};
 use crate::json::damaged;
 use crate::query::{Flow, Query};
@@ -112,7 +112,7 @@ impl Sqlite {
         query: &Query<'_>,
         each: &mut dyn FnMut(V) -> Stored<Flow>,
     ) -> Stored<()> {
-        let table = V::Of::TABLE;
+        let table = V::TABLE;
         let sql = self.texts.select(table, V::COLUMNS, query);
         let mut statement = self.connection.prepare_cached(&sql).map_err(unavailable)?;
         let most = Cell::Int(limit(query.limit));
@@ -134,8 +134,8 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) fn number<E: Entity>(&self, query: &Query<'_>) -> Stored<u64> {
-        let sql = self.texts.count(E::TABLE, query);
+    pub(super) fn number(&self, table: &'static Table, query: &Query<'_>) -> Stored<u64> {
+        let sql = self.texts.count(table, query);
         let mut statement = self.connection.prepare_cached(&sql).map_err(unavailable)?;
         if !self.bind(&mut statement, 1, values(query))? {
             return Ok(0);
@@ -145,9 +145,9 @@ impl Sqlite {
         first.map_or(Ok(0), |row| row.get(0).map_err(unavailable))
     }
 
-    pub(super) fn insert_row<E: Entity>(&self, row: &E) -> Stored<Option<u64>> {
-        let table = E::TABLE;
-        let mut cells: Vec<Cell<'_>> = (0..table.columns.len()).map(|n| row.cell(n)).collect::<Stored<_>>()?;
+    pub(super) fn insert_row<R: Record>(&self, row: &R) -> Stored<Option<u64>> {
+        let table = R::TABLE;
+        let mut cells: Vec<Cell<'_>> = row.cells()?;
         if cells[0] == Cell::Int(0) {
             // The database gives the number after the largest one.
             cells[0] = Cell::Null;
@@ -164,9 +164,9 @@ impl Sqlite {
         Ok(Some(self.connection.last_insert_rowid().unsigned_abs()))
     }
 
-    pub(super) fn put_row<E: Entity>(&self, row: &E) -> Stored<()> {
-        let table = E::TABLE;
-        let cells: Vec<Cell<'_>> = (0..table.columns.len()).map(|n| row.cell(n)).collect::<Stored<_>>()?;
+    pub(super) fn put_row<R: Record>(&self, row: &R) -> Stored<()> {
+        let table = R::TABLE;
+        let cells: Vec<Cell<'_>> = row.cells()?;
         self.ensure(&cells)?;
         if ptr::eq(table, &replies::TABLE) {
             // A reply that replaced a longer or shorter one could move others: see `0001_tables.sql`.
@@ -178,7 +178,7 @@ impl Sqlite {
     }
 
     pub(super) fn patch_row<P: Patch>(&self, key: &[Cell<'_>], patch: &P) -> Stored<()> {
-        let table = P::Of::TABLE;
+        let table = P::TABLE;
         for are_texts in [false, true] {
             let Some(sql) = self.texts.patch(table, P::COLUMNS, are_texts) else { continue };
             let columns = P::COLUMNS.iter().filter(|column| (**column >= hot(table)) == are_texts);
@@ -188,10 +188,10 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) fn delete_row<E: Entity>(&self, key: &[Cell<'_>]) -> Stored<()> {
-        match ptr::eq(E::TABLE, &replies::TABLE) {
+    pub(super) fn delete_row(&self, table: &'static Table, key: &[Cell<'_>]) -> Stored<()> {
+        match ptr::eq(table, &replies::TABLE) {
             true => self.blank_reply(key),
-            false => self.execute(&self.texts.delete(E::TABLE), key).map(drop),
+            false => self.execute(&self.texts.delete(table), key).map(drop),
         }
     }
 
