@@ -88,9 +88,7 @@ impl Sqlite {
     fn execute<'c>(&self, sql: &str, cells: impl IntoIterator<Item = &'c Cell<'c>>) -> Stored<usize> {
         let mut statement = self.connection.prepare_cached(sql).map_err(unavailable)?;
         let is_known = self.bind(&mut statement, 1, cells)?;
-        let changed = if is_known { statement.raw_execute().map_err(unavailable) } else { Ok(0) };
-        statement.clear_bindings();
-        changed
+        if is_known { statement.raw_execute().map_err(unavailable) } else { Ok(0) }
     }
 
     /// Inserts what the values of a row name, so that they have numbers.

@@ -28,6 +28,8 @@ pub(super) struct ScopeRow {
 pub(super) struct ScopeCache {
     scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
     partitions: RefCell<Vec<(Partition, i64)>>,
+    /// The scope that was asked for last: the values of a change ask for the same one again and again.
+    last: RefCell<Option<(Scope, Option<ScopeRow>)>>,
     /// Scopes by number. A number never changes; it is given again only if its scope was rolled back.
     names: RefCell<HashMap<i64, Scope>>,
 }
@@ -37,6 +39,7 @@ impl ScopeCache {
         self.scopes.borrow_mut().clear();
         self.partitions.borrow_mut().clear();
         self.names.borrow_mut().clear();
+        *self.last.borrow_mut() = None;
     }
 
     /// Returns the scope with a number.
@@ -79,8 +82,14 @@ impl ScopeCache {
         scope: &Scope,
         grouped: bool,
     ) -> Result<Option<ScopeRow>, Error> {
-        if grouped && let Some(known) = self.scopes.borrow().get(scope) {
-            return Ok(*known);
+        if grouped {
+            if let Some((_, known)) = self.last.borrow().as_ref().filter(|(last, _)| last == scope) {
+                return Ok(*known);
+            }
+            if let Some(known) = self.scopes.borrow().get(scope) {
+                *self.last.borrow_mut() = Some((scope.clone(), *known));
+                return Ok(*known);
+            }
         }
         let known = match self.find_partition(connection, (&scope.business, scope.livemode), grouped)? {
             Some(partition) => connection
@@ -168,6 +177,7 @@ impl ScopeCache {
             scopes.clear();
         }
         scopes.insert(scope.clone(), known);
+        *self.last.borrow_mut() = Some((scope.clone(), known));
     }
 }
 

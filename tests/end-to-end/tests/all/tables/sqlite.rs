@@ -58,7 +58,8 @@ fn a_webhook_is_one_row_with_its_status_attempts_and_times() {
     let mut found = found;
     found.sort_by_key(|row| row[0].to_string());
     assert_eq!(found, expected, "the repeated delivery of evt_1 is no row");
-    let set = "UPDATE inbox SET state = ?1, outcome = ?2, error = ?3 WHERE seq = (SELECT seq FROM events WHERE id = 'evt_1' AND business = 'saas-plugins')";
+    let set = "UPDATE events SET state = ?1, outcome = ?2, error = ?3 WHERE id = 'evt_1' AND partition = \
+               (SELECT id FROM partitions WHERE business = 'saas-plugins')";
     for (state, outcome, status) in [
         (0, None, "received"),
         (1, None, "received"),
@@ -73,7 +74,9 @@ fn a_webhook_is_one_row_with_its_status_attempts_and_times() {
         let found = columns(&filled, "webhook_events", ["event_id", "status", "error"]);
         assert!(found.contains(&[json!("evt_1"), json!(status), json!("told")]), "{state} {outcome:?}: {found:?}");
     }
-    let again = "INSERT INTO events SELECT seq + 100, business, livemode, source, id, kind, 1, envelope, 0, '', NULL FROM events WHERE id = 'evt_1' AND business = 'saas-plugins'";
+    let again = "INSERT INTO events (seq, partition, source, id, kind, received_at, envelope, payload_kind, state, at, failures, runs, \
+                 erased) SELECT seq + 100, partition, source, id, kind, 1, envelope, 0, state, at, failures, runs, erased \
+                 FROM events WHERE id = 'evt_1'";
     assert_eq!(refusal(&filled.connection, again), Some(ErrorCode::ConstraintViolation));
 }
 

@@ -35,10 +35,9 @@ FROM (
         u.value ->> 'at' AS at, u.value -> 'attributes' AS attributes, g.received_at, g.id AS event, min(u.key) AS first
     FROM facts AS f
         JOIN scopes AS h ON h.id = f.scope
-        JOIN events AS g ON g.id = f.event_id AND g.business = h.business AND g.livemode = h.livemode
-            AND g.payload_kind = 2
-        JOIN inbox AS j ON j.seq = g.seq AND j.account = h.account
-        JOIN json_each(CASE WHEN g.payload_kind = 2 THEN CAST(g.payload AS TEXT) ELSE '{}' END, '$.usage') AS u
+        JOIN events AS g ON g.id = f.event_id AND g.partition = h.partition AND g.account = h.account AND g.payload_kind = 2
+        JOIN event_texts AS t ON t.seq = g.seq
+        JOIN json_each(CASE WHEN g.payload_kind = 2 THEN CAST(t.payload AS TEXT) ELSE '{}' END, '$.usage') AS u
     WHERE f.fact >= 'usage:' AND f.fact < 'usage;' AND f.fact = 'usage:' || (u.value ->> 'meter') || ':' || (u.value ->> 'id')
     GROUP BY f.scope, f.fact
 ) AS m";

@@ -28,10 +28,7 @@ impl<'k> Source<'k> {
     pub(super) fn all(sql: Sql<'k>, kind: &'k Kind) -> Source<'k> {
         let (alias, scope) = ("r".to_owned(), "s".to_owned());
         let mut filters = Vec::new();
-        let of_business = match sql {
-            Sql::Sqlite(partition) => of_partition(partition, "s"),
-            Sql::Postgres(schema, _) => format!("s.partition = {schema}.host_partition()"),
-        };
+        let of_business = of_partition(sql, "s");
         let from = match kind {
             Kind::Account => match sql {
                 Sql::Sqlite(_) => {
@@ -40,16 +37,10 @@ impl<'k> Source<'k> {
                 }
                 Sql::Postgres(schema, _) => format!("{schema}.host_accounts AS s"),
             },
-            Kind::Event => match sql {
-                Sql::Sqlite(partition) => {
-                    filters.push(of_partition(partition, "r"));
-                    "events AS r JOIN inbox AS i ON i.seq = r.seq".to_owned()
-                }
-                Sql::Postgres(schema, _) => {
-                    filters.push(format!("r.partition = {schema}.host_partition()"));
-                    "events AS r".to_owned()
-                }
-            },
+            Kind::Event => {
+                filters.push(of_partition(sql, "r"));
+                "events AS r".to_owned()
+            }
             Kind::Effect => match sql {
                 Sql::Sqlite(_) => {
                     filters.push(of_business);
@@ -84,9 +75,9 @@ impl<'k> Source<'k> {
     pub(super) fn looked_up(sql: Sql<'k>, kind: &'k Kind, alias: &str, scope: &str) -> Source<'k> {
         let of = match (kind.is_catalog(), sql) {
             (false, _) => format!("{alias}.scope = {scope}.id"),
-            (true, Sql::Sqlite(partition)) => format!(
+            (true, Sql::Sqlite(_)) => format!(
                 "{alias}.scope = (SELECT p.id FROM scopes AS p WHERE {} AND p.account = 'platform')",
-                of_partition(partition, "p")
+                of_partition(sql, "p")
             ),
             (true, Sql::Postgres(schema, _)) => format!("{alias}.scope = {schema}.host_catalog()"),
         };
@@ -140,11 +131,7 @@ impl<'k> Source<'k> {
                 let names = (0..).zip(EFFECT_STATES).map(|(state, name)| format!("WHEN {state} THEN '{name}'"));
                 plain(format!("CASE {alias}.state {} END", names.collect::<Vec<_>>().join(" ")), Type::Text)
             }
-            ("attempts", _) if *self.kind == Kind::Event => match self.sql {
-                Sql::Sqlite(_) => plain("i.runs".to_owned(), Type::Integer),
-                Sql::Postgres(..) => plain(format!("{alias}.runs"), Type::Integer),
-            },
-            ("error", _) if matches!(self.sql, Sql::Sqlite(_)) => plain("i.error".to_owned(), Type::Text),
+            ("attempts", _) if *self.kind == Kind::Event => plain(format!("{alias}.runs"), Type::Integer),
             ("processed_at", _) => plain(self.processed_at(), Type::Timestamp),
             ("payload", _) => match self.sql {
                 Sql::Sqlite(_) => Value::Json("t.payload".to_owned(), path.steps.clone()),
@@ -208,9 +195,8 @@ impl<'k> Source<'k> {
     }
 
     fn account(&self) -> String {
-        match (self.sql, self.kind) {
-            (Sql::Sqlite(_), Kind::Event) => "i.account".to_owned(),
-            (Sql::Postgres(..), Kind::Event) => "r.account".to_owned(),
+        match self.kind {
+            Kind::Event => format!("{}.account", self.alias),
             _ => format!("{}.account", self.scope),
         }
     }
@@ -255,19 +241,20 @@ impl<'k> Source<'k> {
 
     fn processed_at(&self) -> String {
         match self.sql {
-            Sql::Sqlite(_) => "(SELECT u.at FROM runs AS u WHERE u.seq = i.seq AND u.n = i.runs)".to_owned(),
+            Sql::Sqlite(_) => format!("({}.run ->> 'at')", self.alias),
             Sql::Postgres(..) => format!("({}.run ->> 'at')::bigint", self.alias),
         }
     }
 
     fn status_of_event(&self) -> String {
-        let (state, outcome) = match self.sql {
-            Sql::Sqlite(_) => ("i.state".to_owned(), "i.outcome".to_owned()),
-            Sql::Postgres(..) => (format!("{}.state", self.alias), format!("{}.outcome::text", self.alias)),
+        let alias = &self.alias;
+        let outcome = match self.sql {
+            Sql::Sqlite(_) => format!("{alias}.outcome"),
+            Sql::Postgres(..) => format!("{alias}.outcome::text"),
         };
         let is = |name: &str| format!("{outcome} LIKE '{{\"{name}\"%'");
         format!(
-            "CASE {state} WHEN 4 THEN 'failed' WHEN 3 THEN CASE WHEN {} THEN 'failed' WHEN {} OR {} OR {} THEN 'ignored' ELSE \
+            "CASE {alias}.state WHEN 4 THEN 'failed' WHEN 3 THEN CASE WHEN {} THEN 'failed' WHEN {} OR {} OR {} THEN 'ignored' ELSE \
              'processed' END ELSE 'received' END",
             is("rejected"),
             is("ignored"),
@@ -277,10 +264,16 @@ impl<'k> Source<'k> {
     }
 }
 
-/// Returns the condition that a row of SQLite is of a business in a mode.
-fn of_partition(partition: &Partition, alias: &str) -> String {
-    let (business, livemode) = (text(&partition.business), u8::from(partition.livemode));
-    format!("{alias}.business = {business} AND {alias}.livemode = {livemode}")
+/// Returns the condition that a row is of a business in a mode.
+fn of_partition(sql: Sql<'_>, alias: &str) -> String {
+    match sql {
+        Sql::Sqlite(Partition { business, livemode }) => format!(
+            "{alias}.partition = (SELECT id FROM partitions WHERE business = {} AND livemode = {})",
+            text(business),
+            u8::from(*livemode)
+        ),
+        Sql::Postgres(schema, _) => format!("{alias}.partition = {schema}.host_partition()"),
+    }
 }
 
 /// Returns the condition that a claim is of a kind. A range of keys, since an index serves it.
