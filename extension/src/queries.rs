@@ -53,8 +53,7 @@ pub(crate) fn run<T>(
     answer(&mut open_desk(host, question, name)?).map_err(problem)
 }
 
-/// Opens the account of a query. Not inlined, so that the component contains it only once.
-#[inline(never)]
+/// Opens the account of a query.
 fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> Result<Desk<'d>, Problem> {
     let names = vec![Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned()))];
     let opened = match host.open(&Placement::known(names.clone()), &[]) {

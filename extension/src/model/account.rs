@@ -10,7 +10,7 @@ use super::mail;
 use super::reader::Reader;
 use super::records::record_key;
 use super::records::token::Access;
-use super::table::{Table, typed};
+use super::table::AnyTable;
 use super::tables::{HasTable, Tables};
 use extension_contract::*;
 use std::collections::BTreeMap;
@@ -100,8 +100,7 @@ impl<'h> Account<'h> {
         self.load_missing(missing)
     }
 
-    /// Reads rows of any kind. Not generic, to keep the component small.
-    #[inline(never)]
+    /// Reads rows of any kind.
     fn load_missing(&mut self, missing: Vec<RowKey>) -> Ruled<()> {
         if missing.is_empty() {
             return Ok(());
@@ -129,7 +128,7 @@ impl<'h> Account<'h> {
 
     /// Returns a row if it is loaded already. For rows that are live whenever the row that refers to them is live.
     pub fn get_here<T: HasTable>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
-        T::table(&mut self.tables).get(id)?.map(typed).transpose()
+        Ok(T::table(&mut self.tables).get(id)?)
     }
 
     /// Returns a copy of a row, which the caller may change and [`put`](Self::put).
@@ -170,14 +169,8 @@ impl<'h> Account<'h> {
 
     /// Like [`all`](Self::all), for the rows that `fits` accepts.
     pub fn all_where<T: HasTable>(&mut self, fits: impl Fn(&T) -> bool) -> Ruled<Vec<(String, Rc<T>)>> {
-        let mut out = Vec::new();
-        for (id, row) in T::table(&mut self.tables).all()? {
-            let row: Rc<T> = typed(row.clone())?;
-            if fits(&row) {
-                out.push((id.to_owned(), row));
-            }
-        }
-        Ok(out)
+        let rows = T::table(&mut self.tables).all()?;
+        Ok(rows.filter(|(_, row)| fits(row)).map(|(id, row)| (id.to_owned(), row.clone())).collect())
     }
 
     /// Reads at most `limit` rows of a selection and returns their ids.
@@ -398,7 +391,7 @@ impl<'h> Account<'h> {
             || !self.facts.is_empty()
             || !self.claims.is_empty()
             || !self.cancel.is_empty()
-            || self.tables.all().any(Table::is_touched)
+            || self.tables.all().any(AnyTable::is_touched)
     }
 
     /// Drops immediate mails to the account. Their facts stay recorded, so the mails count as sent.
@@ -411,8 +404,8 @@ impl<'h> Account<'h> {
         self.effects.retain(mail::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
-        let accesses = std::mem::replace(Access::table(&mut self.tables), Table::of::<Access>());
-        self.tables.all_mut().for_each(Table::discard_writes);
+        let accesses = std::mem::take(Access::table(&mut self.tables));
+        self.tables.all_mut().for_each(AnyTable::discard_writes);
         *Access::table(&mut self.tables) = accesses;
         self.prices.clear();
         self.claims.clear();

@@ -10,24 +10,13 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decodes stored JSON text. Fails if the text cannot be decoded: this component wrote it, so it is damaged.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    extension_reader::from_str(text).map_err(|error| damaged(collection, id, &error))
-}
-
-#[cold]
-#[inline(never)]
-fn damaged(collection: &str, id: &str, error: &extension_reader::Error) -> Failure {
-    Failure::Internal(format!("row {collection}/{id} can't be decoded: {error}"))
+    extension_reader::from_str(text)
+        .map_err(|error| Failure::Internal(format!("row {collection}/{id} can't be decoded: {error}")))
 }
 
 /// Encodes a value as JSON text.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
-    serde_json::to_string(value).map_err(|error| not_encoded(&error))
-}
-
-#[cold]
-#[inline(never)]
-fn not_encoded(error: &serde_json::Error) -> Failure {
-    Failure::Internal(format!("JSON value can't be encoded: {error}"))
+    serde_json::to_string(value).map_err(|error| Failure::Internal(format!("JSON value can't be encoded: {error}")))
 }
 
 /// Returns the first sixteen hexadecimal digits of a text's SHA-256, to derive an id from the text.

@@ -1,11 +1,6 @@
 //! The rows of one kind as typed values, decoded on first use.
-//!
-//! A table does not know the type of its rows, so its code exists once and not once per kind, which keeps the component
-//! small. The caller names the type.
 
-use crate::model::halt::{Ruled, internal};
 use extension_contract::{Change, Fallible, Reference, Row, RowKey, StoredRow, Write};
-use std::any::Any;
 use std::rc::Rc;
 
 /// A row as a typed value.
@@ -28,51 +23,21 @@ pub(crate) trait Record: Clone + Sized + 'static {
     }
 }
 
-/// A row of any kind that can be encoded.
-pub(crate) trait AnyRow: Any {
-    fn encoded(&self) -> Fallible<Encoded>;
-}
-
-/// The encoded form of a row.
-pub(crate) struct Encoded {
-    write: Write,
-    live: bool,
-    references: Vec<Reference>,
-    fingerprint: Option<String>,
-}
-
-impl<T: Record> AnyRow for T {
-    fn encoded(&self) -> Fallible<Encoded> {
-        Ok(Encoded {
-            write: self.write()?,
-            live: self.is_live(),
-            references: self.references(),
-            fingerprint: self.fingerprint(),
-        })
-    }
-}
-
-/// Downcasts a row to its type.
-pub(crate) fn typed<T: Record>(row: Rc<dyn AnyRow>) -> Ruled<Rc<T>> {
-    let row: Rc<dyn Any> = row;
-    row.downcast().map_err(|_| internal("row has another type than its table".to_owned()))
-}
-
 /// A row: its stored form and its value after the rules.
-struct Slot {
+struct Slot<T> {
     id: String,
     stored: Option<StoredRow>,
     /// The decoded stored row.
-    read: Option<Rc<dyn AnyRow>>,
-    value: Option<Rc<dyn AnyRow>>,
+    read: Option<Rc<T>>,
+    value: Option<Rc<T>>,
     decoded: bool,
     touched: bool,
 }
 
-impl Slot {
-    fn decode(&mut self, read: Decoder) -> Fallible<()> {
+impl<T: Record> Slot<T> {
+    fn decode(&mut self) -> Fallible<()> {
         if !self.decoded {
-            self.read = self.stored.as_ref().map_or(Ok(None), |stored| read(&stored.row))?;
+            self.read = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?.map(Rc::new);
             self.value.clone_from(&self.read);
             self.decoded = true;
         }
@@ -82,6 +47,30 @@ impl Slot {
     /// Returns whether the value is the value that was read.
     fn is_as_read(&self) -> bool {
         matches!((&self.read, &self.value), (Some(read), Some(value)) if Rc::ptr_eq(read, value))
+    }
+
+    /// Returns the change that writes the value; `None` if it equals the stored row.
+    fn change(&self) -> Fallible<Option<Change>> {
+        if !self.touched || self.is_as_read() {
+            return Ok(None);
+        }
+        let write = match (&self.value, &self.stored) {
+            (Some(value), _) => value.write()?,
+            (None, Some(_)) => Write::Remove,
+            (None, None) => return Ok(None),
+        };
+        if self.stored.as_ref().is_some_and(|stored| equals_stored(&write, &stored.row)) {
+            return Ok(None);
+        }
+        let value = self.value.as_ref();
+        Ok(Some(Change {
+            key: T::key(&self.id),
+            expected: self.stored.as_ref().map_or(0, |stored| stored.row.version()),
+            write,
+            live: value.is_some_and(|value| value.is_live()),
+            references: value.map_or_else(Vec::new, |value| value.references()),
+            fingerprint: value.and_then(|value| value.fingerprint()),
+        }))
     }
 }
 
@@ -96,23 +85,18 @@ fn equals_stored(write: &Write, stored: &Row) -> bool {
     }
 }
 
-/// Decodes a stored row; `None` if the row is deleted.
-type Decoder = fn(&Row) -> Fallible<Option<Rc<dyn AnyRow>>>;
-
 /// The loaded rows of one kind, in order of their ids.
-pub(crate) struct Table {
-    slots: Vec<Slot>,
-    read: Decoder,
-    key: fn(&str) -> RowKey,
+pub(crate) struct Table<T> {
+    slots: Vec<Slot<T>>,
 }
 
-impl Table {
-    /// Creates a table for a row kind.
-    pub fn of<T: Record>() -> Table {
-        let read: Decoder = |row| Ok(T::read(row)?.map(|row| Rc::new(row) as Rc<dyn AnyRow>));
-        Table { slots: Vec::new(), read, key: T::key }
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { slots: Vec::new() }
     }
+}
 
+impl<T: Record> Table<T> {
     /// Returns the index of a row, or the index to insert it at.
     fn find(&self, id: &str) -> Result<usize, usize> {
         // Rows arrive in order of their ids, so a new row usually belongs at the end.
@@ -124,26 +108,12 @@ impl Table {
 
     /// Returns the keys of those rows of `ids` that are not loaded yet.
     pub fn missing(&self, ids: &[String]) -> Vec<RowKey> {
-        ids.iter().filter(|id| !self.knows(id)).map(|id| (self.key)(id)).collect()
+        ids.iter().filter(|id| !self.knows(id)).map(|id| T::key(id)).collect()
     }
 
     /// Returns whether a row is loaded or known not to exist.
     pub fn knows(&self, id: &str) -> bool {
         self.find(id).is_ok()
-    }
-
-    /// Stores a row as it was read, unless it is loaded already.
-    pub fn insert_read(&mut self, stored: StoredRow) {
-        if let Err(place) = self.find(stored.row.id()) {
-            self.insert(place, stored.row.id().to_owned(), Some(stored));
-        }
-    }
-
-    /// Stores that no row has this id, unless the row is loaded already.
-    pub fn insert_missing(&mut self, id: &str) {
-        if let Err(place) = self.find(id) {
-            self.insert(place, id.to_owned(), None);
-        }
     }
 
     fn insert(&mut self, place: usize, id: String, stored: Option<StoredRow>) {
@@ -152,10 +122,10 @@ impl Table {
     }
 
     /// Returns a loaded row.
-    pub fn get(&mut self, id: &str) -> Fallible<Option<Rc<dyn AnyRow>>> {
+    pub fn get(&mut self, id: &str) -> Fallible<Option<Rc<T>>> {
         let Ok(place) = self.find(id) else { return Ok(None) };
         let slot = &mut self.slots[place];
-        slot.decode(self.read)?;
+        slot.decode()?;
         Ok(slot.value.clone())
     }
 
@@ -165,7 +135,7 @@ impl Table {
     }
 
     /// Writes a row.
-    pub fn put(&mut self, id: &str, value: Rc<dyn AnyRow>) {
+    pub fn put(&mut self, id: &str, value: Rc<T>) {
         let value = Some(value);
         match self.find(id) {
             Ok(place) => {
@@ -190,9 +160,9 @@ impl Table {
     }
 
     /// Returns the loaded rows with their ids.
-    pub fn all(&mut self) -> Fallible<impl Iterator<Item = (&str, &Rc<dyn AnyRow>)>> {
+    pub fn all(&mut self) -> Fallible<impl Iterator<Item = (&str, &Rc<T>)>> {
         for slot in &mut self.slots {
-            slot.decode(self.read)?;
+            slot.decode()?;
         }
         Ok(self.slots.iter().filter_map(|slot| Some((slot.id.as_str(), slot.value.as_ref()?))))
     }
@@ -201,35 +171,49 @@ impl Table {
     pub fn touched(&self) -> Vec<String> {
         self.slots.iter().filter(|slot| slot.touched).map(|slot| slot.id.clone()).collect()
     }
+}
 
+/// A table of rows of any kind.
+pub(super) trait AnyTable {
+    /// Stores a row as it was read, unless it is loaded already.
+    fn insert_read(&mut self, stored: StoredRow);
+    /// Stores that no row has this id, unless the row is loaded already.
+    fn insert_missing(&mut self, id: &str);
     /// Returns whether a row was written.
-    pub fn is_touched(&self) -> bool {
+    fn is_touched(&self) -> bool;
+    /// Discards all written values.
+    fn discard_writes(&mut self);
+    /// Appends the changes of the rows that differ from their stored form.
+    fn changes(&self, out: &mut Vec<Change>) -> Fallible<()>;
+}
+
+impl<T: Record> AnyTable for Table<T> {
+    fn insert_read(&mut self, stored: StoredRow) {
+        if let Err(place) = self.find(stored.row.id()) {
+            self.insert(place, stored.row.id().to_owned(), Some(stored));
+        }
+    }
+
+    fn insert_missing(&mut self, id: &str) {
+        if let Err(place) = self.find(id) {
+            self.insert(place, id.to_owned(), None);
+        }
+    }
+
+    fn is_touched(&self) -> bool {
         self.slots.iter().any(|slot| slot.touched)
     }
 
-    /// Discards all written values.
-    pub fn discard_writes(&mut self) {
+    fn discard_writes(&mut self) {
         self.slots.retain(|slot| !slot.touched || slot.stored.is_some());
         for slot in self.slots.iter_mut().filter(|slot| slot.touched) {
             (slot.value, slot.decoded, slot.touched) = (None, false, false);
         }
     }
 
-    /// Appends the changes of the rows that differ from their stored form.
-    pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
-        for slot in self.slots.iter().filter(|slot| slot.touched && !slot.is_as_read()) {
-            let Encoded { write, live, references, fingerprint } = match &slot.value {
-                Some(value) => value.encoded()?,
-                None if slot.stored.is_some() => {
-                    Encoded { write: Write::Remove, live: false, references: Vec::new(), fingerprint: None }
-                }
-                None => continue,
-            };
-            if slot.stored.as_ref().is_some_and(|stored| equals_stored(&write, &stored.row)) {
-                continue;
-            }
-            let expected = slot.stored.as_ref().map_or(0, |stored| stored.row.version());
-            out.push(Change { key: (self.key)(&slot.id), expected, write, live, references, fingerprint });
+    fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
+        for slot in &self.slots {
+            out.extend(slot.change()?);
         }
         Ok(())
     }
@@ -241,8 +225,8 @@ mod tests {
     use crate::model::records::customer::Customer;
     use extension_contract::StoredRecord;
 
-    fn table() -> Table {
-        let mut table = Table::of::<Customer>();
+    fn table() -> Table<Customer> {
+        let mut table = Table::default();
         let record = StoredRecord {
             collection: Customer::COLLECTION.to_owned(),
             id: "cus_1".to_owned(),
@@ -256,7 +240,7 @@ mod tests {
         table
     }
 
-    fn changed(table: &Table) -> Vec<RowKey> {
+    fn changed(table: &Table<Customer>) -> Vec<RowKey> {
         let mut changes = Vec::new();
         table.changes(&mut changes).expect("rows can be encoded");
         changes.into_iter().map(|change| change.key).collect()
@@ -265,7 +249,7 @@ mod tests {
     #[test]
     fn writing_back_an_unchanged_row_touches_it_without_a_change() {
         let mut table = table();
-        let read: Rc<Customer> = typed(table.get("cus_1").expect("decoded").expect("there")).ok().expect("a customer");
+        let read = table.get("cus_1").expect("decoded").expect("there");
         table.put("cus_1", read.clone());
         assert!(table.is_touched());
         assert_eq!(changed(&table), []);
@@ -274,8 +258,7 @@ mod tests {
         table.put("cus_1", Rc::new(Customer { deleted_at: Some(1) }));
         assert_eq!(changed(&table), [Customer::key("cus_1")]);
         table.discard_writes();
-        let again: Option<Rc<Customer>> = table.get("cus_1").expect("decoded").and_then(|row| typed(row).ok());
-        assert_eq!(again, Some(read));
+        assert_eq!(table.get("cus_1").expect("decoded"), Some(read));
         assert!(!table.is_touched());
     }
 

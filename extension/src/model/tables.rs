@@ -36,13 +36,13 @@ use super::records::usage::{UsageDay, UsageMonth};
 use super::records::usage_request::UsageRequest;
 use super::records::usage_sync::UsageSync;
 use super::records::{ACCOUNT, record_key};
-use super::table::{Record, Table};
+use super::table::{AnyTable, Record, Table};
 use extension_contract::{RecordKey, Row, RowKey, StoredRow};
 
 /// A type of rows with a table in [`Tables`].
 pub(crate) trait HasTable: Record {
     /// Returns the table of this row kind.
-    fn table(tables: &mut Tables) -> &mut Table;
+    fn table(tables: &mut Tables) -> &mut Table<Self>;
 }
 
 /// Declares one table for each kind of rows.
@@ -54,22 +54,12 @@ macro_rules! tables {
         settled_singletons: {$($settled:ident: $settled_type:ty,)*}
     ) => {
         /// The tables of all kinds of rows.
+        #[derive(Default)]
         pub(crate) struct Tables {
-            $($row: Table,)*
-            $($record: Table,)*
-            $($single: Table,)*
-            $($settled: Table,)*
-        }
-
-        impl Default for Tables {
-            fn default() -> Self {
-                Tables {
-                    $($row: Table::of::<$row_type>(),)*
-                    $($record: Table::of::<$record_type>(),)*
-                    $($single: Table::of::<$single_type>(),)*
-                    $($settled: Table::of::<$settled_type>(),)*
-                }
-            }
+            $($row: Table<$row_type>,)*
+            $($record: Table<$record_type>,)*
+            $($single: Table<$single_type>,)*
+            $($settled: Table<$settled_type>,)*
         }
 
         tables!(@each $($row: $row_type,)* $($record: $record_type,)* $($single: $single_type,)* $($settled: $settled_type,)*);
@@ -82,7 +72,7 @@ macro_rules! tables {
 
         impl Tables {
             /// Returns the table of a row; `None` if no table has its kind.
-            fn of(&mut self, key: &RowKey) -> Option<&mut Table> {
+            fn of(&mut self, key: &RowKey) -> Option<&mut dyn AnyTable> {
                 let RecordKey { collection, id } = match key {
                     $(RowKey::$kind(_) => return Some(&mut self.$row),)*
                     RowKey::Price(_) => return None,
@@ -99,20 +89,20 @@ macro_rules! tables {
     };
     (@each $($field:ident: $type:ty,)*) => {
         $(impl HasTable for $type {
-            fn table(tables: &mut Tables) -> &mut Table {
+            fn table(tables: &mut Tables) -> &mut Table<$type> {
                 &mut tables.$field
             }
         })*
 
         impl Tables {
             /// Returns all tables.
-            pub(super) fn all(&self) -> impl Iterator<Item = &Table> {
-                [$(&self.$field),*].into_iter()
+            pub(super) fn all(&self) -> impl Iterator<Item = &dyn AnyTable> {
+                [$(&self.$field as &dyn AnyTable),*].into_iter()
             }
 
             /// Returns all tables, to change them.
-            pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Table> {
-                [$(&mut self.$field),*].into_iter()
+            pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut dyn AnyTable> {
+                [$(&mut self.$field as &mut dyn AnyTable),*].into_iter()
             }
         }
     };
