@@ -12,6 +12,7 @@ mod field_error;
 pub mod guess;
 mod hash;
 pub mod manifest;
+pub mod pointer;
 pub mod products;
 pub mod purchases;
 pub mod queries;

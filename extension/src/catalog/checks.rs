@@ -17,12 +17,13 @@ use super::schema::{
 };
 use super::split::{Split, WHOLE_BP};
 use super::template::{field_of, places_at, places_in};
-use super::words::{WORD_BYTES, escaped, is_word, one_of};
+use super::words::{WORD_BYTES, is_word, one_of};
 use crate::catalog::words::ID_BYTES;
 use crate::model::halt::Ruled;
 use crate::model::ids::PriceId;
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
+use extension_contract::pointer::escaped;
 use extension_contract::{Expected, FieldError, FieldErrorCode};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -5,8 +5,9 @@ use super::meter::{Formula, MeterDecl, Meters, is_sum, measured_by};
 use super::mistakes::Mistakes;
 use super::rate::{Rate, Rates};
 use super::schema::TypeDecl;
-use super::words::{escaped, one_of};
+use super::words::one_of;
 use extension_contract::FieldErrorCode;
+use extension_contract::pointer::escaped;
 
 /// Maximum number of characters of an event name at Stripe.
 const EVENT_NAME_MAX: usize = 100;

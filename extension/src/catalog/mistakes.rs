@@ -4,9 +4,9 @@
 //! would have named: a name that may stand in it is not reported as unknown, and its entry is not checked further.
 
 use super::span;
-use super::words::escaped;
 use crate::model::halt::{Halt, Ruled, wrong};
 use crate::model::json::Object;
+use extension_contract::pointer::{escaped, unescaped};
 use extension_contract::{Expected, FieldError, FieldErrorCode, Refusal};
 use extension_reader::{Error, ErrorKind};
 use serde_json::Value;
@@ -239,7 +239,7 @@ impl Mistakes {
             self.left_out.insert(original);
             return false;
         };
-        let key = last.replace("~1", "/").replace("~0", "~");
+        let key = unescaped(last);
         let value = match written.pointer_mut(above) {
             Some(Value::Object(object)) => object.remove(&key),
             Some(Value::Array(list)) => {
@@ -275,7 +275,7 @@ impl Mistakes {
 pub(crate) fn unreadable(path: &str, error: &Error, text: Option<&str>) -> FieldError {
     let pointer = error.pointer();
     let place = format!("{path}{pointer}");
-    let name = pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+    let name = unescaped(pointer.rsplit('/').next().unwrap_or_default());
     let quoted = || Expected::names(error.names().iter().copied());
     match error.kind() {
         ErrorKind::UnknownName => {

@@ -7,8 +7,9 @@ use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::Policies;
-use super::words::{escaped, one_of};
+use super::words::one_of;
 use crate::model::money::{currency_meant, is_currency};
+use extension_contract::pointer::escaped;
 use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::Value;
 

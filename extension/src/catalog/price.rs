@@ -1,10 +1,11 @@
 //! The prices of a product: one price for each billing interval, with its id at Stripe once Stripe has the price.
 
 use super::mistakes::Mistakes;
-use super::words::{ID_BYTES, escaped, one_of};
+use super::words::{ID_BYTES, one_of};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::ids::PriceId;
 use crate::model::json::Object;
+use extension_contract::pointer::escaped;
 use extension_contract::{BillingInterval, Event, FieldError, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

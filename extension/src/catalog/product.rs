@@ -7,9 +7,10 @@ use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
-use super::words::{escaped, one_of, slug};
+use super::words::{one_of, slug};
 use crate::model::halt::{Halt, Ruled, internal, wrong_field, wrong_name};
 use crate::model::json::{decode, encode};
+use extension_contract::pointer::{escaped, unescaped};
 use extension_contract::*;
 use serde_json::{Map, Value};
 use std::rc::Rc;
@@ -219,7 +220,7 @@ pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {
     let Halt::Refused(Refusal::Invalid(mut errors)) = halt else { return halt };
     let in_metadata = |key: &str| body.get("metadata").is_some_and(|metadata| metadata.get(key).is_some());
     for error in errors.iter_mut().filter(|error| error.code == FieldErrorCode::UnknownField) {
-        let key = error.path.strip_prefix("/metadata/").map(|key| key.replace("~1", "/").replace("~0", "~"));
+        let key = error.path.strip_prefix("/metadata/").map(unescaped);
         let Some(key) = key else { continue };
         if body.contains_key(&key) && !in_metadata(&key) {
             error.path.replace_range(.."/metadata".len(), "");

@@ -8,9 +8,10 @@ use super::reaction::{Events, Reaction, Templates};
 use super::schema::TypeDecl;
 use super::settings::Roles;
 use super::template::{places_at, places_of};
-use super::words::{escaped, is_word, one_of};
+use super::words::{is_word, one_of};
 use crate::model::effect_kinds::MAIL_SEND;
 use extension_contract::FieldErrorCode;
+use extension_contract::pointer::escaped;
 use serde_json::Value;
 
 /// Kind of the step that invites a person.

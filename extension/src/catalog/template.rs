@@ -1,6 +1,6 @@
 //! Templates: texts with placeholders such as `site-{instance.label}`.
 
-use super::words::escaped;
+use extension_contract::pointer::escaped;
 use serde_json::{Map, Value};
 
 /// The values to which placeholders may refer, by their first word.

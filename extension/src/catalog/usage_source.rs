@@ -7,8 +7,9 @@ use super::meter::Meters;
 use super::mistakes::Mistakes;
 use super::rate::Rates;
 use super::span::Span;
-use super::words::{escaped, one_of};
+use super::words::one_of;
 use extension_contract::FieldErrorCode;
+use extension_contract::pointer::escaped;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

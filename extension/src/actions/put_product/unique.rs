@@ -1,11 +1,11 @@
 //! Values that only one product of the catalog may have, by claims of the platform.
 
 use crate::catalog::schema::TypeDecl;
-use crate::catalog::words::escaped;
 use crate::desk::Desk;
 use crate::desk::instance::{names, unique_fields};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
+use extension_contract::pointer::escaped;
 use extension_contract::{ClaimState, FieldErrorCode};
 use serde_json::Value;
 

@@ -4,7 +4,8 @@ use super::field::{Field, FieldType, Format, SetBy};
 use super::type_decl::TypeDecl;
 use crate::catalog::account_name::account_of;
 use crate::catalog::amount::UNLIMITED;
-use crate::catalog::words::{escaped, one_of};
+use crate::catalog::words::one_of;
+use extension_contract::pointer::escaped;
 use extension_contract::{ActorKind, Expected, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 

@@ -2,6 +2,7 @@
 
 use crate::account_state::AccountState;
 use crate::clauses;
+use extension_contract::pointer::{escaped, unescaped};
 use host_business::folder::BusinessFolder;
 use host_scenario::error::Place;
 use serde_json::Value;
@@ -41,7 +42,7 @@ impl Clause {
         match self.pointer.rsplit_once('/') {
             // An entry has the line of its key.
             Some((parent, key)) => {
-                let key = key.replace("~1", "/").replace("~0", "~");
+                let key = unescaped(key);
                 let entries = business.lines.at(parent).ok().and_then(|lined| lined.entries());
                 let entry = entries.into_iter().flatten().find(|entry| entry.key == key);
                 entry.map_or_else(|| business.lines.place_at(&self.pointer), |entry| entry.place())
@@ -63,9 +64,7 @@ pub(crate) fn clauses_of(business: &BusinessFolder) -> Vec<Clause> {
 /// Keys, pointers and values of a mapping.
 pub(crate) fn entries<'v>(value: &'v Value, pointer: &str) -> Vec<(String, String, &'v Value)> {
     let entries = value.as_object().into_iter().flatten();
-    let entry = |(key, value): (&String, &'v Value)| {
-        (key.clone(), format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), value)
-    };
+    let entry = |(key, value): (&String, &'v Value)| (key.clone(), format!("{pointer}/{}", escaped(key)), value);
     entries.map(entry).collect()
 }
 

@@ -4,6 +4,7 @@
 //! A value that is known only during a call, such as a customer's text, is not compared; the provider refuses it then.
 
 use crate::live::LiveProviders;
+use extension_contract::pointer::escaped;
 use host_business::folder::{BusinessFolder, RequestedEffect};
 use host_business::yaml::Node;
 use host_provider_api::Restriction;
@@ -206,8 +207,7 @@ impl Catalog<'_> {
     /// Returns the value with which a field is read: an older value of an `enum` is read as another.
     fn option(&self, of_type: &str, field: &str, text: String, pointer: String) -> Requested {
         let at = self.field(of_type, field);
-        let escaped = text.replace('~', "~0").replace('/', "~1");
-        let read_as = at.and_then(|at| self.text(&format!("{at}/aliases/{escaped}")));
+        let read_as = at.and_then(|at| self.text(&format!("{at}/aliases/{}", escaped(&text))));
         Requested { pointer, text: read_as.unwrap_or(text) }
     }
 

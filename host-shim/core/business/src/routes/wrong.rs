@@ -1,7 +1,7 @@
 //! The wrong values of a request. Only the first ones are kept and described, so that an answer is not much longer than its request.
 
 use crate::routes::limits::{ERRORS_MAX, NAME_BYTES_MAX};
-use extension_contract::{Expected, FieldError, FieldErrorCode};
+use extension_contract::{Expected, FieldError, FieldErrorCode, pointer};
 
 /// The first wrong values of a request, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) fn escaped(name: &str) -> String {
         end -= 1;
     }
     let mark = if end < name.len() { "…" } else { "" };
-    format!("{}{mark}", name[..end].replace('~', "~0").replace('/', "~1"))
+    format!("{}{mark}", pointer::escaped(&name[..end]))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::yaml::bad_input::Place;
 use crate::yaml::node::{Entry, Node, Tree};
+use extension_contract::pointer::{escaped, unescaped};
 use std::collections::BTreeSet;
 
 impl Node {
@@ -12,7 +13,7 @@ impl Node {
     pub fn at(&self, pointer: &str) -> Result<&Node, &Node> {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+            let part = unescaped(part);
             let next = match &node.value {
                 Tree::Map(_) => node.member(&part),
                 Tree::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
@@ -34,7 +35,7 @@ impl Node {
     pub fn place_at(&self, pointer: &str) -> Place {
         let (mut node, mut place) = (self, self.place());
         for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+            let part = unescaped(part);
             let next = match &node.value {
                 Tree::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| (&entry.value, entry.place())),
                 Tree::List(list) => {
@@ -100,7 +101,7 @@ impl Node {
             }
             Tree::Map(map) => {
                 let entry = |entry: &Entry| {
-                    let value = left(&entry.key.replace('~', "~0").replace('/', "~1"), &entry.value)?;
+                    let value = left(&escaped(&entry.key), &entry.value)?;
                     Some(Entry { key: entry.key.clone(), line: entry.line, value })
                 };
                 Tree::Map(map.iter().filter_map(entry).collect())

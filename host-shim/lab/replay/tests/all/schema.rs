@@ -1,5 +1,6 @@
 //! Compares the schema of scenarios with the reader: both accept the same scenarios and know the same names.
 
+use extension_contract::pointer::escaped;
 use host_replay::inputs::{Input, collect};
 use host_scenario::error::Mistakes;
 use host_scenario::model::Scenario;
@@ -263,7 +264,6 @@ const FREE: [&str; 4] = [
 
 /// Collects the pointers of all mappings at or below a value.
 fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
-    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
         Value::Object(map) => {
             found.push(at.to_owned());
