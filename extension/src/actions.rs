@@ -2,14 +2,12 @@
 //! A rule uses no other rule.
 
 pub(crate) mod count;
-pub(crate) mod count_by_day;
 pub(crate) mod create_instance;
 pub(crate) mod customer;
 pub(crate) mod failed_effect;
 pub(crate) mod inject;
 pub(crate) mod listed;
 pub(crate) mod measurement;
-pub(crate) mod membership;
 pub(crate) mod permission;
 pub(crate) mod put_product;
 pub(crate) mod retrieve;
@@ -17,5 +15,4 @@ pub(crate) mod session_lookup;
 pub(crate) mod spend;
 pub(crate) mod step_failed;
 pub(crate) mod task;
-pub(crate) mod unanswered;
 pub(crate) mod usage_pull;

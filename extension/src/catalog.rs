@@ -2,7 +2,6 @@
 
 pub(crate) mod account_name;
 pub mod amount;
-pub mod at_most;
 pub(crate) mod built_in_facts;
 pub mod buy;
 pub mod campaign;

@@ -35,7 +35,7 @@ mod rules;
 
 pub use catalog::product::PRODUCT_MEMBERS;
 pub use catalog::schema;
-pub use model::data_version::DATA_VERSION;
+pub use model::DATA_VERSION;
 pub use rules::commands::table as commands_table;
 
 use catalog::price::Mode;

@@ -2,7 +2,7 @@
 
 use crate::catalog::declared::CONFIG;
 use crate::input::THIN;
-use crate::model::data_version::DATA_VERSION;
+use crate::model::DATA_VERSION;
 use crate::model::effect_kinds::EFFECTS;
 use crate::model::tables::COLLECTIONS;
 use crate::rules::commands::{COMMANDS, Command};

@@ -5,7 +5,6 @@
 
 pub(crate) mod account;
 pub(crate) mod correlation;
-pub(crate) mod data_version;
 pub(crate) mod effect;
 pub(crate) mod effect_kinds;
 pub(crate) mod halt;
@@ -27,3 +26,6 @@ pub(crate) mod shared;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod time;
+
+/// Version of the rows that this library reads and writes.
+pub const DATA_VERSION: u32 = 5;

@@ -4,7 +4,6 @@ mod chargebacks;
 mod comparison;
 mod credits;
 mod departure;
-mod dispute_fees;
 mod erasure;
 mod fingerprint;
 mod foreign_checkouts;
@@ -39,7 +38,6 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     purchases::reconcile(desk)?;
     foreign_checkouts::reconcile(desk)?;
     ledger::reconcile(desk)?;
-    dispute_fees::reconcile(desk)?;
     credits::reconcile(desk)?;
     splits::reconcile(desk)?;
     chargebacks::reconcile(desk)?;

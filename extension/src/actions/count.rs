@@ -1,4 +1,4 @@
-//! Counters of the account's own usage.
+//! Counts the account's own usage: in counters by period, and by day what Stripe's meters get (S127).
 
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
 use crate::catalog::meter::measured_by;
@@ -9,8 +9,9 @@ use crate::model::halt::Ruled;
 use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::counter::Counter;
-use crate::model::time::rfc3339;
-use extension_contract::Timestamp;
+use crate::model::records::meter_day::MeterDay;
+use crate::model::time::{day_of, rfc3339};
+use extension_contract::{Timestamp, Usage};
 use serde_json::json;
 
 /// Returns the declaration of a counter; `None` if the key is not declared as a counter.
@@ -70,5 +71,26 @@ fn alert(
         let reference = format!("{key}:{}:{percent}:{allowed}", period.start);
         send_once(&mut desk.account, &mail_kinds::USAGE_ALERT, &reference, &values)?;
     }
+    Ok(())
+}
+
+/// Returns the first moment of the part of a day to which a time belongs.
+pub(crate) fn part_of_day(standing: &AccountStanding, at: Timestamp) -> Timestamp {
+    let day = day_of(at);
+    standing.boundaries().filter(|boundary| (day..=at).contains(boundary)).max().unwrap_or(day)
+}
+
+/// Counts a measurement in the day of its time, if its meter is reported to Stripe.
+pub(crate) fn count_by_day(desk: &mut Desk<'_>, standing: &AccountStanding, usage: &Usage) -> Ruled<()> {
+    let settings = desk.catalog.settings()?;
+    if settings.meters.get(&usage.meter).is_none_or(|decl| decl.meter_event.is_none()) {
+        return Ok(());
+    }
+    let start = part_of_day(standing, usage.at);
+    let id = MeterDay::id_of(&usage.meter, start);
+    let mut day = desk.account.row::<MeterDay>(&id)?.unwrap_or_default();
+    (day.meter, day.start) = (usage.meter.clone(), start);
+    day.counted = day.counted.saturating_add(usage.quantity);
+    desk.account.put(&id, day);
     Ok(())
 }

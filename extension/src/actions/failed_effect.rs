@@ -1,4 +1,5 @@
-//! Reports effects that failed for good to the operators, who need the provider's code and message. Customers see neither.
+//! Reports to the operators effects that failed for good or have had no result until their deadline. The operators need the
+//! provider's code and message; customers see neither.
 
 use crate::desk::Desk;
 use crate::model::effect_kinds::MAIL_SEND;
@@ -6,8 +7,11 @@ use crate::model::halt::Ruled;
 use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::time::{day_of, rfc3339};
-use extension_contract::{EffectFailure, EffectReport, IgnoreReason, Outcome};
+use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome};
 use serde_json::json;
+
+/// Code of the host for an effect whose deadline has passed.
+const DEADLINE: &str = "deadline";
 
 /// Handles the result of an effect that no rule waits for: reports a failure to the operators.
 pub(crate) fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
@@ -30,4 +34,16 @@ pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport, failure
 fn send(desk: &mut Desk<'_>, report: &EffectReport, failure: &EffectFailure, reference: &str) -> Ruled<()> {
     let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code, "message": failure.message});
     send_once(&mut desk.account, &mail_kinds::EFFECT_FAILED, reference, &values)
+}
+
+/// Returns whether an effect ended because its deadline passed, and not because its attempts failed.
+pub(crate) fn is_past_deadline(failure: &EffectFailure) -> bool {
+    failure.class == EffectFailureClass::TimedOut && failure.code == DEADLINE
+}
+
+/// Reports a request without a result to the operators.
+pub(crate) fn report_unanswered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
+    let values = json!({"effect": report.key, "kind": desk.kind});
+    let reference = format!("{}:{}", report.key, report.generation);
+    send_once(&mut desk.account, &mail_kinds::EFFECT_UNANSWERED, &reference, &values)
 }

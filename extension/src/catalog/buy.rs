@@ -1,9 +1,8 @@
 //! The clause `buy`: who may buy products of a type, how many at a time, and the checkout's metadata and URLs.
 
-use super::at_most::PerValue;
 use super::condition::Condition;
 use super::template::field_of;
-use crate::model::json::{Object, is_false};
+use crate::model::json::Object;
 use extension_contract::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -33,6 +32,16 @@ pub struct Quantity {
     pub at_most: u32,
 }
 
+/// A limit for each value of a field: an account has at most `count` products with one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerValue {
+    /// Maximum number.
+    pub count: u32,
+    /// The field that the products are told apart by: `{product.FIELD}`.
+    pub per: String,
+}
+
 /// How products of a type are bought.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +57,7 @@ pub struct Buy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<PerValue>,
     /// Whether each subscription of the family gives its grants, instead of the highest plan alone.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
     /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

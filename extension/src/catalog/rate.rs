@@ -3,7 +3,6 @@
 use super::condition::Condition;
 use super::per_million::PerMillion;
 use super::template::field_of;
-use crate::model::json::is_false;
 use crate::model::time::plus_days;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,7 +77,7 @@ pub struct Rate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
     /// Whether each request has a row in the log.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub log: bool,
     /// Means of payment, in order of use.
     pub pay: Vec<PaidBy>,

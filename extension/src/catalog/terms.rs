@@ -2,7 +2,7 @@
 
 use super::split::Share;
 use crate::model::ids::{PriceId, ProductId};
-use crate::model::json::{decode, encode, is_false};
+use crate::model::json::{decode, encode};
 use crate::model::merge::price::OnSale;
 use extension_contract::{Fallible, Price, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub(crate) struct Terms {
     /// Rank within the family. The plan with the highest rank is in force.
     pub rank: i64,
     /// Whether the price grants entitlements only together with a plan.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
     /// The entitlement that a plan must grant. Otherwise the price grants nothing.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
@@ -29,10 +29,10 @@ pub(crate) struct Terms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// Whether a plan grants its amounts once for each unit.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_seat: bool,
     /// Whether a plan's grants add to those of the account's other plans of the family.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
     /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub(crate) struct Terms {
 pub(crate) struct FormerConditions {
     /// Time of the change.
     pub until: Timestamp,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,

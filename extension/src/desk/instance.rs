@@ -13,6 +13,7 @@ use crate::model::records::instance::{
     Change, CreationError, Deletion, InstanceRecord, InstanceStatus, Names, ResourceState, State, SuspendReason,
 };
 use crate::model::records::product::ProductRow;
+use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
 use extension_contract::{ProductValues, Refusal, Timestamp};
@@ -154,6 +155,14 @@ impl Instance {
     /// Returns the text in a member of the metadata.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).and_then(Value::as_str)
+    }
+
+    /// Returns the purchase that the instance waits or waited for.
+    pub fn purchase(&self, desk: &mut Desk<'_>) -> Ruled<Option<PurchaseRow>> {
+        match self.text("purchase_id") {
+            Some(id) => desk.account.row::<PurchaseRow>(id),
+            None => Ok(None),
+        }
     }
 
     /// Frees the names that the instance holds, from `until` on or at once. What was abandoned still exists, and keeps them.

@@ -3,7 +3,7 @@
 //! `open` supplies the live and referenced rows; other rows are read once, on first use. The account collects all
 //! changes and returns them as one [`Decision`] at the end. If the decision fails, nothing is written.
 
-use super::data_version::DATA_VERSION;
+use super::DATA_VERSION;
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
 use super::mail;

@@ -24,11 +24,6 @@ pub(crate) fn short_hash(text: &str) -> String {
     extension_contract::short_sha256(text, 8)
 }
 
-/// Returns whether a flag is false, for `skip_serializing_if`.
-pub(crate) fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 /// Returns whether a number is 0, for `skip_serializing_if`.
 pub(crate) fn is_zero(number: &i64) -> bool {
     *number == 0

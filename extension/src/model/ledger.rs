@@ -6,8 +6,7 @@
 use super::account::Account;
 use super::halt::{Ruled, internal};
 use super::keys::FactKey;
-use super::records::balances::Balances;
-use super::records::entry::{Entry, Posting};
+use super::records::ledger::{Balances, Entry, Posting};
 
 /// Money at Stripe.
 pub(crate) const CASH: &str = "cash:stripe";

@@ -45,6 +45,6 @@ fn newest_id<I: Ord>(a: DatedId<I>, b: DatedId<I>) -> DatedId<I> {
 }
 
 /// Returns the earlier of two optional times.
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     [a, b].into_iter().flatten().min()
 }

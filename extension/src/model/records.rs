@@ -1,6 +1,5 @@
 //! Typed rows of an account: the fields of each row kind, when a row is live, and its references.
 
-pub(crate) mod balances;
 pub(crate) mod campaign;
 pub(crate) mod closed;
 pub(crate) mod comparison;
@@ -8,12 +7,11 @@ pub(crate) mod counter;
 pub(crate) mod customer;
 pub(crate) mod dispute;
 pub(crate) mod dispute_status;
-pub(crate) mod earned;
 pub(crate) mod earning;
-pub(crate) mod entry;
 pub(crate) mod instance;
 pub(crate) mod invoice;
 pub(crate) mod item;
+pub(crate) mod ledger;
 pub(crate) mod listing;
 pub(crate) mod loaded_catalog;
 pub(crate) mod lot;
@@ -23,7 +21,6 @@ pub(crate) mod payouts;
 pub(crate) mod product;
 pub(crate) mod purchase;
 pub(crate) mod requests;
-pub(crate) mod returned;
 pub(crate) mod sale;
 pub(crate) mod schedule;
 pub(crate) mod session;

@@ -233,10 +233,7 @@ mod tests {
             version: 3,
             value: "{}".to_owned(),
         };
-        table.insert_read(StoredRow {
-            row: Row::Record(record),
-            data_version: crate::model::data_version::DATA_VERSION,
-        });
+        table.insert_read(StoredRow { row: Row::Record(record), data_version: crate::model::DATA_VERSION });
         table
     }
 

@@ -1,19 +1,17 @@
 //! The tables of an account's rows. A kind of rows is one entry below: the table, its lookup, the collections of the manifest and the
 //! rows that are always live come from it.
 
-use super::records::balances::Balances;
 use super::records::campaign::{Campaign, Member, Membership};
 use super::records::closed::Closed;
 use super::records::comparison::Comparison;
 use super::records::counter::Counter;
 use super::records::customer::{Customer, CustomerRequest};
 use super::records::dispute::Dispute;
-use super::records::earned::Earned;
-use super::records::earning::Earning;
-use super::records::entry::Entry;
+use super::records::earning::{Earned, Earning};
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
+use super::records::ledger::{Balances, Entry};
 use super::records::listing::ListingRow;
 use super::records::loaded_catalog::LoadedCatalog;
 use super::records::lot::Lot;
@@ -23,8 +21,7 @@ use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
 use super::records::requests::Requests;
-use super::records::returned::Returned;
-use super::records::sale::Sale;
+use super::records::sale::{Returned, Sale};
 use super::records::schedule::OpenSchedule;
 use super::records::session::Session;
 use super::records::subscription::SubscriptionRow;

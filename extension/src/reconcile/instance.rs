@@ -7,7 +7,6 @@ mod credit;
 mod handover;
 mod health;
 mod plan;
-mod purchase;
 mod resources;
 mod stock;
 mod waiting;

@@ -6,14 +6,14 @@ use crate::desk::react::publish;
 use crate::model::halt::Ruled;
 use crate::model::ids::InvoiceId;
 use crate::model::keys::FactKey;
-use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, CUSTOMER_BALANCE, DISPUTES, REFUNDS, REVENUE, TAX, book};
+use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, CUSTOMER_BALANCE, DISPUTES, FEES, REFUNDS, REVENUE, TAX, book};
 use crate::model::mail_kinds;
 use crate::model::money::part_of;
 use crate::model::notice::send_once;
 use crate::model::records::dispute::{Booked, Dispute};
 use crate::model::records::dispute_status::DisputeStatus;
-use crate::model::records::entry::Entry;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::ledger::Entry;
 use crate::model::records::payment::{Payment, RefundStatus};
 use crate::model::records::session::{Session, SessionStatus};
 use serde_json::json;
@@ -42,7 +42,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in disputes {
         dispute(desk, &id)?;
     }
-    Ok(())
+    dispute_fees(desk)
 }
 
 /// Records that a payment's invoice is booked by its session, and returns the invoice: a checkout may create an invoice
@@ -200,7 +200,7 @@ fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
 }
 
 /// Returns whether a dispute is about a payment that is in the books.
-pub(super) fn is_in_books(desk: &mut Desk<'_>, dispute: &Dispute) -> Ruled<bool> {
+fn is_in_books(desk: &mut Desk<'_>, dispute: &Dispute) -> Ruled<bool> {
     Ok(desk.account.get::<Payment>(&dispute.payment)?.is_some_and(|payment| payment.is_ours()))
 }
 
@@ -226,6 +226,24 @@ fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     }
     if dispute.booked != before {
         desk.account.put(id, dispute);
+    }
+    Ok(())
+}
+
+/// Books the unbooked fees of the disputes that this event changed. Each balance transaction with a fee is one entry, so
+/// returned and repeated fees are separate entries in any order of events.
+fn dispute_fees(desk: &mut Desk<'_>) -> Ruled<()> {
+    for id in desk.account.touched::<Dispute>() {
+        let Some(dispute) = desk.account.get::<Dispute>(&id)? else { continue };
+        if !is_in_books(desk, &dispute)? {
+            continue;
+        }
+        for (movement, fees) in &dispute.fees {
+            for (currency, fee) in fees {
+                let sides = [(FEES, *fee), (CASH, -fee)];
+                book(&mut desk.account, FactKey::DisputeFee(movement), &id, currency, &sides)?;
+            }
+        }
     }
     Ok(())
 }

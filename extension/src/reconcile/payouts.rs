@@ -7,8 +7,7 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::money::sendable;
-use crate::model::records::earned::Earned;
-use crate::model::records::earning::Earning;
+use crate::model::records::earning::{Earned, Earning};
 use crate::model::records::payouts::{Onboarding, Payouts};
 use serde_json::json;
 

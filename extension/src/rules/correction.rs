@@ -1,8 +1,7 @@
 //! `usage.correct`: takes back usage that was measured too high, with what it cost. An invoice that was asked for stays as it is: it
 //! is credited at Stripe.
 
-use crate::actions::count::measured;
-use crate::actions::count_by_day::part_of_day;
+use crate::actions::count::{measured, part_of_day};
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window};
 use crate::actions::spend::{Cost, cost, open_month};
 use crate::catalog::entitlement::EntitlementDecl;

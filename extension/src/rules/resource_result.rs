@@ -1,9 +1,8 @@
 //! Handles the results of effects on resources, and of health watches.
 
-use crate::actions::failed_effect::unattended_result;
+use crate::actions::failed_effect::{is_past_deadline, report_unanswered, unattended_result};
 use crate::actions::step_failed::step_failed;
 use crate::actions::task;
-use crate::actions::unanswered::{is_past_deadline, report_unanswered};
 use crate::catalog::schema::Resource as Decl;
 use crate::desk::Desk;
 use crate::desk::instance::Instance;

@@ -5,8 +5,7 @@ use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{DUE_FROM_SALES, EARNINGS, book};
 use crate::model::message::Share;
-use crate::model::records::earned::Earned;
-use crate::model::records::earning::Earning;
+use crate::model::records::earning::{Earned, Earning};
 use crate::model::records::payouts::Payouts;
 use extension_contract::Outcome;
 

@@ -2,7 +2,7 @@
 //! earlier request made before it makes anything. After a day the operators hear of it. Until the provider answers a request that
 //! moves money, the money is neither offered nor paid in another way.
 
-use crate::actions::unanswered::{is_past_deadline, report_unanswered};
+use crate::actions::failed_effect::{is_past_deadline, report_unanswered};
 use crate::desk::Desk;
 use crate::model::effect_kinds::{is_awaited, moves_money};
 use crate::model::halt::{Answer, Ruled, Verdict};

@@ -1,8 +1,7 @@
 //! Measurements. Counters sum up the measurements of the account and of its instances, or a rate prices them. The
 //! measurements of an instance are also stored in its metadata, as sums per billing period and as the newest gauges.
 
-use crate::actions::count;
-use crate::actions::count_by_day::count_by_day;
+use crate::actions::count::{self, count_by_day};
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window, fact_of};
 use crate::actions::spend::{self, Cost};
 use crate::catalog::entitlement::EntitlementDecl;

@@ -10,6 +10,7 @@ use crate::model::correlation::Correlation;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};
 use crate::model::json::encode;
 use crate::model::mail_kinds;
+use crate::model::merge::earliest;
 use crate::model::notice::send_once;
 use crate::model::records::usage_request::UsageRequest;
 use crate::model::records::usage_sync::UsageSync;
@@ -81,7 +82,7 @@ pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectRe
     sync.new = sync.new.saturating_add(counted.new);
     sync.cost_micros = sync.cost_micros.saturating_add(counted.cost_micros);
     sync.unpriced = sync.unpriced.saturating_add(counted.unpriced);
-    sync.unpriced_since = earlier(sync.unpriced_since, counted.unpriced_since);
+    sync.unpriced_since = earliest(sync.unpriced_since, counted.unpriced_since);
     let reply_to = desk.reply_to.cloned();
     if more && *page < PAGES_MAX {
         desk.account.put(UsageSync::ID, sync);
@@ -169,7 +170,7 @@ fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
                 Some((_, Err(halt))) if !matches!(halt, Halt::Refused(_)) => return Err(halt),
                 _ => {
                     counted.unpriced += 1;
-                    counted.unpriced_since = earlier(counted.unpriced_since, Some(usage.at));
+                    counted.unpriced_since = earliest(counted.unpriced_since, Some(usage.at));
                     report_unpriced(desk, rate.map_or("", |rate| spend::unpriced_by(rate, usage)), usage)?;
                 }
             }
@@ -185,12 +186,4 @@ fn report_unpriced(desk: &mut Desk<'_>, by: &str, usage: &Usage) -> Ruled<()> {
     let reference = format!("{}:{}", usage.meter, value.unwrap_or_default());
     let values = json!({"meter": usage.meter, "by": by, "value": value});
     send_once(&mut desk.account, &mail_kinds::USAGE_UNPRICED, &reference, &values)
-}
-
-/// Returns the earlier of two times; `None` is no time.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }

@@ -1,7 +1,6 @@
 //! The clause `provisions`: resources and steps, their order, and manual tasks for work that no provider does.
 
 use super::field::Field;
-use crate::catalog::at_most::ByValue;
 use crate::catalog::condition::Condition;
 use crate::catalog::span::{Span, SpanVisitor};
 use crate::model::correlation::Verb;
@@ -75,6 +74,16 @@ pub struct Resource {
     /// Limit for the whole business. When the limit is reached, a manual task is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<ByValue>,
+}
+
+/// Limits that depend on a value, for the resources of the whole business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByValue {
+    /// Maximum numbers by the value of `per`. Other values are unlimited.
+    pub count: BTreeMap<String, u32>,
+    /// A template whose value selects the maximum.
+    pub per: String,
 }
 
 /// Maximum limit of resources with one value in the whole business. Each unit is a claim.

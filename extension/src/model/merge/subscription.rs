@@ -7,6 +7,7 @@
 
 use super::News;
 use crate::model::ids::PriceId;
+use crate::model::json::encode;
 use crate::model::records::subscription::{
     Observation, Previous, State, StateSnapshot, SubscriptionRow, is_final, is_served,
 };
@@ -135,15 +136,10 @@ fn add_to_history(record: &mut SubscriptionRow, seen: Observation, most: usize) 
     }
 }
 
-/// Returns the JSON text of a value, which defines an arbitrary but fixed order.
-fn text(value: &impl serde::Serialize) -> Fallible<String> {
-    crate::model::json::encode(value)
-}
-
 /// Keeps the `most` entries with the greatest text, without duplicates.
 fn keep_greatest(previous: &mut Vec<Previous>, most: usize) {
     if previous.len() > 1 {
-        previous.sort_by_cached_key(|previous| text(previous).unwrap_or_default());
+        previous.sort_by_cached_key(|previous| encode(previous).unwrap_or_default());
         previous.dedup();
         let surplus = previous.len().saturating_sub(most);
         previous.drain(..surplus);
@@ -167,7 +163,7 @@ fn add(snapshots: &mut Vec<StateSnapshot>, snapshot: SubscriptionSnapshot, bound
         }
         None => {
             snapshots.push(state_of(snapshot, bounds));
-            snapshots.sort_by_cached_key(|snapshot| text(&snapshot.state).unwrap_or_default());
+            snapshots.sort_by_cached_key(|snapshot| encode(&snapshot.state).unwrap_or_default());
             let surplus = snapshots.len().saturating_sub(bounds.views);
             snapshots.drain(..surplus);
         }

@@ -2,7 +2,7 @@
 
 use super::{ACCOUNT, json_record};
 use crate::model::ids::ProductId;
-use crate::model::json::{is_false, is_zero};
+use crate::model::json::is_zero;
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ pub(crate) struct Campaign {
     pub template: String,
     pub audience: Audience,
     /// Whether accounts that join the audience later also receive the mail.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub enrols: bool,
     pub status: CampaignStatus,
     /// Start time.
@@ -94,7 +94,7 @@ pub(crate) struct Campaign {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Whether the batches have reached the end of the list of members.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub through: bool,
     /// Number of accounts that received the campaign.
     #[serde(skip_serializing_if = "is_zero")]
@@ -119,7 +119,7 @@ pub(crate) struct Member {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
     /// Whether the account is unsubscribed from campaigns.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsubscribed: bool,
     /// Number of the message, from 1.
     pub told: i64,
@@ -145,7 +145,7 @@ pub(crate) struct Membership {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
     /// Whether the account is unsubscribed from campaigns.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsubscribed: bool,
     /// The attributes that the account sent last.
     pub told: Member,

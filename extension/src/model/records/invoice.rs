@@ -3,7 +3,6 @@
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
 use crate::model::ids::{PriceId, SubscriptionId};
-use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +36,7 @@ pub(crate) struct Line {
     /// Whether it is a proration.
     pub proration: bool,
     /// Whether it gives money back for the rest of a period. After a full discount, its amount is 0.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub credit: bool,
 }
 
@@ -55,7 +54,7 @@ pub(crate) struct Invoice {
     pub tax_minor: i64,
     pub amount_due_minor: i64,
     pub amount_paid_minor: i64,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub paid_out_of_band: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
@@ -87,7 +86,7 @@ pub(crate) struct Invoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
     /// Whether the payment is booked.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub booked: bool,
 }
 

@@ -2,7 +2,6 @@
 
 use super::json_record;
 use crate::model::ids::{PriceId, ProductId};
-use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +24,7 @@ pub(crate) struct Item {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_end: Option<Timestamp>,
     /// Whether the item ends with the paid period.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub cancel_at_period_end: bool,
 }
 

@@ -2,7 +2,7 @@
 //! invoices what was used before and after at different times.
 
 use super::json_record;
-use crate::model::json::{is_false, is_zero};
+use crate::model::json::is_zero;
 use crate::model::time::{date, day_of, rfc3339};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub(crate) struct MeterDay {
     #[serde(skip_serializing_if = "is_zero")]
     pub answered: i64,
     /// Whether Stripe refused the last request, so that the quantity is not billed until an operator reports it again.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
 }
 

@@ -4,7 +4,7 @@ use super::dispute_status::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::ids::InvoiceId;
-use crate::model::json::{is_false, is_zero};
+use crate::model::json::is_zero;
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,13 +36,13 @@ pub(crate) struct Refund {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub contradicted_by: BTreeSet<i64>,
     /// Whether the refund gave back the rest of a period that ended early.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_rest: bool,
     /// Whether the payout is booked.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub booked: bool,
     /// Whether the return to us is booked.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub booked_back: bool,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Payment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
     /// Whether the session has booked the received money.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub booked: bool,
     /// Tax of the refunds that is booked as owed to nobody, in minor units.
     #[serde(skip_serializing_if = "is_zero")]

@@ -1,7 +1,7 @@
 //! Payouts of an account's shares: the connected account and the amounts by currency.
 
 use super::{ACCOUNT, json_record};
-use crate::model::json::{is_false, is_zero};
+use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub(crate) struct Payout {
     #[serde(skip_serializing_if = "is_zero")]
     pub open_minor: i64,
     /// Whether the last transfer failed. The next transfer is requested after a change.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
     /// Time at which a transfer beyond the balance is requested again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ pub(crate) struct Payouts {
     pub connected: Option<String>,
     pub onboarding: Onboarding,
     /// Whether the connected account does not exist any more, or has revoked the access. The next onboarding makes another one.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
     /// Transfers that were taken back, with the amounts in minor units. The last one was taken back last.
     #[serde(skip_serializing_if = "Vec::is_empty")]

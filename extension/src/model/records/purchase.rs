@@ -5,7 +5,7 @@ use super::payment::Received;
 use super::session::SessionStatus;
 use super::to_record;
 use crate::model::ids::PriceId;
-use crate::model::json::{decode, encode, is_false};
+use crate::model::json::{decode, encode};
 use crate::model::table::Record;
 use extension_contract::{
     CatalogKey, Fallible, LineItem, Money, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row,
@@ -96,10 +96,10 @@ pub(crate) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
     /// Whether the purchase grants its plan in place of its subscription, which Stripe has not reported yet.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stands_in: bool,
     /// Whether the purchase's subscription has ended permanently.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub subscription_ended: bool,
     /// The session that we created, while another session of the purchase counts and no event about it has arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,7 +123,7 @@ pub(crate) struct Details {
     pub unexplained: BTreeMap<String, Received>,
     /// Whether the purchase is refused and being refunded: another purchase or subscription grants the same item, or
     /// the purchase was never allowed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
     /// Payments of refused sessions, which are fully refunded.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

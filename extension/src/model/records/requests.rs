@@ -1,7 +1,6 @@
 //! Requests whose result is not known yet, as far as they are needed to request the same again.
 
 use super::{ACCOUNT, json_record};
-use crate::model::json::is_false;
 use extension_contract::Json;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ pub(crate) struct OpenRequest {
     /// Number of requests so far: the first one, and its repetitions.
     pub requests: u32,
     /// Whether the operators know that it has no result.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub told: bool,
 }
 

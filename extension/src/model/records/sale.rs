@@ -1,4 +1,4 @@
-//! A sale with a share for another account. It is stored in the buyer's account.
+//! A sale with a share for another account, and what went back before the sale was known. Both are stored in the buyer's account.
 
 use super::json_record;
 use crate::model::ids::ProductId;
@@ -70,6 +70,17 @@ impl Sale {
 }
 
 json_record!(Sale, "sales", live: |_| false, references: |_| Vec::new());
+
+/// Refunds and disputes of an invoice that arrived before its payment. The row is removed once the amounts are part of the
+/// invoice's sales.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Returned {
+    /// Refunded or disputed amount by payment, in minor units.
+    pub by: BTreeMap<String, i64>,
+}
+
+json_record!(Returned, "returned", live: |_| false, references: |_| Vec::new());
 
 #[cfg(test)]
 mod tests {

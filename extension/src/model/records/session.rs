@@ -2,6 +2,7 @@
 
 use super::json_record;
 use crate::model::ids::SubscriptionId;
+use crate::model::json::is_zero;
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ pub(crate) struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Whether only a payment, and no event about the session itself, shows it.
-    #[serde(skip_serializing_if = "crate::model::json::is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_payment: bool,
     /// Metadata and the buyer's address, as a JSON object, if the session was created elsewhere and may create a
     /// product.
@@ -55,15 +56,11 @@ pub(crate) struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made: Option<String>,
     /// Whether the session's payment is booked.
-    #[serde(skip_serializing_if = "crate::model::json::is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub booked: bool,
     /// Whether the session's tax is booked.
-    #[serde(skip_serializing_if = "crate::model::json::is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tax_booked: bool,
-}
-
-fn is_zero(amount: &i64) -> bool {
-    *amount == 0
 }
 
 json_record!(Session, "sessions", live: |_| false, references: |row| {

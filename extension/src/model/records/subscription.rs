@@ -4,7 +4,7 @@
 use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::ids::PriceId;
-use crate::model::json::{decode, encode, is_false};
+use crate::model::json::{decode, encode};
 use crate::model::packed;
 use crate::model::table::Record;
 use extension_contract::{
@@ -51,7 +51,7 @@ impl Pause {
 pub(crate) struct State {
     pub status: SubscriptionStatus,
     pub items: Vec<SubscriptionItem>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_at_period_end: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_at: Option<Timestamp>,
@@ -205,13 +205,13 @@ struct SubscriptionMetadata {
     views: Vec<StateSnapshot>,
     #[serde(skip_serializing_if = "is_first")]
     shown: usize,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_unclear: bool,
     history: StoredHistory,
     first_at: Timestamp,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     was_ever_served: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     settled: bool,
 }
 

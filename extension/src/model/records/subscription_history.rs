@@ -3,7 +3,6 @@
 
 use super::json_record;
 use crate::model::ids::{InvoiceId, PriceId};
-use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,13 +129,13 @@ pub(crate) struct BillingHistory {
     pub disputed: BTreeMap<String, Disputed>,
     /// Whether the subscription is refused and being cancelled: another subscription or purchase grants the same
     /// item, or the subscription was never allowed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
     /// Invoices of the refused subscription whose payments are being refunded: all that are told until its end.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub refunded_invoices: BTreeSet<InvoiceId>,
     /// Whether the subscription has ended and grants nothing any more.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
 }
 

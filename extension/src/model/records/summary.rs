@@ -1,7 +1,6 @@
 //! The summary of all instances of an account, so that no event has to read all instances.
 
 use super::{ACCOUNT, json_record};
-use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
 use extension_contract::{CatalogKey, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -53,7 +52,7 @@ pub(crate) struct Summary {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reached: String,
     /// Whether some instances are not yet reconciled with this state; a timer continues the reconciliation.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub continues: bool,
 }
 

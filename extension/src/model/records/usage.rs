@@ -3,7 +3,7 @@
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::ids::{InvoiceId, ProductId};
-use crate::model::json::{is_false, is_zero};
+use crate::model::json::is_zero;
 use crate::model::money::part_of;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ pub(crate) struct UsageMonth {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sellers: BTreeMap<ProductId, SellerPart>,
     /// Whether the invoice is requested or the amount carried over. Later measurements then count for the next month.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
     /// Invoiced amount in minor units.
     #[serde(skip_serializing_if = "is_zero")]
@@ -136,13 +136,13 @@ pub(crate) struct UsageMonth {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<InvoiceId>,
     /// Whether Stripe refused to create the invoice.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
     /// Number of retries after the refusal.
     #[serde(skip_serializing_if = "is_zero")]
     pub asked_again: i64,
     /// Whether nothing of the invoice is owed any more: it was paid, and all sellers have received their parts, or it was voided.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
 }
 

@@ -1,7 +1,6 @@
 //! Manual tasks: notifies a person, schedules reminders, and reports overdue tasks (requirements 4.4).
 
 use super::super::schedule::DesiredSchedule;
-use super::purchase::purchase_of;
 use crate::catalog::schema::{ByHand, Doer, FieldType, Reminder};
 use crate::desk::Desk;
 use crate::desk::instance::Instance;
@@ -31,7 +30,7 @@ pub(super) fn open_task(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByH
     let known = instance.record.resources.get(name).and_then(|resource| resource.task.as_deref());
     let mut task = known.cloned().unwrap_or_default();
     if task.opened_at.is_none() {
-        let purchase = purchase_of(desk, instance)?;
+        let purchase = instance.purchase(desk)?;
         let paid_at =
             purchase.and_then(|purchase| purchase.details.counts.as_ref().and_then(|session| session.paid_at));
         let since = paid_at.unwrap_or(desk.now);

@@ -1,7 +1,6 @@
 //! Instances that have not begun: they wait for their plan or purchase, and end or are revived together with it.
 
 use super::context::Context;
-use super::purchase::purchase_of;
 use super::{plan, resources};
 use crate::catalog::schema::Resource;
 use crate::desk::Desk;
@@ -31,7 +30,7 @@ pub(super) fn may_begin(
     if instance.text("purchase_id").is_none() {
         return Ok(has_plan || plan::is_over(instance, context));
     }
-    let purchase = purchase_of(desk, instance)?;
+    let purchase = instance.purchase(desk)?;
     let is_ended = ended(desk, purchase.as_ref())?;
     match purchase.as_ref().map(|purchase| purchase.values.status) {
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
@@ -108,7 +107,7 @@ pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     if !has_lapsed || instance.record.effects != Effects::None {
         return Ok(());
     }
-    let purchase = purchase_of(desk, instance)?;
+    let purchase = instance.purchase(desk)?;
     let is_granted = match purchase.as_ref().map(|purchase| purchase.values.status) {
         Some(PurchaseStatus::Paid) => ended(desk, purchase.as_ref())? != Some(true),
         Some(PurchaseStatus::Refunded) => plan::is_in_force(instance, context),

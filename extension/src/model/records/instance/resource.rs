@@ -1,6 +1,6 @@
 //! The state of a resource of an instance.
 
-use crate::model::json::{Object, is_false};
+use crate::model::json::Object;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,10 +83,10 @@ pub(crate) struct Task {
     /// Reason for the task: the provider's error code, or `not-configured`.
     pub code: String,
     /// Whether the resource may exist in spite of the provider's failure.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_exist: bool,
     /// Whether the resource was searched for before the task was opened.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub looked_for: bool,
     /// Time at which people were notified; `None` before the notification.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ pub(crate) struct Task {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
     /// Whether the deadline has passed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_overdue: bool,
     /// Assignee.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,31 +152,31 @@ struct Stored {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
     generation: u32,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     unanswered: bool,
     /// [`Power::Suspended`].
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     suspended: bool,
     /// The value of `suspended` after the `change` in flight.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     suspending: bool,
     #[serde(skip_serializing_if = "Object::is_empty")]
     inputs: Object,
     #[serde(skip_serializing_if = "Option::is_none")]
     requested: Option<Object>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     may_exist: bool,
     #[serde(skip_serializing_if = "Object::is_empty")]
     outputs: Object,
     #[serde(skip_serializing_if = "Option::is_none")]
     backup: Option<Value>,
     /// [`Data::Due`].
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     restore_due: bool,
     /// [`Data::HandedOver`].
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     handed_over: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     blocked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<Box<Task>>,

@@ -4,7 +4,6 @@
 //! that is not listed there.
 
 use super::status::InstanceStatus;
-use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +128,7 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
     /// [`Failure::begins_again`].
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     begins_again: bool,
 }
 

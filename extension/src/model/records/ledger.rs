@@ -1,4 +1,4 @@
-//! Balances of the account's ledgers, stored as sums so that no decision reads all entries.
+//! The entries of the account's ledgers, which never change, and their sums, so that no decision reads all entries.
 
 use super::{ACCOUNT, json_record};
 use crate::model::halt::Ruled;
@@ -26,3 +26,25 @@ impl Balances {
 }
 
 json_record!(Balances, ACCOUNT, live: |_| true, references: |_| Vec::new());
+
+/// One posting of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Posting {
+    /// Ledger account.
+    pub account: String,
+    /// Minor units; debit positive, credit negative.
+    pub amount_minor: i64,
+}
+
+/// A ledger entry: the booking of one fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// Id of the Stripe object that the entry is for.
+    pub object: String,
+    /// The postings.
+    pub postings: Vec<Posting>,
+}
+
+json_record!(Entry, "ledger", live: |_| false, references: |_| Vec::new());
