@@ -1,4 +1,5 @@
-//! Inspects a component file: its imports, exports and contract version, and whether this host can load it.
+//! Inspects a component file: its imports, exports and contract version, whether this host can load it, and whether its
+//! functions have names.
 
 use crate::cache::ComponentCache;
 use crate::stubs;
@@ -6,7 +7,7 @@ use crate::wasm::{CallLimits, LoadError, LoadedComponent};
 use extension_contract::Declarations;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{BinaryReaderError, Encoding, KnownCustom, Name, Parser, Payload};
 
 /// The contract's package.
 pub(crate) const PACKAGE: &str = "solobase:products";
@@ -107,7 +108,7 @@ pub(crate) struct Names {
 
 /// Reads the names of a component's imports and exports, without compiling it.
 pub(crate) fn names(bytes: &[u8]) -> Result<Names, InspectError> {
-    let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
+    let malformed = |error: BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Names { imports: Vec::new(), exports: Vec::new() };
     // Only the names of the outermost component count: it satisfies the imports of its inner modules and components.
     let mut depth = 0_u32;
@@ -130,4 +131,49 @@ pub(crate) fn names(bytes: &[u8]) -> Result<Names, InspectError> {
         }
     }
     Ok(names)
+}
+
+/// Returns whether most functions of a component have a name. In a stripped component, only the functions of small
+/// modules that the encoder adds may have names.
+///
+/// # Errors
+/// [`InspectError`] if the bytes are not valid WebAssembly.
+pub fn has_function_names(bytes: &[u8]) -> Result<bool, InspectError> {
+    let malformed = |error: BinaryReaderError| InspectError::Malformed(error.to_string());
+    let (mut functions, mut named) = (0, 0);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(malformed)? {
+            Payload::FunctionSection(section) => functions += section.count(),
+            Payload::CustomSection(section) => {
+                let KnownCustom::Name(names) = section.as_known() else { continue };
+                for name in names {
+                    if let Name::Function(map) = name.map_err(malformed)? {
+                        named += map.count();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(named > 0 && named >= functions / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(functions: &str) -> Vec<u8> {
+        wat::parse_str(format!("(component (core module {functions}))")).expect("a component")
+    }
+
+    #[test]
+    fn a_component_has_names_if_most_of_its_functions_have_one() {
+        let named = component("(func $one) (func $two) (func)");
+        assert!(has_function_names(&named).expect("read"));
+        let stripped = component("(func $one) (func) (func) (func) (func)");
+        assert!(!has_function_names(&stripped).expect("read"), "one of five");
+        assert!(!has_function_names(&component("(func)")).expect("read"));
+        assert!(!has_function_names(&component("")).expect("read"), "nothing to name");
+        assert!(matches!(has_function_names(b"#!/bin/sh"), Err(InspectError::Malformed(_))));
+    }
 }

@@ -12,8 +12,6 @@ pub mod cache;
 mod convert;
 #[cfg(feature = "wasmtime")]
 pub mod inspect;
-#[cfg(feature = "wasmtime")]
-pub mod names;
 pub mod native;
 pub mod runner;
 #[cfg(feature = "wasmtime")]

@@ -11,7 +11,7 @@ use host_replay::runners::{Runners, manifest_of};
 use host_scenario::error::ReplayError;
 use host_scenario::model::Scenario;
 use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::names::has_function_names;
+use host_wasm_runner::inspect::has_function_names;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::collections::BTreeMap;
 use std::io::Read;
