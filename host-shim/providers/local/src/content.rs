@@ -40,15 +40,15 @@ pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
 /// them.
 pub(crate) fn hash(connection: &Connection) -> Result<String, LocalError> {
     let mut tables = connection.prepare(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+        "SELECT format('SELECT * FROM \"%w\" ORDER BY 1', name), sql FROM sqlite_schema \
+         WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
     )?;
     let tables = tables.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut hash = Sha256::new();
     for table in tables {
-        let (name, sql) = table?;
+        let (query, sql) = table?;
         part(&mut hash, b'T', sql.as_bytes());
-        let name = name.replace('"', "\"\"");
-        let mut rows = connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY 1"))?;
+        let mut rows = connection.prepare(&query)?;
         let columns = rows.column_count();
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {

@@ -40,12 +40,11 @@ fn check_for(connection: &Connection, known: usize) -> Result<(), OpenError> {
 
 /// Drops the views of `tables.yml`, since a migration may change their tables. A server creates them again when it starts.
 fn drop_views(connection: &Connection) -> Result<(), OpenError> {
-    let mut views = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' AND instr(sql, ?1) > 0")?;
-    let names: Vec<String> = views.query_map([VIEW_MARK], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    names
-        .iter()
-        .try_for_each(|name| connection.execute_batch(&format!("DROP VIEW \"{}\"", name.replace('"', "\"\""))))?;
-    Ok(())
+    let mut views = connection.prepare(
+        "SELECT format('DROP VIEW \"%w\"', name) FROM sqlite_schema WHERE type = 'view' AND instr(sql, ?1) > 0",
+    )?;
+    let drops: Vec<String> = views.query_map([VIEW_MARK], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(drops.iter().try_for_each(|drop| connection.execute_batch(drop))?)
 }
 
 /// Migrates a file to the newest schema, in one transaction.
