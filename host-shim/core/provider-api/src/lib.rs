@@ -1,4 +1,4 @@
-//! How are effects carried out: the provider trait, the registry that picks a provider, and the scripted provider.
+//! Carries out effects: the provider trait, the registry that picks a provider, and the scripted provider.
 //!
 //! A provider never sees the store and decides nothing. It takes a [`Call`] and returns a [`CallOutcome`]; the outbox
 //! keeps attempts, backoff, leases and deadlines. The outbox may repeat a call with the same key and generation at any
@@ -16,6 +16,7 @@ mod registry_tokens;
 mod resource;
 pub mod scripted;
 mod secrets;
+pub mod url;
 
 pub use backups::{BackupExpiry, BackupSchedule, NotExpired, ScheduledBackup};
 pub use call::{Call, CallOutcome, Reply};

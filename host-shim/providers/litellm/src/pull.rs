@@ -1,6 +1,7 @@
 //! The payload of `usage.pull`, and the query of the spend log that it becomes.
 
 use crate::Identify;
+use host_provider_api::url::encoded;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -69,9 +70,9 @@ impl Pull {
         format!(
             "/spend/logs/v2?{column}={}&start_date={}&end_date={}&page={}&page_size={}&sort_by=startTime&sort_order=asc\
              &status_filter=success",
-            encoded(&self.user),
-            encoded(&second(&self.from).unwrap_or_default()),
-            encoded(&second(&self.to).unwrap_or_default()),
+            encoded(&self.user, b""),
+            encoded(&second(&self.from).unwrap_or_default(), b""),
+            encoded(&second(&self.to).unwrap_or_default(), b""),
             self.page,
             self.size,
         )
@@ -82,16 +83,4 @@ impl Pull {
 fn second(text: &str) -> Option<String> {
     let at: Timestamp = text.parse().ok()?;
     Some(at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string())
-}
-
-/// Encodes a value of a query.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
 }

@@ -7,6 +7,7 @@ use crate::bucket;
 use crate::error::LocalError;
 use crate::store::{ResourceStore, SHARED};
 use hmac::{Hmac, KeyInit, Mac};
+use host_provider_api::url::encoded;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 use sha2::Sha256;
@@ -51,7 +52,7 @@ pub(crate) fn sign(store: &ResourceStore, port: u16, call: &Call) -> Result<Call
     }
     let expires = now_s().saturating_add(ttl_s);
     let signature = hex::encode(mac(&store.key_or_new(KEY)?, &path, expires).finalize().into_bytes());
-    let url = format!("http://127.0.0.1:{port}{PATH}{}?expires={expires}&signature={signature}", encoded(&path));
+    let url = format!("http://127.0.0.1:{port}{PATH}{}?expires={expires}&signature={signature}", encoded(&path, b"/"));
     Ok(CallOutcome::Done(json!({"url": url})))
 }
 
@@ -102,14 +103,6 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Encodes a path for an address.
-fn encoded(path: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
-    path.bytes()
-        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 /// Decodes the path of an address; none if it is malformed.
 fn decoded(path: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::with_capacity(path.len()), path.bytes());
@@ -134,7 +127,7 @@ mod tests {
         let folder = Path::new("objects/files");
         for key in ["a.pdf", "manuals/sample manual.pdf", "ü/%41?b#c"] {
             let path = joined(folder, key).expect(key);
-            assert_eq!(decoded(&encoded(&path)), Some(path));
+            assert_eq!(decoded(&encoded(&path, b"/")), Some(path));
         }
         for key in ["", "..", "a/../../b", "/etc/passwd", "./a"] {
             assert_eq!(joined(folder, key), None, "{key}");

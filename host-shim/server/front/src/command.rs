@@ -25,6 +25,7 @@ use host_engine::processor::{Disposition, Report, is_same_command};
 use host_engine::view::parsed;
 use host_intake::Decoded;
 use host_intake::body::parse_object;
+use host_provider_api::url::encoded;
 use host_store::InboxState;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -87,7 +88,7 @@ impl Answered {
 
     /// The event is stored, and its reply will be at a path.
     fn later(id: &str) -> Self {
-        let location = format!("/api/commands/{}", encoded(id));
+        let location = format!("/api/commands/{}", encoded(id, b":"));
         let body = json!({"id": id, "status": "pending", "location": location});
         Answered { status: StatusCode::ACCEPTED, location: Some(location), body }
     }
@@ -114,16 +115,6 @@ impl IntoResponse for Answered {
         }
         response
     }
-}
-
-/// Returns an id as a part of a path.
-fn encoded(id: &str) -> String {
-    id.bytes()
-        .map(|c| match c.is_ascii_alphanumeric() || b"-._~:".contains(&c) {
-            true => char::from(c).to_string(),
-            false => format!("%{c:02X}"),
-        })
-        .collect()
 }
 
 /// Carries out `POST /api/commands/KIND`.

@@ -1,9 +1,9 @@
 //! Values that every mail can show besides its own: the business, its pages, and the recipient.
 
 use crate::template::locale::Locale;
+use host_provider_api::url::encoded;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The colour of buttons in the mails of a business without a theme.
 const ACCENT: &str = "#3552d6";
@@ -99,7 +99,7 @@ impl MailContext<'_> {
         let MailSite { title, support, url, billing, dashboard, instance, console, .. } = self.site;
         let dashboard = format!("{url}{dashboard}");
         let of_instance = values.get("instance").and_then(Value::as_str).zip(instance.as_deref());
-        let of_instance = of_instance.map(|(id, path)| format!("{url}{}", path.replace("{id}", &encoded(id))));
+        let of_instance = of_instance.map(|(id, path)| format!("{url}{}", path.replace("{id}", &encoded(id, b":"))));
         let mut all = Map::new();
         all.insert("site".to_owned(), json!({"title": title, "support": support, "url": url}));
         all.insert(
@@ -107,7 +107,7 @@ impl MailContext<'_> {
             json!({
                 "billing": format!("{url}{billing}"), "instance": of_instance.as_ref().unwrap_or(&dashboard),
                 "dashboard": dashboard, "console": console,
-                "account": format!("{console}/accounts/{}", encoded(self.account)),
+                "account": format!("{console}/accounts/{}", encoded(self.account, b":")),
             }),
         );
         let instance = values.get("instance").and_then(Value::as_str);
@@ -123,19 +123,6 @@ impl MailContext<'_> {
         all.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
         all
     }
-}
-
-/// Returns a part of a path with other characters than letters, digits and `-._~:` as percent signs and digits.
-fn encoded(part: &str) -> String {
-    let mut out = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
-            true => out.push(char::from(byte)),
-            // Writing to a text cannot fail.
-            false => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
