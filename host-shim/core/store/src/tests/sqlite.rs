@@ -305,7 +305,7 @@ fn a_file_of_a_newer_version_or_another_program_is_refused_and_not_changed() {
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.pragma_update(None, "user_version", 99).expect("set");
     drop(connection);
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 2 })));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 3 })));
 
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).expect("opened").execute_batch("CREATE TABLE notes (text)").expect("made");
