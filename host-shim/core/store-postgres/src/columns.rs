@@ -1,47 +1,20 @@
-//! The changes of a group as arrays, one for each column, for the function `apply_together`.
+//! Changes as arrays, one for each column, for the function `apply_together`.
 
-use crate::change::{
-    ClaimJson, Content, EffectJson, GenerationsJson, ProgressJson, RowParts, UpdateJson, payload_columns, to_json,
-};
-use crate::decode::{column, get};
+use crate::decode::column;
 use crate::locks;
+use crate::others::{ClaimJson, Others, ProgressJson, some_json};
 use crate::store::PostgresStore;
-use crate::together::{Batch, HeldChange};
-use extension_contract::Reply;
-use host_store::implementation::json::Envelope;
-use host_store::{Changes, EffectChange, Partition, Stored};
-use serde::Serialize;
+use crate::wire::Params;
+use host_store::implementation::json::{Content, Envelope, RowParts, payload_columns, to_json};
+use host_store::{Changes, InboxChange, NewInbox, Stored};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
-/// What few changes have, as JSON.
-#[derive(Serialize)]
-struct Others<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    claims: Vec<ClaimJson<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    generations: Vec<OfAccount<GenerationsJson<'a>>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    inserts: Vec<OfAccount<EffectJson<'a>>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    updates: Vec<OfAccount<UpdateJson<'a>>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    replies: Vec<OfAccount<ReplyJson<'a>>>,
-}
-
-/// An item with the number of its account.
-#[derive(Serialize)]
-struct OfAccount<T> {
-    n: i64,
-    #[serde(flatten)]
-    item: T,
-}
-
-#[derive(Serialize)]
-struct ReplyJson<'a> {
-    caller: &'a str,
-    reply: &'a Reply,
-}
+/// The changes of an event, and the number of a new event; without one, it gets the next.
+pub(crate) type Numbered<'a> = (Option<i64>, &'a Changes);
 
 /// The columns of the claims that were read.
 #[derive(Default)]
@@ -57,16 +30,16 @@ struct Claims<'a> {
 #[derive(Default)]
 struct Accounts {
     names: Vec<String>,
-    revisions: Vec<i64>,
+    revisions: Vec<Option<i64>>,
     decide: Vec<bool>,
     write: Vec<bool>,
     versions: Vec<Option<i64>>,
 }
 
-/// The columns of events.
+/// The columns of new events.
 #[derive(Default)]
 struct Events<'a> {
-    numbers: Vec<i64>,
+    numbers: Vec<Option<i64>>,
     sources: Vec<&'a str>,
     ids: Vec<&'a str>,
     kinds: Vec<&'a str>,
@@ -120,11 +93,11 @@ struct Columns<'a> {
     events: Events<'a>,
     rows: Rows<'a>,
     facts: Facts<'a>,
+    others: Others<'a>,
 }
 
 impl<'a> Columns<'a> {
-    fn add(&mut self, held: &'a HeldChange, others: &mut Others<'a>) -> Stored<()> {
-        let changes = &held.changes;
+    fn add(&mut self, (number, changes): Numbered<'a>) -> Stored<()> {
         for (key, row) in &changes.expected.claims {
             let ClaimJson { key, there, holder, until, blocked } = ClaimJson::of(key, row.as_ref());
             self.claims.keys.push(key);
@@ -133,27 +106,32 @@ impl<'a> Columns<'a> {
             self.claims.untils.push(until);
             self.claims.blocked.push(blocked);
         }
-        self.add_event(held)?;
+        match &changes.inbox {
+            Some(InboxChange::New(new)) => {
+                self.add_event(number, new)?;
+                self.others.add_new(last(&self.events.ids), new, changes.scope.as_ref());
+            }
+            Some(InboxChange::Move(change)) => self.others.add_move(change, changes.expected.inbox.as_ref()),
+            None => {}
+        }
         if let Some(scope) = &changes.scope {
             self.accounts.names.push(scope.account.to_string());
-            self.accounts.revisions.push(changes.expected.account_revision.map_or(0, column));
+            self.accounts.revisions.push(changes.expected.account_revision.map(column));
             self.accounts.decide.push(changes.decides());
             self.accounts.write.push(changes.has_rows());
             self.accounts.versions.push(changes.rows.iter().map(|write| i64::from(write.data_version)).max());
-            // Arrays of PostgreSQL begin with 1.
-            let n = i64::try_from(self.accounts.names.len()).unwrap_or(i64::MAX);
+            let n = last(&self.accounts.names);
             self.add_rows(n, changes)?;
-            others.add(n, changes);
+            self.others.add(n, changes);
         }
         Ok(())
     }
 
-    fn add_event(&mut self, held: &'a HeldChange) -> Stored<()> {
-        let Some(new) = held.event() else { return Ok(()) };
+    fn add_event(&mut self, number: Option<i64>, new: &'a NewInbox) -> Stored<()> {
         let (event, columns) = (&*new.event, &mut self.events);
         let (kind, payload) = payload_columns(&event.payload)?;
         let progress = ProgressJson::of(&new.progress, Some(new));
-        columns.numbers.push(held.number);
+        columns.numbers.push(number);
         columns.sources.push(&event.source);
         columns.ids.push(&event.id);
         columns.kinds.push(&event.kind);
@@ -163,9 +141,9 @@ impl<'a> Columns<'a> {
         columns.raws.push(Some(new.raw.as_slice()).filter(|raw| *raw != &*payload));
         columns.payloads.push(payload);
         columns.accounts.push(progress.account.map(|account| account.0.to_string()));
-        columns.states.push(progress.state.state);
-        columns.ats.push(progress.state.at);
-        columns.waits.push(progress.state.waits_since);
+        columns.states.push(progress.state);
+        columns.ats.push(progress.at);
+        columns.waits.push(progress.waits_since);
         columns.failures.push(i64::from(progress.failures));
         columns.errors.push(progress.error);
         columns.outcomes.push(progress.outcome.map(to_json).transpose()?);
@@ -203,29 +181,9 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl<'a> Others<'a> {
-    fn add(&mut self, n: i64, changes: &'a Changes) {
-        self.claims.extend(changes.claims.iter().map(|(key, row)| ClaimJson::of(key, row.as_ref())));
-        let generations = changes.expected.generations.iter();
-        self.generations.extend(generations.map(|effect| OfAccount { n, item: GenerationsJson::of(effect) }));
-        for change in &changes.effects {
-            match change {
-                EffectChange::Insert(row) => self.inserts.push(OfAccount { n, item: EffectJson::of(row) }),
-                EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
-                    let (key, numbers) = (&**key, (*generation, *attempts));
-                    self.updates.push(OfAccount { n, item: UpdateJson::of(key, numbers, *state, *due_at, lease) });
-                }
-            }
-        }
-        self.replies
-            .extend(changes.reply.iter().map(|(caller, reply)| OfAccount { n, item: ReplyJson { caller, reply } }));
-    }
-
-    fn is_empty(&self) -> bool {
-        let Others { claims, generations, inserts, updates, replies } = self;
-        let lengths = [claims.len(), generations.len(), inserts.len(), updates.len(), replies.len()];
-        lengths.iter().sum::<usize>() == 0
-    }
+/// Returns the number of the last item: arrays of PostgreSQL begin with 1.
+fn last<T>(items: &[T]) -> i64 {
+    i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 
 /// Returns texts as an array in the notation of PostgreSQL.
@@ -249,10 +207,10 @@ fn array(texts: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Returns the locks of all changes, in their order.
-fn all_locks(schema: &str, batch: &Batch) -> (Vec<i64>, Vec<bool>) {
+fn all_locks(schema: &str, changes: &[Numbered<'_>]) -> (Vec<i64>, Vec<bool>) {
     let mut locks = BTreeMap::new();
-    for held in &batch.changes {
-        let (keys, shared) = locks::of(schema, &held.changes);
+    for (_, changes) in changes {
+        let (keys, shared) = locks::of(schema, changes);
         for (key, shared) in keys.into_iter().zip(shared) {
             *locks.entry(key).or_insert(true) &= shared;
         }
@@ -260,38 +218,82 @@ fn all_locks(schema: &str, batch: &Batch) -> (Vec<i64>, Vec<bool>) {
     locks.into_iter().unzip()
 }
 
-/// Applies the changes. Returns the result, and the number of the transaction.
+/// Returns the business and the mode of the accounts, or else of the new event.
+fn partition(changes: &Changes) -> Option<(&str, bool)> {
+    match (&changes.scope, &changes.inbox) {
+        (Some(scope), _) => Some((&scope.business, scope.livemode)),
+        (None, Some(InboxChange::New(new))) => Some((&new.event.business, new.livemode)),
+        (None, _) => None,
+    }
+}
+
+/// Applies changes: those of one event, or of several new events of one partition and of different accounts. Returns the result, its
+/// detail, the number of the first new event, and that of the transaction.
 pub(crate) fn apply(
     store: &PostgresStore,
-    partition: &Partition,
-    batch: &Batch,
+    changes: &[Numbered<'_>],
+    wakes: &[String],
     waits: bool,
-) -> Stored<(String, Option<String>)> {
-    let mut others = Others { claims: vec![], generations: vec![], inserts: vec![], updates: vec![], replies: vec![] };
+    tag: Option<i64>,
+) -> Stored<Option<Row>> {
     let mut all = Columns::default();
-    batch.changes.iter().try_for_each(|held| all.add(held, &mut others))?;
-    let (locks, shared) = all_locks(store.wire.settings().schema(), batch);
-    let others = if others.is_empty() { None } else { Some(to_json(&others)?) };
-    let Columns { claims: c, accounts: a, events: e, rows: r, facts: f } = &all;
+    changes.iter().try_for_each(|change| all.add(*change))?;
+    let (locks, shared) = all_locks(store.wire.settings().schema(), changes);
+    let (business, livemode) = changes.iter().find_map(|(_, changes)| partition(changes)).unzip();
+    let catalog = changes.iter().find_map(|(_, changes)| changes.expected.catalog_revision).map(column);
+    let Columns { claims: c, accounts: a, events: e, rows: r, facts: f, others: o } = &all;
     let payloads: Vec<&[u8]> = e.payloads.iter().map(|payload| &**payload).collect();
-    let catalog = batch.catalog_revision.map(column);
-    let sql = "SELECT result, xid FROM apply_together($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-               $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, \
-               $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52::text::json)";
+    let (elsewhere, moved) =
+        (o.elsewhere.as_ref().map(to_json).transpose()?, o.moved.as_ref().map(to_json).transpose()?);
     #[rustfmt::skip]
-    let row = store.query_now(sql, &[
-        &locks, &shared, &waits, &partition.business, &partition.livemode, &catalog, &batch.wakes,
-        &c.keys, &c.there, &c.holders, &c.untils, &c.blocked,
-        &a.names, &a.revisions, &a.decide, &a.write, &a.versions,
-        &e.numbers, &e.sources, &e.ids, &e.kinds, &e.received, &e.envelopes, &e.payload_kinds, &payloads, &e.raws, &e.accounts,
-        &e.states, &e.ats, &e.waits, &e.failures, &e.errors, &e.outcomes, &e.runs,
-        &r.n, &r.keys, &r.bodies, &r.values, &r.versions, &r.live, &r.shown, &r.fingerprints, &r.refs, &r.targets, &r.types, &r.sessions, &r.intents,
-        &r.ats,
-        &f.n, &f.facts, &f.events,
-        &others,
-    ])?;
-    let row = row.into_iter().next().ok_or_else(|| crate::decode::damaged("apply_together has no result"))?;
-    Ok((get(&row, 0)?, get(&row, 1)?))
+    let others = [
+        elsewhere, moved, some_json(&o.waits)?, some_json(&o.leases)?, some_json(&o.generations)?, some_json(&o.unique)?,
+        some_json(&o.released)?, some_json(&o.requests)?, some_json(&o.inserts)?, some_json(&o.updates)?, some_json(&o.deleted)?,
+        some_json(&o.claims)?, some_json(&o.replies)?,
+    ];
+    let has_others = others.iter().any(Option::is_some);
+    let others: [&(dyn ToSql + Sync); 13] = others.each_ref().map(|json| json as &(dyn ToSql + Sync));
+    #[rustfmt::skip]
+    let parts: [(bool, Params<'_>); PARTS] = [
+        (true, &[&locks, &shared, &waits, &tag, &business, &livemode, &catalog, &wakes]),
+        (!c.keys.is_empty(), &[&c.keys, &c.there, &c.holders, &c.untils, &c.blocked]),
+        (!a.names.is_empty(), &[&a.names, &a.revisions, &a.decide, &a.write, &a.versions]),
+        (!e.ids.is_empty(), &[
+            &e.numbers, &e.sources, &e.ids, &e.kinds, &e.received, &e.envelopes, &e.payload_kinds, &payloads, &e.raws, &e.accounts,
+            &e.states, &e.ats, &e.waits, &e.failures, &e.errors, &e.outcomes, &e.runs,
+        ]),
+        (!r.keys.is_empty(), &[
+            &r.n, &r.keys, &r.bodies, &r.values, &r.versions, &r.live, &r.shown, &r.fingerprints, &r.refs, &r.targets, &r.types,
+            &r.sessions, &r.intents, &r.ats,
+        ]),
+        (!f.n.is_empty(), &[&f.n, &f.facts, &f.events]),
+        (has_others, &others),
+    ];
+    let given = parts.iter().filter(|(is_given, _)| *is_given);
+    let params: Vec<&(dyn ToSql + Sync)> = given.flat_map(|(_, params)| params.iter().copied()).collect();
+    Ok(store.query_now(statement(&parts), &params)?.into_iter().next())
+}
+
+/// Number of parts of the parameters. The last part is JSON.
+const PARTS: usize = 7;
+
+/// Returns the statement whose parameters are those of the given parts. An empty part is part of its text, since the server looks up the
+/// type of each parameter at each call.
+fn statement(parts: &[(bool, Params<'_>); PARTS]) -> &'static str {
+    static STATEMENTS: [OnceLock<String>; 1 << PARTS] = [const { OnceLock::new() }; 1 << PARTS];
+    let which = parts.iter().fold(0, |which, (is_given, _)| 2 * which + usize::from(*is_given));
+    STATEMENTS[which].get_or_init(|| {
+        let mut all = Vec::new();
+        let mut number = 0;
+        for (part, (is_given, params)) in (1..).zip(parts) {
+            let (cast, empty) = if part == PARTS { ("::text::json", "NULL") } else { ("", "'{}'") };
+            for _ in *params {
+                number += usize::from(*is_given);
+                all.push(if *is_given { format!("${number}{cast}") } else { empty.to_owned() });
+            }
+        }
+        format!("SELECT result, detail, seq, xid FROM apply_together({})", all.join(", "))
+    })
 }
 
 #[cfg(test)]

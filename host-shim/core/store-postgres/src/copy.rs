@@ -1,11 +1,11 @@
 //! Copies a store in PostgreSQL into another store, and another store into PostgreSQL.
 
-use crate::change::{payload_columns, state_number, to_json, whole_row};
 use crate::decode::{self, column, get, limit, stored};
+use crate::others::EffectJson;
 use crate::store::PostgresStore;
 use extension_contract::{Reference, Reply};
 use host_store::copy::{Part, Source, Target, WholeRow};
-use host_store::implementation::json::{Envelope, RunJson, state_columns};
+use host_store::implementation::json::{Content, Envelope, RowParts, RunJson, payload_columns, state_columns, to_json};
 use host_store::{EffectRow, InboxRow, RowWrite, Run, Scope, StoreError, Stored};
 
 /// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
@@ -121,24 +121,44 @@ impl Target for PostgresStore {
 
 impl PostgresStore {
     fn put_row(&self, scope: &Scope, row: &WholeRow) -> Stored<()> {
-        let json = whole_row(&row.write)?;
+        let WholeRow { write, written, created_at, updated_at } = row;
+        let content = write.row.as_ref().ok_or_else(|| decode::damaged(&write.key))?;
+        let Content { body, value } = Content::of(content)?;
+        let RowParts { shown, targets, product_type, session_id, payment_intent_id } = RowParts::of(write);
+        let (account, key, written) = (scope.account.to_string(), write.key.to_string(), column(*written));
+        let (version, targets) = (i64::from(write.data_version), Vec::from_iter(targets));
+        let refs: Vec<String> = write.references.iter().map(ToString::to_string).collect();
         let sql = concat!(
             "INSERT INTO rows SELECT ",
             scope!(),
-            ", x.key, x.body::json, x.value::json, x.data_version, x.live, x.shown, x.fingerprint, $5, x.refs, x.targets, ",
-            "x.product_type, x.session_id, x.payment_intent_id, $6, $7 FROM json_to_record($4::text::json) AS x(key text, ",
-            "body text, value text, data_version int, live boolean, shown boolean, fingerprint text, refs text[], ",
-            "targets text[], product_type text, session_id text, payment_intent_id text)"
+            ", $4, $5::text::json, $6::text::json, $7::bigint::integer, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18"
         );
-        let (account, written) = (scope.account.to_string(), column(row.written));
         let (business, livemode) = (&scope.business, &scope.livemode);
-        self.query(sql, &[business, livemode, &account, &json, &written, &row.created_at, &row.updated_at])?;
-        let sql = concat!(
-            "INSERT INTO refs SELECT ",
-            scope!(),
-            ", t, x.key FROM json_to_record($4::text::json) AS x(key text, targets text[]), unnest(x.targets) t"
-        );
-        self.query(sql, &[business, livemode, &account, &json])?;
+        self.query(
+            sql,
+            &[
+                business,
+                livemode,
+                &account,
+                &key,
+                &body,
+                &value,
+                &version,
+                &write.live,
+                &shown,
+                &write.fingerprint,
+                &written,
+                &refs,
+                &targets,
+                &product_type,
+                &session_id,
+                &payment_intent_id,
+                created_at,
+                updated_at,
+            ],
+        )?;
+        let sql = concat!("INSERT INTO refs SELECT ", scope!(), ", t, $4 FROM unnest($5::text[]) t");
+        self.query(sql, &[business, livemode, &account, &key, &targets])?;
         Ok(())
     }
 
@@ -192,47 +212,16 @@ impl PostgresStore {
     }
 
     fn put_effect(&self, row: &EffectRow) -> Stored<()> {
-        let (scope, effect, lease) = (&row.scope, &row.effect, &row.lease);
-        let (account, receiver) = (scope.account.to_string(), effect.to.as_ref().map(ToString::to_string));
-        let retry = effect.retry.as_ref().map(|retry| to_json(&retry.delays_ms)).transpose()?;
-        let (seq, generation, attempts) = (column(row.seq), i64::from(effect.generation), i64::from(row.attempts));
-        let (state, fence) = (state_number(row.state), column(lease.number));
         let sql = concat!(
             "INSERT INTO effects SELECT $4, ensure_partition($1, $2), ",
             scope!(),
-            ", $5, $6::bigint::integer, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::json, $16, ",
-            "$17::bigint::integer, $18, $19, $20, $21, $22, $23, $24, $25"
+            ", x.*, $5 FROM json_to_record($6::text::json) AS x(key text, generation int, kind text, receiver text, ",
+            "payload text, context text, reply_to text, ordering_key text, not_before bigint, deadline bigint, retry json, ",
+            "state smallint, attempts int, due_at bigint, created_at bigint, caused_by text, lease_until bigint, ",
+            "fence bigint, token text, lease_owner text)"
         );
-        self.query(
-            sql,
-            &[
-                &scope.business,
-                &scope.livemode,
-                &account,
-                &seq,
-                &effect.key,
-                &generation,
-                &effect.kind,
-                &receiver,
-                &effect.payload,
-                &effect.context,
-                &effect.reply_to,
-                &effect.ordering_key,
-                &effect.not_before,
-                &effect.deadline,
-                &retry,
-                &state,
-                &attempts,
-                &row.due_at,
-                &row.created_at,
-                &row.caused_by,
-                &lease.until,
-                &fence,
-                &lease.token,
-                &lease.owner,
-                &row.erased,
-            ],
-        )?;
+        let (scope, account, json) = (&row.scope, row.scope.account.to_string(), to_json(&EffectJson::of(row))?);
+        self.query(sql, &[&scope.business, &scope.livemode, &account, &column(row.seq), &row.erased, &json])?;
         Ok(())
     }
 }

@@ -1,11 +1,10 @@
 //! Erases the personal data of an account. The server removes old versions of the rows at its next `VACUUM`.
 
-use crate::change::{payload_columns, to_json};
 use crate::decode::{column, get, json};
 use crate::events::{self, select_events};
 use crate::store::PostgresStore;
 use host_store::implementation::erase;
-use host_store::implementation::json::RunJson;
+use host_store::implementation::json::{RunJson, payload_columns, to_json};
 use host_store::{InboxRow, Scope, Stored};
 
 /// Number of events that are read at once.

@@ -5,7 +5,6 @@
 //! oldest open transaction.
 
 mod catalog;
-mod change;
 mod columns;
 mod copy;
 mod decode;
@@ -15,6 +14,7 @@ mod events;
 mod locks;
 mod news;
 mod open;
+mod others;
 mod presence;
 mod read;
 mod schema;

@@ -1,15 +1,16 @@
 //! The handle that writes, and readers: transactions, savepoints, and what becomes of a commit whose answer is lost.
 
 use crate::catalog::CatalogCache;
+use crate::columns::Numbered;
 use crate::settings::{OpenError, Settings};
 use crate::together::Together;
 use crate::wire::{BEGIN, Params, Wire};
-use crate::{change, decode, effects, erase, locks, news, schema};
+use crate::{columns, decode, effects, erase, locks, news, schema};
 use extension_contract::Account;
 use host_store::implementation::Lend;
 use host_store::{
-    Applied, Changes, Conflict, EffectRow, InboxChange, LeaseRequest, News, NewsPlace, Partition, Read, Reader, Store,
-    StoreError, Stored,
+    Applied, Changes, Conflict, EffectRow, InboxChange, LeaseRequest, News, NewsPlace, Partition, Read, Reader, Scope,
+    Store, StoreError, Stored,
 };
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -132,24 +133,9 @@ impl PostgresStore {
         self.held.borrow_mut().open_numbers = true;
     }
 
-    /// Notes the new event of a change that the transaction has applied, if it is its first.
-    pub(crate) fn set_stored(&self, seq: i64, changes: &Changes) {
-        let mut held = self.held.borrow_mut();
-        if held.event.is_none()
-            && let Some(InboxChange::New(new)) = &changes.inbox
-        {
-            held.event = Some(StoredEvent { seq, source: new.event.source.clone(), id: new.event.id.clone() });
-        }
-    }
-
     /// Notes that the transaction takes locks. Returns true if it may wait for them.
-    pub(crate) fn locks_now(&self) -> bool {
+    fn locks_now(&self) -> bool {
         !std::mem::replace(&mut self.held.borrow_mut().locks, true)
-    }
-
-    /// Notes the number of the transaction.
-    pub(crate) fn set_transaction(&self, number: Option<String>) {
-        self.transaction.replace(number);
     }
 
     /// Lets the open group fail: only its rollback can follow.
@@ -172,32 +158,30 @@ impl PostgresStore {
     }
 
     fn apply_in_group(&self, changes: &Changes) -> Stored<Applied> {
-        if self.together.borrow().is_none() {
-            return self.apply_now(changes, None);
-        }
         if let Some(number) = self.hold(changes)? {
             return Ok(Applied::Done { seq: Some(number.unsigned_abs()) });
         }
         let number = self.together.borrow_mut().as_mut().and_then(|together| together.number_of(changes));
+        let applied = self.apply_now(&[(number, changes)], &[]);
+        if self.together.borrow().is_none() {
+            return applied;
+        }
         // One by one, the event might be undone and decided again; a group of which some changes wait begins again as a whole.
-        self.apply_now(changes, number).map_err(|error| {
+        applied.map_err(|error| {
             self.break_group();
             StoreError::Unavailable(error.to_string())
         })
     }
 
-    /// Applies a change at once. A new event gets this number, or the next.
-    fn apply_now(&self, changes: &Changes, number: Option<i64>) -> Stored<Applied> {
-        let is_of_catalog = changes.scope.as_ref().is_some_and(|scope| scope.account == Account::Platform);
-        if is_of_catalog && changes.has_rows() {
+    /// Applies changes at once: those of one event, or of a group. If an event waits for one of the keys `wakes`, that is an error.
+    pub(crate) fn apply_now(&self, all: &[Numbered<'_>], wakes: &[String]) -> Stored<Applied> {
+        let is_of_catalog = |scope: &Scope| scope.account == Account::Platform;
+        if all.iter().any(|(_, it)| it.has_rows() && it.scope.as_ref().is_some_and(is_of_catalog)) {
             self.catalog_is_written.set(true);
         }
-        let prepared = change::prepare(self.wire.settings().schema(), changes)?;
         let tag = (!self.held.borrow().open_numbers).then_some(self.tag);
-        let (payload, waits) = (prepared.payload.as_deref(), self.locks_now());
-        let sql = "SELECT result, detail, seq, xid FROM apply_change($1::text::json, $2, $3, $4, $5, $6)";
-        let row = self.query_one(sql, &[&prepared.json, &payload, &prepared.raw, &waits, &tag, &number])?;
-        let row = row.ok_or_else(|| decode::damaged("apply_change has no result"))?;
+        let row = columns::apply(self, all, wakes, self.locks_now(), tag)?;
+        let row = row.ok_or_else(|| decode::damaged("apply_together has no result"))?;
         let detail = || decode::get::<Option<String>>(&row, 1).map(Option::unwrap_or_default);
         match decode::get::<&str>(&row, 0)? {
             "done" => {}
@@ -206,16 +190,26 @@ impl PostgresStore {
             "read" => return Ok(Applied::Conflict(Conflict::Read)),
             "taken" => return Err(StoreError::Taken(detail()?)),
             "misuse" => return Err(StoreError::Misuse(detail()?)),
+            "wakes" => return Err(StoreError::Locked("an event waits for what the group brings".into())),
             _ => return Err(StoreError::Locked("another transaction changes the same account, event or claim".into())),
         }
         self.transaction.replace(decode::get(&row, 3)?);
         let seq: Option<i64> = decode::get(&row, 2)?;
         if let Some(seq) = seq {
-            self.marked_open();
-            self.set_stored(seq, changes);
+            let event = all.iter().find_map(|(_, changes)| match &changes.inbox {
+                Some(InboxChange::New(new)) => Some(&new.event),
+                _ => None,
+            });
+            let mut held = self.held.borrow_mut();
+            held.open_numbers = true;
+            if held.event.is_none() {
+                held.event = event.map(|event| StoredEvent { seq, source: event.source.clone(), id: event.id.clone() });
+            }
         }
-        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
-            erase::account(self, scope)?;
+        for (_, changes) in all {
+            if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
+                erase::account(self, scope)?;
+            }
         }
         Ok(Applied::Done { seq: seq.map(i64::unsigned_abs) })
     }

@@ -1,50 +1,34 @@
 //! A group whose changes are held back and applied together: one call of the database for all of them instead of one for each.
 //!
 //! Decisions of a group mostly concern different accounts. Their changes wait here until a read needs what one of them writes, or until
-//! the group is settled. A change that the database cannot apply together with others is applied at once, after those that wait. If one
-//! cannot be applied, the whole group fails, and its caller does everything again one by one.
+//! the group is settled. A change that may not wait is applied at once, after those that do: it is a group of one, as is a change outside
+//! of such a group. If one cannot be applied, the whole group fails, and its caller does everything again one by one.
 
-use crate::columns;
+use crate::columns::Numbered;
 use crate::store::PostgresStore;
-use host_store::{Changes, EffectChange, InboxChange, InboxState, NewInbox, Partition, Scope, StoreError, Stored};
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use host_store::{Applied, Changes, InboxChange, InboxState, Partition, Scope, StoreError, Stored};
+use std::collections::{HashSet, VecDeque};
 
-/// A change that waits, with the number of its event.
-pub(crate) struct HeldChange {
-    pub(crate) number: i64,
-    pub(crate) changes: Changes,
-}
-
-impl HeldChange {
-    /// The event; a change without one is not held back.
-    pub(crate) fn event(&self) -> Option<&NewInbox> {
-        match &self.changes.inbox {
-            Some(InboxChange::New(new)) => Some(new),
-            _ => None,
-        }
-    }
-}
-
-/// The changes that wait.
+/// The changes that wait, with the numbers of their events.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub(crate) changes: Vec<HeldChange>,
+    changes: Vec<(i64, Changes)>,
     /// Revision of the catalog that the decisions have read.
-    pub(crate) catalog_revision: Option<u64>,
+    catalog_revision: Option<u64>,
     /// Keys for which no event waits, if the group is to succeed.
-    pub(crate) wakes: Vec<String>,
+    wakes: Vec<String>,
     scopes: HashSet<Scope>,
     claims: HashSet<String>,
 }
 
 /// An open group whose changes may wait.
 pub(crate) struct Together {
-    pub(crate) partition: Partition,
+    partition: Partition,
     /// The events of the group that are not stored yet, by source and id.
     unknown: HashSet<(String, String)>,
     /// Numbers for the events, in order.
     numbers: VecDeque<i64>,
-    pub(crate) batch: Batch,
+    batch: Batch,
 }
 
 impl Together {
@@ -77,21 +61,12 @@ impl Together {
     pub(crate) fn may_wait(&self, changes: &Changes) -> bool {
         let Some(InboxChange::New(new)) = &changes.inbox else { return false };
         let is_waiting = matches!(new.progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. });
-        let expected = &changes.expected;
         let is_of_account = match &changes.scope {
             None => true,
             Some(scope) => {
                 let is_catalog = *scope == scope.catalog();
-                scope.partition() == self.partition && !is_catalog && expected.account_revision.is_some()
+                scope.partition() == self.partition && !is_catalog && changes.expected.account_revision.is_some()
             }
-        };
-        // A change may give values of one purchase to another, or cancel what it requests itself: one by one these have an order.
-        let purchases =
-            changes.rows.iter().filter(|write| matches!(write.key, extension_contract::RowKey::Purchase(_)));
-        let mut effects = BTreeSet::new();
-        let mut is_first = |change: &EffectChange| match change {
-            EffectChange::Insert(row) => effects.insert((row.effect.key.clone(), row.effect.generation)),
-            EffectChange::Update { key, generation, .. } => effects.insert((key.clone(), *generation)),
         };
         self.is_unknown(&self.partition, &new.event.source, &new.event.id)
             && new.event.business == self.partition.business
@@ -99,10 +74,6 @@ impl Together {
             && !is_waiting
             && is_of_account
             && !changes.erase
-            && expected.effects.is_empty()
-            && changes.rows.iter().all(|write| write.row.is_some())
-            && purchases.count() < 2
-            && changes.effects.iter().all(&mut is_first)
     }
 }
 
@@ -136,13 +107,8 @@ impl Batch {
         self.scopes.extend(changes.scope.clone());
         self.claims.extend(changes.claims.keys().cloned());
         self.catalog_revision = self.catalog_revision.or(changes.expected.catalog_revision);
-        self.changes.push(HeldChange { number, changes: changes.clone() });
+        self.changes.push((number, changes.clone()));
     }
-}
-
-/// Returns the error of a group whose changes cannot be applied together.
-fn apart(reason: &str) -> StoreError {
-    StoreError::Unavailable(format!("the changes of a group cannot be applied together: {reason}"))
 }
 
 impl PostgresStore {
@@ -175,20 +141,15 @@ impl PostgresStore {
             Some(together) if !together.batch.changes.is_empty() => std::mem::take(&mut together.batch),
             _ => return Ok(()),
         };
-        let partition = self.together.borrow().as_ref().map(|together| together.partition.clone());
-        let Some(partition) = partition else { return Ok(()) };
-        let waits = self.locks_now();
-        let (result, transaction) =
-            columns::apply(self, &partition, &batch, waits).map_err(|error| apart(&error.to_string()))?;
-        if result != "done" {
-            self.break_group();
-            return Err(apart(&result));
-        }
-        self.set_transaction(transaction);
-        if let Some(first) = batch.changes.first() {
-            self.set_stored(first.number, &first.changes);
-        }
-        Ok(())
+        let changes: Vec<Numbered<'_>> =
+            batch.changes.iter().map(|(number, changes)| (Some(*number), changes)).collect();
+        let reason = match self.apply_now(&changes, &batch.wakes) {
+            Ok(Applied::Done { .. }) => return Ok(()),
+            Ok(Applied::Conflict(conflict)) => format!("{conflict:?}"),
+            Err(error) => error.to_string(),
+        };
+        self.break_group();
+        Err(StoreError::Unavailable(format!("the changes of a group cannot be applied together: {reason}")))
     }
 
     /// Notes the keys that the last change wakes if it waits; returns false if it does not. If an event waits for one of the keys, the

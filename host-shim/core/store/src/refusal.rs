@@ -19,7 +19,8 @@ impl UniqueField {
     /// All fields, in order of their discriminants.
     pub const ALL: [UniqueField; 2] = [UniqueField::Session, UniqueField::PaymentIntent];
 
-    fn index(self) -> &'static str {
+    /// Returns the name of the unique index.
+    pub fn index(self) -> &'static str {
         match self {
             UniqueField::Session => "purchase.session",
             UniqueField::PaymentIntent => "purchase.payment-intent",

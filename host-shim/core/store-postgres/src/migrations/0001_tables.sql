@@ -17,7 +17,7 @@ CREATE TABLE scopes (
 ) WITH (fillfactor = 60);
 
 -- The tables that each event writes have no foreign keys: the checks would lock the row of the business for every event of every lane.
--- Only `apply_change` writes them, and a copy of a store.
+-- Only `apply_together` writes them, and a copy of a store.
 
 -- Most events update rows and accounts. An update that changes no indexed column, and finds room in its page, touches no index: hence
 -- the fill factors, and no index has `written`, which each write of a row changes. Outdated rows are few.
