@@ -2,19 +2,9 @@
 
 use crate::clock::Clock;
 use crate::outbox::{self, Outbox, OutboxError};
-use crate::processor::{DecidedAhead, NewEvent, Processor, Report};
+use crate::processor::{Arrived, Processor, Report};
 use host_intake::Decoded;
 use host_store::{MemoryStore, Store, Stored};
-
-/// An event that has arrived.
-pub struct Arrived {
-    /// The decoded event.
-    pub decoded: Decoded,
-    /// The received bytes.
-    pub raw: Vec<u8>,
-    /// A decision that was made ahead, at the event's `received_at`; an event without one gets the clock's time.
-    pub ahead: Option<Box<DecidedAhead>>,
-}
 
 /// A running host.
 pub struct Host {
@@ -57,48 +47,24 @@ impl Host {
         Host { outbox, clock }
     }
 
-    /// Accepts an event at the clock's time, or stores the intake's refusal; see [`Processor::accept`].
+    /// Accepts an event at the clock's time; see [`Processor::accept`].
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
+    /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) for an event of another business.
     pub fn accept(&mut self, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
-        let Decoded { mut event, refusal, .. } = decoded;
-        event.received_at = self.clock.now();
-        match refusal {
-            Some(refusal) => Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?),
-            None => self.outbox.accept(event, raw),
-        }
+        let mut accepted = self.accept_all(vec![Arrived::new(decoded, raw)])?;
+        Ok(accepted.pop().unwrap_or_else(|| Ok(Vec::new()))?)
     }
 
-    /// Accepts events in order, like [`Host::accept`]; see [`Processor::accept_new`]. Returns one result per event: a
-    /// denied event is not stored, and the other events are processed.
+    /// Accepts events at the clock's time, or at the time at which they were decided ahead; see [`Processor::accept_all`].
     ///
     /// # Errors
     /// Fails if the store fails.
-    pub fn accept_all(&mut self, arrived: Vec<Arrived>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
-        let mut results = Vec::with_capacity(arrived.len());
-        let mut events = Vec::new();
-        for Arrived { decoded, raw, ahead } in arrived {
-            let Decoded { mut event, refusal, .. } = decoded;
-            if ahead.is_none() {
-                event.received_at = self.clock.now();
-            }
-            let denied = self.processor().check_business(&event).err();
-            if refusal.is_none() && denied.is_none() {
-                events.push(NewEvent { event, raw, ahead });
-                continue;
-            }
-            results.extend(self.outbox.accept_new(std::mem::take(&mut events))?.into_iter().map(Ok));
-            match (denied, refusal) {
-                (Some(denied), _) => results.push(Err(denied)),
-                (None, Some(refusal)) => {
-                    results.push(Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?));
-                }
-                (None, None) => {}
-            }
+    pub fn accept_all(&mut self, mut arrived: Vec<Arrived>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
+        for one in arrived.iter_mut().filter(|one| one.ahead.is_none()) {
+            one.decoded.event.received_at = self.clock.now();
         }
-        results.extend(self.outbox.accept_new(events)?.into_iter().map(Ok));
-        Ok(results)
+        self.outbox.accept_all(arrived)
     }
 
     /// Returns the clock.

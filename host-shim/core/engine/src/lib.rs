@@ -22,4 +22,4 @@ pub mod turns;
 pub mod view;
 pub mod writer;
 
-pub use host::{Arrived, Host, Saved};
+pub use host::{Host, Saved};

@@ -26,13 +26,14 @@ pub use rooms::Rooms;
 pub use saved::Saved;
 pub use uses::{ResourceUse, use_of};
 
-use crate::processor::{CONFLICTS_MAX, NewEvent, Processor, Report, WAIT_MAX_MS};
+use crate::processor::{Arrived, CONFLICTS_MAX, Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
-use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Event, Timestamp};
+use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Timestamp};
+use host_intake::Decoded;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
-use host_store::{EffectRow, EffectState, Lease, StoreError};
+use host_store::{EffectRow, EffectState, Lease, StoreError, Stored};
 use queue::{EffectTransition, Queue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,19 +214,19 @@ impl Outbox {
     ///
     /// # Errors
     /// Fails if the store fails or denies the event.
-    pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
-        self.clock = self.clock.max(event.received_at);
-        Ok(self.processor_mut().accept(event, raw)?)
+    pub fn accept(&mut self, event: impl Into<Decoded>, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
+        let mut accepted = self.accept_all(vec![Arrived::new(event, raw)])?;
+        Ok(accepted.pop().unwrap_or_else(|| Ok(Vec::new()))?)
     }
 
-    /// Accepts events; see [`Processor::accept_new`].
+    /// Accepts events; see [`Processor::accept_all`].
     ///
     /// # Errors
-    /// Fails if the store fails or denies an event.
-    pub fn accept_new(&mut self, events: Vec<NewEvent>) -> Result<Vec<Vec<Report>>, OutboxError> {
-        let newest = events.iter().map(|new| new.event.received_at).max();
+    /// Fails if the store fails.
+    pub fn accept_all(&mut self, arrived: Vec<Arrived>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
+        let newest = arrived.iter().map(|one| one.decoded.event.received_at).max();
         self.clock = newest.map_or(self.clock, |newest| self.clock.max(newest));
-        Ok(self.processor_mut().accept_new(events)?)
+        Ok(self.processor_mut().accept_all(arrived)?)
     }
 
     /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends

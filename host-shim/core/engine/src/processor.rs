@@ -15,22 +15,20 @@ mod refuse;
 mod report;
 mod revisit;
 mod run;
-mod together;
 mod waiting;
 mod wake;
 
 pub use ask::{Answerer, AskError, Questions};
 pub use decide::{DecidedAhead, Decider, WEBHOOK_OF_STRIPE};
-pub use group::NewEvent;
+pub use group::Arrived;
 pub use limit::{OPEN_EFFECTS_MAX, is_by_limit as is_refused_by_limit, open_effects};
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, Report};
-pub(crate) use together::Arriving;
 
 use decide::Deciding;
 use extension_contract::{
-    Account, ConfigDecl, Declarations, EffectDecl, Event, Outcome, Payload, Refusal, Reply, RetryPolicy, Timestamp,
+    Account, ConfigDecl, Declarations, EffectDecl, Event, Outcome, Refusal, Reply, RetryPolicy, Timestamp,
 };
 use host_store::{
     ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Permitted, Scope, Store, StoreError,
@@ -116,6 +114,17 @@ pub struct Counters {
     pub woken_postponed: u64,
 }
 
+/// The writes that become durable together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// Each write by itself.
+    None,
+    /// All writes since the begin of the group.
+    Open,
+    /// The same, and the store may hold them back and apply several at once; see [`Store::begin_together`].
+    Together,
+}
+
 /// Runs the events of one business in one mode over one store.
 ///
 /// An `Err` of any method means that the store failed: the group in which the error occurred is not stored. If the
@@ -126,7 +135,7 @@ pub struct Processor {
     runner: Box<dyn Runner>,
     business: Business,
     deciding: Arc<Deciding>,
-    in_group: bool,
+    group: Group,
     /// Number of groups to run before the changes of a group are applied together again.
     apart_left: u32,
     parked_max: u64,
@@ -153,7 +162,7 @@ impl Processor {
             runner,
             business,
             deciding: Arc::new(Deciding { partition, declared, payment_kinds }),
-            in_group: false,
+            group: Group::None,
             apart_left: 0,
             parked_max: PARKED_MAX,
             parked_connected_max: PARKED_CONNECTED_MAX,
@@ -232,7 +241,7 @@ impl Processor {
             let _ = self.store_mut().rollback();
             return Err(error);
         }
-        self.in_group = true;
+        self.group = Group::Open;
         Ok(())
     }
 
@@ -241,7 +250,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails; the group is then rolled back.
     pub fn commit_group(&mut self) -> Result<(), StoreError> {
-        self.in_group = false;
+        self.group = Group::None;
         let committed = self.store_mut().commit();
         if committed.is_err() {
             // Report the error of the commit; a failed rollback adds nothing.
@@ -255,13 +264,13 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn rollback_group(&mut self) -> Result<(), StoreError> {
-        self.in_group = false;
+        self.group = Group::None;
         self.store_mut().rollback()
     }
 
     /// Returns true in an open group.
     pub fn in_group(&self) -> bool {
-        self.in_group
+        self.group != Group::None
     }
 
     /// Runs `body` in the open group, or in a group of its own.
@@ -269,7 +278,7 @@ impl Processor {
     /// # Errors
     /// Fails with the error of `body`, or if the store fails.
     pub fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if self.in_group {
+        if self.in_group() {
             return body(self);
         }
         self.begin_group()?;
@@ -292,7 +301,7 @@ impl Processor {
         &mut self,
         mut body: impl FnMut(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if !self.store().has_peers() {
+        if !self.store().has_peers() || self.group == Group::Together {
             return body(self);
         }
         let mut conflicts = 0;
@@ -322,67 +331,13 @@ impl Processor {
             runner,
             business: self.business.clone(),
             deciding: self.deciding.clone(),
-            in_group: false,
+            group: Group::None,
             apart_left: 0,
             parked_max: self.parked_max,
             parked_connected_max: self.parked_connected_max,
             open_effects_max: self.open_effects_max,
             counters: Counters::default(),
         }))
-    }
-
-    /// Accepts an event: stores, places and decides it, and runs the events that it wakes.
-    ///
-    /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
-    /// own; those of woken events follow in run order. An event with a known id is reported as `duplicate`, without a
-    /// call of the extension.
-    ///
-    /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
-    pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
-        self.check_business(&event)?;
-        let (now, attempt) = (event.received_at, Attempt::first(event, raw));
-        self.grouped(|processor| processor.accept_step(&attempt, now))
-    }
-
-    /// Accepts a new event as one step. If other hosts change its account all the time, the event is stored to be decided later.
-    fn accept_step(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Vec<Report>, StoreError> {
-        match self.step(|processor| processor.accept_attempt(attempt, now)) {
-            Err(StoreError::Locked(_)) => {
-                self.store_mut().undo()?;
-                self.step(|processor| Ok(vec![processor.put_off(attempt, now)?]))
-            }
-            done => done,
-        }
-    }
-
-    /// Runs a new event, unless the inbox has it.
-    fn accept_attempt(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Vec<Report>, StoreError> {
-        if let Some(again) = self.refused_before(attempt.event())? {
-            return self.run_and_wake(again, None, now);
-        }
-        match self.duplicate(attempt.event())? {
-            Some(duplicate) => Ok(vec![duplicate]),
-            None => self.run_and_wake(attempt.clone(), None, now),
-        }
-    }
-
-    /// Denies an event of another business, since it must not be decided with this business's catalog.
-    pub(crate) fn check_business(&self, event: &Event) -> Result<(), StoreError> {
-        let (own, named) = (&self.deciding.partition.business, &event.business);
-        if own == named {
-            return Ok(());
-        }
-        let text = format!("event `{}` is of business `{named}`, expected `{own}`", event.id);
-        Err(StoreError::Misuse(text))
-    }
-
-    /// Returns the report of a repeated event, if the inbox has the event.
-    fn duplicate(&self, event: &Event) -> Result<Option<Report>, StoreError> {
-        let Some(known) = self.known(event)? else { return Ok(None) };
-        let alert = known.event.id == event.id && conflicts_with(&known, event);
-        let reply = if is_same_command(&known.event, event) { self.reply_of(&known)? } else { None };
-        Ok(Some(Report { alert, reply, ..Report::duplicate(&known) }))
     }
 
     /// Returns the last stored reply to an event's caller, so that a repeated request gets it again.
@@ -407,16 +362,6 @@ impl Processor {
     pub fn told_again(&self, seq: u64) -> Result<Option<Report>, StoreError> {
         let Some(row) = self.store().inbox(seq)?.filter(|row| self.is_own(row)) else { return Ok(None) };
         Ok(Some(Report { reply: self.reply_of(&row)?, ..Report::duplicate(&row) }))
-    }
-
-    /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
-    fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
-        let twin = event.payment.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
-        let of = |id: &str| self.store().event(&self.deciding.partition, &event.source, id);
-        match (of(&event.id)?, twin) {
-            (None, Some(twin)) => of(twin),
-            (known, _) => Ok(known),
-        }
     }
 
     /// Runs every due pending event, oldest first, and the events that it wakes. `now` in milliseconds.
@@ -562,22 +507,4 @@ pub fn is_same_command(known: &Event, again: &Event) -> bool {
     same_account
         && (&known.kind, &known.actor, &known.reply_to) == (&again.kind, &again.actor, &again.reply_to)
         && known.payload == again.payload
-}
-
-/// Returns true if a known event of the payment source is repeated with other data, which a correct source never does:
-/// the first event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no
-/// data, so neither conflicts.
-fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
-    if known.erased {
-        return false;
-    }
-    let known = &known.event;
-    let (Payload::Payment(first), Payload::Payment(second)) = (&known.payload, &again.payload) else { return false };
-    let version = |event: &Event| event.payment.as_ref().and_then(|facts| facts.api_version.clone());
-    let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
-    let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    // A retrieved object may be newer than the object that the payment source sent.
-    let time = |event: &Event| event.payment.as_ref().and_then(|facts| facts.time);
-    let is_same = version(known) == version(again) && time(known) == time(again);
-    first != second && is_same && data(first) != data(second)
 }

@@ -13,10 +13,10 @@ pub use deciders::Deciders;
 pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, OnIntervened, Ticket};
 pub use lanes::{Lane, Lanes};
 
+use crate::Host;
 use crate::outbox::{InterveneError, OutboxError};
-use crate::processor::Report;
+use crate::processor::{Arrived, Report};
 use crate::turns::COMMANDS_WAITING;
-use crate::{Arrived, Host};
 use extension_contract::Timestamp;
 use host_provider_api::{Call, Reply};
 use host_store::Stored;

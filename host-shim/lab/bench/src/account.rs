@@ -89,7 +89,6 @@ fn past_events(setting: &Setting, past: usize) -> Result<Cost> {
         let events = events.collect::<Result<Vec<_>>>()?;
         let mut reports = Vec::with_capacity(events.len());
         let begun = Instant::now();
-        // One `accept` per event: `accept_all` costs more for several events of one account, with any past.
         processor.begin_group()?;
         for event in events {
             reports.extend(processor.accept(event, Vec::new())?);

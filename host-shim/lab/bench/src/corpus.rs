@@ -4,7 +4,7 @@
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
 use extension_contract::Event;
-use host_engine::processor::Processor;
+use host_engine::processor::{Arrived, Processor};
 
 /// The body, with placeholders for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");
@@ -82,8 +82,10 @@ pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Result<()> {
     let mut events = events.into_iter().peekable();
     while events.peek().is_some() {
         processor.begin_group()?;
-        let group = events.by_ref().take(BATCH).map(|event| (event, Vec::new())).collect();
-        reports.extend(processor.accept_all(group)?.into_iter().flatten());
+        let group = events.by_ref().take(BATCH).map(|event| Arrived::new(event, Vec::new())).collect();
+        for accepted in processor.accept_all(group)? {
+            reports.extend(accepted?);
+        }
         processor.commit_group()?;
     }
     all_applied(&reports)

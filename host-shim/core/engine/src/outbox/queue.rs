@@ -6,7 +6,6 @@ use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::payment_event::PaymentEvent;
 use crate::processor::{Processor, Report};
 use extension_contract::{Account, Actor, EffectFailure, Event, Timestamp};
-use host_intake::Decoded;
 use host_store::{
     Applied, Changes, DueQuery, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, LeaseRequest,
     MESSAGE, PAYMENT_EVENT, Scope, StoreError,
@@ -266,12 +265,8 @@ fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result
         return accept(processor, delivery(row, now));
     }
     let payment_event = PaymentEvent::parse(&row.effect.payload).map_err(StoreError::Misuse)?;
-    let (Decoded { event, refusal, .. }, raw) =
-        payment_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
-    match refusal {
-        Some(refusal) => processor.accept_refused(event, raw, refusal),
-        None => processor.accept(event, raw),
-    }
+    let (decoded, raw) = payment_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
+    processor.accept(decoded, raw)
 }
 
 fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreError> {

@@ -1,152 +1,206 @@
-//! Processes a group of events: makes the decisions ahead, then commits them in order.
+//! Accepts new events in groups of one or more. Each event is decided and committed on the condition that nothing its decision
+//! read has changed; otherwise it is decided again.
 //!
-//! A decision is a pure function of the data that it reads. Its commit requires that this data is unchanged; if an
-//! earlier event changed it, the event is decided again. Deciding several events before committing them keeps caches
-//! warm. The writer processes groups; a replay does not, as it carries out each event's effects before the next event.
+//! A decision may have been made ahead by a [`Decider`](super::Decider), and the store may hold the changes of a group
+//! together; neither changes an outcome.
 
-use super::Processor;
-use super::decide::Decided;
-use super::decide::DecidedAhead;
+use super::decide::{Decided, DecidedAhead};
+use super::limit::was_refused_by_limit;
 use super::report::Report;
 use super::run::Attempt;
-use extension_contract::{Account, Event, Payload, Timestamp};
-use host_store::Stored;
-use std::collections::{HashSet, VecDeque};
+use super::{Group, Processor, is_same_command};
+use extension_contract::{Account, Event, Payload, Refusal, Timestamp};
+use host_intake::Decoded;
+use host_store::{InboxRow, StoreError, Stored};
 
-/// Number of events that are processed one by one after a second event of one account: deciding a burst of one account
-/// ahead would decide each event twice.
-const ONE_BY_ONE: usize = 16;
+/// Number of groups whose changes are applied one by one after a group whose changes could not be applied together: the
+/// same accounts are probably busy for a while.
+const APART: u32 = 4;
 
-/// A new event.
-pub struct NewEvent {
-    /// The event.
-    pub event: Event,
+/// An event that has arrived.
+pub struct Arrived {
+    /// The event, and the refusal of the intake if there is one.
+    pub decoded: Decoded,
     /// The received bytes; empty if the payload is complete without them.
     pub raw: Vec<u8>,
-    /// A decision that a [`Decider`](super::Decider) made ahead.
+    /// A decision that was made ahead, at the event's `received_at`.
     pub ahead: Option<Box<DecidedAhead>>,
 }
 
-/// An event of the group that is not committed yet.
-struct QueuedEvent {
-    attempt: Attempt,
-    /// Decision made ahead; none if the event must be decided at its turn.
-    ahead: Option<Decided>,
-    /// Revision of the catalog in the snapshot of a decider.
-    catalog_revision: Option<u64>,
-    now: Timestamp,
+impl Arrived {
+    /// Creates an event without a decision made ahead.
+    pub fn new(event: impl Into<Decoded>, raw: Vec<u8>) -> Arrived {
+        Arrived { decoded: event.into(), raw, ahead: None }
+    }
 }
 
-impl QueuedEvent {
-    /// Returns the account of the decision made ahead.
-    fn account(&self) -> Option<&Account> {
-        self.ahead.as_ref()?.account.as_ref()
+/// A new event of this business. It may run several times until its changes are applied.
+struct NewEvent {
+    attempt: Attempt,
+    refusal: Option<Refusal>,
+    /// The decision made ahead, for the first run.
+    ahead: Option<Box<DecidedAhead>>,
+}
+
+impl NewEvent {
+    fn now(&self) -> Timestamp {
+        self.attempt.event().received_at
     }
 }
 
 impl Processor {
-    /// Accepts events in order, with the same outcomes as [`Processor::accept`], in the open group or in a group of
-    /// their own. Returns the reports of each event, in order.
+    /// Accepts an event: stores, places and decides it, and runs the events that it wakes. An event that the intake refused is
+    /// stored as `rejected`, without a call of the extension.
+    ///
+    /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
+    /// own; those of woken events follow in run order. An event with a known id is reported as `duplicate`, without a
+    /// call of the extension.
     ///
     /// # Errors
-    /// Fails if the store fails, or with `StoreError::Misuse` if one event
-    /// belongs to another business.
-    pub fn accept_all(&mut self, events: Vec<(Event, Vec<u8>)>) -> Stored<Vec<Vec<Report>>> {
-        self.accept_new(events.into_iter().map(|(event, raw)| NewEvent { event, raw, ahead: None }).collect())
+    /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
+    pub fn accept(&mut self, event: impl Into<Decoded>, raw: Vec<u8>) -> Stored<Vec<Report>> {
+        let mut accepted = self.accept_all(vec![Arrived::new(event, raw)])?;
+        accepted.pop().unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    /// Accepts events like [`Processor::accept_all`]. A decision that was made ahead is committed if nothing that it read has
-    /// changed.
+    /// Accepts events in order, with the same outcomes as [`Processor::accept`] for each of them, in the open group or in a
+    /// group of their own. Returns the reports of each event. An event of another business is denied with
+    /// [`StoreError::Misuse`]: it is not stored, and the others are.
     ///
     /// # Errors
-    /// As [`Processor::accept_all`].
-    pub fn accept_new(&mut self, events: Vec<NewEvent>) -> Stored<Vec<Vec<Report>>> {
-        events.iter().try_for_each(|new| self.check_business(&new.event))?;
-        if self.store().has_peers() {
-            return self.accept_beside_peers(events);
-        }
-        self.grouped(|processor| {
-            let mut reports = Vec::with_capacity(events.len());
-            let mut events = VecDeque::from(events);
-            while !events.is_empty() {
-                let (waiting, same_account_again) = processor.decide_some(&mut events)?;
-                processor.commit_some(waiting, &mut reports)?;
-                // An event that a decider has decided ahead is not decided again.
-                let undecided = events.iter().take(ONE_BY_ONE).take_while(|new| new.ahead.is_none()).count();
-                let one_by_one = if same_account_again { undecided } else { 0 };
-                for NewEvent { event, raw, .. } in events.drain(..one_by_one) {
-                    reports.push(processor.accept(event, raw)?);
-                }
+    /// Fails if the store fails; a group of their own is then not stored.
+    pub fn accept_all(&mut self, arrived: Vec<Arrived>) -> Stored<Vec<Stored<Vec<Report>>>> {
+        let mut events: Vec<Stored<NewEvent>> = arrived.into_iter().map(|one| self.new_event(one)).collect();
+        let begun = self.begin_together(&events);
+        if begun != Ok(false) {
+            let counters = self.counters;
+            if let Ok(accepted) = begun.and_then(|_| self.accept_together(&mut events)) {
+                return self.commit_group().map(|()| accepted);
             }
-            Ok(reports)
-        })
-    }
-
-    /// Accepts events one by one: another host may change what a decision made ahead has read.
-    fn accept_beside_peers(&mut self, events: Vec<NewEvent>) -> Stored<Vec<Vec<Report>>> {
-        self.grouped(|processor| {
-            let accept = |NewEvent { event, raw, .. }: NewEvent| {
-                let (now, attempt) = (event.received_at, Attempt::first(event, raw));
-                processor.accept_step(&attempt, now)
-            };
-            events.into_iter().map(accept).collect()
-        })
-    }
-
-    /// Decides events ahead, up to and including the second event of one account. Also returns true if it stopped at
-    /// such an event.
-    fn decide_some(&mut self, events: &mut VecDeque<NewEvent>) -> Stored<(Vec<QueuedEvent>, bool)> {
-        let mut waiting: Vec<QueuedEvent> = Vec::with_capacity(events.len());
-        let (mut ids, mut accounts) = (HashSet::new(), HashSet::new());
-        while let Some(NewEvent { event, raw, ahead }) = events.pop_front() {
-            let is_first = ids.insert((event.source.clone(), event.id.clone()));
-            let is_new = is_first && (ahead.is_some() || self.known(&event)?.is_none());
-            let now = event.received_at;
-            // The account of an event of the payment source is not known before its decision.
-            let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Payment(_)));
-            let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
-            let mut attempt = Attempt::first(event, raw);
-            let (ahead, catalog_revision) = match ahead {
-                Some(ahead) if is_first => (Some(ahead.decided), Some(ahead.catalog_revision)),
-                None if is_new && !is_of_known_account => (self.decide_ahead(&mut attempt, now), None),
-                _ => (None, None),
-            };
-            let next = QueuedEvent { attempt, ahead, catalog_revision, now };
-            let same_account_again =
-                is_of_known_account || next.account().is_some_and(|account| !accounts.insert(account.clone()));
-            waiting.push(next);
-            if same_account_again {
-                return Ok((waiting, true));
-            }
+            // One by one, the events find the reason again, if it is still there.
+            let _ = self.rollback_group();
+            self.counters = counters;
+            self.apart_left = APART;
         }
-        Ok((waiting, false))
+        self.grouped(|processor| processor.accept_each(&mut events))
     }
 
-    fn commit_some(&mut self, waiting: Vec<QueuedEvent>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // Accounts that earlier events of the group have changed: what was decided ahead for them is outdated.
-        let mut touched: HashSet<Account> = HashSet::new();
-        for mut next in waiting {
-            let is_outdated = match next.account() {
-                Some(account) => touched.contains(account),
-                // Without an account, the placement may depend on the prices of the catalog.
-                None => touched.contains(&Account::Platform) || self.has_other_catalog(next.catalog_revision)?,
-            };
-            if is_outdated {
-                next.ahead = None;
-            }
-            let ran = match next.ahead {
-                Some(ahead) => self.run_and_wake(next.attempt, Some(ahead), next.now)?,
-                None => self.accept_attempt(&next.attempt, next.now)?,
-            };
-            touched.extend(ran.iter().filter_map(|report| report.account.clone()));
-            reports.push(ran);
+    /// Denies an event of another business, since it must not be decided with this business's catalog.
+    fn new_event(&self, Arrived { decoded: Decoded { event, refusal, .. }, raw, ahead }: Arrived) -> Stored<NewEvent> {
+        let (own, named) = (&self.deciding.partition.business, &event.business);
+        if own != named {
+            let text = format!("event `{}` is of business `{named}`, expected `{own}`", event.id);
+            return Err(StoreError::Misuse(text));
         }
-        Ok(())
+        Ok(NewEvent { attempt: Attempt::first(event, raw), refusal, ahead })
     }
 
-    /// Returns true if the catalog is not the one of a decider's snapshot.
-    fn has_other_catalog(&self, of_snapshot: Option<u64>) -> Stored<bool> {
-        let Some(of_snapshot) = of_snapshot else { return Ok(false) };
-        Ok(self.store().revision(&self.scope(Account::Platform))? != of_snapshot)
+    /// Begins a group whose changes the store may apply together. Returns false if there is none.
+    fn begin_together(&mut self, events: &[Stored<NewEvent>]) -> Stored<bool> {
+        if self.in_group() || events.is_empty() {
+            return Ok(false);
+        }
+        if self.apart_left > 0 {
+            self.apart_left -= 1;
+            return Ok(false);
+        }
+        let ids = events.iter().flatten().map(|new| (&*new.attempt.event().source, &*new.attempt.event().id));
+        let (ids, partition): (Vec<_>, _) = (ids.collect(), self.deciding.partition.clone());
+        let is_begun = self.store.get_mut().begin_together(&partition, &ids)?;
+        if is_begun {
+            self.group = Group::Together;
+        }
+        Ok(is_begun)
     }
+
+    fn accept_together(&mut self, events: &mut [Stored<NewEvent>]) -> Stored<Vec<Stored<Vec<Report>>>> {
+        let accepted = self.accept_each(events)?;
+        self.store_mut().settle().map(|()| accepted)
+    }
+
+    fn accept_each(&mut self, events: &mut [Stored<NewEvent>]) -> Stored<Vec<Stored<Vec<Report>>>> {
+        let accept = |event: &mut Stored<NewEvent>| match event {
+            Ok(new) => self.accept_one(new).map(Ok),
+            Err(denied) => Ok(Err(denied.clone())),
+        };
+        events.iter_mut().map(accept).collect()
+    }
+
+    /// Accepts a new event as one step. If other hosts change its account all the time, the event is stored to be decided later.
+    fn accept_one(&mut self, new: &mut NewEvent) -> Stored<Vec<Report>> {
+        let mut ahead = new.ahead.take();
+        match self.step(|processor| processor.run_new(new, ahead.take())) {
+            Err(StoreError::Locked(_)) if new.refusal.is_none() && self.group == Group::Open => {
+                self.store_mut().undo()?;
+                self.step(|processor| Ok(vec![processor.put_off(&new.attempt, new.now())?]))
+            }
+            done => done,
+        }
+    }
+
+    /// Runs a new event, unless the inbox has it. A commit of a decision made ahead finds out itself whether the inbox has it.
+    fn run_new(&mut self, new: &NewEvent, ahead: Option<Box<DecidedAhead>>) -> Stored<Vec<Report>> {
+        let (attempt, event) = (&new.attempt, new.attempt.event());
+        if let Some(refusal) = &new.refusal {
+            return self.refuse(attempt, refusal, new.now());
+        }
+        if let Some(decided) = self.in_force(ahead)? {
+            return self.run_and_wake(attempt.clone(), Some(decided), new.now());
+        }
+        match self.known(event)? {
+            None => self.run_and_wake(attempt.clone(), None, new.now()),
+            Some(known) if was_refused_by_limit(&known, event) => {
+                self.run_and_wake(Attempt::redriven(known), None, new.now())
+            }
+            Some(known) => Ok(vec![self.report_again(&known, event)?]),
+        }
+    }
+
+    /// Returns the decision made ahead, unless the catalog has changed since: the placement of an event without an account
+    /// may depend on its prices, which the commit does not check. The commit checks everything else.
+    fn in_force(&self, ahead: Option<Box<DecidedAhead>>) -> Stored<Option<Decided>> {
+        let Some(ahead) = ahead else { return Ok(None) };
+        let catalog = || self.store().revision(&self.scope(Account::Platform));
+        let is_outdated = ahead.decided.account.is_none() && catalog()? != ahead.catalog_revision;
+        Ok((!is_outdated).then_some(ahead.decided))
+    }
+
+    /// Returns the report of an event that the inbox has, if it has it.
+    pub(super) fn duplicate(&self, event: &Event) -> Stored<Option<Report>> {
+        self.known(event)?.map(|known| self.report_again(&known, event)).transpose()
+    }
+
+    fn report_again(&self, known: &InboxRow, event: &Event) -> Stored<Report> {
+        let alert = known.event.id == event.id && conflicts_with(known, event);
+        let reply = if is_same_command(&known.event, event) { self.reply_of(known)? } else { None };
+        Ok(Report { alert, reply, ..Report::duplicate(known) })
+    }
+
+    /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
+    pub(super) fn known(&self, event: &Event) -> Stored<Option<InboxRow>> {
+        let twin = event.payment.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
+        let of = |id: &str| self.store().event(&self.deciding.partition, &event.source, id);
+        match (of(&event.id)?, twin) {
+            (None, Some(twin)) => of(twin),
+            (known, _) => Ok(known),
+        }
+    }
+}
+
+/// Returns true if a known event of the payment source is repeated with other data, which a correct source never does:
+/// the first event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no
+/// data, so neither conflicts.
+fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
+    if known.erased {
+        return false;
+    }
+    let known = &known.event;
+    let (Payload::Payment(first), Payload::Payment(second)) = (&known.payload, &again.payload) else { return false };
+    let version = |event: &Event| event.payment.as_ref().and_then(|facts| facts.api_version.clone());
+    let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
+    let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
+    // A retrieved object may be newer than the object that the payment source sent.
+    let time = |event: &Event| event.payment.as_ref().and_then(|facts| facts.time);
+    let is_same = version(known) == version(again) && time(known) == time(again);
+    first != second && is_same && data(first) != data(second)
 }

@@ -3,7 +3,6 @@
 //! the same id after some of them have ended.
 
 use super::decide::Decided;
-use super::run::Attempt;
 use super::{Processor, is_same_command};
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, QuotaRefusal, Refusal};
 use host_store::{EffectRow, InboxRow, InboxState, OF_HOST, Stored};
@@ -60,17 +59,16 @@ impl Processor {
         }
         Ok(asked)
     }
-
-    /// Returns the attempt of a repeated command that this limit has refused: it is decided again.
-    pub(super) fn refused_before(&self, event: &Event) -> Stored<Option<Attempt>> {
-        let known = self.known(event)?.filter(|known| is_by_limit(known) && is_same_command(&known.event, event));
-        Ok(known.map(Attempt::redriven))
-    }
 }
 
 /// Returns true for a command of a person who acts for an account.
 fn is_of_customer(event: &Event) -> bool {
     matches!(event.payload, Payload::Command(_)) && event.actor.kind == ActorKind::User
+}
+
+/// Returns true for the repetition of a command that this limit has refused: it is decided again.
+pub(super) fn was_refused_by_limit(known: &InboxRow, again: &Event) -> bool {
+    is_by_limit(known) && is_same_command(&known.event, again)
 }
 
 /// Returns true if the last run of a command was refused by this limit.

@@ -4,25 +4,15 @@ use super::decide::Decided;
 use super::report::{Disposition, Report};
 use super::run::{Attempt, Committed};
 use super::{Processor, wrong_mode};
-use extension_contract::{Event, Outcome, Refusal, Timestamp};
+use extension_contract::{Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};
 
 /// Recorded instead of a component's hash if the intake refused an event; a redrive does not change the refusal.
 const BY_INTAKE: &str = "intake";
 
 impl Processor {
-    /// Stores an authentic event that must not be applied, for example because a part is missing.
-    ///
-    /// As in [`Processor::accept`], an event of another mode is `ignored` and a known id is `duplicate`.
-    ///
-    /// # Errors
-    /// Fails if the store fails, or with `StoreError::Misuse` for an event of another business.
-    pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
-        self.check_business(&event)?;
-        let (now, attempt) = (event.received_at, Attempt::first(event, raw));
-        self.grouped(|processor| processor.step(|processor| processor.refuse(&attempt, &refusal, now)))
-    }
-
+    /// Stores an authentic event that must not be applied, for example because a part is missing. As for other events, an event of
+    /// another mode is `ignored` and a known id is `duplicate`.
     pub(super) fn refuse(&mut self, attempt: &Attempt, refusal: &Refusal, now: Timestamp) -> Stored<Vec<Report>> {
         if let Some(known) = self.known(attempt.event())? {
             return Ok(vec![Report::duplicate(&known)]);

@@ -97,13 +97,6 @@ impl Attempt {
 }
 
 impl Processor {
-    /// Decides an event before its turn to commit. Returns none if the decision failed: the event is decided again at
-    /// its turn. So an event that runs out of fuel does this twice.
-    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<Decided> {
-        attempt.begin();
-        self.decide(attempt, now).ok()
-    }
-
     /// Runs an event and adds the keys that it wakes to `wakes`. Commits the decision made ahead if its reads are
     /// unchanged.
     pub(super) fn run(

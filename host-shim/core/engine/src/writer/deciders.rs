@@ -3,9 +3,8 @@
 //! Callers take turns.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
-use crate::Arrived;
 use crate::clock::ClockSource;
-use crate::processor::Decider;
+use crate::processor::{Arrived, Decider};
 use crate::turns::{NotQueued, Sender, Taker, Turn, queue};
 use host_intake::Decoded;
 use std::io;
@@ -56,7 +55,7 @@ impl Deciders {
         raw: Vec<u8>,
         answer: OnAnswer,
     ) -> Result<(), JobError> {
-        let waiting = Waiting { arrived: Arrived { decoded, raw, ahead: None }, answer };
+        let waiting = Waiting { arrived: Arrived::new(decoded, raw), answer };
         Ok(self.sender.try_send(turn, waiting)?)
     }
 

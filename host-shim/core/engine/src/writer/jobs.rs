@@ -1,9 +1,9 @@
 //! Sends the jobs of callers to a writer and returns the answers.
 
 use super::revisits::Loaded;
+use crate::Host;
 use crate::outbox::{InterveneError, Intervention, OpenEffect, OutboxError};
-use crate::processor::{Processor, Report};
-use crate::{Arrived, Host};
+use crate::processor::{Arrived, Processor, Report};
 use extension_contract::{Actor, Timestamp};
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
@@ -92,7 +92,7 @@ impl Jobs {
     /// Fails if the writer has ended.
     pub fn accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, JobError> {
         let (answer, ticket) = Ticket::new();
-        self.accept_then(Arrived { decoded, raw, ahead: None }, answer)?;
+        self.accept_then(Arrived::new(decoded, raw), answer)?;
         Ok(ticket)
     }
 
@@ -111,7 +111,7 @@ impl Jobs {
     /// # Errors
     /// Fails if the writer is busy or has ended; the function is then not called.
     pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
-        self.try_send(Job::Accept { arrived: Box::new(Arrived { decoded, raw, ahead: None }), answer })
+        self.try_send(Job::Accept { arrived: Box::new(Arrived::new(decoded, raw)), answer })
     }
 
     /// Sends an event, which may be decided already; waits while the writer is busy.

@@ -8,7 +8,7 @@ use super::jobs::{JobError, Jobs, OnAnswer};
 use super::{Listener, WriterLimits};
 use crate::clock::ClockSource;
 use crate::outbox::OutboxError;
-use crate::processor::{Arriving, Disposition, Processor, Report};
+use crate::processor::{Arrived, Disposition, Processor, Report};
 use crate::turns::{Sender, Taker, Turn, queue};
 use extension_contract::Outcome;
 use host_intake::Decoded;
@@ -20,8 +20,7 @@ use std::time::Instant;
 
 /// An event that waits for its lane.
 struct Waiting {
-    decoded: Decoded,
-    raw: Vec<u8>,
+    arrived: Arrived,
     answer: OnAnswer,
 }
 
@@ -70,7 +69,7 @@ impl Lanes {
     ) -> Result<(), JobError> {
         let lane = lane_of(&decoded, self.senders.len());
         let sender = self.senders.get(lane).ok_or(JobError::Ended)?;
-        Ok(sender.try_send(turn, Waiting { decoded, raw, answer })?)
+        Ok(sender.try_send(turn, Waiting { arrived: Arrived::new(decoded, raw), answer })?)
     }
 
     /// Commits and answers the waiting events, and ends the threads.
@@ -151,12 +150,12 @@ impl RunningLane {
         group: Vec<Waiting>,
         answers: &mut Vec<OnAnswer>,
     ) -> Result<Vec<Stored<Vec<Report>>>, StoreError> {
-        let mut arriving = Vec::with_capacity(group.len());
-        for Waiting { decoded: Decoded { mut event, refusal, .. }, raw, answer } in group {
+        let mut arrived = Vec::with_capacity(group.len());
+        for Waiting { arrived: mut one, answer } in group {
             answers.push(answer);
-            event.received_at = self.clock.now();
-            arriving.push(Arriving { event, raw, refusal });
+            one.decoded.event.received_at = self.clock.now();
+            arrived.push(one);
         }
-        self.lane.processor.accept_group(arriving)
+        self.lane.processor.accept_all(arrived)
     }
 }

@@ -20,10 +20,7 @@ pub(super) fn take(platform: &Platform<'_>, request: &Request) -> Answered {
     if decoded.event.source == "stripe" {
         return Err(Response::error(400, "malformed", "expected an event of the business: Stripe's come signed").into());
     }
-    let reports = match decoded.refusal {
-        Some(refusal) => app.processor().accept_refused(decoded.event, request.body.clone(), refusal)?,
-        None => app.processor().accept(decoded.event, request.body.clone())?,
-    };
+    let reports = app.processor().accept(decoded, request.body.clone())?;
     Ok(outcome(&reports))
 }
 

@@ -95,10 +95,7 @@ pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> An
     let reply = endpoints.answer(delivery, platform.now);
     match reply.taken {
         Taken::Event(decoded, raw) => {
-            let reports = match decoded.refusal {
-                Some(refusal) => app.processor().accept_refused(decoded.event, raw, refusal)?,
-                None => app.processor().accept(decoded.event, raw)?,
-            };
+            let reports = app.processor().accept(decoded, raw)?;
             let outcome = reports.first().map_or("unknown", |report| report.result.name());
             Ok(Response::ok(json!({"received": true, "outcome": outcome})))
         }

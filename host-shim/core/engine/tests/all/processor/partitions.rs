@@ -5,6 +5,7 @@ use super::events::{T0, command, lines, things, webhook};
 use super::toy::ToyRunner;
 use extension_contract::{Event, Refusal};
 use host_engine::processor::{Business, Processor, WAIT_MAX_MS, replay_log};
+use host_intake::Decoded;
 use host_store::testing::Faults;
 use host_store::{MemoryStore, SqliteStore, Store, StoreError};
 use serde_json::json;
@@ -122,7 +123,8 @@ fn an_event_of_another_business_is_denied_and_not_stored() {
     let event = || of_games(command("c1", "a", T0, json!({})));
     let denied = StoreError::Misuse("event `c1` is of business `games`, expected `toys`".into());
     assert_eq!(toys.accept(event(), Vec::new()), Err(denied.clone()));
-    assert_eq!(toys.accept_refused(event(), Vec::new(), Refusal::Unclaimed), Err(denied));
+    let refused = Decoded { refusal: Some(Refusal::Unclaimed), ..event().into() };
+    assert_eq!(toys.accept(refused, Vec::new()), Err(denied));
     assert_eq!((toys.inbox_after(0, 10).unwrap(), games.inbox_after(0, 10).unwrap()), (Vec::new(), Vec::new()));
 }
 

@@ -4,6 +4,7 @@ use super::events::{T0, command, lines, webhook};
 use super::{accept, processor};
 use extension_contract::{Payload, Refusal};
 use host_engine::processor::{Processor, RETRY_DELAYS_MS};
+use host_intake::Decoded;
 use host_store::InboxState;
 use serde_json::json;
 
@@ -67,7 +68,8 @@ fn a_redrive_keeps_a_refusal_of_the_intake() {
     // The extension would apply the event.
     let event = || webhook("e1", T0, json!({"account": "user:a", "note": ["f"]}));
     let refusal = Refusal::Malformed("/data/object/metadata".into());
-    let refused = processor.accept_refused(event(), b"raw".to_vec(), refusal.clone()).unwrap();
+    let refused = Decoded { refusal: Some(refusal.clone()), ..event().into() };
+    let refused = processor.accept(refused, b"raw".to_vec()).unwrap();
     assert_eq!(lines(&refused), ["e1: rejected(malformed(/data/object/metadata))"]);
     assert!(refused[0].alert && !refused[0].later);
     let again = processor.redrive(refused[0].seq, T0 + 5).unwrap();
@@ -86,7 +88,7 @@ fn a_refused_event_of_another_mode_is_ignored() {
     let mut processor = processor();
     let mut live = webhook("e1", T0, json!({}));
     live.livemode = Some(true);
-    let refusal = Refusal::Malformed("/data".into());
-    let reports = processor.accept_refused(live, Vec::new(), refusal).unwrap();
+    let live = Decoded { refusal: Some(Refusal::Malformed("/data".into())), ..live.into() };
+    let reports = processor.accept(live, Vec::new()).unwrap();
     assert_eq!((lines(&reports), reports[0].alert), (vec!["e1: ignored(wrong-mode)".into()], false));
 }
