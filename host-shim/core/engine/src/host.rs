@@ -51,9 +51,9 @@ impl Host {
     ///
     /// # Errors
     /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) for an event of another business.
-    pub fn accept(&mut self, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
-        let mut accepted = self.accept_all(vec![Arrived::new(decoded, raw)])?;
-        Ok(accepted.pop().unwrap_or_else(|| Ok(Vec::new()))?)
+    pub fn accept(&mut self, mut decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
+        decoded.event.received_at = self.clock.now();
+        self.outbox.accept(decoded, raw)
     }
 
     /// Accepts events at the clock's time, or at the time at which they were decided ahead; see [`Processor::accept_all`].

@@ -1,25 +1,25 @@
-//! Carries out effects: makes calls to providers and turns the results into events. The caller passes the time.
+//! Carries out effects: leases them, makes calls to providers and turns the answers into events. The caller passes the time.
 //!
-//! An effect is durably marked `running` before its call; the result and the finished effect are stored in one group.
-//! After a crash, [`Outbox::recover`] repeats a running effect under the same key with a higher lease number. If an
-//! effect waits for an earlier one with the same ordering key, its deadline is checked only when its turn comes.
+//! Whoever makes a call takes its lease in the store at the call ([`Outbox::begin`]), and reports the answer under this lease
+//! ([`Outbox::finish`]): a thread of this host and a worker on another machine alike, for first calls, repeated calls and polls.
+//! After a crash, [`Outbox::recover`] repeats a running effect under the same key with a higher lease number.
 
 mod agenda;
-mod at_once;
 mod done;
 mod events;
+mod far;
 mod intervene;
-mod lent;
 mod policy;
 mod queue;
+mod quiet;
 mod recorded;
 mod rooms;
 mod saved;
 mod uses;
 
 pub use done::each_done;
+pub use far::LentReply;
 pub use intervene::{InterveneError, Intervention, OpenEffect};
-pub use lent::{Delivered, Lent, LentReply};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use recorded::Recorded;
 pub use rooms::Rooms;
@@ -33,7 +33,7 @@ use events::{failure, is_hosts_own};
 use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Timestamp};
 use host_intake::Decoded;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
-use host_store::{EffectRow, EffectState, Lease, StoreError, Stored};
+use host_store::{ERASE, EffectRow, EffectState, Lease, StoreError, Stored};
 use queue::{EffectTransition, Queue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,8 +47,6 @@ pub const LEASE_MS: i64 = 300_000;
 pub const GRACE_MS: i64 = 60_000;
 /// Name of a host in leases, unless [`Outbox::set_owner`] sets another.
 const OWNER: &str = "host";
-/// Maximum number of effects started together; in [`Outbox::run_until_quiet`] their results form one group.
-const ROUND: usize = 64;
 
 /// The reason why the outbox stopped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -82,7 +80,8 @@ pub enum OutboxError {
 ///
 /// A concurrent host calls [`Outbox::begin`], makes the calls on any thread with a clone of the registry, and passes
 /// each reply to [`Outbox::finish`]; during the calls neither the outbox nor the processor is borrowed.
-/// [`Outbox::run_until_quiet`] does all of this in one call.
+/// [`Outbox::run_until_quiet`] does all of this in one call. For a worker on another machine, [`Outbox::remember`] and
+/// [`Outbox::take_answers`] read from the store what an outbox in memory knows.
 pub struct Outbox {
     queue: Queue,
     registry: Registry,
@@ -92,8 +91,7 @@ pub struct Outbox {
     /// The calls among them whose answers could not be stored.
     unsaved: BTreeSet<(EffectId, u64)>,
     rooms: Rooms,
-    /// True once no further call begins.
-    is_leaving: bool,
+    round: Round,
     clock: Timestamp,
     fire_timers: bool,
     effects_max: usize,
@@ -109,6 +107,22 @@ struct Called {
     provider: Option<usize>,
 }
 
+/// How much one [`Outbox::begin`] carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// Maximum number of calls that begin together. None begins if it is 0.
+    pub calls: usize,
+    /// Maximum number of effects that end together without a call.
+    pub ends: usize,
+}
+
+impl Default for Round {
+    /// 64 calls; in [`Outbox::run_until_quiet`] their results form one group.
+    fn default() -> Self {
+        Round { calls: 64, ends: usize::MAX }
+    }
+}
+
 /// The result of [`Outbox::begin`].
 #[derive(Debug, Default)]
 pub struct Begun {
@@ -118,6 +132,8 @@ pub struct Begun {
     pub reports: Vec<Report>,
     /// Number of effects that changed, including the calls; 0 means that nothing more is due.
     pub moved: usize,
+    /// True if only a part of an erasure was carried out: see [`Store::erase_part`](host_store::Store::erase_part).
+    pub is_part: bool,
     /// The last changed effect.
     last: Option<EffectRow>,
 }
@@ -139,7 +155,7 @@ impl Outbox {
             called: BTreeMap::new(),
             unsaved: BTreeSet::new(),
             rooms: Rooms::default(),
-            is_leaving: false,
+            round: Round::default(),
             clock: Timestamp::MIN,
             fire_timers: true,
             effects_max: EFFECTS_MAX,
@@ -169,10 +185,15 @@ impl Outbox {
         self.effects_max = effects_max;
     }
 
+    /// Sets how much one [`Outbox::begin`] carries out.
+    pub fn set_round(&mut self, round: Round) {
+        self.round = round;
+    }
+
     /// Begins no further call: the host is about to end, and another host, or this one after its restart, makes them. Answers to
     /// the calls that have begun are still taken.
     pub fn leave(&mut self) {
-        self.is_leaving = true;
+        self.round.calls = 0;
     }
 
     /// Returns the processor.
@@ -215,8 +236,9 @@ impl Outbox {
     /// # Errors
     /// Fails if the store fails or denies the event.
     pub fn accept(&mut self, event: impl Into<Decoded>, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
-        let mut accepted = self.accept_all(vec![Arrived::new(event, raw)])?;
-        Ok(accepted.pop().unwrap_or_else(|| Ok(Vec::new()))?)
+        let decoded = event.into();
+        self.clock = self.clock.max(decoded.event.received_at);
+        Ok(self.processor_mut().accept(decoded, raw)?)
     }
 
     /// Accepts events; see [`Processor::accept_all`].
@@ -251,8 +273,8 @@ impl Outbox {
         }
         self.take_over(now)?;
         for mut row in self.queue.awaited()? {
-            if self.is_worth_polling(&row, now)? {
-                row.lease.until = Some(row.lease.until.map_or(now, |until| until.max(now)));
+            if is_worth_polling(&row, now) {
+                row.lease.until = Some(row.due_at.max(now));
                 self.agenda.add_poll(row);
             }
         }
@@ -273,8 +295,8 @@ impl Outbox {
         let taken = self.queue.take(running, |row| {
             row.lease.number += 1;
             row.lease.owner = Some(owner.clone());
-            let poll_at = row.lease.until.filter(|_| row.lease.token.is_some());
-            row.lease.until = Some(poll_at.unwrap_or(now));
+            let poll_at = row.lease.token.as_ref().map(|_| row.due_at);
+            row.lease.until = Some(poll_at.map_or(now, |at| at.max(now)));
         })?;
         for row in taken {
             self.agenda.add(row, AgendaState::ToCall);
@@ -299,7 +321,7 @@ impl Outbox {
         each_done(self.processor().store(), Some(self.processor().partition()), visit)
     }
 
-    /// Starts some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
+    /// Begins some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
     /// with its lease, before this function returns.
     ///
     /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results of simulations are stored
@@ -322,24 +344,19 @@ impl Outbox {
 
     /// Does the same once. Returns none if another host has taken all that was to begin.
     fn begin_once(&mut self, now: Timestamp) -> Result<Option<Begun>, OutboxError> {
-        let is_blocked = is_blocked(&self.rooms, &self.registry, self.is_leaving);
-        let started = self.agenda.first_due(now, is_blocked, usize::MAX);
+        let mut started = self.agenda.first_due(now, self.is_blocked());
         if started.first().is_some_and(|(event, _)| !event.is_call()) {
+            started.truncate(self.round.ends);
             return self.end_some(started, now).map(Some);
         }
         // Simulations answer at once, so the results are stored in the order in which the effects became due.
-        let is_simulation = self.registry.is_simulation();
+        let is_simulation = self.registry.is_simulation() && self.round.calls > 0;
         if is_simulation && !started.is_empty() {
-            return self.begin_some(started, Vec::new(), now).map(Some);
+            return self.begin_some(started, &[], now);
         }
-        let declared = &self.processor().runner().declarations().effects;
-        let busy: Vec<String> = match self.is_leaving {
-            true => declared.iter().map(|decl| decl.kind.clone()).collect(),
-            false => self.rooms.busy(&self.registry, declared),
-        };
-        let mut due = match is_simulation && !self.is_leaving {
-            true => self.queue.due(now, self.fire_timers, ROUND)?,
-            false => self.queue.due_in_turn(now, self.fire_timers, &busy)?,
+        let mut due = match is_simulation {
+            true => self.queue.due(now, self.fire_timers, self.round.calls)?,
+            false => self.queue.due_in_turn(now, self.fire_timers, &self.busy())?,
         };
         if due.first().is_some_and(|row| !row.needs_call(now)) {
             return self.end_without_call(due, now).map(Some);
@@ -348,18 +365,25 @@ impl Outbox {
         let of_row = |row: &EffectRow| (row.effect.kind.clone(), row.scope.name());
         let waiting: Vec<(String, String)> = started.iter().map(|(_, row)| row).chain(&due).map(of_row).collect();
         let waiting: Vec<(&str, &str)> = waiting.iter().map(|(kind, scope)| (kind.as_str(), scope.as_str())).collect();
-        let chosen = self.rooms.choose(&self.registry, &waiting, ROUND);
+        let chosen = self.rooms.choose(&self.registry, &waiting, self.round.calls);
         if chosen.is_empty() {
             return Ok(Some(Begun::default()));
         }
         let (of_agenda, of_queue): (Vec<usize>, Vec<usize>) = chosen.into_iter().partition(|at| *at < started.len());
         let of_queue: Vec<u64> = of_queue.into_iter().map(|at| due[at - started.len()].seq).collect();
-        let leased = self.queue.lease(&self.owner, now, &of_queue)?;
-        if of_agenda.is_empty() && leased.is_empty() {
-            return Ok(None);
-        }
         let of_agenda = of_agenda.into_iter().map(|at| started[at].clone()).collect();
-        self.begin_some(of_agenda, leased, now).map(Some)
+        self.begin_some(of_agenda, &of_queue, now)
+    }
+
+    /// Returns a test of effects whose calls may not begin now.
+    fn is_blocked(&self) -> impl Fn(&EffectRow) -> bool {
+        move |row| self.round.calls == 0 || !self.rooms.has_room(&self.registry, &row.effect.kind, &row.scope.name())
+    }
+
+    /// Returns the kinds of effects whose calls may not begin now.
+    fn busy(&self) -> Vec<String> {
+        let kinds = self.processor().declared().effects().keys();
+        kinds.filter(|kind| self.round.calls == 0 || self.rooms.is_busy(&self.registry, kind)).cloned().collect()
     }
 
     /// Ends leases that have expired, and effects whose deadlines have passed.
@@ -382,50 +406,82 @@ impl Outbox {
         Ok(begun)
     }
 
-    /// Begins calls: polls and repeated calls of the agenda, and leased effects.
+    /// Leases effects and begins their calls: polls and repeated calls of the agenda, and due effects by their numbers. Returns none if
+    /// another host has taken all of them.
     fn begin_some(
         &mut self,
         of_agenda: Vec<(AgendaEvent, EffectRow)>,
-        leased: Vec<EffectRow>,
+        of_queue: &[u64],
         now: Timestamp,
-    ) -> Result<Begun, OutboxError> {
-        let (mut begun, mut planned) = (Begun::default(), Vec::new());
-        for (event, mut row) in of_agenda {
-            self.agenda.remove(event, &row);
-            if event == AgendaEvent::Poll {
-                begun.add(&row);
-                if let Ok(call) = self.call(&row) {
-                    self.begin_call(row, call, &mut begun);
-                }
-                continue;
-            }
-            row.lease.until = Some(now.saturating_add(LEASE_MS));
-            self.begin_leased(row, &mut begun, &mut planned);
+    ) -> Result<Option<Begun>, OutboxError> {
+        let mut leased = self.lease_again(of_agenda, now)?;
+        let due = self.queue.lease(&self.owner, now, of_queue)?;
+        leased.extend(due.into_iter().map(|row| (AgendaEvent::Call, row)));
+        if leased.is_empty() {
+            return Ok(None);
         }
-        for row in leased {
-            self.begin_leased(row, &mut begun, &mut planned);
+        let (mut begun, mut planned) = (Begun::default(), Vec::new());
+        for (event, row) in leased {
+            begun.add(&row);
+            match self.call(&row) {
+                Ok(call) => {
+                    if event == AgendaEvent::Call {
+                        self.agenda.add(row.clone(), AgendaState::Called);
+                    }
+                    let provider = self.rooms.enter(&self.registry, &call.kind, &call.scope);
+                    self.called.insert((id_of(&call), call.lease), Called { row, provider });
+                    begun.calls.push(call);
+                }
+                Err(failure) if event == AgendaEvent::Call => planned.push(ended(row, Err(failure))),
+                Err(_) => {}
+            }
         }
         begun.reports = self.apply(planned, now)?;
-        Ok(begun)
+        Ok(Some(begun))
     }
 
-    /// Begins the call of a leased effect, or plans its end if it cannot be called.
-    fn begin_leased(&mut self, row: EffectRow, begun: &mut Begun, planned: &mut Vec<PlannedTransition>) {
-        begun.add(&row);
-        match self.call(&row) {
-            Ok(call) => {
-                self.agenda.add(row.clone(), AgendaState::Called);
-                self.begin_call(row, call, begun);
-            }
-            Err(failure) => planned.push(ended(row, Err(failure))),
+    /// Leases effects of the agenda for their next calls, and returns them in order. Omits those that another host has taken
+    /// meanwhile.
+    fn lease_again(
+        &mut self,
+        of_agenda: Vec<(AgendaEvent, EffectRow)>,
+        now: Timestamp,
+    ) -> Result<Vec<(AgendaEvent, EffectRow)>, StoreError> {
+        let until = Some(now.saturating_add(LEASE_MS));
+        let is_poll = |event: &AgendaEvent| *event == AgendaEvent::Poll;
+        let open = of_agenda.iter().filter(|(event, _)| !is_poll(event)).map(|(_, row)| row.clone()).collect();
+        let owner = &self.owner;
+        let taken = self.queue.take(open, |row| {
+            row.lease.until = until;
+            row.lease.owner = Some(owner.clone());
+        })?;
+        let leased = |row: &EffectRow| EffectRow { lease: Lease { until, ..row.lease.clone() }, ..row.clone() };
+        let polls = of_agenda.iter().filter(|(event, _)| is_poll(event));
+        let polls: Vec<_> = polls.map(|(_, row)| (leased(row), EffectTransition::Await)).collect();
+        self.queue.record(&polls, now)?;
+        let (mut taken, mut polls) = (taken.into_iter().peekable(), polls.into_iter());
+        let mut again = Vec::with_capacity(of_agenda.len());
+        for (event, row) in of_agenda {
+            self.agenda.remove(event, &row);
+            let leased = match is_poll(&event) {
+                true => polls.next().map(|(row, _)| row),
+                false => taken.next_if(|next| next.seq == row.seq),
+            };
+            again.extend(leased.map(|row| (event, row)));
         }
+        Ok(again)
     }
 
-    /// Ends the first of these due effects, up to one that needs a call: timers, messages, and effects after their deadlines.
+    /// Ends the first of these due effects, up to one that needs a call: timers, messages, and effects after their deadlines. The
+    /// deadline of an effect that waits for an earlier one with the same ordering key is checked when its turn comes.
     fn end_without_call(&mut self, due: Vec<EffectRow>, now: Timestamp) -> Result<Begun, OutboxError> {
         let (mut begun, mut planned) = (Begun::default(), Vec::new());
-        for row in due.into_iter().take_while(|row| !row.needs_call(now)) {
+        for row in due.into_iter().take_while(|row| !row.needs_call(now)).take(self.round.ends) {
             begun.add(&row);
+            if row.effect.kind == ERASE && self.queue.erase_part(&row)? {
+                begun.is_part = true;
+                break;
+            }
             planned.push(match is_hosts_own(&row.effect.kind) {
                 true => PlannedTransition { row, transition: EffectTransition::Deliver, agenda: None },
                 false => timed_out(row),
@@ -433,12 +489,6 @@ impl Outbox {
         }
         begun.reports = self.apply(planned, now)?;
         Ok(begun)
-    }
-
-    fn begin_call(&mut self, row: EffectRow, call: Call, begun: &mut Begun) {
-        let provider = self.rooms.enter(&self.registry, &call.kind, &call.scope);
-        self.called.insert((id_of(&call), call.lease), Called { row, provider });
-        begun.calls.push(call);
     }
 
     /// Accepts replies; stores results and rows in one group. An answer under an expired lease, or to an effect that
@@ -468,7 +518,9 @@ impl Outbox {
                 Reply::Answer(CallOutcome::Done(value)) => {
                     planned.push(PlannedTransition { row, transition: EffectTransition::Late(value), agenda: None });
                 }
-                Reply::Answer(CallOutcome::InProgress { after_ms, token }) if self.is_worth_polling(&row, now)? => {
+                Reply::Answer(CallOutcome::InProgress { after_ms, token })
+                    if is_worth_polling(&row, now) && self.has_ended(&row)? =>
+                {
                     let row = in_progress(row, after_ms, token, now);
                     polls.push(row.clone());
                     planned.push(PlannedTransition { row, transition: EffectTransition::Await, agenda: None });
@@ -496,44 +548,10 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// Returns true for an ended effect whose deadline, or without a deadline its creation, is less than
-    /// [`WAIT_MAX_MS`] ago.
-    fn is_worth_polling(&self, row: &EffectRow, now: Timestamp) -> Result<bool, StoreError> {
+    /// Returns true if an effect has ended since its row was read.
+    fn has_ended(&self, row: &EffectRow) -> Result<bool, StoreError> {
         let found = self.queue.row(&row.scope, &row.effect.key, row.effect.generation)?;
-        let has_ended = found.is_some_and(|row| row.state == EffectState::Finished);
-        let since = row.effect.deadline.unwrap_or(row.created_at);
-        Ok(has_ended && now < since.saturating_add(WAIT_MAX_MS))
-    }
-
-    /// Runs everything that is due at `now`, including retries of events, until nothing is due. Makes the calls itself:
-    /// one by one if all providers simulate, otherwise several at once. Returns the reports of results, timers and
-    /// messages, and of the events that they woke.
-    ///
-    /// # Errors
-    /// Fails if the store fails, if effects request effects without end, or in an open group unless every provider
-    /// simulates.
-    pub fn run_until_quiet(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
-        if !self.registry.is_simulation() {
-            return self.run_at_once(now);
-        }
-        let (mut reports, mut executed) = (Vec::new(), 0);
-        loop {
-            let retried = self.processor_mut().retry_due(now)?;
-            let begun = self.begin(now)?;
-            if retried.is_empty() && begun.moved == 0 {
-                return Ok(reports);
-            }
-            executed += begun.moved;
-            self.check_end(executed, now, begun.last)?;
-            reports.extend(retried);
-            reports.extend(begun.reports);
-            let mut replies = Vec::with_capacity(begun.calls.len());
-            for call in begun.calls {
-                let reply = self.registry.call(&call);
-                replies.push((call, reply));
-            }
-            reports.extend(self.finish(replies, now)?);
-        }
+        Ok(found.is_some_and(|row| row.state == EffectState::Finished))
     }
 
     /// Advances the time to `until`; everything runs at its due time, in order. Then gives up events that have waited
@@ -562,11 +580,10 @@ impl Outbox {
     /// # Errors
     /// Fails if the store fails.
     pub fn next_time(&self) -> Result<Option<Timestamp>, OutboxError> {
-        let is_blocked = is_blocked(&self.rooms, &self.registry, self.is_leaving);
-        let declared = &self.processor().runner().declarations().effects;
-        let room = self.rooms.wait_ms(&self.registry, declared).filter(|_| !self.is_leaving);
+        let kinds = self.processor().declared().effects().keys();
+        let room = self.rooms.wait_ms(&self.registry, kinds).filter(|_| self.round.calls > 0);
         let room = room.map(|wait_ms| self.clock.saturating_add(wait_ms));
-        self.next_of([self.agenda.next(self.clock, is_blocked), room].into_iter().flatten().min())
+        self.next_of([self.agenda.next(self.clock, self.is_blocked()), room].into_iter().flatten().min())
     }
 
     /// Returns the same without polls: a provider that works in real time is not further when only the host's clock is
@@ -660,9 +677,9 @@ impl Begun {
     }
 }
 
-/// Returns a test of effects whose calls may not begin now.
-fn is_blocked<'a>(rooms: &'a Rooms, registry: &'a Registry, is_leaving: bool) -> impl Fn(&EffectRow) -> bool + 'a {
-    move |row| is_leaving || !rooms.has_room(registry, &row.effect.kind, &row.scope.name())
+/// Returns true for an ended effect whose deadline, or without a deadline its creation, is less than [`WAIT_MAX_MS`] ago.
+fn is_worth_polling(row: &EffectRow, now: Timestamp) -> bool {
+    now < row.effect.deadline.unwrap_or(row.created_at).saturating_add(WAIT_MAX_MS)
 }
 
 /// Returns true under a living lease of another host. A lease lives for some time after its end: at its end, its host may call again
@@ -697,9 +714,10 @@ fn without_lease(mut row: EffectRow) -> EffectRow {
     row
 }
 
-/// Sets the token and the time of the next poll, at least 1 ms ahead.
+/// Sets the token and the time of the next poll, at least 1 ms ahead. The effect is due at this time; the lease is longer while the
+/// poll is made, so that a host that starts again knows that it was made.
 fn in_progress(mut row: EffectRow, after_ms: i64, token: String, now: Timestamp) -> EffectRow {
-    let until = Some(now.saturating_add(after_ms.max(1)));
-    row.lease = Lease { until, token: Some(token), ..row.lease };
+    row.due_at = now.saturating_add(after_ms.max(1));
+    row.lease = Lease { until: Some(row.due_at), token: Some(token), ..row.lease };
     row
 }

@@ -304,7 +304,8 @@ pub struct EffectRow {
     pub state: EffectState,
     /// Number of started attempts.
     pub attempts: u32,
-    /// Earliest time of the next attempt: the effect's not-before time; after a failed attempt, the end of the backoff.
+    /// Earliest time of the next attempt: the effect's not-before time; after a failed attempt, the end of the backoff; while its
+    /// provider works on it, the time of the poll.
     pub due_at: Timestamp,
     /// Time of the request.
     pub created_at: Timestamp,

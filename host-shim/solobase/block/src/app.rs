@@ -8,7 +8,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use host_engine::bundle::Bundle;
 use host_engine::outbox::Outbox;
 use host_engine::processor::Processor;
-use host_provider_api::Registry;
 use host_store::{Store, StoreError};
 use host_store_solobase::{Batches, SolobaseStore};
 use host_wasm_runner::native::NativeRunner;
@@ -133,7 +132,7 @@ impl App {
         let store = SolobaseStore::new(platform.database.clone(), batches);
         store.recover()?;
         let processor = processor(store, &bundle)?;
-        Ok(App { outbox: Outbox::new(processor, Registry::default()), bundle })
+        Ok(App { outbox: Outbox::of_worker(processor), bundle })
     }
 
     pub(crate) fn processor(&mut self) -> &mut Processor {

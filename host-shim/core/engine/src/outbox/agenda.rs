@@ -120,18 +120,17 @@ impl Agenda {
         times.flatten().min()
     }
 
-    /// Returns the first events that are due at `now` and of one sort, calls or others, at most `limit`; they stay in the agenda. Passes
-    /// over calls that are blocked. At equal times, polls of ended effects come first, and the end of a lease comes before a deadline.
+    /// Returns the first events that are due at `now` and of one sort, calls or others; they stay in the agenda. Passes over calls that
+    /// are blocked. At equal times, polls of ended effects come first, and the end of a lease comes before a deadline.
     pub(super) fn first_due(
         &self,
         now: Timestamp,
         is_blocked: impl Fn(&EffectRow) -> bool,
-        limit: usize,
     ) -> Vec<(AgendaEvent, EffectRow)> {
         let mut due = self.due(now, is_blocked).peekable();
         let Some(is_call) = due.peek().map(|due| due.event.is_call()) else { return Vec::new() };
         let alike = due.take_while(|due| due.event.is_call() == is_call);
-        alike.take(limit).map(|due| (due.event, due.row.clone())).collect()
+        alike.map(|due| (due.event, due.row.clone())).collect()
     }
 
     /// Removes an event that [`Agenda::first_due`] has returned.
@@ -142,7 +141,7 @@ impl Agenda {
         }
     }
 
-    /// Returns what is due at `now`, in order, without calls that are blocked.
+    /// Returns what is due at `now`, in order, without calls that are blocked. A blocked call does not hold up its effect's deadline.
     fn due(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> impl Iterator<Item = Due<'_>> {
         let polls = self.polls.iter().take_while(move |((at, _), _)| *at <= now);
         let mut polls = polls.map(|((at, _), row)| Due { at: *at, row, event: AgendaEvent::Poll }).peekable();
@@ -153,7 +152,13 @@ impl Agenda {
             (Some(_), _) => polls.next(),
             (None, _) => times.next(),
         });
-        in_order.filter(move |due| !(due.event.is_call() && is_blocked(due.row)))
+        in_order.filter_map(move |due| {
+            if !due.event.is_call() || !is_blocked(due.row) {
+                return Some(due);
+            }
+            let deadline = due.row.effect.deadline.filter(|at| *at <= now && due.event == AgendaEvent::Call);
+            deadline.map(|at| Due { at, event: AgendaEvent::Deadline, ..due })
+        })
     }
 
     /// Returns the event of an open effect at this time.

@@ -291,7 +291,8 @@ fn set_work(processor: &mut Processor, row: &EffectRow, work: Option<&Lease>) ->
     }
     let number = found.lease.number;
     found.lease = Lease { number, ..work.cloned().unwrap_or_default() };
-    mark(processor, &found, EffectState::Finished, found.due_at).map(drop)
+    let due_at = if work.is_some() { row.due_at } else { found.due_at };
+    mark(processor, &found, EffectState::Finished, due_at).map(drop)
 }
 
 /// Changes an effect on the condition that it still has the row's state and lease. Returns false, and changes nothing, if

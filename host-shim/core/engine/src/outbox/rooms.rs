@@ -3,7 +3,6 @@
 //! calls of a provider begin in turn by account: an account with many calls waits behind its own calls and does not
 //! delay other accounts.
 
-use extension_contract::EffectDecl;
 use host_provider_api::{Registry, Room};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -56,14 +55,20 @@ impl Rooms {
     pub fn enter(&mut self, registry: &Registry, kind: &str, scope: &str) -> Option<usize> {
         let (number, _) = registry.room(kind)?;
         registry.reserve(kind);
+        self.give_turn(number, scope);
         let calls = self.0.entry(number).or_default();
         calls.running += 1;
         *calls.of_scope.entry(scope.to_owned()).or_default() += 1;
+        Some(number)
+    }
+
+    /// Counts a turn of an account at a provider.
+    pub(super) fn give_turn(&mut self, number: usize, scope: &str) {
+        let calls = self.0.entry(number).or_default();
         if calls.recent.len() == RECENT {
             calls.recent.pop_front();
         }
         calls.recent.push_back(scope.to_owned());
-        Some(number)
     }
 
     /// Counts a call of a provider that has ended.
@@ -87,17 +92,14 @@ impl Rooms {
         room.begins > 0 && running < room.at_once && of_scope < room.per_account
     }
 
-    /// Returns the kinds whose providers have no room.
-    pub(super) fn busy(&self, registry: &Registry, declared: &[EffectDecl]) -> Vec<String> {
-        let is_busy = |decl: &&EffectDecl| {
-            registry.room(&decl.kind).is_some_and(|(number, room)| Left::of(room, self.0.get(&number)).calls == 0)
-        };
-        declared.iter().filter(is_busy).map(|decl| decl.kind.clone()).collect()
+    /// Returns true for a kind whose provider has no room.
+    pub(super) fn is_busy(&self, registry: &Registry, kind: &str) -> bool {
+        registry.room(kind).is_some_and(|(number, room)| Left::of(room, self.0.get(&number)).calls == 0)
     }
 
     /// Returns the milliseconds after which a provider that admits no call by its rate, or in an outage, admits one.
-    pub(super) fn wait_ms(&self, registry: &Registry, declared: &[EffectDecl]) -> Option<i64> {
-        let rooms = declared.iter().filter_map(|decl| Some(registry.room(&decl.kind)?.1));
+    pub(super) fn wait_ms<'k>(&self, registry: &Registry, kinds: impl Iterator<Item = &'k String>) -> Option<i64> {
+        let rooms = kinds.filter_map(|kind| Some(registry.room(kind)?.1));
         rooms.filter(|room| room.begins == 0).map(|room| room.wait_ms.max(1)).min()
     }
 
@@ -129,7 +131,7 @@ impl Rooms {
 
 /// Returns the places of waiting calls in turn. Of each call the queue that it waits in is given, and how many turns this queue has had;
 /// none for a call that needs no turn, which comes with the first ones.
-pub(super) fn in_turn<Q: Ord>(waiting: impl Iterator<Item = Option<(Q, usize)>>) -> Vec<usize> {
+fn in_turn<Q: Ord>(waiting: impl Iterator<Item = Option<(Q, usize)>>) -> Vec<usize> {
     let mut before: BTreeMap<Q, usize> = BTreeMap::new();
     let mut turns: Vec<(usize, usize)> = Vec::new();
     for (place, one) in waiting.enumerate() {

@@ -5,6 +5,7 @@
 use crate::processor::{events, toy};
 
 mod erase;
+mod far;
 mod fate;
 mod host_kinds;
 mod intervene;

@@ -4,7 +4,7 @@ use super::{Answered, Failed, body, service};
 use crate::app::App;
 use crate::http::{Request, Response};
 use crate::platform::Platform;
-use host_engine::outbox::{Delivered, LentReply};
+use host_engine::outbox::{LentReply, Round};
 use host_engine::processor::Report;
 use host_engine::remote::{Answer, CALLS_MAX, Lease, Leased, LentCall};
 use host_provider_api::Call;
@@ -24,16 +24,14 @@ fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
     if add(&app.processor().retry_due_at_most(platform.now, DECIDED_MAX)?) {
         return Ok(true);
     }
+    app.outbox.set_round(Round { calls: 0, ends: 1 });
     loop {
-        let Delivered { reports, more } = app.outbox.deliver_due(platform.now, 1)?;
-        if more {
+        let begun = app.outbox.begin(platform.now)?;
+        if begun.is_part || add(&begun.reports) {
             return Ok(true);
         }
-        if reports.is_empty() {
+        if begun.moved == 0 {
             break;
-        }
-        if add(&reports) {
-            return Ok(true);
         }
     }
     Ok(add(&app.processor().expire(platform.now)?))
@@ -43,8 +41,9 @@ fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
 pub(super) fn tick(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let mut app = App::open(platform)?;
+    app.outbox.remember(platform.now)?;
     let more = carry_out(platform, &mut app)?;
-    let next = app.outbox.next_lent(platform.now)?;
+    let next = app.outbox.next_time()?;
     Ok(Response::ok(json!({"more": more, "next": next})))
 }
 
@@ -69,16 +68,20 @@ pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     let mut app = App::open(platform)?;
     app.outbox.set_owner(&owner);
     let limit = limit.clamp(1, CALLS_MAX);
-    let again = if restarted { app.outbox.lend_again(platform.now)?.calls } else { Vec::new() };
+    let mut calls = if restarted { app.outbox.begin_again(platform.now)?.calls } else { Vec::new() };
+    app.outbox.remember(platform.now)?;
     let mut more = carry_out(platform, &mut app)?;
-    let room = limit.saturating_sub(again.len());
-    let mut lent_calls = if more { Vec::new() } else { app.outbox.lend(platform.now, room)?.calls };
-    lent_calls.splice(0..0, again);
-    more |= lent_calls.len() >= limit;
-    let next = app.outbox.next_lent(platform.now)?;
+    if !more {
+        app.outbox.set_round(Round { calls: limit.saturating_sub(calls.len()), ends: 1 });
+        let begun = app.outbox.begin(platform.now)?;
+        more = begun.moved > begun.calls.len();
+        calls.extend(begun.calls);
+    }
+    more |= calls.len() >= limit;
+    let next = app.outbox.next_time()?;
     let prefix = app.processor().partition().name() + "/";
     let (business, livemode) = (app.bundle.name.clone(), app.bundle.livemode);
-    let calls = lent_calls.into_iter().map(|call| lent(call, &prefix)).collect();
+    let calls = calls.into_iter().map(|call| lent(call, &prefix)).collect();
     let leased = Leased { business, livemode, calls, more, next };
     Ok(Response::ok(json!(leased)))
 }

@@ -205,3 +205,16 @@ fn a_crash_at_any_write_loses_nothing_and_calls_no_effect_under_a_second_key() {
         }
     }
 }
+
+#[test]
+fn a_poll_during_which_the_host_died_is_made_again_at_once() {
+    let (mut outbox, scripted) = outbox();
+    scripted.script("m", vec![late(50)]);
+    ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
+    run(&mut outbox, T0);
+    assert_eq!(outbox.begin(T0 + 50).unwrap().calls.len(), 1, "the poll");
+    assert!(effect(&outbox, "m")[0].lease.until > Some(T0 + 50), "it is under a lease");
+    let mut outbox = over(outbox.into_parts().0.into_parts().0, &scripted);
+    outbox.recover(T0 + 60).unwrap();
+    assert_eq!(run(&mut outbox, T0 + 60), ["toys/test/user:a/m@1: applied"]);
+}

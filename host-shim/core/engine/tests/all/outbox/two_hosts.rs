@@ -105,6 +105,29 @@ fn an_effect_of_a_host_that_died_is_taken_over_six_minutes_after_its_call_began(
 }
 
 #[test]
+fn a_repeated_call_and_a_poll_are_leased_in_the_store_at_the_call() {
+    let scripted = Scripted::new();
+    let (mut first, mut second) = two_hosts(&scripted);
+    ask(&mut first, "c1", json!([{"kind": "mail.send", "key": "m"}]));
+    first.begin(T0).unwrap();
+    second.take_over(LOST).unwrap();
+    let again = second.begin(LOST).unwrap().calls.remove(0);
+    let (mut now, lease) = (LOST, effect(&second, "m").remove(0).lease);
+    assert_eq!((lease.owner.as_deref(), lease.until), (Some("second"), Some(now + LEASE_MS)));
+    // The first host comes back, and forgets what it has begun.
+    let mut first = Outbox::new(first.into_parts().0, second.registry().clone());
+    first.set_owner("first");
+    first.recover(now + LEASE_MS).unwrap();
+    assert_eq!(first.begin(now + LEASE_MS).unwrap().moved, 0, "the second host may still make the call");
+    let works = CallOutcome::InProgress { after_ms: 1_000, token: "job".into() };
+    second.finish(vec![(again, Reply::Answer(works))], now).unwrap();
+    now += 1_000;
+    assert_eq!(second.begin(now).unwrap().calls[0].token.as_deref(), Some("job"));
+    first.take_over(now + LEASE_MS).unwrap();
+    assert_eq!(first.begin(now + LEASE_MS).unwrap().moved, 0, "the second host may still poll");
+}
+
+#[test]
 fn a_restarted_host_takes_its_own_effects_at_once() {
     let scripted = Scripted::new();
     let (mut first, second) = two_hosts(&scripted);

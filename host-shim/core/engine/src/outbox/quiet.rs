@@ -1,4 +1,5 @@
-//! Makes several calls to real providers concurrently, each on a thread of its own.
+//! Carries out everything that is due: leases effects, makes their calls and reports the answers. Calls of simulations are made one
+//! by one, and calls to real providers concurrently, each on a thread of its own.
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
@@ -14,9 +15,15 @@ const CALLS_MAX: usize = 64;
 const SEARCHED_MAX: usize = 1024;
 
 impl Outbox {
-    /// Runs everything that is due at `now` until nothing is due. Follow-up effects start while other calls are
-    /// running, so this takes as long as the longest chain of calls.
-    pub(super) fn run_at_once(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
+    /// Runs everything that is due at `now`, including retries of events, until nothing is due. Follow-up effects start while other
+    /// calls are running, so this takes as long as the longest chain of calls. Returns the reports of results, timers and messages, and
+    /// of the events that they woke.
+    ///
+    /// # Errors
+    /// Fails if the store fails, if effects request effects without end, or in an open group unless every provider
+    /// simulates.
+    pub fn run_until_quiet(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
+        let is_simulation = self.registry.is_simulation();
         let (mut reports, mut executed, mut open) = (Vec::new(), 0, 0);
         let (answer, answers) = mpsc::channel::<(Call, Reply)>();
         thread::scope(|scope| {
@@ -31,7 +38,13 @@ impl Outbox {
                 self.check_end(executed, now, begun.last)?;
                 reports.extend(retried);
                 reports.extend(begun.reports);
+                let mut replies = Vec::new();
                 for call in begun.calls {
+                    if is_simulation {
+                        let reply = self.registry.call(&call);
+                        replies.push((call, reply));
+                        continue;
+                    }
                     let (registry, answer) = (self.registry.clone(), answer.clone());
                     open += 1;
                     scope.spawn(move || {
@@ -40,23 +53,18 @@ impl Outbox {
                         let _ = answer.send((call, reply));
                     });
                 }
-                if is_quiet || open >= CALLS_MAX {
-                    let mut replies = Vec::from_iter(answers.recv().ok());
+                if open > 0 && (is_quiet || open >= CALLS_MAX) {
+                    replies.extend(answers.recv().ok());
                     replies.extend(answers.try_iter());
                     open -= replies.len();
-                    reports.extend(self.finish(replies, now)?);
                 }
+                reports.extend(self.finish(replies, now)?);
             }
         })
     }
 
     /// Fails if more than the maximum number of effects ran at one time.
-    pub(super) fn check_end(
-        &self,
-        executed: usize,
-        now: Timestamp,
-        last: Option<EffectRow>,
-    ) -> Result<(), OutboxError> {
+    fn check_end(&self, executed: usize, now: Timestamp, last: Option<EffectRow>) -> Result<(), OutboxError> {
         match last.filter(|_| executed > self.effects_max) {
             Some(row) => {
                 let (kind, key, scope) = (row.effect.kind, row.effect.key, row.scope.name());
@@ -77,8 +85,7 @@ impl Outbox {
             self.registry.ends(kind) && self.registry.simulation(kind).is_none()
         };
         let poll = self.agenda.calls().filter(|(row, _)| is_real(row)).map(|(_, at)| at).min();
-        let declared = &self.processor().runner().declarations().effects;
-        let wait_ms = self.rooms.wait_ms(&self.registry, declared);
+        let wait_ms = self.rooms.wait_ms(&self.registry, self.processor().declared().effects().keys());
         // What is due and has not begun waits until its provider has room.
         let begins = |row: EffectRow| match wait_ms.filter(|_| row.due_at <= self.clock) {
             Some(wait_ms) => Some(self.clock.saturating_add(wait_ms)),
