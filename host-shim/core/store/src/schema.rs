@@ -122,14 +122,16 @@ pub mod refs {
 pub mod facts {
     use super::{Column, Table};
     columns! { scope SCOPE, fact FACT, event_id EVENT_ID }
-    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table =
+        Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The last reply to each caller of an account.
 pub mod replies {
     use super::{Column, Table};
     columns! { scope SCOPE, caller CALLER, reply REPLY }
-    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table =
+        Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
 }
 
 /// Claims and blocks, by full key.
@@ -138,13 +140,8 @@ pub mod claims {
     columns! { key KEY, holder HOLDER, until UNTIL, blocked_until BLOCKED_UNTIL }
     pub static TABLE: Table =
         Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
-    pub static BY_HOLDER: Index = Index {
-        at: 0,
-        name: "claims_by_holder",
-        columns: &[HOLDER, KEY],
-        only: &[Only::Some(HOLDER)],
-        unique: false,
-    };
+    pub static BY_HOLDER: Index =
+        Index { at: 0, name: "claims_by_holder", columns: &[HOLDER, KEY], only: &[Only::Some(HOLDER)], unique: false };
 }
 
 /// The received events, with their last runs.
@@ -199,14 +196,16 @@ pub mod events {
 pub mod runs {
     use super::{Column, Table};
     columns! { seq SEQ, n N, run RUN }
-    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table =
+        Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The full keys that a parked or deferred event waits for.
 pub mod waits {
     use super::{Column, Index, Table};
     columns! { key KEY, seq SEQ }
-    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
+    pub static TABLE: Table =
+        Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
     pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
 }
 
@@ -252,13 +251,8 @@ pub mod effects {
         only: &[Only::Is(STATE, 0), Only::Named(KIND, TIMER)],
         unique: false,
     };
-    pub static RUNNING: Index = Index {
-        at: 4,
-        name: "effects_running",
-        columns: &[PARTITION],
-        only: &[Only::Is(STATE, 1)],
-        unique: false,
-    };
+    pub static RUNNING: Index =
+        Index { at: 4, name: "effects_running", columns: &[PARTITION], only: &[Only::Is(STATE, 1)], unique: false };
     pub static AWAITED: Index = Index {
         at: 5,
         name: "effects_awaited",

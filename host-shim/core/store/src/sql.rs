@@ -90,7 +90,8 @@ impl Texts {
     /// Returns the change of some columns of a row. Its parameters are the values, then those of the key. None if none of the columns
     /// is of the table itself, or with `texts` none of its texts.
     pub(crate) fn patch(&self, table: &'static Table, columns: &'static [Column], texts: bool) -> Option<Arc<str>> {
-        let columns_of: Vec<Column> = columns.iter().copied().filter(|column| (*column >= hot(table)) == texts).collect();
+        let columns_of: Vec<Column> =
+            columns.iter().copied().filter(|column| (*column >= hot(table)) == texts).collect();
         let (what, name) = if texts { (What::PatchTexts, table.texts) } else { (What::Patch, table.name) };
         (!columns_of.is_empty()).then(|| {
             self.text(shape(what, table, columns), || {
@@ -167,14 +168,15 @@ fn names(table: &Table, columns: &[Column]) -> String {
 
 fn select(table: &'static Table, columns: &[Column], query: &Query<'_>) -> String {
     let has_texts = columns.iter().any(|column| *column >= hot(table));
-    let name = |column: &Column| {
-        format!("{}.{}", if *column >= hot(table) { "c" } else { "t" }, table.columns[*column])
-    };
+    let name =
+        |column: &Column| format!("{}.{}", if *column >= hot(table) { "c" } else { "t" }, table.columns[*column]);
     let columns: Vec<String> = columns.iter().map(name).collect();
     let mut sql = format!("SELECT {} FROM {}", columns.join(", "), from_where(table, has_texts, query));
     let direction = if query.descending { " DESC" } else { "" };
-    let order: Vec<String> =
-        order(table, query.index).skip(query.equal.len()).map(|column| format!("{}{direction}", name(&column))).collect();
+    let order: Vec<String> = order(table, query.index)
+        .skip(query.equal.len())
+        .map(|column| format!("{}{direction}", name(&column)))
+        .collect();
     let is_one = query.index.map_or(table.key.len(), |index| match index.unique {
         true => index.columns.len(),
         false => usize::MAX,

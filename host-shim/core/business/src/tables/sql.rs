@@ -16,7 +16,6 @@ use host_store::Partition;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sql<'p> {
     /// SQLite: conditions name the business.
-    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only the views in SQLite name it"))]
     Sqlite(&'p Partition),
     /// PostgreSQL: functions and views in this schema select the rows of the business.
     Postgres(&'p str, &'p Partition),

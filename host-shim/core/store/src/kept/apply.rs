@@ -5,8 +5,8 @@ use crate::backend::{AccountRow, Backend};
 use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
 use crate::error::{StoreError, Stored};
-use crate::query::Query;
 use crate::json::RowParts;
+use crate::query::Query;
 use crate::records::{
     AwaitedKey, EarlierRun, EffectProgress, EffectStand, EventNumber, EventProgress, EventState, FactEvent, NewClaim,
     NewEffect, NewEvent, NewFact, NewReply, NewRow, Referrer, ReleasedPurchase, RowText, Wait, WrittenRow, key_of,
@@ -266,9 +266,7 @@ impl<B: Backend> Kept<B> {
 
     fn change_effect(&mut self, scope: &Scope, change: &EffectChange) -> Stored<()> {
         match change {
-            EffectChange::Insert(row) => {
-                self.backend.insert(&NewEffect { seq: 0, scope, row }).map(drop)
-            }
+            EffectChange::Insert(row) => self.backend.insert(&NewEffect { seq: 0, scope, row }).map(drop),
             EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let missing = || StoreError::Misuse(format!("no effect `{key}` of generation {generation}"));
                 let found = self.generation(scope, key, *generation)?.ok_or_else(missing)?;
@@ -290,12 +288,8 @@ impl<B: Backend> Kept<B> {
             (row.state, row.attempts) = (EffectState::Running, row.attempts + 1);
             let number = row.lease.number + 1;
             row.lease = Lease { number, until: Some(until), token: None, owner: Some(owner.to_owned()) };
-            let progress = EffectProgress {
-                state: row.state,
-                attempts: row.attempts,
-                due_at: row.due_at,
-                lease: &row.lease,
-            };
+            let progress =
+                EffectProgress { state: row.state, attempts: row.attempts, due_at: row.due_at, lease: &row.lease };
             self.backend.patch(&[row.seq.into()], &progress).inspect_err(|_| self.is_broken = true)?;
         }
         Ok(leased)

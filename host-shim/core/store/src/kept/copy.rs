@@ -7,7 +7,9 @@ use crate::changes::NewInbox;
 use crate::copy::{Part, Source, Target, WholeRow};
 use crate::error::Stored;
 use crate::query::Query;
-use crate::records::{AwaitedKey, CallerReply, EarlierRun, EventProgress, Fact, NewEffect, NewEvent, NewFact, NewReply};
+use crate::records::{
+    AwaitedKey, CallerReply, EarlierRun, EventProgress, Fact, NewEffect, NewEvent, NewFact, NewReply,
+};
 use crate::rows::{InboxRow, Run};
 use crate::schema::waits;
 use crate::scope::Scope;
@@ -65,9 +67,7 @@ impl<B: Backend> Target for Kept<B> {
             Part::Reply { scope, caller, reply } => self.backend.put(&NewReply { scope, caller, reply }),
             Part::Claim(key, claim) => self.put_claim(key, Some(claim)),
             Part::Event { row, runs, waits_for } => self.put_event(row, runs, waits_for),
-            Part::Effect(row) => {
-                self.backend.insert(&NewEffect { seq: row.seq, scope: &row.scope, row }).map(drop)
-            }
+            Part::Effect(row) => self.backend.insert(&NewEffect { seq: row.seq, scope: &row.scope, row }).map(drop),
         }
     }
 

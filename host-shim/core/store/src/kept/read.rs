@@ -276,8 +276,7 @@ impl<B: Backend> Read for Kept<B> {
 
     fn effects_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
         let (equal, tests) = ([scope.into()], [(effects::SEQ, Op::Gt, seq.into())]);
-        let mut seqs =
-            self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(&effects::BY_KEY) })?;
+        let mut seqs = self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(&effects::BY_KEY) })?;
         seqs.sort_unstable();
         self.effects_at(seqs.into_iter().take(limit))
     }

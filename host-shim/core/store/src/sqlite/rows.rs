@@ -105,11 +105,7 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) fn select<V: View>(
-        &self,
-        query: &Query<'_>,
-        each: &mut dyn FnMut(V) -> Stored<Flow>,
-    ) -> Stored<()> {
+    pub(super) fn select<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()> {
         let table = V::TABLE;
         let sql = self.texts.select(table, V::COLUMNS, query);
         let mut statement = self.connection.prepare_cached(&sql).map_err(unavailable)?;
