@@ -262,7 +262,21 @@ pub trait Due {
     }
 }
 
-impl Due for &EffectRow {
+impl<D: Due> Due for &D {
+    fn scope(&self) -> &Scope {
+        (**self).scope()
+    }
+
+    fn kind(&self) -> &str {
+        (**self).kind()
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        (**self).deadline()
+    }
+}
+
+impl Due for EffectRow {
     fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -320,7 +334,7 @@ pub struct EffectRow {
 impl EffectRow {
     /// As [`Due::needs_call`].
     pub fn needs_call(&self, now: Timestamp) -> bool {
-        Due::needs_call(&self, now)
+        Due::needs_call(self, now)
     }
 }
 

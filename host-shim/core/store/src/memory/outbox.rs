@@ -156,7 +156,7 @@ impl Outbox {
 
     pub(super) fn due(&self, query: &DueQuery<'_>) -> Vec<EffectRow> {
         let Some(queues) = self.queues.get(query.partition) else { return Vec::new() };
-        let may_begin = |(_, seq): &&(Timestamp, u64)| !query.passes_over(&self.row(*seq));
+        let may_begin = |(_, seq): &&(Timestamp, u64)| !query.passes_over(self.row(*seq));
         let most = if query.turns.is_some() { usize::MAX } else { query.limit };
         let up_to_now = |queue: &Queue| -> Vec<_> {
             queue.range(..=(query.now, u64::MAX)).filter(may_begin).take(most).copied().collect()

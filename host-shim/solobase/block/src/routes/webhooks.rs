@@ -95,7 +95,7 @@ pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> An
     let reply = endpoints.answer(delivery, platform.now);
     match reply.taken {
         Taken::Event(decoded, raw) => {
-            let reports = app.processor().accept(decoded, raw)?;
+            let reports = app.processor().accept(*decoded, raw)?;
             let outcome = reports.first().map_or("unknown", |report| report.result.name());
             Ok(Response::ok(json!({"received": true, "outcome": outcome})))
         }
