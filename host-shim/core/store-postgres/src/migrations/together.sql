@@ -27,7 +27,8 @@ END $$;
 -- number is an error of the index.
 --
 -- For short arrays, the planner would find plans of their own cheaper than those that it keeps, and make them anew at each call. It takes
--- JSON for 100 items, for which it might read whole tables: hence the loops and `OFFSET 0`.
+-- JSON for 100 items, for which it might read whole tables: hence the loops and `OFFSET 0`. Each array of an `unnest` is copied first,
+-- hence the subscripts.
 CREATE OR REPLACE FUNCTION apply_together(
     p_locks bigint[], p_shared boolean[], p_waits boolean, p_tag bigint, p_business text, p_livemode boolean, p_catalog bigint,
     p_wakes text[],
@@ -63,10 +64,10 @@ BEGIN
     SELECT p.id INTO v_partition FROM partitions p WHERE p.business = p_business AND p.livemode = p_livemode;
     v_of_events := v_partition;
     IF cardinality(a_names) > 0 THEN
-        SELECT array_agg(s.id ORDER BY x.n), bool_or(coalesce(s.revision, 0) <> x.revision), bool_or(s.id IS NULL AND x.writes)
+        SELECT array_agg(s.id ORDER BY i), bool_or(coalesce(s.revision, 0) <> a_revisions[i]), bool_or(s.id IS NULL AND a_write[i])
             INTO v_scopes, v_differs, v_is_new
-            FROM unnest(a_names, a_revisions, a_write) WITH ORDINALITY x(name, revision, writes, n)
-                LEFT JOIN LATERAL (SELECT * FROM scopes c WHERE c.partition = v_partition AND c.account = x.name OFFSET 0) s ON true;
+            FROM generate_subscripts(a_names, 1) i
+                LEFT JOIN LATERAL (SELECT * FROM scopes c WHERE c.partition = v_partition AND c.account = a_names[i] OFFSET 0) s ON true;
     END IF;
     IF j_elsewhere IS NOT NULL THEN
         v_of_events := (SELECT p.id FROM partitions p
@@ -107,10 +108,10 @@ BEGIN
             WHERE s.partition = v_partition AND s.account = 'platform'), 0);
     END IF;
     IF cardinality(c_keys) > 0 AND v_differs IS NOT true THEN
-        v_differs := EXISTS (SELECT FROM unnest(c_keys, c_there, c_holders, c_untils, c_blocked) x(key, there, holder, until, blocked)
-                LEFT JOIN LATERAL (SELECT * FROM claims c WHERE c.key = x.key OFFSET 0) l ON true
-            WHERE (l.key IS NOT NULL) <> x.there
-                OR (l.holder, l.until, l.blocked_until) IS DISTINCT FROM (x.holder, x.until, x.blocked));
+        v_differs := EXISTS (SELECT FROM generate_subscripts(c_keys, 1) i
+                LEFT JOIN LATERAL (SELECT * FROM claims c WHERE c.key = c_keys[i] OFFSET 0) l ON true
+            WHERE (l.key IS NOT NULL) <> c_there[i]
+                OR (l.holder, l.until, l.blocked_until) IS DISTINCT FROM (c_holders[i], c_untils[i], c_blocked[i]));
     END IF;
     IF v_differs THEN
         result := 'read'; RETURN NEXT; RETURN;
@@ -133,8 +134,8 @@ BEGIN
         IF FOUND THEN result := 'taken'; END IF;
     END IF;
     IF result IS NULL AND cardinality(f_facts) > 0 THEN
-        IF EXISTS (SELECT FROM unnest(f_n, f_facts) x(n, fact),
-            LATERAL (SELECT FROM facts f WHERE f.scope = v_scopes[x.n] AND f.fact = x.fact OFFSET 0) f) THEN
+        IF EXISTS (SELECT FROM generate_subscripts(f_facts, 1) i,
+            LATERAL (SELECT FROM facts f WHERE f.scope = v_scopes[f_n[i]] AND f.fact = f_facts[i] OFFSET 0) f) THEN
             result := 'taken'; detail := 'fact';
         END IF;
     END IF;
@@ -154,9 +155,9 @@ BEGIN
     END IF;
     -- An event that has a number was unknown when the group began.
     IF array_position(e_numbers, NULL) IS NOT NULL THEN
-        IF EXISTS (SELECT FROM unnest(e_numbers, e_sources, e_ids) x(number, source, id),
-            LATERAL (SELECT FROM events e WHERE e.id = x.id AND e.source = x.source AND e.partition = v_of_events OFFSET 0) e
-            WHERE x.number IS NULL) THEN
+        IF EXISTS (SELECT FROM generate_subscripts(e_ids, 1) i, LATERAL (SELECT FROM events e
+                WHERE e.id = e_ids[i] AND e.source = e_sources[i] AND e.partition = v_of_events OFFSET 0) e
+            WHERE e_numbers[i] IS NULL) THEN
             result := 'event'; detail := NULL; RETURN NEXT; RETURN;
         END IF;
     END IF;
@@ -183,12 +184,10 @@ BEGIN
         seq := e_numbers[1];
         INSERT INTO events (seq, partition, source, id, kind, received_at, envelope, payload_kind, payload, raw, account, state, at,
                 waits_since, failures, error, outcome, runs, run)
-            SELECT x.number, v_of_events, x.source, x.id, x.kind, x.received_at, x.envelope::json, x.payload_kind, x.payload, x.raw,
-                x.account, x.state, x.at, x.waits, x.failures, x.error, x.outcome::json, (x.run IS NOT NULL)::int, x.run::json
-            FROM unnest(e_numbers, e_sources, e_ids, e_kinds, e_received, e_envelopes, e_payload_kinds, e_payloads, e_raws, e_accounts,
-                e_states, e_ats, e_waits, e_failures, e_errors, e_outcomes, e_runs)
-            AS x(number, source, id, kind, received_at, envelope, payload_kind, payload, raw, account, state, at, waits, failures, error,
-                outcome, run);
+            SELECT e_numbers[i], v_of_events, e_sources[i], e_ids[i], e_kinds[i], e_received[i], e_envelopes[i]::json, e_payload_kinds[i],
+                e_payloads[i], e_raws[i], e_accounts[i], e_states[i], e_ats[i], e_waits[i], e_failures[i], e_errors[i],
+                e_outcomes[i]::json, (e_runs[i] IS NOT NULL)::int, e_runs[i]::json
+            FROM generate_subscripts(e_ids, 1) i;
     END IF;
     IF j_waits IS NOT NULL THEN
         INSERT INTO waits SELECT DISTINCT x.key, e_numbers[x.event] FROM json_to_recordset(j_waits) AS x(event int, key text);
@@ -214,17 +213,17 @@ BEGIN
     IF v_partition IS NULL THEN v_partition := ensure_partition(p_business, p_livemode); END IF;
     IF v_is_new THEN
         INSERT INTO scopes (partition, account, revision, data_version)
-            SELECT v_partition, x.name, x.decides::int, x.version
-            FROM unnest(v_scopes, a_names, a_decide, a_write, a_versions) x(id, name, decides, writes, version)
-            WHERE x.id IS NULL AND x.writes;
+            SELECT v_partition, a_names[i], a_decide[i]::int, a_versions[i] FROM generate_subscripts(a_names, 1) i
+            WHERE v_scopes[i] IS NULL AND a_write[i];
     END IF;
     IF true = ANY (a_decide) THEN
-        UPDATE scopes s SET revision = s.revision + 1, data_version = greatest(s.data_version, x.version)
-            FROM unnest(v_scopes, a_decide, a_versions) x(id, decides, version) WHERE s.id = x.id AND x.decides;
+        UPDATE scopes s SET revision = s.revision + 1,
+                data_version = greatest(s.data_version, a_versions[array_position(v_scopes, s.id)])
+            WHERE s.id = ANY (v_scopes) AND a_decide[array_position(v_scopes, s.id)];
     END IF;
     IF v_is_new THEN
-        SELECT array_agg(s.id ORDER BY x.n) INTO v_scopes FROM unnest(a_names) WITH ORDINALITY x(name, n)
-            LEFT JOIN LATERAL (SELECT * FROM scopes c WHERE c.partition = v_partition AND c.account = x.name OFFSET 0) s ON true;
+        SELECT array_agg(s.id ORDER BY i) INTO v_scopes FROM generate_subscripts(a_names, 1) i
+            LEFT JOIN LATERAL (SELECT * FROM scopes c WHERE c.partition = v_partition AND c.account = a_names[i] OFFSET 0) s ON true;
     END IF;
     IF j_released IS NOT NULL THEN
         -- Purchases of one change may exchange unique values: release all old values before writing the new values.
@@ -245,19 +244,17 @@ BEGIN
         INSERT INTO refs SELECT w.scope, t, w.key FROM written w, unnest(w.targets) t
             WHERE w.before <> w.targets AND NOT t = ANY (w.before);
         INSERT INTO rows AS r
-            SELECT v_scopes[x.n], x.key, x.body::json, x.value::json, x.version, x.live, x.shown, x.fingerprint,
-                coalesce(a_revisions[x.n] + 1, (SELECT s.revision FROM scopes s WHERE s.id = v_scopes[x.n])),
-                x.refs::text[], x.targets::text[], x.type, x.session, x.intent, x.at, x.at
-            FROM unnest(r_n, r_keys, r_bodies, r_values, r_versions, r_live, r_shown, r_fingerprints, r_refs, r_targets, r_types,
-                r_sessions, r_intents, r_ats)
-                AS x(n, key, body, value, version, live, shown, fingerprint, refs, targets, type, session, intent, at)
+            SELECT v_scopes[r_n[i]], r_keys[i], r_bodies[i]::json, r_values[i]::json, r_versions[i], r_live[i], r_shown[i],
+                r_fingerprints[i], coalesce(a_revisions[r_n[i]] + 1, (SELECT s.revision FROM scopes s WHERE s.id = v_scopes[r_n[i]])),
+                r_refs[i]::text[], r_targets[i]::text[], r_types[i], r_sessions[i], r_intents[i], r_ats[i], r_ats[i]
+            FROM generate_subscripts(r_keys, 1) i
             ON CONFLICT (scope, key) DO UPDATE SET body = excluded.body, value = excluded.value, data_version = excluded.data_version,
                 live = excluded.live, shown = excluded.shown, fingerprint = excluded.fingerprint, written = excluded.written,
                 refs = excluded.refs, targets = excluded.targets, product_type = excluded.product_type,
                 session_id = excluded.session_id, payment_intent_id = excluded.payment_intent_id, updated_at = excluded.updated_at;
     END IF;
     IF cardinality(f_facts) > 0 THEN
-        INSERT INTO facts SELECT v_scopes[x.n], x.fact, x.event FROM unnest(f_n, f_facts, f_events) x(n, fact, event);
+        INSERT INTO facts SELECT v_scopes[f_n[i]], f_facts[i], f_events[i] FROM generate_subscripts(f_facts, 1) i;
     END IF;
     -- What few changes have.
     IF j_deleted IS NOT NULL THEN
