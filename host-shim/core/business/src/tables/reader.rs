@@ -408,7 +408,8 @@ mod tests {
         let mut connection = rusqlite::Connection::open(&path).expect("opened");
         let odd = host_store::Partition { business: "o'hara */ --".to_owned(), livemode: true };
         let value = r#"{"a": "it's \"; DROP TABLE records; --", "n": 2, "t": true, "x": null, "l": [{"y": 5}], "s": {"p": 1, "q": 2}}"#;
-        let rows = "INSERT INTO scopes (id, business, livemode, account) VALUES (1, 'o''hara */ --', 1, 'user:A:b');";
+        let rows = "INSERT INTO partitions (id, business, livemode) VALUES (1, 'o''hara */ --', 1); \
+                    INSERT INTO scopes (id, partition, account, revision) VALUES (1, 1, 'user:A:b', 1);";
         connection.execute_batch(rows).expect("a scope");
         let columns = "scope, key, body, value, data_version, live, shown, written";
         let row = format!("INSERT INTO rows ({columns}) VALUES (1, 'record:c:plain', '{{}}', ?1, 1, 0, 1, 1)");

@@ -222,6 +222,10 @@ fn beside_writer(schema: &Schema) -> (Lanes, Writer, Receiver<writer::ListenerEv
     let host = writer::host(schema.open(), Registry::new(), ToyRunner::new(1), Clock::manual(T0));
     let of_lane = host.processor().peer(Box::new(ToyRunner::new(1))).unwrap().unwrap();
     let (writer, listened) = writer::spawn_host(host, WriterLimits::default());
+    // A starting writer revisits the accounts that it finds: there must be none yet.
+    let (started, has_started) = std::sync::mpsc::channel();
+    writer.jobs().advance_then(T0, Box::new(move |_| started.send(()).unwrap())).unwrap();
+    has_started.recv().unwrap();
     let clock = Clock::manual(T0);
     let lane = Lane { processor: of_lane, listener: Box::new(Deaf) };
     let lanes = Lanes::spawn(vec![lane], clock.source(), writer.jobs(), WriterLimits::default()).unwrap();
