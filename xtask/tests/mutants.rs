@@ -61,13 +61,14 @@ fn almost_all_mutants_must_be_caught() {
     assert!(caught.len() >= CAUGHT_MIN, "{} mutants are caught: expected at least {CAUGHT_MIN}", caught.len());
 }
 
-/// Returns whether a source of the test's target has a function with the last part of the test's name.
+/// Returns whether a source of the test's target has a function with the last part of the test's name. A target may run the cases of
+/// a suite, which are in its package's library.
 fn exists(test: &Test) -> bool {
     let package = xtask::packages::all().expect("the workspace's packages");
     let Some(package) = package.iter().find(|package| package.name == test.package) else { return false };
-    let folder = package.folder().join(if test.target == "lib" { "src" } else { "tests" });
+    let folders: &[&str] = if test.target == "lib" { &["src"] } else { &["tests", "src"] };
     let function = format!("fn {}(", test.name.rsplit("::").next().unwrap_or(&test.name));
-    contains(&folder, &function)
+    folders.iter().any(|folder| contains(&package.folder().join(folder), &function))
 }
 
 /// Returns whether a Rust source in a folder contains a text.

@@ -2,13 +2,13 @@
 //! ([`MemoryStore`](crate::MemoryStore)) has its own: its rows need no columns, and values of columns would cost it a third of its speed.
 
 mod apply;
+mod backend;
 mod cache;
 mod copy;
 mod erase;
 mod open;
 mod read;
 
-use crate::backend::Backend;
 use crate::cell::{Cell, View};
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
@@ -16,6 +16,7 @@ use crate::query::{Flow, Query};
 use crate::rows::{EffectRow, LeaseRequest};
 use crate::scope::Scope;
 use crate::store::{Reader, Store};
+pub use backend::{AccountRow, Backend};
 use cache::Cache;
 
 /// A store over a backend.

@@ -4,7 +4,6 @@
 //! [`Store::apply`] writes the [`Changes`] of an event atomically if the data that the decision read is still as
 //! [`Expected`].
 
-mod backend;
 mod cell;
 mod changes;
 pub mod copy;

@@ -9,10 +9,9 @@ mod rows;
 mod schema;
 mod scopes;
 
-use crate::backend::{AccountRow, Backend};
 use crate::cell::{Cell, Patch, Record, View};
 use crate::error::{StoreError, Stored};
-use crate::kept::Kept;
+use crate::kept::{AccountRow, Backend, Kept};
 use crate::query::{Flow, Query};
 use crate::schema::Table;
 use crate::scope::{Partition, Scope};

@@ -1,7 +1,6 @@
 //! Applies a change. All conflicts and refusals are found before the first write, so that they have nothing to undo.
 
-use super::Kept;
-use crate::backend::{AccountRow, Backend};
+use super::{AccountRow, Backend, Kept};
 use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
 use crate::error::{StoreError, Stored};

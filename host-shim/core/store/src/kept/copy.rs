@@ -1,7 +1,6 @@
 //! Copies a store into another one, and another one into a store.
 
-use super::Kept;
-use crate::backend::{AccountRow, Backend};
+use super::{AccountRow, Backend, Kept};
 use crate::cell::View;
 use crate::changes::NewInbox;
 use crate::copy::{Part, Source, Target, WholeRow};

@@ -1,7 +1,6 @@
 //! Erases the personal data in an account's events and effects.
 
-use super::Kept;
-use crate::backend::Backend;
+use super::{Backend, Kept};
 use crate::cell::Cell;
 use crate::erase;
 use crate::error::Stored;

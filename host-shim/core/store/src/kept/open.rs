@@ -1,7 +1,6 @@
 //! What an event needs of its account: the live rows, and those that they and the event's references lead to.
 
-use super::Kept;
-use crate::backend::Backend;
+use super::{Backend, Kept};
 use crate::cell::Cell;
 use crate::error::Stored;
 use crate::query::Query;

@@ -1,7 +1,6 @@
 //! The queries of a store.
 
-use super::Kept;
-use crate::backend::Backend;
+use super::{Backend, Kept};
 use crate::cell::Cell;
 use crate::error::Stored;
 use crate::json::{DEAD, DEFERRED, PARKED, PENDING};

@@ -1,10 +1,9 @@
-//! What a database does itself. Everything else of [`Read`](crate::Read) and [`Store`](crate::Store) is
-//! [`Kept`](crate::kept::Kept).
+//! What a database does itself. Everything else of [`Read`](crate::Read) and [`Store`](crate::Store) is [`Kept`].
 
+use super::Kept;
 use crate::cell::{Cell, Patch, Record, View};
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
-use crate::kept::Kept;
 use crate::query::{Flow, Query};
 use crate::rows::{EffectRow, LeaseRequest, OpenedRows};
 use crate::schema::Table;
