@@ -1,6 +1,7 @@
 //! Ranges of ids and keys that begin with a prefix, in byte order.
 
 use extension_contract::RowKind;
+#[cfg(feature = "sqlite")]
 use std::ops::Bound;
 
 /// Returns the text with which the keys of a kind begin.
@@ -44,6 +45,7 @@ pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (Stri
 }
 
 /// Returns the bounds of the texts with a prefix that follow `after` in the direction of a scan.
+#[cfg(feature = "sqlite")]
 pub fn text_range(prefix: &str, descending: bool, after: Option<String>) -> (Bound<String>, Bound<String>) {
     let from = Bound::Included(prefix.to_owned());
     let to = prefix_end(prefix).map_or(Bound::Unbounded, Bound::Excluded);
