@@ -218,6 +218,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All codes, in order.
+    pub const CODES: [&'static str; 18] = [
+        "already-owned",
+        "amount-mismatch",
+        "bad-transition",
+        "forbidden",
+        "inconsistent",
+        "insufficient-balance",
+        "invalid",
+        "malformed",
+        "mode-mismatch",
+        "name-taken",
+        "no-entitlement",
+        "not-found",
+        "quota-exceeded",
+        "requirement-unmet",
+        "unclaimed",
+        "unknown-price",
+        "unknown-status",
+        "wrong-shape",
+    ];
+
     /// Returns the refusal's code, as used in reports and in a product's `metadata.error`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -305,4 +327,49 @@ pub struct Page {
     pub after: Option<String>,
     /// Maximum number of rows to return, 1 to 500.
     pub limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_those_of_all_refusals() {
+        let text = String::new;
+        let money = || Money { amount_minor: 0, currency: text() };
+        let all = [
+            Refusal::Malformed(text()),
+            Refusal::WrongShape(text()),
+            Refusal::Invalid(Vec::new()),
+            Refusal::UnknownStatus(text()),
+            Refusal::UnknownPrice(text()),
+            Refusal::Unclaimed,
+            Refusal::ModeMismatch,
+            Refusal::AmountMismatch(AmountMismatch { expected: money(), actual: money() }),
+            Refusal::Inconsistent(text()),
+            Refusal::AlreadyOwned(text()),
+            Refusal::RequirementUnmet(text()),
+            Refusal::QuotaExceeded(QuotaRefusal { quota: text(), allowed: 0, used: 0, upgrade: None }),
+            Refusal::InsufficientBalance(text()),
+            Refusal::NoEntitlement(text()),
+            Refusal::NameTaken(text()),
+            Refusal::BadTransition(text()),
+            Refusal::Forbidden(text()),
+            Refusal::NotFound(text()),
+        ];
+        // This match fails to compile until a new refusal is listed above.
+        for refusal in &all {
+            match refusal {
+                Refusal::Malformed(_) | Refusal::WrongShape(_) | Refusal::Invalid(_) | Refusal::UnknownStatus(_) => {}
+                Refusal::UnknownPrice(_) | Refusal::Unclaimed | Refusal::ModeMismatch => {}
+                Refusal::AmountMismatch(_) | Refusal::Inconsistent(_) | Refusal::AlreadyOwned(_) => {}
+                Refusal::RequirementUnmet(_) | Refusal::QuotaExceeded(_) | Refusal::InsufficientBalance(_) => {}
+                Refusal::NoEntitlement(_) | Refusal::NameTaken(_) | Refusal::BadTransition(_) => {}
+                Refusal::Forbidden(_) | Refusal::NotFound(_) => {}
+            }
+        }
+        let mut codes = all.map(|refusal| refusal.code());
+        codes.sort_unstable();
+        assert_eq!(codes, Refusal::CODES);
+    }
 }

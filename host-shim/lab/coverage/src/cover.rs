@@ -2,9 +2,9 @@
 
 use crate::account_state::{AccountState, CatalogProducts};
 use crate::clause::{Clause, clauses_of};
-use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, REFUSALS, Section};
+use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, Section};
 use crate::reached::Reached;
-use extension_contract::{Account, Declarations, Payload};
+use extension_contract::{Account, Declarations, Payload, Refusal};
 use host_business::folder::BusinessFolder;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::live::StripeOfScenario;
@@ -180,7 +180,7 @@ impl<'p> Collector<'p> {
             section("ids", ids.collect()),
             section("event kinds", kinds.iter().map(|kind| plain(kind, reached.kind(kind))).collect()),
             section("outcomes", OUTCOMES.map(|outcome| plain(outcome, reached.outcome(outcome))).to_vec()),
-            section("refusals", REFUSALS.map(|code| plain(code, reached.refusal(code))).to_vec()),
+            section("refusals", Refusal::CODES.map(|code| plain(code, reached.refusal(code))).to_vec()),
             section("effects", effects.iter().map(|kind| plain(kind, reached.effect(kind))).collect()),
         ];
         let clauses = match self.knows_catalogs {

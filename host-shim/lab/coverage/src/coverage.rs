@@ -5,28 +5,6 @@ use std::collections::BTreeMap;
 /// The outcomes of the contract.
 pub const OUTCOMES: [&str; 6] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected"];
 
-/// The refusal codes of the contract.
-pub(crate) const REFUSALS: [&str; 18] = [
-    "already-owned",
-    "amount-mismatch",
-    "bad-transition",
-    "forbidden",
-    "inconsistent",
-    "insufficient-balance",
-    "invalid",
-    "malformed",
-    "mode-mismatch",
-    "name-taken",
-    "no-entitlement",
-    "not-found",
-    "quota-exceeded",
-    "requirement-unmet",
-    "unclaimed",
-    "unknown-price",
-    "unknown-status",
-    "wrong-shape",
-];
-
 /// An item that scenarios can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -125,9 +103,7 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use extension_contract::{
-        AmountMismatch, DeferReason, IgnoreReason, Money, Outcome, QuotaRefusal, Refusal, Snapshot, SnapshotRank,
-    };
+    use extension_contract::{DeferReason, IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
 
     fn item(reached: u64) -> Item {
         Item { name: "x".to_owned(), reached, place: None, when: None }
@@ -143,46 +119,6 @@ mod tests {
         assert_eq!((two_of_three.reached(), two_of_three.holes().count()), (2, 1));
         assert!(two_of_three.reaches(66) && !two_of_three.reaches(67));
         assert!(section(&[]).reaches(100), "an empty section is complete");
-    }
-
-    #[test]
-    fn the_refusal_codes_equal_those_of_the_contract() {
-        let text = String::new;
-        let money = || Money { amount_minor: 0, currency: text() };
-        let all = [
-            Refusal::Malformed(text()),
-            Refusal::WrongShape(text()),
-            Refusal::Invalid(Vec::new()),
-            Refusal::UnknownStatus(text()),
-            Refusal::UnknownPrice(text()),
-            Refusal::Unclaimed,
-            Refusal::ModeMismatch,
-            Refusal::AmountMismatch(AmountMismatch { expected: money(), actual: money() }),
-            Refusal::Inconsistent(text()),
-            Refusal::AlreadyOwned(text()),
-            Refusal::RequirementUnmet(text()),
-            Refusal::QuotaExceeded(QuotaRefusal { quota: text(), allowed: 0, used: 0, upgrade: None }),
-            Refusal::InsufficientBalance(text()),
-            Refusal::NoEntitlement(text()),
-            Refusal::NameTaken(text()),
-            Refusal::BadTransition(text()),
-            Refusal::Forbidden(text()),
-            Refusal::NotFound(text()),
-        ];
-        // This match fails to compile until a new refusal of the contract is listed above.
-        for refusal in &all {
-            match refusal {
-                Refusal::Malformed(_) | Refusal::WrongShape(_) | Refusal::Invalid(_) | Refusal::UnknownStatus(_) => {}
-                Refusal::UnknownPrice(_) | Refusal::Unclaimed | Refusal::ModeMismatch => {}
-                Refusal::AmountMismatch(_) | Refusal::Inconsistent(_) | Refusal::AlreadyOwned(_) => {}
-                Refusal::RequirementUnmet(_) | Refusal::QuotaExceeded(_) | Refusal::InsufficientBalance(_) => {}
-                Refusal::NoEntitlement(_) | Refusal::NameTaken(_) | Refusal::BadTransition(_) => {}
-                Refusal::Forbidden(_) | Refusal::NotFound(_) => {}
-            }
-        }
-        let mut codes = all.map(|refusal| refusal.code());
-        codes.sort_unstable();
-        assert_eq!(codes, REFUSALS);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Maps errors to answers. A business may give a refusal of the extension its own status and code.
 
-use crate::routes::names::REFUSALS;
 use crate::yaml::bad_input::BadInput;
 use crate::yaml::{Checked, Checker, Entry, Node};
 use extension_contract::Refusal;
@@ -76,9 +75,9 @@ fn is_detail(detail: &str, meant: &str) -> bool {
 
 fn read_key(check: &Checker, entry: &Entry) -> Checked<String> {
     let code = entry.key.split(' ').next().unwrap_or_default();
-    match REFUSALS.contains(&code) {
+    match Refusal::CODES.contains(&code) {
         true => Ok(entry.key.clone()),
-        false => Err(check.note(BadInput::unknown_name(entry.place(), code, "no code of a refusal", REFUSALS))),
+        false => Err(check.note(BadInput::unknown_name(entry.place(), code, "no code of a refusal", Refusal::CODES))),
     }
 }
 
@@ -175,7 +174,7 @@ mod tests {
         ];
         let mut codes = all.map(|refusal| refusal.code());
         codes.sort_unstable();
-        assert_eq!(codes, REFUSALS);
+        assert_eq!(codes, Refusal::CODES);
     }
 
     #[test]

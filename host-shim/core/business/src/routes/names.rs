@@ -1,4 +1,4 @@
-//! The names of the extension's queries, lists and refusals, which routes may use. Tests hold them against the extension.
+//! The names of the extension's queries and lists, which routes may use. Tests hold them against the extension.
 
 /// Queries of an account or the catalog, and the accounts themselves.
 pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
@@ -25,26 +25,4 @@ pub const LISTS: [&str; 20] = [
     "usage_days",
     "usage_requests",
     "usage_sync",
-];
-
-/// Codes of refusals.
-pub(crate) const REFUSALS: [&str; 18] = [
-    "already-owned",
-    "amount-mismatch",
-    "bad-transition",
-    "forbidden",
-    "inconsistent",
-    "insufficient-balance",
-    "invalid",
-    "malformed",
-    "mode-mismatch",
-    "name-taken",
-    "no-entitlement",
-    "not-found",
-    "quota-exceeded",
-    "requirement-unmet",
-    "unclaimed",
-    "unknown-price",
-    "unknown-status",
-    "wrong-shape",
 ];
