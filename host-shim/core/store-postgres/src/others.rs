@@ -108,8 +108,7 @@ pub(crate) struct MoveJson<'a> {
 
 /// Returns the full keys that an event waits for.
 fn waits_for(progress: &InboxProgress) -> &[String] {
-    let is_waiting = matches!(progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. });
-    if is_waiting { &progress.waits_for } else { &[] }
+    if progress.state.is_waiting() { &progress.waits_for } else { &[] }
 }
 
 #[derive(Serialize)]

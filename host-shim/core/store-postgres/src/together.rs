@@ -6,7 +6,7 @@
 
 use crate::columns::Numbered;
 use crate::store::PostgresStore;
-use host_store::{Applied, Changes, InboxChange, InboxState, Partition, Scope, StoreError, Stored};
+use host_store::{Applied, Changes, InboxChange, Partition, Scope, StoreError, Stored};
 use std::collections::{HashSet, VecDeque};
 
 /// The changes that wait, with the numbers of their events.
@@ -60,7 +60,6 @@ impl Together {
     /// Returns true if a change may wait: it is of a new event of the group, and all that can refuse it also shows later.
     pub(crate) fn may_wait(&self, changes: &Changes) -> bool {
         let Some(InboxChange::New(new)) = &changes.inbox else { return false };
-        let is_waiting = matches!(new.progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. });
         let is_of_account = match &changes.scope {
             None => true,
             Some(scope) => {
@@ -71,7 +70,7 @@ impl Together {
         self.is_unknown(&self.partition, &new.event.source, &new.event.id)
             && new.event.business == self.partition.business
             && new.livemode == self.partition.livemode
-            && !is_waiting
+            && !new.progress.state.is_waiting()
             && is_of_account
             && !changes.erase
     }

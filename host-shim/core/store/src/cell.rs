@@ -101,7 +101,7 @@ impl<'c, T: Into<Cell<'c>>> From<Option<T>> for Cell<'c> {
     }
 }
 
-/// A row of an answer. Columns have the numbers of the table; those that the view does not name have no value.
+/// A row of an answer. Columns have the numbers of the table; only those that the view names can be read.
 pub trait Answer {
     /// Reads a number.
     ///

@@ -136,6 +136,12 @@ pub fn stored(key: &str, data_version: i64, body: &str, value: String) -> Stored
     Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: row_of(key, body, value)? })
 }
 
+/// Returns the texts of the references by which a row is found, each once. Nobody looks for the rows that refer to the catalog.
+pub fn targets(references: &[Reference]) -> BTreeSet<String> {
+    let found_by = references.iter().filter(|reference| !matches!(reference, Reference::Catalog(_)));
+    found_by.map(ToString::to_string).collect()
+}
+
 /// The columns of a row that follow from its content and its references.
 pub struct RowParts<'a> {
     /// False for a soft-deleted product and for a deleted record.
@@ -159,8 +165,6 @@ impl<'a> RowParts<'a> {
             Some(_) => true,
             None => false,
         };
-        // Nobody looks for the rows that refer to the catalog.
-        let found_by = references.iter().filter(|reference| shown && !matches!(reference, Reference::Catalog(_)));
         let (product, purchase) = match row {
             Some(Row::Product(product)) => (Some(product), None),
             Some(Row::Purchase(purchase)) => (None, Some(purchase)),
@@ -168,7 +172,7 @@ impl<'a> RowParts<'a> {
         };
         RowParts {
             shown,
-            targets: found_by.map(ToString::to_string).collect(),
+            targets: if shown { targets(references) } else { BTreeSet::new() },
             product_type: product.map(|row| row.values.product_type.as_str()),
             session_id: purchase.and_then(|row| row.values.session_id.as_deref()),
             payment_intent_id: purchase.and_then(|row| row.values.payment_intent_id.as_deref()),

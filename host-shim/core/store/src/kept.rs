@@ -20,7 +20,7 @@ pub use backend::{AccountRow, Backend};
 use cache::Cache;
 
 /// A store over a backend.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Kept<B> {
     pub(crate) backend: B,
     pub(crate) in_group: bool,

@@ -1,7 +1,6 @@
 //! Ranges of ids and keys that begin with a prefix, in byte order.
 
 use extension_contract::RowKind;
-#[cfg(feature = "sqlite")]
 use std::ops::Bound;
 
 /// Returns the text with which the keys of a kind begin.
@@ -31,28 +30,29 @@ pub fn prefix_end(prefix: &str) -> Option<String> {
 /// Returns the bounds of a scan of the ids with a prefix that follow `after` in the direction of the scan. The lower
 /// bound is inclusive; the upper bound is exclusive, and none if the range has no end.
 pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
-    let end = prefix_end(prefix);
-    match after {
-        None => (prefix.to_owned(), end),
-        Some(after) if descending => {
-            let before = end.filter(|end| end.as_str() < after).unwrap_or_else(|| after.to_owned());
-            (prefix.to_owned(), Some(before))
-        }
-        Some(after) if after < prefix => (prefix.to_owned(), end),
+    let (from, to) = text_range(prefix, descending, after.map(str::to_owned));
+    let from = match from {
+        Bound::Included(from) => from,
         // A text followed by a zero byte is the next text in byte order.
-        Some(after) => (format!("{after}\0"), end),
-    }
+        Bound::Excluded(after) => after + "\0",
+        Bound::Unbounded => String::new(),
+    };
+    let to = match to {
+        Bound::Included(to) | Bound::Excluded(to) => Some(to),
+        Bound::Unbounded => None,
+    };
+    (from, to)
 }
 
 /// Returns the bounds of the texts with a prefix that follow `after` in the direction of a scan.
-#[cfg(feature = "sqlite")]
 pub fn text_range(prefix: &str, descending: bool, after: Option<String>) -> (Bound<String>, Bound<String>) {
-    let from = Bound::Included(prefix.to_owned());
-    let to = prefix_end(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+    let (from, end) = (Bound::Included(prefix.to_owned()), prefix_end(prefix));
     match after {
-        Some(after) if !descending && after.as_str() >= prefix => (Bound::Excluded(after), to),
-        Some(after) if descending && prefix_end(prefix).is_none_or(|end| after < end) => (from, Bound::Excluded(after)),
-        _ => (from, to),
+        Some(after) if descending && end.as_ref().is_none_or(|end| after < *end) => (from, Bound::Excluded(after)),
+        Some(after) if !descending && after.as_str() >= prefix => {
+            (Bound::Excluded(after), end.map_or(Bound::Unbounded, Bound::Excluded))
+        }
+        _ => (from, end.map_or(Bound::Unbounded, Bound::Excluded)),
     }
 }
 

@@ -58,6 +58,10 @@ column! {
     ClaimKey(String) = claims.KEY by a_text to_owned
 }
 column! {
+    /// A caller that was answered.
+    Caller(String) = replies.CALLER by a_text to_owned
+}
+column! {
     /// The number of an event.
     EventNumber(u64) = events.SEQ by a_number
 }
@@ -369,13 +373,18 @@ pub struct NewEvent<'w> {
     /// Its number; 0 for the next one.
     pub seq: u64,
     pub new: &'w NewInbox,
+    /// Kind and bytes of the payload.
+    pub payload: (i16, Cow<'w, [u8]>),
     pub progress: EventProgress,
     pub erased: bool,
 }
 
 impl<'w> NewEvent<'w> {
     /// Returns the row of a received event.
-    pub fn of(new: &'w NewInbox) -> NewEvent<'w> {
+    ///
+    /// # Errors
+    /// `StoreError::Misuse` for a payload without a form in JSON.
+    pub fn of(new: &'w NewInbox) -> Stored<NewEvent<'w>> {
         let none = EventProgress {
             account: new.event.account.clone(),
             state: InboxState::Done,
@@ -385,7 +394,8 @@ impl<'w> NewEvent<'w> {
             runs: 0,
             run: None,
         };
-        NewEvent { seq: 0, new, progress: none.after(&new.progress).0, erased: false }
+        let payload = payload_columns(&new.event.payload)?;
+        Ok(NewEvent { seq: 0, new, payload, progress: none.after(&new.progress).0, erased: false })
     }
 }
 
@@ -393,7 +403,7 @@ impl Record for NewEvent<'_> {
     const TABLE: &'static Table = &events::TABLE;
 
     fn cell(&self, column: Column) -> Stored<Cell<'_>> {
-        let event = &self.new.event;
+        let (event, (kind, payload)) = (&self.new.event, &self.payload);
         Ok(match column {
             events::SEQ => self.seq.into(),
             events::PARTITION => Cell::Partition(&event.business, self.new.livemode),
@@ -402,10 +412,10 @@ impl Record for NewEvent<'_> {
             events::KIND => Cell::from(&event.kind),
             events::RECEIVED_AT => event.received_at.into(),
             events::ENVELOPE => to_json(&Envelope::of(event))?.into(),
-            events::PAYLOAD_KIND => payload_columns(&event.payload)?.0.into(),
+            events::PAYLOAD_KIND => (*kind).into(),
             events::ERASED => self.erased.into(),
-            events::PAYLOAD => Cell::Bytes(payload_columns(&event.payload)?.1),
-            events::RAW => match &*payload_columns(&event.payload)?.1 == self.new.raw.as_slice() {
+            events::PAYLOAD => Cell::Bytes(Cow::Borrowed(payload)),
+            events::RAW => match **payload == **self.new.raw {
                 true => Cell::Null,
                 false => Cell::Bytes(Cow::Borrowed(&self.new.raw)),
             },
@@ -491,10 +501,10 @@ impl View for EventProgress {
     const COLUMNS: &'static [Column] = <Self as Patch>::COLUMNS;
 
     fn read(row: &impl Answer) -> Stored<Self> {
-        let (state, at) = (row.a_number(events::STATE)?, row.a_number(events::AT)?);
+        let EventState(state) = View::read(row)?;
         Ok(EventProgress {
             account: row.account(events::ACCOUNT)?,
-            state: state_of(state, at, row.int(events::WAITS_SINCE)?)?,
+            state,
             failures: row.a_number(events::FAILURES)?,
             error: row.own_text(events::ERROR)?,
             outcome: row.json(events::OUTCOME)?,

@@ -78,6 +78,11 @@ impl InboxState {
         }
     }
 
+    /// Returns true for an event that waits for a key.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, InboxState::Parked { .. } | InboxState::Deferred { .. })
+    }
+
     /// The names of all states.
     pub const NAMES: [&str; 5] = ["done", "pending", "parked", "deferred", "dead"];
 

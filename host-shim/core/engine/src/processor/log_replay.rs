@@ -78,7 +78,7 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
 /// difference.
 pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<Difference> {
     let mut differences = Vec::new();
-    if gave_up(recorded) && matches!(replayed.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+    if gave_up(recorded) && replayed.state.is_waiting() {
         return differences;
     }
     let mut differ = |field, recorded_text: String, replayed_text: String| {

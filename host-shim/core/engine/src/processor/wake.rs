@@ -26,7 +26,7 @@ impl Processor {
         self.bound_parking(connected.as_deref(), &mut reports, now)?;
         while let Some(seq) = awake.pop_first() {
             let Some(row) = self.store().inbox(seq)? else { continue };
-            if !matches!(row.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+            if !row.state.is_waiting() {
                 continue;
             }
             let is_of_other = row.event.account.is_some() && row.event.account != account;

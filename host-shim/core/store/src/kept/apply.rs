@@ -4,7 +4,7 @@ use super::{AccountRow, Backend, Kept};
 use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
 use crate::error::{StoreError, Stored};
-use crate::json::RowParts;
+use crate::json::{RowParts, targets};
 use crate::query::Query;
 use crate::records::{
     AwaitedKey, EarlierRun, EffectProgress, EffectStand, EventNumber, EventProgress, EventState, FactEvent, NewClaim,
@@ -15,7 +15,7 @@ use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, LeaseRequ
 use crate::schema::{claims, effects, events, refs, rows, waits};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
-use extension_contract::{Account, Reference, RowKey, Timestamp};
+use extension_contract::{Account, RowKey, Timestamp};
 use std::collections::BTreeSet;
 
 /// Look-ups in the scope of a change, if it has one.
@@ -127,7 +127,7 @@ impl<B: Backend> Kept<B> {
         let mut seq = None;
         // This is the first write, so that a conflict has nothing to undo.
         if let Some(InboxChange::New(new)) = &changes.inbox {
-            seq = self.backend.insert(&NewEvent::of(new))?;
+            seq = self.backend.insert(&NewEvent::of(new)?)?;
             let Some(seq) = seq else { return Ok(Applied::Conflict(Conflict::Event)) };
             if is_parked(&new.progress.state) {
                 let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
@@ -230,7 +230,7 @@ impl<B: Backend> Kept<B> {
 
     /// Writes the keys that a parked or deferred event waits for.
     pub(super) fn put_waits(&mut self, seq: u64, state: &InboxState, keys: &[String]) -> Stored<()> {
-        if !is_waiting(state) {
+        if !state.is_waiting() {
             return Ok(());
         }
         keys.iter().try_for_each(|key| self.backend.put(&Wait { key, seq }))
@@ -239,7 +239,7 @@ impl<B: Backend> Kept<B> {
     fn move_event(&mut self, InboxMove { seq, progress }: &InboxMove) -> Stored<()> {
         let missing = || StoreError::Misuse(format!("no inbox row {seq}"));
         let before: EventProgress = self.one(&[(*seq).into()])?.ok_or_else(missing)?;
-        let (was_parked, has_waited) = (is_parked(&before.state), is_waiting(&before.state));
+        let (was_parked, has_waited) = (is_parked(&before.state), before.state.is_waiting());
         let (now, earlier) = before.after(progress);
         if let Some((n, run)) = earlier {
             self.backend.put(&EarlierRun { seq: *seq, n, run })?;
@@ -295,16 +295,6 @@ impl<B: Backend> Kept<B> {
     }
 }
 
-fn is_waiting(state: &InboxState) -> bool {
-    matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. })
-}
-
 fn is_parked(state: &InboxState) -> bool {
     matches!(state, InboxState::Parked { .. })
-}
-
-/// Returns the texts of the references by which a row is found, each once. Nobody looks for the rows that refer to the catalog.
-fn targets(references: &[Reference]) -> BTreeSet<String> {
-    let found_by = references.iter().filter(|reference| !matches!(reference, Reference::Catalog(_)));
-    found_by.map(ToString::to_string).collect()
 }

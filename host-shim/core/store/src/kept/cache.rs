@@ -1,5 +1,5 @@
-//! What a far store has already read: claims and products of the catalog, which are read again for every event. It is valid in groups,
-//! and cleared when others may have written.
+//! What a store has already read in its groups, and would read again for every event: claims, and products and prices of the catalog.
+//! It is cleared when others may have written.
 
 use crate::rows::ClaimRow;
 use crate::scope::Partition;

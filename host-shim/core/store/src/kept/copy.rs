@@ -24,7 +24,7 @@ impl<B: Backend> Kept<B> {
 
     fn put_event(&mut self, row: &InboxRow, runs: &[Run], waits_for: &[String]) -> Stored<()> {
         let new = NewInbox::copied(row, waits_for);
-        let copied = NewEvent::of(&new);
+        let copied = NewEvent::of(&new)?;
         let (last, earlier) = runs.split_last().map_or((None, runs), |(last, earlier)| (Some(last), earlier));
         let number = u32::try_from(runs.len()).unwrap_or(u32::MAX);
         let progress = EventProgress { runs: number, run: last.cloned(), ..copied.progress };

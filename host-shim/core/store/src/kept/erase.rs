@@ -6,7 +6,7 @@ use crate::erase;
 use crate::error::Stored;
 use crate::json::DONE;
 use crate::query::{Op, Query};
-use crate::records::{CallerReply, EarlierRun, EffectNumber, ErasableEvent, ErasedEffect};
+use crate::records::{Caller, EarlierRun, EffectNumber, ErasableEvent, ErasedEffect};
 use crate::schema::{effects, events, replies};
 use crate::scope::Scope;
 
@@ -40,10 +40,9 @@ impl<B: Backend> Kept<B> {
         for EffectNumber(seq) in ended {
             self.backend.patch(&[seq.into()], &ErasedEffect)?;
         }
-        let answered: Vec<CallerReply> =
-            self.all(&Query { equal: &[scope.into()], limit: left, ..Query::default() })?;
+        let answered: Vec<Caller> = self.all(&Query { equal: &[scope.into()], limit: left, ..Query::default() })?;
         left -= answered.len();
-        for CallerReply(caller, _) in answered {
+        for Caller(caller) in answered {
             self.backend.delete(&replies::TABLE, &[scope.into(), caller.into()])?;
         }
         Ok(left == 0)

@@ -5,7 +5,7 @@ use crate::cell::Cell;
 use crate::error::Stored;
 use crate::query::Query;
 use crate::reach::{Graph, catalog_keys, reach};
-use crate::records::{FactEvent, LinkedRow, ReferrerText, key_of};
+use crate::records::{LinkedRow, ReferrerText, key_of};
 use crate::rows::OpenedRows;
 use crate::schema::rows;
 use crate::scope::Scope;
@@ -70,14 +70,5 @@ impl<B: Backend> Kept<B> {
             opened.rows = rows.into_values().map(|row| row.stored).collect();
             Ok(opened)
         })
-    }
-
-    /// Returns for each fact whether the account has it.
-    pub(super) fn has_facts(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
-        if facts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let keys: Vec<_> = facts.iter().map(|fact| vec![Cell::Scope(scope), fact.into()]).collect();
-        Ok(self.backend.get::<FactEvent>(&keys)?.iter().map(Option::is_some).collect())
     }
 }

@@ -149,7 +149,11 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
-        self.has_facts(scope, facts)
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = facts.iter().map(|fact| vec![scope.into(), fact.into()]).collect();
+        Ok(self.backend.get::<FactEvent>(&keys)?.iter().map(Option::is_some).collect())
     }
 
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {

@@ -344,14 +344,17 @@ impl Inbox {
 /// progress has no account.
 fn next_progress(progress: &InboxProgress, account: Option<&Account>, runs: &[Arc<Run>]) -> Progress {
     let InboxProgress { account: placed, state, failures, error, outcome, waits_for, run } = progress;
-    let is_waiting = matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. });
     Progress {
         account: placed.as_ref().or(account).cloned(),
         state: state.clone(),
         failures: *failures,
         error: error.clone(),
         outcome: outcome.clone(),
-        waits_for: if is_waiting { waits_for.iter().map(|key| key.as_str().into()).collect() } else { Vec::new() },
+        waits_for: if state.is_waiting() {
+            waits_for.iter().map(|key| key.as_str().into()).collect()
+        } else {
+            Vec::new()
+        },
         runs: runs.iter().cloned().chain(run.clone().map(Arc::new)).collect(),
     }
 }
