@@ -329,9 +329,11 @@ impl Settings {
         Settings { limits: TimeLimits { statement, ..self.limits }, ..self.clone() }
     }
 
-    /// Returns the time after which the answer to a statement is not awaited any more: a third more than PostgreSQL's own limit.
+    /// Returns the time after which the answer to a statement is not awaited any more: a third more than PostgreSQL's own limit, and at
+    /// least two seconds more. A busy server, too, has to get the word through that it has ended the statement.
     pub(crate) fn answer_time(&self) -> Duration {
-        self.limits.statement + self.limits.statement / 3
+        const MARGIN: Duration = Duration::from_secs(2);
+        self.limits.statement + (self.limits.statement / 3).max(MARGIN)
     }
 
     /// Returns the statements that prepare a session. They are no options of the connection, which a pooler does not pass on. What the

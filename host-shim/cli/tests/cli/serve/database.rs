@@ -34,7 +34,7 @@ fn a_server_whose_database_freezes_answers_everything_goes_on_after_it_and_stops
     let direct = postgres.database("shop");
     let proxy = FaultProxy::start(([127, 0, 0, 1], postgres.port()).into(), Protocol::Plain);
     let database = format!(
-        "postgres://postgres:{}@127.0.0.1:{}/shop?sslmode=disable&statement_timeout=600ms&connect_timeout=1",
+        "postgres://postgres:{}@127.0.0.1:{}/shop?sslmode=disable&statement_timeout=2s&connect_timeout=1",
         postgres.password(),
         proxy.address().port()
     );

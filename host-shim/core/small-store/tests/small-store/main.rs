@@ -251,7 +251,7 @@ fn those_who_wait_for_a_frozen_database_fail_together_and_the_tables_work_after_
     let places = Places::new();
     let proxy = FaultProxy::start(([127, 0, 0, 1], places.postgres.port()).into(), Protocol::Plain);
     let address = format!(
-        "postgres://postgres:{}@127.0.0.1:{}/small?sslmode=disable&statement_timeout=600ms&connect_timeout=1",
+        "postgres://postgres:{}@127.0.0.1:{}/small?sslmode=disable&statement_timeout=2s&connect_timeout=1",
         places.postgres.password(),
         proxy.address().port()
     );
