@@ -111,7 +111,7 @@ pub trait Answer {
     /// Reads a text.
     fn text(&self, column: Column) -> Stored<Option<&str>>;
     /// Reads bytes.
-    fn bytes(&self, column: Column) -> Stored<Option<&[u8]>>;
+    fn bytes(&self, column: Column) -> Stored<Option<Cow<'_, [u8]>>>;
     /// Reads a scope.
     fn scope(&self, column: Column) -> Stored<Scope>;
     /// Reads a partition.

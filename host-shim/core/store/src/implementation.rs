@@ -1,11 +1,24 @@
-//! What a store in another crate needs beside the traits: erasures, ranges of ids, texts of references, forms in JSON, the rows that
-//! `open` reaches, refusals, and readers that lend a store.
+//! What a store in another crate needs beside the traits: the one implementation and what it asks of a backend, erasures, ranges of ids,
+//! texts of references, forms in JSON, and readers that lend a store.
 
+pub use crate::kept::Kept;
 pub use crate::lend::Lend;
-pub use crate::parse::{reference, row_key};
+pub use crate::parse::reference;
 pub use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
-pub use crate::reach::{Graph, Rows, catalog_keys, reach};
-pub use crate::refusal::{Lookup, UniqueField, check};
+
+/// What a kind of store does itself, and the queries, rows and values that it is asked for.
+pub mod backend {
+    pub use crate::backend::{AccountRow, Backend};
+    pub use crate::cell::{Answer, Cell, Patch, Record, View};
+    pub use crate::query::{Flow, Op, Query};
+}
+
+/// The tables, as data.
+pub mod schema {
+    pub use crate::schema::rows::TABLE as ROWS;
+    pub use crate::schema::waits::TABLE as WAITS;
+    pub use crate::schema::{Column, Index, Kind, Only, TABLES, Table};
+}
 
 /// Erases the personal data in events and effects.
 pub mod erase {

@@ -35,6 +35,16 @@ impl<B: Backend> Kept<B> {
         Kept { backend, in_group: false, is_broken: false, cache: Cache::default() }
     }
 
+    /// Returns the backend.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// Returns the backend, for changes of what is its own.
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
     /// Returns the rows of a query.
     pub(crate) fn all<V: View>(&self, query: &Query<'_>) -> Stored<Vec<V>> {
         let mut found = Vec::new();
@@ -86,7 +96,10 @@ impl<B: Backend> Kept<B> {
     }
 
     /// Runs `body` in the open group, or in a group of its own.
-    pub(crate) fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
+    ///
+    /// # Errors
+    /// Fails with the error of `body`, or if the storage fails.
+    pub fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
         self.check_whole()?;
         if self.in_group {
             return body(self);

@@ -90,6 +90,18 @@ column! {
     FactEvent(String) = facts.EVENT_ID by a_text to_owned
 }
 
+/// The text of a reference, and of the key of a row that has it.
+pub struct Referring(pub String, pub String);
+
+impl View for Referring {
+    const TABLE: &'static Table = &refs::TABLE;
+    const COLUMNS: &'static [Column] = &[refs::TARGET, refs::ROW];
+
+    fn read(row: &impl Answer) -> Stored<Self> {
+        Ok(Referring(row.a_text(refs::TARGET)?.to_owned(), row.a_text(refs::ROW)?.to_owned()))
+    }
+}
+
 /// A row of an account to write.
 pub struct NewRow<'w> {
     pub scope: &'w Scope,
@@ -431,7 +443,7 @@ impl View for InboxRow {
     fn read(row: &impl Answer) -> Stored<Self> {
         let envelope: Envelope<'_> = from_json(row.a_text(events::ENVELOPE)?)?;
         let payload = row.bytes(events::PAYLOAD)?.unwrap_or_default();
-        let raw = row.bytes(events::RAW)?.unwrap_or(payload).to_vec();
+        let raw = row.bytes(events::RAW)?.map_or_else(|| payload.to_vec(), Cow::into_owned);
         let partition = row.partition(events::PARTITION)?;
         let EventProgress { account, state, failures, error, outcome, run, .. } = EventProgress::read(row)?;
         Ok(InboxRow {
@@ -448,7 +460,7 @@ impl View for InboxRow {
                 actor: envelope.actor.into_owned(),
                 reply_to: envelope.reply_to.map(Cow::into_owned),
                 payment: envelope.payment.map(Cow::into_owned),
-                payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.to_vec())?,
+                payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.into_owned())?,
             },
             livemode: partition.livemode,
             raw,
@@ -573,7 +585,7 @@ impl View for ErasableEvent {
         let payload = row.bytes(events::PAYLOAD)?.unwrap_or_default();
         Ok(ErasableEvent {
             seq: row.a_number(events::SEQ)?,
-            payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.to_vec())?,
+            payload: payload_of(row.a_number(events::PAYLOAD_KIND)?, payload.into_owned())?,
             progress: EventProgress::read(row)?,
         })
     }

@@ -5,6 +5,21 @@
 /// Number of a column in its table.
 pub type Column = usize;
 
+/// What a column contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number, a time or a truth value.
+    Int,
+    /// A text, also one of JSON.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// An account of a business in a mode.
+    Scope,
+    /// A business in a mode.
+    Partition,
+}
+
 /// A table.
 #[derive(Debug)]
 pub struct Table {
@@ -12,6 +27,8 @@ pub struct Table {
     pub name: &'static str,
     /// Names of its columns.
     pub columns: &'static [&'static str],
+    /// What they contain.
+    pub kinds: &'static [Kind],
     /// Columns of its key.
     pub key: &'static [Column],
     /// Number of its last columns, whose texts are large and change only in an erasure.
@@ -54,27 +71,42 @@ pub enum Only {
     Some(Column),
 }
 
-/// Declares the numbers of columns, and the list of their names.
+/// Declares the numbers of columns, and the lists of their names and kinds.
 macro_rules! columns {
-    ($($name:ident $NUMBER:ident),+ $(,)?) => {
+    ($($name:ident $NUMBER:ident $Kind:ident),+ $(,)?) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         enum Numbers { $($NUMBER),+ }
         $(pub const $NUMBER: Column = Numbers::$NUMBER as Column;)+
         const COLUMNS: &[&str] = &[$(stringify!($name)),+];
+        const KINDS: &[super::Kind] = &[$(super::Kind::$Kind),+];
     };
 }
+
+/// The tables.
+pub static TABLES: [&Table; 9] = [
+    &rows::TABLE,
+    &refs::TABLE,
+    &facts::TABLE,
+    &replies::TABLE,
+    &claims::TABLE,
+    &events::TABLE,
+    &runs::TABLE,
+    &waits::TABLE,
+    &effects::TABLE,
+];
 
 /// The rows of an account and of the catalog.
 pub mod rows {
     use super::{Column, Index, Only, Table};
     columns! {
-        scope SCOPE, key KEY, data_version DATA_VERSION, live LIVE, shown SHOWN, kind KIND, fingerprint FINGERPRINT,
-        written WRITTEN, refs REFS, product_type PRODUCT_TYPE, session_id SESSION_ID,
-        payment_intent_id PAYMENT_INTENT_ID, created_at CREATED_AT, updated_at UPDATED_AT, body BODY, value VALUE,
+        scope SCOPE Scope, key KEY Text, data_version DATA_VERSION Int, live LIVE Int, shown SHOWN Int, kind KIND Text, fingerprint FINGERPRINT Text,
+        written WRITTEN Int, refs REFS Text, product_type PRODUCT_TYPE Text, session_id SESSION_ID Text,
+        payment_intent_id PAYMENT_INTENT_ID Text, created_at CREATED_AT Int, updated_at UPDATED_AT Int, body BODY Text, value VALUE Text,
     }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "rows",
-        columns: COLUMNS,
+        columns: COLUMNS, kinds: KINDS,
         key: &[SCOPE, KEY],
         cold: 0,
         texts: "",
@@ -113,48 +145,51 @@ pub mod rows {
 /// Which rows refer to a target.
 pub mod refs {
     use super::{Column, Table};
-    columns! { scope SCOPE, target TARGET, row ROW }
+    columns! { scope SCOPE Scope, target TARGET Text, row ROW Text }
     pub static TABLE: Table =
-        Table { name: "refs", columns: COLUMNS, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
+        Table { name: "refs", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The facts of an account.
 pub mod facts {
     use super::{Column, Table};
-    columns! { scope SCOPE, fact FACT, event_id EVENT_ID }
-    pub static TABLE: Table =
-        Table { name: "facts", columns: COLUMNS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
+    columns! { scope SCOPE Scope, fact FACT Text, event_id EVENT_ID Text }
+    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The last reply to each caller of an account.
 pub mod replies {
     use super::{Column, Table};
-    columns! { scope SCOPE, caller CALLER, reply REPLY }
-    pub static TABLE: Table =
-        Table { name: "replies", columns: COLUMNS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
+    columns! { scope SCOPE Scope, caller CALLER Text, reply REPLY Text }
+    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
 }
 
 /// Claims and blocks, by full key.
 pub mod claims {
     use super::{Column, Index, Only, Table};
-    columns! { key KEY, holder HOLDER, until UNTIL, blocked_until BLOCKED_UNTIL }
+    columns! { key KEY Text, holder HOLDER Text, until UNTIL Int, blocked_until BLOCKED_UNTIL Int }
     pub static TABLE: Table =
-        Table { name: "claims", columns: COLUMNS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
-    pub static BY_HOLDER: Index =
-        Index { at: 0, name: "claims_by_holder", columns: &[HOLDER, KEY], only: &[Only::Some(HOLDER)], unique: false };
+        Table { name: "claims", columns: COLUMNS, kinds: KINDS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
+    pub static BY_HOLDER: Index = Index {
+        at: 0,
+        name: "claims_by_holder",
+        columns: &[HOLDER, KEY],
+        only: &[Only::Some(HOLDER)],
+        unique: false,
+    };
 }
 
 /// The received events, with their last runs.
 pub mod events {
     use super::{Column, Index, Only, Table};
     columns! {
-        seq SEQ, partition PARTITION, source SOURCE, id ID, kind KIND, received_at RECEIVED_AT, envelope ENVELOPE,
-        payload_kind PAYLOAD_KIND, account ACCOUNT, state STATE, at AT, waits_since WAITS_SINCE, failures FAILURES,
-        error ERROR, outcome OUTCOME, runs RUNS, run RUN, erased ERASED, payload PAYLOAD, raw RAW,
+        seq SEQ Int, partition PARTITION Partition, source SOURCE Text, id ID Text, kind KIND Text, received_at RECEIVED_AT Int, envelope ENVELOPE Text,
+        payload_kind PAYLOAD_KIND Int, account ACCOUNT Text, state STATE Int, at AT Int, waits_since WAITS_SINCE Int, failures FAILURES Int,
+        error ERROR Text, outcome OUTCOME Text, runs RUNS Int, run RUN Text, erased ERASED Int, payload PAYLOAD Bytes, raw RAW Bytes,
     }
     pub static TABLE: Table = Table {
         name: "events",
-        columns: COLUMNS,
+        columns: COLUMNS, kinds: KINDS,
         key: &[SEQ],
         cold: 2,
         texts: "event_texts",
@@ -195,17 +230,16 @@ pub mod events {
 /// The runs of an event before its last one.
 pub mod runs {
     use super::{Column, Table};
-    columns! { seq SEQ, n N, run RUN }
-    pub static TABLE: Table =
-        Table { name: "runs", columns: COLUMNS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
+    columns! { seq SEQ Int, n N Int, run RUN Text }
+    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, kinds: KINDS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The full keys that a parked or deferred event waits for.
 pub mod waits {
     use super::{Column, Index, Table};
-    columns! { key KEY, seq SEQ }
-    pub static TABLE: Table =
-        Table { name: "waits", columns: COLUMNS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
+    columns! { key KEY Text, seq SEQ Int }
+    /// The table.
+    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, kinds: KINDS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
     pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
 }
 
@@ -214,15 +248,15 @@ pub mod effects {
     use super::{Column, Index, Only, Table};
     use crate::rows::TIMER;
     columns! {
-        seq SEQ, partition PARTITION, scope SCOPE, key KEY, generation GENERATION, kind KIND, receiver RECEIVER,
-        reply_to REPLY_TO, ordering_key ORDERING_KEY, not_before NOT_BEFORE, deadline DEADLINE, retry RETRY,
-        state STATE, attempts ATTEMPTS, due_at DUE_AT, created_at CREATED_AT, caused_by CAUSED_BY,
-        lease_until LEASE_UNTIL, fence FENCE, token TOKEN, lease_owner LEASE_OWNER, erased ERASED, payload PAYLOAD,
-        context CONTEXT,
+        seq SEQ Int, partition PARTITION Partition, scope SCOPE Scope, key KEY Text, generation GENERATION Int, kind KIND Text, receiver RECEIVER Text,
+        reply_to REPLY_TO Text, ordering_key ORDERING_KEY Text, not_before NOT_BEFORE Int, deadline DEADLINE Int, retry RETRY Text,
+        state STATE Int, attempts ATTEMPTS Int, due_at DUE_AT Int, created_at CREATED_AT Int, caused_by CAUSED_BY Text,
+        lease_until LEASE_UNTIL Int, fence FENCE Int, token TOKEN Text, lease_owner LEASE_OWNER Text, erased ERASED Int, payload PAYLOAD Text,
+        context CONTEXT Text,
     }
     pub static TABLE: Table = Table {
         name: "effects",
-        columns: COLUMNS,
+        columns: COLUMNS, kinds: KINDS,
         key: &[SEQ],
         cold: 2,
         texts: "effect_texts",

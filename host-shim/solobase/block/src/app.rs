@@ -110,10 +110,11 @@ pub(crate) struct Settings {
 /// Reads the settings.
 pub(crate) fn settings(platform: &Platform<'_>) -> Result<Settings, AppError> {
     // The settings say whether there are batches, and reading needs none.
-    let reading = SolobaseStore::new(platform.database.clone(), Batches::Yes);
+    let reading = host_store_solobase::open(platform.database.clone(), Batches::Yes);
     let names = [STATE, BUSINESS, IMPORTING];
     let Ok([Some(state), Some(bundle), importing]) =
-        reading.settings(&names).map_err(|_| AppError::NotPrepared)?.try_into() as Result<[Option<String>; 3], _>
+        reading.backend().settings(&names).map_err(|_| AppError::NotPrepared)?.try_into()
+            as Result<[Option<String>; 3], _>
     else {
         return Err(AppError::NotPrepared);
     };
@@ -129,8 +130,8 @@ impl App {
         if importing {
             return Err(AppError::Importing);
         }
-        let store = SolobaseStore::new(platform.database.clone(), batches);
-        store.recover()?;
+        let store = host_store_solobase::open(platform.database.clone(), batches);
+        store.backend().recover()?;
         let processor = processor(store, &bundle)?;
         Ok(App { outbox: Outbox::of_worker(processor), bundle })
     }
@@ -152,7 +153,7 @@ impl App {
         self.processor().begin_group()?;
         let answer = ask(self.processor());
         let any: &dyn Any = self.processor().store();
-        let is_outrun = any.downcast_ref::<SolobaseStore>().map_or(Ok(false), SolobaseStore::is_outrun);
+        let is_outrun = any.downcast_ref::<SolobaseStore>().map_or(Ok(false), |store| store.backend().is_outrun());
         self.processor().rollback_group()?;
         if is_outrun? { Err(Failed::Outrun) } else { answer }
     }

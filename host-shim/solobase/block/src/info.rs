@@ -1,7 +1,6 @@
 //! The description of the block for the platform: its name, and the rights that it needs.
 
 use crate::app::{self, CONFIG_PREFIX};
-use host_store_solobase::TABLES;
 use serde_json::{Value, json};
 
 /// Name of the block: its organization and its own name.
@@ -9,7 +8,7 @@ pub const NAME: &str = "extensions/instance-provisioner";
 
 /// Returns the description of the block.
 pub fn info() -> Value {
-    let collections: Vec<String> = TABLES.iter().map(|table| table.full_name()).collect();
+    let collections = host_store_solobase::collections();
     // The platform reads only the name of a collection; `Init` makes the table.
     let tables: Vec<Value> = collections.iter().map(|name| json!({"name": name, "fields": []})).collect();
     // Every key is optional for the platform. It looks for a required one in its environment alone, where a value from its own pages

@@ -23,14 +23,14 @@ pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
     }
     let (bundle, faults) = configuration(platform);
     let Some(bundle) = bundle.filter(|_| faults.is_empty()) else { return Err(faults.join("\n")) };
-    let batches = SolobaseStore::make_tables(&*platform.database).map_err(|error| {
+    let batches = host_store_solobase::Platform::make_tables(&*platform.database).map_err(|error| {
         format!(
             "the tables cannot be made: {error}; the block needs `database.ensure_table` and the capability `schema`, or on a \
              platform without it `database.ddl` and the capability `ddl`"
         )
     })?;
     for _ in 0..ATTEMPTS_MAX {
-        let mut store = SolobaseStore::new(platform.database.clone(), batches);
+        let mut store = host_store_solobase::open(platform.database.clone(), batches);
         match prepare(platform, &mut store, &bundle) {
             Err(InitError::Store(StoreError::Locked(_))) => {}
             done => return done.map_err(|error| error.to_string()),
@@ -103,18 +103,19 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
 
 /// Writes the settings, and loads the catalog if it is another one. While data is imported, the end of the import loads it.
 fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
-    let state = State { batches: store.batches() == Batches::Yes, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let state =
+        State { batches: store.backend().batches() == Batches::Yes, version: env!("CARGO_PKG_VERSION").to_owned() };
     let json = |value: Result<String, serde_json::Error>| value.map_err(|error| InitError::Refused(error.to_string()));
     store.begin()?;
-    store.set_setting(STATE, &json(serde_json::to_string(&state))?)?;
+    store.backend_mut().set_setting(STATE, &json(serde_json::to_string(&state))?)?;
     let without_catalog = Bundle { catalog: String::new(), ..bundle.clone() };
-    store.set_setting(BUSINESS, &json(serde_json::to_string(&without_catalog))?)?;
-    let is_importing = store.setting(IMPORTING)?.is_some();
+    store.backend_mut().set_setting(BUSINESS, &json(serde_json::to_string(&without_catalog))?)?;
+    let is_importing = store.backend().setting(IMPORTING)?.is_some();
     store.commit()?;
     if is_importing {
         return Ok(());
     }
-    load_catalog(platform, SolobaseStore::new(platform.database.clone(), store.batches()), bundle)
+    load_catalog(platform, host_store_solobase::open(platform.database.clone(), store.backend().batches()), bundle)
 }
 
 /// Loads the catalog of a business, if it is another one than the last.

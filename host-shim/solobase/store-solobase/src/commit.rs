@@ -3,13 +3,14 @@
 //! contains the changes (it is the *intent*), which are applied afterwards; after a crash, the next group applies them
 //! first. Applying a change twice or late has no effect, since each row has the number of the commit that wrote it.
 
-use crate::group::{Group, Head, Held, HeldRows, unavailable};
+use crate::platform::{Head, Held, HeldRows, Platform, unavailable};
 use crate::query::Query;
 use crate::record::{Columns, Record, Value};
 use crate::service::ServiceError;
-use crate::tables::{COMMITS, GONE, HEAD, Kind, Table, WRITTEN_BY, table};
+use crate::tables::{COMMITS, GONE, HEAD, WRITTEN_BY, columns, full_name, table};
 use crate::wire::{BatchRequest, BatchWrite, OnConflict, UpsertRequest};
 use host_store::implementation::json::{damaged, from_json, to_json};
+use host_store::implementation::schema::Table;
 use host_store::{StoreError, Stored};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,15 +36,12 @@ fn locked() -> StoreError {
     StoreError::Locked("another commit came first".to_owned())
 }
 
-impl Group {
+impl Platform {
     /// Begins a group: reads the numbers, and ends what a crash has left.
     ///
     /// # Errors
-    /// Fails if the service fails, or if another group is open.
-    pub(crate) fn begin(&mut self) -> Stored<()> {
-        if self.is_open {
-            return Err(StoreError::Misuse("a group is already open".into()));
-        }
+    /// Fails if the service fails.
+    pub(crate) fn begin_group(&mut self) -> Stored<()> {
         self.head = self.current()?;
         self.base = self.head.number;
         self.is_open = true;
@@ -86,10 +84,7 @@ impl Group {
     ///
     /// # Errors
     /// `StoreError::Locked` if another commit came after the group's beginning; nothing is changed then.
-    pub(crate) fn commit(&mut self) -> Stored<()> {
-        if !self.is_open {
-            return Err(StoreError::Misuse("no group is open".into()));
-        }
+    pub(crate) fn commit_group(&mut self) -> Stored<()> {
         let changed = self.changed();
         let (base, mut head) = (self.base, self.head);
         self.clear();
@@ -117,10 +112,10 @@ impl Group {
             let table = table(name).ok_or_else(|| damaged(name))?;
             ops.push(match held {
                 Held { before: Some(before), now: Some(now) } => {
-                    BatchWrite::Update { collection: table.full_name(), id, data: difference(before, now) }
+                    BatchWrite::Update { collection: full_name(table), id, data: difference(before, now) }
                 }
                 Held { now: Some(now), .. } => upsert(table, now),
-                Held { now: None, .. } => BatchWrite::Delete { collection: table.full_name(), id },
+                Held { now: None, .. } => BatchWrite::Delete { collection: full_name(table), id },
             });
         }
         ops.push(upsert(&HEAD, &head.record().with(GONE, false).with(WRITTEN_BY, base + 1)));
@@ -160,7 +155,7 @@ impl Group {
     /// Lets groups look for an intent after the commit `base`.
     fn mark_intent(&self, base: i64) -> Stored<()> {
         let marked = Record::new(String::new()).with("intent", true);
-        if self.update_now(&Query::of(&HEAD).eq("id", crate::group::HEAD_ID), &marked)? == 0 {
+        if self.update_now(&Query::of(&HEAD).eq("id", crate::platform::HEAD_ID), &marked)? == 0 {
             let head = Head { number: base, intent: true, ..Head::default() };
             if let Err(error) = self.create_now(&HEAD, head.record().with(GONE, false).with(WRITTEN_BY, 0_i64))?
                 && self.read_head()?.is_none()
@@ -196,7 +191,7 @@ impl Group {
                 let table = table(name).ok_or_else(|| damaged(name))?;
                 ops.push(match columns {
                     Some(columns) => upsert(table, &row_of(table, number, id, columns)),
-                    None => BatchWrite::Delete { collection: table.full_name(), id },
+                    None => BatchWrite::Delete { collection: full_name(table), id },
                 });
             }
             if let Err(error) = self.call_bytes("database.batch", &BatchRequest { ops })?
@@ -228,25 +223,20 @@ impl Group {
 }
 
 /// Returns a whole row of an intent; columns without a value are null.
-fn row_of(table: &Table, number: i64, id: &str, columns: &BTreeMap<String, Value>) -> Record {
+fn row_of(table: &'static Table, number: i64, id: &str, columns: &BTreeMap<String, Value>) -> Record {
     let mut row = Record::new(id.to_owned()).with(GONE, false).with(WRITTEN_BY, number);
-    for (column, _) in table.columns {
-        row.columns.0.push((column, columns.get(*column).cloned().unwrap_or(Value::Null)));
+    for (column, _) in crate::tables::columns(table) {
+        row.columns.0.push((column, columns.get(column).cloned().unwrap_or(Value::Null)));
     }
     row
 }
 
 /// Returns the columns of a deleted row. The row keeps its id, so that a late writer does not create it again, and nothing of its
 /// content.
-fn blank(table: &Table, number: i64) -> Record {
+fn blank(table: &'static Table, number: i64) -> Record {
     let mut row = Record::new(String::new()).with(GONE, true).with(WRITTEN_BY, number);
-    for (column, kind) in table.columns {
-        let nothing = match kind {
-            Kind::Int => Value::Int(0),
-            Kind::Text => Value::Text(String::new()),
-            Kind::MaybeInt | Kind::MaybeText => Value::Null,
-        };
-        row.columns.set(column, nothing);
+    for (column, _) in columns(table) {
+        row.columns.0.push((column, Value::Null));
     }
     row
 }
@@ -258,7 +248,7 @@ fn with_id(row: &Record) -> Columns {
 }
 
 fn create<'a>(table: &Table, row: &Record) -> BatchWrite<'a> {
-    BatchWrite::Create { collection: table.full_name(), data: with_id(row) }
+    BatchWrite::Create { collection: full_name(table), data: with_id(row) }
 }
 
 /// Creates a row, or replaces one that an intent has left as deleted.
@@ -266,7 +256,7 @@ fn upsert<'a>(table: &Table, row: &Record) -> BatchWrite<'a> {
     let data = with_id(row).0;
     let columns = data.iter().map(|(name, _)| *name).filter(|name| *name != "id").collect();
     BatchWrite::Upsert(UpsertRequest {
-        collection: table.full_name(),
+        collection: full_name(table),
         data,
         conflict_columns: ["id"],
         on_conflict: OnConflict::SetColumns(columns),

@@ -4,25 +4,20 @@
 //! next number in `commits` (see `commit.rs`). If another commit came first, it fails with `StoreError::Locked` and
 //! starts over. One number serves all accounts, since events and effects are numbered together.
 
-mod apply;
+mod answer;
+mod backend;
 mod commit;
-mod copy;
-mod effects;
-mod erase;
-mod events;
-mod group;
 mod make;
 mod mark;
-mod open;
+mod platform;
 mod query;
-mod read;
 mod record;
-mod rows;
 mod service;
 mod store;
 mod tables;
 mod wire;
 
+pub use platform::Platform;
 pub use service::{Service, ServiceError};
-pub use store::{Batches, SolobaseStore};
-pub use tables::{Column, Kind, PREFIX, TABLES, Table};
+pub use store::{Batches, SolobaseStore, open, remove_some};
+pub use tables::collections;

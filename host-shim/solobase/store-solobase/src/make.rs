@@ -4,20 +4,21 @@
 //! `schema`. Before, it ran a statement of SQL, with `database.ddl` and the right `ddl`. The statements here are the same on SQLite,
 //! PostgreSQL and D1, so a table that was made before the rewrite is complete for `database.ensure_table`.
 
+use crate::platform::Platform;
 use crate::service::{Service, ServiceError};
-use crate::store::{Batches, SolobaseStore};
-use crate::tables::TABLES;
+use crate::store::Batches;
+use crate::tables::{definition, tables};
 use crate::wire::{BatchRequest, ColumnDef, ColumnKind, DdlRequest, EnsureTableRequest, IndexDef, TableDef};
 use serde::Serialize;
 
-impl SolobaseStore {
+impl Platform {
     /// Makes the tables that are missing, and finds out whether the service has batches.
     ///
     /// # Errors
     /// Fails with the platform's error.
     pub fn make_tables(service: &dyn Service) -> Result<Batches, ServiceError> {
-        for table in TABLES {
-            make(service, table.definition())?;
+        for table in tables() {
+            make(service, definition(table))?;
         }
         Ok(match call(service, "database.batch", &BatchRequest { ops: Vec::new() }) {
             Ok(()) => Batches::Yes,

@@ -1,8 +1,9 @@
 //! A query of one table: conditions, order and limit. It is sent to the service, and applied to the group's own changes.
 
 use crate::record::{Record, Value};
-use crate::tables::{GONE, Table};
+use crate::tables::GONE;
 use crate::wire::{FilterDef, Operand, SortDef};
+use host_store::implementation::schema::Table;
 use std::cmp::Ordering;
 
 /// A condition.
@@ -65,13 +66,8 @@ impl Query {
         self.test(field, Test::In(values))
     }
 
-    pub(crate) fn sort(mut self, field: &'static str) -> Query {
-        self.sort.push((field, false));
-        self
-    }
-
-    pub(crate) fn sort_down(mut self, field: &'static str) -> Query {
-        self.sort.push((field, true));
+    pub(crate) fn sort(mut self, field: &'static str, descending: bool) -> Query {
+        self.sort.push((field, descending));
         self
     }
 

@@ -1,259 +1,164 @@
-//! The tables, their columns and indexes.
+//! The tables: those of every store, with a few columns of the platform's own, and three more.
 
 use crate::wire::{ColumnDef, ColumnKind, IndexDef, TableDef};
+use host_store::implementation::schema::{self, Column, Index, Kind, Only, Table};
 
 /// Prefix of the names of all tables: the block's organization and name, as the platform requires.
-pub const PREFIX: &str = "extensions__instance_provisioner__";
-
-/// Prefix of the names of all indexes. It is shorter than [`PREFIX`], since the platform refuses names of more than 63 bytes.
-const INDEX_PREFIX: &str = "instance_provisioner__";
-
-/// The type of the values of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A whole number.
-    Int,
-    /// A whole number, or null.
-    MaybeInt,
-    /// A text.
-    Text,
-    /// A text, or null.
-    MaybeText,
-}
-
-/// A column: its name and what it contains.
-pub type Column = (&'static str, Kind);
-
-/// A table. Each has also the column `id`, the two columns of [`COMMON`] and the two of [`STAMPS`].
-#[derive(Debug)]
-pub struct Table {
-    /// Name without [`PREFIX`].
-    pub name: &'static str,
-    /// The columns.
-    pub columns: &'static [Column],
-    /// The columns of each index.
-    pub indexes: &'static [&'static [&'static str]],
-}
-
-impl PartialEq for Table {
-    fn eq(&self, other: &Table) -> bool {
-        self.name == other.name
-    }
-}
+const PREFIX: &str = "extensions__instance_provisioner__";
 
 /// Columns of every table: 1 for a deleted row, and the number of the commit that wrote the row.
-pub(crate) const COMMON: [Column; 2] = [(GONE, Kind::Int), (WRITTEN_BY, Kind::Int)];
+pub(crate) const GONE: &str = "gone";
+pub(crate) const WRITTEN_BY: &str = "written_by";
 /// Columns of every table in which the platform itself notes when a row was created and last updated. Platforms with a strict schema
 /// refuse each write to a table without them.
 const STAMPS: [&str; 2] = ["created_at", "updated_at"];
-pub(crate) const GONE: &str = "gone";
-pub(crate) const WRITTEN_BY: &str = "written_by";
 
-/// The number of the last commit, and the last numbers of events and effects. One row.
-pub(crate) const HEAD: Table = Table {
-    name: "head",
-    columns: &[
-        ("number", Kind::Int),
-        ("events", Kind::Int),
-        ("effects", Kind::Int),
-        // 1 if the commit after this one may have been written as an intent only.
-        ("intent", Kind::Int),
-    ],
-    indexes: &[],
-};
+/// The last column of a key that is a text, in hex: rows are listed in its order, whatever the collation of the database.
+pub(crate) const ORD: &str = "ord";
+/// Column of effects: 1 if no open effect of the same ordering key precedes the effect.
+pub(crate) const FRONT: &str = "front";
+/// Column of effects: 1 for a timer. The service has no condition for another value.
+pub(crate) const TIMER: &str = "timer";
 
-/// The commits. `body`: the changes of an intent; null for other commits, and as soon as the changes are applied.
-pub(crate) const COMMITS: Table = Table { name: "commits", columns: &[("body", Kind::MaybeText)], indexes: &[] };
+/// Kind of the row of an account itself among the rows.
+pub(crate) const ACCOUNT: &str = "account";
+/// Name of the table of effects.
+pub(crate) const EFFECTS: &str = "effects";
+/// Name of the table of events.
+pub(crate) const EVENTS: &str = "events";
 
-/// Products, prices, purchases, subscriptions and records; also a row of the kind `account` for each account.
-///
-/// `ord`: the id in hex, in whose order rows are listed whatever the collation of the database. `kind` of a record: `r` and the
-/// collection in hex. `live`: 1 if [`Read::open`](host_store::Read::open) returns the row. `written`: revision of the account at
-/// the last write; the revision itself in the row of the account. `body`: the row as JSON, without the extension's own text, which is
-/// in `value`; the row of an account has no such text.
-pub(crate) const ROWS: Table = Table {
-    name: "rows",
-    columns: &[
-        ("scope", Kind::Text),
-        ("kind", Kind::Text),
-        ("ord", Kind::Text),
-        ("live", Kind::Int),
-        ("shown", Kind::Int),
-        ("wanted_live", Kind::MaybeInt),
-        ("fingerprint", Kind::MaybeText),
-        ("written", Kind::Int),
-        ("data_version", Kind::MaybeInt),
-        ("session_id", Kind::MaybeText),
-        ("payment_intent_id", Kind::MaybeText),
-        ("product_type", Kind::MaybeText),
-        ("refs", Kind::MaybeText),
-        ("body", Kind::Text),
-        ("value", Kind::MaybeText),
-        ("made_at", Kind::MaybeInt),
-        ("changed_at", Kind::MaybeInt),
-    ],
-    indexes: &[
-        &["scope", "live"],
-        &["scope", "kind", "ord"],
-        &["scope", "kind", "fingerprint", "written"],
-        &["scope", "session_id"],
-        &["scope", "payment_intent_id"],
-        &["kind"],
-    ],
-};
-
-/// Which rows refer to a target.
-pub(crate) const REFS: Table = Table {
-    name: "refs",
-    columns: &[("scope", Kind::Text), ("target", Kind::Text), ("ord", Kind::Text), ("row_key", Kind::Text)],
-    indexes: &[&["scope", "target", "ord"]],
-};
-
-/// The facts of accounts.
-pub(crate) const FACTS: Table = Table {
-    name: "facts",
-    columns: &[("scope", Kind::Text), ("ord", Kind::Text), ("fact", Kind::Text), ("event_id", Kind::Text)],
-    indexes: &[&["scope", "ord"]],
-};
-
-/// The last replies to callers.
-pub(crate) const REPLIES: Table = Table {
-    name: "replies",
-    columns: &[("scope", Kind::Text), ("ord", Kind::Text), ("caller", Kind::Text), ("body", Kind::Text)],
-    indexes: &[&["scope", "ord"]],
-};
-
-/// The claims, by full key. A claim without a holder is a block.
-pub(crate) const CLAIMS: Table = Table {
-    name: "claims",
-    columns: &[
-        ("ord", Kind::Text),
-        ("holder", Kind::MaybeText),
-        ("until", Kind::MaybeInt),
-        ("blocked_until", Kind::MaybeInt),
-    ],
-    indexes: &[&["ord"], &["holder", "ord"]],
-};
-
-/// The received events with their progress. Times in milliseconds since the epoch.
-pub(crate) const EVENTS: Table = Table {
-    name: "events",
-    columns: &[
-        ("seq", Kind::Int),
-        ("space", Kind::Text),
-        ("business", Kind::Text),
-        ("livemode", Kind::Int),
-        ("source", Kind::Text),
-        ("event_id", Kind::Text),
-        ("kind", Kind::Text),
-        ("received_at", Kind::Int),
-        ("envelope", Kind::Text),
-        ("payload_kind", Kind::Int),
-        ("payload", Kind::Text),
-        ("raw", Kind::MaybeText),
-        ("account", Kind::MaybeText),
-        ("state", Kind::Int),
-        ("at", Kind::Int),
-        ("waits_since", Kind::MaybeInt),
-        ("failures", Kind::Int),
-        ("error", Kind::MaybeText),
-        ("outcome", Kind::MaybeText),
-        ("waits_for", Kind::MaybeText),
-        ("runs", Kind::Text),
-        ("erased", Kind::Int),
-    ],
-    indexes: &[&["seq"], &["space", "state", "at", "seq"], &["source", "seq"], &["space", "account"]],
-};
-
-/// The full keys that waiting events wait for.
-pub(crate) const WAITS: Table =
-    Table { name: "waits", columns: &[("wait_key", Kind::Text), ("seq", Kind::Int)], indexes: &[&["wait_key"]] };
-
-/// The effects. `front`: 1 if no open effect of the same ordering key precedes it. `awaited`: 1 for a provider's token.
-pub(crate) const EFFECTS: Table = Table {
-    name: "effects",
-    columns: &[
-        ("seq", Kind::Int),
-        ("space", Kind::Text),
-        ("scope", Kind::Text),
-        ("effect_key", Kind::Text),
-        ("generation", Kind::Int),
-        ("timer", Kind::Int),
-        ("ordering_key", Kind::MaybeText),
-        ("open", Kind::Int),
-        ("front", Kind::Int),
-        ("awaited", Kind::Int),
-        ("state", Kind::Int),
-        ("attempts", Kind::Int),
-        ("due_at", Kind::Int),
-        ("fence", Kind::Int),
-        ("lease_until", Kind::MaybeInt),
-        ("token", Kind::MaybeText),
-        ("lease_owner", Kind::MaybeText),
-        ("erased", Kind::Int),
-        ("business", Kind::Text),
-        ("livemode", Kind::Int),
-        ("account", Kind::Text),
-        ("caused_by", Kind::Text),
-        ("requested_at", Kind::Int),
-        ("body", Kind::Text),
-    ],
-    indexes: &[
-        &["seq"],
-        &["scope", "effect_key"],
-        &["scope", "ordering_key", "open"],
-        &["space", "state", "front", "due_at", "seq"],
-        &["space", "open", "seq"],
-        &["space", "awaited"],
-    ],
-};
-
-/// All tables.
-pub const TABLES: [&Table; 11] =
-    [&HEAD, &COMMITS, &ROWS, &REFS, &FACTS, &REPLIES, &CLAIMS, &EVENTS, &WAITS, &EFFECTS, &SETTINGS];
-
-/// Settings of the block: texts by their names.
-pub(crate) const SETTINGS: Table = Table { name: "settings", columns: &[("body", Kind::Text)], indexes: &[] };
-
-impl Table {
-    /// Returns the name on the platform.
-    pub fn full_name(&self) -> String {
-        format!("{PREFIX}{}", self.name)
-    }
-
-    /// Returns the definition of the table for the platform.
-    pub(crate) fn definition(&self) -> TableDef {
-        let column = |(name, kind): &Column| {
-            let (kind, nullable) = match kind {
-                Kind::Int => (ColumnKind::Int64, false),
-                Kind::MaybeInt => (ColumnKind::Int64, true),
-                Kind::Text => (ColumnKind::Text, false),
-                Kind::MaybeText => (ColumnKind::Text, true),
-            };
-            ColumnDef { name, kind, nullable, primary_key: false }
-        };
-        let index = |columns: &&'static [&'static str]| IndexDef {
-            name: format!("{INDEX_PREFIX}{}_{}", self.name, columns.join("_")),
-            columns: columns.to_vec(),
-        };
-        let id = ColumnDef { name: "id", kind: ColumnKind::Text, nullable: false, primary_key: true };
-        let own = self.columns.iter().chain(&COMMON).map(column);
-        let stamps = STAMPS.iter().map(|name| column(&(name, Kind::MaybeText)));
-        TableDef {
-            name: self.full_name(),
-            columns: std::iter::once(id).chain(own).chain(stamps).collect(),
-            indexes: self.indexes.iter().map(index).collect(),
+/// Declares a table of the platform's own: rows by id, without indexes.
+macro_rules! table {
+    ($name:literal, $($column:literal $Kind:ident),+) => {
+        Table {
+            name: $name,
+            columns: &[$($column),+],
+            kinds: &[$(Kind::$Kind),+],
+            key: &[],
+            cold: 0,
+            texts: "",
+            indexes: &[],
         }
-    }
+    };
 }
 
-/// Returns the known column of a name.
-pub(crate) fn known(name: &str) -> Option<&'static str> {
-    let columns = TABLES.iter().flat_map(|table| table.columns).chain(&COMMON);
-    columns.map(|(known, _)| *known).find(|known| *known == name)
+/// The number of the last commit, and the last numbers of events and effects. One row. `intent`: 1 if the commit after this one may
+/// have been written as an intent only.
+pub(crate) static HEAD: Table = table!("head", "number" Int, "events" Int, "effects" Int, "intent" Int);
+/// The commits. `body`: the changes of an intent; null for other commits, and as soon as the changes are applied.
+pub(crate) static COMMITS: Table = table!("commits", "body" Text);
+/// Settings of the block: texts by their names.
+pub(crate) static SETTINGS: Table = table!("settings", "body" Text);
+
+/// Returns all tables.
+pub(crate) fn tables() -> impl Iterator<Item = &'static Table> {
+    [&HEAD, &COMMITS, &SETTINGS].into_iter().chain(schema::TABLES)
+}
+
+/// Returns the names of all tables on the platform.
+pub fn collections() -> Vec<String> {
+    tables().map(full_name).collect()
 }
 
 /// Returns the table of a name without prefix.
 pub(crate) fn table(name: &str) -> Option<&'static Table> {
-    TABLES.into_iter().find(|table| table.name == name)
+    tables().find(|table| table.name == name)
+}
+
+/// Returns the name of a table on the platform.
+pub(crate) fn full_name(table: &Table) -> String {
+    format!("{PREFIX}{}", table.name)
+}
+
+/// Returns the name of a column here. The names of the columns that the platform gives every table are taken.
+pub(crate) fn name_of(table: &Table, column: Column) -> &'static str {
+    match table.columns[column] {
+        "id" => "event_id",
+        "created_at" => "made_at",
+        "updated_at" => "changed_at",
+        name => name,
+    }
+}
+
+/// Returns true if the rows are listed in the order of [`ORD`] instead of a column's.
+pub(crate) fn is_ord(table: &Table, column: Column) -> bool {
+    table.key.last() == Some(&column) && table.kinds[column] == Kind::Text
+}
+
+/// Returns the columns of the platform's own.
+fn own(table: &Table) -> &'static [(&'static str, Kind)] {
+    match table.key.last() {
+        Some(last) if is_ord(table, *last) => &[(ORD, Kind::Text)],
+        _ if table.name == EFFECTS => &[(FRONT, Kind::Int), (TIMER, Kind::Int)],
+        _ => &[],
+    }
+}
+
+/// Returns the columns of a table, without those that every table has.
+pub(crate) fn columns(table: &'static Table) -> impl Iterator<Item = (&'static str, Kind)> {
+    let kept = (0..table.columns.len()).map(|column| (name_of(table, column), table.kinds[column]));
+    kept.chain(own(table).iter().copied())
+}
+
+/// Returns the known column of a name.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    let columns = tables().flat_map(columns).map(|(known, _)| known);
+    columns.chain([GONE, WRITTEN_BY]).find(|known| *known == name)
+}
+
+/// Returns the columns of which the ids of rows consist: those of a unique index of all rows, by which new rows are looked for before
+/// they have a number, or those of the key.
+pub(crate) fn identity(table: &'static Table) -> impl Iterator<Item = Column> {
+    let unique = table.indexes.iter().find(|index| is_identity(index));
+    let columns = unique.map_or(table.key, |index| index.columns);
+    (0..table.columns.len()).filter(|column| columns.contains(column))
+}
+
+/// Returns true if the ids of rows consist of the columns of an index.
+pub(crate) fn is_identity(index: &Index) -> bool {
+    index.unique && index.only.is_empty()
+}
+
+/// Returns the columns in whose order rows are listed: those of the index, and then those of the key.
+pub(crate) fn order(table: &'static Table, index: Option<&'static Index>) -> impl Iterator<Item = Column> {
+    let first = index.map_or(&[][..], |index| index.columns);
+    first.iter().chain(table.key.iter().filter(|column| !first.contains(column))).copied()
+}
+
+/// Returns the columns of an index, after those that have one value in it.
+fn indexed(table: &'static Table, index: Option<&'static Index>) -> Vec<&'static str> {
+    let one_value = |only: &Only| match only {
+        Only::Is(column, _) | Only::Named(column, _) => Some(name_of(table, *column)),
+        Only::NotNamed(..) => Some(TIMER),
+        _ => None,
+    };
+    let only = index.into_iter().flat_map(|index| index.only).filter_map(one_value);
+    let listed = |column| if is_ord(table, column) { ORD } else { name_of(table, column) };
+    only.chain(order(table, index).map(listed)).collect()
+}
+
+/// Returns the definition of a table for the platform.
+pub(crate) fn definition(table: &'static Table) -> TableDef {
+    let column = |name, kind, nullable| {
+        let kind = if kind == Kind::Int { ColumnKind::Int64 } else { ColumnKind::Text };
+        ColumnDef { name, kind, nullable, primary_key: name == "id" }
+    };
+    let id = column("id", Kind::Text, false);
+    let own = columns(table).map(|(name, kind)| column(name, kind, true));
+    let common = [GONE, WRITTEN_BY].map(|name| column(name, Kind::Int, false));
+    let stamps = STAMPS.map(|name| column(name, Kind::Text, true));
+    let index = |name: String, columns| IndexDef { name: format!("{PREFIX}{name}"), columns };
+    let mut indexes: Vec<IndexDef> =
+        table.indexes.iter().map(|of| index(of.name.to_owned(), indexed(table, Some(of)))).collect();
+    if !table.key.is_empty() {
+        indexes.push(index(format!("{}_by_key", table.name), indexed(table, None)));
+    }
+    if table.name == schema::ROWS.name {
+        indexes.push(index("rows_by_kind".to_owned(), vec!["kind"]));
+    }
+    TableDef {
+        name: full_name(table),
+        columns: std::iter::once(id).chain(own).chain(common).chain(stamps).collect(),
+        indexes,
+    }
 }

@@ -3,7 +3,7 @@
 use crate::stand_in::{configuration, manifest};
 use component_builder::block_package;
 use host_block::{BUNDLE, NAME};
-use host_store_solobase::TABLES;
+use host_store_solobase::collections;
 use serde_json::Value;
 use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;
@@ -22,7 +22,7 @@ fn load(folder: &Path) -> Result<Guest, String> {
 #[test]
 fn the_platform_reads_what_the_block_says_about_itself() {
     let info = BlockInfo::read(host_block::info().to_string().as_bytes(), NAME).expect("a description");
-    assert_eq!(info.collections.len(), TABLES.len());
+    assert_eq!(info.collections.len(), collections().len());
     for key in &info.config_keys {
         let expected = if key.key == host_block::key(BUNDLE) { InputType::Textarea } else { InputType::Password };
         // The platform would look for a required key in its environment only.

@@ -50,7 +50,7 @@ impl StandIn {
             Period::BeforeRewrite => Batches::No,
             Period::SinceRewrite => Batches::Yes,
         };
-        SolobaseStore::new(Arc::new(Beside(self.services.clone())), batches)
+        host_store_solobase::open(Arc::new(Beside(self.services.clone())), batches)
     }
 }
 

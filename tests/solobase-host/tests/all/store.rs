@@ -3,7 +3,7 @@
 use host_store::testing::samples;
 use host_store::{Changes, EffectRow, EffectState, InboxProgress, InboxState, MemoryStore, Read, Store, StoreError};
 use host_store_conformance::random::{query_results, run, step};
-use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore, TABLES};
+use host_store_solobase::{Batches, Platform, Service, ServiceError, SolobaseStore, collections};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use solobase_host::database::{Database, Period};
@@ -21,9 +21,9 @@ impl Service for Direct {
 
 fn open(period: Period) -> Box<dyn Store> {
     let service = Direct(Database::open(None, period).expect("opened"));
-    let batches = SolobaseStore::make_tables(&service).expect("made");
+    let batches = Platform::make_tables(&service).expect("made");
     assert_eq!(batches == Batches::Yes, period == Period::SinceRewrite);
-    Box::new(SolobaseStore::new(Arc::new(service), batches))
+    Box::new(host_store_solobase::open(Arc::new(service), batches))
 }
 
 host_store_conformance::store_conformance!(with_batches, open(Period::SinceRewrite));
@@ -50,8 +50,8 @@ proptest! {
 /// Two stores over the same tables, as two calls of a block.
 fn pair(period: Period) -> (SolobaseStore, SolobaseStore) {
     let service = Arc::new(Direct(Database::open(None, period).expect("opened")));
-    let batches = SolobaseStore::make_tables(&*service).expect("made");
-    (SolobaseStore::new(service.clone(), batches), SolobaseStore::new(service, batches))
+    let batches = Platform::make_tables(&*service).expect("made");
+    (host_store_solobase::open(service.clone(), batches), host_store_solobase::open(service, batches))
 }
 
 /// The platform returns a text that looks like JSON as the parsed value.
@@ -61,9 +61,9 @@ fn a_text_is_read_as_it_was_written_whatever_it_looks_like() {
         let (mut store, reader) = pair(period);
         for text in ["{\"b\": 1.0, \"a\": [ ] }", "[]", " {}", "  [1]", "{broken", " ", ""] {
             store.begin().expect("begun");
-            store.set_setting("text", text).expect("set");
+            store.backend_mut().set_setting("text", text).expect("set");
             store.commit().expect("committed");
-            assert_eq!(reader.setting("text"), Ok(Some(text.to_owned())), "{period:?}");
+            assert_eq!(reader.backend().setting("text"), Ok(Some(text.to_owned())), "{period:?}");
         }
     }
 }
@@ -85,18 +85,23 @@ fn of_two_groups_beside_each_other_one_commits() {
         // Also a change of another account is decided again: events of all accounts are numbered together.
         other.apply(&account("user:B")).expect("applied");
         other.commit().expect("committed");
-        assert!(one.is_outrun().expect("read"));
-        assert_eq!((one.base(), other.recover()), (0, Ok(1)), "the group reads the state before the other commit");
+        assert!(one.backend().is_outrun().expect("read"));
+        assert_eq!(
+            (one.backend().base(), other.backend().recover()),
+            (0, Ok(1)),
+            "the group reads the state before the other commit"
+        );
         assert!(matches!(one.commit(), Err(StoreError::Locked(_))));
+        one.rollback().expect("rolled back");
         assert_eq!(one.known(&samples::scope("user:A"), &["paid".to_owned()]), Ok(vec![false]), "nothing is left");
         one.begin().expect("begun");
-        assert!(!one.is_outrun().expect("read"));
+        assert!(!one.backend().is_outrun().expect("read"));
         one.apply(&account("user:A")).expect("applied");
         one.commit().expect("committed");
         for (store, name) in [(&one, "user:B"), (&other, "user:A")] {
             assert_eq!(store.known(&samples::scope(name), &["paid".to_owned()]), Ok(vec![true]));
         }
-        assert_eq!(other.recover(), Ok(2));
+        assert_eq!(other.backend().recover(), Ok(2));
     }
 }
 
@@ -123,13 +128,13 @@ impl Service for Failing {
 fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
-        let batches = SolobaseStore::make_tables(&*within).expect("made");
-        let mut reader = SolobaseStore::new(within.clone(), batches);
+        let batches = Platform::make_tables(&*within).expect("made");
+        let mut reader = host_store_solobase::open(within.clone(), batches);
         reader.begin().expect("begun");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let written = SolobaseStore::new(slow, batches).apply(&account("user:A"));
-        let is_outrun = reader.is_outrun().expect("read");
-        let commits = SolobaseStore::new(within, batches).recover().expect("recovered");
+        let written = host_store_solobase::open(slow, batches).apply(&account("user:A"));
+        let is_outrun = reader.backend().is_outrun().expect("read");
+        let commits = host_store_solobase::open(within, batches).backend().recover().expect("recovered");
         assert_eq!(is_outrun, commits == 1, "after {calls} calls");
         if written.is_ok() {
             return;
@@ -141,8 +146,8 @@ fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
 /// Returns everything that the tables contain, also in rows that are deleted.
 fn content(service: &Direct) -> String {
     let mut all = String::new();
-    for table in TABLES {
-        let request = serde_json::json!({"collection": table.full_name()});
+    for collection in collections() {
+        let request = serde_json::json!({"collection": collection});
         let request = rmp_serde::to_vec_named(&request).expect("a request");
         all.push_str(&String::from_utf8_lossy(&service.call("database.list", &request).expect("listed")));
     }
@@ -154,14 +159,15 @@ fn a_deleted_text_is_nowhere_in_the_tables() {
     const TEXT: &str = "a text of ada";
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
-        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let mut first = SolobaseStore::new(slow, batches);
-        let written = first.begin().and_then(|()| first.set_setting("note", TEXT)).and_then(|()| first.commit());
+        let mut first = host_store_solobase::open(slow, batches);
+        let written =
+            first.begin().and_then(|()| first.backend_mut().set_setting("note", TEXT)).and_then(|()| first.commit());
         assert!(written.is_err() || content(&within).contains(TEXT));
-        let mut next = SolobaseStore::new(within.clone(), batches);
+        let mut next = host_store_solobase::open(within.clone(), batches);
         next.begin().expect("begun");
-        next.clear_setting("note").expect("cleared");
+        next.backend_mut().clear_setting("note").expect("cleared");
         next.commit().expect("committed");
         assert!(!content(&within).contains(TEXT), "after {calls} calls");
         if written.is_ok() {
@@ -176,13 +182,13 @@ fn a_deleted_text_is_nowhere_in_the_tables() {
 fn what_a_writer_has_left_is_applied_before_the_next_commit() {
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
-        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let mut first = SolobaseStore::new(slow.clone(), batches);
+        let mut first = host_store_solobase::open(slow.clone(), batches);
         let written =
             first.begin().and_then(|()| first.apply(&account("user:A")).map(drop)).and_then(|()| first.commit());
         // The next call applies what is left, and changes the same account.
-        let mut next = SolobaseStore::new(within.clone(), batches);
+        let mut next = host_store_solobase::open(within.clone(), batches);
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_2");
         changes.facts.insert("refunded".to_owned());
         next.apply(&changes).expect("applied");
@@ -201,10 +207,10 @@ fn what_a_writer_has_left_is_applied_before_the_next_commit() {
 
 /// Writes the settings of the test below, as a call beside another.
 fn write_later(within: &Arc<Direct>) {
-    let mut store = SolobaseStore::new(within.clone(), Batches::No);
+    let mut store = host_store_solobase::open(within.clone(), Batches::No);
     store.begin().expect("begun");
     for name in ["kept", "new", "cleared"] {
-        store.set_setting(name, "later").expect("set");
+        store.backend_mut().set_setting(name, "later").expect("set");
     }
     store.commit().expect("committed");
 }
@@ -237,17 +243,17 @@ impl Service for Slow {
 fn a_late_writer_of_an_intent_overwrites_nothing() {
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
-        let batches = SolobaseStore::make_tables(&*within).expect("made");
+        let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Slow { within: within.clone(), pause: Mutex::new(None) });
-        let mut writer = SolobaseStore::new(slow.clone(), batches);
+        let mut writer = host_store_solobase::open(slow.clone(), batches);
         writer.begin().expect("begun");
-        writer.set_setting("kept", "before").expect("set");
-        writer.set_setting("cleared", "before").expect("set");
+        writer.backend_mut().set_setting("kept", "before").expect("set");
+        writer.backend_mut().set_setting("cleared", "before").expect("set");
         writer.commit().expect("committed");
         writer.begin().expect("begun");
-        writer.set_setting("kept", "slow").expect("set");
-        writer.set_setting("new", "slow").expect("set");
-        writer.clear_setting("cleared").expect("cleared");
+        writer.backend_mut().set_setting("kept", "slow").expect("set");
+        writer.backend_mut().set_setting("new", "slow").expect("set");
+        writer.backend_mut().clear_setting("cleared").expect("cleared");
         *slow.pause.lock().expect("no panic") = Some(calls);
         let written = writer.commit();
         let has_paused = slow.pause.lock().expect("no panic").is_none();
@@ -257,9 +263,9 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
         }
         // Before its intent is there, the writer is outrun; afterwards it has committed.
         assert_eq!(written.is_ok(), calls > 0, "after {calls} calls: {written:?}");
-        let reader = SolobaseStore::new(within, batches);
-        assert_eq!(reader.recover(), Ok(if calls > 0 { 3 } else { 2 }));
-        let settings = reader.settings(&["kept", "new", "cleared"]).expect("read");
+        let reader = host_store_solobase::open(within, batches);
+        assert_eq!(reader.backend().recover(), Ok(if calls > 0 { 3 } else { 2 }));
+        let settings = reader.backend().settings(&["kept", "new", "cleared"]).expect("read");
         assert_eq!(settings, vec![Some("later".to_owned()); 3], "after {calls} calls");
     }
     panic!("the commit needs more calls than expected");

@@ -5,7 +5,7 @@ use crate::cell::{Cell, Patch, Record, View};
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
 use crate::query::{Flow, Query};
-use crate::rows::{EffectRow, LeaseRequest, OpenedRows};
+use crate::rows::{EffectRow, LeaseRequest, OpenedRows, TURNS_SEARCHED_MAX};
 use crate::schema::Table;
 use crate::scope::{Partition, Scope};
 use crate::store::Reader;
@@ -79,6 +79,15 @@ pub trait Backend: Send + Sized + 'static {
     fn erased_at_once() -> usize {
         usize::MAX
     }
+    /// Returns the number of due effects among which the turns of accounts are found.
+    fn turns_searched() -> usize {
+        TURNS_SEARCHED_MAX
+    }
+    /// Returns up to how many references of an account [`Read::open`](crate::Read::open) reads at once; with more, or 0, it asks for
+    /// each row.
+    fn references_at_once() -> usize {
+        0
+    }
     /// Lets new numbers begin after those that were written.
     fn end_copy(&mut self) -> Stored<()> {
         Ok(())
@@ -86,6 +95,10 @@ pub trait Backend: Send + Sized + 'static {
     /// As [`Read::open`](crate::Read::open).
     fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         kept.open_by_steps(scope, named, facts)
+    }
+    /// As [`Read::woken_by`](crate::Read::woken_by).
+    fn woken_by(kept: &Kept<Self>, keys: &[String]) -> Stored<Vec<u64>> {
+        kept.woken_by_steps(keys)
     }
     /// Applies a change in the open group.
     fn apply(kept: &mut Kept<Self>, changes: &Changes) -> Stored<Applied> {

@@ -5,12 +5,14 @@ use crate::cell::Cell;
 use crate::error::Stored;
 use crate::query::Query;
 use crate::reach::{Graph, catalog_keys, reach};
-use crate::records::{LinkedRow, ReferrerText, key_of};
+use crate::records::{FactEvent, LinkedRow, ReferrerText, Referring, key_of};
 use crate::rows::OpenedRows;
 use crate::schema::rows;
 use crate::scope::Scope;
 use crate::store::Read;
 use extension_contract::{Reference, RowKey};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,6 +20,30 @@ use std::sync::Arc;
 struct AccountGraph<'k, B> {
     kept: &'k Kept<B>,
     scope: &'k Scope,
+    /// All referrers of the account by target; none if they are too many to be read at once.
+    known: OnceCell<Option<Referrers>>,
+}
+
+/// The texts of keys of rows by the text of a reference that they have.
+type Referrers = BTreeMap<String, Vec<String>>;
+
+impl<B: Backend> AccountGraph<'_, B> {
+    /// Returns all referrers of the account.
+    fn known(&self) -> Stored<Option<&Referrers>> {
+        if let Some(known) = self.known.get() {
+            return Ok(known.as_ref());
+        }
+        let (most, equal) = (B::references_at_once(), [Cell::Scope(self.scope)]);
+        let mut known = None;
+        if most > 0 {
+            let rows = self.kept.all(&Query { equal: &equal, limit: most.saturating_add(1), ..Query::default() })?;
+            known = (rows.len() <= most).then(Referrers::new);
+            for Referring(target, row) in rows {
+                known.iter_mut().for_each(|known| known.entry(target.clone()).or_default().push(row.clone()));
+            }
+        }
+        Ok(self.known.get_or_init(|| known).as_ref())
+    }
 }
 
 impl<B: Backend> Graph for AccountGraph<'_, B> {
@@ -33,16 +59,28 @@ impl<B: Backend> Graph for AccountGraph<'_, B> {
 
     fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
         let target = Reference::Row(key.clone()).to_string();
-        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.into()));
-        let equal = [Cell::Scope(self.scope), Cell::from(&target)];
-        let rows = self.kept.all(&Query { equal: &equal, from, limit, ..Query::default() })?;
-        rows.into_iter().map(|ReferrerText(text)| key_of(&text).map(|key| (text, key))).collect()
+        let texts: Vec<String> = match self.known()? {
+            Some(known) => {
+                let later = known.get(&target).into_iter().flatten();
+                later.filter(|text| after.is_none_or(|after| text.as_str() > after)).take(limit).cloned().collect()
+            }
+            None => {
+                let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.into()));
+                let equal = [Cell::Scope(self.scope), Cell::from(&target)];
+                let rows = self.kept.all(&Query { equal: &equal, from, limit, ..Query::default() })?;
+                rows.into_iter().map(|ReferrerText(text)| text).collect()
+            }
+        };
+        texts.into_iter().map(|text| key_of(&text).map(|key| (text, key))).collect()
     }
 }
 
 impl<B: Backend> Kept<B> {
     /// Opens an account with a query for each step: as [`Read::open`].
-    pub(crate) fn open_by_steps(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+    ///
+    /// # Errors
+    /// Fails if the storage fails.
+    pub fn open_by_steps(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         self.backend.together(|| {
             let catalog = scope.catalog();
             let account = self.backend.account(scope)?;
@@ -61,7 +99,7 @@ impl<B: Backend> Kept<B> {
             }
             let live = live.into_iter().map(|row| (Arc::new(row.stored.row.key()), row)).collect();
             let rows = match is_known {
-                true => reach(&AccountGraph { kept: self, scope }, live, named)?,
+                true => reach(&AccountGraph { kept: self, scope, known: OnceCell::new() }, live, named)?,
                 false => live,
             };
             let references = rows.values().flat_map(|row| &row.references);

@@ -11,7 +11,7 @@ use crate::records::{
     CallerReply, Claim, ClaimKey, DueEffect, DueTime, EarlierRun, EffectNumber, EventNumber, EventProgress, EventTime,
     FactEvent, Fingerprint, OutdatedRow, ReferrerText, RowText, WaitingEvent,
 };
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Run, TURNS_SEARCHED_MAX};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Run};
 use crate::schema::{Index, claims, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
@@ -57,6 +57,16 @@ impl<B: Backend> Kept<B> {
     fn unfinished(&self, partition: &Partition, state: i16, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let equal = [partition.into(), state.into()];
         self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
+    }
+
+    /// Returns the events that wait for keys with a query for each: as [`Read::woken_by`].
+    pub(crate) fn woken_by_steps(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        let mut woken = BTreeSet::new();
+        for key in keys {
+            let waits = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
+            woken.extend(waits.into_iter().map(|WaitingEvent(seq)| seq));
+        }
+        Ok(woken.into_iter().collect())
     }
 
     /// Returns effects by number.
@@ -285,7 +295,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
-        let most = if query.turns.is_some() { TURNS_SEARCHED_MAX } else { query.limit };
+        let most = if query.turns.is_some() { B::turns_searched() } else { query.limit };
         let mut due: Vec<DueEffect> = Vec::new();
         let mut search = |index: &'static Index| {
             let mut room = most;
@@ -419,12 +429,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
-        let mut woken = BTreeSet::new();
-        for key in keys {
-            let waits = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
-            woken.extend(waits.into_iter().map(|WaitingEvent(seq)| seq));
-        }
-        Ok(woken.into_iter().collect())
+        B::woken_by(self, keys)
     }
 
     fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {

@@ -10,6 +10,7 @@ use crate::scope::{Partition, Scope};
 use crate::sql::hot;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Row, Statement};
+use std::borrow::Cow;
 use std::ops::Bound;
 use std::ptr;
 
@@ -43,8 +44,8 @@ impl Answer for SqliteAnswer<'_> {
         self.value(column)?.as_str_or_null().map_err(damaged)
     }
 
-    fn bytes(&self, column: Column) -> Stored<Option<&[u8]>> {
-        self.value(column)?.as_bytes_or_null().map_err(damaged)
+    fn bytes(&self, column: Column) -> Stored<Option<Cow<'_, [u8]>>> {
+        Ok(self.value(column)?.as_bytes_or_null().map_err(damaged)?.map(Cow::Borrowed))
     }
 
     fn scope(&self, column: Column) -> Stored<Scope> {

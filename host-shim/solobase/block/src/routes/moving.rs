@@ -27,15 +27,15 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
             .and_then(|text| serde_json::from_slice(&text).ok())
             .ok_or_else(|| Response::error(400, "query", "`cursor` is not that of a page before"))?,
     };
-    let mut store = SolobaseStore::new(platform.database.clone(), app::settings(platform)?.batches);
+    let mut store = host_store_solobase::open(platform.database.clone(), app::settings(platform)?.batches);
     store.begin()?;
     let (parts, next) = page(&store, cursor, PARTS)?;
-    if store.is_outrun()? {
+    if store.backend().is_outrun()? {
         return Err(Failed::Outrun);
     }
     let lines: Vec<String> = parts.iter().map(line_of).collect::<Result<_, _>>()?;
     let next = if next == Cursor::End { None } else { serde_json::to_vec(&next).ok().map(hex::encode) };
-    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.base()})))
+    Ok(Response::ok(json!({"lines": lines, "next": next, "commits": store.backend().base()})))
 }
 
 /// Writes a page of data into the tables. The first request has `begin=true`: it removes what an interrupted import has left, or the
@@ -49,16 +49,16 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
         parts.push(part_of(line).map_err(|error| Response::error(400, "malformed", error.to_string()))?);
     }
     let batches = app::settings(platform)?.batches;
-    let mut store = SolobaseStore::new(platform.database.clone(), batches);
+    let mut store = host_store_solobase::open(platform.database.clone(), batches);
     let is_on = |name: &str| request.query(name) == Some("true");
     if is_on("begin") {
         begin(&mut store)?;
-        if store.remove_some(REMOVED_MAX)? {
+        if host_store_solobase::remove_some(&mut store, REMOVED_MAX)? {
             return Ok(Response::ok(json!({"parts": 0, "more": true})));
         }
     }
     store.begin()?;
-    if store.setting(IMPORTING)?.is_none() {
+    if store.backend().setting(IMPORTING)?.is_none() {
         return match is_on("end") && parts.is_empty() {
             // This end has come before.
             true => Ok(Response::ok(json!({"parts": 0}))),
@@ -70,9 +70,9 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     }
     store.commit()?;
     if is_on("end") {
-        load(platform, SolobaseStore::new(platform.database.clone(), batches))?;
+        load(platform, host_store_solobase::open(platform.database.clone(), batches))?;
         store.begin()?;
-        store.clear_setting(IMPORTING)?;
+        store.backend_mut().clear_setting(IMPORTING)?;
         store.commit()?;
     }
     Ok(Response::ok(json!({"parts": parts.len()})))
@@ -81,7 +81,7 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
 /// Begins an import into a block that has nothing but its catalog, or into one whose import was interrupted.
 fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
     store.begin()?;
-    if store.setting(IMPORTING)?.is_none() {
+    if store.backend().setting(IMPORTING)?.is_none() {
         let accounts = store.scopes(None)?;
         let events = store.inbox_after(None, 0, PARTS)?;
         let is_catalog =
@@ -91,7 +91,7 @@ fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
             let text = "the tables have data; expected a block that has only loaded its catalog";
             return Err(Response::error(409, "not-empty", text).into());
         }
-        store.set_setting(IMPORTING, "true")?;
+        store.backend_mut().set_setting(IMPORTING, "true")?;
     }
     Ok(store.commit()?)
 }

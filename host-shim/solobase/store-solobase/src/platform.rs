@@ -1,21 +1,24 @@
-//! The open group: what it has read, and its changes, which its own reads see.
+//! The platform's tables over its database service, and the open group: what it has read, and its changes, which its own reads see.
 
 use crate::query::Query;
 use crate::record::{Record, Value};
 use crate::service::{Service, ServiceError};
-use crate::tables::{GONE, HEAD, Table, WRITTEN_BY};
+use crate::store::Batches;
+use crate::tables::{GONE, HEAD, WRITTEN_BY, full_name};
 use crate::wire::{CountRequest, CountResponse, CreateRequest, ListRequest, RecordList, UpdateWhereRequest};
+use host_store::implementation::schema::Table;
 use host_store::{StoreError, Stored};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// Maximum number of rows that are asked for at once.
 const PAGE: usize = 500;
 /// Maximum number of ids in one question.
-const IDS: usize = 100;
+pub(crate) const IDS: usize = 100;
 /// Id of the only row of the table `head`.
 pub(crate) const HEAD_ID: &str = "head";
 
@@ -63,8 +66,8 @@ impl Held {
 /// Rows by table and id.
 pub(crate) type HeldRows = BTreeMap<(&'static str, String), Held>;
 
-/// The service, and the open group's rows.
-pub(crate) struct Group {
+/// The tables of a Solobase platform, and the open group's rows.
+pub struct Platform {
     service: Arc<dyn Service + Send + Sync>,
     /// True if the service has `database.batch`.
     pub(crate) has_batches: bool,
@@ -84,9 +87,17 @@ fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("database service: an answer cannot be read: {error}"))
 }
 
-impl Group {
-    pub(crate) fn new(service: Arc<dyn Service + Send + Sync>) -> Group {
-        Group { service, has_batches: false, is_open: false, head: Head::default(), base: 0, held: RefCell::default() }
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Platform").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Platform {
+    /// Creates the tables over a service, without an open group.
+    pub(crate) fn new(service: Arc<dyn Service + Send + Sync>, batches: Batches) -> Platform {
+        let has_batches = batches == Batches::Yes;
+        Platform { service, has_batches, is_open: false, head: Head::default(), base: 0, held: RefCell::default() }
     }
 
     /// Calls the service.
@@ -110,7 +121,7 @@ impl Group {
 
     /// Lists rows as the service has them.
     pub(crate) fn list(&self, query: &Query, limit: usize) -> Stored<Vec<Record>> {
-        let (collection, filters, sort) = (query.table.full_name(), query.filters(), query.sorts());
+        let (collection, filters, sort) = (full_name(query.table), query.filters(), query.sorts());
         let mut found: Vec<Record> = Vec::new();
         loop {
             let asked = limit.saturating_sub(found.len()).min(PAGE);
@@ -140,14 +151,14 @@ impl Group {
     pub(crate) fn create_now(&self, table: &Table, record: Record) -> Stored<Result<(), ServiceError>> {
         let Record { id, mut columns } = record;
         columns.0.push(("id", Value::Text(id)));
-        let request = CreateRequest { collection: &table.full_name(), data: &columns };
+        let request = CreateRequest { collection: &full_name(table), data: &columns };
         Ok(self.call_bytes("database.create", &request)?.map(drop))
     }
 
     /// Updates the rows that fit, at once; returns their number.
     pub(crate) fn update_now(&self, query: &Query, record: &Record) -> Stored<i64> {
         let request = UpdateWhereRequest {
-            collection: &query.table.full_name(),
+            collection: &full_name(query.table),
             filters: &query.filters(),
             data: &record.columns,
         };
@@ -175,56 +186,63 @@ impl Group {
 
     /// Remembers rows that the service returned. Only a group may rely on them later.
     fn remember(&self, table: &'static Table, rows: &[Record]) {
-        if !self.is_open {
-            return;
-        }
-        let mut held = self.held.borrow_mut();
         for row in rows {
-            let known = Held { before: Some(row.clone()), now: Some(row.clone()) };
-            held.entry((table.name, row.id.clone())).or_insert(known);
+            self.hold(table, &row.id, Some(row));
+        }
+    }
+
+    /// Remembers a row, or that there is none, unless the group has it.
+    fn hold(&self, table: &'static Table, id: &str, row: Option<&Record>) {
+        if self.is_open {
+            let known = || Held { before: row.cloned(), now: row.cloned() };
+            self.held.borrow_mut().entry((table.name, id.to_owned())).or_insert_with(known);
         }
     }
 
     /// Returns a row by its id.
     pub(crate) fn find(&self, table: &'static Table, id: &str) -> Stored<Option<Record>> {
-        if let Some(held) = self.held.borrow().get(&(table.name, id.to_owned())) {
-            return Ok(held.now.clone());
-        }
-        let found = self.list(&Query::of(table).eq("id", id), 1)?.pop();
-        if self.is_open {
-            let known = Held { before: found.clone(), now: found.clone() };
-            self.held.borrow_mut().insert((table.name, id.to_owned()), known);
-        }
-        Ok(found)
+        Ok(self.find_all(table, &[id.to_owned()])?.pop().flatten())
     }
 
     /// Returns rows by their ids, in the same order.
     pub(crate) fn find_all(&self, table: &'static Table, ids: &[String]) -> Stored<Vec<Option<Record>>> {
-        if ids.len() <= 1 || !self.is_open {
-            let mut rows = BTreeMap::new();
-            for part in ids.chunks(IDS) {
-                let values = part.iter().map(|id| Value::from(id.as_str())).collect();
-                let found = self.list(&Query::of(table).among("id", values), part.len())?;
-                rows.extend(found.into_iter().map(|row| (row.id.clone(), row)));
-            }
-            if !self.is_open {
-                return Ok(ids.iter().map(|id| rows.get(id).cloned()).collect());
+        let mut found: BTreeMap<&str, Option<Record>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for id in ids {
+            if !found.contains_key(id.as_str()) {
+                let held = self.held.borrow().get(&(table.name, id.clone())).map(|held| held.now.clone());
+                missing.extend(held.is_none().then(|| Value::from(id.as_str())));
+                found.insert(id, held.flatten());
             }
         }
-        let missing: Vec<&String> = {
-            let held = self.held.borrow();
-            ids.iter().filter(|id| !held.contains_key(&(table.name, (*id).clone()))).collect()
-        };
         for part in missing.chunks(IDS) {
-            let values = part.iter().map(|id| Value::from(id.as_str())).collect();
-            let found = self.list(&Query::of(table).among("id", values), part.len())?;
-            self.remember(table, &found);
-            let mut held = self.held.borrow_mut();
-            for id in part {
-                held.entry((table.name, (*id).clone())).or_insert(Held { before: None, now: None });
+            for row in self.list(&Query::of(table).among("id", part.to_vec()), part.len())? {
+                if let Some(place) = found.get_mut(row.id.as_str()) {
+                    *place = Some(row);
+                }
             }
         }
-        ids.iter().map(|id| self.find(table, id)).collect()
+        for (id, row) in &found {
+            self.hold(table, id, row.as_ref());
+        }
+        Ok(ids.iter().map(|id| found.get(id.as_str()).cloned().flatten()).collect())
+    }
+
+    /// Returns rows by their numbers, in the same order.
+    pub(crate) fn numbered(&self, table: &'static Table, numbers: &[Value]) -> Stored<Vec<Option<Record>>> {
+        let mut found: BTreeMap<Value, Record> = BTreeMap::new();
+        for (_, held) in of_table(&self.held.borrow(), table) {
+            if let Some(row) = held.now.as_ref().filter(|row| numbers.contains(row.value("seq"))) {
+                found.insert(row.value("seq").clone(), row.clone());
+            }
+        }
+        let missing: Vec<Value> = numbers.iter().filter(|number| !found.contains_key(*number)).cloned().collect();
+        for part in missing.chunks(IDS) {
+            let rows = self.list(&Query::of(table).among("seq", part.to_vec()), part.len())?;
+            self.remember(table, &rows);
+            found.extend(rows.into_iter().map(|row| (row.value("seq").clone(), row)));
+        }
+        Ok(numbers.iter().map(|number| found.get(number).cloned()).collect())
     }
 
     /// Returns the rows that fit, in order, with the group's changes.
@@ -244,14 +262,9 @@ impl Group {
         Ok(rows)
     }
 
-    /// Returns the first row that fits.
-    pub(crate) fn first(&self, query: Query) -> Stored<Option<Record>> {
-        Ok(self.select(&query.limit(1))?.pop())
-    }
-
     /// Returns the number of rows that fit.
-    pub(crate) fn count(&self, query: &Query) -> Stored<u64> {
-        let request = CountRequest { collection: &query.table.full_name(), filters: &query.filters() };
+    pub(crate) fn count_of(&self, query: &Query) -> Stored<u64> {
+        let request = CountRequest { collection: &full_name(query.table), filters: &query.filters() };
         let answer: CountResponse = self.call("database.count", &request)?.map_err(unavailable)?;
         let own = if self.is_open { self.changed_of(query.table) } else { Vec::new() };
         let fits = |row: &Option<Record>| i64::from(row.as_ref().is_some_and(|row| query.fits(row)));
@@ -261,15 +274,20 @@ impl Group {
 
     fn changed_of(&self, table: &'static Table) -> Vec<(String, Held)> {
         let held = self.held.borrow();
-        let of_table = held.range((table.name, String::new())..).take_while(|((name, _), _)| *name == table.name);
-        of_table.filter(|(_, held)| held.is_changed()).map(|((_, id), held)| (id.clone(), held.clone())).collect()
+        of_table(&held, table)
+            .filter(|(_, held)| held.is_changed())
+            .map(|((_, id), held)| (id.clone(), held.clone()))
+            .collect()
     }
 
     /// Sets or deletes a row of the open group.
-    pub(crate) fn put(&self, table: &'static Table, id: &str, row: Option<Record>) -> Stored<()> {
-        self.find(table, id)?;
+    pub(crate) fn put_row(&self, table: &'static Table, id: &str, row: Option<Record>) -> Stored<()> {
+        let key = (table.name, id.to_owned());
+        if !self.held.borrow().contains_key(&key) {
+            self.find(table, id)?;
+        }
         let row = row.map(|row| row.with(GONE, false).with(WRITTEN_BY, self.base + 1));
-        if let Some(held) = self.held.borrow_mut().get_mut(&(table.name, id.to_owned())) {
+        if let Some(held) = self.held.borrow_mut().get_mut(&key) {
             // A row that is written as it was is not a change.
             held.now = match (&held.before, row) {
                 (Some(before), Some(row)) if is_same(before, &row) => Some(before.clone()),
@@ -282,8 +300,16 @@ impl Group {
     /// Sets a row of the open group.
     pub(crate) fn set(&self, table: &'static Table, row: Record) -> Stored<()> {
         let id = row.id.clone();
-        self.put(table, &id, Some(row))
+        self.put_row(table, &id, Some(row))
     }
+}
+
+/// Returns the rows of a table.
+fn of_table<'h>(
+    held: &'h HeldRows,
+    table: &'static Table,
+) -> impl Iterator<Item = (&'h (&'static str, String), &'h Held)> {
+    held.range((table.name, String::new())..).take_while(|((name, _), _)| *name == table.name)
 }
 
 /// Returns true if two rows differ only in the commit that wrote them.
