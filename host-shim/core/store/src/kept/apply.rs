@@ -142,7 +142,7 @@ impl<B: Backend> Kept<B> {
             self.move_event(change)?;
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
-            self.erase_some(scope, B::erased_at_once())?;
+            self.erase_some(scope, usize::MAX)?;
         }
         Ok(Applied::Done { seq })
     }
