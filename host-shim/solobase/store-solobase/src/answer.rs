@@ -132,3 +132,22 @@ pub(crate) fn record_of<R: backend::Record>(row: &R) -> Stored<Record> {
     }
     Ok(record)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_an_id_that_have_its_signs_are_told_apart() {
+        let parts = [["a|b", "c"], ["a", "b|c"], ["a~.b", "c"], ["a~", ".b|c"], ["a~~.b", "c"]];
+        let ids = parts.map(|parts| id_of(&parts.map(Cell::from)));
+        assert!((1..ids.len()).all(|n| !ids[..n].contains(&ids[n])), "{ids:?}");
+    }
+
+    #[test]
+    fn bytes_are_read_as_they_were_written() {
+        for bytes in [&b""[..], b"text", b"{}", &[0xff, 0]] {
+            assert_eq!(text_bytes(&bytes_text(bytes)).as_deref(), Ok(bytes));
+        }
+    }
+}

@@ -51,40 +51,26 @@ fn asked(table: &'static Table, query: &Query<'_>) -> Asked {
             Only::OneOf(column, some) => asked.among(name(column), some.iter().copied().map(Value::Int).collect()),
             Only::Named(column, text) => asked.eq(name(column), *text),
             Only::NotNamed(..) => asked.eq(TIMER, false),
-            // Null is never greater than a text.
-            Only::Some(column) if table.kinds[*column] == Kind::Text => asked.gte(name(column), ""),
-            Only::Some(column) => asked.gte(name(column), i64::MIN),
+            // Null is never greater than a value.
+            Only::Some(column) if table.kinds[*column] == Kind::Int => asked.compare(name(column), Op::Ge, i64::MIN),
+            Only::Some(column) => asked.compare(name(column), Op::Ge, ""),
         };
     }
-    for cell in query.equal {
-        if let Some(column) = columns.next() {
-            let (name, value) = compared(table, column, cell);
-            asked = asked.eq(name, value);
-        }
-    }
+    let equal = query.equal.iter().zip(columns.by_ref());
+    let mut tests: Vec<(Column, Op, &Cell<'_>)> = equal.map(|(cell, column)| (column, Op::Eq, cell)).collect();
     let mut rest = columns.peekable();
-    if let Some(next) = rest.peek().copied() {
-        let compare = |cell| compared(table, next, cell);
-        asked = match query.from.as_ref().map(compare) {
-            Bound::Unbounded => asked,
-            Bound::Included((name, value)) => asked.gte(name, value),
-            Bound::Excluded((name, value)) => asked.gt(name, value),
+    for (bound, with, without) in [(&query.from, Op::Ge, Op::Gt), (&query.to, Op::Le, Op::Lt)] {
+        let (op, cell) = match bound {
+            Bound::Unbounded => continue,
+            Bound::Included(cell) => (with, cell),
+            Bound::Excluded(cell) => (without, cell),
         };
-        asked = match query.to.as_ref().map(compare) {
-            Bound::Unbounded => asked,
-            Bound::Included((name, value)) => asked.lte(name, value),
-            Bound::Excluded((name, value)) => asked.lt(name, value),
-        };
+        tests.extend(rest.peek().map(|column| (*column, op, cell)));
     }
-    for (column, op, cell) in query.tests {
-        let (name, value) = compared(table, *column, cell);
-        asked = match op {
-            Op::Eq => asked.eq(name, value),
-            Op::Lt => asked.lt(name, value),
-            Op::Le => asked.lte(name, value),
-            Op::Gt => asked.gt(name, value),
-            Op::Ge => asked.gte(name, value),
-        };
+    tests.extend(query.tests.iter().map(|(column, op, cell)| (*column, *op, cell)));
+    for (column, op, cell) in tests {
+        let (name, value) = compared(table, column, cell);
+        asked = asked.compare(name, op, value);
     }
     if query.first_of_ordering_key {
         asked = asked.eq(FRONT, true);

@@ -3,17 +3,14 @@
 use crate::record::{Record, Value};
 use crate::tables::GONE;
 use crate::wire::{FilterDef, Operand, SortDef};
+use host_store::implementation::backend::Op;
 use host_store::implementation::schema::Table;
 use std::cmp::Ordering;
 
 /// A condition.
 #[derive(Clone, Debug)]
 enum Test {
-    Eq(Value),
-    Lt(Value),
-    Lte(Value),
-    Gt(Value),
-    Gte(Value),
+    Is(Op, Value),
     In(Vec<Value>),
 }
 
@@ -29,7 +26,7 @@ pub(crate) struct Query {
 impl Query {
     /// Selects all rows of a table that exist.
     pub(crate) fn of(table: &'static Table) -> Query {
-        Query { table, tests: vec![(GONE, Test::Eq(Value::Int(0)))], sort: Vec::new(), limit: usize::MAX }
+        Query { table, tests: vec![(GONE, Test::Is(Op::Eq, Value::Int(0)))], sort: Vec::new(), limit: usize::MAX }
     }
 
     /// Selects all rows of a table, also those that an intent has deleted.
@@ -37,33 +34,23 @@ impl Query {
         Query { table, tests: Vec::new(), sort: Vec::new(), limit: usize::MAX }
     }
 
-    fn test(mut self, field: &'static str, test: Test) -> Query {
-        self.tests.push((field, test));
+    /// Adds a comparison.
+    pub(crate) fn compare(mut self, field: &'static str, op: Op, value: impl Into<Value>) -> Query {
+        self.tests.push((field, Test::Is(op, value.into())));
         self
     }
 
     pub(crate) fn eq(self, field: &'static str, value: impl Into<Value>) -> Query {
-        self.test(field, Test::Eq(value.into()))
+        self.compare(field, Op::Eq, value)
     }
 
     pub(crate) fn lt(self, field: &'static str, value: impl Into<Value>) -> Query {
-        self.test(field, Test::Lt(value.into()))
+        self.compare(field, Op::Lt, value)
     }
 
-    pub(crate) fn lte(self, field: &'static str, value: impl Into<Value>) -> Query {
-        self.test(field, Test::Lte(value.into()))
-    }
-
-    pub(crate) fn gt(self, field: &'static str, value: impl Into<Value>) -> Query {
-        self.test(field, Test::Gt(value.into()))
-    }
-
-    pub(crate) fn gte(self, field: &'static str, value: impl Into<Value>) -> Query {
-        self.test(field, Test::Gte(value.into()))
-    }
-
-    pub(crate) fn among(self, field: &'static str, values: Vec<Value>) -> Query {
-        self.test(field, Test::In(values))
+    pub(crate) fn among(mut self, field: &'static str, values: Vec<Value>) -> Query {
+        self.tests.push((field, Test::In(values)));
+        self
     }
 
     pub(crate) fn sort(mut self, field: &'static str, descending: bool) -> Query {
@@ -78,30 +65,14 @@ impl Query {
 
     /// Returns the conditions for the service.
     pub(crate) fn filters(&self) -> Vec<FilterDef<'_>> {
-        let filter = |(field, test): &'_ (&'static str, Test)| -> (&'static str, &'static str) {
-            let operator = match test {
-                Test::Eq(_) => "eq",
-                Test::Lt(_) => "lt",
-                Test::Lte(_) => "lte",
-                Test::Gt(_) => "gt",
-                Test::Gte(_) => "gte",
-                Test::In(_) => "in",
-            };
-            (field, operator)
-        };
-        self.tests
-            .iter()
-            .map(|entry| {
-                let (field, operator) = filter(entry);
-                let value = match &entry.1 {
-                    Test::Eq(value) | Test::Lt(value) | Test::Lte(value) | Test::Gt(value) | Test::Gte(value) => {
-                        Operand::One(value)
-                    }
-                    Test::In(values) => Operand::Many(values),
-                };
-                FilterDef { field, operator, value }
-            })
-            .collect()
+        let mut filters = Vec::with_capacity(self.tests.len());
+        for (field, test) in &self.tests {
+            filters.push(match test {
+                Test::Is(op, value) => FilterDef { field, operator: operator(*op), value: Operand::One(value) },
+                Test::In(values) => FilterDef { field, operator: "in", value: Operand::Many(values) },
+            });
+        }
+        filters
     }
 
     /// Returns the order for the service.
@@ -114,14 +85,9 @@ impl Query {
         let id = Value::Text(record.id.clone());
         self.tests.iter().all(|(field, test)| {
             let value = if *field == "id" { &id } else { record.value(field) };
-            let fits = |order: fn(Ordering) -> bool, other: &Value| order(value.cmp(other));
             *value != Value::Null
                 && match test {
-                    Test::Eq(other) => value == other,
-                    Test::Lt(other) => fits(Ordering::is_lt, other),
-                    Test::Lte(other) => fits(Ordering::is_le, other),
-                    Test::Gt(other) => fits(Ordering::is_gt, other),
-                    Test::Gte(other) => fits(Ordering::is_ge, other),
+                    Test::Is(op, other) => fits(*op, value.cmp(other)),
                     Test::In(others) => others.contains(value),
                 }
         })
@@ -134,5 +100,26 @@ impl Query {
             if *desc { order.reverse() } else { order }
         };
         self.sort.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+}
+
+/// Returns the service's name of a comparison.
+fn operator(op: Op) -> &'static str {
+    match op {
+        Op::Eq => "eq",
+        Op::Lt => "lt",
+        Op::Le => "lte",
+        Op::Gt => "gt",
+        Op::Ge => "gte",
+    }
+}
+
+fn fits(op: Op, order: Ordering) -> bool {
+    match op {
+        Op::Eq => order.is_eq(),
+        Op::Lt => order.is_lt(),
+        Op::Le => order.is_le(),
+        Op::Gt => order.is_gt(),
+        Op::Ge => order.is_ge(),
     }
 }
