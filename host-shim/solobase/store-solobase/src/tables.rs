@@ -2,6 +2,7 @@
 
 use crate::wire::{ColumnDef, ColumnKind, IndexDef, TableDef};
 use host_store::implementation::schema::{self, Column, Index, Kind, Only, Table};
+use std::sync::LazyLock;
 
 /// Prefix of the names of all tables: the block's organization and name, as the platform requires.
 const PREFIX: &str = "extensions__instance_provisioner__";
@@ -100,10 +101,18 @@ pub(crate) fn columns(table: &'static Table) -> impl Iterator<Item = (&'static s
     kept.chain(own(table).iter().copied())
 }
 
+/// The names of all columns, in byte order.
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut names: Vec<_> = tables().flat_map(columns).map(|(name, _)| name).chain([GONE, WRITTEN_BY]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+});
+
 /// Returns the known column of a name.
 pub(crate) fn known(name: &str) -> Option<&'static str> {
-    let columns = tables().flat_map(columns).map(|(known, _)| known);
-    columns.chain([GONE, WRITTEN_BY]).find(|known| *known == name)
+    let names = &*NAMES;
+    names.binary_search(&name).ok().map(|at| names[at])
 }
 
 /// Returns the columns of which the ids of rows consist: those of a unique index of all rows, by which new rows are looked for before
