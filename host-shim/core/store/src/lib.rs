@@ -4,7 +4,6 @@
 //! [`Store::apply`] writes the [`Changes`] of an event atomically if the data that the decision read is still as
 //! [`Expected`].
 
-#[cfg(feature = "sqlite")]
 mod cell;
 mod changes;
 pub mod copy;
@@ -15,7 +14,6 @@ pub mod fault;
 mod fork;
 pub mod implementation;
 mod json;
-#[cfg(feature = "sqlite")]
 mod kept;
 mod lend;
 mod log;
@@ -25,14 +23,11 @@ mod not_state;
 mod parse;
 mod permitted;
 mod prefix;
-#[cfg(feature = "sqlite")]
 mod query;
 mod reach;
-#[cfg(feature = "sqlite")]
 mod records;
 mod refusal;
 mod rows;
-#[cfg(feature = "sqlite")]
 mod schema;
 mod scope;
 #[cfg(feature = "sqlite")]

@@ -106,7 +106,8 @@ pub mod rows {
     /// The table.
     pub static TABLE: Table = Table {
         name: "rows",
-        columns: COLUMNS, kinds: KINDS,
+        columns: COLUMNS,
+        kinds: KINDS,
         key: &[SCOPE, KEY],
         cold: 0,
         texts: "",
@@ -146,37 +147,55 @@ pub mod rows {
 pub mod refs {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, target TARGET Text, row ROW Text }
-    pub static TABLE: Table =
-        Table { name: "refs", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, TARGET, ROW], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table = Table {
+        name: "refs",
+        columns: COLUMNS,
+        kinds: KINDS,
+        key: &[SCOPE, TARGET, ROW],
+        cold: 0,
+        texts: "",
+        indexes: &[],
+    };
 }
 
 /// The facts of an account.
 pub mod facts {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, fact FACT Text, event_id EVENT_ID Text }
-    pub static TABLE: Table = Table { name: "facts", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table =
+        Table { name: "facts", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The last reply to each caller of an account.
 pub mod replies {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, caller CALLER Text, reply REPLY Text }
-    pub static TABLE: Table = Table { name: "replies", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, CALLER], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table = Table {
+        name: "replies",
+        columns: COLUMNS,
+        kinds: KINDS,
+        key: &[SCOPE, CALLER],
+        cold: 0,
+        texts: "",
+        indexes: &[],
+    };
 }
 
 /// Claims and blocks, by full key.
 pub mod claims {
     use super::{Column, Index, Only, Table};
     columns! { key KEY Text, holder HOLDER Text, until UNTIL Int, blocked_until BLOCKED_UNTIL Int }
-    pub static TABLE: Table =
-        Table { name: "claims", columns: COLUMNS, kinds: KINDS, key: &[KEY], cold: 0, texts: "", indexes: &[&BY_HOLDER] };
-    pub static BY_HOLDER: Index = Index {
-        at: 0,
-        name: "claims_by_holder",
-        columns: &[HOLDER, KEY],
-        only: &[Only::Some(HOLDER)],
-        unique: false,
+    pub static TABLE: Table = Table {
+        name: "claims",
+        columns: COLUMNS,
+        kinds: KINDS,
+        key: &[KEY],
+        cold: 0,
+        texts: "",
+        indexes: &[&BY_HOLDER],
     };
+    pub static BY_HOLDER: Index =
+        Index { at: 0, name: "claims_by_holder", columns: &[HOLDER, KEY], only: &[Only::Some(HOLDER)], unique: false };
 }
 
 /// The received events, with their last runs.
@@ -189,7 +208,8 @@ pub mod events {
     }
     pub static TABLE: Table = Table {
         name: "events",
-        columns: COLUMNS, kinds: KINDS,
+        columns: COLUMNS,
+        kinds: KINDS,
         key: &[SEQ],
         cold: 2,
         texts: "event_texts",
@@ -231,7 +251,8 @@ pub mod events {
 pub mod runs {
     use super::{Column, Table};
     columns! { seq SEQ Int, n N Int, run RUN Text }
-    pub static TABLE: Table = Table { name: "runs", columns: COLUMNS, kinds: KINDS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
+    pub static TABLE: Table =
+        Table { name: "runs", columns: COLUMNS, kinds: KINDS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
 /// The full keys that a parked or deferred event waits for.
@@ -239,7 +260,15 @@ pub mod waits {
     use super::{Column, Index, Table};
     columns! { key KEY Text, seq SEQ Int }
     /// The table.
-    pub static TABLE: Table = Table { name: "waits", columns: COLUMNS, kinds: KINDS, key: &[KEY, SEQ], cold: 0, texts: "", indexes: &[&BY_SEQ] };
+    pub static TABLE: Table = Table {
+        name: "waits",
+        columns: COLUMNS,
+        kinds: KINDS,
+        key: &[KEY, SEQ],
+        cold: 0,
+        texts: "",
+        indexes: &[&BY_SEQ],
+    };
     pub static BY_SEQ: Index = Index { at: 0, name: "waits_by_seq", columns: &[SEQ], only: &[], unique: false };
 }
 
@@ -256,7 +285,8 @@ pub mod effects {
     }
     pub static TABLE: Table = Table {
         name: "effects",
-        columns: COLUMNS, kinds: KINDS,
+        columns: COLUMNS,
+        kinds: KINDS,
         key: &[SEQ],
         cold: 2,
         texts: "effect_texts",
