@@ -8,7 +8,7 @@ pub use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
 
 /// What a kind of store does itself, and the queries, rows and values that it is asked for.
 pub mod backend {
-    pub use crate::backend::{AccountRow, Backend};
+    pub use crate::kept::{AccountRow, Backend};
     pub use crate::cell::{Answer, Cell, Patch, Record, View};
     pub use crate::query::{Flow, Op, Query};
 }

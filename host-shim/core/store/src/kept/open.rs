@@ -5,7 +5,7 @@ use crate::cell::Cell;
 use crate::error::Stored;
 use crate::query::Query;
 use crate::reach::{Graph, catalog_keys, reach};
-use crate::records::{FactEvent, LinkedRow, ReferrerText, Referring, key_of};
+use crate::records::{LinkedRow, ReferrerText, Referring, key_of};
 use crate::rows::OpenedRows;
 use crate::schema::rows;
 use crate::scope::Scope;
