@@ -5,11 +5,12 @@ pub use crate::kept::Kept;
 pub use crate::lend::Lend;
 pub use crate::parse::reference;
 pub use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
+pub use crate::refusal::UniqueField;
 
 /// What a kind of store does itself, and the queries, rows and values that it is asked for.
 pub mod backend {
-    pub use crate::kept::{AccountRow, Backend};
     pub use crate::cell::{Answer, Cell, Patch, Record, View};
+    pub use crate::kept::{AccountRow, Backend};
     pub use crate::query::{Flow, Op, Query};
 }
 
