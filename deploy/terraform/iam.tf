@@ -63,7 +63,6 @@ data "aws_iam_policy_document" "provider" {
       "s3:PutLifecycleConfiguration",
       "s3:PutBucketCORS",
       "s3:PutBucketPolicy",
-      "s3:DeleteBucketPolicy",
       "s3:ListBucket",
       "s3:ListBucketVersions",
       "s3:ListBucketMultipartUploads",
@@ -76,6 +75,7 @@ data "aws_iam_policy_document" "provider" {
 
     actions = [
       "s3:GetObject",
+      "s3:PutObject",
       "s3:DeleteObject",
       "s3:DeleteObjectVersion",
       "s3:AbortMultipartUpload",

@@ -10,6 +10,8 @@ mod metrics;
 mod names;
 #[path = "documents/of_businesses.rs"]
 mod of_businesses;
+#[path = "documents/permissions.rs"]
+mod permissions;
 #[path = "documents/tables.rs"]
 mod tables;
 #[path = "documents/terraform.rs"]

@@ -5,7 +5,8 @@ use extension_contract::Declarations;
 use host_business::folder::BusinessFolder;
 use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare};
 use host_daemon::IssuerSettings;
-use host_provider_set::{KEY_VARIABLE, Keys, Name, Options, Settings, StripeKey};
+use host_provider_api::ProviderName;
+use host_provider_set::{KEY_VARIABLE, Keys, Options, Settings, StripeKey};
 use host_scenario::error::{BadInput, Place};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ impl ConfiguredBusiness {
 pub(crate) struct Overrides {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) mode: Option<BusinessMode>,
-    pub(crate) providers: Vec<Name>,
+    pub(crate) providers: Vec<ProviderName>,
     pub(crate) provider_settings: Option<PathBuf>,
     pub(crate) simulate: bool,
 }
@@ -73,7 +74,7 @@ fn businesses(file: Option<&ServerConfig>, overrides: &Overrides) -> Vec<Busines
         business.mode = overrides.mode.unwrap_or(business.mode);
         business.simulate |= overrides.simulate;
         if !overrides.providers.is_empty() {
-            business.providers = overrides.providers.iter().map(ToString::to_string).collect();
+            business.providers.clone_from(&overrides.providers);
         }
         if let Some(settings) = &overrides.provider_settings {
             business.provider_settings = Some(settings.clone());
@@ -138,12 +139,7 @@ fn one(
     let environment = environment.clone().with_folder(&config.folder)?;
     let (settings, variables) = settings(config.provider_settings.as_deref(), &environment)?;
     let mut prepared = prepare(&business, declarations, &config, &environment, &variables)?;
-    let names = config.providers.iter().map(|name| name.parse::<Name>());
-    let names: Vec<Name> = names.collect::<Result<_, _>>().map_err(|expected| {
-        let problem = "an entry of `providers` is not a provider".to_owned();
-        vec![BadInput::new(Place::file(&config.folder), problem, expected)]
-    })?;
-    let stripe_key = stripe_key(&mut prepared, &settings, &names, &config, &environment);
+    let stripe_key = stripe_key(&mut prepared, &settings, &config, &environment);
     let keys = match environment.of_files().get(KEY_VARIABLE) {
         Some(keys) => Some(Keys::parse(keys.expose()).map_err(|error| {
             let problem = format!("`{KEY_VARIABLE}`: {error}");
@@ -151,9 +147,9 @@ fn one(
         })?),
         None => None,
     };
+    let BusinessConfig { mode, hosts, simulate, issuers, providers: names, .. } = config;
     let providers =
         Options { names, settings, keys, stripe_key, variables: environment.of_files(), ..Options::default() };
-    let BusinessConfig { mode, hosts, simulate, issuers, .. } = config;
     let has_key = environment.get(KEY_VARIABLE).is_some();
     let lacking = Vec::new();
     Ok((ConfiguredBusiness { mode, hosts, simulate, issuers, prepared, providers, lacking }, has_key))
@@ -179,7 +175,6 @@ fn variables_of(settings: &Settings) -> impl Iterator<Item = String> + use<> {
 fn stripe_key(
     prepared: &mut Prepared,
     settings: &Settings,
-    names: &[Name],
     config: &BusinessConfig,
     environment: &Environment,
 ) -> Option<StripeKey> {
@@ -191,7 +186,7 @@ fn stripe_key(
         false => (&settings.stripe.test_key, default.test_key),
     };
     let is_set = named.strip_prefix(VARIABLE).is_none_or(|name| environment.get(name).is_some());
-    let reason = if !names.contains(&Name::Stripe) {
+    let reason = if !config.providers.contains(&ProviderName::Stripe) {
         "the provider `stripe` is not among the providers".to_owned()
     } else if !prepared.is_key_of_file && (*named != default || is_set) {
         format!("the settings of the providers name `{named}`")

@@ -19,7 +19,7 @@ use host_daemon::data::DataFolder;
 use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, listen as bound};
 use host_engine::clock::Clock;
 use host_intake::request::PATH;
-use host_provider_set::Name;
+use host_provider_api::ProviderName;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use local::LocalStripe;
@@ -85,7 +85,7 @@ pub(crate) struct Args {
 
     /// Providers that carry out effects [default with --local: http,stripe,local]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    providers: Vec<Name>,
+    providers: Vec<ProviderName>,
 
     /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
     #[arg(long, value_name = "FILE")]

@@ -11,7 +11,8 @@ use anyhow::Context;
 use clap::Parser;
 use host_engine::clock::Clock;
 use host_engine::processor::Answerer;
-use host_provider_set::{Name, Options, Settings, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{Options, Settings, open};
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use host_store::{Partition, mode};
@@ -97,7 +98,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
     };
-    let opened = open(&Options { names: vec![Name::Stripe], settings, ..Options::default() })?;
+    let opened = open(&Options { names: vec![ProviderName::Stripe], settings, ..Options::default() })?;
     let (Some(objects), Some(events)) = (opened.objects.clone(), opened.events.clone()) else {
         return usage("the provider `stripe` lists no objects".to_owned());
     };

@@ -4,7 +4,8 @@ mod local_stripe;
 
 use anyhow::Context;
 use clap::Parser;
-use host_provider_set::{Name, Opened, Options, Settings, chart, check_vault, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{Opened, Options, Settings, chart, check_vault, open};
 use host_replay::live::{LiveProviders, StripeOfScenario};
 use host_replay::recorded::recorded_secrets;
 use host_replay::rig::{StoreKind, open as open_store};
@@ -23,7 +24,7 @@ const UNOPENED: &str = "the providers can't be opened";
 pub(crate) struct ProviderArgs {
     /// Providers that carry out effects instead of the scripted provider: local, …; other effects stay scripted
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Live providers")]
-    providers: Vec<Name>,
+    providers: Vec<ProviderName>,
 
     /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
     #[arg(long, value_name = "FILE", requires = "providers", help_heading = "Live providers")]
@@ -57,7 +58,7 @@ pub(crate) struct WorldArgs {
 /// Opens a local Stripe as the only live provider.
 pub(crate) fn open_local_stripe(patience: Duration) -> anyhow::Result<LiveProviders> {
     let stripe = StartedStripe::start(patience)?;
-    let options = Options { names: vec![Name::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
+    let options = Options { names: vec![ProviderName::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
     let opened = open(&options).context("the local Stripe can't be opened")?;
     let live = LiveProviders::new(opened.registry.clone()).with_patience(patience).keeping(opened);
     Ok(stripe.add_to(live))
@@ -139,8 +140,8 @@ impl WorldArgs {
             return Ok(None);
         }
         let mut names = self.providers.providers.clone();
-        if local_stripe && !names.contains(&Name::Stripe) {
-            names.push(Name::Stripe);
+        if local_stripe && !names.contains(&ProviderName::Stripe) {
+            names.push(ProviderName::Stripe);
         }
         let stripe = local_stripe.then(|| StartedStripe::start(self.patience())).transpose()?;
         let settings = self.providers.settings()?;
@@ -193,7 +194,7 @@ impl WorldArgs {
     /// Returns the address of a local function, or the name of another resource in the remote system.
     fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
-            Some(address) if held.id.resource == "function" && self.providers.providers.contains(&Name::Local) => {
+            Some(address) if held.id.resource == "function" && self.providers.providers.contains(&ProviderName::Local) => {
                 format!("http://{}.localhost:{}", held.name.replace('_', "-"), address.port())
             }
             _ => held.name.clone(),

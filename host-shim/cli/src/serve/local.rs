@@ -7,7 +7,8 @@ use extension_contract::Timestamp;
 use host_daemon::data::DataFolder;
 use host_daemon::{LocalClock, SoldPrice};
 use host_intake::{Mode, SecretConfig};
-use host_provider_set::{Name, lasting_ports};
+use host_provider_api::ProviderName;
+use host_provider_set::{lasting_ports};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server, ServerError};
 use std::thread;
@@ -23,9 +24,9 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Returns the providers of local mode. Health is watched only if the program has the client for it. The provider of this machine
 /// comes last, since it knows which addresses are here.
-pub(super) fn providers() -> Vec<Name> {
-    let watch = cfg!(feature = "http").then_some(Name::Http);
-    watch.into_iter().chain([Name::Stripe, Name::Local]).collect()
+pub(super) fn providers() -> Vec<ProviderName> {
+    let watch = cfg!(feature = "http").then_some(ProviderName::Http);
+    watch.into_iter().chain([ProviderName::Stripe, ProviderName::Local]).collect()
 }
 
 /// A local Stripe with its own threads.

@@ -3,7 +3,7 @@
 #[cfg(feature = "aws")]
 mod compute;
 
-use crate::name::Name;
+use host_provider_api::ProviderName;
 use crate::open::{OpenError, ProviderBuilder};
 #[cfg(feature = "postgres")]
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(any(feature = "aws", feature = "postgres"))]
-fn bad(name: Name, problem: impl ToString) -> OpenError {
+fn bad(name: ProviderName, problem: impl ToString) -> OpenError {
     OpenError::Settings { name, problem: problem.to_string() }
 }
 
@@ -21,7 +21,7 @@ impl ProviderBuilder<'_> {
         use host_aws::{
             Aws, BucketConfig, Buckets, CdnConfig, DatabaseConfig, DatabaseSize, Databases, Distributions, Flavor,
         };
-        let name = Name::Aws;
+        let name = ProviderName::Aws;
         let settings = self.options.settings.aws.clone();
         let settings =
             settings.ok_or_else(|| bad(name, "expected `aws: {region: …}` in the file of --provider-settings"))?;
@@ -64,7 +64,7 @@ impl ProviderBuilder<'_> {
 
     pub(crate) fn b2(&mut self) -> Result<(), OpenError> {
         use host_aws::{Aws, BucketConfig, Buckets, Flavor};
-        let name = Name::B2;
+        let name = ProviderName::B2;
         let settings = self.options.settings.b2.clone();
         let settings =
             settings.ok_or_else(|| bad(name, "expected `b2: {region: …}` in the file of --provider-settings"))?;
@@ -80,7 +80,7 @@ impl ProviderBuilder<'_> {
     }
 
     /// Registers a provider of buckets and the objects in them.
-    fn buckets(&mut self, name: Name, buckets: host_aws::Buckets) {
+    fn buckets(&mut self, name: ProviderName, buckets: host_aws::Buckets) {
         let within = self.limited(name, &["bucket", "object"], Arc::new(buckets));
         #[cfg(feature = "registry")]
         {
@@ -92,7 +92,7 @@ impl ProviderBuilder<'_> {
 
     fn aws_config(
         &self,
-        name: Name,
+        name: ProviderName,
         region: &str,
         endpoint: Option<String>,
         key: (Option<&str>, Option<&str>),
@@ -118,11 +118,11 @@ impl ProviderBuilder<'_> {
 #[cfg(not(feature = "aws"))]
 impl ProviderBuilder<'_> {
     pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Aws))
+        Err(OpenError::NotBuilt(ProviderName::Aws))
     }
 
     pub(crate) fn b2(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::B2))
+        Err(OpenError::NotBuilt(ProviderName::B2))
     }
 }
 
@@ -130,7 +130,7 @@ impl ProviderBuilder<'_> {
 impl ProviderBuilder<'_> {
     pub(crate) fn postgres(&mut self, folder: &Path) -> Result<(), OpenError> {
         use host_postgres::{Config, Password, Postgres, ServerConfig};
-        let name = Name::Postgres;
+        let name = ProviderName::Postgres;
         let settings = self.options.settings.postgres.clone();
         let settings = settings
             .ok_or_else(|| bad(name, "expected `postgres: {servers: […]}` in the file of --provider-settings"))?;
@@ -166,7 +166,7 @@ impl ProviderBuilder<'_> {
 #[cfg(not(feature = "postgres"))]
 impl ProviderBuilder<'_> {
     pub(crate) fn postgres(&mut self, _: &std::path::Path) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Postgres))
+        Err(OpenError::NotBuilt(ProviderName::Postgres))
     }
 }
 
@@ -174,7 +174,7 @@ impl ProviderBuilder<'_> {
 impl ProviderBuilder<'_> {
     pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
         use host_supabase::{Config, Supabase};
-        let name = Name::Supabase;
+        let name = ProviderName::Supabase;
         let settings = self.options.settings.supabase.clone();
         let default = Config::default();
         let config = Config {
@@ -186,7 +186,7 @@ impl ProviderBuilder<'_> {
             ..Config::default()
         };
         // Supabase's API can't migrate, seed or back up a database. The PostgreSQL provider can, if it is open too.
-        let beside_postgres = self.options.names.contains(&Name::Postgres);
+        let beside_postgres = self.options.names.contains(&ProviderName::Postgres);
         let patterns: &[&str] = if beside_postgres { &host_supabase::KINDS } else { &["database"] };
         self.limited(name, patterns, Arc::new(Supabase::new(config.clone())));
         #[cfg(feature = "postgres")]
@@ -204,7 +204,7 @@ impl ProviderBuilder<'_> {
     pub(crate) fn backups_at_supabase(&mut self) {
         if let (Some(config), Some(postgres)) = (self.projects.take(), self.postgres.take()) {
             let awake = host_supabase::Awake::new(config, postgres);
-            self.limited(Name::Supabase, &["database.backup"], Arc::new(awake));
+            self.limited(ProviderName::Supabase, &["database.backup"], Arc::new(awake));
         }
     }
 }
@@ -217,6 +217,6 @@ impl ProviderBuilder<'_> {
 #[cfg(not(feature = "supabase"))]
 impl ProviderBuilder<'_> {
     pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Supabase))
+        Err(OpenError::NotBuilt(ProviderName::Supabase))
     }
 }

@@ -5,7 +5,7 @@
 //! passes each call on by its payload: with `image` to the registry's provider, and otherwise to that of buckets. The order of
 //! `--providers` does not matter.
 
-use crate::name::Name;
+use host_provider_api::ProviderName;
 use crate::open::{OpenError, ProviderBuilder};
 use host_provider_api::{Call, CallOutcome, Provider};
 use host_registry::{Config, IMAGE, Images, KIND};
@@ -37,7 +37,7 @@ impl Provider for ByPayload {
 
 impl ProviderBuilder<'_> {
     pub(crate) fn registry(&mut self) -> Result<(), OpenError> {
-        let bad = |problem: String| OpenError::Settings { name: Name::Registry, problem };
+        let bad = |problem: String| OpenError::Settings { name: ProviderName::Registry, problem };
         let settings = self.options.settings.registry.as_ref();
         let settings = settings.ok_or_else(|| {
             bad("expected `registry: {issuer: …, service: …, key: …, certificate: …}` in the file of --provider-settings".to_owned())
@@ -47,12 +47,12 @@ impl ProviderBuilder<'_> {
         let config = Config {
             issuer: settings.issuer.clone(),
             service: settings.service.clone(),
-            key: self.secret(Name::Registry, &settings.key)?,
+            key: self.secret(ProviderName::Registry, &settings.key)?,
             certificate,
         };
         let images = Arc::new(Images::new(&config).map_err(|error| bad(error.to_string()))?);
         self.registry_tokens = Some(images.clone());
-        self.signers.images = Some(self.within(Name::Registry, images));
+        self.signers.images = Some(self.within(ProviderName::Registry, images));
         Ok(())
     }
 

@@ -7,7 +7,6 @@ mod drift;
 mod images;
 mod journal;
 mod limits;
-mod name;
 mod open;
 mod remove;
 mod secrets;
@@ -21,7 +20,6 @@ pub use host_mail::{AddressBook, AddressUnavailable, MailSite, MailTemplates, Re
 pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, SHAPE as VAULT, Vault, VaultError};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};
-pub use name::Name;
 pub use open::{LocalStripe, OpenError, Opened, Options, SECRETS, StripeKey, begin_secrets, open, secrets_of};
 pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};

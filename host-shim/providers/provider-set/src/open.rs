@@ -3,7 +3,7 @@
 use crate::addresses::{Directory, SettingsAddressBook};
 use crate::journal::Journal;
 use crate::limits::{Limited, ProviderLimits};
-use crate::name::Name;
+use host_provider_api::ProviderName;
 use crate::settings::Settings;
 use host_local::{AwaySlot, Local, LocalError};
 use host_mail::{BadConfig, Mail, MailSite, MailTemplates, MailTransport};
@@ -29,7 +29,7 @@ pub const SECRETS: &str = "secrets.db";
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Names of the providers. If several providers have the same resources, the last of them is used.
-    pub names: Vec<Name>,
+    pub names: Vec<ProviderName>,
     /// Folder of local resources and secrets. None for a temporary folder.
     pub folder: Option<PathBuf>,
     /// Port of the local provider's HTTP server. None for a free port.
@@ -101,7 +101,7 @@ pub enum OpenError {
     #[error("{name}: {problem}")]
     Settings {
         /// Name of the provider.
-        name: Name,
+        name: ProviderName,
         /// The problem and what was expected.
         problem: String,
     },
@@ -109,12 +109,21 @@ pub enum OpenError {
     #[error(
         "this program was built without `{0}`: `cargo xtask build` makes one with every provider, \
          `cargo build --release --package host-shim --features {feature}` one with this provider",
-        feature = .0.feature()
+        feature = feature_of(*.0)
     )]
-    NotBuilt(Name),
+    NotBuilt(ProviderName),
     /// No provider was requested.
-    #[error("no provider is named: expected one of {}", Name::ALL.map(Name::as_str).join(", "))]
+    #[error("no provider is named: expected one of {}", ProviderName::ALL.map(ProviderName::as_str).join(", "))]
     Nothing,
+}
+
+/// Returns the cargo feature that includes a provider. The feature `stripe` also includes the local Stripe.
+fn feature_of(name: ProviderName) -> &'static str {
+    match name {
+        ProviderName::B2 => ProviderName::Aws.as_str(),
+        ProviderName::Service => ProviderName::Http.as_str(),
+        other => other.as_str(),
+    }
 }
 
 /// Open providers. Dropping them stops the local provider's HTTP server.
@@ -190,17 +199,17 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     let folder = kept.ok_or(OpenError::Nothing)?;
     for name in &options.names {
         match name {
-            Name::Aws => builder.aws()?,
-            Name::B2 => builder.b2()?,
-            Name::Http => builder.http()?,
-            Name::Litellm => builder.litellm()?,
-            Name::Local => builder.local(folder)?,
-            Name::Postgres => builder.postgres(folder)?,
-            Name::Registry => builder.registry()?,
-            Name::Service => builder.services()?,
-            Name::Smtp => builder.smtp()?,
-            Name::Stripe => builder.stripe()?,
-            Name::Supabase => builder.supabase()?,
+            ProviderName::Aws => builder.aws()?,
+            ProviderName::B2 => builder.b2()?,
+            ProviderName::Http => builder.http()?,
+            ProviderName::Litellm => builder.litellm()?,
+            ProviderName::Local => builder.local(folder)?,
+            ProviderName::Postgres => builder.postgres(folder)?,
+            ProviderName::Registry => builder.registry()?,
+            ProviderName::Service => builder.services()?,
+            ProviderName::Smtp => builder.smtp()?,
+            ProviderName::Stripe => builder.stripe()?,
+            ProviderName::Supabase => builder.supabase()?,
         }
     }
     builder.backups_at_supabase();
@@ -286,7 +295,7 @@ pub(crate) struct ProviderBuilder<'o> {
 impl ProviderBuilder<'_> {
     /// Returns a provider within its limits, for a provider that passes calls on.
     #[cfg(feature = "registry")]
-    pub fn within(&self, name: Name, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+    pub fn within(&self, name: ProviderName, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         Arc::new(Limited::new(name.as_str(), provider, self.options.settings.limits_of(name.as_str())))
     }
 
@@ -300,7 +309,7 @@ impl ProviderBuilder<'_> {
         &mut self,
         patterns: &[&str],
         provider: Arc<dyn Provider>,
-        limits: Option<(Name, ProviderLimits)>,
+        limits: Option<(ProviderName, ProviderLimits)>,
     ) -> Arc<dyn Provider> {
         let within: Arc<dyn Provider> = match limits {
             Some((name, limits)) => Arc::new(Limited::new(name.as_str(), provider, limits)),
@@ -319,21 +328,21 @@ impl ProviderBuilder<'_> {
         feature = "stripe",
         feature = "supabase"
     ))]
-    pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+    pub fn limited(&mut self, name: ProviderName, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let limits = self.options.settings.limits_of(name.as_str());
         self.add(patterns, provider, Some((name, limits)))
     }
 
     /// Resolves a reference in the settings.
     #[cfg(any(feature = "aws", feature = "http", feature = "litellm", feature = "registry", feature = "supabase"))]
-    pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
+    pub fn secret(&self, name: ProviderName, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
         let found = machine_secrets(self.options).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
     #[cfg(not(feature = "registry"))]
     fn registry(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Registry))
+        Err(OpenError::NotBuilt(ProviderName::Registry))
     }
 
     #[cfg(not(feature = "registry"))]
@@ -355,10 +364,10 @@ impl ProviderBuilder<'_> {
         }
         #[cfg(not(feature = "registry"))]
         drop(objects);
-        self.mail(Name::Local, MailTransport::Folder(folder.join("mails")), None)
+        self.mail(ProviderName::Local, MailTransport::Folder(folder.join("mails")), None)
     }
 
-    fn mail(&mut self, name: Name, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
+    fn mail(&mut self, name: ProviderName, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
         let templates = self.options.mail_templates();
         let mail = Mail::new(host_mail::Config {
@@ -367,7 +376,7 @@ impl ProviderBuilder<'_> {
             addresses: Arc::new(SettingsAddressBook::new(
                 settings.clone(),
                 self.options.directory.clone(),
-                name == Name::Local,
+                name == ProviderName::Local,
             )),
             transport,
         });
@@ -380,50 +389,50 @@ impl ProviderBuilder<'_> {
     fn http(&mut self) -> Result<(), OpenError> {
         use host_health::{Config, Probe, Reach};
         // The local provider serves its instances on this machine.
-        let is_local = self.options.names.contains(&Name::Local);
+        let is_local = self.options.names.contains(&ProviderName::Local);
         let reach = if is_local { Reach::with_this_machine() } else { Reach::public() };
         let reach = reach.and(&self.options.settings.http.networks).map_err(|error| OpenError::Settings {
-            name: Name::Http,
+            name: ProviderName::Http,
             problem: format!("`http.networks` of the provider settings: {error}"),
         })?;
-        self.limited(Name::Http, &["probe"], Arc::new(Probe::new(Config { reach, ..Config::default() })));
+        self.limited(ProviderName::Http, &["probe"], Arc::new(Probe::new(Config { reach, ..Config::default() })));
         Ok(())
     }
 
     #[cfg(not(feature = "http"))]
     fn http(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Http))
+        Err(OpenError::NotBuilt(ProviderName::Http))
     }
 
     /// Registers the services of the business.
     #[cfg(feature = "http")]
     fn services(&mut self) -> Result<(), OpenError> {
-        let problem = |problem: String| OpenError::Settings { name: Name::Service, problem };
+        let problem = |problem: String| OpenError::Settings { name: ProviderName::Service, problem };
         let services = self.options.settings.service.clone();
         if services.is_empty() {
             let expected = "expected `service: [{url: …, secret: …, effects: […]}]` in the file of --provider-settings";
             return Err(problem(expected.to_owned()));
         }
         for settings in services {
-            let secret = self.secret(Name::Service, &settings.secret)?;
+            let secret = self.secret(ProviderName::Service, &settings.secret)?;
             let config = host_service::Config { url: settings.url, secret };
             let service = host_service::Service::new(&config).map_err(|error| problem(error.to_string()))?;
             let effects: Vec<&str> = settings.effects.iter().map(String::as_str).collect();
-            self.limited(Name::Service, &effects, Arc::new(service));
+            self.limited(ProviderName::Service, &effects, Arc::new(service));
         }
         Ok(())
     }
 
     #[cfg(not(feature = "http"))]
     fn services(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Service))
+        Err(OpenError::NotBuilt(ProviderName::Service))
     }
 
     #[cfg(feature = "litellm")]
     fn litellm(&mut self) -> Result<(), OpenError> {
         use crate::settings::LitellmUsers;
         use host_litellm::{Config, Identify, LiteLlm};
-        let name = Name::Litellm;
+        let name = ProviderName::Litellm;
         let settings = self.options.settings.litellm.clone().ok_or_else(|| OpenError::Settings {
             name,
             problem: "expected `litellm: {url: …}` in the file of --provider-settings".to_owned(),
@@ -439,14 +448,14 @@ impl ProviderBuilder<'_> {
 
     #[cfg(not(feature = "litellm"))]
     fn litellm(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Litellm))
+        Err(OpenError::NotBuilt(ProviderName::Litellm))
     }
 
     #[cfg(feature = "smtp")]
     fn smtp(&mut self) -> Result<(), OpenError> {
         use crate::settings::SmtpSecurity;
         use host_mail::{Password, Security, Smtp};
-        let problem = |problem: &str| OpenError::Settings { name: Name::Smtp, problem: problem.to_owned() };
+        let problem = |problem: &str| OpenError::Settings { name: ProviderName::Smtp, problem: problem.to_owned() };
         let smtp = self.options.settings.smtp.as_ref();
         let smtp = smtp.ok_or_else(|| problem("expected `smtp: {host: …}` in the file of --provider-settings"))?;
         let login = match (&smtp.user, &smtp.password) {
@@ -466,13 +475,13 @@ impl ProviderBuilder<'_> {
             timeout: TIMEOUT,
             connections: SMTP_CONNECTIONS,
         });
-        let limits = self.options.settings.limits_of(Name::Smtp.as_str());
-        self.mail(Name::Smtp, transport, Some(limits))
+        let limits = self.options.settings.limits_of(ProviderName::Smtp.as_str());
+        self.mail(ProviderName::Smtp, transport, Some(limits))
     }
 
     #[cfg(not(feature = "smtp"))]
     fn smtp(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Smtp))
+        Err(OpenError::NotBuilt(ProviderName::Smtp))
     }
 
     #[cfg(feature = "stripe")]
@@ -493,7 +502,7 @@ impl ProviderBuilder<'_> {
         let stripe = Arc::new(host_stripe::Stripe::new(config));
         self.events = Some(stripe.clone());
         self.objects = Some(stripe.clone());
-        self.limited(Name::Stripe, &["stripe"], stripe);
+        self.limited(ProviderName::Stripe, &["stripe"], stripe);
         Ok(())
     }
 
@@ -512,7 +521,7 @@ impl ProviderBuilder<'_> {
         if test_key.is_none() && live_key.is_none() {
             let problem =
                 format!("there is no key: expected one at `{}` or `{}`", settings.test_key, settings.live_key);
-            return Err(OpenError::Settings { name: Name::Stripe, problem });
+            return Err(OpenError::Settings { name: ProviderName::Stripe, problem });
         }
         let default = host_stripe::Config::default();
         let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
@@ -521,6 +530,6 @@ impl ProviderBuilder<'_> {
 
     #[cfg(not(feature = "stripe"))]
     fn stripe(&mut self) -> Result<(), OpenError> {
-        Err(OpenError::NotBuilt(Name::Stripe))
+        Err(OpenError::NotBuilt(ProviderName::Stripe))
     }
 }

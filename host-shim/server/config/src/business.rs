@@ -1,11 +1,11 @@
 //! The part `businesses` of the configuration file: which businesses a server has, and how it serves each.
 
 use crate::extensions::ExtensionsConfig;
-use crate::file::PROVIDERS;
 use crate::issuers;
 use crate::reader::{ListedText, Reader, Section};
 use host_business::yaml::bad_input::{BadInput, Place};
 use host_issuers::IssuerSettings;
+use host_provider_api::ProviderName;
 use std::path::{Path, PathBuf};
 
 /// Members that are also defaults of all businesses.
@@ -38,7 +38,7 @@ pub struct BusinessConfig {
     /// How it is served.
     pub mode: BusinessMode,
     /// Names of providers.
-    pub providers: Vec<String>,
+    pub providers: Vec<ProviderName>,
     /// File with the settings of the providers.
     pub provider_settings: Option<PathBuf>,
     /// Simulate the effects that no provider carries out.
@@ -99,11 +99,12 @@ fn read_values(reader: &Reader<'_>, section: &Section<'_>, default: BusinessConf
     });
     let mut providers = Vec::new();
     for ListedText { text, written, place } in reader.texts(section, "providers") {
-        match PROVIDERS.contains(&text.as_str()) {
-            true => providers.push(text),
-            false => {
+        match text.parse() {
+            Ok(name) => providers.push(name),
+            Err(_) => {
                 let problem = format!("an entry of `{}` is not a provider", section.path_of("providers"));
-                reader.check.note(BadInput::new(place, problem, PROVIDERS.join(", ")).guessing(&written, PROVIDERS));
+                let names = ProviderName::ALL.map(ProviderName::as_str);
+                reader.check.note(BadInput::new(place, problem, names.join(", ")).guessing(&written, names));
             }
         }
     }

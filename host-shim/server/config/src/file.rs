@@ -15,8 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// Usual name of the file.
 pub const CONFIG_FILE: &str = "solobase.config.yml";
-/// Names of providers.
-pub const PROVIDERS: [&str; 9] = ["aws", "b2", "http", "local", "postgres", "registry", "smtp", "stripe", "supabase"];
 /// Levels of the log.
 pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 /// Forms of the log's lines.

@@ -17,7 +17,7 @@ mod variables;
 pub use business::{BusinessConfig, BusinessMode};
 pub use environment::{Environment, names_in_file};
 pub use extensions::{ExtensionsConfig, OwnValue, ProductsConfig, SecretValue};
-pub use file::{CONFIG_FILE, Database, LOG_FORMATS, LOG_LEVELS, PROVIDERS, ServerConfig, Storage, known_keys};
+pub use file::{CONFIG_FILE, Database, LOG_FORMATS, LOG_LEVELS, ServerConfig, Storage, known_keys};
 pub use interpolate::{Interpolated, interpolated};
 pub use prepare::{Prepared, catalog_faults, prepare};
 pub use reader::ListedText;

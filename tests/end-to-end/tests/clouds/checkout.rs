@@ -7,7 +7,8 @@ use counterparts::{chromium, succeeds};
 use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
-use host_provider_set::{Name, Options, Span, chart, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{Options, Span, chart, open};
 use host_replay::library::Story;
 use host_replay::line::Line;
 use host_replay::live::LiveProviders;
@@ -64,7 +65,7 @@ fn a_signed_checkout_leads_to_an_instance_on_moto_and_postgresql_and_to_its_end(
 fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens() {
     let stripe = stripe();
     let local_stripe = Some(address(&stripe));
-    let names = vec![Name::Local, Name::Stripe];
+    let names = vec![ProviderName::Local, ProviderName::Stripe];
     let opened = open(&Options { names, local_stripe, ..Options::default() }).expect("a folder");
     let live = LiveProviders::new(opened.registry.clone()).with_stripe(stripe);
     let port = opened.serves.expect("`local` serves").port();

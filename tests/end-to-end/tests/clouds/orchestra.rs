@@ -7,7 +7,8 @@ use counterparts::{Postgres, Project, Supabase};
 use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
-use host_provider_set::{Name, Opened, Options, Settings, chart, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{Opened, Options, Settings, chart, open};
 use host_replay::library::Story;
 use host_replay::live::LiveProviders;
 use host_replay::play::CaseReport;
@@ -52,12 +53,12 @@ impl Folder {
     }
 
     /// Opens providers with these parts of settings; `FOLDER` in them stands for this folder.
-    fn open(&self, names: &[Name], stripe: &Arc<LocalStripe>, parts: &str) -> (LiveProviders, Opened) {
+    fn open(&self, names: &[ProviderName], stripe: &Arc<LocalStripe>, parts: &str) -> (LiveProviders, Opened) {
         let text = format!("secrets_folder: FOLDER\n{parts}").replace("FOLDER", &self.0.path().display().to_string());
         let file = self.0.path().join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
         let settings = Settings::read(&file).expect("readable settings");
-        let names = [names, &[Name::Stripe]].concat();
+        let names = [names, &[ProviderName::Stripe]].concat();
         let options = Options { names, settings, local_stripe: Some(address(stripe)), ..Options::default() };
         let opened = open(&options).expect("running servers");
         let world = LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
@@ -91,7 +92,7 @@ fn an_orchestra_on_a_shared_postgresql_runs_to_its_end() {
         postgres.programs().display(),
         postgres.port()
     );
-    let (world, opened) = folder.open(&[Name::Local, Name::Postgres], &stripe, &parts);
+    let (world, opened) = folder.open(&[ProviderName::Local, ProviderName::Postgres], &stripe, &parts);
     let report = through_the_component(&story("orchestra-on-postgresql.yml"), &world);
     assert_eq!(failures(&report), [""; 0]);
     assert_eq!(opened.registry.held().expect("lists").held, []);
@@ -149,7 +150,7 @@ postgres:
             found_at(SECOND),
             found_at(BY_HAND),
         );
-        self.folder.open(&[Name::Local, Name::Postgres, Name::Supabase], &self.stripe, &parts)
+        self.folder.open(&[ProviderName::Local, ProviderName::Postgres, ProviderName::Supabase], &self.stripe, &parts)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The settings of a business's own service.
 
 use host_provider_api::Secret;
-use host_provider_set::{Name, OpenError, Options, Settings, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{OpenError, Options, Settings, open};
 
 fn options(settings: &str) -> Options {
     let folder = tempfile::tempdir().expect("a folder");
@@ -10,7 +11,7 @@ fn options(settings: &str) -> Options {
     let settings = Settings::read(&file).expect("settings");
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let variables = [("EFFECTS_SECRET".to_owned(), Secret::new(secret))].into();
-    Options { names: vec![Name::Local, Name::Service], settings, variables, ..Options::default() }
+    Options { names: vec![ProviderName::Local, ProviderName::Service], settings, variables, ..Options::default() }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The servers of a test, and the providers that use them.
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
-use host_provider_set::{Name, Opened, Options, Settings, open};
+use host_provider_api::ProviderName;
+use host_provider_set::{Opened, Options, Settings, open};
 use host_replay::live::LiveProviders;
 use host_stripe_replay::{LocalStripe, TEST_KEY};
 use std::sync::Arc;
@@ -52,17 +53,17 @@ impl Site {
 
     /// Opens `--providers aws,postgres,smtp` with settings for these servers.
     pub fn world(&self) -> (LiveProviders, Opened) {
-        self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
+        self.open(vec![ProviderName::Aws, ProviderName::Postgres, ProviderName::Smtp], None)
     }
 
     /// Like [`world`](Self::world), with a local Stripe in addition.
     pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (LiveProviders, Opened) {
-        let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
+        let names = vec![ProviderName::Aws, ProviderName::Postgres, ProviderName::Smtp, ProviderName::Stripe];
         let (world, opened) = self.open(names, Some(address(stripe)));
         (world.with_stripe(stripe.clone()), opened)
     }
 
-    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (LiveProviders, Opened) {
+    fn open(&self, names: Vec<ProviderName>, local_stripe: Option<host_provider_set::LocalStripe>) -> (LiveProviders, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}

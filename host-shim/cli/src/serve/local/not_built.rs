@@ -5,13 +5,13 @@ use extension_contract::Timestamp;
 use host_daemon::data::DataFolder;
 use host_daemon::{LocalClock, SoldPrice};
 use host_intake::SecretConfig;
-use host_provider_set::Name;
+use host_provider_api::ProviderName;
 
 /// A type without values: this program can't start a local Stripe.
 pub(super) enum LocalStripe {}
 
 /// Returns no provider, since local mode does not start.
-pub(super) fn providers() -> Vec<Name> {
+pub(super) fn providers() -> Vec<ProviderName> {
     Vec::new()
 }
 

@@ -1,7 +1,7 @@
 //! Opens the functions of AWS, on Lambda and on ECS, with their settings.
 
 use super::bad;
-use crate::name::Name;
+use host_provider_api::ProviderName;
 use crate::open::OpenError;
 use crate::settings::{AwsCode, AwsContainerSize, AwsContainers, AwsFunctions, AwsRoles, AwsSettings, AwsSize};
 use host_aws::{
@@ -13,7 +13,7 @@ const ROLE: &str = "expected `role_arn`, a role that all functions share, or `ro
 
 /// Returns the roles of tenants, if functions or containers have a role each. Those of both must be the same, since
 /// tenants' buckets are open to one pattern of roles.
-pub(super) fn tenants(name: Name, settings: &AwsSettings) -> Result<Option<TenantRoles>, OpenError> {
+pub(super) fn tenants(name: ProviderName, settings: &AwsSettings) -> Result<Option<TenantRoles>, OpenError> {
     let of_functions = settings.functions.as_ref().and_then(|functions| functions.roles.as_ref());
     let of_containers = settings.containers.as_ref().and_then(|containers| containers.roles.as_ref());
     if let (Some(one), Some(other)) = (of_functions, of_containers)
@@ -27,7 +27,7 @@ pub(super) fn tenants(name: Name, settings: &AwsSettings) -> Result<Option<Tenan
 
 /// Returns the provider of functions; none without settings of functions or containers.
 pub(super) fn provider(
-    name: Name,
+    name: ProviderName,
     aws: &Aws,
     settings: &AwsSettings,
     tenants: Option<TenantRoles>,
@@ -124,8 +124,8 @@ mod tests {
             timeouts: Timeouts::default(),
         };
         let aws = Aws::open(&config).expect("an account");
-        let tenants = tenants(Name::Aws, &settings).map_err(|error| error.to_string())?;
-        provider(Name::Aws, &aws, &settings, tenants).map_err(|error| error.to_string())
+        let tenants = tenants(ProviderName::Aws, &settings).map_err(|error| error.to_string())?;
+        provider(ProviderName::Aws, &aws, &settings, tenants).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::common::{Folder, environment, fixtures};
 use host_business::folder::BusinessFolder;
 use host_config::{known_keys, names_in_file, variables_of_folder};
+use host_provider_api::ProviderName;
 use std::fs;
 
 // covers: TES-03, BOT-43, ORC-60
@@ -64,6 +65,23 @@ fn the_table_of_the_documentation_has_exactly_the_keys_of_the_file() {
     documented.sort();
     known.sort();
     assert_eq!(documented, known);
+}
+
+#[test]
+fn every_provider_can_be_in_the_file_and_is_in_both_documents() {
+    let names = ProviderName::ALL.map(ProviderName::as_str);
+    let folder = Folder::new();
+    let config = folder.read(&format!("providers: [{}]\nbusinesses: [{{folder: .}}]\n", names.join(", ")), &environment(&[]));
+    assert_eq!(config.expect("known names").businesses[0].providers, ProviderName::ALL);
+
+    let row = documentation().lines().find(|line| line.starts_with("| `providers` |")).map(str::to_owned);
+    assert!(row.expect("a row").contains(&format!("| list of `{}` |", names.join("`, `"))));
+    let text = fs::read_to_string(fixtures().join("../docs/providers.md")).expect("a document");
+    let table = text.lines().skip_while(|line| *line != "| name | effects | where |").skip(2);
+    let rows = table.take_while(|line| line.starts_with("| `")).filter_map(|line| line.split('`').nth(1));
+    let mut documented: Vec<&str> = rows.collect();
+    documented.sort_unstable();
+    assert_eq!(documented, names);
 }
 
 // covers: SOL-40
