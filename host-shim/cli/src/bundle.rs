@@ -1,7 +1,7 @@
 //! `host-shim bundle BUSINESS`.
 
+use crate::exit::{ended, refuse};
 use crate::extension::ExtensionArgs;
-use crate::{ended, refuse};
 use clap::Parser;
 use host_business::Setup;
 use host_business::bundle::{self, plain_secrets};

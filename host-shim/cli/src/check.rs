@@ -5,11 +5,11 @@ mod of_server;
 #[cfg_attr(not(feature = "serve"), path = "check/of_store_not_built.rs")]
 mod of_store;
 
+use crate::exit::{EXIT_BAD_INPUT, ended, refuse};
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, formats};
 use crate::source::SourceArgs;
 use crate::world::ProviderArgs;
-use crate::{EXIT_BAD_INPUT, ended, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::check::{Checked, check};

@@ -1,7 +1,7 @@
 //! `host-shim check-wit OLD NEW`.
 
+use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED};
 use crate::format::{Accepted, Format, JSON, formats};
-use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
 use clap::Parser;
 use host_wit_check::{Contract, Fit, fit};

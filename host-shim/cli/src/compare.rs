@@ -1,7 +1,7 @@
 //! `host-shim compare OLD NEW [OPTIONS] PATH…`.
 
-use crate::ended;
 use crate::estimate::{CASE, Estimate};
+use crate::exit::ended;
 use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::bar;
 use crate::source::SourceArgs;

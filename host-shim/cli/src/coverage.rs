@@ -1,10 +1,10 @@
 //! `host-shim coverage [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT};
+use crate::exit::refuse;
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
-use crate::refuse;
 use crate::source::SourceArgs;
 use crate::world::stripe_of_scenario;
 use anyhow::Context;

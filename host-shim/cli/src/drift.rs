@@ -1,10 +1,9 @@
 //! `host-shim drift --store STORE --providers NAMES`.
 
+use crate::exit::{EXIT_FAILED, ended, refuse};
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::location::{Location, existing};
-use crate::refuse;
 use crate::world::WorldArgs;
-use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::Parser;
 use host_engine::outbox::use_of;

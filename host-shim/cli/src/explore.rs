@@ -1,11 +1,11 @@
 //! `host-shim explore [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, times};
+use crate::exit::{EXIT_FAILED, ended};
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::count_of;
 use crate::source::SourceArgs;
-use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};

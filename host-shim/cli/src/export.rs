@@ -1,9 +1,9 @@
 //! `host-shim export ACCOUNT --store FILE`.
 
+use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED};
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, formats};
 use crate::progress::spinner;
-use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
 use clap::Parser;
 use extension_contract::Account;

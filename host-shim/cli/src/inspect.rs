@@ -2,7 +2,7 @@
 
 mod manifest;
 
-use crate::EXIT_BAD_INPUT;
+use crate::exit::EXIT_BAD_INPUT;
 use clap::Parser;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::inspect::{InspectError, inspect_file};

@@ -1,8 +1,8 @@
 //! `host-shim keys make|list|revoke --data DIR`.
 
 use crate::database::DatabaseArgs;
+use crate::exit::refuse;
 use crate::format::{Format, HUMAN, JSON, formats};
-use crate::refuse;
 use clap::{Parser, Subcommand, ValueEnum};
 use extension_contract::{Account, Actor, ActorKind};
 use host_access::{KeyRow, NewKey, Reach, SERVER};

@@ -19,6 +19,7 @@ mod database;
 mod drift;
 #[cfg(feature = "lab")]
 mod estimate;
+mod exit;
 #[cfg(feature = "lab")]
 mod explore;
 #[cfg(feature = "lab")]
@@ -65,17 +66,10 @@ mod verify;
 mod world;
 
 use clap::{Parser, Subcommand};
-use host_replay::report::{github, printable};
-use host_scenario::error::ReplayError;
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Exit code after bad usage or bad input.
-pub(crate) const EXIT_BAD_INPUT: u8 = 2;
-/// Exit code if an expectation or the host failed.
-pub(crate) const EXIT_FAILED: u8 = 1;
 
 /// Runs SaaS businesses: events in, decisions by a WASM component, effects out.
 #[derive(Debug, Parser)]
@@ -328,39 +322,5 @@ fn main() -> ExitCode {
         #[cfg(not(feature = "lab"))]
         Command::Simulate(args) => args.refuse("simulate"),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {}", chain(&error));
-        ExitCode::from(EXIT_FAILED)
-    })
-}
-
-/// Returns an error with its causes. Many errors have the text of their cause already: it is not repeated.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
-/// Ends a command. Prints a [`ReplayError`] as [`refuse`] does and, with `annotated`, also the mistakes of inputs as
-/// annotations of GitHub Actions. Returns any other error.
-pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow::Result<ExitCode> {
-    result.or_else(|error| {
-        let known = error.downcast::<ReplayError>()?;
-        if let (true, ReplayError::Input(mistakes)) = (annotated, &known) {
-            mistakes.iter().for_each(|bad| print!("{}", github::mistake(bad)));
-        }
-        Ok(refuse(&known))
-    })
-}
-
-/// Prints an error, one line per mistake, and returns the exit code.
-pub(crate) fn refuse(error: &ReplayError) -> ExitCode {
-    for message in error.messages() {
-        eprintln!("error: {}", printable(&message));
-    }
-    ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED })
+    result.unwrap_or_else(|error| exit::failed(&error))
 }

@@ -2,10 +2,9 @@
 
 mod beside;
 
-use crate::ended;
+use crate::exit::{ended, refuse};
 use crate::location::{Location, location};
 use crate::progress;
-use crate::refuse;
 use anyhow::Context;
 use beside::Parts;
 use clap::Parser;

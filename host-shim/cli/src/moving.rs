@@ -1,9 +1,9 @@
 //! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
 
+use crate::exit::{ended, refuse};
 use crate::location::{Location, location};
 use crate::migrate::{absent, check_empty};
 use crate::outbox::BlockArgs;
-use crate::{ended, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_scenario::error::ReplayError;

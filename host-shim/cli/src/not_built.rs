@@ -26,7 +26,7 @@ pub(crate) struct Args {
 impl Args {
     /// Prints which build has the command, and returns exit code 2.
     pub(crate) fn refuse(&self, command: &str) -> anyhow::Result<ExitCode> {
-        Ok(crate::refuse(&missing(&format!("the command `{command}`"))))
+        Ok(crate::exit::refuse(&missing(&format!("the command `{command}`"))))
     }
 }
 

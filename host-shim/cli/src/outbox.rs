@@ -1,7 +1,7 @@
 //! `host-shim outbox --solobase URL`.
 
+use crate::exit::{EXIT_FAILED, ended, refuse};
 use crate::world::WorldArgs;
-use crate::{EXIT_FAILED, ended, refuse};
 use clap::{Args as ClapArgs, Parser};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;

@@ -1,10 +1,10 @@
 //! `host-shim plan [OPTIONS] SCENARIO`.
 
+use crate::exit::{EXIT_FAILED, refuse};
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::source::SourceArgs;
 use crate::world::open_local_stripe;
-use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::library::stories;
@@ -49,7 +49,7 @@ const AFTER_HELP: &str = "Examples:
 Exit codes: 0 planned, 1 the scenario fails (see `replay`), 2 bad usage or input.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    crate::ended(try_run(args), false)
+    crate::exit::ended(try_run(args), false)
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {

@@ -1,10 +1,10 @@
 //! `host-shim profile [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT, times};
+use crate::exit::refuse;
 use crate::extension::component_or_default;
 use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
-use crate::refuse;
 use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! `host-shim replay [OPTIONS] PATH…`.
 
-use crate::ended;
+use crate::exit::ended;
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::bar;

@@ -1,8 +1,8 @@
 //! `host-shim secrets begin|list|put|remove|rotate --world DIR`.
 
 use crate::database::DatabaseArgs;
+use crate::exit::refuse;
 use crate::format::{Format, HUMAN, JSON, formats};
-use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_provider_api::Secrets;

@@ -8,8 +8,8 @@ mod renew;
 mod supervisor;
 
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
+use crate::exit::refuse;
 use crate::extension::ExtensionArgs;
-use crate::refuse;
 use crate::store;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -132,7 +132,7 @@ Examples:
 Exit codes: 0 stopped, 1 the server cannot run, 2 bad usage or input.";
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    crate::ended(try_run(args), false)
+    crate::exit::ended(try_run(args), false)
 }
 
 fn try_run(args: Args) -> anyhow::Result<ExitCode> {

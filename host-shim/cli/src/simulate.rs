@@ -1,10 +1,10 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
 use crate::estimate::{DAY_OF_CUSTOMER, Estimate, times};
+use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::progress::bar_of;
-use crate::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::report::printable;

@@ -1,8 +1,7 @@
 //! `host-shim tables FOLDER --store STORE`.
 
-use crate::ended;
+use crate::exit::{ended, refuse};
 use crate::location::{Location, location};
-use crate::refuse;
 use anyhow::Context;
 use clap::Parser;
 use host_business::tables::postgres::{self, Roles};

@@ -1,7 +1,7 @@
 //! `host-shim users add|demote|remove --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
 
 use crate::database::DatabaseArgs;
-use crate::refuse;
+use crate::exit::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_daemon::data::{DataFolder, PROVIDERS, USERS};

@@ -1,12 +1,10 @@
 //! `host-shim verify --store STORE`.
 
-use crate::EXIT_FAILED;
-use crate::ended;
+use crate::exit::{EXIT_FAILED, ended, refuse};
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::location::{Location, existing};
 use crate::progress;
-use crate::refuse;
 use anyhow::Context;
 use clap::Parser;
 use host_engine::clock::Clock;

@@ -58,7 +58,8 @@ pub(crate) struct WorldArgs {
 /// Opens a local Stripe as the only live provider.
 pub(crate) fn open_local_stripe(patience: Duration) -> anyhow::Result<LiveProviders> {
     let stripe = StartedStripe::start(patience)?;
-    let options = Options { names: vec![ProviderName::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
+    let options =
+        Options { names: vec![ProviderName::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
     let opened = open(&options).context("the local Stripe can't be opened")?;
     let live = LiveProviders::new(opened.registry.clone()).with_patience(patience).keeping(opened);
     Ok(stripe.add_to(live))
@@ -194,7 +195,9 @@ impl WorldArgs {
     /// Returns the address of a local function, or the name of another resource in the remote system.
     fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
-            Some(address) if held.id.resource == "function" && self.providers.providers.contains(&ProviderName::Local) => {
+            Some(address)
+                if held.id.resource == "function" && self.providers.providers.contains(&ProviderName::Local) =>
+            {
                 format!("http://{}.localhost:{}", held.name.replace('_', "-"), address.port())
             }
             _ => held.name.clone(),

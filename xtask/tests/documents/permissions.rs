@@ -10,7 +10,10 @@ const HEAD: &str = "| service | actions | also |";
 const ALSO: [(&str, &str); 8] = [
     ("ec2:Describe*", "with subnets"),
     ("iam:CreateServiceLinkedRole", "for the first service of the account in ECS"),
-    ("iam:PassRole", "on the roles that functions and containers get: `role_arn`, `execution_role_arn`, or those at `roles.path`"),
+    (
+        "iam:PassRole",
+        "on the roles that functions and containers get: `role_arn`, `execution_role_arn`, or those at `roles.path`",
+    ),
     ("lambda:ListTags", "without which `GetFunction` shows no tags"),
     ("rds:ListTagsForResource", "for the tags in lists"),
     ("s3:DeleteObject", "which `DeleteObjects` needs beside the right for versions"),

@@ -1,8 +1,8 @@
 //! `host-shim check --config FILE`: reports what would keep a server from starting with this file.
 
 use super::print;
-use crate::EXIT_FAILED;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
+use crate::exit::EXIT_FAILED;
 use crate::extension::ExtensionArgs;
 use crate::format::Format;
 use host_business::Setup;

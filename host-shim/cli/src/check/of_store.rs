@@ -1,9 +1,9 @@
 //! `host-shim check FOLDER --store STORE`: reports what a start over this store would refuse or change.
 
+use crate::exit::{EXIT_BAD_INPUT, refuse};
 use crate::extension::ExtensionArgs;
 use crate::format::Format;
 use crate::location::{Location, location};
-use crate::{EXIT_BAD_INPUT, refuse};
 use anyhow::Context;
 use host_business::rehearsal::{Fall, OffSale, Rehearsal, rehearse};
 use host_business::{Setup, StartError};

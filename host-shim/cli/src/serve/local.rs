@@ -8,7 +8,7 @@ use host_daemon::data::DataFolder;
 use host_daemon::{LocalClock, SoldPrice};
 use host_intake::{Mode, SecretConfig};
 use host_provider_api::ProviderName;
-use host_provider_set::{lasting_ports};
+use host_provider_set::lasting_ports;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server, ServerError};
 use std::thread;

@@ -3,8 +3,8 @@
 #[cfg(feature = "aws")]
 mod compute;
 
-use host_provider_api::ProviderName;
 use crate::open::{OpenError, ProviderBuilder};
+use host_provider_api::ProviderName;
 #[cfg(feature = "postgres")]
 use std::path::Path;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]

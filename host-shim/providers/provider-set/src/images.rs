@@ -5,8 +5,8 @@
 //! passes each call on by its payload: with `image` to the registry's provider, and otherwise to that of buckets. The order of
 //! `--providers` does not matter.
 
-use host_provider_api::ProviderName;
 use crate::open::{OpenError, ProviderBuilder};
+use host_provider_api::ProviderName;
 use host_provider_api::{Call, CallOutcome, Provider};
 use host_registry::{Config, IMAGE, Images, KIND};
 use std::sync::Arc;

@@ -3,10 +3,10 @@
 use crate::addresses::{Directory, SettingsAddressBook};
 use crate::journal::Journal;
 use crate::limits::{Limited, ProviderLimits};
-use host_provider_api::ProviderName;
 use crate::settings::Settings;
 use host_local::{AwaySlot, Local, LocalError};
 use host_mail::{BadConfig, Mail, MailSite, MailTemplates, MailTransport};
+use host_provider_api::ProviderName;
 use host_provider_api::{EventList, ObjectList, Provider, Registry, RegistryTokens, Secret, Secrets};
 use host_small_store::Place;
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
@@ -367,7 +367,12 @@ impl ProviderBuilder<'_> {
         self.mail(ProviderName::Local, MailTransport::Folder(folder.join("mails")), None)
     }
 
-    fn mail(&mut self, name: ProviderName, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
+    fn mail(
+        &mut self,
+        name: ProviderName,
+        transport: MailTransport,
+        limits: Option<ProviderLimits>,
+    ) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
         let templates = self.options.mail_templates();
         let mail = Mail::new(host_mail::Config {

@@ -3,8 +3,8 @@
 mod killed;
 mod local;
 
-use host_provider_api::{Call, CallOutcome, Provider};
 use host_provider_api::ProviderName;
+use host_provider_api::{Call, CallOutcome, Provider};
 use host_provider_set::{Opened, Options, open};
 use host_replay::live::LiveProviders;
 use serde_json::json;
@@ -28,7 +28,8 @@ impl Provider for Invites {
 
 /// Opens the providers of this machine in a temporary folder.
 fn machine() -> (LiveProviders, Opened) {
-    let mut opened = open(&Options { names: vec![ProviderName::Local], ..Options::default() }).expect("a scratch folder");
+    let mut opened =
+        open(&Options { names: vec![ProviderName::Local], ..Options::default() }).expect("a scratch folder");
     opened.registry.register(&["user"], Arc::new(Invites));
     (LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE), opened)
 }

@@ -8,8 +8,8 @@ use host_access::{Keys, NewKey, Reach};
 use host_business::Setup;
 use host_engine::clock::Clock;
 use host_front::FrontLimits;
-use host_provider_api::scripted::Scripted;
 use host_provider_api::ProviderName;
+use host_provider_api::scripted::Scripted;
 use host_provider_set::{Options, Settings, open};
 use host_store::{MemoryStore, Partition};
 use serde_json::{Value, json};
@@ -43,7 +43,8 @@ impl Shop {
         let file = folder.path().join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
         let settings = Settings::read(&file).expect("settings");
-        let opened = open(&Options { names: vec![ProviderName::Aws], settings, ..Options::default() }).expect("the provider");
+        let opened =
+            open(&Options { names: vec![ProviderName::Aws], settings, ..Options::default() }).expect("the provider");
         let business = saas_plugins();
         let setup = ServerSetup {
             business: business.clone(),

@@ -1,7 +1,7 @@
 //! The settings of a business's own service.
 
-use host_provider_api::Secret;
 use host_provider_api::ProviderName;
+use host_provider_api::Secret;
 use host_provider_set::{OpenError, Options, Settings, open};
 
 fn options(settings: &str) -> Options {

@@ -63,7 +63,11 @@ impl Site {
         (world.with_stripe(stripe.clone()), opened)
     }
 
-    fn open(&self, names: Vec<ProviderName>, local_stripe: Option<host_provider_set::LocalStripe>) -> (LiveProviders, Opened) {
+    fn open(
+        &self,
+        names: Vec<ProviderName>,
+        local_stripe: Option<host_provider_set::LocalStripe>,
+    ) -> (LiveProviders, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}

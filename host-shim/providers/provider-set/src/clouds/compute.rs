@@ -1,13 +1,13 @@
 //! Opens the functions of AWS, on Lambda and on ECS, with their settings.
 
 use super::bad;
-use host_provider_api::ProviderName;
 use crate::open::OpenError;
 use crate::settings::{AwsCode, AwsContainerSize, AwsContainers, AwsFunctions, AwsRoles, AwsSettings, AwsSize};
 use host_aws::{
     Aws, Code, Compute, ContainerConfig, ContainerSize, Containers, FunctionConfig, FunctionRole, FunctionSize,
     Functions, TenantRoles,
 };
+use host_provider_api::ProviderName;
 
 const ROLE: &str = "expected `role_arn`, a role that all functions share, or `roles`";
 

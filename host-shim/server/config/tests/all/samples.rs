@@ -71,7 +71,8 @@ fn the_table_of_the_documentation_has_exactly_the_keys_of_the_file() {
 fn every_provider_can_be_in_the_file_and_is_in_both_documents() {
     let names = ProviderName::ALL.map(ProviderName::as_str);
     let folder = Folder::new();
-    let config = folder.read(&format!("providers: [{}]\nbusinesses: [{{folder: .}}]\n", names.join(", ")), &environment(&[]));
+    let config =
+        folder.read(&format!("providers: [{}]\nbusinesses: [{{folder: .}}]\n", names.join(", ")), &environment(&[]));
     assert_eq!(config.expect("known names").businesses[0].providers, ProviderName::ALL);
 
     let row = documentation().lines().find(|line| line.starts_with("| `providers` |")).map(str::to_owned);
