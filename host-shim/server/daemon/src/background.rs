@@ -5,6 +5,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+/// Work that a thread of its own does again and again.
+pub(crate) trait Work: Send {
+    /// Returns the name of the thread.
+    fn name(&self) -> &'static str;
+
+    /// Works. Returns the time until it is called again.
+    fn work(&mut self, stop: &Stop) -> Duration;
+}
+
 /// A thread that works in the background.
 pub(crate) struct Background {
     /// None once the thread is asked to stop.
@@ -28,16 +37,13 @@ impl Stop {
 }
 
 impl Background {
-    /// Starts the thread. `work` returns the time until it is called again.
-    pub(crate) fn start(
-        name: &str,
-        mut work: impl FnMut(&Stop) -> Duration + Send + 'static,
-    ) -> io::Result<Background> {
+    /// Starts the thread.
+    pub(crate) fn start(mut work: Box<dyn Work>) -> io::Result<Background> {
         let (stop, stopped) = channel();
         let stopped = Stop(stopped);
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name(work.name().to_owned()).spawn(move || {
             loop {
-                let time = work(&stopped);
+                let time = work.work(&stopped);
                 if !stopped.wait(time) {
                     return;
                 }
@@ -65,16 +71,29 @@ impl Background {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::sync_channel;
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    /// Sends whether the work was asked to stop, at once or after a wait.
+    struct Report {
+        sender: SyncSender<bool>,
+        waits: bool,
+    }
+
+    impl Work for Report {
+        fn name(&self) -> &'static str {
+            "test"
+        }
+
+        fn work(&mut self, stop: &Stop) -> Duration {
+            let _ = self.sender.send(if self.waits { !stop.wait(Duration::MAX) } else { stop.is_asked() });
+            if self.waits { Duration::MAX } else { Duration::ZERO }
+        }
+    }
 
     #[test]
     fn the_work_is_repeated_until_the_thread_is_stopped() {
         let (sender, worked) = sync_channel(0);
-        let background = Background::start("test", move |stop| {
-            let _ = sender.send(stop.is_asked());
-            Duration::ZERO
-        });
-        let background = background.expect("a thread");
+        let background = Background::start(Box::new(Report { sender, waits: false })).expect("a thread");
         assert_eq!((worked.recv(), worked.recv()), (Ok(false), Ok(false)));
         drop(worked);
         Background::stop_all(vec![background]);
@@ -83,11 +102,8 @@ mod tests {
     #[test]
     fn a_stop_ends_a_wait() {
         let (sender, worked) = sync_channel(1);
-        let background = Background::start("test", move |stop| {
-            let _ = sender.send(stop.wait(Duration::MAX));
-            Duration::MAX
-        });
-        Background::stop_all(vec![background.expect("a thread")]);
-        assert_eq!(worked.recv(), Ok(false));
+        let background = Background::start(Box::new(Report { sender, waits: true })).expect("a thread");
+        Background::stop_all(vec![background]);
+        assert_eq!(worked.recv(), Ok(true));
     }
 }

@@ -9,7 +9,7 @@ mod board;
 mod ledger;
 mod schedule;
 
-use crate::background::Stop;
+use crate::background::{Stop, Work};
 use crate::records::{Records, UnreadRecords};
 use crate::reports::{Measurement, NotReported, Reports};
 use board::{Answered, Board, DueBackup, MadeBackup};
@@ -55,7 +55,7 @@ impl Backups {
 }
 
 /// Everything that the thread needs. It must be dropped before the site stops, which would wait for it.
-pub(crate) struct BackupSetup {
+pub(crate) struct BackupWork {
     pub(crate) records: Arc<Records>,
     /// The providers alone, without simulated ones.
     pub(crate) registry: Registry,
@@ -73,9 +73,13 @@ pub(crate) struct BackupSetup {
     pub(crate) late: usize,
 }
 
-impl BackupSetup {
+impl Work for BackupWork {
+    fn name(&self) -> &'static str {
+        "backups"
+    }
+
     /// Makes the backups that are due, and deletes those whose time has passed. Returns the time until the next search.
-    pub(crate) fn work(&mut self, stop: &Stop) -> Duration {
+    fn work(&mut self, stop: &Stop) -> Duration {
         let all = match self.scheduled() {
             Ok(all) => all,
             Err(error) => {
@@ -95,7 +99,9 @@ impl BackupSetup {
             false => Duration::ZERO,
         }
     }
+}
 
+impl BackupWork {
     /// Makes the calls that are due, until none is or it is time to read the records again.
     fn call_due(&self, stop: &Stop) {
         let until = Instant::now() + self.every;

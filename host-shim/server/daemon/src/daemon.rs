@@ -1,29 +1,20 @@
 //! Starts, runs and stops a server with one or several businesses.
 
 use crate::away::FrontPages;
-use crate::background::Background;
-use crate::backups::BackupSetup;
+use crate::background::{Background, Work};
 use crate::data::{DataError, DataFolder};
-use crate::drift::DriftSetup;
-use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
-use crate::measuring::MeasuringSetup;
-use crate::presence;
+use crate::hosted::{self, Held, HostedError, HostedSetup, SharedParts, StartedBusiness};
 use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
 use crate::renewal::Renewal;
-use crate::sweep::SweepSetup;
-use crate::webhooks::WebhookSetup;
 use host_business::manifest::Manifest;
 use host_business::routes::limits::END_S_MAX;
 use host_engine::writer::JobError;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
-use host_provider_set::{AwayPages, Opened};
+use host_provider_set::AwayPages;
 use host_site::MakeRunner;
-use host_store::Partition;
-use host_store_postgres::Presence;
 use ipnet::IpNet;
-use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -90,15 +81,9 @@ pub struct Daemon {
     front: Front,
     listener: tokio::net::TcpListener,
     address: SocketAddr,
-    opened: Vec<Opened>,
     businesses: Vec<StartedBusiness>,
-    sweeps: Vec<SweepSetup>,
-    drifts: Vec<DriftSetup>,
-    backups: Vec<BackupSetup>,
-    measuring: Vec<MeasuringSetup>,
-    sends: Vec<WebhookSetup>,
-    locks: Vec<File>,
-    presences: Vec<(Presence, Partition)>,
+    works: Vec<Box<dyn Work>>,
+    held: Vec<Held>,
 }
 
 impl Daemon {
@@ -112,24 +97,16 @@ impl Daemon {
         let keys = Arc::new(data.keys()?);
         let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut locks, mut sends, mut presences) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut sweeps, mut drifts, mut backups, mut measuring) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut works, mut held) = (Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
                 .map_err(|error| DaemonError::Business { business, error: Box::new(error) })?;
             businesses.push(started);
-            let partition = parts.hosted.site.partition().clone();
-            presences.extend(parts.presence.map(|presence| (presence, partition.clone())));
-            tools.push((partition, parts.tools));
+            tools.push((parts.hosted.site.partition().clone(), parts.tools));
             sites.push(parts.hosted);
-            opened.push(parts.opened);
-            locks.push(parts.lock);
-            sends.push(parts.sends);
-            sweeps.extend(parts.sweep);
-            drifts.extend(parts.drift);
-            backups.extend(parts.backups);
-            measuring.extend(parts.measuring);
+            works.extend(parts.works);
+            held.push(parts.held);
         }
         let front = Front::new(sites, shared.keys, Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = match proxies {
@@ -145,21 +122,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon {
-            runtime,
-            front,
-            listener,
-            address,
-            opened,
-            businesses,
-            sweeps,
-            drifts,
-            backups,
-            measuring,
-            sends,
-            locks,
-            presences,
-        })
+        Ok(Daemon { runtime, front, listener, address, businesses, works, held })
     }
 
     /// Returns the address.
@@ -192,25 +155,11 @@ impl Daemon {
     /// stores. What has not ended in time, for example because a provider or a database does not answer, ends with the process, as after
     /// a kill: the caller must not wait for other threads.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, measuring, sends, locks, .. } = self;
-        let complain = |error: &io::Error| {
-            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares, makes backups, measures or sends webhooks");
-        };
-        let started = |started: io::Result<Background>| started.inspect_err(complain).ok();
-        let present = self.presences.into_iter().map(|(presence, partition)| presence::keep(presence, partition));
-        let present: Vec<Background> = present.filter_map(started).collect();
-        let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
-        let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
-        let saving = backups.into_iter().map(|mut it| Background::start("backups", move |stop| it.work(stop)));
-        let measuring = measuring.into_iter().map(|mut it| Background::start("measuring", move |stop| it.work(stop)));
-        let telling = sends.into_iter().map(|mut it| Background::start("webhooks", move |stop| it.work(stop)));
-        let all = sweeping.chain(comparing).chain(saving).chain(measuring).chain(telling);
-        let mut background: Vec<Background> = all.filter_map(started).collect();
-        let pages: Arc<dyn AwayPages> = Arc::new(FrontPages(front.clone()));
-        for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
-            slot.set(Some(pages.clone()));
-        }
-        drop(pages);
+        let Daemon { runtime, front, listener, works, mut held, .. } = self;
+        let present: Vec<Background> =
+            held.iter_mut().filter_map(|held| held.presence.take()).filter_map(started).collect();
+        let mut background: Vec<Background> = works.into_iter().filter_map(started).collect();
+        set_pages(&held, Some(&front));
         let announced = front.clone();
         runtime.spawn(async move {
             announced.announce_users().await;
@@ -225,15 +174,15 @@ impl Daemon {
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stopped));
         let (done, is_done) = sync_channel(0);
         let end = move || {
-            for slot in opened.iter().filter_map(|opened| opened.away.as_ref()) {
-                slot.set(None);
-            }
+            set_pages(&held, None);
             Background::stop_all(background);
             // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
             drop(runtime);
             for hosted in front.into_sites().unwrap_or_default() {
                 drop(hosted.site.stop());
             }
+            let (opened, locks): (Vec<_>, Vec<_>) =
+                held.into_iter().map(|Held { opened, lock, .. }| (opened, lock)).unzip();
             drop(opened);
             Background::stop_all(present);
             drop(locks);
@@ -252,5 +201,21 @@ impl Daemon {
                 Serving::Cut
             }
         }
+    }
+}
+
+/// Starts the thread of a work, or says in the log what does not run.
+fn started(work: Box<dyn Work>) -> Option<Background> {
+    let name = work.name();
+    let failed =
+        |error: &io::Error| tracing::error!(%error, "the thread `{name}` cannot be started: its work is not done");
+    Background::start(work).inspect_err(failed).ok()
+}
+
+/// Gives the local providers the pages for addresses away from the server, or takes them away.
+fn set_pages(held: &[Held], front: Option<&Front>) {
+    let pages: Option<Arc<dyn AwayPages>> = front.map(|front| Arc::new(FrontPages(front.clone())) as _);
+    for slot in held.iter().filter_map(|held| held.opened.away.as_ref()) {
+        slot.set(pages.clone());
     }
 }

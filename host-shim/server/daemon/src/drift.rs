@@ -3,7 +3,7 @@
 //! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits.
 //! A difference counts only if it is still there a minute later: a resource exists a moment before its result is stored.
 
-use crate::background::Stop;
+use crate::background::{Stop, Work};
 use crate::inspect::{InspectError, Inspection, Inspector};
 use host_front::Metrics;
 use host_provider_set::Drift;
@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_mins(1);
 const AFTER_FAILURE: Duration = Duration::from_mins(10);
 
 /// Everything that the thread needs.
-pub(crate) struct DriftSetup {
+pub(crate) struct DriftWork {
     pub(crate) partition: Partition,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) metrics: Arc<Metrics>,
@@ -26,9 +26,13 @@ pub(crate) struct DriftSetup {
     pub(crate) every: Duration,
 }
 
-impl DriftSetup {
+impl Work for DriftWork {
+    fn name(&self) -> &'static str {
+        "drift"
+    }
+
     /// Compares. Returns the time until the next comparison.
-    pub(crate) fn compare(&mut self, stop: &Stop) -> Duration {
+    fn work(&mut self, stop: &Stop) -> Duration {
         match self.confirmed(stop) {
             Ok(Some(found)) => {
                 self.tell(&found);
@@ -43,7 +47,9 @@ impl DriftSetup {
             }
         }
     }
+}
 
+impl DriftWork {
     /// Compares, and keeps the differences that are still there after a while; none if the thread is to stop.
     fn confirmed(&self, stop: &Stop) -> Result<Option<Inspection>, InspectError> {
         let Some(first) = self.inspector.compare_until(stop)? else { return Ok(None) };

@@ -1,19 +1,21 @@
 //! Starts one business of a server: its providers, its store, its site, its sweep, its search for drift and its backups.
 
-use crate::backups::{self, BackupSetup, Backups, Ledger};
+use crate::background::Work;
+use crate::backups::{self, BackupWork, Backups, Ledger};
 use crate::data::{DataError, DataFolder, PROVIDERS, STORE};
-use crate::drift::DriftSetup;
+use crate::drift::DriftWork;
 use crate::identity::{self, IdentityStartError};
 use crate::inspect::Inspector;
 use crate::invites::Invites;
 use crate::mails::Previews;
-use crate::measuring::{MeasuringSetup, Told};
+use crate::measuring::{MeasuringWork, Told};
+use crate::presence::PresenceWork;
 use crate::recipients::Recipients;
 use crate::records::Records;
 use crate::reports::Reports;
-use crate::sweep::SweepSetup;
+use crate::sweep::SweepWork;
 use crate::views::{self, ViewsError};
-use crate::webhooks::{Mailing, Marked, Marking, WebhookSetup};
+use crate::webhooks::{Mailing, Marked, Marking, WebhookWork};
 use host_access::Keys;
 use host_business::Setup;
 use host_business::folder::{BusinessFolder, Recorder};
@@ -176,19 +178,20 @@ pub struct StartedBusiness {
 /// The running parts of a started business.
 pub(crate) struct StartedParts {
     pub(crate) hosted: HostedSite,
-    pub(crate) opened: Opened,
     /// The tools of operators' requests.
     pub(crate) tools: Tools,
-    pub(crate) sweep: Option<SweepSetup>,
-    pub(crate) drift: Option<DriftSetup>,
-    pub(crate) backups: Option<BackupSetup>,
-    pub(crate) measuring: Option<MeasuringSetup>,
-    /// Tells webhook endpoints what changes.
-    pub(crate) sends: WebhookSetup,
+    /// What is done beside requests.
+    pub(crate) works: Vec<Box<dyn Work>>,
+    pub(crate) held: Held,
+}
+
+/// What a business holds until it has ended.
+pub(crate) struct Held {
+    pub(crate) opened: Opened,
+    /// Keeps other servers away from the name of this one in the database; none without a database.
+    pub(crate) presence: Option<Box<dyn Work>>,
     /// Keeps other servers away from the data folder.
     pub(crate) lock: File,
-    /// Keeps other servers away from the name of this one in the database; none without a database.
-    pub(crate) presence: Option<Presence>,
 }
 
 /// Starts a business: opens its store and its providers, and loads its catalog.
@@ -213,8 +216,9 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let mails = Previews { templates: providers.mail_templates(), own: business.templates.clone() };
     let mut opened = host_provider_set::open(&providers)?;
     let host = data.host_id()?;
-    let presence = data.database().map(|settings| Presence::take(settings, &host)).transpose()?;
     let partition = Partition { business: business.name.clone(), livemode };
+    let taken = data.database().map(|settings| Presence::take(settings, &host)).transpose()?;
+    let presence = taken.map(|taken| Box::new(PresenceWork::new(taken, partition.clone())) as Box<dyn Work>);
     // A refused start leaves no store that was not there.
     let known_store =
         (data.database().is_some() || data.path(STORE).is_file()).then(|| open_store(&data)).transpose()?;
@@ -303,7 +307,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let sweep = opened
         .events
         .as_ref()
-        .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), first_s));
+        .map(|list| SweepWork::new(site.sweeper(), list.clone(), shared.metrics.clone(), first_s));
     let records = Arc::new(Records::new(site.partition().clone(), site.questioner().clone()));
     // This is the only place that sets them.
     let _ = recipients.records.set(Arc::downgrade(&records));
@@ -312,7 +316,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let measured_records = records.clone();
     let (file, owner) = backups_of(site.partition());
     let ledger_place = data.place(&file, &owner);
-    let backups = (!shared.backups_every.is_zero()).then(|| BackupSetup {
+    let backups = (!shared.backups_every.is_zero()).then(|| BackupWork {
         records,
         registry: opened.registry.clone(),
         backups: Arc::new(Backups::new(site.clock().clone())),
@@ -323,7 +327,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         expired_s: None,
         late: 0,
     });
-    let measuring = (!measured.is_empty()).then(|| MeasuringSetup {
+    let measuring = (!measured.is_empty()).then(|| MeasuringWork {
         records: measured_records,
         registry: opened.registry.clone(),
         sizes: measured,
@@ -363,7 +367,12 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         registry,
         cors,
     };
-    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, measuring, sends, lock, presence }))
+    let mut works: Vec<Box<dyn Work>> = vec![Box::new(sends)];
+    works.extend(sweep.map(|work| Box::new(work) as Box<dyn Work>));
+    works.extend(drift.map(|work| Box::new(work) as Box<dyn Work>));
+    works.extend(backups.map(|work| Box::new(work) as Box<dyn Work>));
+    works.extend(measuring.map(|work| Box::new(work) as Box<dyn Work>));
+    Ok((started, StartedParts { hosted, tools, works, held: Held { opened, presence, lock } }))
 }
 
 /// Opens the store of a business.
@@ -403,11 +412,11 @@ fn own_webhooks(site: &Site, data: &DataFolder, opened: &Opened, is_local: bool)
 }
 
 /// Returns what tells webhook endpoints of changes.
-fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> WebhookSetup {
+fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> WebhookWork {
     let (partition, clock) = (site.partition().clone(), site.clock().clone());
     let notices = Mailing { partition: partition.clone(), jobs: site.jobs().clone(), clock: clock.clone(), makers };
     let (secrets, transport) = ((own.secrets.clone(), SiteWebhooks::scope(&partition)), HttpSender::new(own.is_local));
-    WebhookSetup {
+    WebhookWork {
         partition,
         questioner: site.questioner().clone(),
         webhooks: own.webhooks.clone(),
@@ -427,14 +436,9 @@ fn reports(site: &Site) -> Reports {
 }
 
 /// Returns the comparison at regular times, unless there is to be none.
-fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts) -> Option<DriftSetup> {
+fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts) -> Option<DriftWork> {
     let (every, metrics) = (shared.drift_every, shared.metrics.clone());
-    (!every.is_zero()).then(|| DriftSetup {
-        partition: partition.clone(),
-        inspector: inspector.clone(),
-        metrics,
-        every,
-    })
+    (!every.is_zero()).then(|| DriftWork { partition: partition.clone(), inspector: inspector.clone(), metrics, every })
 }
 
 /// Returns the access to Stripe; none without the provider `stripe`.

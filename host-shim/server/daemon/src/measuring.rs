@@ -1,6 +1,6 @@
 //! Measures the sizes of resources at their providers at regular times, on a thread of its own (SOL-31), and reports what has changed.
 
-use crate::background::Stop;
+use crate::background::{Stop, Work};
 use crate::records::Records;
 use crate::reports::{Measurement, Reports};
 use host_business::folder::MeasuredSize;
@@ -15,7 +15,7 @@ use std::time::Duration;
 const AGAIN_S: i64 = 24 * 60 * 60;
 
 /// Everything that the thread needs. It must be dropped before the site stops, which would wait for it.
-pub(crate) struct MeasuringSetup {
+pub(crate) struct MeasuringWork {
     pub(crate) records: Arc<Records>,
     /// The providers alone, without simulated ones.
     pub(crate) registry: Registry,
@@ -40,9 +40,13 @@ impl Told {
     }
 }
 
-impl MeasuringSetup {
+impl Work for MeasuringWork {
+    fn name(&self) -> &'static str {
+        "measuring"
+    }
+
     /// Measures all running resources. Returns the time until the next measurement.
-    pub(crate) fn work(&mut self, stop: &Stop) -> Duration {
+    fn work(&mut self, stop: &Stop) -> Duration {
         let resources = match self.records.read() {
             Ok(recorded) => recorded.resources(),
             Err(error) => {
@@ -65,7 +69,9 @@ impl MeasuringSetup {
         self.told.0.retain(|(_, id), _| resources.iter().any(|resource| resource.id == *id));
         self.every
     }
+}
 
+impl MeasuringWork {
     fn measure(&mut self, size: &MeasuredSize, resource: &Resource) {
         let Some(bytes) = self.bytes(resource) else { return };
         let (quantity, at_s) = (size.quantity(bytes), self.reports.clock.now().div_euclid(1_000));

@@ -1,32 +1,47 @@
 //! Keeps the name of a host in a database that several hosts share, on a thread of its own.
 
-use crate::background::{Background, Stop};
+use crate::background::{Stop, Work};
 use host_store::Partition;
 use host_store_postgres::Presence;
-use std::io;
 use std::time::Duration;
 
 /// Time between two looks at the connection.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Starts the thread. The locks are free after it has ended.
-pub(crate) fn keep(mut presence: Presence, partition: Partition) -> io::Result<Background> {
-    let mut is_kept = true;
-    Background::start("presence", move |_: &Stop| {
-        match presence.keep() {
+/// Keeps a name. Its locks are free when the thread has ended.
+pub(crate) struct PresenceWork {
+    presence: Presence,
+    partition: Partition,
+    is_kept: bool,
+}
+
+impl PresenceWork {
+    /// Creates the work from a name that was taken.
+    pub(crate) fn new(presence: Presence, partition: Partition) -> PresenceWork {
+        PresenceWork { presence, partition, is_kept: true }
+    }
+}
+
+impl Work for PresenceWork {
+    fn name(&self) -> &'static str {
+        "presence"
+    }
+
+    fn work(&mut self, _stop: &Stop) -> Duration {
+        match self.presence.keep() {
             Ok(kept) => {
-                if is_kept && !kept {
-                    let business = partition.name();
+                if self.is_kept && !kept {
+                    let business = self.partition.name();
                     tracing::error!(
                         business,
                         "another server has the name of this one: stop it, or its effects are done twice"
                     );
                 }
-                is_kept = kept;
+                self.is_kept = kept;
             }
             // The store has the same failure, and says so.
             Err(error) => tracing::debug!(%error, "the name of this server is not kept"),
         }
         EVERY
-    })
+    }
 }

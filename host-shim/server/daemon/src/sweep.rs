@@ -5,7 +5,7 @@
 
 mod connected;
 
-use crate::background::Stop;
+use crate::background::{Stop, Work};
 use connected::{ConnectedAccounts, SweptAccounts};
 use host_front::Metrics;
 use host_provider_api::EventList;
@@ -27,7 +27,7 @@ pub(crate) fn first_s(now_s: i64, has_events: bool) -> i64 {
 }
 
 /// Everything that the thread needs.
-pub(crate) struct SweepSetup {
+pub(crate) struct SweepWork {
     pub(crate) sweeper: Sweeper,
     pub(crate) list: Arc<dyn EventList>,
     pub(crate) metrics: Arc<Metrics>,
@@ -38,13 +38,13 @@ pub(crate) struct SweepSetup {
     pub(crate) failed_accounts: usize,
 }
 
-impl SweepSetup {
-    pub(crate) fn new(sweeper: Sweeper, list: Arc<dyn EventList>, metrics: Arc<Metrics>, first_s: i64) -> SweepSetup {
-        SweepSetup { sweeper, list, metrics, first_s, connected: ConnectedAccounts::default(), failed_accounts: 0 }
+impl Work for SweepWork {
+    fn name(&self) -> &'static str {
+        "sweep"
     }
 
     /// Sweeps. Returns the time until the next sweep.
-    pub(crate) fn sweep(&mut self, stop: &Stop) -> Duration {
+    fn work(&mut self, stop: &Stop) -> Duration {
         match self.sweep_all(stop) {
             Ok(()) => EVERY,
             Err(error) => {
@@ -55,9 +55,15 @@ impl SweepSetup {
             }
         }
     }
+}
+
+impl SweepWork {
+    pub(crate) fn new(sweeper: Sweeper, list: Arc<dyn EventList>, metrics: Arc<Metrics>, first_s: i64) -> SweepWork {
+        SweepWork { sweeper, list, metrics, first_s, connected: ConnectedAccounts::default(), failed_accounts: 0 }
+    }
 
     fn sweep_all(&mut self, stop: &Stop) -> Result<(), SweepError> {
-        let SweepSetup { sweeper, list, metrics, .. } = self;
+        let SweepWork { sweeper, list, metrics, .. } = self;
         let partition = sweeper.partition().clone();
         // An account without a mark was connected after the last sweep.
         let first_s = sweeper.mark(None)?.unwrap_or(self.first_s);

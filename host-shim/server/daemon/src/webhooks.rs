@@ -5,7 +5,7 @@
 //! well. Of several hosts one tells and sends; if its connection to the database ends or it is frozen, another one goes on as after a
 //! start.
 
-use crate::background::Stop;
+use crate::background::{Stop, Work};
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
 use host_engine::clock::ClockSource;
 use host_engine::processor::{Answerer, AskError, Questions, Report};
@@ -105,7 +105,7 @@ impl Observer for Marking {
 }
 
 /// Tells the endpoints of a business what changes in its accounts.
-pub(crate) struct WebhookSetup {
+pub(crate) struct WebhookWork {
     pub(crate) partition: Partition,
     pub(crate) questioner: Questioner,
     pub(crate) webhooks: Arc<Webhooks>,
@@ -120,9 +120,13 @@ pub(crate) struct WebhookSetup {
     pub(crate) checked_at: Timestamp,
 }
 
-impl WebhookSetup {
+impl Work for WebhookWork {
+    fn name(&self) -> &'static str {
+        "webhooks"
+    }
+
     /// Tells what has changed, and returns the time until the next look.
-    pub(crate) fn work(&mut self, stop: &Stop) -> Duration {
+    fn work(&mut self, stop: &Stop) -> Duration {
         match self.tell(stop) {
             Ok(true) => PAUSE,
             Ok(false) | Err(NotTold::Elsewhere) => IDLE,
@@ -132,7 +136,9 @@ impl WebhookSetup {
             }
         }
     }
+}
 
+impl WebhookWork {
     /// Returns false if nobody wants to be told of anything, or another host tells.
     fn tell(&mut self, stop: &Stop) -> Result<bool, NotTold> {
         if !self.webhooks.leads()? {
