@@ -11,7 +11,7 @@ use host_business::manifest::Manifest;
 use host_business::routes::limits::END_S_MAX;
 use host_engine::writer::JobError;
 use host_front::ids::RandomIds;
-use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
+use host_front::{Changes, ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
 use host_provider_set::AwayPages;
 use host_site::MakeRunner;
 use ipnet::IpNet;
@@ -93,9 +93,17 @@ impl Daemon {
     /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
         let DaemonSetup { manifest, runner, data, drift_every, backups_every, proxies, listener, .. } = daemon;
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, changes) = (Arc::new(Metrics::default()), Arc::new(Changes::default()));
         let keys = Arc::new(data.keys()?);
-        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
+        let shared = SharedParts {
+            manifest,
+            runner,
+            keys,
+            metrics: metrics.clone(),
+            changes: changes.clone(),
+            drift_every,
+            backups_every,
+        };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
         let (mut works, mut held) = (Vec::new(), Vec::new());
         for setup in daemon.businesses {
@@ -108,7 +116,7 @@ impl Daemon {
             works.extend(parts.works);
             held.push(parts.held);
         }
-        let front = Front::new(sites, shared.keys, Arc::new(RandomIds), FrontLimits::default(), metrics)?;
+        let front = Front::new(sites, shared.keys, Arc::new(RandomIds), FrontLimits::default(), metrics, changes)?;
         let front = match proxies {
             Some(proxies) => front.with_proxies(proxies),
             None => front,

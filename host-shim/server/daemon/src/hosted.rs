@@ -15,7 +15,7 @@ use crate::records::Records;
 use crate::reports::Reports;
 use crate::sweep::SweepWork;
 use crate::views::{self, ViewsError};
-use crate::webhooks::{Mailing, Marked, Marking, WebhookWork};
+use crate::webhooks::{Mailing, Marked, WebhookWork};
 use host_access::Keys;
 use host_business::Setup;
 use host_business::folder::{BusinessFolder, Recorder};
@@ -24,8 +24,8 @@ use host_business::tables::postgres::Roles;
 use host_engine::clock::Clock;
 use host_engine::outbox::Recorded;
 use host_front::{
-    BackupList, BusinessRoutes, HostedSite, LocalClock, Makers, Metrics, SitePages, SiteUsers, SiteWebhooks, Tools,
-    member_roles,
+    BackupList, BusinessRoutes, Changes, HostedSite, LocalClock, Makers, Metrics, SitePages, SiteUsers, SiteWebhooks,
+    Tools, member_roles,
 };
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
@@ -156,6 +156,7 @@ pub(crate) struct SharedParts {
     pub(crate) runner: MakeRunner,
     pub(crate) keys: Arc<Keys>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) drift_every: Duration,
     pub(crate) backups_every: Duration,
 }
@@ -300,7 +301,11 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         clock,
         endpoints,
         limits: SiteLimits::default(),
-        observer: Arc::new(Marking { inner: shared.metrics.observer(partition), marked: marked.clone() }),
+        observers: vec![
+            shared.metrics.observer(partition.clone()),
+            shared.changes.observer(partition),
+            Arc::new(marked.clone()),
+        ],
     })?;
     let own_webhooks = own_webhooks(&site, &data, &opened, is_local)?;
     let sends = sends(&site, &own_webhooks, marked, makers);

@@ -14,7 +14,6 @@ use host_engine::writer::Jobs;
 use host_front::Makers;
 use host_identity::random;
 use host_intake::Decoded;
-use host_provider_api::{Call, Outage, Reply};
 use host_site::Observer;
 use host_site::questions::{NotAsked, Questioner};
 use host_store::{Partition, StoreError};
@@ -69,38 +68,14 @@ impl Marked {
     }
 }
 
-/// Marks the accounts of commits, beside another observer.
-pub(crate) struct Marking {
-    pub(crate) inner: Arc<dyn Observer>,
-    pub(crate) marked: Marked,
-}
-
-impl Observer for Marking {
+impl Observer for Marked {
     fn committed(&self, reports: &[Report]) {
-        self.inner.committed(reports);
         let accounts = reports.iter().filter_map(|report| report.account.clone());
-        self.marked.add(accounts.filter(|account| *account != Account::Platform));
+        self.add(accounts.filter(|account| *account != Account::Platform));
     }
 
     fn elsewhere(&self, accounts: &[Account]) {
-        self.inner.elsewhere(accounts);
-        self.marked.add(accounts.iter().filter(|account| **account != Account::Platform).cloned());
-    }
-
-    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
-        self.inner.called(call, provider, reply, took);
-    }
-
-    fn outage_began(&self, outage: &Outage) {
-        self.inner.outage_began(outage);
-    }
-
-    fn outage_ended(&self, provider: &str) {
-        self.inner.outage_ended(provider);
-    }
-
-    fn failed(&self, error: &host_engine::outbox::OutboxError) {
-        self.inner.failed(error);
+        self.add(accounts.iter().filter(|account| **account != Account::Platform).cloned());
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::access::Authenticator;
 use crate::away::{self, InstanceHost};
+use crate::changes::Changes;
 use crate::clock::{self, LocalClock};
 use crate::endpoints::{self, SiteWebhooks};
 use crate::health::CatalogProbes;
@@ -192,6 +193,7 @@ pub(crate) struct AppState {
     pub(crate) in_progress: Arc<InProgress>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// The tools of operators' requests, by site.
     pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
@@ -227,6 +229,7 @@ impl Front {
         ids: Arc<dyn Ids>,
         limits: FrontLimits,
         metrics: Arc<Metrics>,
+        changes: Arc<Changes>,
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
         let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
@@ -244,6 +247,7 @@ impl Front {
             in_progress: Arc::default(),
             requests: Arc::new(Requests::new()),
             metrics,
+            changes,
             quarantine,
             tools: Arc::default(),
             streams,

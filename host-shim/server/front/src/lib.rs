@@ -10,6 +10,7 @@ mod access;
 mod at_once;
 mod away;
 mod body;
+mod changes;
 mod clock;
 mod closing;
 mod command;
@@ -49,6 +50,7 @@ mod wakes;
 mod webhook;
 
 pub use access::Authenticator;
+pub use changes::Changes;
 pub use clock::LocalClock;
 pub use cors::cors;
 pub use endpoints::SiteWebhooks;

@@ -10,18 +10,14 @@ use crate::access;
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
 use crate::health::PATIENCE;
-use crate::operator::waiting::Changed;
 use crate::problem::Problem;
 use crate::query;
-use crate::tries::Tries;
 use crate::turn;
-use crate::wakes::Wakes;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use delays::Delays;
-use extension_contract::Account;
 use host_access::Caller;
 use host_engine::outbox::OutboxError;
 use host_engine::processor::Report;
@@ -130,12 +126,6 @@ pub struct Metrics {
     drift_checks: Family<ResultLabels, Counter>,
     backups: Family<ResultLabels, Counter>,
     late_backups: Family<SiteLabels, Gauge>,
-    /// The accounts about which something was decided.
-    changed: Changed,
-    /// Wakes streams after commits.
-    wakes: Arc<Wakes>,
-    /// Why effects fail.
-    tries: Tries,
 }
 
 /// Buckets of durations: 1 ms to 17 minutes.
@@ -212,13 +202,10 @@ impl Default for Metrics {
             sweep_parts,
             progress,
             delays,
-            changed: Changed::default(),
             drift,
             drift_checks,
             backups,
             late_backups,
-            wakes: Arc::default(),
-            tries: Tries::default(),
         }
     }
 }
@@ -293,16 +280,6 @@ impl Metrics {
         self.late_backups.get_or_create(&SiteLabels::of(partition)).set(late);
     }
 
-    /// Returns the accounts about which something was decided.
-    pub(crate) fn changed(&self) -> &Changed {
-        &self.changed
-    }
-
-    /// Returns what wakes streams after commits.
-    pub(crate) fn wakes(&self) -> &Arc<Wakes> {
-        &self.wakes
-    }
-
     /// Looks at what a site has committed since the last time, as much as one reading of the store allows. Returns the number
     /// of notes; fails if the store cannot be read.
     async fn look(&self, hosted: &HostedSite) -> Result<usize, NotRead> {
@@ -320,11 +297,6 @@ impl Metrics {
                 Err(NotRead)
             }
         }
-    }
-
-    /// Returns why effects fail.
-    pub(crate) fn tries(&self) -> &Tries {
-        &self.tries
     }
 
     /// Returns the text of the metrics: of all, or only those of one business.
@@ -397,20 +369,10 @@ impl Observer for SiteMetrics {
             self.metrics.events.get_or_create(&labels).inc();
             self.metrics.unhandled.note(&self.partition, report);
         }
-        self.metrics.changed.add(&self.partition, reports.iter().filter_map(|report| report.account.clone()));
         self.metrics.progress.note(&self.partition, reports);
-        if !reports.is_empty() {
-            self.metrics.wakes.committed(&self.partition, reports.iter().filter_map(|report| report.account.as_ref()));
-        }
-    }
-
-    fn elsewhere(&self, accounts: &[Account]) {
-        self.metrics.changed.add(&self.partition, accounts.iter().cloned());
-        self.metrics.wakes.committed(&self.partition, accounts.iter());
     }
 
     fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
-        self.metrics.tries.note(call, reply);
         match reply {
             Reply::Answer(CallOutcome::Retry { code, message, .. }) => {
                 self.log_failure(call, provider, (code, message), "an attempt failed");

@@ -110,7 +110,7 @@ pub(crate) async fn get(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = app.streams.begin(&caller)?;
     // Subscribed before the first read, so that no commit between them is missed.
-    let (wake, commits) = app.metrics.wakes().add(hosted.site.partition(), &caller.reach);
+    let (wake, commits) = app.changes.wakes.add(hosted.site.partition(), &caller.reach);
     let stopping = app.stopping.subscribe();
     turn::goes_on();
     let known = match headers.get(LAST_EVENT_ID) {
@@ -137,7 +137,7 @@ pub(crate) async fn get(
         commits,
         stopping,
         is_unnamed: wanted.unnamed,
-        tries: app.metrics.tries().watch(),
+        tries: app.changes.tries.watch(),
         is_woken: false,
         _open: open,
         _wake: wake,

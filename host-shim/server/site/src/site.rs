@@ -61,6 +61,35 @@ pub trait Observer: Send + Sync {
     }
 }
 
+/// Observers of the same site.
+struct Observers(Vec<Arc<dyn Observer>>);
+
+impl Observer for Observers {
+    fn committed(&self, reports: &[Report]) {
+        self.0.iter().for_each(|one| one.committed(reports));
+    }
+
+    fn elsewhere(&self, accounts: &[Account]) {
+        self.0.iter().for_each(|one| one.elsewhere(accounts));
+    }
+
+    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
+        self.0.iter().for_each(|one| one.called(call, provider, reply, took));
+    }
+
+    fn outage_began(&self, outage: &Outage) {
+        self.0.iter().for_each(|one| one.outage_began(outage));
+    }
+
+    fn outage_ended(&self, provider: &str) {
+        self.0.iter().for_each(|one| one.outage_ended(provider));
+    }
+
+    fn failed(&self, error: &OutboxError) {
+        self.0.iter().for_each(|one| one.failed(error));
+    }
+}
+
 /// The limits of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiteLimits {
@@ -102,8 +131,8 @@ pub struct SiteSetup {
     pub endpoints: Endpoints,
     /// Limits.
     pub limits: SiteLimits,
-    /// Sees what the site does.
-    pub observer: Arc<dyn Observer>,
+    /// See what the site does, in their order.
+    pub observers: Vec<Arc<dyn Observer>>,
 }
 
 /// The reason why a site does not start.
@@ -168,7 +197,8 @@ impl Site {
     /// # Errors
     /// Fails if the host does not start, or a thread cannot be started.
     pub fn start(site: SiteSetup) -> Result<Site, SiteError> {
-        let SiteSetup { setup, store, runner, registry, clock, endpoints, limits, observer } = site;
+        let SiteSetup { setup, store, runner, registry, clock, endpoints, limits, observers } = site;
+        let observer: Arc<dyn Observer> = Arc::new(Observers(observers));
         let source = clock.source().clone();
         let (host, reports) = setup.start(store, runner(), registry.clone(), clock)?;
         observer.committed(&reports);

@@ -121,12 +121,12 @@ pub(crate) async fn list(
     if wanted.stuck && of.is_some() {
         return Err(Problem::bad("query", "expected `stuck` or `account`"));
     }
-    let (metrics, now) = (app.metrics.clone(), hosted.site.clock().now());
+    let (changes, now) = (app.changes.clone(), hosted.site.clock().now());
     let (rows, next) = read(&hosted, move |store| {
         let rows = match of {
             Some(account) => store.effects_of(&partition.scope(account), after, limit),
             None if wanted.stuck => {
-                return stuck(store, &partition, |row| is_stuck(row, metrics.tries(), now), after, limit);
+                return stuck(store, &partition, |row| is_stuck(row, &changes.tries, now), after, limit);
             }
             None => store.effects_open_after(&partition, after, limit),
         }?;
@@ -134,7 +134,7 @@ pub(crate) async fn list(
         Ok((rows, next))
     })
     .await?;
-    let tries = app.metrics.tries();
+    let tries = &app.changes.tries;
     let shown = rows.iter().map(|row| summary(row, tries)).collect();
     Ok(Json(page("effects", shown, next.map(Value::from))))
 }

@@ -181,7 +181,7 @@ pub(crate) async fn get(
     answer["payload"] = payload(&row);
     answer["erased"] = json!(row.erased);
     answer["runs"] = runs.iter().map(run).collect();
-    answer["effects"] = effects.iter().map(|row| super::effects::summary(row, app.metrics.tries())).collect();
+    answer["effects"] = effects.iter().map(|row| super::effects::summary(row, &app.changes.tries)).collect();
     Ok(Json(answer))
 }
 

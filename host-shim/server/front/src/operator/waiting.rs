@@ -61,7 +61,7 @@ impl Waiting {
     async fn catch_up(&mut self, app: &AppState, hosted: &HostedSite) -> Result<(), Problem> {
         let partition = hosted.site.partition();
         // Taken first: an account that changes meanwhile is asked again the next time.
-        self.stale.extend(app.metrics.changed().take(partition));
+        self.stale.extend(app.changes.changed.take(partition));
         if !self.is_begun {
             let of = partition.clone();
             let scopes = read(hosted, move |store| store.scopes(Some(&of))).await?;

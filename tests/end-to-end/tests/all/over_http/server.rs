@@ -8,8 +8,8 @@ use host_engine::clock::Clock;
 use host_engine::writer::WriterLimits;
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, ConnectionLimits, Front, FrontLimits, HostedSite, MailLimits, Metrics, Rate,
-    Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
+    Authenticator, BusinessRoutes, Changes, ConnectionLimits, Front, FrontLimits, HostedSite, MailLimits, Metrics,
+    Rate, Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
@@ -207,7 +207,7 @@ impl Server {
             webhooks: declared.map(|own| (own.webhook.clone(), key_of(&own.webhook.name))).collect(),
         };
         let runners = host_native::runners();
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, changes) = (Arc::new(Metrics::default()), Arc::new(Changes::default()));
         let partition = Partition { business: with.business.name.clone(), livemode: with.livemode };
         providers.register(&["*"], Arc::new(with.scripted.clone()));
         if let Some(vault) = &vault {
@@ -222,7 +222,7 @@ impl Server {
             clock,
             endpoints,
             limits: SiteLimits { writer, deciders, calls, answerers: 1, ..SiteLimits::default() },
-            observer: metrics.observer(partition),
+            observers: vec![metrics.observer(partition.clone()), changes.observer(partition)],
         });
         let site = site.expect("a site");
         let given = Arc::new(Given {
@@ -256,9 +256,9 @@ impl Server {
         };
         let front = match authenticator {
             Some(authenticator) => {
-                Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics.clone())
+                Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics.clone(), changes)
             }
-            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics.clone()),
+            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics.clone(), changes),
         };
         let front = front.expect("a front").with_tools(given.partition.clone(), tools);
         let front = if has_no_proxy { front.with_proxies(Vec::new()) } else { front };
