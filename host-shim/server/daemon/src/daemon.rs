@@ -11,7 +11,7 @@ use host_business::manifest::Manifest;
 use host_business::routes::limits::END_S_MAX;
 use host_engine::writer::JobError;
 use host_front::ids::RandomIds;
-use host_front::{Changes, ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
+use host_front::{Changes, ConnectionLimits, Front, FrontError, FrontLimits, FrontSetup, Metrics, Serving, serve};
 use host_provider_set::AwayPages;
 use host_site::MakeRunner;
 use ipnet::IpNet;
@@ -104,25 +104,27 @@ impl Daemon {
             drift_every,
             backups_every,
         };
-        let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut businesses, mut sites) = (Vec::new(), Vec::new());
         let (mut works, mut held) = (Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
                 .map_err(|error| DaemonError::Business { business, error: Box::new(error) })?;
             businesses.push(started);
-            tools.push((parts.hosted.site.partition().clone(), parts.tools));
             sites.push(parts.hosted);
             works.extend(parts.works);
             held.push(parts.held);
         }
-        let front = Front::new(sites, shared.keys, Arc::new(RandomIds), FrontLimits::default(), metrics, changes)?;
-        let front = match proxies {
-            Some(proxies) => front.with_proxies(proxies),
-            None => front,
-        };
-        let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
-        let front = tools.into_iter().fold(front, |front, (partition, tools)| front.with_tools(partition, tools));
+        let front = Front::new(FrontSetup {
+            sites,
+            authenticator: shared.keys,
+            ids: Arc::new(RandomIds),
+            limits: FrontLimits::default(),
+            proxies,
+            metrics,
+            changes,
+            quarantine: Arc::new(QuarantineFolder(data)),
+        })?;
         let runtime = Builder::new_multi_thread().thread_name("http").enable_all().build()?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;

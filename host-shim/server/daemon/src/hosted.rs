@@ -179,8 +179,6 @@ pub struct StartedBusiness {
 /// The running parts of a started business.
 pub(crate) struct StartedParts {
     pub(crate) hosted: HostedSite,
-    /// The tools of operators' requests.
-    pub(crate) tools: Tools,
     /// What is done beside requests.
     pub(crate) works: Vec<Box<dyn Work>>,
     pub(crate) held: Held,
@@ -367,6 +365,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         users,
         url: setup.url,
         issuers,
+        tools,
         pages,
         webhooks,
         registry,
@@ -377,7 +376,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     works.extend(drift.map(|work| Box::new(work) as Box<dyn Work>));
     works.extend(backups.map(|work| Box::new(work) as Box<dyn Work>));
     works.extend(measuring.map(|work| Box::new(work) as Box<dyn Work>));
-    Ok((started, StartedParts { hosted, tools, works, held: Held { opened, presence, lock } }))
+    Ok((started, StartedParts { hosted, works, held: Held { opened, presence, lock } }))
 }
 
 /// Opens the store of a business.

@@ -136,6 +136,8 @@ pub struct HostedSite {
     pub url: String,
     /// The issuers that the business trusts.
     pub issuers: Vec<Arc<Issuer>>,
+    /// The tools of operators' requests.
+    pub tools: Tools,
     /// The pages for browsers.
     pub pages: SitePages,
     /// The webhooks that the business sends; none if it sends none.
@@ -174,6 +176,26 @@ impl Quarantine for () {
     fn keep(&self, _: &Quarantined) {}
 }
 
+/// What the front of a server is made of.
+pub struct FrontSetup {
+    /// The sites, each with its names.
+    pub sites: Vec<HostedSite>,
+    /// Finds the caller of a key.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Makes ids.
+    pub ids: Arc<dyn Ids>,
+    /// The limits of requests.
+    pub limits: FrontLimits,
+    /// The proxies whose `X-Forwarded-For` counts; none for those on this machine.
+    pub proxies: Option<Vec<IpNet>>,
+    /// The metrics, which observe the sites.
+    pub metrics: Arc<Metrics>,
+    /// What happens at the sites, which it observes.
+    pub changes: Arc<Changes>,
+    /// Keeps authentic bytes that are not events; `()` only counts them.
+    pub quarantine: Arc<dyn Quarantine>,
+}
+
 /// Answers the requests to the sites of a server.
 #[derive(Clone)]
 pub struct Front {
@@ -195,8 +217,6 @@ pub(crate) struct AppState {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) changes: Arc<Changes>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
-    /// The tools of operators' requests, by site.
-    pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// The open streams.
     pub(crate) streams: Arc<Streams>,
     /// The last tests of the stores' writes.
@@ -223,19 +243,12 @@ impl Front {
     ///
     /// # Errors
     /// Fails without a site, or if two sites cannot be told apart.
-    pub fn new(
-        sites: Vec<HostedSite>,
-        authenticator: Arc<dyn Authenticator>,
-        ids: Arc<dyn Ids>,
-        limits: FrontLimits,
-        metrics: Arc<Metrics>,
-        changes: Arc<Changes>,
-    ) -> Result<Front, FrontError> {
+    pub fn new(setup: FrontSetup) -> Result<Front, FrontError> {
+        let FrontSetup { sites, authenticator, ids, limits, proxies, metrics, changes, quarantine } = setup;
         check_names(&sites)?;
         let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
         let waiting = Arc::new(waiting.collect());
         let sites: Arc<Vec<Arc<HostedSite>>> = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let (advancing, quarantine) = (Arc::default(), Arc::new(()));
         let writes = Arc::new(health::Writes::of(sites.iter().map(|site| &**site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
         let app = AppState {
@@ -243,41 +256,20 @@ impl Front {
             authenticator,
             ids,
             limits,
-            rates: Arc::new(Rates::new(&limits, usual_proxies())),
+            rates: Arc::new(Rates::new(&limits, proxies.unwrap_or_else(usual_proxies))),
             in_progress: Arc::default(),
             requests: Arc::new(Requests::new()),
             metrics,
             changes,
             quarantine,
-            tools: Arc::default(),
             streams,
             writes,
             stopping,
             waiting,
             catalogs: Arc::default(),
-            advancing,
+            advancing: Arc::default(),
         };
         Ok(Front { router: router(app.clone()), app })
-    }
-
-    /// Changes the state of the server before it answers requests.
-    pub(crate) fn with(self, change: impl FnOnce(&mut AppState)) -> Front {
-        let mut app = self.app;
-        change(&mut app);
-        Front { router: router(app.clone()), app }
-    }
-
-    /// Keeps authentic bytes that are not events; without this they are only counted.
-    #[must_use]
-    pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Front {
-        let app = AppState { quarantine, ..self.app };
-        Front { router: router(app.clone()), app }
-    }
-
-    /// Trusts the `X-Forwarded-For` of these proxies instead of those on this machine.
-    #[must_use]
-    pub fn with_proxies(self, proxies: Vec<IpNet>) -> Front {
-        self.with(|app| app.rates = Arc::new(Rates::new(&app.limits, proxies)))
     }
 
     /// Announces the users that are not announced to their businesses yet.

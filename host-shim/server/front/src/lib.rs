@@ -54,7 +54,7 @@ pub use changes::Changes;
 pub use clock::LocalClock;
 pub use cors::cors;
 pub use endpoints::SiteWebhooks;
-pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
+pub use front::{Front, FrontError, FrontLimits, FrontSetup, HostedSite, Quarantine};
 pub use host_engine::show::entitlement;
 pub use identity::{SiteUsers, member_roles};
 pub use mail_rate::MailLimits;

@@ -415,7 +415,7 @@ impl Observer for SiteMetrics {
 
 /// Counts the resources of a site in the background, if it is time. The next reading of the metrics has the numbers.
 fn count_resources(app: &AppState, hosted: &HostedSite) {
-    let Some(turn) = app.turn_to_count(hosted) else { return };
+    let Some(turn) = hosted.tools.turn_to_count() else { return };
     let (metrics, partition, costs) = (app.metrics.clone(), hosted.site.partition().clone(), hosted.costs.clone());
     // The task ends by itself; nobody waits for it.
     drop(tokio::task::spawn_blocking(move || match turn.check.resources() {

@@ -33,7 +33,7 @@ pub(crate) async fn list(
     let size = limit(wanted.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
     let scope = scope_name(&hosted, wanted.account.as_deref())?;
-    let Some(backups) = app.tools(&hosted).and_then(|tools| tools.backups.clone()) else {
+    let Some(backups) = &hosted.tools.backups else {
         return Err(Problem::not_found("the server makes no backups at regular times"));
     };
     let entries = backups.backups();

@@ -42,9 +42,10 @@ pub(crate) async fn list(
     let size = limit(wanted.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
     let scope = scope_name(&hosted, wanted.account.as_deref())?;
-    let Some(tools) = app.tools(&hosted).filter(|tools| tools.drift.is_some()) else {
+    let tools = &hosted.tools;
+    if tools.drift.is_none() {
         return Err(Problem::not_found("the server has no providers that list their resources"));
-    };
+    }
     let found = compared(tools, wanted.after.is_some()).await?;
     let contains = |text: &Option<String>, part: &str| text.as_ref().is_some_and(|text| text.contains(part));
     let is_wanted = |entry: &DriftEntry| {

@@ -83,7 +83,7 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
 ) -> Result<Json<Value>, Problem> {
-    let kinds = previews(&app, &hosted)?.kinds();
+    let kinds = previews(&hosted)?.kinds();
     let shown = kinds
         .iter()
         .map(|mail| json!({"template": mail.template, "placeholders": mail.placeholders, "is_own": mail.is_own}));
@@ -97,7 +97,7 @@ pub(crate) async fn sample(
     Named(template): Named<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let previews = previews(&app, &hosted)?;
+    let previews = previews(&hosted)?;
     let found = previews.kinds().into_iter().find(|mail| mail.template == template);
     let found = found.ok_or_else(|| Problem::not_found(format!("no mail `{template}`")))?;
     let mut values = Map::new();
@@ -148,7 +148,7 @@ pub(crate) async fn of_effect(
     Named(seq): Named<u64>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let previews = previews(&app, &hosted)?;
+    let previews = previews(&hosted)?;
     let row = read(&hosted, move |store| store.effect_at(seq)).await?;
     let partition = hosted.site.partition();
     let is_own =
@@ -164,9 +164,8 @@ pub(crate) async fn of_effect(
     answer(&*previews, mail, &Value::Object(values), &wanted)
 }
 
-fn previews(app: &AppState, hosted: &HostedSite) -> Result<Arc<dyn MailPreviews>, Problem> {
-    let found = app.tools(hosted).and_then(|tools| tools.mails.clone());
-    found.ok_or_else(|| Problem::not_found("this server shows no mails"))
+fn previews(hosted: &HostedSite) -> Result<Arc<dyn MailPreviews>, Problem> {
+    hosted.tools.mails.clone().ok_or_else(|| Problem::not_found("this server shows no mails"))
 }
 
 fn answer(

@@ -29,7 +29,8 @@ pub(crate) async fn get(
     Asked(Wanted {}): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {
     let (scope, now) = (hosted.site.partition().scope(account(&name)?), hosted.site.clock().now());
-    let Some((tools, stripe)) = app.tools(&hosted).and_then(|tools| Some((tools, tools.stripe.clone()?))) else {
+    let tools = &hosted.tools;
+    let Some(stripe) = tools.stripe.clone() else {
         return Err(Problem::not_found("the server has no provider `stripe`"));
     };
     // The records are read at one's turn, so that they are not older than Stripe's objects by the turns of others.

@@ -1,10 +1,7 @@
 //! The tools of operators' requests beside the site: they read what the providers have, and how their backups go.
 
 use super::mails::MailPreviews;
-use crate::front::{AppState, Front, HostedSite};
-use host_store::Partition;
 use host_verify::StripeAccess;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -125,7 +122,7 @@ impl Tools {
     }
 
     /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.
-    fn turn_to_count(&self) -> Option<CountTurn> {
+    pub(crate) fn turn_to_count(&self) -> Option<CountTurn> {
         let check = self.drift.clone()?;
         let mut turn = self.counted.clone().try_lock_owned().ok()?;
         if turn.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
@@ -133,29 +130,5 @@ impl Tools {
         }
         *turn = Some(Instant::now());
         Some(CountTurn { check, _turn: turn })
-    }
-}
-
-impl AppState {
-    /// Returns the tools of a site.
-    pub(super) fn tools(&self, hosted: &HostedSite) -> Option<&Tools> {
-        self.tools.get(hosted.site.partition())
-    }
-
-    /// Returns the turn to count the resources of a site, if it is time.
-    pub(crate) fn turn_to_count(&self, hosted: &HostedSite) -> Option<CountTurn> {
-        self.tools(hosted).and_then(Tools::turn_to_count)
-    }
-}
-
-impl Front {
-    /// Lets operators of a site look at what its providers have.
-    #[must_use]
-    pub fn with_tools(self, of: Partition, tools: Tools) -> Front {
-        self.with(|app| {
-            let mut all = (*app.tools).clone();
-            all.insert(of, tools);
-            app.tools = Arc::new(all);
-        })
     }
 }

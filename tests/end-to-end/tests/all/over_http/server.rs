@@ -8,8 +8,8 @@ use host_engine::clock::Clock;
 use host_engine::writer::WriterLimits;
 use host_front::ids::{Ids, RandomIds};
 use host_front::{
-    Authenticator, BusinessRoutes, Changes, ConnectionLimits, Front, FrontLimits, HostedSite, MailLimits, Metrics,
-    Rate, Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
+    Authenticator, BusinessRoutes, Changes, ConnectionLimits, Front, FrontLimits, FrontSetup, HostedSite, MailLimits,
+    Metrics, Rate, Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
 };
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
@@ -249,19 +249,27 @@ impl Server {
             users,
             url,
             issuers: issuers.into_iter().map(|settings| Arc::new(Issuer::new(settings))).collect(),
+            tools,
             pages: SitePages::new(&with.business, false).expect("pages"),
             webhooks: Some(webhooks()),
             registry,
             cors: host_front::cors(&with.business.origins()),
         };
-        let front = match authenticator {
-            Some(authenticator) => {
-                Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics.clone(), changes)
-            }
-            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics.clone(), changes),
+        let (authenticator, ids): (Arc<dyn Authenticator>, Arc<dyn Ids>) = match authenticator {
+            Some(authenticator) => (authenticator, Arc::new(RandomIds)),
+            None => (given.clone(), given.clone()),
         };
-        let front = front.expect("a front").with_tools(given.partition.clone(), tools);
-        let front = if has_no_proxy { front.with_proxies(Vec::new()) } else { front };
+        let front = Front::new(FrontSetup {
+            sites: vec![hosted],
+            authenticator,
+            ids,
+            limits,
+            proxies: has_no_proxy.then(Vec::new),
+            metrics: metrics.clone(),
+            changes,
+            quarantine: Arc::new(()),
+        });
+        let front = front.expect("a front");
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
