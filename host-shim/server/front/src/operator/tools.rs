@@ -2,6 +2,7 @@
 
 use super::mails::MailPreviews;
 use host_verify::StripeAccess;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
