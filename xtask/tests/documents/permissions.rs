@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// First line of the table.
 const HEAD: &str = "| service | actions | also |";
 /// Rights that no request is named after, with what they are for.
-const ALSO: [(&str, &str); 8] = [
+const ALSO: [(&str, &str); 9] = [
+    ("acm:AddTagsToCertificate", "for a new certificate with tags"),
     ("ec2:Describe*", "with subnets"),
     ("iam:CreateServiceLinkedRole", "for the first service of the account in ECS"),
     (
@@ -56,7 +57,7 @@ fn table() -> Vec<String> {
     }
     for (right, what) in ALSO {
         let (service, name) = right.split_once(':').expect("a service");
-        services.entry(service.to_owned()).or_default().1.push(format!("`{name}` {what}"));
+        services.entry(service.to_owned()).or_default().1.push(format!("`{name}`, {what}"));
     }
     let rows = services.into_iter().map(|(service, (named, also))| match (named.join(", "), also.join("; ")) {
         (named, also) if also.is_empty() => format!("| `{service}` | {named} | – |"),

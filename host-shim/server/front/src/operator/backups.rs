@@ -3,10 +3,8 @@
 use super::tools::BackupEntry;
 use super::{limit, page_of, scope_name};
 use crate::extract::{Asked, Operator};
-use crate::front::AppState;
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::State;
 use host_engine::time;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +24,6 @@ pub(crate) struct Wanted {
 
 /// Answers the request.
 pub(crate) async fn list(
-    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {

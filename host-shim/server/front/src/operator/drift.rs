@@ -5,10 +5,8 @@
 use super::tools::{Compared, Differences, DriftEntry, Tools};
 use super::{limit, page_of, scope_name};
 use crate::extract::{Asked, Operator};
-use crate::front::AppState;
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,7 +33,6 @@ pub(crate) struct Wanted {
 
 /// Answers the request.
 pub(crate) async fn list(
-    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {

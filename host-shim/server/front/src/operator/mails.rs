@@ -2,11 +2,10 @@
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
 use crate::extract::{Asked, Named, Operator};
-use crate::front::{AppState, HostedSite};
+use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
 use axum::Json;
-use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use host_engine::view::parsed;
@@ -79,10 +78,7 @@ pub(crate) struct Wanted {
 }
 
 /// Carries out `GET /api/operator/mails`.
-pub(crate) async fn list(
-    State(app): State<AppState>,
-    Operator { hosted, .. }: Operator,
-) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
     let kinds = previews(&hosted)?.kinds();
     let shown = kinds
         .iter()
@@ -92,7 +88,6 @@ pub(crate) async fn list(
 
 /// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder has its own name as its value.
 pub(crate) async fn sample(
-    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Named(template): Named<String>,
     Asked(wanted): Asked<Wanted>,
@@ -143,7 +138,6 @@ fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
 
 /// Carries out `GET /api/operator/effects/SEQ/mail`. Secrets are not filled in.
 pub(crate) async fn of_effect(
-    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Named(seq): Named<u64>,
     Asked(wanted): Asked<Wanted>,

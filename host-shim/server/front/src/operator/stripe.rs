@@ -3,11 +3,9 @@
 
 use super::account;
 use crate::extract::{Asked, Named, Operator};
-use crate::front::AppState;
 use crate::problem::Problem;
 use crate::query::ask;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use host_verify::{
     AccountRecords, AccountVerified, Beside, BothSides, Difference, Kind, StripeAccess, VerifyError, What,
@@ -23,7 +21,6 @@ pub(crate) struct Wanted {}
 
 /// Answers the request.
 pub(crate) async fn get(
-    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     Named(name): Named<String>,
     Asked(Wanted {}): Asked<Wanted>,
