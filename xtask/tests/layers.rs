@@ -237,14 +237,13 @@ const KNOTS: [(&str, usize); 26] = [
     ("host-shim/providers/postgres", 4),
     ("host-shim/providers/provider-set", 2),
     ("host-shim/providers/stripe", 2),
-    ("host-shim/server/config", 4),
+    ("host-shim/server/config", 2),
     ("host-shim/server/front", 53),
     ("host-shim/server/identity", 7),
     ("host-shim/server/site", 2),
     ("host-shim/server/verify", 4),
     ("host-shim/server/webhooks", 3),
     ("host-shim/solobase/block", 3),
-    ("host-shim/solobase/store-solobase", 3),
     ("local-stripe", 24),
 ];
 

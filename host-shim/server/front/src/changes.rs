@@ -1,7 +1,6 @@
 //! What happened at the sites since somebody looked: which accounts were decided about, and why effects fail. Wakes the streams and pages
 //! that wait for it.
 
-use crate::operator::waiting::Changed;
 use crate::tries::Tries;
 use crate::wakes::Wakes;
 use extension_contract::Account;
@@ -9,8 +8,29 @@ use host_engine::processor::Report;
 use host_provider_api::{Call, Reply};
 use host_site::Observer;
 use host_store::Partition;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// The accounts of all sites about which something was decided.
+#[derive(Debug, Default)]
+pub(crate) struct Changed(Mutex<BTreeMap<Partition, BTreeSet<Account>>>);
+
+impl Changed {
+    /// Adds accounts of a site.
+    fn add(&self, partition: &Partition, accounts: impl Iterator<Item = Account>) {
+        self.lock().entry(partition.clone()).or_default().extend(accounts);
+    }
+
+    /// Takes the accounts of a site.
+    pub(crate) fn take(&self, partition: &Partition) -> BTreeSet<Account> {
+        self.lock().get_mut(partition).map(std::mem::take).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Partition, BTreeSet<Account>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What happened at the sites of a server.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ mod store;
 mod tables;
 mod wire;
 
-pub use platform::Platform;
+pub use platform::{Batches, Platform};
 pub use service::{Service, ServiceError};
-pub use store::{Batches, SolobaseStore, open, remove_some};
+pub use store::{SolobaseStore, open, remove_some};
 pub use tables::collections;

@@ -4,12 +4,16 @@
 //! `schema`. Before, it ran a statement of SQL, with `database.ddl` and the right `ddl`. The statements here are the same on SQLite,
 //! PostgreSQL and D1, so a table that was made before the rewrite is complete for `database.ensure_table`.
 
-use crate::platform::Platform;
+use crate::platform::{Batches, Platform};
 use crate::service::{Service, ServiceError};
-use crate::store::Batches;
-use crate::tables::{definition, tables};
+use crate::tables::{GONE, ORD, PREFIX, TIMER, WRITTEN_BY, columns, full_name, is_ord, name_of, order, tables};
 use crate::wire::{BatchRequest, ColumnDef, ColumnKind, DdlRequest, EnsureTableRequest, IndexDef, TableDef};
+use host_store::implementation::schema::{Index, Kind, Only, ROWS, Table};
 use serde::Serialize;
+
+/// Columns of every table in which the platform itself notes when a row was created and last updated. Platforms with a strict schema
+/// refuse each write to a table without them.
+const STAMPS: [&str; 2] = ["created_at", "updated_at"];
 
 impl Platform {
     /// Makes the tables that are missing, and finds out whether the service has batches.
@@ -67,4 +71,42 @@ fn column(column: &ColumnDef) -> String {
     let key = if *primary_key { " PRIMARY KEY" } else { "" };
     let null = if *nullable { "" } else { " NOT NULL" };
     format!("\"{name}\" {kind}{null}{key}")
+}
+
+/// Returns the columns of an index, after those that have one value in it.
+fn indexed(table: &'static Table, index: Option<&'static Index>) -> Vec<&'static str> {
+    let one_value = |only: &Only| match only {
+        Only::Is(column, _) | Only::Named(column, _) => Some(name_of(table, *column)),
+        Only::NotNamed(..) => Some(TIMER),
+        _ => None,
+    };
+    let only = index.into_iter().flat_map(|index| index.only).filter_map(one_value);
+    let listed = |column| if is_ord(table, column) { ORD } else { name_of(table, column) };
+    only.chain(order(table, index).map(listed)).collect()
+}
+
+/// Returns the definition of a table for the platform.
+fn definition(table: &'static Table) -> TableDef {
+    let column = |name, kind, nullable| {
+        let kind = if kind == Kind::Int { ColumnKind::Int64 } else { ColumnKind::Text };
+        ColumnDef { name, kind, nullable, primary_key: name == "id" }
+    };
+    let id = column("id", Kind::Text, false);
+    let own = columns(table).map(|(name, kind)| column(name, kind, true));
+    let common = [GONE, WRITTEN_BY].map(|name| column(name, Kind::Int, false));
+    let stamps = STAMPS.map(|name| column(name, Kind::Text, true));
+    let index = |name: String, columns| IndexDef { name: format!("{PREFIX}{name}"), columns };
+    let mut indexes: Vec<IndexDef> =
+        table.indexes.iter().map(|of| index(of.name.to_owned(), indexed(table, Some(of)))).collect();
+    if !table.key.is_empty() {
+        indexes.push(index(format!("{}_by_key", table.name), indexed(table, None)));
+    }
+    if table.name == ROWS.name {
+        indexes.push(index("rows_by_kind".to_owned(), vec!["kind"]));
+    }
+    TableDef {
+        name: full_name(table),
+        columns: std::iter::once(id).chain(own).chain(common).chain(stamps).collect(),
+        indexes,
+    }
 }

@@ -3,7 +3,6 @@
 use crate::query::Query;
 use crate::record::{Record, Value};
 use crate::service::{Service, ServiceError};
-use crate::store::Batches;
 use crate::tables::{GONE, HEAD, WRITTEN_BY, full_name};
 use crate::wire::{CountRequest, CountResponse, CreateRequest, ListRequest, RecordList, UpdateWhereRequest};
 use host_store::implementation::schema::Table;
@@ -14,6 +13,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// Whether the platform's database service applies several writes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// It has `database.batch`.
+    Yes,
+    /// It has not: commits are written as intents.
+    No,
+}
 
 /// Maximum number of rows that are asked for at once.
 const PAGE: usize = 500;

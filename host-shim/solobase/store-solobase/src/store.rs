@@ -1,6 +1,6 @@
 //! The store over the tables, and the settings of the block.
 
-use crate::platform::Platform;
+use crate::platform::{Batches, Platform};
 use crate::query::Query;
 use crate::record::Record;
 use crate::service::Service;
@@ -9,15 +9,6 @@ use host_store::Stored;
 use host_store::implementation::Kept;
 use host_store::implementation::schema::TABLES;
 use std::sync::Arc;
-
-/// Whether the platform's database service applies several writes at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batches {
-    /// It has `database.batch`.
-    Yes,
-    /// It has not: commits are written as intents.
-    No,
-}
 
 /// A store in the tables of a Solobase platform.
 pub type SolobaseStore = Kept<Platform>;

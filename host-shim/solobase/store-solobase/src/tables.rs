@@ -1,18 +1,14 @@
 //! The tables: those of every store, with a few columns of the platform's own, and three more.
 
-use crate::wire::{ColumnDef, ColumnKind, IndexDef, TableDef};
-use host_store::implementation::schema::{self, Column, Index, Kind, Only, Table};
+use host_store::implementation::schema::{self, Column, Index, Kind, Table};
 use std::sync::LazyLock;
 
 /// Prefix of the names of all tables: the block's organization and name, as the platform requires.
-const PREFIX: &str = "extensions__instance_provisioner__";
+pub(crate) const PREFIX: &str = "extensions__instance_provisioner__";
 
 /// Columns of every table: 1 for a deleted row, and the number of the commit that wrote the row.
 pub(crate) const GONE: &str = "gone";
 pub(crate) const WRITTEN_BY: &str = "written_by";
-/// Columns of every table in which the platform itself notes when a row was created and last updated. Platforms with a strict schema
-/// refuse each write to a table without them.
-const STAMPS: [&str; 2] = ["created_at", "updated_at"];
 
 /// The last column of a key that is a text, in hex: rows are listed in its order, whatever the collation of the database.
 pub(crate) const ORD: &str = "ord";
@@ -132,42 +128,4 @@ pub(crate) fn is_identity(index: &Index) -> bool {
 pub(crate) fn order(table: &'static Table, index: Option<&'static Index>) -> impl Iterator<Item = Column> {
     let first = index.map_or(&[][..], |index| index.columns);
     first.iter().chain(table.key.iter().filter(|column| !first.contains(column))).copied()
-}
-
-/// Returns the columns of an index, after those that have one value in it.
-fn indexed(table: &'static Table, index: Option<&'static Index>) -> Vec<&'static str> {
-    let one_value = |only: &Only| match only {
-        Only::Is(column, _) | Only::Named(column, _) => Some(name_of(table, *column)),
-        Only::NotNamed(..) => Some(TIMER),
-        _ => None,
-    };
-    let only = index.into_iter().flat_map(|index| index.only).filter_map(one_value);
-    let listed = |column| if is_ord(table, column) { ORD } else { name_of(table, column) };
-    only.chain(order(table, index).map(listed)).collect()
-}
-
-/// Returns the definition of a table for the platform.
-pub(crate) fn definition(table: &'static Table) -> TableDef {
-    let column = |name, kind, nullable| {
-        let kind = if kind == Kind::Int { ColumnKind::Int64 } else { ColumnKind::Text };
-        ColumnDef { name, kind, nullable, primary_key: name == "id" }
-    };
-    let id = column("id", Kind::Text, false);
-    let own = columns(table).map(|(name, kind)| column(name, kind, true));
-    let common = [GONE, WRITTEN_BY].map(|name| column(name, Kind::Int, false));
-    let stamps = STAMPS.map(|name| column(name, Kind::Text, true));
-    let index = |name: String, columns| IndexDef { name: format!("{PREFIX}{name}"), columns };
-    let mut indexes: Vec<IndexDef> =
-        table.indexes.iter().map(|of| index(of.name.to_owned(), indexed(table, Some(of)))).collect();
-    if !table.key.is_empty() {
-        indexes.push(index(format!("{}_by_key", table.name), indexed(table, None)));
-    }
-    if table.name == schema::ROWS.name {
-        indexes.push(index("rows_by_kind".to_owned(), vec!["kind"]));
-    }
-    TableDef {
-        name: full_name(table),
-        columns: std::iter::once(id).chain(own).chain(common).chain(stamps).collect(),
-        indexes,
-    }
 }

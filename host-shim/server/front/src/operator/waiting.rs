@@ -8,36 +8,15 @@ use crate::query::{asked, read};
 use extension_contract::{Account, Actor, Question, Timestamp};
 use host_engine::processor::{Answerer, AskError, Questions};
 use host_engine::view::parsed;
-use host_store::Partition;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
 use tokio::sync::MutexGuard;
 
 /// Status of an instance that could not be made.
 pub(super) const FAILED: &str = "error";
 /// Accounts that are asked at a time, so that others may ask in between.
 const ASKED_AT_ONCE: usize = 100;
-
-/// The accounts of all sites about which something was decided.
-#[derive(Debug, Default)]
-pub(crate) struct Changed(Mutex<BTreeMap<Partition, BTreeSet<Account>>>);
-
-impl Changed {
-    /// Adds accounts of a site.
-    pub(crate) fn add(&self, partition: &Partition, accounts: impl Iterator<Item = Account>) {
-        self.lock().entry(partition.clone()).or_default().extend(accounts);
-    }
-
-    fn take(&self, partition: &Partition) -> BTreeSet<Account> {
-        self.lock().get_mut(partition).map(std::mem::take).unwrap_or_default()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, BTreeSet<Account>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The steps and failed instances that wait in the accounts of a site.
 #[derive(Debug, Default)]
