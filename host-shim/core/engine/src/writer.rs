@@ -1,7 +1,7 @@
 //! Serves several callers on one thread: receives jobs from a bounded channel, commits them in groups, then answers.
 //!
-//! A group contains the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their
-//! order. Answers, reports and calls leave only after the commit; if it fails, no caller gets an outcome. The
+//! A group contains the jobs that have come while the group before it was committed, at most [`WriterLimits::group`], in
+//! their order: the disk sets the pace, and nobody waits for others to come. Answers, reports and calls leave only after the commit; if it fails, no caller gets an outcome. The
 //! [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
 mod deciders;
@@ -48,14 +48,12 @@ pub struct WriterLimits {
     pub waiting: usize,
     /// Maximum number of jobs in one group.
     pub group: usize,
-    /// Time that a group waits for more jobs after its first job.
-    pub gather: Duration,
 }
 
 impl Default for WriterLimits {
-    /// 1 024 waiting jobs, which a disk commits in a fraction of a second; groups of 64, gathered for 1 ms.
+    /// 1 024 waiting jobs, which a disk commits in a fraction of a second; groups of 64.
     fn default() -> Self {
-        WriterLimits { waiting: COMMANDS_WAITING, group: 64, gather: Duration::from_millis(1) }
+        WriterLimits { waiting: COMMANDS_WAITING, group: 64 }
     }
 }
 
@@ -250,17 +248,13 @@ impl WriterLoop {
         answer(result);
     }
 
-    /// Gathers the first job and the jobs that arrive soon after it.
+    /// Takes the first job, and those that wait behind it.
     fn gather(&self, first: Option<Job>, jobs: &Receiver<Job>) -> Batch {
         let mut batch = Batch::default();
-        let Some(first) = first else { return batch };
-        batch.add(first);
-        let until = Instant::now() + self.limits.gather;
-        while batch.len() < self.limits.group && !batch.stop {
-            match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(job) => batch.add(job),
-                Err(_) => break,
-            }
+        let mut next = first;
+        while let Some(job) = next {
+            batch.add(job);
+            next = (batch.len() < self.limits.group && !batch.stop).then(|| jobs.try_recv().ok()).flatten();
         }
         batch
     }

@@ -16,7 +16,6 @@ use host_store::{StoreError, Stored};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 /// An event that waits for its lane.
 struct Waiting {
@@ -111,13 +110,7 @@ impl RunningLane {
     fn until_stopped(mut self, waiting: &Taker<Waiting>) {
         while let Some(first) = waiting.take() {
             let mut group = vec![first];
-            let until = Instant::now() + self.limits.gather;
             group.extend(waiting.take_waiting(self.limits.group.saturating_sub(1)));
-            if group.len() < self.limits.group {
-                // To sleep once costs less than to be woken by each event.
-                thread::sleep(until.saturating_duration_since(Instant::now()));
-                group.extend(waiting.take_waiting(self.limits.group - group.len()));
-            }
             self.commit(group);
         }
     }

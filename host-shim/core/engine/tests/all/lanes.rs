@@ -162,7 +162,7 @@ impl Stage {
         let schema = Schema::new(name);
         let first = processor::over(schema.open());
         let (writer, _) = writer::spawn(Box::new(MemoryStore::new()), WriterLimits::default());
-        let limits = WriterLimits { group: 6, gather: Duration::ZERO, ..WriterLimits::default() };
+        let limits = WriterLimits { group: 6, ..WriterLimits::default() };
         let lanes = start(&first, writer.jobs(), limits);
         Stage { schema, first, writer, lanes }
     }

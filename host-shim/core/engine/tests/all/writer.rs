@@ -70,11 +70,6 @@ pub fn spawn_host(host: Host, limits: WriterLimits) -> (Writer, Receiver<Listene
     (Writer::spawn(host, Box::new(ChannelListener(sender)), limits).unwrap(), events)
 }
 
-/// Returns limits for groups of exactly `group` jobs, if that many arrive within ten seconds.
-pub fn groups_of(group: usize) -> WriterLimits {
-    WriterLimits { group, gather: Duration::from_secs(10), ..WriterLimits::default() }
-}
-
 pub fn decoded(event: Event) -> Decoded {
     Decoded::from(event)
 }
@@ -93,7 +88,7 @@ pub fn inbox(host: &Host) -> Vec<String> {
     rows.into_iter().map(|row| row.event.id).filter(|id| !id.starts_with("catalog:")).collect()
 }
 
-/// Blocks the writer until the returned sender is used or dropped.
+/// Blocks the writer until the returned sender is used or dropped. What is sent meanwhile is one group.
 pub fn block(jobs: &Jobs) -> Sender<()> {
     let (release, released) = channel::<()>();
     let (entered, is_blocked) = channel();

@@ -130,7 +130,7 @@ impl Default for ServerOptions {
             },
             connections: ConnectionLimits::default(),
             // One client sends one request at a time, so a group never has a second job.
-            writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
+            writer: WriterLimits::default(),
             deciders: 2,
             tools: Tools::default(),
             calls: 1,

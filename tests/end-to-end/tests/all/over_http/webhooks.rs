@@ -269,7 +269,7 @@ fn a_full_queue_answers_503_and_stores_nothing() {
     // More than wait: one event for the writer, one for the decider, and those that the decider has taken together.
     const SENT: usize = 24;
     for deciders in [0, 1] {
-        let writer = WriterLimits { waiting: 1, gather: Duration::ZERO, ..WriterLimits::default() };
+        let writer = WriterLimits { waiting: 1, ..WriterLimits::default() };
         let server = server(ServerOptions { writer, deciders, ..ServerOptions::default() });
         server.settle();
         let blocked = BlockedWriter::of(&server);

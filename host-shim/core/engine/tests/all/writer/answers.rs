@@ -2,7 +2,7 @@
 
 use super::events::{T0, command, lines, things, user};
 use super::toy::{Moment as DecisionMoment, ToyRunner};
-use super::{ListenerEvent, accept, decoded, groups_of, host, inbox, play, spawn, spawn_host};
+use super::{ListenerEvent, accept, block, decoded, host, inbox, play, spawn, spawn_host};
 use extension_contract::{Actor, Event, Question, Refusal};
 use host_engine::clock::Clock;
 use host_engine::outbox::OutboxError;
@@ -19,7 +19,8 @@ use std::sync::mpsc::channel;
 fn an_answer_is_sent_after_its_event_is_durable() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.db");
-    let (writer, _events) = spawn(Box::new(SqliteStore::open(&file).unwrap()), groups_of(3));
+    let (writer, _events) = spawn(Box::new(SqliteStore::open(&file).unwrap()), WriterLimits::default());
+    let release = block(writer.jobs());
     let (found, answers) = channel();
     for n in 1..=3 {
         let (file, found) = (file.clone(), found.clone());
@@ -32,6 +33,7 @@ fn an_answer_is_sent_after_its_event_is_durable() {
         let event = command(&format!("c{n}"), "a", T0, json!({}));
         writer.jobs().try_accept_then(decoded(event), Vec::new(), answer).unwrap();
     }
+    drop(release);
     // If the writer fails, the channel closes.
     drop(found);
     for n in 1..=3 {
@@ -48,7 +50,7 @@ fn a_kill_before_the_commit_sends_no_answer_and_stores_nothing() {
     for write in 1..=WRITES {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let (writer, events) = spawn(faults.open(), WriterLimits { group: 3, ..WriterLimits::default() });
-        let release = super::block(writer.jobs());
+        let release = block(writer.jobs());
         faults.fail_at(write, Moment::Before, Then::Dead);
         let doing = json!({"ask": [{"kind": "mail.send", "key": "m"}], "reply": {"answer": "{}"}});
         let tickets = ["c1", "c2", "c3"].map(|id| accept(writer.jobs(), id, "a", doing.clone()));
@@ -79,8 +81,11 @@ fn a_writer_that_panics_sends_no_answer() {
     );
     // The catalog is in force, so that the first decision is for an event.
     drop(host(faults.open(), Registry::new(), ToyRunner::new(1), Clock::manual(T0)));
-    let (writer, events) = spawn_host(host(faults.open(), Registry::new(), runner, Clock::manual(T0)), groups_of(2));
+    let toys = host(faults.open(), Registry::new(), runner, Clock::manual(T0));
+    let (writer, events) = spawn_host(toys, WriterLimits::default());
+    let release = block(writer.jobs());
     let tickets = ["c1", "c2"].map(|id| play(writer.jobs(), id));
+    drop(release);
     assert_eq!(tickets.map(|ticket| ticket.wait()), [Err(JobError::Ended), Err(JobError::Ended)]);
     assert!(writer.stop().is_none());
     assert_eq!(events.iter().count(), 0);
@@ -92,7 +97,7 @@ fn a_writer_that_panics_sends_no_answer() {
 fn an_event_is_accepted_again_after_the_store_recovers() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let (writer, events) = spawn(faults.open(), WriterLimits::default());
-    let release = super::block(writer.jobs());
+    let release = block(writer.jobs());
     faults.fail_at(3, Moment::Before, Then::Alive);
     let ticket = play(writer.jobs(), "c1");
     drop(release);
@@ -120,11 +125,13 @@ fn refused_and_redriven_events_go_through_the_writer() {
 
 #[test]
 fn an_event_of_another_business_is_denied_and_its_group_is_committed() {
-    let (writer, _events) = spawn(Box::new(MemoryStore::new()), groups_of(3));
+    let (writer, _events) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
+    let release = block(writer.jobs());
     let of_games = Event { business: "games".into(), ..command("c2", "a", T0, json!({})) };
     let before = play(writer.jobs(), "c1");
     let denied = writer.jobs().accept(decoded(of_games), Vec::new()).unwrap();
     let after = play(writer.jobs(), "c3");
+    drop(release);
     assert!(matches!(denied.wait(), Err(JobError::Failed(OutboxError::Store(StoreError::Misuse(_))))));
     assert_eq!([before, after].map(|it| lines(&it.wait().unwrap())), [["c1: applied"], ["c3: applied"]]);
     assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c3"]);
@@ -132,8 +139,9 @@ fn an_event_of_another_business_is_denied_and_its_group_is_committed() {
 
 #[test]
 fn each_job_of_a_mixed_group_gets_its_own_answer() {
-    let (writer, _events) = spawn(Box::new(MemoryStore::new()), groups_of(6));
+    let (writer, _events) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
     let jobs = writer.jobs();
+    let release = block(jobs);
     let doing = json!({"outcome": {"rejected": {"already-owned": "plan"}}});
     let other = |business: &str, id: &str| Event { business: business.into(), ..command(id, "b", T0, json!({})) };
     let malformed = Some(Refusal::Malformed("/id".into()));
@@ -148,6 +156,7 @@ fn each_job_of_a_mixed_group_gets_its_own_answer() {
         jobs.accept(of_games, Vec::new()).unwrap(),
         accept(jobs, "c5", "c", json!({})),
     ];
+    drop(release);
     let answers = tickets.map(|ticket| match ticket.wait() {
         Ok(reports) => lines(&reports).join(", "),
         Err(error) => format!("{error:?}").chars().take(24).collect(),

@@ -2,7 +2,7 @@
 
 use super::events::{T0, command, lines};
 use super::toy::ToyRunner;
-use super::{ListenerEvent, accept, block, decoded, groups_of, host, inbox, play, spawn, spawn_host};
+use super::{ListenerEvent, accept, block, decoded, host, inbox, play, spawn, spawn_host};
 use host_engine::clock::Clock;
 use host_engine::processor::Decider;
 use host_engine::turns::Turn;
@@ -90,7 +90,7 @@ fn a_job_beyond_the_limit_is_busy_or_waits() {
 
 #[test]
 fn a_stopped_writer_finishes_earlier_jobs_and_accepts_no_more() {
-    let (writer, _events) = spawn(Box::new(MemoryStore::new()), groups_of(3));
+    let (writer, _events) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
     let jobs = writer.jobs().clone();
     let ticket = play(&jobs, "c1");
     let host = writer.stop().unwrap();
