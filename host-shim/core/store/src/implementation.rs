@@ -1,5 +1,5 @@
 //! What a store in another crate needs beside the traits: the one implementation and what it asks of a backend, erasures, ranges of ids,
-//! texts of references, forms in JSON, and readers that lend a store.
+//! texts of references, forms in JSON, unique values, and readers that lend a store.
 
 pub use crate::kept::Kept;
 pub use crate::lend::Lend;
