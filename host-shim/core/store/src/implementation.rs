@@ -1,21 +1,28 @@
-//! What a store in another crate needs beside the traits: the one implementation and what it asks of a backend, erasures, ranges of ids,
-//! texts of references, forms in JSON, unique values, and readers that lend a store.
+//! What a store in another crate needs beside the traits: the one implementation and what it asks of a database, erasures, beginnings of
+//! keys, forms in JSON, unique values, and readers that lend a store.
 
 pub use crate::kept::Kept;
 pub use crate::lend::Lend;
-pub use crate::parse::reference;
-pub use crate::prefix::{kind_prefix, prefix_end, scan_bounds};
+pub use crate::prefix::{kind_prefix, prefix_end};
 pub use crate::refusal::UniqueField;
 
 /// What a kind of store does itself, and the queries, rows and values that it is asked for.
 pub mod backend {
     pub use crate::cell::{Answer, Cell, Patch, Record, View};
-    pub use crate::kept::{AccountRow, Backend};
+    pub use crate::kept::{AccountRow, Backend, Range, Tables};
     pub use crate::query::{Flow, Op, Query};
+}
+
+/// The texts of queries in SQL.
+pub mod sql {
+    pub use crate::sql::{Dialect, Texts, first_of_its_key, select_from};
 }
 
 /// The tables, as data.
 pub mod schema {
+    pub use crate::schema::claims::TABLE as CLAIMS;
+    pub use crate::schema::effects::TABLE as EFFECTS;
+    pub use crate::schema::refs::TABLE as REFS;
     pub use crate::schema::rows::TABLE as ROWS;
     pub use crate::schema::waits::TABLE as WAITS;
     pub use crate::schema::{Column, Index, Kind, Only, TABLES, Table};

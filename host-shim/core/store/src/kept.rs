@@ -1,5 +1,6 @@
-//! A store in a database: the one implementation of [`Read`](crate::Read) and [`Store`], over any [`Backend`]. A store in memory
-//! ([`MemoryStore`](crate::MemoryStore)) has its own: its rows need no columns, and values of columns would cost it a third of its speed.
+//! A store in a database: the one implementation of [`Read`](crate::Read) over any [`Tables`], and of [`Store`] over any [`Backend`]. A
+//! store in memory ([`MemoryStore`](crate::MemoryStore)) has its own: its rows need no columns, and values of columns would cost it a
+//! third of its speed.
 
 mod apply;
 mod backend;
@@ -8,16 +9,18 @@ mod copy;
 mod erase;
 mod open;
 mod read;
+mod tables;
 
 use crate::cell::{Cell, View};
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
-use crate::query::{Flow, Query};
+use crate::query::Query;
 use crate::rows::{EffectRow, LeaseRequest};
 use crate::scope::Scope;
 use crate::store::{Reader, Store};
-pub use backend::{AccountRow, Backend};
+pub use backend::Backend;
 use cache::Cache;
+pub use tables::{AccountRow, Range, Tables};
 
 /// A store over a backend.
 #[derive(Debug)]
@@ -29,8 +32,8 @@ pub struct Kept<B> {
     cache: Cache,
 }
 
-impl<B: Backend> Kept<B> {
-    /// Creates the store over a backend without an open group.
+impl<B: Tables> Kept<B> {
+    /// Creates the store over tables, without an open group.
     pub fn over(backend: B) -> Self {
         Kept { backend, in_group: false, is_broken: false, cache: Cache::default() }
     }
@@ -40,34 +43,26 @@ impl<B: Backend> Kept<B> {
         &self.backend
     }
 
-    /// Returns the backend, for changes of what is its own.
-    pub fn backend_mut(&mut self) -> &mut B {
-        &mut self.backend
-    }
-
     /// Returns the rows of a query.
     pub(crate) fn all<V: View>(&self, query: &Query<'_>) -> Stored<Vec<V>> {
-        let mut found = Vec::new();
-        self.backend.find::<V>(query, &mut |row| {
-            found.push(row);
-            Ok(Flow::On)
-        })?;
-        Ok(found)
+        self.backend.all(query)
     }
 
     /// Returns the first row of a query.
     pub(crate) fn first<V: View>(&self, query: Query<'_>) -> Stored<Option<V>> {
-        let mut found = None;
-        self.backend.find::<V>(&Query { limit: 1, ..query }, &mut |row| {
-            found = Some(row);
-            Ok(Flow::Stop)
-        })?;
-        Ok(found)
+        self.backend.first(query)
     }
 
     /// Returns a row by its key.
     pub(crate) fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
         self.backend.one(key)
+    }
+}
+
+impl<B: Backend> Kept<B> {
+    /// Returns the backend, for changes of what is its own.
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
     }
 
     fn check_open(&self) -> Stored<()> {

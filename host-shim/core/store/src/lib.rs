@@ -30,7 +30,6 @@ mod refusal;
 mod rows;
 mod schema;
 mod scope;
-#[cfg(feature = "sqlite")]
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -60,6 +60,15 @@ impl Query<'_> {
     pub fn of(index: &'static Index) -> Self {
         Query { index: Some(index), ..Query::default() }
     }
+
+    /// Returns the values in the order of the parameters of its text in SQL, without the limit.
+    pub fn values(&self) -> impl Iterator<Item = &Cell<'_>> {
+        let bounds = [&self.from, &self.to].into_iter().filter_map(|bound| match bound {
+            Bound::Unbounded => None,
+            Bound::Included(cell) | Bound::Excluded(cell) => Some(cell),
+        });
+        self.equal.iter().chain(bounds).chain(self.tests.iter().map(|(.., cell)| cell))
+    }
 }
 
 /// Whether a query goes on.

@@ -187,7 +187,18 @@ impl View for LinkedRow {
 
 impl View for WholeRow {
     const TABLE: &'static Table = &rows::TABLE;
-    const COLUMNS: &'static [Column] = all(&rows::TABLE);
+    const COLUMNS: &'static [Column] = &[
+        rows::KEY,
+        rows::DATA_VERSION,
+        rows::LIVE,
+        rows::FINGERPRINT,
+        rows::WRITTEN,
+        rows::REFS,
+        rows::CREATED_AT,
+        rows::UPDATED_AT,
+        rows::BODY,
+        rows::VALUE,
+    ];
 
     fn read(row: &impl Answer) -> Stored<Self> {
         let key = row.a_text(rows::KEY)?;

@@ -8,10 +8,14 @@ pub type Column = usize;
 /// What a column contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number, a time or a truth value.
+    /// A whole number or a time.
     Int,
+    /// A truth value, as 0 or 1.
+    Truth,
     /// A text, also one of JSON.
     Text,
+    /// Texts, as a JSON array.
+    Texts,
     /// Bytes.
     Bytes,
     /// An account of a business in a mode.
@@ -99,8 +103,8 @@ pub static TABLES: [&Table; 9] = [
 pub mod rows {
     use super::{Column, Index, Only, Table};
     columns! {
-        scope SCOPE Scope, key KEY Text, data_version DATA_VERSION Int, live LIVE Int, shown SHOWN Int, kind KIND Text, fingerprint FINGERPRINT Text,
-        written WRITTEN Int, refs REFS Text, product_type PRODUCT_TYPE Text, session_id SESSION_ID Text,
+        scope SCOPE Scope, key KEY Text, data_version DATA_VERSION Int, live LIVE Truth, shown SHOWN Truth, kind KIND Text, fingerprint FINGERPRINT Text,
+        written WRITTEN Int, refs REFS Texts, product_type PRODUCT_TYPE Text, session_id SESSION_ID Text,
         payment_intent_id PAYMENT_INTENT_ID Text, created_at CREATED_AT Int, updated_at UPDATED_AT Int, body BODY Text, value VALUE Text,
     }
     /// The table.
@@ -147,6 +151,7 @@ pub mod rows {
 pub mod refs {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, target TARGET Text, row ROW Text }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "refs",
         columns: COLUMNS,
@@ -162,6 +167,7 @@ pub mod refs {
 pub mod facts {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, fact FACT Text, event_id EVENT_ID Text }
+    /// The table.
     pub static TABLE: Table =
         Table { name: "facts", columns: COLUMNS, kinds: KINDS, key: &[SCOPE, FACT], cold: 0, texts: "", indexes: &[] };
 }
@@ -170,6 +176,7 @@ pub mod facts {
 pub mod replies {
     use super::{Column, Table};
     columns! { scope SCOPE Scope, caller CALLER Text, reply REPLY Text }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "replies",
         columns: COLUMNS,
@@ -185,6 +192,7 @@ pub mod replies {
 pub mod claims {
     use super::{Column, Index, Only, Table};
     columns! { key KEY Text, holder HOLDER Text, until UNTIL Int, blocked_until BLOCKED_UNTIL Int }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "claims",
         columns: COLUMNS,
@@ -204,8 +212,9 @@ pub mod events {
     columns! {
         seq SEQ Int, partition PARTITION Partition, source SOURCE Text, id ID Text, kind KIND Text, received_at RECEIVED_AT Int, envelope ENVELOPE Text,
         payload_kind PAYLOAD_KIND Int, account ACCOUNT Text, state STATE Int, at AT Int, waits_since WAITS_SINCE Int, failures FAILURES Int,
-        error ERROR Text, outcome OUTCOME Text, runs RUNS Int, run RUN Text, erased ERASED Int, payload PAYLOAD Bytes, raw RAW Bytes,
+        error ERROR Text, outcome OUTCOME Text, runs RUNS Int, run RUN Text, erased ERASED Truth, payload PAYLOAD Bytes, raw RAW Bytes,
     }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "events",
         columns: COLUMNS,
@@ -251,6 +260,7 @@ pub mod events {
 pub mod runs {
     use super::{Column, Table};
     columns! { seq SEQ Int, n N Int, run RUN Text }
+    /// The table.
     pub static TABLE: Table =
         Table { name: "runs", columns: COLUMNS, kinds: KINDS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
@@ -280,9 +290,10 @@ pub mod effects {
         seq SEQ Int, partition PARTITION Partition, scope SCOPE Scope, key KEY Text, generation GENERATION Int, kind KIND Text, receiver RECEIVER Text,
         reply_to REPLY_TO Text, ordering_key ORDERING_KEY Text, not_before NOT_BEFORE Int, deadline DEADLINE Int, retry RETRY Text,
         state STATE Int, attempts ATTEMPTS Int, due_at DUE_AT Int, created_at CREATED_AT Int, caused_by CAUSED_BY Text,
-        lease_until LEASE_UNTIL Int, fence FENCE Int, token TOKEN Text, lease_owner LEASE_OWNER Text, erased ERASED Int, payload PAYLOAD Text,
+        lease_until LEASE_UNTIL Int, fence FENCE Int, token TOKEN Text, lease_owner LEASE_OWNER Text, erased ERASED Truth, payload PAYLOAD Text,
         context CONTEXT Text,
     }
+    /// The table.
     pub static TABLE: Table = Table {
         name: "effects",
         columns: COLUMNS,

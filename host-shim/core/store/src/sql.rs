@@ -1,17 +1,27 @@
-//! The texts of SQL for the tables, made once for each shape of a query or change.
+//! The texts of queries in SQL, for the tables of SQLite and those of PostgreSQL, made once for each shape of a query.
 
 use crate::query::{Op, Query};
-use crate::schema::{Column, Index, Only, Table, replies};
+use crate::schema::{Column, Index, Kind, Only, Table, replies};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::ptr;
 use std::sync::Arc;
 
+/// Whose SQL it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite: a query names its index, and the large texts of a row are in a table of their own.
+    Sqlite,
+    /// PostgreSQL: numbers are `bigint`, the value of a scope is three parameters (business, mode, account), that of a partition two, and an answer with
+    /// one of them ends with its business and mode.
+    Postgres,
+}
+
 /// What a text depends on.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Shape {
-    what: What,
+struct Shape {
+    what: &'static str,
     table: &'static str,
     columns: (usize, usize),
     index: Option<usize>,
@@ -24,121 +34,138 @@ pub(crate) struct Shape {
     limited: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum What {
-    Select,
-    Count,
-    Insert,
-    InsertTexts,
-    Put,
-    Patch,
-    PatchTexts,
-    Delete,
-}
-
 /// The texts that were made.
-#[derive(Default)]
-pub(crate) struct Texts(RefCell<HashMap<Shape, Arc<str>>>);
+pub struct Texts {
+    dialect: Dialect,
+    made: RefCell<HashMap<Shape, Arc<str>>>,
+}
 
 impl Texts {
+    /// Creates the texts of a dialect.
+    pub fn of(dialect: Dialect) -> Texts {
+        Texts { dialect, made: RefCell::default() }
+    }
+
     #[cfg(test)]
     pub(crate) fn all(&self) -> Vec<Arc<str>> {
-        self.0.borrow().values().cloned().collect()
+        self.made.borrow().values().cloned().collect()
     }
 
-    fn text(&self, shape: Shape, make: impl FnOnce() -> String) -> Arc<str> {
-        self.0.borrow_mut().entry(shape).or_insert_with(|| make().into()).clone()
+    /// Returns the text of a kind for a query, which `make` makes.
+    pub(crate) fn text(
+        &self,
+        what: &'static str,
+        table: &'static Table,
+        columns: &'static [Column],
+        query: &Query<'_>,
+        make: impl FnOnce(Parameters) -> String,
+    ) -> Arc<str> {
+        let shape = Shape {
+            what,
+            table: table.name,
+            columns: (columns.as_ptr() as usize, columns.len()),
+            index: query.index.map(|index| index.at),
+            equal: query.equal.len(),
+            from: from_op(query),
+            to: to_op(query),
+            tests: query.tests.iter().map(|(column, op, _)| (*column, *op)).collect(),
+            first: query.first_of_ordering_key,
+            descending: query.descending,
+            limited: query.limit != usize::MAX,
+        };
+        let make = || make(Parameters { dialect: self.dialect, last: 0 }).into();
+        self.made.borrow_mut().entry(shape).or_insert_with(make).clone()
     }
 
-    /// Returns the query of some columns. Its parameters are the values of `equal`, the bounds, the tests, and the limit if there is
-    /// one.
-    pub(crate) fn select(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
-        self.text(shape_of(What::Select, table, columns, query), || select(table, columns, query))
+    /// Returns the query of some columns. Its parameters are the values of the query, and the limit if there is one.
+    pub fn select(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
+        self.text("select", table, columns, query, |parameters| select(table, columns, query, parameters))
     }
 
-    /// Returns the query of the number of rows.
-    pub(crate) fn count(&self, table: &'static Table, query: &Query<'_>) -> Arc<str> {
-        self.text(shape_of(What::Count, table, &[], query), || {
-            format!("SELECT count(*) FROM {}", from_where(table, false, query))
+    /// Returns the query of the number of rows. Its parameters are the values of the query.
+    pub fn count(&self, table: &'static Table, query: &Query<'_>) -> Arc<str> {
+        self.text("count", table, &[], query, |mut parameters| {
+            let index = if self.dialect == Dialect::Sqlite { indexed(table, query) } else { String::new() };
+            format!("SELECT count(*) FROM {} t{index}{}", table.name, conditions(table, query, &mut parameters))
         })
     }
 
-    /// Returns the insertion of a row in which a column of its key is null if it is given by the database.
-    pub(crate) fn insert(&self, table: &'static Table) -> Arc<str> {
-        self.text(shape(What::Insert, table, &[]), || {
-            format!("{} ON CONFLICT DO NOTHING", insert(table.name, &table.columns[..hot(table)]))
-        })
-    }
-
-    /// Returns the insertion of the texts of a row: its number, and its cold columns.
-    pub(crate) fn insert_texts(&self, table: &'static Table) -> Arc<str> {
-        self.text(shape(What::InsertTexts, table, &[]), || {
-            insert(table.texts, &[&["seq"], &table.columns[hot(table)..]].concat())
-        })
-    }
-
-    /// Returns the insertion or replacement of a row.
-    pub(crate) fn put(&self, table: &'static Table) -> Arc<str> {
-        self.text(shape(What::Put, table, &[]), || {
-            let others = (0..table.columns.len()).filter(|column| !table.key.contains(column));
-            let set: Vec<String> = others.map(|column| format!("{0} = excluded.{0}", table.columns[column])).collect();
-            let update = if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) };
-            format!("{} ON CONFLICT ({}) DO {update}", insert(table.name, table.columns), names(table, table.key))
-        })
-    }
-
-    /// Returns the change of some columns of a row. Its parameters are the values, then those of the key. None if none of the columns
-    /// is of the table itself, or with `texts` none of its texts.
-    pub(crate) fn patch(&self, table: &'static Table, columns: &'static [Column], texts: bool) -> Option<Arc<str>> {
-        let columns_of: Vec<Column> =
-            columns.iter().copied().filter(|column| (*column >= hot(table)) == texts).collect();
-        let (what, name) = if texts { (What::PatchTexts, table.texts) } else { (What::Patch, table.name) };
-        (!columns_of.is_empty()).then(|| {
-            self.text(shape(what, table, columns), || {
-                let mut number = 0;
-                let mut next = |column: &Column| {
-                    number += 1;
-                    format!("{} = ?{number}", table.columns[*column])
-                };
-                let set: Vec<String> = columns_of.iter().map(&mut next).collect();
-                let key: Vec<String> = table.key.iter().map(&mut next).collect();
-                format!("UPDATE {name} SET {} WHERE {}", set.join(", "), key.join(" AND "))
-            })
-        })
-    }
-
-    /// Returns the deletion of a row.
-    pub(crate) fn delete(&self, table: &'static Table) -> Arc<str> {
-        self.text(shape(What::Delete, table, &[]), || {
-            let key = (1..).zip(table.key).map(|(n, column)| format!("{} = ?{n}", table.columns[*column]));
-            format!("DELETE FROM {} WHERE {}", table.name, key.collect::<Vec<_>>().join(" AND "))
+    /// Returns PostgreSQL's query of the rows of which the last column of the key has one of the values of the last parameter, an array
+    /// of texts. The query names the other columns of the key. The first column of the answer is that value, as a text.
+    pub fn some(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
+        self.text("some", table, columns, query, |mut parameters| {
+            let last = table.key.last().map(|last| (table.columns[*last], table.kinds[*last]));
+            let (name, kind) = last.unwrap_or(("", Kind::Text));
+            let conditions = conditions(table, query, &mut parameters);
+            let joint = if conditions.is_empty() { " WHERE" } else { " AND" };
+            let cast = if kind == Kind::Int { "::text[]::bigint[]" } else { "" };
+            let rest = select_from(table, columns, table.name).split_off("SELECT ".len());
+            format!("SELECT t.{name}::text, {rest}{conditions}{joint} t.{name} = ANY({}{cast})", parameters.next())
         })
     }
 }
 
-/// Returns the number of columns of the table itself.
+fn select(table: &'static Table, columns: &[Column], query: &Query<'_>, mut parameters: Parameters) -> String {
+    let mut sql = match parameters.dialect {
+        Dialect::Sqlite => {
+            let has_texts = columns.iter().any(|column| *column >= hot(table));
+            let texts =
+                if has_texts { format!(" CROSS JOIN {} c ON c.seq = t.seq", table.texts) } else { String::new() };
+            let name = |column: &Column| {
+                format!("{}.{}", if *column >= hot(table) { "c" } else { "t" }, table.columns[*column])
+            };
+            let columns: Vec<String> = columns.iter().map(name).collect();
+            format!("SELECT {} FROM {} t{}{texts}", columns.join(", "), table.name, indexed(table, query))
+        }
+        Dialect::Postgres => select_from(table, columns, table.name),
+    };
+    sql += &conditions(table, query, &mut parameters);
+    let direction = if query.descending { " DESC" } else { "" };
+    let order: Vec<String> = order(table, query.index)
+        .skip(query.equal.len())
+        .map(|column| format!("t.{}{direction}", table.columns[column]))
+        .collect();
+    if !order.is_empty() {
+        sql += &format!(" ORDER BY {}", order.join(", "));
+    }
+    if query.limit != usize::MAX {
+        sql += &format!(" LIMIT {}", parameters.next());
+    }
+    sql
+}
+
+/// Returns the beginning of PostgreSQL's query of columns of a table, or of what else has its columns.
+pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
+    let kind = |kind: Kind| columns.iter().any(|column| table.kinds[*column] == kind);
+    let (has_scope, has_partition) = (kind(Kind::Scope), kind(Kind::Partition));
+    let listed = |column: &Column| {
+        let name = table.columns[*column];
+        match table.kinds[*column] {
+            Kind::Int => format!("t.{name}::bigint"),
+            Kind::Truth => format!("t.{name}::integer::bigint"),
+            Kind::Text => format!("t.{name}::text"),
+            Kind::Texts => format!("to_json(t.{name})::text"),
+            Kind::Bytes => format!("t.{name}"),
+            Kind::Scope => "s.account".to_owned(),
+            Kind::Partition => "q.business".to_owned(),
+        }
+    };
+    let mut listed: Vec<String> = columns.iter().map(listed).collect();
+    let mut joins = String::new();
+    if has_scope {
+        joins += " JOIN scopes s ON s.id = t.scope";
+    }
+    if has_scope || has_partition {
+        listed.push("q.business, q.livemode".to_owned());
+        joins += " JOIN partitions q ON q.id = ";
+        joins += if has_scope { "s.partition" } else { "t.partition" };
+    }
+    format!("SELECT {} FROM {from} t{joins}", listed.join(", "))
+}
+
+/// Returns the number of columns of the table itself in SQLite.
 pub(crate) fn hot(table: &Table) -> usize {
     table.columns.len() - table.cold
-}
-
-fn shape(what: What, table: &'static Table, columns: &'static [Column]) -> Shape {
-    shape_of(what, table, columns, &Query::default())
-}
-
-fn shape_of(what: What, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Shape {
-    Shape {
-        what,
-        table: table.name,
-        columns: (columns.as_ptr() as usize, columns.len()),
-        index: query.index.map(|index| index.at),
-        equal: query.equal.len(),
-        from: from_op(query),
-        to: to_op(query),
-        tests: query.tests.iter().map(|(column, op, _)| (*column, *op)).collect(),
-        first: query.first_of_ordering_key,
-        descending: query.descending,
-        limited: query.limit != usize::MAX,
-    }
 }
 
 fn from_op(query: &Query<'_>) -> Option<Op> {
@@ -157,79 +184,78 @@ fn to_op(query: &Query<'_>) -> Option<Op> {
     }
 }
 
-fn insert(table: &str, columns: &[&str]) -> String {
-    let values: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
-    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
-}
-
-fn names(table: &Table, columns: &[Column]) -> String {
-    columns.iter().map(|column| table.columns[*column]).collect::<Vec<_>>().join(", ")
-}
-
-fn select(table: &'static Table, columns: &[Column], query: &Query<'_>) -> String {
-    let has_texts = columns.iter().any(|column| *column >= hot(table));
-    let name =
-        |column: &Column| format!("{}.{}", if *column >= hot(table) { "c" } else { "t" }, table.columns[*column]);
-    let columns: Vec<String> = columns.iter().map(name).collect();
-    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), from_where(table, has_texts, query));
-    let direction = if query.descending { " DESC" } else { "" };
-    let order: Vec<String> = order(table, query.index)
-        .skip(query.equal.len())
-        .map(|column| format!("{}{direction}", name(&column)))
-        .collect();
-    let is_one = query.index.map_or(table.key.len(), |index| match index.unique {
-        true => index.columns.len(),
-        false => usize::MAX,
-    }) == query.equal.len();
-    if !order.is_empty() && !is_one {
-        sql += &format!(" ORDER BY {}", order.join(", "));
-    }
-    if query.limit != usize::MAX {
-        sql += &format!(" LIMIT ?{}", parameters(query) + 1);
-    }
-    sql
-}
-
-/// Returns the columns of an index and then those of the table's key.
+/// Returns the columns of an index, and then those of the table's key unless the index is unique.
 fn order(table: &'static Table, index: Option<&'static Index>) -> impl Iterator<Item = Column> {
-    let first = index.map_or(&[][..], |index| index.columns);
-    let key = table.key.iter().filter(|column| !first.contains(column));
+    let (first, unique) = index.map_or((&[][..], false), |index| (index.columns, index.unique));
+    let key = table.key.iter().filter(move |column| !unique && !first.contains(column));
     first.iter().chain(key).copied()
 }
 
-/// Returns the number of parameters before the limit.
-fn parameters(query: &Query<'_>) -> usize {
-    let bounds = [from_op(query), to_op(query)].into_iter().flatten().count();
-    query.equal.len() + bounds + query.tests.len()
+/// Returns the condition that no open effect of the same ordering key precedes the effect `t`.
+pub fn first_of_its_key(dialect: Dialect) -> String {
+    let index = if dialect == Dialect::Sqlite { " INDEXED BY effects_open" } else { "" };
+    format!(
+        "(t.ordering_key IS NULL OR NOT EXISTS (SELECT 1 FROM effects b{index} \
+         WHERE b.scope = t.scope AND b.ordering_key = t.ordering_key AND b.state < 2 AND b.seq < t.seq))"
+    )
 }
 
-/// Condition: no open effect of the same ordering key precedes the effect.
-const FIRST_OF_ITS_KEY: &str = "(t.ordering_key IS NULL OR NOT EXISTS (SELECT 1 FROM effects b INDEXED BY effects_open \
-     WHERE b.scope = t.scope AND b.ordering_key = t.ordering_key AND b.state < 2 AND b.seq < t.seq))";
-
-/// Returns what follows FROM, with the conditions.
-fn from_where(table: &'static Table, has_texts: bool, query: &Query<'_>) -> String {
-    let index = match query.index {
+/// Returns the index that SQLite uses.
+fn indexed(table: &Table, query: &Query<'_>) -> String {
+    match query.index {
         Some(index) => format!(" INDEXED BY {}", index.name),
         // A number is found without an index.
         None if table.cold > 0 => " NOT INDEXED".to_owned(),
         None => String::new(),
-    };
-    let texts = match has_texts {
-        true => format!(" CROSS JOIN {} c ON c.seq = t.seq", table.texts),
-        false => String::new(),
-    };
+    }
+}
+
+/// The parameters of a text, which are numbered in its order.
+pub(crate) struct Parameters {
+    dialect: Dialect,
+    last: usize,
+}
+
+impl Parameters {
+    fn next(&mut self) -> String {
+        self.last += 1;
+        format!("{}{}", if self.dialect == Dialect::Sqlite { '?' } else { '$' }, self.last)
+    }
+
+    /// Returns the value for a column.
+    fn value(&mut self, kind: Kind) -> String {
+        match (self.dialect, kind) {
+            (Dialect::Postgres, Kind::Scope) => format!(
+                "(SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
+                 WHERE p.business = {} AND p.livemode = {} AND x.account = {})",
+                self.next(),
+                self.next(),
+                self.next()
+            ),
+            (Dialect::Postgres, Kind::Partition) => format!(
+                "(SELECT p.id FROM partitions p WHERE p.business = {} AND p.livemode = {})",
+                self.next(),
+                self.next()
+            ),
+            (Dialect::Postgres, Kind::Int) => format!("{}::bigint", self.next()),
+            (Dialect::Postgres, Kind::Truth) => format!("({}::bigint <> 0)", self.next()),
+            _ => self.next(),
+        }
+    }
+}
+
+/// Returns the conditions of a query.
+fn conditions(table: &'static Table, query: &Query<'_>, parameters: &mut Parameters) -> String {
+    let dialect = parameters.dialect;
     // An index with conditions is used only for the same words.
     let only = query.index.into_iter().flat_map(|index| index.only);
-    let mut conditions: Vec<String> = only.map(|only| condition(table, only)).collect();
-    if ptr::eq(table, &replies::TABLE) {
+    let mut conditions: Vec<String> = only.map(|only| condition(dialect, table, only)).collect();
+    if dialect == Dialect::Sqlite && ptr::eq(table, &replies::TABLE) {
         conditions.push("t.reply <> ''".to_owned());
     }
     let mut order = order(table, query.index);
-    let mut number = 0;
     let mut compare = |column: Column, op: Op| {
-        number += 1;
-        format!("t.{} {} ?{number}", table.columns[column], operator(op))
+        format!("t.{} {} {}", table.columns[column], operator(op), parameters.value(table.kinds[column]))
     };
     for _ in query.equal {
         conditions.extend(order.next().map(|column| compare(column, Op::Eq)));
@@ -240,13 +266,12 @@ fn from_where(table: &'static Table, has_texts: bool, query: &Query<'_>) -> Stri
     }
     conditions.extend(query.tests.iter().map(|(column, op, _)| compare(*column, *op)));
     if query.first_of_ordering_key {
-        conditions.push(FIRST_OF_ITS_KEY.to_owned());
+        conditions.push(first_of_its_key(dialect));
     }
-    let conditions = match conditions.is_empty() {
+    match conditions.is_empty() {
         true => String::new(),
         false => format!(" WHERE {}", conditions.join(" AND ")),
-    };
-    format!("{} t{index}{texts}{conditions}", table.name)
+    }
 }
 
 fn operator(op: Op) -> &'static str {
@@ -259,9 +284,10 @@ fn operator(op: Op) -> &'static str {
     }
 }
 
-fn condition(table: &Table, only: &Only) -> String {
+fn condition(dialect: Dialect, table: &Table, only: &Only) -> String {
     let name = |column: &Column| format!("t.{}", table.columns[*column]);
     match only {
+        Only::Is(column, 1) if dialect == Dialect::Postgres && table.kinds[*column] == Kind::Truth => name(column),
         Only::Is(column, number) => format!("{} = {number}", name(column)),
         Only::Below(column, end) => format!("{} < {end}", name(column)),
         Only::OneOf(column, numbers) => {

@@ -8,14 +8,15 @@ mod reader;
 mod rows;
 mod schema;
 mod scopes;
+mod texts;
 
 use crate::cell::{Cell, Patch, Record, View};
 use crate::error::{StoreError, Stored};
-use crate::kept::{AccountRow, Backend, Kept};
+use crate::kept::{AccountRow, Backend, Kept, Tables};
 use crate::query::{Flow, Query};
 use crate::schema::Table;
 use crate::scope::{Partition, Scope};
-use crate::sql::Texts;
+use crate::sql::{Dialect, Texts};
 use crate::store::Reader;
 use checkpoints::Checkpoints;
 use reader::SqliteReader;
@@ -225,7 +226,7 @@ impl Sqlite {
             checkpoints: None,
             connection,
             path: None,
-            texts: Texts::default(),
+            texts: Texts::of(Dialect::Sqlite),
             scopes: ScopeCache::default(),
             seen_changes: -1,
             in_group: false,
@@ -305,24 +306,44 @@ fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-impl Backend for Sqlite {
+impl Tables for Sqlite {
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()> {
         self.select(query, each)
-    }
-
-    fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
-        let mut found = None;
-        self.select(&Query { equal: key, ..Query::default() }, &mut |row| {
-            found = Some(row);
-            Ok(Flow::Stop)
-        })?;
-        Ok(found)
     }
 
     fn count(&self, table: &'static Table, query: &Query<'_>) -> Stored<u64> {
         self.number(table, query)
     }
 
+    fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {
+        let row = |known: ScopeRow| AccountRow { revision: known.revision, data_version: known.data_version };
+        Ok(self.find_scope(scope)?.map(row))
+    }
+
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let number = match partition {
+            Some(partition) => match self.find_partition(&partition.business, partition.livemode)? {
+                None => return Ok(Vec::new()),
+                known => known,
+            },
+            None => None,
+        };
+        scopes::all(&self.connection, number).map_err(unavailable)
+    }
+
+    fn together<T>(&self, body: impl FnOnce() -> Stored<T>) -> Stored<T> {
+        if self.in_group {
+            return body();
+        }
+        self.run("SAVEPOINT snapshot")?;
+        let answer = body();
+        // Nothing was written, so that releasing and rolling back are equivalent.
+        self.run("RELEASE snapshot")?;
+        answer
+    }
+}
+
+impl Backend for Sqlite {
     fn insert<R: Record>(&mut self, row: &R) -> Stored<Option<u64>> {
         self.insert_row(row)
     }
@@ -339,26 +360,10 @@ impl Backend for Sqlite {
         self.delete_row(table, key)
     }
 
-    fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {
-        let row = |known: ScopeRow| AccountRow { revision: known.revision, data_version: known.data_version };
-        Ok(self.find_scope(scope)?.map(row))
-    }
-
     fn set_account(&mut self, scope: &Scope, row: AccountRow) -> Stored<()> {
         let known = self.scopes.ensure(&self.connection, scope).map_err(unavailable)?;
         let now = ScopeRow { revision: row.revision, data_version: row.data_version, ..known };
         if now == known { Ok(()) } else { self.scopes.set(&self.connection, scope, now).map_err(unavailable) }
-    }
-
-    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
-        let number = match partition {
-            Some(partition) => match self.find_partition(&partition.business, partition.livemode)? {
-                None => return Ok(Vec::new()),
-                known => known,
-            },
-            None => None,
-        };
-        scopes::all(&self.connection, number).map_err(unavailable)
     }
 
     fn begin(&mut self) -> Stored<bool> {
@@ -389,17 +394,6 @@ impl Backend for Sqlite {
             return Err(StoreError::Misuse("a database in memory has no readers".into()));
         };
         Ok(Box::new(SqliteReader(Kept::over(Sqlite::open_to_read(path).map_err(unavailable)?))))
-    }
-
-    fn together<T>(&self, body: impl FnOnce() -> Stored<T>) -> Stored<T> {
-        if self.in_group {
-            return body();
-        }
-        self.run("SAVEPOINT snapshot")?;
-        let answer = body();
-        // Nothing was written, so that releasing and rolling back are equivalent.
-        self.run("RELEASE snapshot")?;
-        answer
     }
 
     fn is_whole(&self) -> bool {

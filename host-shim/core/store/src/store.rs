@@ -40,16 +40,7 @@ pub trait Read {
         named: &[Reference],
         facts: &[String],
     ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        let rows = self.claims(claims)?;
-        let is_held = |row: &&ClaimRow| row.until.is_none_or(|until| until > now);
-        let mut holders = rows.iter().flatten().filter(is_held).filter_map(|row| row.holder.as_ref());
-        let first = holders.next();
-        if holders.any(|holder| Some(holder) != first) {
-            return Ok((rows, None));
-        }
-        let Some(account) = first.or(otherwise).cloned() else { return Ok((rows, None)) };
-        let opened = self.open(&partition.scope(account.clone()), named, facts)?;
-        Ok((rows, Some(Placed { account, rows: opened })))
+        place_by_steps(self, partition, claims, now, otherwise, named, facts)
     }
     /// Returns rows of the scope by key, including soft-deleted products.
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
@@ -154,6 +145,28 @@ pub trait Read {
     /// Returns the scopes of a partition, or of all partitions, that ever had rows, in order of business, mode (test
     /// first) and account text.
     fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>>;
+}
+
+/// Places an event with a query for its claims and another one for its account: as [`Read::place`].
+pub(crate) fn place_by_steps(
+    read: &(impl Read + ?Sized),
+    partition: &Partition,
+    claims: &[String],
+    now: Timestamp,
+    otherwise: Option<&Account>,
+    named: &[Reference],
+    facts: &[String],
+) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+    let rows = read.claims(claims)?;
+    let is_held = |row: &&ClaimRow| row.until.is_none_or(|until| until > now);
+    let mut holders = rows.iter().flatten().filter(is_held).filter_map(|row| row.holder.as_ref());
+    let first = holders.next();
+    if holders.any(|holder| Some(holder) != first) {
+        return Ok((rows, None));
+    }
+    let Some(account) = first.or(otherwise).cloned() else { return Ok((rows, None)) };
+    let opened = read.open(&partition.scope(account.clone()), named, facts)?;
+    Ok((rows, Some(Placed { account, rows: opened })))
 }
 
 /// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.

@@ -7,7 +7,7 @@ use crate::record::{Record, Value};
 use crate::tables::{ACCOUNT, EFFECTS, EVENTS, FRONT, ORD, TIMER, identity, is_identity, is_ord, name_of, order};
 use extension_contract::Reference;
 use host_store::implementation::Kept;
-use host_store::implementation::backend::{self, AccountRow, Backend, Cell, Flow, Op, Patch, Query, View};
+use host_store::implementation::backend::{self, AccountRow, Backend, Cell, Flow, Op, Patch, Query, Tables, View};
 use host_store::implementation::json::damaged;
 use host_store::implementation::schema::{Column, Kind, Only, ROWS, Table, WAITS};
 use host_store::{OpenedRows, Partition, Reader, Scope, StoreError, Stored};
@@ -52,7 +52,9 @@ fn asked(table: &'static Table, query: &Query<'_>) -> Asked {
             Only::Named(column, text) => asked.eq(name(column), *text),
             Only::NotNamed(..) => asked.eq(TIMER, false),
             // Null is never greater than a value.
-            Only::Some(column) if table.kinds[*column] == Kind::Int => asked.compare(name(column), Op::Ge, i64::MIN),
+            Only::Some(column) if matches!(table.kinds[*column], Kind::Int | Kind::Truth) => {
+                asked.compare(name(column), Op::Ge, i64::MIN)
+            }
             Only::Some(column) => asked.compare(name(column), Op::Ge, ""),
         };
     }
@@ -131,7 +133,7 @@ impl Platform {
     }
 }
 
-impl Backend for Platform {
+impl Tables for Platform {
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()> {
         let table = V::TABLE;
         let found = match id_asked(table, query).filter(|_| query.tests.is_empty() && query.limit > 0) {
@@ -163,6 +165,56 @@ impl Backend for Platform {
         self.count_of(&asked(table, query))
     }
 
+    fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {
+        let Some(row) = self.find(&ROWS, &account_id(scope))? else { return Ok(None) };
+        let data_version = row.maybe_int("data_version")?.map(u32::try_from).transpose().map_err(damaged)?;
+        Ok(Some(AccountRow { revision: row.number("written")?, data_version }))
+    }
+
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let rows = self.select(&Asked::of(&ROWS).eq("kind", ACCOUNT))?;
+        let mut scopes: Vec<Scope> = rows.iter().map(|row| scope_of(row.text("scope")?)).collect::<Stored<_>>()?;
+        scopes.retain(|scope| partition.is_none_or(|partition| scope.partition() == *partition));
+        Ok(scopes)
+    }
+
+    fn turns_searched() -> usize {
+        SEARCHED_MAX
+    }
+
+    fn references_at_once() -> usize {
+        REFERENCES_MAX
+    }
+
+    fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        let (platform, catalog) = (kept.backend(), scope.catalog());
+        if platform.is_open {
+            // One list of what the steps below would read one after another.
+            let row = |scope, key: String| id_of(&[Cell::Scope(scope), key.into()]);
+            let id = |reference: &Reference| match reference {
+                Reference::Row(key) => Some(row(scope, key.to_string())),
+                Reference::Catalog(key) => key.row_key().map(|key| row(&catalog, key.to_string())),
+                Reference::Name(_) => None,
+            };
+            let accounts = [account_id(scope), account_id(&catalog)];
+            let ids: Vec<String> = accounts.into_iter().chain(named.iter().filter_map(id)).collect();
+            platform.find_all(&ROWS, &ids)?;
+        }
+        kept.open_by_steps(scope, named, facts)
+    }
+
+    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        let mut woken = BTreeSet::new();
+        for part in keys.chunks(IDS) {
+            let keys = part.iter().map(|key| Value::from(key.as_str())).collect();
+            let waits = self.select(&Asked::of(&WAITS).among("key", keys))?;
+            woken.extend(waits.iter().map(|wait| wait.number::<u64>("seq")).collect::<Stored<Vec<_>>>()?);
+        }
+        Ok(woken.into_iter().collect())
+    }
+}
+
+impl Backend for Platform {
     fn insert<R: backend::Record>(&mut self, row: &R) -> Stored<Option<u64>> {
         let (table, mut record) = (R::TABLE, record_of(row)?);
         if self.find(table, &record.id)?.is_some() {
@@ -204,12 +256,6 @@ impl Backend for Platform {
         }
     }
 
-    fn account(&self, scope: &Scope) -> Stored<Option<AccountRow>> {
-        let Some(row) = self.find(&ROWS, &account_id(scope))? else { return Ok(None) };
-        let data_version = row.maybe_int("data_version")?.map(u32::try_from).transpose().map_err(damaged)?;
-        Ok(Some(AccountRow { revision: row.number("written")?, data_version }))
-    }
-
     fn set_account(&mut self, scope: &Scope, row: AccountRow) -> Stored<()> {
         let record = Record::new(account_id(scope))
             .with("scope", scope.name())
@@ -219,13 +265,6 @@ impl Backend for Platform {
             .with("written", row.revision)
             .with("data_version", row.data_version.map(i64::from));
         self.set(&ROWS, record)
-    }
-
-    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
-        let rows = self.select(&Asked::of(&ROWS).eq("kind", ACCOUNT))?;
-        let mut scopes: Vec<Scope> = rows.iter().map(|row| scope_of(row.text("scope")?)).collect::<Stored<_>>()?;
-        scopes.retain(|scope| partition.is_none_or(|partition| scope.partition() == *partition));
-        Ok(scopes)
     }
 
     fn begin(&mut self) -> Stored<bool> {
@@ -251,40 +290,5 @@ impl Backend for Platform {
 
     fn erased_at_once() -> usize {
         ERASED_MAX
-    }
-
-    fn turns_searched() -> usize {
-        SEARCHED_MAX
-    }
-
-    fn references_at_once() -> usize {
-        REFERENCES_MAX
-    }
-
-    fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
-        let (platform, catalog) = (kept.backend(), scope.catalog());
-        if platform.is_open {
-            // One list of what the steps below would read one after another.
-            let row = |scope, key: String| id_of(&[Cell::Scope(scope), key.into()]);
-            let id = |reference: &Reference| match reference {
-                Reference::Row(key) => Some(row(scope, key.to_string())),
-                Reference::Catalog(key) => key.row_key().map(|key| row(&catalog, key.to_string())),
-                Reference::Name(_) => None,
-            };
-            let accounts = [account_id(scope), account_id(&catalog)];
-            let ids: Vec<String> = accounts.into_iter().chain(named.iter().filter_map(id)).collect();
-            platform.find_all(&ROWS, &ids)?;
-        }
-        kept.open_by_steps(scope, named, facts)
-    }
-
-    fn woken_by(kept: &Kept<Self>, keys: &[String]) -> Stored<Vec<u64>> {
-        let mut woken = BTreeSet::new();
-        for part in keys.chunks(IDS) {
-            let keys = part.iter().map(|key| Value::from(key.as_str())).collect();
-            let waits = kept.backend().select(&Asked::of(&WAITS).among("key", keys))?;
-            woken.extend(waits.iter().map(|wait| wait.number::<u64>("seq")).collect::<Stored<Vec<_>>>()?);
-        }
-        Ok(woken.into_iter().collect())
     }
 }

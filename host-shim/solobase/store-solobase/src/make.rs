@@ -88,7 +88,7 @@ fn indexed(table: &'static Table, index: Option<&'static Index>) -> Vec<&'static
 /// Returns the definition of a table for the platform.
 fn definition(table: &'static Table) -> TableDef {
     let column = |name, kind, nullable| {
-        let kind = if kind == Kind::Int { ColumnKind::Int64 } else { ColumnKind::Text };
+        let kind = if matches!(kind, Kind::Int | Kind::Truth) { ColumnKind::Int64 } else { ColumnKind::Text };
         ColumnDef { name, kind, nullable, primary_key: name == "id" }
     };
     let id = column("id", Kind::Text, false);

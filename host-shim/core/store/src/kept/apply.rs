@@ -1,5 +1,6 @@
 //! Applies a change. All conflicts and refusals are found before the first write, so that they have nothing to undo.
 
+use super::tables::effects_at;
 use super::{AccountRow, Backend, Kept};
 use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
@@ -278,7 +279,7 @@ impl<B: Backend> Kept<B> {
     /// Leases effects in the open group, one by one: as [`Store::lease`](crate::Store::lease).
     pub(crate) fn lease_by_steps(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
         let LeaseRequest { partition, owner, now, until, chosen } = *request;
-        let mut leased = self.effects_at(chosen.iter().copied())?;
+        let mut leased = effects_at(&self.backend, chosen.iter().copied())?;
         let may_begin = |row: &EffectRow| row.state == EffectState::Queued && row.due_at <= now;
         leased.retain(|row| row.scope.partition() == *partition && may_begin(row));
         let mut seen = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! Copies a store into another one, and another one into a store.
 
-use super::{AccountRow, Backend, Kept};
+use super::{AccountRow, Backend, Kept, Tables};
 use crate::cell::View;
 use crate::changes::NewInbox;
 use crate::copy::{Part, Source, Target, WholeRow};
@@ -15,13 +15,15 @@ use crate::scope::Scope;
 use extension_contract::Reply;
 use std::ops::Bound;
 
-impl<B: Backend> Kept<B> {
+impl<B: Tables> Kept<B> {
     /// Returns rows of a scope's table after a key.
     fn after<V: View>(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<V>> {
         let from = Bound::Excluded(after.into());
         self.all(&Query { equal: &[scope.into()], from, limit, ..Query::default() })
     }
+}
 
+impl<B: Backend> Kept<B> {
     fn put_event(&mut self, row: &InboxRow, runs: &[Run], waits_for: &[String]) -> Stored<()> {
         let new = NewInbox::copied(row, waits_for);
         let copied = NewEvent::of(&new)?;
@@ -36,7 +38,7 @@ impl<B: Backend> Kept<B> {
     }
 }
 
-impl<B: Backend> Source for Kept<B> {
+impl<B: Tables> Source for Kept<B> {
     fn whole_rows(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<WholeRow>> {
         self.after(scope, after, limit)
     }

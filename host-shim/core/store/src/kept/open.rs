@@ -1,6 +1,6 @@
 //! What an event needs of its account: the live rows, and those that they and the event's references lead to.
 
-use super::{Backend, Kept};
+use super::{Kept, Tables};
 use crate::cell::Cell;
 use crate::error::Stored;
 use crate::query::Query;
@@ -27,7 +27,7 @@ struct AccountGraph<'k, B> {
 /// The texts of keys of rows by the text of a reference that they have.
 type Referrers = BTreeMap<String, Vec<String>>;
 
-impl<B: Backend> AccountGraph<'_, B> {
+impl<B: Tables> AccountGraph<'_, B> {
     /// Returns all referrers of the account.
     fn known(&self) -> Stored<Option<&Referrers>> {
         if let Some(known) = self.known.get() {
@@ -46,7 +46,7 @@ impl<B: Backend> AccountGraph<'_, B> {
     }
 }
 
-impl<B: Backend> Graph for AccountGraph<'_, B> {
+impl<B: Tables> Graph for AccountGraph<'_, B> {
     type Row = LinkedRow;
 
     fn row(&self, key: &RowKey) -> Stored<Option<LinkedRow>> {
@@ -75,7 +75,7 @@ impl<B: Backend> Graph for AccountGraph<'_, B> {
     }
 }
 
-impl<B: Backend> Kept<B> {
+impl<B: Tables> Kept<B> {
     /// Opens an account with a query for each step: as [`Read::open`].
     ///
     /// # Errors

@@ -1,38 +1,25 @@
 //! The queries of a store.
 
-use super::{Backend, Kept};
+use super::tables::{after, cells};
+use super::{Kept, Tables};
 use crate::cell::Cell;
 use crate::error::Stored;
 use crate::json::{DEAD, DEFERRED, PARKED, PENDING};
-use crate::parse::row_key;
-use crate::prefix::{kind_prefix, prefix_end, text_range};
-use crate::query::{Flow, Op, Query};
-use crate::records::{
-    CallerReply, Claim, ClaimKey, DueEffect, DueTime, EarlierRun, EffectNumber, EventNumber, EventProgress, EventTime,
-    FactEvent, Fingerprint, OutdatedRow, ReferrerText, RowText, WaitingEvent,
-};
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Run};
-use crate::schema::{Index, claims, effects, events, rows};
+use crate::prefix::{kind_prefix, text_range};
+use crate::query::{Op, Query};
+use crate::records::{CallerReply, Claim, ClaimKey, EventNumber, EventTime, FactEvent};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Placed, Run};
+use crate::schema::{claims, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind,
-    Selection, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Listing, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
+    StoredRow, Timestamp,
 };
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
-/// The beginning of the keys of all records.
-const RECORDS: &str = "record:";
-
-/// Returns bounds of texts as bounds of cells.
-fn cells((from, to): (Bound<String>, Bound<String>)) -> (Bound<Cell<'static>>, Bound<Cell<'static>>) {
-    (from.map(Cell::from), to.map(Cell::from))
-}
-
-fn after(number: u64) -> Bound<Cell<'static>> {
-    Bound::Excluded(number.into())
-}
+/// Number of claims that are read at once.
+const CLAIMS: usize = 1_000;
 
 fn product(stored: StoredRow) -> Option<Product> {
     match stored.row {
@@ -41,42 +28,13 @@ fn product(stored: StoredRow) -> Option<Product> {
     }
 }
 
-impl<B: Backend> Kept<B> {
-    fn event_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
-        Ok(self.all(query)?.into_iter().map(|EventNumber(seq)| seq).collect())
-    }
-
+impl<B: Tables> Kept<B> {
     /// Returns the events of a partition that entered a waiting state before a time, longest wait first.
     fn waiting(&self, partition: &Partition, state: i16, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         let equal = [partition.into(), state.into()];
         let to = Bound::Excluded(before.into());
-        self.event_numbers(&Query { equal: &equal, to, limit, ..Query::of(&events::WAITING) })
-    }
-
-    /// Returns the pending or dead events of a partition in order of acceptance.
-    fn unfinished(&self, partition: &Partition, state: i16, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        let equal = [partition.into(), state.into()];
-        self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
-    }
-
-    /// Returns the events that wait for keys with a query for each: as [`Read::woken_by`].
-    pub(crate) fn woken_by_steps(&self, keys: &[String]) -> Stored<Vec<u64>> {
-        let mut woken = BTreeSet::new();
-        for key in keys {
-            let waits = self.all(&Query { equal: &[key.into()], ..Query::default() })?;
-            woken.extend(waits.into_iter().map(|WaitingEvent(seq)| seq));
-        }
-        Ok(woken.into_iter().collect())
-    }
-
-    /// Returns effects by number.
-    pub(super) fn effects_at(&self, seqs: impl IntoIterator<Item = u64>) -> Stored<Vec<EffectRow>> {
-        let keys: Vec<_> = seqs.into_iter().map(|seq| vec![seq.into()]).collect();
-        Ok(self.backend.get(&keys)?.into_iter().flatten().collect())
-    }
-
-    fn effect_numbers(&self, query: &Query<'_>) -> Stored<Vec<u64>> {
-        Ok(self.all(query)?.into_iter().map(|EffectNumber(seq)| seq).collect())
+        let waiting = self.all(&Query { equal: &equal, to, limit, ..Query::of(&events::WAITING) })?;
+        Ok(waiting.into_iter().map(|EventNumber(seq)| seq).collect())
     }
 
     fn listed(&self, scope: &Scope, listing: &Listing, limit: usize) -> Stored<Vec<StoredRow>> {
@@ -89,35 +47,23 @@ impl<B: Backend> Kept<B> {
             Query { equal: &equal, from, to, tests: &tests, descending: listing.descending, limit, ..Query::default() };
         self.all(&query)
     }
-
-    /// Returns the rows of a kind with another fingerprint, least recently written first. Reads the oldest rows of each of these
-    /// fingerprints, from the index.
-    fn outdated(&self, scope: &Scope, kind: &RowKind, fingerprint: &str, limit: usize) -> Stored<Vec<StoredRow>> {
-        let kind = kind_prefix(kind);
-        let mut oldest: Vec<OutdatedRow> = Vec::new();
-        let mut last: Bound<Cell<'_>> = Bound::Unbounded;
-        loop {
-            let equal = [scope.into(), Cell::from(&kind)];
-            let next = Query { equal: &equal, from: last, ..Query::of(&rows::BY_FINGERPRINT) };
-            let Some(Fingerprint(found)) = self.first(next)? else { break };
-            if found != fingerprint {
-                let equal = [scope.into(), Cell::from(&kind), Cell::from(&found)];
-                // Only rows that are older than the newest one so far matter.
-                let newest = oldest.get(limit.wrapping_sub(1)).map(|row| row.written);
-                let to = newest.map_or(Bound::Unbounded, |newest| Bound::Included(newest.into()));
-                oldest.extend(self.all(&Query { equal: &equal, to, limit, ..Query::of(&rows::BY_FINGERPRINT) })?);
-                oldest.sort_by(|one, other| (one.written, &one.text).cmp(&(other.written, &other.text)));
-                oldest.truncate(limit);
-            }
-            last = Bound::Excluded(found.into());
-        }
-        Ok(oldest.into_iter().map(|row| row.stored).collect())
-    }
 }
 
-impl<B: Backend> Read for Kept<B> {
+impl<B: Tables> Read for Kept<B> {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         B::open(self, scope, named, facts)
+    }
+
+    fn place(
+        &self,
+        partition: &Partition,
+        claims: &[String],
+        now: Timestamp,
+        otherwise: Option<&Account>,
+        named: &[Reference],
+        facts: &[String],
+    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        B::place(self, partition, claims, now, otherwise, named, facts)
     }
 
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
@@ -128,9 +74,7 @@ impl<B: Backend> Read for Kept<B> {
     fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
         match selection {
             Selection::Listed(listing) => self.listed(scope, listing, limit),
-            Selection::Outdated(kind, fingerprint) => {
-                self.backend.together(|| self.outdated(scope, kind, fingerprint, limit))
-            }
+            Selection::Outdated(kind, fingerprint) => self.backend.outdated(scope, kind, fingerprint, limit),
         }
     }
 
@@ -142,20 +86,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
-        self.backend.together(|| {
-            let mut collections = Vec::new();
-            let (mut from, to) = cells(text_range(RECORDS, false, None));
-            loop {
-                let next = Query { equal: &[scope.into()], from, to: to.clone(), ..Query::default() };
-                let Some(RowText(text)) = self.first(next)? else { break };
-                let Some(RowKey::Record(RecordKey { collection, .. })) = row_key(&text) else { break };
-                let kind = kind_prefix(&RowKind::Record(collection.clone()));
-                from = prefix_end(&kind).map_or(Bound::Unbounded, |end| Bound::Included(end.into()));
-                collections.push(collection);
-            }
-            collections.sort_unstable();
-            Ok(collections)
-        })
+        self.backend.collections(scope)
     }
 
     fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
@@ -217,10 +148,16 @@ impl<B: Backend> Read for Kept<B> {
 
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
-        let (from, to) = cells(text_range(&prefix, false, None));
-        self.backend.find(&Query { from, to, ..Query::default() }, &mut |Claim(key, claim)| {
-            visit(&key, &claim);
-            Ok(Flow::On)
+        let (mut from, to) = cells(text_range(&prefix, false, None));
+        self.backend.together(|| {
+            loop {
+                let page: Vec<Claim> = self.all(&Query { from, to: to.clone(), limit: CLAIMS, ..Query::default() })?;
+                page.iter().for_each(|Claim(key, claim)| visit(key, claim));
+                match page.into_iter().nth(CLAIMS - 1) {
+                    Some(Claim(last, _)) => from = Bound::Excluded(last.into()),
+                    None => return Ok(()),
+                }
+            }
         })
     }
 
@@ -239,11 +176,9 @@ impl<B: Backend> Read for Kept<B> {
             CatalogQuery::All => {}
             CatalogQuery::ProductType(name) => tests.push((rows::PRODUCT_TYPE, Op::Eq, name.into())),
             CatalogQuery::Name(name) => {
-                let equal = [Cell::from(&scope), Reference::Name(name.clone()).to_string().into()];
-                let named = self.all(&Query { equal: &equal, from, to, limit, ..Query::default() })?;
-                let keys = named.into_iter().map(|ReferrerText(key)| vec![Cell::from(&scope), key.into()]);
-                let found = self.backend.get(&keys.collect::<Vec<_>>())?;
-                return Ok(found.into_iter().flatten().filter_map(product).collect());
+                let target = Reference::Name(name.clone()).to_string();
+                let found = self.backend.referrers(&scope, &target, (from, to), limit)?;
+                return Ok(found.into_iter().filter_map(product).collect());
             }
         }
         let query = Query { equal: &[Cell::from(&scope)], from, to, tests: &tests, limit, ..Query::default() };
@@ -288,41 +223,11 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effects_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
-        let (equal, tests) = ([scope.into()], [(effects::SEQ, Op::Gt, seq.into())]);
-        let mut seqs = self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(&effects::BY_KEY) })?;
-        seqs.sort_unstable();
-        self.effects_at(seqs.into_iter().take(limit))
+        self.backend.effects_of(scope, seq, limit)
     }
 
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
-        let most = if query.turns.is_some() { B::turns_searched() } else { query.limit };
-        let mut due: Vec<DueEffect> = Vec::new();
-        let mut search = |index: &'static Index| {
-            let mut room = most;
-            let search = Query {
-                equal: &[query.partition.into()],
-                to: Bound::Included(query.now.into()),
-                first_of_ordering_key: true,
-                limit: if query.busy.is_empty() { most } else { usize::MAX },
-                ..Query::of(index)
-            };
-            self.backend.find::<DueEffect>(&search, &mut |effect| {
-                if !query.passes_over(&effect) {
-                    due.push(effect);
-                    room -= 1;
-                }
-                Ok(if room > 0 { Flow::On } else { Flow::Stop })
-            })
-        };
-        if most == 0 {
-            return Ok(Vec::new());
-        }
-        search(&effects::DUE)?;
-        if query.timers {
-            search(&effects::DUE_TIMERS)?;
-            due.sort_unstable_by_key(|effect| (effect.due_at, effect.seq));
-        }
-        self.effects_at(query.in_order(due).into_iter().map(|effect| effect.seq))
+        self.backend.effects_due(query)
     }
 
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
@@ -343,13 +248,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn effects_open_after(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
-        let (equal, tests) = ([partition.into()], [(effects::SEQ, Op::Gt, seq.into())]);
-        let mut seqs = Vec::new();
-        for index in [&effects::RUNNING, &effects::DUE, &effects::DUE_TIMERS] {
-            seqs.extend(self.effect_numbers(&Query { equal: &equal, tests: &tests, ..Query::of(index) })?);
-        }
-        seqs.sort_unstable();
-        self.effects_at(seqs.into_iter().take(limit))
+        self.backend.effects_open_after(partition, seq, limit)
     }
 
     fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
@@ -357,17 +256,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
-        let mut next = None;
-        for index in [&effects::DUE, &effects::DUE_TIMERS] {
-            let first = self.first(Query {
-                equal: &[partition.into()],
-                from: Bound::Excluded(now.into()),
-                first_of_ordering_key: true,
-                ..Query::of(index)
-            })?;
-            next = [next, first.map(|DueTime(at)| at)].into_iter().flatten().min();
-        }
-        Ok(next)
+        self.backend.next_due(partition, now)
     }
 
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
@@ -382,43 +271,33 @@ impl<B: Backend> Read for Kept<B> {
     fn inbox_after(&self, partition: Option<&Partition>, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let tests: Vec<_> =
             partition.iter().map(|partition| (events::PARTITION, Op::Eq, Cell::from(*partition))).collect();
-        self.all(&Query { from: after(seq), tests: &tests, limit, ..Query::default() })
+        let to = self.backend.log_end()?;
+        self.all(&Query { from: after(seq), to, tests: &tests, limit, ..Query::default() })
     }
 
     fn inbox_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let partition = scope.partition();
         let equal = [Cell::from(&scope.account), Cell::from(&partition)];
-        self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::OF_ACCOUNT) })
+        let to = self.backend.log_end()?;
+        self.all(&Query { equal: &equal, from: after(seq), to, limit, ..Query::of(&events::OF_ACCOUNT) })
     }
 
     fn effect_results_after(&self, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.all(&Query { from: after(seq), limit, ..Query::of(&events::OF_EFFECTS) })
+        let to = self.backend.log_end()?;
+        self.all(&Query { from: after(seq), to, limit, ..Query::of(&events::OF_EFFECTS) })
     }
 
     fn inbox_newest(&self) -> Stored<u64> {
-        let newest = self.first(Query { descending: true, ..Query::default() })?;
+        let newest = self.first(Query { to: self.backend.log_end()?, descending: true, ..Query::default() })?;
         Ok(newest.map_or(0, |EventNumber(seq)| seq))
     }
 
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
-        self.backend.together(|| {
-            let earlier: Vec<EarlierRun> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
-            let last: Option<EventProgress> = self.one(&[seq.into()])?;
-            Ok(earlier.into_iter().map(|earlier| earlier.run).chain(last.and_then(|last| last.run)).collect())
-        })
+        self.backend.runs(seq)
     }
 
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        let (equal, more) = ([partition.into(), PENDING.into()], limit.saturating_add(1));
-        let to = Bound::Included(now.into());
-        let mut due = self.event_numbers(&Query { equal: &equal, to, limit: more, ..Query::of(&events::WAITING) })?;
-        if due.len() > limit {
-            // More events than the limit: returns the first ones in order of acceptance.
-            let tests = [(events::AT, Op::Le, now.into())];
-            due = self.event_numbers(&Query { equal: &equal, tests: &tests, limit, ..Query::of(&events::FAILED) })?;
-        }
-        due.sort_unstable();
-        Ok(due)
+        self.backend.inbox_due(partition, now, limit)
     }
 
     fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
@@ -429,7 +308,7 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
-        B::woken_by(self, keys)
+        self.backend.woken_by(keys)
     }
 
     fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
@@ -453,15 +332,12 @@ impl<B: Backend> Read for Kept<B> {
     }
 
     fn dead(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.unfinished(partition, DEAD, seq, limit)
+        let equal = [partition.into(), DEAD.into()];
+        self.all(&Query { equal: &equal, from: after(seq), limit, ..Query::of(&events::FAILED) })
     }
 
     fn failed(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        let mut failed = self.unfinished(partition, PENDING, seq, limit)?;
-        failed.extend(self.unfinished(partition, DEAD, seq, limit)?);
-        failed.sort_unstable_by_key(|row| row.seq);
-        failed.truncate(limit);
-        Ok(failed)
+        self.backend.failed(partition, seq, limit)
     }
 
     fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {

@@ -11,7 +11,6 @@ use crate::sql::hot;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Row, Statement};
 use std::borrow::Cow;
-use std::ops::Bound;
 use std::ptr;
 
 /// A row of an answer.
@@ -112,7 +111,7 @@ impl Sqlite {
         let mut statement = self.connection.prepare_cached(&sql).map_err(unavailable)?;
         let most = Cell::Int(limit(query.limit));
         let limit = (query.limit != usize::MAX).then_some(&most);
-        if !self.bind(&mut statement, 1, values(query).chain(limit))? {
+        if !self.bind(&mut statement, 1, query.values().chain(limit))? {
             return Ok(());
         }
         let scope = match query.equal.first() {
@@ -132,7 +131,7 @@ impl Sqlite {
     pub(super) fn number(&self, table: &'static Table, query: &Query<'_>) -> Stored<u64> {
         let sql = self.texts.count(table, query);
         let mut statement = self.connection.prepare_cached(&sql).map_err(unavailable)?;
-        if !self.bind(&mut statement, 1, values(query))? {
+        if !self.bind(&mut statement, 1, query.values())? {
             return Ok(0);
         }
         let mut rows = statement.raw_query();
@@ -195,14 +194,4 @@ impl Sqlite {
         let sql = "UPDATE replies SET reply = '' WHERE scope = ?1 AND caller = ?2 AND reply <> ''";
         self.execute(sql, key).map(drop)
     }
-}
-
-/// Returns the values of a query in the order of the parameters.
-fn values<'q>(query: &'q Query<'_>) -> impl Iterator<Item = &'q Cell<'q>> {
-    let bound = |bound: &'q Bound<Cell<'_>>| match bound {
-        Bound::Unbounded => None,
-        Bound::Included(cell) | Bound::Excluded(cell) => Some(cell),
-    };
-    let bounds = [bound(&query.from), bound(&query.to)].into_iter().flatten();
-    query.equal.iter().chain(bounds).chain(query.tests.iter().map(|(.., cell)| cell))
 }
