@@ -1,83 +1,12 @@
-//! Copies a store in PostgreSQL into another store, and another store into PostgreSQL.
+//! Copies another store into PostgreSQL.
 
-use crate::decode::{self, column, get, limit, stored};
+use crate::decode::{self, column};
 use crate::others::EffectJson;
 use crate::store::PostgresStore;
-use extension_contract::{Reference, Reply};
-use host_store::copy::{Part, Source, Target, WholeRow};
+use crate::tables::scope;
+use host_store::copy::{Part, Target, WholeRow};
 use host_store::implementation::json::{Content, Envelope, RowParts, RunJson, payload_columns, state_columns, to_json};
-use host_store::{EffectRow, InboxRow, RowWrite, Run, Scope, StoreError, Stored};
-
-/// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
-macro_rules! scope {
-    () => {
-        "(SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
-         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)"
-    };
-}
-
-impl Source for PostgresStore {
-    fn whole_rows(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<WholeRow>> {
-        let sql = concat!(
-            "SELECT r.key, r.data_version::bigint, r.body::text, r.value::text, r.live, r.fingerprint, r.written, ",
-            "r.refs, r.created_at, r.updated_at FROM rows r WHERE r.scope = ",
-            scope!(),
-            " AND r.key > $4 ORDER BY r.key LIMIT $5"
-        );
-        let account = scope.account.to_string();
-        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
-        let whole = |row: &tokio_postgres::Row| {
-            let found = stored(get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?)?;
-            let references = get::<Vec<&str>>(row, 7)?.into_iter().map(reference).collect::<Stored<_>>()?;
-            Ok(WholeRow {
-                write: RowWrite {
-                    key: found.row.key(),
-                    row: Some(found.row),
-                    data_version: found.data_version,
-                    live: get(row, 4)?,
-                    references,
-                    fingerprint: get(row, 5)?,
-                },
-                written: decode::number(row, 6)?,
-                created_at: get(row, 8)?,
-                updated_at: get(row, 9)?,
-            })
-        };
-        rows.iter().map(whole).collect()
-    }
-
-    fn facts(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<(String, String)>> {
-        let sql = concat!(
-            "SELECT f.fact, f.event_id FROM facts f WHERE f.scope = ",
-            scope!(),
-            " AND f.fact > $4 ORDER BY f.fact LIMIT $5"
-        );
-        let account = scope.account.to_string();
-        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
-        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
-    }
-
-    fn replies(&self, scope: &Scope, after: &str, most: usize) -> Stored<Vec<(String, Reply)>> {
-        let sql = concat!(
-            "SELECT y.caller, y.reply::text FROM replies y WHERE y.scope = ",
-            scope!(),
-            " AND y.caller > $4 ORDER BY y.caller LIMIT $5"
-        );
-        let account = scope.account.to_string();
-        let rows = self.query(sql, &[&scope.business, &scope.livemode, &account, &after, &limit(most)])?;
-        rows.iter().map(|row| Ok((get(row, 0)?, decode::json(get(row, 1)?)?))).collect()
-    }
-
-    fn waits(&self, seq: u64) -> Stored<Vec<String>> {
-        let rows = self.query("SELECT w.key FROM waits w WHERE w.seq = $1 ORDER BY w.key", &[&column(seq)])?;
-        rows.iter().map(|row| get(row, 0)).collect()
-    }
-}
-
-/// Parses the text of a reference.
-fn reference(text: &str) -> Stored<Reference> {
-    host_store::implementation::reference(text).ok_or_else(|| decode::damaged(text))
-}
+use host_store::{EffectRow, InboxRow, Run, Scope, StoreError, Stored};
 
 impl Target for PostgresStore {
     fn put_part(&mut self, part: &Part) -> Stored<()> {

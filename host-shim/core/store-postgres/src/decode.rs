@@ -1,9 +1,9 @@
-//! Reads columns: accounts, scopes, JSON, and the rows of an account.
+//! Reads columns: numbers, accounts, JSON, and the rows of an account.
 
 use extension_contract::{Account, CatalogRow};
+use host_store::Stored;
 use host_store::implementation::json::row_of;
 pub(crate) use host_store::implementation::json::{damaged, from_json as json, stored};
-use host_store::{ClaimRow, Scope, Stored};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
@@ -16,12 +16,6 @@ pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Stored<T> 
 pub(crate) fn number(row: &Row, column: usize) -> Stored<u64> {
     let found: i64 = get(row, column)?;
     u64::try_from(found).map_err(damaged)
-}
-
-/// Reads a small number that is never negative.
-pub(crate) fn small(row: &Row, column: usize) -> Stored<u32> {
-    let found: i32 = get(row, column)?;
-    u32::try_from(found).map_err(damaged)
 }
 
 /// Returns a number as a column; a number beyond the column's range is beyond every row.
@@ -42,18 +36,6 @@ pub(crate) fn account(text: &str) -> Stored<Account> {
 /// Reads an account; none if it is null.
 pub(crate) fn maybe_account(row: &Row, column: usize) -> Stored<Option<Account>> {
     get::<Option<&str>>(row, column)?.map(account).transpose()
-}
-
-/// Reads a scope from the columns business, mode and account.
-pub(crate) fn scope(row: &Row, column: usize) -> Stored<Scope> {
-    let account = account(get(row, column + 2)?)?;
-    Ok(Scope { business: get(row, column)?, livemode: get(row, column + 1)?, account })
-}
-
-/// Reads a claim from the columns holder, until and blocked.
-pub(crate) fn claim(row: &Row, column: usize) -> Stored<ClaimRow> {
-    let holder = maybe_account(row, column)?;
-    Ok(ClaimRow { holder, until: get(row, column + 1)?, blocked_until: get(row, column + 2)? })
 }
 
 /// Returns a row of the catalog from its columns; none for a row that is not part of the catalog.

@@ -1,8 +1,9 @@
 //! Erases the personal data of an account. The server removes old versions of the rows at its next `VACUUM`.
 
 use crate::decode::{column, get, json};
-use crate::events::{self, select_events};
 use crate::store::PostgresStore;
+use crate::tables::scope;
+use crate::wire::Params;
 use host_store::implementation::erase;
 use host_store::implementation::json::{RunJson, payload_columns, to_json};
 use host_store::{InboxRow, Scope, Stored};
@@ -13,28 +14,19 @@ const PAGE: i64 = 256;
 /// Erases the ended events and effects of an account, and its replies.
 pub(crate) fn account(store: &PostgresStore, scope: &Scope) -> Stored<()> {
     let account = scope.account.to_string();
-    let mut after = 0_i64;
+    let mut after = 0;
     loop {
-        let sql = select_events!(
-            "e.partition = (SELECT p.id FROM partitions p WHERE p.business = $1 AND p.livemode = $2) AND e.account = $3 \
-             AND e.seq > $4 AND e.state >= 3 AND NOT e.erased ORDER BY e.seq LIMIT $5"
-        );
-        let rows = store.query(sql, &[&scope.business, &scope.livemode, &account, &after, &PAGE])?;
-        let Some(last) = rows.last() else { break };
-        after = get(last, 0)?;
-        rows.iter().try_for_each(|row| event(store, events::read(row)?))?;
+        let conditions = " AND t.account = $3 AND t.seq > $4 AND t.state >= 3 AND NOT t.erased ORDER BY t.seq LIMIT $5";
+        let page = store.events(conditions, &[&scope.business, &scope.livemode, &account, &after, &PAGE])?;
+        let Some(last) = page.last() else { break };
+        after = column(last.seq);
+        page.into_iter().try_for_each(|row| event(store, row))?;
     }
-    store.query(
-        "UPDATE effects SET payload = '{}', context = '{}', erased = true WHERE state >= 2 AND NOT erased AND scope = \
-         (SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
-         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)",
-        &[&scope.business, &scope.livemode, &account],
-    )?;
-    store.query(
-        "DELETE FROM replies WHERE scope = (SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
-         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)",
-        &[&scope.business, &scope.livemode, &account],
-    )?;
+    let params: Params<'_> = &[&scope.business, &scope.livemode, &account];
+    let erase =
+        "UPDATE effects SET payload = '{}', context = '{}', erased = true WHERE state >= 2 AND NOT erased AND scope = ";
+    store.query(&[erase, scope!()].concat(), params)?;
+    store.query(concat!("DELETE FROM replies WHERE scope = ", scope!()), params)?;
     Ok(())
 }
 

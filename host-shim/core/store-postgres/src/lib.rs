@@ -10,17 +10,16 @@ mod copy;
 mod decode;
 mod effects;
 mod erase;
-mod events;
 mod locks;
 mod news;
 mod open;
 mod others;
 mod presence;
-mod read;
 mod schema;
 mod script;
 mod settings;
 mod store;
+mod tables;
 #[cfg(feature = "tls")]
 mod tls;
 mod together;

@@ -8,6 +8,7 @@ use crate::wire::{BEGIN, Params, Wire};
 use crate::{columns, decode, effects, erase, locks, news, schema};
 use extension_contract::Account;
 use host_store::implementation::Lend;
+use host_store::implementation::sql::{Dialect, Texts};
 use host_store::{
     Applied, Changes, Conflict, EffectRow, InboxChange, LeaseRequest, News, NewsPlace, Partition, Read, Reader, Scope,
     Store, StoreError, Stored,
@@ -54,6 +55,8 @@ pub struct PostgresStore {
     transaction: RefCell<Option<String>>,
     /// The changes that wait, in a group in which they may.
     pub(crate) together: RefCell<Option<Together>>,
+    /// The texts of queries.
+    pub(crate) texts: Texts,
     /// Rows of the catalog that events have needed.
     pub(crate) catalog: RefCell<CatalogCache>,
     /// True after the open group has changed a catalog.
@@ -94,6 +97,7 @@ impl PostgresStore {
             at_mark: None,
             transaction: RefCell::default(),
             together: RefCell::default(),
+            texts: Texts::of(Dialect::Postgres),
             catalog: RefCell::default(),
             catalog_is_written: Cell::new(false),
             snapshot_end: Cell::new(None),
@@ -101,14 +105,14 @@ impl PostgresStore {
     }
 
     /// Runs a query that may read what any change of the open group has written.
-    pub(crate) fn query(&self, sql: &'static str, params: Params<'_>) -> Stored<Vec<Row>> {
+    pub(crate) fn query(&self, sql: &str, params: Params<'_>) -> Stored<Vec<Row>> {
         self.settle_held()?;
         self.query_now(sql, params)
     }
 
     /// Runs a query that reads nothing that waiting changes write. After an error in a group, only the group's rollback or the way
     /// back to its mark can follow.
-    pub(crate) fn query_now(&self, sql: &'static str, params: Params<'_>) -> Stored<Vec<Row>> {
+    pub(crate) fn query_now(&self, sql: &str, params: Params<'_>) -> Stored<Vec<Row>> {
         if !self.in_group {
             self.wire.ensure()?;
         } else if self.is_broken.get() {
@@ -124,7 +128,7 @@ impl PostgresStore {
         }
     }
 
-    pub(crate) fn query_one(&self, sql: &'static str, params: Params<'_>) -> Stored<Option<Row>> {
+    pub(crate) fn query_one(&self, sql: &str, params: Params<'_>) -> Stored<Option<Row>> {
         Ok(self.query(sql, params)?.into_iter().next())
     }
 
@@ -330,8 +334,7 @@ impl Store for PostgresStore {
         let chosen: Vec<i64> = chosen.iter().map(|seq| decode::column(*seq)).collect();
         self.grouped(|store| {
             let params: Params<'_> = &[&partition.business, &partition.livemode, &now, &chosen, &until, &owner];
-            let rows = store.query(effects::LEASE, params)?;
-            rows.iter().map(effects::read).collect()
+            store.effects(&effects::LEASE, params)
         })
     }
 
@@ -400,7 +403,7 @@ impl PostgresReader {
 impl Lend for PostgresReader {
     fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
         match self.store.in_group {
-            true => body(&self.store),
+            true => self.store.lend(body),
             false => Err(StoreError::Misuse("no snapshot is open".into())),
         }
     }

@@ -45,8 +45,9 @@ impl Together {
     }
 
     /// Returns true if an event of the group is known not to be stored.
-    pub(crate) fn is_unknown(&self, partition: &Partition, source: &str, id: &str) -> bool {
-        *partition == self.partition && self.unknown.contains(&(source.to_owned(), id.to_owned()))
+    pub(crate) fn is_unknown(&self, (business, livemode): (&str, bool), source: &str, id: &str) -> bool {
+        let Partition { business: own, livemode: mode } = &self.partition;
+        business == own && livemode == *mode && self.unknown.contains(&(source.to_owned(), id.to_owned()))
     }
 
     /// Returns the number for the new event of a change, which from now on is stored.
@@ -67,9 +68,7 @@ impl Together {
                 scope.partition() == self.partition && !is_catalog && changes.expected.account_revision.is_some()
             }
         };
-        self.is_unknown(&self.partition, &new.event.source, &new.event.id)
-            && new.event.business == self.partition.business
-            && new.livemode == self.partition.livemode
+        self.is_unknown((&new.event.business, new.livemode), &new.event.source, &new.event.id)
             && !new.progress.state.is_waiting()
             && is_of_account
             && !changes.erase

@@ -55,8 +55,8 @@ CREATE UNIQUE INDEX rows_by_payment_intent ON rows (scope, payment_intent_id) WH
 CREATE TABLE refs (
     scope bigint NOT NULL,
     target text COLLATE "C" NOT NULL,
-    key text COLLATE "C" NOT NULL,
-    PRIMARY KEY (scope, target, key)
+    row text COLLATE "C" NOT NULL,
+    PRIMARY KEY (scope, target, row)
 );
 
 CREATE TABLE facts (

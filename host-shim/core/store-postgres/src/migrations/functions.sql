@@ -99,9 +99,9 @@ BEGIN
                         WHERE t LIKE 'row:%' ORDER BY n);
                 ELSE
                     EXIT WHEN v_room <= 0;
-                    v_page := ARRAY(SELECT f.key FROM refs f
-                        WHERE f.scope = v_scope AND f.target = 'row:' || v_queue[v_head] AND f.key > v_after
-                        ORDER BY f.key LIMIT 64);
+                    v_page := ARRAY(SELECT f.row FROM refs f
+                        WHERE f.scope = v_scope AND f.target = 'row:' || v_queue[v_head] AND f.row > v_after
+                        ORDER BY f.row LIMIT 64);
                 END IF;
                 FOREACH v_key IN ARRAY v_page LOOP
                     IF v_key = ANY (v_found) THEN

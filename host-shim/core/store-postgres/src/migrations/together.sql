@@ -239,7 +239,7 @@ BEGIN
             FROM unnest(r_n, r_keys, r_targets) x(n, key, targets)
         ), outdated AS (
             DELETE FROM refs f USING written w, unnest(w.before) t
-                WHERE w.before <> w.targets AND NOT t = ANY (w.targets) AND f.scope = w.scope AND f.target = t AND f.key = w.key
+                WHERE w.before <> w.targets AND NOT t = ANY (w.targets) AND f.scope = w.scope AND f.target = t AND f.row = w.key
         )
         INSERT INTO refs SELECT w.scope, t, w.key FROM written w, unnest(w.targets) t
             WHERE w.before <> w.targets AND NOT t = ANY (w.before);
@@ -260,7 +260,7 @@ BEGIN
     IF j_deleted IS NOT NULL THEN
         FOR g IN SELECT * FROM json_to_recordset(j_deleted) AS x(n int, key text) LOOP
             DELETE FROM rows r WHERE r.scope = v_scopes[g.n] AND r.key = g.key RETURNING r.targets INTO v_before;
-            DELETE FROM refs f WHERE f.scope = v_scopes[g.n] AND f.key = g.key AND f.target = ANY (v_before);
+            DELETE FROM refs f WHERE f.scope = v_scopes[g.n] AND f.row = g.key AND f.target = ANY (v_before);
         END LOOP;
     END IF;
     IF j_claims IS NOT NULL THEN

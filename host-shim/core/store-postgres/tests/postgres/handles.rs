@@ -266,6 +266,6 @@ fn a_database_of_a_newer_program_is_refused_by_its_version() {
     sql(&settings, "UPDATE schema_version SET version = 99");
     for refused in [PostgresStore::open(&settings).err(), PostgresStore::open_reader(&settings).err()] {
         let refused = refused.expect("a newer schema");
-        assert_eq!(refused.to_string(), "schema version 99 is newer than the newest supported version 3");
+        assert_eq!(refused.to_string(), "schema version 99 is newer than the newest supported version 4");
     }
 }
