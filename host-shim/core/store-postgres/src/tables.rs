@@ -17,9 +17,10 @@ use host_store::{
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::error::Error;
 use std::ops::Bound;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
 
 /// The number of the partition with the business `$1` and the mode `$2`.
 macro_rules! partition {
@@ -58,9 +59,25 @@ impl RowAnswer<'_> {
     }
 }
 
+/// A whole number of any width, or a truth value.
+struct Number(i64);
+
+impl<'a> FromSql<'a> for Number {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Number(match *kind {
+            Type::BOOL => bool::from_sql(kind, raw)?.into(),
+            Type::INT2 => i16::from_sql(kind, raw)?.into(),
+            Type::INT4 => i32::from_sql(kind, raw)?.into(),
+            _ => i64::from_sql(kind, raw)?,
+        }))
+    }
+
+    accepts!(BOOL, INT2, INT4, INT8);
+}
+
 impl Answer for RowAnswer<'_> {
     fn int(&self, column: Column) -> Stored<Option<i64>> {
-        self.value(column)
+        Ok(self.value::<Option<Number>>(column)?.map(|Number(number)| number))
     }
 
     fn text(&self, column: Column) -> Stored<Option<&str>> {
@@ -72,7 +89,8 @@ impl Answer for RowAnswer<'_> {
     }
 
     fn scope(&self, column: Column) -> Stored<Scope> {
-        Ok(self.partition(column)?.scope(account(self.value(column)?)?))
+        let Partition { business, livemode } = self.partition(column)?;
+        Ok(Scope { business, livemode, account: account(self.value(column)?)? })
     }
 
     fn partition(&self, _: Column) -> Stored<Partition> {

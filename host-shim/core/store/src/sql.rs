@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub enum Dialect {
     /// SQLite: a query names its index, and the large texts of a row are in a table of their own.
     Sqlite,
-    /// PostgreSQL: numbers are `bigint`, the value of a scope is three parameters (business, mode, account), that of a partition two, and an answer with
-    /// one of them ends with its business and mode.
+    /// PostgreSQL: parameters that are numbers are `bigint`, the value of a scope is three parameters (business, mode, account), that of a
+    /// partition two, and an answer with one of them ends with its business and mode.
     Postgres,
 }
 
@@ -141,11 +141,9 @@ pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
     let listed = |column: &Column| {
         let name = table.columns[*column];
         match table.kinds[*column] {
-            Kind::Int => format!("t.{name}::bigint"),
-            Kind::Truth => format!("t.{name}::integer::bigint"),
+            Kind::Int | Kind::Truth | Kind::Bytes => format!("t.{name}"),
             Kind::Text => format!("t.{name}::text"),
             Kind::Texts => format!("to_json(t.{name})::text"),
-            Kind::Bytes => format!("t.{name}"),
             Kind::Scope => "s.account".to_owned(),
             Kind::Partition => "q.business".to_owned(),
         }
@@ -158,7 +156,8 @@ pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
     if has_scope || has_partition {
         listed.push("q.business, q.livemode".to_owned());
         joins += " JOIN partitions q ON q.id = ";
-        joins += if has_scope { "s.partition" } else { "t.partition" };
+        // The table's own number is that of the query's partition, which is then looked up once.
+        joins += if has_partition { "t.partition" } else { "s.partition" };
     }
     format!("SELECT {} FROM {from} t{joins}", listed.join(", "))
 }
