@@ -21,7 +21,6 @@ pub mod sql {
 /// The tables, as data.
 pub mod schema {
     pub use crate::schema::claims::TABLE as CLAIMS;
-    pub use crate::schema::effects::TABLE as EFFECTS;
     pub use crate::schema::refs::TABLE as REFS;
     pub use crate::schema::rows::TABLE as ROWS;
     pub use crate::schema::waits::TABLE as WAITS;
