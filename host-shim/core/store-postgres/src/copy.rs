@@ -1,9 +1,8 @@
 //! Copies another store into PostgreSQL.
 
-use crate::decode::{self, column};
+use crate::decode::{self, column, scope};
 use crate::others::EffectJson;
 use crate::store::PostgresStore;
-use crate::tables::scope;
 use host_store::copy::{Part, Target, WholeRow};
 use host_store::implementation::json::{Content, Envelope, RowParts, RunJson, payload_columns, state_columns, to_json};
 use host_store::{EffectRow, InboxRow, Run, Scope, StoreError, Stored};

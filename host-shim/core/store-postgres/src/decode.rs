@@ -1,4 +1,4 @@
-//! Reads columns: numbers, accounts, JSON, and the rows of an account.
+//! Reads columns: numbers, accounts, JSON, and the rows of an account. Also finds the numbers of partitions and scopes in SQL.
 
 use extension_contract::{Account, CatalogRow};
 use host_store::Stored;
@@ -42,3 +42,20 @@ pub(crate) fn maybe_account(row: &Row, column: usize) -> Stored<Option<Account>>
 pub(crate) fn catalog_row(key: &str, body: &str, value: String) -> Stored<Option<CatalogRow>> {
     Ok(CatalogRow::of(row_of(key, body, value)?))
 }
+
+/// The number of the partition with the business `$1` and the mode `$2`.
+macro_rules! partition {
+    () => {
+        "(SELECT p.id FROM partitions p WHERE p.business = $1 AND p.livemode = $2)"
+    };
+}
+pub(crate) use partition;
+
+/// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
+macro_rules! scope {
+    () => {
+        "(SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
+         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)"
+    };
+}
+pub(crate) use scope;

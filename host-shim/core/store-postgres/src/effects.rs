@@ -1,6 +1,6 @@
 //! The queries for effects that may begin.
 
-use crate::tables::partition;
+use crate::decode::partition;
 use host_store::EffectRow;
 use host_store::implementation::backend::View;
 use host_store::implementation::sql::{Dialect, first_of_its_key, select_from};

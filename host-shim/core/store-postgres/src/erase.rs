@@ -1,8 +1,7 @@
 //! Erases the personal data of an account. The server removes old versions of the rows at its next `VACUUM`.
 
-use crate::decode::{column, get, json};
+use crate::decode::{column, get, json, scope};
 use crate::store::PostgresStore;
-use crate::tables::scope;
 use crate::wire::Params;
 use host_store::implementation::erase;
 use host_store::implementation::json::{RunJson, payload_columns, to_json};

@@ -1,6 +1,6 @@
 //! The tables, as the queries of all stores read them. Each query is one round trip, except those of the whole log outside of a snapshot.
 
-use crate::decode::{self, account, column, get, limit};
+use crate::decode::{self, account, column, get, limit, partition, scope};
 use crate::effects;
 use crate::store::PostgresStore;
 use crate::wire::Params;
@@ -21,23 +21,6 @@ use std::error::Error;
 use std::ops::Bound;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
-
-/// The number of the partition with the business `$1` and the mode `$2`.
-macro_rules! partition {
-    () => {
-        "(SELECT p.id FROM partitions p WHERE p.business = $1 AND p.livemode = $2)"
-    };
-}
-pub(crate) use partition;
-
-/// The number of the scope with the business `$1`, the mode `$2` and the account `$3`.
-macro_rules! scope {
-    () => {
-        "(SELECT x.id FROM scopes x JOIN partitions p ON p.id = x.partition \
-         WHERE p.business = $1 AND p.livemode = $2 AND x.account = $3)"
-    };
-}
-pub(crate) use scope;
 
 /// A row of an answer.
 struct RowAnswer<'r> {
