@@ -1,4 +1,4 @@
-# The rights of the server on this account: those that docs/operating.md lists for the provider `aws`, and its own backups and secrets.
+# The rights of the server on this account: those that docs/operate/operating.md lists for the provider `aws`, and its own backups and secrets.
 data "aws_iam_policy_document" "assume" {
   statement {
     actions = ["sts:AssumeRole"]

@@ -1,4 +1,4 @@
-# Copies of the data folder and of the database, which the lines of docs/deploying.md make each night.
+# Copies of the data folder and of the database, which the lines of docs/operate/deploying.md make each night.
 resource "aws_s3_bucket" "backups" {
   bucket_prefix = "${var.name}-backups-"
 

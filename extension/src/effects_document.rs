@@ -1,4 +1,4 @@
-//! Compares the tables of `docs/effects.md` with the tables of effects, keys, mails and built-in facts. `UPDATE_GOLDEN=1` rewrites
+//! Compares the tables of `docs/reference/effects.md` with the tables of effects, keys, mails and built-in facts. `UPDATE_GOLDEN=1` rewrites
 //! them.
 
 use crate::catalog::built_in_facts::{BUILT_IN_FACTS, WHEN};
@@ -72,7 +72,7 @@ fn facts_table() -> String {
 
 #[test]
 fn the_document_lists_every_effect_key_mail_and_built_in_fact() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/effects.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/effects.md");
     let mut document = fs::read_to_string(&path).expect("the document can be read");
     let given = document.clone();
     for (name, table) in
@@ -87,7 +87,7 @@ fn the_document_lists_every_effect_key_mail_and_built_in_fact() {
         fs::write(&path, document).expect("the document can be written");
         return;
     }
-    assert_eq!(given, document, "docs/effects.md differs; UPDATE_GOLDEN=1 rewrites its tables");
+    assert_eq!(given, document, "docs/reference/effects.md differs; UPDATE_GOLDEN=1 rewrites its tables");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Compares the table of `docs/commands.md` with the commands. `UPDATE_GOLDEN=1` rewrites the table.
+//! Compares the table of `docs/reference/commands.md` with the commands. `UPDATE_GOLDEN=1` rewrites the table.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ const END: &str = "\n## Notes";
 
 #[test]
 fn the_document_lists_every_command() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");
     let document = fs::read_to_string(&path).expect("the document can be read");
     let begin = document.find(BEGIN).expect("the table has a head");
     let end = begin + document[begin..].find(END).expect("the notes follow the table");
@@ -19,5 +19,5 @@ fn the_document_lists_every_command() {
         fs::write(&path, new).expect("the document can be written");
         return;
     }
-    assert_eq!(&document[begin..end], table, "docs/commands.md differs; UPDATE_GOLDEN=1 rewrites its table");
+    assert_eq!(&document[begin..end], table, "docs/reference/commands.md differs; UPDATE_GOLDEN=1 rewrites its table");
 }

@@ -13,7 +13,7 @@ use std::thread;
 /// The component is always optimised; the host only with `--release`. Without it, the host uses the builds of dependencies that
 /// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
 ///
-/// `block.wasm` is the extension for a Solobase platform, with `wafer.toml` and the registry's `manifest.json` beside it: `docs/solobase.md`.
+/// `block.wasm` is the extension for a Solobase platform, with `wafer.toml` and the registry's `manifest.json` beside it: `docs/operate/solobase.md`.
 ///
 /// `notes.zip` is the program of instances on AWS Lambda (`examples/notes`). A machine other than Linux on x86_64 leaves it out,
 /// since it needs a C compiler and a linker for that system. `--deb` also needs Debian's tools, and installs `cargo-deb` into the

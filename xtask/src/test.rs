@@ -413,7 +413,7 @@ fn block() -> Result<Done> {
     Ok(Done::Whole)
 }
 
-/// Makes the Debian package with the full host, and follows `docs/deploying.md` on a Debian machine of its own.
+/// Makes the Debian package with the full host, and follows `docs/operate/deploying.md` on a Debian machine of its own.
 fn package() -> Result<Done> {
     if let Some(reason) = package::untestable() {
         return Ok(Done::Nothing(reason));

@@ -1,4 +1,4 @@
-//! Follows `docs/deploying.md` with the Debian package of `dist`, line by line, on a Debian machine that ends with the test: from the
+//! Follows `docs/operate/deploying.md` with the Debian package of `dist`, line by line, on a Debian machine that ends with the test: from the
 //! installation to the removal, with a proxy and real deliveries of webhooks.
 
 #[cfg(target_os = "linux")]

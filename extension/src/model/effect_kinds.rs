@@ -1,5 +1,5 @@
 //! The built-in effects, each as one entry: its kind, the members that its payload and its result must have, and its retries. The
-//! manifest, the checks of catalogs and the table of `docs/effects.md` come from it. `model/keys/effect.rs` has the key of each
+//! manifest, the checks of catalogs and the table of `docs/reference/effects.md` come from it. `model/keys/effect.rs` has the key of each
 //! request, `model/correlation.rs` the rows that a result is for.
 
 /// Delays after failed attempts, in milliseconds.

@@ -1,5 +1,5 @@
 //! All commands, each as one entry: who may give it, its payload, its reply and its rule. The dispatch, the manifest, the checks of
-//! roles and `docs/commands.md` come from this table.
+//! roles and `docs/reference/commands.md` come from this table.
 
 use super::{
     account, campaign, connect, correction, instance, listing, meter_event, metering, purchase, refund, spending, step,
@@ -495,7 +495,7 @@ pub(super) fn kinds_of_owners() -> Vec<&'static str> {
     COMMANDS.iter().filter(|command| command.who == Who::Owners).map(|command| command.kind).collect()
 }
 
-/// Returns the table of `docs/commands.md`, in the order of the kinds.
+/// Returns the table of `docs/reference/commands.md`, in the order of the kinds.
 pub fn table() -> String {
     let mut commands: Vec<&Command> = COMMANDS.iter().collect();
     commands.sort_by_key(|command| command.kind);

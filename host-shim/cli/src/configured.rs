@@ -159,8 +159,9 @@ fn one(
 fn settings(file: Option<&Path>, environment: &Environment) -> Result<(Settings, BTreeSet<String>), Vec<BadInput>> {
     let Some(file) = file else { return Ok((Settings::default(), variables_of(&Settings::default()).collect())) };
     let read = interpolated(file, environment)?;
-    let settings = Settings::of_json(file, read.written.json(), read.filled.json())
-        .map_err(|error| vec![BadInput::new(Place::file(file), error.problem, "the settings of docs/providers.md")])?;
+    let settings = Settings::of_json(file, read.written.json(), read.filled.json()).map_err(|error| {
+        vec![BadInput::new(Place::file(file), error.problem, "the settings of docs/reference/providers.md")]
+    })?;
     let mut variables = read.variables;
     variables.extend(variables_of(&settings));
     Ok((settings, variables))

@@ -87,7 +87,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     providers: Vec<ProviderName>,
 
-    /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
+    /// Settings of the providers: a YAML file with a section for each (docs/reference/providers.md)
     #[arg(long, value_name = "FILE")]
     provider_settings: Option<PathBuf>,
 

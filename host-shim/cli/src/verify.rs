@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     business: Option<String>,
 
-    /// Settings of the providers, with Stripe's keys: a YAML file (docs/providers.md) [default: the keys in STRIPE_TEST_KEY
+    /// Settings of the providers, with Stripe's keys: a YAML file (docs/reference/providers.md) [default: the keys in STRIPE_TEST_KEY
     /// and STRIPE_LIVE_KEY]
     #[arg(long, value_name = "FILE")]
     provider_settings: Option<PathBuf>,

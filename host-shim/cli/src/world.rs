@@ -26,7 +26,7 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Live providers")]
     providers: Vec<ProviderName>,
 
-    /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
+    /// Settings of the providers: a YAML file with a section for each (docs/reference/providers.md)
     #[arg(long, value_name = "FILE", requires = "providers", help_heading = "Live providers")]
     provider_settings: Option<PathBuf>,
 }

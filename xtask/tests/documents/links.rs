@@ -1,6 +1,7 @@
 //! Each link of a document leads to a file of the repository and to a heading of it.
 
-use super::{Document, documents, root};
+use super::{Document, documents, files, root};
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 /// Returns the name by which links reach a heading.
@@ -64,6 +65,28 @@ fn each_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
+fn every_page_is_at_most_two_clicks_from_the_readme() {
+    let linked = |from: &BTreeSet<PathBuf>| -> BTreeSet<PathBuf> {
+        let mut reached = from.clone();
+        for path in from.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+            let document = Document::read(path);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            for (_, line, _) in document.lines().filter(|(_, _, is_code)| !is_code) {
+                let files = targets(line).filter(|target| !target.contains(':')).filter_map(|it| it.split('#').next());
+                reached.extend(files.map(|file| plain(&folder.join(file))));
+            }
+        }
+        reached
+    };
+    let reached = linked(&linked(&BTreeSet::from(["README.md".into()])));
+    // The decisions are a folder of their own, which is linked.
+    let pages = files("docs", ".md").into_iter().filter(|page| !page.starts_with("docs/decisions"));
+    let far: Vec<PathBuf> =
+        pages.chain(["docs/decisions".into(), "SECURITY.md".into()]).filter(|page| !reached.contains(page)).collect();
+    assert_eq!(far, Vec::<PathBuf>::new());
+}
+
+#[test]
 fn links_and_headings_are_read() {
     assert_eq!(anchor("The platform's `products` routes"), "the-platforms-products-routes");
     assert_eq!(targets("[a](b.md#c) and [d](#e)").collect::<Vec<_>>(), ["b.md#c", "#e"]);
@@ -72,7 +95,7 @@ fn links_and_headings_are_read() {
     for (target, expected) in [
         ("../README.md", None),
         ("nowhere.md", Some("`nowhere.md` leads to no file")),
-        ("tables.md#nowhere", Some("`tables.md#nowhere` leads to no heading")),
+        ("glossary.md#nowhere", Some("`glossary.md#nowhere` leads to no heading")),
     ] {
         assert_eq!(fault(&document, target).as_deref(), expected);
     }

@@ -167,7 +167,7 @@ fn the_page_of_the_plugin_shop_lists_its_features() {
 // covers: PLG-78
 #[test]
 fn the_platforms_of_the_sources_have_a_place() {
-    let document = Document::read("docs/deploying.md");
+    let document = Document::read("docs/operate/deploying.md");
     let chapter = document.chapter("Other platforms").expect("a chapter");
     let names = ["Vercel", "Render", "Redis", "Supabase", "Stripe", "Docker Hub", "SendGrid", "Terraform"];
     for name in names {

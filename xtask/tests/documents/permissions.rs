@@ -70,20 +70,20 @@ fn table() -> Vec<String> {
 #[test]
 fn the_table_of_rights_follows_from_the_requests() {
     assert!(requested().len() > 60, "{:?}", requested());
-    let document = Document::read("docs/providers.md");
+    let document = Document::read("docs/reference/providers.md");
     let (before, rest) = document.text.split_once(HEAD).expect("the table");
     let (_, after) = rest.split_once("\n\n").expect("its end");
     let expected = format!("{before}{}\n\n{after}", table().join("\n"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(root().join(&document.path), expected).expect("written");
     } else {
-        assert!(document.text == expected, "docs/providers.md: UPDATE_GOLDEN=1 rewrites the table of rights");
+        assert!(document.text == expected, "docs/reference/providers.md: UPDATE_GOLDEN=1 rewrites the table of rights");
     }
 }
 
 #[test]
 fn the_policy_of_the_document_grants_what_containers_records_and_certificates_need() {
-    let document = Document::read("docs/providers.md");
+    let document = Document::read("docs/reference/providers.md");
     let (_, policy) = document.text.split_once("```json\n{\n  \"Version\"").expect("a policy");
     let policy = policy.split("```").next().unwrap_or_default();
     let of_policy = |right: &&String| {

@@ -47,7 +47,7 @@ fn answers_name_files_that_exist_and_words_that_stand_in_them() {
 // covers: SOL-62
 #[test]
 fn each_question_of_the_security_checklist_names_a_test_that_exists() {
-    let document = Document::read("docs/security-checklist.md");
+    let document = Document::read("docs/operate/security-checklist.md");
     let (mut questions, mut wrong) = (0, Vec::new());
     for row in rows(&document.text).filter(|row| row[0] != "question") {
         questions += 1;

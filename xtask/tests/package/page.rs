@@ -1,4 +1,4 @@
-//! The blocks of `docs/deploying.md`, which a test takes one after another.
+//! The blocks of `docs/operate/deploying.md`, which a test takes one after another.
 
 use std::collections::VecDeque;
 

@@ -39,7 +39,7 @@ struct Walk {
 #[test]
 #[ignore = "starts a Debian machine with the package of `dist`; `cargo xtask test package` makes the package and runs this"]
 fn the_lines_of_the_document_deploy_a_server_that_keeps_its_data() {
-    let document = fs::read_to_string(root().join("docs/deploying.md")).expect("the document");
+    let document = fs::read_to_string(root().join("docs/operate/deploying.md")).expect("the document");
     let mut walk = Walk { machine: Machine::boot(), page: Page::read(&document), key: String::new() };
     walk.installs();
     walk.configures();
@@ -148,7 +148,7 @@ impl Walk {
             (ENV, "640 root:host-shim"),
             ("/usr/share/host-shim/examples/solobase/catalog.yml", "644 root:root"),
             ("/usr/share/host-shim/examples/solobase/pages/theme.css", "644 root:root"),
-            ("/usr/share/doc/host-shim/deploying.md", "644 root:root"),
+            ("/usr/share/doc/host-shim/operate/deploying.md", "644 root:root"),
         ]);
         let machine = &self.machine;
         assert!(machine.run("getent passwd host-shim").trim().ends_with(":/usr/sbin/nologin"));

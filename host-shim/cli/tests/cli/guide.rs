@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn docs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/start")
 }
 
 fn guide() -> String {
@@ -81,7 +81,7 @@ fn each_scenario_of_the_guide_is_a_file_that_holds() {
 
 #[test]
 fn the_cards_of_the_guide_are_those_of_the_local_stripe() {
-    let (guide, local) = (guide(), fs::read_to_string(docs().join("../local-stripe/README.md")).expect("the page"));
+    let (guide, local) = (guide(), fs::read_to_string(docs().join("../../local-stripe/README.md")).expect("the page"));
     let cards = rows(part(&guide, "Test cards"));
     assert!(cards.len() > 5, "{cards:?}");
     for card in cards {
@@ -103,7 +103,7 @@ fn the_commands_of_the_guide_exist() {
         seen.insert(command);
         // The tested program may lack the local Stripe.
         let help = match command {
-            "stripe" => fs::read_to_string(docs().join("../local-stripe/README.md")).expect("the page"),
+            "stripe" => fs::read_to_string(docs().join("../../local-stripe/README.md")).expect("the page"),
             _ => {
                 let ran = run(&[command, "--help"], b"");
                 assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);

@@ -32,7 +32,7 @@ fn a_checkout_without_a_local_stripe_names_the_build_that_has_one() {
 
 #[test]
 fn the_first_example_that_keeps_resources_makes_a_page() {
-    let text = fs::read_to_string(root().join("docs/providers.md")).expect("the document");
+    let text = fs::read_to_string(root().join("docs/reference/providers.md")).expect("the document");
     let example = text.lines().find(|line| line.starts_with("host-shim ") && line.contains(" --keep "));
     let words = example.expect("an example").split('#').next().unwrap_or_default().split_whitespace();
     // Without `--keep`, so that the program ends.

@@ -217,7 +217,7 @@ fn json_has_the_status_and_coverage_of_each_case() {
 
 #[test]
 fn the_scenario_of_the_documentation_holds() {
-    let file = crate::run::fixtures().join("../docs/scenario-format.md");
+    let file = crate::run::fixtures().join("../docs/reference/scenario-format.md");
     let text = fs::read_to_string(file).expect("the documentation");
     let walk = text.split("## An example, step by step").nth(1).expect("the walk through a scenario");
     let story = walk.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its YAML");

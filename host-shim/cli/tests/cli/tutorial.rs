@@ -31,7 +31,7 @@ impl Step {
 }
 
 fn steps() -> Vec<Step> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/adding-a-business.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/start/adding-a-business.md");
     let guide = fs::read_to_string(path).expect("the guide");
     let parts = guide.split("\n## ").filter(|part| part.starts_with(|first: char| first.is_ascii_digit()));
     let step = |part: &str| {

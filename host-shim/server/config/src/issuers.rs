@@ -62,7 +62,7 @@ fn one(reader: &Reader<'_>, path: &str, node: &Node) -> Option<IssuerSettings> {
     if let Err(error) = settings.check()
         && is_named
     {
-        reader.fault(node.place(), format!("`{path}`: {error}"), "an issuer as in docs/configuration.md");
+        reader.fault(node.place(), format!("`{path}`: {error}"), "an issuer as in docs/reference/configuration.md");
     }
     Some(settings)
 }

@@ -113,9 +113,9 @@ fn faults(mail: &Rendered, site: &MailSite) -> Vec<String> {
     found
 }
 
-/// Returns the values of the mails without a clause, as `docs/effects.md` lists them, by mail.
+/// Returns the values of the mails without a clause, as `docs/reference/effects.md` lists them, by mail.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
-    let text = std::fs::read_to_string(root().join("docs/effects.md")).expect("the document");
+    let text = std::fs::read_to_string(root().join("docs/reference/effects.md")).expect("the document");
     let tables = ["<!-- mails -->", "<!-- mails of the server -->"]
         .map(|mark| text.split(mark).nth(1).and_then(|rest| rest.split("<!-- end -->").next()).expect("a table"));
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -209,7 +209,7 @@ fn every_placeholder_of_a_mail_is_a_value_that_the_mail_has() {
     };
     let mut built_in = BTreeSet::new();
     for (name, placeholders) in built_in_mails() {
-        assert!(documented.contains_key(name), "docs/effects.md does not list `{name}`");
+        assert!(documented.contains_key(name), "docs/reference/effects.md does not list `{name}`");
         check("built in", name, &placeholders);
         built_in.insert(name.to_owned());
     }

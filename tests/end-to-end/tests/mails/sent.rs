@@ -146,7 +146,7 @@ pub fn of_server() -> Vec<SentMail> {
     ]
 }
 
-/// Built-in mails that no scenario sends, with the values that `docs/effects.md` lists.
+/// Built-in mails that no scenario sends, with the values that `docs/reference/effects.md` lists.
 pub fn rare() -> Vec<SentMail> {
     let money = |of: &str, id: &str| json!({of: id, "amount_minor": 1799, "currency": "usd"});
     let mut note = money("credit_note", "cn_1");

@@ -219,7 +219,7 @@ impl PageSet {
             Err(error) if is_mistake(error.kind()) => {
                 let place = Place::line(&source.file, error.line().unwrap_or(1));
                 let problem = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-                Err(check.bad(place, problem, "a filter or test of minijinja or of docs/pages.md"))
+                Err(check.bad(place, problem, "a filter or test of minijinja or of docs/learn/pages.md"))
             }
             _ => Ok(()),
         }

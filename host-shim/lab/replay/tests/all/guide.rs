@@ -9,7 +9,7 @@ use std::path::Path;
 #[test]
 fn every_command_is_in_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let text = fs::read_to_string(root.join("docs/commands.md")).expect("the table");
+    let text = fs::read_to_string(root.join("docs/reference/commands.md")).expect("the table");
     let table: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
     let commands = Provisioner.declare().commands;
     assert!(commands.len() > 20, "{} commands", commands.len());

@@ -1,4 +1,4 @@
-//! The tables of `docs/catalog-language.md` and `docs/http-api.md` are those of the JSON Schemas: each clause with its members, types, defaults and
+//! The tables of `docs/reference/catalog-language.md` and `docs/reference/http-api.md` are those of the JSON Schemas: each clause with its members, types, defaults and
 //! examples. `UPDATE_GOLDEN=1` writes them.
 
 use host_scenario::schema::{BUSINESS, CATALOG, ROUTES};
@@ -113,7 +113,7 @@ fn the_reference_has_the_tables_of_the_schemas() {
 
 /// Compares the tables of a document with the schemas, and notes which tables it has.
 fn compare(name: &str, schemas: &[(&'static str, Value)], seen: &mut BTreeSet<String>) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs").join(name);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/reference").join(name);
     let text = fs::read_to_string(&file).expect("the reference");
     let mut expected = String::new();
     let mut parts = text.split(BEGIN);
@@ -130,7 +130,7 @@ fn compare(name: &str, schemas: &[(&'static str, Value)], seen: &mut BTreeSet<St
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, &expected).expect("written");
     } else {
-        assert!(text == expected, "docs/{name} differs from docs/schemas; UPDATE_GOLDEN=1 rewrites it");
+        assert!(text == expected, "docs/reference/{name} differs from docs/schemas; UPDATE_GOLDEN=1 rewrites it");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The samples beside the businesses of the fixtures, `.env.example`, and the keys and the sample of docs/configuration.md.
+//! The samples beside the businesses of the fixtures, `.env.example`, and the keys and the sample of docs/reference/configuration.md.
 
 use crate::common::{Folder, environment, fixtures};
 use host_business::folder::BusinessFolder;
@@ -53,7 +53,7 @@ fn the_variables_of_the_requirements_are_in_the_samples() {
 }
 
 fn documentation() -> String {
-    fs::read_to_string(fixtures().join("../docs/configuration.md")).expect("a document")
+    fs::read_to_string(fixtures().join("../docs/reference/configuration.md")).expect("a document")
 }
 
 // covers: SOL-40
@@ -77,7 +77,7 @@ fn every_provider_can_be_in_the_file_and_is_in_both_documents() {
 
     let row = documentation().lines().find(|line| line.starts_with("| `providers` |")).map(str::to_owned);
     assert!(row.expect("a row").contains(&format!("| list of `{}` |", names.join("`, `"))));
-    let text = fs::read_to_string(fixtures().join("../docs/providers.md")).expect("a document");
+    let text = fs::read_to_string(fixtures().join("../docs/reference/providers.md")).expect("a document");
     let table = text.lines().skip_while(|line| *line != "| name | effects | where |").skip(2);
     let rows = table.take_while(|line| line.starts_with("| `")).filter_map(|line| line.split('`').nth(1));
     let mut documented: Vec<&str> = rows.collect();

@@ -1,5 +1,5 @@
 //! Runs the fuzz targets' functions on their corpus, so that fixed faults stay fixed and the targets compile.
-//! `cargo fuzz` does the fuzzing itself (`docs/fuzzing.md`).
+//! `cargo fuzz` does the fuzzing itself (`docs/internals/fuzzing.md`).
 
 #[path = "../../../../../fuzz/src/catalog.rs"]
 mod catalog;
