@@ -5,7 +5,7 @@ use crate::access;
 use crate::body;
 use crate::closing::{self, CLOSE};
 use crate::compact::compact;
-use crate::extract::{Asked, Called, Named};
+use crate::extract::{KnownCaller, PathPart, QueryOf};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::proof;
@@ -120,9 +120,9 @@ impl IntoResponse for Answered {
 /// Carries out `POST /api/commands/KIND`.
 pub(crate) async fn post(
     State(app): State<AppState>,
-    Called { hosted, caller }: Called,
-    Named(kind): Named<String>,
-    Asked(query): Asked<CommandQuery>,
+    KnownCaller { hosted, caller }: KnownCaller,
+    PathPart(kind): PathPart<String>,
+    QueryOf(query): QueryOf<CommandQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
@@ -337,7 +337,10 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
 
 /// Carries out `GET /api/commands/ID`: the reply to a command of before, for who has sent it. It may have an address that opens the
 /// account's payments to whoever reads it, so no other member of an organization has it.
-pub(crate) async fn get(Called { hosted, caller }: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn get(
+    KnownCaller { hosted, caller }: KnownCaller,
+    PathPart(id): PathPart<String>,
+) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
     let found = crate::query::read(&hosted, move |store| {

@@ -3,7 +3,7 @@
 use crate::access;
 use crate::body::members;
 use crate::command::{self, Answered};
-use crate::extract::{Asked, Called, Named};
+use crate::extract::{KnownCaller, PathPart, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::makers::{maker, manages};
 use crate::problem::Problem;
@@ -143,21 +143,21 @@ fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, P
 }
 
 /// Returns an endpoint that the caller manages and may change: an unproved user may not.
-fn own_endpoint(called: &Called, id: &str) -> Result<Endpoint, Problem> {
+fn own_endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
     let endpoint = endpoint(called, id)?;
     needs_proof(&called.hosted, &called.caller)?;
     Ok(endpoint)
 }
 
 /// Returns an endpoint that the caller manages. One of others looks like an unknown one.
-fn endpoint(called: &Called, id: &str) -> Result<Endpoint, Problem> {
+fn endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
     let found = called.hosted.webhooks()?.webhooks.endpoint(id)?;
     let found = found.filter(|endpoint| manages(&called.caller, endpoint.account.as_ref()));
     found.ok_or_else(|| Problem::not_found("no endpoint with this id"))
 }
 
 /// Counts a message that a person sends to an endpoint, since each is stored for a month or sent to another server.
-fn count_message(app: &AppState, called: &Called, endpoint: &Endpoint) -> Result<(), Problem> {
+fn count_message(app: &AppState, called: &KnownCaller, endpoint: &Endpoint) -> Result<(), Problem> {
     let account = endpoint.account.as_ref().map(ToString::to_string);
     app.rates.endpoint_message(&called.hosted.site.partition().name(), account.as_deref())
 }
@@ -240,8 +240,8 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
 /// Carries out `POST /api/endpoints`: makes an endpoint, and shows its secret once.
 pub(crate) async fn make(
     State(app): State<AppState>,
-    called: Called,
-    Asked(query): Asked<OfAccount>,
+    called: KnownCaller,
+    QueryOf(query): QueryOf<OfAccount>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
@@ -294,22 +294,22 @@ pub(crate) async fn make(
 }
 
 /// Carries out `GET /api/endpoints`.
-pub(crate) async fn list(called: Called, Asked(query): Asked<OfAccount>) -> Result<Answered, Problem> {
+pub(crate) async fn list(called: KnownCaller, QueryOf(query): QueryOf<OfAccount>) -> Result<Answered, Problem> {
     let account = account_of(&called.caller, query.account.as_deref())?;
     let all = called.hosted.webhooks()?.webhooks.endpoints(account.as_ref())?;
     Ok(Answered::ok(json!({"endpoints": all.iter().map(shown).collect::<Vec<_>>()})))
 }
 
 /// Carries out `GET /api/endpoints/ID`.
-pub(crate) async fn get(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn get(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
 }
 
 /// Carries out `PATCH /api/endpoints/ID`: changes address, types and description; `status` disables or enables it.
 pub(crate) async fn change(
     State(app): State<AppState>,
-    called: Called,
-    Named(id): Named<String>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
@@ -338,7 +338,7 @@ pub(crate) async fn change(
 }
 
 /// Carries out `DELETE /api/endpoints/ID`.
-pub(crate) async fn delete(called: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
     own.webhooks.delete_endpoint(&id)?;
     own.forget_secrets(&called.hosted, endpoint);
@@ -349,8 +349,8 @@ pub(crate) async fn delete(called: Called, Named(id): Named<String>) -> Result<A
 /// request again, by its `Idempotency-Key`, shows the secret that the first one has made.
 pub(crate) async fn rotate(
     State(app): State<AppState>,
-    called: Called,
-    Named(id): Named<String>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
     headers: HeaderMap,
 ) -> Result<Answered, Problem> {
     let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
@@ -381,8 +381,8 @@ pub(crate) async fn rotate(
 /// Carries out `POST /api/endpoints/ID/test`: sends a message of the type `endpoint.test`.
 pub(crate) async fn test(
     State(app): State<AppState>,
-    called: Called,
-    Named(id): Named<String>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
 ) -> Result<Answered, Problem> {
     let (endpoint, message) = (endpoint(&called, &id)?, random("msg_")?);
     count_message(&app, &called, &endpoint)?;
@@ -392,9 +392,9 @@ pub(crate) async fn test(
 
 /// Carries out `GET /api/endpoints/ID/deliveries`: the log, the newest message first.
 pub(crate) async fn log(
-    called: Called,
-    Named(id): Named<String>,
-    Asked(query): Asked<OfLog>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+    QueryOf(query): QueryOf<OfLog>,
 ) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
     let state = query.state.as_deref().map(|name| {
@@ -414,8 +414,8 @@ pub(crate) async fn log(
 /// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
 pub(crate) async fn resend(
     State(app): State<AppState>,
-    called: Called,
-    Named((id, message)): Named<(String, String)>,
+    called: KnownCaller,
+    PathPart((id, message)): PathPart<(String, String)>,
 ) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
     count_message(&app, &called, &endpoint)?;
@@ -429,8 +429,8 @@ pub(crate) async fn resend(
 /// Carries out `POST /api/endpoints/ID/resend`: sends all failed messages since a time again.
 pub(crate) async fn resend_failed(
     State(app): State<AppState>,
-    called: Called,
-    Named(id): Named<String>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {

@@ -2,7 +2,7 @@
 
 use crate::body;
 use crate::command::Answered;
-use crate::extract::Called;
+use crate::extract::KnownCaller;
 use crate::front::{AppState, accept};
 use crate::problem::Problem;
 use axum::body::Body;
@@ -18,7 +18,7 @@ const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);
 
 pub(crate) async fn report(
     State(app): State<AppState>,
-    Called { hosted, caller }: Called,
+    KnownCaller { hosted, caller }: KnownCaller,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {

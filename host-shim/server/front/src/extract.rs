@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// A request of a known caller to a site.
-pub(crate) struct Called {
+pub(crate) struct KnownCaller {
     pub(crate) hosted: Arc<HostedSite>,
     pub(crate) caller: Caller,
 }
@@ -34,18 +34,18 @@ pub(crate) struct Operator {
 }
 
 /// The members of a query.
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct QueryOf<T>(pub(crate) T);
 
 /// The variable part of a path.
-pub(crate) struct Named<T>(pub(crate) T);
+pub(crate) struct PathPart<T>(pub(crate) T);
 
-impl FromRequestParts<AppState> for Called {
+impl FromRequestParts<AppState> for KnownCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let Hosted(hosted) = Hosted::from_request_parts(parts, app).await?;
         let caller = caller(app, &hosted, parts).await?;
-        Ok(Called { hosted, caller })
+        Ok(KnownCaller { hosted, caller })
     }
 }
 
@@ -120,7 +120,7 @@ impl FromRequestParts<AppState> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
-        let Called { hosted, caller } = Called::from_request_parts(parts, app).await?;
+        let KnownCaller { hosted, caller } = KnownCaller::from_request_parts(parts, app).await?;
         match caller.is_operator() {
             true => Ok(Operator { hosted, caller }),
             false => Err(Problem::forbidden("only an operator may do this")),
@@ -128,23 +128,23 @@ impl FromRequestParts<AppState> for Operator {
     }
 }
 
-impl<T: DeserializeOwned> FromRequestParts<AppState> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<AppState> for QueryOf<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
         match Query::try_from_uri(&parts.uri) {
-            Ok(Query(members)) => Ok(Asked(members)),
+            Ok(Query(members)) => Ok(QueryOf(members)),
             Err(error) => Err(Problem::bad("query", error.body_text())),
         }
     }
 }
 
-impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Named<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for PathPart<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, app).await {
-            Ok(Path(part)) => Ok(Named(part)),
+            Ok(Path(part)) => Ok(PathPart(part)),
             Err(error) => Err(Problem::not_found(error.body_text())),
         }
     }

@@ -24,7 +24,7 @@ use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::stream;
 use crate::streams::Streams;
 use crate::trace::{self, Requests};
-use crate::turn::{self, Asking, InProgress};
+use crate::turn::{self, InProgress, OpenRequest};
 use crate::unread;
 use crate::{command, event, extract, health, products, query, registry, webhook};
 use axum::Router;
@@ -315,7 +315,7 @@ impl Front {
         let span = trace::span(&id);
         let peer = request.extensions().get::<Peer>().copied();
         let (request, unread) = unread::watch(request);
-        let begun = is_plain(&request).and_then(|()| Asking::begin(&self.app, peer, request.headers()));
+        let begun = is_plain(&request).and_then(|()| OpenRequest::begin(&self.app, peer, request.headers()));
         let mut response = match begun {
             Ok(asking) => {
                 let answered = turn::within(asking.clone(), self.route(request)).instrument(span.clone()).await;

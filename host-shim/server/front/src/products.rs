@@ -11,7 +11,7 @@ mod write;
 
 use crate::access;
 use crate::command::Answered;
-use crate::extract::{Asked, Called};
+use crate::extract::{KnownCaller, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use axum::Router;
@@ -83,7 +83,7 @@ impl Style {
 }
 
 /// A request to one of the routes.
-struct Asking {
+struct ProductsRequest {
     app: AppState,
     hosted: Arc<HostedSite>,
     /// None for a request without a key, to a route that needs none.
@@ -95,7 +95,7 @@ struct Asking {
     headers: HeaderMap,
 }
 
-impl Asking {
+impl ProductsRequest {
     fn caller(&self) -> Result<&Caller, Problem> {
         self.caller.as_ref().ok_or_else(|| access::unauthorized("expected `Authorization: Bearer KEY`"))
     }
@@ -134,8 +134,8 @@ async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answe
     if let Action::NotServed(reason) = action {
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not-served", *reason));
     }
-    let (hosted, caller) = match Called::from_request_parts(parts, &app).await {
-        Ok(Called { hosted, caller }) => (hosted, Some(caller)),
+    let (hosted, caller) = match KnownCaller::from_request_parts(parts, &app).await {
+        Ok(KnownCaller { hosted, caller }) => (hosted, Some(caller)),
         Err(problem)
             if *who == Who::All && problem.is_unauthorized() && !parts.headers.contains_key("authorization") =>
         {
@@ -147,14 +147,14 @@ async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answe
     if *who == Who::Operators && !caller.as_ref().is_some_and(Caller::is_operator) {
         return Err(Problem::forbidden("only an operator may do this"));
     }
-    let Asked(filter) = Asked::from_request_parts(parts, &app).await?;
+    let QueryOf(filter) = QueryOf::from_request_parts(parts, &app).await?;
     let id = match matched.contains('{') {
         true => Path::<String>::from_request_parts(parts, &app).await.map(|Path(id)| id),
         false => Ok(String::new()),
     };
     let id = id.map_err(|error| Problem::not_found(error.body_text()))?;
     let (style, headers) = (Style::of(&matched), parts.headers.clone());
-    let asking = Asking { app, hosted, caller, style, id, filter, headers };
+    let asking = ProductsRequest { app, hosted, caller, style, id, filter, headers };
     match action {
         Action::List => read::list(&asking).await,
         Action::Own => read::own(&asking).await,

@@ -2,7 +2,7 @@
 //! never decides.
 
 use crate::access;
-use crate::extract::{Asked, Called, Named};
+use crate::extract::{KnownCaller, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::turn;
@@ -76,7 +76,7 @@ pub(crate) async fn read<T: Send + 'static>(
 }
 
 /// Returns the question of a caller, if the caller reaches the account.
-fn question(called: &Called, given: &Arguments) -> Result<Question, Problem> {
+fn question(called: &KnownCaller, given: &Arguments) -> Result<Question, Problem> {
     let account = access::account(&called.caller, given.account.as_deref())?;
     let at = match &given.at {
         Some(text) => moment("at", text)?,
@@ -103,9 +103,9 @@ fn needed<'a>(name: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
 
 /// Carries out `GET /api/queries/NAME`.
 pub(crate) async fn get(
-    called: Called,
-    Named(name): Named<String>,
-    Asked(given): Asked<Arguments>,
+    called: KnownCaller,
+    PathPart(name): PathPart<String>,
+    QueryOf(given): QueryOf<Arguments>,
 ) -> Result<Json<Value>, Problem> {
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let answer = match name.as_str() {
@@ -157,14 +157,17 @@ async fn entitlements_of(hosted: &HostedSite, question: Question) -> Result<Valu
 }
 
 /// Carries out `GET /api/entitlements`: the entitlements of an account, now or at a time.
-pub(crate) async fn entitlements(called: Called, Asked(given): Asked<Arguments>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn entitlements(
+    called: KnownCaller,
+    QueryOf(given): QueryOf<Arguments>,
+) -> Result<Json<Value>, Problem> {
     let question = question(&called, &given)?;
     entitlements_of(&called.hosted, question).await.map(Json)
 }
 
 /// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
 /// says which products would give one.
-pub(crate) async fn check(called: Called, Asked(given): Asked<Arguments>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let key = needed("key", given.key.as_deref())?.to_owned();
     let amount = given.amount.unwrap_or(1);

@@ -31,21 +31,21 @@ const PULL: &str = "pull";
 
 /// The query of a request. `account`, `client_id` and `offline_token` do not matter: the download token says whose it is.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
+struct TokenRequest {
     service: String,
     /// The repositories from which the client wants to pull.
     pulls: Vec<String>,
 }
 
-impl Asked {
-    fn read(parts: &Parts) -> Result<Asked, Problem> {
+impl TokenRequest {
+    fn read(parts: &Parts) -> Result<TokenRequest, Problem> {
         let members = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(members) = members.map_err(|error| Problem::bad("query", error.body_text()))?;
         let of = |wanted: &'static str| members.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value);
         let service = of("service").next().cloned().unwrap_or_default();
         // A client sends a parameter for each scope, or one with spaces.
         let scopes = of("scope").flat_map(|scopes| scopes.split(' '));
-        Ok(Asked { service, pulls: scopes.filter_map(pulled).map(str::to_owned).collect() })
+        Ok(TokenRequest { service, pulls: scopes.filter_map(pulled).map(str::to_owned).collect() })
     }
 }
 
@@ -84,7 +84,7 @@ async fn answer(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Re
     };
     let password = password(&parts.headers);
     let bearer = bearer::find(app, hosted, parts, password.as_deref()).await?;
-    let asked = Asked::read(parts)?;
+    let asked = TokenRequest::read(parts)?;
     if asked.service != tokens.service() {
         return Err(Problem::bad("service", format!("expected `service={}` in the query", tokens.service())));
     }
@@ -159,9 +159,9 @@ fn of_redemption(problem: Problem) -> Problem {
 mod tests {
     use super::*;
 
-    fn asked(query: &str) -> Asked {
+    fn asked(query: &str) -> TokenRequest {
         let request = axum::http::Request::get(format!("/api/registry/token?{query}")).body(()).expect("a request");
-        Asked::read(&request.into_parts().0).expect("a query")
+        TokenRequest::read(&request.into_parts().0).expect("a query")
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
             ("service=r", vec![]),
         ] {
             let pulls = expected.into_iter().map(str::to_owned).collect();
-            assert_eq!(asked(query), Asked { service: "r".to_owned(), pulls }, "{query}");
+            assert_eq!(asked(query), TokenRequest { service: "r".to_owned(), pulls }, "{query}");
         }
     }
 

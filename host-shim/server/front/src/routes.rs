@@ -27,7 +27,7 @@ use host_business::routes::{
     Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError, check_answer,
 };
 use host_provider_api::{SecretError, Secrets};
-use request::Asked;
+use request::RouteRequest;
 pub(crate) use request::object;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -129,8 +129,8 @@ async fn carry_out(
     let (parts, body) = request.into_parts();
     let caller = request::caller(app, hosted, route, &parts).await?;
     let body = body::read(&parts.headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
-    let asked = Asked::read(app, hosted, route, caller, path, &parts, &body).await?;
-    let Asked { caller, account, scope, page } = asked;
+    let asked = RouteRequest::read(app, hosted, route, caller, path, &parts, &body).await?;
+    let RouteRequest { caller, account, scope, page } = asked;
     let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
     let scope = reader.read(&route.reads, scope).await?;
     let Some(kind) = &route.command else {

@@ -13,7 +13,7 @@
 //! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
 use crate::access::{self, Authenticator};
-use crate::extract::{Asked, Called};
+use crate::extract::{KnownCaller, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
@@ -104,8 +104,8 @@ enum Next {
 
 pub(crate) async fn get(
     State(app): State<AppState>,
-    Called { hosted, caller }: Called,
-    Asked(wanted): Asked<StreamQuery>,
+    KnownCaller { hosted, caller }: KnownCaller,
+    QueryOf(wanted): QueryOf<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = app.streams.begin(&caller)?;

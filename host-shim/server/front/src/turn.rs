@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 tokio::task_local! {
     /// The request that is being answered.
-    static REQUEST: Arc<Asking>;
+    static REQUEST: Arc<OpenRequest>;
 }
 
 /// The requests in progress of a server.
@@ -33,7 +33,7 @@ pub(crate) struct InProgress {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(crate) struct Asking {
+pub(crate) struct OpenRequest {
     address: Option<IpAddr>,
     state: Mutex<State>,
 }
@@ -50,17 +50,17 @@ fn too_many(whose: &str) -> Problem {
     Problem::at_once(&format!("too many requests of {whose} are in progress: wait for an answer"))
 }
 
-impl Asking {
+impl OpenRequest {
     /// Begins a request.
     ///
     /// # Errors
     /// Fails if too many requests of its address are in progress.
-    pub(crate) fn begin(app: &AppState, peer: Option<Peer>, headers: &HeaderMap) -> Result<Arc<Asking>, Problem> {
-        Asking::of(&app.in_progress, app.rates.client(peer, headers), app.limits.address_at_once)
+    pub(crate) fn begin(app: &AppState, peer: Option<Peer>, headers: &HeaderMap) -> Result<Arc<OpenRequest>, Problem> {
+        OpenRequest::of(&app.in_progress, app.rates.client(peer, headers), app.limits.address_at_once)
     }
 
     /// Begins a request of an address. One that does not come from a connection has none.
-    fn of(in_progress: &InProgress, address: Option<IpAddr>, most: usize) -> Result<Arc<Asking>, Problem> {
+    fn of(in_progress: &InProgress, address: Option<IpAddr>, most: usize) -> Result<Arc<OpenRequest>, Problem> {
         let counted = |address| -> Vec<(IpAddr, usize)> {
             networks(address).map(|(network, times)| (network, most.saturating_mul(times as usize))).collect()
         };
@@ -71,7 +71,7 @@ impl Asking {
         let name = address.and_then(|address| networks(address).next()).map(|(network, _)| network.to_string());
         let turn = Turn::of_caller(&name.unwrap_or_default());
         let state = State { turn, of_address: of_address.transpose()?, of_caller: None };
-        Ok(Arc::new(Asking { address, state: Mutex::new(state) }))
+        Ok(Arc::new(OpenRequest { address, state: Mutex::new(state) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,7 +80,7 @@ impl Asking {
 }
 
 /// Answers a request: what the future asks is asked in its turn.
-pub(crate) async fn within<F: Future>(asking: Arc<Asking>, future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(asking: Arc<OpenRequest>, future: F) -> F::Output {
     REQUEST.scope(asking, future).await
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 /// Lets the body of an answer go on in the turn of its request. One that is ready asks nothing.
-pub(crate) fn carried(asking: Arc<Asking>, response: Response<Body>) -> Response<Body> {
+pub(crate) fn carried(asking: Arc<OpenRequest>, response: Response<Body>) -> Response<Body> {
     match HttpBody::size_hint(response.body()).exact() {
         Some(_) => response,
         None => response.map(|body| {
@@ -197,8 +197,8 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
     }
 
-    fn begin(in_progress: &InProgress, address: &str) -> Result<Arc<Asking>, Problem> {
-        Asking::of(in_progress, address.parse().ok(), 2)
+    fn begin(in_progress: &InProgress, address: &str) -> Result<Arc<OpenRequest>, Problem> {
+        OpenRequest::of(in_progress, address.parse().ok(), 2)
     }
 
     fn pass(in_progress: &InProgress, name: &str, is_program: bool) -> Result<(), Problem> {

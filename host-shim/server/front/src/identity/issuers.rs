@@ -2,7 +2,7 @@
 
 use crate::command::Answered;
 use crate::cookie::{self, LOGIN};
-use crate::extract::{Asked, Hosted, Named, Open};
+use crate::extract::{Hosted, Open, PathPart, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::identity::announce;
 use crate::identity::mails::tell_proved;
@@ -71,8 +71,8 @@ pub(crate) async fn list(Open(hosted): Open) -> Answered {
 pub(crate) async fn begin(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
-    Named(name): Named<String>,
-    Asked(asked): Asked<Begin>,
+    PathPart(name): PathPart<String>,
+    QueryOf(asked): QueryOf<Begin>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -94,8 +94,8 @@ pub(crate) async fn begin(
 pub(crate) async fn finish(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
-    Named(name): Named<String>,
-    Asked(back): Asked<Back>,
+    PathPart(name): PathPart<String>,
+    QueryOf(back): QueryOf<Back>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -4,7 +4,7 @@ use super::mails::{NotSent, close, send, tell_proved, text, too_many};
 use super::session::Session;
 use super::{given, user_shown};
 use crate::command::Answered;
-use crate::extract::{Asked, Named};
+use crate::extract::{PathPart, QueryOf};
 use crate::front::AppState;
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
@@ -104,7 +104,7 @@ pub(crate) async fn list(session: Session) -> Result<Answered, Problem> {
 pub(crate) async fn dissolve(
     State(app): State<AppState>,
     session: Session,
-    Named(id): Named<String>,
+    PathPart(id): PathPart<String>,
 ) -> Result<Answered, Problem> {
     let organization = session.owned(&id)?;
     app.rates.organization(&session.user.id)?;
@@ -118,7 +118,7 @@ pub(crate) async fn dissolve(
 }
 
 /// Carries out `GET /api/auth/organizations/ID/members`.
-pub(crate) async fn members(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn members(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (organization, _) = session.organization(&id)?;
     let shown =
         session.file()?.members(&organization.id)?.into_iter().map(
@@ -128,7 +128,10 @@ pub(crate) async fn members(session: Session, Named(id): Named<String>) -> Resul
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/members/USER`: an owner removes a member, or a member leaves.
-pub(crate) async fn remove(session: Session, Named((id, user)): Named<(String, String)>) -> Result<Answered, Problem> {
+pub(crate) async fn remove(
+    session: Session,
+    PathPart((id, user)): PathPart<(String, String)>,
+) -> Result<Answered, Problem> {
     let organization = match user == session.user.id {
         true => session.organization(&id)?.0,
         false => session.owned(&id)?,
@@ -146,7 +149,7 @@ pub(crate) async fn remove(session: Session, Named((id, user)): Named<(String, S
 pub(crate) async fn invite(
     State(app): State<AppState>,
     session: Session,
-    Named(id): Named<String>,
+    PathPart(id): PathPart<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
@@ -184,7 +187,7 @@ pub(crate) async fn invite(
 }
 
 /// Carries out `GET /api/auth/organizations/ID/invitations`: the invitations that nobody has accepted yet.
-pub(crate) async fn invitations(session: Session, Named(id): Named<String>) -> Result<Answered, Problem> {
+pub(crate) async fn invitations(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (organization, now) = (session.owned(&id)?, session.hosted.site.clock().now());
     let open = session.file()?.invitations(session.user.livemode, &organization.id, now)?.into_iter();
     let shown = open.map(|open| {
@@ -199,7 +202,7 @@ pub(crate) async fn invitations(session: Session, Named(id): Named<String>) -> R
 /// Carries out `DELETE /api/auth/organizations/ID/invitations/INVITATION`: an owner withdraws an invitation.
 pub(crate) async fn withdraw(
     session: Session,
-    Named((id, invitation)): Named<(String, String)>,
+    PathPart((id, invitation)): PathPart<(String, String)>,
 ) -> Result<Answered, Problem> {
     let (organization, now) = (session.owned(&id)?, session.hosted.site.clock().now());
     match session.file()?.withdraw(session.user.livemode, &organization.id, &invitation, now)? {
@@ -216,7 +219,7 @@ pub(crate) struct Invited {
 }
 
 /// Carries out `GET /api/auth/invitation`: tells the user what an invitation is for.
-pub(crate) async fn invited(session: Session, Asked(asked): Asked<Invited>) -> Result<Answered, Problem> {
+pub(crate) async fn invited(session: Session, QueryOf(asked): QueryOf<Invited>) -> Result<Answered, Problem> {
     let now = session.hosted.site.clock().now();
     let (link, organization) = session.users()?.identity().invitation(&asked.token, &session.user, now)?;
     Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))

@@ -47,7 +47,7 @@ pub(super) struct Delays {
 }
 
 /// What the store has.
-struct Found {
+struct StoredDelays {
     /// By kind of effect: since when the oldest due effect waits, in milliseconds.
     waiting_ms: BTreeMap<String, i64>,
     paid: usize,
@@ -110,7 +110,7 @@ impl Delays {
     }
 }
 
-fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Found> {
+fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<StoredDelays> {
     let mut waiting_ms = BTreeMap::new();
     let mut passed: Vec<String> = OF_HOST.iter().map(|kind| (*kind).to_owned()).collect();
     // The first due effect of each kind.
@@ -131,5 +131,5 @@ fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Found
         let is_paid = store.inbox(seq)?.is_some_and(|row| PAID.contains(&row.event.kind.as_str()));
         paid += usize::from(is_paid);
     }
-    Ok(Found { waiting_ms, paid })
+    Ok(StoredDelays { waiting_ms, paid })
 }

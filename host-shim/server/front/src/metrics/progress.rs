@@ -97,14 +97,14 @@ pub(super) enum Note {
 
 /// What the store has about a note.
 #[derive(Debug, PartialEq)]
-enum Seen {
+enum StoredNote {
     Created { resource: String, result: &'static str },
     Ready { how: &'static str, provisioning_ms: i64, onboarding_ms: Option<i64> },
 }
 
 /// What a reading of the store has found.
-pub(super) struct Looked {
-    seen: Vec<Seen>,
+pub(super) struct StoredProgress {
+    seen: Vec<StoredNote>,
     parked: u64,
     dead: usize,
 }
@@ -260,19 +260,19 @@ impl Progress {
     }
 
     /// Counts what a reading has found.
-    pub(super) fn count(&self, partition: &Partition, looked: Looked) {
-        let Looked { seen, parked, dead } = looked;
+    pub(super) fn count(&self, partition: &Partition, looked: StoredProgress) {
+        let StoredProgress { seen, parked, dead } = looked;
         let site = SiteLabels::of(partition);
         self.parked.get_or_create(&site).set(i64::try_from(parked).unwrap_or(i64::MAX));
         self.dead.get_or_create(&site).set(i64::try_from(dead).unwrap_or(i64::MAX));
         for one in seen {
             let site = site.clone();
             match one {
-                Seen::Created { resource, result } => {
+                StoredNote::Created { resource, result } => {
                     self.shown().created.insert((partition.clone(), resource.clone()));
                     self.created.get_or_create(&CreationLabels { site, resource, result }).inc();
                 }
-                Seen::Ready { how, provisioning_ms, onboarding_ms } => {
+                StoredNote::Ready { how, provisioning_ms, onboarding_ms } => {
                     let took_ms = onboarding_ms.unwrap_or(provisioning_ms);
                     self.shown().ready.entry((partition.clone(), how == MANUAL)).or_default().add(took_ms);
                     let labels = HowLabels { site, how };
@@ -352,20 +352,20 @@ fn notes(report: &Report) -> Vec<Note> {
 }
 
 /// Looks at notes in the store.
-pub(super) fn look(store: &dyn Read, partition: &Partition, notes: &[Note]) -> Stored<Looked> {
+pub(super) fn look(store: &dyn Read, partition: &Partition, notes: &[Note]) -> Stored<StoredProgress> {
     let seen = notes.iter().map(|note| see(store, partition, note)).collect::<Stored<Vec<_>>>()?;
     let dead = store.dead(partition, 0, DEAD_MAX)?.len();
-    Ok(Looked { seen: seen.into_iter().flatten().collect(), parked: store.parked_count(partition)?, dead })
+    Ok(StoredProgress { seen: seen.into_iter().flatten().collect(), parked: store.parked_count(partition)?, dead })
 }
 
 /// Returns what the store has about a note; none if it was erased meanwhile.
-fn see(store: &dyn Read, partition: &Partition, note: &Note) -> Stored<Option<Seen>> {
+fn see(store: &dyn Read, partition: &Partition, note: &Note) -> Stored<Option<StoredNote>> {
     match note {
         Note::Created(seq) => {
             let Some(row) = store.inbox(*seq)? else { return Ok(None) };
             let Payload::EffectResult(report) = &row.event.payload else { return Ok(None) };
             let resource = row.event.kind.trim_end_matches(ENSURE).to_owned();
-            Ok(Some(Seen::Created { resource, result: if report.answer.is_ok() { "done" } else { "failed" } }))
+            Ok(Some(StoredNote::Created { resource, result: if report.answer.is_ok() { "done" } else { "failed" } }))
         }
         Note::Ready { account, instance, key } => {
             let scope = partition.scope(account.clone());
@@ -377,7 +377,7 @@ fn see(store: &dyn Read, partition: &Partition, note: &Note) -> Stored<Option<Se
             let Some(begin) = made.max(paid) else { return Ok(None) };
             let since = |begin: Timestamp| mail.created_at.saturating_sub(begin).max(0);
             let how = if is_by_hand(&record) { MANUAL } else { "automatic" };
-            Ok(Some(Seen::Ready { how, provisioning_ms: since(begin), onboarding_ms: paid.map(since) }))
+            Ok(Some(StoredNote::Ready { how, provisioning_ms: since(begin), onboarding_ms: paid.map(since) }))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Accounts, and everything that the store has of one account, in pages.
 
 use super::{account, limit};
-use crate::extract::{Asked, Named, Operator};
+use crate::extract::{Operator, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
@@ -20,7 +20,7 @@ const STRIPE: &str = "stripe";
 /// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListAccountsQuery {
     /// The id of an object or an event of Stripe; or a part of the account's id, or of the name or the address of whom it belongs
     /// to, whatever its case.
     search: Option<String>,
@@ -70,7 +70,7 @@ async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Pro
 /// Carries out `GET /api/operator/accounts`.
 pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
-    Asked(Wanted { search, after, limit: given }): Asked<Wanted>,
+    QueryOf(ListAccountsQuery { search, after, limit: given }): QueryOf<ListAccountsQuery>,
 ) -> Result<Json<Value>, Problem> {
     let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
     let after = after.as_deref().map(account).transpose()?;
@@ -105,7 +105,7 @@ pub(crate) async fn list(
 /// The query of the rows of an account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WantedRows {
+pub(crate) struct AccountRowsQuery {
     /// Only rows of this section, for example `purchases` or `records/ledger`.
     section: Option<String>,
     /// The id after which the page of the section begins.
@@ -118,8 +118,8 @@ pub(crate) struct WantedRows {
 /// more rows.
 pub(crate) async fn get(
     Operator { hosted, .. }: Operator,
-    Named(name): Named<String>,
-    Asked(WantedRows { section, after, limit: given }): Asked<WantedRows>,
+    PathPart(name): PathPart<String>,
+    QueryOf(AccountRowsQuery { section, after, limit: given }): QueryOf<AccountRowsQuery>,
 ) -> Result<Json<Value>, Problem> {
     let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
     if after.is_some() && section.is_none() {

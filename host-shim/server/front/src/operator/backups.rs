@@ -2,7 +2,7 @@
 
 use super::tools::BackupEntry;
 use super::{limit, page_of, scope_name};
-use crate::extract::{Asked, Operator};
+use crate::extract::{Operator, QueryOf};
 use crate::problem::Problem;
 use axum::Json;
 use host_engine::time;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListBackupsQuery {
     /// The account of the database.
     account: Option<String>,
     /// Only those whose backup is late, or only the others.
@@ -25,19 +25,19 @@ pub(crate) struct Wanted {
 /// Answers the request.
 pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
-    Asked(wanted): Asked<Wanted>,
+    QueryOf(query): QueryOf<ListBackupsQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let size = limit(wanted.limit)?;
+    let size = limit(query.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
-    let scope = scope_name(&hosted, wanted.account.as_deref())?;
+    let scope = scope_name(&hosted, query.account.as_deref())?;
     let Some(backups) = &hosted.tools.backups else {
         return Err(Problem::not_found("the server makes no backups at regular times"));
     };
     let entries = backups.backups();
     let is_wanted = |entry: &BackupEntry| {
-        scope.as_ref().is_none_or(|scope| entry.scope == *scope) && wanted.late.is_none_or(|late| entry.is_late == late)
+        scope.as_ref().is_none_or(|scope| entry.scope == *scope) && query.late.is_none_or(|late| entry.is_late == late)
     };
-    let range = (wanted.after, size);
+    let range = (query.after, size);
     Ok(Json(page_of(("backups", &entries), is_wanted, range, |entry| show(entry, &space))))
 }
 

@@ -4,7 +4,7 @@
 
 use super::tools::{Compared, Differences, DriftEntry, Tools};
 use super::{limit, page_of, scope_name};
-use crate::extract::{Asked, Operator};
+use crate::extract::{Operator, QueryOf};
 use crate::problem::Problem;
 use axum::Json;
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ const NEW: Duration = Duration::from_secs(10);
 /// The query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListDriftQuery {
     /// Kind of difference.
     kind: Option<String>,
     /// The account of the resource.
@@ -34,23 +34,23 @@ pub(crate) struct Wanted {
 /// Answers the request.
 pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
-    Asked(wanted): Asked<Wanted>,
+    QueryOf(query): QueryOf<ListDriftQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let size = limit(wanted.limit)?;
+    let size = limit(query.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
-    let scope = scope_name(&hosted, wanted.account.as_deref())?;
+    let scope = scope_name(&hosted, query.account.as_deref())?;
     let tools = &hosted.tools;
     if tools.drift.is_none() {
         return Err(Problem::not_found("the server has no providers that list their resources"));
     }
-    let found = compared(tools, wanted.after.is_some()).await?;
+    let found = compared(tools, query.after.is_some()).await?;
     let contains = |text: &Option<String>, part: &str| text.as_ref().is_some_and(|text| text.contains(part));
     let is_wanted = |entry: &DriftEntry| {
-        wanted.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
+        query.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
             && (scope.is_none() || entry.scope == scope)
-            && wanted.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
+            && query.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
     };
-    let range = (wanted.after, size);
+    let range = (query.after, size);
     let mut page = page_of(("differences", &found.entries), is_wanted, range, |entry| show(entry, &space));
     page["not_compared"] = json!(found.not_compared);
     Ok(Json(page))

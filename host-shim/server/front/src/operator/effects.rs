@@ -2,7 +2,7 @@
 
 use super::intervene::ACTIONS;
 use super::{PAGE, SEARCHED_MAX, account, limit};
-use crate::extract::{Asked, Operator};
+use crate::extract::{Operator, QueryOf};
 use crate::front::AppState;
 use crate::problem::Problem;
 use crate::query::read;
@@ -23,7 +23,7 @@ const LONG_MS: i64 = 10 * 60 * 1_000;
 /// The query of a list of effects.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListEffectsQuery {
     /// All effects of this account; without it, the open effects of all accounts.
     account: Option<String>,
     /// True for the open effects that failed at least once, or that have waited for [`LONG_MS`].
@@ -113,19 +113,19 @@ fn stuck(
 pub(crate) async fn list(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
-    Asked(wanted): Asked<Wanted>,
+    QueryOf(query): QueryOf<ListEffectsQuery>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    let (limit, after) = (limit(wanted.limit)?, wanted.after.unwrap_or(0));
-    let of = wanted.account.as_deref().map(account).transpose()?;
-    if wanted.stuck && of.is_some() {
+    let (limit, after) = (limit(query.limit)?, query.after.unwrap_or(0));
+    let of = query.account.as_deref().map(account).transpose()?;
+    if query.stuck && of.is_some() {
         return Err(Problem::bad("query", "expected `stuck` or `account`"));
     }
     let (changes, now) = (app.changes.clone(), hosted.site.clock().now());
     let (rows, next) = read(&hosted, move |store| {
         let rows = match of {
             Some(account) => store.effects_of(&partition.scope(account), after, limit),
-            None if wanted.stuck => {
+            None if query.stuck => {
                 return stuck(store, &partition, |row| is_stuck(row, &changes.tries, now), after, limit);
             }
             None => store.effects_open_after(&partition, after, limit),

@@ -1,7 +1,7 @@
 //! Events with their outcomes, runs and effects; events that an operator runs again.
 
 use super::{PAGE, SEARCHED_MAX, account, limit};
-use crate::extract::{Asked, Named, Operator};
+use crate::extract::{Operator, PathPart, QueryOf};
 use crate::front::AppState;
 use crate::problem::Problem;
 use crate::query::read;
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 /// The query of a list of events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListEventsQuery {
     state: Option<String>,
     account: Option<String>,
     kind: Option<String>,
@@ -36,15 +36,15 @@ pub(crate) struct Wanted {
 /// Carries out `GET /api/operator/events`.
 pub(crate) async fn list(
     Operator { hosted, .. }: Operator,
-    Asked(wanted): Asked<Wanted>,
+    QueryOf(query): QueryOf<ListEventsQuery>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    if let Some(state) = wanted.state.as_deref().filter(|state| !InboxState::NAMES.contains(state)) {
+    if let Some(state) = query.state.as_deref().filter(|state| !InboxState::NAMES.contains(state)) {
         return Err(Problem::bad("query", format!("`state` is `{state}`, expected {}", InboxState::NAMES.join(", "))));
     }
-    let limit = limit(wanted.limit)?;
-    let account = wanted.account.as_deref().map(account).transpose()?;
-    let (rows, next) = read(&hosted, move |store| search(store, &partition, &wanted, account.as_ref(), limit)).await?;
+    let limit = limit(query.limit)?;
+    let account = query.account.as_deref().map(account).transpose()?;
+    let (rows, next) = read(&hosted, move |store| search(store, &partition, &query, account.as_ref(), limit)).await?;
     Ok(Json(page("events", rows.iter().map(summary).collect(), next.map(Value::from))))
 }
 
@@ -52,22 +52,22 @@ pub(crate) async fn list(
 fn search(
     store: &dyn Read,
     partition: &Partition,
-    wanted: &Wanted,
+    query: &ListEventsQuery,
     account: Option<&Account>,
     limit: usize,
 ) -> Stored<(Vec<InboxRow>, Option<u64>)> {
     let matches = |row: &InboxRow| {
-        wanted.state.as_deref().is_none_or(|state| row.state.name() == state)
+        query.state.as_deref().is_none_or(|state| row.state.name() == state)
             && account.is_none_or(|account| row.event.account.as_ref() == Some(account))
-            && wanted.kind.as_deref().is_none_or(|kind| row.event.kind == kind)
+            && query.kind.as_deref().is_none_or(|kind| row.event.kind == kind)
     };
-    if wanted.newest {
-        let before = wanted.before.map_or_else(|| store.inbox_newest().map(|newest| newest + 1), Ok)?;
+    if query.newest {
+        let before = query.before.map_or_else(|| store.inbox_newest().map(|newest| newest + 1), Ok)?;
         return newest_first(store, partition, matches, before, limit);
     }
-    let (mut found, mut searched, mut after) = (Vec::new(), 0, wanted.after.unwrap_or(0));
+    let (mut found, mut searched, mut after) = (Vec::new(), 0, query.after.unwrap_or(0));
     loop {
-        let rows = match wanted.state.as_deref() {
+        let rows = match query.state.as_deref() {
             // These have an index of their own.
             Some("dead") => store.dead(partition, after, PAGE)?,
             Some("pending") => store.failed(partition, after, PAGE)?,
@@ -163,7 +163,7 @@ fn payload(row: &InboxRow) -> Value {
 pub(crate) async fn get(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
-    Named(seq): Named<u64>,
+    PathPart(seq): PathPart<u64>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     let found = read(&hosted, move |store| {
@@ -206,7 +206,10 @@ fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &s
 }
 
 /// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
-pub(crate) async fn redrive(Operator { hosted, .. }: Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn redrive(
+    Operator { hosted, .. }: Operator,
+    PathPart(seq): PathPart<u64>,
+) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
         return Err(Problem::not_found(format!("no event {seq}")));

@@ -2,7 +2,7 @@
 
 use super::waiting::{FAILED, unreadable, waiting};
 use super::{SEARCHED_MAX, limit};
-use crate::extract::{Asked, Operator};
+use crate::extract::{Operator, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::products::DELETED;
@@ -25,7 +25,7 @@ const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 /// The query of a list of steps.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListTasksQuery {
     /// The account after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
@@ -34,7 +34,7 @@ pub(crate) struct Wanted {
 /// The query of a list of instances.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WantedInstances {
+pub(crate) struct ListInstancesQuery {
     /// Only instances with this status; without it, all that are not deleted.
     status: Option<String>,
     /// True to list deleted instances, too.
@@ -49,10 +49,10 @@ pub(crate) struct WantedInstances {
 pub(crate) async fn tasks(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
-    Asked(wanted): Asked<Wanted>,
+    QueryOf(query): QueryOf<ListTasksQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = limit(wanted.limit)?;
-    let (tasks, next) = waiting(&app, &hosted).await?.tasks(wanted.after.as_deref(), limit);
+    let limit = limit(query.limit)?;
+    let (tasks, next) = waiting(&app, &hosted).await?.tasks(query.after.as_deref(), limit);
     Ok(Json(page("tasks", tasks, next.map(Value::from))))
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn tasks(
 pub(crate) async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
-    Asked(WantedInstances { status, deleted, after, limit }): Asked<WantedInstances>,
+    QueryOf(ListInstancesQuery { status, deleted, after, limit }): QueryOf<ListInstancesQuery>,
 ) -> Result<Json<Value>, Problem> {
     if status.as_deref() == Some(FAILED) {
         let limit = self::limit(limit)?;
@@ -69,7 +69,7 @@ pub(crate) async fn instances(
     }
     // The products of the catalog have no status of an instance.
     let is_wanted = move |instance: &Value| match (&status, instance["status"].as_str()) {
-        (Some(wanted), found) => found == Some(wanted),
+        (Some(query), found) => found == Some(query),
         (None, found) => found.is_some_and(|found| deleted || found != DELETED),
     };
     let (instances, next) = entries(&hosted, after, limit, is_wanted).await?;

@@ -3,7 +3,7 @@
 use super::events::report;
 use crate::body;
 use crate::command::Answered;
-use crate::extract::{Named, Operator};
+use crate::extract::{Operator, PathPart};
 use crate::front::{AppState, answer_of, soon};
 use crate::problem::Problem;
 use crate::query::read;
@@ -26,7 +26,7 @@ const REASON_BYTES_MAX: usize = 1_000;
 /// The body of an action.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Given {
+struct ActionRequest {
     /// The outputs of an adopted effect, as its provider would have answered.
     outputs: Option<Value>,
     /// The reason for an abandonment, which the extension receives.
@@ -37,13 +37,13 @@ struct Given {
 pub(crate) async fn post(
     State(app): State<AppState>,
     Operator { hosted, caller }: Operator,
-    Named((seq, action)): Named<(u64, String)>,
+    PathPart((seq, action)): PathPart<(u64, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
     let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
     let given = match bytes.is_empty() {
-        true => Given::default(),
+        true => ActionRequest::default(),
         false => serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?,
     };
     let intervention = intervention(&action, given)?;
@@ -74,16 +74,16 @@ fn check(outputs: &Value, kind: &str, declared: &[EffectDecl]) -> Result<(), Pro
     }
 }
 
-fn intervention(action: &str, given: Given) -> Result<Intervention, Problem> {
+fn intervention(action: &str, given: ActionRequest) -> Result<Intervention, Problem> {
     match (action, given) {
-        ("retry", Given { outputs: None, reason: None }) => Ok(Intervention::Retry),
-        ("adopt", Given { outputs: Some(outputs @ Value::Object(_)), reason: None }) => {
+        ("retry", ActionRequest { outputs: None, reason: None }) => Ok(Intervention::Retry),
+        ("adopt", ActionRequest { outputs: Some(outputs @ Value::Object(_)), reason: None }) => {
             match outputs.to_string().len() <= JSON_BYTES_MAX {
                 true => Ok(Intervention::Adopt(outputs)),
                 false => Err(Problem::bad("outputs", format!("expected at most {JSON_BYTES_MAX} bytes"))),
             }
         }
-        ("abandon", Given { outputs: None, reason: Some(reason) })
+        ("abandon", ActionRequest { outputs: None, reason: Some(reason) })
             if !reason.trim().is_empty() && reason.len() <= REASON_BYTES_MAX =>
         {
             Ok(Intervention::Abandon(reason))

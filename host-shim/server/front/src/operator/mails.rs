@@ -1,7 +1,7 @@
 //! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
-use crate::extract::{Asked, Named, Operator};
+use crate::extract::{Operator, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
@@ -71,7 +71,7 @@ pub trait MailPreviews: Send + Sync {
 /// The query of a mail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ShowMailQuery {
     /// True for the HTML itself.
     #[serde(default)]
     html: bool,
@@ -89,8 +89,8 @@ pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value
 /// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder has its own name as its value.
 pub(crate) async fn sample(
     Operator { hosted, .. }: Operator,
-    Named(template): Named<String>,
-    Asked(wanted): Asked<Wanted>,
+    PathPart(template): PathPart<String>,
+    QueryOf(query): QueryOf<ShowMailQuery>,
 ) -> Result<Response, Problem> {
     let previews = previews(&hosted)?;
     let found = previews.kinds().into_iter().find(|mail| mail.template == template);
@@ -100,7 +100,7 @@ pub(crate) async fn sample(
         add_sample(&mut values, name, name);
     }
     let mail = ShownMail { template: &template, to: "account", account: SAMPLE_ACCOUNT };
-    answer(&*previews, mail, &Value::Object(values), &wanted)
+    answer(&*previews, mail, &Value::Object(values), &query)
 }
 
 /// Returns the sample of a value: one of its kind, as its name tells, or else its name in brackets.
@@ -139,8 +139,8 @@ fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
 /// Carries out `GET /api/operator/effects/SEQ/mail`. Secrets are not filled in.
 pub(crate) async fn of_effect(
     Operator { hosted, .. }: Operator,
-    Named(seq): Named<u64>,
-    Asked(wanted): Asked<Wanted>,
+    PathPart(seq): PathPart<u64>,
+    QueryOf(query): QueryOf<ShowMailQuery>,
 ) -> Result<Response, Problem> {
     let previews = previews(&hosted)?;
     let row = read(&hosted, move |store| store.effect_at(seq)).await?;
@@ -155,7 +155,7 @@ pub(crate) async fn of_effect(
     let [template, to] = ["template", "to"].map(|name| payload[name].as_str().unwrap_or_default());
     let account = row.scope.account.to_string();
     let mail = ShownMail { template, to, account: &account };
-    answer(&*previews, mail, &Value::Object(values), &wanted)
+    answer(&*previews, mail, &Value::Object(values), &query)
 }
 
 fn previews(hosted: &HostedSite) -> Result<Arc<dyn MailPreviews>, Problem> {
@@ -166,12 +166,12 @@ fn answer(
     previews: &dyn MailPreviews,
     mail: ShownMail<'_>,
     values: &Value,
-    wanted: &Wanted,
+    query: &ShowMailQuery,
 ) -> Result<Response, Problem> {
     let shown = previews.preview(mail, values);
     let MailPreview { subject, plain, html } =
         shown.map_err(|problem| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-template", problem))?;
-    if !wanted.html {
+    if !query.html {
         let body = json!({"template": mail.template, "subject": subject, "plain": plain, "has_html": true});
         return Ok(Json(body).into_response());
     }

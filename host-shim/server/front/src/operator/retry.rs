@@ -23,7 +23,7 @@ const RETRY: &str = "instance.retry";
 /// Which failed instances are tried again. Without a member, all are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct RetryRequest {
     /// Name of the provider whose step has failed.
     provider: Option<String>,
     /// The step that has failed, such as `database/ensure`, or the beginning of it, such as `database`.
@@ -41,7 +41,7 @@ struct Wanted {
     dry_run: bool,
 }
 
-impl Wanted {
+impl RetryRequest {
     /// Returns true for an instance with this failure, of whatever provider.
     fn has(&self, instance: &Value) -> bool {
         let error = &instance["metadata"]["error"];
@@ -81,23 +81,23 @@ pub(crate) async fn post(
     body: Body,
 ) -> Result<Answered, Problem> {
     let bytes = body::read(&headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
-    let wanted: Wanted = match bytes.is_empty() {
-        true => Wanted::default(),
+    let request: RetryRequest = match bytes.is_empty() {
+        true => RetryRequest::default(),
         false => serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?,
     };
-    let size = limit(wanted.limit)?;
-    let (failed, next) = waiting(&app, &hosted).await?.failed(wanted.after.as_deref(), size);
-    let failed: Vec<Value> = failed.into_iter().filter(|instance| wanted.has(instance)).collect();
+    let size = limit(request.limit)?;
+    let (failed, next) = waiting(&app, &hosted).await?.failed(request.after.as_deref(), size);
+    let failed: Vec<Value> = failed.into_iter().filter(|instance| request.has(instance)).collect();
     let kinds = kinds(&hosted, &failed).await?;
     let mut results = Vec::new();
     for (instance, kind) in failed.iter().zip(kinds) {
         let provider = kind.map(|kind| hosted.site.provider_of(&kind));
-        if wanted.provider.is_some() && wanted.provider != provider {
+        if request.provider.is_some() && request.provider != provider {
             continue;
         }
         let mut result = json!({"account": instance["account"], "id": instance["id"], "name": instance["name"],
             "provider": provider, "error": instance["metadata"]["error"]});
-        if !wanted.dry_run {
+        if !request.dry_run {
             let of = account(instance["account"].as_str().unwrap_or_default())?;
             let payload = json!({"id": instance["id"]}).to_string();
             let id = command::id(&app, &caller, &of.to_string(), &HeaderMap::new())?;
@@ -112,6 +112,6 @@ pub(crate) async fn post(
         results.push(result);
     }
     let retried = results.iter().filter(|result| result["retried"] == true).count();
-    Ok(Answered::ok(json!({"dry_run": wanted.dry_run, "matched": results.len(), "retried": retried,
+    Ok(Answered::ok(json!({"dry_run": request.dry_run, "matched": results.len(), "retried": retried,
         "instances": results, "next": next})))
 }

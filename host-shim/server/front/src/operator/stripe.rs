@@ -2,7 +2,7 @@
 //! synchronization would change, and the command that brings it about. `host-verify` compares; nothing is changed.
 
 use super::account;
-use crate::extract::{Asked, Named, Operator};
+use crate::extract::{Operator, PathPart, QueryOf};
 use crate::problem::Problem;
 use crate::query::ask;
 use axum::Json;
@@ -17,13 +17,13 @@ use tokio::sync::OwnedMutexGuard;
 /// The query: no members.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {}
+pub(crate) struct NoQuery {}
 
 /// Answers the request.
 pub(crate) async fn get(
     Operator { hosted, .. }: Operator,
-    Named(name): Named<String>,
-    Asked(Wanted {}): Asked<Wanted>,
+    PathPart(name): PathPart<String>,
+    QueryOf(NoQuery {}): QueryOf<NoQuery>,
 ) -> Result<Json<Value>, Problem> {
     let (scope, now) = (hosted.site.partition().scope(account(&name)?), hosted.site.clock().now());
     let tools = &hosted.tools;

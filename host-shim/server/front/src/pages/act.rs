@@ -1,7 +1,7 @@
 //! Carries out a form: calls the API, and sends the browser on. What is wrong is told on the page, beside what was typed.
 
-use super::call::{Called, call};
-use super::show::{Asked, Extra, SAID};
+use super::call::{CallAnswer, call};
+use super::show::{Extra, PageRequest, SAID};
 use super::words::{self, sentence};
 use crate::front::{Front, HostedSite};
 use crate::identity::issuers::is_own_path;
@@ -37,7 +37,7 @@ pub(super) async fn act(
     request: Request<Body>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let asked = Asked { front, hosted, set, parts: &parts };
+    let asked = PageRequest { front, hosted, set, parts: &parts };
     if !cookie::is_from_own_page(&parts.headers) {
         return asked.failure(StatusCode::FORBIDDEN, "The form was sent by a page of another server.").await;
     }
@@ -58,7 +58,7 @@ pub(super) async fn act(
     let page = pairs.iter().find(|(name, _)| name == PAGE).map(|(_, page)| page.clone());
     let page = page.filter(|page| is_own_path(page)).unwrap_or_else(|| START.to_owned());
     let typed: Vec<(String, String)> = pairs.into_iter().filter(|(name, _)| !name.starts_with('_')).collect();
-    let sent = Sent { asked, action, page, typed };
+    let sent = SentForm { asked, action, page, typed };
     match sent.carry_out().await {
         Ok(response) => response,
         Err(problem) => sent.again(problem).await,
@@ -66,8 +66,8 @@ pub(super) async fn act(
 }
 
 /// A form that was sent.
-struct Sent<'a> {
-    asked: Asked<'a>,
+struct SentForm<'a> {
+    asked: PageRequest<'a>,
     action: &'a PageAction,
     /// The page with the form: path and query.
     page: String,
@@ -87,9 +87,9 @@ impl From<Problem> for Wrong {
     }
 }
 
-impl Sent<'_> {
+impl SentForm<'_> {
     async fn carry_out(&self) -> Result<Response, Wrong> {
-        let Asked { front, hosted, parts, .. } = self.asked;
+        let PageRequest { front, hosted, parts, .. } = self.asked;
         let values = read_form(&self.action.fields, &self.typed)
             .map_err(|wrong| Wrong::from(Problem::invalid("form", wrong)))?;
         let scope = form_scope(hosted, &self.page, &values);
@@ -123,7 +123,7 @@ impl Sent<'_> {
     }
 
     /// Returns where the browser goes.
-    fn target(&self, scope: &Scope, called: &Called) -> Result<String, host_business::routes::ValueError> {
+    fn target(&self, scope: &Scope, called: &CallAnswer) -> Result<String, host_business::routes::ValueError> {
         let base = self.asked.base();
         let written = self.action.to.as_ref().map(|to| to.value(scope, Absent::LeftOut)).transpose()?.flatten();
         Ok(match written.as_ref().and_then(Value::as_str) {
@@ -150,7 +150,7 @@ impl Sent<'_> {
     }
 
     /// Returns the cookies that begin or end a session.
-    fn cookies(&self, called: &Called) -> Vec<HeaderValue> {
+    fn cookies(&self, called: &CallAnswer) -> Vec<HeaderValue> {
         if !self.action.sets_session {
             return Vec::new();
         }

@@ -2,7 +2,7 @@
 //!
 //! A visitor may be anybody, so the page names neither the account nor a payment.
 
-use super::show::Asked;
+use super::show::PageRequest;
 use super::{POLICY, html};
 use crate::front::{Front, HostedSite};
 use crate::problem::Problem;
@@ -105,7 +105,7 @@ pub(crate) async fn answer(
 
 fn page(front: &Front, hosted: &Arc<HostedSite>, request: &Parts, away: &Away) -> Response {
     let set = hosted.pages.current();
-    let asked = Asked { front, hosted, set: &set, parts: request };
+    let asked = PageRequest { front, hosted, set: &set, parts: request };
     let shown = json!({
         "id": away.id, "status": away.status, "reason": away.reason,
         "is_on_its_way": away.is_on_its_way(), "is_gone": away.is_gone(),

@@ -24,7 +24,7 @@ const SITE: &str = "sec-fetch-site";
 const FORWARDED: &str = "x-forwarded-for";
 
 /// The answer of the API.
-pub(super) struct Called {
+pub(super) struct CallAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// The body; null if it is no JSON.
@@ -41,7 +41,7 @@ pub(super) async fn call(
     method: &str,
     address: &str,
     body: Option<&Value>,
-) -> Called {
+) -> CallAnswer {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let path = products::canonical(path).unwrap_or_else(|| path.to_owned());
     let uri = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
@@ -65,7 +65,7 @@ pub(super) async fn call(
         .body(Body::from(text));
     let failed = || {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Called { status, headers: HeaderMap::new(), body: Value::Null, refusal: None }
+        CallAnswer { status, headers: HeaderMap::new(), body: Value::Null, refusal: None }
     };
     let Ok(mut built) = built else { return failed() };
     built.extensions_mut().insert(Counted);
@@ -78,7 +78,7 @@ pub(super) async fn call(
     let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(is_json);
     let Ok(bytes) = Limited::new(body, ANSWER_BYTES_MAX).collect().await else { return failed() };
     let body = if is_json { serde_json::from_slice(&bytes.to_bytes()).unwrap_or_default() } else { Value::Null };
-    Called { status: parts.status, headers: parts.headers, body, refusal }
+    CallAnswer { status: parts.status, headers: parts.headers, body, refusal }
 }
 
 fn is_json(value: &HeaderValue) -> bool {

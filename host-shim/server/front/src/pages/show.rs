@@ -29,7 +29,7 @@ pub(super) const SAID: &str = "said";
 
 /// A request for a page.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct PageRequest<'a> {
     pub(super) front: &'a Front,
     pub(super) hosted: &'a Arc<HostedSite>,
     pub(super) set: &'a PageSet,
@@ -72,7 +72,7 @@ impl From<Problem> for NotShown {
     }
 }
 
-impl Asked<'_> {
+impl PageRequest<'_> {
     /// Returns the part of the paths before those of the pages: `/my-shop` on a server with several businesses.
     pub(super) fn base(&self) -> &str {
         let after_scheme = self.hosted.url.split_once("://").map_or("", |(_, rest)| rest);

@@ -4,7 +4,7 @@ use extension_contract::{QuotaRefusal, Refusal};
 use serde_json::{Value, json};
 
 /// What is told of a form that was refused.
-pub(super) struct Told {
+pub(super) struct RefusalWords {
     /// What stands above the page: title, detail, code and the products that would help.
     pub(super) problem: Value,
     /// The field that is wrong, with what is told beside it.
@@ -12,7 +12,7 @@ pub(super) struct Told {
 }
 
 /// Returns the words for an answer of the API. A business's own words come first.
-pub(super) fn told(refusal: Option<&Refusal>, body: &Value, catalog: &Value) -> Told {
+pub(super) fn told(refusal: Option<&Refusal>, body: &Value, catalog: &Value) -> RefusalWords {
     let said = body["detail"].as_str().unwrap_or_default();
     let is_own = refusal.is_some_and(|refusal| refusal.detail() != said);
     let (title, detail, offers, field) = match refusal {
@@ -41,7 +41,7 @@ pub(super) fn told(refusal: Option<&Refusal>, body: &Value, catalog: &Value) -> 
     };
     let detail = if is_own && !said.is_empty() { sentence(said) } else { detail };
     let field = field.map(|(field, text)| (field, if is_own { detail.clone() } else { text }));
-    Told { problem: json!({"title": title, "detail": detail, "code": body["code"], "offers": offers}), field }
+    RefusalWords { problem: json!({"title": title, "detail": detail, "code": body["code"], "offers": offers}), field }
 }
 
 fn of_quota(quota: &QuotaRefusal) -> String {
@@ -82,7 +82,7 @@ mod tests {
     fn problem(refusal: Refusal, detail: Option<&str>) -> (String, String, Option<(String, String)>) {
         let body = json!({"detail": detail.map_or_else(|| refusal.detail(), str::to_owned), "code": "x"});
         let catalog = json!({"products": [{"id": "prod_pro", "name": "Pro"}]});
-        let Told { problem, field } = told(Some(&refusal), &body, &catalog);
+        let RefusalWords { problem, field } = told(Some(&refusal), &body, &catalog);
         let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
         (format!("{} {}", text("title"), text("detail")), problem["offers"].to_string(), field)
     }

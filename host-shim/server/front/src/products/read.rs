@@ -1,7 +1,7 @@
 //! The routes that read: each one asks the extension's queries, on a thread that never decides.
 
 use super::page::{Paged, Window};
-use super::{Asking, Style, show};
+use super::{ProductsRequest, Style, show};
 use crate::command::Answered;
 use crate::lists::{List, one_entry};
 use crate::problem::Problem;
@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 /// The status of an instance that is deleted.
 pub(crate) const DELETED: &str = "terminated";
 
-impl Asking {
+impl ProductsRequest {
     /// Returns the question of the caller about an account; without a caller, a question about the catalog.
     fn question(&self, account: Account) -> Question {
         let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor_in(&account));
@@ -147,7 +147,7 @@ pub(super) fn not_found(id: &str) -> Problem {
 
 /// `GET /api/products`: the products of an account if the query names one, or a type whose products belong to accounts;
 /// otherwise the products on sale.
-pub(super) async fn list(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn list(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?;
     let is_sold = wanted.map_or(!asking.filter.names_account(), |(_, is_sold)| is_sold);
     let name = wanted.map(|(name, _)| name);
@@ -158,7 +158,7 @@ pub(super) async fn list(asking: &Asking) -> Result<Answered, Problem> {
 }
 
 /// The products of an account; for operators, those of the platform, also withdrawn ones.
-pub(super) async fn own(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn own(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let is_wanted = asking.wanted(asking.wanted_type()?.map(|(name, _)| name));
     let types = asking.hosted.clone();
     let is_product = move |found: &Value| is_product(types.site.product_types(), found) && is_wanted(found);
@@ -172,7 +172,7 @@ fn is_product(types: &[ProductType], found: &Value) -> bool {
 }
 
 /// One product: of the products on sale, or of the account.
-pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn one(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let product = match asking.offer_of(&asking.id).await? {
         Some(offer) => show::offer(&offer),
         None => asking.entry(asking.account_or_platform()?, "products", &asking.id).await?,
@@ -185,7 +185,7 @@ pub(super) async fn one(asking: &Asking) -> Result<Answered, Problem> {
 
 /// `GET /b/products/catalog`. With `after`, a page of the products of a type by id: also of one that accounts list, of which the other
 /// views have only the first ones.
-pub(super) async fn catalog(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn catalog(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);
     if let Some(after) = &asking.filter.after {
         let Some(name) = wanted else {
@@ -204,19 +204,19 @@ pub(super) async fn catalog(asking: &Asking) -> Result<Answered, Problem> {
 }
 
 /// `GET /b/products/catalog/ID`.
-pub(super) async fn offer(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn offer(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let found = asking.offer_of(&asking.id).await?.ok_or_else(|| not_found(&asking.id))?;
     Ok(Answered::ok(asking.object(show::offer(&found))))
 }
 
 /// `GET /api/products/ID/health`.
-pub(super) async fn health(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn health(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let product = asking.entry(asking.account()?, "products", &asking.id).await?;
     Ok(Answered::ok(show::health(&product)))
 }
 
 /// The product types.
-pub(super) fn types(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) fn types(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let types = asking.hosted.site.product_types().iter();
     let shown = types.map(|it| json!({"id": it.name, "name": it.name, "aliases": it.aliases, "is_sold": it.is_sold}));
     let paged = asking.filter.page_of(shown.collect())?;
@@ -227,7 +227,7 @@ pub(super) fn types(asking: &Asking) -> Result<Answered, Problem> {
 }
 
 /// The purchases of an account.
-pub(super) async fn purchases(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn purchases(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let account = asking.account()?;
     let name = account.to_string();
     let status = asking.filter.status.clone();
@@ -241,7 +241,7 @@ pub(super) async fn purchases(asking: &Asking) -> Result<Answered, Problem> {
 }
 
 /// One purchase with its lines.
-pub(super) async fn purchase(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn purchase(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let account = asking.buyer().await?;
     let name = account.to_string();
     let listed = asking.entry(account, "purchases", &asking.id).await?;
@@ -249,7 +249,7 @@ pub(super) async fn purchase(asking: &Asking) -> Result<Answered, Problem> {
 }
 
 /// `GET /b/products/subscription`.
-pub(super) async fn subscription(asking: &Asking) -> Result<Answered, Problem> {
+pub(super) async fn subscription(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let list = List::new(asking.question(asking.account()?), "subscriptions");
     let all = list.whole(&asking.hosted, |_| Ok(true)).await?;
     let offers = asking.offers().await?;

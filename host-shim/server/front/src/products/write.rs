@@ -1,7 +1,7 @@
 //! The routes that write: each one sends one command of the extension, which checks everything that it gets.
 
 use super::read::not_found;
-use super::{Asking, Style, show};
+use super::{ProductsRequest, Style, show};
 use crate::body as request_body;
 use crate::command::{self, Answered};
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ const SPELLINGS: [(&str, &str); 6] = [
 type Object = Map<String, Value>;
 
 /// Reads the body of a request: an object, or nothing.
-async fn object(asking: &Asking, body: Body) -> Result<Object, Problem> {
+async fn object(asking: &ProductsRequest, body: Body) -> Result<Object, Problem> {
     let bytes = request_body::read(&asking.headers, body, asking.app.limits.body, COMMAND_BYTES_MAX).await?;
     let text = command::payload(&bytes)?;
     let mut object: Object =
@@ -46,14 +46,14 @@ fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
 }
 
 /// Sends a command and answers with its reply.
-async fn send(asking: &Asking, account: Account, kind: &str, payload: Object) -> Result<Answered, Problem> {
+async fn send(asking: &ProductsRequest, account: Account, kind: &str, payload: Object) -> Result<Answered, Problem> {
     let text = Value::Object(payload).to_string();
     let caller = asking.caller()?.clone();
     command::run(&asking.app, &asking.hosted, caller, account, kind, text, &asking.headers).await
 }
 
 /// Creates a product: of the caller's account, or of the catalog.
-pub(super) async fn create(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn create(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let account = asking.account_or_platform()?;
     let product = object(asking, body).await?;
     let has_type = product.contains_key("type") || product.contains_key("product_type");
@@ -63,7 +63,7 @@ pub(super) async fn create(asking: &Asking, body: Body) -> Result<Answered, Prob
 }
 
 /// Changes a product. The id in the path counts.
-pub(super) async fn update(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn update(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let account = asking.account_or_platform()?;
     let mut product = object(asking, body).await?;
     if product.get("id").is_some_and(|id| *id != asking.id.as_str()) {
@@ -75,7 +75,7 @@ pub(super) async fn update(asking: &Asking, body: Body) -> Result<Answered, Prob
 }
 
 /// Deletes an instance with its resources, or withdraws a product of the catalog. Rows that others refer to stay.
-pub(super) async fn delete(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn delete(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let account = asking.account_or_platform()?;
     let mut given = object(asking, body).await?;
     if let Some(name) = &asking.filter.confirm {
@@ -104,7 +104,7 @@ pub(super) async fn delete(asking: &Asking, body: Body) -> Result<Answered, Prob
 }
 
 /// Buys the plan in the path.
-pub(super) async fn purchase(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn purchase(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut payload = object(asking, body).await?;
     if payload.get("plan_id").is_some_and(|id| *id != asking.id.as_str()) {
         return Err(invalid("/plan_id", "expected the plan in the path"));
@@ -146,7 +146,7 @@ fn item_of(order: &mut Object) -> Result<Object, Problem> {
 }
 
 /// Orders one item, and opens its checkout.
-pub(super) async fn buy(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn buy(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut order = object(asking, body).await?;
     let mut payload = item_of(&mut order)?;
     let currency = order.remove("currency");
@@ -181,7 +181,7 @@ pub(super) async fn buy(asking: &Asking, body: Body) -> Result<Answered, Problem
 }
 
 /// Checks that a buyer's currency is that of the product: the catalog decides the price.
-async fn check_currency(asking: &Asking, payload: &Object, currency: &Value) -> Result<(), Problem> {
+async fn check_currency(asking: &ProductsRequest, payload: &Object, currency: &Value) -> Result<(), Problem> {
     let offers = asking.offers().await?;
     let Some(offer) = offers.iter().find(|offer| payload.get("product_id") == Some(&json!(offer.product.id))) else {
         // The command refuses an unknown product.
@@ -195,7 +195,7 @@ async fn check_currency(asking: &Asking, payload: &Object, currency: &Value) -> 
 }
 
 /// Opens a checkout: of a plan, with the instance to create after the payment; or of a purchase that has begun.
-pub(super) async fn checkout(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn checkout(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut payload = object(asking, body).await?;
     let account = asking.account()?;
     if let Some(purchase) = payload.remove("purchase_id") {
@@ -212,7 +212,7 @@ pub(super) async fn checkout(asking: &Asking, body: Body) -> Result<Answered, Pr
 }
 
 /// Orders the item of a purchase that has begun; the extension returns its open checkout.
-async fn again(asking: &Asking, account: &Account, id: &str, payload: &mut Object) -> Result<(), Problem> {
+async fn again(asking: &ProductsRequest, account: &Account, id: &str, payload: &mut Object) -> Result<(), Problem> {
     let listed = asking.entry(account.clone(), "purchases", id).await?;
     if listed["status"] != "pending" {
         let detail = format!("the purchase is {}, expected pending", listed["status"]);
@@ -230,7 +230,7 @@ async fn again(asking: &Asking, account: &Account, id: &str, payload: &mut Objec
 }
 
 /// Refunds a purchase: without an amount, or with 0, everything that is left.
-pub(super) async fn refund(asking: &Asking, body: Body) -> Result<Answered, Problem> {
+pub(super) async fn refund(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut payload = object(asking, body).await?;
     payload.insert("id".to_owned(), json!(asking.id));
     if payload.get("amount") == Some(&json!(0)) {

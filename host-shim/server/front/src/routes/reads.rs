@@ -88,7 +88,7 @@ impl Reader<'_> {
         let partition = self.hosted.site.partition().clone();
         let users = self.hosted.users.as_ref().map(|users| users.identity().clone());
         let asked = ask(self.hosted, move |answerer| {
-            let of = Of { partition: &partition, users: users.as_ref(), question: &question };
+            let of = Reading { partition: &partition, users: users.as_ref(), question: &question };
             reads.iter().try_fold(scope, |scope, read| one(answerer, of, read, scope, &page))
         });
         Ok(asked.await??)
@@ -201,7 +201,7 @@ fn in_scope(read: &Read, rows: Vec<Value>, next: Option<Value>, scope: Scope) ->
 
 /// Whose rows are read.
 #[derive(Clone, Copy)]
-struct Of<'r> {
+struct Reading<'r> {
     partition: &'r Partition,
     users: Option<&'r Identity>,
     question: &'r Question,
@@ -210,7 +210,7 @@ struct Of<'r> {
 /// Asks one query.
 fn one(
     answerer: &mut Answerer,
-    of: Of<'_>,
+    of: Reading<'_>,
     read: &Read,
     scope: Scope,
     page: &(usize, Option<String>),
@@ -252,7 +252,7 @@ fn one(
 }
 
 /// Returns the accounts of a business, each with the address and the name of its user, if the server knows the user.
-fn accounts(answerer: &mut Answerer, of: Of<'_>) -> Result<Vec<Value>, Problem> {
+fn accounts(answerer: &mut Answerer, of: Reading<'_>) -> Result<Vec<Value>, Problem> {
     let scopes = answerer.read(|store| store.scopes(Some(of.partition)))?;
     let known = of.users.map(|users| users.users().all(of.partition.livemode)).transpose()?.unwrap_or_default();
     let row = |account: &Account| {

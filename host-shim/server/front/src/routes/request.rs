@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 const ACCOUNT: &str = "account";
 
 /// A request to a route, with its values.
-pub(super) struct Asked {
+pub(super) struct RouteRequest {
     pub(super) caller: Option<Caller>,
     /// None for a request without a caller.
     pub(super) account: Option<Account>,
@@ -63,7 +63,7 @@ fn effect_of(route: &Route) -> Method {
     }
 }
 
-impl Asked {
+impl RouteRequest {
     /// Reads the values of a request.
     pub(super) async fn read(
         app: &AppState,
@@ -73,7 +73,7 @@ impl Asked {
         path: Vec<(String, String)>,
         parts: &Parts,
         body: &[u8],
-    ) -> Result<Asked, Problem> {
+    ) -> Result<RouteRequest, Problem> {
         let mut query = texts_of(parts)?;
         let named = match caller.is_some() && !route.query.iter().any(|field| field.name == ACCOUNT) {
             true => query.iter().position(|(name, _)| name == ACCOUNT).map(|at| query.remove(at).1),
@@ -89,13 +89,13 @@ impl Asked {
         let peer = parts.extensions.get::<Peer>().copied();
         let values = [("path", path), ("query", query), ("body", body)];
         let scope = scope_of(hosted, values);
-        let Some(caller) = caller else { return Ok(Asked { caller: None, account: None, scope, page }) };
+        let Some(caller) = caller else { return Ok(RouteRequest { caller: None, account: None, scope, page }) };
         let mut shown = caller_shown(app, &caller, &parts.headers, peer);
         let scope = scope.with(CALLER, &shown);
         let account = account(hosted, route, &caller, named.as_deref(), &scope).await?;
         shown[ACCOUNT] = Value::from(account.as_ref().map(ToString::to_string));
         let scope = scope.with(CALLER, shown);
-        Ok(Asked { caller: Some(caller), account, scope, page })
+        Ok(RouteRequest { caller: Some(caller), account, scope, page })
     }
 }
 
