@@ -23,7 +23,6 @@ use host_provider_api::{Call, Registry};
 use host_store::Store;
 use serde_json::{Value, json};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 use toy::ToyRunner;
 
 /// A call of the listener.
