@@ -139,6 +139,6 @@ fn continuous_integration_runs_the_checks() {
 // covers: CARD-17
 #[test]
 fn operators_have_a_guide_and_a_console() {
-    assert!(read("docs/businesses/runbook.md").contains("## Go live"), "the guide");
+    assert!(read("docs/start/go-live.md").contains("## 5. Live keys"), "the guide");
     assert!(read("host-shim/core/business/built-in/pages/admin.html").contains("who: admin"), "the console");
 }
