@@ -110,14 +110,14 @@ pub(crate) async fn answer(
     if path.starts_with(ACTIONS) && is_get {
         // Somebody loads the page again that a refused form has shown.
         let (parts, _) = request.into_parts();
-        let asked = show::QueryOf { front, hosted, set: &set, parts: &parts };
+        let asked = show::PageRequest { front, hosted, set: &set, parts: &parts };
         return Ok(see_other(&format!("{}/", asked.base())));
     }
     if !is_of_pages || !is_get {
         return Err(request);
     }
     let (parts, _) = request.into_parts();
-    let asked = show::QueryOf { front, hosted, set: &set, parts: &parts };
+    let asked = show::PageRequest { front, hosted, set: &set, parts: &parts };
     Ok(asked.show(path, show::Extra::default()).await)
 }
 
@@ -137,7 +137,7 @@ pub(crate) async fn failure(
     detail: &str,
 ) -> Response {
     let set = hosted.pages.current();
-    let asked = show::QueryOf { front, hosted, set: &set, parts };
+    let asked = show::PageRequest { front, hosted, set: &set, parts };
     asked.failure(status, detail).await
 }
 
