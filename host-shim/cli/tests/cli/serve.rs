@@ -382,6 +382,7 @@ pub struct Running {
     child: Child,
     pub address: String,
     key: String,
+    log: PathBuf,
 }
 
 impl Running {
@@ -446,7 +447,7 @@ impl Running {
             panic!("the server does not start: {}", std::fs::read_to_string(log).unwrap_or_default());
         };
         let written = lines.take_while(|line| !line.starts_with("press")).collect();
-        (Running { child, address, key: String::new() }, written)
+        (Running { child, address, key: String::new(), log: log.to_owned() }, written)
     }
 
     /// Sends a request and returns the status and the body; none if the server ends before it has answered.
@@ -470,8 +471,16 @@ impl Running {
         self.child.wait().expect("ended");
     }
 
-    /// Ends the server gracefully.
-    pub fn stop(mut self) {
+    /// Ends the server gracefully: all of it has ended by itself.
+    pub fn stop(self) {
+        let log = self.log.clone();
+        self.stop_or_cut();
+        let told = std::fs::read_to_string(log).unwrap_or_default();
+        assert!(!told.contains("not all has ended in time"), "{told}");
+    }
+
+    /// Ends a server that something keeps from ending, such as a database that does not answer.
+    pub fn stop_or_cut(mut self) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(killed.success());
         assert!(self.child.wait().expect("ended").success());

@@ -66,7 +66,7 @@ fn a_server_whose_database_freezes_answers_everything_goes_on_after_it_and_stops
     assert!(knows_keys, "{}", std::fs::read_to_string(log_of(&data)).unwrap_or_default());
 
     proxy.freeze();
-    server.stop();
+    server.stop_or_cut();
     let stored = "SELECT count(*) FROM provisioner.events WHERE id IN ('evt_1', 'evt_2')";
     assert_eq!(postgres.sql("shop", stored).trim(), "2");
 }
